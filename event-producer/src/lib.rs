@@ -1,0 +1,1 @@
+//! Seeded workloads, their sinks, and the answers they know by construction.

@@ -1,0 +1,1 @@
+//! The durable processor: lanes, watermark, checkpoints, results, queries.

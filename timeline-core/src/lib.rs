@@ -1,0 +1,34 @@
+//! Timelines, their operators, the plan that a program compiles to, and its evaluation.
+//!
+//! The crate has no I/O, no async, no clock and no randomness, and never iterates in hash order:
+//! the same events give the same bytes, on every machine and at every replay.
+//!
+//! # Glossary
+//!
+//! * **event**: something that happened at an instant, with values for some of the source's columns.
+//! * **session**: all events of one key between its first event and its end.
+//! * **timeline**: what is true of a session over time: an event sequence, a state or a number.
+//! * **span**: a half-open interval `[start, end)` over which a timeline has one value or one linear piece.
+//! * **instant**: all that happens to a session at one time: its events, then its timers, then one evaluation.
+//! * **watermark**: the time of a partition behind which events are late.
+//! * **position**: a place in the log of one partition; totally ordered there.
+//! * **epoch**: the number of a checkpoint of a partition.
+//! * **worker**: a node of the plan: a *leaf* worker reads events, a *derived* worker reads other workers' timelines.
+//!
+//! Time is a signed 64-bit count of nanoseconds since the Unix epoch; see [`Time`].
+
+pub mod number;
+pub mod plan;
+pub mod record;
+pub mod value;
+
+pub use number::Linear;
+pub use plan::{NodeId, Plan};
+pub use record::{Field, Record};
+pub use value::{Type, Value};
+
+/// An instant, or a length of time, in nanoseconds; instants count from the Unix epoch.
+pub type Time = i64;
+
+/// Nanoseconds in a second.
+pub const SECOND: Time = 1_000_000_000;

@@ -1,0 +1,154 @@
+//! Linear pieces of number timelines, and exact comparison of them.
+//!
+//! A duration is an exact integer of nanoseconds with an integer slope (nanoseconds per nanosecond);
+//! a user number is a 64-bit float.
+//! Exact pieces are calculated in 128 bits, so that sums and products of 64-bit durations cannot overflow
+//! where they are only compared; what is shown or stored saturates at 64 bits.
+
+use crate::Time;
+
+/// A linear piece: its value at some agreed instant, and its slope per nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Linear {
+    /// Durations and whole numbers.
+    Exact {
+        /// Value at the agreed instant: nanoseconds for durations.
+        value: i128,
+        /// Change per nanosecond.
+        slope: i128,
+    },
+    /// User numbers.
+    Float {
+        /// Value at the agreed instant.
+        value: f64,
+        /// Change per nanosecond.
+        slope: f64,
+    },
+}
+
+impl Linear {
+    /// A constant exact piece.
+    pub fn exact(value: i128) -> Self {
+        Linear::Exact { value, slope: 0 }
+    }
+
+    /// A constant float piece.
+    pub fn float(value: f64) -> Self {
+        Linear::Float { value, slope: 0.0 }
+    }
+
+    /// The same piece as seen `dt` nanoseconds later.
+    pub fn after(self, dt: Time) -> Self {
+        match self {
+            Linear::Exact { value, slope } => Linear::Exact {
+                value: value.saturating_add(slope.saturating_mul(i128::from(dt))),
+                slope,
+            },
+            Linear::Float { value, slope } if slope == 0.0 => Linear::Float { value, slope },
+            Linear::Float { value, slope } => Linear::Float { value: value + slope * dt as f64, slope },
+        }
+    }
+
+    /// The sum; a float if either side is one.
+    #[allow(clippy::should_implement_trait)]
+    pub fn add(self, other: Self) -> Self {
+        match (self, other) {
+            (Linear::Exact { value: a, slope: p }, Linear::Exact { value: b, slope: q }) => {
+                Linear::Exact { value: a.saturating_add(b), slope: p.saturating_add(q) }
+            }
+            (a, b) => {
+                let ((a, p), (b, q)) = (a.as_floats(), b.as_floats());
+                Linear::Float { value: a + b, slope: p + q }
+            }
+        }
+    }
+
+    /// The difference; a float if either side is one.
+    #[allow(clippy::should_implement_trait)]
+    pub fn sub(self, other: Self) -> Self {
+        self.add(other.scale(-1))
+    }
+
+    /// The piece times a whole number.
+    pub fn scale(self, factor: i64) -> Self {
+        match self {
+            Linear::Exact { value, slope } => Linear::Exact {
+                value: value.saturating_mul(i128::from(factor)),
+                slope: slope.saturating_mul(i128::from(factor)),
+            },
+            Linear::Float { value, slope } => {
+                Linear::Float { value: value * factor as f64, slope: slope * factor as f64 }
+            }
+        }
+    }
+
+    /// Value and slope as floats.
+    pub fn as_floats(self) -> (f64, f64) {
+        match self {
+            Linear::Exact { value, slope } => (value as f64, slope as f64),
+            Linear::Float { value, slope } => (value, slope),
+        }
+    }
+
+    /// `-1`, `0` or `1`: the sign of the value at the agreed instant.
+    pub fn sign(self) -> i32 {
+        match self {
+            Linear::Exact { value, .. } => value.signum() as i32,
+            Linear::Float { value, .. } if value > 0.0 => 1,
+            Linear::Float { value, .. } if value < 0.0 => -1,
+            Linear::Float { .. } => 0,
+        }
+    }
+
+    /// After how many nanoseconds (at least one) the sign of the value is first another one than now; `None` if never.
+    ///
+    /// For an exact piece the answer is exact: the first integer nanosecond.
+    /// A piece that touches zero between two integers changes sign at the later one; one that is zero at an integer
+    /// changes there, and again one nanosecond later.
+    pub fn next_sign_change(self) -> Option<Time> {
+        let (value, slope) = match self {
+            Linear::Exact { value, slope } => (value, slope),
+            Linear::Float { slope: 0.0, .. } => return None,
+            Linear::Float { .. } => return self.next_float_sign_change(),
+        };
+        let dt = match (value.signum(), slope.signum()) {
+            (_, 0) => return None,
+            (0, _) => 1,
+            (a, b) if a == b => return None,
+            // |value| nanoseconds of way at |slope| a nanosecond: the first integer at or past zero.
+            _ => {
+                let (way, speed) = (value.unsigned_abs(), slope.unsigned_abs());
+                way.div_ceil(speed)
+            }
+        };
+        Time::try_from(dt).ok()
+    }
+
+    fn next_float_sign_change(self) -> Option<Time> {
+        let (value, slope) = self.as_floats();
+        if value == 0.0 {
+            return Some(1);
+        }
+        if (value > 0.0) == (slope > 0.0) {
+            return None;
+        }
+        let way = (-value / slope).ceil().max(1.0);
+        if way >= Time::MAX as f64 {
+            return None;
+        }
+        // The quotient is rounded: walk to the first nanosecond at which the sign really is another one.
+        let mut dt = way as Time;
+        while dt > 1 && self.after(dt - 1).sign() != self.sign() {
+            dt -= 1;
+        }
+        while self.after(dt).sign() == self.sign() {
+            dt += 1;
+        }
+        Some(dt)
+    }
+}
+
+/// A 128-bit integer, saturated to what 64 bits hold.
+pub fn saturate(x: i128) -> i64 {
+    i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
+}

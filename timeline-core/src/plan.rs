@@ -1,0 +1,60 @@
+//! The plan: one directed graph of workers, as a flat list in which every node follows its inputs.
+//!
+//! A plan belongs to one source (or to a group of sources that share a key) and holds all queries deployed on it.
+//! [`Builder::add`] is the only way to make a node, and it returns the existing node where one with the same meaning
+//! is already there: **identical sub-timelines are one node**, within a program and across programs.
+//! Identity is structural: operator, constants and inputs, never names or places in the text.
+//!
+//! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`Kind`] is the one that [`Builder::add`] derived.
+
+mod builder;
+mod fingerprint;
+mod op;
+mod output;
+mod source;
+
+pub use builder::{Builder, BuildError};
+pub use fingerprint::Fingerprint;
+pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+pub use output::{Aggregate, Function, GroupKey, GroupOf, Members, Metric, Alert};
+pub use source::{Column, ColumnId, EndRule, FieldPath, Source, TimeUnit};
+
+/// A compiled set of queries on one source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the events come from and how sessions are cut.
+    pub source: Source,
+    /// The columns that the nodes read, and no others; a [`ColumnId`] is an index here.
+    pub columns: Vec<Column>,
+    /// The workers, inputs first.
+    pub nodes: Vec<Node>,
+    /// When a session ends.
+    pub end: EndRule,
+    /// What is kept and queryable, in the order of the programs.
+    pub metrics: Vec<Metric>,
+    /// Boolean timelines whose true spans become rows, in the order of the programs.
+    pub alerts: Vec<Alert>,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it computes, from which inputs.
+    pub op: Op,
+    /// What it is: event, state, number or ratio.
+    pub kind: Kind,
+    /// Its meaning as a number that is the same in every program, build and machine.
+    pub fingerprint: Fingerprint,
+}
+
+impl Plan {
+    /// The node of that number.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// All nodes with their numbers, inputs first.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::new(i), node))
+    }
+}

@@ -1,0 +1,212 @@
+//! Making a plan, one node at a time.
+
+use super::fingerprint::{self, Fingerprint};
+use super::op::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+use super::output::{Alert, Metric};
+use super::source::{Column, ColumnId, EndRule, Source};
+use super::{Node, Plan};
+use crate::Type;
+use std::collections::HashMap;
+
+/// Builds a plan for one source. Programs that share the source share the builder.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    plan: Plan,
+    nodes: HashMap<Op, NodeId>,
+    columns: HashMap<String, ColumnId>,
+}
+
+/// Why a node cannot be part of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Inputs of the wrong kind; the front end reports this with its place before it comes here.
+    #[error("{op} cannot read {inputs}")]
+    Kinds {
+        /// The operator.
+        op: String,
+        /// The kinds of its inputs.
+        inputs: String,
+    },
+    /// A window or length that is not positive.
+    #[error("a window must be longer than zero")]
+    Window,
+    /// More columns than a plan can read.
+    #[error("the queries on one source can read at most {} columns", ColumnId::MAX_COLUMNS)]
+    TooManyColumns,
+    /// More nodes than a plan can hold.
+    #[error("the queries on one source can have at most {} distinct operators", NodeId::MAX_NODES)]
+    TooManyNodes,
+}
+
+impl Builder {
+    /// An empty plan for the source.
+    pub fn new(source: Source) -> Self {
+        Builder {
+            plan: Plan {
+                source,
+                columns: vec![],
+                nodes: vec![],
+                end: EndRule::default(),
+                metrics: vec![],
+                alerts: vec![],
+            },
+            nodes: HashMap::new(),
+            columns: HashMap::new(),
+        }
+    }
+
+    /// The plan so far.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Sets when sessions end.
+    pub fn set_end(&mut self, end: EndRule) {
+        self.plan.end = end;
+    }
+
+    /// Adds a metric; the name must be new.
+    pub fn add_metric(&mut self, metric: Metric) {
+        self.plan.metrics.push(metric);
+    }
+
+    /// Adds an alert; the name must be new.
+    pub fn add_alert(&mut self, alert: Alert) {
+        self.plan.alerts.push(alert);
+    }
+
+    /// The finished plan.
+    pub fn finish(self) -> Plan {
+        self.plan
+    }
+
+    /// The number of a column, which is from now on read.
+    pub fn column(&mut self, column: Column) -> Result<ColumnId, BuildError> {
+        if let Some(&id) = self.columns.get(&column.name) {
+            return Ok(id);
+        }
+        if self.plan.columns.len() == ColumnId::MAX_COLUMNS {
+            return Err(BuildError::TooManyColumns);
+        }
+        let id = ColumnId(self.plan.columns.len() as u8);
+        self.columns.insert(column.name.clone(), id);
+        self.plan.columns.push(column);
+        Ok(id)
+    }
+
+    /// The node that computes `op`: an existing one of the same meaning, or a new one.
+    pub fn add(&mut self, op: Op) -> Result<NodeId, BuildError> {
+        let op = self.canonical(op);
+        if let Some(&id) = self.nodes.get(&op) {
+            return Ok(id);
+        }
+        let kind = self.kind(&op)?;
+        if self.plan.nodes.len() >= NodeId::MAX_NODES {
+            return Err(BuildError::TooManyNodes);
+        }
+        let id = NodeId::new(self.plan.nodes.len());
+        let fingerprint: Fingerprint =
+            fingerprint::of(&op, &self.plan.columns, |input| self.plan.nodes[input.index()].fingerprint);
+        self.nodes.insert(op.clone(), id);
+        self.plan.nodes.push(Node { op, kind, fingerprint });
+        Ok(id)
+    }
+
+    /// What kind of timeline the operator makes of its inputs.
+    fn kind(&self, op: &Op) -> Result<Kind, BuildError> {
+        use Kind::{Event, Number, Ratio, State};
+        let inputs: Vec<Kind> = op.inputs().iter().map(|id| self.plan.node(*id).kind).collect();
+        let kind = match (op, inputs.as_slice()) {
+            (Op::Event(e), []) => self.expression_type(e).map(Event),
+            (Op::Constant(v), []) => Some(State(v.ty())),
+            (Op::Latest { .. }, [Event(ty)]) => Some(State(*ty)),
+            (Op::HasExisted { .. } | Op::HasExistedWithin { .. }, [Event(_) | State(Type::Bool)])
+            | (Op::HeldFor { .. } | Op::Not(_), [State(Type::Bool)])
+            | (Op::And(..) | Op::Or(..), [State(Type::Bool), State(Type::Bool)]) => Some(State(Type::Bool)),
+            (Op::DurationWhere { .. }, [State(Type::Bool)]) | (Op::DurationInCurState { .. }, [State(_)]) => {
+                Some(Number(Unit::Duration))
+            }
+            (Op::CompareStates { .. }, [State(a), State(b)]) if comparable(*a, *b) => Some(State(Type::Bool)),
+            (Op::CompareNumbers { .. }, [Number(a), Number(b)]) if same_measure(*a, *b) => Some(State(Type::Bool)),
+            (Op::CompareNumbers { right, .. }, [Ratio(a), Number(b)])
+                if matches!(self.plan.node(*right).op, Op::ConstantNumber { .. })
+                    && (*a == RatioUnit::Duration) == (*b == Unit::Duration) =>
+            {
+                Some(State(Type::Bool))
+            }
+            (Op::NumberOf(_), [State(Type::Int)]) => Some(Number(Unit::Int)),
+            (Op::NumberOf(_), [State(Type::Float)]) => Some(Number(Unit::Float)),
+            (Op::ConstantNumber { denominator, unit, .. }, []) if *denominator > 0 => Some(Number(*unit)),
+            (Op::Add(..) | Op::Sub(..), [Number(a), Number(b)]) if same_measure(*a, *b) => {
+                Some(Number(if *a == Unit::Float || *b == Unit::Float { Unit::Float } else { *a }))
+            }
+            (Op::Scale { .. }, [Number(a)]) => Some(Number(*a)),
+            (Op::Ratio { .. }, [Number(a), Number(b)]) => Some(Ratio(match (a, b) {
+                (Unit::Duration, Unit::Duration) => RatioUnit::Plain,
+                (Unit::Duration, _) => RatioUnit::Duration,
+                (_, Unit::Duration) => RatioUnit::PerSecond,
+                _ => RatioUnit::Plain,
+            })),
+            (Op::OverLast { .. }, [Number(a)]) => Some(Number(*a)),
+            (Op::Split { .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
+                if !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
+            {
+                Some(*of)
+            }
+            _ => None,
+        };
+        let kind = kind.ok_or_else(|| BuildError::Kinds {
+            op: format!("{op:?}"),
+            inputs: inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        })?;
+        match op {
+            Op::Latest { ttl: Some(d), .. }
+            | Op::HasExistedWithin { window: d, .. }
+            | Op::HeldFor { length: d, .. }
+            | Op::OverLast { window: d, .. }
+                if *d <= 0 =>
+            {
+                Err(BuildError::Window)
+            }
+            _ => Ok(kind),
+        }
+    }
+
+    /// One form for operators whose inputs may be exchanged: the smaller fingerprint first.
+    fn canonical(&self, op: Op) -> Op {
+        let exchange = |a: NodeId, b: NodeId| self.plan.node(a).fingerprint > self.plan.node(b).fingerprint;
+        match op {
+            Op::And(a, b) if exchange(a, b) => Op::And(b, a),
+            Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
+            Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),
+            Op::CompareStates { compare, left, right } if exchange(left, right) => {
+                Op::CompareStates { compare: compare.flipped(), left: right, right: left }
+            }
+            other => other,
+        }
+    }
+
+    fn expression_type(&self, e: &EventExpr) -> Option<Type> {
+        match e {
+            EventExpr::Column(c) => self.plan.columns.get(c.index()).map(|c| c.ty),
+            EventExpr::Constant(v) => Some(v.ty()),
+            EventExpr::Compare(_, a, b) => {
+                comparable(self.expression_type(a)?, self.expression_type(b)?).then_some(Type::Bool)
+            }
+            EventExpr::Not(a) => (self.expression_type(a)? == Type::Bool).then_some(Type::Bool),
+            EventExpr::And(a, b) | EventExpr::Or(a, b) => {
+                (self.expression_type(a)? == Type::Bool && self.expression_type(b)? == Type::Bool)
+                    .then_some(Type::Bool)
+            }
+        }
+    }
+}
+
+fn comparable(a: Type, b: Type) -> bool {
+    a == b || (a.is_numeric() && b.is_numeric())
+}
+
+fn same_measure(a: Unit, b: Unit) -> bool {
+    (a == Unit::Duration) == (b == Unit::Duration)
+}
+

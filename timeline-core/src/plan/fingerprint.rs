@@ -1,0 +1,106 @@
+//! Structural identity of nodes: 128 bits that are the same in every program, build and machine.
+//!
+//! FNV-1a with 128 bits over a prefix-free text of the operator and the fingerprints of its inputs.
+//! Columns count by name, path and type, not by their number, so that programs with other columns agree.
+
+use super::op::{EventExpr, Op};
+use super::source::Column;
+use std::fmt::{self, Write};
+
+/// The meaning of a node, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub u128);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+struct Fnv(u128);
+
+impl Write for Fnv {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for byte in s.bytes() {
+            self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+        Ok(())
+    }
+}
+
+impl Fingerprint {
+    /// The fingerprint of a text, for whatever else needs one.
+    pub fn of_text(text: &str) -> Self {
+        let mut fnv = Fnv(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        fnv.write_str(text).expect("hashing never fails");
+        Fingerprint(fnv.0)
+    }
+}
+
+pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> Fingerprint) -> Fingerprint {
+    let mut text = String::new();
+    let out = &mut text;
+    // Every variable part is quoted (`{:?}`) or a number between separators: no two operators share a text.
+    match op {
+        Op::Event(e) => {
+            out.push_str("event ");
+            expression(e, columns, out);
+        }
+        Op::Constant(v) => put(out, format_args!("constant {v:?}")),
+        Op::Latest { ttl, .. } => put(out, format_args!("latest {ttl:?}")),
+        Op::HasExisted { .. } => out.push_str("has_existed"),
+        Op::HasExistedWithin { window, .. } => put(out, format_args!("has_existed_within {window}")),
+        Op::HeldFor { length, .. } => put(out, format_args!("held_for {length}")),
+        Op::DurationWhere { .. } => out.push_str("duration_where"),
+        Op::DurationInCurState { .. } => out.push_str("duration_in_cur_state"),
+        Op::CompareStates { compare, .. } => put(out, format_args!("states {}", compare.symbol())),
+        Op::CompareNumbers { compare, .. } => put(out, format_args!("numbers {}", compare.symbol())),
+        Op::Not(_) => out.push_str("not"),
+        Op::And(..) => out.push_str("and"),
+        Op::Or(..) => out.push_str("or"),
+        Op::NumberOf(_) => out.push_str("number_of"),
+        Op::ConstantNumber { numerator, denominator, unit } => {
+            put(out, format_args!("number {numerator} {denominator} {unit:?}"));
+        }
+        Op::Add(..) => out.push_str("add"),
+        Op::Sub(..) => out.push_str("sub"),
+        Op::Scale { factor, .. } => put(out, format_args!("scale {factor}")),
+        Op::Ratio { .. } => out.push_str("ratio"),
+        Op::OverLast { window, .. } => put(out, format_args!("over_last {window}")),
+        Op::Split { .. } => out.push_str("split"),
+    }
+    for fingerprint in op.inputs().into_iter().map(input) {
+        put(out, format_args!(" {fingerprint}"));
+    }
+    Fingerprint::of_text(out)
+}
+
+fn put(out: &mut String, arguments: fmt::Arguments<'_>) {
+    out.write_fmt(arguments).expect("writing to a string never fails");
+}
+
+fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
+    match e {
+        EventExpr::Column(c) => {
+            let Column { path, ty, .. } = &columns[c.index()];
+            put(out, format_args!("(column {:?} {ty})", path.0));
+        }
+        EventExpr::Constant(v) => put(out, format_args!("{v:?}")),
+        EventExpr::Compare(compare, a, b) => pair(compare.symbol(), a, b, columns, out),
+        EventExpr::And(a, b) => pair("and", a, b, columns, out),
+        EventExpr::Or(a, b) => pair("or", a, b, columns, out),
+        EventExpr::Not(a) => {
+            out.push_str("(not ");
+            expression(a, columns, out);
+            out.push(')');
+        }
+    }
+}
+
+fn pair(name: &str, a: &EventExpr, b: &EventExpr, columns: &[Column], out: &mut String) {
+    put(out, format_args!("({name} "));
+    expression(a, columns, out);
+    out.push(' ');
+    expression(b, columns, out);
+    out.push(')');
+}

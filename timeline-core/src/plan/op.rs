@@ -1,0 +1,298 @@
+//! The operators: what a worker computes.
+
+use super::source::ColumnId;
+use crate::{Time, Type, Value};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The number of a node in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u16);
+
+impl NodeId {
+    /// The most nodes in a plan.
+    pub const MAX_NODES: usize = 1 << 16;
+
+    pub(crate) fn new(index: usize) -> Self {
+        NodeId(u16::try_from(index).expect("a plan has at most NodeId::MAX_NODES nodes, which the builder asserts"))
+    }
+
+    /// The index into [`super::Plan::nodes`].
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+/// What a worker computes. Windows and lengths are in nanoseconds and positive.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// `event<T>`: one event for every record in which at least one of the expression's columns is present.
+    Event(EventExpr),
+    /// A value that is always there; of a state's type.
+    Constant(Value),
+    /// The payload of the last event at or before `t` (the paper's `TL_LatestEventToState`); a null payload makes it absent.
+    /// With a `ttl` it is absent again that long after the last event.
+    Latest {
+        /// An event.
+        of: NodeId,
+        /// How long a value lasts.
+        ttl: Option<Time>,
+    },
+    /// True from the first match on (`TL_HasExisted`). Never absent.
+    HasExisted {
+        /// An event (booleans match where true, others where not null) or a `state<bool>`.
+        of: NodeId,
+    },
+    /// Some match in `(t - window, t]` (`TL_HasExistedWithin`); over a state `[s, e)`: true on `[s, e + window)`. Never absent.
+    HasExistedWithin {
+        /// An event or a `state<bool>`.
+        of: NodeId,
+        /// The look-back.
+        window: Time,
+    },
+    /// True from `s + length` on, for each span `[s, e)` where the input is true. Never absent.
+    HeldFor {
+        /// A `state<bool>`.
+        of: NodeId,
+        /// How long it must have been true.
+        length: Time,
+    },
+    /// Time for which the input was true since the session began (`TL_DurationWhere`); absent counts as false.
+    DurationWhere {
+        /// A `state<bool>`.
+        of: NodeId,
+    },
+    /// Time since the current value was entered (`TL_DurationInCurState`); 0 while absent.
+    DurationInCurState {
+        /// A state of any type.
+        of: NodeId,
+    },
+    /// States compared; absent if either side is. Both of one type, or both numeric.
+    CompareStates {
+        /// The comparison.
+        compare: Compare,
+        /// Left side.
+        left: NodeId,
+        /// Right side.
+        right: NodeId,
+    },
+    /// Numbers compared, with exact crossing instants; absent if either side is.
+    /// The left side may be a ratio if the right one is a [`Op::ConstantNumber`].
+    CompareNumbers {
+        /// The comparison.
+        compare: Compare,
+        /// A number or a ratio.
+        left: NodeId,
+        /// A number.
+        right: NodeId,
+    },
+    /// Kleene negation.
+    Not(NodeId),
+    /// Kleene conjunction; the smaller fingerprint first.
+    And(NodeId, NodeId),
+    /// Kleene disjunction; the smaller fingerprint first.
+    Or(NodeId, NodeId),
+    /// A numeric state read as a number; absent where the state is.
+    NumberOf(NodeId),
+    /// A constant number: nanoseconds for [`Unit::Duration`]; `numerator / denominator` so that decimals stay exact.
+    ConstantNumber {
+        /// Numerator.
+        numerator: i64,
+        /// Denominator, positive; 1 for durations and whole numbers.
+        denominator: i64,
+        /// What it counts.
+        unit: Unit,
+    },
+    /// Sum of two numbers; absent if either is. The smaller fingerprint first.
+    Add(NodeId, NodeId),
+    /// Difference of two numbers; absent if either is.
+    Sub(NodeId, NodeId),
+    /// A number times a whole number.
+    Scale {
+        /// A number.
+        of: NodeId,
+        /// The factor.
+        factor: i64,
+    },
+    /// A ratio, kept as its two numbers; absent where either is absent or the denominator is zero.
+    Ratio {
+        /// A number.
+        numerator: NodeId,
+        /// A number.
+        denominator: NodeId,
+    },
+    /// `x(t) - x(t - window)`, with `x` 0 before the session. The input is cumulative.
+    OverLast {
+        /// A cumulative number.
+        of: NodeId,
+        /// The window.
+        window: Time,
+    },
+    /// Charges every sub-span of the input to the values of the dimensions then in force. Only a metric's root.
+    Split {
+        /// A cumulative number, a ratio of such, or [`Op::OverLast`] of one.
+        of: NodeId,
+        /// States, at least one.
+        by: Vec<NodeId>,
+    },
+}
+
+impl Op {
+    /// The nodes that it reads, in order.
+    pub fn inputs(&self) -> Vec<NodeId> {
+        match self {
+            Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } => vec![],
+            Op::Latest { of, .. }
+            | Op::HasExisted { of }
+            | Op::HasExistedWithin { of, .. }
+            | Op::HeldFor { of, .. }
+            | Op::DurationWhere { of }
+            | Op::DurationInCurState { of }
+            | Op::Not(of)
+            | Op::NumberOf(of)
+            | Op::Scale { of, .. }
+            | Op::OverLast { of, .. } => vec![*of],
+            Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![*left, *right],
+            Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![*a, *b],
+            Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
+            Op::Split { of, by } => std::iter::once(*of).chain(by.iter().copied()).collect(),
+        }
+    }
+}
+
+/// An expression over the columns of one event: Kleene logic, absent where a column it needs is missing or null.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum EventExpr {
+    /// The column's value.
+    Column(ColumnId),
+    /// A constant.
+    Constant(Value),
+    /// Two values compared.
+    Compare(Compare, Box<EventExpr>, Box<EventExpr>),
+    /// Kleene negation.
+    Not(Box<EventExpr>),
+    /// Kleene conjunction.
+    And(Box<EventExpr>, Box<EventExpr>),
+    /// Kleene disjunction.
+    Or(Box<EventExpr>, Box<EventExpr>),
+}
+
+impl EventExpr {
+    /// The columns it reads, as a set of [`ColumnId::bit`]s.
+    pub fn columns(&self) -> u64 {
+        match self {
+            EventExpr::Column(c) => c.bit(),
+            EventExpr::Constant(_) => 0,
+            EventExpr::Not(a) => a.columns(),
+            EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => a.columns() | b.columns(),
+        }
+    }
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Compare {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+impl Compare {
+    /// Whether two values in that order satisfy it.
+    pub fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Compare::Eq => ordering.is_eq(),
+            Compare::Ne => ordering.is_ne(),
+            Compare::Lt => ordering.is_lt(),
+            Compare::Le => ordering.is_le(),
+            Compare::Gt => ordering.is_gt(),
+            Compare::Ge => ordering.is_ge(),
+        }
+    }
+
+    /// The comparison with its sides exchanged.
+    pub fn flipped(self) -> Self {
+        match self {
+            Compare::Eq | Compare::Ne => self,
+            Compare::Lt => Compare::Gt,
+            Compare::Le => Compare::Ge,
+            Compare::Gt => Compare::Lt,
+            Compare::Ge => Compare::Le,
+        }
+    }
+
+    /// How a program writes it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Compare::Eq => "==",
+            Compare::Ne => "!=",
+            Compare::Lt => "<",
+            Compare::Le => "<=",
+            Compare::Gt => ">",
+            Compare::Ge => ">=",
+        }
+    }
+}
+
+/// What kind of timeline a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A sequence of events.
+    Event(Type),
+    /// A step function.
+    State(Type),
+    /// A piecewise-linear function.
+    Number(Unit),
+    /// A quotient of two numbers.
+    Ratio(RatioUnit),
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Nanoseconds, exact; shown as decimal seconds.
+    Duration,
+    /// A whole number, exact.
+    Int,
+    /// A 64-bit float.
+    Float,
+}
+
+/// What a ratio counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RatioUnit {
+    /// A plain float: both sides count alike.
+    Plain,
+    /// A plain number by a duration: a float, per second.
+    PerSecond,
+    /// A duration by a plain number: a duration.
+    Duration,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Event(ty) => write!(f, "event<{ty}>"),
+            Kind::State(ty) => write!(f, "state<{ty}>"),
+            Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
+            Kind::Number(_) => f.write_str("number"),
+            Kind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
+            Kind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a plan answers: metrics, their aggregates, and alerts.
+
+use super::op::NodeId;
+
+/// A timeline that is kept and queryable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Its name; unique among the metrics and alerts of a processor.
+    pub name: String,
+    /// The node whose timeline it is: an [`super::Op::Split`] if `dimensions` is not empty.
+    pub root: NodeId,
+    /// Names of the dimensions of the split, in its order.
+    pub dimensions: Vec<String>,
+    /// How sessions are put together, if the metric says so.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// Boolean timeline whose true spans become rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Its name; unique among the metrics and alerts of a processor.
+    pub name: String,
+    /// A `state<bool>`.
+    pub root: NodeId,
+}
+
+/// `aggregate(group_by(k), count, sum, ...)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// What sessions (or their shares) are grouped by; empty for one group of all.
+    pub group_by: Vec<GroupKey>,
+    /// The functions, in the order of the program, without repetition.
+    pub functions: Vec<Function>,
+    /// Which sessions count.
+    pub members: Members,
+}
+
+/// One group column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupKey {
+    /// The column's name.
+    pub name: String,
+    /// Where its value comes from.
+    pub of: GroupOf,
+}
+
+/// Where the value of a group column comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupOf {
+    /// A dimension of the metric's split, by its index.
+    Dimension(usize),
+    /// A state, when the session is read.
+    State(NodeId),
+}
+
+/// A function over the values of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// How many values.
+    Count,
+    /// Their sum.
+    Sum,
+    /// Their mean; for ratios sum over sum.
+    Avg,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// `pNN`: the least value that at least this many per cent of the values do not exceed; 1 to 99.
+    Percentile(u8),
+}
+
+impl Function {
+    /// The name of its column.
+    pub fn name(self) -> String {
+        match self {
+            Function::Count => "count".into(),
+            Function::Sum => "sum".into(),
+            Function::Avg => "avg".into(),
+            Function::Min => "min".into(),
+            Function::Max => "max".into(),
+            Function::Percentile(p) => format!("p{p:02}"),
+        }
+    }
+}
+
+/// Which sessions count in an aggregate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Members {
+    /// Live and closed ones.
+    #[default]
+    All,
+    /// Closed ones only.
+    Closed,
+    /// Live ones only.
+    Live,
+}

@@ -1,0 +1,1 @@
+//! The language of timelines: text in, plan and diagnostics out.
