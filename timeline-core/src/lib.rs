@@ -20,6 +20,7 @@
 pub mod number;
 pub mod plan;
 pub mod record;
+pub mod reference;
 pub mod value;
 
 pub use number::Linear;

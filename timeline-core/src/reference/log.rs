@@ -1,0 +1,85 @@
+//! From one partition's log to sessions: which events are late, and whose session the others belong to.
+
+use super::session::{Session, sessions};
+use crate::{Plan, Record, Time};
+use std::collections::BTreeMap;
+
+/// One readable event of the log of a partition. A log is a slice of these in log order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The session's key.
+    pub key: String,
+    /// Time, order, place in the log and values.
+    pub record: Record,
+}
+
+/// An event that the ledger keeps instead of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Late<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Why it counts nowhere.
+    pub reason: LateReason,
+}
+
+/// Why an event is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateReason {
+    /// It is earlier than the watermark, which stood here when the log reached the event.
+    BehindWatermark(Time),
+    /// It is within the lateness after its key's session closed.
+    SessionClosed,
+}
+
+/// What a log comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run<'a> {
+    /// The instant for which answers are true; `None` if there is no accepted event and no `until`.
+    pub horizon: Option<Time>,
+    /// Every session with its key, by key (bytes), then origin.
+    pub sessions: Vec<(String, Session)>,
+    /// What the ledger holds, by place in the log.
+    pub late: Vec<Late<'a>>,
+}
+
+/// Everything from a log to its sessions. The horizon is `until`, or the last accepted event of the whole log;
+/// the cut comes after lateness was judged.
+pub fn run<'a>(plan: &Plan, log: &'a [Event], until: Option<Time>) -> Run<'a> {
+    let (accepted, mut late) = accept(plan, log);
+    let horizon = until.or_else(|| accepted.iter().map(|e| e.record.time).max());
+    let mut by_key: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in accepted {
+        by_key.entry(&event.key).or_default().push(event);
+    }
+    let mut all = vec![];
+    if let Some(horizon) = horizon {
+        for (key, events) in by_key {
+            let mut records: Vec<Record> = events.iter().map(|e| e.record.clone()).collect();
+            records.sort_by_key(Record::sort_key);
+            let (cut, stragglers) = sessions(plan, records, plan.source.lateness, horizon);
+            all.extend(cut.into_iter().map(|session| (key.to_owned(), session)));
+            let straggled = |event: &&&Event| stragglers.iter().any(|r| r.position == event.record.position);
+            late.extend(events.iter().filter(straggled).map(|event| Late { event, reason: LateReason::SessionClosed }));
+        }
+    }
+    late.sort_by_key(|l| l.event.record.position);
+    Run { horizon, sessions: all, late }
+}
+
+/// Separates a log into the events that count and those behind the watermark, both in log order.
+///
+/// An event is late if its time is before the largest time that the log has held so far, itself included, less the lateness.
+pub fn accept<'a>(plan: &Plan, log: &'a [Event]) -> (Vec<&'a Event>, Vec<Late<'a>>) {
+    let (mut accepted, mut late) = (vec![], vec![]);
+    let mut largest = Time::MIN;
+    for event in log {
+        largest = largest.max(event.record.time);
+        let watermark = largest.saturating_sub(plan.source.lateness);
+        if event.record.time < watermark {
+            late.push(Late { event, reason: LateReason::BehindWatermark(watermark) });
+        } else {
+            accepted.push(event);
+        }
+    }
+    (accepted, late)
+}

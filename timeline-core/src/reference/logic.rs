@@ -1,0 +1,56 @@
+//! Kleene's three-valued logic, and expressions over the columns of one event. Absent is `None`.
+
+use crate::plan::{Compare, EventExpr};
+use crate::{Field, Record, Value};
+
+/// The truth value of a boolean that may be absent; any other type has none.
+pub(super) fn truth(value: &Option<Value>) -> Option<bool> {
+    match value {
+        Some(Value::Bool(b)) => Some(*b),
+        _ => None,
+    }
+}
+
+/// A truth value as a state's value.
+pub(super) fn boolean(truth: Option<bool>) -> Option<Value> {
+    truth.map(Value::Bool)
+}
+
+/// False if either is, true if both are, else absent.
+pub(super) fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// True if either is, false if both are, else absent.
+pub(super) fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether the comparison holds; absent if either side is.
+pub(super) fn compare(compare: Compare, a: &Option<Value>, b: &Option<Value>) -> Option<bool> {
+    Some(compare.holds(a.as_ref()?.compare(b.as_ref()?)?))
+}
+
+/// What the expression says of the event.
+pub(super) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value> {
+    let value = |e: &EventExpr| evaluate(e, record);
+    match expression {
+        EventExpr::Column(column) => match &record.fields[column.index()] {
+            Field::Missing | Field::Null => None,
+            Field::Value(value) => Some(value.clone()),
+        },
+        EventExpr::Constant(constant) => Some(constant.clone()),
+        EventExpr::Compare(c, a, b) => boolean(compare(*c, &value(a), &value(b))),
+        EventExpr::Not(a) => boolean(truth(&value(a)).map(|a| !a)),
+        EventExpr::And(a, b) => boolean(and(truth(&value(a)), truth(&value(b)))),
+        EventExpr::Or(a, b) => boolean(or(truth(&value(a)), truth(&value(b)))),
+    }
+}

@@ -1,0 +1,160 @@
+//! Operators that make numbers, and comparisons of numbers.
+
+use super::logic::{boolean, truth};
+use super::piecewise::{Piecewise, Span};
+use super::state::{State, true_stretches};
+use crate::plan::{Compare, Unit};
+use crate::{Linear, Time, Value};
+
+/// A piecewise-linear function; absent is `None`.
+pub(super) type Numbers = Piecewise<Option<Linear>>;
+
+/// A number at one instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Durations in nanoseconds, and whole numbers.
+    Exact(i128),
+    /// User numbers.
+    Float(f64),
+}
+
+impl From<Linear> for Number {
+    fn from(linear: Linear) -> Self {
+        match linear {
+            Linear::Exact { value, .. } => Number::Exact(value),
+            Linear::Float { value, .. } => Number::Float(value),
+        }
+    }
+}
+
+impl Number {
+    /// The value as a float.
+    pub fn as_float(self) -> f64 {
+        match self {
+            Number::Exact(value) => value as f64,
+            Number::Float(value) => value,
+        }
+    }
+
+    /// The product; a float if either side is one.
+    pub fn times(self, other: Number) -> Number {
+        match (self, other) {
+            (Number::Exact(a), Number::Exact(b)) => Number::Exact(a.saturating_mul(b)),
+            (a, b) => Number::Float(a.as_float() * b.as_float()),
+        }
+    }
+
+    /// `-1`, `0` or `1`: how the number compares with the other one.
+    pub fn compare(self, other: Number) -> i32 {
+        match (self, other) {
+            (Number::Exact(a), Number::Exact(b)) => a.cmp(&b) as i32,
+            (a, b) => a.as_float().partial_cmp(&b.as_float()).map_or(0, |ordering| ordering as i32),
+        }
+    }
+
+    /// `-1`, `0` or `1`.
+    pub fn sign(self) -> i32 {
+        self.compare(Number::Exact(0))
+    }
+}
+
+/// Zero of a unit.
+pub(super) fn zero(unit: Unit) -> Linear {
+    match unit {
+        Unit::Duration | Unit::Int => Linear::exact(0),
+        Unit::Float => Linear::float(0.0),
+    }
+}
+
+/// A numeric state as a number.
+pub(super) fn number_of(value: &Option<Value>) -> Option<Linear> {
+    match value {
+        Some(Value::Int(x)) => Some(Linear::exact(i128::from(*x))),
+        Some(Value::Float(x)) => Some(Linear::float(*x)),
+        _ => None,
+    }
+}
+
+/// A constant `numerator / denominator`.
+pub(super) fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
+    match unit {
+        // Durations and whole numbers have the denominator 1.
+        Unit::Duration | Unit::Int => Linear::exact(i128::from(numerator)),
+        Unit::Float => Linear::float(numerator as f64 / denominator as f64),
+    }
+}
+
+/// The time for which the state was true in `[origin, t)`.
+pub(super) fn duration_where(state: &State) -> Numbers {
+    let stretches = true_stretches(state);
+    Piecewise::at_instants(state.starts(), |t| {
+        let begun = stretches.iter().filter(|(start, _)| *start < t);
+        let value = begun.map(|(start, end)| i128::from(end.map_or(t, |end| end.min(t))) - i128::from(*start)).sum();
+        let slope = i128::from(truth(&state.at(t)) == Some(true));
+        Some(Linear::Exact { value, slope })
+    })
+}
+
+/// The time since the current value was entered; 0 while absent.
+pub(super) fn duration_in_cur_state(state: &State) -> Numbers {
+    Piecewise::at_instants(state.starts(), |t| {
+        // Pieces of a state are maximal, so a piece starts where its value was entered.
+        let slope = i128::from(state.at(t).is_some());
+        Some(Linear::Exact { value: 0, slope })
+    })
+}
+
+/// A cumulative number without its absences: they read as 0. (Cumulative numbers are never absent.)
+pub(super) fn cumulative(x: &Numbers, unit: Unit) -> Piecewise<Linear> {
+    x.map(|linear| linear.unwrap_or(zero(unit)))
+}
+
+/// `x(t) - x(t - window)`, where `x` is 0 before its origin.
+pub(super) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piecewise<Linear> {
+    let shifted = x.starts().into_iter().filter_map(|start| start.checked_add(window));
+    Piecewise::at_instants(x.starts().into_iter().chain(shifted).collect(), |t| {
+        let past = t.checked_sub(window).filter(|past| *past >= x.origin());
+        x.at(t).sub(past.map_or(zero(unit), |past| x.at(past)))
+    })
+}
+
+/// The comparison of two numbers at every integer nanosecond.
+pub(super) fn compare_numbers(compare: Compare, left: &Numbers, right: &Numbers) -> State {
+    let sides = |t: Time| Some((Number::from(left.at(t)?), Number::from(right.at(t)?)));
+    let sign = |t: Time| sides(t).map(|(a, b)| a.compare(b));
+    let instants = refined(left, right, &[&sign]);
+    Piecewise::at_instants(instants, |t| boolean(sign(t).map(|sign| compare.holds(sign.cmp(&0)))))
+}
+
+/// All instants at which either function may turn, and those within its pieces at which one of the signs does.
+pub(super) fn refined(a: &Numbers, b: &Numbers, signs: &[&dyn Fn(Time) -> Option<i32>]) -> Vec<Time> {
+    let mut starts: Vec<Time> = a.starts().into_iter().chain(b.starts()).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().map(Some).chain(std::iter::once(None));
+    let pieces = starts.iter().copied().zip(ends).map(|(start, end)| Span { start, end, value: () });
+    let turns: Vec<Time> = pieces.flat_map(|piece| signs.iter().flat_map(move |sign| turns(&piece, sign))).collect();
+    starts.into_iter().chain(turns).collect()
+}
+
+/// The integer nanoseconds of a piece at which the sign of a linear function is first another one.
+///
+/// Such a sign only ever goes up, or only down, so a search by halves finds every turn.
+fn turns(piece: &Span<()>, sign: &dyn Fn(Time) -> Option<i32>) -> Vec<Time> {
+    let last = piece.end.map_or(Time::MAX, |end| end - 1);
+    let (mut from, mut found) = (piece.start, vec![]);
+    while sign(from) != sign(last) {
+        let (mut same, mut other) = (from, last);
+        while i128::from(other) - i128::from(same) > 1 {
+            let middle = ((i128::from(same) + i128::from(other)).div_euclid(2)) as Time;
+            if sign(middle) == sign(from) {
+                same = middle;
+            } else {
+                other = middle;
+            }
+        }
+        found.push(other);
+        from = other;
+    }
+    found
+}

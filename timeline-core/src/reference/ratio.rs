@@ -1,0 +1,32 @@
+//! Quotients, kept as their two numbers.
+
+use super::logic::boolean;
+use super::number::{Number, Numbers, refined};
+use super::piecewise::Piecewise;
+use super::state::State;
+use crate::plan::{Compare, RatioUnit};
+use crate::{SECOND, Time};
+
+/// The comparison of `n / d` with `p / q` at every integer nanosecond: `n * q` with `p * d`, turned round where `d` is negative.
+///
+/// It is absent where `n` or `d` is, and where `d` is zero.
+/// A number per duration counts per second, so there `n` counts [`SECOND`] times.
+pub(super) fn compare_ratio(
+    compare: Compare,
+    (n, d): (&Numbers, &Numbers),
+    unit: RatioUnit,
+    (p, q): (i64, i64),
+) -> State {
+    let per_second = if unit == RatioUnit::PerSecond { SECOND } else { 1 };
+    let scale = Number::Exact(i128::from(q) * i128::from(per_second));
+    let limit = Number::Exact(i128::from(p));
+    let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
+    let cross = |t: Time| Some(Number::from(n.at(t)?).times(scale).compare(limit.times(d.at(t)?.into())));
+    Piecewise::at_instants(refined(n, d, &[&denominator, &cross]), |t| {
+        let holds = || match denominator(t)? {
+            0 => None,
+            sign => Some(compare.holds((sign * cross(t)?).cmp(&0))),
+        };
+        boolean(holds())
+    })
+}

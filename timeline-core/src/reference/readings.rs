@@ -1,0 +1,218 @@
+//! What is shown of a session: final values, spans, alerts, and the timelines themselves.
+//!
+//! | session | timelines and alerts run to | finals, totals and spans are read at |
+//! |---|---|---|
+//! | open | the horizon, included | the horizon, included |
+//! | closed by an end event or by age | the close | the right limit at the close |
+//! | closed by silence `D` | `last + D` | the last event |
+//!
+//! Rows of an open session include what begins at the horizon; rows of a closed one nothing that begins where they end.
+//! Rows of a split are those of the dimension values in force at some instant up to the reading.
+//! Absence is a row of its own among spans, like false and zero.
+
+use super::number::Number;
+use super::piecewise::{Extent, Piecewise, Span};
+use super::session::{CloseReason, Session};
+use super::split::Dimensions;
+use super::state::true_stretches;
+use super::whole::{Occurrence, Whole, whole};
+use crate::{Linear, Plan, Time, Value};
+
+/// A metric's value at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// No value.
+    Absent,
+    /// The value of a state.
+    State(Value),
+    /// The value of a number.
+    Number(Number),
+    /// A quotient, as its two sides, durations in nanoseconds (also for a number per second).
+    /// Where the denominator is zero it has no value, but its sides still add up.
+    Ratio {
+        /// Above the line.
+        numerator: Number,
+        /// Below the line.
+        denominator: Number,
+    },
+}
+
+/// A metric's value when the session is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Final {
+    /// Index into [`Plan::metrics`].
+    pub metric: usize,
+    /// The dimension values charged with it; empty without a split.
+    pub dimensions: Dimensions,
+    /// The value.
+    pub value: Reading,
+}
+
+/// A stretch of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricSpan {
+    /// Index into [`Plan::metrics`].
+    pub metric: usize,
+    /// The dimension values charged with it; empty without a split.
+    pub dimensions: Dimensions,
+    /// From when to when, and what it is; no end while open.
+    pub span: Span<SpanValue>,
+}
+
+/// What a metric is over a span, stated at the span's start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SpanValue {
+    /// No value.
+    Absent,
+    /// A state's value.
+    State(Value),
+    /// A number's value and slope.
+    Number(Linear),
+    /// Both sides of a quotient.
+    Ratio {
+        /// Above the line.
+        numerator: Linear,
+        /// Below the line.
+        denominator: Linear,
+    },
+}
+
+/// A maximal stretch on which an alert is true.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertSpan {
+    /// Index into [`Plan::alerts`].
+    pub alert: usize,
+    /// Its first instant.
+    pub start: Time,
+    /// The first instant after it, or the close; `None` while open.
+    pub end: Option<Time>,
+}
+
+/// A node's timeline as far as it was computed, in maximal spans.
+///
+/// What holds at the last instant (the horizon, or the close: its right limit) is included, and has no end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Timeline {
+    /// Events by time, order and place in the log.
+    Events(Vec<Occurrence>),
+    /// A step function.
+    State(Vec<Span<Option<Value>>>),
+    /// A piecewise-linear function.
+    Number(Vec<Span<Option<Linear>>>),
+    /// A quotient, as its two sides.
+    Ratio {
+        /// Above the line.
+        numerator: Vec<Span<Option<Linear>>>,
+        /// Below the line.
+        denominator: Vec<Span<Option<Linear>>>,
+    },
+    /// The shares of a split, in the order in which their dimensions came into force.
+    Split(Vec<(Dimensions, Timeline)>),
+}
+
+/// The value of every metric when the session is read, by metric, then in the order in which dimensions came into force.
+pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
+    let at = read_at(session, horizon).limit();
+    let shown = rooted(plan, session, at);
+    shown.into_iter().map(|(metric, dimensions, x)| Final { metric, dimensions, value: read(&x, at) }).collect()
+}
+
+/// The spans of every metric, by metric, then in the order in which dimensions came into force, then by start.
+pub fn spans(plan: &Plan, session: &Session, horizon: Time) -> Vec<MetricSpan> {
+    let extent = read_at(session, horizon);
+    let shown = rooted(plan, session, extent.limit());
+    let rows = shown.into_iter().flat_map(|(metric, dimensions, x)| {
+        let spans = values(&x, session.origin).shown(extent);
+        spans.into_iter().map(move |span| MetricSpan { metric, dimensions: dimensions.clone(), span })
+    });
+    rows.collect()
+}
+
+/// The true spans of every alert, by alert, then by start.
+pub fn alerts(plan: &Plan, session: &Session, horizon: Time) -> Vec<AlertSpan> {
+    let (all, extent) = (whole(plan, session), run_to(session, horizon));
+    let rows = plan.alerts.iter().enumerate().flat_map(|(alert, root)| match &all[root.root.index()] {
+        Whole::State(state) => true_stretches(state)
+            .into_iter()
+            .flat_map(|(start, end)| extent.show(start, end))
+            .map(|(start, end)| AlertSpan { alert, start, end })
+            .collect(),
+        _ => vec![],
+    });
+    rows.collect()
+}
+
+/// The timeline of every node, by node.
+pub fn timelines(plan: &Plan, session: &Session, horizon: Time) -> Vec<Timeline> {
+    let extent = Extent::Through(run_to(session, horizon).limit());
+    whole(plan, session).into_iter().map(|timeline| shown(timeline, extent)).collect()
+}
+
+/// The value of a timeline at an instant. Events have none.
+pub(super) fn read(timeline: &Whole, at: Time) -> Reading {
+    match timeline {
+        Whole::Events(_) | Whole::Split(_) => Reading::Absent,
+        Whole::State(state) => state.at(at).map_or(Reading::Absent, Reading::State),
+        Whole::Number(number) => number.at(at).map_or(Reading::Absent, |x| Reading::Number(x.into())),
+        Whole::Ratio { numerator, denominator } => match (numerator.at(at), denominator.at(at)) {
+            (Some(n), Some(d)) => Reading::Ratio { numerator: n.into(), denominator: d.into() },
+            _ => Reading::Absent,
+        },
+    }
+}
+
+/// When finals, totals and spans are read.
+pub(super) fn read_at(session: &Session, horizon: Time) -> Extent {
+    match session.close {
+        None => Extent::Through(horizon),
+        Some(close) if close.reason == CloseReason::Silence => Extent::UpTo(session.last),
+        Some(close) => Extent::UpTo(close.at),
+    }
+}
+
+/// How far timelines run, and alerts are told.
+fn run_to(session: &Session, horizon: Time) -> Extent {
+    session.close.map_or(Extent::Through(horizon), |close| Extent::UpTo(close.at))
+}
+
+/// The timelines of the metrics, with those dimensions that are in force at some instant up to `until`.
+fn rooted(plan: &Plan, session: &Session, until: Time) -> Vec<(usize, Dimensions, Whole)> {
+    let all = whole(plan, session);
+    let rows = plan.metrics.iter().enumerate().flat_map(|(i, metric)| match &all[metric.root.index()] {
+        Whole::Split(shares) => shares
+            .iter()
+            .filter(|share| share.since <= until)
+            .map(|share| (i, share.dimensions.clone(), share.timeline.clone()))
+            .collect(),
+        other => vec![(i, vec![], other.clone())],
+    });
+    rows.collect()
+}
+
+/// A metric's timeline as one function. Events have no value at any instant.
+fn values(timeline: &Whole, origin: Time) -> Piecewise<SpanValue> {
+    match timeline {
+        Whole::Events(_) | Whole::Split(_) => Piecewise::constant(origin, SpanValue::Absent),
+        Whole::State(state) => state.map(|value| value.map_or(SpanValue::Absent, SpanValue::State)),
+        Whole::Number(number) => number.map(|x| x.map_or(SpanValue::Absent, SpanValue::Number)),
+        Whole::Ratio { numerator, denominator } => numerator.with(denominator, |n, d| match (n, d) {
+            (Some(numerator), Some(denominator)) => SpanValue::Ratio { numerator, denominator },
+            _ => SpanValue::Absent,
+        }),
+    }
+}
+
+fn shown(timeline: Whole, extent: Extent) -> Timeline {
+    match timeline {
+        Whole::Events(events) => Timeline::Events(events),
+        Whole::State(state) => Timeline::State(state.shown(extent)),
+        Whole::Number(number) => Timeline::Number(number.shown(extent)),
+        Whole::Ratio { numerator, denominator } => {
+            Timeline::Ratio { numerator: numerator.shown(extent), denominator: denominator.shown(extent) }
+        }
+        Whole::Split(shares) => {
+            let begun = shares.into_iter().filter(|share| share.since <= extent.limit());
+            Timeline::Split(begun.map(|share| (share.dimensions, shown(share.timeline, extent))).collect())
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `split by`: which part of a cumulative number each value of the dimensions is charged with.
+
+use super::number::zero;
+use super::piecewise::Piecewise;
+use super::whole::Whole;
+use crate::plan::Unit;
+use crate::{Linear, Time, Value};
+
+/// The values of a split's dimensions, in its order; absent is `None`.
+pub type Dimensions = Vec<Option<Value>>;
+
+/// One value's share of a split timeline: a function over the whole session, zero before the value comes into force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// Who is charged.
+    pub dimensions: Dimensions,
+    /// The first instant at which these values are in force.
+    pub since: Time,
+    /// What they are charged with: a [`Whole::Number`] or a [`Whole::Ratio`].
+    pub timeline: Whole,
+}
+
+/// A share for every value that is ever in force, in the order in which they come into force.
+pub(super) fn shares(in_force: &Piecewise<Dimensions>, timeline: impl Fn(&Dimensions) -> Whole) -> Vec<Share> {
+    let mut shares: Vec<Share> = vec![];
+    for span in in_force.spans() {
+        if shares.iter().all(|share| share.dimensions != span.value) {
+            let timeline = timeline(&span.value);
+            shares.push(Share { dimensions: span.value, since: span.start, timeline });
+        }
+    }
+    shares
+}
+
+/// What `dimensions` is charged with of `x`: it grows as `x` does while they are in force, and stands still otherwise.
+/// A jump of `x` belongs to the values that are in force after it; the value at the origin is a jump from 0.
+pub(super) fn share(
+    x: &Piecewise<Linear>,
+    in_force: &Piecewise<Dimensions>,
+    dimensions: &Dimensions,
+    unit: Unit,
+) -> Piecewise<Linear> {
+    let mut instants: Vec<Time> = x.starts().into_iter().chain(in_force.starts()).collect();
+    instants.sort_unstable();
+    instants.dedup();
+    // What has been charged when each instant is over, and the slope from there on.
+    let (mut charged, mut last, mut pieces) = (zero(unit), x.origin(), vec![]);
+    for t in instants {
+        charged = level(charged.after(t.saturating_sub(last)));
+        if in_force.at(t) == *dimensions {
+            let before = x.before(t).unwrap_or(zero(unit));
+            charged = charged.add(x.at(t).sub(level(before)));
+        }
+        pieces.push((t, charged));
+        last = t;
+    }
+    Piecewise::steps(x.origin(), zero(unit), &pieces)
+}
+
+/// The same value, without its slope.
+fn level(linear: Linear) -> Linear {
+    match linear {
+        Linear::Exact { value, .. } => Linear::exact(value),
+        Linear::Float { value, .. } => Linear::float(value),
+    }
+}

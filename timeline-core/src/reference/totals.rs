@@ -1,0 +1,176 @@
+//! Aggregates across sessions.
+//!
+//! Decisions:
+//! * Every session, or every share of a split one, gives its group the value that its final row shows.
+//! * A state of a number serves as a number. Of other states only `count`, `min` and `max` speak; the others are absent.
+//! * A quotient counts where its denominator is not zero. Only its `avg`, sum over sum, also takes in the numerators
+//!   (and the zeros) of those without one. Its `sum` is absent.
+//! * The mean of durations and whole numbers is the quotient of sum and count, not yet rounded; that of floats is one float.
+//! * A group in which nothing counts has no row.
+
+use super::number::{Number, number_of};
+use super::readings::{Reading, finals, read, read_at};
+use super::session::Session;
+use super::whole::whole;
+use crate::plan::{Aggregate, Function, GroupOf, Members};
+use crate::{Plan, Time, Value};
+use std::cmp::Ordering;
+use xsum::{Xsum, XsumSmall};
+
+/// One group of an aggregated metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Total {
+    /// Index into [`Plan::metrics`].
+    pub metric: usize,
+    /// The values of the group columns, in their order.
+    pub group: Vec<Option<Value>>,
+    /// The results of the functions, in their order.
+    pub values: Vec<Reading>,
+}
+
+/// The totals of every aggregated metric, by metric, then in the order in which groups are first met.
+pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, horizon: Time) -> Vec<Total> {
+    let sessions: Vec<&Session> = sessions.into_iter().collect();
+    let mut totals = vec![];
+    for (metric, aggregate) in plan.metrics.iter().enumerate().filter_map(|(i, m)| Some((i, m.aggregate.as_ref()?))) {
+        let mut groups: Vec<(Vec<Option<Value>>, Vec<Reading>)> = vec![];
+        for session in sessions.iter().filter(|session| counts(aggregate.members, session)) {
+            for (group, value) in grouped(plan, metric, aggregate, session, horizon) {
+                match groups.iter_mut().find(|(known, _)| *known == group) {
+                    Some((_, values)) => values.push(value),
+                    None => groups.push((group, vec![value])),
+                }
+            }
+        }
+        let rows = groups.into_iter().filter(|(_, values)| values.iter().any(is_value));
+        totals.extend(rows.map(|(group, values)| Total {
+            metric,
+            group,
+            values: aggregate.functions.iter().map(|function| apply(*function, &values)).collect(),
+        }));
+    }
+    totals
+}
+
+impl Reading {
+    /// How two values of one metric compare; quotients exactly. `None` for absent values and values of different kinds.
+    pub fn compare(&self, other: &Reading) -> Option<Ordering> {
+        match (self, other) {
+            (Reading::State(a), Reading::State(b)) => a.compare(b),
+            (Reading::Number(a), Reading::Number(b)) => Some(a.compare(*b).cmp(&0)),
+            (Reading::Ratio { numerator: n, denominator: d }, Reading::Ratio { numerator: m, denominator: e })
+                if d.sign() != 0 && e.sign() != 0 =>
+            {
+                Some((d.sign() * e.sign() * n.times(*e).compare(m.times(*d))).cmp(&0))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn counts(members: Members, session: &Session) -> bool {
+    match members {
+        Members::All => true,
+        Members::Closed => session.close.is_some(),
+        Members::Live => session.close.is_none(),
+    }
+}
+
+/// What a session adds: values with the groups they belong to.
+fn grouped(
+    plan: &Plan,
+    metric: usize,
+    aggregate: &Aggregate,
+    session: &Session,
+    horizon: Time,
+) -> Vec<(Vec<Option<Value>>, Reading)> {
+    let (all, at) = (whole(plan, session), read_at(session, horizon).limit());
+    let state = |node: crate::NodeId| match read(&all[node.index()], at) {
+        Reading::State(value) => Some(value),
+        _ => None,
+    };
+    let rows = finals(plan, session, horizon).into_iter().filter(|row| row.metric == metric);
+    rows.map(|row| {
+        let key = |of: GroupOf| match of {
+            GroupOf::Dimension(i) => row.dimensions.get(i).cloned().flatten(),
+            GroupOf::State(node) => state(node),
+        };
+        (aggregate.group_by.iter().map(|group| key(group.of)).collect(), as_number(&row.value))
+    })
+    .collect()
+}
+
+/// A state of a number serves as a number.
+fn as_number(value: &Reading) -> Reading {
+    match value {
+        Reading::State(state) => {
+            number_of(&Some(state.clone())).map_or_else(|| value.clone(), |x| Reading::Number(x.into()))
+        }
+        other => other.clone(),
+    }
+}
+
+fn is_value(value: &Reading) -> bool {
+    match value {
+        Reading::Absent => false,
+        Reading::State(_) | Reading::Number(_) => true,
+        Reading::Ratio { denominator, .. } => denominator.sign() != 0,
+    }
+}
+
+/// A function of the values of a group, of which at least one counts.
+fn apply(function: Function, all: &[Reading]) -> Reading {
+    let mut values: Vec<&Reading> = all.iter().filter(|value| is_value(value)).collect();
+    values.sort_by(|a, b| a.compare(b).expect("values of one metric that are not absent compare"));
+    let count = values.len();
+    match function {
+        Function::Count => Reading::Number(Number::Exact(count as i128)),
+        Function::Sum => numbers(&values).map_or(Reading::Absent, |numbers| Reading::Number(sum(&numbers))),
+        Function::Avg => average(all, &values),
+        Function::Min => values[0].clone(),
+        Function::Max => values[count - 1].clone(),
+        // The nearest rank: the first value that so many per cent of the values do not exceed.
+        Function::Percentile(p) => values[(usize::from(p) * count).div_ceil(100) - 1].clone(),
+    }
+}
+
+fn average(all: &[Reading], values: &[&Reading]) -> Reading {
+    let sides = all.iter().filter_map(|value| match value {
+        Reading::Ratio { numerator, denominator } => Some((*numerator, *denominator)),
+        _ => None,
+    });
+    let (numerators, denominators): (Vec<Number>, Vec<Number>) = sides.unzip();
+    if !numerators.is_empty() {
+        return Reading::Ratio { numerator: sum(&numerators), denominator: sum(&denominators) };
+    }
+    match numbers(values).map(|numbers| sum(&numbers)) {
+        None => Reading::Absent,
+        Some(Number::Float(sum)) => Reading::Number(Number::Float(sum / values.len() as f64)),
+        Some(sum) => Reading::Ratio { numerator: sum, denominator: Number::Exact(values.len() as i128) },
+    }
+}
+
+/// The values as numbers, if they are numbers.
+fn numbers(values: &[&Reading]) -> Option<Vec<Number>> {
+    let number = |value: &&Reading| match value {
+        Reading::Number(number) => Some(*number),
+        _ => None,
+    };
+    values.iter().map(number).collect()
+}
+
+/// The exact sum, rounded once if there are floats.
+fn sum(numbers: &[Number]) -> Number {
+    let exact = numbers.iter().map(|number| match number {
+        Number::Exact(value) => Some(*value),
+        Number::Float(_) => None,
+    });
+    match exact.collect::<Option<Vec<i128>>>() {
+        Some(values) => Number::Exact(values.into_iter().fold(0, i128::saturating_add)),
+        None => {
+            let mut exact = XsumSmall::new();
+            numbers.iter().for_each(|number| exact.add(number.as_float()));
+            Number::Float(exact.sum())
+        }
+    }
+}

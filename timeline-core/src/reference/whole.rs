@@ -1,0 +1,204 @@
+//! The timelines of a session's nodes as whole functions over dense time, as if nothing more ever happened.
+
+use super::logic::{and, boolean, compare, evaluate, or, truth};
+use super::number::{
+    Numbers, compare_numbers, constant, cumulative, duration_in_cur_state, duration_where, number_of, over_last,
+};
+use super::piecewise::Piecewise;
+use super::ratio::compare_ratio;
+use super::session::Session;
+use super::split::{Share, shares};
+use super::state::{State, Stretch, from_the_first, held, latest, prolonged, true_on, true_stretches};
+use crate::plan::{EventExpr, Kind, Node, NodeId, Op, Unit};
+use crate::record::Order;
+use crate::{Field, Linear, Plan, Record, Time, Value};
+
+/// One event of an event timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Occurrence {
+    /// When it happened.
+    pub time: Time,
+    /// The order of its record among equal times.
+    pub order: Option<Order>,
+    /// The place of its record in the log.
+    pub position: u64,
+    /// What it carries; `None` is null.
+    pub payload: Option<Value>,
+}
+
+/// A node's timeline from the session's origin on, without end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Whole {
+    /// Events by time, order and place in the log.
+    Events(Vec<Occurrence>),
+    /// A step function.
+    State(Piecewise<Option<Value>>),
+    /// A piecewise-linear function.
+    Number(Piecewise<Option<Linear>>),
+    /// A quotient, as its two sides.
+    Ratio {
+        /// Above the line.
+        numerator: Piecewise<Option<Linear>>,
+        /// Below the line.
+        denominator: Piecewise<Option<Linear>>,
+    },
+    /// The shares of a split, in the order in which their dimensions came into force.
+    Split(Vec<Share>),
+}
+
+/// The timelines of all nodes of the plan, by node.
+pub fn whole(plan: &Plan, session: &Session) -> Vec<Whole> {
+    let mut done: Vec<Whole> = vec![];
+    for node in &plan.nodes {
+        // A node reads only nodes before it.
+        let made = Inputs { plan, session, done: &done }.make(node);
+        done.push(made);
+    }
+    done
+}
+
+/// The events of an expression: one for every record that has at least one of its columns.
+pub(super) fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occurrence> {
+    let columns = expression.columns();
+    let speaks = |record: &&Record| {
+        record.fields.iter().enumerate().any(|(i, field)| columns >> i & 1 == 1 && *field != Field::Missing)
+    };
+    let occurrence = |record: &Record| Occurrence {
+        time: record.time,
+        order: record.order,
+        position: record.position,
+        payload: evaluate(expression, record),
+    };
+    records.iter().filter(speaks).map(occurrence).collect()
+}
+
+/// Whether an event with this payload counts where a predicate is wanted: booleans where true, others where not null.
+pub(super) fn matches(payload: &Option<Value>) -> bool {
+    match payload {
+        None | Some(Value::Bool(false)) => false,
+        Some(_) => true,
+    }
+}
+
+/// What a node may read: the session, and the timelines of the nodes before it.
+struct Inputs<'a> {
+    plan: &'a Plan,
+    session: &'a Session,
+    done: &'a [Whole],
+}
+
+impl Inputs<'_> {
+    fn make(&self, node: &Node) -> Whole {
+        let origin = self.session.origin;
+        let state = |id: &NodeId| self.state(*id);
+        let number = |id: &NodeId| self.number(*id);
+        match &node.op {
+            Op::Event(expression) => Whole::Events(occurrences(expression, &self.session.records)),
+            Op::Constant(value) => Whole::State(Piecewise::constant(origin, Some(value.clone()))),
+            Op::Latest { of, ttl } => Whole::State(latest(origin, self.events(*of), *ttl)),
+            Op::HasExisted { of } => Whole::State(true_on(origin, &from_the_first(&self.stretches(*of)))),
+            Op::HasExistedWithin { of, window } => {
+                Whole::State(true_on(origin, &prolonged(&self.stretches(*of), *window)))
+            }
+            Op::HeldFor { of, length } => Whole::State(true_on(origin, &held(&self.stretches(*of), *length))),
+            Op::DurationWhere { of } => Whole::Number(duration_where(state(of))),
+            Op::DurationInCurState { of } => Whole::Number(duration_in_cur_state(state(of))),
+            Op::CompareStates { compare: c, left, right } => {
+                Whole::State(state(left).with(state(right), |a, b| boolean(compare(*c, &a, &b))))
+            }
+            Op::CompareNumbers { compare, left, right } => {
+                Whole::State(match (&self.done[left.index()], &self.plan.node(*right).op) {
+                    (
+                        Whole::Ratio { numerator: n, denominator: d },
+                        Op::ConstantNumber { numerator: p, denominator: q, .. },
+                    ) => {
+                        let Kind::Ratio(unit) = self.plan.node(*left).kind else {
+                            unreachable!("only a ratio has two sides");
+                        };
+                        compare_ratio(*compare, (n, d), unit, (*p, *q))
+                    }
+                    _ => compare_numbers(*compare, number(left), number(right)),
+                })
+            }
+            Op::Not(a) => Whole::State(state(a).map(|a| boolean(truth(&a).map(|a| !a)))),
+            Op::And(a, b) => Whole::State(state(a).with(state(b), |a, b| boolean(and(truth(&a), truth(&b))))),
+            Op::Or(a, b) => Whole::State(state(a).with(state(b), |a, b| boolean(or(truth(&a), truth(&b))))),
+            Op::NumberOf(of) => Whole::Number(state(of).map(|value| number_of(&value))),
+            Op::ConstantNumber { numerator, denominator, unit } => {
+                Whole::Number(Piecewise::constant(origin, Some(constant(*numerator, *denominator, *unit))))
+            }
+            Op::Add(a, b) => Whole::Number(number(a).with(number(b), |a, b| Some(a?.add(b?)))),
+            Op::Sub(a, b) => Whole::Number(number(a).with(number(b), |a, b| Some(a?.sub(b?)))),
+            Op::Scale { of, factor } => Whole::Number(number(of).map(|x| Some(x?.scale(*factor)))),
+            Op::Ratio { numerator, denominator } => {
+                Whole::Ratio { numerator: number(numerator).clone(), denominator: number(denominator).clone() }
+            }
+            Op::OverLast { of, window } => {
+                let unit = self.unit(*of);
+                Whole::Number(over_last(&cumulative(number(of), unit), *window, unit).map(Some))
+            }
+            Op::Split { of, by } => Whole::Split(self.split(*of, by)),
+        }
+    }
+
+    fn split(&self, of: NodeId, by: &[NodeId]) -> Vec<Share> {
+        let dimensions = by.iter().fold(Piecewise::constant(self.session.origin, vec![]), |all, id| {
+            all.with(self.state(*id), |all, value| all.into_iter().chain([value]).collect())
+        });
+        shares(&dimensions, |dims| match &self.plan.node(of).op {
+            Op::Ratio { numerator, denominator } => Whole::Ratio {
+                numerator: self.share(*numerator, dims, &dimensions),
+                denominator: self.share(*denominator, dims, &dimensions),
+            },
+            _ => Whole::Number(self.share(of, dims, &dimensions)),
+        })
+    }
+
+    /// One value's share of a number. `over last` windows the share of what it reads.
+    fn share(&self, of: NodeId, dims: &Vec<Option<Value>>, all: &Piecewise<Vec<Option<Value>>>) -> Numbers {
+        let unit = self.unit(of);
+        let share = |of: NodeId| super::split::share(&cumulative(self.number(of), unit), all, dims, unit);
+        match &self.plan.node(of).op {
+            Op::OverLast { of, window } => over_last(&share(*of), *window, unit).map(Some),
+            _ => share(of).map(Some),
+        }
+    }
+
+    /// Where an event (at its instants) or a boolean state is true, as stretches; those of events are empty.
+    fn stretches(&self, of: NodeId) -> Vec<Stretch> {
+        match &self.done[of.index()] {
+            Whole::Events(events) => {
+                events.iter().filter(|e| matches(&e.payload)).map(|e| (e.time, Some(e.time))).collect()
+            }
+            _ => true_stretches(self.state(of)),
+        }
+    }
+
+    fn unit(&self, id: NodeId) -> Unit {
+        match self.plan.node(id).kind {
+            Kind::Number(unit) => unit,
+            other => unreachable!("the builder gives a number here, not {other}"),
+        }
+    }
+
+    fn events(&self, id: NodeId) -> &[Occurrence] {
+        match &self.done[id.index()] {
+            Whole::Events(events) => events,
+            other => unreachable!("the builder gives an event here, not {other:?}"),
+        }
+    }
+
+    fn state(&self, id: NodeId) -> &State {
+        match &self.done[id.index()] {
+            Whole::State(state) => state,
+            other => unreachable!("the builder gives a state here, not {other:?}"),
+        }
+    }
+
+    fn number(&self, id: NodeId) -> &Numbers {
+        match &self.done[id.index()] {
+            Whole::Number(number) => number,
+            other => unreachable!("the builder gives a number here, not {other:?}"),
+        }
+    }
+}
