@@ -147,9 +147,9 @@ impl Builder {
                 (_, Unit::Duration) => RatioUnit::PerSecond,
                 _ => RatioUnit::Plain,
             })),
-            (Op::OverLast { .. }, [Number(a)]) => Some(Number(*a)),
-            (Op::Split { .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
-                if !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
+            (Op::OverLast { of, .. }, [Number(a)]) if self.is_cumulative(*of) => Some(Number(*a)),
+            (Op::Split { of: id, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
+                if self.can_split(*id) && !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
             {
                 Some(*of)
             }
@@ -183,6 +183,25 @@ impl Builder {
                 Op::CompareStates { compare: compare.flipped(), left: right, right: left }
             }
             other => other,
+        }
+    }
+
+    /// Whether the node is a sum of what is counted up from zero at the start of the session, so that shares of it add up.
+    pub fn is_cumulative(&self, id: NodeId) -> bool {
+        match &self.plan.node(id).op {
+            Op::DurationWhere { .. } => true,
+            Op::Scale { of, .. } => self.is_cumulative(*of),
+            Op::Add(a, b) | Op::Sub(a, b) => self.is_cumulative(*a) && self.is_cumulative(*b),
+            _ => false,
+        }
+    }
+
+    /// Whether the node can be charged to dimensions: cumulative, a ratio of such, or such over a window.
+    pub fn can_split(&self, id: NodeId) -> bool {
+        match &self.plan.node(id).op {
+            Op::Ratio { numerator, denominator } => self.is_cumulative(*numerator) && self.is_cumulative(*denominator),
+            Op::OverLast { of, .. } => self.is_cumulative(*of),
+            _ => self.is_cumulative(id),
         }
     }
 

@@ -1,0 +1,350 @@
+//! The plan as a flat array of operations with all places resolved.
+
+use super::dictionary::Dictionary;
+use super::expression::{Expression, Types};
+use super::layout::Layout;
+use super::row::{ABSENT, NEVER, NOT_SINCE, truth};
+use super::word_of;
+use crate::plan::{Compare, Kind, NodeId, Op, Plan};
+use crate::{Time, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A plan, ready to run.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    pub plan: Arc<Plan>,
+    pub layout: Layout,
+    /// Operations, one per node, in the order of the nodes.
+    pub codes: Vec<Code>,
+    /// What events change directly.
+    pub leaves: Vec<Leaf>,
+    /// Words of a new session that are not 0.
+    pub initial: Vec<(usize, u64)>,
+    /// Nodes that can change without an event.
+    pub timed: Vec<usize>,
+    /// Alerts: the truth value and the word with the start of the open span.
+    pub alerts: Vec<(usize, Bool, usize)>,
+    /// How many texts are constants of the plan; they have the lowest numbers.
+    pub constants: usize,
+    pub compared_only: u64,
+    /// What runs for a set of changed columns; the first is everything.
+    pub programs: Vec<Program>,
+    by_columns: HashMap<u64, usize>,
+    /// The last set of columns that was asked for, and its program.
+    recent: [(u64, usize); 8],
+}
+
+/// The operations that a set of columns can affect.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Program {
+    /// Nodes, inputs first.
+    pub nodes: Vec<u16>,
+    /// Leaves, for the events that have these columns.
+    pub leaves: Vec<u16>,
+    /// Whether a timer may be set or cleared.
+    pub timed: bool,
+    /// Whether an alert may change.
+    pub alerts: bool,
+}
+
+/// Where a truth value stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bool {
+    pub word: usize,
+    pub shift: u32,
+}
+
+impl Bool {
+    #[inline]
+    pub(super) fn get(self, words: &[u64]) -> u64 {
+        words[self.word] >> self.shift & 3
+    }
+
+    #[inline]
+    pub(super) fn set(self, words: &mut [u64], value: u64) {
+        let word = &mut words[self.word];
+        *word = *word & !(3 << self.shift) | value << self.shift;
+    }
+}
+
+/// Where the value of a state stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum State {
+    Word(usize),
+    Bool(Bool),
+    Constant(u64),
+}
+
+impl State {
+    #[inline]
+    pub(super) fn get(self, words: &[u64]) -> u64 {
+        match self {
+            State::Word(at) => words[at],
+            State::Constant(word) => word,
+            State::Bool(b) => match b.get(words) {
+                truth::ABSENT => ABSENT,
+                value => value,
+            },
+        }
+    }
+}
+
+/// What a pass does for one node. `on` is the input's number, `at` the node's first word.
+#[derive(Clone, Debug)]
+pub(super) enum Code {
+    /// Nothing to keep: an event, or a constant number.
+    Nothing,
+    /// A number that is calculated when it is asked for: it may have changed if an input has.
+    Pulled { inputs: [u16; 2] },
+    /// A constant truth value.
+    Constant { out: Bool, value: u64 },
+    /// The leaf wrote the value; `out` for booleans, `ttl` where a value ends.
+    Latest { columns: u64, at: usize, out: Option<Bool>, ttl: bool },
+    /// The leaf wrote the truth value.
+    EventExisted { columns: u64 },
+    StateExisted { on: u16, of: Bool, out: Bool },
+    /// The leaf wrote the instant at which it turns false.
+    EventWithin { columns: u64, at: usize, out: Bool },
+    StateWithin { on: u16, of: Bool, at: usize, out: Bool, window: Time },
+    HeldFor { on: u16, of: Bool, at: usize, out: Bool, length: Time },
+    DurationWhere { on: u16, of: Bool, at: usize },
+    DurationInCurState { on: u16, of: State, at: usize },
+    CompareStates { on: [u16; 2], compare: Compare, types: Types, of: [State; 2], out: Bool },
+    CompareNumbers { on: [u16; 2], at: usize, out: Bool },
+    Not { on: u16, of: Bool, out: Bool },
+    And { on: [u16; 2], of: [Bool; 2], out: Bool },
+    Or { on: [u16; 2], of: [Bool; 2], out: Bool },
+    OverLast { on: u16, at: usize },
+    Split { by: Vec<(u16, State)>, of: u16, at: usize },
+}
+
+/// What an event changes directly.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub columns: u64,
+    pub payload: Expression,
+    pub effect: Effect,
+}
+
+/// What a leaf does with a payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Effect {
+    Latest { at: usize, ttl: Option<Time> },
+    /// `predicate`: only payloads that say true count.
+    Existed { out: Bool, predicate: bool },
+    Within { at: usize, window: Time, predicate: bool },
+    /// The session's end event.
+    End,
+}
+
+impl Compiled {
+    pub(super) fn new(plan: Arc<Plan>, dictionary: &mut Dictionary) -> Self {
+        let layout = Layout::new(&plan);
+        let mut compiled = Compiled {
+            codes: vec![],
+            leaves: vec![],
+            initial: initial(&layout),
+            timed: vec![],
+            alerts: vec![],
+            constants: 0,
+            compared_only: u64::MAX,
+            programs: vec![],
+            by_columns: HashMap::new(),
+            recent: [(0, 0); 8],
+            plan: Arc::clone(&plan),
+            layout,
+        };
+        for (id, node) in plan.iter() {
+            let code = compiled.code(id, &node.op, dictionary);
+            if code.is_timed() {
+                compiled.timed.push(id.index());
+            }
+            compiled.codes.push(code);
+        }
+        if let Some(when) = plan.end.when {
+            compiled.leaf(when, Effect::End, dictionary);
+        }
+        for (i, alert) in plan.alerts.iter().enumerate() {
+            compiled.alerts.push((i, compiled.bool(alert.root), compiled.layout.alerts[i]));
+        }
+        compiled.constants = dictionary.len();
+        compiled.compared_only = !compiled.leaves.iter().fold(0, |columns, leaf| columns | leaf.payload.read_columns());
+        let everything = compiled.build_program(u64::MAX, true);
+        compiled.programs.push(everything);
+        compiled
+    }
+
+    /// The number of the program for a set of columns.
+    #[inline]
+    pub(super) fn program(&mut self, columns: u64) -> usize {
+        let slot = (columns.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61) as usize;
+        let (key, program) = self.recent[slot];
+        if key == columns && program != 0 {
+            return program;
+        }
+        self.find_program(columns, slot)
+    }
+
+    #[cold]
+    fn find_program(&mut self, columns: u64, slot: usize) -> usize {
+        let program = match self.by_columns.get(&columns) {
+            Some(program) => *program,
+            None => {
+                let program = self.build_program(columns, false);
+                self.programs.push(program);
+                self.by_columns.insert(columns, self.programs.len() - 1);
+                self.programs.len() - 1
+            }
+        };
+        self.recent[slot] = (columns, program);
+        program
+    }
+
+    fn build_program(&self, columns: u64, everything: bool) -> Program {
+        let mut affected = vec![false; self.codes.len()];
+        let mut program = Program::default();
+        for (i, code) in self.codes.iter().enumerate() {
+            let of_columns = match code {
+                Code::Latest { columns: c, .. }
+                | Code::EventExisted { columns: c }
+                | Code::EventWithin { columns: c, .. } => c & columns != 0,
+                _ => false,
+            };
+            let of_inputs = self.plan.nodes[i].op.inputs().iter().any(|input| affected[input.index()]);
+            affected[i] = (everything || of_columns || of_inputs) && !matches!(code, Code::Nothing);
+            if affected[i] {
+                program.nodes.push(i as u16);
+                program.timed |= code.is_timed();
+                program.alerts |= self.plan.alerts.iter().any(|alert| alert.root.index() == i);
+            }
+        }
+        program.leaves =
+            (0u16..).zip(&self.leaves).filter(|(_, leaf)| leaf.columns & columns != 0).map(|(i, _)| i).collect();
+        program
+    }
+
+    pub(super) fn bool(&self, id: NodeId) -> Bool {
+        let place = &self.layout.nodes[id.index()];
+        Bool { word: place.bool_word, shift: place.bool_shift }
+    }
+
+    pub(super) fn state(&self, id: NodeId) -> State {
+        let node = self.plan.node(id);
+        match (&node.op, node.kind) {
+            (_, Kind::State(Type::Bool)) => State::Bool(self.bool(id)),
+            (Op::Constant(_), _) => match self.codes[id.index()] {
+                Code::Constant { value, .. } => State::Constant(value),
+                _ => unreachable!("constants compile to constants"),
+            },
+            _ => State::Word(self.layout.nodes[id.index()].at),
+        }
+    }
+
+    fn leaf(&mut self, event: NodeId, effect: Effect, dictionary: &mut Dictionary) -> u64 {
+        let Op::Event(e) = &self.plan.node(event).op else { unreachable!("leaves read events, as the builder checked") };
+        let columns = e.columns();
+        let payload = Expression::new(e, &self.plan, dictionary);
+        self.leaves.push(Leaf { columns, payload, effect });
+        columns
+    }
+
+    fn code(&mut self, id: NodeId, op: &Op, dictionary: &mut Dictionary) -> Code {
+        let at = self.layout.nodes[id.index()].at;
+        let out = self.bool(id);
+        let n = |id: &NodeId| id.index() as u16;
+        let kind = |id: &NodeId| self.plan.node(*id).kind;
+        match op {
+            Op::Event(_) | Op::ConstantNumber { .. } => Code::Nothing,
+            Op::Constant(value) => Code::Constant { out, value: word_of(value, dictionary) },
+            Op::Latest { of, ttl } => {
+                let is_bool = kind(of) == Kind::Event(Type::Bool);
+                let columns = self.leaf(*of, Effect::Latest { at, ttl: *ttl }, dictionary);
+                self.initial.push((at, ABSENT));
+                if ttl.is_some() {
+                    self.initial.push((at + 1, NEVER as u64));
+                }
+                Code::Latest { columns, at, out: is_bool.then_some(out), ttl: ttl.is_some() }
+            }
+            Op::HasExisted { of } => match kind(of) {
+                Kind::Event(ty) => {
+                    let predicate = ty == Type::Bool;
+                    Code::EventExisted { columns: self.leaf(*of, Effect::Existed { out, predicate }, dictionary) }
+                }
+                _ => Code::StateExisted { on: n(of), of: self.bool(*of), out },
+            },
+            Op::HasExistedWithin { of, window } => {
+                self.initial.push((at, NOT_SINCE as u64));
+                match kind(of) {
+                    Kind::Event(ty) => {
+                        let effect = Effect::Within { at, window: *window, predicate: ty == Type::Bool };
+                        Code::EventWithin { columns: self.leaf(*of, effect, dictionary), at, out }
+                    }
+                    _ => Code::StateWithin { on: n(of), of: self.bool(*of), at, out, window: *window },
+                }
+            }
+            Op::HeldFor { of, length } => {
+                self.initial.push((at, NOT_SINCE as u64));
+                Code::HeldFor { on: n(of), of: self.bool(*of), at, out, length: *length }
+            }
+            Op::DurationWhere { of } => {
+                self.initial.push((at + 1, NOT_SINCE as u64));
+                Code::DurationWhere { on: n(of), of: self.bool(*of), at }
+            }
+            Op::DurationInCurState { of } => {
+                self.initial.push((at + 1, ABSENT));
+                Code::DurationInCurState { on: n(of), of: self.state(*of), at }
+            }
+            Op::CompareStates { compare, left, right } => {
+                let types = match (kind(left), kind(right)) {
+                    (Kind::State(a), Kind::State(b)) => (a, b),
+                    _ => unreachable!("the builder compares states only"),
+                };
+                let of = [self.state(*left), self.state(*right)];
+                Code::CompareStates { on: [n(left), n(right)], compare: *compare, types, of, out }
+            }
+            Op::CompareNumbers { left, right, .. } => {
+                self.initial.push((at, NEVER as u64));
+                Code::CompareNumbers { on: [n(left), n(right)], at, out }
+            }
+            Op::Not(of) => Code::Not { on: n(of), of: self.bool(*of), out },
+            Op::And(a, b) => Code::And { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
+            Op::Or(a, b) => Code::Or { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
+            Op::NumberOf(of) | Op::Scale { of, .. } => Code::Pulled { inputs: [n(of); 2] },
+            Op::Add(a, b) | Op::Sub(a, b) | Op::Ratio { numerator: a, denominator: b } => {
+                Code::Pulled { inputs: [n(a), n(b)] }
+            }
+            Op::OverLast { of, .. } => {
+                self.initial.push((at, NEVER as u64));
+                Code::OverLast { on: n(of), at }
+            }
+            Op::Split { of, by } => {
+                self.initial.push((at, super::split::NO_ENTRY));
+                self.initial.push((at + 1, NEVER as u64));
+                Code::Split { by: by.iter().map(|id| (n(id), self.state(*id))).collect(), of: n(of), at }
+            }
+        }
+    }
+}
+
+/// Words that no node sets for itself: no alert is on, and no word is taken for the number of a text.
+fn initial(layout: &Layout) -> Vec<(usize, u64)> {
+    let alerts = layout.alerts.iter().map(|at| (*at, NOT_SINCE as u64));
+    alerts.chain(layout.texts.iter().map(|at| (*at, ABSENT))).collect()
+}
+
+impl Code {
+    /// Whether it can change without an event.
+    pub(super) fn is_timed(&self) -> bool {
+        matches!(
+            self,
+            Code::Latest { ttl: true, .. }
+                | Code::EventWithin { .. }
+                | Code::StateWithin { .. }
+                | Code::HeldFor { .. }
+                | Code::CompareNumbers { .. }
+                | Code::OverLast { .. }
+                | Code::Split { .. }
+        )
+    }
+}

@@ -1,0 +1,141 @@
+//! Expressions over the columns of one event, and comparison of words.
+
+use super::dictionary::Dictionary;
+use super::row::ABSENT;
+use super::{Event, word_of};
+use crate::plan::{Compare, EventExpr, Plan};
+use crate::value::compare_int_float;
+use crate::Type;
+use std::cmp::Ordering;
+
+/// An expression with its constants as words.
+#[derive(Clone, Debug)]
+pub(super) enum Expression {
+    Column(u8),
+    Constant(u64),
+    /// A column against a constant of the same words, which is what nearly all predicates are.
+    Equals {
+        column: u8,
+        word: u64,
+        negated: bool,
+    },
+    Compare(Compare, Types, Box<Expression>, Box<Expression>),
+    Not(Box<Expression>),
+    And(Box<Expression>, Box<Expression>),
+    Or(Box<Expression>, Box<Expression>),
+}
+
+/// The types of two words that are compared.
+pub(super) type Types = (Type, Type);
+
+impl Expression {
+    pub(super) fn new(e: &EventExpr, plan: &Plan, dictionary: &mut Dictionary) -> Self {
+        let sub = |e: &EventExpr, dictionary: &mut Dictionary| Box::new(Expression::new(e, plan, dictionary));
+        match e {
+            EventExpr::Column(c) => Expression::Column(c.0),
+            EventExpr::Constant(value) => Expression::Constant(word_of(value, dictionary)),
+            EventExpr::Compare(compare @ (Compare::Eq | Compare::Ne), a, b) if same_words(a, b, plan) => {
+                match (&**a, &**b) {
+                    (EventExpr::Column(c), EventExpr::Constant(value))
+                    | (EventExpr::Constant(value), EventExpr::Column(c)) => Expression::Equals {
+                        column: c.0,
+                        word: word_of(value, dictionary),
+                        negated: *compare == Compare::Ne,
+                    },
+                    _ => unreachable!("same_words is true only of a column and a constant"),
+                }
+            }
+            EventExpr::Compare(compare, a, b) => {
+                let types = (type_of(a, plan), type_of(b, plan));
+                Expression::Compare(*compare, types, sub(a, dictionary), sub(b, dictionary))
+            }
+            EventExpr::Not(a) => Expression::Not(sub(a, dictionary)),
+            EventExpr::And(a, b) => Expression::And(sub(a, dictionary), sub(b, dictionary)),
+            EventExpr::Or(a, b) => Expression::Or(sub(a, dictionary), sub(b, dictionary)),
+        }
+    }
+
+    /// The columns whose texts may be looked at in any other way than as equal to a constant.
+    pub(super) fn read_columns(&self) -> u64 {
+        match self {
+            Expression::Column(c) => 1 << c,
+            Expression::Constant(_) | Expression::Equals { .. } => 0,
+            Expression::Not(a) => a.read_columns(),
+            Expression::Compare(_, _, a, b) | Expression::And(a, b) | Expression::Or(a, b) => {
+                a.read_columns() | b.read_columns()
+            }
+        }
+    }
+
+    /// The payload's word; [`ABSENT`] where a column that it needs is missing or null.
+    #[inline]
+    pub(super) fn eval(&self, event: &Event<'_>, dictionary: &Dictionary) -> u64 {
+        match self {
+            Expression::Column(c) => column(*c, event),
+            Expression::Constant(word) => *word,
+            Expression::Equals { column: c, word, negated } => match column(*c, event) {
+                ABSENT => ABSENT,
+                value => u64::from((value == *word) != *negated),
+            },
+            Expression::Compare(compare, types, a, b) => {
+                match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+                    (ABSENT, _) | (_, ABSENT) => ABSENT,
+                    (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
+                }
+            }
+            Expression::Not(a) => match a.eval(event, dictionary) {
+                ABSENT => ABSENT,
+                word => 1 - word,
+            },
+            Expression::And(a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+                (0, _) | (_, 0) => 0,
+                (1, 1) => 1,
+                _ => ABSENT,
+            },
+            Expression::Or(a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+                (1, _) | (_, 1) => 1,
+                (0, 0) => 0,
+                _ => ABSENT,
+            },
+        }
+    }
+}
+
+#[inline]
+fn column(c: u8, event: &Event<'_>) -> u64 {
+    let bit = 1 << c;
+    if event.present & bit != 0 && event.nulls & bit == 0 { event.words[usize::from(c)] } else { ABSENT }
+}
+
+/// Orders two present words of the given types.
+#[inline]
+pub(super) fn order(types: Types, a: u64, b: u64, dictionary: &Dictionary) -> Ordering {
+    let (x, y) = (f64::from_bits(a), f64::from_bits(b));
+    match types {
+        (Type::String, _) if a == b => Ordering::Equal,
+        (Type::String, _) => dictionary.text(a as u32).as_bytes().cmp(dictionary.text(b as u32).as_bytes()),
+        (Type::Bool, _) => a.cmp(&b),
+        (Type::Int, Type::Float) => compare_int_float(a as i64, y).expect("words are never NaN"),
+        (Type::Float, Type::Int) => compare_int_float(b as i64, x).expect("words are never NaN").reverse(),
+        (Type::Int, _) => (a as i64).cmp(&(b as i64)),
+        (Type::Float, _) => x.partial_cmp(&y).expect("words are never NaN"),
+    }
+}
+
+/// Whether equality of a column and a constant is equality of their words.
+fn same_words(a: &EventExpr, b: &EventExpr, plan: &Plan) -> bool {
+    match (a, b) {
+        (EventExpr::Column(c), EventExpr::Constant(v)) | (EventExpr::Constant(v), EventExpr::Column(c)) => {
+            plan.columns[c.index()].ty == v.ty()
+        }
+        _ => false,
+    }
+}
+
+fn type_of(e: &EventExpr, plan: &Plan) -> Type {
+    match e {
+        EventExpr::Column(c) => plan.columns[c.index()].ty,
+        EventExpr::Constant(v) => v.ty(),
+        _ => Type::Bool,
+    }
+}

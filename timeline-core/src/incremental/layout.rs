@@ -1,0 +1,146 @@
+//! Where each node keeps its state in a session's row.
+//!
+//! A row is a fixed number of 64-bit words: a header, the truth values of all boolean nodes at two bits each,
+//! and the words of the nodes. What has no fixed size (the pieces of a window, the third and further dimensions
+//! of a split) is in the session's [`super::row::Heap`], which stays empty where it is not needed.
+
+use crate::plan::{Kind, NodeId, Op, Plan};
+use crate::Type;
+
+/// Words of the header: origin, instant, pending columns, deadline.
+pub(super) const HEADER_WORDS: usize = 4;
+/// How many dimension values of a split are kept in the row itself.
+pub(super) const INLINE_ENTRIES: usize = 2;
+/// Truth values in a word.
+const BOOLS_PER_WORD: usize = 32;
+
+/// The places of a plan's nodes in a row.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Words in a row.
+    pub(super) words: usize,
+    /// Cells in a heap.
+    pub(super) cells: usize,
+    pub(super) nodes: Vec<Place>,
+    /// For each alert the word with the start of its open span.
+    pub(super) alerts: Vec<usize>,
+    /// For each word whether it holds the number of a text.
+    pub(super) texts: Vec<usize>,
+    /// For each cell the number of words in an entry and which of them hold texts.
+    pub(super) cell_texts: Vec<(usize, Vec<usize>)>,
+}
+
+/// Where one node keeps what.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// First word.
+    pub at: usize,
+    /// Number of words.
+    pub words: usize,
+    /// Word of its truth value, for boolean states.
+    pub bool_word: usize,
+    /// Shift of its truth value in that word.
+    pub bool_shift: u32,
+    /// Its heap cell, if it has one.
+    pub cell: usize,
+}
+
+impl Layout {
+    /// The layout of a plan; the same plan always has the same one.
+    pub fn new(plan: &Plan) -> Self {
+        let bools = plan.nodes.iter().filter(|n| n.kind == Kind::State(Type::Bool)).count();
+        // The first truth value is the row's own: whether its end event has come.
+        let bool_words = (bools + 1).div_ceil(BOOLS_PER_WORD);
+        let mut layout = Layout {
+            words: HEADER_WORDS + bool_words,
+            cells: 0,
+            nodes: Vec::with_capacity(plan.nodes.len()),
+            alerts: vec![],
+            texts: vec![],
+            cell_texts: vec![],
+        };
+        let mut next_bool = 1;
+        for (id, node) in plan.iter() {
+            let mut place = Place { at: layout.words, words: words_of(plan, id), ..Place::default() };
+            if node.kind == Kind::State(Type::Bool) {
+                place.bool_word = HEADER_WORDS + next_bool / BOOLS_PER_WORD;
+                place.bool_shift = (next_bool % BOOLS_PER_WORD * 2) as u32;
+                next_bool += 1;
+            }
+            if matches!(node.op, Op::OverLast { .. } | Op::Split { .. }) {
+                place.cell = layout.cells;
+                layout.cells += 1;
+                layout.cell_texts.push(entry_texts(plan, &node.op));
+            }
+            layout.note_texts(plan, &node.op, place.at);
+            layout.words += place.words;
+            layout.nodes.push(place);
+        }
+        for _ in &plan.alerts {
+            layout.alerts.push(layout.words);
+            layout.words += 1;
+        }
+        layout
+    }
+
+    /// Bytes of a session's row and of its (empty) heap; its key and its place in the index come on top.
+    pub fn session_bytes(&self) -> usize {
+        self.words * 8 + size_of::<super::row::Heap>()
+    }
+
+    /// Bytes that one node takes in a row; truth values take two bits each, which are not counted here.
+    pub fn node_bytes(&self, id: NodeId) -> usize {
+        self.nodes[id.index()].words * 8
+    }
+
+    fn note_texts(&mut self, plan: &Plan, op: &Op, at: usize) {
+        let is_text = |id: NodeId| plan.node(id).kind == Kind::State(Type::String);
+        match op {
+            Op::Latest { of, .. } if plan.node(*of).kind == Kind::Event(Type::String) => self.texts.push(at),
+            Op::DurationInCurState { of } if is_text(*of) => self.texts.push(at + 1),
+            Op::Split { .. } => {
+                let (entry_words, texts) = entry_texts(plan, op);
+                for entry in 0..INLINE_ENTRIES {
+                    self.texts.extend(texts.iter().map(|text| at + 2 + entry * entry_words + text));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Words in an entry of a split, and which of them hold texts: the dimensions, then what has been charged.
+fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
+    let Op::Split { of, by } = op else { return (1, vec![]) };
+    let sums = if matches!(plan.node(*of).kind, Kind::Ratio(_)) { 2 } else { 1 };
+    let texts = (0..by.len()).filter(|i| plan.node(by[*i]).kind == Kind::State(Type::String)).collect();
+    (by.len() + sums, texts)
+}
+
+fn words_of(plan: &Plan, id: NodeId) -> usize {
+    let op = &plan.node(id).op;
+    match op {
+        Op::Latest { ttl, .. } => 1 + usize::from(ttl.is_some()),
+        // The instant at which it turns false; the start of the true span; accumulated and running since.
+        Op::HasExistedWithin { .. } | Op::HeldFor { .. } => 1,
+        // Accumulated, and running since; entered at, and the value.
+        Op::DurationWhere { .. } | Op::DurationInCurState { .. } => 2,
+        // The next crossing.
+        Op::CompareNumbers { .. } | Op::OverLast { .. } => 1,
+        // The entry in force, the next change, and the first entries.
+        Op::Split { .. } => 2 + INLINE_ENTRIES * entry_texts(plan, op).0,
+        Op::Event(_)
+        | Op::Constant(_)
+        | Op::HasExisted { .. }
+        | Op::CompareStates { .. }
+        | Op::Not(_)
+        | Op::And(..)
+        | Op::Or(..)
+        | Op::NumberOf(_)
+        | Op::ConstantNumber { .. }
+        | Op::Add(..)
+        | Op::Sub(..)
+        | Op::Scale { .. }
+        | Op::Ratio { .. } => 0,
+    }
+}

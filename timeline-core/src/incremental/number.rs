@@ -1,0 +1,106 @@
+//! Numbers are not kept but calculated when they are asked for, from the few words that their leaves keep.
+
+use super::compile::{Code, Compiled};
+use super::row::{ABSENT, NOT_SINCE, Row, truth};
+use super::window;
+use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};
+use crate::{Linear, SECOND, Time, Type};
+
+/// The linear piece of a number at the row's instant; `None` where it is absent.
+pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
+    let now = row.now();
+    let at = compiled.layout.nodes[id.index()].at;
+    match &compiled.plan.node(id).op {
+        Op::DurationWhere { .. } => {
+            let accumulated = i128::from(row.words[at] as Time);
+            Some(match row.words[at + 1] as Time {
+                NOT_SINCE => Linear::exact(accumulated),
+                since => Linear::Exact { value: accumulated + i128::from(now) - i128::from(since), slope: 1 },
+            })
+        }
+        Op::DurationInCurState { .. } => Some(match row.words[at + 1] {
+            ABSENT => Linear::exact(0),
+            _ => Linear::Exact { value: i128::from(now) - i128::from(row.words[at] as Time), slope: 1 },
+        }),
+        Op::NumberOf(of) => match (compiled.state(*of).get(row.words), compiled.plan.node(*of).kind) {
+            (ABSENT, _) => None,
+            (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
+            (word, _) => Some(Linear::float(f64::from_bits(word))),
+        },
+        Op::ConstantNumber { numerator, denominator, unit } => Some(constant(*numerator, *denominator, *unit)),
+        Op::Add(a, b) => Some(linear(compiled, row, *a)?.add(linear(compiled, row, *b)?)),
+        Op::Sub(a, b) => Some(linear(compiled, row, *a)?.sub(linear(compiled, row, *b)?)),
+        Op::Scale { of, factor } => Some(linear(compiled, row, *of)?.scale(*factor)),
+        Op::OverLast { of, .. } => window::linear(compiled, row, id, *of),
+        Op::Split { of, .. } => linear(compiled, row, *of),
+        other => unreachable!("{other:?} is no number, as the builder checked"),
+    }
+}
+
+fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
+    if denominator == 1 && unit != Unit::Float {
+        Linear::exact(i128::from(numerator))
+    } else {
+        Linear::float(numerator as f64 / denominator as f64)
+    }
+}
+
+/// Both sides of a ratio at the row's instant; `None` where one is absent.
+pub(super) fn ratio(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<(Linear, Linear)> {
+    match &compiled.plan.node(id).op {
+        Op::Ratio { numerator, denominator } => {
+            Some((linear(compiled, row, *numerator)?, linear(compiled, row, *denominator)?))
+        }
+        Op::Split { of, .. } => ratio(compiled, row, *of),
+        other => unreachable!("{other:?} is no ratio, as the builder checked"),
+    }
+}
+
+/// The truth value of a comparison of numbers, and after how many nanoseconds it may be another one by itself.
+pub(super) fn compare(compiled: &Compiled, row: &Row<'_>, node: usize) -> (u64, Option<Time>) {
+    let Op::CompareNumbers { compare, left, right } = &compiled.plan.nodes[node].op else {
+        unreachable!("only comparisons of numbers come here")
+    };
+    debug_assert!(matches!(compiled.codes[node], Code::CompareNumbers { .. }));
+    match compiled.plan.node(*left).kind {
+        Kind::Ratio(unit) => match ratio(compiled, row, *left) {
+            Some((n, d)) => compare_ratio(*compare, n, d, unit, &compiled.plan.node(*right).op),
+            None => (truth::ABSENT, None),
+        },
+        _ => match (linear(compiled, row, *left), &compiled.plan.node(*right).op) {
+            // An exact number against a decimal is compared exactly, in parts of the decimal.
+            (Some(left @ Linear::Exact { .. }), Op::ConstantNumber { numerator, denominator, .. }) => {
+                turn(*compare, left.scale(*denominator).sub(Linear::exact(i128::from(*numerator))))
+            }
+            (Some(left), _) => match linear(compiled, row, *right) {
+                Some(right) => turn(*compare, left.sub(right)),
+                None => (truth::ABSENT, None),
+            },
+            (None, _) => (truth::ABSENT, None),
+        },
+    }
+}
+
+/// The truth value of `difference compare 0`, and when its sign changes.
+fn turn(compare: Compare, difference: Linear) -> (u64, Option<Time>) {
+    let value = compare.holds(difference.sign().cmp(&0));
+    (u64::from(value), difference.next_sign_change())
+}
+
+/// `n / d compare p / q`, as the sign of `n * q - p * d` times the sign of `d`.
+fn compare_ratio(compare: Compare, n: Linear, d: Linear, unit: RatioUnit, constant: &Op) -> (u64, Option<Time>) {
+    let Op::ConstantNumber { numerator: p, denominator: q, .. } = constant else {
+        unreachable!("the builder compares ratios with constants only")
+    };
+    let n = if unit == RatioUnit::PerSecond { n.scale(SECOND) } else { n };
+    let difference = n.scale(*q).sub(d.scale(*p));
+    let turns_in = match (difference.next_sign_change(), d.next_sign_change()) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    let value = match d.sign() {
+        0 => truth::ABSENT,
+        sign => u64::from(compare.holds((difference.sign() * sign).cmp(&0))),
+    };
+    (value, turns_in)
+}

@@ -1,0 +1,120 @@
+//! A session's state: a fixed row of words and, for what has no fixed size, a heap.
+
+use super::layout::Layout;
+use crate::Time;
+use std::collections::VecDeque;
+
+/// The word of an absent value. No present one has it: texts and truth values are small, floats are never `-0.0`,
+/// and an `int` column does not hold the least 64-bit integer.
+pub const ABSENT: u64 = 1 << 63;
+/// An instant that never was or will be.
+pub(super) const NEVER: Time = Time::MAX;
+/// "Not running", where a start is kept.
+pub(super) const NOT_SINCE: Time = Time::MIN;
+/// Pending columns of a new session: everything is computed.
+pub(super) const FRESH: u64 = u64::MAX;
+
+const ORIGIN: usize = 0;
+const NOW: usize = 1;
+const PENDING: usize = 2;
+const DEADLINE: usize = 3;
+
+/// A truth value in two bits.
+pub(super) mod truth {
+    pub(in crate::incremental) const FALSE: u64 = 0;
+    pub(in crate::incremental) const TRUE: u64 = 1;
+    pub(in crate::incremental) const ABSENT: u64 = 2;
+}
+
+/// What has no fixed size; empty until it is needed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heap(pub(super) Option<Box<[Cell]>>);
+
+/// The heap part of one node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Cell {
+    /// Entries of a split beyond those in the row.
+    pub entries: Vec<u64>,
+    /// Pieces of a windowed number, oldest first.
+    pub pieces: VecDeque<Piece>,
+}
+
+/// A linear piece of a cumulative number, from `start` on until the next one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Piece {
+    pub start: Time,
+    pub value: i64,
+    pub slope: i64,
+    /// The entry of the split that it is charged to; 0 where there is no split.
+    pub entry: u32,
+}
+
+impl Heap {
+    pub(super) fn cell(&self, cell: usize) -> Option<&Cell> {
+        self.0.as_ref().map(|cells| &cells[cell])
+    }
+
+    pub(super) fn cell_mut(&mut self, layout: &Layout, cell: usize) -> &mut Cell {
+        &mut self.0.get_or_insert_with(|| vec![Cell::default(); layout.cells].into())[cell]
+    }
+
+    /// Bytes outside of the row, roughly.
+    pub fn bytes(&self) -> usize {
+        let cell = |c: &Cell| size_of::<Cell>() + c.entries.capacity() * 8 + c.pieces.capacity() * size_of::<Piece>();
+        self.0.as_ref().map_or(0, |cells| cells.iter().map(cell).sum())
+    }
+}
+
+/// A session's words with their heap.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// As many words as the layout says.
+    pub words: &'a mut [u64],
+    /// The rest.
+    pub heap: &'a mut Heap,
+}
+
+impl Row<'_> {
+    /// The instant of the session's first event.
+    pub fn origin(&self) -> Time {
+        self.words[ORIGIN] as Time
+    }
+
+    /// The instant that the row speaks of: that of its last event, unless it was advanced further.
+    pub fn now(&self) -> Time {
+        self.words[NOW] as Time
+    }
+
+    /// Whether the session's end event has come; it ends after that instant.
+    pub fn is_ending(&self) -> bool {
+        self.words[super::layout::HEADER_WORDS] & 3 == truth::TRUE
+    }
+
+    pub(super) fn set_ending(&mut self) {
+        self.words[super::layout::HEADER_WORDS] |= truth::TRUE;
+    }
+
+    pub(super) fn set_origin(&mut self, at: Time) {
+        self.words[ORIGIN] = at as u64;
+    }
+
+    pub(super) fn set_now(&mut self, at: Time) {
+        self.words[NOW] = at as u64;
+    }
+
+    pub(super) fn pending(&self) -> u64 {
+        self.words[PENDING]
+    }
+
+    pub(super) fn set_pending(&mut self, columns: u64) {
+        self.words[PENDING] = columns;
+    }
+
+    pub(super) fn deadline(&self) -> Time {
+        self.words[DEADLINE] as Time
+    }
+
+    pub(super) fn set_deadline(&mut self, at: Time) {
+        self.words[DEADLINE] = at as u64;
+    }
+}

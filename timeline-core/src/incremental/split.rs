@@ -1,0 +1,190 @@
+//! `x split by d`: what each value of the dimensions has been charged.
+//!
+//! Entries are kept in the order of their first coming into force: the first ones in the row, further ones in the heap.
+//! An entry is the words of its dimensions, then what it was charged; the charge of the entry in force is biased by
+//! `-x` at the instant it came into force, so that its share is the charge plus `x` and nothing is done while `x` grows.
+//!
+//! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
+
+use super::compile::{Code, Compiled};
+use super::layout::INLINE_ENTRIES;
+use super::number;
+use super::row::{NEVER, Piece, Row};
+use super::window;
+use crate::plan::{Kind, NodeId, Op};
+use crate::{Linear, Time};
+
+/// No entry is in force: the session is new.
+pub(super) const NO_ENTRY: u64 = u32::MAX as u64;
+
+/// The words of a split in a row, and how they are divided.
+struct Entries {
+    at: usize,
+    cell: usize,
+    dimensions: usize,
+    words: usize,
+}
+
+impl Entries {
+    fn of(compiled: &Compiled, node: usize) -> Self {
+        let place = compiled.layout.nodes[node];
+        let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
+        let words = compiled.layout.cell_texts[place.cell].0;
+        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words }
+    }
+
+    fn count(&self, row: &Row<'_>) -> usize {
+        let spilled = row.heap.cell(self.cell).map_or(0, |cell| cell.entries.len() / self.words);
+        if spilled > 0 { INLINE_ENTRIES + spilled } else { (row.words[self.at] >> 32) as usize }
+    }
+
+    fn entry<'a>(&self, row: &'a Row<'_>, i: usize) -> &'a [u64] {
+        if i < INLINE_ENTRIES {
+            &row.words[self.at + 2 + i * self.words..][..self.words]
+        } else {
+            let cell = row.heap.cell(self.cell).expect("an entry beyond those in the row is in the heap");
+            &cell.entries[(i - INLINE_ENTRIES) * self.words..][..self.words]
+        }
+    }
+
+    fn entry_mut<'a>(&self, row: &'a mut Row<'_>, compiled: &Compiled, i: usize) -> &'a mut [u64] {
+        if i < INLINE_ENTRIES {
+            &mut row.words[self.at + 2 + i * self.words..][..self.words]
+        } else {
+            let cell = row.heap.cell_mut(&compiled.layout, self.cell);
+            let at = (i - INLINE_ENTRIES) * self.words;
+            if cell.entries.len() < at + self.words {
+                cell.entries.resize(at + self.words, 0);
+            }
+            &mut cell.entries[at..at + self.words]
+        }
+    }
+
+    /// The entry in force.
+    fn current(&self, row: &Row<'_>) -> usize {
+        (row.words[self.at] & NO_ENTRY) as usize
+    }
+
+    fn set_current(&self, row: &mut Row<'_>, current: usize, inline: usize) {
+        row.words[self.at] = (inline as u64) << 32 | current as u64;
+    }
+}
+
+/// Charges what has come to the dimensions that were in force, and notes those now in force.
+pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switched: bool, fresh: bool) {
+    let Op::Split { of, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
+    let entries = Entries::of(compiled, node);
+    if switched {
+        switch(compiled, row, node, *of, &entries);
+    }
+    if let Op::OverLast { of: inner, window } = compiled.plan.node(*of).op {
+        let present = window::piece(compiled, row, inner, entries.current(row) as u32);
+        let cell = row.heap.cell_mut(&compiled.layout, entries.cell);
+        let next = window::slide(&mut cell.pieces, present, window, fresh);
+        row.words[entries.at + 1] = next as u64;
+    }
+}
+
+fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entries: &Entries) {
+    let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
+    let current = entries.current(row);
+    let is_new = row.words[entries.at] == NO_ENTRY;
+    let holds = |row: &Row<'_>, i: usize| {
+        entries.entry(row, i).iter().zip(by).all(|(word, (_, state))| *word == state.get(row.words))
+    };
+    if !is_new && holds(row, current) {
+        return;
+    }
+    let charges = charges(compiled, row, of);
+    if !is_new {
+        charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, 1);
+    }
+    let count = if is_new { 0 } else { entries.count(row) };
+    let next = (0..count).find(|i| holds(row, *i)).unwrap_or(count);
+    if next == count {
+        for (i, (_, state)) in by.iter().enumerate() {
+            let word = state.get(row.words);
+            entries.entry_mut(row, compiled, next)[i] = word;
+        }
+    }
+    charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, -1);
+    entries.set_current(row, next, count.max(next + 1).min(INLINE_ENTRIES));
+}
+
+fn charge(entry: &mut [u64], dimensions: usize, charges: [i64; 2], sign: i64) {
+    for (word, charge) in entry[dimensions..].iter_mut().zip(charges) {
+        // Wrapping both ways: the bias cancels, and what is left fits wherever the share itself does.
+        *word = word.wrapping_add(charge.wrapping_mul(sign) as u64);
+    }
+}
+
+/// What the input (or both sides of it) has come to.
+fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [i64; 2] {
+    let exact = |linear: Option<Linear>| match linear {
+        Some(Linear::Exact { value, .. }) => value as i64,
+        other => unreachable!("{other:?} is no cumulative number, as the builder checked"),
+    };
+    match (&compiled.plan.node(of).op, compiled.plan.node(of).kind) {
+        (Op::OverLast { .. }, _) => [0, 0],
+        (_, Kind::Ratio(_)) => {
+            let (n, d) = number::ratio(compiled, row, of).expect("cumulative numbers are never absent");
+            [exact(Some(n)), exact(Some(d))]
+        }
+        _ => [exact(number::linear(compiled, row, of)), 0],
+    }
+}
+
+/// The words of the dimensions of each entry with its share: one number, or the two sides of a ratio.
+pub(super) fn shares(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<(Vec<u64>, Linear, Option<Linear>)> {
+    let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
+    let entries = Entries::of(compiled, id.index());
+    let current = entries.current(row);
+    let (of_now, second) = match compiled.plan.node(*of).kind {
+        Kind::Ratio(_) => number::ratio(compiled, row, *of).map(|(n, d)| (n, Some(d))),
+        _ => number::linear(compiled, row, *of).map(|x| (x, None)),
+    }
+    .expect("cumulative numbers are never absent");
+    (0..entries.count(row))
+        .map(|i| {
+            let entry = entries.entry(row, i);
+            let (dimensions, charges) = entry.split_at(entries.dimensions);
+            let share = |charge: u64, x: Linear| {
+                if i == current { biased(charge as i64, x) } else { Linear::exact(i128::from(charge as i64)) }
+            };
+            let first = match compiled.plan.node(*of).op {
+                Op::OverLast { window, .. } => windowed(compiled, row, entries.cell, window, i as u32),
+                _ => share(charges[0], of_now),
+            };
+            (dimensions.to_vec(), first, second.map(|x| share(charges[1], x)))
+        })
+        .collect()
+}
+
+fn biased(charge: i64, x: Linear) -> Linear {
+    match x {
+        Linear::Exact { value, slope } => {
+            Linear::Exact { value: i128::from(charge.wrapping_add(value as i64)), slope }
+        }
+        other => other,
+    }
+}
+
+/// What an entry was charged in `(now - window, now]`.
+fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, window: Time, entry: u32) -> Linear {
+    debug_assert!(cell < compiled.layout.cells);
+    let now = row.now();
+    let trailing = now.saturating_sub(window);
+    let (mut value, mut slope) = (0i128, 0i128);
+    let pieces = row.heap.cell(cell).map(|cell| &cell.pieces);
+    let pieces: &[Piece] = &pieces.map(|p| p.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
+    for (i, piece) in pieces.iter().enumerate().filter(|(_, piece)| piece.entry == entry) {
+        let end = pieces.get(i + 1).map_or(NEVER, |next| next.start);
+        let from = piece.start.max(trailing);
+        let to = end.min(now);
+        if from < to {
+            value += i128::from(piece.slope) * (i128::from(to) - i128::from(from));
+        }
+        slope += i128::from(piece.slope) * (i128::from(end > now) - i128::from(piece.start <= trailing && trailing < end));
+    }
+    Linear::Exact { value, slope }
+}

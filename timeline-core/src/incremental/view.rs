@@ -1,0 +1,100 @@
+//! Reading a session at its instant.
+
+use super::compile::Compiled;
+use super::dictionary::Dictionary;
+use super::row::{NOT_SINCE, Row};
+use super::{number, split, value_of};
+use crate::plan::{Kind, NodeId, Op};
+use crate::{Linear, Time, Value};
+
+/// A session as it is at the row's instant.
+#[derive(Debug)]
+pub struct View<'a> {
+    compiled: &'a Compiled,
+    dictionary: &'a Dictionary,
+    row: &'a Row<'a>,
+}
+
+/// What a timeline says at an instant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// Nothing.
+    Absent,
+    /// A state's value.
+    State(Value),
+    /// A number: its linear piece from this instant on.
+    Number(Linear),
+    /// Both sides of a ratio, which is absent while the denominator is zero.
+    Ratio {
+        /// The numerator's piece.
+        numerator: Linear,
+        /// The denominator's piece.
+        denominator: Linear,
+    },
+}
+
+/// What one value of the dimensions of a split has been charged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// The dimensions, absent ones as `None`; empty for a metric without a split.
+    pub dimensions: Vec<Option<Value>>,
+    /// The share.
+    pub reading: Reading,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
+        View { compiled, dictionary, row }
+    }
+
+    /// The instant.
+    pub fn now(&self) -> Time {
+        self.row.now()
+    }
+
+    /// What the node says; events say nothing between their instants.
+    pub fn reading(&self, id: NodeId) -> Reading {
+        match self.compiled.plan.node(id).kind {
+            Kind::Event(_) => Reading::Absent,
+            Kind::State(_) => self.state(id).map_or(Reading::Absent, Reading::State),
+            Kind::Number(_) => number::linear(self.compiled, self.row, id).map_or(Reading::Absent, Reading::Number),
+            Kind::Ratio(_) => number::ratio(self.compiled, self.row, id)
+                .map_or(Reading::Absent, |(numerator, denominator)| Reading::Ratio { numerator, denominator }),
+        }
+    }
+
+    /// The value of a state; `None` where it is absent, and for anything that is no state.
+    pub fn state(&self, id: NodeId) -> Option<Value> {
+        match self.compiled.plan.node(id).kind {
+            Kind::State(ty) => value_of(self.compiled.state(id).get(self.row.words), ty, self.dictionary),
+            _ => None,
+        }
+    }
+
+    /// What a metric says: for each value of its dimensions that was in force at some instant, in the order of first being so.
+    pub fn shares(&self, root: NodeId) -> Vec<Share> {
+        let Op::Split { by, .. } = &self.compiled.plan.node(root).op else {
+            return vec![Share { dimensions: vec![], reading: self.reading(root) }];
+        };
+        let dimension = |(word, id): (&u64, &NodeId)| match self.compiled.plan.node(*id).kind {
+            Kind::State(ty) => value_of(*word, ty, self.dictionary),
+            _ => None,
+        };
+        split::shares(self.compiled, self.row, root)
+            .into_iter()
+            .map(|(words, first, second)| Share {
+                dimensions: words.iter().zip(by).map(dimension).collect(),
+                reading: match second {
+                    None => Reading::Number(first),
+                    Some(denominator) => Reading::Ratio { numerator: first, denominator },
+                },
+            })
+            .collect()
+    }
+
+    /// The start of an alert's span that is open at the instant.
+    pub fn open_alert(&self, alert: usize) -> Option<Time> {
+        let start = self.row.words[self.compiled.layout.alerts[alert]] as Time;
+        (start != NOT_SINCE).then_some(start)
+    }
+}

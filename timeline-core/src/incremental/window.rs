@@ -1,0 +1,74 @@
+//! `x over last D`: the pieces of a cumulative number that the window still reaches.
+//!
+//! The oldest piece kept is the one in force at the window's trailing end; before the session it is the constant 0,
+//! which starts at the least instant, so that leaving it is a change like any other.
+
+use super::compile::Compiled;
+use super::number;
+use super::row::{NEVER, Piece, Row};
+use crate::number::saturate;
+use crate::plan::{NodeId, Op};
+use crate::{Linear, Time};
+use std::collections::VecDeque;
+
+/// What a cumulative number is before the session.
+const BEFORE: Piece = Piece { start: Time::MIN, value: 0, slope: 0, entry: u32::MAX };
+
+/// Takes the input's present piece, drops what the window has left, and notes when it next leaves a piece.
+pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
+    let Op::OverLast { of, window } = compiled.plan.nodes[node].op else {
+        unreachable!("only windows come here")
+    };
+    let present = piece(compiled, row, of, 0);
+    let place = compiled.layout.nodes[node];
+    let cell = row.heap.cell_mut(&compiled.layout, place.cell);
+    let next = slide(&mut cell.pieces, present, window, fresh);
+    row.words[place.at] = next as u64;
+}
+
+/// The window's number at the row's instant.
+pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId) -> Option<Linear> {
+    let Op::OverLast { window, .. } = compiled.plan.node(id).op else { unreachable!("only windows come here") };
+    let present = number::linear(compiled, row, of)?;
+    let cell = row.heap.cell(compiled.layout.nodes[id.index()].cell)?;
+    let trailing = row.now().saturating_sub(window);
+    let past = cell.pieces.iter().rev().find(|piece| piece.start <= trailing).unwrap_or(&BEFORE);
+    Some(present.sub(past.linear_at(trailing)))
+}
+
+/// The present piece of a cumulative number, charged to an entry.
+pub(super) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
+    match number::linear(compiled, row, of) {
+        Some(Linear::Exact { value, slope }) => {
+            Piece { start: row.now(), value: saturate(value), slope: saturate(slope), entry }
+        }
+        other => unreachable!("{other:?} is no cumulative number, as the builder checked"),
+    }
+}
+
+/// Appends a piece unless it continues the last one, drops those that the window has left,
+/// and says when the window next leaves one.
+pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool) -> Time {
+    if fresh {
+        pieces.clear();
+        pieces.push_back(BEFORE);
+    }
+    let last = pieces.back().unwrap_or(&BEFORE);
+    if last.entry != present.entry || last.linear_at(present.start) != present.linear_at(present.start) {
+        pieces.push_back(present);
+    }
+    let trailing = present.start.saturating_sub(window);
+    while pieces.len() > 1 && pieces[1].start <= trailing {
+        pieces.pop_front();
+    }
+    pieces.get(1).map_or(NEVER, |piece| piece.start.saturating_add(window))
+}
+
+impl Piece {
+    /// The piece as seen from an instant at or after its start.
+    pub(super) fn linear_at(&self, at: Time) -> Linear {
+        let dt = i128::from(at) - i128::from(self.start);
+        let slope = i128::from(self.slope);
+        Linear::Exact { value: i128::from(self.value) + slope * if slope == 0 { 0 } else { dt }, slope }
+    }
+}
