@@ -1,0 +1,104 @@
+//! What must not matter: the order of arrival within the lateness, and what is yet to come.
+
+use super::strategies::{cases, plans};
+use proptest::prelude::*;
+use timeline_core::plan::EndRule;
+use timeline_core::reference::{
+    Event, Extent, LateReason, Timeline, Whole, accept, alerts, run, spans, timelines, totals, whole,
+};
+use timeline_core::{Plan, Time};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Accepted events that arrive in any order that makes none of them late come to the same sessions.
+    #[test]
+    fn arrival_within_the_lateness_does_not_matter((case, jitter) in (cases(), prop::collection::vec(any::<u8>(), 40))) {
+        let accepted: Vec<Event> = accept(&case.plan, &case.log).0.into_iter().cloned().collect();
+        let one = run(&case.plan, &accepted, case.until);
+        let lateness = case.plan.source.lateness;
+        let mut other = accepted.clone();
+        other.sort_by_key(|e| e.record.time + Time::from(jitter[e.record.position as usize]) % (lateness + 1));
+        let two = run(&case.plan, &other, case.until);
+        prop_assert!(two.late.iter().all(|l| l.reason == LateReason::SessionClosed), "{:?}", two.late);
+        prop_assert_eq!(&one, &two);
+        // Taking the late ones out changes nothing either.
+        prop_assert_eq!(&one.sessions, &run(&case.plan, &case.log, case.until.or(one.horizon)).sessions);
+    }
+
+    /// A timeline up to an instant is the same whether or not the evaluator knows what happens later.
+    #[test]
+    fn nothing_depends_on_the_future((mut case, at) in (cases(), 0..60i64)) {
+        // Without an end, so that both questions are about one session.
+        case.plan.end = EndRule::default();
+        let full = run(&case.plan, &case.log, None);
+        for (key, session) in &full.sessions {
+            let at = session.origin + at;
+            let cut = run(&case.plan, &case.log, Some(at));
+            let (_, early) = cut.sessions.iter().find(|(k, _)| k == key).expect("the session has begun");
+            let shown = timelines(&case.plan, early, at);
+            for (known, later) in shown.iter().zip(whole(&case.plan, session)) {
+                match (known, &later) {
+                    (Timeline::State(known), Whole::State(later)) => {
+                        prop_assert_eq!(known, &later.shown(Extent::Through(at)));
+                    }
+                    (Timeline::Number(known), Whole::Number(later)) => {
+                        prop_assert_eq!(known, &later.shown(Extent::Through(at)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Rows of a session are what they are shown as: within its life, in order, without gaps or overlaps.
+    #[test]
+    fn rows_are_in_order(case in cases()) {
+        let run = run(&case.plan, &case.log, case.until);
+        let Some(horizon) = run.horizon else { return Ok(()) };
+        for (_, session) in &run.sessions {
+            let rows = spans(&case.plan, session, horizon);
+            for pair in rows.windows(2) {
+                let [a, b] = pair else { unreachable!("windows of two") };
+                if (a.metric, &a.dimensions) == (b.metric, &b.dimensions) {
+                    prop_assert_eq!(a.span.end, Some(b.span.start));
+                }
+            }
+            for row in &rows {
+                prop_assert!(row.span.end.is_none_or(|end| row.span.start < end && end <= horizon), "{:?}", row);
+                prop_assert_eq!(row.span.end.is_none() && session.close.is_some(), false);
+            }
+            for alert in alerts(&case.plan, session, horizon) {
+                prop_assert!(alert.end.is_none_or(|end| alert.start < end), "{:?}", alert);
+            }
+        }
+    }
+
+    /// Sessions in another order give the same totals but for the order of the rows.
+    #[test]
+    fn totals_do_not_depend_on_the_order_of_sessions(case in cases()) {
+        let run = run(&case.plan, &case.log, case.until);
+        let Some(horizon) = run.horizon else { return Ok(()) };
+        let one = totals(&case.plan, run.sessions.iter().map(|s| &s.1), horizon);
+        let two = totals(&case.plan, run.sessions.iter().rev().map(|s| &s.1), horizon);
+        prop_assert_eq!(one.len(), two.len());
+        for row in &one {
+            let twin = two.iter().find(|r| r.metric == row.metric && r.group == row.group);
+            let twin = twin.ok_or_else(|| TestCaseError::fail(format!("no {row:?}")))?;
+            for (a, b) in row.values.iter().zip(&twin.values) {
+                prop_assert!(a == b || a.compare(b) == Some(std::cmp::Ordering::Equal), "{:?} and {:?}", a, b);
+            }
+        }
+    }
+
+    /// The strategies make plans that the builder knows.
+    #[test]
+    fn random_plans_are_well_formed(plan in plans()) {
+        prop_assert!(well_formed(&plan));
+    }
+}
+
+fn well_formed(plan: &Plan) -> bool {
+    let inputs_first = plan.iter().all(|(id, node)| node.op.inputs().iter().all(|input| *input < id));
+    inputs_first && (1..=4).contains(&plan.columns.len()) && !plan.metrics.is_empty()
+}

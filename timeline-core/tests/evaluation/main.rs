@@ -1,0 +1,11 @@
+//! What the evaluators say: golden traces by hand, and the laws of the language on random programs and logs.
+
+mod build;
+mod golden;
+mod invariance;
+mod laws;
+mod pointwise;
+mod sessions;
+#[path = "../strategies/mod.rs"]
+mod strategies;
+mod totals;

@@ -1,0 +1,209 @@
+//! Every operator of the reference, checked at every integer nanosecond against what it says of its inputs at that instant.
+//!
+//! All changes of timelines fall on integers, so these readings tell everything; they share no interval arithmetic with
+//! the evaluator. A state that holds "just before `t`" is the one at `t - 1`.
+
+use super::strategies::{Case, cases};
+use proptest::prelude::*;
+use timeline_core::plan::{Compare, Kind, Op, RatioUnit};
+use timeline_core::reference::{Number, Occurrence, Piecewise, Session, Whole, run, whole};
+use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Value};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn operators_say_what_their_definitions_say(case in cases()) {
+        let Case { plan, log, until } = &case;
+        let run = run(plan, log, *until);
+        for (_, session) in &run.sessions {
+            let at = Instants { plan, session, all: whole(plan, session) };
+            for (id, _) in plan.iter() {
+                // Windows are shorter than 10: twice that after the last event everything has settled.
+                for t in session.origin..=session.last + 20 {
+                    at.check(id, t)?;
+                }
+            }
+        }
+    }
+}
+
+/// The timelines of a session, to be asked instant by instant.
+struct Instants<'a> {
+    plan: &'a Plan,
+    session: &'a Session,
+    all: Vec<Whole>,
+}
+
+type Checked = Result<(), TestCaseError>;
+
+impl Instants<'_> {
+    fn check(&self, id: NodeId, t: Time) -> Checked {
+        let op = &self.plan.node(id).op;
+        let since = |length: Time| (t - length).max(self.session.origin)..=t;
+        let known_since = |length: Time| t - length >= self.session.origin;
+        match op {
+            Op::Event(_) | Op::ConstantNumber { .. } => Ok(()),
+            Op::Constant(value) => self.state_is(id, t, Some(value.clone())),
+            Op::Latest { of, ttl } => {
+                let last = self.events(*of).iter().rfind(|e| e.time <= t && ttl.is_none_or(|d| t < e.time + d));
+                self.state_is(id, t, last.and_then(|e| e.payload.clone()))
+            }
+            Op::HasExisted { of } => {
+                self.truth_is(id, t, Some((self.session.origin..=t).any(|u| self.matched(*of, u))))
+            }
+            Op::HasExistedWithin { of, window } => {
+                let is_event = matches!(self.plan.node(*of).kind, Kind::Event(_));
+                // The dense window (t - window, t] has in it what a state is from t - window on, but no event there.
+                let range = since(if is_event { window - 1 } else { *window });
+                self.truth_is(id, t, Some(range.into_iter().any(|u| self.matched(*of, u))))
+            }
+            Op::HeldFor { of, length } => {
+                let held = known_since(*length) && since(*length).all(|u| self.truth(*of, u) == Some(true));
+                self.truth_is(id, t, Some(held))
+            }
+            Op::DurationWhere { of } => {
+                let ticks = (self.session.origin..t).filter(|u| self.truth(*of, *u) == Some(true)).count();
+                self.number_is(id, t, Some(Number::Exact(ticks as i128)))
+            }
+            Op::DurationInCurState { of } => {
+                let now = self.state(*of, t);
+                let entered = (self.session.origin..=t).rev().take_while(|u| self.state(*of, *u) == now).count() - 1;
+                self.number_is(id, t, Some(Number::Exact(if now.is_some() { entered as i128 } else { 0 })))
+            }
+            Op::CompareStates { compare, left, right } => {
+                let sides = self.state(*left, t).zip(self.state(*right, t));
+                self.truth_is(id, t, sides.map(|(a, b)| compare.holds(a.compare(&b).expect("comparable"))))
+            }
+            Op::CompareNumbers { compare, left, right } => {
+                self.truth_is(id, t, self.compared(*compare, *left, *right, t))
+            }
+            Op::Not(a) => self.truth_is(id, t, self.truth(*a, t).map(|a| !a)),
+            Op::And(a, b) => {
+                let sides = [self.truth(*a, t), self.truth(*b, t)];
+                let all = sides.iter().all(|s| *s == Some(true)).then_some(true);
+                self.truth_is(id, t, if sides.contains(&Some(false)) { Some(false) } else { all })
+            }
+            Op::Or(a, b) => {
+                let sides = [self.truth(*a, t), self.truth(*b, t)];
+                let none = sides.iter().all(|s| *s == Some(false)).then_some(false);
+                self.truth_is(id, t, if sides.contains(&Some(true)) { Some(true) } else { none })
+            }
+            Op::NumberOf(of) => {
+                let expected = self.state(*of, t).map(|value| match value {
+                    Value::Int(x) => Number::Exact(i128::from(x)),
+                    Value::Float(x) => Number::Float(x),
+                    other => panic!("not numeric: {other}"),
+                });
+                self.number_is(id, t, expected)
+            }
+            Op::Add(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), 1)),
+            Op::Sub(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), -1)),
+            Op::Scale { of, factor } => {
+                let factor = Number::Exact(i128::from(*factor));
+                self.number_is(id, t, self.number(*of, t).map(|x| x.times(factor)))
+            }
+            Op::Ratio { numerator, denominator } => {
+                let Whole::Ratio { numerator: n, denominator: d } = &self.all[id.index()] else { panic!("a ratio") };
+                prop_assert_eq!(n.at(t).map(Number::from), self.number(*numerator, t));
+                prop_assert_eq!(d.at(t).map(Number::from), self.number(*denominator, t));
+                Ok(())
+            }
+            Op::OverLast { of, window } => {
+                let past = if known_since(*window) { self.number(*of, t - window) } else { Some(Number::Exact(0)) };
+                self.number_is(id, t, self.sum(self.number(*of, t), past, -1))
+            }
+            Op::Split { of, by } => self.check_split(id, *of, by, t),
+        }
+    }
+
+    /// Shares add up to the whole, and those that are not in force stand still (unless a window slides over them).
+    fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], t: Time) -> Checked {
+        let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
+        let in_force: Vec<Option<Value>> = by.iter().map(|b| self.state(*b, t)).collect();
+        prop_assert_eq!(shares.iter().filter(|s| s.dimensions == in_force && s.since <= t).count(), 1);
+        let side = |whole: &Whole, below: bool, t: Time| match whole {
+            Whole::Number(x) => x.at(t),
+            Whole::Ratio { numerator, .. } if !below => numerator.at(t),
+            Whole::Ratio { denominator, .. } => denominator.at(t),
+            other => panic!("not a number: {other:?}"),
+        };
+        let value = |whole: &Whole, below: bool, t: Time| side(whole, below, t).map(Number::from);
+        let windowed = matches!(self.plan.node(of).op, Op::OverLast { .. });
+        for below in [false, true] {
+            let sum =
+                shares.iter().try_fold(Number::Exact(0), |sum, s| self.sum(Some(sum), value(&s.timeline, below, t), 1));
+            prop_assert_eq!(sum, value(&self.all[of.index()], below, t), "{:?} at {}", shares, t);
+            let next: Vec<Option<Value>> = by.iter().map(|b| self.state(*b, t + 1)).collect();
+            for share in shares.iter().filter(|s| !windowed && s.dimensions != in_force && s.dimensions != next) {
+                let still = (value(&share.timeline, below, t), value(&share.timeline, below, t + 1));
+                prop_assert_eq!(still.0, still.1, "{:?} at {}", share, t);
+            }
+        }
+        Ok(())
+    }
+
+    fn compared(&self, compare: Compare, left: NodeId, right: NodeId, t: Time) -> Option<bool> {
+        let Whole::Ratio { numerator, denominator } = &self.all[left.index()] else {
+            let sign = self.number(left, t)?.compare(self.number(right, t)?);
+            return Some(compare.holds(sign.cmp(&0)));
+        };
+        let Op::ConstantNumber { numerator: p, denominator: q, .. } = self.plan.node(right).op else {
+            panic!("a ratio is compared with a constant");
+        };
+        let per = if self.plan.node(left).kind == Kind::Ratio(RatioUnit::PerSecond) { SECOND } else { 1 };
+        let (n, d) = (Number::from(numerator.at(t)?), Number::from(denominator.at(t)?));
+        let exact = |x: i64| Number::Exact(i128::from(x));
+        let (n, d) = if d.sign() < 0 { (n.times(exact(-1)), d.times(exact(-1))) } else { (n, d) };
+        (d.sign() != 0).then(|| compare.holds(n.times(exact(q * per)).compare(d.times(exact(p))).cmp(&0)))
+    }
+
+    fn sum(&self, a: Option<Number>, b: Option<Number>, sign: i128) -> Option<Number> {
+        match (a?, b?.times(Number::Exact(sign))) {
+            (Number::Exact(a), Number::Exact(b)) => Some(Number::Exact(a + b)),
+            (a, b) => Some(Number::Float(a.as_float() + b.as_float())),
+        }
+    }
+
+    fn matched(&self, of: NodeId, t: Time) -> bool {
+        let counts = |payload: &Option<Value>| !matches!(payload, None | Some(Value::Bool(false)));
+        match &self.all[of.index()] {
+            Whole::Events(events) => events.iter().any(|e| e.time == t && counts(&e.payload)),
+            _ => self.truth(of, t) == Some(true),
+        }
+    }
+
+    fn events(&self, id: NodeId) -> &[Occurrence] {
+        let Whole::Events(events) = &self.all[id.index()] else { panic!("an event") };
+        events
+    }
+
+    fn state(&self, id: NodeId, t: Time) -> Option<Value> {
+        let Whole::State(state) = &self.all[id.index()] else { panic!("a state") };
+        state.at(t)
+    }
+
+    fn truth(&self, id: NodeId, t: Time) -> Option<bool> {
+        self.state(id, t).map(|value| value == Value::Bool(true))
+    }
+
+    fn number(&self, id: NodeId, t: Time) -> Option<Number> {
+        let Whole::Number(number): &Whole = &self.all[id.index()] else { panic!("a number") };
+        let number: &Piecewise<Option<Linear>> = number;
+        number.at(t).map(Number::from)
+    }
+
+    fn state_is(&self, id: NodeId, t: Time, expected: Option<Value>) -> Checked {
+        prop_assert_eq!(self.state(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
+        Ok(())
+    }
+
+    fn truth_is(&self, id: NodeId, t: Time, expected: Option<bool>) -> Checked {
+        self.state_is(id, t, expected.map(Value::Bool))
+    }
+
+    fn number_is(&self, id: NodeId, t: Time, expected: Option<Number>) -> Checked {
+        prop_assert_eq!(self.number(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Aggregates across sessions, by hand. Times are in seconds.
+
+use super::build::{Program, Row, group, log, run_until, text};
+use timeline_core::plan::{Aggregate, Compare, EndRule, Function, GroupOf, Members, NodeId, Op};
+use timeline_core::reference::{Number, Reading, Total, totals};
+use timeline_core::{Plan, SECOND, Time, Type, Value};
+
+const ALL: [Function; 6] =
+    [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max, Function::Percentile(50)];
+
+fn exact(x: i128) -> Number {
+    Number::Exact(x)
+}
+
+fn number(x: i128) -> Reading {
+    Reading::Number(exact(x))
+}
+
+fn seconds(x: i128) -> Reading {
+    number(x * i128::from(SECOND))
+}
+
+fn ratio(numerator: i128, denominator: i128) -> Reading {
+    Reading::Ratio { numerator: exact(numerator), denominator: exact(denominator) }
+}
+
+fn check(plan: &Plan, rows: &[Row], until: Time, expected: &[(Vec<Option<Value>>, Vec<Reading>)]) {
+    let log = log(plan, rows);
+    let run = run_until(plan, &log, until);
+    let found = totals(plan, run.sessions.iter().map(|s| &s.1), until * SECOND);
+    let expected: Vec<Total> = expected
+        .iter()
+        .map(|(group, values)| Total { metric: 0, group: group.clone(), values: values.clone() })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+fn one_metric(members: Members, by: &[(&str, GroupOf)], root: impl Fn(&mut Program) -> NodeId) -> Plan {
+    let mut p = Program::new();
+    let root = root(&mut p);
+    let group_by = by.iter().map(|(name, of)| group(name, *of)).collect();
+    p.metric("m", root, &[], Some(Aggregate { group_by, functions: ALL.to_vec(), members }));
+    p.end(EndRule { silence: Some(5 * SECOND), ..EndRule::default() });
+    p.finish()
+}
+
+fn duration(p: &mut Program) -> NodeId {
+    let of = p.latest("b", Type::Bool);
+    p.add(Op::DurationWhere { of })
+}
+
+#[test]
+fn members_choose_between_live_and_closed() {
+    let (yes, no) = ([("b", Some(Value::Bool(true)))], [("b", Some(Value::Bool(false)))]);
+    // At 20 the first session is closed with 3 seconds, the second is live with 2, the third live with 4.
+    let rows: [Row; 5] = [(0, "x", &yes), (3, "x", &no), (16, "z", &yes), (16, "y", &yes), (18, "y", &no)];
+    let s = i128::from(SECOND);
+    let all = vec![number(3), seconds(9), ratio(9 * s, 3), seconds(2), seconds(4), seconds(3)];
+    let live = vec![number(2), seconds(6), ratio(6 * s, 2), seconds(2), seconds(4), seconds(2)];
+    let closed = vec![number(1), seconds(3), ratio(3 * s, 1), seconds(3), seconds(3), seconds(3)];
+    for (members, expected) in [(Members::All, all), (Members::Live, live), (Members::Closed, closed)] {
+        check(&one_metric(members, &[], duration), &rows, 20, &[(vec![], expected)]);
+    }
+}
+
+#[test]
+fn ratios_are_put_together_sum_over_sum() {
+    let plan = one_metric(Members::All, &[], |p| {
+        let numerator = duration(p);
+        let of = p.is("s", "play");
+        let denominator = p.add(Op::DurationWhere { of });
+        p.add(Op::Ratio { numerator, denominator })
+    });
+    let (b, play, stop) = ([("b", Some(Value::Bool(true)))], [("s", text("play"))], [("b", Some(Value::Bool(false)))]);
+    // At 4: x is 4/2, y is 3/1, z is 2/0, which has no value but adds its numerator.
+    let rows: [Row; 6] = [(0, "x", &b), (1, "y", &b), (2, "x", &play), (2, "z", &b), (3, "y", &play), (4, "z", &stop)];
+    let s = i128::from(SECOND);
+    let expected = vec![
+        number(2),
+        Reading::Absent,
+        ratio(9 * s, 3 * s),
+        ratio(4 * s, 2 * s),
+        ratio(3 * s, s),
+        ratio(4 * s, 2 * s),
+    ];
+    check(&plan, &rows, 4, &[(vec![], expected)]);
+}
+
+#[test]
+fn floats_are_summed_exactly_and_absent_values_do_not_count() {
+    let plan = one_metric(Members::All, &[], |p| {
+        let of = p.latest("x", Type::Float);
+        p.add(Op::NumberOf(of))
+    });
+    let value = |x: f64| [("x", Some(Value::Float(x)))];
+    let (big, small, minus, null) = (value(1e100), value(1.0), value(-1e100), [("x", None)]);
+    let rows: [Row; 4] = [(0, "a", &big), (0, "b", &small), (0, "c", &minus), (0, "d", &null)];
+    let float = |x: f64| Reading::Number(Number::Float(x));
+    let expected = vec![number(3), float(1.0), float(1.0 / 3.0), float(-1e100), float(1e100), float(1.0)];
+    check(&plan, &rows, 0, &[(vec![], expected)]);
+    check(&plan, &[(0, "d", &null)], 0, &[]);
+}
+
+#[test]
+fn groups_are_states_when_the_session_is_read_or_dimensions() {
+    let mut p = Program::new();
+    let duration = duration(&mut p);
+    let cdn = p.latest("cdn", Type::String);
+    let split = p.add(Op::Split { of: duration, by: vec![cdn] });
+    let country = p.latest("country", Type::String);
+    let of = [group("cdn", GroupOf::Dimension(0)), group("country", GroupOf::State(country))];
+    let functions = vec![Function::Count, Function::Sum];
+    p.metric("m", split, &["cdn"], Some(Aggregate { group_by: of.into(), functions, members: Members::All }));
+    let plan = p.finish();
+    let start = [("b", Some(Value::Bool(true))), ("cdn", text("C1"))];
+    let (country, switch) = ([("country", text("NL"))], [("cdn", text("C2"))]);
+    let rows: [Row; 4] = [(0, "x", &start), (1, "x", &country), (3, "x", &switch), (4, "y", &start)];
+    let total = |cdn: &str, country: Option<Value>, sum| (vec![text(cdn), country], vec![number(1), seconds(sum)]);
+    check(&plan, &rows, 5, &[total("C1", text("NL"), 3), total("C2", text("NL"), 2), total("C1", None, 1)]);
+}
+
+#[test]
+fn truths_are_counted_and_ordered_but_not_summed() {
+    let plan = one_metric(Members::All, &[], |p| {
+        let duration = duration(p);
+        p.duration_is(duration, Compare::Ge, 2 * SECOND)
+    });
+    let yes = [("b", Some(Value::Bool(true)))];
+    let state = |b: bool| Reading::State(Value::Bool(b));
+    let expected = vec![number(2), Reading::Absent, Reading::Absent, state(false), state(true), state(false)];
+    check(&plan, &[(0, "x", &yes), (3, "y", &yes)], 4, &[(vec![], expected)]);
+}
+
+#[test]
+fn the_percentile_is_the_nearest_rank() {
+    let mut p = Program::new();
+    let of = p.latest("n", Type::Int);
+    let root = p.add(Op::NumberOf(of));
+    let functions: Vec<Function> = [1, 25, 50, 51, 95, 99].map(Function::Percentile).to_vec();
+    p.metric("m", root, &[], Some(Aggregate { group_by: vec![], functions, members: Members::All }));
+    let plan = p.finish();
+    let values: Vec<_> = [40, 10, 30, 20].map(|n| [("n", Some(Value::Int(n)))]).to_vec();
+    let rows: Vec<Row> = ["a", "b", "c", "d"].iter().zip(&values).map(|(key, v)| (0, *key, v.as_slice())).collect();
+    check(&plan, &rows, 0, &[(vec![], [10, 10, 20, 30, 40, 40].map(number).to_vec())]);
+}

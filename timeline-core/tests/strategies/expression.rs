@@ -1,0 +1,80 @@
+//! Random expressions over the columns of one event.
+
+use super::{choose, value};
+use proptest::prelude::*;
+use timeline_core::Type;
+use timeline_core::plan::{Builder, ColumnId, Compare, EventExpr};
+
+/// A boolean expression; picks as in [`super`].
+#[derive(Clone, Debug)]
+pub(crate) enum PredicateShape {
+    /// A column with a constant.
+    WithConstant {
+        column: u8,
+        compare: u8,
+        value: u8,
+    },
+    /// A column with another one, if their types compare.
+    WithColumn {
+        column: u8,
+        compare: u8,
+        other: u8,
+    },
+    Not(Box<PredicateShape>),
+    And(Box<PredicateShape>, Box<PredicateShape>),
+    Or(Box<PredicateShape>, Box<PredicateShape>),
+}
+
+/// Expressions of a few comparisons.
+pub(crate) fn predicates() -> impl Strategy<Value = PredicateShape> {
+    use PredicateShape::{And, Not, Or, WithColumn, WithConstant};
+    let picks = || (any::<u8>(), any::<u8>(), any::<u8>());
+    let leaf = prop_oneof![
+        5 => picks().prop_map(|(column, compare, value)| WithConstant { column, compare, value }),
+        1 => picks().prop_map(|(column, compare, other)| WithColumn { column, compare, other }),
+    ];
+    leaf.prop_recursive(2, 4, 2, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|a| Not(Box::new(a))),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| And(Box::new(a), Box::new(b))),
+            (inner.clone(), inner).prop_map(|(a, b)| Or(Box::new(a), Box::new(b))),
+        ]
+    })
+}
+
+/// One of the six comparisons.
+pub(crate) fn comparison(pick: u8) -> Compare {
+    choose(&[Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge], pick)
+}
+
+impl PredicateShape {
+    /// The expression over the builder's columns.
+    pub(crate) fn build(&self, builder: &Builder) -> EventExpr {
+        let columns = &builder.plan().columns;
+        let column = |pick: u8| {
+            let id = ColumnId(pick % columns.len() as u8);
+            (EventExpr::Column(id), columns[id.index()].ty)
+        };
+        match self {
+            PredicateShape::WithConstant { column: pick, compare, value: v } => {
+                let (left, ty) = column(*pick);
+                // A float column is sometimes compared with an integer, and the other way round.
+                let ty = match ty {
+                    Type::Float if v % 5 == 0 => Type::Int,
+                    Type::Int if v % 5 == 0 => Type::Float,
+                    ty => ty,
+                };
+                EventExpr::Compare(comparison(*compare), left.into(), EventExpr::Constant(value(ty, *v)).into())
+            }
+            PredicateShape::WithColumn { column: pick, compare, other } => {
+                let ((left, a), (right, b)) = (column(*pick), column(*other));
+                let comparable = a == b || (a.is_numeric() && b.is_numeric());
+                let right = if comparable { right } else { EventExpr::Constant(value(a, *other)) };
+                EventExpr::Compare(comparison(*compare), left.into(), right.into())
+            }
+            PredicateShape::Not(a) => EventExpr::Not(a.build(builder).into()),
+            PredicateShape::And(a, b) => EventExpr::And(a.build(builder).into(), b.build(builder).into()),
+            PredicateShape::Or(a, b) => EventExpr::Or(a.build(builder).into(), b.build(builder).into()),
+        }
+    }
+}

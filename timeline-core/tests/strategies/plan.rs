@@ -1,0 +1,330 @@
+//! Random plans, of every operator.
+
+use super::expression::{PredicateShape, comparison, predicates};
+use super::{choose, value};
+use proptest::prelude::*;
+use timeline_core::plan::{
+    Aggregate, Alert, Builder, Column, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf, Kind, Members,
+    Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
+};
+use timeline_core::{Time, Type};
+
+/// A plan before it is built; picks as in [`super`].
+#[derive(Clone, Debug)]
+pub(crate) struct PlanShape {
+    columns: Vec<u8>,
+    lateness: Time,
+    order: Option<u8>,
+    steps: Vec<Step>,
+    metrics: Vec<MetricShape>,
+    alerts: Vec<u8>,
+    when: Option<PredicateShape>,
+    silence: Option<Time>,
+    max_age: Option<Time>,
+}
+
+/// One node, or a few.
+#[derive(Clone, Debug)]
+struct Step {
+    make: Make,
+    left: u8,
+    right: u8,
+    window: Time,
+    compare: u8,
+    number: i64,
+    predicate: PredicateShape,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Make {
+    Predicate,
+    Constant,
+    Latest,
+    HasExisted,
+    HasExistedWithin,
+    HeldFor,
+    DurationWhere,
+    DurationInCurState,
+    CompareStates,
+    CompareWithConstant,
+    CompareNumbers,
+    Not,
+    And,
+    Or,
+    NumberOf,
+    Add,
+    Sub,
+    Scale,
+    Ratio,
+    OverLast,
+}
+
+#[derive(Clone, Debug)]
+struct MetricShape {
+    root: u8,
+    split_by: Vec<u8>,
+    aggregate: Option<(Vec<u8>, u8)>,
+}
+
+/// Plans of 1 to 4 columns and up to about 30 nodes.
+pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
+    let some = |range: std::ops::RangeInclusive<Time>| prop::option::weighted(0.4, range);
+    let declared = (prop::collection::vec(any::<u8>(), 1..=4), 0..5i64, prop::option::weighted(0.3, any::<u8>()));
+    let asked = (
+        prop::collection::vec(step(), 1..=20),
+        prop::collection::vec(metric(), 1..=4),
+        prop::collection::vec(any::<u8>(), 0..=2),
+    );
+    let end = (prop::option::weighted(0.25, predicates()), some(1..=9), some(1..=30));
+    (declared, asked, end).prop_map(
+        |((columns, lateness, order), (steps, metrics, alerts), (when, silence, max_age))| PlanShape {
+            columns,
+            lateness,
+            order,
+            steps,
+            metrics,
+            alerts,
+            when,
+            silence,
+            max_age,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let make = prop_oneof![
+        4 => Just(Make::Predicate),
+        1 => Just(Make::Constant),
+        3 => Just(Make::Latest),
+        1 => Just(Make::HasExisted),
+        3 => Just(Make::HasExistedWithin),
+        3 => Just(Make::HeldFor),
+        4 => Just(Make::DurationWhere),
+        3 => Just(Make::DurationInCurState),
+        3 => Just(Make::CompareStates),
+        4 => Just(Make::CompareWithConstant),
+        2 => Just(Make::CompareNumbers),
+        2 => Just(Make::Not),
+        2 => Just(Make::And),
+        2 => Just(Make::Or),
+        1 => Just(Make::NumberOf),
+        2 => Just(Make::Add),
+        2 => Just(Make::Sub),
+        1 => Just(Make::Scale),
+        2 => Just(Make::Ratio),
+        2 => Just(Make::OverLast),
+    ];
+    (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
+        |(make, left, right, window, compare, number, predicate)| Step {
+            make,
+            left,
+            right,
+            window,
+            compare,
+            number,
+            predicate,
+        },
+    )
+}
+
+fn metric() -> impl Strategy<Value = MetricShape> {
+    let split_by = prop_oneof![Just(vec![]), prop::collection::vec(any::<u8>(), 1..=2)];
+    let aggregate = prop::option::of((prop::collection::vec(any::<u8>(), 0..=2), any::<u8>()));
+    (any::<u8>(), split_by, aggregate).prop_map(|(root, split_by, aggregate)| MetricShape { root, split_by, aggregate })
+}
+
+impl PlanShape {
+    /// The plan, open for more nodes.
+    pub(crate) fn builder(&self) -> Builder {
+        let mut builder = Builder::new(Source {
+            name: "random".into(),
+            key: vec![FieldPath::name("key")],
+            time: FieldPath::name("t"),
+            time_unit: TimeUnit::Nanoseconds,
+            order: self.order.map(|pick| (FieldPath::name("seq"), choose(&[Type::Int, Type::Float], pick))),
+            lateness: self.lateness,
+        });
+        for (i, pick) in self.columns.iter().enumerate() {
+            let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);
+            let name = format!("c{i}");
+            let id = builder.column(Column { path: FieldPath::name(&name), name, ty }).expect("at most four columns");
+            // Every plan has the plain event and state of each column, so that there is always something to pick.
+            let of = builder.add(Op::Event(EventExpr::Column(id))).expect("a column is an event");
+            builder.add(Op::Latest { of, ttl: None }).expect("an event has a latest");
+        }
+        for step in &self.steps {
+            step.build(&mut builder);
+        }
+        self.end(&mut builder);
+        for (i, alert) in self.alerts.iter().enumerate() {
+            if let Some(root) = pick(&builder, *alert, |k| k == Kind::State(Type::Bool)) {
+                builder.add_alert(Alert { name: format!("a{i}"), root });
+            }
+        }
+        // Metrics come last: nothing may read the splits that they make.
+        let nodes = builder.plan().nodes.len();
+        for (i, shape) in self.metrics.iter().enumerate() {
+            let metric = shape.build(&mut builder, nodes, format!("m{i}"));
+            builder.add_metric(metric);
+        }
+        builder
+    }
+
+    fn end(&self, builder: &mut Builder) {
+        let when = self.when.as_ref().map(|predicate| {
+            let expression = predicate.build(builder);
+            builder.add(Op::Event(expression)).expect("a predicate is an event")
+        });
+        builder.set_end(EndRule { when, silence: self.silence, max_age: self.max_age });
+    }
+}
+
+impl Step {
+    /// Adds the node if there is something for it to read.
+    fn build(&self, builder: &mut Builder) {
+        let op = self.op(builder);
+        // An operator that the builder refuses (a window over what is not cumulative) is just not part of the plan.
+        let _ = op.map(|op| builder.add(op));
+    }
+
+    fn op(&self, builder: &mut Builder) -> Option<Op> {
+        let Step { left, right, window, .. } = *self;
+        let event = |k: Kind| matches!(k, Kind::Event(_));
+        let state = |k: Kind| matches!(k, Kind::State(_));
+        let truth = |k: Kind| k == Kind::State(Type::Bool);
+        let match_or_truth = |k: Kind| event(k) || truth(k);
+        let number = |k: Kind| matches!(k, Kind::Number(_));
+        let compare = comparison(self.compare);
+        Some(match self.make {
+            Make::Predicate => Op::Event(self.predicate.build(builder)),
+            Make::Constant => {
+                Op::Constant(value(choose(&[Type::String, Type::Float, Type::Int, Type::Bool], left), right))
+            }
+            Make::Latest => Op::Latest { of: pick(builder, left, event)?, ttl: (right % 2 == 0).then_some(window) },
+            Make::HasExisted => Op::HasExisted { of: pick(builder, left, match_or_truth)? },
+            Make::HasExistedWithin => Op::HasExistedWithin { of: pick(builder, left, match_or_truth)?, window },
+            Make::HeldFor => Op::HeldFor { of: pick(builder, left, truth)?, length: window },
+            Make::DurationWhere => Op::DurationWhere { of: pick(builder, left, truth)? },
+            Make::DurationInCurState => Op::DurationInCurState { of: pick(builder, left, state)? },
+            Make::CompareStates => {
+                let left = pick(builder, left, state)?;
+                let Kind::State(ty) = builder.plan().node(left).kind else { return None };
+                let right = match right % 2 {
+                    0 => builder.add(Op::Constant(value(ty, self.compare))).ok()?,
+                    _ => pick(builder, right, |k| match k {
+                        Kind::State(other) => other == ty || (other.is_numeric() && ty.is_numeric()),
+                        _ => false,
+                    })?,
+                };
+                Op::CompareStates { compare, left, right }
+            }
+            Make::CompareWithConstant => {
+                let left = pick(builder, left, |k| number(k) || matches!(k, Kind::Ratio(_)))?;
+                let right = self.constant(builder, left)?;
+                Op::CompareNumbers { compare, left, right }
+            }
+            Make::CompareNumbers => {
+                let (left, right) = self.alike(builder)?;
+                Op::CompareNumbers { compare, left, right }
+            }
+            Make::Not => Op::Not(pick(builder, left, truth)?),
+            Make::And => Op::And(pick(builder, left, truth)?, pick(builder, right, truth)?),
+            Make::Or => Op::Or(pick(builder, left, truth)?, pick(builder, right, truth)?),
+            Make::NumberOf => Op::NumberOf(pick(builder, left, |k| matches!(k, Kind::State(Type::Int | Type::Float)))?),
+            Make::Add => {
+                let (a, b) = self.alike(builder)?;
+                Op::Add(a, b)
+            }
+            Make::Sub => {
+                let (a, b) = self.alike(builder)?;
+                Op::Sub(a, b)
+            }
+            Make::Scale => Op::Scale { of: pick(builder, left, number)?, factor: self.number % 4 },
+            Make::Ratio => {
+                Op::Ratio { numerator: pick(builder, left, number)?, denominator: pick(builder, right, number)? }
+            }
+            Make::OverLast => Op::OverLast { of: pick(builder, left, number)?, window },
+        })
+    }
+
+    /// Two numbers that both are durations or both are not; the second is sometimes a constant.
+    fn alike(&self, builder: &mut Builder) -> Option<(NodeId, NodeId)> {
+        let left = pick(builder, self.left, |k| matches!(k, Kind::Number(_)))?;
+        let duration = builder.plan().node(left).kind == Kind::Number(Unit::Duration);
+        let right = match self.right % 3 {
+            0 => self.constant(builder, left)?,
+            _ => pick(builder, self.right, |k| match k {
+                Kind::Number(unit) => (unit == Unit::Duration) == duration,
+                _ => false,
+            })?,
+        };
+        Some((left, right))
+    }
+
+    /// A constant that can be compared with the node.
+    fn constant(&self, builder: &mut Builder, with: NodeId) -> Option<NodeId> {
+        let duration = match builder.plan().node(with).kind {
+            Kind::Number(unit) => unit == Unit::Duration,
+            Kind::Ratio(unit) => unit == RatioUnit::Duration,
+            _ => false,
+        };
+        let (denominator, unit) = match self.right % 5 {
+            _ if duration => (1, Unit::Duration),
+            0 | 1 => (1, Unit::Int),
+            pick => (choose(&[2, 3, 10], pick), Unit::Float),
+        };
+        builder.add(Op::ConstantNumber { numerator: self.number, denominator, unit }).ok()
+    }
+}
+
+impl MetricShape {
+    /// The metric over one of the first `nodes` nodes, or a split of one if there is one that can be.
+    fn build(&self, builder: &mut Builder, nodes: usize, name: String) -> Metric {
+        let plain = |id: &NodeId| id.index() < nodes;
+        let ids = |builder: &Builder, fits: fn(Kind) -> bool| -> Vec<NodeId> {
+            builder.plan().iter().filter(|(id, node)| plain(id) && fits(node.kind)).map(|(id, _)| id).collect()
+        };
+        let states = ids(builder, |k| matches!(k, Kind::State(_)));
+        let roots = ids(builder, |k| !matches!(k, Kind::Event(_)));
+        let numbers = ids(builder, |k| matches!(k, Kind::Number(_) | Kind::Ratio(_)));
+        let by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
+        let from = usize::from(self.root) % numbers.len().max(1);
+        let split = numbers[from..].iter().chain(&numbers[..from]).find_map(|of| {
+            let split = Op::Split { of: *of, by: by.clone() };
+            if by.is_empty() { None } else { builder.add(split).ok() }
+        });
+        let dimensions = if split.is_some() { (0..by.len()).map(|i| format!("d{i}")).collect() } else { vec![] };
+        let aggregate = self.aggregate.as_ref().map(|(groups, pick)| {
+            let key = |(i, group): (usize, &u8)| match usize::from(*group) % (dimensions.len() + 1) {
+                d if d < dimensions.len() => GroupKey { name: format!("g{i}"), of: GroupOf::Dimension(d) },
+                _ => GroupKey { name: format!("g{i}"), of: GroupOf::State(nth(&states, *group)) },
+            };
+            Aggregate {
+                group_by: groups.iter().enumerate().map(key).collect(),
+                functions: FUNCTIONS.to_vec(),
+                members: choose(&[Members::All, Members::Closed, Members::Live], *pick),
+            }
+        });
+        Metric { name, root: split.unwrap_or_else(|| nth(&roots, self.root)), dimensions, aggregate }
+    }
+}
+
+const FUNCTIONS: [Function; 7] = [
+    Function::Count,
+    Function::Sum,
+    Function::Avg,
+    Function::Min,
+    Function::Max,
+    Function::Percentile(50),
+    Function::Percentile(95),
+];
+
+/// A node whose kind fits. Picks prefer neither old nor new nodes.
+fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
+    let candidates: Vec<NodeId> = builder.plan().iter().filter(|(_, n)| fits(n.kind)).map(|(id, _)| id).collect();
+    if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
+}
+
+fn nth(ids: &[NodeId], pick: u8) -> NodeId {
+    ids[usize::from(pick) % ids.len()]
+}
