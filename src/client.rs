@@ -1,0 +1,231 @@
+//! The client of a running processor: plain HTTP, one blocking call a request.
+//!
+//! What the server answers is mapped to the contract's errors here and nowhere else:
+//! it cannot be reached or is too late (exit 3), it refuses a program (1), a name or a question makes no sense (2).
+
+mod reply;
+mod watch;
+
+pub(crate) use reply::{Deployed, Position, Session, SessionReply, SessionRow, Span};
+pub(crate) use watch::{Row, Watch};
+
+use crate::error::{Error, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::StreamReader;
+use serde::Serialize;
+use std::io::Read;
+use std::time::Duration;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// How long a connection may take to open.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How much longer than the server's own limit we wait for its answer.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long deploying may take: the server may have to read a whole log first.
+const DEPLOY: Duration = Duration::from_secs(3600);
+/// Most of an answer that is read into memory whole.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// A processor somewhere.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+}
+
+/// Rows as they arrive, and what they are true for.
+pub(crate) struct Rows {
+    /// The columns.
+    pub(crate) schema: SchemaRef,
+    /// One for each partition that the answer speaks of.
+    pub(crate) positions: Vec<Position>,
+    batches: StreamReader<Box<dyn Read>>,
+}
+
+impl Rows {
+    /// The rows themselves; an interrupted answer is an error, not an end.
+    pub(crate) fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
+        self.batches.map(|b| b.map_err(|e| Error::Unreachable(format!("the answer broke off: {e}"))))
+    }
+}
+
+/// Whether an answer waits until everything that the source holds now has been read, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) sync: bool,
+    pub(crate) timeout: Duration,
+}
+
+/// A program by its name (the file's) and text.
+#[derive(Debug, Serialize)]
+pub(crate) struct NamedProgram {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// What is asked of a deployment.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeployRequest {
+    pub(crate) programs: Vec<NamedProgram>,
+    /// Only say what would be done.
+    pub(crate) plan: bool,
+    /// `start` or `now`.
+    pub(crate) from: &'static str,
+}
+
+#[derive(Serialize)]
+struct QueryRequest<'a> {
+    sql: &'a str,
+    sync: bool,
+    timeout_s: f64,
+}
+
+impl Client {
+    /// The processor at a base URL such as `http://127.0.0.1:7171`.
+    pub(crate) fn new(base: String) -> Result<Self> {
+        if !base.starts_with("http://") {
+            return Err(Error::Usage(format!("`{base}` is not an address of a processor; write http://HOST:PORT")));
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Client { agent: config.new_agent(), base })
+    }
+
+    /// The answer to a question in SQL.
+    pub(crate) fn query(&self, sql: &str, wait: Wait) -> Result<Rows> {
+        let body = QueryRequest { sql, sync: wait.sync, timeout_s: wait.timeout.as_secs_f64() };
+        rows(self.post("/v1/query", &body, Some(wait.timeout))?)
+    }
+
+    /// What runs, and at what cost.
+    pub(crate) fn queries(&self) -> Result<Rows> {
+        rows(self.get("/v1/queries", &[], Some(CONNECT))?)
+    }
+
+    /// The sessions or groups farthest from the rest.
+    pub(crate) fn outliers(&self, name: &str, top: usize, wait: Wait) -> Result<Rows> {
+        let top = top.to_string();
+        let mut query = vec![("name", name), ("top", top.as_str())];
+        wait.say(&mut query);
+        rows(self.get("/v1/outliers", &query, Some(wait.timeout))?)
+    }
+
+    /// The sessions of a key, with every timeline of the query, or of all queries.
+    pub(crate) fn session(
+        &self,
+        key: &str,
+        at_ns: Option<i64>,
+        query_name: Option<&str>,
+        wait: Wait,
+    ) -> Result<(SessionReply, Vec<Position>)> {
+        let at = at_ns.map(|t| t.to_string());
+        let mut query = vec![("key", key)];
+        query.extend(at.as_deref().map(|t| ("at", t)));
+        query.extend(query_name.map(|q| ("query", q)));
+        wait.say(&mut query);
+        let response = self.get("/v1/session", &query, Some(wait.timeout))?;
+        let positions = positions(&response)?;
+        Ok((json(response)?, positions))
+    }
+
+    /// Adds or changes queries, or says what that would do.
+    pub(crate) fn deploy(&self, request: &DeployRequest) -> Result<Deployed> {
+        json(self.post("/v1/deploy", request, Some(DEPLOY))?)
+    }
+
+    /// Removes a metric or an alert.
+    pub(crate) fn drop(&self, name: &str) -> Result<()> {
+        let path = format!("/v1/queries/{}", escaped(name));
+        self.checked(self.agent.delete(self.base.clone() + &path).call()).map(|_| ())
+    }
+
+    /// Answers as they change: of a name (`name`) or a question (`sql`).
+    pub(crate) fn watch(&self, parameter: &str, value: &str) -> Result<Watch> {
+        let response = self.get("/v1/watch", &[(parameter, value)], None)?;
+        Ok(Watch::new(response.into_body().into_reader()))
+    }
+
+    fn get(&self, path: &str, query: &[(&str, &str)], limit: Option<Duration>) -> Result<Response<Body>> {
+        let request = self.agent.get(self.base.clone() + path).query_pairs(query.iter().copied());
+        let timeout = limit.map(|t| t.saturating_add(GRACE));
+        self.checked(request.config().timeout_recv_response(timeout).build().call())
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize, limit: Option<Duration>) -> Result<Response<Body>> {
+        let body = serde_json::to_vec(body).expect("requests are plain records");
+        let timeout = limit.map(|t| t.saturating_add(GRACE));
+        let request = self.agent.post(self.base.clone() + path).content_type("application/json");
+        self.checked(request.config().timeout_recv_response(timeout).build().send(&body[..]))
+    }
+
+    fn checked(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
+        match response {
+            Ok(response) if response.status().is_success() => Ok(response),
+            Ok(response) => Err(reply::refusal(response)),
+            Err(ureq::Error::BadUri(e)) => Err(Error::Usage(format!("`{}` is not an address: {e}", self.base))),
+            Err(ureq::Error::Timeout(_)) => Err(Error::Unreachable(format!("{} did not answer in time", self.base))),
+            Err(e) => Err(Error::Unreachable(format!(
+                "cannot reach a processor at {}: {e}\n  help: is `timeline serve` running there? --server or TIMELINE_SERVER names another",
+                self.base
+            ))),
+        }
+    }
+}
+
+impl Wait {
+    /// Says in the query's parameters what the server must know of it.
+    fn say(self, query: &mut Vec<(&str, &str)>) {
+        if self.sync {
+            query.push(("sync", "true"));
+        }
+    }
+}
+
+fn rows(response: Response<Body>) -> Result<Rows> {
+    let positions = positions(&response)?;
+    let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
+    let batches = StreamReader::try_new(body, None)
+        .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
+    Ok(Rows { schema: batches.schema(), positions, batches })
+}
+
+fn positions(response: &Response<Body>) -> Result<Vec<Position>> {
+    match response.headers().get("timeline-positions") {
+        None => Ok(vec![]),
+        Some(header) => serde_json::from_slice(header.as_bytes())
+            .map_err(|e| Error::Other(anyhow::anyhow!("the server's positions cannot be read: {e}"))),
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(response: Response<Body>) -> Result<T> {
+    let bytes = response
+        .into_body()
+        .into_with_config()
+        .limit(MOST_BYTES)
+        .read_to_vec()
+        .map_err(|e| Error::Unreachable(format!("the answer broke off: {e}")))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer cannot be read (another version?): {e}")))
+}
+
+/// A name as one segment of a path.
+fn escaped(name: &str) -> String {
+    let mut path = String::new();
+    for &b in name.as_bytes() {
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') {
+            path.push(char::from(b));
+        } else {
+            path.push_str(&format!("%{b:02X}"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! What the server says, as JSON.
+//!
+//! Values keep the text that they had on the wire (`RawValue`): a duration is exact there and stays so.
+
+use crate::error::Error;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use ureq::Body;
+use ureq::http::{Response, StatusCode};
+
+/// What an answer is true for, in one partition.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub(crate) struct Position {
+    /// The partition's name.
+    pub(crate) partition: serde_json::Value,
+    /// The place in its log.
+    pub(crate) position: serde_json::Value,
+    /// Its watermark; none before the first event.
+    pub(crate) watermark_ns: Option<i64>,
+}
+
+/// All sessions of a key.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SessionReply {
+    pub(crate) key: String,
+    pub(crate) sessions: Vec<Session>,
+}
+
+/// One session.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) start_ns: i64,
+    /// None while it is open.
+    pub(crate) end_ns: Option<i64>,
+    pub(crate) closed: bool,
+    /// Through when an open session is shown; the last that is told of it if the server does not say.
+    #[serde(default)]
+    pub(crate) horizon_ns: Option<i64>,
+    pub(crate) rows: Vec<SessionRow>,
+    #[serde(default)]
+    pub(crate) events: Vec<SessionEvent>,
+}
+
+/// One timeline.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SessionRow {
+    pub(crate) label: String,
+    /// As programs name kinds: `event<T>`, `state<T>`, or a number's.
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) spans: Vec<Span>,
+    /// Its value at the instant that was asked for.
+    #[serde(default)]
+    pub(crate) at: Option<At>,
+}
+
+/// One span.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Span {
+    pub(crate) start_ns: i64,
+    pub(crate) end_ns: Option<i64>,
+    /// None where it is absent.
+    pub(crate) value: Option<Box<RawValue>>,
+    /// Change per second.
+    #[serde(default)]
+    pub(crate) slope: Option<f64>,
+}
+
+/// A value at an instant, and why it is so.
+#[derive(Debug, Deserialize)]
+pub(crate) struct At {
+    pub(crate) value: Option<Box<RawValue>>,
+    pub(crate) cause: Option<Cause>,
+}
+
+/// The event, or timer, since which a value is what it is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cause {
+    pub(crate) time_ns: i64,
+    #[serde(default)]
+    pub(crate) position: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(crate) record: Option<Box<RawValue>>,
+}
+
+/// An event of the session.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SessionEvent {
+    pub(crate) time_ns: i64,
+    pub(crate) text: String,
+}
+
+/// What a deployment does or did.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deployed {
+    /// One for each worker.
+    #[serde(default)]
+    pub(crate) nodes: Vec<DeployedNode>,
+    /// Names of metrics and alerts that are new.
+    #[serde(default)]
+    pub(crate) added: Vec<String>,
+    /// Names whose definition is another one now.
+    #[serde(default)]
+    pub(crate) changed: Vec<String>,
+    /// Names that were there already, defined alike.
+    #[serde(default)]
+    pub(crate) unchanged: Vec<String>,
+}
+
+/// What becomes of one worker.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeployedNode {
+    pub(crate) id: serde_json::Value,
+    pub(crate) operator: String,
+    /// `keep`, `migrate` or `rebuild`.
+    pub(crate) action: String,
+}
+
+/// What the server says where it refuses.
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+    /// Diagnostics of programs as people read them.
+    #[serde(default)]
+    rendered: Option<String>,
+}
+
+/// The contract's error for a status that is no success.
+pub(super) fn refusal(response: Response<Body>) -> Error {
+    let status = response.status();
+    let body = response.into_body().read_to_string().unwrap_or_default();
+    let problem = serde_json::from_str(&body)
+        .unwrap_or_else(|_| Problem { message: body.trim().to_owned(), ..Problem::default() });
+    let code = if problem.code.is_empty() { String::new() } else { format!("[{}]", problem.code) };
+    let message = if problem.message.is_empty() { status.to_string() } else { problem.message };
+    match (status, problem.rendered) {
+        (_, Some(rendered)) => Error::Program(rendered),
+        (StatusCode::CONFLICT, None) => Error::Program(format!("error{code}: {message}")),
+        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, None) => {
+            Error::Usage(format!("{code} {message}").trim().into())
+        }
+        (StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, None) => {
+            Error::Unreachable(format!("{code} {message}").trim().into())
+        }
+        _ => Error::Other(anyhow::anyhow!("the server failed ({status}){code}: {message}")),
+    }
+}

@@ -1,0 +1,110 @@
+//! The client against canned answers on a socket.
+
+use super::{Client, Wait};
+use crate::error::Exit;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+const WAIT: Wait = Wait { sync: true, timeout: Duration::from_millis(10) };
+
+/// A server that gives one answer; what it was asked comes back from the thread.
+fn server(answer: Vec<u8>) -> (Client, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = Client::new(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let thread = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        let mut byte = [0];
+        while !asked.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            asked.push(byte[0]);
+        }
+        let head = String::from_utf8(asked).unwrap();
+        let length = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).unwrap();
+        stream.write_all(&answer).unwrap();
+        head + &String::from_utf8(body).unwrap()
+    });
+    (client, thread)
+}
+
+fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[track_caller]
+fn check_refusal(status: &str, body: &str, exit: Exit, message: &str) {
+    let (client, thread) = server(answer(status, "", body.as_bytes()));
+    let error = client.drop("x/y").unwrap_err();
+    assert_eq!(Exit::from(&error), exit);
+    assert_eq!(error.to_string(), message);
+    assert!(thread.join().unwrap().starts_with("DELETE /v1/queries/x%2Fy HTTP/1.1"));
+}
+
+#[test]
+fn refusals_are_the_contracts_errors() {
+    check_refusal("404 Not Found", r#"{"code":"name","message":"no `x`"}"#, Exit::Usage, "[name] no `x`");
+    check_refusal("409 Conflict", r#"{"code":"known","message":"m"}"#, Exit::No, "error[known]: m");
+    let rendered = r#"{"code":"TL0001","message":"m","rendered":"error[TL0001]: m\n"}"#;
+    check_refusal("400 Bad Request", rendered, Exit::No, "error[TL0001]: m\n");
+    check_refusal("504 Gateway Timeout", r#"{"code":"sync","message":"late"}"#, Exit::Unreachable, "[sync] late");
+    check_refusal("503 Service Unavailable", "busy\n", Exit::Unreachable, "busy");
+    check_refusal("500 Oh", "", Exit::No, "the server failed (500 Internal Server Error): 500 Internal Server Error");
+}
+
+#[test]
+fn nobody_there_is_exit_3_with_help() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = Client::new(format!("http://{address}")).unwrap().queries().err().unwrap();
+    assert_eq!(Exit::from(&error), Exit::Unreachable);
+    assert!(error.to_string().contains("is `timeline serve` running"), "{error}");
+    assert_eq!(Exit::from(&Client::new("ftp://x".into()).err().unwrap()), Exit::Usage);
+}
+
+#[test]
+fn rows_come_with_their_positions() {
+    let schema = arrow::datatypes::Schema::empty();
+    let body = arrow::ipc::writer::StreamWriter::try_new(vec![], &schema).unwrap().into_inner().unwrap();
+    let header = "timeline-positions: [{\"partition\":\"p\",\"position\":7,\"watermark_ns\":null}]\r\n";
+    let (client, thread) = server(answer("200 OK", header, &body));
+    let rows = client.query("SELECT 'ü'", WAIT).unwrap();
+    assert_eq!(rows.positions[0].position, 7);
+    assert_eq!(rows.batches().count(), 0);
+    let asked = thread.join().unwrap();
+    assert!(asked.ends_with(r#"{"sql":"SELECT 'ü'","sync":true,"timeout_s":0.01}"#), "{asked}");
+}
+
+#[test]
+fn a_broken_answer_is_no_end() {
+    let (client, _thread) = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n".to_vec());
+    assert!(client.query("SELECT 1", WAIT).is_err());
+}
+
+#[test]
+fn sessions_are_asked_for_by_key() {
+    let body = br#"{"key":"a b","sessions":[]}"#;
+    let (client, thread) = server(answer("200 OK", "", body));
+    let (reply, positions) = client.session("a b&c", Some(-5), Some("cirr"), WAIT).unwrap();
+    assert!(reply.sessions.is_empty() && positions.is_empty());
+    let asked = thread.join().unwrap();
+    assert!(asked.starts_with("GET /v1/session?key=a%20b%26c&at=-5&query=cirr&sync=true HTTP/1.1"), "{asked}");
+}
+
+#[test]
+fn answers_are_watched_one_event_at_a_time() {
+    let events =
+        b": hello\n\ndata: [{\"b\":1,\"a\":2}]\n\nevent: x\ndata: [\ndata: ]\r\n\r\ndata: [{\"unfinished\":1}]\n";
+    let (client, thread) = server(answer("200 OK", "content-type: text/event-stream\r\n", events));
+    let answers: Vec<Vec<String>> = client
+        .watch("name", "cirr")
+        .unwrap()
+        .map(|rows| rows.unwrap().iter().map(|row| row.get().to_owned()).collect())
+        .collect();
+    assert_eq!(answers, [vec![r#"{"b":1,"a":2}"#.to_owned()], vec![]]);
+    assert!(thread.join().unwrap().starts_with("GET /v1/watch?name=cirr HTTP/1.1"));
+}

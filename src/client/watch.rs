@@ -1,0 +1,83 @@
+//! Server-sent events, each one whole answer as a JSON array of rows.
+
+use crate::error::{Error, Result};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+
+/// Answers as they change. Ends when the server ends the stream.
+pub(crate) struct Watch {
+    lines: BufReader<Box<dyn Read>>,
+}
+
+impl Watch {
+    pub(super) fn new(body: impl Read + 'static) -> Self {
+        Watch { lines: BufReader::new(Box::new(body)) }
+    }
+
+    /// The `data:` of the next event; `None` at the end of the stream.
+    fn next_data(&mut self) -> Result<Option<String>> {
+        let mut data: Option<String> = None;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = self.lines.read_line(&mut line);
+            if read.map_err(|e| Error::Unreachable(format!("the server is gone: {e}")))? == 0 {
+                // What an unfinished event said is not an answer.
+                return Ok(None);
+            }
+            let text = line.trim_end_matches(['\n', '\r']);
+            if text.is_empty() {
+                if data.is_some() {
+                    return Ok(data);
+                }
+            } else if let Some(more) = text.strip_prefix("data:") {
+                let more = more.strip_prefix(' ').unwrap_or(more);
+                match &mut data {
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(more);
+                    }
+                    None => data = Some(more.to_owned()),
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Watch {
+    /// The rows of one answer, each as the JSON text that the server wrote.
+    type Item = Result<Vec<Box<RawValue>>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let data = self.next_data().transpose()?;
+        Some(data.and_then(|data| {
+            serde_json::from_str(&data)
+                .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer cannot be read: {e}")))
+        }))
+    }
+}
+
+/// The members of one row in the order in which the server wrote them.
+pub(crate) struct Row(pub(crate) Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Row;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a row")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+                let mut members = vec![];
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Row(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,74 @@
+//! One value of a batch, whatever its Arrow type, as the text formats see it.
+//!
+//! Types that no column of ours has (SQL can make any) keep Arrow's own spelling, so nothing is ever refused at output.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow::util::display::array_value_to_string;
+
+/// A value, borrowed from its batch.
+pub(super) enum Cell<'a> {
+    Null,
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Unsigned(u64),
+    /// Unscaled value and scale.
+    Decimal(i128, i8),
+    Float(f64),
+    /// Nanoseconds since the Unix epoch.
+    Time(i64),
+    List(ArrayRef),
+    /// Names and columns of one row, and its index in them.
+    Struct(Vec<(&'a str, &'a ArrayRef)>, usize),
+    /// Anything else, as Arrow shows it.
+    Other(String),
+}
+
+/// The value at `row`.
+pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
+    if array.is_null(row) {
+        return Cell::Null;
+    }
+    match array.data_type() {
+        DataType::Null => Cell::Null,
+        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row)),
+        DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row)),
+        DataType::Utf8View => Cell::Text(array.as_string_view().value(row)),
+        DataType::Boolean => Cell::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => Cell::Int(array.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => Cell::Int(array.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => Cell::Int(array.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => Cell::Int(array.as_primitive::<Int64Type>().value(row)),
+        DataType::UInt8 => Cell::Unsigned(array.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => Cell::Unsigned(array.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => Cell::Unsigned(array.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => Cell::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::Float32 => Cell::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => Cell::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal128(_, scale) => Cell::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            Cell::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
+        }
+        DataType::List(_) => Cell::List(array.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => Cell::List(array.as_list::<i64>().value(row)),
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            Cell::Struct(fields.iter().map(|f| f.name().as_str()).zip(columns).collect(), row)
+        }
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let key = dictionary.normalized_keys()[row];
+            cell(dictionary.values().as_ref(), key)
+        }
+        _ => Cell::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string())),
+    }
+}
+
+/// Whether columns of the type are numbers, which tables align to the right.
+pub(super) fn is_number(ty: &DataType) -> bool {
+    ty.is_numeric()
+}

@@ -1,0 +1,69 @@
+//! `timeline.toml`: what a folder wants by default. Flags and `TIMELINE_...` variables win over it.
+//!
+//! The set of keys is small and closed: an unknown key is an error, for a misspelt setting that is ignored misleads.
+
+use crate::error::{Error, Result};
+use crate::output::Format;
+use serde::Deserialize;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The file that is read where no other is named.
+const DEFAULT_FILE: &str = "timeline.toml";
+
+/// All keys of the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// `server = "http://127.0.0.1:7171"`: the processor that queries go to.
+    pub(crate) server: Option<String>,
+    /// `state = "DIR"`: where `serve` keeps its state.
+    pub(crate) state: Option<PathBuf>,
+    /// `listen = "127.0.0.1:7171"`: where `serve` listens.
+    pub(crate) listen: Option<String>,
+    /// `format = "table"`: how rows are written.
+    pub(crate) format: Option<Format>,
+    /// `timeout = "60s"`: how long `--sync` waits.
+    pub(crate) timeout: Option<String>,
+    /// `threads = 2`: how many threads evaluate; by default as many as the machine has.
+    pub(crate) threads: Option<usize>,
+}
+
+impl Settings {
+    /// Reads the named file, or `timeline.toml` if it is there.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Self> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(e) if e.kind() == ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
+            Err(e) => Err(Error::Usage(format!("cannot read the settings in {}: {e}", path.display()))),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::Usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use crate::output::Format;
+    use std::path::Path;
+
+    #[test]
+    fn all_keys() {
+        let text =
+            "server = 'http://h:1'\nstate = 'd'\nlisten = '[::1]:0'\nformat = 'csv'\ntimeout = '5s'\nthreads = 2\n";
+        let settings = Settings::parse(text, Path::new("t")).unwrap();
+        assert_eq!(settings.server.as_deref(), Some("http://h:1"));
+        assert_eq!(settings.format, Some(Format::Csv));
+        assert_eq!(settings.threads, Some(2));
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        let error = Settings::parse("sever = 'x'", Path::new("t.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("t.toml: ") && error.contains("sever") && error.contains("server"), "{error}");
+    }
+}
