@@ -117,3 +117,9 @@ pub(crate) fn run_until<'a>(plan: &Plan, log: &'a [Event], seconds: Time) -> Run
 pub(crate) fn text(s: &str) -> Option<Value> {
     Some(Value::text(s))
 }
+
+/// Nanoseconds as seconds, which they must be to the last one.
+pub(crate) fn seconds(ns: Time) -> Time {
+    assert_eq!(ns % SECOND, 0, "{ns} ns are whole seconds");
+    ns / SECOND
+}

@@ -1,6 +1,6 @@
 //! The golden traces of the language, each checked by hand. Times are in seconds unless a name says otherwise.
 
-use super::build::{Program, log, run_until, text};
+use super::build::{Program, log, run_until, seconds, text};
 use timeline_core::plan::{Compare, EndRule, NodeId, Op};
 use timeline_core::reference::{
     CloseReason, Event, Final, MetricSpan, Number, Reading, SpanValue, Timeline, Whole, alerts, finals, spans,
@@ -75,7 +75,7 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
     );
 
     let shares: Vec<_> =
-        spans(&plan, session, 75 * SECOND).into_iter().filter(|s| s.metric == 0).map(seconds).collect();
+        spans(&plan, session, 75 * SECOND).into_iter().filter(|s| s.metric == 0).map(in_seconds).collect();
     let expected = [
         ("C1", 0, Some(40), 0, 0),
         ("C1", 40, Some(52), 0, 1),
@@ -147,10 +147,10 @@ fn v6_and_v7_a_window_slides() {
 }
 
 /// A span of a split duration in seconds: dimensions, start, end, value, slope.
-fn seconds(row: MetricSpan) -> (Vec<Option<Value>>, Time, Option<Time>, i128, i128) {
+fn in_seconds(row: MetricSpan) -> (Vec<Option<Value>>, Time, Option<Time>, Time, i128) {
     let SpanValue::Number(Linear::Exact { value, slope }) = row.span.value else { panic!("a duration: {row:?}") };
-    let end = row.span.end.map(|end| end / SECOND);
-    (row.dimensions, row.span.start / SECOND, end, value / i128::from(SECOND), slope)
+    let value = Time::try_from(value).expect("a short duration");
+    (row.dimensions, seconds(row.span.start), row.span.end.map(seconds), seconds(value), slope)
 }
 
 /// A plan with one operator over `latest(b)`.
@@ -179,5 +179,5 @@ fn true_spans(plan: &Plan, node: NodeId, events: &[(Time, bool)]) -> Vec<(Time, 
     let all = timelines(plan, &run.sessions[0].1, 40 * SECOND);
     let Timeline::State(spans) = &all[node.index()] else { panic!("a state: {all:?}") };
     let is_true = spans.iter().filter(|s| s.value == Some(Value::Bool(true)));
-    is_true.map(|s| (s.start / SECOND, s.end.expect("over before the horizon") / SECOND)).collect()
+    is_true.map(|s| (seconds(s.start), seconds(s.end.expect("over before the horizon")))).collect()
 }

@@ -1,6 +1,6 @@
 //! Where sessions begin and end, who is late, and what is read at the end. Times are in seconds.
 
-use super::build::{Program, log, run_until};
+use super::build::{Program, log, run_until, seconds};
 use timeline_core::plan::{EndRule, Op};
 use timeline_core::reference::{CloseReason, LateReason, Number, Reading, Run, SpanValue, alerts, finals, run, spans};
 use timeline_core::{Plan, SECOND, Time, Type, Value};
@@ -53,8 +53,8 @@ type Cut = (Time, Time, Option<(Time, CloseReason)>);
 
 /// Origin, last event and close of every session.
 fn cuts(run: &Run) -> Vec<Cut> {
-    let close = |s: &timeline_core::reference::Session| s.close.map(|c| (c.at / SECOND, c.reason));
-    run.sessions.iter().map(|(_, s)| (s.origin / SECOND, s.last / SECOND, close(s))).collect()
+    let close = |s: &timeline_core::reference::Session| s.close.map(|c| (seconds(c.at), c.reason));
+    run.sessions.iter().map(|(_, s)| (seconds(s.origin), seconds(s.last), close(s))).collect()
 }
 
 fn check(plan: &Plan, rows: &[(Time, &str)], horizon: Time, expected: &[Cut]) {
@@ -130,10 +130,10 @@ fn the_horizon_is_the_last_accepted_event() {
 }
 
 /// The metric's value, its spans `(start, end, value)` and the alerts `(alert, start, end)` of the first session.
-type Shown = (i128, Vec<(Time, Option<Time>, i128)>, Vec<(usize, Time, Option<Time>)>);
+type Shown = (Time, Vec<(Time, Option<Time>, Time)>, Vec<(usize, Time, Option<Time>)>);
 
 fn shown(plan: &Plan, rows: &[(Time, &str)], horizon: Time) -> Shown {
-    let second = i128::from(SECOND);
+    let exact = |value: i128| seconds(Time::try_from(value).expect("a short duration"));
     let events = events(plan, rows);
     let run = run_until(plan, &events, horizon);
     let session = &run.sessions[0].1;
@@ -142,13 +142,13 @@ fn shown(plan: &Plan, rows: &[(Time, &str)], horizon: Time) -> Shown {
     let span = |s: timeline_core::reference::MetricSpan| match s.span.value {
         SpanValue::Number(x) => {
             let Number::Exact(value) = Number::from(x) else { panic!("exact: {x:?}") };
-            (s.span.start / SECOND, s.span.end.map(|e| e / SECOND), value / second)
+            (seconds(s.span.start), s.span.end.map(seconds), exact(value))
         }
         other => panic!("a number: {other:?}"),
     };
-    let alert = |a: timeline_core::reference::AlertSpan| (a.alert, a.start / SECOND, a.end.map(|e| e / SECOND));
+    let alert = |a: timeline_core::reference::AlertSpan| (a.alert, seconds(a.start), a.end.map(seconds));
     (
-        value / second,
+        exact(value),
         spans(plan, session, horizon * SECOND).into_iter().map(span).collect(),
         alerts(plan, session, horizon * SECOND).into_iter().map(alert).collect(),
     )
@@ -184,6 +184,40 @@ fn silence_is_not_billed_but_its_alerts_stay_told() {
     assert_eq!(shown(&plan, &[(0, "true")], 11), within, "one event is no time");
     let faded = (2, vec![(0, Some(2), 0)], vec![(0, 0, Some(2)), (1, 0, Some(5))]);
     assert_eq!(shown(&plan, &[(0, "true"), (2, "false")], 13), faded, "a look-back fades after the last event");
+}
+
+/// The dimension values of a split that have a final row, with their seconds.
+fn charged(end: impl Fn(&mut Program) -> EndRule, rows: &[(Time, &str)], horizon: Time) -> Vec<(Option<bool>, Time)> {
+    let mut p = Program::new();
+    let of = p.event("b", Type::Bool);
+    let b = p.add(Op::Latest { of, ttl: Some(4 * SECOND) });
+    let ever = p.add(Op::Constant(Value::Bool(true)));
+    let elapsed = p.add(Op::DurationWhere { of: ever });
+    let split = p.add(Op::Split { of: elapsed, by: vec![b] });
+    p.metric("m", split, &["b"], None);
+    let end = end(&mut p);
+    p.end(end);
+    let plan = p.finish();
+    let events = events(&plan, rows);
+    let run = run_until(&plan, &events, horizon);
+    let row = |row: timeline_core::reference::Final| {
+        let Reading::Number(Number::Exact(value)) = row.value else { panic!("a duration: {row:?}") };
+        let dimension = row.dimensions[0].as_ref().map(|v| *v == Value::Bool(true));
+        (dimension, seconds(Time::try_from(value).expect("a short duration")))
+    };
+    finals(&plan, &run.sessions[0].1, horizon * SECOND).into_iter().map(row).collect()
+}
+
+#[test]
+fn dimensions_have_a_row_from_their_first_instant_to_the_reading() {
+    let (yes, no) = (Some(true), Some(false));
+    let never = |_: &mut Program| EndRule::default();
+    assert_eq!(charged(never, &[(0, "true"), (3, "false")], 2), [(yes, 2)], "after the horizon");
+    assert_eq!(charged(never, &[(0, "true"), (3, "false")], 3), [(yes, 3), (no, 0)], "at the horizon");
+    assert_eq!(charged(never, &[(0, ""), (1, "true")], 6), [(None, 2), (yes, 4)], "absence is a value too");
+    assert_eq!(charged(stop, &[(0, "true"), (3, "stop"), (3, "false")], 9), [(yes, 3), (no, 0)], "at the close");
+    assert_eq!(charged(silence(9), &[(0, "true"), (3, "")], 13), [(yes, 3)], "after the last event of a silent end");
+    assert_eq!(charged(silence(9), &[(0, "true"), (4, "")], 14), [(yes, 4), (None, 0)], "at its last event");
 }
 
 #[test]

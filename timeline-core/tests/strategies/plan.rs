@@ -68,14 +68,14 @@ struct MetricShape {
 
 /// Plans of 1 to 4 columns and up to about 30 nodes.
 pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
-    let some = |range: std::ops::RangeInclusive<Time>| prop::option::weighted(0.4, range);
+    let some = |range: std::ops::RangeInclusive<Time>| prop::option::weighted(0.35, range);
     let declared = (prop::collection::vec(any::<u8>(), 1..=4), 0..5i64, prop::option::weighted(0.3, any::<u8>()));
     let asked = (
-        prop::collection::vec(step(), 1..=20),
+        prop::collection::vec(step(), 1..=24),
         prop::collection::vec(metric(), 1..=4),
         prop::collection::vec(any::<u8>(), 0..=2),
     );
-    let end = (prop::option::weighted(0.25, predicates()), some(1..=9), some(1..=30));
+    let end = (prop::option::weighted(0.2, predicates()), some(2..=16), some(2..=60));
     (declared, asked, end).prop_map(
         |((columns, lateness, order), (steps, metrics, alerts), (when, silence, max_age))| PlanShape {
             columns,
@@ -183,8 +183,9 @@ impl Step {
     /// Adds the node if there is something for it to read.
     fn build(&self, builder: &mut Builder) {
         let op = self.op(builder);
-        // An operator that the builder refuses (a window over what is not cumulative) is just not part of the plan.
-        let _ = op.map(|op| builder.add(op));
+        if let Some(op) = op {
+            builder.add(op).expect("inputs are picked by what the operator takes");
+        }
     }
 
     fn op(&self, builder: &mut Builder) -> Option<Op> {
@@ -219,7 +220,13 @@ impl Step {
                 Op::CompareStates { compare, left, right }
             }
             Make::CompareWithConstant => {
-                let left = pick(builder, left, |k| number(k) || matches!(k, Kind::Ratio(_)))?;
+                let left = pick(builder, left, number)?;
+                // Quotients are compared with constants only, so here is where they are often made.
+                let ratio = (right % 4 == 0).then(|| pick(builder, right, number)).flatten();
+                let left = match ratio {
+                    Some(denominator) => builder.add(Op::Ratio { numerator: left, denominator }).ok()?,
+                    None => left,
+                };
                 let right = self.constant(builder, left)?;
                 Op::CompareNumbers { compare, left, right }
             }
@@ -240,10 +247,14 @@ impl Step {
                 Op::Sub(a, b)
             }
             Make::Scale => Op::Scale { of: pick(builder, left, number)?, factor: self.number % 4 },
+            // Quotients of what is cumulative can be split; others are just as good for comparisons.
+            Make::Ratio if self.number % 2 == 0 => {
+                Op::Ratio { numerator: cumulative(builder, left)?, denominator: cumulative(builder, right)? }
+            }
             Make::Ratio => {
                 Op::Ratio { numerator: pick(builder, left, number)?, denominator: pick(builder, right, number)? }
             }
-            Make::OverLast => Op::OverLast { of: pick(builder, left, number)?, window },
+            Make::OverLast => Op::OverLast { of: cumulative(builder, left)?, window },
         })
     }
 
@@ -322,6 +333,13 @@ const FUNCTIONS: [Function; 7] = [
 /// A node whose kind fits. Picks prefer neither old nor new nodes.
 fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
     let candidates: Vec<NodeId> = builder.plan().iter().filter(|(_, n)| fits(n.kind)).map(|(id, _)| id).collect();
+    if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
+}
+
+/// A node that only counts up, or a sum of such.
+fn cumulative(builder: &Builder, pick: u8) -> Option<NodeId> {
+    let ids = builder.plan().iter().map(|(id, _)| id);
+    let candidates: Vec<NodeId> = ids.filter(|id| builder.is_cumulative(*id)).collect();
     if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
 }
 
