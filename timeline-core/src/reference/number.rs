@@ -1,7 +1,7 @@
 //! Operators that make numbers, and comparisons of numbers.
 
 use super::logic::{boolean, truth};
-use super::piecewise::{Piecewise, Span};
+use super::piecewise::{Piecewise, Span, since};
 use super::state::{State, true_stretches};
 use crate::plan::{Compare, Unit};
 use crate::{Linear, Time, Value};
@@ -89,7 +89,7 @@ pub(super) fn duration_where(state: &State) -> Numbers {
     let stretches = true_stretches(state);
     Piecewise::at_instants(state.starts(), |t| {
         let begun = stretches.iter().filter(|(start, _)| *start < t);
-        let value = begun.map(|(start, end)| i128::from(end.map_or(t, |end| end.min(t))) - i128::from(*start)).sum();
+        let value = begun.map(|(start, end)| since(*start, end.map_or(t, |end| end.min(t)))).sum();
         let slope = i128::from(truth(&state.at(t)) == Some(true));
         Some(Linear::Exact { value, slope })
     })
@@ -145,7 +145,7 @@ fn turns(piece: &Span<()>, sign: &dyn Fn(Time) -> Option<i32>) -> Vec<Time> {
     let (mut from, mut found) = (piece.start, vec![]);
     while sign(from) != sign(last) {
         let (mut same, mut other) = (from, last);
-        while i128::from(other) - i128::from(same) > 1 {
+        while since(same, other) > 1 {
             let middle = ((i128::from(same) + i128::from(other)).div_euclid(2)) as Time;
             if sign(middle) == sign(from) {
                 same = middle;

@@ -5,41 +5,46 @@ use crate::{Linear, Time, Value};
 
 /// What a function is on one piece, stated at the piece's start.
 pub trait Piece: Clone + PartialEq {
-    /// The same piece, stated `dt` nanoseconds later.
-    fn after(&self, dt: Time) -> Self;
+    /// The same piece, stated `dt` nanoseconds later. Two instants may be farther apart than 64 bits tell.
+    fn after(&self, dt: i128) -> Self;
 }
 
 impl Piece for Option<Value> {
-    fn after(&self, _: Time) -> Self {
+    fn after(&self, _: i128) -> Self {
         self.clone()
     }
 }
 
 impl Piece for Vec<Option<Value>> {
-    fn after(&self, _: Time) -> Self {
+    fn after(&self, _: i128) -> Self {
         self.clone()
     }
 }
 
 impl Piece for Linear {
-    fn after(&self, dt: Time) -> Self {
-        Linear::after(*self, dt)
+    fn after(&self, dt: i128) -> Self {
+        match *self {
+            Linear::Exact { value, slope } => {
+                Linear::Exact { value: value.saturating_add(slope.saturating_mul(dt)), slope }
+            }
+            Linear::Float { value, slope } => Linear::Float { value: value + slope * dt as f64, slope },
+        }
     }
 }
 
 impl Piece for Option<Linear> {
-    fn after(&self, dt: Time) -> Self {
-        self.map(|linear| linear.after(dt))
+    fn after(&self, dt: i128) -> Self {
+        self.as_ref().map(|linear| Piece::after(linear, dt))
     }
 }
 
 impl Piece for SpanValue {
-    fn after(&self, dt: Time) -> Self {
+    fn after(&self, dt: i128) -> Self {
         match self {
             SpanValue::Absent | SpanValue::State(_) => self.clone(),
-            SpanValue::Number(x) => SpanValue::Number(x.after(dt)),
+            SpanValue::Number(x) => SpanValue::Number(Piece::after(x, dt)),
             SpanValue::Ratio { numerator, denominator } => {
-                SpanValue::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
+                SpanValue::Ratio { numerator: Piece::after(numerator, dt), denominator: Piece::after(denominator, dt) }
             }
         }
     }
@@ -85,7 +90,7 @@ impl<T: Piece> Piecewise<T> {
         let mut pieces: Vec<(Time, T)> = vec![];
         for t in instants {
             let value = f(t);
-            let continues = pieces.last().is_some_and(|(start, last)| last.after(t.saturating_sub(*start)) == value);
+            let continues = pieces.last().is_some_and(|(start, last)| last.after(since(*start, t)) == value);
             if !continues {
                 pieces.push((t, value));
             }
@@ -97,7 +102,7 @@ impl<T: Piece> Piecewise<T> {
     pub fn steps(origin: Time, first: T, changes: &[(Time, T)]) -> Self {
         let instants = std::iter::once(origin).chain(changes.iter().map(|c| c.0)).collect();
         Self::at_instants(instants, |t| {
-            changes.iter().rev().find(|c| c.0 <= t).map_or_else(|| first.clone(), |c| c.1.after(t.saturating_sub(c.0)))
+            changes.iter().rev().find(|c| c.0 <= t).map_or_else(|| first.clone(), |c| c.1.after(since(c.0, t)))
         })
     }
 
@@ -115,12 +120,12 @@ impl<T: Piece> Piecewise<T> {
     /// The piece in force at `t`, stated at `t`. Before the origin it is the first piece's.
     pub fn at(&self, t: Time) -> T {
         let (start, value) = self.0.iter().rev().find(|(start, _)| *start <= t).unwrap_or(&self.0[0]);
-        value.after(t.saturating_sub(*start).max(0))
+        value.after(since(*start, t).max(0))
     }
 
     /// The piece that comes to an end at `t` or goes on through it, stated at `t`; `None` at the origin.
     pub fn before(&self, t: Time) -> Option<T> {
-        self.0.iter().rev().find(|(start, _)| *start < t).map(|(start, value)| value.after(t.saturating_sub(*start)))
+        self.0.iter().rev().find(|(start, _)| *start < t).map(|(start, value)| value.after(since(*start, t)))
     }
 
     /// The first instant.
@@ -147,6 +152,11 @@ impl<T: Piece> Piecewise<T> {
         });
         shown.collect()
     }
+}
+
+/// The nanoseconds from one instant to another.
+pub(super) fn since(start: Time, t: Time) -> i128 {
+    i128::from(t) - i128::from(start)
 }
 
 impl Extent {

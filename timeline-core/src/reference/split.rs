@@ -1,7 +1,7 @@
 //! `split by`: which part of a cumulative number each value of the dimensions is charged with.
 
 use super::number::zero;
-use super::piecewise::Piecewise;
+use super::piecewise::{Piece, Piecewise, since};
 use super::whole::Whole;
 use crate::plan::Unit;
 use crate::{Linear, Time, Value};
@@ -46,7 +46,7 @@ pub(super) fn share(
     // What has been charged when each instant is over, and the slope from there on.
     let (mut charged, mut last, mut pieces) = (zero(unit), x.origin(), vec![]);
     for t in instants {
-        charged = level(charged.after(t.saturating_sub(last)));
+        charged = level(Piece::after(&charged, since(last, t)));
         if in_force.at(t) == *dimensions {
             let before = x.before(t).unwrap_or(zero(unit));
             charged = charged.add(x.at(t).sub(level(before)));

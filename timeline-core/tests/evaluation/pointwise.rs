@@ -207,3 +207,9 @@ impl Instants<'_> {
         Ok(())
     }
 }
+
+#[test]
+fn instants_may_be_farther_apart_than_64_bits_tell() {
+    let running = Piecewise::constant(-7, Some(Linear::Exact { value: 0, slope: 1 }));
+    assert_eq!(running.at(Time::MAX).map(Number::from), Some(Number::Exact(i128::from(Time::MAX) + 7)));
+}
