@@ -1,0 +1,152 @@
+//! Decoded events, packed.
+//!
+//! A batch owns one arena of bytes (the block itself, then texts that had to be unescaped or made) and refers into it,
+//! so that decoding allocates nothing per event.
+//!
+//! **Invariant:** every [`Slice`] of an event lies in the arena and is UTF-8; every float is finite and not `-0.0`.
+
+use crate::{Code, Position};
+use std::borrow::Cow;
+use std::sync::Arc;
+use timeline_core::plan::Column;
+use timeline_core::record::Order;
+use timeline_core::{Field, Record, Time, Type, Value};
+
+/// The events of one block.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The arena.
+    pub bytes: Vec<u8>,
+    /// Usable events in log order.
+    pub events: Vec<Event>,
+    /// Values of all events; see [`Event::values_at`].
+    ///
+    /// A string is [`Slice::pack`]ed, a float its bits, an int its two's complement, a bool 0 or 1.
+    pub values: Vec<u64>,
+    /// What could not be read, in log order.
+    pub dead: Vec<DeadLetter>,
+    /// The largest time of a usable event.
+    pub max_time: Option<Time>,
+    /// Where the block begins.
+    pub start: Position,
+    /// Where the block ends.
+    pub end: Position,
+    /// How many records the block holds, unusable ones included.
+    pub records: u64,
+}
+
+/// One usable event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// [`crate::key_hash`] of the key.
+    pub hash: u64,
+    /// When it happened.
+    pub time: Time,
+    /// [`Order::bits`] if `has_order`; else 0.
+    pub order_bits: u64,
+    /// The session's key.
+    pub key: Slice,
+    /// The columns that the event carries, nulls included, as a set of column bits.
+    pub present: u64,
+    /// Those of them that are null.
+    pub nulls: u64,
+    /// Index into [`Batch::values`] of the first of `(present & !nulls).count_ones()` values, in ascending column order.
+    pub values_at: u32,
+    /// Where the record begins, from the block's start: bytes, or rows for Parquet. Strictly increasing.
+    pub ordinal: u32,
+    /// Whether the order column is there.
+    pub has_order: bool,
+    /// Whether the event is behind the largest time before it in this batch by more than the lateness.
+    pub late_in_batch: bool,
+}
+
+const _: () = assert!(size_of::<Event>() <= 64, "an event is one cache line");
+
+impl Event {
+    /// The producer's order among equal times.
+    pub fn order(&self) -> Option<Order> {
+        self.has_order.then(|| Order::from_bits(self.order_bits))
+    }
+}
+
+/// A text in the arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Slice {
+    /// Its first byte.
+    pub at: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+impl Slice {
+    /// As one word of [`Batch::values`].
+    pub fn pack(self) -> u64 {
+        u64::from(self.at) << 32 | u64::from(self.len)
+    }
+
+    /// The inverse of [`Slice::pack`].
+    pub fn unpack(word: u64) -> Self {
+        Slice { at: (word >> 32) as u32, len: word as u32 }
+    }
+
+    /// The bytes it stands for in an arena.
+    pub fn of(self, arena: &[u8]) -> &[u8] {
+        &arena[self.at as usize..][..self.len as usize]
+    }
+}
+
+/// A record, or a value of one, that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Name of the file or stream.
+    pub origin: Arc<str>,
+    /// Where the record begins.
+    pub position: Position,
+    /// What is wrong.
+    pub code: Code,
+    /// The column (or key, time or order field) whose value is wrong; `None` for the whole record.
+    pub column: Option<Arc<str>>,
+    /// What is wrong, for people.
+    pub reason: Cow<'static, str>,
+    /// The first [`DeadLetter::KEPT`] bytes of the record; a Parquet row as JSON.
+    pub record: Vec<u8>,
+}
+
+impl DeadLetter {
+    /// How many bytes of a record are kept.
+    pub const KEPT: usize = 1024;
+}
+
+impl Batch {
+    /// Where the event's record begins.
+    pub fn position(&self, event: &Event) -> Position {
+        self.start.plus(u64::from(event.ordinal))
+    }
+
+    /// A text of the arena.
+    pub fn text(&self, slice: Slice) -> &str {
+        std::str::from_utf8(slice.of(&self.bytes)).expect("decoders put only UTF-8 behind slices")
+    }
+
+    /// The event in the form that is easy to read; `columns` as they were decoded.
+    pub fn record(&self, event: &Event, columns: &[Column], position: u64) -> Record {
+        let mut values = self.values[event.values_at as usize..].iter();
+        let fields = columns.iter().enumerate().map(|(i, column)| {
+            let bit = 1u64 << i;
+            if event.present & bit == 0 {
+                return Field::Missing;
+            }
+            if event.nulls & bit != 0 {
+                return Field::Null;
+            }
+            let word = *values.next().expect("an event has a value for every column it carries");
+            Field::Value(match column.ty {
+                Type::String => Value::text(self.text(Slice::unpack(word))),
+                Type::Float => Value::Float(f64::from_bits(word)),
+                Type::Int => Value::Int(word as i64),
+                Type::Bool => Value::Bool(word != 0),
+            })
+        });
+        Record { time: event.time, order: event.order(), position, fields: fields.collect() }
+    }
+}

@@ -1,0 +1,90 @@
+//! The stable codes of everything that is wrong with input.
+//!
+//! | code | what is set aside |
+//! |---|---|
+//! | TL2001 to TL2006 | a whole record |
+//! | TL2010 to TL2013 | one value; the rest of its event counts |
+//! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
+//! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
+//!
+//! A code is never given another meaning; what is new gets a new one.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $help:literal;)+) => {
+        /// What is wrong, as a code that scripts may rely on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in ascending order.
+            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+
+            /// The code as people see it: `TL2001`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)+ }
+            }
+
+            /// What to do about it.
+            pub fn help(self) -> &'static str {
+                match self { $(Code::$variant => $help,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The record is not UTF-8.
+    InvalidUtf8 = "TL2001", "write the file as UTF-8";
+    /// The record is not a JSON object, or its cells are not those of the CSV header.
+    Malformed = "TL2002", "a record is one JSON object on one line, or one CSV row with the header's number of cells";
+    /// The key is missing, null, empty or of a type that cannot be a key.
+    BadKey = "TL2003", "every record needs its key: a text that is not empty, a whole number or a truth value";
+    /// The time is missing or not written as the source says.
+    BadTime = "TL2004", "compare the record with the unit in the source's `time` clause";
+    /// The time is beyond what 64 bits of nanoseconds hold: from the year 1677 to 2262.
+    TimeOutOfRange = "TL2005", "compare the record with the unit in the source's `time` clause";
+    /// The record is longer than is kept in memory.
+    TooLong = "TL2006", "a record has at most 16 MiB; look for a missing line end or closing quote";
+    /// The value is of another type than its column.
+    WrongType = "TL2010", "compare the value with the column's type in the source";
+    /// The number is beyond what the column's type holds.
+    OutOfRange = "TL2011", "an int has 64 bits with a sign, a float at most about 1.8e308";
+    /// NaN or an infinity.
+    NotFinite = "TL2012", "leave the value out, or write null";
+    /// Text with an escape that is no Unicode character (half of a surrogate pair).
+    BadText = "TL2013", "write characters beyond the first 65536 as a pair of escapes";
+    /// A file cannot be opened or read.
+    Unreadable = "TL2101", "check that the file exists and may be read";
+    /// A file is shorter than what was read of it.
+    Truncated = "TL2102", "a log only grows; start over with an empty state if it was emptied on purpose";
+    /// A name stands for another file than before, or a file's beginning was rewritten.
+    Replaced = "TL2103", "a log only grows; rotate to later names instead of renaming or rewriting";
+    /// A file that is still needed is gone.
+    Gone = "TL2104", "put the file back, or start over with an empty state";
+    /// A file is not of its format.
+    BadFormat = "TL2105", "name the format, or give files an ending: .ndjson, .jsonl, .json, .csv or .parquet";
+    /// No file has that name or matches that pattern.
+    NoMatch = "TL2106", "check the path; quote a pattern so that the shell leaves it alone";
+    /// A file's name is not UTF-8.
+    BadName = "TL2107", "rename the file";
+    /// A file grew after a later one had begun; what was added is not read.
+    ClosedGrew = "TL2110", "only the last file in the order of names may grow";
+    /// A new file's name sorts before those already read; it is not read.
+    NameTooEarly = "TL2111", "name new files so that they sort last";
+    /// A new name is a known file under another name; it is not read.
+    KnownElsewhere = "TL2112", "a file counts once: remove the link, or the pattern that matches both";
+    /// A Parquet file has no end yet; it is waited for.
+    Unfinished = "TL2113", "write Parquet files elsewhere and move them in when they are complete";
+    /// A file that has been read to its end is gone; the log can no longer be read again from its start.
+    EarlierGone = "TL2114", "keep files for as long as their sessions are to be looked into";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

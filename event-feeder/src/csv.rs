@@ -1,0 +1,219 @@
+//! The shape of CSV (RFC 4180): where records end, and how a record falls into cells.
+//!
+//! Written by hand because the library does not tell a quoted empty cell (empty text) from an unquoted one (nothing
+//! there), and because records are cut long before they are decoded; both must see the same records.
+//!
+//! * A record ends with a line feed, with or without a carriage return before it, outside quotes.
+//! * A quote opens a quoted cell only as the first byte of the cell; elsewhere it is a byte like any other.
+//! * Text between a closing quote and the next comma makes the record malformed.
+
+use memchr::{memchr, memchr2};
+use std::ops::Range;
+
+/// Finds the ends of records in bytes that come piece by piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scan {
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the first byte of a cell.
+    CellStart,
+    /// In a cell without quotes, or behind a quoted one.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// Behind a quote that either closes the cell or stands for a quote.
+    AfterQuote,
+}
+
+impl Scan {
+    /// At the beginning of a record.
+    pub(crate) fn new() -> Self {
+        Scan { state: State::CellStart }
+    }
+
+    /// Goes on over `bytes[from..]`; the place behind the next record end, or `None` when the bytes are used up.
+    pub(crate) fn next_end(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        while let Some(&byte) = bytes.get(at) {
+            match self.state {
+                State::Quoted => match memchr(b'"', &bytes[at..]) {
+                    None => return None,
+                    Some(skip) => {
+                        at += skip + 1;
+                        self.state = State::AfterQuote;
+                        continue;
+                    }
+                },
+                State::AfterQuote if byte == b'"' => self.state = State::Quoted,
+                State::CellStart if byte == b'"' => self.state = State::Quoted,
+                _ => match byte {
+                    b'\n' => {
+                        self.state = State::CellStart;
+                        return Some(at + 1);
+                    }
+                    b',' => self.state = State::CellStart,
+                    _ => {
+                        self.state = State::Plain;
+                        // Only a comma or a line feed changes anything now.
+                        at += memchr2(b',', b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
+                        continue;
+                    }
+                },
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// One cell of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CsvCell {
+    /// Its text, without the quotes around it.
+    pub(crate) text: Range<usize>,
+    /// Whether it stood between quotes.
+    pub(crate) quoted: bool,
+    /// Whether it holds doubled quotes, each of which stands for one.
+    pub(crate) doubled: bool,
+}
+
+/// The record without its line end.
+pub(crate) fn trim_end(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}
+
+/// Calls `f` for each cell of a record without its line end; false if the record is malformed.
+pub(crate) fn split(record: &[u8], mut f: impl FnMut(CsvCell)) -> bool {
+    let mut at = 0;
+    loop {
+        let (cell, next) = if record.get(at) == Some(&b'"') {
+            let Some((end, doubled)) = closing_quote(record, at + 1) else { return false };
+            (CsvCell { text: at + 1..end, quoted: true, doubled }, end + 1)
+        } else {
+            let end = memchr(b',', &record[at..]).map_or(record.len(), |skip| at + skip);
+            (CsvCell { text: at..end, quoted: false, doubled: false }, end)
+        };
+        f(cell);
+        match record.get(next) {
+            None => return true,
+            Some(b',') => at = next + 1,
+            Some(_) => return false,
+        }
+    }
+}
+
+/// The place of the quote that ends a cell, and whether there were doubled ones before it.
+fn closing_quote(record: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut doubled = false;
+    loop {
+        at += memchr(b'"', &record[at..])?;
+        if record.get(at + 1) != Some(&b'"') {
+            return Some((at, doubled));
+        }
+        doubled = true;
+        at += 2;
+    }
+}
+
+/// A cell's text with doubled quotes made single.
+pub(crate) fn undouble(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The names in a header record; `None` if it is malformed or not UTF-8.
+pub(crate) fn header(record: &[u8]) -> Option<Vec<String>> {
+    let record = trim_end(record);
+    let mut names = vec![];
+    let well_formed = split(record, |cell| {
+        let text = &record[cell.text];
+        names.push(String::from_utf8(if cell.doubled { undouble(text) } else { text.to_vec() }).ok());
+    });
+    if well_formed { names.into_iter().collect() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Records of a whole text, cut after every `piece` bytes.
+    fn ends(text: &[u8], piece: usize) -> Vec<usize> {
+        let (mut scan, mut ends, mut from) = (Scan::new(), vec![], 0);
+        for upto in (0..=text.len()).step_by(piece).chain([text.len()]) {
+            while let Some(end) = scan.next_end(&text[..upto], from) {
+                ends.push(end);
+                from = end;
+            }
+            from = upto;
+        }
+        ends
+    }
+
+    fn cells(record: &str) -> Option<Vec<(String, bool)>> {
+        let mut out = vec![];
+        split(record.as_bytes(), |cell| {
+            let text = &record.as_bytes()[cell.text];
+            let text = if cell.doubled { undouble(text) } else { text.to_vec() };
+            out.push((String::from_utf8(text).unwrap(), cell.quoted));
+        })
+        .then_some(out)
+    }
+
+    #[test]
+    fn records_end_outside_quotes() {
+        for (text, want) in [
+            ("a,b\nc,d\n", vec![4, 8]),
+            ("\"a\nb\",c\nd\n", vec![8, 10]),
+            ("\"a\"\"\n\"\"b\"\nx\n", vec![10, 12]),
+            ("5\" pipe,x\ny\n", vec![10, 12]),
+            ("\"open\nstill", vec![]),
+            ("\r\n\n", vec![2, 3]),
+            ("a,\"\"\nb\n", vec![5, 7]),
+            ("\"a\"b\"\nc\n", vec![6, 8]),
+        ] {
+            for piece in 1..=text.len() {
+                assert_eq!(ends(text.as_bytes(), piece), want, "{text:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_fall_into_cells() {
+        let cell = |text: &str, quoted| (text.to_owned(), quoted);
+        assert_eq!(cells("a,,\"\",b"), Some(vec![cell("a", false), cell("", false), cell("", true), cell("b", false)]));
+        assert_eq!(cells("\"x\"\"y\",\"a,b\""), Some(vec![cell("x\"y", true), cell("a,b", true)]));
+        assert_eq!(cells("5\" pipe"), Some(vec![cell("5\" pipe", false)]));
+        assert_eq!(cells(""), Some(vec![cell("", false)]));
+        assert_eq!(cells("a,"), Some(vec![cell("a", false), cell("", false)]));
+        assert_eq!(cells("\"a\"b,c"), None);
+        assert_eq!(cells("\"a"), None);
+    }
+
+    proptest! {
+        /// The library reads what it writes as we do.
+        #[test]
+        fn agrees_with_a_well_kept_library(rows in prop::collection::vec(prop::collection::vec("[a,\"\n\r é]{0,6}", 3), 1..8)) {
+            let mut writer = csv::WriterBuilder::new().from_writer(vec![]);
+            rows.iter().for_each(|row| writer.write_record(row).unwrap());
+            let text = writer.into_inner().unwrap();
+            let mut from = 0;
+            for (row, end) in rows.iter().zip(ends(&text, text.len())) {
+                let got = cells(std::str::from_utf8(trim_end(&text[from..end])).unwrap()).unwrap();
+                prop_assert_eq!(row.iter().collect::<Vec<_>>(), got.iter().map(|(text, _)| text).collect::<Vec<_>>());
+                from = end;
+            }
+            prop_assert_eq!(from, text.len());
+        }
+    }
+}

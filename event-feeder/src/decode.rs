@@ -1,0 +1,101 @@
+//! Decoding: from raw records to packed events, of only the fields that the plan reads.
+//!
+//! Pure calculation without I/O: several threads decode at once, each with its own [`Decoder`].
+//! A format's module *captures* a record's fields as text; what the text means for a key, a time or a column stands in
+//! one place for all formats (`assemble` and `value`).
+//!
+//! **Invariant:** what a record becomes depends on its bytes alone, never on the records around it or on how the log was
+//! cut into blocks; only [`crate::Event::late_in_batch`] and offsets speak of the batch.
+
+mod assemble;
+mod cell;
+mod csv;
+mod fields;
+mod json;
+mod lines;
+mod number;
+mod rows;
+mod time;
+mod value;
+
+pub use fields::fields_read;
+
+use crate::{Batch, Block, Code, DeadLetter, Payload};
+use assemble::{Assembler, Place};
+use cell::{Arena, Cell};
+use fields::{Fields, Members};
+use std::sync::Arc;
+use timeline_core::plan::{Column, Source};
+
+/// Decodes blocks of one source.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    fields: Arc<Fields>,
+    members: Arc<Members>,
+    /// Of the last CSV header seen.
+    layout: Option<csv::Layout>,
+    cells: Vec<Cell>,
+}
+
+impl Decoder {
+    /// A decoder of the columns; a column's index is its [`timeline_core::plan::ColumnId`].
+    ///
+    /// # Panics
+    ///
+    /// With more columns than a plan can have.
+    pub fn new(source: &Source, columns: &[Column]) -> Self {
+        assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
+        let fields = Fields::new(source, columns);
+        let members = Members::new(&fields);
+        let cells = vec![Cell::default(); fields.paths.len()];
+        Decoder { fields: Arc::new(fields), members: Arc::new(members), layout: None, cells }
+    }
+
+    /// Decodes one block.
+    pub fn decode(&mut self, block: Block) -> Batch {
+        let fields = self.fields.clone();
+        let mut out = Assembler::new(&fields, block.origin, block.start, block.end);
+        match block.payload {
+            Payload::Lines(bytes) => {
+                let mut arena = Arena::new(&bytes);
+                lines::records(&mut out, &mut arena, &self.members, &mut self.cells);
+                let extra = arena.extra;
+                out.finish(bytes, &extra)
+            }
+            Payload::Csv { header, bytes } => {
+                if !self.layout.as_ref().is_some_and(|layout| layout.is_of(&header)) {
+                    self.layout = Some(csv::Layout::new(header, &fields));
+                }
+                let layout = self.layout.as_ref().expect("made just now");
+                let mut arena = Arena::new(&bytes);
+                csv::records(&mut out, &mut arena, layout, &mut self.cells);
+                let extra = arena.extra;
+                out.finish(bytes, &extra)
+            }
+            Payload::Rows(rows) => {
+                let mut arena = Arena::new(&[]);
+                rows::records(&mut out, &mut arena, &fields, &rows);
+                let extra = arena.extra;
+                out.finish(extra, &[])
+            }
+            Payload::TooLong(bytes) => {
+                out.batch.records = 1;
+                let place = Place { ordinal: 0, excerpt: &|| excerpt(&bytes) };
+                out.dead(place, None, too_long());
+                out.finish(vec![], &[])
+            }
+        }
+    }
+}
+
+fn too_long() -> time::Bad {
+    (Code::TooLong, "longer than a record may be".into())
+}
+
+/// What a dead letter keeps of a record.
+fn excerpt(record: &[u8]) -> Vec<u8> {
+    record[..record.len().min(DeadLetter::KEPT)].to_vec()
+}
+
+/// Reads a time of RFC 3339, for guessing.
+pub(crate) use time::rfc3339;

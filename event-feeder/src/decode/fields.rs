@@ -1,0 +1,91 @@
+//! Which fields of a record are read, and what for.
+
+use std::sync::Arc;
+use timeline_core::plan::{Column, FieldPath, Source, TimeUnit};
+use timeline_core::{Time, Type};
+
+/// The fields that the source's clauses and the plan's columns read, without repetition.
+pub fn fields_read(source: &Source, columns: &[Column]) -> Vec<FieldPath> {
+    Fields::new(source, columns).paths
+}
+
+/// The fields and their uses. A use names its field by index.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub(crate) paths: Vec<FieldPath>,
+    /// The paths as people write them, for dead letters.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) key: Vec<usize>,
+    pub(crate) time: usize,
+    pub(crate) order: Option<(usize, Type)>,
+    pub(crate) columns: Vec<ColumnUse>,
+    pub(crate) unit: TimeUnit,
+    pub(crate) lateness: Time,
+}
+
+/// A column and the field that it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnUse {
+    pub(crate) field: usize,
+    pub(crate) ty: Type,
+    pub(crate) name: Arc<str>,
+}
+
+impl Fields {
+    pub(crate) fn new(source: &Source, columns: &[Column]) -> Self {
+        let mut paths: Vec<FieldPath> = vec![];
+        let mut field = |path: &FieldPath| {
+            paths.iter().position(|known| known == path).unwrap_or_else(|| {
+                paths.push(path.clone());
+                paths.len() - 1
+            })
+        };
+        let key = source.key.iter().map(&mut field).collect();
+        let time = field(&source.time);
+        let order = source.order.as_ref().map(|(path, ty)| (field(path), *ty));
+        let columns = columns
+            .iter()
+            .map(|column| ColumnUse { field: field(&column.path), ty: column.ty, name: Arc::from(&*column.name) })
+            .collect();
+        let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
+        Fields { paths, names, key, time, order, columns, unit: source.time_unit, lateness: source.lateness }
+    }
+}
+
+/// The members of an object that lead to fields: a tree over the paths.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members {
+    /// The field that a member with this path is.
+    pub(crate) field: Option<usize>,
+    /// Members within it, if it is an object.
+    pub(crate) within: Vec<(String, Members)>,
+}
+
+impl Members {
+    /// The tree over all fields. A field whose path has several members is also found as one top-level member whose
+    /// name contains the dots.
+    pub(crate) fn new(fields: &Fields) -> Self {
+        let mut root = Members::default();
+        for (i, path) in fields.paths.iter().enumerate() {
+            path.0.iter().fold(&mut root, |node, name| node.member(name)).field = Some(i);
+        }
+        for (i, path) in fields.paths.iter().enumerate().filter(|(_, path)| path.0.len() > 1) {
+            root.member(&path.dotted()).field.get_or_insert(i);
+        }
+        root
+    }
+
+    fn member(&mut self, name: &str) -> &mut Members {
+        let at = self.within.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            self.within.push((name.to_owned(), Members::default()));
+            self.within.len() - 1
+        });
+        &mut self.within[at].1
+    }
+
+    /// Calls `f` for the member's own field and all fields within it.
+    pub(crate) fn each_field(&self, f: &mut impl FnMut(usize)) {
+        self.field.iter().for_each(|field| f(*field));
+        self.within.iter().for_each(|(_, member)| member.each_field(f));
+    }
+}

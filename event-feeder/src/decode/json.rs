@@ -1,0 +1,125 @@
+//! One line of JSON, by the well-kept library: the judge of what a line means, and the way for every unusual line.
+//!
+//! * Members that nobody reads are checked and skipped; no tree is built.
+//! * Of members of one name the last one counts. What an earlier one had given, also within an object, is forgotten.
+//! * A field within objects is missing where one of them is missing, null or no object.
+
+use super::cell::{Arena, Cell, Kind};
+use super::fields::Members;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// Captures the fields of the record at `at..at + line.len()` of the block; the cells are of no use after an error.
+pub(crate) fn capture(
+    line: &str,
+    at: usize,
+    members: &Members,
+    arena: &mut Arena<'_>,
+    cells: &mut [Cell],
+) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(line);
+    Object { members, line: line.as_ptr() as usize - at, arena, cells }.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+/// An object whose members lead to fields.
+struct Object<'a, 'b> {
+    members: &'a Members,
+    /// The address that the block's first byte would have, so that a text's place is its address less this.
+    line: usize,
+    arena: &'a mut Arena<'b>,
+    cells: &'a mut [Cell],
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(member) = map.next_key_seed(Name(self.members))? {
+            match member {
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(member) => {
+                    let raw: &'de RawValue = map.next_value()?;
+                    self.member(member, raw.get());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Object<'_, '_> {
+    fn member(&mut self, member: &Members, raw: &str) {
+        member.each_field(&mut |field| self.cells[field] = Cell::default());
+        if let Some(field) = member.field {
+            self.cells[field] = self.cell(raw);
+        }
+        if raw.starts_with('{') && !member.within.is_empty() {
+            let within = Object { members: member, line: self.line, arena: self.arena, cells: self.cells };
+            // The only thing that can be wrong in text that was checked is a member name with half a surrogate pair.
+            let read = within.deserialize(&mut serde_json::Deserializer::from_str(raw));
+            if read.is_err() {
+                member
+                    .within
+                    .iter()
+                    .for_each(|(_, inner)| inner.each_field(&mut |field| self.cells[field] = Cell::of(Kind::BadText)));
+            }
+        }
+    }
+
+    /// Looks at a value that was checked to be JSON.
+    fn cell(&mut self, raw: &str) -> Cell {
+        let at = raw.as_ptr() as usize - self.line;
+        let range = at..at + raw.len();
+        match raw.as_bytes()[0] {
+            b'"' if !raw.contains('\\') => Cell::new(Kind::Text, range.start + 1..range.end - 1),
+            b'"' => match serde_json::from_str::<String>(raw) {
+                Ok(text) => Cell::new(Kind::Text, self.arena.push(text.as_bytes())),
+                Err(_) => Cell::new(Kind::BadText, range),
+            },
+            b'{' | b'[' => Cell::new(Kind::Composite, range),
+            b't' => Cell::new(Kind::True, range),
+            b'f' => Cell::new(Kind::False, range),
+            b'n' => Cell::of(Kind::Null),
+            _ => Cell::new(Kind::Number, range),
+        }
+    }
+}
+
+/// A member's name, looked up without being copied.
+struct Name<'a>(&'a Members);
+
+impl<'de, 'a> DeserializeSeed<'de> for Name<'a> {
+    type Value = Option<&'a Members>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'_> for Name<'a> {
+    type Value = Option<&'a Members>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.within.iter().find(|(known, _)| known == name).map(|(_, member)| member))
+    }
+}

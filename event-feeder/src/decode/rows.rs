@@ -1,0 +1,170 @@
+//! Rows of Parquet.
+//!
+//! * A field is the top-level column whose name is its path with dots, else the struct member along its path.
+//! * A null is *missing*: a column of a file cannot be absent from a row, so null is how writers leave a value out.
+//! * A timestamp is an instant whatever unit the source names, for its type says its own.
+//!
+//! Values go through their text, like those of the other formats: so they mean the same in every format.
+
+use super::assemble::{Assembler, Place};
+use super::cell::{Arena, Cell, Kind};
+use super::fields::Fields;
+use crate::{Code, DeadLetter};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray};
+use arrow::compute::{cast, is_not_null};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::io::Write;
+use timeline_core::plan::FieldPath;
+
+/// A column in one of the few forms that values are read from.
+enum Column {
+    Missing,
+    Text(StringArray),
+    /// The text of decimal numbers.
+    Digits(StringArray),
+    Bool(BooleanArray),
+    Int(ArrayRef),
+    Uint(ArrayRef),
+    Float(ArrayRef),
+    /// Counts of so many nanoseconds.
+    Instant(ArrayRef, i128),
+    /// A type that no value can come from; where it is not null.
+    Other(BooleanArray),
+}
+
+/// Adds every row.
+pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &Fields, rows: &RecordBatch) {
+    let columns: Vec<Column> = fields.paths.iter().map(|path| column(rows, path)).collect();
+    let mut cells = vec![Cell::default(); columns.len()];
+    let (mut text, excerpt) = (vec![], |row| show(rows, row));
+    for row in 0..rows.num_rows() {
+        let place = Place { ordinal: row as u32, excerpt: &|| excerpt(row) };
+        let mut fits = true;
+        for (cell, column) in cells.iter_mut().zip(&columns) {
+            text.clear();
+            let kind = column.read(row, &mut text);
+            fits &= arena.extra.len() + text.len() <= u32::MAX as usize / 2;
+            *cell = if fits { Cell::new(kind, arena.push(&text)) } else { Cell::default() };
+        }
+        if fits {
+            out.record(arena, &cells, place);
+        } else {
+            out.batch.records += 1;
+            out.dead(place, None, (Code::TooLong, "too long to be held together with the rows before it".into()));
+        }
+    }
+}
+
+impl Column {
+    fn read(&self, row: usize, text: &mut Vec<u8>) -> Kind {
+        let array: &dyn Array = match self {
+            Column::Missing => return Kind::Missing,
+            Column::Text(array) | Column::Digits(array) => array,
+            Column::Bool(array) => array,
+            Column::Other(some) => return if some.value(row) { Kind::Composite } else { Kind::Missing },
+            Column::Int(array) | Column::Uint(array) | Column::Float(array) | Column::Instant(array, _) => array,
+        };
+        if array.is_null(row) {
+            return Kind::Missing;
+        }
+        let (kind, written) = match self {
+            Column::Text(array) | Column::Digits(array) => {
+                text.extend_from_slice(array.value(row).as_bytes());
+                (if matches!(self, Column::Text(_)) { Kind::Text } else { Kind::Number }, Ok(()))
+            }
+            Column::Bool(array) => (if array.value(row) { Kind::True } else { Kind::False }, Ok(())),
+            Column::Uint(array) => (Kind::Number, write!(text, "{}", array.as_primitive::<UInt64Type>().value(row))),
+            Column::Float(array) => (Kind::Number, write!(text, "{}", array.as_primitive::<Float64Type>().value(row))),
+            Column::Instant(array, unit) => {
+                let count = i128::from(array.as_primitive::<Int64Type>().value(row));
+                (Kind::Instant, write!(text, "{}", count * unit))
+            }
+            _ => (Kind::Number, write!(text, "{}", array.as_primitive::<Int64Type>().value(row))),
+        };
+        written.expect("writing to memory cannot fail");
+        kind
+    }
+}
+
+fn column(rows: &RecordBatch, path: &FieldPath) -> Column {
+    let found = rows.column_by_name(&path.dotted()).cloned().or_else(|| {
+        let (first, within) = path.0.split_first()?;
+        within.iter().try_fold(rows.column_by_name(first)?.clone(), |array, name| member(array.as_struct_opt()?, name))
+    });
+    match found {
+        Some(array) => read_as(&array),
+        None => Column::Missing,
+    }
+}
+
+/// A member of a struct; null also where the whole struct is.
+fn member(of: &StructArray, name: &str) -> Option<ArrayRef> {
+    let array = of.column_by_name(name)?;
+    match of.nulls() {
+        None => Some(array.clone()),
+        Some(_) => {
+            let there = is_not_null(of).ok()?;
+            let gone = arrow::compute::not(&there).ok()?;
+            arrow::compute::nullif(array, &gone).ok()
+        }
+    }
+}
+
+fn read_as(array: &ArrayRef) -> Column {
+    let to = |ty: DataType| cast(array, &ty).ok();
+    let column = match array.data_type() {
+        DataType::Dictionary(_, values) => {
+            return to((**values).clone()).map_or_else(|| other(array), |array| read_as(&array));
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            to(DataType::Utf8).map(|array| Column::Text(array.as_string::<i32>().clone()))
+        }
+        DataType::Boolean => Some(Column::Bool(array.as_boolean().clone())),
+        DataType::UInt64 => Some(Column::Uint(array.clone())),
+        ty if ty.is_integer() => to(DataType::Int64).map(Column::Int),
+        ty if ty.is_floating() => to(DataType::Float64).map(Column::Float),
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => {
+            to(DataType::Utf8).map(|array| Column::Digits(array.as_string::<i32>().clone()))
+        }
+        DataType::Timestamp(unit, _) => {
+            let nanoseconds = match unit {
+                TimeUnit::Second => 1_000_000_000,
+                TimeUnit::Millisecond => 1_000_000,
+                TimeUnit::Microsecond => 1_000,
+                TimeUnit::Nanosecond => 1,
+            };
+            to(DataType::Int64).map(|array| Column::Instant(array, nanoseconds))
+        }
+        DataType::Date32 => to(DataType::Int32)
+            .and_then(|days| cast(&days, &DataType::Int64).ok())
+            .map(|days| Column::Instant(days, 86_400_000_000_000)),
+        _ => None,
+    };
+    column.unwrap_or_else(|| other(array))
+}
+
+fn other(array: &ArrayRef) -> Column {
+    is_not_null(array).map_or(Column::Missing, Column::Other)
+}
+
+/// The row as JSON, as far as a dead letter keeps it.
+fn show(rows: &RecordBatch, row: usize) -> Vec<u8> {
+    let mut out = String::from("{");
+    for (field, array) in rows.schema().fields().iter().zip(rows.columns()) {
+        if array.is_null(row) {
+            continue;
+        }
+        let shown = ArrayFormatter::try_new(array, &FormatOptions::default())
+            .map_or_else(|error| error.to_string(), |formatter| formatter.value(row).to_string());
+        let bare = matches!(array.data_type(), DataType::Boolean) || array.data_type().is_numeric();
+        let quote = |text: &str| serde_json::Value::from(text).to_string();
+        let comma = if out.len() > 1 { "," } else { "" };
+        out += &format!("{comma}{}:{}", quote(field.name()), if bare { shown } else { quote(&shown) });
+    }
+    out.push('}');
+    let mut out = out.into_bytes();
+    out.truncate(DeadLetter::KEPT);
+    out
+}

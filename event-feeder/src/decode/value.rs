@@ -1,0 +1,135 @@
+//! The meaning of a captured value for the type that is wanted.
+//!
+//! * An `int` takes any number whose value is a whole number of 64 bits: `3`, `3.0`, `3e2`; never by way of a float.
+//! * A `float` takes any number that rounds to a finite one. `-0.0` is taken as `0.0`.
+//! * A cell of CSV is what the column's type makes of it; blanks around numbers and truth values do not count.
+//! * A key is a text that is not empty, a whole number as it is written (of any length), or a truth value.
+
+use super::cell::Kind;
+use super::number::{Decimal, Scaled, short_integer};
+use super::time::{Bad, numeric, rfc3339};
+use crate::Code;
+use timeline_core::plan::TimeUnit;
+use timeline_core::record::Order;
+use timeline_core::{Time, Type};
+
+/// Reads a time.
+pub(crate) fn time(kind: Kind, text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
+    let bad = |reason: &'static str| Err((Code::BadTime, reason.into()));
+    match (kind, unit) {
+        (Kind::Number, _) => numeric(text, unit),
+        (Kind::Instant, _) => numeric(text, TimeUnit::Nanoseconds),
+        (Kind::Text, TimeUnit::Rfc3339) => rfc3339(text),
+        (Kind::Bare, TimeUnit::Rfc3339) => rfc3339(text.trim_ascii()),
+        (Kind::Text, _) if Decimal::is_plain(text) => numeric(text, unit),
+        (Kind::Bare, _) => numeric(text.trim_ascii(), unit),
+        (Kind::Missing, _) => bad("the time is missing"),
+        (Kind::Null, _) => bad("the time is null"),
+        _ => bad("neither a number nor text of the source's unit"),
+    }
+}
+
+/// Whether a value can be a key; if so its text is the key, but for [`Kind::True`] and [`Kind::False`].
+pub(crate) fn check_key(kind: Kind, text: &[u8]) -> Result<(), Bad> {
+    let bad = |reason: &'static str| Err((Code::BadKey, reason.into()));
+    match kind {
+        Kind::Text | Kind::Bare if text.is_empty() => bad("the key is empty"),
+        Kind::Text | Kind::Bare | Kind::True | Kind::False => Ok(()),
+        Kind::Number if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') => Ok(()),
+        Kind::Number => bad("a key that is a number must be a whole one"),
+        Kind::Missing => bad("the key is missing"),
+        Kind::Null => bad("the key is null"),
+        Kind::BadText => bad("the key has an escape that is no Unicode character"),
+        Kind::Composite | Kind::Instant => bad("the key is neither text, a whole number nor a truth value"),
+    }
+}
+
+/// Reads the order among equal times.
+pub(crate) fn order(kind: Kind, text: &[u8], ty: Type) -> Result<Order, Bad> {
+    match ty {
+        Type::Int => int(kind, text).map(Order::int),
+        _ => float(kind, text).map(Order::float),
+    }
+}
+
+/// Reads an int.
+pub(crate) fn int(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
+    let text = number_text(kind, text, Type::Int)?;
+    if let Some(value) = short_integer(text) {
+        return Ok(value);
+    }
+    match Decimal::parse(text).map(|decimal| decimal.scaled(0)) {
+        Some(Scaled::Exact(value)) => i64::try_from(value).map_err(|_| out_of_range(Type::Int)),
+        Some(Scaled::Huge) => Err(out_of_range(Type::Int)),
+        Some(Scaled::Floor(_)) => Err((Code::WrongType, "a fraction where an int is expected".into())),
+        None if is_not_finite(text) => Err(not_finite()),
+        None => Err(wrong_type(kind, Type::Int)),
+    }
+}
+
+/// Reads a float.
+pub(crate) fn float(kind: Kind, text: &[u8]) -> Result<f64, Bad> {
+    let text = number_text(kind, text, Type::Float)?;
+    match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
+        Some(value) if value.is_finite() => Ok(value + 0.0),
+        Some(_) if is_not_finite(text) => Err(not_finite()),
+        Some(_) => Err(out_of_range(Type::Float)),
+        None => Err(wrong_type(kind, Type::Float)),
+    }
+}
+
+/// Reads a bool.
+pub(crate) fn bool(kind: Kind, text: &[u8]) -> Result<bool, Bad> {
+    match kind {
+        Kind::True => Ok(true),
+        Kind::False => Ok(false),
+        Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"true") => Ok(true),
+        Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"false") => Ok(false),
+        _ => Err(wrong_type(kind, Type::Bool)),
+    }
+}
+
+/// Whether a value is a string.
+pub(crate) fn check_string(kind: Kind) -> Result<(), Bad> {
+    match kind {
+        Kind::Text | Kind::Bare => Ok(()),
+        _ => Err(wrong_type(kind, Type::String)),
+    }
+}
+
+fn number_text(kind: Kind, text: &[u8], ty: Type) -> Result<&[u8], Bad> {
+    match kind {
+        Kind::Number | Kind::Instant => Ok(text),
+        Kind::Bare => Ok(text.trim_ascii()),
+        _ => Err(wrong_type(kind, ty)),
+    }
+}
+
+/// Whether the library for floats would read the text as NaN or an infinity by name.
+fn is_not_finite(text: &[u8]) -> bool {
+    let name = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    [&b"nan"[..], b"inf", b"infinity"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn not_finite() -> Bad {
+    (Code::NotFinite, "NaN or an infinity".into())
+}
+
+fn out_of_range(ty: Type) -> Bad {
+    (Code::OutOfRange, format!("a number beyond what {} {ty} holds", if ty == Type::Int { "an" } else { "a" }).into())
+}
+
+fn wrong_type(kind: Kind, ty: Type) -> Bad {
+    let found = match kind {
+        Kind::Text => "a string",
+        Kind::Bare => "other text",
+        Kind::Number => "a number",
+        Kind::True | Kind::False => "a truth value",
+        Kind::Instant => "an instant",
+        Kind::BadText => return (Code::BadText, "text with an escape that is no Unicode character".into()),
+        Kind::Composite => "an object or an array",
+        Kind::Missing | Kind::Null => "nothing",
+    };
+    let article = if ty == Type::Int { "an" } else { "a" };
+    (Code::WrongType, format!("{found} where {article} {ty} is expected").into())
+}

@@ -1,0 +1,95 @@
+//! What stops a source, and what it says and goes on after.
+
+use crate::{Code, Format};
+use std::io;
+
+/// Why a source cannot go on. Nothing that was handed out before is lost by it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{file}: {error}")]
+    Read {
+        /// The file's name.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file is shorter than what was read of it.
+    #[error("{file} has {length} bytes, but {read} had been read of it")]
+    Truncated {
+        /// The file's name.
+        file: String,
+        /// Its length now, in bytes.
+        length: u64,
+        /// How far it had been read, in bytes.
+        read: u64,
+    },
+    /// A name stands for another file than before, or the file's beginning is another one.
+    #[error("{file} is not the file that was read under this name: {what}")]
+    Replaced {
+        /// The file's name.
+        file: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A file that is still needed is gone.
+    #[error("{file} is gone, but the log is needed from byte {read} of it on")]
+    Gone {
+        /// The file's name.
+        file: String,
+        /// How far it had been read, in bytes (rows for Parquet).
+        read: u64,
+    },
+    /// A file is not of its format.
+    #[error("{file} cannot be read as {format}: {reason}")]
+    Format {
+        /// The file's name.
+        file: String,
+        /// The format that was expected.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No file has that name or matches that pattern.
+    #[error("no file matches {pattern}")]
+    NoMatch {
+        /// The name or pattern.
+        pattern: String,
+    },
+    /// A name that is not UTF-8.
+    #[error("the name of {file} is not UTF-8")]
+    Name {
+        /// The name, with replacement characters.
+        file: String,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Read { .. } => Code::Unreadable,
+            Error::Truncated { .. } => Code::Truncated,
+            Error::Replaced { .. } => Code::Replaced,
+            Error::Gone { .. } => Code::Gone,
+            Error::Format { .. } => Code::BadFormat,
+            Error::NoMatch { .. } => Code::NoMatch,
+            Error::Name { .. } => Code::BadName,
+        }
+    }
+
+    pub(crate) fn read(file: &str) -> impl Fn(io::Error) -> Error + '_ {
+        move |error| Error::Read { file: file.to_owned(), error }
+    }
+}
+
+/// Something that was set aside while the source goes on; it should be said once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The stable code.
+    pub code: Code,
+    /// The file.
+    pub file: String,
+    /// What is so, as a sentence without the file's name.
+    pub detail: String,
+}

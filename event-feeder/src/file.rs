@@ -1,0 +1,254 @@
+//! Files as one log, in the order of their names.
+//!
+//! All files of a source are **one** partition and one log, so a session may go on from one file to the next.
+//! Only the last file may grow: a later name closes the one before, and what the closed file held then is what it
+//! counts with for ever. A file is known again by its identity and its beginning ([`KnownFile`]); a log that is not what it
+//! was is an error, never a new log.
+//!
+//! **Invariant:** `files` is sorted by name and only ever appended to, so a position means the same place for ever.
+
+mod known;
+mod names;
+mod open;
+mod target;
+mod watch;
+
+pub use known::{FileTable, Head, Identity, KnownFile};
+pub(crate) use open::{header_of, rows};
+
+use crate::cutter::Cutter;
+use crate::{Code, Error, Format, Next, Notice, Position, Source};
+use open::Open;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use timeline_core::plan::FieldPath;
+
+/// How files are read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether the log ends where the files end now.
+    pub mode: Mode,
+    /// The format of every file; without it each file's ending tells, then its content.
+    pub format: Option<Format>,
+    /// The fields that are read of a Parquet file; without it all. See [`crate::fields_read`].
+    pub fields: Option<Vec<FieldPath>>,
+}
+
+/// Whether a log ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The files that are there are the log; an unfinished last line is a record.
+    #[default]
+    Batch,
+    /// The last file may grow and later ones may come.
+    Tail,
+}
+
+/// A log of files.
+pub struct FileSource {
+    patterns: Vec<String>,
+    options: Options,
+    files: FileTable,
+    /// What is known of each file's format.
+    formats: Vec<Option<Format>>,
+    /// Where reading goes on.
+    at: Position,
+    /// The end of the last block.
+    reached: Position,
+    /// Where reading ends, if not where the files do.
+    until: Option<Position>,
+    current: Option<Open>,
+    /// Holds buffers between files.
+    spare: Cutter,
+    watch: watch::Watch,
+}
+
+impl FileSource {
+    /// Reads the log of all files that the names and patterns match, from its start.
+    ///
+    /// In [`Mode::Batch`] every name or pattern must match a file.
+    pub fn open(patterns: &[String], options: Options) -> Result<Self, Error> {
+        if options.mode == Mode::Batch {
+            for pattern in patterns {
+                if names::expand(std::slice::from_ref(pattern))?.is_empty() {
+                    return Err(Error::NoMatch { pattern: pattern.clone() });
+                }
+            }
+        }
+        let mut source = FileSource::new(patterns, options, vec![], Position::START, None);
+        source.look_for_files()?;
+        Ok(source)
+    }
+
+    /// Reads on after a position, in a log that began with these files; both as [`Source::files`] and the end of a block
+    /// gave them.
+    pub fn resume(patterns: &[String], options: Options, files: FileTable, after: Position) -> Result<Self, Error> {
+        let mut source = FileSource::new(patterns, options, files, after, None);
+        source.check_earlier()?;
+        source.look_for_files()?;
+        Ok(source)
+    }
+
+    /// Reads a known log once more, from one position up to another. Nothing else of the files is looked at.
+    pub fn reread(options: Options, files: FileTable, after: Position, until: Position) -> Self {
+        let options = Options { mode: Mode::Batch, ..options };
+        FileSource::new(&[], options, files, after, Some(until))
+    }
+
+    fn new(patterns: &[String], options: Options, files: FileTable, at: Position, until: Option<Position>) -> Self {
+        FileSource {
+            patterns: patterns.to_vec(),
+            options,
+            formats: vec![None; files.len()],
+            files,
+            at,
+            reached: at,
+            until,
+            current: None,
+            spare: Cutter::new(false),
+            watch: watch::Watch::default(),
+        }
+    }
+
+    fn step(&mut self) -> Result<Next, Error> {
+        loop {
+            if self.until.is_some_and(|until| self.at >= until) {
+                return Ok(Next::End);
+            }
+            let file = self.at.file as usize;
+            if file >= self.files.len() {
+                if self.look_for_files()? {
+                    continue;
+                }
+                return Ok(if self.may_grow(file) { Next::Idle } else { Next::End });
+            }
+            let finish = !self.may_grow(file);
+            if !self.open_current(finish)? {
+                // Empty, or a Parquet file that is being written.
+                if finish {
+                    self.go_on();
+                } else if !self.look_for_files()? {
+                    return Ok(Next::Idle);
+                }
+                continue;
+            }
+            let until = self.until.filter(|until| until.file == self.at.file).map(|until| until.offset);
+            let current = self.current.as_mut().expect("opened just now");
+            let growing = current.file().is_some();
+            let closed = self.files[file].closed.filter(|_| growing);
+            let limit = match (until, closed) {
+                (Some(until), Some(closed)) => Some(until.min(closed)),
+                (until, closed) => until.or(closed),
+            };
+            if let Some(block) = current.next(limit, finish)? {
+                self.at = block.end;
+                self.reached = block.end;
+                return Ok(Next::Block(block));
+            }
+            if finish || !growing {
+                self.go_on();
+            } else if !self.look_for_files()? {
+                self.check_current()?;
+                return Ok(Next::Idle);
+            }
+        }
+    }
+
+    /// Goes on to the next file.
+    fn go_on(&mut self) {
+        let file = self.at.file as usize;
+        if let Some(current) = self.current.take() {
+            if !self.may_grow(file) && self.until.is_none() && current.read_to() > 0 {
+                self.files[file].closed.get_or_insert(current.read_to());
+            }
+            current.close(&mut self.spare);
+        }
+        self.at = Position { file: self.at.file + 1, offset: 0 };
+    }
+
+    /// Opens the file at the position; false if there is nothing to read in it yet.
+    fn open_current(&mut self, finish: bool) -> Result<bool, Error> {
+        if self.current.is_some() {
+            return Ok(true);
+        }
+        let file = self.at.file as usize;
+        let Some(format) = self.format(file)? else { return Ok(false) };
+        let fields = self.options.fields.as_deref();
+        self.current = Open::new(&mut self.files[file], self.at, format, fields, &mut self.spare)?;
+        if self.current.is_none() {
+            let name = self.files[file].name.clone();
+            if finish {
+                let reason = "it is cut short, or still being written".into();
+                return Err(Error::Format { file: name, format, reason });
+            }
+            self.watch.say(Code::Unfinished, &name, "it has no end yet and is waited for".into());
+        }
+        Ok(self.current.is_some())
+    }
+
+    /// The format of a file; `None` if only its content can tell and it has none.
+    fn format(&mut self, file: usize) -> Result<Option<Format>, Error> {
+        if self.formats[file].is_none() {
+            let known = &mut self.files[file];
+            self.formats[file] = match self.options.format.or_else(|| Format::of_name(&known.name)) {
+                Some(format) => Some(format),
+                None => beginning(known.open(0)?)
+                    .map_err(Error::read(&known.name))
+                    .map(|bytes| Format::of_content(&bytes))?,
+            };
+        }
+        Ok(self.formats[file])
+    }
+
+    fn may_grow(&self, file: usize) -> bool {
+        self.options.mode == Mode::Tail && file + 1 >= self.files.len()
+    }
+}
+
+fn beginning(file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    file.take(64 << 10).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Source for FileSource {
+    fn next(&mut self) -> Result<Next, Error> {
+        let next = self.step();
+        if next.is_err() {
+            // Opened anew at the same place by the next call, so that the error repeats as long as it holds.
+            self.current = None;
+        }
+        next
+    }
+
+    fn caught_up_target(&mut self) -> Result<Position, Error> {
+        self.target()
+    }
+
+    fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        self.watch.take()
+    }
+
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        match &mut self.current {
+            Some(current) => current.recycle(bytes),
+            None => self.spare.recycle(bytes),
+        }
+    }
+}
+
+/// The names that a set of patterns stands for now, in log order, for showing and for looking at samples.
+pub fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
+    names::expand(patterns)
+}
+
+#[cfg(test)]
+mod tests;
+
+/// What was said already, so that it is said once.
+type Said = BTreeSet<(Code, String)>;

@@ -1,0 +1,119 @@
+//! How a file is known again.
+//!
+//! A file is known by its identity on its file system (inode) and by a digest of its beginning. The device number
+//! is kept but not compared: file systems get new ones when they are mounted again.
+//! **Invariant:** a [`Head`] only ever grows, and only over bytes that follow those it was made of.
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// The files of one log, in order; a [`crate::Position`]'s `file` is an index here.
+pub type FileTable = Vec<KnownFile>;
+
+/// A file of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownFile {
+    /// Its absolute path.
+    pub name: String,
+    /// What the file system calls it.
+    pub identity: Identity,
+    /// What it begins with.
+    pub head: Head,
+    /// Its length in bytes when a later file closed it; what it has beyond is no part of the log.
+    pub closed: Option<u64>,
+}
+
+/// What a file system calls a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The file in it; 0 where the system has no such number.
+    pub inode: u64,
+}
+
+impl Identity {
+    #[cfg(unix)]
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Identity { device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &Metadata) -> Self {
+        Identity { device: 0, inode: 0 }
+    }
+}
+
+/// The beginning of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// How many bytes the digest is of; at most [`Head::LENGTH_MAX`].
+    pub length: u64,
+    /// Their BLAKE3 digest in hexadecimal.
+    pub digest: String,
+}
+
+impl Head {
+    /// How many bytes a digest is of in a file that has as many.
+    pub const LENGTH_MAX: u64 = 4096;
+
+    fn of(bytes: &[u8]) -> Self {
+        Head { length: bytes.len() as u64, digest: blake3::hash(bytes).to_hex().to_string() }
+    }
+}
+
+impl KnownFile {
+    /// A file that is seen for the first time.
+    pub(crate) fn new(name: &str) -> Result<Self, Error> {
+        // Asked before it is opened, for opening a pipe waits for its writer.
+        if !std::fs::metadata(name).map_err(Error::read(name))?.is_file() {
+            let error = io::Error::other("neither a file nor a link to one; a pipe can be read as standard input");
+            return Err(Error::Read { file: name.to_owned(), error });
+        }
+        let mut file = File::open(name).map_err(Error::read(name))?;
+        let metadata = file.metadata().map_err(Error::read(name))?;
+        let bytes = beginning(&mut file).map_err(Error::read(name))?;
+        Ok(KnownFile { name: name.to_owned(), identity: Identity::of(&metadata), head: Head::of(&bytes), closed: None })
+    }
+
+    /// Opens the file, which must be the one that is known, and have at least the `read` bytes that were read of it.
+    /// A digest of a beginning that was short is renewed as the file has grown.
+    pub(crate) fn open(&mut self, read: u64) -> Result<File, Error> {
+        let mut file = File::open(&self.name).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Gone { file: self.name.clone(), read },
+            _ => Error::Read { file: self.name.clone(), error },
+        })?;
+        self.check(&mut file, read)?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::read(&self.name))?;
+        Ok(file)
+    }
+
+    /// The checks of [`KnownFile::open`] on an open file; moves its cursor.
+    pub(crate) fn check(&mut self, file: &mut File, read: u64) -> Result<(), Error> {
+        let metadata = file.metadata().map_err(Error::read(&self.name))?;
+        if Identity::of(&metadata).inode != self.identity.inode {
+            return Err(Error::Replaced { file: self.name.clone(), what: "it is another file" });
+        }
+        let (read, length) = (read.max(self.head.length).max(self.closed.unwrap_or(0)), metadata.len());
+        if length < read {
+            return Err(Error::Truncated { file: self.name.clone(), length, read });
+        }
+        let bytes = beginning(file).map_err(Error::read(&self.name))?;
+        let known = bytes.get(..self.head.length as usize).unwrap_or(&bytes);
+        if Head::of(known) != self.head {
+            return Err(Error::Replaced { file: self.name.clone(), what: "it begins with other bytes" });
+        }
+        self.head = Head::of(&bytes);
+        Ok(())
+    }
+}
+
+fn beginning(file: &mut File) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::with_capacity(Head::LENGTH_MAX as usize);
+    file.take(Head::LENGTH_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,157 @@
+//! Names of files, and patterns of names.
+//!
+//! `*` stands for any bytes but `/`, `?` for one character, `[a-z]` and `[!a-z]` for one of a set; `**` is two `*`.
+//! As in a shell, a wildcard does not take a leading dot. What exists under a name that looks like a pattern is meant
+//! literally.
+
+use crate::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The absolute names of the files that the patterns match, in the order of the log: by their bytes, each once.
+pub(crate) fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
+    let mut names = vec![];
+    for pattern in patterns {
+        let path = std::path::absolute(pattern).map_err(Error::read(pattern))?;
+        if path.exists() || !is_pattern(pattern) {
+            if path.exists() {
+                names.push(path);
+            }
+            continue;
+        }
+        let mut found = vec![PathBuf::new()];
+        for component in path.components() {
+            let component = component.as_os_str();
+            match component.to_str().filter(|name| is_pattern(name)) {
+                None => found.iter_mut().for_each(|path| path.push(component)),
+                Some(pattern) => found = found.iter().flat_map(|folder| matching(folder, pattern)).collect(),
+            }
+        }
+        names.extend(found.into_iter().filter(|path| path.is_file()));
+    }
+    let mut names = names.into_iter().map(utf8).collect::<Result<Vec<String>, Error>>()?;
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Whether a name has wildcards.
+pub(crate) fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
+}
+
+fn utf8(path: PathBuf) -> Result<String, Error> {
+    path.into_os_string().into_string().map_err(|name| Error::Name { file: name.to_string_lossy().into_owned() })
+}
+
+/// Entries of a folder; a folder that cannot be read has none, as in a shell.
+fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let hidden = pattern.starts_with('.');
+    entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            (hidden || !name.starts_with(b".")) && matches(pattern.as_bytes(), name)
+        })
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Whether a pattern takes the whole name. Goes back to the last `*` only, so the time is at most their product.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        let step = match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p + 1, n));
+                p += 1;
+                continue;
+            }
+            Some(b'?') => Some((p + 1, n + character(&name[n..]))),
+            Some(b'[') => match set(&pattern[p..], name[n]) {
+                Some((true, length)) => Some((p + length, n + 1)),
+                Some((false, _)) => None,
+                None => (name[n] == b'[').then_some((p + 1, n + 1)),
+            },
+            Some(byte) => (*byte == name[n]).then_some((p + 1, n + 1)),
+            None => None,
+        };
+        match (step, star) {
+            (Some(next), _) => (p, n) = next,
+            (None, Some((behind, at))) => {
+                star = Some((behind, at + 1));
+                (p, n) = (behind, at + 1);
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+/// Length in bytes of the character that the name goes on with.
+fn character(name: &[u8]) -> usize {
+    1 + name[1..].iter().take_while(|byte| *byte & 0xC0 == 0x80).count()
+}
+
+/// Whether a set (`[a-z]`, of single bytes) takes the byte, and the set's length; `None` if it is not closed.
+fn set(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
+    let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
+    let first = if negated { 2 } else { 1 };
+    // A `]` right at the beginning is one of the set.
+    let close = first + 1 + pattern.get(first + 1..)?.iter().position(|b| *b == b']')?;
+    let (mut at, mut found) = (first, false);
+    while at < close {
+        if at + 2 < close && pattern[at + 1] == b'-' {
+            found |= (pattern[at]..=pattern[at + 2]).contains(&byte);
+            at += 3;
+        } else {
+            found |= pattern[at] == byte;
+            at += 1;
+        }
+    }
+    Some((found != negated, close + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_take_names_as_in_a_shell() {
+        for (pattern, name, want) in [
+            ("*", "", true),
+            ("*.log", "a.log", true),
+            ("*.log", "a.log.1", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b-", false),
+            ("?.csv", "é.csv", true),
+            ("?.csv", "ab.csv", false),
+            ("[a-c]1", "b1", true),
+            ("[!a-c]1", "b1", false),
+            ("[]x]1", "]1", true),
+            ("[a", "[a", true),
+            ("x[", "x[", true),
+            ("**", "anything", true),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_come_in_order_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        fs::create_dir(at("sub")).unwrap();
+        for name in ["b.log", "a.log", "[x].log", ".hidden.log", "sub/c.log", "other"] {
+            fs::write(at(name), "").unwrap();
+        }
+        let expand = |patterns: &[&str]| expand(&patterns.iter().map(|name| at(name)).collect::<Vec<_>>()).unwrap();
+        assert_eq!(expand(&["*.log"]), [at("[x].log"), at("a.log"), at("b.log")]);
+        assert_eq!(expand(&["b.log", "*.log", "gone"]), [at("[x].log"), at("a.log"), at("b.log")]);
+        assert_eq!(expand(&["[x].log"]), [at("[x].log")]);
+        assert_eq!(expand(&["s*/*.log"]), [at("sub/c.log")]);
+        assert!(expand(&["*.none"]).is_empty());
+    }
+}

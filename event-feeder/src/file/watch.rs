@@ -1,0 +1,163 @@
+//! Looking at the files from outside: new names, closed files that grow, files that are not what they were.
+
+use super::known::{Identity, KnownFile};
+use super::{FileSource, Mode, Said, names};
+use crate::{Code, Error, Notice};
+use std::fs::{self, Metadata};
+use std::io::{ErrorKind, Seek, SeekFrom};
+use std::time::SystemTime;
+
+/// What is to be said, and where looking goes on.
+#[derive(Default)]
+pub(super) struct Watch {
+    notices: Vec<Notice>,
+    said: Said,
+    /// The closed file that is looked at next.
+    closed: usize,
+    /// The last file as it was when it was last looked at.
+    seen: Option<(u32, u64, Option<SystemTime>)>,
+}
+
+impl Watch {
+    /// Says something once.
+    pub(super) fn say(&mut self, code: Code, file: &str, detail: String) {
+        if self.said.insert((code, file.to_owned())) {
+            self.notices.push(Notice { code, file: file.to_owned(), detail });
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+}
+
+impl FileSource {
+    /// Adds the files that have come, and closes those before them; whether there were any.
+    pub(super) fn look_for_files(&mut self) -> Result<bool, Error> {
+        if self.options.mode == Mode::Batch && !self.files.is_empty() || self.until.is_some() {
+            return Ok(false);
+        }
+        let mut found = false;
+        for name in names::expand(&self.patterns)? {
+            let Err(place) = self.files.binary_search_by(|known| known.name.cmp(&name)) else { continue };
+            if place < self.files.len() {
+                self.watch.say(
+                    Code::NameTooEarly,
+                    &name,
+                    "its name sorts before a file that was there; it is not read".into(),
+                );
+                continue;
+            }
+            let file = match KnownFile::new(&name) {
+                // Gone again since it was listed: nothing of it was read.
+                Err(Error::Read { error, .. }) if error.kind() == ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            if let Some(same) =
+                self.files.iter().find(|known| known.identity == file.identity && file.identity.inode != 0)
+            {
+                let detail = format!("it is {} under another name; it is not read again", same.name);
+                self.watch.say(Code::KnownElsewhere, &name, detail);
+                continue;
+            }
+            self.close_last()?;
+            self.files.push(file);
+            self.formats.push(None);
+            found = true;
+        }
+        if !found && self.options.mode == Mode::Tail {
+            self.look_at_closed();
+        }
+        Ok(found)
+    }
+
+    /// Fixes the length of the last file, because a later one has come. In batch mode a file's length is fixed when it
+    /// has been read.
+    fn close_last(&mut self) -> Result<(), Error> {
+        let Some(last) = self.files.len().checked_sub(1) else { return Ok(()) };
+        if self.options.mode == Mode::Batch || self.files[last].closed.is_some() {
+            return Ok(());
+        }
+        // The open file, if it is this one: its name may be gone by now.
+        let open = self.current.as_mut().filter(|open| open.at().file as usize == last).and_then(|open| open.file());
+        let known = &mut self.files[last];
+        let metadata = match open {
+            Some(file) => file.metadata(),
+            None => {
+                let read = if self.at.file as usize == last { self.at.offset } else { 0 };
+                known.open(if known.name.ends_with(".parquet") { 0 } else { read })?.metadata()
+            }
+        };
+        known.closed = Some(metadata.map_err(Error::read(&known.name))?.len());
+        Ok(())
+    }
+
+    /// Looks at one of the files that were read to their end: at each call at the next one.
+    fn look_at_closed(&mut self) {
+        let closed = self.files.len().min(self.at.file as usize);
+        if closed == 0 {
+            return;
+        }
+        self.watch.closed = (self.watch.closed + 1) % closed;
+        let known = &self.files[self.watch.closed];
+        say_if_changed(&mut self.watch, known, fs::metadata(&known.name));
+    }
+
+    /// Checks the files before the position: after a restart they must be what they were, or gone.
+    pub(super) fn check_earlier(&mut self) -> Result<(), Error> {
+        for known in self.files.iter_mut().take(self.at.file as usize) {
+            match known.open(0) {
+                Err(Error::Gone { .. }) => say_if_changed(&mut self.watch, known, Err(ErrorKind::NotFound.into())),
+                Err(error) => return Err(error),
+                Ok(file) => say_if_changed(&mut self.watch, known, file.metadata()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the last file, read to its end, is still the one under its name and still holds what was read.
+    pub(super) fn check_current(&mut self) -> Result<(), Error> {
+        let Some(open) = &mut self.current else { return Ok(()) };
+        let (ordinal, read) = (open.at().file, open.read_to());
+        let known = &mut self.files[ordinal as usize];
+        let under_name = match fs::metadata(&known.name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::Gone { file: known.name.clone(), read });
+            }
+            metadata => metadata.map_err(Error::read(&known.name))?,
+        };
+        if Identity::of(&under_name).inode != known.identity.inode {
+            return Err(Error::Replaced { file: known.name.clone(), what: "the name stands for another file now" });
+        }
+        let seen = Some((ordinal, under_name.len(), under_name.modified().ok()));
+        if self.watch.seen == seen && under_name.len() >= read {
+            return Ok(());
+        }
+        if let Some(file) = open.file() {
+            known.check(file, read)?;
+            file.seek(SeekFrom::Start(read)).map_err(Error::read(&known.name))?;
+        }
+        self.watch.seen = seen;
+        Ok(())
+    }
+}
+
+fn say_if_changed(watch: &mut Watch, known: &KnownFile, metadata: std::io::Result<Metadata>) {
+    match metadata {
+        Ok(metadata) => {
+            let Some(grown) =
+                known.closed.and_then(|closed| metadata.len().checked_sub(closed)).filter(|grown| *grown > 0)
+            else {
+                return;
+            };
+            let detail = format!("it grew by {grown} bytes after a later file had begun; they are not read");
+            watch.say(Code::ClosedGrew, &known.name, detail);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let detail = "it is gone, but had been read; the log cannot be read again from its start";
+            watch.say(Code::EarlierGone, &known.name, detail.into());
+        }
+        // Whether it may be looked at matters when it is read.
+        Err(_) => {}
+    }
+}

@@ -1,0 +1,279 @@
+//! Guessing the columns of a file, their types and the unit of its times, for programs that declare no source.
+//!
+//! A guess looks at the first [`RECORDS`] records only; what later records hold besides is treated like any other value
+//! that does not fit its column. Columns come in the order of their names.
+
+use crate::csv::{self, Scan};
+use crate::decode::rfc3339;
+use crate::file::header_of;
+use crate::{Error, Format};
+use arrow::datatypes::{DataType, Fields};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use timeline_core::Type;
+use timeline_core::plan::TimeUnit;
+
+/// How many records are looked at.
+const RECORDS: usize = 1000;
+/// How many bytes of a file are looked at.
+const SAMPLE: u64 = 1 << 20;
+
+/// What a sample looks like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sniffed {
+    /// The columns by name (members of objects with dots) and the type that takes all their values.
+    pub columns: BTreeMap<String, Type>,
+    /// For each column that could be a time, how it would be written.
+    pub times: BTreeMap<String, TimeUnit>,
+}
+
+/// Looks at the beginning of a text, or at all bytes of a Parquet file; `name` is how errors call it.
+pub fn sniff(format: Format, sample: &[u8], name: &str) -> Result<Sniffed, Error> {
+    match format {
+        Format::Ndjson => Ok(lines(sample)),
+        Format::Csv => records(sample, name),
+        Format::Parquet => schema(ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(sample)), name),
+    }
+}
+
+/// Looks at the beginning of a file.
+pub fn sniff_file(name: &str, format: Option<Format>) -> Result<Sniffed, Error> {
+    let file = File::open(name).map_err(Error::read(name))?;
+    let mut format = format.or_else(|| Format::of_name(name));
+    let mut sample = vec![];
+    if format != Some(Format::Parquet) {
+        (&file).take(SAMPLE).read_to_end(&mut sample).map_err(Error::read(name))?;
+        format = format.or_else(|| Format::of_content(&sample));
+    }
+    match format {
+        None => Ok(Sniffed::default()),
+        Some(Format::Parquet) => schema(ParquetRecordBatchReaderBuilder::try_new(file), name),
+        Some(format) => sniff(format, &sample, name),
+    }
+}
+
+/// What was seen of a column.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The type that takes all values so far.
+    ty: Option<Type>,
+    /// The largest number, without its sign.
+    largest: f64,
+    /// Whether every text is a time.
+    all_times: bool,
+}
+
+#[derive(Default)]
+struct Columns(BTreeMap<String, Seen>);
+
+impl Columns {
+    fn see(&mut self, name: &str, ty: Type, number: f64, is_time: bool) {
+        let seen = self.0.entry(name.to_owned()).or_insert(Seen { ty: None, largest: 0.0, all_times: true });
+        seen.ty = Some(match seen.ty {
+            None => ty,
+            Some(known) if known == ty => ty,
+            Some(known) if known.is_numeric() && ty.is_numeric() => Type::Float,
+            Some(_) => Type::String,
+        });
+        seen.largest = seen.largest.max(number.abs());
+        seen.all_times &= is_time;
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.see(name, Type::String, 0.0, rfc3339(text.as_bytes()).is_ok());
+    }
+
+    fn value(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Null | Value::Array(_) => {}
+            Value::Bool(_) => self.see(name, Type::Bool, 0.0, false),
+            Value::Number(number) => {
+                let ty = if number.is_i64() { Type::Int } else { Type::Float };
+                self.see(name, ty, number.as_f64().unwrap_or(0.0), true);
+            }
+            Value::String(text) => self.text(name, text),
+            Value::Object(members) => {
+                members.iter().for_each(|(member, value)| self.value(&format!("{name}.{member}"), value))
+            }
+        }
+    }
+
+    fn cell(&mut self, name: &str, text: &str) {
+        let trimmed = text.trim();
+        if trimmed.parse::<i64>().is_ok() {
+            self.see(name, Type::Int, trimmed.parse().unwrap_or(0.0), true);
+        } else if let Some(number) = trimmed.parse::<f64>().ok().filter(|number| number.is_finite()) {
+            self.see(name, Type::Float, number, true);
+        } else if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
+            self.see(name, Type::Bool, 0.0, false);
+        } else {
+            self.text(name, trimmed);
+        }
+    }
+
+    fn finish(self) -> Sniffed {
+        let mut sniffed = Sniffed::default();
+        for (name, seen) in self.0 {
+            let Some(ty) = seen.ty else { continue };
+            let unit = match ty {
+                Type::String => TimeUnit::Rfc3339,
+                _ => unit_of(seen.largest),
+            };
+            if seen.all_times {
+                sniffed.times.insert(name.clone(), unit);
+            }
+            sniffed.columns.insert(name, ty);
+        }
+        sniffed
+    }
+}
+
+/// The unit in which a number is a time between 1973 and 5138, or small; seconds of a test that counts from 0 are seconds.
+fn unit_of(largest: f64) -> TimeUnit {
+    match largest {
+        x if x < 1e11 => TimeUnit::Seconds,
+        x if x < 1e14 => TimeUnit::Milliseconds,
+        x if x < 1e17 => TimeUnit::Microseconds,
+        _ => TimeUnit::Nanoseconds,
+    }
+}
+
+fn lines(sample: &[u8]) -> Sniffed {
+    let sample = sample.strip_prefix(crate::format::BOM).unwrap_or(sample);
+    let mut columns = Columns::default();
+    let records = sample.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    for record in records.take(RECORDS) {
+        if let Value::Object(members) = record {
+            members.iter().for_each(|(name, value)| columns.value(name, value));
+        }
+    }
+    columns.finish()
+}
+
+fn records(sample: &[u8], name: &str) -> Result<Sniffed, Error> {
+    let mut columns = Columns::default();
+    let Some((header, mut start)) = header_of(sample, name)? else { return Ok(Sniffed::default()) };
+    let mut scan = Scan::new();
+    for _ in 0..RECORDS {
+        // A record that the sample cuts off is not looked at, but for a file's last line.
+        let end =
+            scan.next_end(sample, start).unwrap_or(if (sample.len() as u64) < SAMPLE { sample.len() } else { start });
+        let record = csv::trim_end(&sample[start..end]);
+        if end == start {
+            break;
+        }
+        start = end;
+        let mut column = 0;
+        csv::split(record, |cell| {
+            let text = std::str::from_utf8(&record[cell.text]).unwrap_or_default();
+            if let Some(name) = header.get(column).filter(|_| !text.is_empty()) {
+                columns.cell(name, text);
+            }
+            column += 1;
+        });
+    }
+    // A column without any value is still a column.
+    let mut sniffed = columns.finish();
+    for name in header.iter() {
+        sniffed.columns.entry(name.clone()).or_insert(Type::String);
+    }
+    Ok(sniffed)
+}
+
+fn schema<R>(
+    builder: parquet::errors::Result<parquet::arrow::arrow_reader::ArrowReaderBuilder<R>>,
+    name: &str,
+) -> Result<Sniffed, Error> {
+    let builder = builder.map_err(|error| Error::Format {
+        file: name.to_owned(),
+        format: Format::Parquet,
+        reason: error.to_string(),
+    })?;
+    let mut sniffed = Sniffed::default();
+    flatten("", builder.schema().fields(), &mut sniffed);
+    Ok(sniffed)
+}
+
+fn flatten(within: &str, fields: &Fields, sniffed: &mut Sniffed) {
+    for field in fields {
+        let name = format!("{within}{}", field.name());
+        let values = match field.data_type() {
+            DataType::Dictionary(_, values) => values,
+            ty => ty,
+        };
+        let (ty, unit) = match values {
+            DataType::Struct(members) => {
+                flatten(&format!("{name}."), members, sniffed);
+                continue;
+            }
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (Type::String, TimeUnit::Rfc3339),
+            DataType::Boolean => {
+                sniffed.columns.insert(name, Type::Bool);
+                continue;
+            }
+            ty if ty.is_integer() => (Type::Int, TimeUnit::Milliseconds),
+            ty if ty.is_numeric() => (Type::Float, TimeUnit::Seconds),
+            DataType::Timestamp(..) | DataType::Date32 => (Type::Int, TimeUnit::Nanoseconds),
+            _ => continue,
+        };
+        sniffed.times.insert(name.clone(), unit);
+        sniffed.columns.insert(name, ty);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(format: Format, sample: &str, want: &[(&str, Type, Option<TimeUnit>)]) {
+        let sniffed = sniff(format, sample.as_bytes(), "test").unwrap();
+        let got: Vec<_> =
+            sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty, sniffed.times.get(name).copied())).collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn json_tells_types_and_units() {
+        let sample = concat!(
+            "{\"b\":true,\"f\":1,\"i\":1700000000123,\"n\":null,\"o\":{\"x\":{\"y\":\"z\"}},\"t\":\"2023-12-10T06:55:46Z\"}\n",
+            "not json\n\n",
+            "{\"f\":1.5,\"m\":1,\"t\":\"2023-12-10 06:55:46\"}\n",
+            "{\"m\":\"x\",\"us\":1700000000123456,\"ns\":1700000000123456789,\"s\":1700000000.5}",
+        );
+        check(
+            Format::Ndjson,
+            sample,
+            &[
+                ("b", Type::Bool, None),
+                ("f", Type::Float, Some(TimeUnit::Seconds)),
+                ("i", Type::Int, Some(TimeUnit::Milliseconds)),
+                ("m", Type::String, None),
+                ("ns", Type::Int, Some(TimeUnit::Nanoseconds)),
+                ("o.x.y", Type::String, None),
+                ("s", Type::Float, Some(TimeUnit::Seconds)),
+                ("t", Type::String, Some(TimeUnit::Rfc3339)),
+                ("us", Type::Int, Some(TimeUnit::Microseconds)),
+            ],
+        );
+    }
+
+    #[test]
+    fn csv_tells_types_by_all_its_cells() {
+        check(
+            Format::Csv,
+            "machine,timestamp,value,ok,none\nm1,2013-12-02 21:15:00,73,true,\n7,2013-12-02 21:20:00,74.5,FALSE,\n",
+            &[
+                ("machine", Type::String, None),
+                ("none", Type::String, None),
+                ("ok", Type::Bool, None),
+                ("timestamp", Type::String, Some(TimeUnit::Rfc3339)),
+                ("value", Type::Float, Some(TimeUnit::Seconds)),
+            ],
+        );
+        check(Format::Csv, "", &[]);
+    }
+}
