@@ -100,13 +100,11 @@ impl Cutter {
             }
             let wanted = if self.buffer.len() < BLOCK { BLOCK - self.buffer.len() } else { BLOCK };
             if self.read(from, wanted)? == 0 {
-                if self.cut > 0 {
-                    return Ok(self.hand_out(self.cut));
-                }
-                return Ok(if finish && !self.buffer.is_empty() {
-                    self.hand_out(self.buffer.len())
-                } else {
-                    Cut::Nothing
+                let end = if finish && self.skipped == 0 { self.buffer.len() } else { self.cut };
+                return Ok(match end {
+                    0 if finish && self.skipped > 0 => self.hand_out(self.buffer.len()),
+                    0 => Cut::Nothing,
+                    end => self.hand_out(end),
                 });
             }
         }
@@ -174,7 +172,8 @@ impl Cutter {
             let length = bytes.len() as u64 + skipped;
             return Cut::TooLong(bytes, length);
         }
-        if self.cut == 0 {
+        if end > self.cut {
+            // The unfinished record that ends the stream: what follows, if anything, begins anew.
             self.csv = self.csv.map(|_| Scan::new());
         }
         self.searched = self.searched.saturating_sub(end);

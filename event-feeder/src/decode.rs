@@ -99,3 +99,6 @@ fn excerpt(record: &[u8]) -> Vec<u8> {
 
 /// Reads a time of RFC 3339, for guessing.
 pub(crate) use time::rfc3339;
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,8 @@ pub struct FileSource {
     /// Where reading ends, if not where the files do.
     until: Option<Position>,
     current: Option<Open>,
+    /// Whether the last file had been read to its end: before anything more is read of it, it is looked at.
+    drained: bool,
     /// Holds buffers between files.
     spare: Cutter,
     watch: watch::Watch,
@@ -106,12 +108,20 @@ impl FileSource {
             reached: at,
             until,
             current: None,
+            drained: false,
             spare: Cutter::new(false),
             watch: watch::Watch::default(),
         }
     }
 
     fn step(&mut self) -> Result<Next, Error> {
+        // Nothing can have come between looking for files and reading on, so once is enough if nothing is read.
+        let mut looked = self.drained;
+        if self.drained {
+            self.look_for_files()?;
+            self.check_current()?;
+            self.drained = false;
+        }
         loop {
             if self.until.is_some_and(|until| self.at >= until) {
                 return Ok(Next::End);
@@ -148,10 +158,11 @@ impl FileSource {
             }
             if finish || !growing {
                 self.go_on();
-            } else if !self.look_for_files()? {
-                self.check_current()?;
+            } else if looked || !self.look_for_files()? {
+                self.drained = true;
                 return Ok(Next::Idle);
             }
+            looked = false;
         }
     }
 

@@ -115,29 +115,32 @@ impl FileSource {
         Ok(())
     }
 
-    /// Checks that the last file, read to its end, is still the one under its name and still holds what was read.
+    /// Checks that the open file, of which more may be read, still holds what was read; and while it is the last one,
+    /// that it is still the one under its name.
     pub(super) fn check_current(&mut self) -> Result<(), Error> {
         let Some(open) = &mut self.current else { return Ok(()) };
         let (ordinal, read) = (open.at().file, open.read_to());
+        let last = ordinal as usize + 1 == self.files.len();
         let known = &mut self.files[ordinal as usize];
-        let under_name = match fs::metadata(&known.name) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Error::Gone { file: known.name.clone(), read });
+        let Some(file) = open.file() else { return Ok(()) };
+        if last {
+            let under_name = match fs::metadata(&known.name) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(Error::Gone { file: known.name.clone(), read });
+                }
+                metadata => metadata.map_err(Error::read(&known.name))?,
+            };
+            if Identity::of(&under_name).inode != known.identity.inode {
+                return Err(Error::Replaced { file: known.name.clone(), what: "the name stands for another file now" });
             }
-            metadata => metadata.map_err(Error::read(&known.name))?,
-        };
-        if Identity::of(&under_name).inode != known.identity.inode {
-            return Err(Error::Replaced { file: known.name.clone(), what: "the name stands for another file now" });
         }
-        let seen = Some((ordinal, under_name.len(), under_name.modified().ok()));
-        if self.watch.seen == seen && under_name.len() >= read {
-            return Ok(());
-        }
-        if let Some(file) = open.file() {
+        let metadata = file.metadata().map_err(Error::read(&known.name))?;
+        let seen = Some((ordinal, metadata.len(), metadata.modified().ok()));
+        if self.watch.seen != seen {
             known.check(file, read)?;
             file.seek(SeekFrom::Start(read)).map_err(Error::read(&known.name))?;
+            self.watch.seen = seen;
         }
-        self.watch.seen = seen;
         Ok(())
     }
 }
