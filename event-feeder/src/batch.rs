@@ -13,7 +13,7 @@ use timeline_core::record::Order;
 use timeline_core::{Field, Record, Time, Type, Value};
 
 /// The events of one block.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The arena.
     pub bytes: Vec<u8>,

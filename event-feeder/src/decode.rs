@@ -11,12 +11,15 @@ mod assemble;
 mod cell;
 mod csv;
 mod fields;
+mod index;
 mod json;
 mod lines;
+mod names;
 mod number;
 mod rows;
 mod time;
 mod value;
+mod walk;
 
 pub use fields::fields_read;
 
@@ -24,17 +27,23 @@ use crate::{Batch, Block, Code, DeadLetter, Payload};
 use assemble::{Assembler, Place};
 use cell::{Arena, Cell};
 use fields::{Fields, Members};
+use lines::Lines;
 use std::sync::Arc;
 use timeline_core::plan::{Column, Source};
+
+/// How many used batches are kept.
+const SPARE_MAX: usize = 8;
 
 /// Decodes blocks of one source.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     fields: Arc<Fields>,
-    members: Arc<Members>,
+    lines: Lines,
     /// Of the last CSV header seen.
     layout: Option<csv::Layout>,
     cells: Vec<Cell>,
+    /// Memory of batches that are done with.
+    spare: Vec<Batch>,
 }
 
 impl Decoder {
@@ -46,19 +55,33 @@ impl Decoder {
     pub fn new(source: &Source, columns: &[Column]) -> Self {
         assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
         let fields = Fields::new(source, columns);
-        let members = Members::new(&fields);
+        let lines = Lines::new(Members::new(&fields));
         let cells = vec![Cell::default(); fields.paths.len()];
-        Decoder { fields: Arc::new(fields), members: Arc::new(members), layout: None, cells }
+        Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![] }
+    }
+
+    /// Takes back a batch that is done with, so that the next one costs no new memory; gives its bytes for
+    /// [`crate::Source::recycle`].
+    pub fn recycle(&mut self, batch: Batch) -> Vec<u8> {
+        let Batch { bytes, mut events, mut values, .. } = batch;
+        if self.spare.len() < SPARE_MAX {
+            events.clear();
+            values.clear();
+            self.spare.push(Batch { events, values, ..Batch::default() });
+        }
+        bytes
     }
 
     /// Decodes one block.
     pub fn decode(&mut self, block: Block) -> Batch {
         let fields = self.fields.clone();
-        let mut out = Assembler::new(&fields, block.origin, block.start, block.end);
+        let batch = self.spare.pop().unwrap_or_default();
+        let batch = Batch { start: block.start, end: block.end, ..batch };
+        let mut out = Assembler { fields: &fields, batch, origin: block.origin };
         match block.payload {
             Payload::Lines(bytes) => {
                 let mut arena = Arena::new(&bytes);
-                lines::records(&mut out, &mut arena, &self.members, &mut self.cells);
+                self.lines.records(&mut out, &mut arena, &mut self.cells);
                 let extra = arena.extra;
                 out.finish(bytes, &extra)
             }

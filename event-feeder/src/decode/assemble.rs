@@ -7,7 +7,7 @@ use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use super::time::Bad;
 use super::value;
-use crate::{Batch, DeadLetter, Event, Position, Slice, key_hash};
+use crate::{Batch, DeadLetter, Event, Slice, key_hash};
 use std::ops::Range;
 use std::sync::Arc;
 use timeline_core::Type;
@@ -28,12 +28,7 @@ pub(crate) struct Assembler<'a> {
     pub(crate) origin: Arc<str>,
 }
 
-impl<'a> Assembler<'a> {
-    pub(crate) fn new(fields: &'a Fields, origin: Arc<str>, start: Position, end: Position) -> Self {
-        let batch = Batch { start, end, ..Batch::default() };
-        Assembler { fields, batch, origin }
-    }
-
+impl Assembler<'_> {
     /// Adds one record.
     #[inline]
     pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[Cell], place: Place<'_>) {

@@ -80,6 +80,45 @@ impl<'a> Decimal<'a> {
 /// A whole number of at most 18 digits, without sign, that is all of the text: the case worth a short way.
 #[inline]
 pub(crate) fn short_integer(text: &[u8]) -> Option<i64> {
+    let Some((eight, rest)) = text.split_at_checked(8).filter(|_| text.len() <= 18) else { return few_digits(text) };
+    let value = eight_digits(eight_bytes(eight))?;
+    match rest.len() {
+        0 => Some(value),
+        length @ 1..=8 => {
+            // The last eight bytes, those of them that were read already made zeros.
+            let read = if length == 8 { 0 } else { (1u64 << (64 - 8 * length)) - 1 };
+            let last = eight_bytes(&text[text.len() - 8..]) & !read | ZEROS & read;
+            Some(value * POWERS[length] + eight_digits(last)?)
+        }
+        _ => {
+            let last = few_digits(&rest[8..])?;
+            let middle = eight_digits(eight_bytes(&rest[..8]))?;
+            Some((value * POWERS[8] + middle) * POWERS[rest.len() - 8] + last)
+        }
+    }
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+fn eight_bytes(text: &[u8]) -> u64 {
+    u64::from_le_bytes(text.try_into().expect("eight bytes"))
+}
+
+/// The number that eight digits are: pairs, then fours, then all, each by one multiplication.
+#[inline]
+fn eight_digits(text: u64) -> Option<i64> {
+    let digits = text ^ ZEROS;
+    if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let pairs = digits.wrapping_mul(10) + (digits >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100) + (pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some((fours.wrapping_mul(10_000) + (fours >> 32) & 0xFFFF_FFFF) as i64)
+}
+
+#[inline]
+fn few_digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 18 {
         return None;
     }
@@ -160,6 +199,17 @@ mod tests {
         for text in ["0", "7", "007", "123456789012345678", "1700000000123"] {
             let short = short_integer(text.as_bytes()).map(i128::from);
             assert_eq!(short.map(Scaled::Exact), scaled(text, 0), "{text}");
+        }
+        for length in 1..=18 {
+            for digit in 0..length {
+                let mut text = "1234567890123456789"[..length].to_owned();
+                assert_eq!(short_integer(text.as_bytes()), text.parse().ok());
+                for bad in ["/", ":", "\u{80}", " ", "\0"] {
+                    text.replace_range(digit..=digit, bad);
+                    assert_eq!(short_integer(text.as_bytes()), None, "{text:?}");
+                    text.replace_range(digit..digit + bad.len(), "0");
+                }
+            }
         }
         for text in ["", "-1", "+1", "1.0", "1234567890123456789", "1a"] {
             assert_eq!(short_integer(text.as_bytes()), None, "{text}");

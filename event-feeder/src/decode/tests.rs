@@ -1,5 +1,6 @@
 //! What records of each format become.
 
+mod differential;
 mod parquet;
 mod support;
 

@@ -1,0 +1,275 @@
+//! The quick way over a line of JSON, along the index of its quotes.
+//!
+//! A walk captures exactly what [`super::json::capture`] would, or gives up. It gives up on whatever is unusual: escapes in
+//! what is read, fields within objects, white space other than blanks, and everything malformed; so it must never accept
+//! a line that the library refuses, while it may leave any line to the library. It checks skipped members as well.
+//! A property test holds the two ways together on valid, mutated and random lines.
+
+use super::cell::{Cell, Kind};
+use super::names::{Member, Names, word};
+
+/// A place in a block and in its index.
+pub(crate) struct Walk<'a> {
+    pub(crate) block: &'a [u8],
+    /// See [`super::index`].
+    pub(crate) places: &'a [u32],
+    /// The first place of the index that has not been passed.
+    pub(crate) next: usize,
+}
+
+impl Walk<'_> {
+    /// Captures the object on the line that begins at `start`; where its line feed stands, or `None` to give up.
+    /// After that cells and `next` are of no use.
+    #[inline]
+    pub(crate) fn line(&mut self, start: usize, names: &Names, cells: &mut [Cell]) -> Option<usize> {
+        if *self.block.get(start)? != b'{' {
+            return None;
+        }
+        let mut at = self.blanks(start + 1)?;
+        loop {
+            let close = self.plain_string(at)?;
+            let member = names.find(self.block, at + 1, close - at - 1)?;
+            let mut value = close + 1;
+            if *self.block.get(value)? != b':' {
+                value = self.blanks(value)?;
+                if self.block[value] != b':' {
+                    return None;
+                }
+            }
+            value += 1;
+            let mut first = *self.block.get(value)?;
+            if first == b' ' {
+                value = self.blanks(value)?;
+                first = self.block[value];
+            }
+            let (mut end, cell) = self.value(value, first, member)?;
+            if let Member::Field(field) = member {
+                cells[field] = cell;
+            }
+            let mut behind = *self.block.get(end)?;
+            if behind == b' ' {
+                end = self.blanks(end)?;
+                behind = self.block[end];
+            }
+            match behind {
+                b',' => {
+                    at = end + 1;
+                    if *self.block.get(at)? == b' ' {
+                        at = self.blanks(at)?;
+                    }
+                }
+                b'}' => return self.line_end(end + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes a value; where it ends.
+    #[inline]
+    fn value(&mut self, at: usize, first: u8, member: Member) -> Option<(usize, Cell)> {
+        Some(match first {
+            b'"' if member == Member::Unread => (self.string(at)? + 1, Cell::default()),
+            b'"' => {
+                let close = self.plain_string(at)?;
+                (close + 1, Cell::new(Kind::Text, at + 1..close))
+            }
+            b'0'..=b'9' | b'-' => {
+                let end = number(self.block, at)?;
+                (end, Cell::new(Kind::Number, at..end))
+            }
+            b'{' | b'[' if member != Member::Within => {
+                let end = self.composite(at)?;
+                (end, Cell::new(Kind::Composite, at..end))
+            }
+            _ => {
+                let (end, kind) = literal(self.block, at)?;
+                (end, Cell::new(kind, at..if kind == Kind::Null { at } else { end }))
+            }
+        })
+        .filter(|_| member != Member::Within)
+    }
+
+    /// The place of the first byte from `at` on that is no blank.
+    #[inline]
+    fn blanks(&self, mut at: usize) -> Option<usize> {
+        while *self.block.get(at)? == b' ' {
+            at += 1;
+        }
+        Some(at)
+    }
+
+    /// Passes a string without escapes that opens at `at`; the place of its closing quote.
+    #[inline]
+    fn plain_string(&mut self, at: usize) -> Option<usize> {
+        let [open, close] = *self.places.get(self.next..self.next + 2)? else { return None };
+        let (open, close) = (open as usize, close as usize);
+        self.next += 2;
+        (open == at && self.block[at] == b'"' && self.block[close] == b'"').then_some(close)
+    }
+
+    /// Passes any string that opens at `at`; the place of its closing quote.
+    #[inline]
+    fn string(&mut self, at: usize) -> Option<usize> {
+        let [open, next] = *self.places.get(self.next..self.next + 2)? else { return None };
+        if open as usize != at || self.block[at] != b'"' {
+            return None;
+        }
+        self.next += 1;
+        if self.block[next as usize] == b'"' {
+            self.next += 1;
+            return Some(next as usize);
+        }
+        self.escaped_string()
+    }
+
+    /// Passes the rest of a string with escapes. As for the library, in text that is skipped an escape of half a surrogate
+    /// pair is good enough.
+    #[cold]
+    fn escaped_string(&mut self) -> Option<usize> {
+        loop {
+            let at = *self.places.get(self.next)? as usize;
+            self.next += 1;
+            match self.block[at] {
+                b'"' => return Some(at),
+                b'\\' => match self.block.get(at + 1)? {
+                    // These two are indexed themselves.
+                    b'"' | b'\\' => self.next += 1,
+                    b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    b'u' if self.block.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => {}
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes an object or an array that opens at `at`; where it ends. Gives up beyond 64 levels.
+    fn composite(&mut self, mut at: usize) -> Option<usize> {
+        // What is open: from the innermost on a bit for each level, set for an object.
+        let (mut open, mut depth) = (0u64, 0);
+        loop {
+            // A value begins here.
+            let first = *self.block.get(at)?;
+            let mut begun = false;
+            match first {
+                b'{' | b'[' => {
+                    if depth == 64 {
+                        return None;
+                    }
+                    depth += 1;
+                    open = open << 1 | u64::from(first == b'{');
+                    at = self.blanks(at + 1)?;
+                    begun = true;
+                }
+                b'"' => at = self.string(at)? + 1,
+                b'0'..=b'9' | b'-' => at = number(self.block, at)?,
+                _ => at = literal(self.block, at)?.0,
+            }
+            // Behind it: the next value, or ends.
+            loop {
+                at = self.blanks(at)?;
+                let (byte, in_object) = (self.block[at], open & 1 == 1);
+                if byte == if in_object { b'}' } else { b']' } {
+                    (depth, open, at, begun) = (depth - 1, open >> 1, at + 1, false);
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                    continue;
+                }
+                if !begun {
+                    if byte != b',' {
+                        return None;
+                    }
+                    at = self.blanks(at + 1)?;
+                }
+                if in_object {
+                    at = self.string(at)? + 1;
+                    at = self.blanks(at)?;
+                    if self.block[at] != b':' {
+                        return None;
+                    }
+                    at = self.blanks(at + 1)?;
+                }
+                break;
+            }
+        }
+    }
+
+    /// Passes what follows the object; the place of the line feed.
+    #[inline]
+    fn line_end(&mut self, mut at: usize) -> Option<usize> {
+        loop {
+            match *self.block.get(at)? {
+                b'\n' => {
+                    self.next += 1;
+                    return Some(at);
+                }
+                b'\r' | b'\t' => self.next += 1,
+                b' ' => {}
+                _ => return None,
+            }
+            at += 1;
+        }
+    }
+}
+
+/// Where the number that begins at `at` ends, if it is one of JSON.
+#[inline]
+fn number(block: &[u8], at: usize) -> Option<usize> {
+    let (mut end, negative) = (at, block[at] == b'-');
+    end += usize::from(negative);
+    let first = *block.get(end)?;
+    let whole = digits(block, end)?;
+    if whole == end || first == b'0' && whole > end + 1 {
+        return None;
+    }
+    end = whole;
+    if matches!(*block.get(end)?, b'.' | b'e' | b'E') {
+        return rest_of_number(block, end);
+    }
+    Some(end)
+}
+
+/// The fraction and the exponent.
+fn rest_of_number(block: &[u8], mut end: usize) -> Option<usize> {
+    if block[end] == b'.' {
+        let begin = end + 1;
+        end = digits(block, begin)?;
+        if end == begin {
+            return None;
+        }
+    }
+    if matches!(block.get(end)?, b'e' | b'E') {
+        let mut begin = end + 1;
+        begin += usize::from(matches!(block.get(begin)?, b'+' | b'-'));
+        end = digits(block, begin)?;
+        if end == begin {
+            return None;
+        }
+    }
+    Some(end)
+}
+
+/// The place of the first byte from `at` on that is no digit. Eight bytes at a time.
+#[inline]
+fn digits(block: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        // A digit becomes 0 to 9; the addition sets the high bit of what is more, and what had it keeps it.
+        let odd = word(block, at)? ^ 0x3030_3030_3030_3030;
+        let odd = ((odd & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676 | odd) & 0x8080_8080_8080_8080;
+        if odd != 0 {
+            return Some(at + odd.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+}
+
+fn literal(block: &[u8], at: usize) -> Option<(usize, Kind)> {
+    let rest = block.get(at..at + 5)?;
+    match rest {
+        [b't', b'r', b'u', b'e', _] => Some((at + 4, Kind::True)),
+        [b'n', b'u', b'l', b'l', _] => Some((at + 4, Kind::Null)),
+        b"false" => Some((at + 5, Kind::False)),
+        _ => None,
+    }
+}
