@@ -215,3 +215,30 @@ fn usual_lines_go_the_quick_way() {
         assert_eq!(end, quick.then_some(line.len()), "{line}");
     }
 }
+
+/// Every line that is one byte away from a usual one.
+#[test]
+fn neighbours_of_usual_lines_decode_alike() {
+    let odd = b"\"\\{}[],: \t\r\n\0\x1f\x7f\x80\xC3\xE90159-+.eEtfnux/ak";
+    for line in [
+        r#"{"k":"a","t":17,"s":"x","f":-1.5e3,"i":0,"b":true,"u":null}"#,
+        r#"{ "k" : "a" , "t": 17, "m":{"a":[1, {}, [], "\"\\\u00e9"], "b":false}, "s":[[1]]} "#,
+        r#"{"a_member_with_a_long_name":"é","k":1,"t":1700000000123,"p.q":"q","o":12345678}"#,
+    ] {
+        let line = format!("{line}\n{line}").into_bytes();
+        both(&line).unwrap();
+        for at in 0..=line.len() / 2 {
+            let mut shorter = line.clone();
+            shorter.remove(at);
+            both(&shorter).unwrap();
+            for byte in odd {
+                let mut other = line.clone();
+                other[at] = *byte;
+                both(&other).unwrap();
+                other[at] = line[at];
+                other.insert(at, *byte);
+                both(&other).unwrap();
+            }
+        }
+    }
+}
