@@ -1,1 +1,8 @@
 //! The durable processor: lanes, watermark, checkpoints, results, queries.
+
+pub mod lane;
+pub mod batch;
+pub mod pipeline;
+pub mod rows;
+pub mod totals;
+pub mod checkpoint;

@@ -115,6 +115,20 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
+/// An order of all values, for sorting rows: by type, then as [`Value::compare`] says (texts by their bytes).
+impl Ord for Value {
+    fn cmp(&self, other: &Value) -> Ordering {
+        let by_type = self.ty().cmp(&other.ty());
+        by_type.then_with(|| self.compare(other).expect("values of one type compare; floats are finite"))
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl std::hash::Hash for Value {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         match self {

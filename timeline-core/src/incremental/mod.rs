@@ -201,16 +201,36 @@ impl Evaluator {
         View::new(&self.compiled, &self.dictionary, row)
     }
 
-    /// Drops the texts that none of the rows refers to and renumbers the others; `rows` calls its argument with every row.
-    pub fn collect_texts(&mut self, mut rows: impl FnMut(&mut dyn FnMut(&mut Row<'_>))) {
+    /// Drops the texts that nothing refers to and renumbers the others.
+    ///
+    /// `rows` calls its argument with every row, `words` with every other word that holds the number of a text.
+    pub fn collect_texts(
+        &mut self,
+        mut rows: impl FnMut(&mut dyn FnMut(&mut Row<'_>)),
+        mut words: impl FnMut(&mut dyn FnMut(&mut u64)),
+    ) {
+        let layout = &self.compiled.layout;
+        let mut each = |f: &mut dyn FnMut(&mut u64)| {
+            rows(&mut |row| codec::for_each_text(layout, row, &mut *f));
+            words(f);
+        };
         let mut used = vec![false; self.dictionary.len()];
         used[..self.compiled.constants].fill(true);
-        rows(&mut |row| codec::for_each_text(&self.compiled.layout, row, |word| used[*word as usize] = true));
+        each(&mut |word| {
+            // Texts that were only looked up may be unknown.
+            if let Some(used) = used.get_mut(*word as usize) {
+                *used = true;
+            }
+        });
         let mut kept = Dictionary::default();
-        let renumbered: Vec<u32> =
-            (0..).zip(&used).map(|(id, used)| if *used { kept.intern(self.dictionary.text(id)) } else { UNKNOWN }).collect();
-        rows(&mut |row| {
-            codec::for_each_text(&self.compiled.layout, row, |word| *word = u64::from(renumbered[*word as usize]));
+        let renumbered: Vec<u32> = (0..)
+            .zip(&used)
+            .map(|(id, used)| if *used { kept.intern(self.dictionary.text(id)) } else { UNKNOWN })
+            .collect();
+        each(&mut |word| {
+            if let Some(id) = renumbered.get(*word as usize) {
+                *word = u64::from(*id);
+            }
         });
         self.dictionary = kept;
     }

@@ -1,0 +1,142 @@
+//! One-shot evaluation of a log: no server, no state kept.
+//!
+//! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
+
+use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
+use crate::pipeline::{Pipeline, WorkerLost};
+use crate::totals::Totals;
+use event_feeder::{DeadLetter, Next, Notice, Source};
+use std::sync::Arc;
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// How to evaluate.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Threads, and lanes; at least one is used.
+    pub threads: usize,
+    /// Cuts the log, inclusive, once lateness was judged; the last accepted event if not given.
+    pub until: Option<Time>,
+    /// Whether the spans of metrics are wanted.
+    pub spans: bool,
+}
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Evaluation {
+    /// All sessions, in no order; those that are alive have no end.
+    pub sessions: Vec<Session>,
+    /// All spans of alerts, in no order.
+    pub alerts: Vec<AlertRow>,
+    /// All spans of metrics, in no order; empty unless they were asked for.
+    pub spans: Vec<RecordedSpan>,
+    /// The aggregated metrics.
+    pub totals: Totals,
+    /// Events that were not counted because they came too late.
+    pub late: Vec<Late>,
+    /// What could not be read, in log order.
+    pub dead: Vec<DeadLetter>,
+    /// What the source set aside.
+    pub notices: Vec<Notice>,
+    /// Records read.
+    pub records: u64,
+    /// Usable events among them.
+    pub events: u64,
+    /// The instant that it was read at; `None` without any event.
+    pub horizon: Option<Time>,
+}
+
+/// Why a log could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] event_feeder::Error),
+    /// A worker panicked.
+    #[error(transparent)]
+    Worker(#[from] WorkerLost),
+}
+
+/// Evaluates a log to its end.
+pub fn evaluate(plan: &Arc<Plan>, source: &mut dyn Source, options: &Options) -> Result<Evaluation, Error> {
+    if options.spans {
+        run::<Recorder<false>>(plan, source, options, |recorder, spans| spans.extend(recorder.spans))
+    } else {
+        run::<()>(plan, source, options, |(), _| {})
+    }
+}
+
+fn run<W: Watcher + Send + 'static>(
+    plan: &Arc<Plan>,
+    source: &mut dyn Source,
+    options: &Options,
+    collect: fn(W, &mut Vec<RecordedSpan>),
+) -> Result<Evaluation, Error> {
+    let lanes = (0..options.threads.max(1)).map(|_| Lane::<W>::new(Arc::clone(plan), options.until)).collect();
+    let mut pipeline = Pipeline::start(plan, lanes, None, options.until);
+    let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
+    let mut max_time = None;
+    loop {
+        match source.next()? {
+            Next::Block(block) => pipeline.feed(block)?,
+            Next::Idle => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Next::End => break,
+        }
+        take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
+        evaluation.notices.extend(source.notices());
+    }
+    let parts = pipeline.call(move |lane, progress| {
+        let (mut outcome, late) = lane.drain();
+        let mut live = vec![];
+        if let Some(horizon) = options_horizon(progress.until, progress.max_time) {
+            lane.read(horizon, &mut outcome, |session| live.push(session));
+        }
+        let watchers = lane.take_watchers();
+        (outcome, late, live, watchers)
+    })?;
+    take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
+    evaluation.notices.extend(source.notices());
+    evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
+    for (outcome, late, live, watchers) in parts {
+        let Outcome { closed, alerts, .. } = outcome;
+        evaluation.late.extend(late);
+        evaluation.alerts.extend(alerts);
+        for session in closed.into_iter().chain(live) {
+            evaluation.totals.add(plan, &session);
+            let key = &session.key;
+            let open = session.open_alerts.iter();
+            evaluation
+                .alerts
+                .extend(open.map(|(alert, start)| AlertRow { key: key.clone(), alert: *alert, start: *start, end: None }));
+            evaluation.sessions.push(session);
+        }
+        for watcher in watchers {
+            collect(watcher, &mut evaluation.spans);
+        }
+    }
+    evaluation.late.sort_by_key(|late| late.position);
+    evaluation.dead.sort_by_key(|dead| dead.position);
+    Ok(evaluation)
+}
+
+/// Where sessions are read: the end of the log, or where it was cut.
+fn options_horizon(until: Time, max_time: Option<Time>) -> Option<Time> {
+    max_time.map(|max| if until == Time::MAX { max } else { until })
+}
+
+fn take_decoded<W: Watcher + Send + 'static>(
+    pipeline: &Pipeline<W>,
+    source: &mut dyn Source,
+    evaluation: &mut Evaluation,
+    max_time: &mut Option<Time>,
+) {
+    for decoded in pipeline.decoded() {
+        evaluation.records += decoded.records;
+        evaluation.events += decoded.events;
+        evaluation.dead.extend(decoded.dead);
+        *max_time = (*max_time).max(decoded.max_time);
+        if let Some(bytes) = decoded.recycled {
+            source.recycle(bytes);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The reorder buffer: events that wait until the watermark is beyond them.
+//!
+//! Events wait in buckets of event time; a bucket is released whole, sorted by time, the producer's order and arrival.
+//! So an event is pushed once and sorted once, whatever the lateness, and what is released is in order for all sessions.
+//!
+//! **Invariant:** everything released is before everything that is still held.
+
+use super::slab::Slot;
+use event_feeder::Position;
+use std::collections::BTreeMap;
+use timeline_core::Time;
+use timeline_core::incremental::Event;
+use timeline_core::record::Order;
+
+/// An event that waits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct HeldEvent {
+    pub time: Time,
+    pub order: Option<Order>,
+    pub slot: Slot,
+    /// Where its record begins.
+    pub position: Position,
+    pub present: u64,
+    pub nulls: u64,
+    /// Where its words begin in its bucket's: one for each column that is present and not null.
+    pub words_at: u32,
+}
+
+/// Events of one stretch of event time, in the order of their arrival.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bucket {
+    pub events: Vec<HeldEvent>,
+    words: Vec<u64>,
+}
+
+impl Bucket {
+    /// The event, with the words of its columns spread out in `dense`.
+    pub(super) fn unpack<'a>(&self, event: &HeldEvent, dense: &'a mut [u64]) -> Event<'a> {
+        for (column, word) in super::columns(event.present & !event.nulls).zip(self.words(event)) {
+            dense[column] = *word;
+        }
+        Event { time: event.time, present: event.present, nulls: event.nulls, words: dense }
+    }
+
+    /// The words of the event's columns that are present and not null, ascending.
+    pub(super) fn words(&self, event: &HeldEvent) -> &[u64] {
+        let count = (event.present & !event.nulls).count_ones() as usize;
+        &self.words[event.words_at as usize..][..count]
+    }
+
+    /// All words of texts among the columns in `texts`.
+    pub(super) fn for_each_text(&mut self, texts: u64, mut f: impl FnMut(&mut u64)) {
+        for event in &self.events {
+            for (at, column) in (event.words_at as usize..).zip(super::columns(event.present & !event.nulls)) {
+                if texts & 1 << column != 0 {
+                    f(&mut self.words[at]);
+                }
+            }
+        }
+    }
+}
+
+/// Events that wait.
+#[derive(Debug)]
+pub(super) struct Held {
+    width: Time,
+    buckets: BTreeMap<Time, Bucket>,
+}
+
+impl Held {
+    /// `width`: how much event time a bucket spans, in nanoseconds; positive.
+    pub(super) fn new(width: Time) -> Self {
+        Held { width, buckets: BTreeMap::new() }
+    }
+
+    /// Adds an event; `words` has one for each column that is present and not null.
+    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+        let bucket = self.buckets.entry(event.time.div_euclid(self.width)).or_default();
+        let words_at = u32::try_from(bucket.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
+        bucket.words.extend(words);
+        bucket.events.push(HeldEvent { words_at, ..event });
+    }
+
+    /// The first bucket, sorted, if the watermark is beyond all of it.
+    pub(super) fn pop(&mut self, watermark: Time) -> Option<Bucket> {
+        let first = self.buckets.first_entry()?;
+        // Events at the watermark itself may still come.
+        if *first.key() >= watermark.div_euclid(self.width) {
+            return None;
+        }
+        let mut bucket = first.remove();
+        bucket.events.sort_by_key(|event| (event.time, event.order));
+        Some(bucket)
+    }
+
+    /// Everything strictly before it has been released, given the watermark.
+    pub(super) fn frontier(&self, watermark: Time) -> Time {
+        match self.buckets.keys().next() {
+            Some(first) => watermark.min(first.saturating_mul(self.width)),
+            None => watermark,
+        }
+    }
+
+    /// All that is held, by time.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.buckets.values()
+    }
+
+    pub(super) fn buckets_mut(&mut self) -> impl Iterator<Item = &mut Bucket> {
+        self.buckets.values_mut()
+    }
+
+    /// How many events are held.
+    pub(super) fn len(&self) -> usize {
+        self.buckets.values().map(|bucket| bucket.events.len()).sum()
+    }
+}

@@ -1,0 +1,370 @@
+//! A lane: the sessions of a partition whose keys fall to one thread, with their events that wait and their deadlines.
+//!
+//! A lane shares nothing. It takes decoded batches in the order of the log, each with the watermark before it,
+//! picks its own events, and steps their sessions. Which lane a key falls to changes no answer.
+//!
+//! **Invariant:** a lane's state after a batch depends only on the records before it, never on how they were batched,
+//! except for what is not yet known to be over: when sessions that are due are closed, and held events released.
+//! Those differences no answer sees, for answers are read through a horizon.
+
+mod held;
+mod index;
+mod recorder;
+mod session;
+mod slab;
+mod wheel;
+
+pub use recorder::{RecordedSpan, Recorder};
+pub use session::{AlertRow, Outcome, Session, Watcher};
+
+use compact_str::CompactString;
+use event_feeder::{Batch, Position, Slice};
+use held::{Bucket, Held, HeldEvent};
+use session::Rules;
+use slab::{Life, Slab, Slot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timeline_core::incremental::{Evaluator, Event, Row};
+use timeline_core::plan::Plan;
+use timeline_core::{SECOND, Time, Type};
+use wheel::Wheel;
+
+/// How many events are looked up ahead of being evaluated.
+const AHEAD: usize = 32;
+/// Texts that are collected at the earliest.
+const TEXTS_MIN: usize = 1 << 16;
+
+/// An event that came too late, or after its session was over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Late {
+    /// The key.
+    pub key: CompactString,
+    /// The event's time.
+    pub time: Time,
+    /// Where its record begins.
+    pub position: Position,
+    /// Why it was not counted.
+    pub reason: LateReason,
+}
+
+/// Why an event was not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LateReason {
+    /// It was behind the watermark.
+    BehindWatermark,
+    /// Its session was over, no longer ago than the lateness.
+    SessionClosed,
+}
+
+impl LateReason {
+    /// As the ledger of late events says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LateReason::BehindWatermark => "behind the watermark",
+            LateReason::SessionClosed => "session closed",
+        }
+    }
+}
+
+/// A lane of a partition. `W` watches the sessions of every key; nobody does by default.
+#[derive(Debug)]
+pub struct Lane<W = ()> {
+    evaluator: Evaluator,
+    rules: Rules,
+    slab: Slab,
+    wheel: Wheel,
+    held: Option<Held>,
+    /// Columns of texts, as a set.
+    text_columns: u64,
+    /// Those of them whose unknown texts need no number.
+    lookup_columns: u64,
+    /// Events after it are dropped once their lateness was judged.
+    until: Time,
+    outcome: Outcome,
+    late: Vec<Late>,
+    dirty: Vec<Slot>,
+    removed: Vec<CompactString>,
+    texts_kept: usize,
+    words: Vec<u64>,
+    /// One for each slot.
+    watchers: Vec<W>,
+}
+
+impl<W: Watcher> Lane<W> {
+    /// An empty lane. Events after `until` are dropped once their lateness was judged.
+    pub fn new(plan: Arc<Plan>, until: Option<Time>) -> Self {
+        let text_columns =
+            (0..).zip(&plan.columns).filter(|(_, c)| c.ty == Type::String).fold(0, |set, (i, _)| set | 1u64 << i);
+        let evaluator = Evaluator::new(Arc::clone(&plan));
+        let lateness = plan.source.lateness;
+        let width = (lateness / 8).clamp(1_000_000, SECOND);
+        let span = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(SECOND);
+        Lane {
+            rules: Rules::of(&plan),
+            slab: Slab::new(evaluator.row_words()),
+            wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
+            held: (lateness > 0 || plan.source.order.is_some()).then(|| Held::new(width)),
+            text_columns,
+            lookup_columns: text_columns & evaluator.compared_only(),
+            until: until.unwrap_or(Time::MAX),
+            outcome: Outcome::default(),
+            late: vec![],
+            dirty: vec![],
+            removed: vec![],
+            texts_kept: TEXTS_MIN,
+            words: vec![0; plan.columns.len()],
+            watchers: vec![],
+            evaluator,
+        }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        self.evaluator.plan()
+    }
+
+    /// Takes those events of a batch that are the lane's, by their indexes.
+    ///
+    /// `before` and `after` are the watermarks before and after the whole batch.
+    pub fn take(&mut self, batch: &Batch, mine: &[u32], before: Time, after: Time) {
+        for chunk in mine.chunks(AHEAD) {
+            // Two stages of prefetching: while the rows of these events come, the entries of the index are there.
+            for i in chunk {
+                self.slab.prefetch_entry(batch.events[*i as usize].hash);
+            }
+            for i in chunk {
+                self.slab.prefetch_row(batch.events[*i as usize].hash);
+            }
+            for i in chunk {
+                self.offer(batch, &batch.events[*i as usize], before);
+            }
+        }
+        self.release(after);
+    }
+
+    #[inline]
+    fn offer(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time) {
+        if event.late_in_batch || event.time < before {
+            let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
+            self.late.push(Late { key, time: event.time, position, reason: LateReason::BehindWatermark });
+            return;
+        }
+        if event.time > self.until {
+            return;
+        }
+        let slot = self.slab.find_or_insert(event.hash, batch.text(event.key));
+        self.intern(batch, event);
+        let (time, present, nulls) = (event.time, event.present, event.nulls);
+        match &mut self.held {
+            Some(held) => {
+                self.slab.meta(slot).held += 1;
+                let words = columns(present & !nulls).map(|c| self.words[c]);
+                let (order, position) = (event.order(), batch.position(event));
+                held.push(HeldEvent { time, order, slot, position, present, nulls, words_at: 0 }, words);
+            }
+            None => {
+                let words = std::mem::take(&mut self.words);
+                self.step(slot, &Event { time, present, nulls, words: &words }, || batch.position(event));
+                self.words = words;
+            }
+        }
+    }
+
+    /// Puts the words of an event's columns into `self.words`.
+    #[inline]
+    fn intern(&mut self, batch: &Batch, event: &event_feeder::Event) {
+        let values = &batch.values[event.values_at as usize..];
+        for (column, value) in columns(event.present & !event.nulls).zip(values) {
+            self.words[column] = if self.text_columns & 1 << column == 0 {
+                *value
+            } else {
+                let text = batch.text(Slice::unpack(*value));
+                u64::from(if self.lookup_columns & 1 << column == 0 {
+                    self.evaluator.dictionary_mut().intern(text)
+                } else {
+                    self.evaluator.dictionary().lookup(text)
+                })
+            };
+        }
+    }
+
+    /// Lets an event happen to its session, if it has one or may begin one.
+    #[inline]
+    fn step(&mut self, slot: Slot, event: &Event<'_>, position: impl Fn() -> Position) {
+        while self.watchers.len() <= slot as usize {
+            self.watchers.push(W::new(self.evaluator.plan()));
+        }
+        let watcher = &mut self.watchers[slot as usize];
+        let (key, mut row, meta) = self.slab.parts(slot);
+        let was = meta.life;
+        let session = (&mut row, &mut meta.life);
+        if !session::step(&mut self.evaluator, &self.rules, key, session, event, (&mut self.outcome, watcher)) {
+            let (key, reason) = (key.clone(), LateReason::SessionClosed);
+            self.late.push(Late { key, time: event.time, position: position(), reason });
+            return;
+        }
+        // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
+        if (was != Life::Live || row.is_ending())
+            && let Some(at) = self.rules.next_look(&row)
+        {
+            self.wheel.push(at, slot);
+        }
+        if !meta.dirty {
+            meta.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Releases what the watermark has passed, and ends what is over.
+    pub fn release(&mut self, watermark: Time) {
+        while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(watermark)) {
+            let mut words = std::mem::take(&mut self.words);
+            for event in &bucket.events {
+                self.slab.meta(event.slot).held -= 1;
+                self.step(event.slot, &bucket.unpack(event, &mut words), || event.position);
+            }
+            self.words = words;
+        }
+        let frontier = self.held.as_ref().map_or(watermark, |held| held.frontier(watermark));
+        while let Some(slots) = self.wheel.pop(frontier) {
+            for slot in slots {
+                self.look(slot, frontier);
+            }
+        }
+        if self.evaluator.dictionary().len() > 2 * self.texts_kept {
+            self.collect_texts();
+        }
+    }
+
+    /// Ends a session if that is due, forgets one that no straggler can reach, or looks again later.
+    fn look(&mut self, slot: Slot, frontier: Time) {
+        let (key, mut row, meta) = self.slab.parts(slot);
+        if meta.life == Life::Live {
+            let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
+            session::pass(&mut self.evaluator, &self.rules, key, (&mut row, &mut meta.life), frontier, told);
+            if meta.life == Life::Live {
+                if let Some(at) = self.rules.next_look(&row) {
+                    self.wheel.push(at, slot);
+                }
+                return;
+            }
+            if !meta.dirty {
+                meta.dirty = true;
+                self.dirty.push(slot);
+            }
+        }
+        if meta.life == Life::Closed {
+            let remembered = row.now().saturating_add(self.rules.lateness);
+            if remembered >= frontier || meta.held > 0 {
+                self.wheel.push(remembered.max(frontier), slot);
+            } else {
+                self.removed.push(key.clone());
+                self.slab.remove(slot);
+            }
+        }
+    }
+
+    /// Drops texts that nothing refers to any more.
+    fn collect_texts(&mut self) {
+        let (slab, held) = (&mut self.slab, &mut self.held);
+        let texts = self.text_columns;
+        self.evaluator.collect_texts(
+            |f| slab.for_each_row(f),
+            |f| held.iter_mut().flat_map(Held::buckets_mut).for_each(|bucket| bucket.for_each_text(texts, &mut *f)),
+        );
+        self.texts_kept = self.evaluator.dictionary().len().max(TEXTS_MIN);
+    }
+
+    /// Reads every session as it is at the horizon, on copies: the lane does not change.
+    ///
+    /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`.
+    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
+        let slots: Vec<Slot> = self.slab.occupied().collect();
+        self.read_slots(slots, horizon, outcome, &mut live);
+    }
+
+    /// Like [`Lane::read`], for one key.
+    pub fn read_key(&mut self, hash: u64, key: &str, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
+        let slots = self.slab.find(hash, key).into_iter().collect();
+        self.read_slots(slots, horizon, outcome, &mut live);
+    }
+
+    fn read_slots(&mut self, slots: Vec<Slot>, horizon: Time, outcome: &mut Outcome, live: &mut dyn FnMut(Session)) {
+        let mut waiting: BTreeMap<Slot, Vec<(&Bucket, &HeldEvent)>> = BTreeMap::new();
+        for bucket in self.held.iter().flat_map(Held::buckets) {
+            for event in bucket.events.iter().filter(|event| slots.len() > 1 || slots.contains(&event.slot)) {
+                waiting.entry(event.slot).or_default().push((bucket, event));
+            }
+        }
+        let (mut words, mut dense) = (vec![], vec![0; self.words.len()]);
+        for slot in slots {
+            while self.watchers.len() <= slot as usize {
+                self.watchers.push(W::new(self.evaluator.plan()));
+            }
+            let watcher = &mut self.watchers[slot as usize];
+            let (evaluator, rules, key) = (&mut self.evaluator, &self.rules, self.slab.key(slot));
+            let (mut heap, mut life) = self.slab.copy(slot, &mut words);
+            let mut row = Row { words: &mut words, heap: &mut heap };
+            let mut events = waiting.remove(&slot).unwrap_or_default();
+            events.sort_by_key(|(_, event)| (event.time, event.order));
+            for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
+                let event = bucket.unpack(event, &mut dense);
+                // A straggler says nothing to this answer; it goes to the ledger when it is released.
+                session::step(evaluator, rules, key, (&mut row, &mut life), &event, (&mut *outcome, &mut *watcher));
+            }
+            let session = (&mut row, &mut life);
+            if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {
+                live(session);
+            }
+        }
+    }
+
+    /// What the lane has told since the last call: sessions and alerts that ended, and late events.
+    pub fn drain(&mut self) -> (Outcome, Vec<Late>) {
+        (std::mem::take(&mut self.outcome), std::mem::take(&mut self.late))
+    }
+
+    /// What has been told and not yet been drained.
+    pub fn told(&self) -> (&Outcome, &[Late]) {
+        (&self.outcome, &self.late)
+    }
+
+    /// The watchers of all keys.
+    pub fn take_watchers(&mut self) -> Vec<W> {
+        std::mem::take(&mut self.watchers)
+    }
+
+    /// What the lane holds, for people.
+    pub fn size(&self) -> Size {
+        let count = |life| self.slab.lives().filter(|l| *l == life).count() as u64;
+        Size {
+            live: count(Life::Live),
+            remembered: count(Life::Closed),
+            held: self.held.as_ref().map_or(0, Held::len) as u64,
+            bytes: (self.slab.bytes() + self.evaluator.dictionary().bytes()) as u64,
+        }
+    }
+}
+
+/// How much a lane holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Sessions that are alive.
+    pub live: u64,
+    /// Sessions that are over and remembered for stragglers.
+    pub remembered: u64,
+    /// Events that wait in the reorder buffer.
+    pub held: u64,
+    /// Bytes of memory, roughly.
+    pub bytes: u64,
+}
+
+/// Columns of a set, ascending.
+#[inline]
+fn columns(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let column = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (column < 64).then_some(column as usize)
+    })
+}

@@ -1,0 +1,138 @@
+//! Recording the spans of timelines, for `eval --show spans` and for drawing a session.
+//!
+//! After every evaluation the recorder compares each timeline with the piece that it last saw: what goes on as that
+//! piece said is the same span.
+
+use super::session::Watcher;
+use compact_str::CompactString;
+use std::sync::Arc;
+use timeline_core::incremental::{Observer, Reading, Share, View};
+use timeline_core::plan::{NodeId, Plan};
+use timeline_core::{Linear, Time, Value};
+
+/// A span of a timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedSpan {
+    /// The session's key.
+    pub key: CompactString,
+    /// Where the session began.
+    pub session: Time,
+    /// Index of the timeline: of the metric, or of the node.
+    pub root: usize,
+    /// The dimensions of the share.
+    pub dimensions: Vec<Option<Value>>,
+    /// First instant.
+    pub start: Time,
+    /// First instant after it; `None` while open.
+    pub end: Option<Time>,
+    /// What it says at its start.
+    pub reading: Reading,
+}
+
+/// Records the sessions of one key. `ALL`: the timelines of all nodes and not only of the metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder<const ALL: bool> {
+    roots: Vec<NodeId>,
+    key: CompactString,
+    origin: Time,
+    /// For each root its shares, with the start of their last piece.
+    open: Vec<Vec<(Share, Time)>>,
+    /// Finished spans, and the open ones of a session that was read alive.
+    pub spans: Vec<RecordedSpan>,
+}
+
+impl<const ALL: bool> Watcher for Recorder<ALL> {
+    fn new(plan: &Arc<Plan>) -> Self {
+        let roots = if ALL {
+            plan.iter().map(|(id, _)| id).collect()
+        } else {
+            plan.metrics.iter().map(|metric| metric.root).collect()
+        };
+        Recorder { roots, ..Recorder::default() }
+    }
+
+    fn begin(&mut self, key: &str, origin: Time) {
+        self.key = CompactString::new(key);
+        self.origin = origin;
+        self.open = vec![vec![]; self.roots.len()];
+    }
+
+    fn read(&mut self, at: Time, closed: bool) {
+        for (root, shares) in std::mem::take(&mut self.open).into_iter().enumerate() {
+            for (share, start) in shares {
+                // Of a session that is over nothing is shown that begins where it was read.
+                if !closed || start < at {
+                    self.push(root, share, start, closed.then_some(at));
+                }
+            }
+        }
+    }
+}
+
+impl<const ALL: bool> Observer for Recorder<ALL> {
+    fn evaluated(&mut self, view: &View<'_>) {
+        let now = view.now();
+        for root in 0..self.roots.len() {
+            for share in view.shares(self.roots[root]) {
+                let known = self.open[root].iter().position(|(open, _)| open.dimensions == share.dimensions);
+                match known {
+                    None => self.first(root, share, now),
+                    Some(i) => {
+                        let (open, start) = &self.open[root][i];
+                        if later(&open.reading, now - start) != share.reading {
+                            let (open, start) = std::mem::replace(&mut self.open[root][i], (share, now));
+                            self.push(root, open, start, Some(now));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<const ALL: bool> Recorder<ALL> {
+    /// A share that comes into force after the session's beginning was zero before.
+    fn first(&mut self, root: usize, share: Share, now: Time) {
+        let zero = match &share.reading {
+            Reading::Number(_) if !share.dimensions.is_empty() => Some(Reading::Number(Linear::exact(0))),
+            Reading::Ratio { .. } if !share.dimensions.is_empty() => {
+                Some(Reading::Ratio { numerator: Linear::exact(0), denominator: Linear::exact(0) })
+            }
+            _ => None,
+        };
+        match zero {
+            Some(zero) if now > self.origin && later(&zero, now - self.origin) == share.reading => {
+                self.open[root].push((Share { reading: zero, ..share }, self.origin));
+            }
+            Some(zero) if now > self.origin => {
+                self.push(root, Share { reading: zero, ..share.clone() }, self.origin, Some(now));
+                self.open[root].push((share, now));
+            }
+            _ => self.open[root].push((share, now)),
+        }
+    }
+
+    fn push(&mut self, root: usize, share: Share, start: Time, end: Option<Time>) {
+        let Share { dimensions, reading } = share;
+        self.spans.push(RecordedSpan {
+            key: self.key.clone(),
+            session: self.origin,
+            root,
+            dimensions,
+            start,
+            end,
+            reading,
+        });
+    }
+}
+
+/// What a piece says later on.
+fn later(reading: &Reading, dt: Time) -> Reading {
+    match reading {
+        Reading::Number(x) => Reading::Number(x.after(dt)),
+        Reading::Ratio { numerator, denominator } => {
+            Reading::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
+        }
+        other => other.clone(),
+    }
+}

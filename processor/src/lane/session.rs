@@ -1,0 +1,240 @@
+//! One session, step by step: begun by its first event, ended by an event, by silence or by age.
+//!
+//! **Invariant:** all of it is decided on event time alone: the same events give the same sessions, however they were
+//! batched and whenever somebody looked. The watermark only says when a decision can be known.
+//!
+//! An end event goes before age, and age before silence, where they fall on one instant.
+
+use super::slab::Life;
+use compact_str::CompactString;
+use std::sync::Arc;
+use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told};
+use timeline_core::plan::{GroupOf, Plan};
+use timeline_core::{Time, Value};
+
+/// A session as it is read: for its final row, or alive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Its key.
+    pub key: CompactString,
+    /// Its first event.
+    pub start: Time,
+    /// Where it was read if it is over; the last event of one that silence closed.
+    pub end: Option<Time>,
+    /// For each metric its value, or its shares.
+    pub shares: Vec<Vec<Share>>,
+    /// For each metric the values of the group columns that are states; `None` for other columns.
+    pub groups: Vec<Vec<Option<Value>>>,
+    /// Alerts that are still on, with their starts; none once the session is over.
+    pub open_alerts: Vec<(usize, Time)>,
+}
+
+/// A span of an alert of some session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertRow {
+    /// The session's key.
+    pub key: CompactString,
+    /// Index of the alert in the plan.
+    pub alert: usize,
+    /// When it began.
+    pub start: Time,
+    /// When it ended; `None` while it is on.
+    pub end: Option<Time>,
+}
+
+/// What sessions tell while they go on.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Sessions that ended.
+    pub closed: Vec<Session>,
+    /// Spans of alerts that ended.
+    pub alerts: Vec<AlertRow>,
+    spans: Vec<AlertSpan>,
+}
+
+/// Sees the evaluations of the sessions of one key.
+pub trait Watcher: Observer {
+    /// One that has seen nothing yet.
+    fn new(plan: &Arc<Plan>) -> Self;
+    /// A session of the key begins.
+    fn begin(&mut self, key: &str, origin: Time);
+    /// It was read: at its end, or alive at an instant.
+    fn read(&mut self, at: Time, closed: bool);
+}
+
+impl Watcher for () {
+    fn new(_: &Arc<Plan>) -> Self {}
+    fn begin(&mut self, _: &str, _: Time) {}
+    fn read(&mut self, _: Time, _: bool) {}
+}
+
+/// How time passes for sessions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub silence: Option<Time>,
+    pub max_age: Option<Time>,
+    pub lateness: Time,
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    EndEvent,
+    MaxAge,
+    Silence,
+}
+
+impl Rules {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Rules { silence: plan.end.silence, max_age: plan.end.max_age, lateness: plan.source.lateness }
+    }
+
+    /// Whether a session can end at all without an end event.
+    pub(super) fn next_look(&self, row: &Row<'_>) -> Option<Time> {
+        if row.is_ending() {
+            return Some(row.now());
+        }
+        let silence = self.silence.map(|d| row.now().saturating_add(d));
+        let max_age = self.max_age.map(|a| row.origin().saturating_add(a));
+        match (silence, max_age) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// How a session ended, where all instants before `instants` and all silences that end before `silences` are over.
+    fn due(&self, row: &Row<'_>, instants: Time, silences: Time) -> Option<(Time, Reason)> {
+        let end = (row.is_ending() && row.now() < instants).then_some((row.now(), Reason::EndEvent));
+        let age = self.max_age.map(|a| row.origin().saturating_add(a)).filter(|at| *at < instants);
+        let silence = self.silence.map(|d| row.now().saturating_add(d)).filter(|at| *at < silences);
+        let all = [end, age.map(|at| (at, Reason::MaxAge)), silence.map(|at| (at, Reason::Silence))];
+        // The first of equals wins, which is their precedence.
+        all.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+/// Lets the next event of a key happen; false if it is a straggler of a session that is over.
+#[inline]
+pub(super) fn step<W: Watcher>(
+    evaluator: &mut Evaluator,
+    rules: &Rules,
+    key: &CompactString,
+    (row, life): (&mut Row<'_>, &mut Life),
+    event: &Event<'_>,
+    (outcome, watcher): (&mut Outcome, &mut W),
+) -> bool {
+    let t = event.time;
+    if *life == Life::Live
+        && t > row.now()
+        && let Some(due) = rules.due(row, t, t)
+    {
+        close(evaluator, key, (row, life), due, (outcome, watcher));
+    }
+    if *life == Life::Closed && t <= row.now().saturating_add(rules.lateness) {
+        return false;
+    }
+    if *life != Life::Live {
+        evaluator.begin(row, t);
+        *life = Life::Live;
+        watcher.begin(key, t);
+    }
+    evaluator.event(row, event, &mut Told { alerts: &mut outcome.spans, observer: watcher });
+    outcome.name_alerts(key);
+    true
+}
+
+/// Ends a session for which that is due once everything before `frontier` has happened.
+pub(super) fn pass<W: Watcher>(
+    evaluator: &mut Evaluator,
+    rules: &Rules,
+    key: &CompactString,
+    (row, life): (&mut Row<'_>, &mut Life),
+    frontier: Time,
+    told: (&mut Outcome, &mut W),
+) {
+    if let Some(due) = rules.due(row, frontier, frontier) {
+        close(evaluator, key, (row, life), due, told);
+    }
+}
+
+/// Reads a session, through the horizon: it may turn out to be over by then.
+pub(super) fn read_at<W: Watcher>(
+    evaluator: &mut Evaluator,
+    rules: &Rules,
+    key: &CompactString,
+    (row, life): (&mut Row<'_>, &mut Life),
+    horizon: Time,
+    (outcome, watcher): (&mut Outcome, &mut W),
+) -> Option<Session> {
+    if *life != Life::Live {
+        return None;
+    }
+    if let Some(due) = rules.due(row, horizon.saturating_add(1), horizon) {
+        close(evaluator, key, (row, life), due, (outcome, watcher));
+        return None;
+    }
+    let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
+    evaluator.settle(row, told);
+    evaluator.advance(row, horizon, told);
+    watcher.read(horizon, false);
+    outcome.name_alerts(key);
+    Some(reading(evaluator, key, row, None))
+}
+
+fn close<W: Watcher>(
+    evaluator: &mut Evaluator,
+    key: &CompactString,
+    (row, life): (&mut Row<'_>, &mut Life),
+    (at, reason): (Time, Reason),
+    (outcome, watcher): (&mut Outcome, &mut W),
+) {
+    let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
+    evaluator.settle(row, told);
+    if reason == Reason::MaxAge {
+        evaluator.advance(row, at, told);
+    }
+    let read = row.now();
+    watcher.read(read, true);
+    outcome.closed.push(reading(evaluator, key, row, Some(read)));
+    // Silence is not billed, but the alerts that it raises are told.
+    evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, observer: &mut () });
+    evaluator.end_alerts(row, &mut outcome.spans);
+    outcome.name_alerts(key);
+    *life = Life::Closed;
+}
+
+fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {
+    let plan = evaluator.plan();
+    let view = evaluator.view(row);
+    let shares = plan.metrics.iter().map(|metric| view.shares(metric.root)).collect();
+    let states = plan.metrics.iter().map(|metric| match &metric.aggregate {
+        Some(aggregate) => aggregate
+            .group_by
+            .iter()
+            .map(|group| match group.of {
+                GroupOf::State(id) => view.state(id),
+                GroupOf::Dimension(_) => None,
+            })
+            .collect(),
+        None => vec![],
+    });
+    let groups = states.collect();
+    let open_alerts = (0..plan.alerts.len()).filter(|_| end.is_none());
+    let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
+    Session { key: key.clone(), start: row.origin(), end, shares, groups, open_alerts }
+}
+
+impl Outcome {
+    #[inline]
+    fn name_alerts(&mut self, key: &CompactString) {
+        if !self.spans.is_empty() {
+            let rows = self.spans.drain(..);
+            self.alerts.extend(rows.map(|AlertSpan { alert, start, end }| AlertRow {
+                key: key.clone(),
+                alert,
+                start,
+                end: Some(end),
+            }));
+        }
+    }
+}

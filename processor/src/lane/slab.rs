@@ -1,0 +1,188 @@
+//! The sessions of a lane: rows in chunks that never move, found by key.
+
+use super::index::{Index, prefetch};
+use compact_str::CompactString;
+use timeline_core::incremental::{Heap, Row};
+
+/// Rows in a chunk.
+const CHUNK_ROWS: usize = 1024;
+
+/// A place for a session.
+pub(super) type Slot = u32;
+
+/// All slots of a lane.
+#[derive(Debug)]
+pub(super) struct Slab {
+    row_words: usize,
+    chunks: Vec<Box<[u64]>>,
+    heaps: Vec<Heap>,
+    keys: Vec<CompactString>,
+    meta: Vec<Meta>,
+    free: Vec<Slot>,
+    index: Index,
+}
+
+/// What is known of a slot beside its row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meta {
+    pub hash: u64,
+    /// Events of the key that wait in the reorder buffer.
+    pub held: u32,
+    pub life: Life,
+    /// Whether it changed since the last checkpoint.
+    pub dirty: bool,
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// No session: the slot is free, or its key has only events that wait.
+    Empty,
+    /// A session.
+    Live,
+    /// A session that is over, remembered so that stragglers do not resurrect it. The row's instant is its close.
+    Closed,
+}
+
+impl Slab {
+    pub(super) fn new(row_words: usize) -> Self {
+        Slab {
+            row_words,
+            chunks: vec![],
+            heaps: vec![],
+            keys: vec![],
+            meta: vec![],
+            free: vec![],
+            index: Index::default(),
+        }
+    }
+
+    /// The slot of a key, if it has one.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &str) -> Option<Slot> {
+        self.index.candidates(hash).find(|slot| self.keys[*slot as usize] == key)
+    }
+
+    /// The slot of a key, which may be a new, empty one.
+    #[inline]
+    pub(super) fn find_or_insert(&mut self, hash: u64, key: &str) -> Slot {
+        match self.find(hash, key) {
+            Some(slot) => slot,
+            None => self.insert(hash, key),
+        }
+    }
+
+    #[cold]
+    fn insert(&mut self, hash: u64, key: &str) -> Slot {
+        let slot = self.free.pop().unwrap_or_else(|| self.grow());
+        let at = slot as usize;
+        self.keys[at] = CompactString::new(key);
+        self.meta[at] = Meta { hash, held: 0, life: Life::Empty, dirty: false };
+        let meta = &self.meta;
+        self.index.insert(hash, slot, |slot| meta[slot as usize].hash);
+        slot
+    }
+
+    fn grow(&mut self) -> Slot {
+        let slot = Slot::try_from(self.meta.len()).expect("fewer than 2^32 sessions are alive in one lane");
+        if self.meta.len() == self.chunks.len() * CHUNK_ROWS {
+            self.chunks.push(vec![0; CHUNK_ROWS * self.row_words].into());
+        }
+        self.heaps.push(Heap::default());
+        self.keys.push(CompactString::default());
+        self.meta.push(Meta { hash: 0, held: 0, life: Life::Empty, dirty: false });
+        slot
+    }
+
+    /// Forgets the key of a slot.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let at = slot as usize;
+        let meta = &self.meta;
+        self.index.remove(meta[at].hash, slot, |slot| meta[slot as usize].hash);
+        self.meta[at].life = Life::Empty;
+        self.meta[at].dirty = false;
+        self.heaps[at] = Heap::default();
+        self.keys[at] = CompactString::default();
+        self.free.push(slot);
+    }
+
+    /// The row of a slot.
+    #[inline]
+    pub(super) fn row(&mut self, slot: Slot) -> Row<'_> {
+        self.parts(slot).1
+    }
+
+    /// All of a slot at once.
+    #[inline]
+    pub(super) fn parts(&mut self, slot: Slot) -> (&CompactString, Row<'_>, &mut Meta) {
+        let at = slot as usize;
+        let (chunk, row) = (at / CHUNK_ROWS, at % CHUNK_ROWS);
+        let words = &mut self.chunks[chunk][row * self.row_words..][..self.row_words];
+        (&self.keys[at], Row { words, heap: &mut self.heaps[at] }, &mut self.meta[at])
+    }
+
+    /// A copy of a slot.
+    pub(super) fn copy(&self, slot: Slot, words: &mut Vec<u64>) -> (Heap, Life) {
+        let (chunk, row) = (slot as usize / CHUNK_ROWS, slot as usize % CHUNK_ROWS);
+        words.clear();
+        words.extend_from_slice(&self.chunks[chunk][row * self.row_words..][..self.row_words]);
+        (self.heaps[slot as usize].clone(), self.meta[slot as usize].life)
+    }
+
+    #[inline]
+    pub(super) fn meta(&mut self, slot: Slot) -> &mut Meta {
+        &mut self.meta[slot as usize]
+    }
+
+    pub(super) fn key(&self, slot: Slot) -> &CompactString {
+        &self.keys[slot as usize]
+    }
+
+    /// Fetches the index entry of a hash.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Fetches what [`Slab::find`] and an evaluation will touch of the first candidate.
+    #[inline]
+    pub(super) fn prefetch_row(&self, hash: u64) {
+        if let Some(slot) = self.index.candidates(hash).next() {
+            let (chunk, row) = (slot as usize / CHUNK_ROWS, slot as usize % CHUNK_ROWS);
+            let row = &self.chunks[chunk][row * self.row_words..][..self.row_words];
+            for line in row.chunks(8) {
+                prefetch(&line[0]);
+            }
+            prefetch(&self.keys[slot as usize]);
+            prefetch(&self.meta[slot as usize]);
+        }
+    }
+
+    /// All slots that are not free, in no order that means anything.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = Slot> {
+        let taken = |meta: &Meta| meta.life != Life::Empty || meta.held > 0;
+        (0..).zip(&self.meta).filter(move |(_, meta)| taken(meta)).map(|(slot, _)| slot)
+    }
+
+    /// What all slots hold.
+    pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
+        self.meta.iter().map(|meta| meta.life)
+    }
+
+    /// Calls `f` with every row that holds a session or remembers one.
+    pub(super) fn for_each_row(&mut self, mut f: impl FnMut(&mut Row<'_>)) {
+        for slot in 0..self.meta.len() as Slot {
+            if self.meta[slot as usize].life != Life::Empty {
+                f(&mut self.row(slot));
+            }
+        }
+    }
+
+    /// Bytes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        let rows = self.chunks.len() * CHUNK_ROWS * self.row_words * 8;
+        let slot = size_of::<Heap>() + size_of::<CompactString>() + size_of::<Meta>();
+        let heaps: usize = self.heaps.iter().map(Heap::bytes).sum();
+        rows + self.meta.len() * slot + heaps + self.index.bytes()
+    }
+}

@@ -1,0 +1,265 @@
+//! Threads of a partition: each decodes every n-th block and owns one lane.
+//!
+//! A *round* gives every worker at most one block. A worker decodes its block, hands the batch to all workers,
+//! and then takes its own events out of all batches of the round, in the order of the log.
+//! Every worker sees every batch's greatest time and so knows the watermark before each of them by itself.
+//!
+//! A *call* is a closure that every worker runs on its lane between two rounds. All of them run it after the same
+//! blocks, so what calls see together is true for one position of the log; that is all a checkpoint or an answer needs.
+//!
+//! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
+
+use crate::lane::{Lane, Watcher};
+use event_feeder::{Batch, Block, DeadLetter, Decoder};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// Rounds that may wait for a worker.
+const ROUNDS_AHEAD: usize = 2;
+
+/// How far a partition has come, as every worker knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Largest usable event time so far.
+    pub max_time: Option<Time>,
+    /// The source's lateness.
+    pub lateness: Time,
+    /// No answer looks beyond it.
+    pub until: Time,
+}
+
+impl Progress {
+    /// Events before it are late. The least instant until there are events.
+    pub fn watermark(&self) -> Time {
+        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness))
+    }
+
+    /// What timers and closes follow: the watermark, but not beyond `until`.
+    fn clock(&self) -> Time {
+        self.watermark().min(self.until)
+    }
+}
+
+/// What a worker tells of a block.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Records in it.
+    pub records: u64,
+    /// Usable events in it.
+    pub events: u64,
+    /// What could not be used.
+    pub dead: Vec<DeadLetter>,
+    /// Largest usable event time in it.
+    pub max_time: Option<Time>,
+    /// Memory of a batch that is done with.
+    pub recycled: Option<Vec<u8>>,
+}
+
+type Call<W> = Box<dyn FnOnce(&mut Lane<W>, Progress) + Send>;
+
+enum Command<W> {
+    Round(Option<Block>),
+    Call(Call<W>),
+}
+
+/// A batch with the events of each lane.
+#[derive(Debug)]
+struct Routed {
+    batch: Batch,
+    lanes: Vec<Vec<u32>>,
+}
+
+/// The workers of one partition.
+pub struct Pipeline<W = ()> {
+    commands: Vec<SyncSender<Command<W>>>,
+    decoded: Receiver<Decoded>,
+    threads: Vec<JoinHandle<()>>,
+    round: Vec<Option<Block>>,
+}
+
+/// A worker is gone: it panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a worker of the partition stopped unexpectedly")]
+pub struct WorkerLost;
+
+impl<W: Watcher + Send + 'static> Pipeline<W> {
+    /// Starts a worker for every lane; `max_time` is the largest event time that the lanes have seen.
+    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, max_time: Option<Time>, until: Option<Time>) -> Self {
+        let count = lanes.len();
+        assert!(count > 0, "a partition has at least one lane");
+        let (tell, decoded) = channel();
+        let progress =
+            Progress { max_time, lateness: plan.source.lateness, until: until.unwrap_or(Time::MAX) };
+        let mut senders: Vec<Vec<SyncSender<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
+        let mut receivers: Vec<Vec<Receiver<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
+        for to in &mut receivers {
+            for from in &mut senders {
+                let (sender, receiver) = sync_channel(ROUNDS_AHEAD);
+                from.push(sender);
+                to.push(receiver);
+            }
+        }
+        let mut commands = vec![];
+        let mut threads = vec![];
+        for (number, ((lane, peers), inbox)) in lanes.into_iter().zip(senders).zip(receivers).enumerate() {
+            let (command, queue) = sync_channel(ROUNDS_AHEAD);
+            commands.push(command);
+            let decoder = Decoder::new(&plan.source, &plan.columns);
+            let worker =
+                Worker { number, lane, decoder, peers, inbox, tell: tell.clone(), progress, done: vec![] };
+            let thread = std::thread::Builder::new().name(format!("lane-{number}"));
+            threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
+        }
+        Pipeline { commands, decoded, threads, round: vec![] }
+    }
+
+    /// How many lanes there are.
+    pub fn lanes(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Feeds the next block of the log; waits while the workers are busy.
+    pub fn feed(&mut self, block: Block) -> Result<(), WorkerLost> {
+        self.round.push(Some(block));
+        if self.round.len() == self.commands.len() { self.flush() } else { Ok(()) }
+    }
+
+    /// Sends off a round that is not full.
+    pub fn flush(&mut self) -> Result<(), WorkerLost> {
+        if self.round.is_empty() {
+            return Ok(());
+        }
+        self.round.resize_with(self.commands.len(), || None);
+        for (command, block) in self.commands.iter().zip(self.round.drain(..)) {
+            command.send(Command::Round(block)).map_err(|_| WorkerLost)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a closure on every lane after all blocks fed so far, and waits for what they return, in the order of the lanes.
+    pub fn call<T: Send + 'static>(
+        &mut self,
+        f: impl Fn(&mut Lane<W>, Progress) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<T>, WorkerLost> {
+        self.flush()?;
+        let f = Arc::new(f);
+        let mut answers = vec![];
+        for command in &self.commands {
+            let (f, (answer, receiver)) = (Arc::clone(&f), channel());
+            let call: Call<W> = Box::new(move |lane, progress| {
+                // Nobody waiting for the answer is no reason to stop.
+                let _ = answer.send(f(lane, progress));
+            });
+            command.send(Command::Call(call)).map_err(|_| WorkerLost)?;
+            answers.push(receiver);
+        }
+        answers.into_iter().map(|answer| answer.recv().map_err(|_| WorkerLost)).collect()
+    }
+
+    /// What has been decoded since the last call.
+    pub fn decoded(&self) -> impl Iterator<Item = Decoded> + '_ {
+        self.decoded.try_iter()
+    }
+}
+
+impl<W> Drop for Pipeline<W> {
+    fn drop(&mut self) {
+        self.commands.clear();
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has said so itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<W> std::fmt::Debug for Pipeline<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("lanes", &self.commands.len()).finish_non_exhaustive()
+    }
+}
+
+/// The lane that a key falls to.
+#[inline]
+pub fn lane_of(hash: u64, lanes: usize) -> usize {
+    ((u128::from(hash) * lanes as u128) >> 64) as usize
+}
+
+struct Worker<W> {
+    number: usize,
+    lane: Lane<W>,
+    decoder: Decoder,
+    peers: Vec<SyncSender<Arc<Routed>>>,
+    inbox: Vec<Receiver<Arc<Routed>>>,
+    tell: Sender<Decoded>,
+    progress: Progress,
+    /// Batches of its own that others may still read.
+    done: Vec<Arc<Routed>>,
+}
+
+impl<W: Watcher> Worker<W> {
+    fn run(mut self, queue: &Receiver<Command<W>>) {
+        while let Ok(command) = queue.recv() {
+            match command {
+                Command::Round(block) => {
+                    if self.round(block).is_none() {
+                        return;
+                    }
+                }
+                Command::Call(call) => call(&mut self.lane, self.progress),
+            }
+        }
+    }
+
+    /// `None` if a peer is gone.
+    fn round(&mut self, block: Option<Block>) -> Option<()> {
+        let routed = Arc::new(match block {
+            Some(block) => self.decode(block),
+            None => Routed { batch: Batch::default(), lanes: vec![vec![]; self.peers.len()] },
+        });
+        for peer in &self.peers {
+            peer.send(Arc::clone(&routed)).ok()?;
+        }
+        self.done.push(routed);
+        for from in 0..self.inbox.len() {
+            let routed = self.inbox[from].recv().ok()?;
+            let (before, before_clock) = (self.progress.watermark(), self.progress.clock());
+            self.progress.max_time = self.progress.max_time.max(routed.batch.max_time);
+            let after = self.progress.clock();
+            let mine = &routed.lanes[self.number];
+            if !mine.is_empty() || after > before_clock {
+                self.lane.take(&routed.batch, mine, before, after);
+            }
+        }
+        Some(())
+    }
+
+    fn decode(&mut self, block: Block) -> Routed {
+        let mut batch = self.decoder.decode(block);
+        let count = self.peers.len();
+        let mut lanes = vec![Vec::with_capacity(batch.events.len() / count + 16); count];
+        if count == 1 {
+            lanes[0].extend(0..batch.events.len() as u32);
+        } else {
+            for (i, event) in (0..).zip(&batch.events) {
+                lanes[lane_of(event.hash, count)].push(i);
+            }
+        }
+        let recycled = self.done.iter().position(|done| Arc::strong_count(done) == 1).and_then(|i| {
+            let routed = Arc::try_unwrap(self.done.swap_remove(i)).ok()?;
+            Some(routed.batch.bytes)
+        });
+        let decoded = Decoded {
+            records: batch.records,
+            events: batch.events.len() as u64,
+            dead: std::mem::take(&mut batch.dead),
+            max_time: batch.max_time,
+            recycled,
+        };
+        // The driver may be gone already, when a processor stops.
+        let _ = self.tell.send(decoded);
+        Routed { batch, lanes }
+    }
+}

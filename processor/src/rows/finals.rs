@@ -1,0 +1,114 @@
+//! Rows of sessions: `finals`, a metric's own view, and `alerts`.
+
+use super::{Cell, Kind, TableBuilder, dimension_cells, dimension_names, value_cells, value_columns};
+use crate::lane::{AlertRow, Session};
+use crate::totals::Amount;
+use arrow::array::RecordBatch;
+use timeline_core::incremental::Share;
+use timeline_core::plan::{self, Plan, RatioUnit, Unit};
+use timeline_core::{Type, Value};
+
+/// One metric's value for one session, with its dimensions.
+#[derive(Clone, Debug)]
+pub struct FinalRow<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// Index of the metric.
+    pub metric: usize,
+    /// Its value and dimensions.
+    pub share: &'a Share,
+}
+
+/// The rows of some sessions, in order.
+fn ordered<'a>(plan: &Plan, sessions: &'a [Session]) -> Vec<FinalRow<'a>> {
+    let mut rows: Vec<FinalRow<'a>> = (0..plan.metrics.len())
+        .flat_map(|metric| {
+            let shares = move |session: &'a Session| {
+                session.shares[metric].iter().map(move |share| FinalRow { session, metric, share })
+            };
+            sessions.iter().flat_map(shares)
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        let key = |row: &FinalRow<'a>| (row.metric, row.session.key.as_str());
+        let then = |row: &FinalRow<'a>| row.session.start;
+        key(a).cmp(&key(b)).then_with(|| a.share.dimensions.cmp(&b.share.dimensions)).then(then(a).cmp(&then(b)))
+    });
+    rows
+}
+
+/// `session, metric, dimensions..., value..., start, end, closed, partial`.
+pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
+    let names = dimension_names(answers.iter().map(|(plan, _)| *plan));
+    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let columns = [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(name)));
+    let columns = columns.chain(value_columns("value"));
+    let mut table = TableBuilder::new(columns.chain(ends()));
+    for (plan, sessions) in answers {
+        for row in ordered(plan, sessions) {
+            let metric = &plan.metrics[row.metric];
+            let amount = Amount::of(&row.share.reading, plan.node(metric.root).kind);
+            let cells = [Cell::Text(row.session.key.to_string()), Cell::Text(metric.name.clone())].into_iter();
+            let cells = cells.chain(dimension_cells(&names, &metric.dimensions, &row.share.dimensions));
+            table.push(cells.chain(value_cells(&amount)).chain(end_cells(row.session)));
+        }
+    }
+    table.finish()
+}
+
+/// The rows of one metric with a `value` of its own type: `session, dimensions..., value, start, end, closed, partial`.
+pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBatch {
+    let own = &plan.metrics[metric];
+    let kind = plan.node(own.root).kind;
+    let place = match kind {
+        plan::Kind::Number(Unit::Float) | plan::Kind::State(Type::Float) => 1,
+        plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => 1,
+        plan::Kind::State(Type::String) => 2,
+        plan::Kind::State(Type::Bool) => 3,
+        _ => 0,
+    };
+    let names = own.dimensions.iter().map(|name| (name.clone(), Kind::Text));
+    let columns = std::iter::once(("session".to_owned(), Kind::Text)).chain(names);
+    let value = ("value".to_owned(), value_columns("value")[place].1);
+    let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));
+    for row in ordered(plan, sessions).into_iter().filter(|row| row.metric == metric) {
+        let amount = Amount::of(&row.share.reading, kind);
+        let cells = std::iter::once(Cell::Text(row.session.key.to_string()));
+        let cells = cells.chain(dimension_cells(&own.dimensions, &own.dimensions, &row.share.dimensions));
+        table.push(cells.chain([value_cells(&amount)[place].clone()]).chain(end_cells(row.session)));
+    }
+    table.finish()
+}
+
+/// `session, alert, start, end`: of sessions that are over or alive, by alert, then session, then start.
+pub fn alerts(answers: &[(&Plan, &[AlertRow])]) -> RecordBatch {
+    let columns = [("session", Kind::Text), ("alert", Kind::Text), ("start", Kind::Time), ("end", Kind::Time)];
+    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
+    for (plan, rows) in answers {
+        let mut rows: Vec<&AlertRow> = rows.iter().collect();
+        rows.sort_by_key(|row| (row.alert, row.key.as_str(), row.start));
+        for row in rows {
+            let name = plan.alerts[row.alert].name.clone();
+            let end = row.end.map_or(Cell::Null, Cell::Time);
+            table.push([Cell::Text(row.key.to_string()), Cell::Text(name), Cell::Time(row.start), end]);
+        }
+    }
+    table.finish()
+}
+
+fn ends() -> [(String, Kind); 4] {
+    [("start", Kind::Time), ("end", Kind::Time), ("closed", Kind::Bool), ("partial", Kind::Bool)]
+        .map(|(name, kind)| (name.to_owned(), kind))
+}
+
+fn end_cells(session: &Session) -> [Cell; 4] {
+    let end = session.end.map_or(Cell::Null, Cell::Time);
+    [Cell::Time(session.start), end, Cell::Bool(session.end.is_some()), Cell::Bool(false)]
+}
+
+/// The value of a group or dimension column.
+impl From<Option<Value>> for Cell {
+    fn from(value: Option<Value>) -> Self {
+        value.map_or(Cell::Null, |value| Cell::Text(value.to_string()))
+    }
+}

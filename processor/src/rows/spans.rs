@@ -1,0 +1,84 @@
+//! Rows of spans: `session, metric, dimensions..., start, end, value..., slope...`.
+//!
+//! A ratio has no piecewise-linear value; where the program has one, `numerator`, `denominator` and their slopes
+//! stand beside a null value. Slopes are per second.
+
+use super::{Cell, Kind, TableBuilder, dimension_cells, dimension_names, number_cells, value_cells, value_columns};
+use crate::lane::RecordedSpan;
+use crate::totals::{Amount, Number};
+use arrow::array::RecordBatch;
+use timeline_core::Linear;
+use timeline_core::incremental::Reading;
+use timeline_core::plan::{self, Op, Plan, Unit};
+
+/// The spans of metrics, in order.
+pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
+    let plans = || answers.iter().map(|(plan, _)| *plan);
+    let names = dimension_names(plans());
+    let has_ratio =
+        plans().any(|plan| plan.metrics.iter().any(|m| matches!(plan.node(m.root).kind, plan::Kind::Ratio(_))));
+    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let columns = [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(name)));
+    let columns = columns.chain([("start".to_owned(), Kind::Time), ("end".to_owned(), Kind::Time)]);
+    let columns = columns.chain(value_columns("value")).chain(number_columns("slope"));
+    let sides = ["numerator", "numerator_slope", "denominator", "denominator_slope"];
+    let sides = sides.into_iter().filter(|_| has_ratio).flat_map(number_columns);
+    let mut table = TableBuilder::new(columns.chain(sides));
+    for (plan, spans) in answers {
+        let mut spans: Vec<&RecordedSpan> = spans.iter().collect();
+        spans.sort_by(|a, b| {
+            let key = |span: &RecordedSpan| (span.root, span.key.clone());
+            key(a).cmp(&key(b)).then_with(|| a.dimensions.cmp(&b.dimensions)).then(a.start.cmp(&b.start))
+        });
+        for span in spans {
+            let metric = &plan.metrics[span.root];
+            let cells = [Cell::Text(span.key.to_string()), Cell::Text(metric.name.clone())].into_iter();
+            let cells = cells.chain(dimension_cells(&names, &metric.dimensions, &span.dimensions));
+            let cells = cells.chain([Cell::Time(span.start), span.end.map_or(Cell::Null, Cell::Time)]);
+            let row: Vec<Cell> = cells.chain(value_and_slope(plan, metric.root, &span.reading)).collect();
+            let sides = sides_of(plan, metric.root, &span.reading);
+            table.push(row.into_iter().chain(sides.into_iter().filter(|_| has_ratio)));
+        }
+    }
+    table.finish()
+}
+
+fn number_columns(name: &str) -> [(String, Kind); 2] {
+    [(name.to_owned(), Kind::Decimal), (format!("{name}_f64"), Kind::Float)]
+}
+
+fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
+    let kind = plan.node(root).kind;
+    let (amount, slope) = match reading {
+        Reading::Ratio { .. } => (Amount::Absent, None),
+        Reading::Number(x) => (Amount::of(reading, kind), Some(*x)),
+        _ => (Amount::of(reading, kind), None),
+    };
+    value_cells(&amount).into_iter().chain(slope.map_or([Cell::Null, Cell::Null], slope_cells)).collect()
+}
+
+/// A slope per second: what an exact number of nanoseconds gains a nanosecond is what its seconds gain a second.
+fn slope_cells(linear: Linear) -> [Cell; 2] {
+    match linear {
+        Linear::Exact { slope, .. } => number_cells(Number::Exact(slope), false),
+        Linear::Float { slope, .. } => number_cells(Number::Float(slope * 1e9), false),
+    }
+}
+
+fn sides_of(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
+    let Reading::Ratio { numerator, denominator } = reading else { return vec![Cell::Null; 8] };
+    let of = match &plan.node(root).op {
+        Op::Split { of, .. } => *of,
+        _ => root,
+    };
+    let Op::Ratio { numerator: n, denominator: d } = plan.node(of).op else { return vec![Cell::Null; 8] };
+    let is_duration = |id| plan.node(id).kind == plan::Kind::Number(Unit::Duration);
+    let side = |linear: Linear, id| {
+        let value = match linear {
+            Linear::Exact { value, .. } => Number::Exact(value),
+            Linear::Float { value, .. } => Number::Float(value),
+        };
+        number_cells(value, is_duration(id)).into_iter().chain(slope_cells(linear))
+    };
+    side(*numerator, n).chain(side(*denominator, d)).collect()
+}

@@ -1,0 +1,54 @@
+//! Rows of aggregated metrics: `metric, groups..., functions...`.
+
+use super::{Cell, Kind, TableBuilder, value_cells, value_columns};
+use crate::totals::{Amount, Totals};
+use arrow::array::RecordBatch;
+use timeline_core::plan::{Function, Plan};
+
+/// The totals of some plans: the union of all group columns and of all functions, null where a metric has no such column.
+pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
+    let mut groups: Vec<String> = vec![];
+    let mut functions: Vec<Function> = vec![];
+    let aggregates = answers.iter().flat_map(|(plan, _)| plan.metrics.iter().filter_map(|m| m.aggregate.as_ref()));
+    for aggregate in aggregates {
+        for group in &aggregate.group_by {
+            if !groups.contains(&group.name) {
+                groups.push(group.name.clone());
+            }
+        }
+        for function in &aggregate.functions {
+            if !functions.contains(function) {
+                functions.push(*function);
+            }
+        }
+    }
+    let columns = std::iter::once(("metric".to_owned(), Kind::Text));
+    let columns = columns.chain(groups.iter().map(|name| (name.clone(), Kind::Text)));
+    let function_columns = functions.iter().flat_map(|function| match function {
+        Function::Count => vec![(function.name(), Kind::Int)],
+        _ => value_columns(&function.name()).to_vec(),
+    });
+    let mut table = TableBuilder::new(columns.chain(function_columns));
+    for (plan, totals) in answers {
+        for row in totals.rows(plan) {
+            let metric = &plan.metrics[row.metric];
+            let Some(aggregate) = &metric.aggregate else { continue };
+            let group = |name: &String| {
+                let i = aggregate.group_by.iter().position(|group| group.name == *name);
+                i.map_or(Cell::Null, |i| row.group[i].clone().into())
+            };
+            let result = |function: &Function| {
+                let i = aggregate.functions.iter().position(|own| own == function);
+                let amount = i.map_or(Amount::Absent, |i| row.values[i].clone());
+                match (function, amount) {
+                    (Function::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
+                    (Function::Count, _) => vec![Cell::Null],
+                    (_, amount) => value_cells(&amount).to_vec(),
+                }
+            };
+            let cells = std::iter::once(Cell::Text(metric.name.clone())).chain(groups.iter().map(group));
+            table.push(cells.chain(functions.iter().flat_map(result)));
+        }
+    }
+    table.finish()
+}

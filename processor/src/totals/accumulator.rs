@@ -1,0 +1,221 @@
+//! What is kept of the values of one group.
+
+use super::amount::{Amount, Number};
+use super::exact_sum::ExactSum;
+use super::quantiles::{Quantiles, RankKey};
+use serde::{Deserialize, Serialize};
+use timeline_core::Value;
+use timeline_core::number::saturate;
+use timeline_core::plan::{Function, RatioUnit};
+
+/// The values of one group, folded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Accumulator {
+    count: u64,
+    what: What,
+    exact: i128,
+    floats: ExactSum,
+    /// Sums of the denominators of quotients.
+    below_exact: i128,
+    below_floats: ExactSum,
+    least: Option<Kept>,
+    greatest: Option<Kept>,
+    quantiles: Quantiles,
+}
+
+/// What is summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+enum What {
+    #[default]
+    Nothing,
+    Durations,
+    Ints,
+    Floats,
+    Ratios(Per),
+    States,
+}
+
+/// [`RatioUnit`], as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum Per {
+    Plain,
+    Second,
+    Duration,
+}
+
+/// An extreme value, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Kept {
+    Exact(i128),
+    Float(u64),
+    Ratio(Number, Number),
+    Text(String),
+    Bool(bool),
+}
+
+impl Accumulator {
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds a value; one without a value counts only in the mean of quotients.
+    pub fn add(&mut self, amount: &Amount, wants_percentiles: bool) {
+        let what = match amount {
+            Amount::Absent => return,
+            Amount::Duration(x) => {
+                self.exact = self.exact.saturating_add(*x);
+                What::Durations
+            }
+            Amount::Int(x) => {
+                self.exact = self.exact.saturating_add(*x);
+                What::Ints
+            }
+            Amount::Float(x) => {
+                self.floats.add(*x);
+                What::Floats
+            }
+            Amount::Ratio { numerator, denominator, unit } => {
+                sum(*numerator, &mut self.exact, &mut self.floats);
+                sum(*denominator, &mut self.below_exact, &mut self.below_floats);
+                What::Ratios(match unit {
+                    RatioUnit::Plain => Per::Plain,
+                    RatioUnit::PerSecond => Per::Second,
+                    RatioUnit::Duration => Per::Duration,
+                })
+            }
+            Amount::State(_) => What::States,
+        };
+        self.what = what;
+        if !amount.is_value() {
+            return;
+        }
+        self.count += 1;
+        self.extremes(amount);
+        if wants_percentiles {
+            let key = match amount {
+                Amount::Duration(x) | Amount::Int(x) => RankKey::Exact(saturate(*x)),
+                Amount::State(_) => return,
+                other => RankKey::float(other.number().as_float()),
+            };
+            self.quantiles.add(key, 1);
+        }
+    }
+
+    /// Adds all values of another group.
+    pub fn merge(&mut self, other: &Accumulator) {
+        if other.what == What::Nothing {
+            return;
+        }
+        self.what = other.what;
+        self.count += other.count;
+        self.exact = self.exact.saturating_add(other.exact);
+        self.floats.merge(&other.floats);
+        self.below_exact = self.below_exact.saturating_add(other.below_exact);
+        self.below_floats.merge(&other.below_floats);
+        self.quantiles.merge(&other.quantiles);
+        for kept in [&other.least, &other.greatest].into_iter().flatten() {
+            self.extremes(&other.amount(kept));
+        }
+    }
+
+    /// The result of a function.
+    pub fn result(&self, function: Function) -> Amount {
+        match function {
+            Function::Count => Amount::Int(i128::from(self.count)),
+            Function::Sum => match self.what {
+                What::Durations => Amount::Duration(self.exact),
+                What::Ints => Amount::Int(self.exact),
+                What::Floats => Amount::Float(self.floats.value()),
+                What::Nothing | What::Ratios(_) | What::States => Amount::Absent,
+            },
+            Function::Avg => self.mean(),
+            Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
+            Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
+            Function::Percentile(p) => self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {
+                (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
+                (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),
+                (What::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),
+                (What::Ratios(Per::Duration), key) => Amount::Duration(key.as_float().round() as i128),
+                (_, key) => Amount::Float(key.as_float()),
+            }),
+        }
+    }
+
+    /// The relative error of percentiles; `None` while they are exact.
+    pub fn percentile_error(&self) -> Option<f64> {
+        self.quantiles.error()
+    }
+
+    fn mean(&self) -> Amount {
+        let count = Number::Exact(i128::from(self.count));
+        let ratio = |numerator, denominator, unit| Amount::Ratio { numerator, denominator, unit };
+        match self.what {
+            What::Durations => ratio(Number::Exact(self.exact), count, RatioUnit::Duration),
+            What::Ints => ratio(Number::Exact(self.exact), count, RatioUnit::Plain),
+            What::Floats => Amount::Float(self.floats.value() / self.count as f64),
+            What::Ratios(per) => {
+                ratio(both(self.exact, &self.floats), both(self.below_exact, &self.below_floats), per.unit())
+            }
+            What::Nothing | What::States => Amount::Absent,
+        }
+    }
+
+    fn extremes(&mut self, amount: &Amount) {
+        let below = self.least.as_ref().is_none_or(|least| amount.order(&self.amount(least)).is_lt());
+        let above = self.greatest.as_ref().is_none_or(|greatest| amount.order(&self.amount(greatest)).is_gt());
+        if below || above {
+            let kept = match amount {
+                Amount::Duration(x) | Amount::Int(x) => Kept::Exact(*x),
+                Amount::Float(x) => Kept::Float(x.to_bits()),
+                Amount::Ratio { numerator, denominator, .. } => Kept::Ratio(*numerator, *denominator),
+                Amount::State(Value::Bool(x)) => Kept::Bool(*x),
+                Amount::State(value) => Kept::Text(value.to_string()),
+                Amount::Absent => return,
+            };
+            if below {
+                self.least = Some(kept.clone());
+            }
+            if above {
+                self.greatest = Some(kept);
+            }
+        }
+    }
+
+    fn amount(&self, kept: &Kept) -> Amount {
+        match (kept, self.what) {
+            (Kept::Exact(x), What::Durations) => Amount::Duration(*x),
+            (Kept::Exact(x), _) => Amount::Int(*x),
+            (Kept::Float(bits), _) => Amount::Float(f64::from_bits(*bits)),
+            (Kept::Ratio(numerator, denominator), what) => Amount::Ratio {
+                numerator: *numerator,
+                denominator: *denominator,
+                unit: if let What::Ratios(per) = what { per.unit() } else { RatioUnit::Plain },
+            },
+            (Kept::Text(text), _) => Amount::State(Value::text(text)),
+            (Kept::Bool(x), _) => Amount::State(Value::Bool(*x)),
+        }
+    }
+}
+
+impl Per {
+    fn unit(self) -> RatioUnit {
+        match self {
+            Per::Plain => RatioUnit::Plain,
+            Per::Second => RatioUnit::PerSecond,
+            Per::Duration => RatioUnit::Duration,
+        }
+    }
+}
+
+fn sum(number: Number, exact: &mut i128, floats: &mut ExactSum) {
+    match number {
+        Number::Exact(x) => *exact = exact.saturating_add(x),
+        Number::Float(x) => floats.add(x),
+    }
+}
+
+/// What was summed as integers and as floats, together; a metric's values are all of one sort.
+fn both(exact: i128, floats: &ExactSum) -> Number {
+    if *floats == ExactSum::default() { Number::Exact(exact) } else { Number::Float(exact as f64 + floats.value()) }
+}

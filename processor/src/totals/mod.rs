@@ -1,0 +1,166 @@
+//! Aggregates across sessions: what a group's sessions come to.
+//!
+//! Closed sessions are folded in once and kept as a few numbers per group; live ones are read when somebody asks
+//! (a copy of the row, advanced to the horizon: about as long as one event takes) and folded into a copy.
+//! So an answer is exact at any instant, and the path of an event does nothing for it.
+//! The alternative, keeping `(value, slope)` sums per group up to date at each change of slope, was left:
+//! it costs every event what now only a question costs.
+//!
+//! **Invariant:** folding is commutative and associative to the bit: sums of durations are 128-bit integers, sums of floats
+//! exact. No order of lanes, partitions or restarts changes an answer.
+
+mod accumulator;
+mod amount;
+mod exact_sum;
+mod quantiles;
+
+pub use accumulator::Accumulator;
+pub use amount::{Amount, Number};
+pub use exact_sum::ExactSum;
+pub use quantiles::Quantiles;
+
+use crate::lane::Session;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use timeline_core::Value;
+use timeline_core::incremental::Share;
+use timeline_core::plan::{Function, GroupOf, Members, Plan};
+
+/// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
+pub type Group = Vec<Option<Value>>;
+
+/// For each metric of a plan its groups. Metrics that are not aggregated have none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    metrics: Vec<BTreeMap<Group, Accumulator>>,
+}
+
+/// One row of an aggregated metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Total {
+    /// Index of the metric in the plan.
+    pub metric: usize,
+    /// Its group.
+    pub group: Group,
+    /// The results, in the order of the metric's functions.
+    pub values: Vec<Amount>,
+    /// The relative error of percentiles, if they are not exact.
+    pub percentile_error: Option<f64>,
+}
+
+impl Totals {
+    /// No sessions.
+    pub fn new(plan: &Plan) -> Self {
+        Totals { metrics: vec![BTreeMap::new(); plan.metrics.len()] }
+    }
+
+    /// Folds a session in, for those metrics whose aggregates count it.
+    pub fn add(&mut self, plan: &Plan, session: &Session) {
+        let is_closed = session.end.is_some();
+        for (i, metric) in plan.metrics.iter().enumerate() {
+            let Some(aggregate) = &metric.aggregate else { continue };
+            match aggregate.members {
+                Members::Closed if !is_closed => continue,
+                Members::Live if is_closed => continue,
+                _ => {}
+            }
+            let wants_percentiles = aggregate.functions.iter().any(|f| matches!(f, Function::Percentile(_)));
+            let unit = plan.node(metric.root).kind;
+            for Share { dimensions, reading } in &session.shares[i] {
+                let amount = Amount::of(reading, unit);
+                if amount == Amount::Absent {
+                    continue;
+                }
+                let groups = aggregate.group_by.iter().zip(&session.groups[i]);
+                let group = groups.map(|(key, state)| match key.of {
+                    GroupOf::Dimension(d) => dimensions[d].clone(),
+                    GroupOf::State(_) => state.clone(),
+                });
+                self.metrics[i].entry(group.collect()).or_default().add(&amount, wants_percentiles);
+            }
+        }
+    }
+
+    /// Folds other totals of the same plan in.
+    pub fn merge(&mut self, other: &Totals) {
+        for (mine, theirs) in self.metrics.iter_mut().zip(&other.metrics) {
+            for (group, accumulator) in theirs {
+                mine.entry(group.clone()).or_default().merge(accumulator);
+            }
+        }
+    }
+
+    /// One row for every group in which something counts, by metric, then by group.
+    pub fn rows(&self, plan: &Plan) -> Vec<Total> {
+        let mut rows = vec![];
+        for (metric, groups) in self.metrics.iter().enumerate() {
+            let Some(aggregate) = &plan.metrics[metric].aggregate else { continue };
+            for (group, accumulator) in groups.iter().filter(|(_, accumulator)| accumulator.count() > 0) {
+                let values = aggregate.functions.iter().map(|f| accumulator.result(*f)).collect();
+                let percentile_error = accumulator.percentile_error();
+                rows.push(Total { metric, group: group.clone(), values, percentile_error });
+            }
+        }
+        rows
+    }
+
+    /// In a form that can be stored: by the name of the metric.
+    pub fn to_image(&self, plan: &Plan) -> TotalsImage {
+        let metric = |(i, groups): (usize, &BTreeMap<Group, Accumulator>)| {
+            let groups = groups.iter().map(|(group, a)| (group.iter().map(|v| v.as_ref().map(Into::into)).collect(), a.clone()));
+            (plan.metrics[i].name.clone(), groups.collect())
+        };
+        TotalsImage(self.metrics.iter().enumerate().filter(|(_, groups)| !groups.is_empty()).map(metric).collect())
+    }
+
+    /// The inverse of [`Totals::to_image`]; metrics that the plan does not have are left out.
+    pub fn from_image(plan: &Plan, image: TotalsImage) -> Self {
+        let mut totals = Totals::new(plan);
+        for (name, groups) in image.0 {
+            if let Some(i) = plan.metrics.iter().position(|metric| metric.name == name) {
+                let groups = groups.into_iter().map(|(group, a)| (group.into_iter().map(|v| v.map(Into::into)).collect(), a));
+                totals.metrics[i] = groups.collect();
+            }
+        }
+        totals
+    }
+}
+
+/// Totals as they are stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TotalsImage(Vec<(String, Vec<GroupImage>)>);
+
+/// A group as it is stored.
+type GroupImage = (Vec<Option<ValueImage>>, Accumulator);
+
+/// A value as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum ValueImage {
+    Str(String),
+    /// The bits, for JSON numbers need not keep them.
+    Float(u64),
+    Int(i64),
+    Bool(bool),
+}
+
+impl From<&Value> for ValueImage {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Str(s) => ValueImage::Str(s.to_string()),
+            Value::Float(x) => ValueImage::Float(x.to_bits()),
+            Value::Int(x) => ValueImage::Int(*x),
+            Value::Bool(x) => ValueImage::Bool(*x),
+        }
+    }
+}
+
+impl From<ValueImage> for Value {
+    fn from(image: ValueImage) -> Self {
+        match image {
+            ValueImage::Str(s) => Value::text(&s),
+            ValueImage::Float(bits) => Value::Float(f64::from_bits(bits)),
+            ValueImage::Int(x) => Value::Int(x),
+            ValueImage::Bool(x) => Value::Bool(x),
+        }
+    }
+}

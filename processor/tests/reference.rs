@@ -1,0 +1,265 @@
+//! The engine against the reference evaluator: random plans and logs, any batching, any number of lanes.
+//!
+//! Whatever differs between two runs here (cuts of the log, lanes, when somebody looked) must not differ in the answers.
+
+#[path = "../../timeline-core/tests/strategies/mod.rs"]
+#[allow(dead_code)]
+mod strategies;
+
+use event_feeder::{Batch, Event, Position, Slice, key_hash};
+use processor::lane::{AlertRow, Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
+use processor::pipeline::lane_of;
+use processor::totals::{Amount, Number, Totals};
+use proptest::prelude::*;
+use std::sync::Arc;
+use strategies::Case;
+use timeline_core::incremental::Reading;
+use timeline_core::reference::{self, SpanValue};
+use timeline_core::{Field, Linear, Plan, Time, Value};
+
+/// What a run comes to, in one order.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    finals: Vec<String>,
+    spans: Vec<String>,
+    alerts: Vec<String>,
+    totals: Vec<String>,
+    late: Vec<String>,
+}
+
+fn batch(events: &[reference::Event], lateness: Time) -> Batch {
+    let mut batch = Batch { start: Position { file: 0, offset: events[0].record.position }, ..Batch::default() };
+    let mut largest = Time::MIN;
+    for (ordinal, event) in (0..).zip(events) {
+        let record = &event.record;
+        let mut put = |text: &str, bytes: &mut Vec<u8>| {
+            let slice = Slice { at: bytes.len() as u32, len: text.len() as u32 };
+            bytes.extend_from_slice(text.as_bytes());
+            slice
+        };
+        let key = put(&event.key, &mut batch.bytes);
+        let (mut present, mut nulls, values_at) = (0u64, 0u64, batch.values.len() as u32);
+        for (i, field) in record.fields.iter().enumerate() {
+            let word = match field {
+                Field::Missing => continue,
+                Field::Null => {
+                    present |= 1 << i;
+                    nulls |= 1 << i;
+                    continue;
+                }
+                Field::Value(Value::Str(text)) => put(text, &mut batch.bytes).pack(),
+                Field::Value(Value::Float(x)) => (x + 0.0).to_bits(),
+                Field::Value(Value::Int(x)) => *x as u64,
+                Field::Value(Value::Bool(x)) => u64::from(*x),
+            };
+            present |= 1 << i;
+            batch.values.push(word);
+        }
+        largest = largest.max(record.time);
+        batch.events.push(Event {
+            hash: key_hash(event.key.as_bytes()),
+            time: record.time,
+            order_bits: record.order.map_or(0, |order| order.bits()),
+            key,
+            present,
+            nulls,
+            values_at,
+            ordinal,
+            has_order: record.order.is_some(),
+            late_in_batch: record.time < largest.saturating_sub(lateness),
+        });
+    }
+    batch.max_time = Some(largest);
+    batch
+}
+
+/// Runs the engine with the log cut at `cuts`.
+fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
+    let plan = Arc::new(case.plan.clone());
+    let lateness = plan.source.lateness;
+    let mut all: Vec<Lane<Recorder<false>>> =
+        (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
+    let mut max_time: Option<Time> = None;
+    let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (case.log.len() + 1)).collect();
+    bounds.extend([0, case.log.len()]);
+    bounds.sort_unstable();
+    bounds.dedup();
+    for pair in bounds.windows(2) {
+        let batch = batch(&case.log[pair[0]..pair[1]], lateness);
+        let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
+        let before = watermark(max_time);
+        max_time = max_time.max(batch.max_time);
+        let after = watermark(max_time).min(case.until.unwrap_or(Time::MAX));
+        for (number, lane) in all.iter_mut().enumerate() {
+            let mine: Vec<u32> = (0..batch.events.len() as u32)
+                .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
+                .collect();
+            lane.take(&batch, &mine, before, after);
+        }
+    }
+    let horizon = case.until.or(max_time);
+    let mut outcome = Outcome::default();
+    let (mut sessions, mut late, mut spans) = (vec![], vec![], vec![]);
+    for mut lane in all {
+        let (told, lane_late) = lane.drain();
+        sessions.extend(told.closed);
+        outcome.alerts.extend(told.alerts);
+        late.extend(lane_late);
+        if let Some(horizon) = horizon {
+            lane.read(horizon, &mut outcome, |session| sessions.push(session));
+        }
+        spans.extend(lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans));
+    }
+    sessions.append(&mut outcome.closed);
+    let open = sessions.iter().flat_map(|session| {
+        session.open_alerts.iter().map(|(alert, start)| AlertRow {
+            key: session.key.clone(),
+            alert: *alert,
+            start: *start,
+            end: None,
+        })
+    });
+    outcome.alerts.extend(open);
+    let mut totals = Totals::new(&plan);
+    sessions.iter().for_each(|session| totals.add(&plan, session));
+    // Which stragglers the ledger has by now depends on the watermark; those behind it are known at once.
+    let behind = late.iter().filter(|late| late.reason == LateReason::BehindWatermark);
+    Answers {
+        finals: sorted(sessions.iter().flat_map(|session| finals(&plan, session)).collect()),
+        spans: sorted(spans.iter().map(|span| span_text(&plan, span)).collect()),
+        alerts: sorted(outcome.alerts.iter().map(|a| format!("{} {} {} {:?}", a.key, a.alert, a.start, a.end)).collect()),
+        totals: sorted(totals.rows(&plan).iter().map(|t| format!("{} {:?} {:?}", t.metric, t.group, t.values.iter().map(amount).collect::<Vec<_>>())).collect()),
+        late: sorted(behind.map(|late| late.position.offset.to_string()).collect()),
+    }
+}
+
+fn finals(plan: &Plan, session: &Session) -> Vec<String> {
+    let rows = session.shares.iter().enumerate().flat_map(|(metric, shares)| {
+        shares.iter().map(move |share| {
+            let kind = plan.node(plan.metrics[metric].root).kind;
+            let value = amount(&Amount::of(&share.reading, kind));
+            let end = session.end.is_some();
+            format!("{} {} {end} {metric} {:?} {value}", session.key, session.start, share.dimensions)
+        })
+    });
+    rows.collect()
+}
+
+fn number(number: &Number) -> String {
+    match number {
+        Number::Exact(x) => x.to_string(),
+        Number::Float(x) => format!("{:?}", x + 0.0),
+    }
+}
+
+fn amount(amount: &Amount) -> String {
+    match amount {
+        Amount::Absent => "absent".into(),
+        Amount::Duration(x) | Amount::Int(x) => x.to_string(),
+        Amount::Float(x) => format!("{:?}", x + 0.0),
+        Amount::Ratio { numerator, denominator, .. } => quotient(&number(numerator), &number(denominator)),
+        Amount::State(value) => format!("{value:?}"),
+    }
+}
+
+/// Quotients of equal value are equal: which of them is the least of a group is nobody's business.
+fn quotient(n: &str, d: &str) -> String {
+    let (a, b): (f64, f64) = (n.parse().unwrap(), d.parse().unwrap());
+    if b == 0.0 { "no quotient".into() } else { format!("{:?}", a / b + 0.0) }
+}
+
+fn reference_number(number: &reference::Number) -> String {
+    match number {
+        reference::Number::Exact(x) => x.to_string(),
+        reference::Number::Float(x) => format!("{:?}", x + 0.0),
+    }
+}
+
+fn reference_reading(reading: &reference::Reading) -> String {
+    match reading {
+        reference::Reading::Absent => "absent".into(),
+        reference::Reading::State(Value::Int(x)) => x.to_string(),
+        reference::Reading::State(Value::Float(x)) => format!("{:?}", x + 0.0),
+        reference::Reading::State(value) => format!("{value:?}"),
+        reference::Reading::Number(x) => reference_number(x),
+        reference::Reading::Ratio { numerator, denominator } => {
+            quotient(&reference_number(numerator), &reference_number(denominator))
+        }
+    }
+}
+
+fn linear(x: &Linear) -> String {
+    match x {
+        Linear::Exact { value, slope } => format!("{value}+{slope}t"),
+        Linear::Float { value, slope } => format!("{:?}+{:?}t", value + 0.0, slope + 0.0),
+    }
+}
+
+fn span_text(_: &Plan, span: &RecordedSpan) -> String {
+    let value = match &span.reading {
+        Reading::Absent => "absent".into(),
+        Reading::State(value) => format!("{value:?}"),
+        Reading::Number(x) => linear(x),
+        Reading::Ratio { numerator, denominator } => format!("{}/{}", linear(numerator), linear(denominator)),
+    };
+    format!("{} {} {} {:?} {} {:?} {value}", span.key, span.session, span.root, span.dimensions, span.start, span.end)
+}
+
+fn oracle(case: &Case) -> Answers {
+    let plan = &case.plan;
+    let run = reference::run(plan, &case.log, case.until);
+    let Some(horizon) = run.horizon else {
+        return Answers { finals: vec![], spans: vec![], alerts: vec![], totals: vec![], late: vec![] };
+    };
+    let (mut finals, mut spans, mut alerts) = (vec![], vec![], vec![]);
+    for (key, session) in &run.sessions {
+        for row in reference::finals(plan, session, horizon) {
+            let value = reference_reading(&row.value);
+            let end = session.close.is_some();
+            finals.push(format!("{key} {} {end} {} {:?} {value}", session.origin, row.metric, row.dimensions));
+        }
+        for row in reference::spans(plan, session, horizon) {
+            let value = match &row.span.value {
+                SpanValue::Absent => "absent".into(),
+                SpanValue::State(value) => format!("{value:?}"),
+                SpanValue::Number(x) => linear(x),
+                SpanValue::Ratio { numerator, denominator } => format!("{}/{}", linear(numerator), linear(denominator)),
+            };
+            let (start, end) = (row.span.start, row.span.end);
+            spans.push(format!("{key} {} {} {:?} {start} {end:?} {value}", session.origin, row.metric, row.dimensions));
+        }
+        for row in reference::alerts(plan, session, horizon) {
+            alerts.push(format!("{key} {} {} {:?}", row.alert, row.start, row.end));
+        }
+    }
+    let totals = reference::totals(plan, run.sessions.iter().map(|(_, session)| session), horizon);
+    let totals = totals.iter().map(|t| {
+        format!("{} {:?} {:?}", t.metric, t.group, t.values.iter().map(reference_reading).collect::<Vec<_>>())
+    });
+    let behind = run.late.iter().filter(|late| matches!(late.reason, reference::LateReason::BehindWatermark(_)));
+    Answers {
+        finals: sorted(finals),
+        spans: sorted(spans),
+        alerts: sorted(alerts),
+        totals: sorted(totals.collect()),
+        late: sorted(behind.map(|late| late.event.record.position.to_string()).collect()),
+    }
+}
+
+fn sorted(mut rows: Vec<String>) -> Vec<String> {
+    rows.sort();
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn engine_equals_reference(
+        case in strategies::cases(),
+        cuts in prop::collection::vec(0usize..64, 0..6),
+        lanes in 1usize..4,
+    ) {
+        prop_assert_eq!(engine(&case, &cuts, lanes), oracle(&case));
+    }
+}
