@@ -1,0 +1,80 @@
+//! Looking at a partition without owning it. **Invariant:** nothing here writes, not even a missing folder.
+
+use std::collections::BTreeSet;
+
+use super::error::{Error, Finding, Problem};
+use super::load;
+use super::names::{self, Kind, Stamp};
+use super::open;
+use super::protocol::{self, Chain, Lost, Start};
+use super::record::{Head, Manifest};
+use super::store::Store;
+use super::swap::{self, ATTEMPTS};
+
+/// What a partition holds, as an opener would find it now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inspection {
+    /// The newest whole head; `None` for a place where nothing ever was, or that is lost.
+    pub head: Option<Head>,
+    /// How the job is lost, if it is.
+    pub lost: Option<Lost>,
+    /// The checkpoints that an opener could use, newest first.
+    pub kept: Vec<Manifest>,
+    /// What is broken or suspicious. A missing genesis is one here, although an opener completes it.
+    pub findings: Vec<Finding>,
+    /// Manifests and files that no kept checkpoint names; leftovers, or on their way into the next one.
+    pub unnamed: Vec<String>,
+}
+
+/// Looks at the partition in `store`; an owner may go on working meanwhile.
+pub fn inspect(store: &dyn Store) -> Result<Inspection, Error> {
+    let mut last = Inspection::default();
+    for _ in 0..ATTEMPTS {
+        let around = open::look(store)?;
+        last = match protocol::start(&around.seen) {
+            Start::New => return Ok(Inspection::default()),
+            Start::Lost(lost) => Inspection { lost: Some(lost), ..Inspection::default() },
+            Start::TakeOver { newest } => inspect_from(store, newest, &around)?,
+        };
+        // What seems broken may have been collected by the owner since: look again if it has moved on.
+        let clean = last.findings.is_empty() && last.lost.is_none();
+        if clean || swap::numbers(store)?.last().copied() == around.seen.newest_head && last.lost.is_none() {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result<Inspection, Error> {
+    let mut findings = Vec::new();
+    let Some((_, head)) = open::last_whole_head(store, newest, &mut findings)? else {
+        return Ok(Inspection { findings, ..Inspection::default() });
+    };
+    findings.extend(open::check_genesis(around, &head)?);
+    if !around.seen.genesis {
+        findings.push(Finding::new(names::GENESIS, Problem::Missing));
+    }
+    let stamp = Stamp { generation: head.owner.generation, epoch: head.epoch };
+    let chain = Chain { head: stamp, unreadable: newest - head.number, highest: around.highest };
+    if protocol::succession(&chain).rolled_back {
+        let problem = Problem::RolledBack { generation: stamp.generation, epoch: stamp.epoch };
+        findings.push(Finding::new(names::head(head.number), problem));
+    }
+    let loaded = load::load(store, &head)?;
+    findings.extend(loaded.findings);
+
+    let named: BTreeSet<&str> = loaded
+        .kept
+        .iter()
+        .flat_map(|(reference, manifest)| {
+            manifest.files.iter().map(|file| file.name.as_str()).chain([reference.name.as_str()])
+        })
+        .collect();
+    let mut unnamed = Vec::new();
+    for folder in [names::MANIFESTS].into_iter().chain(Kind::ALL.map(Kind::folder)) {
+        let entries = store.list(folder)?.into_iter().map(|entry| entry.name);
+        unnamed.extend(entries.filter(|name| !named.contains(name.as_str())));
+    }
+    let kept = loaded.kept.iter().map(|(_, manifest)| manifest.clone()).collect();
+    Ok(Inspection { head: Some(head), lost: None, kept, findings, unnamed })
+}

@@ -1,0 +1,159 @@
+//! Reading what a head names, and checking that it is what was sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::digest::Digest;
+use super::error::{Error, Finding, Problem};
+use super::names::Kind;
+use super::record::{self, FileRef, Head, Manifest, ManifestRef};
+use super::store::{Store, StoreError};
+
+/// Reads files of a checkpoint, on any thread.
+#[derive(Clone)]
+pub struct Reader {
+    store: Arc<dyn Store>,
+}
+
+impl Reader {
+    /// A reader of the files in `store`.
+    pub fn new(store: Arc<dyn Store>) -> Reader {
+        Reader { store }
+    }
+
+    /// The bytes of `file`: exactly those that were put, or [`Error::Corrupt`].
+    pub fn read(&self, file: &FileRef) -> Result<Vec<u8>, Error> {
+        sealed(&*self.store, &file.name, file.length, &file.digest).map_err(Error::Corrupt)
+    }
+}
+
+/// The kept checkpoints of a head, as far as they are whole.
+pub(super) struct Loaded {
+    /// The newest whole checkpoint and the kept ones before it whose manifests are readable, newest first.
+    pub(super) kept: Vec<(ManifestRef, Manifest)>,
+    /// What is broken.
+    pub(super) findings: Vec<Finding>,
+    /// Names of the files whose bytes were compared with their digests.
+    pub(super) verified: BTreeSet<String>,
+}
+
+/// Loads the checkpoints that `head` names, leaving out the newest ones that are not whole.
+///
+/// An error is a manifest of a newer format or of another place: nothing to fall back from.
+pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
+    let mut findings = Vec::new();
+    let mut kept: Vec<(ManifestRef, Manifest)> = Vec::new();
+    for (index, reference) in head.manifests.iter().enumerate() {
+        let before = head.manifests.get(index + 1).map(|reference| reference.digest);
+        match manifest(store, head, reference, before) {
+            Ok(manifest) => kept.push((reference.clone(), manifest)),
+            Err(Error::Corrupt(finding)) => findings.push(finding),
+            Err(error) => return Err(error),
+        }
+    }
+    let lengths = lengths(store)?;
+    let old: BTreeSet<String> =
+        kept.last().map(|(_, oldest)| names(oldest)).filter(|_| kept.len() > 1).unwrap_or_default();
+    let mut verified = BTreeSet::new();
+    while let Some((_, manifest)) = kept.first() {
+        let broken = check_files(store, manifest, &lengths, &old, &mut verified);
+        if broken.is_empty() {
+            break;
+        }
+        findings.extend(broken);
+        kept.remove(0);
+    }
+    Ok(Loaded { kept, findings, verified })
+}
+
+/// The bytes of an object if they have the sealed length and digest.
+pub(super) fn sealed(store: &dyn Store, name: &str, length: u64, digest: &Digest) -> Result<Vec<u8>, Finding> {
+    let bytes = match store.read(name) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(Finding::new(name, Problem::Missing)),
+        Err(error) => return Err(unreadable(name, &error)),
+    };
+    if bytes.len() as u64 != length {
+        return Err(Finding::new(name, Problem::Length { expected: length, found: bytes.len() as u64 }));
+    }
+    let found = Digest::of(&bytes);
+    if found != *digest {
+        return Err(Finding::new(name, Problem::Digest { expected: digest.to_string(), found }));
+    }
+    Ok(bytes)
+}
+
+pub(super) fn unreadable(name: &str, error: &StoreError) -> Finding {
+    Finding::new(name, Problem::Unreadable { reason: error.to_string() })
+}
+
+fn manifest(
+    store: &dyn Store,
+    head: &Head,
+    reference: &ManifestRef,
+    before: Option<Digest>,
+) -> Result<Manifest, Error> {
+    let bytes = sealed(store, &reference.name, reference.length, &reference.digest).map_err(Error::Corrupt)?;
+    let manifest: Manifest = record::decode(&reference.name, &bytes)?;
+    // The digest vouches for the bytes; these catch a head that names the wrong manifest.
+    let digest = |digest: Option<Digest>| digest.map_or("none".to_owned(), |digest| digest.to_string());
+    let fields = [
+        ("partition", head.partition.clone(), manifest.partition.clone()),
+        ("lineage", head.lineage.clone(), manifest.lineage.clone()),
+        ("epoch", reference.epoch.to_string(), manifest.epoch.to_string()),
+        // The oldest one kept continues one that is no longer named.
+        ("previous", digest(before.or(manifest.previous)), digest(manifest.previous)),
+    ];
+    for (field, expected, found) in fields {
+        if expected != found {
+            let problem = Problem::Mismatch { field, expected, found };
+            return Err(Error::Corrupt(Finding::new(&reference.name, problem)));
+        }
+    }
+    Ok(manifest)
+}
+
+/// What is broken among the files of a checkpoint.
+///
+/// State is compared byte for byte. So are results that falling back can shed; of results that every kept checkpoint
+/// names (in the long run nearly all of a history) presence and length are checked here, and the bytes at every read.
+fn check_files(
+    store: &dyn Store,
+    manifest: &Manifest,
+    lengths: &BTreeMap<String, u64>,
+    old: &BTreeSet<String>,
+    verified: &mut BTreeSet<String>,
+) -> Vec<Finding> {
+    let mut broken = Vec::new();
+    for file in &manifest.files {
+        if verified.contains(&file.name) {
+            continue;
+        }
+        if file.kind == Kind::Result && old.contains(&file.name) {
+            match lengths.get(&file.name) {
+                Some(found) if *found == file.length => {}
+                Some(found) => {
+                    broken.push(Finding::new(&file.name, Problem::Length { expected: file.length, found: *found }))
+                }
+                None => broken.push(Finding::new(&file.name, Problem::Missing)),
+            }
+            continue;
+        }
+        match sealed(store, &file.name, file.length, &file.digest) {
+            Ok(_) => {
+                verified.insert(file.name.clone());
+            }
+            Err(finding) => broken.push(finding),
+        }
+    }
+    broken
+}
+
+fn names(manifest: &Manifest) -> BTreeSet<String> {
+    manifest.files.iter().map(|file| file.name.clone()).collect()
+}
+
+fn lengths(store: &dyn Store) -> Result<BTreeMap<String, u64>, Error> {
+    let results = store.list(Kind::Result.folder())?;
+    Ok(results.into_iter().map(|entry| (entry.name, entry.length)).collect())
+}

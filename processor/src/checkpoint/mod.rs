@@ -1,0 +1,54 @@
+//! Durable checkpoints of one partition: immutable sealed files, one manifest a checkpoint, and a chain of heads.
+//!
+//! A checkpoint is true as a whole or it does not exist. Its files and its manifest are written first, each under a name
+//! that nobody else can use, and the single step that makes it count is the exclusive creation of the next `head-<n>`.
+//! The manifest holds the state's files *and* the log position, so the two can never disagree.
+//!
+//! **Invariant:** an epoch whose [`Checkpoints::commit`] returned `Ok` is reachable from the newest head for as long as it
+//! is among the last [`protocol::CHECKPOINTS_KEPT`], and a writer that was taken over from never returns `Ok` again.
+//!
+//! **Invariant:** opening writes nothing before it owns the new generation; inspecting writes nothing at all.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`protocol`] | the decisions, pure: what a listing means, whose head it is, what may be collected |
+//! | `open`, `writer`, `collect`, `inspect` | the thin I/O that asks those decisions and obeys |
+//! | [`store`], [`local`], [`disk`] | where objects live: the trait, its form on a local directory, the system calls under it |
+//! | `record`, `names`, `digest` | the bytes: see `docs/formats.md` |
+//! | [`programs`], [`segment`] | the deployed programs of a job; batches to Arrow IPC bytes and back |
+//!
+//! Not here: *what* a segment holds, when to checkpoint, which base segments to rewrite, and acknowledging the log
+//! (only up to the position of the oldest of [`Checkpoints::kept`], so that any kept checkpoint can be replayed from).
+
+mod collect;
+mod digest;
+pub mod disk;
+mod error;
+mod inspect;
+mod load;
+pub mod local;
+mod names;
+mod open;
+pub mod programs;
+pub mod protocol;
+mod record;
+pub mod segment;
+pub mod store;
+mod swap;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use collect::Collected;
+pub use digest::Digest;
+pub use error::{Error, Finding, Problem};
+pub use inspect::{Inspection, inspect};
+pub use load::Reader;
+pub use local::LocalStore;
+pub use names::Kind;
+pub use open::{Identity, Opened};
+pub use programs::ProgramStore;
+pub use record::{Epoch, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
+pub use store::Store;
+pub use writer::{Checkpoints, Commit, Putter};

@@ -1,0 +1,104 @@
+//! Names of objects: what they carry, how they are written and read back.
+//!
+//! A name made by a writer carries its generation, so two writers never write the same name; numbers have a fixed width,
+//! so that names sort as their numbers do. A folder a kind keeps the listing of heads, done at every commit, short.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::record::{Epoch, Generation};
+
+/// Folder of the head chain.
+pub(super) const HEADS: &str = "heads";
+/// Folder of the manifests.
+pub(super) const MANIFESTS: &str = "manifests";
+/// Folder of half-made objects; see [`super::local`].
+pub(super) const TEMPORARY: &str = "tmp";
+/// The object that tells a lost job from a new place.
+pub(super) const GENESIS: &str = "genesis";
+
+/// What a checkpoint's file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// State, as an Arrow IPC file; read whole at recovery.
+    Segment,
+    /// Committed results, as a Parquet file; kept as history and read by queries.
+    Result,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 2] = [Kind::Segment, Kind::Result];
+
+    /// The folder of this kind's files.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Kind::Segment => "segments",
+            Kind::Result => "results",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Kind::Segment => "arrow",
+            Kind::Result => "parquet",
+        }
+    }
+}
+
+/// When an object was made: the generation of its writer and the epoch being built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    /// Generation of the writer.
+    pub generation: Generation,
+    /// Epoch that was being built.
+    pub epoch: Epoch,
+}
+
+pub(super) fn head(number: u64) -> String {
+    format!("{HEADS}/head-{number:020}")
+}
+
+/// The number of a head, if `name` is one.
+pub(super) fn head_number(name: &str) -> Option<u64> {
+    digits(name.strip_prefix(HEADS)?.strip_prefix("/head-")?, 20)
+}
+
+pub(super) fn manifest(stamp: Stamp) -> String {
+    format!("{MANIFESTS}/{}.json", stamped(stamp))
+}
+
+/// Name of a file of a checkpoint; `sequence` is unique in the writer's life.
+pub(super) fn file(kind: Kind, stamp: Stamp, sequence: u64, stem: &str) -> Result<String, Error> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    if stem.is_empty() || stem.len() > 64 || !stem.bytes().all(plain) {
+        return Err(Error::BadStem { stem: stem.to_owned() });
+    }
+    Ok(format!("{}/{}-{sequence:010}-{stem}.{}", kind.folder(), stamped(stamp), kind.extension()))
+}
+
+/// Generation and epoch in the name of a manifest or a file; `None` for a name that no writer makes.
+pub(super) fn stamp(name: &str) -> Option<Stamp> {
+    let (_, base) = name.split_once('/')?;
+    let rest = base.strip_prefix('g')?;
+    let (generation, rest) = rest.split_once("-e")?;
+    let end = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    Some(Stamp { generation: digits(generation, 10)?, epoch: digits(&rest[..end], 12)? })
+}
+
+/// The number of the head that a temporary object was to become, if it was to become one.
+pub(super) fn temporary_head_number(name: &str) -> Option<u64> {
+    let (base, _) = name.strip_prefix(TEMPORARY)?.strip_prefix('/')?.rsplit_once('.')?;
+    digits(base.strip_prefix("head-")?, 20)
+}
+
+fn stamped(stamp: Stamp) -> String {
+    format!("g{:010}-e{:012}", stamp.generation, stamp.epoch)
+}
+
+/// A decimal number written with at least `width` digits and nothing else.
+fn digits(text: &str, width: usize) -> Option<u64> {
+    let canonical = text.len() == width || (text.len() > width && !text.starts_with('0'));
+    (canonical && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}

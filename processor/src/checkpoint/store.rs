@@ -1,0 +1,66 @@
+//! Where objects live: the few operations that checkpoints need, so that a directory and a bucket can both offer them.
+
+use std::io;
+
+use thiserror::Error;
+
+/// A flat set of named objects; a name is `folder/base` or a bare `base`.
+///
+/// # Contract
+/// 1. When [`put`](Store::put) or [`create`](Store::create) has returned success, the object is whole and survives a loss
+///    of power. (Commits rely on it: a head is made only after what it names.)
+/// 2. Of all `create` calls for one name at most one succeeds while the name exists, and a reader sees the object whole or
+///    not at all. (This is the commit step.)
+/// 3. `create` after a [`delete`](Store::delete) of the name may succeed again. (So nobody infers ownership from it alone.)
+/// 4. A [`list`](Store::list) that starts after an object was made shows it, unless it was deleted before the list ended.
+///    It may miss objects deleted or made meanwhile.
+/// 5. A failed operation may have had its effect or not.
+/// 6. `read` and `list` change nothing, not even a missing folder.
+pub trait Store: Send + Sync {
+    /// Writes an object under a name that no one else writes. An existing one is an error.
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Creates an object that others may try to create at the same time.
+    fn create(&self, name: &str, bytes: &[u8]) -> Result<Creation, StoreError>;
+
+    /// All bytes of an object; `None` if there is none.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The objects of a folder, sorted by name. A folder that is not there is empty.
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError>;
+
+    /// Removes an object; one that is not there is fine.
+    fn delete(&self, name: &str) -> Result<(), StoreError>;
+}
+
+/// What is known after a create. In every case the caller reads back whose object it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// This call made it.
+    Created,
+    /// There was one already; it may be from an earlier, unanswered attempt of the same writer.
+    Exists,
+    /// No answer that says which.
+    Unclear,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The whole name, folder included.
+    pub name: String,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// A failed operation, with its object.
+#[derive(Debug, Error)]
+#[error("cannot {action} {name}: {source}")]
+pub struct StoreError {
+    /// What was tried, as a verb.
+    pub action: &'static str,
+    /// The object, as the user would look for it.
+    pub name: String,
+    /// What the system said.
+    pub source: io::Error,
+}

@@ -1,0 +1,9 @@
+//! Checkpoints under everything that can happen to them.
+//!
+//! `model` explores the pure protocol, `crash` stops the real code at every system call of a simulated disk, `race`
+//! interleaves two real writers, `damage` flips, cuts and swaps what is stored; `basic` is the calm weather.
+
+mod basic;
+mod memory;
+mod programs;
+mod workload;

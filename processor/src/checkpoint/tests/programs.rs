@@ -1,0 +1,86 @@
+//! Deployed programs: one winner a version, nothing older than what was deployed.
+
+use std::sync::Arc;
+
+use super::memory::MemoryStore;
+use crate::checkpoint::store::{Creation, Entry, StoreError};
+use crate::checkpoint::{Error, ProgramStore, Store};
+
+#[test]
+fn each_version_has_one_winner() {
+    let store = Arc::new(MemoryStore::default());
+    let a = ProgramStore::new(store.clone(), "a");
+    let b = ProgramStore::new(store.clone(), "b");
+    assert_eq!(a.load().unwrap(), None);
+    assert_eq!(a.replace(0, b"metric x = 1\n").unwrap(), 1);
+    assert!(matches!(b.replace(0, b"metric x = 1\n"), Err(Error::Conflict { expected: 0, current: 1 })));
+    assert_eq!(b.replace(1, b"").unwrap(), 2);
+    assert_eq!(a.load().unwrap().map(|programs| (programs.version, programs.bytes)), Some((2, vec![])));
+    assert_eq!(a.load_version(1).unwrap().bytes, b"metric x = 1\n");
+}
+
+#[test]
+fn a_lost_answer_is_recognised_as_ones_own() {
+    // Another attempt of the same writer made the object between its listing and its create.
+    let donor = Arc::new(MemoryStore::default());
+    ProgramStore::new(donor.clone(), "a").replace(0, b"p").unwrap();
+    for (writer, wins) in [("a", true), ("b", false)] {
+        let store = Arc::new(Late { inner: MemoryStore::default(), donor: donor.copy() });
+        let result = ProgramStore::new(store, writer).replace(0, b"p");
+        assert_eq!(result.is_ok(), wins, "{writer}: {result:?}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_is_an_error() {
+    let store = Arc::new(MemoryStore::default());
+    let programs = ProgramStore::new(store.clone(), "a");
+    programs.replace(0, b"first").unwrap();
+    programs.replace(1, "metric \u{e9} = 1\n".as_bytes()).unwrap();
+    let name = store.names("programs").pop().unwrap();
+    let whole = store.get(&name);
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        store.set(&name, bytes);
+        assert!(programs.load().is_err(), "bit {bit}");
+    }
+    for length in 0..whole.len() {
+        store.set(&name, whole[..length].to_vec());
+        assert!(programs.load().is_err(), "cut to {length}");
+    }
+    store.set(&name, whole);
+    assert!(programs.load().is_ok());
+    let first = store.names("programs").remove(0);
+    store.delete(&first).unwrap();
+    assert!(matches!(programs.load(), Err(Error::Corrupt(finding)) if finding.object == first));
+}
+
+/// A store in which `donor`'s objects appear at the first create.
+struct Late {
+    inner: MemoryStore,
+    donor: Arc<MemoryStore>,
+}
+
+impl Store for Late {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.inner.put(name, bytes)
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
+        self.inner.set(name, self.donor.get(name));
+        self.inner.create(name, bytes)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.read(name)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+        self.inner.list(folder)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.inner.delete(name)
+    }
+}

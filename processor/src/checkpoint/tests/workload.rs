@@ -1,0 +1,88 @@
+//! A job whose right state is obvious: after `value` steps it is the number `value`, kept as a base and deltas, with one
+//! result a step. So whatever was recovered can be checked from the recovered number alone.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::checkpoint::{Checkpoints, Commit, Error, FileRef, Finding, Identity, Kind, Manifest, Opened, Store};
+
+/// Every so many steps the state is written as a new base, which makes the segments before it garbage.
+const BASE_EVERY: u64 = 3;
+
+pub(super) fn identity(writer: &str) -> Identity {
+    Identity { partition: "events/0".to_owned(), writer: writer.to_owned() }
+}
+
+pub(super) struct Job {
+    pub(super) checkpoints: Checkpoints,
+    /// Steps done: what was recovered, and those since.
+    pub(super) value: u64,
+    files: Vec<FileRef>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Job {
+    /// Opens, and checks that what was recovered is a right state as a whole.
+    pub(super) fn open(store: Arc<dyn Store>, writer: &str) -> Result<Job, Error> {
+        let Opened { checkpoints, recovered, findings, .. } = Checkpoints::open(store, &identity(writer))?;
+        let value = match &recovered {
+            Some(manifest) => check(manifest, |file| checkpoints.read(file))?,
+            None => 0,
+        };
+        let files = recovered.map(|manifest| manifest.files).unwrap_or_default();
+        Ok(Job { checkpoints, value, files, findings })
+    }
+
+    /// One step and its checkpoint.
+    pub(super) fn step(&mut self) -> Result<(), Error> {
+        let next = self.value + 1;
+        let base = next % BASE_EVERY == 1;
+        if base {
+            self.files.retain(|file| file.kind == Kind::Result);
+        }
+        let stem = if base { "base" } else { "delta" };
+        let segment = self.checkpoints.put(Kind::Segment, stem, &bytes(stem, next), json!({ "value": next }))?;
+        let result = self.checkpoints.put(Kind::Result, "closed", &bytes("closed", next), json!({ "value": next }))?;
+        self.files.extend([segment, result]);
+        let commit = Commit { position: json!(next), state: json!({ "programs": 1 }), files: self.files.clone() };
+        self.checkpoints.commit(commit)?;
+        self.value = next;
+        Ok(())
+    }
+
+    /// So many steps with a collection after each; `acked` is told every step whose commit returned.
+    pub(super) fn run(&mut self, steps: u64, mut acked: impl FnMut(u64)) -> Result<(), Error> {
+        for _ in 0..steps {
+            self.step()?;
+            acked(self.value);
+            self.checkpoints.collect()?;
+        }
+        Ok(())
+    }
+}
+
+/// The value that a manifest stands for, after checking every file of it; an error only from reading.
+pub(super) fn check(manifest: &Manifest, read: impl Fn(&FileRef) -> Result<Vec<u8>, Error>) -> Result<u64, Error> {
+    let value = manifest.position.as_u64().expect("positions of this job are numbers");
+    let base = (value - 1) / BASE_EVERY * BASE_EVERY + 1;
+    let mut segments = Vec::new();
+    let mut results = Vec::new();
+    for file in &manifest.files {
+        let of = file.metadata["value"].as_u64().unwrap();
+        let stem = match file.kind {
+            Kind::Segment if of == base => "base",
+            Kind::Segment => "delta",
+            Kind::Result => "closed",
+        };
+        assert_eq!(read(file)?, bytes(stem, of), "{}", file.name);
+        if file.kind == Kind::Segment { &mut segments } else { &mut results }.push(of);
+    }
+    assert_eq!(segments, (base..=value).collect::<Vec<_>>(), "segments of step {value}");
+    assert_eq!(results, (1..=value).collect::<Vec<_>>(), "results of step {value}");
+    Ok(value)
+}
+
+fn bytes(stem: &str, value: u64) -> Vec<u8> {
+    format!("{stem} {value} {}", "x".repeat(value as usize % 7)).into_bytes()
+}
