@@ -1,0 +1,202 @@
+//! The command line as clap sees it: the list of subcommands, and the groups of flags that several of them share.
+//!
+//! Each subcommand's own flags stand in its module under `commands`.
+//! Help, shell completions and the manual pages all come from these definitions.
+//! A flag wins over its `TIMELINE_...` variable (clap sees to that), which wins over `timeline.toml`
+//! (so flags with a setting have no default here; [`crate::settings::Settings`] gives it).
+
+use crate::client::Wait;
+use crate::commands;
+use crate::error::{Error, Result};
+use crate::output::Format;
+use crate::settings::Settings;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Streaming time-state analytics: ask how long something was in a state, in one line.
+#[derive(Debug, Parser)]
+#[command(name = "timeline", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Start here:
+  timeline demo
+  timeline eval -e 'duration_where(latest(playerState) == \"buffer\")' events.ndjson
+
+Exit codes: 0 done; 1 the answer is \"no\" (a program has errors, a check found a fault); 2 wrong usage;
+3 a source or server cannot be reached; 4 input could not be read (nothing was lost); 5 fenced by another owner.
+TIMELINE_LOG=debug says more on standard error.")]
+pub(crate) struct Cli {
+    /// Settings file [default: timeline.toml in the current folder, if there is one].
+    #[arg(long, global = true, value_name = "FILE", env = "TIMELINE_CONFIG", help_heading = "Common")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands, in the order in which a newcomer meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(commands::demo::Args),
+    Produce(commands::produce::Args),
+    Serve(commands::serve::Args),
+    Deploy(commands::deploy::Args),
+    Queries(commands::queries::Args),
+    Drop(commands::drop::Args),
+    Query(commands::query::Args),
+    Session(commands::session::Args),
+    Outliers(commands::outliers::Args),
+    Watch(commands::watch::Args),
+    Bench(commands::bench::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
+}
+
+/// Which processor to ask.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServerFlag {
+    /// The processor to ask [default: http://127.0.0.1:7171].
+    #[arg(long, value_name = "URL", env = "TIMELINE_SERVER")]
+    server: Option<String>,
+}
+
+impl ServerFlag {
+    /// Base URL without a slash at its end.
+    pub(crate) fn url(&self, settings: &Settings) -> String {
+        let url = self.server.as_deref().or(settings.server.as_deref()).unwrap_or("http://127.0.0.1:7171");
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+/// How rows are written.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FormatFlag {
+    /// How rows are written [default: table on a terminal, jsonl otherwise].
+    #[arg(long, value_enum, env = "TIMELINE_FORMAT")]
+    format: Option<Format>,
+}
+
+impl FormatFlag {
+    /// The format asked for, or the one that fits standard output.
+    pub(crate) fn format(&self, settings: &Settings) -> Format {
+        self.format.or(settings.format).unwrap_or_else(Format::for_stdout)
+    }
+}
+
+/// Whether an answer waits for the source.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct SyncFlags {
+    /// Answer only when every complete record that the source holds now has been read.
+    #[arg(long)]
+    pub(crate) sync: bool,
+
+    /// How long to wait for that, e.g. 60s or 2m; then exit code 3 [default: 60s].
+    #[arg(long, value_name = "DURATION", env = "TIMELINE_TIMEOUT", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+impl SyncFlags {
+    /// What to ask of the server.
+    pub(crate) fn wait(&self, settings: &Settings) -> Result<Wait> {
+        let timeout = match (self.timeout, &settings.timeout) {
+            (Some(flag), _) => flag,
+            (None, Some(text)) => duration(text).map_err(|e| Error::Usage(format!("timeline.toml: timeout: {e}")))?,
+            (None, None) => Duration::from_secs(60),
+        };
+        Ok(Wait { sync: self.sync, timeout })
+    }
+}
+
+/// A length of time as people write it: `90`, `1.5s`, `500ms`, `2m`, `1h`, `1d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a length of time; write 500ms, 60s, 2m, 1h or 1d");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let nanoseconds: u64 = match unit {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "" | "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let total = scaled_decimal(number, nanoseconds.into()).and_then(|x| u64::try_from(x).ok()).ok_or_else(wrong)?;
+    Ok(Duration::from_nanos(total))
+}
+
+/// `number * scale` exactly; `None` where it is no decimal number, or has a fraction finer than the scale.
+pub(crate) fn scaled_decimal(number: &str, scale: i128) -> Option<i128> {
+    let (sign, digits) = number.strip_prefix('-').map_or((1, number), |rest| (-1, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let shift = 10i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scaled = digits.checked_mul(scale)?;
+    (scaled % shift == 0).then(|| sign * (scaled / shift))
+}
+
+/// An instant: RFC 3339, where a space may stand for `T` and a missing offset is UTC. Nanoseconds since the Unix epoch.
+pub(crate) fn rfc3339(text: &str) -> Option<i64> {
+    let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let local = text.parse::<jiff::civil::DateTime>().ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(local).ok()
+    })?;
+    i64::try_from(instant.as_nanosecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, duration, rfc3339, scaled_decimal};
+    use clap::CommandFactory;
+    use std::time::Duration;
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let call = format!("timeline {}", command.get_name());
+            assert!(help.contains(&call), "`{call}` shows no example of itself");
+            assert!(command.get_about().is_some(), "{call} does not say what it does");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "-1s", "1w", "1..2s", "1e3s", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn decimals_scale_exactly() {
+        assert_eq!(scaled_decimal("40", 1_000_000_000), Some(40_000_000_000));
+        assert_eq!(scaled_decimal("-0.000000001", 1_000_000_000), Some(-1));
+        assert_eq!(scaled_decimal("1.5", 1), None);
+        assert_eq!(scaled_decimal("1.50", 10), Some(15));
+        assert_eq!(scaled_decimal(".5", 10), None);
+    }
+
+    #[test]
+    fn instants() {
+        assert_eq!(rfc3339("1970-01-01T00:00:01Z"), Some(1_000_000_000));
+        assert_eq!(rfc3339("1970-01-01 00:00:01.5"), Some(1_500_000_000));
+        assert_eq!(rfc3339("1970-01-01T01:00:00+01:00"), Some(0));
+        assert_eq!(rfc3339("2300-01-01T00:00:00Z"), None);
+        assert_eq!(rfc3339("yesterday"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! The subcommands, one module each: its flags with their help and an example, and a `run`.
+
+mod answer;
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod drop;
+pub(crate) mod man;
+pub(crate) mod outliers;
+pub(crate) mod produce;
+mod program;
+pub(crate) mod queries;
+pub(crate) mod query;
+pub(crate) mod serve;
+pub(crate) mod session;
+pub(crate) mod watch;
+
+use crate::args::{Cli, Command};
+use crate::error::Result;
+use crate::settings::Settings;
+
+/// Runs what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    let settings = Settings::load(cli.config.as_deref())?;
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, &settings),
+        Command::Produce(args) => produce::run(&args),
+        Command::Serve(args) => serve::run(&args, &settings),
+        Command::Deploy(args) => deploy::run(&args, &settings),
+        Command::Queries(args) => queries::run(&args, &settings),
+        Command::Drop(args) => drop::run(&args, &settings),
+        Command::Query(args) => query::run(&args, &settings),
+        Command::Session(args) => session::run(&args, &settings),
+        Command::Outliers(args) => outliers::run(&args, &settings),
+        Command::Watch(args) => watch::run(&args, &settings),
+        Command::Bench(args) => bench::run(&args, &settings),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

@@ -1,0 +1,79 @@
+//! Answers of a server: rows to standard output, and the positions that they are true for beside them.
+
+use crate::client::{Position, Rows};
+use crate::error::Result;
+use crate::output::text::time_string;
+use crate::output::{self, Format, table};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Where the positions of an answer go.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PositionsFlag {
+    /// Say what the answer is true for in columns `partition`, `position`, `watermark` instead of on standard error.
+    #[arg(long)]
+    positions: bool,
+}
+
+impl PositionsFlag {
+    /// Writes the rows, and the positions where the flag says.
+    pub(super) fn print(&self, rows: Rows, format: Format) -> Result<()> {
+        if !self.positions {
+            tell(&rows.positions);
+            let schema = rows.schema.clone();
+            return output::print(format, &schema, rows.batches(), false);
+        }
+        let columns = columns(&rows.positions);
+        let mut fields: Vec<Arc<Field>> = rows.schema.fields().iter().cloned().collect();
+        fields.extend(columns.iter().map(|(name, _)| Arc::new(Field::new(*name, DataType::Utf8, false))));
+        let schema = Arc::new(Schema::new(fields));
+        let wide = schema.clone();
+        let batches = rows.batches().map(move |batch| {
+            let batch = batch?;
+            let mut arrays: Vec<ArrayRef> = batch.columns().to_vec();
+            let repeated = |text: &str| StringArray::from_iter_values(std::iter::repeat_n(text, batch.num_rows()));
+            arrays.extend(columns.iter().map(|(_, text)| Arc::new(repeated(text)) as ArrayRef));
+            Ok(RecordBatch::try_new(wide.clone(), arrays)?)
+        });
+        output::print(format, &schema, batches, false)
+    }
+}
+
+/// Says on standard error what an answer is true for.
+pub(super) fn tell(positions: &[Position]) {
+    for p in positions {
+        let watermark = watermark(p);
+        let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
+        eprintln!("true for partition {} at {}{watermark}", bare(&p.partition), bare(&p.position));
+    }
+}
+
+/// Each column's name and text; several partitions stand in one text, in one order in all three.
+fn columns(positions: &[Position]) -> [(&'static str, String); 3] {
+    let joined = |of: fn(&Position) -> String| positions.iter().map(of).collect::<Vec<_>>().join("; ");
+    [
+        ("partition", joined(|p| bare(&p.partition))),
+        ("position", joined(|p| bare(&p.position))),
+        ("watermark", joined(watermark)),
+    ]
+}
+
+fn watermark(position: &Position) -> String {
+    position.watermark_ns.map(time_string).unwrap_or_default()
+}
+
+/// A JSON value without the quotes of a text.
+pub(super) fn bare(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A JSON value as a table shows it: nothing for null, texts without quotes, numbers as they are written.
+pub(super) fn shown(value: &RawValue) -> String {
+    match serde_json::from_str::<serde_json::Value>(value.get()) {
+        Ok(serde_json::Value::Null) => String::new(),
+        Ok(serde_json::Value::String(s)) => table::visible(s.as_bytes()),
+        _ => value.get().to_owned(),
+    }
+}

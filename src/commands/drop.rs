@@ -1,0 +1,25 @@
+//! `timeline drop`: a query is no longer kept.
+
+use crate::args::ServerFlag;
+use crate::client::Client;
+use crate::error::Result;
+use crate::settings::Settings;
+
+/// Remove a metric or an alert from a running processor.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  timeline drop cirr_ratio")]
+pub(crate) struct Args {
+    /// The metric or alert.
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    server: ServerFlag,
+}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    Client::new(args.server.url(settings))?.drop(&args.name)?;
+    eprintln!("dropped {}", args.name);
+    Ok(())
+}

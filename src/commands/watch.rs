@@ -1,0 +1,88 @@
+//! `timeline watch`: answers as they change.
+//!
+//! On a terminal the last answer stands alone on the screen; elsewhere every answer is written in full, row by row.
+
+use super::answer::shown;
+use crate::args::{FormatFlag, ServerFlag};
+use crate::client::{Client, Row};
+use crate::error::{Error, Result};
+use crate::output::{Format, table};
+use crate::settings::Settings;
+use serde_json::value::RawValue;
+use std::io::{IsTerminal, Write, stdout};
+
+/// Follow a metric, an alert or a question: live answers as they change.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timeline watch cirr
+  timeline watch \"SELECT cdn, sum FROM totals WHERE metric = 'cirr'\"")]
+pub(crate) struct Args {
+    /// A name, or a question in SQL (anything with white space in it).
+    #[arg(value_name = "NAME|SQL")]
+    what: String,
+    #[command(flatten)]
+    format: FormatFlag,
+    #[command(flatten)]
+    server: ServerFlag,
+}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let format = args.format.format(settings);
+    if !matches!(format, Format::Table | Format::Jsonl | Format::Json) {
+        return Err(Error::Usage("watch writes table, json (an array an answer) or jsonl".into()));
+    }
+    let parameter = if args.what.contains(char::is_whitespace) { "sql" } else { "name" };
+    let watch = Client::new(args.server.url(settings))?.watch(parameter, &args.what)?;
+    let mut out = stdout();
+    for answer in watch {
+        let answer = answer?;
+        let text = match format {
+            Format::Table => screen(&answer, out.is_terminal())?,
+            Format::Json => format!("[{}]\n", joined(&answer, ",")),
+            _ if answer.is_empty() => continue,
+            _ => format!("{}\n", joined(&answer, "\n")),
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+    }
+    Err(Error::Unreachable("the server has ended".into()))
+}
+
+fn joined(rows: &[Box<RawValue>], separator: &str) -> String {
+    rows.iter().map(|row| row.get()).collect::<Vec<_>>().join(separator)
+}
+
+/// The rows as a table, over what the screen showed before.
+fn screen(answer: &[Box<RawValue>], terminal: bool) -> Result<String> {
+    let unreadable = |e| Error::Other(anyhow::anyhow!("the server's rows cannot be read: {e}"));
+    let rows: Vec<Row> =
+        answer.iter().map(|row| serde_json::from_str(row.get())).collect::<Result<_, _>>().map_err(unreadable)?;
+    let mut text = String::from(if terminal { "\x1b[H\x1b[2J" } else { "" });
+    text.push_str(&rows_table(&rows));
+    if !terminal {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// Aligned columns, in the order of the first row; counts of nanoseconds stay out where the time itself is there.
+fn rows_table(rows: &[Row]) -> String {
+    let Some(first) = rows.first() else { return "(no rows)\n".into() };
+    let has = |name: &str| first.0.iter().any(|(n, _)| n == name);
+    let names: Vec<&str> =
+        first.0.iter().map(|(n, _)| n.as_str()).filter(|n| !n.strip_suffix("_ns").is_some_and(has)).collect();
+    let value =
+        |row: &Row, name: &str| row.0.iter().find(|(n, _)| n == name).map(|(_, v)| shown(v)).unwrap_or_default();
+    let right: Vec<bool> = names
+        .iter()
+        .map(|name| rows.iter().flat_map(|r| &r.0).filter(|(n, _)| n == name).all(|(_, v)| is_number_or_null(v)))
+        .collect();
+    let mut lines = vec![names.iter().map(|n| table::visible(n.as_bytes())).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| names.iter().map(|name| value(row, name)).collect()));
+    table::aligned(&lines, &right)
+}
+
+fn is_number_or_null(value: &RawValue) -> bool {
+    value.get().starts_with(|c: char| c == '-' || c == 'n' || c.is_ascii_digit())
+}

@@ -1,0 +1,192 @@
+//! The commands that ask a processor, against canned answers: what they print, and where.
+
+use super::{Run, Sandbox};
+use arrow::array::{ArrayRef, Decimal128Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+const POSITIONS: &str = "timeline-positions: [{\"partition\":\"player\",\"position\":\"a.ndjson:77\",\"watermark_ns\":1000000000},{\"partition\":\"other\",\"position\":3,\"watermark_ns\":null}]\r\n";
+
+/// Runs a command against a server that gives these answers, one a connection; says what it was asked.
+#[track_caller]
+fn ask(args: &[&str], answers: &[Vec<u8>]) -> (Run, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answers = answers.to_vec();
+    let server = thread::spawn(move || answers.iter().map(|answer| serve(&listener, answer)).collect::<Vec<String>>());
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", "metric m = duration_where(latest(s) == \"x\")");
+    let run = sandbox.run(&[args, &["--server", &format!("http://{address}")]].concat());
+    (run, server.join().unwrap())
+}
+
+fn serve(listener: &TcpListener, answer: &[u8]) -> String {
+    let (stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut asked = String::new();
+    let mut length = 0;
+    loop {
+        let start = asked.len();
+        reader.read_line(&mut asked).unwrap();
+        let line = asked[start..].trim_end().to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(n) = line.strip_prefix("content-length: ") {
+            length = n.parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    reader.get_mut().write_all(answer).unwrap();
+    let request = asked.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
+    format!("{request} {}", String::from_utf8(body).unwrap()).trim_end().to_owned()
+}
+
+fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn rows() -> Vec<u8> {
+    let value = Decimal128Array::from(vec![12_500_000_000]).with_precision_and_scale(38, 9).unwrap();
+    let columns: [(&str, ArrayRef); 3] = [
+        ("cdn", Arc::new(StringArray::from(vec!["C1"]))),
+        ("sum", Arc::new(value)),
+        ("start", Arc::new(TimestampNanosecondArray::from(vec![0]).with_timezone("UTC"))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(vec![], &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    answer("200 OK", POSITIONS, &writer.into_inner().unwrap())
+}
+
+#[test]
+fn rows_go_out_and_positions_to_stderr() {
+    let (run, asked) = ask(&["query", "SELECT 1", "--timeout", "2s"], &[rows()]);
+    let run =
+        run.expect(0, "{\"cdn\":\"C1\",\"sum\":12.5,\"start\":\"1970-01-01T00:00:00.000000000Z\",\"start_ns\":0}\n");
+    assert_eq!(
+        run.stderr,
+        "true for partition player at a.ndjson:77, watermark 1970-01-01T00:00:01.000000000Z\ntrue for partition other at 3\n"
+    );
+    assert_eq!(asked, [r#"POST /v1/query {"sql":"SELECT 1","sync":false,"timeout_s":2.0}"#]);
+}
+
+#[test]
+fn positions_can_be_columns() {
+    let (run, asked) = ask(&["outliers", "cirr", "--top", "3", "--format", "csv", "--positions"], &[rows()]);
+    let run = run.expect(
+        0,
+        "cdn,sum,start,partition,position,watermark\n\
+         C1,12.5,1970-01-01T00:00:00.000000000Z,player; other,a.ndjson:77; 3,1970-01-01T00:00:01.000000000Z; \n",
+    );
+    assert_eq!(run.stderr, "");
+    assert_eq!(asked, ["GET /v1/outliers?name=cirr&top=3"]);
+}
+
+#[test]
+fn queries_are_listed_as_a_table() {
+    let (run, asked) = ask(&["queries", "--format", "table"], &[rows()]);
+    run.expect(
+        0,
+        "cdn   sum  start\n---  ----  ------------------------------\nC1   12.5  1970-01-01T00:00:00.000000000Z\n",
+    );
+    assert_eq!(asked, ["GET /v1/queries"]);
+}
+
+#[test]
+fn refusals_have_their_exit_codes() {
+    let check = |status: &str, body: &str, code: i32, stderr: &str| {
+        let (run, _) = ask(&["drop", "m"], &[answer(status, "", body.as_bytes())]);
+        assert_eq!(run.expect(code, "").stderr, stderr);
+    };
+    check(
+        "404 Not Found",
+        r#"{"code":"name","message":"no query is called `m`"}"#,
+        2,
+        "timeline: [name] no query is called `m`\n",
+    );
+    check("504 Gateway Timeout", r#"{"code":"sync","message":"not yet"}"#, 3, "timeline: [sync] not yet\n");
+    check("200 OK", "{}", 0, "dropped m\n");
+}
+
+#[test]
+fn deployments_are_shown_node_by_node() {
+    let body = br#"{"nodes":[{"id":0,"operator":"event playerState","action":"keep"},{"id":1,"operator":"latest","action":"rebuild"}],"added":["m"]}"#;
+    let (run, asked) = ask(&["deploy", "--plan", "p.tl"], &[answer("200 OK", "", body)]);
+    let run = run.expect(
+        0,
+        "action   node  operator\n-------  ----  -----------------\nkeep     0     event playerState\nrebuild  1     latest\n",
+    );
+    assert_eq!(run.stderr, "m would be added\n");
+    assert_eq!(
+        asked,
+        [
+            r#"POST /v1/deploy {"programs":[{"name":"p.tl","text":"metric m = duration_where(latest(s) == \"x\")"}],"plan":true,"from":"start"}"#
+        ]
+    );
+    let rendered = r#"{"code":"TL0001","message":"m","rendered":"error[TL0001]: m\n --> p.tl:1:1\n"}"#;
+    let (run, _) = ask(&["deploy", "p.tl"], &[answer("400 Bad Request", "", rendered.as_bytes())]);
+    assert_eq!(run.expect(1, "").stderr, "error[TL0001]: m\n --> p.tl:1:1\n");
+}
+
+const SESSION: &[u8] = br#"{"key":"s1","sessions":[{"start_ns":0,"end_ns":75000000000,"closed":true,"rows":[
+ {"label":"playing","kind":"state<bool>","spans":[{"start_ns":0,"end_ns":8000000000,"value":false},{"start_ns":8000000000,"end_ns":75000000000,"value":true}]},
+ {"label":"cirr","kind":"duration","spans":[{"start_ns":0,"end_ns":21000000000,"value":0,"slope":0},{"start_ns":21000000000,"end_ns":75000000000,"value":0,"slope":1}],
+  "at":{"value":20.5,"cause":{"time_ns":21000000000,"position":7,"record":{"playerState":"buffer"}}}}],
+ "events":[{"time_ns":21000000000,"text":"buffer"}]}]}"#;
+
+#[test]
+fn a_session_is_drawn() {
+    let (run, asked) = ask(&["session", "s1", "--ascii"], &[answer("200 OK", "", SESSION)]);
+    run.expect(
+        0,
+        "\
+session s1, closed
+playing _________#############################################################################  true
+cirr    _____________________________........:::::::::---------=========+++++++++*********####  54
+events                          *buffer
+        +----------+----------+-----------+----------+-----------+----------+-----------+-----
+        0s         10s        20s         30s        40s         50s        1m          1m10s
+        from 1970-01-01T00:00:00Z to 1970-01-01T00:01:15Z, 1m15s
+",
+    );
+    assert_eq!(asked, ["GET /v1/session?key=s1"]);
+}
+
+#[test]
+fn a_session_at_an_instant_says_why() {
+    let reply = answer("200 OK", "", SESSION);
+    let (run, asked) = ask(&["session", "s1", "--at", "+41.5s", "--query", "cirr"], &[reply.clone(), reply]);
+    run.expect(
+        0,
+        "\
+session s1, closed
+at 1970-01-01T00:00:41.500000000Z
+timeline  value  since                           event
+--------  -----  ------------------------------  --------------------------
+cirr       20.5  1970-01-01T00:00:21.000000000Z  7 {\"playerState\":\"buffer\"}
+",
+    );
+    assert_eq!(asked, ["GET /v1/session?key=s1&query=cirr", "GET /v1/session?key=s1&at=41500000000&query=cirr"]);
+    let (run, _) = ask(&["session", "x"], &[answer("200 OK", "", br#"{"key":"x","sessions":[]}"#)]);
+    assert_eq!(run.expect(2, "").stderr, "timeline: no session has the key `x`\n");
+}
+
+#[test]
+fn what_is_watched_comes_as_it_changes() {
+    let events = b"data: [{\"cdn\":\"C1\",\"sum\":1.5,\"t\":\"T\",\"t_ns\":1}]\n\ndata: [{\"cdn\":\"C1\",\"sum\":12,\"t\":\"T\",\"t_ns\":1}]\n\n";
+    let stream = answer("200 OK", "content-type: text/event-stream\r\n", events);
+    let (run, asked) = ask(&["watch", "SELECT 1", "--format", "jsonl"], &[stream.clone()]);
+    let run = run.expect(
+        3,
+        "{\"cdn\":\"C1\",\"sum\":1.5,\"t\":\"T\",\"t_ns\":1}\n{\"cdn\":\"C1\",\"sum\":12,\"t\":\"T\",\"t_ns\":1}\n",
+    );
+    assert_eq!(run.stderr, "timeline: the server has ended\n");
+    assert_eq!(asked, ["GET /v1/watch?sql=SELECT%201"]);
+    let (run, _) = ask(&["watch", "m", "--format", "table"], &[stream]);
+    run.expect(3, "cdn  sum  t\n---  ---  -\nC1   1.5  T\n\ncdn  sum  t\n---  ---  -\nC1    12  T\n\n");
+}
