@@ -6,3 +6,7 @@ pub mod pipeline;
 pub mod rows;
 pub mod totals;
 pub mod checkpoint;
+pub mod partition;
+pub mod results;
+pub mod outliers;
+pub mod story;

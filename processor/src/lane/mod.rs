@@ -8,6 +8,7 @@
 //! Those differences no answer sees, for answers are read through a horizon.
 
 mod held;
+pub mod image;
 mod index;
 mod recorder;
 mod session;

@@ -5,7 +5,7 @@ use super::op::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 use super::output::{Alert, Metric};
 use super::source::{Column, ColumnId, EndRule, Source};
 use super::{Node, Plan};
-use crate::Type;
+use crate::{Type, Value};
 use std::collections::HashMap;
 
 /// Builds a plan for one source. Programs that share the source share the builder.
@@ -176,6 +176,8 @@ impl Builder {
     fn canonical(&self, op: Op) -> Op {
         let exchange = |a: NodeId, b: NodeId| self.plan.node(a).fingerprint > self.plan.node(b).fingerprint;
         match op {
+            // There is one zero among values; decoders see to that for events.
+            Op::Constant(Value::Float(x)) => Op::Constant(Value::Float(x + 0.0)),
             Op::And(a, b) if exchange(a, b) => Op::And(b, a),
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
             Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),

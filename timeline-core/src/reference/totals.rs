@@ -130,6 +130,7 @@ fn apply(function: Function, all: &[Reading]) -> Reading {
         Function::Min => values[0].clone(),
         Function::Max => values[count - 1].clone(),
         // The nearest rank: the first value that so many per cent of the values do not exceed.
+        Function::Percentile(_) if matches!(values[0], Reading::State(_)) => Reading::Absent,
         Function::Percentile(p) => values[(usize::from(p) * count).div_ceil(100) - 1].clone(),
     }
 }

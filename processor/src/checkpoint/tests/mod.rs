@@ -4,6 +4,9 @@
 //! interleaves two real writers, `damage` flips, cuts and swaps what is stored; `basic` is the calm weather.
 
 mod basic;
+mod crash;
+mod damage;
 mod memory;
 mod programs;
+mod sim;
 mod workload;

@@ -1,0 +1,265 @@
+//! Bytes that changed on the disk: flipped, cut, appended, swapped, removed, put back from an older copy.
+//!
+//! Pass: an error or a finding that names the object, and never a state that was not committed.
+
+use std::sync::Arc;
+
+use super::memory::MemoryStore;
+use super::workload::{Job, check};
+use crate::checkpoint::protocol::Lost;
+use crate::checkpoint::{Checkpoints, Error, Kind, Problem, Store, inspect};
+
+const STEPS: u64 = 8;
+
+fn committed() -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::default());
+    Job::open(store.clone(), "first").unwrap().run(STEPS, |_| {}).unwrap();
+    store
+}
+
+/// Opens what was damaged at `object`: the state must be one of the kept ones, and the damage must be told.
+fn opens_loudly(store: Arc<MemoryStore>, object: &str, what: &str) -> Option<u64> {
+    let seen = inspect(&*store.copy());
+    assert!(
+        seen.as_ref().map_or(true, |seen| !seen.findings.is_empty() || seen.lost.is_some()),
+        "{object}, {what}: inspected in silence"
+    );
+    match Job::open(store, "second") {
+        Ok(mut job) => {
+            let told = job.findings.iter().any(|finding| finding.object.starts_with(object));
+            assert!(told, "{object}, {what}: recovered {} with {:?}", job.value, job.findings);
+            assert!((STEPS - 2..=STEPS).contains(&job.value), "{object}, {what}: recovered {}", job.value);
+            let value = job.value;
+            job.run(1, |_| {}).unwrap();
+            Some(value)
+        }
+        Err(error) => {
+            assert!(error.to_string().contains(object), "{object}, {what}: {error}");
+            None
+        }
+    }
+}
+
+/// The objects that an opener must be able to trust.
+fn trusted(store: &Arc<MemoryStore>) -> Vec<String> {
+    let head = inspect(&**store).unwrap();
+    let mut names = store.names("heads").split_off(2);
+    names.extend(store.names("manifests"));
+    names.extend(head.kept[0].files.iter().filter(|file| file.kind == Kind::Segment).map(|file| file.name.clone()));
+    names.push("genesis".to_owned());
+    names
+}
+
+#[test]
+fn every_flipped_bit_is_told() {
+    let store = committed();
+    for name in trusted(&store) {
+        let whole = store.get(&name);
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let damaged = store.copy();
+            damaged.set(&name, bytes);
+            opens_loudly(damaged, &name, &format!("bit {bit}"));
+        }
+    }
+}
+
+#[test]
+fn every_cut_and_every_appended_byte_is_told() {
+    let store = committed();
+    for name in trusted(&store) {
+        let whole = store.get(&name);
+        let cuts = (0..whole.len()).map(|length| whole[..length].to_vec());
+        let longer = [b"\n".to_vec(), b"x".to_vec(), whole.clone()].map(|tail| [whole.clone(), tail].concat());
+        for bytes in cuts.chain(longer) {
+            let what = format!("{} of {} bytes", bytes.len(), whole.len());
+            let damaged = store.copy();
+            damaged.set(&name, bytes);
+            opens_loudly(damaged, &name, &what);
+        }
+    }
+}
+
+#[test]
+fn every_two_objects_swapped_are_told() {
+    let store = committed();
+    let names: Vec<String> = trusted(&store).into_iter().filter(|name| name != "genesis").collect();
+    for a in &names {
+        for b in names.iter().filter(|b| *b > a) {
+            let damaged = store.copy();
+            damaged.set(a, store.get(b));
+            damaged.set(b, store.get(a));
+            match Job::open(damaged, "second") {
+                Ok(job) => assert!(!job.findings.is_empty() && job.value >= STEPS - 2, "{a} and {b}"),
+                Err(error) => assert!(error.to_string().contains(a.as_str()) || error.to_string().contains(b.as_str())),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_or_missing_object_costs_one_checkpoint_each_and_then_stops() {
+    let store = committed();
+    let manifests: Vec<String> = store.names("manifests").into_iter().rev().collect();
+    let expected = [Some(STEPS - 1), Some(STEPS - 2), None];
+    for remove in [true, false] {
+        let damaged = store.copy();
+        for (name, expected) in manifests.iter().zip(expected) {
+            if remove { damaged.delete(name).unwrap() } else { damaged.set(name, b"{}".to_vec()) }
+            assert_eq!(opens_loudly(damaged.copy(), name, "manifest"), expected);
+            if expected.is_none() {
+                let error = Job::open(damaged.copy(), "second").err().unwrap();
+                assert!(matches!(&error, Error::Damaged { findings } if findings.len() == 3), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_fallen_back_from_stays_gone_and_epochs_go_on() {
+    let store = committed();
+    store.delete(&store.names("manifests").pop().unwrap()).unwrap();
+    let mut job = Job::open(store.clone(), "second").unwrap();
+    assert_eq!((job.value, job.checkpoints.epoch()), (STEPS - 1, STEPS - 1));
+    job.step().unwrap();
+    assert_eq!(job.checkpoints.epoch(), STEPS + 1);
+    job.run(5, |_| {}).unwrap();
+    let again = Job::open(store, "third").unwrap();
+    assert_eq!((again.value, again.findings.len()), (STEPS + 5, 0));
+}
+
+#[test]
+fn a_damaged_newest_head_is_fallen_back_from_above_it() {
+    let store = committed();
+    let newest = store.newest_head();
+    store.set(&newest, Vec::new());
+    let mut job = Job::open(store.clone(), "second").unwrap();
+    // The head could have been of another generation and another epoch: both are passed over.
+    assert_eq!((job.value, job.checkpoints.owner().generation), (STEPS - 1, 3));
+    job.step().unwrap();
+    assert!(job.checkpoints.epoch() > STEPS);
+    assert!(store.newest_head() > newest);
+}
+
+#[test]
+fn a_first_checkpoint_under_a_damaged_head_is_never_taken_for_an_empty_state() {
+    let store = Arc::new(MemoryStore::default());
+    Job::open(store.clone(), "first").unwrap().step().unwrap();
+    store.set(&store.newest_head(), Vec::new());
+    assert!(matches!(Job::open(store, "second"), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn lost_heads_stop_everything() {
+    let store = committed();
+    for name in store.names("heads") {
+        store.delete(&name).unwrap();
+    }
+    let before = store.objects.lock().unwrap().clone();
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(Lost::Heads))));
+    assert_eq!(inspect(&*store).unwrap().lost, Some(Lost::Heads));
+    assert_eq!(*store.objects.lock().unwrap(), before);
+    store.delete("genesis").unwrap();
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(Lost::HeadsAndGenesis))));
+    for folder in ["manifests", "results"] {
+        for name in store.names(folder) {
+            store.delete(&name).unwrap();
+        }
+    }
+    assert!(matches!(Job::open(store, "second"), Err(Error::Lost(Lost::HeadsAndGenesis))));
+}
+
+#[test]
+fn a_missing_genesis_is_completed_and_told() {
+    let store = committed();
+    store.delete("genesis").unwrap();
+    assert_eq!(opens_loudly(store.clone(), "genesis", "missing"), Some(STEPS));
+    assert_eq!(Job::open(store, "third").unwrap().findings, []);
+}
+
+#[test]
+fn heads_put_back_from_an_older_copy_are_told() {
+    let store = Arc::new(MemoryStore::default());
+    let mut job = Job::open(store.clone(), "first").unwrap();
+    job.run(5, |_| {}).unwrap();
+    let older = store.copy();
+    job.run(2, |_| {}).unwrap();
+    Job::open(store.clone(), "second").unwrap().run(1, |_| {}).unwrap();
+    // Only the heads are old: what they name was collected, and the reason is told with it.
+    let heads_only = store.copy();
+    for name in store.names("heads") {
+        heads_only.delete(&name).unwrap();
+        store.delete(&name).unwrap();
+    }
+    for name in older.names("heads") {
+        heads_only.set(&name, older.get(&name));
+    }
+    let error = Job::open(heads_only, "third").err().unwrap();
+    assert!(matches!(&error, Error::Damaged { findings } if findings.len() == 4), "{error}");
+    assert!(error.to_string().contains("rolled back"), "{error}");
+
+    // All that the old heads name is there again: it can go on from there.
+    for (name, bytes) in &*older.objects.lock().unwrap() {
+        store.set(name, bytes.clone());
+    }
+    let job = Job::open(store, "third").unwrap();
+    assert!(job.findings.iter().any(|finding| matches!(finding.problem, Problem::RolledBack { .. })));
+    assert!(job.checkpoints.owner().generation > 2, "a name of the second owner could be made again");
+    assert_eq!(job.value, 5);
+}
+
+#[test]
+fn the_objects_of_another_job_are_refused() {
+    let (ours, theirs) = (committed(), Arc::new(MemoryStore::default()));
+    Job::open(theirs.clone(), "another").unwrap().run(STEPS, |_| {}).unwrap();
+    for name in theirs.names("heads") {
+        ours.set(&name, theirs.get(&name));
+    }
+    assert!(matches!(Job::open(ours, "second"), Err(Error::WrongPlace { .. })));
+}
+
+#[test]
+fn a_newer_format_is_refused_before_anything_is_written() {
+    let store = committed();
+    let newest = store.newest_head();
+    let text = String::from_utf8(store.get(&newest)).unwrap();
+    let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    store.set(&newest, crate::checkpoint::digest::seal(body.into_bytes()));
+    let before = store.objects.lock().unwrap().clone();
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Format { found: 2, known: 1, .. })));
+    assert_eq!(*store.objects.lock().unwrap(), before);
+}
+
+#[test]
+fn history_is_checked_for_presence_at_opening_and_for_bytes_when_read() {
+    let store = committed();
+    let first = store.names("results").remove(0);
+    let mut bytes = store.get(&first);
+    bytes[0] ^= 1;
+    let flipped = store.copy();
+    flipped.set(&first, bytes);
+    let opened = Checkpoints::open(flipped, &super::workload::identity("second")).unwrap();
+    let manifest = opened.recovered.unwrap();
+    assert!(matches!(
+        check(&manifest, |file| opened.checkpoints.read(file)),
+        Err(Error::Corrupt(finding)) if finding.object == first
+    ));
+    store.delete(&first).unwrap();
+    assert!(matches!(Job::open(store, "second"), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn a_checkpoint_that_does_not_read_back_lets_nothing_be_deleted() {
+    let store = Arc::new(MemoryStore::default());
+    let mut job = Job::open(store.clone(), "first").unwrap();
+    for _ in 0..6 {
+        job.step().unwrap();
+    }
+    let newest = store.names("segments").pop().unwrap();
+    store.set(&newest, b"something else".to_vec());
+    let before = store.objects.lock().unwrap().clone();
+    assert!(matches!(job.checkpoints.collect(), Err(Error::Corrupt(finding)) if finding.object == newest));
+    assert_eq!(*store.objects.lock().unwrap(), before);
+    assert!(matches!(job.step(), Err(Error::Poisoned { .. })));
+}

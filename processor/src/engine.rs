@@ -1,0 +1,166 @@
+//! What a processor answers to those who ask: the seam between the engine and its query surface.
+//!
+//! The HTTP server and SQL know the engine by this trait only, so that they can be tested without one, and the engine
+//! knows nothing of either.
+//!
+//! **Invariant:** everything that one answer says comes from one [`Snapshot`], hence from one marker through all
+//! lanes; so two tables that a query joins are true for the same positions.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The questions a processor answers.
+///
+/// # Contract
+///
+/// 1. Every method may block; callers call it on threads that may. None blocks much longer than its `sync`.
+/// 2. `sync: None` answers at once for the positions reached. `Some(limit)` first waits until every complete record
+///    that the sources held at the call has been read, and is [`EngineError::Timeout`] after `limit`.
+/// 3. All tables of one [`Snapshot`] are true for the same positions.
+/// 4. Files named by a snapshot never change, and stay readable for as long as a query may reasonably take.
+pub trait Engine: Send + Sync + 'static {
+    /// How the processor is: an object. The members that [`crate::http`] exports as metrics are numbers at its top:
+    /// `events`, `sessions`, `late_events`, `dead_letters`, `checkpoints`, `lag_ms`, `epoch`.
+    fn status(&self) -> serde_json::Value;
+
+    /// The names of all tables, in the order in which they are listed.
+    fn table_names(&self) -> Vec<String>;
+
+    /// The named tables and no others; [`EngineError::NotFound`] if there is no such table.
+    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError>;
+
+    /// All timelines of the sessions of a key, of one query or of all; with `at` (nanoseconds since the Unix epoch)
+    /// every worker's value at that instant and the event that caused it.
+    fn session(
+        &self,
+        key: &str,
+        at: Option<i64>,
+        query: Option<&str>,
+        sync: Option<Duration>,
+    ) -> Result<serde_json::Value, EngineError>;
+
+    /// The `top` sessions or groups of a metric that are farthest from the rest, farthest first.
+    fn outliers(
+        &self,
+        name: &str,
+        top: usize,
+        sync: Option<Duration>,
+    ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError>;
+
+    /// What runs, and at what cost: one row a metric or alert, with its `name`.
+    fn queries(&self) -> Result<RecordBatch, EngineError>;
+
+    /// Adds or changes queries: programs as (name, text). `plan_only` says what would be done and does nothing.
+    /// `from` is `start` or `now`.
+    fn deploy(
+        &self,
+        programs: Vec<(String, String)>,
+        plan_only: bool,
+        from: Option<String>,
+    ) -> Result<serde_json::Value, EngineError>;
+
+    /// Removes a metric or an alert.
+    fn drop_query(&self, name: &str) -> Result<serde_json::Value, EngineError>;
+}
+
+/// Tables at one instant of the processor.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The tables that were asked for.
+    pub tables: Vec<TableData>,
+    /// What they are true for, by source and partition.
+    pub positions: Vec<PositionOf>,
+}
+
+/// The rows of one table: those in memory and those in files; no row is in both.
+#[derive(Clone, Debug)]
+pub struct TableData {
+    /// The table's name.
+    pub name: String,
+    /// The columns of all its rows.
+    pub schema: SchemaRef,
+    /// Rows in memory, of that schema.
+    pub live: Vec<RecordBatch>,
+    /// Parquet files of committed history. A column of the schema that a file lacks is null there.
+    pub files: Vec<PathBuf>,
+}
+
+/// What an answer is true for, in one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PositionOf {
+    /// The source's name.
+    pub source: String,
+    /// The partition of that source, from 0.
+    pub partition: u32,
+    /// The place in its log, as the source writes it.
+    pub position: String,
+    /// The watermark, in nanoseconds since the Unix epoch; none before the first event.
+    pub watermark_ns: Option<i64>,
+    /// The instant through which the answer goes, likewise.
+    pub horizon_ns: Option<i64>,
+    /// The last checkpoint committed before the answer.
+    pub epoch: u64,
+}
+
+/// Why there is no answer; the variants are what the asker can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// There is no such session, query or table.
+    #[error("{0}")]
+    NotFound(String),
+    /// The question is wrong as it stands.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// Diagnostics of programs as people read them, where there are any.
+        rendered: Option<String>,
+    },
+    /// The question is right, but not in the present state (a name that is taken).
+    #[error("{message}")]
+    Conflict {
+        /// What stands in the way.
+        message: String,
+        /// Both definitions as people read them, where there are any.
+        rendered: Option<String>,
+    },
+    /// The answer would have come too late.
+    #[error("{0}")]
+    Timeout(String),
+    /// Not now: try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of the processor.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl EngineError {
+    /// A wrong question, without diagnostics of a program.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        EngineError::Invalid { message: message.into(), rendered: None }
+    }
+
+    /// The stable name that clients tell errors apart by.
+    pub fn code(&self) -> &'static str {
+        match self {
+            EngineError::NotFound(_) => "not_found",
+            EngineError::Invalid { .. } => "invalid",
+            EngineError::Conflict { .. } => "conflict",
+            EngineError::Timeout(_) => "timeout",
+            EngineError::Unavailable(_) => "unavailable",
+            EngineError::Internal(_) => "internal",
+        }
+    }
+
+    /// Diagnostics as people read them.
+    pub fn rendered(&self) -> Option<&str> {
+        match self {
+            EngineError::Invalid { rendered, .. } | EngineError::Conflict { rendered, .. } => rendered.as_deref(),
+            _ => None,
+        }
+    }
+}

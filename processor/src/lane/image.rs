@@ -1,0 +1,290 @@
+//! A lane's state as an Arrow batch, and back.
+//!
+//! A segment is one table of rows of four sorts, in this order: *texts* (what text words of the rows refer to, by number),
+//! *removed* keys, *sessions* (alive or remembered), and *held* events in the order of their arrival.
+//! All sorts share the columns `sort`, `key`, `words` and `heap`; see `docs/formats.md`.
+//!
+//! A *full* image holds every session; another one only those that changed since the image before. Held events are always
+//! complete. Images of one partition are applied in the order of their epochs, to any number of lanes.
+
+use super::held::HeldEvent;
+use super::slab::{Life, Slot};
+use super::{Lane, columns};
+use crate::pipeline::lane_of;
+use arrow::array::{Array, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, UInt8Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use event_feeder::{Position, key_hash};
+use std::sync::Arc;
+use timeline_core::Time;
+use timeline_core::incremental::{Heap, Row, codec};
+use timeline_core::plan::Plan;
+use timeline_core::record::Order;
+
+const TEXT: u8 = 0;
+const REMOVED: u8 = 1;
+const LIVE: u8 = 2;
+const CLOSED: u8 = 3;
+const HELD: u8 = 4;
+
+/// What a lane writes into a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// Whether every session is in it.
+    pub full: bool,
+    /// Sessions in it.
+    pub sessions: usize,
+}
+
+/// Why a segment cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// It is not a table of the expected columns.
+    #[error("a segment does not have the columns of one")]
+    Columns,
+    /// A row of an unknown sort.
+    #[error("a segment has a row of unknown sort {0}")]
+    Sort(u8),
+    /// A held event that is cut short.
+    #[error("a segment has a held event that is cut short")]
+    Held,
+    /// A session's row is not one of this plan.
+    #[error(transparent)]
+    Row(#[from] codec::Error),
+}
+
+struct Builder {
+    sort: Vec<u8>,
+    key: StringBuilder,
+    words: BinaryBuilder,
+    heap: BinaryBuilder,
+}
+
+impl Builder {
+    fn push(&mut self, sort: u8, key: &str, words: &[u8], heap: &[u8]) {
+        self.sort.push(sort);
+        self.key.append_value(key);
+        self.words.append_value(words);
+        self.heap.append_value(heap);
+    }
+
+    fn finish(mut self) -> RecordBatch {
+        let columns: Vec<Arc<dyn Array>> = vec![
+            Arc::new(UInt8Array::from(self.sort)),
+            Arc::new(self.key.finish()),
+            Arc::new(self.words.finish()),
+            Arc::new(self.heap.finish()),
+        ];
+        RecordBatch::try_new(schema(), columns).expect("all columns were appended to together")
+    }
+}
+
+/// The columns of a segment.
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("sort", DataType::UInt8, false),
+        Field::new("key", DataType::Utf8, false),
+        Field::new("words", DataType::Binary, false),
+        Field::new("heap", DataType::Binary, false),
+    ]))
+}
+
+impl Lane<()> {
+    /// How many sessions are alive or remembered.
+    pub fn sessions(&self) -> usize {
+        self.slab.lives().filter(|life| *life != Life::Empty).count()
+    }
+
+    /// How many sessions changed since the last image.
+    pub fn changed(&self) -> usize {
+        self.dirty.len() + self.removed.len()
+    }
+
+    /// Takes the image since the last one, or of everything.
+    pub fn image(&mut self, full: bool) -> Image {
+        let dirty = std::mem::take(&mut self.dirty);
+        for slot in &dirty {
+            self.slab.meta(*slot).dirty = false;
+        }
+        let removed = std::mem::take(&mut self.removed);
+        let mut slots = if full { self.slab.occupied().collect() } else { dirty };
+        slots.retain(|slot| self.slab.meta(*slot).life != Life::Empty);
+        slots.sort_unstable();
+        slots.dedup();
+
+        let mut renumbered = vec![u32::MAX; self.evaluator.dictionary().len()];
+        let mut texts: Vec<u32> = vec![];
+        let mut number = |word: &mut u64| {
+            // A text that was only looked up may be unknown; it stays so.
+            if let Some(place) = renumbered.get_mut(*word as usize) {
+                if *place == u32::MAX {
+                    *place = texts.len() as u32;
+                    texts.push(*word as u32);
+                }
+                *word = u64::from(*place);
+            }
+        };
+        let row_bytes = self.evaluator.row_words() * 8;
+        let mut rows: Vec<(u8, Slot, Heap)> = Vec::with_capacity(slots.len());
+        let mut all_words = Vec::with_capacity(slots.len() * row_bytes);
+        let mut words = vec![];
+        for slot in &slots {
+            let (mut heap, life) = self.slab.copy(*slot, &mut words);
+            let mut row = Row { words: &mut words, heap: &mut heap };
+            codec::for_each_text(self.evaluator.layout(), &mut row, &mut number);
+            all_words.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            rows.push((if life == Life::Live { LIVE } else { CLOSED }, *slot, heap));
+        }
+        let mut held: Vec<(Slot, Vec<u8>)> = vec![];
+        for bucket in self.held.iter().flat_map(|held| held.buckets()) {
+            for event in &bucket.events {
+                let mut bytes = vec![];
+                let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
+                let Position { file, offset } = event.position;
+                let head = [event.time as u64, u64::from(has_order), order, u64::from(file), offset, event.present, event.nulls];
+                bytes.extend(head.iter().flat_map(|word| word.to_le_bytes()));
+                for (column, word) in columns(event.present & !event.nulls).zip(bucket.words(event)) {
+                    let mut word = *word;
+                    if self.text_columns & 1 << column != 0 {
+                        number(&mut word);
+                    }
+                    bytes.extend(word.to_le_bytes());
+                }
+                held.push((event.slot, bytes));
+            }
+        }
+
+        let count = texts.len() + removed.len() + rows.len() + held.len();
+        let mut out = Builder {
+            sort: Vec::with_capacity(count),
+            key: StringBuilder::with_capacity(count, count * 16),
+            words: BinaryBuilder::with_capacity(count, all_words.len()),
+            heap: BinaryBuilder::with_capacity(count, 0),
+        };
+        for text in &texts {
+            out.push(TEXT, self.evaluator.dictionary().text(*text), &[], &[]);
+        }
+        for key in if full { &[][..] } else { &removed } {
+            out.push(REMOVED, key, &[], &[]);
+        }
+        let mut heap_bytes = vec![];
+        for ((sort, slot, heap), words) in rows.iter().zip(all_words.chunks(row_bytes.max(1))) {
+            heap_bytes.clear();
+            codec::encode_heap(heap, &mut heap_bytes);
+            out.push(*sort, self.slab.key(*slot), words, &heap_bytes);
+        }
+        for (slot, bytes) in &held {
+            out.push(HELD, self.slab.key(*slot), &[], bytes);
+        }
+        Image { batch: out.finish(), full, sessions: rows.len() }
+    }
+}
+
+/// Lanes that hold what the images of a checkpoint hold: `(batch, whether its held events count)`, in the order of their epochs.
+pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[(RecordBatch, bool)]) -> Result<Vec<Lane<()>>, ImageError> {
+    let mut all: Vec<Lane<()>> = (0..lanes).map(|_| Lane::new(Arc::clone(plan), None)).collect();
+    for (batch, newest) in images {
+        let sorts = column::<UInt8Array>(batch, 0)?;
+        let keys = column::<StringArray>(batch, 1)?;
+        let words = column::<BinaryArray>(batch, 2)?;
+        let heaps = column::<BinaryArray>(batch, 3)?;
+        let mut texts: Vec<Vec<u32>> = vec![vec![]; lanes];
+        for i in 0..batch.num_rows() {
+            let key = keys.value(i);
+            if sorts.value(i) == TEXT {
+                for (lane, texts) in all.iter_mut().zip(&mut texts) {
+                    texts.push(lane.evaluator.dictionary_mut().intern(key));
+                }
+                continue;
+            }
+            let number = lane_of(key_hash(key.as_bytes()), lanes);
+            let (lane, texts) = (&mut all[number], &texts[number]);
+            match sorts.value(i) {
+                REMOVED => lane.forget(key),
+                sort @ (LIVE | CLOSED) => {
+                    let life = if sort == LIVE { Life::Live } else { Life::Closed };
+                    lane.load(key, life, words.value(i), heaps.value(i), texts)?;
+                }
+                HELD if *newest => lane.load_held(key, heaps.value(i), texts)?,
+                HELD => {}
+                sort => return Err(ImageError::Sort(sort)),
+            }
+        }
+    }
+    for lane in &mut all {
+        lane.arm();
+    }
+    Ok(all)
+}
+
+fn column<T: 'static>(batch: &RecordBatch, i: usize) -> Result<&T, ImageError> {
+    let column = batch.columns().get(i).ok_or(ImageError::Columns)?;
+    column.as_any().downcast_ref::<T>().ok_or(ImageError::Columns)
+}
+
+impl Lane<()> {
+    fn forget(&mut self, key: &str) {
+        if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key) {
+            self.slab.remove(slot);
+        }
+    }
+
+    fn load(&mut self, key: &str, life: Life, words: &[u8], heap: &[u8], texts: &[u32]) -> Result<(), ImageError> {
+        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
+        self.slab.meta(slot).life = life;
+        let heap = codec::decode_heap(self.evaluator.layout(), heap)?;
+        let row = self.slab.row(slot);
+        if words.len() != row.words.len() * 8 {
+            return Err(ImageError::Row(codec::Error::Length));
+        }
+        for (word, bytes) in row.words.iter_mut().zip(words.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight bytes"));
+        }
+        *row.heap = heap;
+        let mut row = self.slab.row(slot);
+        codec::renumber(self.evaluator.layout(), &mut row, texts)?;
+        Ok(())
+    }
+
+    fn load_held(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(), ImageError> {
+        let mut words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("chunks of eight bytes")));
+        let mut next = || words.next().ok_or(ImageError::Held);
+        let (time, has_order, order) = (next()? as Time, next()? != 0, next()?);
+        let (file, offset) = (u32::try_from(next()?).map_err(|_| ImageError::Held)?, next()?);
+        let (present, nulls) = (next()?, next()?);
+        let mut values = vec![];
+        for column in columns(present & !nulls) {
+            let word = next()?;
+            values.push(if self.text_columns & 1 << column == 0 || word == u64::from(u32::MAX) {
+                word
+            } else {
+                u64::from(*texts.get(word as usize).ok_or(ImageError::Row(codec::Error::Text))?)
+            });
+        }
+        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
+        self.slab.meta(slot).held += 1;
+        let order = has_order.then(|| Order::from_bits(order));
+        let position = Position { file, offset };
+        let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
+        let held = self.held.as_mut().ok_or(ImageError::Held)?;
+        held.push(event, values.into_iter());
+        Ok(())
+    }
+
+    /// Sets the wheel for all sessions that were loaded.
+    fn arm(&mut self) {
+        let slots: Vec<Slot> = self.slab.occupied().collect();
+        for slot in slots {
+            let (_, row, meta) = self.slab.parts(slot);
+            let at = match meta.life {
+                Life::Live => self.rules.next_look(&row),
+                Life::Closed => Some(row.now().saturating_add(self.rules.lateness)),
+                Life::Empty => None,
+            };
+            if let Some(at) = at {
+                self.wheel.push(at, slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The sessions farthest from the rest, and why.
+//!
+//! The distance is the modified z-score (Iglewicz and Hoaglin, 1993): how many times the median absolute deviation,
+//! scaled to a standard deviation, a value is away from the median. Median and deviation are hardly moved by the outliers
+//! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
+
+use crate::lane::{AlertRow, Session};
+use crate::rows::{Cell, Kind, TableBuilder, value_cells, value_columns};
+use crate::totals::Amount;
+use arrow::array::RecordBatch;
+use timeline_core::incremental::{Reading, Share};
+use timeline_core::plan::{self, Plan};
+use timeline_core::{Linear, Value};
+
+/// A session's value of the metric.
+struct Candidate<'a> {
+    session: &'a str,
+    dimensions: String,
+    amount: Amount,
+    value: f64,
+}
+
+/// `session, dimensions, value..., score, why`: the `top` sessions (or shares) of a metric, farthest first.
+pub fn of_metric<'a>(plan: &Plan, metric: usize, sessions: impl Iterator<Item = &'a Session>, top: usize) -> RecordBatch {
+    let kind = plan.node(plan.metrics[metric].root).kind;
+    let mut candidates: Vec<Candidate<'a>> = vec![];
+    for session in sessions {
+        for share in &session.shares[metric] {
+            let amount = Amount::of(&share.reading, kind);
+            if !amount.is_value() || matches!(amount, Amount::State(_)) {
+                continue;
+            }
+            let dimensions: Vec<String> =
+                share.dimensions.iter().map(|d| d.as_ref().map_or("absent".to_owned(), ToString::to_string)).collect();
+            let value = amount.number().as_float();
+            candidates.push(Candidate { session: &session.key, dimensions: dimensions.join(", "), amount, value });
+        }
+    }
+    let (median, spread, name) = spread(candidates.iter().map(|c| c.value).collect());
+    let score = |c: &Candidate<'_>| if spread == 0.0 { 0.0 } else { (c.value - median) / spread };
+    candidates.sort_by(|a, b| {
+        score(b).abs().total_cmp(&score(a).abs()).then_with(|| (a.session, &a.dimensions).cmp(&(b.session, &b.dimensions)))
+    });
+    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let columns = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
+    let mut table = TableBuilder::new(columns.chain([("score".to_owned(), Kind::Float), text("why")]));
+    for candidate in candidates.iter().filter(|c| score(c) != 0.0).take(top) {
+        let side = if candidate.value > median { "above" } else { "below" };
+        let shown = if matches!(candidate.amount, Amount::Duration(_)) { median / 1e9 } else { median };
+        let why = format!("{:.1} {name}s {side} the median {shown}", score(candidate).abs());
+        let cells = [Cell::Text(candidate.session.to_owned()), Cell::Text(candidate.dimensions.clone())].into_iter();
+        let cells = cells.chain(value_cells(&candidate.amount));
+        table.push(cells.chain([Cell::Float(score(candidate)), Cell::Text(why)]));
+    }
+    table.finish()
+}
+
+/// `session, dimensions, value..., score, why`: the `top` sessions of an alert, by the time that it was on.
+pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize) -> RecordBatch {
+    let mut by_session: std::collections::BTreeMap<&str, (i128, usize, i64)> = std::collections::BTreeMap::new();
+    for (alert, end) in alerts {
+        let entry = by_session.entry(&alert.key).or_insert((0, 0, alert.start));
+        entry.0 += i128::from(*end) - i128::from(alert.start);
+        entry.1 += 1;
+        entry.2 = entry.2.min(alert.start);
+    }
+    let mut sessions: Vec<_> = by_session.into_iter().collect();
+    sessions.sort_by_key(|(session, (on, _, _))| (std::cmp::Reverse(*on), *session));
+    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let columns = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
+    let mut table = TableBuilder::new(columns.chain([("score".to_owned(), Kind::Float), text("why")]));
+    for (session, (on, times, _)) in sessions.into_iter().take(top) {
+        let why = format!("on {times} time{}, for {} s in all", if times == 1 { "" } else { "s" }, on as f64 / 1e9);
+        let cells = [Cell::Text(session.to_owned()), Cell::Text(String::new())].into_iter();
+        let cells = cells.chain(value_cells(&Amount::Duration(on)));
+        table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why)]));
+    }
+    table.finish()
+}
+
+/// Median, what a distance from it is measured in, and the name of that.
+fn spread(mut values: Vec<f64>) -> (f64, f64, &'static str) {
+    let median = median(&mut values);
+    let mut distances: Vec<f64> = values.iter().map(|x| (x - median).abs()).collect();
+    let mean = distances.iter().sum::<f64>() / distances.len().max(1) as f64;
+    let deviation = self::median(&mut distances);
+    if deviation > 0.0 { (median, deviation * 1.4826, "deviation") } else { (median, mean * 1.2533, "mean deviation") }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+/// Sessions of a metric out of committed rows of `finals`.
+pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Session> {
+    use arrow::array::{Array, Decimal128Array, Float64Array, StringArray};
+    let own = &plan.metrics[metric];
+    let column = |name: &str| batch.column_by_name(name);
+    let text = |name: &str| column(name).and_then(|c| c.as_any().downcast_ref::<StringArray>().cloned());
+    let (Some(sessions), Some(metrics)) = (text("session"), text("metric")) else { return vec![] };
+    let decimals = column("value").and_then(|c| c.as_any().downcast_ref::<Decimal128Array>().cloned());
+    let floats = column("value_f64").and_then(|c| c.as_any().downcast_ref::<Float64Array>().cloned());
+    let dimensions: Vec<Option<StringArray>> = own.dimensions.iter().map(|name| text(name)).collect();
+    let is_duration = matches!(
+        plan.node(own.root).kind,
+        plan::Kind::Number(plan::Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
+    );
+    let rows = (0..batch.num_rows()).filter(|i| metrics.value(*i) == own.name);
+    rows.filter_map(|i| {
+        let exact = decimals.as_ref().filter(|d| !d.is_null(i)).map(|d| d.value(i));
+        let float = floats.as_ref().filter(|f| !f.is_null(i)).map(|f| f.value(i));
+        let reading = match (exact, float) {
+            (Some(ns), _) if is_duration => Linear::exact(ns),
+            (Some(billionths), _) => Linear::exact(billionths / 1_000_000_000),
+            (None, Some(x)) => Linear::float(x),
+            (None, None) => return None,
+        };
+        let value = |d: &Option<StringArray>| d.as_ref().filter(|d| !d.is_null(i)).map(|d| Value::text(d.value(i)));
+        let share = Share { dimensions: dimensions.iter().map(value).collect(), reading: Reading::Number(reading) };
+        let mut shares = vec![vec![]; plan.metrics.len()];
+        shares[metric].push(share);
+        let key = sessions.value(i).into();
+        Some(Session { key, start: 0, end: Some(0), shares, groups: vec![], open_alerts: vec![] })
+    })
+    .collect()
+}
+
+/// Spans of an alert out of committed rows of `alerts`, with their ends.
+pub fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec<(AlertRow, i64)> {
+    use arrow::array::{Array, StringArray, TimestampNanosecondArray};
+    let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<StringArray>().cloned());
+    let time = |name: &str| {
+        batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>().cloned())
+    };
+    let (Some(sessions), Some(names)) = (text("session"), text("alert")) else { return vec![] };
+    let (Some(starts), Some(ends)) = (time("start"), time("end")) else { return vec![] };
+    (0..batch.num_rows())
+        .filter(|i| names.value(*i) == name && !ends.is_null(*i))
+        .map(|i| {
+            let row = AlertRow { key: sessions.value(i).into(), alert, start: starts.value(i), end: Some(ends.value(i)) };
+            (row, ends.value(i))
+        })
+        .collect()
+}

@@ -1,0 +1,388 @@
+//! A partition at work: reads its source, feeds the lanes, takes checkpoints, and answers.
+//!
+//! One thread runs the loop; [`Handle`] is how others talk to it. Everything between two blocks happens on that thread,
+//! so an answer and a checkpoint are each true for one position of the log.
+//!
+//! A checkpoint is cut on the lanes (a copy of what changed) and written by another thread while the lanes go on.
+//! **Invariant:** at most one checkpoint is being written; what a checkpoint being written will commit is still part of
+//! answers until it is committed, and part of history from then on, never both.
+//!
+//! **Invariant:** after any error of the checkpoint store the loop ends: nothing is written or answered on a doubtful base.
+
+mod checkpointing;
+mod recovery;
+
+pub use recovery::Recovery;
+
+use crate::checkpoint::{self, Checkpoints, FileRef, Reader};
+use crate::lane::{Outcome, Session, image};
+use crate::pipeline::{Pipeline, WorkerLost};
+use crate::results::{self, Pending};
+use crate::totals::Totals;
+use checkpointing::{Committed, Cut};
+use event_feeder::file::FileTable;
+use event_feeder::{FileSource, Next, Notice, Position, Source};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// How a partition works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names and patterns of the source's files.
+    pub patterns: Vec<String>,
+    /// Where the partition's checkpoints are.
+    pub state: PathBuf,
+    /// Threads, and lanes; at least one is used.
+    pub threads: usize,
+    /// Time between two checkpoints.
+    pub checkpoint_every: Duration,
+    /// A name that no other run of any process ever has.
+    pub writer: String,
+    /// Whether the loop ends, with a last checkpoint, when the files have been read to their ends.
+    pub exit_at_end: bool,
+}
+
+/// Why a partition stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log is not what it was, or cannot be read.
+    #[error(transparent)]
+    Source(#[from] event_feeder::Error),
+    /// The state cannot be read or written, or somebody else owns it now.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// Committed history.
+    #[error(transparent)]
+    Results(#[from] results::Error),
+    /// A segment is not one of this plan.
+    #[error("{file}: {error}")]
+    Image {
+        /// The segment.
+        file: String,
+        /// What is wrong with it.
+        error: image::ImageError,
+    },
+    /// A segment is no Arrow file, or a checkpoint's facts are not those of one.
+    #[error("{object}: {reason}")]
+    Malformed {
+        /// What.
+        object: String,
+        /// Why.
+        reason: String,
+    },
+    /// A worker panicked.
+    #[error(transparent)]
+    Worker(#[from] WorkerLost),
+}
+
+/// Counts since the beginning of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counts {
+    /// Records read, unusable ones included.
+    pub records: u64,
+    /// Usable events.
+    pub events: u64,
+    /// Events that came too late.
+    pub late: u64,
+    /// Records and values that could not be used.
+    pub dead: u64,
+    /// Sessions that ended.
+    pub closed: u64,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Only how far it is.
+    Status,
+    /// The aggregated metrics.
+    Totals,
+    /// All sessions.
+    Sessions,
+}
+
+/// What is answered, for one position.
+#[derive(Clone)]
+pub struct Answer {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Everything before it has been read.
+    pub position: Position,
+    /// The files of the log.
+    pub files: FileTable,
+    /// Events before it are late; `None` without any event.
+    pub watermark: Option<Time>,
+    /// The instant that sessions were read at; `None` without any event.
+    pub horizon: Option<Time>,
+    /// The last committed checkpoint.
+    pub epoch: u64,
+    /// Counts.
+    pub counts: Counts,
+    /// Bytes of memory of the lanes, and sessions alive.
+    pub bytes: u64,
+    /// Sessions that are alive.
+    pub live: u64,
+    /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
+    pub pending: Pending,
+    /// Sessions alive at the horizon; empty unless asked for.
+    pub sessions: Vec<Session>,
+    /// Aggregated metrics; empty unless asked for.
+    pub totals: Totals,
+    /// Committed history.
+    pub results: Vec<FileRef>,
+    /// Reads it.
+    pub reader: Reader,
+}
+
+enum Request {
+    Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
+    Stop,
+}
+
+/// How others talk to a partition.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    requests: Sender<Request>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It took longer than the caller wanted to wait.
+    #[error("the records that the source held were not all read in time")]
+    Timeout,
+    /// The partition stopped.
+    #[error("the partition has stopped")]
+    Stopped,
+}
+
+impl Handle {
+    /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
+    pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
+        let (reply, answer) = channel();
+        let request = Request::Ask { ask, sync: sync.is_some(), reply };
+        self.requests.send(request).map_err(|_| NoAnswer::Stopped)?;
+        answer.recv_timeout(sync.unwrap_or(Duration::from_secs(60))).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
+            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
+        })
+    }
+
+    /// Asks the partition to end with a last checkpoint.
+    pub fn stop(&self) {
+        // One that has ended already needs no asking.
+        let _ = self.requests.send(Request::Stop);
+    }
+}
+
+/// A question that waits until a position is reached.
+struct Waiting {
+    target: Position,
+    ask: Ask,
+    reply: Sender<Answer>,
+}
+
+/// A partition, ready to run.
+pub struct Partition {
+    plan: Arc<Plan>,
+    options: Options,
+    source: FileSource,
+    pipeline: Pipeline,
+    requests: Receiver<Request>,
+    handle: Handle,
+    /// Everything before it was fed.
+    position: Position,
+    max_time: Option<Time>,
+    counts: Counts,
+    /// Of sessions that are over.
+    totals: Totals,
+    pending: Pending,
+    /// What the checkpoint that is being written will commit.
+    committing: Option<(Pending, Receiver<Result<Committed, Error>>)>,
+    checkpoints: Option<Checkpoints>,
+    reader: Reader,
+    cut: Cut,
+    results: Vec<FileRef>,
+    epoch: u64,
+    /// Whether anything was fed since the last cut.
+    dirty: bool,
+    waiting: Vec<Waiting>,
+    notices: Vec<Notice>,
+}
+
+/// How long the loop sleeps when its source has nothing.
+const IDLE: Duration = Duration::from_millis(10);
+/// How long after the last commit an idle owner looks whether it still is one.
+const OWNER_LOOK: Duration = Duration::from_secs(3);
+
+impl Partition {
+    /// How to talk to it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The last committed checkpoint.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Works until it is asked to stop, its files end (if so wished), or something fails. Ends with a checkpoint.
+    pub fn run(mut self) -> Result<(), Error> {
+        let mut last_cut = Instant::now();
+        let mut last_look = Instant::now();
+        loop {
+            let idle = match self.source.next()? {
+                Next::Block(block) => {
+                    self.position = block.end;
+                    self.dirty = true;
+                    self.pipeline.feed(block)?;
+                    false
+                }
+                Next::Idle | Next::End => {
+                    self.pipeline.flush()?;
+                    true
+                }
+            };
+            self.take_decoded();
+            for notice in self.source.notices() {
+                tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
+                self.notices.push(notice);
+            }
+            self.finish_commit(false)?;
+            self.answer_waiting()?;
+            if idle && self.options.exit_at_end && self.waiting.is_empty() {
+                return self.stop();
+            }
+            let due = last_cut.elapsed() >= self.options.checkpoint_every;
+            if due && self.dirty && self.committing.is_none() {
+                self.start_commit()?;
+                last_cut = Instant::now();
+            }
+            if self.committing.is_some() {
+                last_look = Instant::now();
+            } else if last_look.elapsed() >= OWNER_LOOK {
+                if let Some(checkpoints) = &self.checkpoints {
+                    checkpoints.check_still_owner()?;
+                }
+                last_look = Instant::now();
+            }
+            let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
+            match request {
+                Some(Request::Stop) => return self.stop(),
+                Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
+                Some(Request::Ask { ask, sync: true, reply }) => {
+                    let target = self.source.caught_up_target()?;
+                    self.waiting.push(Waiting { target, ask, reply });
+                    self.answer_waiting()?;
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn stop(mut self) -> Result<(), Error> {
+        self.finish_commit(true)?;
+        self.pipeline.flush()?;
+        if self.dirty {
+            self.start_commit()?;
+            self.finish_commit(true)?;
+        }
+        Ok(())
+    }
+
+    fn take_decoded(&mut self) {
+        let decoded: Vec<_> = self.pipeline.decoded().collect();
+        for part in decoded {
+            self.counts.records += part.records;
+            self.counts.events += part.events;
+            self.counts.dead += part.dead.len() as u64;
+            self.max_time = self.max_time.max(part.max_time);
+            self.pending.dead.extend(part.dead);
+            if let Some(bytes) = part.recycled {
+                self.source.recycle(bytes);
+            }
+        }
+    }
+
+    /// Takes what the lanes have told.
+    fn take_told(&mut self, outcome: Outcome, late: Vec<crate::lane::Late>) {
+        self.counts.closed += outcome.closed.len() as u64;
+        self.counts.late += late.len() as u64;
+        for session in &outcome.closed {
+            self.totals.add(&self.plan, session);
+        }
+        let Outcome { closed, alerts, .. } = outcome;
+        self.pending.append(Pending { sessions: closed, alerts, late, dead: vec![] });
+    }
+
+    fn answer_waiting(&mut self) -> Result<(), Error> {
+        let position = self.position;
+        let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|w| w.target <= position);
+        self.waiting = waiting;
+        let ready: Vec<Waiting> = ready;
+        for Waiting { ask, reply, .. } in ready {
+            self.answer(&ask, &reply)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
+        let (wants_sessions, wants_totals) = (*ask == Ask::Sessions, *ask == Ask::Totals);
+        let plan = Arc::clone(&self.plan);
+        let parts = self.pipeline.call(move |lane, progress| {
+            let told = lane.drain();
+            let (mut outcome, mut live, mut totals) = (Outcome::default(), vec![], Totals::new(&plan));
+            if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.max_time) {
+                lane.read(horizon, &mut outcome, |session| {
+                    totals.add(&plan, &session);
+                    if wants_sessions {
+                        live.push(session);
+                    }
+                });
+                outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+            }
+            (told, outcome, live, totals, lane.size())
+        })?;
+        self.take_decoded();
+        let mut sessions = vec![];
+        let mut totals = Totals::new(&self.plan);
+        let (mut bytes, mut live) = (0, 0);
+        let mut read = Pending::default();
+        for ((outcome, late), over, alive, part, size) in parts {
+            self.take_told(outcome, late);
+            totals.merge(&part);
+            sessions.extend(alive);
+            let Outcome { closed, alerts, .. } = over;
+            read.append(Pending { sessions: closed, alerts, ..Pending::default() });
+            bytes += size.bytes;
+            live += size.live;
+        }
+        totals.merge(&self.totals);
+        let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| pending.clone());
+        pending.append(self.pending.clone());
+        pending.append(read);
+        let answer = Answer {
+            plan: Arc::clone(&self.plan),
+            position: self.position,
+            files: self.source.files().clone(),
+            watermark: self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness)),
+            horizon: self.max_time,
+            epoch: self.epoch,
+            counts: self.counts,
+            bytes,
+            live,
+            pending,
+            sessions,
+            totals,
+            results: self.results.clone(),
+            reader: self.reader.clone(),
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(answer);
+        Ok(())
+    }
+}

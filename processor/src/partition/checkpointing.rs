@@ -1,0 +1,155 @@
+//! Cutting and writing checkpoints.
+//!
+//! Every checkpoint names a *base*, one segment per lane with all its sessions, and the *deltas* since. A new base is cut when
+//! the deltas together hold half as many sessions as the base, so recovery reads at most half as much again.
+
+use super::{Error, Partition};
+use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
+use crate::lane::image::{self, Image};
+use crate::results;
+use crate::totals::TotalsImage;
+use event_feeder::{Position, Source};
+use event_feeder::file::FileTable;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::mpsc::channel;
+use timeline_core::Time;
+use timeline_core::plan::{Fingerprint, Plan};
+
+/// Where the base and the deltas stand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    /// Segments in the order in which they are applied.
+    pub segments: Vec<FileRef>,
+    base_sessions: usize,
+    delta_sessions: usize,
+    /// Whether there is a base that deltas can go on.
+    has_base: bool,
+}
+
+/// What a checkpoint that was written left.
+pub(super) struct Committed {
+    checkpoints: Checkpoints,
+    segments: Vec<FileRef>,
+    results: Vec<FileRef>,
+    epoch: u64,
+}
+
+/// The caller's facts about a checkpoint, as its manifest holds them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Meaning of the plan: sources, queries, layout.
+    pub plan: String,
+    /// Files of the log.
+    pub files: FileTable,
+    pub max_time: Option<Time>,
+    pub counts: super::Counts,
+    pub totals: TotalsImage,
+}
+
+/// The meaning of a plan as a text: state of one is never loaded under another.
+pub(super) fn plan_fingerprint(plan: &Plan) -> String {
+    Fingerprint::of_text(&format!("{plan:?}")).to_string()
+}
+
+impl Partition {
+    /// Cuts all lanes at the present position and lets another thread write what came out.
+    pub(super) fn start_commit(&mut self) -> Result<(), Error> {
+        let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
+        let full = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
+        let parts = self.pipeline.call(move |lane, _| {
+            let full = full || lane.changed() * 2 > lane.sessions();
+            (lane.drain(), lane.image(full))
+        })?;
+        self.take_decoded();
+        let mut images = vec![];
+        for ((outcome, late), image) in parts {
+            self.take_told(outcome, late);
+            images.push(image);
+        }
+        self.dirty = false;
+        let mut segments = self.note(&images);
+        let state = State {
+            plan: plan_fingerprint(&self.plan),
+            files: self.source.files().clone(),
+            max_time: self.max_time,
+            counts: self.counts,
+            totals: self.totals.to_image(&self.plan),
+        };
+        let pending = std::mem::take(&mut self.pending);
+        let (position, plan, results) = (self.position, self.plan.clone(), self.results.clone());
+        let (told, reader) = (pending.clone(), self.reader.clone());
+        let (done, receiver) = channel();
+        let write = move || {
+            for (lane, image) in images.iter().enumerate() {
+                segments.push(put(&checkpoints, lane, image)?);
+            }
+            let results = results::write(&checkpoints.putter(), &reader, &plan, &told, results)?;
+            let commit = Commit {
+                position: serde_json::to_value(position).expect("positions are plain numbers"),
+                state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
+                files: segments.iter().chain(&results).cloned().collect(),
+            };
+            let epoch = checkpoints.commit(commit)?;
+            checkpoints.collect()?;
+            Ok(Committed { checkpoints, segments, results, epoch })
+        };
+        std::thread::Builder::new()
+            .name("checkpoint".into())
+            // The loop waits for every checkpoint before it ends, so somebody hears.
+            .spawn(move || drop(done.send(write())))
+            .expect("the system can start a thread");
+        self.committing = Some((pending, receiver));
+        Ok(())
+    }
+
+    /// Takes a checkpoint that has been written; waits for it if `wait`.
+    pub(super) fn finish_commit(&mut self, wait: bool) -> Result<(), Error> {
+        let Some((pending, receiver)) = self.committing.take() else { return Ok(()) };
+        let result = if wait { receiver.recv().ok() } else { receiver.try_recv().ok() };
+        match result {
+            Some(Ok(committed)) => {
+                tracing::debug!(epoch = committed.epoch, position = %self.position, "checkpoint");
+                self.epoch = committed.epoch;
+                self.cut.segments = committed.segments;
+                self.results = committed.results;
+                self.checkpoints = Some(committed.checkpoints);
+                Ok(())
+            }
+            Some(Err(error)) => Err(error),
+            None if wait => Err(Error::Worker(crate::pipeline::WorkerLost)),
+            None => {
+                self.committing = Some((pending, receiver));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the books on base and deltas; returns the segments that still count beside the new ones.
+    fn note(&mut self, images: &[Image]) -> Vec<FileRef> {
+        let sessions: usize = images.iter().map(|image| image.sessions).sum();
+        if images.iter().all(|image| image.full) {
+            self.cut.base_sessions = sessions;
+            self.cut.delta_sessions = 0;
+            self.cut.has_base = true;
+            vec![]
+        } else {
+            self.cut.delta_sessions += sessions;
+            self.cut.segments.clone()
+        }
+    }
+}
+
+fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef, Error> {
+    let bytes = segment::encode(&image::schema(), std::slice::from_ref(&image.batch)).map_err(|error| {
+        Error::Malformed { object: "a new segment".into(), reason: error.to_string() }
+    })?;
+    let metadata = json!({ "lane": lane, "full": image.full, "sessions": image.sessions });
+    Ok(checkpoints.put(Kind::Segment, "lane", &bytes, metadata)?)
+}
+
+/// The position of a checkpoint.
+pub(super) fn position(value: &serde_json::Value, object: &str) -> Result<Position, Error> {
+    serde_json::from_value(value.clone())
+        .map_err(|error| Error::Malformed { object: object.into(), reason: error.to_string() })
+}

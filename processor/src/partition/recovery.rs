@@ -1,0 +1,113 @@
+//! Opening a partition: from its newest whole checkpoint, or from the start of its log.
+
+use super::checkpointing::{Cut, State, plan_fingerprint, position};
+use super::{Counts, Error, Handle, Options, Partition};
+use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, LocalStore, Manifest, Reader, segment};
+use crate::lane::{Lane, image};
+use crate::pipeline::Pipeline;
+use crate::results::Pending;
+use crate::totals::Totals;
+use event_feeder::file::{self, Mode};
+use event_feeder::{FileSource, Position, fields_read};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use timeline_core::plan::Plan;
+
+/// How a partition came up.
+#[derive(Debug)]
+pub struct Recovery {
+    /// The epoch that it went on from; `None` for a new one.
+    pub epoch: Option<u64>,
+    /// Whether the queries are others than those of the checkpoint, so that the log is read again from its start.
+    pub rebuilt: bool,
+    /// What was found broken or suspicious on the way.
+    pub findings: Vec<Finding>,
+}
+
+impl Partition {
+    /// Takes the partition over and loads its state.
+    pub fn open(plan: Arc<Plan>, options: Options) -> Result<(Self, Recovery), Error> {
+        let store = Arc::new(LocalStore::new(&options.state));
+        let identity = Identity { partition: format!("{}/0", plan.source.name), writer: options.writer.clone() };
+        let opened = Checkpoints::open(store, &identity)?;
+        let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::new(LocalStore::new(&options.state))));
+        let state = match &opened.recovered {
+            None => None,
+            Some(manifest) => Some((manifest, facts(manifest)?)),
+        };
+        let same = state.as_ref().filter(|(_, state)| state.plan == plan_fingerprint(&plan));
+        let recovery = Recovery {
+            epoch: opened.recovered.as_ref().map(|manifest| manifest.epoch),
+            rebuilt: state.is_some() && same.is_none(),
+            findings: opened.findings,
+        };
+        let file_options =
+            file::Options { mode: Mode::Tail, format: None, fields: Some(fields_read(&plan.source, &plan.columns)) };
+        let threads = options.threads.max(1);
+        let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
+        let (requests_in, requests) = channel();
+        let handle = Handle { requests: requests_in };
+        let (source, lanes, at, max_time, counts, totals, results) = match same {
+            Some((manifest, state)) => {
+                let at = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+                let source = FileSource::resume(&options.patterns, file_options, state.files.clone(), at)?;
+                let lanes = load(&plan, threads, manifest, &reader)?;
+                let totals = Totals::from_image(&plan, state.totals.clone());
+                let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
+                (source, lanes, at, state.max_time, state.counts, totals, results)
+            }
+            None => {
+                let source = FileSource::open(&options.patterns, file_options)?;
+                (source, fresh(), Position::START, None, Counts::default(), Totals::new(&plan), vec![])
+            }
+        };
+        let partition = Partition {
+            pipeline: Pipeline::start(&plan, lanes, max_time, None),
+            source,
+            requests,
+            handle,
+            position: at,
+            max_time,
+            counts,
+            totals,
+            pending: Pending::default(),
+            committing: None,
+            epoch: checkpoints.epoch(),
+            checkpoints: Some(checkpoints),
+            reader,
+            // Lanes may be others than those of the segments, so the first checkpoint is a base.
+            cut: Cut::default(),
+            results,
+            // A rebuilt partition makes a checkpoint even if its log is empty now.
+            dirty: recovery.rebuilt,
+            waiting: vec![],
+            notices: vec![],
+            plan,
+            options,
+        };
+        Ok((partition, recovery))
+    }
+}
+
+fn facts(manifest: &Manifest) -> Result<State, Error> {
+    serde_json::from_value(manifest.state.clone()).map_err(|error| Error::Malformed {
+        object: format!("manifest of epoch {}", manifest.epoch),
+        reason: error.to_string(),
+    })
+}
+
+fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {
+    let segments: Vec<&FileRef> = manifest.files.iter().filter(|file| file.kind == Kind::Segment).collect();
+    // The segments of the newest cut are the last ones, one for each lane that there was.
+    let lanes = segments.iter().filter_map(|file| file.metadata.get("lane")?.as_u64()).max().map_or(0, |max| max + 1);
+    let newest = segments.len().saturating_sub(lanes as usize);
+    let mut images = vec![];
+    for (i, file) in segments.iter().enumerate() {
+        let bytes = reader.read(file)?;
+        let batches = segment::decode(&bytes)
+            .map_err(|error| Error::Malformed { object: file.name.clone(), reason: error.to_string() })?;
+        images.extend(batches.into_iter().map(|batch| (batch, i >= newest)));
+    }
+    image::restore(plan, threads, &images)
+        .map_err(|error| Error::Image { file: format!("segments of epoch {}", manifest.epoch), error })
+}

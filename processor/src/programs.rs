@@ -1,0 +1,131 @@
+//! The deployed programs of a processor: their texts, which of their outputs were dropped, and what they compile to.
+//!
+//! The texts are what is durable; plans are compiled from them at every start.
+
+use crate::checkpoint::ProgramStore;
+use crate::checkpoint::Error as StoreError;
+use crate::engine::EngineError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use timeline_core::plan::Plan;
+use timeline_dsl::{Compilation, Program, compile, render};
+
+/// A program as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The name that diagnostics show.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Outputs that were dropped or replaced.
+    pub without: BTreeSet<String>,
+}
+
+/// All deployed programs, with the version of the stored object; 0 where none was ever stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// In the order of their deployment.
+    pub all: Vec<Deployed>,
+    /// The version that a replacement must name.
+    pub version: u64,
+}
+
+impl Programs {
+    /// What is stored.
+    pub fn load(store: &ProgramStore) -> Result<Self, StoreError> {
+        match store.load()? {
+            None => Ok(Programs::default()),
+            Some(stored) => {
+                let all = serde_json::from_slice(&stored.bytes).map_err(|error| StoreError::Malformed {
+                    object: format!("programs-{}", stored.version),
+                    reason: error.to_string(),
+                })?;
+                Ok(Programs { all, version: stored.version })
+            }
+        }
+    }
+
+    /// Stores them, if nobody stored others since.
+    pub fn store(&mut self, store: &ProgramStore) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&self.all).expect("programs are plain text");
+        self.version = store.replace(self.version, &bytes)?;
+        Ok(())
+    }
+
+    /// The programs with one more, which replaces outputs of the same names if `replace`.
+    /// A program whose text is deployed already, whole, adds nothing.
+    pub fn with(&self, name: &str, text: &str, replace: bool) -> Result<Self, EngineError> {
+        let mut all = self.clone();
+        if all.all.iter().any(|known| known.text == text && known.without.is_empty()) {
+            return Ok(all);
+        }
+        let alone = compiled(&[Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() }])?;
+        if replace {
+            let names: BTreeSet<String> = outputs(&alone).into_iter().collect();
+            for known in &mut all.all {
+                let own = compiled(std::slice::from_ref(known))?;
+                known.without.extend(outputs(&own).into_iter().filter(|name| names.contains(name)));
+            }
+            // What produces nothing any more is no longer deployed.
+            let mut kept = vec![];
+            for known in all.all {
+                if !outputs(&compiled(std::slice::from_ref(&known))?).is_empty() {
+                    kept.push(known);
+                }
+            }
+            all.all = kept;
+        }
+        all.all.push(Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() });
+        compiled(&all.all)?;
+        Ok(all)
+    }
+
+    /// The programs without one output; `None` if nothing has that name.
+    pub fn without(&self, name: &str) -> Result<Option<Self>, EngineError> {
+        let mut all = self.clone();
+        let mut found = false;
+        for known in &mut all.all {
+            if outputs(&compiled(std::slice::from_ref(known))?).iter().any(|own| own == name) {
+                known.without.insert(name.to_owned());
+                found = true;
+            }
+        }
+        let mut kept = vec![];
+        for known in all.all {
+            if !outputs(&compiled(std::slice::from_ref(&known))?).is_empty() {
+                kept.push(known);
+            }
+        }
+        all.all = kept;
+        Ok(found.then_some(all))
+    }
+
+    /// What they compile to.
+    pub fn plans(&self) -> Result<Vec<Arc<Plan>>, EngineError> {
+        Ok(compiled(&self.all)?.into_iter().map(Arc::new).collect())
+    }
+}
+
+/// Names of metrics and alerts.
+fn outputs(plans: &[Plan]) -> Vec<String> {
+    let names = |plan: &Plan| {
+        let metrics = plan.metrics.iter().map(|metric| metric.name.clone());
+        metrics.chain(plan.alerts.iter().map(|alert| alert.name.clone())).collect::<Vec<_>>()
+    };
+    plans.iter().flat_map(names).collect()
+}
+
+fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
+    let programs: Vec<Program> = programs
+        .iter()
+        .map(|p| Program { name: p.name.clone(), text: p.text.clone(), without: p.without.clone() })
+        .collect();
+    let compilation: Compilation = compile(&programs);
+    if compilation.is_ok() {
+        Ok(compilation.plans)
+    } else {
+        let rendered = render(&compilation.diagnostics, &programs, false);
+        Err(EngineError::Invalid { message: "the program has errors".into(), rendered: Some(rendered) })
+    }
+}

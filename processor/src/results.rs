@@ -1,0 +1,174 @@
+//! Committed history: rows of sessions and alerts that are over, late events and dead letters, as Parquet.
+//!
+//! A checkpoint writes what was told since the one before and names the file, so readers see exactly what is committed.
+//! Small files are put together from time to time; a file is never changed.
+
+use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
+use crate::lane::{AlertRow, Late, Session};
+use crate::rows::{self, Cell, Kind, TableBuilder};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use event_feeder::DeadLetter;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use serde_json::json;
+use timeline_core::plan::Plan;
+
+/// The tables of history.
+pub const TABLES: [&str; 4] = ["finals", "alerts", "late_events", "dead_letters"];
+/// Files of one table before they are put together.
+const FILES_MAX: usize = 24;
+/// A file this large is left as it is, in bytes.
+const LARGE: u64 = 64 << 20;
+
+/// What has been told and is not yet committed.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// Sessions that ended.
+    pub sessions: Vec<Session>,
+    /// Spans of alerts that ended.
+    pub alerts: Vec<AlertRow>,
+    /// Events that came too late.
+    pub late: Vec<Late>,
+    /// Records and values that could not be used.
+    pub dead: Vec<DeadLetter>,
+}
+
+impl Pending {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.alerts.is_empty() && self.late.is_empty() && self.dead.is_empty()
+    }
+
+    /// Appends what was told later.
+    pub fn append(&mut self, mut other: Pending) {
+        self.sessions.append(&mut other.sessions);
+        self.alerts.append(&mut other.alerts);
+        self.late.append(&mut other.late);
+        self.dead.append(&mut other.dead);
+    }
+
+    /// The rows of one of [`TABLES`].
+    pub fn table(&self, table: &str, plan: &Plan) -> RecordBatch {
+        match table {
+            "finals" => rows::finals(&[(plan, &self.sessions)]),
+            "alerts" => rows::alerts(&[(plan, &self.alerts)]),
+            "late_events" => late_events(&plan.source.name, &self.late),
+            "dead_letters" => dead_letters(&plan.source.name, &self.dead),
+            other => unreachable!("{other} is no table of history"),
+        }
+    }
+}
+
+/// `source, session, time, position, reason`.
+pub fn late_events(source: &str, late: &[Late]) -> RecordBatch {
+    let columns = [
+        ("source", Kind::Text),
+        ("session", Kind::Text),
+        ("time", Kind::Time),
+        ("position", Kind::Text),
+        ("reason", Kind::Text),
+    ];
+    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
+    let mut late: Vec<&Late> = late.iter().collect();
+    late.sort_by_key(|late| late.position);
+    for Late { key, time, position, reason } in late {
+        table.push([
+            Cell::Text(source.to_owned()),
+            Cell::Text(key.to_string()),
+            Cell::Time(*time),
+            Cell::Text(position.to_string()),
+            Cell::Text(reason.name().to_owned()),
+        ]);
+    }
+    table.finish()
+}
+
+/// `source, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
+pub fn dead_letters(source: &str, dead: &[DeadLetter]) -> RecordBatch {
+    let columns = ["source", "origin", "position", "code", "column", "reason", "record"];
+    let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), Kind::Text)));
+    let mut dead: Vec<&DeadLetter> = dead.iter().collect();
+    dead.sort_by_key(|dead| dead.position);
+    for letter in dead {
+        table.push([
+            Cell::Text(source.to_owned()),
+            Cell::Text(letter.origin.to_string()),
+            Cell::Text(letter.position.to_string()),
+            Cell::Text(letter.code.as_str().to_owned()),
+            letter.column.as_ref().map_or(Cell::Null, |column| Cell::Text(column.to_string())),
+            Cell::Text(letter.reason.to_string()),
+            Cell::Text(String::from_utf8_lossy(&letter.record).into_owned()),
+        ]);
+    }
+    table.finish()
+}
+
+/// Why history could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The checkpoint store.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// Parquet.
+    #[error("history: {0}")]
+    Parquet(#[from] ParquetError),
+    /// Arrow.
+    #[error("history: {0}")]
+    Arrow(#[from] ArrowError),
+}
+
+/// Writes what is pending and returns the complete list of result files, put together where they became many.
+pub fn write(
+    putter: &Putter,
+    reader: &Reader,
+    plan: &Plan,
+    pending: &Pending,
+    mut files: Vec<FileRef>,
+) -> Result<Vec<FileRef>, Error> {
+    for table in TABLES {
+        let rows = pending.table(table, plan);
+        if rows.num_rows() > 0 {
+            files.push(put(putter, table, &rows)?);
+        }
+        let small = |file: &FileRef| table_of(file) == Some(table) && file.length < LARGE;
+        if files.iter().filter(|file| small(file)).count() >= FILES_MAX {
+            let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(small);
+            let mut batches = vec![];
+            for part in &parts {
+                batches.extend(decode(reader.read(part)?)?);
+            }
+            files = kept;
+            if let Some(first) = batches.first() {
+                files.push(put(putter, table, &concat_batches(&first.schema(), &batches)?)?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The table that a result file belongs to.
+pub fn table_of(file: &FileRef) -> Option<&'static str> {
+    let name = file.metadata.get("table")?.as_str()?;
+    TABLES.into_iter().find(|table| *table == name)
+}
+
+/// The rows of a Parquet file.
+pub fn decode(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, Error> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.with_batch_size(1 << 16).build()?;
+    Ok(reader.collect::<Result<Vec<_>, ArrowError>>()?)
+}
+
+fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Error> {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut bytes = vec![];
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.close()?;
+    Ok(putter.put(FileKind::Result, table, &bytes, json!({ "table": table, "rows": rows.num_rows() }))?)
+}

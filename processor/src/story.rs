@@ -1,0 +1,198 @@
+//! One session's whole story: its events, read again from the log, and what every worker made of them.
+//!
+//! The log is the source's own files, from their start to the position that an answer is true for, so the story agrees with
+//! that answer to the nanosecond, whatever has been forgotten since.
+
+use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
+use event_feeder::file::{FileTable, Options};
+use event_feeder::{Decoder, Error, FileSource, Next, Position, Source, fields_read, key_hash};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use timeline_core::incremental::Reading;
+use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
+use timeline_core::{Field, Linear, Time};
+
+/// An event of the session.
+struct Told {
+    time: Time,
+    position: Position,
+    record: String,
+}
+
+/// What to tell.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The session's key.
+    pub key: &'a str,
+    /// An instant to look at; the horizon if not given.
+    pub at: Option<Time>,
+    /// The nodes to show, with their labels.
+    pub nodes: Vec<(NodeId, String)>,
+    /// Where the log was read to, and the largest event time by then.
+    pub until: (Position, Time),
+}
+
+/// Reads the session again. `null` if the key has no session.
+pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Result<Json, Error> {
+    let fields = fields_read(&plan.source, &plan.columns);
+    let mut source = FileSource::reread(
+        Options { fields: Some(fields), ..Options::default() },
+        files,
+        Position::START,
+        question.until.0,
+    );
+    let mut decoder = Decoder::new(&plan.source, &plan.columns);
+    let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
+    let hash = key_hash(question.key.as_bytes());
+    let lateness = plan.source.lateness;
+    let mut max_time: Option<Time> = None;
+    let mut events = vec![];
+    loop {
+        let block = match source.next()? {
+            Next::Block(block) => block,
+            Next::Idle | Next::End => break,
+        };
+        let batch = decoder.decode(block);
+        let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
+        let before = watermark(max_time);
+        max_time = max_time.max(batch.max_time);
+        let after = watermark(max_time).min(question.at.unwrap_or(Time::MAX));
+        let mine: Vec<u32> = (0..)
+            .zip(&batch.events)
+            .filter(|(_, event)| event.hash == hash && batch.text(event.key) == question.key)
+            .map(|(i, _)| i)
+            .collect();
+        for i in &mine {
+            let event = &batch.events[*i as usize];
+            if event.late_in_batch || event.time < before {
+                continue;
+            }
+            let record = batch.record(event, &plan.columns, 0);
+            events.push(Told { time: event.time, position: batch.position(event), record: record_text(plan, &record) });
+        }
+        lane.take(&batch, &mine, before, after);
+        source.recycle(batch.bytes);
+    }
+    events.sort_by_key(|event| (event.time, event.position));
+    let horizon = question.at.unwrap_or(question.until.1);
+    let mut outcome = Outcome::default();
+    let (told, _) = lane.drain();
+    let mut sessions: Vec<(Time, Option<Time>)> = told.closed.iter().map(|s| (s.start, s.end)).collect();
+    lane.read(horizon, &mut outcome, |session| sessions.push((session.start, session.end)));
+    sessions.extend(outcome.closed.iter().map(|s| (s.start, s.end)));
+    sessions.sort_unstable();
+    sessions.dedup();
+    let spans: Vec<RecordedSpan> = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans).collect();
+    let shown = sessions.iter().enumerate().map(|(i, (start, end))| {
+        let next = sessions.get(i + 1).map_or(Time::MAX, |(start, _)| *start);
+        let own: Vec<&Told> = events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
+        session(plan, question, (*start, *end), horizon, &spans, &own)
+    });
+    Ok(json!({
+        "key": question.key,
+        "at_ns": question.at,
+        "horizon_ns": horizon,
+        "sessions": shown.collect::<Vec<_>>(),
+    }))
+}
+
+fn session(
+    plan: &Plan,
+    question: &Question<'_>,
+    (start, end): (Time, Option<Time>),
+    horizon: Time,
+    spans: &[RecordedSpan],
+    events: &[&Told],
+) -> Json {
+    let mut rows = vec![];
+    for (id, label) in &question.nodes {
+        let node = plan.node(*id);
+        let mut own: Vec<&RecordedSpan> =
+            spans.iter().filter(|span| span.session == start && span.root == id.index()).collect();
+        own.sort_by(|a, b| a.dimensions.cmp(&b.dimensions).then(a.start.cmp(&b.start)));
+        if let (Op::Event(e), true) = (&node.op, own.is_empty()) {
+            let _ = e;
+            continue;
+        }
+        for part in own.chunk_by(|a, b| a.dimensions == b.dimensions) {
+            let names: Vec<String> =
+                part[0].dimensions.iter().map(|d| d.as_ref().map_or("absent".into(), ToString::to_string)).collect();
+            let label = if names.is_empty() { label.clone() } else { format!("{label} [{}]", names.join(", ")) };
+            let kind = node.kind;
+            let shown: Vec<Json> = part
+                .iter()
+                .map(|span| {
+                    let (value, slope) = value_text(&span.reading, kind, 0);
+                    json!({"start_ns": span.start, "end_ns": span.end, "value": value, "slope": slope})
+                })
+                .collect();
+            let at = question.at.filter(|at| *at >= start).and_then(|at| {
+                let span = part.iter().rev().find(|span| span.start <= at)?;
+                let (value, _) = value_text(&span.reading, kind, end.unwrap_or(at).min(at) - span.start);
+                let cause = events.iter().rev().find(|event| event.time <= span.start);
+                let cause = cause.map(|event| {
+                    json!({"time_ns": event.time, "position": event.position.to_string(), "record": event.record})
+                });
+                Some(json!({"value": value, "since_ns": span.start, "cause": cause}))
+            });
+            rows.push(json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at}));
+        }
+    }
+    let told: Vec<Json> = events
+        .iter()
+        .map(|event| json!({"time_ns": event.time, "position": event.position.to_string(), "text": event.record}))
+        .collect();
+    json!({
+        "start_ns": start,
+        "end_ns": end.unwrap_or(horizon),
+        "closed": end.is_some(),
+        "rows": rows,
+        "events": told,
+    })
+}
+
+/// What a reading says `dt` nanoseconds later, and its slope per second.
+fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
+    let number = |x: Linear, is_duration: bool| match x.after(dt) {
+        Linear::Exact { value, .. } if is_duration => seconds(value),
+        Linear::Exact { value, .. } => value.to_string(),
+        Linear::Float { value, .. } => value.to_string(),
+    };
+    let slope = |x: Linear| match x {
+        Linear::Exact { slope, .. } => slope as f64,
+        Linear::Float { slope, .. } => slope * 1e9,
+    };
+    match reading {
+        Reading::Absent => (Json::Null, None),
+        Reading::State(value) => (Json::String(value.to_string()), None),
+        Reading::Number(x) => (Json::String(number(*x, kind == Kind::Number(Unit::Duration))), Some(slope(*x))),
+        Reading::Ratio { numerator, denominator } => {
+            let (n, d) = (numerator.after(dt).as_floats().0, denominator.after(dt).as_floats().0);
+            (if d == 0.0 { Json::Null } else { Json::String((n / d).to_string()) }, None)
+        }
+    }
+}
+
+/// Nanoseconds as decimal seconds with as many digits as they need.
+fn seconds(ns: i128) -> String {
+    let (sign, ns) = (if ns < 0 { "-" } else { "" }, ns.unsigned_abs());
+    let text = format!("{sign}{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The columns of a record that queries read, as JSON.
+fn record_text(plan: &Plan, record: &timeline_core::Record) -> String {
+    let mut members = serde_json::Map::new();
+    for (column, field) in plan.columns.iter().zip(&record.fields) {
+        let value = match field {
+            Field::Missing => continue,
+            Field::Null => Json::Null,
+            Field::Value(timeline_core::Value::Str(text)) => json!(&**text),
+            Field::Value(timeline_core::Value::Float(x)) => json!(x),
+            Field::Value(timeline_core::Value::Int(x)) => json!(x),
+            Field::Value(timeline_core::Value::Bool(x)) => json!(x),
+        };
+        members.insert(column.name.clone(), value);
+    }
+    Json::Object(members).to_string()
+}
