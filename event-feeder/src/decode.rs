@@ -17,6 +17,7 @@ mod lines;
 mod names;
 mod number;
 mod rows;
+mod shape;
 mod time;
 mod value;
 mod walk;
@@ -55,8 +56,9 @@ impl Decoder {
     pub fn new(source: &Source, columns: &[Column]) -> Self {
         assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
         let fields = Fields::new(source, columns);
-        let lines = Lines::new(Members::new(&fields));
-        let cells = vec![Cell::default(); fields.paths.len()];
+        let lines = Lines::new(Members::new(&fields), fields.paths.len());
+        // One more than there are fields, for what nobody reads.
+        let cells = vec![Cell::default(); fields.paths.len() + 1];
         Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![] }
     }
 

@@ -11,6 +11,7 @@ use crate::{Batch, DeadLetter, Event, Slice, key_hash};
 use std::ops::Range;
 use std::sync::Arc;
 use timeline_core::Type;
+use timeline_core::record::Order;
 
 /// Where a record stands, and how to show it.
 #[derive(Clone, Copy)]
@@ -38,29 +39,31 @@ impl Assembler<'_> {
             Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
         };
         let cell = cells[self.fields.time];
-        let time = match value::time(cell.kind, arena.text(cell), self.fields.unit) {
+        let time = match value::time(cell.kind(), arena.text(cell), self.fields.unit) {
             Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
         let late_in_batch = self.batch.max_time.is_some_and(|max| time < max.saturating_sub(self.fields.lateness));
         self.batch.max_time = self.batch.max_time.max(Some(time));
-        let mut event = Event {
-            hash: key_hash(arena.text(Cell { at: key.at, len: key.len, kind: Kind::Text })),
-            time,
-            order_bits: 0,
-            key,
-            present: 0,
-            nulls: 0,
-            values_at: self.batch.values.len() as u32,
-            ordinal: place.ordinal,
-            has_order: false,
-            late_in_batch,
+        let hash = key_hash(arena.bytes(key));
+        let order = match self.fields.order {
+            None => None,
+            Some((field, ty)) => self.order(cells[field], field, ty, arena, place),
         };
-        if self.fields.order.is_some() {
-            self.order(&mut event, arena, cells, place);
-        }
-        self.columns(&mut event, arena, cells, place);
-        self.batch.events.push(event);
+        let values_at = self.batch.values.len() as u32;
+        let (present, nulls) = self.columns(arena, cells, place);
+        self.batch.events.push(Event {
+            hash,
+            time,
+            order_bits: order.map_or(0, Order::bits),
+            key,
+            present,
+            nulls,
+            values_at,
+            ordinal: place.ordinal,
+            has_order: order.is_some(),
+            late_in_batch,
+        });
     }
 
     /// Sets a whole record aside (or a value of it, if there is a column).
@@ -81,8 +84,8 @@ impl Assembler<'_> {
     fn key(&self, arena: &mut Arena<'_>, cells: &[Cell]) -> Result<Slice, (usize, Bad)> {
         if let [field] = self.fields.key[..] {
             let cell = cells[field];
-            if cell.kind == Kind::Text && cell.len > 0 {
-                return Ok(Slice { at: cell.at, len: cell.len });
+            if cell.is(Kind::Text) && cell.len() > 0 {
+                return Ok(cell.slice());
             }
         }
         self.unusual_key(arena, cells)
@@ -92,13 +95,13 @@ impl Assembler<'_> {
     fn unusual_key(&self, arena: &mut Arena<'_>, cells: &[Cell]) -> Result<Slice, (usize, Bad)> {
         for field in &self.fields.key {
             let cell = cells[*field];
-            value::check_key(cell.kind, arena.text(cell)).map_err(|bad| (*field, bad))?;
+            value::check_key(cell.kind(), arena.text(cell)).map_err(|bad| (*field, bad))?;
         }
         if let [field] = self.fields.key[..] {
-            return Ok(match cells[field].kind {
+            return Ok(match cells[field].kind() {
                 Kind::True => slice(arena.push(b"true")),
                 Kind::False => slice(arena.push(b"false")),
-                _ => Slice { at: cells[field].at, len: cells[field].len },
+                _ => cells[field].slice(),
             });
         }
         // Of several values a JSON array of texts: no two lists of values give the same one.
@@ -107,47 +110,43 @@ impl Assembler<'_> {
         Ok(slice(arena.push(joined.as_bytes())))
     }
 
-    fn order(&mut self, event: &mut Event, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) {
-        let Some((field, ty)) = self.fields.order else { return };
-        let cell = cells[field];
-        if matches!(cell.kind, Kind::Missing | Kind::Null) {
-            return;
+    fn order(&mut self, cell: Cell, field: usize, ty: Type, arena: &Arena<'_>, place: Place<'_>) -> Option<Order> {
+        if matches!(cell.kind(), Kind::Missing | Kind::Null) {
+            return None;
         }
-        match value::order(cell.kind, arena.text(cell), ty) {
-            Ok(order) => (event.order_bits, event.has_order) = (order.bits(), true),
-            Err(bad) => self.dead(place, Some(&self.fields.names[field].clone()), bad),
+        match value::order(cell.kind(), arena.text(cell), ty) {
+            Ok(order) => Some(order),
+            Err(bad) => {
+                self.dead(place, Some(&self.fields.names[field].clone()), bad);
+                None
+            }
         }
     }
 
+    /// Adds the values of the columns; which are present, and which of these are null.
     #[inline]
-    fn columns(&mut self, event: &mut Event, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) {
-        let fields = self.fields;
-        for (i, column) in fields.columns.iter().enumerate() {
+    fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) -> (u64, u64) {
+        let (mut present, mut nulls, mut bit) = (0, 0, 1);
+        for column in &self.fields.columns {
             let cell = cells[column.field];
-            if cell.kind == Kind::Missing {
-                continue;
-            }
-            let bit = 1u64 << i;
-            if cell.kind == Kind::Null {
-                event.present |= bit;
-                event.nulls |= bit;
-                continue;
-            }
-            let text = arena.text(cell);
-            let word = match column.ty {
-                Type::String => value::check_string(cell.kind).map(|()| Slice { at: cell.at, len: cell.len }.pack()),
-                Type::Float => value::float(cell.kind, text).map(f64::to_bits),
-                Type::Int => value::int(cell.kind, text).map(|value| value as u64),
-                Type::Bool => value::bool(cell.kind, text).map(u64::from),
-            };
-            match word {
-                Ok(word) => {
-                    event.present |= bit;
-                    self.batch.values.push(word);
+            if cell.is(Kind::Text) && column.ty == Type::String {
+                present |= bit;
+                self.batch.values.push(cell.slice().pack());
+            } else if cell.is(Kind::Null) {
+                present |= bit;
+                nulls |= bit;
+            } else if !cell.is(Kind::Missing) {
+                match word(column.ty, cell, arena.text(cell)) {
+                    Ok(word) => {
+                        present |= bit;
+                        self.batch.values.push(word);
+                    }
+                    Err(bad) => self.dead(place, Some(&column.name), bad),
                 }
-                Err(bad) => self.dead(place, Some(&column.name), bad),
             }
+            bit <<= 1;
         }
+        (present, nulls)
     }
 
     /// Ends the batch: the block and what was added become its arena.
@@ -158,8 +157,18 @@ impl Assembler<'_> {
     }
 }
 
+/// The value that a cell is for a column.
+fn word(ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
+    match ty {
+        Type::String => value::check_string(cell.kind()).map(|()| cell.slice().pack()),
+        Type::Float => value::float(cell.kind(), text).map(f64::to_bits),
+        Type::Int => value::int(cell.kind(), text).map(|value| value as u64),
+        Type::Bool => value::bool(cell.kind(), text).map(u64::from),
+    }
+}
+
 fn key_text(arena: &Arena<'_>, cell: Cell) -> String {
-    match cell.kind {
+    match cell.kind() {
         Kind::True => "true".into(),
         Kind::False => "false".into(),
         _ => String::from_utf8_lossy(arena.text(cell)).into_owned(),

@@ -3,6 +3,7 @@
 //! Every format's reader captures a record into one [`Cell`] per field; [`super::assemble`] makes events of cells.
 //! So the formats differ only in how they find the text of a value, and the meaning of values stands in one place.
 
+use crate::Slice;
 use std::ops::Range;
 
 /// What kind of value was found.
@@ -32,23 +33,72 @@ pub(crate) enum Kind {
     Composite,
 }
 
-/// One captured value: its kind, and the place of its text in the [`Arena`].
+/// One captured value: its kind, and the place of its text in the [`Arena`], in one word, so that a record's cells are
+/// cleared and set by whole words: from the highest bit on 32 of the place, 28 of the length, 4 of the kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cell {
-    pub(crate) at: u32,
-    pub(crate) len: u32,
-    pub(crate) kind: Kind,
-}
+pub(crate) struct Cell(u64);
 
 impl Cell {
+    /// The longest text that a cell can have, in bytes; longer than a record may be.
+    pub(crate) const LENGTH_MAX: usize = (1 << 28) - 1;
+
+    /// A value with a text.
+    #[inline]
     pub(crate) fn new(kind: Kind, range: Range<usize>) -> Self {
-        Cell { at: range.start as u32, len: (range.end - range.start) as u32, kind }
+        debug_assert!(range.len() <= Self::LENGTH_MAX && range.end <= u32::MAX as usize);
+        Cell((range.start as u64) << 32 | ((range.end - range.start) as u64) << 4 | kind as u64)
     }
 
+    /// A value without a text.
     pub(crate) fn of(kind: Kind) -> Self {
-        Cell { at: 0, len: 0, kind }
+        Cell(kind as u64)
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        KINDS[self.0 as usize % KINDS.len()]
+    }
+
+    /// Whether it is of that kind; cheaper than asking which it is.
+    #[inline]
+    pub(crate) fn is(self, kind: Kind) -> bool {
+        self.0 & 15 == kind as u64
+    }
+
+    /// Its text's first byte in the arena.
+    #[inline]
+    pub(crate) fn at(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// Its text's length.
+    #[inline]
+    pub(crate) fn len(self) -> u32 {
+        self.0 as u32 >> 4
+    }
+
+    /// Its text.
+    #[inline]
+    pub(crate) fn slice(self) -> Slice {
+        Slice { at: self.at(), len: self.len() }
     }
 }
+
+const KINDS: [Kind; 16] = {
+    use Kind::*;
+    [
+        Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Missing, Missing, Missing,
+        Missing, Missing, Missing,
+    ]
+};
+
+const _: () = {
+    let mut i = 0;
+    while i <= Kind::Composite as usize {
+        assert!(KINDS[i] as usize == i, "the table is in the order of the kinds");
+        i += 1;
+    }
+};
 
 /// The bytes of a batch while it is made: the block, which no longer changes, and what is added behind it.
 pub(crate) struct Arena<'a> {
@@ -64,10 +114,16 @@ impl<'a> Arena<'a> {
     /// The text of a cell. No text lies across the border of the two parts.
     #[inline]
     pub(crate) fn text(&self, cell: Cell) -> &[u8] {
-        let at = cell.at as usize;
+        self.bytes(cell.slice())
+    }
+
+    /// As [`Arena::text`].
+    #[inline]
+    pub(crate) fn bytes(&self, Slice { at, len }: Slice) -> &[u8] {
+        let (at, len) = (at as usize, len as usize);
         match at.checked_sub(self.block.len()) {
-            None => &self.block[at..at + cell.len as usize],
-            Some(at) => &self.extra[at..at + cell.len as usize],
+            None => &self.block[at..at + len],
+            Some(at) => &self.extra[at..at + len],
         }
     }
 

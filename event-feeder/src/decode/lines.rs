@@ -7,6 +7,7 @@ use super::cell::{Arena, Cell};
 use super::fields::Members;
 use super::index::index;
 use super::names::Names;
+use super::shape::Shape;
 use super::time::Bad;
 use super::walk::Walk;
 use super::{excerpt, json, too_long};
@@ -21,10 +22,10 @@ const PIECE: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     members: Members,
-    names: Names,
+    /// The quick way, if there is one.
+    names: Option<Names>,
+    shape: Shape,
     places: Vec<u32>,
-    /// Off only where a test compares the two ways.
-    pub(crate) quick: bool,
 }
 
 /// What is known of the bytes of a piece.
@@ -36,9 +37,15 @@ enum Encoding {
 }
 
 impl Lines {
-    pub(crate) fn new(members: Members) -> Self {
-        let names = Names::new(&members);
-        Lines { members, names, places: vec![], quick: true }
+    pub(crate) fn new(members: Members, fields: usize) -> Self {
+        let names = Names::new(&members, fields);
+        Lines { members, names, shape: Shape::new(), places: vec![] }
+    }
+
+    /// Leaves every line to the library.
+    #[cfg(test)]
+    pub(crate) fn give_up(&mut self) {
+        self.names = None;
     }
 
     /// Adds every line of the block that is not blank.
@@ -75,7 +82,7 @@ impl Lines {
 
     /// Adds the lines of a piece: all that have a line feed in the index.
     fn piece(
-        &self,
+        &mut self,
         out: &mut Assembler<'_>,
         arena: &mut Arena<'_>,
         cells: &mut [Cell],
@@ -88,7 +95,7 @@ impl Lines {
         while next < places.len() {
             let mut walk = Walk { block, places, next };
             cells.fill(Cell::default());
-            let walked = if self.quick { walk.line(start, &self.names, cells) } else { None };
+            let walked = self.names.as_ref().and_then(|names| walk.line(start, names, &mut self.shape, cells));
             let usual = walked.filter(|end| {
                 let line = &block[start..*end];
                 line.len() <= RECORD_MAX && (encoding == Encoding::Utf8 || std::str::from_utf8(line).is_ok())

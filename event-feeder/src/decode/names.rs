@@ -5,33 +5,33 @@
 
 use super::fields::Members;
 
-/// What a member is to the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Member {
-    /// Nobody reads it.
-    Unread,
-    /// This field.
-    Field(usize),
-    /// Fields stand within it.
-    Within,
-}
+/// What a member is to the plan: a field's index, the number of fields for a member that nobody reads (there is a cell
+/// for it, so that capturing asks no question), or [`WITHIN`].
+pub(crate) type Member = u16;
+
+/// A member that is left to the library: fields stand within it, or it cannot be told from another one.
+pub(crate) const WITHIN: Member = u16::MAX;
 
 /// The top-level members that are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    entries: Vec<Entry>,
+    entries: Box<[Entry; ENTRIES]>,
+    /// The names themselves, for those that the words do not tell whole.
+    long: Vec<(Member, Box<[u8]>)>,
     factor: u64,
-    shift: u32,
+    pub(crate) unread: Member,
 }
 
-#[derive(Clone, Debug)]
+/// A power of two: with 70 names one factor in eleven is good.
+const ENTRIES: usize = 1024;
+
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     first: u64,
     last: u64,
-    /// `usize::MAX` for an empty entry.
-    length: usize,
+    /// `u32::MAX` for an empty entry.
+    length: u32,
     member: Member,
-    name: Box<[u8]>,
 }
 
 /// All bits of so many bytes.
@@ -46,72 +46,74 @@ const MASKS: [u64; 9] = {
 };
 
 impl Names {
-    pub(crate) fn new(members: &Members) -> Self {
-        let empty = Entry { first: 0, last: 0, length: usize::MAX, member: Member::Unread, name: [].into() };
-        let names: Vec<Entry> = members
-            .within
-            .iter()
-            .map(|(name, member)| {
-                let mut padded = name.clone().into_bytes();
-                padded.resize(name.len() + 8, 0);
-                let (first, last) = words(&padded, 0, name.len()).expect("padded just now");
-                let member = match member.field {
-                    Some(field) if member.within.is_empty() => Member::Field(field),
-                    _ => Member::Within,
-                };
-                Entry { first, last, length: name.len(), member, name: name.as_bytes().into() }
-            })
-            .collect();
-        // Two names of the same length, beginning and end cannot be told apart by the hash: both go the slow way.
-        let mut bits = names.len().next_power_of_two().trailing_zeros() + 3;
-        let mut factor = 0x9E37_79B9_7F4A_7C15u64;
-        let alike = |a: &Entry, b: &Entry| (a.first, a.last, a.length) == (b.first, b.last, b.length);
-        let mut kept: Vec<Entry> = vec![];
-        for entry in names {
-            match kept.iter_mut().find(|known| alike(known, &entry)) {
-                Some(known) => (known.member, known.name) = (Member::Within, [].into()),
-                None => kept.push(entry),
+    /// `None` if there are so many names that no table takes them: then every line is left to the library.
+    pub(crate) fn new(members: &Members, fields: usize) -> Option<Self> {
+        let unread = Member::try_from(fields).ok().filter(|unread| *unread != WITHIN)?;
+        let (mut names, mut long) = (Vec::<Entry>::new(), vec![]);
+        for (name, inner) in &members.within {
+            let mut padded = name.clone().into_bytes();
+            padded.resize(name.len() + 8, 0);
+            let (first, last) = words(&padded, 0, name.len())?;
+            let member = inner.field.filter(|_| inner.within.is_empty()).map_or(WITHIN, |field| field as Member);
+            let length = u32::try_from(name.len()).ok()?;
+            match names.iter_mut().find(|known| (known.first, known.last, known.length) == (first, last, length)) {
+                Some(known) => known.member = WITHIN,
+                None => names.push(Entry { first, last, length, member }),
+            }
+            if length > 16 {
+                long.push((member, name.as_bytes().into()));
             }
         }
-        loop {
-            let mut table = Names { entries: vec![empty.clone(); 1 << bits], factor, shift: 64 - bits };
-            let free = kept.iter().all(|entry| {
-                let place = table.place(entry.first, entry.last, entry.length);
-                let is_free = table.entries[place].length == usize::MAX;
-                table.entries[place] = entry.clone();
-                is_free
-            });
-            if free {
-                return table;
+        let empty = Entry { first: 0, last: 0, length: u32::MAX, member: unread };
+        let mut table = Names { entries: Box::new([empty; ENTRIES]), long, factor: 0x9E37_79B9_7F4A_7C15, unread };
+        for _ in 0..10_000 {
+            if table.fill(&names, empty) {
+                return Some(table);
             }
-            factor = factor.wrapping_mul(0xD134_2543_DE82_EF95) | 1;
-            bits = (bits + 1).min(20);
+            table.factor = table.factor.wrapping_mul(0xD134_2543_DE82_EF95) | 1;
         }
+        None
+    }
+
+    /// Puts every name on its entry; false if two want the same.
+    fn fill(&mut self, names: &[Entry], empty: Entry) -> bool {
+        self.entries.fill(empty);
+        names.iter().all(|name| {
+            let place = self.place(name.first, name.last, name.length);
+            let is_free = self.entries[place].length == empty.length;
+            self.entries[place] = *name;
+            is_free
+        })
     }
 
     /// What the name `block[at..at + length]` is; `None` if it stands too near the block's end to be looked at.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, block: &[u8], at: usize, length: usize) -> Option<Member> {
         let (first, last) = words(block, at, length)?;
-        let entry = &self.entries[self.place(first, last, length)];
-        if entry.length != length || entry.first != first || entry.last != last {
-            return Some(Member::Unread);
+        let entry = &self.entries[self.place(first, last, length as u32)];
+        let same = entry.length as usize == length && entry.first == first && entry.last == last;
+        let member = if same { entry.member } else { self.unread };
+        if same && length > 16 {
+            return Some(self.check_long(member, &block[at..at + length]));
         }
-        if length > 16 && entry.member != Member::Within && *entry.name != block[at..at + length] {
-            return Some(Member::Unread);
-        }
-        Some(entry.member)
+        Some(member)
     }
 
-    #[inline]
-    fn place(&self, first: u64, last: u64, length: usize) -> usize {
-        let mixed = (first ^ last.rotate_left(29) ^ (length as u64).rotate_left(56)).wrapping_mul(self.factor);
-        (mixed >> self.shift) as usize
+    #[inline(never)]
+    fn check_long(&self, member: Member, name: &[u8]) -> Member {
+        let is_it = member == WITHIN || self.long.iter().any(|(known, text)| *known == member && **text == *name);
+        if is_it { member } else { self.unread }
+    }
+
+    #[inline(always)]
+    fn place(&self, first: u64, last: u64, length: u32) -> usize {
+        let mixed = (first ^ last.rotate_left(29) ^ u64::from(length) << 56).wrapping_mul(self.factor);
+        (mixed >> (64 - ENTRIES.trailing_zeros())) as usize % ENTRIES
     }
 }
 
 /// The first and the last eight bytes of a name; of a shorter one all its bytes, twice.
-#[inline]
+#[inline(always)]
 fn words(block: &[u8], at: usize, length: usize) -> Option<(u64, u64)> {
     let mask = MASKS[length.min(8)];
     let first = word(block, at)? & mask;
@@ -120,10 +122,9 @@ fn words(block: &[u8], at: usize, length: usize) -> Option<(u64, u64)> {
 }
 
 /// Eight bytes of the block.
-#[inline]
+#[inline(always)]
 pub(crate) fn word(block: &[u8], at: usize) -> Option<u64> {
-    let bytes = block.get(at..at + 8)?;
-    Some(u64::from_le_bytes(bytes.try_into().expect("eight bytes")))
+    Some(u64::from_le_bytes(*block.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]
@@ -140,14 +141,14 @@ mod tests {
         names.extend((0..=17).map(|length| "abcdefghijklmnopq"[..length].to_owned()));
         let within =
             names.iter().enumerate().map(|(i, name)| (name.clone(), Members { field: Some(i), within: vec![] }));
-        let table = Names::new(&Members { field: None, within: within.collect() });
+        let table = Names::new(&Members { field: None, within: within.collect() }, names.len()).unwrap();
         let find = |name: &str| table.find(format!("{name}        ").as_bytes(), 0, name.len());
         for (i, name) in names.iter().enumerate() {
             let slow = alike.contains(&name.as_str());
-            assert_eq!(find(name), Some(if slow { Member::Within } else { Member::Field(i) }), "{name}");
+            assert_eq!(find(name), Some(if slow { WITHIN } else { i as Member }), "{name}");
         }
         for name in ["column60", "a_very_long_member_name_3x", "b", "abcdefghijklmnoXq", "\0", "column"] {
-            assert_eq!(find(name), Some(Member::Unread), "{name}");
+            assert_eq!(find(name), Some(names.len() as Member), "{name}");
         }
         assert_eq!(table.find(b"abc", 0, 3), None);
     }

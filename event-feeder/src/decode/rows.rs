@@ -9,6 +9,7 @@
 use super::assemble::{Assembler, Place};
 use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
+use crate::cutter::RECORD_MAX;
 use crate::{Code, DeadLetter};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray};
 use arrow::compute::{cast, is_not_null};
@@ -45,14 +46,22 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &F
         for (cell, column) in cells.iter_mut().zip(&columns) {
             text.clear();
             let kind = column.read(row, &mut text);
-            fits &= arena.extra.len() + text.len() <= u32::MAX as usize / 2;
+            fits &= text.len() <= RECORD_MAX && arena.extra.len() + text.len() <= u32::MAX as usize / 2;
             *cell = if fits { Cell::new(kind, arena.push(&text)) } else { Cell::default() };
         }
         if fits {
             out.record(arena, &cells, place);
         } else {
             out.batch.records += 1;
-            out.dead(place, None, (Code::TooLong, "too long to be held together with the rows before it".into()));
+            out.dead(
+                place,
+                None,
+                (
+                    Code::TooLong,
+                    "a value longer than a record may be, or too long to be held together with the rows before it"
+                        .into(),
+                ),
+            );
         }
     }
 }

@@ -14,7 +14,19 @@ use timeline_core::record::Order;
 use timeline_core::{Time, Type};
 
 /// Reads a time.
+#[inline]
 pub(crate) fn time(kind: Kind, text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
+    if kind == Kind::Number
+        && let (Some(nanoseconds), Some(count)) = (unit.nanoseconds(), short_integer(text))
+        && let Some(time) = count.checked_mul(nanoseconds)
+    {
+        return Ok(time);
+    }
+    other_time(kind, text, unit)
+}
+
+#[inline(never)]
+fn other_time(kind: Kind, text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
     let bad = |reason: &'static str| Err((Code::BadTime, reason.into()));
     match (kind, unit) {
         (Kind::Number, _) => numeric(text, unit),

@@ -6,7 +6,8 @@
 //! A property test holds the two ways together on valid, mutated and random lines.
 
 use super::cell::{Cell, Kind};
-use super::names::{Member, Names, word};
+use super::names::{Names, WITHIN, word};
+use super::shape::{BEGINNING, ELSEWHERE, Shape};
 
 /// A place in a block and in its index.
 pub(crate) struct Walk<'a> {
@@ -21,54 +22,78 @@ impl Walk<'_> {
     /// Captures the object on the line that begins at `start`; where its line feed stands, or `None` to give up.
     /// After that cells and `next` are of no use.
     #[inline]
-    pub(crate) fn line(&mut self, start: usize, names: &Names, cells: &mut [Cell]) -> Option<usize> {
-        if *self.block.get(start)? != b'{' {
-            return None;
-        }
-        let mut at = self.blanks(start + 1)?;
+    pub(crate) fn line(&mut self, start: usize, names: &Names, shape: &mut Shape, cells: &mut [Cell]) -> Option<usize> {
+        let (mut at, mut behind) = (start, BEGINNING);
         loop {
-            let close = self.plain_string(at)?;
-            let member = names.find(self.block, at + 1, close - at - 1)?;
-            let mut value = close + 1;
-            if *self.block.get(value)? != b':' {
-                value = self.blanks(value)?;
-                if self.block[value] != b':' {
-                    return None;
-                }
-            }
-            value += 1;
-            let mut first = *self.block.get(value)?;
-            if first == b' ' {
-                value = self.blanks(value)?;
-                first = self.block[value];
-            }
-            let (mut end, cell) = self.value(value, first, member)?;
-            if let Member::Field(field) = member {
-                cells[field] = cell;
-            }
-            let mut behind = *self.block.get(end)?;
-            if behind == b' ' {
-                end = self.blanks(end)?;
-                behind = self.block[end];
-            }
-            match behind {
-                b',' => {
-                    at = end + 1;
-                    if *self.block.get(at)? == b' ' {
-                        at = self.blanks(at)?;
-                    }
-                }
-                b'}' => return self.line_end(end + 1),
-                _ => return None,
+            (at, behind) = match self.usual_member(at, behind, shape, cells) {
+                Some(next) => next,
+                None => self.member(at, behind, names, shape, cells)?,
+            };
+            if *self.block.get(at)? == b'}' {
+                return self.line_end(at + 1);
             }
         }
     }
 
+    /// Passes a member that begins as one did before, and the separator before it. Where it ends and how it began, or
+    /// `None` with nothing done.
+    #[inline(always)]
+    fn usual_member(&mut self, at: usize, behind: usize, shape: &Shape, cells: &mut [Cell]) -> Option<(usize, usize)> {
+        let (id, prefix) = shape.find(behind, self.block, at)?;
+        let value = at + prefix.length;
+        let cell = cells.get_mut(usize::from(prefix.member))?;
+        if prefix.is_text {
+            // The quotes of the name and the one that opens the value come before.
+            let close = *self.places.get(self.next + 3)? as usize;
+            if self.block[close] != b'"' {
+                return None;
+            }
+            self.next += 4;
+            *cell = Cell::new(Kind::Text, value..close);
+            Some((close + 1, id))
+        } else {
+            let end = number(self.block, value)?;
+            self.next += 2;
+            *cell = Cell::new(Kind::Number, value..end);
+            Some((end, id))
+        }
+    }
+
+    /// Passes any member and the separator before it, and the blanks behind it. Where these end, and how it began.
+    #[inline(never)]
+    fn member(
+        &mut self,
+        start: usize,
+        behind: usize,
+        names: &Names,
+        shape: &mut Shape,
+        cells: &mut [Cell],
+    ) -> Option<(usize, usize)> {
+        if *self.block.get(start)? != if behind == BEGINNING { b'{' } else { b',' } {
+            return None;
+        }
+        let at = self.blanks(start + 1)?;
+        let close = self.plain_string(at)?;
+        let member = names.find(self.block, at + 1, close - at - 1)?;
+        let colon = self.blanks(close + 1)?;
+        if self.block[colon] != b':' || member == WITHIN {
+            return None;
+        }
+        let value = self.blanks(colon + 1)?;
+        let (end, cell) = self.value(value, member == names.unread)?;
+        *cells.get_mut(usize::from(member))? = cell;
+        let behind = match cell.kind() {
+            Kind::Text => shape.learn(behind, &self.block[start..=value], true, member),
+            Kind::Number => shape.learn(behind, &self.block[start..value], false, member),
+            _ => ELSEWHERE,
+        };
+        Some((self.blanks(end)?, behind))
+    }
+
     /// Passes a value; where it ends.
-    #[inline]
-    fn value(&mut self, at: usize, first: u8, member: Member) -> Option<(usize, Cell)> {
-        Some(match first {
-            b'"' if member == Member::Unread => (self.string(at)? + 1, Cell::default()),
+    fn value(&mut self, at: usize, is_unread: bool) -> Option<(usize, Cell)> {
+        Some(match *self.block.get(at)? {
+            b'"' if is_unread => (self.string(at)? + 1, Cell::default()),
             b'"' => {
                 let close = self.plain_string(at)?;
                 (close + 1, Cell::new(Kind::Text, at + 1..close))
@@ -77,20 +102,19 @@ impl Walk<'_> {
                 let end = number(self.block, at)?;
                 (end, Cell::new(Kind::Number, at..end))
             }
-            b'{' | b'[' if member != Member::Within => {
+            b'{' | b'[' => {
                 let end = self.composite(at)?;
                 (end, Cell::new(Kind::Composite, at..end))
             }
             _ => {
                 let (end, kind) = literal(self.block, at)?;
-                (end, Cell::new(kind, at..if kind == Kind::Null { at } else { end }))
+                (end, if kind == Kind::Null { Cell::of(kind) } else { Cell::new(kind, at..end) })
             }
         })
-        .filter(|_| member != Member::Within)
     }
 
     /// The place of the first byte from `at` on that is no blank.
-    #[inline]
+    #[inline(always)]
     fn blanks(&self, mut at: usize) -> Option<usize> {
         while *self.block.get(at)? == b' ' {
             at += 1;
@@ -101,19 +125,19 @@ impl Walk<'_> {
     /// Passes a string without escapes that opens at `at`; the place of its closing quote.
     #[inline]
     fn plain_string(&mut self, at: usize) -> Option<usize> {
-        let [open, close] = *self.places.get(self.next..self.next + 2)? else { return None };
-        let (open, close) = (open as usize, close as usize);
-        self.next += 2;
-        (open == at && self.block[at] == b'"' && self.block[close] == b'"').then_some(close)
+        let close = self.string(at)?;
+        // Without escapes it takes two places.
+        (self.places.get(self.next.checked_sub(2)?) == Some(&(at as u32))).then_some(close)
     }
 
     /// Passes any string that opens at `at`; the place of its closing quote.
     #[inline]
     fn string(&mut self, at: usize) -> Option<usize> {
         let [open, next] = *self.places.get(self.next..self.next + 2)? else { return None };
-        if open as usize != at || self.block[at] != b'"' {
+        if self.block[at] != b'"' {
             return None;
         }
+        debug_assert_eq!(open as usize, at, "everything before was passed together with its places");
         self.next += 1;
         if self.block[next as usize] == b'"' {
             self.next += 1;
@@ -144,6 +168,7 @@ impl Walk<'_> {
     }
 
     /// Passes an object or an array that opens at `at`; where it ends. Gives up beyond 64 levels.
+    #[inline(never)]
     fn composite(&mut self, mut at: usize) -> Option<usize> {
         // What is open: from the innermost on a bit for each level, set for an object.
         let (mut open, mut depth) = (0u64, 0);
@@ -214,7 +239,7 @@ impl Walk<'_> {
 }
 
 /// Where the number that begins at `at` ends, if it is one of JSON.
-#[inline]
+#[inline(always)]
 fn number(block: &[u8], at: usize) -> Option<usize> {
     let (mut end, negative) = (at, block[at] == b'-');
     end += usize::from(negative);
@@ -231,6 +256,7 @@ fn number(block: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The fraction and the exponent.
+#[inline(never)]
 fn rest_of_number(block: &[u8], mut end: usize) -> Option<usize> {
     if block[end] == b'.' {
         let begin = end + 1;
@@ -251,7 +277,7 @@ fn rest_of_number(block: &[u8], mut end: usize) -> Option<usize> {
 }
 
 /// The place of the first byte from `at` on that is no digit. Eight bytes at a time.
-#[inline]
+#[inline(always)]
 fn digits(block: &[u8], mut at: usize) -> Option<usize> {
     loop {
         // A digit becomes 0 to 9; the addition sets the high bit of what is more, and what had it keeps it.
@@ -264,6 +290,7 @@ fn digits(block: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+#[inline(never)]
 fn literal(block: &[u8], at: usize) -> Option<(usize, Kind)> {
     let rest = block.get(at..at + 5)?;
     match rest {
