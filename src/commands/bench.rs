@@ -1,0 +1,200 @@
+//! `timeline bench`: how fast this machine runs the product.
+//!
+//! Everything is measured in one run on one file, so that the ratios mean something on a machine that is not quiet.
+
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use event_feeder::{Decoder, FileSource, Next, Source};
+use event_producer::{Generator, Model, Workload};
+use processor::batch;
+use processor::engine::Engine;
+use processor::service::{Options, Service, writer_name};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use timeline_core::plan::Plan;
+
+/// Measure the durable processor on the video workload.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  timeline bench --events 5000000 --sessions 100000")]
+pub(crate) struct Args {
+    /// How many events.
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    pub(crate) events: u64,
+    /// How many sessions at a time.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) sessions: u64,
+    /// Out-of-order by up to this, as the program's lateness allows; in order otherwise.
+    #[arg(long)]
+    pub(crate) jitter: bool,
+}
+
+/// The CIRR query of the video workload on input that is in order, and its totals per CDN.
+const PROGRAM: &str = r#"
+source player {
+  key  sessionId
+  time ts in ms
+  LATENESS
+  end  after 30m
+  playerState: string, userAction: string, cdn: string
+}
+let buffering = latest(playerState) == "buffer"
+metric cirr = duration_where(has_existed(playerState == "play") && !has_existed_within(userAction == "seek", 5s) && buffering)
+              split by latest(cdn) | aggregate(group_by(cdn), count, sum)
+metric playing_time = duration_where(latest(playerState) == "play") split by latest(cdn) | aggregate(group_by(cdn), sum)
+"#;
+
+pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
+    let dir = std::env::temp_dir().join(format!("timeline-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).map_err(Error::Output)?;
+    let result = measure(args, &dir);
+    // What cannot be removed is in the system's folder for such things.
+    let _ = std::fs::remove_dir_all(&dir);
+    result
+}
+
+fn measure(args: &Args, dir: &Path) -> Result<()> {
+    let file = dir.join("player.ndjson");
+    let bytes = generate(args, &file)?;
+    let text = PROGRAM.replace("LATENESS", if args.jitter { "lateness 2s" } else { "" });
+    let plan = compile(&text)?;
+    let layout = timeline_core::incremental::Layout::new(&plan);
+    println!(
+        "{} events, {} sessions at a time, {:.0} bytes an event; {} bytes of state a session",
+        args.events,
+        args.sessions,
+        bytes as f64 / args.events as f64,
+        layout.session_bytes()
+    );
+    println!("{:<34} {:>12} {:>12} {:>10}", "", "events/s", "ns/event", "seconds");
+    let show = |what: &str, took: Duration| {
+        let seconds = took.as_secs_f64();
+        let rate = args.events as f64 / seconds;
+        println!("{what:<34} {rate:>12.0} {:>12.1} {seconds:>10.2}", 1e9 / rate);
+    };
+    show("read the file", timed(|| read(&file))?);
+    show("read and decode, 1 thread", timed(|| decode(&file, &plan))?);
+    for threads in [1, 2] {
+        show(&format!("evaluate, {threads} thread(s)"), timed(|| evaluate(&file, &plan, threads))?);
+    }
+    for threads in [1, 2] {
+        let state = dir.join(format!("state-{threads}"));
+        let mut facts = String::new();
+        let took = timed(|| durable(&file, &text, &state, threads, &mut facts))?;
+        show(&format!("durable, {threads} thread(s)"), took);
+        println!("  {facts}");
+    }
+    Ok(())
+}
+
+fn timed(f: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    f()?;
+    Ok(start.elapsed())
+}
+
+fn generate(args: &Args, file: &Path) -> Result<u64> {
+    let mut workload = Workload::new(Model::Video);
+    workload.events = args.events;
+    workload.sessions = args.sessions;
+    if args.jitter {
+        workload.jitter = Duration::from_secs(2).into();
+    }
+    let mut generator = Generator::new(&workload).map_err(|error| Error::Usage(error.to_string()))?;
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file).map_err(Error::Output)?);
+    let (mut buffer, mut bytes) = (vec![], 0);
+    loop {
+        buffer.clear();
+        if generator.fill(&mut buffer, 10_000) == 0 {
+            break;
+        }
+        std::io::Write::write_all(&mut out, &buffer).map_err(Error::Output)?;
+        bytes += buffer.len() as u64;
+    }
+    std::io::Write::flush(&mut out).map_err(Error::Output)?;
+    Ok(bytes)
+}
+
+fn compile(text: &str) -> Result<Arc<Plan>> {
+    let program = timeline_dsl::Program { name: "bench.tl".into(), text: text.into(), without: Default::default() };
+    let programs = [program];
+    let mut compilation = timeline_dsl::compile(&programs);
+    if !compilation.is_ok() {
+        return Err(Error::Program(timeline_dsl::render(&compilation.diagnostics, &programs, false)));
+    }
+    Ok(Arc::new(compilation.plans.remove(0)))
+}
+
+fn open(file: &Path) -> Result<FileSource> {
+    let patterns = [file.display().to_string()];
+    FileSource::open(&patterns, event_feeder::file::Options::default()).map_err(|e| Error::Unreadable(e.to_string()))
+}
+
+fn blocks(file: &Path, mut each: impl FnMut(event_feeder::Block, &mut FileSource)) -> Result<()> {
+    let mut source = open(file)?;
+    while let Next::Block(block) = source.next().map_err(|e| Error::Unreadable(e.to_string()))? {
+        each(block, &mut source);
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<()> {
+    blocks(file, |block, source| {
+        if let event_feeder::Payload::Lines(bytes) = block.payload {
+            source.recycle(bytes);
+        }
+    })
+}
+
+fn decode(file: &Path, plan: &Arc<Plan>) -> Result<()> {
+    let mut decoder = Decoder::new(&plan.source, &plan.columns);
+    blocks(file, |block, source| {
+        let batch = decoder.decode(block);
+        source.recycle(batch.bytes);
+    })
+}
+
+fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<()> {
+    let options = batch::Options { threads, ..batch::Options::default() };
+    let evaluation = batch::evaluate(plan, &mut open(file)?, &options);
+    evaluation.map_err(|error| Error::Unreadable(error.to_string()))?;
+    Ok(())
+}
+
+fn durable(file: &Path, text: &str, state: &Path, threads: usize, facts: &mut String) -> Result<()> {
+    let options = Options {
+        state: state.to_owned(),
+        sources: vec![(None, file.display().to_string())],
+        threads,
+        checkpoint_every: Duration::from_secs(1),
+        exit_at_end: true,
+        writer: writer_name(),
+    };
+    let (service, _) = Service::start(options, &[("bench.tl".into(), text.into())])
+        .map_err(|error| Error::Other(anyhow::anyhow!("{error}")))?;
+    let mut last = serde_json::Value::Null;
+    loop {
+        match service.wait(Duration::from_millis(200)) {
+            Some((_, result)) => {
+                result.map_err(|error| Error::Other(error.into()))?;
+                break;
+            }
+            None => {
+                let status = service.status();
+                if status["partitions"][0]["epoch"].is_u64() {
+                    last = status;
+                }
+            }
+        }
+    }
+    let partition = &last["partitions"][0];
+    *facts = format!(
+        "about {} checkpoints; {} sessions alive near the end in {} MB of memory",
+        partition["epoch"].as_u64().unwrap_or(0) + 1,
+        partition["live_sessions"],
+        partition["state_bytes"].as_u64().unwrap_or(0) >> 20
+    );
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! `timeline serve`: the processor.
+
+use super::program;
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use processor::checkpoint;
+use processor::engine::EngineError;
+use processor::partition;
+use processor::service::{Options, Service, StartError, writer_name};
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Consume sources, keep every session's timelines durably, and answer queries.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timeline serve video.tl --source 'file:logs/*.ndjson' --state state
+  timeline serve video.tl --source player=file:player.ndjson --listen 127.0.0.1:0 --exit-at-end
+
+Prints one line when it is ready: `timeline: serving http://ADDR, state DIR, epoch N`.")]
+pub(crate) struct Args {
+    /// Programs to deploy at the start, if they are not yet.
+    #[arg(value_name = "P.tl")]
+    pub(crate) programs: Vec<PathBuf>,
+    /// An input, `file:GLOB`; NAME= binds it to one of several sources of the programs.
+    #[arg(long = "source", value_name = "[NAME=]file:GLOB")]
+    pub(crate) sources: Vec<String>,
+    /// Where the state is kept [default: .timeline].
+    #[arg(long, value_name = "DIR", env = "TIMELINE_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where to listen; port 0 takes any free one [default: 127.0.0.1:7171].
+    #[arg(long, value_name = "ADDR", env = "TIMELINE_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// End with a last checkpoint once every file has been read to its end.
+    #[arg(long)]
+    pub(crate) exit_at_end: bool,
+    /// How many threads evaluate [default: one for each processor of the machine].
+    #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let programs = args.programs.iter().map(|path| program::read(path)).collect::<Result<Vec<_>>>()?;
+    let sources = args.sources.iter().map(|text| source(text)).collect::<Result<Vec<_>>>()?;
+    let state = args.state.clone().or_else(|| settings.state.clone()).unwrap_or_else(|| ".timeline".into());
+    let listen = args.listen.as_deref().or(settings.listen.as_deref()).unwrap_or("127.0.0.1:7171");
+    let listener = TcpListener::bind(listen)
+        .map_err(|error| Error::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
+    let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
+    if !address.ip().is_loopback() {
+        return Err(Error::Usage(format!("{listen} is no loopback address; a listener that others reach is not offered yet")));
+    }
+    let threads = args.threads.or(settings.threads);
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let options = Options {
+        state: state.clone(),
+        sources,
+        threads,
+        checkpoint_every: CHECKPOINT_EVERY,
+        exit_at_end: args.exit_at_end,
+        writer: writer_name(),
+    };
+    let stopping = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stopping)?;
+    let (service, recoveries) = Service::start(options, &programs).map_err(start_error)?;
+    if service.partitions() == 0 {
+        return Err(Error::Usage("nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into()));
+    }
+    let mut epoch = 0;
+    for recovery in &recoveries {
+        epoch = epoch.max(recovery.epoch.unwrap_or(0));
+        for finding in &recovery.findings {
+            eprintln!("timeline: {finding}");
+        }
+        if recovery.rebuilt {
+            eprintln!("timeline: the queries are others than those of the last checkpoint; the log is read again from its start");
+        }
+    }
+    let engine: Arc<dyn processor::engine::Engine> = service.clone();
+    let server = processor::http::Server::start(listener, engine).map_err(|error| Error::Other(error.into()))?;
+    // The line that scripts wait for; one that does not read it any more is not a reason to stop.
+    let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {}, epoch {epoch}", state.display());
+    let _ = std::io::stdout().flush();
+    let mut at_work = service.partitions();
+    let result = loop {
+        if stopping.load(Ordering::Relaxed) {
+            let endings = service.stop();
+            break endings.into_iter().try_for_each(|(source, result)| result.map_err(|error| partition_error(&source, error)));
+        }
+        match service.wait(Duration::from_millis(50)) {
+            None => {}
+            Some((_, Ok(()))) => {
+                at_work = at_work.saturating_sub(1);
+                if at_work == 0 {
+                    break Ok(());
+                }
+            }
+            Some((source, Err(error))) => {
+                let fatal = partition_error(&source, error);
+                service.stop();
+                break Err(fatal);
+            }
+        }
+    };
+    server.stop();
+    result
+}
+
+/// `[NAME=]file:GLOB`.
+fn source(text: &str) -> Result<(Option<String>, String)> {
+    let wrong = || Error::Usage(format!("--source {text}: write [NAME=]file:GLOB"));
+    let (name, place) = match text.split_once('=') {
+        Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name.to_owned()), place),
+        _ => (None, text),
+    };
+    if place.starts_with("pulsar://") || place.starts_with("pulsar+ssl://") {
+        return Err(Error::Usage(format!("--source {text}: this build reads files only")));
+    }
+    match place.strip_prefix("file:") {
+        Some(glob) if !glob.is_empty() => Ok((name, glob.to_owned())),
+        _ => Err(wrong()),
+    }
+}
+
+/// SIGTERM and Ctrl-C ask for a last checkpoint.
+fn stop_on_signals(stopping: &Arc<AtomicBool>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Other(error.into()))?;
+    let stopping = Arc::clone(stopping);
+    let wait = move || {
+        runtime.block_on(async {
+            #[cfg(unix)]
+            {
+                use tokio::signal::unix::{SignalKind, signal};
+                let (Ok(mut terminate), Ok(mut interrupt)) =
+                    (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+                else {
+                    return;
+                };
+                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            }
+            #[cfg(not(unix))]
+            if tokio::signal::ctrl_c().await.is_err() {
+                return;
+            }
+            stopping.store(true, Ordering::Relaxed);
+        });
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| Error::Other(error.into()))?;
+    Ok(())
+}
+
+fn start_error(error: StartError) -> Error {
+    match error {
+        StartError::Program(EngineError::Invalid { rendered: Some(rendered), .. }) => Error::Program(rendered),
+        StartError::Program(error) => Error::Program(error.to_string()),
+        StartError::Binding(message) => Error::Usage(message),
+        StartError::Partition(error) => partition_error("", error),
+    }
+}
+
+fn partition_error(source: &str, error: partition::Error) -> Error {
+    let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
+    match error {
+        partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
+        partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => Error::Fenced(format!("{place}{error}")),
+        other => Error::Other(anyhow::anyhow!("{place}{other}; nothing that was committed is lost")),
+    }
+}
