@@ -7,9 +7,12 @@ use crate::csv::{self, Scan};
 use crate::decode::rfc3339;
 use crate::file::header_of;
 use crate::{Error, Format};
-use arrow::datatypes::{DataType, Fields};
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Fields, Float64Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -184,17 +187,28 @@ fn records(sample: &[u8], name: &str) -> Result<Sniffed, Error> {
     Ok(sniffed)
 }
 
-fn schema<R>(
-    builder: parquet::errors::Result<parquet::arrow::arrow_reader::ArrowReaderBuilder<R>>,
+fn schema<R: ChunkReader + 'static>(
+    builder: parquet::errors::Result<ParquetRecordBatchReaderBuilder<R>>,
     name: &str,
 ) -> Result<Sniffed, Error> {
-    let builder = builder.map_err(|error| Error::Format {
+    let bad = |error: &dyn std::error::Error| Error::Format {
         file: name.to_owned(),
         format: Format::Parquet,
         reason: error.to_string(),
-    })?;
+    };
+    let builder = builder.map_err(|error| bad(&error))?;
     let mut sniffed = Sniffed::default();
     flatten("", builder.schema().fields(), &mut sniffed);
+    let mut reader = builder.with_batch_size(RECORDS).build().map_err(|error| bad(&error))?;
+    if let Some(rows) = reader.next().transpose().map_err(|error| bad(&error))? {
+        for (field, array) in
+            rows.schema().fields().iter().zip(rows.columns()).filter(|(field, _)| field.data_type().is_numeric())
+        {
+            let Ok(floats) = cast(array, &DataType::Float64) else { continue };
+            let largest = floats.as_primitive::<Float64Type>().iter().flatten().map(f64::abs).fold(0.0, f64::max);
+            sniffed.times.insert(field.name().clone(), unit_of(largest));
+        }
+    }
     Ok(sniffed)
 }
 
@@ -275,5 +289,25 @@ mod tests {
             ],
         );
         check(Format::Csv, "", &[]);
+    }
+
+    #[test]
+    fn parquet_tells_types_by_its_schema_and_units_by_its_rows() {
+        use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
+        use std::sync::Arc;
+        let columns: [(&str, ArrayRef); 4] = [
+            ("b", Arc::new(BooleanArray::from(vec![true]))),
+            ("ms", Arc::new(Int64Array::from(vec![1_700_000_000_123]))),
+            ("s", Arc::new(StringArray::from(vec!["x"]))),
+            ("t", Arc::new(TimestampSecondArray::from(vec![1]))),
+        ];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(vec![], rows.schema(), None).unwrap();
+        writer.write(&rows).unwrap();
+        let sniffed = sniff(Format::Parquet, &writer.into_inner().unwrap(), "test").unwrap();
+        let types: Vec<_> = sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty)).collect();
+        assert_eq!(types, [("b", Type::Bool), ("ms", Type::Int), ("s", Type::String), ("t", Type::Int)]);
+        assert_eq!(sniffed.times["ms"], TimeUnit::Milliseconds);
+        assert_eq!(sniffed.times["t"], TimeUnit::Nanoseconds);
     }
 }

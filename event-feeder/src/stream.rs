@@ -146,3 +146,6 @@ impl<R: Read + Send> Source for StreamSource<R> {
         self.cutter.recycle(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

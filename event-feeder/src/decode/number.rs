@@ -112,9 +112,9 @@ fn eight_digits(text: u64) -> Option<i64> {
     if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
-    let pairs = digits.wrapping_mul(10) + (digits >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = pairs.wrapping_mul(100) + (pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    Some((fours.wrapping_mul(10_000) + (fours >> 32) & 0xFFFF_FFFF) as i64)
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some(((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF) as i64)
 }
 
 #[inline]

@@ -282,7 +282,7 @@ fn digits(block: &[u8], mut at: usize) -> Option<usize> {
     loop {
         // A digit becomes 0 to 9; the addition sets the high bit of what is more, and what had it keeps it.
         let odd = word(block, at)? ^ 0x3030_3030_3030_3030;
-        let odd = ((odd & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676 | odd) & 0x8080_8080_8080_8080;
+        let odd = (((odd & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | odd) & 0x8080_8080_8080_8080;
         if odd != 0 {
             return Some(at + odd.trailing_zeros() as usize / 8);
         }

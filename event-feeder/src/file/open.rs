@@ -13,6 +13,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use timeline_core::plan::FieldPath;
 
+/// The names in a CSV header, and where it ends.
+type Header<Place> = (Arc<[String]>, Place);
+
 /// How many rows a block of Parquet has at most.
 const ROWS: usize = 4096;
 
@@ -200,7 +203,7 @@ pub(super) fn row_count(file: File, origin: &str) -> Result<u64, Error> {
 }
 
 /// The header of a CSV file, and where it ends; `None` if there is none yet.
-pub(super) fn read_header(file: &mut File, origin: &str) -> Result<Option<(Arc<[String]>, u64)>, Error> {
+pub(super) fn read_header(file: &mut File, origin: &str) -> Result<Option<Header<u64>>, Error> {
     file.seek(SeekFrom::Start(0)).map_err(Error::read(origin))?;
     let mut cutter = Cutter::new(true);
     let mut start = 0;
@@ -219,7 +222,7 @@ pub(super) fn read_header(file: &mut File, origin: &str) -> Result<Option<(Arc<[
 }
 
 /// The first record that is not blank, and where it ends.
-pub(crate) fn header_of(bytes: &[u8], origin: &str) -> Result<Option<(Arc<[String]>, usize)>, Error> {
+pub(crate) fn header_of(bytes: &[u8], origin: &str) -> Result<Option<Header<usize>>, Error> {
     let mut start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
     let mut scan = Scan::new();
     while start < bytes.len() {
