@@ -164,3 +164,6 @@ impl EngineError {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fake;

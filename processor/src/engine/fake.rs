@@ -1,0 +1,173 @@
+//! An engine with fixed tables, for tests of the query surface.
+
+use super::{Engine, EngineError, PositionOf, Snapshot, TableData};
+use arrow::array::TimestampNanosecondArray;
+use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Two metrics, `cirr` (aggregated) and `cirr_plain`; the sums are those of R1, plus `sum_ns` in C1's.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    /// Which tables each snapshot was asked for.
+    pub(crate) asked: Mutex<Vec<(Vec<String>, Option<Duration>)>>,
+    /// Parquet files of `finals`.
+    pub(crate) files: Vec<PathBuf>,
+    /// Added to the sum of C1, in nanoseconds; a test changes it to change an answer.
+    pub(crate) sum_ns: AtomicI64,
+    /// How long a snapshot takes.
+    pub(crate) snapshot_takes: Duration,
+    /// Snapshots being taken now, and the most there have been.
+    pub(crate) busy: AtomicUsize,
+    pub(crate) busy_max: AtomicUsize,
+    /// Calls of `deploy` and `drop_query`.
+    pub(crate) done: Mutex<Vec<String>>,
+}
+
+pub(crate) const SECOND: i128 = 1_000_000_000;
+
+pub(crate) fn decimals(values: impl IntoIterator<Item = Option<i128>>) -> ArrayRef {
+    Arc::new(Decimal128Array::from_iter(values).with_precision_and_scale(38, 9).unwrap())
+}
+
+fn texts(values: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+/// `finals` as the engine makes it, one row a session: its name, seconds of value, whether it is closed.
+pub(crate) fn finals(rows: &[(&str, i128, bool)]) -> RecordBatch {
+    let metric = vec![Some("cirr_plain"); rows.len()];
+    let times = |offset: i64| -> ArrayRef {
+        let times = (0..rows.len() as i64).map(|i| 1_700_000_000_000_000_000 + i + offset);
+        Arc::new(TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC"))
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("session", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0)))),
+        ("metric", texts(&metric)),
+        ("deviceType", texts(&vec![Some("tv"); rows.len()])),
+        ("value", decimals(rows.iter().map(|row| Some(row.1 * SECOND)))),
+        ("value_f64", Arc::new(Float64Array::from(vec![None::<f64>; rows.len()]))),
+        ("start", times(0)),
+        ("start_ns", Arc::new(Int64Array::from_iter_values(0..rows.len() as i64))),
+        ("end", times(60_000_000_000)),
+        ("closed", Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.2))))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+}
+
+impl Fake {
+    fn totals(&self) -> RecordBatch {
+        let more = i128::from(self.sum_ns.load(Ordering::SeqCst));
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("metric", texts(&[Some("cirr"), Some("cirr"), Some("score")])),
+            ("cdn", texts(&[Some("C1"), Some("C2"), None])),
+            ("count", Arc::new(Int64Array::from(vec![1, 1, 7]))),
+            ("sum", decimals([Some(12 * SECOND + more), Some(5 * SECOND), None])),
+            ("sum_f64", Arc::new(Float64Array::from(vec![None, None, Some(0.5)]))),
+            ("avg", decimals([Some(12 * SECOND), Some(5 * SECOND), None])),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    fn table(&self, name: &str) -> Option<TableData> {
+        let (live, files) = match name {
+            "totals" => (self.totals(), vec![]),
+            "finals" => (finals(&[("s1", 12, true), ("s2", 5, false)]), self.files.clone()),
+            "alerts" => {
+                let columns = [("session", texts(&[Some("s1")])), ("alert", texts(&[Some("stuck")]))];
+                (RecordBatch::try_from_iter(columns).unwrap(), vec![])
+            }
+            _ => return None,
+        };
+        Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], files })
+    }
+
+    fn positions(&self) -> Vec<PositionOf> {
+        vec![PositionOf {
+            source: "player".into(),
+            partition: 0,
+            position: "log-é/7".into(),
+            watermark_ns: Some(5),
+            horizon_ns: None,
+            epoch: 3,
+        }]
+    }
+}
+
+impl Engine for Fake {
+    fn status(&self) -> serde_json::Value {
+        serde_json::json!({"events": 1000, "sessions": 2, "late_events": 0, "dead_letters": 1, "checkpoints": 4, "lag_ms": 12.5,
+            "epoch": 3, "state": "dir"})
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        ["finals", "totals", "alerts"].map(str::to_owned).to_vec()
+    }
+
+    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
+        self.asked.lock().unwrap().push((tables.to_vec(), sync));
+        let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
+        self.busy_max.fetch_max(busy, Ordering::SeqCst);
+        std::thread::sleep(self.snapshot_takes);
+        self.busy.fetch_sub(1, Ordering::SeqCst);
+        let table = |name: &String| self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")));
+        Ok(Snapshot { tables: tables.iter().map(table).collect::<Result<_, _>>()?, positions: self.positions() })
+    }
+
+    fn session(
+        &self,
+        key: &str,
+        at: Option<i64>,
+        query: Option<&str>,
+        sync: Option<Duration>,
+    ) -> Result<serde_json::Value, EngineError> {
+        match key {
+            "panic" => panic!("as the test asks"),
+            "nobody" => Err(EngineError::NotFound("there is no session `nobody`".into())),
+            "slow" => Err(EngineError::Timeout("not read within 50 ms".into())),
+            _ => Ok(serde_json::json!({"key": key, "at": at, "query": query, "sync": sync.map(|d| d.as_secs_f64()),
+                "sessions": [], "positions": self.positions()})),
+        }
+    }
+
+    fn outliers(
+        &self,
+        name: &str,
+        top: usize,
+        _sync: Option<Duration>,
+    ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
+        match name {
+            "cirr" => Ok((self.totals().slice(0, top.min(3)), self.positions())),
+            _ => Err(EngineError::NotFound(format!("there is no metric `{name}`"))),
+        }
+    }
+
+    fn queries(&self) -> Result<RecordBatch, EngineError> {
+        let names = texts(&[Some("cirr"), Some("cirr_plain"), Some("score"), Some("stuck")]);
+        Ok(RecordBatch::try_from_iter([("name", names)]).unwrap())
+    }
+
+    fn deploy(
+        &self,
+        programs: Vec<(String, String)>,
+        plan_only: bool,
+        from: Option<String>,
+    ) -> Result<serde_json::Value, EngineError> {
+        if programs.iter().any(|(_, text)| text.contains("broken")) {
+            let rendered = Some("error[TL0001]: broken\n".to_owned());
+            return Err(EngineError::Invalid { message: "1 error".into(), rendered });
+        }
+        if programs.iter().any(|(_, text)| text.contains("taken")) {
+            return Err(EngineError::Conflict { message: "`cirr` is another".into(), rendered: None });
+        }
+        self.done.lock().unwrap().push(format!("{programs:?} {plan_only} {from:?}"));
+        Ok(serde_json::json!({"added": ["cirr"]}))
+    }
+
+    fn drop_query(&self, name: &str) -> Result<serde_json::Value, EngineError> {
+        self.done.lock().unwrap().push(format!("drop {name}"));
+        Ok(serde_json::json!({"dropped": name}))
+    }
+}

@@ -1,0 +1,77 @@
+//! Errors of the library, said as the asker can use them: what is wrong, without the library's names and traces.
+
+use crate::engine::EngineError;
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::common::utils::datafusion_strsim::levenshtein;
+use datafusion::error::DataFusionError;
+
+/// The error at the root of `error`.
+pub(super) fn cleaned(error: DataFusionError) -> EngineError {
+    match error.find_root() {
+        DataFusionError::Plan(message) | DataFusionError::Execution(message) => EngineError::invalid(told(message)),
+        DataFusionError::SQL(error, _) => {
+            let text = error.to_string();
+            EngineError::invalid(format!("SQL: {}", told(text.trim_start_matches("sql parser error: "))))
+        }
+        DataFusionError::NotImplemented(message) => EngineError::invalid(format!("not supported: {}", told(message))),
+        DataFusionError::Configuration(message) => EngineError::invalid(told(message)),
+        DataFusionError::SchemaError(error, _) => EngineError::invalid(of_schema(error)),
+        DataFusionError::ArrowError(error, _) => of_arrow(error),
+        DataFusionError::ResourcesExhausted(_) => EngineError::Unavailable(format!(
+            "the answer needs more memory than questions may use together ({} MiB): ask for fewer rows or groups at a \
+             time, or again when fewer ask",
+            super::query::MEMORY_BYTES_MAX >> 20
+        )),
+        DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => {
+            EngineError::Unavailable(format!("history cannot be read: {}", told(&error.find_root().to_string())))
+        }
+        other => EngineError::Internal(told(&other.to_string())),
+    }
+}
+
+/// `; did you mean ...` for the name nearest to `wanted`, or nothing.
+pub(super) fn meant<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let wanted = wanted.to_lowercase();
+    let nearest = known.into_iter().map(|name| (levenshtein(&wanted, &name.to_lowercase()), name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= (wanted.len() / 3).max(1) => format!("; did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
+
+fn of_schema(error: &SchemaError) -> String {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let names = || valid_fields.iter().map(|column| column.name.as_str());
+            let meant = meant(&field.name, names());
+            let there = if meant.is_empty() && !valid_fields.is_empty() {
+                format!("; there are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            } else {
+                meant
+            };
+            format!("there is no column `{}`{there}", field.flat_name())
+        }
+        other => told(&other.to_string()),
+    }
+}
+
+fn of_arrow(error: &ArrowError) -> EngineError {
+    match error {
+        ArrowError::IoError(message, _) | ArrowError::ParquetError(message) => {
+            EngineError::Unavailable(format!("history cannot be read: {}", told(message)))
+        }
+        ArrowError::MemoryError(message) => EngineError::Unavailable(told(message)),
+        other => EngineError::invalid(told(&other.to_string())),
+    }
+}
+
+/// The message without the trace, the advice to report a bug to others, and the library's own headings.
+fn told(message: &str) -> String {
+    let message = message.split("\n\nbacktrace:").next().unwrap_or_default();
+    let message = message.split("This issue was likely caused by a bug").next().unwrap_or_default();
+    let message = ["Error during planning: ", "Execution error: ", "Internal error: ", "Arrow error: "]
+        .iter()
+        .fold(message, |message, heading| message.strip_prefix(heading).unwrap_or(message));
+    message.trim().trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,251 @@
+//! Questions in SQL to an engine of known tables.
+
+use super::run;
+use crate::engine::fake::{Fake, finals};
+use crate::engine::{Engine, EngineError, PositionOf};
+use arrow::array::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use parquet::arrow::ArrowWriter;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn ask(engine: Arc<Fake>, sql: &str) -> Result<(Vec<RecordBatch>, Vec<PositionOf>), EngineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let answer = run(sql, engine, Some(Duration::from_secs(9))).await?;
+        let positions = answer.positions.clone();
+        Ok((answer.collect(1000).await?, positions))
+    })
+}
+
+/// The rows, cells parted by a bar.
+#[track_caller]
+fn rows(engine: &Arc<Fake>, sql: &str) -> Vec<String> {
+    let (batches, _) = ask(engine.clone(), sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let table = pretty_format_batches(&batches).unwrap().to_string();
+    let lines = table.lines().filter(|line| line.starts_with('|')).skip(1);
+    lines.map(|line| line[1..line.len() - 1].split('|').map(str::trim).collect::<Vec<_>>().join("|")).collect()
+}
+
+#[track_caller]
+fn check(sql: &str, expect: &[&str]) {
+    assert_eq!(rows(&Arc::default(), sql), expect, "{sql}");
+}
+
+#[track_caller]
+fn refused(sql: &str) -> EngineError {
+    match ask(Arc::default(), sql) {
+        Ok(rows) => panic!("{sql} was answered: {rows:?}"),
+        Err(e) => e,
+    }
+}
+
+#[track_caller]
+fn check_refused(sql: &str, expect: &str) {
+    let error = refused(sql);
+    assert!(error.to_string().contains(expect), "{sql}: {error}");
+    assert!(!error.to_string().contains("DataFusion") && !error.to_string().contains("backtrace"), "{error}");
+}
+
+fn parquet(path: &Path, batch: &RecordBatch) {
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn columns_need_no_quotes() {
+    check("SELECT cdn, sum FROM totals WHERE metric = 'cirr'", &["C1|12.000000000", "C2|5.000000000"]);
+    check(
+        "SELECT metric, max(count), min(sum) FROM totals GROUP BY metric ORDER BY metric",
+        &["cirr|1|5.000000000", "score|7|"],
+    );
+    check("SELECT session, start, end FROM finals WHERE closed", &["s1|2023-11-14T22:13:20Z|2023-11-14T22:14:20Z"]);
+    check("SELECT end - start AS took FROM finals WHERE end > '2023-11-14T22:14:20Z' ORDER BY end, start", &["PT60S"]);
+    check("SELECT CASE WHEN end > start THEN 1 ELSE 2 END AS x FROM finals f WHERE f.end IS NOT NULL", &["1", "1"]);
+    let case = "SELECT CASE WHEN start < end THEN end ELSE t.end END AS end, (CASE closed WHEN true THEN 1 END) end \
+                FROM finals t WHERE end IS NOT NULL ORDER BY 1 LIMIT 1";
+    check(case, &["2023-11-14T22:14:20Z|1"]);
+    check("SELECT * EXCLUDE (metric, count, sum_f64, avg) FROM totals LIMIT 1", &["C1|12.000000000"]);
+    check("SELECT deviceType, COUNT(*) FROM finals GROUP BY deviceType", &["tv|2"]);
+    check("SELECT TOTALS.count FROM TOTALS LIMIT 1", &["1"]);
+    check("SELECT session FROM timeline.public.finals WHERE start_ns = 1", &["s2"]);
+}
+
+#[test]
+fn decimals_are_exact() {
+    check("SELECT sum(value) FROM finals", &["17.000000000"]);
+    check("SELECT avg(value) FROM finals", &["8.5000000000000"]);
+    check("SELECT session FROM finals WHERE value > 5", &["s1"]);
+    check("SELECT session FROM finals WHERE value >= 5.000000001", &["s1"]);
+    check("SELECT session FROM finals WHERE value = 5.0", &["s2"]);
+    check(
+        "SELECT value * 2, value / 2, value + 0.5 FROM finals WHERE session = 's2'",
+        &["10.000000000|2.5000000000000|5.500000000"],
+    );
+    check("SELECT sum(sum) / sum(count) FROM totals WHERE metric = 'cirr'", &["8.5000000000000"]);
+    check("SELECT sum_f64 * 1.5, sum_f64 > 0.25 FROM totals WHERE metric = 'score'", &["0.75|true"]);
+}
+
+#[test]
+fn history_and_live_rows_are_one_table() {
+    let dir = tempfile::tempdir().unwrap();
+    // Characters that mean something in patterns and URLs mean nothing here.
+    let path = dir.path().join("past [a-b]*?#%41é.parquet");
+    parquet(&path, &finals(&[("past1", 100, true), ("past2", 200, true)]));
+    // A file from before the metric had a dimension.
+    let older = finals(&[("older", 1000, true)]);
+    let columns: Vec<usize> =
+        (0..older.num_columns()).filter(|i| older.schema().field(*i).name() != "deviceType").collect();
+    let older_path = dir.path().join("older");
+    parquet(&older_path, &older.project(&columns).unwrap());
+    let engine = Arc::new(Fake { files: vec![path, older_path], ..Fake::default() });
+    let sums = rows(&engine, "SELECT sum(value), count(*), count(deviceType), min(start) FROM finals");
+    assert_eq!(sums, ["1317.000000000|5|4|2023-11-14T22:13:20Z"]);
+    assert_eq!(rows(&engine, "SELECT session, value FROM finals WHERE value = 200"), ["past2|200.000000000"]);
+    let joined = "SELECT f.session, t.cdn FROM finals f JOIN totals t ON t.avg = f.value ORDER BY f.session";
+    assert_eq!(rows(&engine, joined), ["s1|C1", "s2|C2"]);
+    std::fs::remove_file(&engine.files[0]).unwrap();
+    let gone = ask(engine.clone(), "SELECT * FROM finals").unwrap_err();
+    assert_eq!(gone.code(), "unavailable", "{gone}");
+}
+
+#[test]
+fn only_what_is_read_is_asked_for_and_once() {
+    let asked = |sql: &str| {
+        let engine: Arc<Fake> = Arc::default();
+        let (_, positions) = ask(engine.clone(), sql).unwrap();
+        let asked = engine.asked.lock().unwrap().clone();
+        (asked.into_iter().map(|(tables, sync)| (tables, sync.unwrap().as_secs())).collect::<Vec<_>>(), positions.len())
+    };
+    let both = vec![(vec!["finals".to_owned(), "totals".to_owned()], 9)];
+    let sql =
+        "WITH x AS (SELECT * FROM totals) SELECT * FROM x, finals f, TOTALS t WHERE f.value IN (SELECT sum FROM x)";
+    assert_eq!(asked(sql), (both, 1));
+    assert_eq!(asked("SELECT 1"), (vec![], 0));
+    assert_eq!(asked("SHOW TABLES"), (vec![], 0));
+    assert_eq!(asked("DESCRIBE totals").0, [(vec!["totals".to_owned()], 9)]);
+    assert_eq!(asked("SELECT * FROM information_schema.columns").0[0].0.len(), 3);
+}
+
+#[test]
+fn tables_describe_themselves() {
+    check("SHOW TABLES", &["finals", "totals", "alerts"]);
+    let described = rows(&Arc::default(), "DESCRIBE finals");
+    assert!(described.contains(&"value|Decimal128(38, 9)|YES".to_owned()), "{described:?}");
+    let sql = "SELECT column_name FROM information_schema.columns WHERE table_name = 'alerts'";
+    check(sql, &["session", "alert"]);
+    assert_eq!(rows(&Arc::default(), "SHOW COLUMNS FROM alerts").len(), 2);
+    assert!(rows(&Arc::default(), "EXPLAIN SELECT * FROM totals").join("\n").contains("totals"));
+    assert!(!rows(&Arc::default(), "EXPLAIN ANALYZE SELECT * FROM totals").is_empty());
+    check("SELECT value FROM range(0, 2)", &["0", "1"]);
+}
+
+#[test]
+fn nothing_but_questions_is_answered() {
+    for sql in [
+        "CREATE TABLE x AS SELECT 1",
+        "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/tmp/x'",
+        "DROP TABLE totals",
+        "INSERT INTO totals SELECT * FROM totals",
+        "DELETE FROM totals",
+        "UPDATE totals SET count = 1",
+        "COPY totals TO '/tmp/x.parquet'",
+        "EXPLAIN COPY totals TO '/tmp/x.parquet'",
+        "SET datafusion.execution.batch_size = 1",
+        "RESET datafusion.execution.batch_size",
+        "SHOW ALL",
+        "TRUNCATE totals",
+        "BEGIN",
+        "PREPARE p AS SELECT 1",
+    ] {
+        let engine: Arc<Fake> = Arc::default();
+        let error = ask(engine.clone(), sql).err().unwrap_or_else(|| panic!("{sql} was done"));
+        assert_eq!(error.code(), "invalid", "{sql}: {error}");
+        assert!(error.to_string().contains("can only be read"), "{sql}: {error}");
+        assert!(engine.asked.lock().unwrap().is_empty(), "{sql}");
+    }
+    refused("SELECT * INTO x FROM totals");
+    refused("WITH x AS (INSERT INTO totals SELECT * FROM totals) SELECT * FROM x");
+    refused("SELECT * FROM '/etc/passwd'");
+    refused("SELECT * FROM totals; SELECT 1");
+    refused("");
+}
+
+#[test]
+fn mistakes_are_told_with_help() {
+    check_refused("SELECT * FROM total", "there is no table `total`; did you mean `totals`?");
+    check_refused("SELECT * FROM nothing_like_it", "SHOW TABLES lists");
+    check_refused("SELECT * FROM other.totals", "there is no table `other.totals`");
+    assert_eq!(refused("SELECT * FROM total").code(), "not_found");
+    check_refused("SELECT Sum FROM totals", "there is no column `Sum`; did you mean `sum`?");
+    check_refused("SELECT t.summ FROM totals t", "there is no column `t.summ`; did you mean `sum`?");
+    check_refused("SELECT xyz FROM alerts", "there is no column `xyz`; there are `session`, `alert`");
+    check_refused("SELEC 1", "SQL: Expected");
+    check_refused("SELECT frob(1)", "frob");
+    check_refused("SELECT 1 / (count - count) FROM totals", "ivide by zero");
+    check_refused("SELECT cast(cdn AS int) FROM totals", "C1");
+    for sql in ["SELEC 1", "SELECT 1 / 0", "SELECT cdn + 1 FROM totals", "SELECT a FROM (SELECT 1)"] {
+        assert_eq!(refused(sql).code(), "invalid", "{sql}");
+    }
+}
+
+#[test]
+fn memory_and_rows_are_bounded() {
+    let error = refused("SELECT * FROM range(0, 2000)");
+    assert!(error.to_string().contains("more than 1000 rows"), "{error}");
+    let error = refused("SELECT value, count(*) FROM range(0, 100000000) GROUP BY value ORDER BY 2, 1");
+    assert_eq!(error.code(), "unavailable", "{error}");
+    assert!(error.to_string().contains("512 MiB"), "{error}");
+}
+
+#[test]
+fn an_engine_that_refuses_is_told_as_it_is() {
+    struct Refusing;
+    impl Engine for Refusing {
+        fn status(&self) -> serde_json::Value {
+            serde_json::Value::Null
+        }
+        fn table_names(&self) -> Vec<String> {
+            vec!["totals".into()]
+        }
+        fn snapshot(&self, _: &[String], _: Option<Duration>) -> Result<crate::engine::Snapshot, EngineError> {
+            Err(EngineError::Timeout("late".into()))
+        }
+        fn session(
+            &self,
+            _: &str,
+            _: Option<i64>,
+            _: Option<&str>,
+            _: Option<Duration>,
+        ) -> Result<serde_json::Value, EngineError> {
+            unreachable!()
+        }
+        fn outliers(
+            &self,
+            _: &str,
+            _: usize,
+            _: Option<Duration>,
+        ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
+            unreachable!()
+        }
+        fn queries(&self) -> Result<RecordBatch, EngineError> {
+            unreachable!()
+        }
+        fn deploy(
+            &self,
+            _: Vec<(String, String)>,
+            _: bool,
+            _: Option<String>,
+        ) -> Result<serde_json::Value, EngineError> {
+            unreachable!()
+        }
+        fn drop_query(&self, _: &str) -> Result<serde_json::Value, EngineError> {
+            unreachable!()
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(run("SELECT * FROM totals", Arc::new(Refusing), None)).unwrap_err();
+    assert_eq!(error, EngineError::Timeout("late".into()));
+}
