@@ -71,13 +71,20 @@ pub enum Error {
         /// The stem given.
         stem: String,
     },
-    /// Others kept winning, or the store kept giving no clear answer. Nothing is owned; trying again is safe.
-    #[error("no clear owner of {object} after {attempts} attempts")]
+    /// Other writers were quicker every time. Nothing is owned; trying again is safe.
+    #[error("other writers were quicker at {object} in {attempts} attempts")]
     Contended {
-        /// The object that was to be made.
+        /// What was to be made or read.
         object: String,
         /// How often it was tried.
         attempts: u32,
+    },
+    /// The store gave no answer to a create, and what was to be made is not there (yet). The process must stop; a new one,
+    /// under a new writer's name, finds out.
+    #[error("no answer whether {object} was made")]
+    Unclear {
+        /// The object that was to be made.
+        object: String,
     },
     /// The deployed programs changed since `expected` was read. Load them and decide again.
     #[error("the programs are at version {current}, not {expected}")]

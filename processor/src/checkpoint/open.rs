@@ -253,5 +253,5 @@ fn complete_genesis(store: &dyn Store, head: &Head) -> Result<(), Error> {
             None => {}
         }
     }
-    Err(Error::Contended { object: names::GENESIS.to_owned(), attempts: ATTEMPTS })
+    Err(Error::Unclear { object: names::GENESIS.to_owned() })
 }

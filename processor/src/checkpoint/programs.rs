@@ -82,6 +82,7 @@ impl ProgramStore {
         let version = expected + 1;
         let object = self.encode(version, bytes)?;
         let name = name(version);
+        // Trying again is safe: no version is ever deleted, so it cannot be made twice.
         for _ in 0..ATTEMPTS {
             self.store.create(&name, &object)?;
             match self.store.read(&name)? {
@@ -91,7 +92,7 @@ impl ProgramStore {
                 None => {}
             }
         }
-        Err(Error::Contended { object: name, attempts: ATTEMPTS })
+        Err(Error::Unclear { object: name })
     }
 
     /// The highest version; an error if one below it is gone, for then higher ones may be gone as well.

@@ -1,12 +1,16 @@
 //! The decisions of the protocol, pure: facts in, decision out. All I/O is elsewhere, and only obeys.
 //!
-//! Two facts carry the proof that at most one of two commits wins and that a stalled writer is never told "yes":
+//! What carries the proof that at most one of two commits wins and that a stalled writer is never told "yes":
 //!
 //! * Heads are created exclusively and the newest is never deleted, so as long as a name exists, one writer holds it.
 //! * A name that was deleted can be created again by a writer that slept; but then a higher head exists. So after *every*
-//!   create the writer lists, and only its own head as the newest counts ([`verdict`]). A listing that ran while heads were
-//!   deleted could miss all higher ones; because heads are deleted in ascending order, the sleeper's own head is then gone
-//!   too, so reading it back after the listing settles it.
+//!   create, whatever it answered, the writer reads its head, lists, and reads the newest: only its own head as the newest
+//!   counts ([`verdict`]).
+//! * A listing may miss heads that are made or deleted while it runs. It started after the own head stood, so a higher head
+//!   that stood then can only be missed if it was deleted meanwhile; whoever deletes it lists after the own head stood and
+//!   deletes in ascending order, so the own head went first, and reading it back after the listing does not find it.
+//! * A create that got no answer may still arrive. Tried again it could arrive twice, once on each side of a deletion, so a
+//!   head that is not there afterwards ends the writer ([`Verdict::Absent`]).
 //!
 //! Rejected: taking success of the exclusive create as the answer (a collector may have freed the name), a lock file
 //! (a frozen holder blocks its successor), ownership from the absence of a name.
@@ -93,7 +97,7 @@ pub enum Verdict {
     Mine,
     /// Another head stands at the claim's number or above it: it does not count, now or ever.
     Theirs,
-    /// The claim is not there and nothing is above it: it may be tried again.
+    /// The claim is not there and nothing is above it. It may still arrive: the writer stops without knowing.
     Absent,
 }
 

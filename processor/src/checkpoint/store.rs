@@ -14,7 +14,7 @@ use thiserror::Error;
 /// 3. `create` after a [`delete`](Store::delete) of the name may succeed again. (So nobody infers ownership from it alone.)
 /// 4. A [`list`](Store::list) that starts after an object was made shows it, unless it was deleted before the list ended.
 ///    It may miss objects deleted or made meanwhile.
-/// 5. A failed operation may have had its effect or not.
+/// 5. An operation that failed, or a create that is [`Creation::Unclear`], may have its effect, also later, but only once.
 /// 6. `read` and `list` change nothing, not even a missing folder.
 pub trait Store: Send + Sync {
     /// Writes an object under a name that no one else writes. An existing one is an error.
@@ -38,7 +38,7 @@ pub trait Store: Send + Sync {
 pub enum Creation {
     /// This call made it.
     Created,
-    /// There was one already; it may be from an earlier, unanswered attempt of the same writer.
+    /// There was one already; where the store repeats requests by itself, it may be this one.
     Exists,
     /// No answer that says which.
     Unclear,

@@ -7,7 +7,7 @@ use super::protocol::{self, Claim, Verdict};
 use super::record::{self, Head, Owner};
 use super::store::Store;
 
-/// How often an unclear step is tried before giving up. More than one writer at a time is the rare case.
+/// How often a look is repeated that others' steps have overtaken. More than one writer at a time is the rare case.
 pub(super) const ATTEMPTS: u32 = 8;
 
 /// The outcome of a swap.
@@ -18,22 +18,26 @@ pub(super) enum Swapped {
     Theirs(Option<Owner>),
 }
 
-/// Makes `head` the newest of the chain, or says whose is. An error leaves it open whether the head was made.
+/// Makes `head` the newest of the chain, or says whose is.
+///
+/// An error leaves it open whether the head was or will be made; the same head must not be tried again.
 pub(super) fn swap(store: &dyn Store, head: &Head) -> Result<Swapped, Error> {
     let name = names::head(head.number);
     let bytes = record::encode(head);
     let claim = Claim { number: head.number, digest: Digest::of(&bytes) };
-    for _ in 0..ATTEMPTS {
-        // Whatever this answers, only what is there afterwards counts.
-        store.create(&name, &bytes)?;
-        let newest = newest(store)?;
-        match protocol::verdict(&claim, newest.as_ref().map(|newest| &newest.claim)) {
-            Verdict::Mine => return Ok(Swapped::Mine(claim.digest)),
-            Verdict::Theirs => return Ok(Swapped::Theirs(newest.and_then(|newest| newest.owner()))),
-            Verdict::Absent => {}
-        }
+    // Whatever this answers, only what is there afterwards counts.
+    store.create(&name, &bytes)?;
+    // The head must be seen to stand before the listing starts; see `protocol`.
+    let standing = store.read(&name)?;
+    if let Some(found) = standing.as_ref().filter(|found| **found != bytes) {
+        return Ok(Swapped::Theirs(decode(head.number, found).ok().map(|head| head.owner)));
     }
-    Err(Error::Contended { object: name, attempts: ATTEMPTS })
+    let newest = newest(store)?;
+    match protocol::verdict(&claim, newest.as_ref().map(|newest| &newest.claim)) {
+        Verdict::Mine if standing.is_some() => Ok(Swapped::Mine(claim.digest)),
+        Verdict::Theirs => Ok(Swapped::Theirs(newest.and_then(|newest| newest.owner()))),
+        Verdict::Mine | Verdict::Absent => Err(Error::Unclear { object: name }),
+    }
 }
 
 /// The newest head as it was read.

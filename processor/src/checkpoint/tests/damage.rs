@@ -19,19 +19,12 @@ fn committed() -> Arc<MemoryStore> {
 
 /// Opens what was damaged at `object`: the state must be one of the kept ones, and the damage must be told.
 fn opens_loudly(store: Arc<MemoryStore>, object: &str, what: &str) -> Option<u64> {
-    let seen = inspect(&*store.copy());
-    assert!(
-        seen.as_ref().map_or(true, |seen| !seen.findings.is_empty() || seen.lost.is_some()),
-        "{object}, {what}: inspected in silence"
-    );
     match Job::open(store, "second") {
-        Ok(mut job) => {
+        Ok(job) => {
             let told = job.findings.iter().any(|finding| finding.object.starts_with(object));
             assert!(told, "{object}, {what}: recovered {} with {:?}", job.value, job.findings);
             assert!((STEPS - 2..=STEPS).contains(&job.value), "{object}, {what}: recovered {}", job.value);
-            let value = job.value;
-            job.run(1, |_| {}).unwrap();
-            Some(value)
+            Some(job.value)
         }
         Err(error) => {
             assert!(error.to_string().contains(object), "{object}, {what}: {error}");
@@ -76,7 +69,11 @@ fn every_cut_and_every_appended_byte_is_told() {
             let what = format!("{} of {} bytes", bytes.len(), whole.len());
             let damaged = store.copy();
             damaged.set(&name, bytes);
-            opens_loudly(damaged, &name, &what);
+            let seen = inspect(&*damaged);
+            assert!(seen.map_or(true, |seen| !seen.findings.is_empty()), "{name}, {what}: inspected in silence");
+            if opens_loudly(damaged.clone(), &name, &what).is_some() {
+                Job::open(damaged, "third").unwrap().run(1, |_| {}).unwrap();
+            }
         }
     }
 }
@@ -106,7 +103,11 @@ fn a_damaged_or_missing_object_costs_one_checkpoint_each_and_then_stops() {
     for remove in [true, false] {
         let damaged = store.copy();
         for (name, expected) in manifests.iter().zip(expected) {
-            if remove { damaged.delete(name).unwrap() } else { damaged.set(name, b"{}".to_vec()) }
+            if remove {
+                damaged.delete(name).unwrap()
+            } else {
+                damaged.set(name, b"{}".to_vec())
+            }
             assert_eq!(opens_loudly(damaged.copy(), name, "manifest"), expected);
             if expected.is_none() {
                 let error = Job::open(damaged.copy(), "second").err().unwrap();

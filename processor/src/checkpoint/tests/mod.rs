@@ -7,6 +7,7 @@ mod basic;
 mod crash;
 mod damage;
 mod memory;
+mod model;
 mod programs;
 mod sim;
 mod workload;

@@ -133,11 +133,7 @@ impl SimDisk {
     }
 
     /// Counts a call and lets the fault strike; `effect` is told whether only half of it arrives.
-    fn call<T>(
-        &self,
-        kind: &'static str,
-        effect: impl FnOnce(&mut Memory, bool) -> io::Result<T>,
-    ) -> io::Result<T> {
+    fn call<T>(&self, kind: &'static str, effect: impl FnOnce(&mut Memory, bool) -> io::Result<T>) -> io::Result<T> {
         let gone = || io::Error::other("the process is gone");
         let mut memory = self.memory();
         if memory.stopped {
