@@ -1,1 +1,36 @@
 //! The language of timelines: text in, plan and diagnostics out.
+//!
+//! The way of a program: [`lexer`](mod@lexer) (text to tokens), [`parser`] (tokens to a [`syntax`] tree with spans),
+//! `lower` (tree to the nodes of a [`timeline_core::Plan`] per source, with all typing), and `explain`
+//! (a plan drawn for people).
+//!
+//! **Invariant:** no text makes the front end panic, overflow the stack or use more than a bounded multiple of the
+//! text's size; every stage goes on after a mistake, and says each mistake once.
+//!
+//! The crate has no I/O, no clock and no randomness, and never iterates in hash order.
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! let program = timeline_dsl::Program {
+//!     name: "cirr.tl".into(),
+//!     text: r#"
+//!         source player { key sessionId  time ts in ms  playerState: string }
+//!         metric buffering = duration_where(latest(playerState) == "buffer")
+//!     "#.into(),
+//!     without: BTreeSet::new(),
+//! };
+//! let compilation = timeline_dsl::compile(&[program]);
+//! assert!(compilation.is_ok());
+//! assert_eq!(compilation.plans[0].metrics[0].name, "buffering");
+//! ```
+
+pub mod compile;
+pub mod diagnostics;
+pub mod lexer;
+mod lower;
+mod names;
+pub mod parser;
+pub mod syntax;
+
+pub use compile::{Compilation, Defaults, Program, compile, compile_expression, is_expression};
+pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};

@@ -1,0 +1,168 @@
+//! Programs in, plans and diagnostics out.
+
+use crate::diagnostics::{Diagnostic, Severity, Sink, codes, nearest};
+use crate::lower::{Lowering, SourceEntry, infer_columns};
+use crate::parser;
+use crate::syntax::{File, Item, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use timeline_core::plan::{Column, FieldPath, Plan, Source, TimeUnit};
+use timeline_core::{Time, Type};
+
+/// A text to compile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// The name of its file, for diagnostics.
+    pub name: String,
+    /// The text; at most [`parser::MAX_PROGRAM_BYTES`].
+    pub text: String,
+    /// Metrics and alerts not to produce, though their names stay usable in its expressions.
+    pub without: BTreeSet<String>,
+}
+
+/// What programs compile to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compilation {
+    /// One for each source with outputs, in the order of declaration. Only meaningful where [`Compilation::is_ok`].
+    pub plans: Vec<Plan>,
+    /// What there is to say, in the order of the programs; at most [`crate::diagnostics::MAX_DIAGNOSTICS`] and one.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Compilation {
+    /// Whether the plans can run: no diagnostic is an error.
+    pub fn is_ok(&self) -> bool {
+        self.diagnostics.iter().all(|d| d.severity != Severity::Error)
+    }
+}
+
+/// What is known beside the text of a program that is one expression.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Defaults {
+    /// The field that identifies a session, members joined by dots; several fields are separated by commas.
+    pub key: Option<String>,
+    /// The field that holds the event time, members joined by dots.
+    pub time: Option<String>,
+    /// How the event time is written; if not given, RFC 3339 where the field is known to be text, else milliseconds.
+    pub time_unit: Option<TimeUnit>,
+    /// How long an out-of-order event is waited for, in nanoseconds.
+    pub lateness: Time,
+    /// The fields seen in a sample of the data, members joined by dots, and their types.
+    pub known: BTreeMap<String, Type>,
+}
+
+/// Names that fields with a session's key commonly have, likely ones first; compared without case and underscores.
+const KEY_NAMES: &[&str] = &[
+    "sessionid",
+    "session",
+    "sid",
+    "key",
+    "id",
+    "deviceid",
+    "device",
+    "userid",
+    "user",
+    "cardid",
+    "card",
+    "clientid",
+    "client",
+    "host",
+    "ip",
+];
+
+/// Names that fields with an event's time commonly have, likely ones first; compared without case and underscores.
+const TIME_NAMES: &[&str] =
+    &["ts", "time", "timestamp", "eventtime", "eventts", "eventtimestamp", "datetime", "date", "at"];
+
+/// Compiles programs together: identical sources, and identical parts of expressions, are shared.
+pub fn compile(programs: &[Program]) -> Compilation {
+    let mut sink = Sink::default();
+    let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
+    let mut lowering = Lowering::new(programs, &mut sink);
+    for (i, tree) in trees.iter().enumerate() {
+        lowering.program(i, tree);
+    }
+    let plans = lowering.finish();
+    Compilation { plans, diagnostics: sink.finish() }
+}
+
+/// Compiles one expression as the metric `result` of a source `events`.
+///
+/// Types of columns are inferred from their use, then taken from [`Defaults::known`], and else `string`.
+pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
+    let programs = [Program { name: "expression".into(), text: text.to_owned(), without: BTreeSet::new() }];
+    let mut sink = Sink::default();
+    let Some(definition) = parser::parse_expression(0, text, "result", &mut sink) else {
+        return Compilation { plans: vec![], diagnostics: sink.finish() };
+    };
+    let columns = infer_columns(&definition, &defaults.known)
+        .into_iter()
+        .map(|(name, ty)| {
+            let column = Column { name: name.clone(), path: path(&name), ty };
+            (name, (column, Span::new(0, text.len())))
+        })
+        .collect();
+    let key = field(defaults, defaults.key.as_deref(), KEY_NAMES, "key", "the key of a session", &mut sink);
+    let time = field(defaults, defaults.time.as_deref(), TIME_NAMES, "time", "the time of an event", &mut sink);
+    let is_text = defaults.known.get(&time) == Some(&Type::String);
+    let default_unit = if is_text { TimeUnit::Rfc3339 } else { TimeUnit::Milliseconds };
+    let source = Source {
+        name: "events".into(),
+        key: key.split(',').map(|k| path(k.trim())).collect(),
+        time: path(&time),
+        time_unit: defaults.time_unit.unwrap_or(default_unit),
+        order: None,
+        lateness: defaults.lateness,
+    };
+    let mut lowering = Lowering::new(&programs, &mut sink);
+    lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));
+    lowering.program(0, &File { items: vec![Item::Metric(definition)] });
+    let plans = lowering.finish();
+    Compilation { plans, diagnostics: sink.finish() }
+}
+
+/// Whether a program is one bare expression, for [`compile_expression`], rather than declarations.
+pub fn is_expression(text: &str) -> bool {
+    parser::looks_like_expression(text)
+}
+
+/// The field that was given, or the known one that has a common name.
+fn field(defaults: &Defaults, given: Option<&str>, common: &[&str], flag: &str, what: &str, sink: &mut Sink) -> String {
+    let known = || defaults.known.keys().map(String::as_str);
+    let say = |sink: &mut Sink, severity: Severity, message: String, help: String| {
+        let d = Diagnostic::error(codes::DEFAULTS, 0, 0..0, message).help(help);
+        sink.push(Diagnostic { severity, ..d });
+    };
+    if let Some(given) = given {
+        for part in given.split(',').map(str::trim) {
+            if !defaults.known.is_empty() && !defaults.known.contains_key(part) {
+                let near = nearest(part, known()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+                let message = format!("--{flag}: no field `{part}` was seen in the data");
+                // Only a sample was looked at, so the field may still come.
+                say(sink, Severity::Warning, message, format!("{near}seen in the data: {}", list(known())));
+            }
+        }
+        return given.to_owned();
+    }
+    let squeezed = |name: &str| -> String { name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect() };
+    if let Some(found) = common.iter().find_map(|name| known().find(|k| squeezed(k) == *name)) {
+        return found.to_owned();
+    }
+    let seen = if defaults.known.is_empty() { String::new() } else { format!("; seen in the data: {}", list(known())) };
+    say(
+        sink,
+        Severity::Error,
+        format!("{what} is not known"),
+        format!("say which field it is with `--{flag} FIELD`{seen}"),
+    );
+    String::new()
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let more = if names.len() > 20 { ", ..." } else { "" };
+    format!("{}{more}", names[..names.len().min(20)].join(", "))
+}
+
+fn path(dotted: &str) -> FieldPath {
+    FieldPath(dotted.split('.').map(str::to_owned).collect())
+}

@@ -1,0 +1,67 @@
+//! The codes: stable for ever, one section each in `docs/errors.md`.
+//!
+//! `TL00xx` are about reading the text, `TL01xx` about names, `TL02xx` about types, `TL03xx` about sources.
+
+/// A code and its title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `TL0001`.
+    pub name: &'static str,
+    /// What it means, as the title of its section.
+    pub title: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $name:literal, $title:literal;)*) => {
+        $(pub(crate) const $constant: Code = Code { name: $name, title: $title };)*
+
+        /// Every code, in order.
+        pub const ALL: &[Code] = &[$($constant),*];
+    };
+}
+
+codes! {
+    CHARACTER = "TL0001", "A character that the language does not use";
+    STRING = "TL0002", "A string that does not end or has a bad escape";
+    NUMBER = "TL0003", "A number that cannot be read";
+    DURATION = "TL0004", "A duration that cannot be read";
+    SYNTAX = "TL0005", "Something else is expected here";
+    UNCLOSED = "TL0006", "A bracket that is not closed";
+    NESTING = "TL0007", "Nested too deeply";
+    TOO_LONG = "TL0008", "The program is too long";
+    CHAIN = "TL0009", "Comparisons do not chain";
+    TOO_MANY = "TL0010", "More mistakes than are shown";
+    UNKNOWN_NAME = "TL0101", "Nothing has this name";
+    UNKNOWN_FUNCTION = "TL0102", "No operator has this name";
+    NOT_YET = "TL0103", "An operator that is not supported yet";
+    UNKNOWN_CLAUSE = "TL0104", "A source has no such clause";
+    CLAUSE_NOT_YET = "TL0105", "A clause that is not supported yet";
+    DEFINED_BELOW = "TL0106", "Used before it is defined";
+    DUPLICATE = "TL0107", "Defined twice";
+    REDEFINED = "TL0108", "Another definition under a known name";
+    AMBIGUOUS = "TL0109", "Several sources have this column";
+    NEEDS_STATE = "TL0201", "An event where a timeline is needed";
+    NEEDS_EVENT = "TL0202", "A timeline where an event is needed";
+    MIXED = "TL0203", "Events and timelines in one predicate";
+    TYPE = "TL0204", "The wrong type";
+    COMPARE = "TL0205", "Types that cannot be compared";
+    MOVING = "TL0206", "Equality with a number that moves by itself";
+    ARGUMENTS = "TL0207", "The wrong arguments";
+    NEEDS_DURATION = "TL0208", "A duration is needed";
+    WINDOW = "TL0209", "A window must be longer than zero";
+    CUMULATIVE = "TL0210", "A cumulative number is needed";
+    SPLIT = "TL0211", "A split that is not the outermost of a metric";
+    DIMENSION = "TL0212", "A dimension without a name of its own";
+    AGGREGATE = "TL0213", "An aggregate that cannot be made";
+    SOURCES = "TL0214", "Two sources in one expression";
+    ARITHMETIC = "TL0215", "A calculation that cannot be made";
+    ZERO = "TL0216", "Division by the constant zero";
+    RANGE = "TL0217", "A constant out of range";
+    CONSTANT = "TL0218", "A constant where a timeline is needed";
+    TOO_LARGE = "TL0219", "More than a plan can hold";
+    INCOMPLETE = "TL0301", "A source that lacks a clause";
+    REPEATED = "TL0302", "A clause that stands twice";
+    TIME_UNIT = "TL0303", "An unknown time unit";
+    NO_SOURCE = "TL0304", "No source is declared";
+    DEFAULTS = "TL0305", "An expression without key or time";
+}

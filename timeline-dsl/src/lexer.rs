@@ -1,0 +1,135 @@
+//! Text to tokens.
+//!
+//! Every byte of the text is white space, a comment or part of exactly one token; what cannot be read is reported and
+//! stands as a token that the parser can go on from. Comments are `//` to the end of the line.
+
+mod literal;
+
+use crate::diagnostics::codes;
+use crate::diagnostics::{Diagnostic, Sink};
+use crate::syntax::{Literal, Span};
+
+/// One token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands.
+    pub span: Span,
+    /// Whether it is the first of its line: errors are recovered from at line starts.
+    pub line_start: bool,
+}
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A name or a word of the language: only its place decides.
+    Word,
+    /// A number, a duration or a string.
+    Literal(Literal),
+    /// Punctuation, as it is written.
+    Sign(&'static str),
+    /// Reported already; the parser says no more about it.
+    Bad,
+    /// After the last byte.
+    End,
+}
+
+/// All signs, longer ones before their beginnings.
+const SIGNS: &[&str] = &[
+    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "=", "+", "-", "*", "/", "|", "&", "(", ")", "{", "}", ",", ":",
+    ";", ".",
+];
+
+/// The tokens of a text, the last one [`Kind::End`].
+pub(crate) fn lex(file: usize, text: &str, sink: &mut Sink) -> Vec<Token> {
+    let mut lexer = Lexer { file, text, at: 0, line_start: true, sink };
+    let mut tokens = vec![];
+    loop {
+        lexer.skip_blank();
+        let start = lexer.at;
+        let line_start = std::mem::replace(&mut lexer.line_start, false);
+        let kind = lexer.token();
+        let end = kind == Kind::End;
+        tokens.push(Token { kind, span: Span::new(start, lexer.at), line_start });
+        if end {
+            return tokens;
+        }
+    }
+}
+
+struct Lexer<'a> {
+    file: usize,
+    text: &'a str,
+    at: usize,
+    line_start: bool,
+    sink: &'a mut Sink,
+}
+
+impl<'a> Lexer<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn error(&mut self, code: codes::Code, start: usize, message: String, help: &str) {
+        self.sink.push(Diagnostic::error(code, self.file, start..self.at, message).help(help));
+    }
+
+    /// Skips white space, comments and a byte order mark.
+    fn skip_blank(&mut self) {
+        while let Some(c) = self.peek() {
+            if c == '\n' {
+                self.line_start = true;
+            }
+            if c.is_whitespace() || c == '\u{feff}' {
+                self.at += c.len_utf8();
+            } else if self.rest().starts_with("//") {
+                self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn token(&mut self) -> Kind {
+        let Some(c) = self.peek() else { return Kind::End };
+        if c.is_alphabetic() || c == '_' {
+            self.skip_while(|c| c.is_alphanumeric() || c == '_');
+            return Kind::Word;
+        }
+        if c.is_ascii_digit() {
+            return self.number();
+        }
+        if c == '"' || c == '\'' {
+            return self.string(c);
+        }
+        if let Some(sign) = SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) {
+            self.at += sign.len();
+            return Kind::Sign(sign);
+        }
+        let start = self.at;
+        // A run of noise is one mistake.
+        self.skip_while(|c| !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace());
+        if self.at == start {
+            self.at += c.len_utf8();
+            let same = c;
+            self.skip_while(|c| c == same);
+        }
+        let help = match c {
+            '#' => "a comment begins with `//`",
+            '“' | '”' | '‘' | '’' | '„' => "strings stand between straight double quotes: \"...\"",
+            '^' | '%' | '~' | '@' | '$' | '?' => "the operators are && || ! == != < <= > >= + - * /",
+            _ => "remove it, or put it between double quotes if it belongs to a string",
+        };
+        self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
+        Kind::Bad
+    }
+
+    fn skip_while(&mut self, keep: impl Fn(char) -> bool) {
+        self.at += self.rest().find(|c| !keep(c)).unwrap_or(self.rest().len());
+    }
+}

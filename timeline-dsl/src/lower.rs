@@ -1,0 +1,218 @@
+//! The tree to nodes of a plan: names, types and normal forms.
+//!
+//! Every source has one [`Builder`] for all programs, into which every expression goes, unused ones too, so that
+//! mistakes in them are found; [`prune`](mod@prune) then keeps what the outputs need.
+//! Names are known from their definition on, downwards: evaluation order is the order of the text and needs no search.
+//!
+//! **Invariant:** an expression with a mistake lowers to [`Lowered::Error`], of which nothing more is said.
+
+mod aggregate;
+mod arithmetic;
+mod call;
+mod compare;
+mod constant;
+mod expect;
+mod infer;
+mod logic;
+mod output;
+mod prune;
+mod resolve;
+mod source;
+mod value;
+mod window;
+
+pub(crate) use infer::columns as infer_columns;
+pub(crate) use source::SourceEntry;
+
+use crate::Program;
+use crate::diagnostics::codes::{self, Code};
+use crate::diagnostics::{Diagnostic, Sink};
+use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
+use std::collections::BTreeMap;
+use timeline_core::Plan;
+use timeline_core::plan::{BuildError, Kind, NodeId, Op};
+use value::{Facts, Lowered};
+
+/// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
+const MAX_EVENT_NODES: usize = 1 << 20;
+
+/// All programs of a compilation on their way into plans.
+pub(crate) struct Lowering<'a> {
+    programs: &'a [Program],
+    sink: &'a mut Sink,
+    sources: Vec<SourceEntry>,
+    /// Every output of all programs so far, under its name.
+    outputs: BTreeMap<String, output::Output>,
+    /// The program that is being lowered.
+    file: usize,
+    text: &'a str,
+    /// The names that it has defined so far.
+    scope: BTreeMap<String, Binding>,
+    /// The names that it defines further below.
+    below: BTreeMap<String, Span>,
+    /// The sources that it can name.
+    visible: Vec<usize>,
+    event_nodes: usize,
+}
+
+/// What a name stands for.
+struct Binding {
+    span: Span,
+    value: Lowered,
+    what: &'static str,
+}
+
+impl<'a> Lowering<'a> {
+    pub(crate) fn new(programs: &'a [Program], sink: &'a mut Sink) -> Self {
+        Lowering {
+            programs,
+            sink,
+            sources: vec![],
+            outputs: BTreeMap::new(),
+            file: 0,
+            text: "",
+            scope: BTreeMap::new(),
+            below: BTreeMap::new(),
+            visible: vec![],
+            event_nodes: 0,
+        }
+    }
+
+    /// Takes one more program in.
+    pub(crate) fn program(&mut self, file: usize, tree: &File) {
+        self.file = file;
+        self.text = &self.programs[file].text;
+        self.scope = BTreeMap::new();
+        self.below = BTreeMap::new();
+        for item in &tree.items {
+            if let Item::Let(d) | Item::Metric(d) | Item::Alert(d) = item {
+                self.below.insert(d.name.text.clone(), d.name.span);
+            }
+        }
+        self.visible = vec![];
+        let declares = tree.items.iter().any(|item| matches!(item, Item::Source(_)));
+        for item in &tree.items {
+            if let Item::Source(source) = item {
+                self.declare_source(source);
+            }
+        }
+        if !declares {
+            // A program without sources of its own speaks of those that other programs declare.
+            self.visible = (0..self.sources.len()).collect();
+            if let (true, Some(first)) = (self.visible.is_empty(), tree.items.first()) {
+                let (Item::Let(d) | Item::Metric(d) | Item::Alert(d)) = first else { return };
+                let message = "no source is declared";
+                let help = "begin with `source NAME { key COLUMN  time COLUMN in ms  COLUMN: TYPE ... }`";
+                self.error(codes::NO_SOURCE, d.span, message, help);
+                return;
+            }
+        }
+        for item in &tree.items {
+            match item {
+                Item::Source(_) => {}
+                Item::Let(d) => self.define_let(d),
+                Item::Metric(d) => self.define_metric(d),
+                Item::Alert(d) => self.define_alert(d),
+            }
+        }
+    }
+
+    /// Makes a source known to the next program without a declaration in the text.
+    pub(crate) fn add_source(&mut self, source: SourceEntry) {
+        self.sources.push(source);
+    }
+
+    /// The plans of the sources that have outputs.
+    pub(crate) fn finish(self) -> Vec<Plan> {
+        self.sources.into_iter().filter_map(|s| prune::finish(s.builder.finish())).collect()
+    }
+
+    fn lower(&mut self, e: &Expr) -> Lowered {
+        match &e.kind {
+            ExprKind::Error | ExprKind::Literal(Literal::Bad) => Lowered::Error,
+            ExprKind::Literal(literal) => Lowered::Literal(literal.clone()),
+            ExprKind::Path(path) => self.path(e.span, path),
+            ExprKind::Column(name) => self.column(name.span, &name.text),
+            ExprKind::Call { name, arguments } => self.call(e.span, name, arguments),
+            ExprKind::Not(inner) => self.not(e.span, inner),
+            ExprKind::Negate(inner) => self.negate(e.span, inner),
+            ExprKind::Logic(logic, operands) => self.logic(e.span, *logic, operands),
+            ExprKind::Compare(compare, left, right) => self.compare(e.span, *compare, left, right),
+            ExprKind::Arithmetic(first, rest) => self.arithmetic(first, rest),
+            ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),
+            ExprKind::SplitBy(of, _) => {
+                self.lower(of);
+                let message = "`split by` stands only at the outside of a metric";
+                let help = "define a `metric` with this split; its name stands for the timeline before the split";
+                self.error(codes::SPLIT, e.span, message, help)
+            }
+            ExprKind::NotYet(inner) => {
+                self.lower(inner);
+                Lowered::Error
+            }
+        }
+    }
+
+    /// Adds a node, or says why the plan cannot hold it.
+    fn add(&mut self, source: usize, op: Op, span: Span) -> Lowered {
+        let entry = &mut self.sources[source];
+        match entry.builder.add(op) {
+            Ok(id) => {
+                if id.index() == entry.facts.len() {
+                    let facts = Facts::of(&entry.builder.plan().node(id).op, &entry.facts);
+                    entry.facts.push(facts);
+                }
+                Lowered::Node { source, id }
+            }
+            Err(error) => self.build_error(error, span),
+        }
+    }
+
+    fn build_error(&mut self, error: BuildError, span: Span) -> Lowered {
+        let (code, help) = match error {
+            BuildError::Kinds { .. } => (codes::TYPE, "compare or convert the parts first"),
+            BuildError::Window => (codes::WINDOW, "write a positive duration, for example `5s`"),
+            BuildError::TooManyColumns | BuildError::TooManyNodes => {
+                (codes::TOO_LARGE, "drop queries that are not needed, or run them in another processor")
+            }
+        };
+        self.error(code, span, error.to_string(), help)
+    }
+
+    fn kind(&self, source: usize, id: NodeId) -> Kind {
+        self.sources[source].builder.plan().node(id).kind
+    }
+
+    fn op(&self, source: usize, id: NodeId) -> &Op {
+        &self.sources[source].builder.plan().node(id).op
+    }
+
+    fn facts(&self, source: usize, id: NodeId) -> Facts {
+        self.sources[source].facts[id.index()]
+    }
+
+    /// The type of a value, as messages say it.
+    fn describe(&self, value: &Lowered) -> String {
+        match value {
+            Lowered::Event(e) => Kind::Event(e.ty).to_string(),
+            Lowered::Node { source, id } => self.kind(*source, *id).to_string(),
+            Lowered::Literal(literal) => constant::describe(literal).to_owned(),
+            Lowered::Error => "an error".to_owned(),
+        }
+    }
+
+    fn diagnostic(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, self.file, span.range(), message)
+    }
+
+    /// Says a mistake.
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Lowered {
+        let d = self.diagnostic(code, span, message).help(help);
+        self.say(d)
+    }
+
+    fn say(&mut self, diagnostic: Diagnostic) -> Lowered {
+        self.sink.push(diagnostic);
+        Lowered::Error
+    }
+}

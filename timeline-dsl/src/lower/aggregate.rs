@@ -1,0 +1,138 @@
+//! `aggregate(group_by(k), count, sum, ...)`.
+
+use super::Lowering;
+use super::value::Lowered;
+use crate::diagnostics::{codes, nearest};
+use crate::syntax::{AggregateItem, Dimension, Name};
+use timeline_core::plan::{Aggregate, Function, GroupKey, GroupOf, Kind, NodeId, Op};
+
+impl Lowering<'_> {
+    /// The aggregate, and the root that it reads: a state of numbers is read as a number.
+    pub(super) fn aggregate(
+        &mut self,
+        source: usize,
+        root: NodeId,
+        dimensions: &[String],
+        item: &AggregateItem,
+    ) -> Option<(Aggregate, NodeId)> {
+        let mut functions: Vec<Function> = vec![];
+        let mut failed = false;
+        for name in &item.functions {
+            match self.function(name) {
+                Some(f) if functions.contains(&f) => {}
+                Some(f) => {
+                    failed |= !self.function_fits(name, f, source, root);
+                    functions.push(f);
+                }
+                None => failed = true,
+            }
+        }
+        if functions.is_empty() && !failed {
+            let message = "an aggregate needs a function";
+            let help = "for example `aggregate(count, sum, avg, p95)`";
+            self.error(codes::AGGREGATE, item.span, message, help);
+            failed = true;
+        }
+        let mut group_by: Vec<GroupKey> = vec![];
+        for key in &item.group_by {
+            match self.group_key(source, key, dimensions, &group_by) {
+                Some(key) => group_by.push(key),
+                None => failed = true,
+            }
+        }
+        if failed {
+            return None;
+        }
+        let root = if functions.iter().any(|f| *f != Function::Count) && self.is_numeric_state(source, root) {
+            self.node(source, Op::NumberOf(root), item.span)?
+        } else {
+            root
+        };
+        Some((Aggregate { group_by, functions, members: item.members }, root))
+    }
+
+    fn function(&mut self, name: &Name) -> Option<Function> {
+        let known = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
+        if let Some(f) = known.iter().find(|f| f.name() == name.text) {
+            return Some(*f);
+        }
+        if let Some(digits) =
+            name.text.strip_prefix('p').filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return match digits.parse() {
+                Ok(p @ 1..=99) => Some(Function::Percentile(p)),
+                _ => {
+                    let help = "percentiles go from p1 to p99; the least and the greatest are `min` and `max`";
+                    self.error(codes::AGGREGATE, name.span, format!("`{}` is no percentile", name.text), help);
+                    None
+                }
+            };
+        }
+        let near = match name.text.as_str() {
+            "mean" | "average" => Some("avg"),
+            "median" => Some("p50"),
+            "total" => Some("sum"),
+            other => nearest(other, ["count", "sum", "avg", "min", "max", "group_by"]),
+        };
+        let near = near.map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+        let help = format!("{near}the functions are count, sum, avg, min, max and p1 to p99");
+        self.error(codes::AGGREGATE, name.span, format!("no aggregate function is called `{}`", name.text), help);
+        None
+    }
+
+    fn function_fits(&mut self, name: &Name, f: Function, source: usize, root: NodeId) -> bool {
+        let kind = self.kind(source, root);
+        match (f, kind) {
+            (Function::Count, _) | (_, Kind::Number(_)) => true,
+            (Function::Sum, Kind::Ratio(_)) => {
+                let help = "`avg` of a ratio is sum over sum; for other sums, aggregate its two sides as metrics";
+                self.error(codes::AGGREGATE, name.span, "ratios are not summed", help);
+                false
+            }
+            (_, Kind::Ratio(_)) => true,
+            (_, Kind::State(ty)) if ty.is_numeric() => true,
+            _ => {
+                let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
+                let help = "`count` counts sessions with a value; `duration_where(...)` makes a number of a condition";
+                self.error(codes::AGGREGATE, name.span, message, help);
+                false
+            }
+        }
+    }
+
+    /// A dimension of the split, or a state when the session is read.
+    fn group_key(
+        &mut self,
+        source: usize,
+        key: &Dimension,
+        dimensions: &[String],
+        taken: &[GroupKey],
+    ) -> Option<GroupKey> {
+        let taken: Vec<String> = taken.iter().map(|k| k.name.clone()).collect();
+        let name = self.dimension_name(key, &taken)?;
+        if let Some(i) = dimensions.iter().position(|d| *d == name) {
+            return Some(GroupKey { name, of: GroupOf::Dimension(i) });
+        }
+        let span = key.value.span;
+        if !dimensions.is_empty() {
+            let help =
+                format!("the metric is split by {}: group by these, or split by `{name}` too", dimensions.join(", "));
+            self.error(codes::AGGREGATE, span, format!("`{name}` is no dimension of this metric"), help);
+            return None;
+        }
+        let place = match (key.bare_name(), self.lower(&key.value)) {
+            // A bare column means its latest value when the session is read.
+            (Some(_), Lowered::Event(event)) => {
+                let (source, of) = self.event_node(&event, span)?;
+                (source, self.node(source, Op::Latest { of, ttl: None }, span)?)
+            }
+            (_, Lowered::Error) => return None,
+            _ => self.need_state(&key.value, "`group_by`")?,
+        };
+        let mut noted = Some(source);
+        if !self.same_source(&mut noted, place.0, span) {
+            return None;
+        }
+        Some(GroupKey { name, of: GroupOf::State(place.1) })
+    }
+}

@@ -1,0 +1,327 @@
+//! `+ - * /` on numbers, normal forms of ratios included.
+//!
+//! A ratio is one [`Op::Ratio`] at the outside: `n/d + p/q` is `(q*n + p*d)/(q*d)`, `n/d * p/q` is `(p*n)/(q*d)`.
+//! A number times a decimal `p/q` is the ratio `(p*n)/q` with a constant below, so that nothing is ever rounded.
+
+use super::Lowering;
+use super::constant::{self, Misfit};
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::syntax::{Expr, Literal, Number, Rational, Sign, Span};
+use timeline_core::SECOND;
+use timeline_core::plan::{Kind, NodeId, Op, RatioUnit, Unit};
+
+/// An operand with a place.
+#[derive(Clone, Copy)]
+struct Side<'l> {
+    value: &'l Lowered,
+    span: Span,
+}
+
+impl Lowering<'_> {
+    pub(super) fn negate(&mut self, span: Span, inner: &Expr) -> Lowered {
+        let minus_one =
+            Lowered::Literal(Literal::Number(Number { exact: Some(Rational::whole(-1)), float: -1.0, whole: true }));
+        match self.lower_operand(inner) {
+            // Beyond 128 bits only the float is known.
+            Lowered::Literal(Literal::Number(Number { exact: None, float, whole })) => {
+                Lowered::Literal(Literal::Number(Number { exact: None, float: -float, whole }))
+            }
+            value => {
+                let side = Side { value: &value, span: inner.span };
+                self.calculate(span, Sign::Times, side, Side { value: &minus_one, span })
+            }
+        }
+    }
+
+    pub(super) fn arithmetic(&mut self, first: &Expr, rest: &[(Sign, Expr)]) -> Lowered {
+        let mut value = self.lower_operand(first);
+        let mut span = first.span;
+        for (sign, e) in rest {
+            let right = self.lower_operand(e);
+            let whole = span.to(e.span);
+            value = self.calculate(whole, *sign, Side { value: &value, span }, Side { value: &right, span: e.span });
+            span = whole;
+        }
+        value
+    }
+
+    /// A constant, a number or a ratio.
+    fn lower_operand(&mut self, e: &Expr) -> Lowered {
+        match self.lower(e) {
+            Lowered::Event(event) => self.event_for_state(e, event.ty, "a number is needed here", "number"),
+            Lowered::Node { source, id } => match self.kind(source, id) {
+                Kind::Number(_) | Kind::Ratio(_) => Lowered::Node { source, id },
+                kind => match self.as_number(source, id, e.span) {
+                    Some((id, _)) => Lowered::Node { source, id },
+                    None => self.not_a_number(e.span, &kind.to_string()),
+                },
+            },
+            Lowered::Literal(literal @ (Literal::Text(_) | Literal::Bool(_))) => {
+                self.not_a_number(e.span, constant::describe(&literal))
+            }
+            other => other,
+        }
+    }
+
+    fn not_a_number(&mut self, span: Span, found: &str) -> Lowered {
+        let d = self
+            .diagnostic(codes::ARITHMETIC, span, format!("a number is needed here, this is {found}"))
+            .label(format!("expected number, found {found}"))
+            .help("calculate with numeric columns, `duration_where(...)` and constants");
+        self.say(d)
+    }
+
+    fn calculate(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
+        match (left.value, right.value) {
+            (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
+            (Lowered::Literal(a), Lowered::Literal(b)) => match constant::calculate(sign, a, b) {
+                Ok(literal) => Lowered::Literal(literal),
+                Err(Misfit::Type) => self.refuse(span, sign, left, right),
+                Err(Misfit::Zero) => self.misfit(Misfit::Zero, right.span, b, ""),
+                Err(misfit) => self.misfit(misfit, span, b, ""),
+            },
+            (Lowered::Node { source, id }, Lowered::Literal(c)) => {
+                self.with_constant(span, sign, (*source, *id), c, left, right)
+            }
+            (Lowered::Literal(c), Lowered::Node { source, id }) => {
+                self.constant_first(span, sign, c, (*source, *id), left, right)
+            }
+            (Lowered::Node { source, id: a }, Lowered::Node { source: other, id: b }) => {
+                let mut noted = Some(*source);
+                if !self.same_source(&mut noted, *other, right.span) {
+                    return Lowered::Error;
+                }
+                let (p, q) = (self.kind(*source, *a), self.kind(*source, *b));
+                let op = match (sign, p, q) {
+                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if measure(p) == measure(q) => Op::Add(*a, *b),
+                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if measure(p) == measure(q) => Op::Sub(*a, *b),
+                    (Sign::Over, Kind::Number(_), Kind::Number(_)) => Op::Ratio { numerator: *a, denominator: *b },
+                    _ => return self.refuse(span, sign, left, right),
+                };
+                self.add(*source, op, span)
+            }
+            _ => Lowered::Error,
+        }
+    }
+
+    /// `timeline SIGN constant`.
+    fn with_constant(
+        &mut self,
+        span: Span,
+        sign: Sign,
+        (source, id): (usize, NodeId),
+        c: &Literal,
+        left: Side<'_>,
+        right: Side<'_>,
+    ) -> Lowered {
+        let result = match (sign, self.kind(source, id)) {
+            (Sign::Plus | Sign::Minus, Kind::Number(unit)) => constant::number(c, unit).map(|constant| {
+                let constant = self.node(source, constant, right.span)?;
+                let op = if sign == Sign::Plus { Op::Add(id, constant) } else { Op::Sub(id, constant) };
+                self.node(source, op, span)
+            }),
+            (Sign::Plus, Kind::Ratio(_)) => self.shift(span, source, id, c, 1),
+            (Sign::Minus, Kind::Ratio(_)) => self.shift(span, source, id, c, -1),
+            (Sign::Times, _) => constant::plain(c).and_then(|x| self.stretch(span, source, id, x)),
+            (Sign::Over, Kind::Number(_)) if matches!(c, Literal::Duration(_)) => {
+                let Ok(d) = constant::duration(c) else { return Lowered::Error };
+                if d == 0 { Err(Misfit::Zero) } else { self.over_duration(span, source, id, d) }
+            }
+            (Sign::Over, _) => constant::plain(c).and_then(|x| match x.inverse() {
+                Some(x) => self.stretch(span, source, id, x),
+                None => Err(Misfit::Zero),
+            }),
+            _ => Err(Misfit::Type),
+        };
+        match result {
+            Ok(Some(id)) => Lowered::Node { source, id },
+            Ok(None) => Lowered::Error,
+            Err(Misfit::Type) => self.refuse(span, sign, left, right),
+            Err(misfit) => self.misfit(misfit, right.span, c, ""),
+        }
+    }
+
+    /// `constant SIGN timeline`.
+    fn constant_first(
+        &mut self,
+        span: Span,
+        sign: Sign,
+        c: &Literal,
+        (source, id): (usize, NodeId),
+        left: Side<'_>,
+        right: Side<'_>,
+    ) -> Lowered {
+        let result = match (sign, self.kind(source, id)) {
+            (Sign::Plus | Sign::Times, _) => {
+                return self.with_constant(span, sign, (source, id), c, right, left);
+            }
+            (Sign::Minus, Kind::Number(unit)) => constant::number(c, unit).map(|constant| {
+                let constant = self.node(source, constant, left.span)?;
+                self.node(source, Op::Sub(constant, id), span)
+            }),
+            (Sign::Minus, Kind::Ratio(_)) => match self.stretch(span, source, id, Rational::whole(-1)) {
+                Ok(Some(negated)) => self.shift(span, source, negated, c, 1),
+                other => other,
+            },
+            (Sign::Over, Kind::Number(_)) => {
+                let constant = match c {
+                    Literal::Duration(_) => constant::number(c, Unit::Duration),
+                    _ => constant::number(c, Unit::Float),
+                };
+                constant.map(|constant| {
+                    let numerator = self.node(source, constant, left.span)?;
+                    self.node(source, Op::Ratio { numerator, denominator: id }, span)
+                })
+            }
+            _ => Err(Misfit::Type),
+        };
+        match result {
+            Ok(Some(id)) => Lowered::Node { source, id },
+            Ok(None) => Lowered::Error,
+            Err(Misfit::Type) => self.refuse(span, sign, left, right),
+            Err(misfit) => self.misfit(misfit, left.span, c, ""),
+        }
+    }
+
+    /// A number or a ratio times an exact fraction.
+    fn stretch(&mut self, span: Span, source: usize, id: NodeId, x: Rational) -> Result<Option<NodeId>, Misfit> {
+        let (p, q) = x.parts().ok_or(Misfit::Range)?;
+        let (numerator, denominator) = match *self.op(source, id) {
+            Op::Ratio { numerator, denominator } => (numerator, Some(denominator)),
+            _ => (id, None),
+        };
+        let Some(numerator) = self.scaled(span, source, numerator, p) else { return Ok(None) };
+        let denominator = match denominator {
+            None if q == 1 => return Ok(Some(numerator)),
+            None => self.node(source, constant::number_op(q, 1, Unit::Int), span),
+            Some(d) => self.scaled(span, source, d, q),
+        };
+        let Some(denominator) = denominator else { return Ok(None) };
+        Ok(self.node(source, Op::Ratio { numerator, denominator }, span))
+    }
+
+    /// A ratio plus or minus a constant.
+    fn shift(
+        &mut self,
+        span: Span,
+        source: usize,
+        id: NodeId,
+        c: &Literal,
+        direction: i128,
+    ) -> Result<Option<NodeId>, Misfit> {
+        let Op::Ratio { numerator, denominator } = *self.op(source, id) else { return Err(Misfit::Type) };
+        let unit = match self.kind(source, id) {
+            Kind::Ratio(unit) => unit,
+            _ => return Err(Misfit::Type),
+        };
+        let x = match unit {
+            RatioUnit::Duration => Rational::whole(i128::from(constant::duration(c)?)),
+            _ => constant::plain(c)?,
+        };
+        let x = x.multiply(Rational::whole(direction)).ok_or(Misfit::Range)?;
+        let constant_below = match *self.op(source, denominator) {
+            Op::ConstantNumber { numerator, denominator, unit } => {
+                Rational::new(numerator.into(), denominator.into()).map(|d| (d, unit))
+            }
+            _ => None,
+        };
+        let (p, q) = x.parts().ok_or(Misfit::Range)?;
+        let (top, bottom) = match (unit, constant_below) {
+            (RatioUnit::Plain, _) => {
+                let Some(n) = self.scaled(span, source, numerator, q) else { return Ok(None) };
+                let Some(d) = self.scaled(span, source, denominator, p) else { return Ok(None) };
+                let Some(sum) = self.node(source, Op::Add(n, d), span) else { return Ok(None) };
+                let Some(bottom) = self.scaled(span, source, denominator, q) else { return Ok(None) };
+                (sum, bottom)
+            }
+            // The two sides have different units, so the shift is a multiple of neither: only over a constant is it
+            // a constant of the numerator's unit.
+            (_, Some((d, below))) => {
+                let seconds = if below == Unit::Duration { i128::from(SECOND) } else { 1 };
+                let d = Rational::new(d.numerator, d.denominator.checked_mul(seconds).ok_or(Misfit::Range)?);
+                let shift = d.and_then(|d| d.multiply(x)).and_then(Rational::parts).ok_or(Misfit::Range)?;
+                let (value, fraction) = shift;
+                let top_unit = match unit {
+                    RatioUnit::Duration => Unit::Duration,
+                    _ if fraction == 1 => Unit::Int,
+                    _ => Unit::Float,
+                };
+                // A duration is whole nanoseconds: the fraction goes below the line of both.
+                let k = if top_unit == Unit::Duration { fraction } else { 1 };
+                let Some(n) = self.scaled(span, source, numerator, k) else { return Ok(None) };
+                let shift = constant::number_op(value, if k == 1 { fraction } else { 1 }, top_unit);
+                let Some(shift) = self.node(source, shift, span) else { return Ok(None) };
+                let Some(sum) = self.node(source, Op::Add(n, shift), span) else { return Ok(None) };
+                let Some(bottom) = self.scaled(span, source, denominator, k) else { return Ok(None) };
+                (sum, bottom)
+            }
+            _ => {
+                let message = "a quotient of two units shifted by a constant is not supported yet";
+                self.error(codes::NOT_YET, span, message, "compare the quotient itself: `a / b > c`");
+                return Ok(None);
+            }
+        };
+        Ok(self.node(source, Op::Ratio { numerator: top, denominator: bottom }, span))
+    }
+
+    fn over_duration(&mut self, span: Span, source: usize, id: NodeId, d: i64) -> Result<Option<NodeId>, Misfit> {
+        let (numerator, d) = if d < 0 {
+            (self.scaled(span, source, id, -1), d.checked_neg().ok_or(Misfit::Range)?)
+        } else {
+            (Some(id), d)
+        };
+        let Some(numerator) = numerator else { return Ok(None) };
+        let Some(denominator) = self.node(source, constant::number_op(d, 1, Unit::Duration), span) else {
+            return Ok(None);
+        };
+        Ok(self.node(source, Op::Ratio { numerator, denominator }, span))
+    }
+
+    /// A number times a whole number; constants and multiples are multiplied at once.
+    fn scaled(&mut self, span: Span, source: usize, of: NodeId, factor: i64) -> Option<NodeId> {
+        if factor == 1 {
+            return Some(of);
+        }
+        if let Op::ConstantNumber { numerator, denominator, unit } = *self.op(source, of)
+            && let Some(numerator) = numerator.checked_mul(factor)
+        {
+            return self.node(source, Op::ConstantNumber { numerator, denominator, unit }, span);
+        }
+        if let Op::Scale { of, factor: first } = *self.op(source, of)
+            && let Some(factor) = factor.checked_mul(first)
+        {
+            return self.node(source, Op::Scale { of, factor }, span);
+        }
+        self.node(source, Op::Scale { of, factor }, span)
+    }
+
+    pub(super) fn node(&mut self, source: usize, op: Op, span: Span) -> Option<NodeId> {
+        match self.add(source, op, span) {
+            Lowered::Node { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    fn refuse(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
+        let (a, b) = (self.describe(left.value), self.describe(right.value));
+        let nodes = matches!(left.value, Lowered::Node { .. }) && matches!(right.value, Lowered::Node { .. });
+        let ratio = |s: &str| s == "ratio" || s == "number per second";
+        let help = match sign {
+            Sign::Times if nodes => "multiply by a constant: products of timelines are not supported yet",
+            _ if nodes && (ratio(&a) || ratio(&b)) => "join the ratios above one denominator: `(a + b) / d`",
+            Sign::Plus | Sign::Minus => "both sides have one unit: two durations, or two plain numbers",
+            Sign::Times | Sign::Over => "a timeline is multiplied and divided by plain constants",
+        };
+        let d = self
+            .diagnostic(codes::ARITHMETIC, span, format!("`{}` does not go with {a} and {b}", sign.symbol()))
+            .label(format!("{a} {} {b}", sign.symbol()))
+            .help(help);
+        self.say(d)
+    }
+}
+
+/// Durations and plain numbers do not mix.
+fn measure(unit: Unit) -> bool {
+    unit == Unit::Duration
+}

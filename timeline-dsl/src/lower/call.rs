@@ -1,0 +1,149 @@
+//! Calls of operators.
+
+use super::Lowering;
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::names::{Function, Lookup, lookup};
+use crate::syntax::{Argument, Expr, ExprKind, Logic, Name, Span};
+use timeline_core::plan::Op;
+
+impl Lowering<'_> {
+    pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
+        let function = match lookup(&name.text) {
+            Lookup::Known(function) => function,
+            Lookup::NotYet(own) => {
+                let message = format!("operator `{own}` is not supported yet");
+                let help = "supported are latest, has_existed, has_existed_within, held_for, keep_true_for, \
+                            duration_where and duration_in_cur_state";
+                return self.error(codes::NOT_YET, name.span, message, help);
+            }
+            Lookup::Unknown(near) => return self.unknown_function(name, near),
+        };
+        for argument in arguments {
+            if let Some(word) = &argument.word
+                && !(function == Function::Latest && word.text == "ttl")
+            {
+                let message = format!("`{}` takes no `{}`", name.text, word.text);
+                return self.error(codes::ARGUMENTS, word.span, message, "`ttl D` belongs to `latest`");
+            }
+        }
+        let values: Vec<&Expr> = arguments.iter().map(|a| &a.value).collect();
+        match (function, values.as_slice()) {
+            (Function::Latest, [e]) if arguments[0].word.is_none() => self.latest(span, e, None),
+            (Function::Latest, [e, ttl]) if arguments[0].word.is_none() => {
+                if arguments[1].word.is_none() {
+                    let message = "the second argument of `latest` is its time to live";
+                    let help = format!("did you mean `ttl {}`?", self.quote(ttl.span));
+                    return self.error(codes::ARGUMENTS, ttl.span, message, help);
+                }
+                self.latest(span, e, Some(ttl))
+            }
+            (Function::HasExisted, [p]) => match self.need_occurrence(p, "has_existed", None) {
+                Some((source, of)) => self.add(source, Op::HasExisted { of }, span),
+                None => Lowered::Error,
+            },
+            (Function::HasExistedWithin, [p, d]) => {
+                let occurrence = self.need_occurrence(p, "has_existed_within", Some(d));
+                let window = self.need_duration(d, true);
+                match (occurrence, window) {
+                    (Some((source, of)), Some(window)) => self.add(source, Op::HasExistedWithin { of, window }, span),
+                    _ => Lowered::Error,
+                }
+            }
+            (Function::HeldFor, [b, d]) => {
+                let condition = self.need_condition(b, "held_for");
+                let length = self.need_duration(d, true);
+                match (condition, length) {
+                    (Some((source, of)), Some(length)) => self.add(source, Op::HeldFor { of, length }, span),
+                    _ => Lowered::Error,
+                }
+            }
+            (Function::KeepTrueFor, [b, d]) => {
+                let condition = self.need_condition(b, "keep_true_for");
+                let window = self.need_duration(d, true);
+                match (condition, window) {
+                    (Some((source, of)), Some(window)) => self.add(source, Op::HasExistedWithin { of, window }, span),
+                    _ => Lowered::Error,
+                }
+            }
+            (Function::DurationWhere, [b]) => match self.need_condition(b, "duration_where") {
+                Some((source, of)) => self.add(source, Op::DurationWhere { of }, span),
+                None => Lowered::Error,
+            },
+            (Function::DurationInCurState, [s]) => match self.need_state(s, "`duration_in_cur_state`") {
+                Some((source, of)) => self.add(source, Op::DurationInCurState { of }, span),
+                None => Lowered::Error,
+            },
+            (Function::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
+            (Function::And, [_, _, ..]) => self.logic(span, Logic::And, values.iter().copied()),
+            (Function::Or, [_, _, ..]) => self.logic(span, Logic::Or, values.iter().copied()),
+            (Function::Not, [a]) => self.not(span, a),
+            _ => self.wrong_arguments(span, name, function, &values),
+        }
+    }
+
+    fn wrong_arguments(&mut self, span: Span, name: &Name, function: Function, values: &[&Expr]) -> Lowered {
+        // What is wrong inside is closer to the cause.
+        if values.iter().filter(|e| matches!(self.lower(e), Lowered::Error)).count() > 0 {
+            return Lowered::Error;
+        }
+        let is_number = matches!(function, Function::DurationInCurState | Function::DurationWhere);
+        let help = match values {
+            // The first implementation's habit.
+            [of, Expr { kind: ExprKind::Compare(compare, _, right), .. }] if is_number => format!(
+                "compare the result, not an argument: did you mean `{}({}) {} {}`?",
+                function.name(),
+                self.quote(of.span),
+                compare.symbol(),
+                self.quote(right.span)
+            ),
+            _ => format!("write {}", form(function)),
+        };
+        self.error(codes::ARGUMENTS, span, format!("`{}` does not take these arguments", name.text), help)
+    }
+
+    fn latest(&mut self, span: Span, e: &Expr, ttl: Option<&Expr>) -> Lowered {
+        let event = self.need_event(e, "latest");
+        let ttl = match ttl {
+            Some(e) => match self.need_duration(e, true) {
+                Some(d) => Some(d),
+                None => return Lowered::Error,
+            },
+            None => None,
+        };
+        match event {
+            Some((source, of)) => self.add(source, Op::Latest { of, ttl }, span),
+            None => Lowered::Error,
+        }
+    }
+
+    fn unknown_function(&mut self, name: &Name, near: Option<&'static str>) -> Lowered {
+        if let Some(binding) = self.scope.get(&name.text) {
+            let message = format!("`{}` is a {}, and takes no arguments", name.text, binding.what);
+            let help = format!("write `{}` without parentheses", name.text);
+            return self.error(codes::UNKNOWN_FUNCTION, name.span, message, help);
+        }
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the operators are latest, has_existed, has_existed_within, held_for, keep_true_for, \
+                     duration_where and duration_in_cur_state"
+                .to_owned(),
+        };
+        self.error(codes::UNKNOWN_FUNCTION, name.span, format!("no operator is called `{}`", name.text), help)
+    }
+}
+
+fn form(function: Function) -> String {
+    let name = function.name();
+    match function {
+        Function::Latest => "`latest(EVENT)` or `latest(EVENT, ttl DURATION)`".into(),
+        Function::HasExisted => "`has_existed(EVENT_OR_STATE)`".into(),
+        Function::HasExistedWithin => "`has_existed_within(EVENT_OR_STATE, DURATION)`".into(),
+        Function::HeldFor | Function::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
+        Function::DurationWhere | Function::DurationInCurState => format!("`{name}(STATE)`"),
+        Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
+        Function::And => "`a && b`".into(),
+        Function::Or => "`a || b`".into(),
+        Function::Not => "`!a`".into(),
+    }
+}

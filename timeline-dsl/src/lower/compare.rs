@@ -1,0 +1,215 @@
+//! Comparisons: over the columns of one event, of states, of numbers, and of ratios with constants.
+
+use super::Lowering;
+use super::constant::{self, Misfit};
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::syntax::{Expr, Literal, Span};
+use timeline_core::Type;
+use timeline_core::plan::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+
+impl Lowering<'_> {
+    pub(super) fn compare(&mut self, span: Span, compare: Compare, left: &Expr, right: &Expr) -> Lowered {
+        let (l, r) = (self.lower(left), self.lower(right));
+        match (&l, &r) {
+            (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
+            (Lowered::Literal(_), Lowered::Literal(_)) => {
+                let help = "name a column on one side; a text stands between double quotes, a name does not";
+                self.error(codes::CONSTANT, span, "both sides are constants", help)
+            }
+            // The constant to the right, always.
+            (Lowered::Literal(_), _) => self.compare_values(span, compare.flipped(), (right, &r), (left, &l)),
+            _ => self.compare_values(span, compare, (left, &l), (right, &r)),
+        }
+    }
+
+    fn compare_values(
+        &mut self,
+        span: Span,
+        compare: Compare,
+        (left, l): (&Expr, &Lowered),
+        (right, r): (&Expr, &Lowered),
+    ) -> Lowered {
+        match (l, r) {
+            (Lowered::Event(a), Lowered::Literal(literal)) => match constant::value(literal, a.ty) {
+                Ok(value) => {
+                    let expr =
+                        EventExpr::Compare(compare, Box::new(a.expr.clone()), Box::new(EventExpr::Constant(value)));
+                    self.event(span, a.source, expr, Type::Bool, (a.size + 2, a.depth + 1))
+                }
+                Err(misfit) => self.constant_misfit(misfit, span, l, right, literal),
+            },
+            (Lowered::Event(a), Lowered::Event(b)) => {
+                let mut source = None;
+                self.same_source(&mut source, a.source, left.span);
+                if !self.same_source(&mut source, b.source, right.span) {
+                    return Lowered::Error;
+                }
+                if !comparable(a.ty, b.ty) {
+                    return self.clash(span, (left, l), (right, r));
+                }
+                let expr = EventExpr::Compare(compare, Box::new(a.expr.clone()), Box::new(b.expr.clone()));
+                self.event(span, a.source, expr, Type::Bool, (a.size + b.size + 1, a.depth.max(b.depth) + 1))
+            }
+            (Lowered::Event(_), Lowered::Node { .. }) => self.mixed(span, left, right),
+            (Lowered::Node { .. }, Lowered::Event(_)) => self.mixed(span, right, left),
+            (Lowered::Node { source, id }, Lowered::Literal(literal)) => {
+                self.compare_with_constant(span, compare, (*source, *id), l, right, literal)
+            }
+            (Lowered::Node { source, id }, Lowered::Node { source: other, id: right_id }) => {
+                let mut noted = Some(*source);
+                if !self.same_source(&mut noted, *other, right.span) {
+                    return Lowered::Error;
+                }
+                self.compare_nodes(span, compare, *source, (left, l, *id), (right, r, *right_id))
+            }
+            _ => Lowered::Error,
+        }
+    }
+
+    fn compare_with_constant(
+        &mut self,
+        span: Span,
+        compare: Compare,
+        (source, left): (usize, NodeId),
+        l: &Lowered,
+        right: &Expr,
+        literal: &Literal,
+    ) -> Lowered {
+        let kind = self.kind(source, left);
+        let constant = match kind {
+            Kind::State(ty) => constant::value(literal, ty).map(Op::Constant),
+            Kind::Number(unit) => constant::number(literal, unit),
+            Kind::Ratio(RatioUnit::Duration) => constant::number(literal, Unit::Duration),
+            Kind::Ratio(_) => constant::number(literal, Unit::Float),
+            Kind::Event(_) => Err(Misfit::Type),
+        };
+        let op = match constant {
+            Ok(op) => op,
+            Err(misfit) => return self.constant_misfit(misfit, span, l, right, literal),
+        };
+        if !matches!(kind, Kind::State(_)) && self.refuse_moving_equality(span, compare, &[(source, left)]) {
+            return Lowered::Error;
+        }
+        match self.add(source, op, right.span) {
+            Lowered::Node { id: right, .. } => {
+                let op = match kind {
+                    Kind::State(_) => Op::CompareStates { compare, left, right },
+                    _ => Op::CompareNumbers { compare, left, right },
+                };
+                self.add(source, op, span)
+            }
+            _ => Lowered::Error,
+        }
+    }
+
+    fn compare_nodes(
+        &mut self,
+        span: Span,
+        compare: Compare,
+        source: usize,
+        (left, l, a): (&Expr, &Lowered, NodeId),
+        (right, r, b): (&Expr, &Lowered, NodeId),
+    ) -> Lowered {
+        let (p, q) = (self.kind(source, a), self.kind(source, b));
+        match (p, q) {
+            (Kind::State(s), Kind::State(t)) if comparable(s, t) => {
+                self.add(source, Op::CompareStates { compare, left: a, right: b }, span)
+            }
+            (Kind::Ratio(_), Kind::Number(_) | Kind::Ratio(_) | Kind::State(_)) | (_, Kind::Ratio(_)) => {
+                let help = "multiply out: `a / b > c / d` is `a * d > c * b` where those are constants";
+                let d = self
+                    .diagnostic(codes::COMPARE, span, "a ratio is compared with a constant only")
+                    .label(format!("compares {p} with {q}"))
+                    .help(help);
+                self.say(d)
+            }
+            _ => {
+                let (Some((a, unit)), Some((b, other))) =
+                    (self.as_number(source, a, left.span), self.as_number(source, b, right.span))
+                else {
+                    return self.clash(span, (left, l), (right, r));
+                };
+                if (unit == Unit::Duration) != (other == Unit::Duration) {
+                    return self.clash(span, (left, l), (right, r));
+                }
+                if self.refuse_moving_equality(span, compare, &[(source, a), (source, b)]) {
+                    return Lowered::Error;
+                }
+                self.add(source, Op::CompareNumbers { compare, left: a, right: b }, span)
+            }
+        }
+    }
+
+    /// A number, or the number that a numeric state is.
+    pub(super) fn as_number(&mut self, source: usize, id: NodeId, span: Span) -> Option<(NodeId, Unit)> {
+        match self.kind(source, id) {
+            Kind::Number(unit) => Some((id, unit)),
+            Kind::State(ty) if ty.is_numeric() => match self.add(source, Op::NumberOf(id), span) {
+                Lowered::Node { id, .. } => Some((id, if ty == Type::Int { Unit::Int } else { Unit::Float })),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn refuse_moving_equality(&mut self, span: Span, compare: Compare, sides: &[(usize, NodeId)]) -> bool {
+        let moving = sides.iter().any(|(source, id)| self.facts(*source, *id).moves);
+        let refused = moving && matches!(compare, Compare::Eq | Compare::Ne);
+        if refused {
+            let message = format!("`{}` with a number that moves by itself", compare.symbol());
+            let d = self
+                .diagnostic(codes::MOVING, span, message)
+                .label("it would hold for no longer than an instant")
+                .help("compare with `<`, `<=`, `>` or `>=`");
+            self.say(d);
+        }
+        refused
+    }
+
+    fn constant_misfit(
+        &mut self,
+        misfit: Misfit,
+        span: Span,
+        beside: &Lowered,
+        right: &Expr,
+        literal: &Literal,
+    ) -> Lowered {
+        if misfit != Misfit::Type {
+            return self.misfit(misfit, right.span, literal, "");
+        }
+        let (kind, found) = (self.describe(beside), constant::describe(literal));
+        let text = self.quote(right.span);
+        let help = match (kind.as_str(), literal) {
+            ("event<string>" | "state<string>", Literal::Number(_) | Literal::Bool(_)) => {
+                format!("a text stands between double quotes: did you mean `\"{text}\"`?")
+            }
+            ("event<bool>" | "state<bool>", _) => "compare with `true` or `false`, or not at all".to_owned(),
+            (_, Literal::Duration(_)) => {
+                "columns are plain numbers, without a unit; time spent in a state is `duration_in_cur_state`".to_owned()
+            }
+            ("duration", _) => "write a duration, for example `5s`".to_owned(),
+            _ => format!("write a constant of the type of {kind}"),
+        };
+        let d = self
+            .diagnostic(codes::COMPARE, span, format!("{kind} cannot be compared with {found}"))
+            .label(format!("compares {kind} with {found}"))
+            .help(help);
+        self.say(d)
+    }
+
+    fn clash(&mut self, span: Span, (left, l): (&Expr, &Lowered), (right, r): (&Expr, &Lowered)) -> Lowered {
+        let (a, b) = (self.describe(l), self.describe(r));
+        let d = self
+            .diagnostic(codes::COMPARE, span, format!("{a} cannot be compared with {b}"))
+            .label(format!("compares {a} with {b}"))
+            .note(self.file, left.span.range(), format!("this is {a}"))
+            .note(self.file, right.span.range(), format!("this is {b}"))
+            .help("both sides have one type, or both are numbers of one unit");
+        self.say(d)
+    }
+}
+
+fn comparable(a: Type, b: Type) -> bool {
+    a == b || (a.is_numeric() && b.is_numeric())
+}

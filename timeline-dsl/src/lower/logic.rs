@@ -1,0 +1,217 @@
+//! `&&`, `||` and `!`: over the columns of one event, or over states.
+
+use super::Lowering;
+use super::constant;
+use super::value::{EventValue, Lowered};
+use crate::diagnostics::codes;
+use crate::syntax::{Expr, Literal, Logic, Span};
+use std::cell::OnceCell;
+use std::rc::Rc;
+use timeline_core::plan::{EventExpr, Kind, Op};
+use timeline_core::{Type, Value};
+
+impl Lowering<'_> {
+    pub(super) fn not(&mut self, span: Span, inner: &Expr) -> Lowered {
+        match self.lower(inner) {
+            Lowered::Event(e) if e.ty == Type::Bool => self.event(
+                span,
+                e.source,
+                EventExpr::Not(Box::new(e.expr.clone())),
+                Type::Bool,
+                (e.size + 1, e.depth + 1),
+            ),
+            Lowered::Node { source, id } if self.kind(source, id) == Kind::State(Type::Bool) => {
+                self.add(source, Op::Not(id), span)
+            }
+            Lowered::Literal(Literal::Bool(b)) => Lowered::Literal(Literal::Bool(!b)),
+            other => self.not_a_truth_value(inner.span, &other),
+        }
+    }
+
+    pub(super) fn logic<'e>(
+        &mut self,
+        span: Span,
+        logic: Logic,
+        operands: impl IntoIterator<Item = &'e Expr>,
+    ) -> Lowered {
+        let operands: Vec<(&Expr, Lowered)> = operands.into_iter().map(|e| (e, self.lower(e))).collect();
+        let mut failed = false;
+        for (e, value) in &operands {
+            let fits = match value {
+                Lowered::Event(event) => event.ty == Type::Bool,
+                Lowered::Node { source, id } => self.kind(*source, *id) == Kind::State(Type::Bool),
+                Lowered::Literal(literal) => matches!(literal, Literal::Bool(_)),
+                Lowered::Error => false,
+            };
+            if !fits {
+                self.not_a_truth_value(e.span, value);
+                failed = true;
+            }
+        }
+        if failed {
+            return Lowered::Error;
+        }
+        let event = operands.iter().find(|(_, v)| matches!(v, Lowered::Event(_)));
+        let state = operands.iter().find(|(_, v)| matches!(v, Lowered::Node { .. }));
+        match (event, state) {
+            (Some((e, _)), Some((s, _))) => self.mixed(span, e, s),
+            (Some(_), None) => self.event_logic(span, logic, &operands),
+            (None, Some(_)) => self.state_logic(span, logic, &operands),
+            (None, None) => {
+                let truth = |v: &Lowered| matches!(v, Lowered::Literal(Literal::Bool(true)));
+                Lowered::Literal(Literal::Bool(match logic {
+                    Logic::And => operands.iter().all(|(_, v)| truth(v)),
+                    Logic::Or => operands.iter().any(|(_, v)| truth(v)),
+                }))
+            }
+        }
+    }
+
+    fn event_logic(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {
+        let mut source = None;
+        let mut parts = vec![];
+        let (mut size, mut depth) = (0, 0);
+        for (e, value) in operands {
+            match value {
+                Lowered::Event(event) => {
+                    if !self.same_source(&mut source, event.source, e.span) {
+                        return Lowered::Error;
+                    }
+                    size += event.size + 1;
+                    depth = depth.max(event.depth);
+                    parts.push(event.expr.clone());
+                }
+                Lowered::Literal(Literal::Bool(b)) => {
+                    size += 2;
+                    parts.push(EventExpr::Constant(Value::Bool(*b)));
+                }
+                _ => return Lowered::Error,
+            }
+            // Checked before the tree grows further, so that time and memory stay bounded.
+            if size > EventValue::MAX_SIZE {
+                return self.predicate_too_large(span);
+            }
+        }
+        let Some(source) = source else { return Lowered::Error };
+        let levels = parts.len().next_power_of_two().trailing_zeros() as usize;
+        self.event(span, source, balanced(logic, parts), Type::Bool, (size, depth + levels))
+    }
+
+    fn state_logic(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {
+        let mut source = None;
+        for (e, value) in operands {
+            if let Lowered::Node { source: s, .. } = value
+                && !self.same_source(&mut source, *s, e.span)
+            {
+                return Lowered::Error;
+            }
+        }
+        let Some(source) = source else { return Lowered::Error };
+        let mut result = None;
+        for (e, value) in operands {
+            let id = match value {
+                Lowered::Node { id, .. } => *id,
+                Lowered::Literal(literal) => {
+                    let Ok(value) = constant::value(literal, Type::Bool) else { return Lowered::Error };
+                    match self.add(source, Op::Constant(value), e.span) {
+                        Lowered::Node { id, .. } => id,
+                        _ => return Lowered::Error,
+                    }
+                }
+                _ => return Lowered::Error,
+            };
+            result = match result {
+                None => Some(id),
+                Some(left) => {
+                    let op = if logic == Logic::And { Op::And(left, id) } else { Op::Or(left, id) };
+                    match self.add(source, op, span) {
+                        Lowered::Node { id, .. } => Some(id),
+                        _ => return Lowered::Error,
+                    }
+                }
+            };
+        }
+        result.map_or(Lowered::Error, |id| Lowered::Node { source, id })
+    }
+
+    /// An expression over one event of that size and depth, if that is not too large.
+    pub(super) fn event(
+        &mut self,
+        span: Span,
+        source: usize,
+        expr: EventExpr,
+        ty: Type,
+        (size, depth): (usize, usize),
+    ) -> Lowered {
+        if size > EventValue::MAX_SIZE || depth > EventValue::MAX_DEPTH {
+            return self.predicate_too_large(span);
+        }
+        Lowered::Event(Rc::new(EventValue { source, expr, ty, size, depth, node: OnceCell::new() }))
+    }
+
+    fn predicate_too_large(&mut self, span: Span) -> Lowered {
+        let message = "this predicate over one event is too large";
+        self.error(codes::TOO_LARGE, span, message, "make states of its parts with `latest(...)` and join those")
+    }
+
+    /// An event and a timeline in one expression.
+    pub(super) fn mixed(&mut self, span: Span, event: &Expr, state: &Expr) -> Lowered {
+        let (e, s) = (self.lower(event), self.lower(state));
+        let (event_kind, state_kind) = (self.describe(&e), self.describe(&s));
+        let fixed = self.with_latest(event).map(|f| format!("; as a state it is `{f}`")).unwrap_or_default();
+        let d = self
+            .diagnostic(codes::MIXED, span, format!("{event_kind} and {state_kind} in one expression"))
+            .label(format!("mixes {event_kind} with {state_kind}"))
+            .note(self.file, event.span.range(), format!("this is {event_kind}: it speaks of one event"))
+            .note(self.file, state.span.range(), format!("this is {state_kind}: it is true over time"))
+            .help(format!("`at(event, state)` samples the timeline at the event (not supported yet){fixed}"));
+        self.say(d)
+    }
+
+    fn not_a_truth_value(&mut self, span: Span, value: &Lowered) -> Lowered {
+        if matches!(value, Lowered::Error) {
+            return Lowered::Error;
+        }
+        let found = self.describe(value);
+        let own = self.quote(span);
+        let d = self
+            .diagnostic(codes::TYPE, span, format!("true or false is needed here, this is {found}"))
+            .label(format!("expected bool, found {found}"))
+            .help(format!("compare it, for example `{own} == ...`"));
+        self.say(d)
+    }
+
+    /// Notes the source of a part; says so if it is another one than before.
+    pub(super) fn same_source(&mut self, noted: &mut Option<usize>, source: usize, span: Span) -> bool {
+        match *noted {
+            Some(first) if first != source => {
+                let (a, b) = (self.sources[first].name.clone(), self.sources[source].name.clone());
+                let message = format!("one expression speaks of two sources, `{a}` and `{b}`");
+                let help = "write one metric for each source, and join their results in SQL";
+                self.error(codes::SOURCES, span, message, help);
+                false
+            }
+            _ => {
+                *noted = Some(source);
+                true
+            }
+        }
+    }
+}
+
+/// A balanced tree, so that a chain of many operands is not deep.
+fn balanced(logic: Logic, mut parts: Vec<EventExpr>) -> EventExpr {
+    while parts.len() > 1 {
+        let mut next = Vec::with_capacity(parts.len().div_ceil(2));
+        let mut rest = parts.into_iter();
+        while let Some(a) = rest.next() {
+            next.push(match (rest.next(), logic) {
+                (Some(b), Logic::And) => EventExpr::And(Box::new(a), Box::new(b)),
+                (Some(b), Logic::Or) => EventExpr::Or(Box::new(a), Box::new(b)),
+                (None, _) => a,
+            });
+        }
+        parts = next;
+    }
+    parts.pop().unwrap_or(EventExpr::Constant(Value::Bool(logic == Logic::And)))
+}

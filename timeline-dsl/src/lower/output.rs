@@ -1,0 +1,139 @@
+//! `let`, `metric` and `alert`.
+
+use super::value::Lowered;
+use super::{Binding, Lowering};
+use crate::diagnostics::codes;
+use crate::syntax::{Definition, Expr, ExprKind, Name, Span};
+use timeline_core::Type;
+use timeline_core::plan::{Alert, Kind, Metric, NodeId};
+
+/// A metric or an alert that some program has defined.
+pub(super) struct Output {
+    file: usize,
+    span: Span,
+    source: usize,
+    definition: Defined,
+    /// What its name stands for in other expressions.
+    pub(super) value: Lowered,
+}
+
+/// Equal where the definition is the same: nodes are shared by meaning.
+#[derive(PartialEq)]
+enum Defined {
+    Metric(Metric),
+    Alert(Alert),
+}
+
+impl Lowering<'_> {
+    pub(super) fn define_let(&mut self, d: &Definition) {
+        let value = self.lower(&d.value);
+        self.bind(&d.name, value, "let");
+    }
+
+    pub(super) fn define_metric(&mut self, d: &Definition) {
+        let (value, root, dimensions) = match &d.value.kind {
+            ExprKind::SplitBy(of, by) => match self.split(d.value.span, of, by) {
+                Some((value, root, names)) => (value, Some(root), names),
+                // The name stands for the timeline before the split, whose mistakes are said already.
+                None => (Lowered::Error, None, vec![]),
+            },
+            _ => {
+                let value = self.lower(&d.value);
+                let root = self.metric_root(&d.value, &value);
+                (value, root, vec![])
+            }
+        };
+        let is_new = self.bind(&d.name, value.clone(), "metric");
+        let Lowered::Node { source, .. } = value else { return };
+        let Some(mut root) = root.filter(|_| is_new) else { return };
+        let aggregate = match &d.aggregate {
+            None => None,
+            Some(item) => match self.aggregate(source, root, &dimensions, item) {
+                Some((aggregate, new_root)) => {
+                    root = new_root;
+                    Some(aggregate)
+                }
+                None => return,
+            },
+        };
+        let metric = Metric { name: d.name.text.clone(), root, dimensions, aggregate };
+        self.produce(&d.name, source, Defined::Metric(metric), value);
+    }
+
+    pub(super) fn define_alert(&mut self, d: &Definition) {
+        let value = match self.need_condition(&d.value, "alert") {
+            Some((source, id)) => Lowered::Node { source, id },
+            None => Lowered::Error,
+        };
+        let is_new = self.bind(&d.name, value.clone(), "alert");
+        if let (Lowered::Node { source, id }, true) = (value.clone(), is_new) {
+            let alert = Alert { name: d.name.text.clone(), root: id };
+            self.produce(&d.name, source, Defined::Alert(alert), value);
+        }
+    }
+
+    fn metric_root(&mut self, e: &Expr, value: &Lowered) -> Option<NodeId> {
+        match value {
+            Lowered::Node { source, id } if !matches!(self.kind(*source, *id), Kind::Event(_)) => Some(*id),
+            Lowered::Node { .. } | Lowered::Error => None,
+            Lowered::Event(event) => {
+                self.event_for_state(e, event.ty, "a metric is a state or a number", "state or number");
+                None
+            }
+            Lowered::Literal(_) => self.constant_as_timeline(e.span),
+        }
+    }
+
+    /// Makes the name known; `false` if it was already, for something else.
+    fn bind(&mut self, name: &Name, value: Lowered, what: &'static str) -> bool {
+        self.below.remove(&name.text);
+        match self.scope.get(&name.text) {
+            Some(first) if !(what == first.what && what != "let") => {
+                let first_span = first.span;
+                let d = self
+                    .diagnostic(codes::DUPLICATE, name.span, format!("`{}` is defined twice", name.text))
+                    .note(self.file, first_span.range(), "first defined here")
+                    .help("give one of them another name");
+                self.say(d);
+                false
+            }
+            // Two metrics of one name are compared as outputs: the same definition is nothing new.
+            Some(_) => true,
+            None => {
+                self.scope.insert(name.text.clone(), Binding { span: name.span, value, what });
+                true
+            }
+        }
+    }
+
+    /// Adds an output to its plan, unless it is there already or is not wanted.
+    fn produce(&mut self, name: &Name, source: usize, definition: Defined, value: Lowered) {
+        if self.programs[self.file].without.contains(&name.text) {
+            return;
+        }
+        if let Some(first) = self.outputs.get(&name.text) {
+            if first.source != source || first.definition != definition {
+                let (file, span) = (first.file, first.span);
+                let message = format!("`{}` has another definition already", name.text);
+                let d = self
+                    .diagnostic(codes::REDEFINED, name.span, message)
+                    .label("defined differently here")
+                    .note(file, span.range(), "first defined here")
+                    .help("give it another name, or drop the first one");
+                self.say(d);
+            }
+            return;
+        }
+        match &definition {
+            Defined::Metric(metric) => self.sources[source].builder.add_metric(metric.clone()),
+            Defined::Alert(alert) => self.sources[source].builder.add_alert(alert.clone()),
+        }
+        let output = Output { file: self.file, span: name.span, source, definition, value };
+        self.outputs.insert(name.text.clone(), output);
+    }
+
+    /// The type of a metric's values, as aggregates see it.
+    pub(super) fn is_numeric_state(&self, source: usize, id: NodeId) -> bool {
+        matches!(self.kind(source, id), Kind::State(Type::Int | Type::Float))
+    }
+}

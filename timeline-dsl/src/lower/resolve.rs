@@ -1,0 +1,99 @@
+//! What a name stands for.
+//!
+//! First the definitions of this program above the place, then the columns of its sources, then the outputs of the
+//! programs before it. `col("x")` and `source.x` are always columns.
+
+use super::Lowering;
+use super::value::{EventValue, Lowered};
+use crate::diagnostics::{codes, nearest};
+use crate::syntax::{Name, Span};
+use std::cell::OnceCell;
+use std::rc::Rc;
+use timeline_core::plan::EventExpr;
+
+impl Lowering<'_> {
+    pub(super) fn path(&mut self, span: Span, path: &[Name]) -> Lowered {
+        if let [name] = path
+            && let Some(binding) = self.scope.get(&name.text)
+        {
+            return binding.value.clone();
+        }
+        let joined: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
+        self.column(span, &joined.join("."))
+    }
+
+    /// The column of that name; `source.name` where several sources have it.
+    pub(super) fn column(&mut self, span: Span, name: &str) -> Lowered {
+        let having: Vec<usize> =
+            self.visible.iter().copied().filter(|s| self.sources[*s].columns.contains_key(name)).collect();
+        if let [source] = having.as_slice() {
+            return self.read_column(*source, name, span);
+        }
+        if let [first, ..] = having.as_slice() {
+            let first = &self.sources[*first].name;
+            let help = format!("say which: `{first}.{name}`");
+            let mut d = self.diagnostic(codes::AMBIGUOUS, span, format!("several sources have a column `{name}`"));
+            for s in &having {
+                let source = &self.sources[*s];
+                d = d.note(source.file, source.columns[name].1.range(), format!("in `{}`", source.name));
+            }
+            return self.say(d.help(help));
+        }
+        if let Some((source_name, column)) = name.split_once('.')
+            && let Some(source) = self.visible.iter().copied().find(|s| self.sources[*s].name == source_name)
+            && self.sources[source].columns.contains_key(column)
+        {
+            return self.read_column(source, column, span);
+        }
+        if let Some(output) = self.outputs.get(name) {
+            return output.value.clone();
+        }
+        self.unknown(span, name)
+    }
+
+    fn read_column(&mut self, source: usize, name: &str, span: Span) -> Lowered {
+        let entry = &mut self.sources[source];
+        let Some((column, _)) = entry.columns.get(name) else { return Lowered::Error };
+        let ty = column.ty;
+        match entry.builder.column(column.clone()) {
+            Ok(id) => Lowered::Event(Rc::new(EventValue {
+                source,
+                expr: EventExpr::Column(id),
+                ty,
+                size: 1,
+                depth: 1,
+                node: OnceCell::new(),
+            })),
+            Err(error) => self.build_error(error, span),
+        }
+    }
+
+    fn unknown(&mut self, span: Span, name: &str) -> Lowered {
+        if let Some(below) = self.below.get(name) {
+            let d = self
+                .diagnostic(codes::DEFINED_BELOW, span, format!("`{name}` is used before it is defined"))
+                .note(self.file, below.range(), "defined here")
+                .help("move the definition up: names are known below their definition");
+            return self.say(d);
+        }
+        if self.sink.is_full() {
+            return Lowered::Error;
+        }
+        let columns = self.visible.iter().flat_map(|s| self.sources[*s].columns.keys());
+        let known = columns.chain(self.scope.keys()).chain(self.outputs.keys()).map(String::as_str);
+        let help = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if name == "null" => "absence is not compared: a comparison with an absent value is absent".to_owned(),
+            None => match self.visible.first() {
+                Some(s) => {
+                    let source = &self.sources[*s].name;
+                    format!(
+                        "a text stands between double quotes; a column is declared in `source {source}` as `{name}: TYPE`"
+                    )
+                }
+                None => "declare the source first".to_owned(),
+            },
+        };
+        self.error(codes::UNKNOWN_NAME, span, format!("nothing is called `{name}`"), help)
+    }
+}

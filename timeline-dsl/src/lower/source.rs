@@ -1,0 +1,288 @@
+//! Declarations of sources.
+
+use super::Lowering;
+use super::value::{Facts, Lowered};
+use crate::diagnostics::{codes, nearest};
+use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
+use std::collections::BTreeMap;
+use timeline_core::plan::{Builder, Column, EndRule, FieldPath, Source, TimeUnit};
+use timeline_core::{Time, Type};
+
+/// A source that programs can name.
+#[derive(Debug)]
+pub(crate) struct SourceEntry {
+    pub(super) name: String,
+    /// Where it is declared first.
+    pub(super) file: usize,
+    pub(super) span: Span,
+    pub(super) columns: BTreeMap<String, (Column, Span)>,
+    pub(super) builder: Builder,
+    /// One for each node of the builder's plan.
+    pub(super) facts: Vec<Facts>,
+}
+
+impl SourceEntry {
+    pub(crate) fn new(source: Source, file: usize, span: Span, columns: BTreeMap<String, (Column, Span)>) -> Self {
+        let name = source.name.clone();
+        SourceEntry { name, file, span, columns, builder: Builder::new(source), facts: vec![] }
+    }
+}
+
+/// The words behind `in`.
+const UNITS: [TimeUnit; 5] =
+    [TimeUnit::Nanoseconds, TimeUnit::Microseconds, TimeUnit::Milliseconds, TimeUnit::Seconds, TimeUnit::Rfc3339];
+
+/// Clauses as they are found.
+#[derive(Default)]
+struct Found<'a> {
+    key: Option<(Vec<FieldPath>, Span)>,
+    time: Option<(FieldPath, TimeUnit, Span)>,
+    order: Option<(&'a FieldName, Span)>,
+    lateness: Option<(Time, Span)>,
+    end: Option<(&'a [EndPart], Span)>,
+    late: Option<Span>,
+}
+
+impl Lowering<'_> {
+    pub(super) fn declare_source(&mut self, item: &SourceItem) {
+        let columns = self.columns_of(item);
+        let found = self.clauses(item);
+        let name = &item.name.text;
+        for (missing, clause) in [(found.key.is_none(), "key COLUMN"), (found.time.is_none(), "time COLUMN in ms")] {
+            let word = &clause[..clause.find(' ').unwrap_or(0)];
+            // A clause that is there but broken is reported already.
+            let broken = item
+                .clauses
+                .iter()
+                .any(|c| matches!((&c.kind, word), (ClauseKind::Key(_), "key") | (ClauseKind::Time { .. }, "time")));
+            if missing && !broken {
+                let message = format!("source `{name}` has no `{word}`");
+                self.error(codes::INCOMPLETE, item.span, message, format!("add `{clause}`"));
+            }
+        }
+        let order = found.order.and_then(|(field, span)| self.order(field, span, &columns));
+        // What is missing is reported; the columns are worth having for the rest of the program all the same.
+        let nothing = || FieldPath(vec![]);
+        let (time, time_unit) =
+            found.time.map_or((nothing(), TimeUnit::Milliseconds), |(field, unit, _)| (field, unit));
+        let source = Source {
+            name: name.clone(),
+            key: found.key.map_or_else(Vec::new, |(key, _)| key),
+            time,
+            time_unit,
+            order,
+            lateness: found.lateness.map_or(0, |(d, _)| d),
+        };
+        let known = self.sources.iter().position(|s| s.name == *name);
+        let mut entry = SourceEntry::new(source, self.file, item.span, columns);
+        let index = match known {
+            // The same declaration shares the builder; nodes of its end rule must be the same ones.
+            Some(i) if self.declared_alike(i, &entry) => i,
+            Some(i) => {
+                self.differs(i, item);
+                // The rest of the program is checked against its own declaration.
+                entry.name = name.clone();
+                self.sources.push(entry);
+                self.sources.len() - 1
+            }
+            None => {
+                self.sources.push(entry);
+                self.sources.len() - 1
+            }
+        };
+        self.visible.retain(|s| self.sources[*s].name != *name);
+        self.visible.push(index);
+        let end = found.end.map_or_else(EndRule::default, |(parts, _)| self.end_rule(index, parts));
+        if known == Some(index) {
+            if self.sources[index].builder.plan().end != end {
+                self.differs(index, item);
+            }
+        } else {
+            self.sources[index].builder.set_end(end);
+        }
+    }
+
+    fn columns_of(&mut self, item: &SourceItem) -> BTreeMap<String, (Column, Span)> {
+        let mut columns: BTreeMap<String, (Column, Span)> = BTreeMap::new();
+        for clause in &item.clauses {
+            let ClauseKind::Column { name, ty, from } = &clause.kind else { continue };
+            let path = from.as_ref().map_or_else(|| FieldPath::name(&name.text), field_path);
+            if let Some((_, first)) = columns.get(&name.text) {
+                let d = self
+                    .diagnostic(codes::DUPLICATE, name.span, format!("column `{}` is declared twice", name.text))
+                    .note(self.file, first.range(), "first declared here")
+                    .help("remove one, or give it another name with `name: type from \"path\"`");
+                self.say(d);
+                continue;
+            }
+            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String) };
+            columns.insert(name.text.clone(), (column, name.span));
+        }
+        columns
+    }
+
+    fn clauses<'i>(&mut self, item: &'i SourceItem) -> Found<'i> {
+        let mut found = Found::default();
+        for clause in &item.clauses {
+            let span = clause.span;
+            let first = match &clause.kind {
+                ClauseKind::Key(fields) => {
+                    let first = found.key.as_ref().map(|(_, s)| *s);
+                    found.key.get_or_insert((fields.iter().map(field_path).collect(), span));
+                    first
+                }
+                ClauseKind::Time { field, unit } => {
+                    let first = found.time.as_ref().map(|(_, _, s)| *s);
+                    if let Some(unit) = self.time_unit(span, unit.as_ref()) {
+                        found.time.get_or_insert((field_path(field), unit, span));
+                    }
+                    first
+                }
+                ClauseKind::Order(field) => replace_none(&mut found.order, (field, span)).map(|(_, s)| s),
+                ClauseKind::Lateness(length) => match self.need_duration(length, false) {
+                    Some(d) => replace_none(&mut found.lateness, (d, span)).map(|(_, s)| s),
+                    None => None,
+                },
+                ClauseKind::End(parts) => replace_none(&mut found.end, (parts.as_slice(), span)).map(|(_, s)| s),
+                ClauseKind::LateLedger => replace_none(&mut found.late, span),
+                ClauseKind::Column { .. } => None,
+            };
+            if let Some(first) = first {
+                self.repeated(span, first, "this clause stands twice");
+            }
+        }
+        found
+    }
+
+    fn repeated(&mut self, span: Span, first: Span, message: &str) {
+        let d = self
+            .diagnostic(codes::REPEATED, span, message)
+            .note(self.file, first.range(), "first here")
+            .help("remove one of them");
+        self.say(d);
+    }
+
+    fn time_unit(&mut self, clause: Span, unit: Option<&Name>) -> Option<TimeUnit> {
+        let Some(name) = unit else {
+            let help = "say how it is written: `in ns`, `in us`, `in ms`, `in s` or `in rfc3339`";
+            self.error(codes::TIME_UNIT, clause, "the time has no unit", help);
+            return None;
+        };
+        let found = UNITS.into_iter().find(|u| u.name() == name.text);
+        if found.is_none() {
+            let meant = match name.text.to_ascii_lowercase().as_str() {
+                "millis" | "milliseconds" => Some("ms"),
+                "micros" | "microseconds" => Some("us"),
+                "nanos" | "nanoseconds" => Some("ns"),
+                "sec" | "seconds" | "unix" | "epoch" => Some("s"),
+                "iso" | "iso8601" | "datetime" | "timestamp" => Some("rfc3339"),
+                other => nearest(other, UNITS.map(TimeUnit::name)),
+            };
+            let meant = meant.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
+            let message = format!("`{}` is no unit of an event time", name.text);
+            self.error(codes::TIME_UNIT, name.span, message, format!("{meant}the units are ns, us, ms, s and rfc3339"));
+        }
+        found
+    }
+
+    fn order(
+        &mut self,
+        field: &FieldName,
+        span: Span,
+        columns: &BTreeMap<String, (Column, Span)>,
+    ) -> Option<(FieldPath, Type)> {
+        match columns.get(&field.members.join(".")) {
+            None => Some((field_path(field), Type::Int)),
+            Some((column, _)) if column.ty.is_numeric() => Some((column.path.clone(), column.ty)),
+            Some((column, at)) => {
+                let d = self
+                    .diagnostic(codes::TYPE, span, format!("`order by` needs an int or a float, this is {}", column.ty))
+                    .label(format!("expected int or float, found {}", column.ty))
+                    .note(self.file, at.range(), "declared here")
+                    .help("declare the column as `int` or `float`");
+                self.say(d);
+                None
+            }
+        }
+    }
+
+    fn end_rule(&mut self, source: usize, parts: &[EndPart]) -> EndRule {
+        let mut rule = EndRule::default();
+        let mut seen: [Option<Span>; 2] = [None, None];
+        // The predicate speaks of this source's columns only.
+        let visible = std::mem::replace(&mut self.visible, vec![source]);
+        let mut when: Vec<&crate::syntax::Expr> = vec![];
+        for part in parts {
+            match part {
+                EndPart::When(e) => when.push(e),
+                EndPart::After(e) | EndPart::AfterInAll(e) => {
+                    let in_all = usize::from(matches!(part, EndPart::AfterInAll(_)));
+                    let length = self.need_duration(e, true);
+                    if let Some(first) = seen[in_all].replace(e.span) {
+                        self.repeated(e.span, first, "this limit stands twice");
+                    }
+                    *(if in_all == 1 { &mut rule.max_age } else { &mut rule.silence }) = length;
+                }
+            }
+        }
+        rule.when = self.end_predicate(source, &when);
+        self.visible = visible;
+        rule
+    }
+
+    fn end_predicate(&mut self, source: usize, when: &[&crate::syntax::Expr]) -> Option<timeline_core::plan::NodeId> {
+        let (first, last) = (when.first()?, when.last()?);
+        let span = first.span.to(last.span);
+        let value = match when {
+            [one] => self.lower(one),
+            _ => self.logic(span, crate::syntax::Logic::Or, when.iter().copied()),
+        };
+        match value {
+            Lowered::Event(event) if event.source == source && event.ty == Type::Bool => {
+                self.event_node(&event, span).map(|(_, id)| id)
+            }
+            Lowered::Error => None,
+            other => {
+                let found = self.describe(&other);
+                let d = self
+                    .diagnostic(codes::NEEDS_EVENT, span, format!("`end when` reads an event<bool>, this is {found}"))
+                    .label(format!("expected event<bool>, found {found}"))
+                    .help("compare columns of the ending event, for example `end when userAction == \"end\"`");
+                self.say(d);
+                None
+            }
+        }
+    }
+
+    fn declared_alike(&self, known: usize, new: &SourceEntry) -> bool {
+        let first = &self.sources[known];
+        let columns = |s: &SourceEntry| s.columns.values().map(|(c, _)| c.clone()).collect::<Vec<_>>();
+        first.builder.plan().source == new.builder.plan().source && columns(first) == columns(new)
+    }
+
+    fn differs(&mut self, known: usize, item: &SourceItem) {
+        let (file, span) = (self.sources[known].file, self.sources[known].span);
+        let d = self
+            .diagnostic(codes::REDEFINED, item.span, format!("source `{}` is declared differently", item.name.text))
+            .label("another declaration")
+            .note(file, span.range(), "first declared here")
+            .help("declare it alike in every program, or give it another name");
+        self.say(d);
+    }
+}
+
+/// The path of a field.
+fn field_path(field: &FieldName) -> FieldPath {
+    FieldPath(field.members.clone())
+}
+
+/// Fills an empty place; returns what is there otherwise.
+fn replace_none<T: Copy>(place: &mut Option<T>, value: T) -> Option<T> {
+    match place {
+        Some(first) => Some(*first),
+        None => {
+            *place = Some(value);
+            None
+        }
+    }
+}

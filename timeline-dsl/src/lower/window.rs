@@ -1,0 +1,152 @@
+//! `over last` and `split by`.
+
+use super::Lowering;
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::syntax::{Dimension, Expr, ExprKind, Span};
+use timeline_core::plan::{Kind, NodeId, Op};
+
+impl Lowering<'_> {
+    pub(super) fn over_last(&mut self, span: Span, of: &Expr, window: &Expr) -> Lowered {
+        let value = self.lower(of);
+        let window = self.need_duration(window, true);
+        let (source, id) = match value {
+            Lowered::Node { source, id } => (source, id),
+            Lowered::Error => return Lowered::Error,
+            other => return self.not_cumulative(of.span, &other, "over last"),
+        };
+        let Some(window) = window else { return Lowered::Error };
+        if self.facts(source, id).cumulative {
+            return self.add(source, Op::OverLast { of: id, window }, span);
+        }
+        // A multiple by a decimal is a ratio over a constant: its window is that of what stands above.
+        if let Op::Ratio { numerator, denominator } = *self.op(source, id)
+            && self.facts(source, numerator).cumulative
+            && self.facts(source, denominator).constant
+        {
+            return match self.node(source, Op::OverLast { of: numerator, window }, span) {
+                Some(numerator) => self.add(source, Op::Ratio { numerator, denominator }, span),
+                None => Lowered::Error,
+            };
+        }
+        self.not_cumulative(of.span, &Lowered::Node { source, id }, "over last")
+    }
+
+    /// The split of a metric: the timeline before it, its node, and the names of the dimensions.
+    pub(super) fn split(
+        &mut self,
+        span: Span,
+        of: &Expr,
+        dimensions: &[Dimension],
+    ) -> Option<(Lowered, NodeId, Vec<String>)> {
+        let value = self.lower(of);
+        let mut names: Vec<String> = vec![];
+        let mut by = vec![];
+        let mut source = match &value {
+            Lowered::Node { source, .. } => Some(*source),
+            _ => None,
+        };
+        for dimension in dimensions {
+            let state = self.need_state(&dimension.value, "`split by`");
+            let name = self.dimension_name(dimension, &names);
+            if let (Some((s, id)), Some(name)) = (state, name)
+                && self.same_source(&mut source, s, dimension.value.span)
+            {
+                by.push(id);
+                names.push(name);
+            }
+        }
+        let (source, id) = match value {
+            Lowered::Node { source, id } => (source, id),
+            Lowered::Error => return None,
+            ref other => {
+                self.not_cumulative(of.span, other, "split by");
+                return None;
+            }
+        };
+        if !self.can_be_split(source, id) {
+            self.not_cumulative(of.span, &value, "split by");
+            return None;
+        }
+        if by.len() < dimensions.len() {
+            return None;
+        }
+        let root = self.node(source, Op::Split { of: id, by }, span)?;
+        Some((value, root, names))
+    }
+
+    fn can_be_split(&self, source: usize, id: NodeId) -> bool {
+        match *self.op(source, id) {
+            Op::OverLast { .. } => true,
+            Op::Ratio { numerator, denominator } => {
+                self.facts(source, numerator).cumulative && self.facts(source, denominator).cumulative
+            }
+            _ => self.facts(source, id).cumulative,
+        }
+    }
+
+    /// The name given, or the only name in `latest(name)` or `name`.
+    pub(super) fn dimension_name(&mut self, dimension: &Dimension, taken: &[String]) -> Option<String> {
+        let span = dimension.value.span;
+        let name = match (&dimension.name, &dimension.value.kind) {
+            (Some(name), _) => Some(name.text.clone()),
+            (None, ExprKind::Call { arguments, .. }) => match arguments.first().map(|a| &a.value) {
+                Some(of) if self.is_latest(&dimension.value) => {
+                    Dimension { value: of.clone(), name: None }.bare_name().map(|n| n.text.clone())
+                }
+                _ => None,
+            },
+            (None, _) => dimension.bare_name().map(|n| n.text.clone()),
+        };
+        let Some(name) = name else {
+            let own = self.quote(span);
+            let help = format!("did you mean `{own} as NAME`?");
+            self.error(codes::DIMENSION, span, "this dimension has no name", help);
+            return None;
+        };
+        if taken.contains(&name) {
+            let help = format!("name one of them with `as`: `{} as other_{name}`", self.quote(span));
+            self.error(codes::DIMENSION, span, format!("two dimensions are called `{name}`"), help);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// Whether the expression is a call of `latest`, in whatever spelling.
+    fn is_latest(&self, e: &Expr) -> bool {
+        use crate::names::{Function, Lookup, lookup};
+        matches!(&e.kind, ExprKind::Call { name, .. }
+            if matches!(lookup(&name.text), Lookup::Known(Function::Latest)))
+    }
+
+    fn not_cumulative(&mut self, span: Span, value: &Lowered, clause: &str) -> Lowered {
+        if matches!(value, Lowered::Error) {
+            return Lowered::Error;
+        }
+        let found = self.describe(value);
+        let own = self.quote(span);
+        let (ratio, by_constant) = match value {
+            Lowered::Node { source, id } => match *self.op(*source, *id) {
+                Op::Ratio { denominator, .. } => (true, self.facts(*source, denominator).constant),
+                _ => (false, false),
+            },
+            _ => (false, false),
+        };
+        let is_bool = matches!(value, Lowered::Node { source, id }
+            if self.kind(*source, *id) == Kind::State(timeline_core::Type::Bool));
+        let help = if is_bool {
+            format!("did you mean `duration_where({own}) {clause} ...`?")
+        } else if by_constant {
+            "split the number itself, and scale the result: only whole multiples can be split".to_owned()
+        } else if ratio && clause == "over last" {
+            "window each side: `(a over last D) / (b over last D)`".to_owned()
+        } else {
+            "cumulative are `duration_where(...)`, sums and differences of such, and their whole multiples".to_owned()
+        };
+        let d = self
+            .diagnostic(codes::CUMULATIVE, span, format!("`{clause}` reads a cumulative number, this is not one"))
+            .label(format!("expected a cumulative number, found {found}"))
+            .help(help);
+        self.say(d)
+    }
+}

@@ -1,0 +1,117 @@
+//! The names of the operators, in the spelling of the language, of the paper and of the first implementation.
+//!
+//! The long spellings (`TL_LatestEventToState`, `TLHas_Existed_Within`, `latest_event_to_state`) are synonyms;
+//! they are compared without case and underscores, the short ones as they are.
+
+use timeline_core::plan::Compare;
+
+/// What a name before a `(` means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Function {
+    Latest,
+    HasExisted,
+    HasExistedWithin,
+    HeldFor,
+    KeepTrueFor,
+    DurationWhere,
+    DurationInCurState,
+    Compare(Compare),
+    And,
+    Or,
+    Not,
+}
+
+/// How each operator is called, its own name first; the long names begin where there is no underscore any more.
+const FUNCTIONS: &[(Function, &[&str])] = &[
+    (Function::Latest, &["latest", "latest_event_to_state"]),
+    (Function::HasExisted, &["has_existed"]),
+    (Function::HasExistedWithin, &["has_existed_within"]),
+    (Function::HeldFor, &["held_for"]),
+    (Function::KeepTrueFor, &["keep_true_for"]),
+    (Function::DurationWhere, &["duration_where"]),
+    (Function::DurationInCurState, &["duration_in_cur_state", "duration_in_current_state"]),
+    (Function::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
+    (Function::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
+    (Function::Compare(Compare::Lt), &["less_than"]),
+    (Function::Compare(Compare::Le), &["less_than_or_equal_to", "less_than_or_equal", "less_than_equal_to"]),
+    (Function::Compare(Compare::Gt), &["greater_than"]),
+    (Function::Compare(Compare::Ge), &["greater_than_or_equal_to", "greater_than_or_equal", "greater_than_equal_to"]),
+    (Function::And, &["and"]),
+    (Function::Or, &["or"]),
+    (Function::Not, &["not"]),
+];
+
+/// Operators that the language has but this version has not.
+const NOT_YET: &[&str] = &[
+    "first",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "avg",
+    "time_since",
+    "previous",
+    "changes",
+    "rise",
+    "fall",
+    "at",
+    "followed_by",
+    "not_followed_by",
+    "count_within",
+    "duration_of_previous_state",
+    "longest",
+    "integral",
+    "time_weighted_avg",
+    "if",
+    "coalesce",
+    "concurrency",
+];
+
+/// What is known of a name before a `(`.
+pub(crate) enum Lookup {
+    /// The operator.
+    Known(Function),
+    /// Its name in the language; it is not supported yet.
+    NotYet(&'static str),
+    /// Nothing, but perhaps this was meant.
+    Unknown(Option<&'static str>),
+}
+
+/// Looks a name up.
+pub(crate) fn lookup(written: &str) -> Lookup {
+    let all = || FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(NOT_YET.iter().copied());
+    let found = match long_form(written) {
+        Some(long) => all().find(|name| squeezed(name) == long),
+        None => all().find(|name| *name == written),
+    };
+    if let Some(name) = found {
+        return match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
+            Some((function, _)) => Lookup::Known(*function),
+            None => Lookup::NotYet(name),
+        };
+    }
+    let wanted = long_form(written).unwrap_or_else(|| written.to_owned());
+    Lookup::Unknown(crate::diagnostics::nearest(&wanted, all()))
+}
+
+/// Whether the name before a `(` says that a column's name follows.
+pub(crate) fn is_column(written: &str) -> bool {
+    written == "col" || long_form(written).as_deref() == Some("col")
+}
+
+impl Function {
+    /// Its own name.
+    pub(crate) fn name(self) -> &'static str {
+        FUNCTIONS.iter().find(|(f, _)| *f == self).map_or("?", |(_, names)| names[0])
+    }
+}
+
+/// The rest of a name that begins with `TL`, without case and underscores.
+fn long_form(written: &str) -> Option<String> {
+    let rest = written.strip_prefix("TL").filter(|rest| rest.starts_with(|c: char| c == '_' || c.is_uppercase()))?;
+    Some(squeezed(rest))
+}
+
+fn squeezed(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}

@@ -1,0 +1,293 @@
+//! Tokens to a tree, whatever the text.
+//!
+//! After a syntax error the parser is silent until it has found the beginning of the next declaration (or, in a source,
+//! of the next clause): one mistake is said once, and what stands behind it is still read.
+//! Expressions are read by precedence climbing; chains of one operator are lists, so that only nesting makes the tree
+//! deeper, and nesting is limited: no text can overflow the stack.
+
+mod expression;
+mod output;
+mod source;
+
+use crate::diagnostics::codes::{self, Code};
+use crate::diagnostics::{Diagnostic, Sink};
+use crate::lexer::{Kind, Token, lex};
+use crate::syntax::{Definition, File, Item, Literal, Name, Span};
+
+/// How deep parentheses, calls, `!` and `-` may nest.
+pub const MAX_NESTING: usize = 100;
+
+/// The most bytes of a program: 1 MiB.
+pub const MAX_PROGRAM_BYTES: usize = 1 << 20;
+
+/// The words that begin a declaration.
+pub(crate) const DECLARATIONS: [&str; 4] = ["source", "let", "metric", "alert"];
+
+/// Reads a program of declarations.
+pub(crate) fn parse(file: usize, text: &str, sink: &mut Sink) -> File {
+    let Some(mut parser) = Parser::new(file, text, sink) else { return File::default() };
+    let mut items = vec![];
+    while parser.kind() != &Kind::End {
+        if let Some(item) = parser.item() {
+            items.push(item);
+        }
+        if parser.panicking {
+            parser.recover();
+        }
+    }
+    File { items }
+}
+
+/// Reads a program that is one expression, as the metric of that name.
+pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut Sink) -> Option<Definition> {
+    let mut parser = Parser::new(file, text, sink)?;
+    let span = Span::new(0, text.len());
+    let value = parser.full();
+    let aggregate = parser.pipe();
+    if parser.kind() != &Kind::End {
+        parser.expected("the end of the expression");
+    }
+    Some(Definition { name: Name { text: name.to_owned(), span }, value, aggregate, span })
+}
+
+/// Whether a text is one expression rather than declarations; an empty text is not.
+pub(crate) fn looks_like_expression(text: &str) -> bool {
+    let mut sink = Sink::default();
+    let Some(parser) = Parser::new(0, text, &mut sink) else { return false };
+    match (parser.kind(), &parser.nth(1).kind) {
+        (Kind::End, _) => false,
+        (Kind::Word, Kind::Word) => ["over", "split", "scope", "every"].contains(&parser.nth_word(1)),
+        (Kind::Word, Kind::Sign("{" | "=")) => false,
+        _ => true,
+    }
+}
+
+pub(super) struct Parser<'a> {
+    file: usize,
+    text: &'a str,
+    tokens: Vec<Token>,
+    at: usize,
+    depth: usize,
+    /// A syntax error has been said, and nothing more is until [`Parser::recover`].
+    panicking: bool,
+    sink: &'a mut Sink,
+}
+
+impl<'a> Parser<'a> {
+    fn new(file: usize, text: &'a str, sink: &'a mut Sink) -> Option<Self> {
+        if text.len() > MAX_PROGRAM_BYTES {
+            let message = format!("a program has at most {MAX_PROGRAM_BYTES} bytes, this has {}", text.len());
+            let help = "deploy it as several programs";
+            sink.push(Diagnostic::error(codes::TOO_LONG, file, 0..0, message).help(help));
+            return None;
+        }
+        let tokens = lex(file, text, sink);
+        Some(Parser { file, text, tokens, at: 0, depth: 0, panicking: false, sink })
+    }
+
+    fn nth(&self, n: usize) -> &Token {
+        let last = self.tokens.len() - 1;
+        &self.tokens[(self.at + n).min(last)]
+    }
+
+    fn kind(&self) -> &Kind {
+        &self.nth(0).kind
+    }
+
+    fn span(&self) -> Span {
+        self.nth(0).span
+    }
+
+    /// The span of the token before.
+    fn last_span(&self) -> Span {
+        self.tokens[self.at.saturating_sub(1)].span
+    }
+
+    /// The word at that place, or an empty text.
+    fn nth_word(&self, n: usize) -> &'a str {
+        let token = self.nth(n);
+        if token.kind == Kind::Word { token.span.text(self.text) } else { "" }
+    }
+
+    fn bump(&mut self) -> Span {
+        let span = self.span();
+        if self.kind() != &Kind::End {
+            self.at += 1;
+        }
+        span
+    }
+
+    fn at_sign(&self, sign: &str) -> bool {
+        !self.panicking && matches!(self.kind(), Kind::Sign(s) if *s == sign)
+    }
+
+    fn eat_sign(&mut self, sign: &str) -> bool {
+        let found = self.at_sign(sign);
+        if found {
+            self.bump();
+        }
+        found
+    }
+
+    fn at_word(&self, word: &str) -> bool {
+        !self.panicking && self.nth_word(0) == word
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.at_word(word);
+        if found {
+            self.bump();
+        }
+        found
+    }
+
+    /// A name, or an error saying what it would have been.
+    fn name(&mut self, what: &str) -> Option<Name> {
+        if self.panicking || self.kind() != &Kind::Word {
+            self.expected(what);
+            return None;
+        }
+        let span = self.bump();
+        Some(Name { text: span.text(self.text).to_owned(), span })
+    }
+
+    /// The sign, or an error.
+    fn expect_sign(&mut self, sign: &str) -> bool {
+        let found = self.eat_sign(sign);
+        if !found {
+            self.expected(&format!("`{sign}`"));
+        }
+        found
+    }
+
+    /// The bracket that closes the one at `open`, or an error that shows both.
+    fn close(&mut self, open: Span, sign: &str) -> Span {
+        if self.at_sign(sign) {
+            return self.bump();
+        }
+        let found = self.found();
+        let help = self.help_for_found().unwrap_or_else(|| format!("write `{sign}` before it, or remove the bracket"));
+        let d = Diagnostic::error(
+            codes::UNCLOSED,
+            self.file,
+            self.span().range(),
+            format!("expected `{sign}`, found {found}"),
+        )
+        .note(self.file, open.range(), "this bracket is not closed")
+        .help(help);
+        self.fail(d);
+        self.last_span()
+    }
+
+    /// Says a syntax error and falls silent.
+    fn fail(&mut self, diagnostic: Diagnostic) {
+        if !self.panicking {
+            self.panicking = true;
+            // What the lexer could not read, it has said itself.
+            if self.kind() != &Kind::Bad {
+                self.sink.push(diagnostic);
+            }
+        }
+    }
+
+    fn expected(&mut self, what: &str) {
+        let message = format!("expected {what}, found {}", self.found());
+        let help = self.help_for_found();
+        let d = Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message);
+        let default = format!("put {what} here");
+        self.fail(d.help(help.unwrap_or(default)));
+    }
+
+    /// Says a mistake after which reading can simply go on.
+    fn mistake(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        if !self.panicking {
+            self.sink.push(Diagnostic::error(code, self.file, span.range(), message).help(help));
+        }
+    }
+
+    fn found(&self) -> String {
+        match self.kind() {
+            Kind::End => "the end of the program".into(),
+            Kind::Literal(Literal::Text(_)) => "a string".into(),
+            _ => {
+                let text = self.span().text(self.text);
+                let short: String = text.chars().take(40).collect();
+                format!("`{short}`{}", if short.len() < text.len() { "..." } else { "" })
+            }
+        }
+    }
+
+    /// What people of other languages mean by the token.
+    fn help_for_found(&self) -> Option<String> {
+        let help = match (self.kind(), self.span().text(self.text)) {
+            (Kind::Sign("="), _) => "`==` compares; `=` stands only behind the name of a definition",
+            (Kind::Sign("&"), _) | (Kind::Word, "and" | "AND") => "write `&&`",
+            (Kind::Sign("|"), _) => "write `||` for \"or\"; `| aggregate(...)` stands only at the end of a metric",
+            (Kind::Word, "or" | "OR") => "write `||`",
+            (Kind::Word, "not" | "NOT") => "write `!`",
+            (Kind::Sign(";"), _) => "declarations need no separator: remove it",
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+
+    /// Goes to the next declaration that begins a line.
+    fn recover(&mut self) {
+        self.panicking = false;
+        self.depth = 0;
+        while self.kind() != &Kind::End && !(self.nth(0).line_start && self.at_declaration()) {
+            self.bump();
+        }
+    }
+
+    /// Whether a declaration begins here, rather than a name that is one of its words.
+    fn at_declaration(&self) -> bool {
+        DECLARATIONS.contains(&self.nth_word(0))
+            && self.nth(1).kind == Kind::Word
+            && matches!(self.nth(2).kind, Kind::Sign("=" | "{"))
+    }
+
+    fn item(&mut self) -> Option<Item> {
+        let start = self.span();
+        let word = self.nth_word(0);
+        match word {
+            "source" => self.source(),
+            "let" | "metric" | "alert" => {
+                self.bump();
+                let definition = self.definition(start)?;
+                Some(match word {
+                    "let" => Item::Let(definition),
+                    "metric" => Item::Metric(definition),
+                    _ => Item::Alert(definition),
+                })
+            }
+            _ => {
+                let near = crate::diagnostics::nearest(word, DECLARATIONS).map(|w| format!("did you mean `{w}`? "));
+                let help = format!(
+                    "{}every declaration begins with `source`, `let`, `metric` or `alert`",
+                    near.unwrap_or_default()
+                );
+                let message = format!("expected a declaration, found {}", self.found());
+                self.fail(Diagnostic::error(codes::SYNTAX, self.file, start.range(), message).help(help));
+                self.bump();
+                None
+            }
+        }
+    }
+
+    fn definition(&mut self, start: Span) -> Option<Definition> {
+        let is_metric = start.text(self.text) == "metric";
+        let name = self.name("a name")?;
+        if !self.eat_sign("=") {
+            self.expected("`=`");
+            return None;
+        }
+        let value = self.full();
+        let aggregate = if is_metric { self.pipe() } else { None };
+        if !self.panicking && self.kind() != &Kind::End && !DECLARATIONS.contains(&self.nth_word(0)) {
+            self.expected("an operator or the next declaration");
+        }
+        // A name whose definition is broken is known all the same, or each use would be one more mistake.
+        Some(Definition { name, value, aggregate, span: start.to(self.last_span()) })
+    }
+}

@@ -1,0 +1,293 @@
+//! Expressions.
+//!
+//! From loose to tight: `over last`, `scope by`, `split by`; `||`; `&&`; comparisons; `+ -`; `* /`; `!` and `-`.
+
+use super::{MAX_NESTING, Parser};
+use crate::diagnostics::Diagnostic;
+use crate::diagnostics::codes;
+use crate::lexer::Kind;
+use crate::names;
+use crate::syntax::{Argument, Dimension, Expr, ExprKind, Literal, Logic, Name, Sign, Span};
+use timeline_core::plan::Compare;
+
+/// What stands between two operands.
+#[derive(Clone, Copy, PartialEq)]
+enum Infix {
+    Logic(Logic),
+    Compare(Compare),
+    Arithmetic(Sign),
+}
+
+impl Infix {
+    fn of(sign: &str) -> Option<(u8, Infix)> {
+        Some(match sign {
+            "||" => (1, Infix::Logic(Logic::Or)),
+            "&&" => (2, Infix::Logic(Logic::And)),
+            "==" => (3, Infix::Compare(Compare::Eq)),
+            "!=" => (3, Infix::Compare(Compare::Ne)),
+            "<" => (3, Infix::Compare(Compare::Lt)),
+            "<=" => (3, Infix::Compare(Compare::Le)),
+            ">" => (3, Infix::Compare(Compare::Gt)),
+            ">=" => (3, Infix::Compare(Compare::Ge)),
+            "+" => (4, Infix::Arithmetic(Sign::Plus)),
+            "-" => (4, Infix::Arithmetic(Sign::Minus)),
+            "*" => (5, Infix::Arithmetic(Sign::Times)),
+            "/" => (5, Infix::Arithmetic(Sign::Over)),
+            _ => return None,
+        })
+    }
+}
+
+impl Parser<'_> {
+    /// An expression with its trailing clauses.
+    pub(super) fn full(&mut self) -> Expr {
+        let mut value = self.binary(1);
+        // Each clause makes the tree one deeper.
+        for _ in 0..MAX_NESTING {
+            let start = self.span();
+            let kind = match (self.nth_word(0), self.nth_word(1)) {
+                _ if self.panicking => return value,
+                ("over", "last") => {
+                    self.bump();
+                    self.bump();
+                    let window = self.binary(4);
+                    self.refuse_operator_behind_clause();
+                    ExprKind::OverLast(Box::new(value.take()), Box::new(window))
+                }
+                ("split", "by") => {
+                    self.bump();
+                    self.bump();
+                    ExprKind::SplitBy(Box::new(value.take()), self.dimensions())
+                }
+                ("scope", "by") => {
+                    self.bump();
+                    self.bump();
+                    self.binary(1);
+                    self.clause_not_yet(start, "scope by");
+                    ExprKind::NotYet(Box::new(value.take()))
+                }
+                ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_)) => {
+                    self.bump();
+                    self.bump();
+                    self.clause_not_yet(start, "every");
+                    ExprKind::NotYet(Box::new(value.take()))
+                }
+                _ => return value,
+            };
+            value = Expr { kind, span: value.span.to(self.last_span()) };
+        }
+        self.too_deep(self.span());
+        value
+    }
+
+    /// `x over last 5s > 3`: the clause binds loosest.
+    fn refuse_operator_behind_clause(&mut self) {
+        if self.infix().is_some() {
+            let message = format!("`over last` binds looser than {}", self.found());
+            let help = "put it in parentheses: `(x over last D) > ...`";
+            let d = Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help);
+            self.fail(d);
+        }
+    }
+
+    fn clause_not_yet(&mut self, start: Span, clause: &str) {
+        let span = start.to(self.last_span());
+        let message = format!("`{clause}` is not supported yet");
+        self.mistake(codes::NOT_YET, span, message, "`over last D` and `split by STATE` are");
+    }
+
+    /// `a, b as name, ...`
+    pub(super) fn dimensions(&mut self) -> Vec<Dimension> {
+        let mut all = vec![];
+        loop {
+            let value = self.binary(1);
+            let name = if self.eat_word("as") { self.name("the name of the dimension") } else { None };
+            all.push(Dimension { value, name });
+            if !self.eat_sign(",") {
+                return all;
+            }
+        }
+    }
+
+    /// Operands joined by operators that bind at least as tightly as `min`.
+    pub(super) fn binary(&mut self, min: u8) -> Expr {
+        let mut left = self.unary();
+        while let Some((level, infix)) = self.infix().filter(|(level, _)| *level >= min) {
+            let kind = match infix {
+                Infix::Logic(logic) => {
+                    let mut operands = vec![left.take()];
+                    while self.infix() == Some((level, infix)) {
+                        self.bump();
+                        operands.push(self.binary(level + 1));
+                    }
+                    ExprKind::Logic(logic, operands)
+                }
+                Infix::Compare(compare) => {
+                    self.bump();
+                    let right = self.binary(level + 1);
+                    let kind = ExprKind::Compare(compare, Box::new(left.take()), Box::new(right));
+                    self.refuse_chain(level);
+                    kind
+                }
+                Infix::Arithmetic(_) => {
+                    let mut rest = vec![];
+                    while let Some((_, Infix::Arithmetic(sign))) = self.infix().filter(|(l, _)| *l == level) {
+                        self.bump();
+                        rest.push((sign, self.binary(level + 1)));
+                    }
+                    ExprKind::Arithmetic(Box::new(left.take()), rest)
+                }
+            };
+            left = Expr { kind, span: left.span.to(self.last_span()) };
+        }
+        left
+    }
+
+    /// `a < b < c`: says so once and skips the rest of the chain.
+    fn refuse_chain(&mut self, level: u8) {
+        let mut said = false;
+        while let Some((_, Infix::Compare(_))) = self.infix() {
+            let span = self.bump();
+            self.binary(level + 1);
+            if !said {
+                let help = "join two comparisons with `&&`, or put the first one in parentheses";
+                self.mistake(codes::CHAIN, span, "comparisons do not chain", help);
+            }
+            said = true;
+        }
+    }
+
+    fn infix(&self) -> Option<(u8, Infix)> {
+        match self.kind() {
+            Kind::Sign(sign) if !self.panicking => Infix::of(sign),
+            _ => None,
+        }
+    }
+
+    fn unary(&mut self) -> Expr {
+        let start = self.span();
+        if self.panicking {
+            return Expr { kind: ExprKind::Error, span: start };
+        }
+        if self.depth >= MAX_NESTING {
+            self.too_deep(start);
+            return Expr { kind: ExprKind::Error, span: start };
+        }
+        self.depth += 1;
+        let kind = if self.eat_sign("!") {
+            ExprKind::Not(Box::new(self.unary()))
+        } else if self.eat_sign("-") {
+            ExprKind::Negate(Box::new(self.unary()))
+        } else {
+            self.primary()
+        };
+        self.depth = self.depth.saturating_sub(1);
+        Expr { kind, span: start.to(self.last_span()) }
+    }
+
+    fn too_deep(&mut self, span: Span) {
+        let message = format!("more than {MAX_NESTING} levels of nesting");
+        let help = "name the inner parts with `let`";
+        self.fail(Diagnostic::error(codes::NESTING, self.file, span.range(), message).help(help));
+    }
+
+    fn primary(&mut self) -> ExprKind {
+        let open = self.span();
+        match self.kind().clone() {
+            Kind::Literal(literal) => {
+                self.bump();
+                ExprKind::Literal(literal)
+            }
+            Kind::Sign("(") => {
+                self.bump();
+                let inner = self.full();
+                self.close(open, ")");
+                inner.kind
+            }
+            Kind::Word => match self.nth_word(0) {
+                "true" | "false" if self.nth(1).kind != Kind::Sign("(") => {
+                    let value = self.bump().text(self.text) == "true";
+                    ExprKind::Literal(Literal::Bool(value))
+                }
+                _ => self.path_or_call(),
+            },
+            _ => {
+                self.expected("an expression");
+                ExprKind::Error
+            }
+        }
+    }
+
+    fn path_or_call(&mut self) -> ExprKind {
+        let Some(first) = self.name("a name") else { return ExprKind::Error };
+        if self.at_sign("(") {
+            return self.call(first);
+        }
+        let mut path = vec![first];
+        while self.at_sign(".") {
+            self.bump();
+            match self.name("a name behind the dot") {
+                Some(name) => path.push(name),
+                None => return ExprKind::Error,
+            }
+        }
+        ExprKind::Path(path)
+    }
+
+    fn call(&mut self, name: Name) -> ExprKind {
+        let open = self.bump();
+        if names::is_column(&name.text) {
+            return self.column(open);
+        }
+        let mut arguments = vec![];
+        while !self.panicking && !self.at_sign(")") {
+            let has_word = ["ttl", "where"].contains(&self.nth_word(0))
+                && matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_));
+            let word = if has_word { self.name("a word") } else { None };
+            arguments.push(Argument { word, value: self.full() });
+            if !self.eat_sign(",") {
+                break;
+            }
+        }
+        self.close(open, ")");
+        ExprKind::Call { name, arguments }
+    }
+
+    /// `col("x")` or `col(x)`: always the column, whatever else has the name.
+    fn column(&mut self, open: Span) -> ExprKind {
+        let span = self.span();
+        let text = match self.kind().clone() {
+            Kind::Literal(Literal::Text(text)) if !self.panicking => {
+                self.bump();
+                text
+            }
+            Kind::Literal(Literal::Bad) => {
+                self.bump();
+                String::new()
+            }
+            _ => match self.name("the name of a column") {
+                Some(name) => {
+                    let mut text = name.text;
+                    while self.at_sign(".") {
+                        self.bump();
+                        if let Some(name) = self.name("a name behind the dot") {
+                            text = format!("{text}.{}", name.text);
+                        }
+                    }
+                    text
+                }
+                None => return ExprKind::Error,
+            },
+        };
+        let span = span.to(self.last_span());
+        self.close(open, ")");
+        if text.is_empty() { ExprKind::Error } else { ExprKind::Column(Name { text, span }) }
+    }
+}
+
+impl Expr {
+    /// The same expression, leaving an [`ExprKind::Error`] behind: operands move into the tree that grows around them.
+    fn take(&mut self) -> Expr {
+        Expr { kind: std::mem::replace(&mut self.kind, ExprKind::Error), span: self.span }
+    }
+}

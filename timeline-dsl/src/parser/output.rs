@@ -1,0 +1,101 @@
+//! What stands behind the `|` of a metric.
+
+use super::Parser;
+use crate::diagnostics::codes;
+use crate::lexer::Kind;
+use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, Name, Span};
+use timeline_core::plan::Members;
+
+impl Parser<'_> {
+    /// `| aggregate(...)`, if there is one.
+    pub(super) fn pipe(&mut self) -> Option<AggregateItem> {
+        let mut aggregate: Option<AggregateItem> = None;
+        while self.eat_sign("|") {
+            let start = self.span();
+            if self.at_word("keep") && self.nth_word(1) == "spans" {
+                self.bump();
+                self.bump();
+                let help = "`timeline eval --show spans` shows the spans of every metric";
+                let span = start.to(self.last_span());
+                self.mistake(codes::CLAUSE_NOT_YET, span, "`keep spans` is not supported yet", help);
+            } else if self.eat_word("aggregate") {
+                let new = self.aggregate(start);
+                if aggregate.is_some() {
+                    let help = "write all functions into one `aggregate(...)`";
+                    self.mistake(codes::REPEATED, new.span, "a metric has one aggregate", help);
+                } else {
+                    aggregate = Some(new);
+                }
+            } else {
+                self.expected("`aggregate(...)`");
+            }
+        }
+        aggregate
+    }
+
+    fn aggregate(&mut self, start: Span) -> AggregateItem {
+        let mut item = AggregateItem { group_by: vec![], functions: vec![], members: Members::All, span: start };
+        let open = self.span();
+        if !self.expect_sign("(") {
+            return item;
+        }
+        let mut first = true;
+        while !self.panicking && !self.at_sign(")") {
+            let is_call = self.nth(1).kind == Kind::Sign("(");
+            match self.nth_word(0) {
+                "closed" if first && !is_call => {
+                    self.bump();
+                    item.members = Members::Closed;
+                }
+                "live" if first && !is_call => {
+                    self.bump();
+                    item.members = Members::Live;
+                }
+                "group_by" | "groupby" if is_call => self.group_by(&mut item.group_by),
+                _ => {
+                    if let Some(name) = self.name("`group_by(...)` or a function") {
+                        self.function(name, &mut item.functions);
+                    }
+                }
+            }
+            first = false;
+            if !self.eat_sign(",") {
+                break;
+            }
+        }
+        item.span = start.to(self.close(open, ")"));
+        item
+    }
+
+    fn group_by(&mut self, keys: &mut Vec<Dimension>) {
+        self.bump();
+        let open = self.bump();
+        if self.at_sign(")") {
+            let span = self.span();
+            self.mistake(codes::ARGUMENTS, span, "`group_by` needs a key", "leave it out for one group of all");
+        } else {
+            keys.extend(self.dimensions());
+        }
+        self.close(open, ")");
+    }
+
+    fn function(&mut self, name: Name, functions: &mut Vec<Name>) {
+        // `count()` is the habit of SQL and means the same.
+        if self.at_sign("(") {
+            let open = self.bump();
+            self.close(open, ")");
+        }
+        functions.push(name);
+    }
+}
+
+impl Dimension {
+    /// The name, where the dimension is written as nothing but a name.
+    pub(crate) fn bare_name(&self) -> Option<&Name> {
+        match &self.value {
+            Expr { kind: ExprKind::Path(path), .. } => path.last(),
+            Expr { kind: ExprKind::Column(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The declaration of a source.
+//!
+//! The words of a clause are reserved only where the clause begins, and not before a colon: `time: int` is a column.
+
+use super::Parser;
+use crate::diagnostics::{Diagnostic, codes, nearest};
+use crate::lexer::Kind;
+use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, Literal, SourceItem, Span};
+use timeline_core::Type;
+
+/// The words that begin a clause.
+const CLAUSES: [&str; 9] = ["key", "time", "order", "lateness", "idle", "end", "late", "future", "dedup"];
+
+impl Parser<'_> {
+    /// `source name { ... }`
+    pub(super) fn source(&mut self) -> Option<Item> {
+        let start = self.bump();
+        let name = self.name("the name of the source")?;
+        let span = start.to(name.span);
+        let open = self.span();
+        let mut item = SourceItem { name, clauses: vec![], span };
+        if !self.expect_sign("{") {
+            return Some(Item::Source(item));
+        }
+        while !self.at_sign("}") && self.kind() != &Kind::End && !(self.nth(0).line_start && self.at_declaration()) {
+            if self.eat_sign(",") || self.eat_sign(";") {
+                continue;
+            }
+            let start = self.span();
+            let kind = self.clause();
+            if let (Some(kind), false) = (kind, self.panicking) {
+                item.clauses.push(Clause { kind, span: start.to(self.last_span()) });
+            }
+            if self.panicking {
+                self.recover_clause();
+            }
+        }
+        self.close(open, "}");
+        Some(Item::Source(item))
+    }
+
+    /// Goes to the next line, or behind the next comma.
+    fn recover_clause(&mut self) {
+        self.panicking = false;
+        self.depth = 0;
+        let mut first = true;
+        while self.kind() != &Kind::End && !self.at_sign("}") {
+            if (self.nth(0).line_start && !first) || self.at_sign(",") {
+                return;
+            }
+            self.bump();
+            first = false;
+        }
+    }
+
+    fn clause(&mut self) -> Option<ClauseKind> {
+        if self.nth(1).kind == Kind::Sign(":") {
+            return self.column_declaration();
+        }
+        let start = self.span();
+        match self.nth_word(0) {
+            "key" => {
+                self.bump();
+                let mut fields = vec![self.field("the field that identifies a session")?];
+                while self.at_sign(",") && self.key_goes_on() {
+                    self.bump();
+                    fields.push(self.field("a further field of the key")?);
+                }
+                Some(ClauseKind::Key(fields))
+            }
+            "time" => {
+                self.bump();
+                let field = self.field("the field that holds the time")?;
+                let unit = if self.eat_word("in") { Some(self.name("a time unit")?) } else { None };
+                Some(ClauseKind::Time { field, unit })
+            }
+            "order" => {
+                self.bump();
+                if !self.eat_word("by") {
+                    self.expected("`by`");
+                }
+                Some(ClauseKind::Order(self.field("the field that orders events of one time")?))
+            }
+            "lateness" => {
+                self.bump();
+                Some(ClauseKind::Lateness(self.binary(4)))
+            }
+            "end" => {
+                self.bump();
+                self.end_parts()
+            }
+            "late" if self.nth_word(1) == "ledger" => {
+                self.bump();
+                self.bump();
+                Some(ClauseKind::LateLedger)
+            }
+            "late" | "idle" | "future" | "dedup" => self.clause_not_supported(start),
+            word => {
+                let near = nearest(word, CLAUSES).map(|w| format!("did you mean `{w}`? "));
+                let help = format!(
+                    "{}the clauses are key, time, order by, lateness and end; a column is written `name: type`",
+                    near.unwrap_or_default()
+                );
+                let message = format!("expected a clause or a column, found {}", self.found());
+                let code = if word.is_empty() { codes::SYNTAX } else { codes::UNKNOWN_CLAUSE };
+                self.fail(Diagnostic::error(code, self.file, start.range(), message).help(help));
+                None
+            }
+        }
+    }
+
+    /// Whether what follows the comma is one more field of the key, and not a column or another clause.
+    fn key_goes_on(&self) -> bool {
+        let after = self.nth(2);
+        let is_column = after.kind == Kind::Sign(":");
+        let is_clause = CLAUSES.contains(&self.nth_word(1))
+            && !after.line_start
+            && matches!(after.kind, Kind::Word | Kind::Literal(_));
+        matches!(self.nth(1).kind, Kind::Word | Kind::Literal(Literal::Text(_))) && !is_column && !is_clause
+    }
+
+    /// `a`, `a.b` or `"a.b"`.
+    fn field(&mut self, what: &str) -> Option<FieldName> {
+        let span = self.span();
+        if let Kind::Literal(Literal::Text(text)) = self.kind().clone() {
+            self.bump();
+            return Some(FieldName { members: text.split('.').map(str::to_owned).collect(), span });
+        }
+        let mut members = vec![self.name(what)?.text];
+        while self.eat_sign(".") {
+            members.push(self.name("a name behind the dot")?.text);
+        }
+        Some(FieldName { members, span: span.to(self.last_span()) })
+    }
+
+    fn column_declaration(&mut self) -> Option<ClauseKind> {
+        let name = self.name("the name of a column")?;
+        self.expect_sign(":");
+        let ty = self.name("a type")?;
+        let known = [Type::String, Type::Float, Type::Int, Type::Bool];
+        let found = known.into_iter().find(|t| t.name() == ty.text);
+        if found.is_none() {
+            let meant = match ty.text.to_ascii_lowercase().as_str() {
+                "text" | "str" | "varchar" | "utf8" => Some("string"),
+                "double" | "number" | "real" | "float64" | "f64" | "decimal" => Some("float"),
+                "integer" | "long" | "bigint" | "int64" | "i64" | "timestamp" => Some("int"),
+                "boolean" => Some("bool"),
+                other => nearest(other, known.map(Type::name)),
+            };
+            let meant = meant.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
+            let help = format!("{meant}the types are string, float, int and bool");
+            self.mistake(codes::TYPE, ty.span, format!("`{}` is no type", ty.text), help);
+        }
+        let has_from = self.at_word("from") && self.nth(1).kind != Kind::Sign(":");
+        let from = if has_from && self.eat_word("from") { Some(self.field("the path of the value")?) } else { None };
+        Some(ClauseKind::Column { name, ty: found, from })
+    }
+
+    fn end_parts(&mut self) -> Option<ClauseKind> {
+        let mut parts = vec![];
+        loop {
+            if self.eat_word("when") {
+                parts.push(EndPart::When(self.binary(1)));
+            } else if self.eat_word("after") {
+                let length = self.binary(4);
+                if self.at_word("in") && self.nth_word(1) == "all" {
+                    self.bump();
+                    self.bump();
+                    parts.push(EndPart::AfterInAll(length));
+                } else {
+                    parts.push(EndPart::After(length));
+                }
+                if self.at_word("billed") && self.nth(1).kind != Kind::Sign(":") {
+                    let span = self.bump();
+                    self.not_yet(span, "billed", "without it, silence is not counted");
+                }
+            } else {
+                self.expected("`when PREDICATE` or `after DURATION`");
+                return None;
+            }
+            let more = self.at_word("or") && ["when", "after"].contains(&self.nth_word(1));
+            if !more {
+                break;
+            }
+            self.bump();
+        }
+        if self.at_word("or") && self.nth(1).kind != Kind::Sign(":") {
+            self.expected("`or when PREDICATE` or `or after DURATION`");
+        }
+        Some(ClauseKind::End(parts))
+    }
+
+    fn clause_not_supported(&mut self, start: Span) -> Option<ClauseKind> {
+        let word = self.nth_word(0);
+        self.bump();
+        let help = match word {
+            "idle" => {
+                if !self.eat_word("never") {
+                    self.binary(4);
+                }
+                "files are read to their end without it"
+            }
+            "future" => {
+                self.binary(4);
+                "a file has no time of receipt to compare with"
+            }
+            "dedup" => {
+                self.eat_word("by");
+                self.field("a column");
+                if self.eat_word("within") {
+                    self.binary(4);
+                }
+                "equal lines are two events"
+            }
+            _ => {
+                if self.eat_word("repair") && self.eat_word("keep") {
+                    self.binary(4);
+                }
+                "`late ledger` is: late events are counted and kept in a ledger"
+            }
+        };
+        let name = if word == "late" { "late repair" } else { word };
+        self.not_yet(start.to(self.last_span()), name, help);
+        None
+    }
+
+    fn not_yet(&mut self, span: Span, clause: &str, help: &str) {
+        self.mistake(
+            codes::CLAUSE_NOT_YET,
+            span,
+            format!("`{clause}` is not supported yet"),
+            format!("leave it out: {help}"),
+        );
+    }
+}

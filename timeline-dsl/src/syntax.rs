@@ -1,0 +1,291 @@
+//! The tree that the parser makes: what was written, with its places, before anything is known of names and types.
+//!
+//! **Invariant:** the tree is no deeper than [`crate::parser::MAX_NESTING`]: chains of one operator are lists, so walking
+//! it by recursion is safe. What could not be read is [`ExprKind::Error`], of which nothing more is said.
+
+mod rational;
+
+pub use rational::Rational;
+
+use std::ops::Range;
+use timeline_core::plan::{Compare, Members};
+use timeline_core::{Time, Type};
+
+/// A range of bytes of a program, which is shorter than 4 GiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// From the byte `start` to before the byte `end`.
+    pub fn new(start: usize, end: usize) -> Self {
+        let byte = |x: usize| u32::try_from(x).unwrap_or(u32::MAX);
+        Span { start: byte(start), end: byte(end) }
+    }
+
+    /// The bytes.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// From the beginning of this to the end of the other.
+    pub fn to(self, other: Span) -> Span {
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// What stands there.
+    pub fn text(self, text: &str) -> &str {
+        text.get(self.range()).unwrap_or("")
+    }
+}
+
+/// A name and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A whole program.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct File {
+    /// In the order of the text.
+    pub items: Vec<Item>,
+}
+
+/// One declaration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `source name { ... }`
+    Source(SourceItem),
+    /// `let name = expr`
+    Let(Definition),
+    /// `metric name = expr | aggregate(...)`
+    Metric(Definition),
+    /// `alert name = expr`
+    Alert(Definition),
+}
+
+/// A name for an expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// The name.
+    pub name: Name,
+    /// What it stands for.
+    pub value: Expr,
+    /// Of metrics only.
+    pub aggregate: Option<AggregateItem>,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// `aggregate(...)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateItem {
+    /// The keys of all `group_by(...)`.
+    pub group_by: Vec<Dimension>,
+    /// Names of functions.
+    pub functions: Vec<Name>,
+    /// Which sessions count.
+    pub members: Members,
+    /// From `aggregate` to its `)`.
+    pub span: Span,
+}
+
+/// A declared source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceItem {
+    /// The name.
+    pub name: Name,
+    /// Clauses and columns in the order of the text.
+    pub clauses: Vec<Clause>,
+    /// From `source` to its name.
+    pub span: Span,
+}
+
+/// A clause of a source and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clause {
+    /// What it says.
+    pub kind: ClauseKind,
+    /// The whole clause.
+    pub span: Span,
+}
+
+/// What a clause says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClauseKind {
+    /// `key a, b`
+    Key(Vec<FieldName>),
+    /// `time ts in ms`
+    Time {
+        /// The field.
+        field: FieldName,
+        /// The word behind `in`.
+        unit: Option<Name>,
+    },
+    /// `order by seq`
+    Order(FieldName),
+    /// `lateness 2s`
+    Lateness(Expr),
+    /// `end when P or after D or after D in all`
+    End(Vec<EndPart>),
+    /// `late ledger`
+    LateLedger,
+    /// `name: type from "path"`
+    Column {
+        /// The name.
+        name: Name,
+        /// Its type; `None` if that was not readable and is reported.
+        ty: Option<Type>,
+        /// Where it stands in a record, if not under its name.
+        from: Option<FieldName>,
+    },
+}
+
+/// One of the rules by which sessions end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EndPart {
+    /// `when P`
+    When(Expr),
+    /// `after D`
+    After(Expr),
+    /// `after D in all`
+    AfterInAll(Expr),
+}
+
+/// A field of a record: member names from the outside in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldName {
+    /// At least one.
+    pub members: Vec<String>,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A part of an expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Its place, with the parentheses around it.
+    pub span: Span,
+}
+
+/// What an expression is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// Not readable, and reported.
+    Error,
+    /// A constant.
+    Literal(Literal),
+    /// `a` or `source.a`
+    Path(Vec<Name>),
+    /// `col("a")`
+    Column(Name),
+    /// `f(x, y, ttl 5s)`
+    Call {
+        /// As it is written.
+        name: Name,
+        /// In order.
+        arguments: Vec<Argument>,
+    },
+    /// `!x`
+    Not(Box<Expr>),
+    /// `-x`
+    Negate(Box<Expr>),
+    /// `a && b && c` or `a || b || c`
+    Logic(Logic, Vec<Expr>),
+    /// `a < b`
+    Compare(Compare, Box<Expr>, Box<Expr>),
+    /// `a + b - c` or `a * b / c`
+    Arithmetic(Box<Expr>, Vec<(Sign, Expr)>),
+    /// `x over last D`
+    OverLast(Box<Expr>, Box<Expr>),
+    /// `x split by a, b`
+    SplitBy(Box<Expr>, Vec<Dimension>),
+    /// A clause that is known but not supported yet, and reported.
+    NotYet(Box<Expr>),
+}
+
+/// Which connective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logic {
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+}
+
+/// Which calculation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+    /// `*`
+    Times,
+    /// `/`
+    Over,
+}
+
+impl Sign {
+    /// How it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Sign::Plus => "+",
+            Sign::Minus => "-",
+            Sign::Times => "*",
+            Sign::Over => "/",
+        }
+    }
+}
+
+/// An argument, `ttl 5s` with its word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// The word before it.
+    pub word: Option<Name>,
+    /// The argument.
+    pub value: Expr,
+}
+
+/// `expr as name` of a split or a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dimension {
+    /// The state.
+    pub value: Expr,
+    /// The name given.
+    pub name: Option<Name>,
+}
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// Text.
+    Text(String),
+    /// A number without a unit.
+    Number(Number),
+    /// Nanoseconds.
+    Duration(Time),
+    /// A truth value.
+    Bool(bool),
+    /// Not readable, and reported.
+    Bad,
+}
+
+/// A constant number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Number {
+    /// Its value; `None` where 128 bits do not hold it.
+    pub exact: Option<Rational>,
+    /// The nearest float.
+    pub float: f64,
+    /// Whether it is written without fraction and exponent, so that it can stand for seconds.
+    pub whole: bool,
+}
