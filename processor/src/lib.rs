@@ -10,3 +10,6 @@ pub mod partition;
 pub mod results;
 pub mod outliers;
 pub mod story;
+pub mod engine;
+pub mod sql;
+pub mod http;

@@ -144,7 +144,8 @@ fn session(
         .collect();
     json!({
         "start_ns": start,
-        "end_ns": end.unwrap_or(horizon),
+        "end_ns": end,
+        "horizon_ns": horizon,
         "closed": end.is_some(),
         "rows": rows,
         "events": told,

@@ -87,10 +87,11 @@ pub(super) fn stamp(name: &str) -> Option<Stamp> {
     Some(Stamp { generation: digits(generation, 10)?, epoch: digits(&rest[..end], 12)? })
 }
 
-/// The number of the head that a temporary object was to become, if it was to become one.
+/// The number of the head that a temporary object was to become; a genesis comes with head 0. `None` for other names.
 pub(super) fn temporary_head_number(name: &str) -> Option<u64> {
-    let (base, _) = name.strip_prefix(TEMPORARY)?.strip_prefix('/')?.rsplit_once('.')?;
-    digits(base.strip_prefix("head-")?, 20)
+    let (base, attempt) = name.strip_prefix(TEMPORARY)?.strip_prefix('/')?.rsplit_once('.')?;
+    digits(attempt, 1)?;
+    if base == GENESIS { Some(0) } else { digits(base.strip_prefix("head-")?, 20) }
 }
 
 fn stamped(stamp: Stamp) -> String {

@@ -163,6 +163,13 @@ fn take_over(
         }
     }
     let loaded = load::load(&**store, &head)?;
+    if !loaded.findings.is_empty() {
+        // What is gone may have been collected by a still newer owner: that is no damage.
+        let now = swap::newest(&**store)?;
+        if now.as_ref().map(|now| now.claim.digest) != Some(digest) {
+            return Err(Error::Fenced { by: now.and_then(|now| now.owner()) });
+        }
+    }
     findings.extend(loaded.findings);
     if loaded.kept.is_empty() && !head.manifests.is_empty() {
         return Err(Error::Damaged { findings });

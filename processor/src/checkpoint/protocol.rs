@@ -188,12 +188,13 @@ pub fn classify_head(horizon: &Horizon, number: Option<u64>) -> Class {
     }
 }
 
-/// Classifies a half-made object by the number of the head that it was to become, or `None` for genesis.
+/// Classifies a half-made object by the number of the head that it was to become.
 ///
 /// One that was to become a head up to the collector's own can no longer win; a newer one may be about to.
 pub fn classify_temporary(horizon: &Horizon, head: Option<u64>) -> Class {
     match head {
+        None => Class::Foreign,
         Some(number) if number > horizon.head => Class::Recent,
-        _ => Class::Garbage,
+        Some(_) => Class::Garbage,
     }
 }

@@ -44,11 +44,25 @@ fn names_that_no_writer_makes_are_left_alone_and_told() {
     let store = Arc::new(MemoryStore::default());
     let mut job = Job::open(store.clone(), "a").unwrap();
     job.run(5, |_| {}).unwrap();
-    for name in ["segments/notes.txt", "heads/head-1", "manifests/g1-e1.json"] {
+    let names = ["heads/head-1", "tmp/notes.1", "manifests/g1-e1.json", "segments/notes.txt"];
+    for name in names {
         store.set(name, b"mine".to_vec());
     }
-    let foreign = job.checkpoints.collect().unwrap().foreign;
-    assert_eq!(foreign, ["heads/head-1", "manifests/g1-e1.json", "segments/notes.txt"]);
+    assert_eq!(job.checkpoints.collect().unwrap().foreign, names);
+    assert!(names.iter().all(|name| store.read(name).unwrap().is_some()));
+}
+
+#[test]
+fn half_made_objects_go_unless_a_newer_head_is_being_made() {
+    let store = Arc::new(MemoryStore::default());
+    let mut job = Job::open(store.clone(), "a").unwrap();
+    job.run(2, |_| {}).unwrap();
+    let [old, newer] = [2, 3].map(|number| format!("tmp/head-{number:020}.0"));
+    for name in [old.as_str(), newer.as_str(), "tmp/genesis.7"] {
+        store.set(name, b"half".to_vec());
+    }
+    assert_eq!(job.checkpoints.collect().unwrap().foreign, [""; 0]);
+    assert_eq!(store.names("tmp"), [newer]);
 }
 
 #[test]

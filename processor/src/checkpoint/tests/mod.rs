@@ -9,5 +9,6 @@ mod damage;
 mod memory;
 mod model;
 mod programs;
+mod race;
 mod sim;
 mod workload;
