@@ -1,7 +1,7 @@
 //! The language of timelines: text in, plan and diagnostics out.
 //!
 //! The way of a program: [`lexer`](mod@lexer) (text to tokens), [`parser`] (tokens to a [`syntax`] tree with spans),
-//! `lower` (tree to the nodes of a [`timeline_core::Plan`] per source, with all typing), and `explain`
+//! `lower` (tree to the nodes of a [`timeline_core::Plan`] per source, with all typing), and [`explain`](mod@explain)
 //! (a plan drawn for people).
 //!
 //! **Invariant:** no text makes the front end panic, overflow the stack or use more than a bounded multiple of the
@@ -26,6 +26,7 @@
 
 pub mod compile;
 pub mod diagnostics;
+pub mod explain;
 pub mod lexer;
 mod lower;
 mod names;
@@ -34,3 +35,4 @@ pub mod syntax;
 
 pub use compile::{Compilation, Defaults, Program, compile, compile_expression, is_expression};
 pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
+pub use explain::{Format, Sizes, explain, operator_text};

@@ -1,107 +1,204 @@
-//! A worker written as a program would write it.
+//! Nodes as the language writes them.
 
-use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Plan, Unit};
-use timeline_core::{Time, Value};
+use crate::diagnostics::quoted;
+use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Unit};
+use timeline_core::{Plan, Time, Value};
 
-/// The worker with all that it reads, as an expression of the language.
-pub fn operator_text(plan: &Plan, id: NodeId) -> String {
-    text(plan, id, 0)
+/// The most operators that are written out; what is deeper or comes later is `…`.
+const MAX_OPERATORS: usize = 64;
+/// How deep operators are written out.
+const MAX_DEPTH: usize = 16;
+
+/// The node as an expression of the language, cut off with `…` where it is long.
+///
+/// The text means the node: where nothing is cut off, it compiles to the same one.
+pub fn operator_text(plan: &Plan, node: NodeId) -> String {
+    Writer { plan, left: MAX_OPERATORS }.node(node, 0, MAX_DEPTH)
 }
 
-/// How tightly an expression binds; a looser one inside gets parentheses.
-const COMPARISON: u8 = 3;
-const SUM: u8 = 4;
-const PRODUCT: u8 = 5;
-const TIGHT: u8 = 6;
-
-fn text(plan: &Plan, id: NodeId, within: u8) -> String {
-    let sub = |id: &NodeId| text(plan, *id, 0);
-    let infix = |a: &NodeId, symbol: &str, b: &NodeId, level: u8| {
-        bracketed(format!("{} {symbol} {}", text(plan, *a, level), text(plan, *b, level + 1)), level, within)
-    };
-    match &plan.node(id).op {
-        Op::Event(e) => event(plan, e, within),
-        Op::Constant(value) => constant(value),
-        Op::Latest { of, ttl: None } => format!("latest({})", sub(of)),
-        Op::Latest { of, ttl: Some(ttl) } => format!("latest({}, ttl {})", sub(of), duration(*ttl)),
-        Op::HasExisted { of } => format!("has_existed({})", sub(of)),
-        Op::HasExistedWithin { of, window } => format!("has_existed_within({}, {})", sub(of), duration(*window)),
-        Op::HeldFor { of, length } => format!("held_for({}, {})", sub(of), duration(*length)),
-        Op::DurationWhere { of } => format!("duration_where({})", sub(of)),
-        Op::DurationInCurState { of } => format!("duration_in_cur_state({})", sub(of)),
-        Op::CompareStates { compare, left, right } if matches!(plan.node(*left).op, Op::Constant(_)) => {
-            infix(right, compare.flipped().symbol(), left, COMPARISON)
-        }
-        Op::CompareStates { compare, left, right } | Op::CompareNumbers { compare, left, right } => {
-            infix(left, compare.symbol(), right, COMPARISON)
-        }
-        Op::Not(of) => format!("!{}", text(plan, *of, TIGHT)),
-        Op::And(a, b) => infix(a, "&&", b, 2),
-        Op::Or(a, b) => infix(a, "||", b, 1),
-        Op::NumberOf(of) => text(plan, *of, within),
-        Op::ConstantNumber { numerator, unit: Unit::Duration, .. } => duration(*numerator),
-        Op::ConstantNumber { numerator, denominator: 1, .. } => numerator.to_string(),
-        Op::ConstantNumber { numerator, denominator, .. } => (*numerator as f64 / *denominator as f64).to_string(),
-        Op::Add(a, b) => infix(a, "+", b, SUM),
-        Op::Sub(a, b) => infix(a, "-", b, SUM),
-        Op::Scale { of, factor } => bracketed(format!("{} * {factor}", text(plan, *of, PRODUCT)), PRODUCT, within),
-        Op::Ratio { numerator, denominator } => infix(numerator, "/", denominator, PRODUCT),
-        Op::OverLast { of, window } => {
-            bracketed(format!("{} over last {}", text(plan, *of, 1), duration(*window)), 0, within.min(1))
-        }
-        Op::Split { of, by } => {
-            let by: Vec<String> = by.iter().map(sub).collect();
-            format!("{} split by {}", sub(of), by.join(", "))
-        }
+/// The node's own operator, with `…` for its inputs; constants are written out.
+pub(super) fn label(plan: &Plan, node: NodeId) -> String {
+    match plan.node(node).op {
+        Op::NumberOf(_) => "… as a number".to_owned(),
+        Op::Event(_) => operator_text(plan, node),
+        _ => Writer { plan, left: MAX_OPERATORS }.node(node, 0, 1),
     }
 }
 
-fn event(plan: &Plan, e: &EventExpr, within: u8) -> String {
-    let infix = |a: &EventExpr, symbol: &str, b: &EventExpr, level: u8| {
-        bracketed(format!("{} {symbol} {}", event(plan, a, level), event(plan, b, level + 1)), level, within)
-    };
-    match e {
-        EventExpr::Column(c) => plan.columns[c.index()].name.clone(),
-        EventExpr::Constant(value) => constant(value),
-        EventExpr::Compare(compare, a, b) if matches!(**a, EventExpr::Constant(_)) => {
-            infix(b, Compare::flipped(*compare).symbol(), a, COMPARISON)
-        }
-        EventExpr::Compare(compare, a, b) => infix(a, compare.symbol(), b, COMPARISON),
-        EventExpr::Not(a) => format!("!{}", event(plan, a, TIGHT)),
-        EventExpr::And(a, b) => infix(a, "&&", b, 2),
-        EventExpr::Or(a, b) => infix(a, "||", b, 1),
+/// A duration as a program writes it: `1h30m`, `1s500ms`.
+pub(super) fn duration_text(d: Time) -> String {
+    const UNITS: [(u64, &str); 7] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let mut rest = d.unsigned_abs();
+    let mut out = String::from(if d < 0 { "-" } else { "" });
+    if rest == 0 {
+        return "0s".into();
     }
+    for (size, unit) in UNITS {
+        if rest >= size {
+            out.push_str(&format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    out
 }
 
-fn bracketed(text: String, level: u8, within: u8) -> String {
-    if level < within { format!("({text})") } else { text }
+/// How tightly an operator binds; an operand that binds less tightly stands in parentheses.
+mod binds {
+    pub(super) const CLAUSE: u8 = 0;
+    pub(super) const OR: u8 = 1;
+    pub(super) const AND: u8 = 2;
+    pub(super) const COMPARE: u8 = 3;
+    pub(super) const SUM: u8 = 4;
+    pub(super) const PRODUCT: u8 = 5;
+    pub(super) const UNARY: u8 = 6;
 }
 
-fn constant(value: &Value) -> String {
-    match value {
-        Value::Str(text) => {
-            let mut out = String::from("\"");
-            for c in text.chars() {
-                match c {
-                    '"' => out.push_str("\\\""),
-                    '\\' => out.push_str("\\\\"),
-                    '\n' => out.push_str("\\n"),
-                    '\t' => out.push_str("\\t"),
-                    c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-                    c => out.push(c),
-                }
+struct Writer<'p> {
+    plan: &'p Plan,
+    left: usize,
+}
+
+impl Writer<'_> {
+    /// The node as an operand of something that binds as tightly as `around`.
+    fn node(&mut self, id: NodeId, around: u8, depth: usize) -> String {
+        let op = &self.plan.node(id).op;
+        let is_constant = super::facts::is_constant(op);
+        if !is_constant && (depth == 0 || self.left == 0) {
+            return "…".into();
+        }
+        self.left = self.left.saturating_sub(1);
+        let depth = depth.saturating_sub(1);
+        let (own, text) = match op {
+            Op::Event(e) => return self.event(e, around, MAX_DEPTH),
+            Op::Constant(v) => (binds::UNARY, value_text(v)),
+            Op::ConstantNumber { numerator, denominator, unit } => number_text(*numerator, *denominator, *unit),
+            Op::Latest { of, ttl: None } => (binds::UNARY, format!("latest({})", self.node(*of, 0, depth))),
+            Op::Latest { of, ttl: Some(d) } => {
+                (binds::UNARY, format!("latest({}, ttl {})", self.node(*of, 0, depth), duration_text(*d)))
             }
-            out.push('"');
-            out
+            Op::HasExisted { of } => (binds::UNARY, format!("has_existed({})", self.node(*of, 0, depth))),
+            Op::HasExistedWithin { of, window } => {
+                let of = self.node(*of, 0, depth);
+                (binds::UNARY, format!("has_existed_within({of}, {})", duration_text(*window)))
+            }
+            Op::HeldFor { of, length } => {
+                let of = self.node(*of, 0, depth);
+                (binds::UNARY, format!("held_for({of}, {})", duration_text(*length)))
+            }
+            Op::DurationWhere { of } => (binds::UNARY, format!("duration_where({})", self.node(*of, 0, depth))),
+            Op::DurationInCurState { of } => {
+                (binds::UNARY, format!("duration_in_cur_state({})", self.node(*of, 0, depth)))
+            }
+            Op::CompareStates { compare, left, right } | Op::CompareNumbers { compare, left, right } => {
+                (binds::COMPARE, self.comparison(*compare, *left, *right, depth))
+            }
+            Op::Not(of) => (binds::UNARY, format!("!{}", self.node(*of, binds::UNARY, depth))),
+            Op::And(a, b) => (binds::AND, self.pair(*a, "&&", *b, (binds::AND, binds::COMPARE), depth)),
+            Op::Or(a, b) => (binds::OR, self.pair(*a, "||", *b, (binds::OR, binds::AND), depth)),
+            Op::NumberOf(of) => return self.node(*of, around, depth + 1),
+            Op::Add(a, b) => (binds::SUM, self.pair(*a, "+", *b, (binds::SUM, binds::PRODUCT), depth)),
+            Op::Sub(a, b) => (binds::SUM, self.pair(*a, "-", *b, (binds::SUM, binds::PRODUCT), depth)),
+            Op::Scale { of, factor } => {
+                (binds::PRODUCT, format!("{} * {factor}", self.node(*of, binds::PRODUCT, depth)))
+            }
+            Op::Ratio { numerator, denominator } => {
+                (binds::PRODUCT, self.pair(*numerator, "/", *denominator, (binds::PRODUCT, binds::UNARY), depth))
+            }
+            Op::OverLast { of, window } => {
+                (binds::CLAUSE, format!("{} over last {}", self.node(*of, binds::OR, depth), duration_text(*window)))
+            }
+            Op::Split { of, by } => {
+                let of = self.node(*of, binds::CLAUSE, depth);
+                let by: Vec<String> = by.iter().map(|d| self.node(*d, binds::OR, depth.max(2))).collect();
+                (binds::CLAUSE, format!("{of} split by {}", by.join(", ")))
+            }
+        };
+        wrap(own, around, text)
+    }
+
+    fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {
+        let a = self.node(a, left, depth);
+        format!("{a} {sign} {}", self.node(b, right, depth))
+    }
+
+    /// With the constant to the right, as people write it.
+    fn comparison(&mut self, compare: Compare, left: NodeId, right: NodeId, depth: usize) -> String {
+        let constant = |id: NodeId| super::facts::is_constant(&self.plan.node(id).op);
+        let (compare, left, right) =
+            if constant(left) && !constant(right) { (compare.flipped(), right, left) } else { (compare, left, right) };
+        self.pair(left, compare.symbol(), right, (binds::SUM, binds::SUM), depth)
+    }
+
+    fn event(&mut self, e: &EventExpr, around: u8, depth: usize) -> String {
+        if depth == 0 || self.left == 0 {
+            return "…".into();
         }
+        self.left -= 1;
+        let depth = depth - 1;
+        let (own, text) = match e {
+            EventExpr::Column(c) => (binds::UNARY, column_text(&self.plan.columns[c.index()].name)),
+            EventExpr::Constant(v) => (binds::UNARY, value_text(v)),
+            EventExpr::Compare(compare, a, b) => {
+                let a = self.event(a, binds::SUM, depth);
+                (binds::COMPARE, format!("{a} {} {}", compare.symbol(), self.event(b, binds::SUM, depth)))
+            }
+            EventExpr::Not(a) => (binds::UNARY, format!("!{}", self.event(a, binds::UNARY, depth))),
+            EventExpr::And(a, b) => {
+                let a = self.event(a, binds::AND, depth);
+                (binds::AND, format!("{a} && {}", self.event(b, binds::COMPARE, depth)))
+            }
+            EventExpr::Or(a, b) => {
+                let a = self.event(a, binds::OR, depth);
+                (binds::OR, format!("{a} || {}", self.event(b, binds::AND, depth)))
+            }
+        };
+        wrap(own, around, text)
+    }
+}
+
+fn wrap(own: u8, around: u8, text: String) -> String {
+    if own < around { format!("({text})") } else { text }
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Str(s) => quoted(s),
         other => other.to_string(),
     }
 }
 
-/// A duration in the largest unit that writes it whole.
-pub(super) fn duration(ns: Time) -> String {
-    const UNITS: [(Time, &str); 6] =
-        [(86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
-    let unit = UNITS.iter().find(|(unit, _)| ns != 0 && ns % unit == 0);
-    unit.map_or_else(|| format!("{ns}ns"), |(unit, name)| format!("{}{name}", ns / unit))
+/// A name, or `col("...")` for what no name can be.
+fn column_text(name: &str) -> String {
+    let is_name = |part: &str| {
+        part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if name.split('.').all(is_name) { name.to_owned() } else { format!("col({})", quoted(name)) }
+}
+
+/// A constant number, as a decimal where it has one.
+fn number_text(numerator: i64, denominator: i64, unit: Unit) -> (u8, String) {
+    if unit == Unit::Duration {
+        return (binds::UNARY, duration_text(numerator));
+    }
+    let power = (0..=18).find(|p| 10i128.pow(*p) % i128::from(denominator) == 0);
+    match power {
+        Some(0) => (binds::UNARY, numerator.to_string()),
+        Some(p) => {
+            let scaled = i128::from(numerator) * (10i128.pow(p) / i128::from(denominator));
+            let sign = if scaled < 0 { "-" } else { "" };
+            let digits = format!("{:0width$}", scaled.unsigned_abs(), width = p as usize + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - p as usize);
+            (binds::UNARY, format!("{sign}{whole}.{fraction}"))
+        }
+        None => (binds::PRODUCT, format!("{numerator} / {denominator}")),
+    }
 }

@@ -1,73 +1,128 @@
-//! The plan as a tree of lines.
+//! The plan as a tree of lines, one tree for each output.
 
-use super::operator::{duration, operator_text};
-use super::{Sizes, facts, outputs};
-use std::collections::BTreeSet;
+use super::facts::{Facts, is_constant};
+use super::operator::duration_text;
+use super::outputs::{end_text, outputs};
 use std::fmt::Write;
-use timeline_core::plan::{NodeId, Op, Plan};
+use timeline_core::Plan;
+use timeline_core::plan::NodeId;
 
-pub(super) fn text(plan: &Plan, sizes: &Sizes) -> String {
+/// Nodes deeper than this are drawn as trees of their own: lines stay readable, and the output linear.
+const MAX_DEPTH: usize = 24;
+/// Facts begin at most this far to the right.
+const MAX_COLUMN: usize = 72;
+
+pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let mut out = String::new();
-    let source = &plan.source;
-    let key: Vec<String> = source.key.iter().map(|path| path.dotted()).collect();
-    let _ = writeln!(out, "source {}", source.name);
-    let _ = writeln!(out, "  key {}, time {} in {}", key.join(", "), source.time.dotted(), source.time_unit.name());
-    if let Some((order, _)) = &source.order {
-        let _ = writeln!(out, "  order by {}", order.dotted());
-    }
-    let _ = writeln!(out, "  lateness {}", duration(source.lateness));
-    let columns: Vec<String> = plan.columns.iter().map(|c| format!("{}: {}", c.name, c.ty)).collect();
-    let _ = writeln!(out, "  columns read: {}", if columns.is_empty() { "none".into() } else { columns.join(", ") });
-    let mut ends = vec![];
-    ends.extend(plan.end.when.map(|id| format!("when {}", operator_text(plan, id))));
-    ends.extend(plan.end.silence.map(|d| format!("after {}", duration(d))));
-    ends.extend(plan.end.max_age.map(|d| format!("after {} in all", duration(d))));
-    let _ = writeln!(out, "  sessions end {}", if ends.is_empty() { "never".into() } else { ends.join(" or ") });
-    let _ = writeln!(out, "  {} bytes of state a session, {} workers", sizes.session_bytes, plan.nodes.len());
-    let mut drawn = BTreeSet::new();
-    for (name, root) in outputs(plan) {
-        let _ = writeln!(out, "\n{name}");
-        branch(plan, sizes, root, "", true, &mut drawn, &mut out);
+    head(plan, facts, &mut out);
+    let mut trees = Trees { plan, facts, drawn: vec![false; plan.nodes.len()], later: vec![] };
+    for output in outputs(plan) {
+        out.push('\n');
+        let title = format!("{} {}", output.what, output.name);
+        let _ = writeln!(out, "{}", format!("{}  {}", title.trim_end(), output.rest).trim_end());
+        let mut lines = vec![];
+        for (i, root) in output.roots.iter().enumerate() {
+            trees.draw(*root, "", i + 1 == output.roots.len(), 0, &mut lines);
+        }
+        write_lines(&lines, &mut out);
+        while let Some(node) = trees.later.pop() {
+            let mut lines = vec![];
+            let _ = writeln!(out, "continued from {node}");
+            trees.draw(node, "", true, 0, &mut lines);
+            write_lines(&lines, &mut out);
+        }
     }
     out
 }
 
-fn branch(
-    plan: &Plan,
-    sizes: &Sizes,
-    id: NodeId,
-    indent: &str,
-    last: bool,
-    drawn: &mut BTreeSet<NodeId>,
-    out: &mut String,
-) {
-    let node = plan.node(id);
-    if matches!(node.op, Op::Constant(_) | Op::ConstantNumber { .. }) {
-        return;
+fn head(plan: &Plan, facts: &Facts, out: &mut String) {
+    let source = &plan.source;
+    let key: Vec<String> = source.key.iter().map(|k| k.dotted()).collect();
+    let _ = writeln!(out, "source {}", source.name);
+    let mut clauses = vec![
+        format!("key {}", key.join(", ")),
+        format!("time {} in {}", source.time.dotted(), source.time_unit.name()),
+    ];
+    if let Some((field, _)) = &source.order {
+        clauses.push(format!("order by {}", field.dotted()));
     }
-    let joint = if last { "└─ " } else { "├─ " };
-    if !drawn.insert(id) {
-        let _ = writeln!(out, "{indent}{joint}{id} {}  (above)", operator_text(plan, id));
-        return;
+    clauses.push(format!("lateness {}", duration_text(source.lateness)));
+    let _ = writeln!(out, "  {}", clauses.join("  "));
+    let end = end_text(plan, &plan.end);
+    let _ = writeln!(out, "  end {}", if end.is_empty() { "never" } else { &end });
+    let columns: Vec<String> = plan
+        .columns
+        .iter()
+        .map(|c| {
+            let from = if c.path.dotted() == c.name { String::new() } else { format!(" from {:?}", c.path.dotted()) };
+            format!("{}: {}{from}", c.name, c.ty)
+        })
+        .collect();
+    let _ = writeln!(out, "  reads {}", if columns.is_empty() { "no column".into() } else { columns.join(", ") });
+    let workers = plan.nodes.iter().filter(|n| !is_constant(&n.op)).count();
+    let timers = facts.nodes.iter().filter(|n| n.timer).count();
+    let _ = writeln!(
+        out,
+        "  {workers} workers, {} of them shared, {timers} with a timer; a session takes {} bytes",
+        facts.shared(plan),
+        facts.session_bytes
+    );
+}
+
+/// The tree part of a line, and the facts beside it.
+type Line = (String, String);
+
+struct Trees<'a> {
+    plan: &'a Plan,
+    facts: &'a Facts,
+    drawn: Vec<bool>,
+    later: Vec<NodeId>,
+}
+
+impl Trees<'_> {
+    fn draw(&mut self, id: NodeId, indent: &str, last: bool, depth: usize, lines: &mut Vec<Line>) {
+        let node = self.facts.node(id);
+        let corner = if last { "└─ " } else { "├─ " };
+        if self.drawn[id.index()] {
+            let room = MAX_COLUMN.saturating_sub(indent.chars().count() + 8).max(16);
+            lines.push((format!("{indent}{corner}{id} {}", cut(&node.text, room)), "see above".into()));
+            return;
+        }
+        if depth >= MAX_DEPTH {
+            self.later.push(id);
+            lines.push((format!("{indent}{corner}{id} {}", node.label), "continued below".into()));
+            return;
+        }
+        self.drawn[id.index()] = true;
+        let mut about = format!("{:<14} {:<7} {:<9} {:>4} B", node.kind, node.role, node.memory, node.bytes);
+        if node.timer {
+            about.push_str("  timer");
+        }
+        if node.readers > 1 {
+            let _ = write!(about, "  shared by {}", node.readers);
+        }
+        lines.push((format!("{indent}{corner}{id} {}", node.label), about));
+        let indent = format!("{indent}{}", if last { "   " } else { "│  " });
+        let mut inputs = self.plan.node(id).op.inputs();
+        inputs.retain(|input| !is_constant(&self.plan.node(*input).op));
+        inputs.dedup();
+        for (i, input) in inputs.iter().enumerate() {
+            self.draw(*input, &indent, i + 1 == inputs.len(), depth + 1, lines);
+        }
     }
-    let facts = facts(plan, id);
-    let mut notes = vec![node.kind.to_string(), if facts.leaf { "leaf" } else { "derived" }.to_owned(), facts.memory.to_owned()];
-    if let Some(bytes) = sizes.node_bytes.get(id.index()).filter(|bytes| **bytes > 0) {
-        notes.push(format!("{bytes} bytes"));
+}
+
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
-    if facts.timer {
-        notes.push("timer".into());
-    }
-    if facts.users > 1 {
-        notes.push(format!("shared by {}", facts.users));
-    }
-    let _ = writeln!(out, "{indent}{joint}{id} {}  [{}]", operator_text(plan, id), notes.join(", "));
-    let inner = format!("{indent}{}", if last { "   " } else { "│  " });
-    let constant = |id: &NodeId| matches!(plan.node(*id).op, Op::Constant(_) | Op::ConstantNumber { .. });
-    let mut inputs = node.op.inputs();
-    inputs.dedup();
-    inputs.retain(|input| !constant(input));
-    for (i, input) in inputs.iter().enumerate() {
-        branch(plan, sizes, *input, &inner, i + 1 == inputs.len(), drawn, out);
+}
+
+fn write_lines(lines: &[Line], out: &mut String) {
+    let width = lines.iter().map(|(tree, _)| tree.chars().count()).max().unwrap_or(0).min(MAX_COLUMN);
+    for (tree, about) in lines {
+        let pad = width.saturating_sub(tree.chars().count());
+        let _ = writeln!(out, "{tree}{:pad$}  {about}", "");
     }
 }

@@ -1,0 +1,103 @@
+//! What is said of each node, in whatever form.
+
+use super::Sizes;
+use super::operator::{label, operator_text};
+use super::outputs::outputs;
+use timeline_core::Plan;
+use timeline_core::plan::{NodeId, Op};
+
+/// The facts of a plan.
+pub(super) struct Facts {
+    /// Bytes of one session.
+    pub(super) session_bytes: usize,
+    /// By the index of the node.
+    pub(super) nodes: Vec<NodeFacts>,
+}
+
+/// The facts of a node.
+pub(super) struct NodeFacts {
+    /// The operator with its inputs left out.
+    pub(super) label: String,
+    /// The operator with its inputs.
+    pub(super) text: String,
+    /// `event<string>`, `duration` ...
+    pub(super) kind: String,
+    /// `LEAF` or `DERIVED`.
+    pub(super) role: &'static str,
+    /// How its state grows.
+    pub(super) memory: &'static str,
+    /// Whether it changes without an event, so that a session must be woken for it.
+    pub(super) timer: bool,
+    /// How many nodes, outputs and end rules read it.
+    pub(super) readers: usize,
+    /// Of one session.
+    pub(super) bytes: usize,
+}
+
+impl Facts {
+    pub(super) fn of(plan: &Plan, sizes: &Sizes) -> Facts {
+        let mut readers = vec![0; plan.nodes.len()];
+        for (_, node) in plan.iter() {
+            node.op.inputs().iter().for_each(|id| readers[id.index()] += 1);
+        }
+        for output in outputs(plan) {
+            output.roots.iter().for_each(|id| readers[id.index()] += 1);
+        }
+        let moves = moving(plan);
+        let nodes = plan
+            .iter()
+            .map(|(id, node)| NodeFacts {
+                label: label(plan, id),
+                text: operator_text(plan, id),
+                kind: node.kind.to_string(),
+                role: if node.op.inputs().is_empty() { "LEAF" } else { "DERIVED" },
+                memory: memory(plan, &node.op),
+                timer: match &node.op {
+                    Op::Latest { ttl, .. } => ttl.is_some(),
+                    Op::HasExistedWithin { .. } | Op::HeldFor { .. } | Op::OverLast { .. } => true,
+                    Op::CompareNumbers { left, right, .. } => moves[left.index()] || moves[right.index()],
+                    Op::Split { of, .. } => matches!(plan.node(*of).op, Op::OverLast { .. }),
+                    _ => false,
+                },
+                readers: readers[id.index()],
+                bytes: sizes.node_bytes.get(id.index()).copied().unwrap_or(0),
+            })
+            .collect();
+        Facts { session_bytes: sizes.session_bytes, nodes }
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &NodeFacts {
+        &self.nodes[id.index()]
+    }
+
+    /// Nodes that several others read, constants aside.
+    pub(super) fn shared(&self, plan: &Plan) -> usize {
+        plan.iter().filter(|(id, node)| self.node(*id).readers > 1 && !is_constant(&node.op)).count()
+    }
+}
+
+/// Constants are written where they are used and are no workers of their own.
+pub(super) fn is_constant(op: &Op) -> bool {
+    matches!(op, Op::Constant(_) | Op::ConstantNumber { .. })
+}
+
+/// Which numbers change with time alone.
+fn moving(plan: &Plan) -> Vec<bool> {
+    let mut moves: Vec<bool> = vec![];
+    for (_, node) in plan.iter() {
+        let inherits = matches!(node.kind, timeline_core::plan::Kind::Number(_) | timeline_core::plan::Kind::Ratio(_));
+        let of_itself = matches!(node.op, Op::DurationWhere { .. } | Op::DurationInCurState { .. });
+        let inherited = inherits && node.op.inputs().iter().any(|id| moves[id.index()]);
+        moves.push(of_itself || inherited);
+    }
+    moves
+}
+
+fn memory(plan: &Plan, op: &Op) -> &'static str {
+    match op {
+        Op::OverLast { .. } => "O(window)",
+        Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + values)",
+        Op::Split { .. } => "O(values)",
+        _ => "O(1)",
+    }
+}

@@ -1,0 +1,75 @@
+//! The plan as one JSON object.
+
+use super::facts::Facts;
+use super::outputs::{aggregate_text, end_text};
+use crate::diagnostics::quoted;
+use timeline_core::Plan;
+use timeline_core::plan::NodeId;
+
+pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
+    let source = &plan.source;
+    let key: Vec<String> = source.key.iter().map(|k| quoted(&k.dotted())).collect();
+    let order = source.order.as_ref().map_or("null".to_owned(), |(field, _)| quoted(&field.dotted()));
+    let end = end_text(plan, &plan.end);
+    let columns: Vec<String> = plan
+        .columns
+        .iter()
+        .map(|c| {
+            let (name, path) = (quoted(&c.name), quoted(&c.path.dotted()));
+            format!("{{\"name\":{name},\"path\":{path},\"type\":{}}}", quoted(c.ty.name()))
+        })
+        .collect();
+    let nodes: Vec<String> = plan.iter().map(|(id, _)| node(plan, facts, id)).collect();
+    let metrics: Vec<String> = plan
+        .metrics
+        .iter()
+        .map(|m| {
+            let dimensions: Vec<String> = m.dimensions.iter().map(|d| quoted(d)).collect();
+            let aggregate =
+                m.aggregate.as_ref().map_or("null".to_owned(), |a| quoted(aggregate_text(a).trim_start_matches("| ")));
+            format!(
+                "{{\"name\":{},\"root\":\"{}\",\"dimensions\":[{}],\"aggregate\":{aggregate}}}",
+                quoted(&m.name),
+                m.root,
+                dimensions.join(",")
+            )
+        })
+        .collect();
+    let alerts: Vec<String> =
+        plan.alerts.iter().map(|a| format!("{{\"name\":{},\"root\":\"{}\"}}", quoted(&a.name), a.root)).collect();
+    format!(
+        "{{\"source\":{{\"name\":{},\"key\":[{}],\"time\":{},\"unit\":{},\"order\":{order},\"lateness_ns\":{},\"end\":{}}},\
+         \"columns\":[{}],\"session_bytes\":{},\"nodes\":[{}],\"metrics\":[{}],\"alerts\":[{}]}}\n",
+        quoted(&source.name),
+        key.join(","),
+        quoted(&source.time.dotted()),
+        quoted(source.time_unit.name()),
+        source.lateness,
+        if end.is_empty() { "null".to_owned() } else { quoted(&end) },
+        columns.join(","),
+        facts.session_bytes,
+        nodes.join(","),
+        metrics.join(","),
+        alerts.join(",")
+    )
+}
+
+fn node(plan: &Plan, facts: &Facts, id: NodeId) -> String {
+    let about = facts.node(id);
+    let node = plan.node(id);
+    let inputs: Vec<String> = node.op.inputs().iter().map(|i| format!("\"{i}\"")).collect();
+    format!(
+        "{{\"id\":\"{id}\",\"operator\":{},\"text\":{},\"kind\":{},\"role\":{},\"memory\":{},\"timer\":{},\"readers\":{},\
+         \"bytes\":{},\"inputs\":[{}],\"fingerprint\":\"{}\"}}",
+        quoted(&about.label),
+        quoted(&about.text),
+        quoted(&about.kind),
+        quoted(about.role),
+        quoted(about.memory),
+        about.timer,
+        about.readers,
+        about.bytes,
+        inputs.join(","),
+        node.fingerprint
+    )
+}

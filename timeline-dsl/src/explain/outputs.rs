@@ -1,0 +1,76 @@
+//! What a plan answers, as headings: the rule by which sessions end, metrics, alerts.
+
+use super::operator::duration_text;
+use timeline_core::Plan;
+use timeline_core::plan::{Aggregate, EndRule, GroupOf, Members, NodeId};
+
+/// Something that reads nodes and is no node.
+pub(super) struct Output {
+    /// `end`, `metric` or `alert`.
+    pub(super) what: &'static str,
+    /// Empty for the end rule.
+    pub(super) name: String,
+    /// What stands behind the name.
+    pub(super) rest: String,
+    /// What it reads; the first is the root.
+    pub(super) roots: Vec<NodeId>,
+}
+
+/// All of a plan, the end rule last.
+pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
+    let mut all = vec![];
+    for metric in &plan.metrics {
+        let mut roots = vec![metric.root];
+        let mut rest = vec![];
+        if !metric.dimensions.is_empty() {
+            rest.push(format!("split by {}", metric.dimensions.join(", ")));
+        }
+        if let Some(aggregate) = &metric.aggregate {
+            rest.push(aggregate_text(aggregate));
+            roots.extend(aggregate.group_by.iter().filter_map(|key| match key.of {
+                GroupOf::State(id) => Some(id),
+                GroupOf::Dimension(_) => None,
+            }));
+        }
+        all.push(Output { what: "metric", name: metric.name.clone(), rest: rest.join("  "), roots });
+    }
+    for alert in &plan.alerts {
+        let roots = vec![alert.root];
+        all.push(Output { what: "alert", name: alert.name.clone(), rest: String::new(), roots });
+    }
+    if let Some(when) = plan.end.when {
+        all.push(Output { what: "end", name: String::new(), rest: "of a session".into(), roots: vec![when] });
+    }
+    all
+}
+
+/// `| aggregate(...)` as a program writes it.
+pub(super) fn aggregate_text(aggregate: &Aggregate) -> String {
+    let mut parts = vec![];
+    match aggregate.members {
+        Members::All => {}
+        Members::Closed => parts.push("closed".to_owned()),
+        Members::Live => parts.push("live".to_owned()),
+    }
+    if !aggregate.group_by.is_empty() {
+        let keys: Vec<&str> = aggregate.group_by.iter().map(|k| k.name.as_str()).collect();
+        parts.push(format!("group_by({})", keys.join(", ")));
+    }
+    parts.extend(aggregate.functions.iter().map(|f| f.name()));
+    format!("| aggregate({})", parts.join(", "))
+}
+
+/// `when ... or after ...` as a program writes it; empty where sessions never end.
+pub(super) fn end_text(plan: &Plan, end: &EndRule) -> String {
+    let mut parts = vec![];
+    if let Some(when) = end.when {
+        parts.push(format!("when {}", super::operator_text(plan, when)));
+    }
+    if let Some(d) = end.silence {
+        parts.push(format!("after {}", duration_text(d)));
+    }
+    if let Some(d) = end.max_age {
+        parts.push(format!("after {} in all", duration_text(d)));
+    }
+    parts.join(" or ")
+}
