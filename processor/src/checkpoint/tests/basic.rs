@@ -164,7 +164,10 @@ fn batches_survive_their_bytes() {
     let bytes = segment::encode(&schema, &[batch.clone(), batch.slice(1, 2)]).unwrap();
     assert_eq!(segment::decode(&bytes).unwrap(), [batch.clone(), batch.slice(1, 2)]);
     assert_eq!(segment::decode(&segment::encode(&schema, &[]).unwrap()).unwrap(), [] as [RecordBatch; 0]);
-    assert_eq!(segment::encode(&schema, &[batch.clone()]).unwrap(), segment::encode(&schema, &[batch]).unwrap());
+    assert_eq!(
+        segment::encode(&schema, std::slice::from_ref(&batch)).unwrap(),
+        segment::encode(&schema, &[batch]).unwrap()
+    );
 }
 
 /// Every file below `root` with its bytes.
