@@ -22,8 +22,9 @@ use std::time::Duration;
 /// 3. All tables of one [`Snapshot`] are true for the same positions.
 /// 4. Files named by a snapshot never change, and stay readable for as long as a query may reasonably take.
 pub trait Engine: Send + Sync + 'static {
-    /// How the processor is: an object. The members that [`crate::http`] exports as metrics are numbers at its top:
-    /// `events`, `sessions`, `late_events`, `dead_letters`, `checkpoints`, `lag_ms`, `epoch`.
+    /// How the processor is: an object, whose `partitions` is an array of objects with `source`, `partition` and, as
+    /// far as they are known, the numbers `records`, `events`, `late_events`, `dead_letters`, `closed_sessions`,
+    /// `live_sessions`, `state_bytes`, `epoch` and `lag_bytes`, which [`crate::http`] exports as metrics.
     fn status(&self) -> serde_json::Value;
 
     /// The names of all tables, in the order in which they are listed.

@@ -98,8 +98,9 @@ impl Fake {
 
 impl Engine for Fake {
     fn status(&self) -> serde_json::Value {
-        serde_json::json!({"events": 1000, "sessions": 2, "late_events": 0, "dead_letters": 1, "checkpoints": 4, "lag_ms": 12.5,
-            "epoch": 3, "state": "dir"})
+        let partition = serde_json::json!({"source": "play\"er", "partition": 0, "events": 1000, "live_sessions": 2,
+            "late_events": 0, "dead_letters": 1, "epoch": 4, "lag_bytes": null});
+        serde_json::json!({"state": "dir", "partitions": [partition]})
     }
 
     fn table_names(&self) -> Vec<String> {

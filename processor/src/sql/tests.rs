@@ -64,7 +64,7 @@ fn columns_need_no_quotes() {
     check("SELECT session, start, end FROM finals WHERE closed", &["s1|2023-11-14T22:13:20Z|2023-11-14T22:14:20Z"]);
     check("SELECT end - start AS took FROM finals WHERE end > '2023-11-14T22:14:20Z' ORDER BY end, start", &["PT60S"]);
     check("SELECT CASE WHEN end > start THEN 1 ELSE 2 END AS x FROM finals f WHERE f.end IS NOT NULL", &["1", "1"]);
-    let case = "SELECT CASE WHEN start < end THEN end ELSE t.end END AS end, (CASE closed WHEN true THEN 1 END) end \
+    let case = "SELECT CASE WHEN start < end THEN end ELSE t.end END AS until, (CASE closed WHEN true THEN 1 END) end \
                 FROM finals t WHERE end IS NOT NULL ORDER BY 1 LIMIT 1";
     check(case, &["2023-11-14T22:14:20Z|1"]);
     check("SELECT * EXCLUDE (metric, count, sum_f64, avg) FROM totals LIMIT 1", &["C1|12.000000000"]);

@@ -1,0 +1,72 @@
+//! Errors as answers.
+
+use crate::engine::EngineError;
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// `{"code", "message", "rendered"?}` with its status.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    rendered: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Refusal { status, code, message: message.into(), rendered: None }
+    }
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        let status = match &error {
+            EngineError::NotFound(_) => StatusCode::NOT_FOUND,
+            EngineError::Invalid { .. } => StatusCode::BAD_REQUEST,
+            EngineError::Conflict { .. } => StatusCode::CONFLICT,
+            EngineError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            EngineError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let rendered = error.rendered().map(str::to_owned);
+        Refusal { status, code: error.code(), message: error.to_string(), rendered }
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", rejection.body_text())
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", rejection.body_text())
+            }
+            _ => EngineError::invalid(rejection.body_text()).into(),
+        }
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        EngineError::invalid(rejection.body_text()).into()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body {
+            code: &'static str,
+            message: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rendered: Option<String>,
+        }
+        let body = Body { code: self.code, message: self.message, rendered: self.rendered };
+        (self.status, Json(body)).into_response()
+    }
+}

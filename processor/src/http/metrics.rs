@@ -1,0 +1,40 @@
+//! The status as Prometheus reads it.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// A member of a partition's status, the metric's name and kind, and what it says.
+const METRICS: [(&str, &str, &str, &str); 9] = [
+    ("records", "timeline_records_total", "counter", "Records read from the log."),
+    ("events", "timeline_events_total", "counter", "Events accepted."),
+    ("late_events", "timeline_late_events_total", "counter", "Events behind the watermark."),
+    ("dead_letters", "timeline_dead_letters_total", "counter", "Records or columns that could not be read."),
+    ("closed_sessions", "timeline_closed_sessions_total", "counter", "Sessions that are over."),
+    ("live_sessions", "timeline_live_sessions", "gauge", "Sessions that are open."),
+    ("state_bytes", "timeline_state_bytes", "gauge", "Memory of the sessions' state."),
+    ("epoch", "timeline_checkpoints_total", "counter", "Checkpoints committed."),
+    ("lag_bytes", "timeline_lag_bytes", "gauge", "What the log holds beyond the position reached."),
+];
+
+/// One line for each metric and partition that has it.
+pub(super) fn text(status: &Value) -> String {
+    let mut text = String::new();
+    let none = vec![];
+    let partitions = status["partitions"].as_array().unwrap_or(&none);
+    for (member, name, kind, help) in METRICS {
+        let samples = partitions.iter().filter_map(|partition| Some((partition, partition[member].as_number()?)));
+        for (i, (partition, number)) in samples.enumerate() {
+            if i == 0 {
+                let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+            }
+            let (source, partition) = (label(&partition["source"]), label(&partition["partition"]));
+            let _ = writeln!(text, "{name}{{source=\"{source}\",partition=\"{partition}\"}} {number}");
+        }
+    }
+    text
+}
+
+fn label(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

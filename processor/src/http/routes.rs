@@ -1,0 +1,187 @@
+//! What is asked where.
+
+use super::answer::{stream, with_positions};
+use super::error::Refusal;
+use super::{App, metrics, watch};
+use crate::engine::EngineError;
+use crate::sql::{self, Answer};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long answers may be waited for unless the request says otherwise.
+const TIMEOUT_S: f64 = 60.0;
+
+/// The longest that a request can ask to wait.
+const TIMEOUT_S_MAX: f64 = 3600.0;
+
+/// Outliers unless the request says how many.
+const TOP: usize = 10;
+
+pub(super) fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(|| async { Html(include_str!("page.html")) }))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(prometheus))
+        .route("/v1/status", get(status))
+        .route("/v1/query", post(query))
+        .route("/v1/session", get(session))
+        .route("/v1/outliers", get(outliers))
+        .route("/v1/queries", get(queries))
+        .route("/v1/queries/{name}", delete(drop_query))
+        .route("/v1/deploy", post(deploy))
+        .route("/v1/watch", get(watch::watch))
+        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
+        })
+        .layer(DefaultBodyLimit::max(app.options.body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), named_as_itself))
+        .with_state(app)
+}
+
+/// Parameters of a wait.
+#[derive(Deserialize)]
+struct Wait {
+    #[serde(default)]
+    sync: bool,
+    timeout_s: Option<f64>,
+}
+
+impl Wait {
+    /// What the engine is told, and the limit on the whole.
+    fn limits(&self) -> Result<(Option<Duration>, Duration), EngineError> {
+        let seconds = self.timeout_s.unwrap_or(TIMEOUT_S).min(TIMEOUT_S_MAX);
+        let limit = Duration::try_from_secs_f64(seconds)
+            .map_err(|_| EngineError::invalid("`timeout_s` is a number of seconds, 0 or more"))?;
+        Ok((self.sync.then_some(limit), limit))
+    }
+}
+
+#[derive(Deserialize)]
+struct Question {
+    sql: String,
+    #[serde(flatten)]
+    wait: Wait,
+}
+
+async fn query(State(app): State<App>, question: Result<Json<Question>, JsonRejection>) -> Result<Response, Refusal> {
+    let Json(Question { sql, wait }) = question?;
+    let (sync, limit) = wait.limits()?;
+    let engine = app.engine.clone();
+    stream(&app, async move { sql::run(&sql, engine, sync).await }, limit).await
+}
+
+#[derive(Deserialize)]
+struct SessionQuestion {
+    key: String,
+    at: Option<i64>,
+    query: Option<String>,
+    #[serde(default)]
+    sync: bool,
+    timeout_s: Option<f64>,
+}
+
+async fn session(
+    State(app): State<App>,
+    question: Result<Query<SessionQuestion>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(SessionQuestion { key, at, query, sync, timeout_s }) = question?;
+    let (sync, _) = Wait { sync, timeout_s }.limits()?;
+    let answer = app.ask(move |engine| engine.session(&key, at, query.as_deref(), sync)).await?;
+    match answer.get("positions").filter(|positions| positions.is_array()).cloned() {
+        Some(positions) => Ok(with_positions(Json(answer).into_response(), &positions)),
+        None => Ok(Json(answer).into_response()),
+    }
+}
+
+#[derive(Deserialize)]
+struct OutlierQuestion {
+    name: String,
+    top: Option<usize>,
+    #[serde(default)]
+    sync: bool,
+    timeout_s: Option<f64>,
+}
+
+async fn outliers(
+    State(app): State<App>,
+    question: Result<Query<OutlierQuestion>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(OutlierQuestion { name, top, sync, timeout_s }) = question?;
+    let (sync, limit) = Wait { sync, timeout_s }.limits()?;
+    let top = top.unwrap_or(TOP);
+    let (batch, positions) = app.ask(move |engine| engine.outliers(&name, top, sync)).await?;
+    stream(&app, async { Ok(Answer::of(batch, positions)) }, limit).await
+}
+
+async fn queries(State(app): State<App>) -> Result<Response, Refusal> {
+    let batch = app.ask(|engine| engine.queries()).await?;
+    stream(&app, async { Ok(Answer::of(batch, vec![])) }, Duration::from_secs_f64(TIMEOUT_S)).await
+}
+
+async fn drop_query(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
+    Ok(Json(app.ask(move |engine| engine.drop_query(&name)).await?))
+}
+
+#[derive(Deserialize)]
+struct Deployment {
+    programs: Vec<Program>,
+    #[serde(default)]
+    plan: bool,
+    from: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Program {
+    name: String,
+    text: String,
+}
+
+async fn deploy(
+    State(app): State<App>,
+    deployment: Result<Json<Deployment>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Json(Deployment { programs, plan, from }) = deployment?;
+    if let Some(from) = from.as_deref().filter(|from| !matches!(*from, "start" | "now")) {
+        return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{from}`")).into());
+    }
+    let programs = programs.into_iter().map(|program| (program.name, program.text)).collect();
+    Ok(Json(app.ask(move |engine| engine.deploy(programs, plan, from)).await?))
+}
+
+async fn status(State(app): State<App>) -> Result<Json<Value>, Refusal> {
+    Ok(Json(app.ask_now(|engine| Ok(engine.status())).await?))
+}
+
+async fn prometheus(State(app): State<App>) -> Result<Response, Refusal> {
+    let status = app.ask_now(|engine| Ok(engine.status())).await?;
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&status)).into_response())
+}
+
+/// Refuses requests to a loopback listener under a name that anybody could have given it.
+async fn named_as_itself(State(app): State<App>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    if app.is_local && host.is_some_and(|host| !is_address_or_localhost(host)) {
+        let message = "this processor answers on this machine only: call it by its address or `localhost`";
+        return Refusal::new(StatusCode::FORBIDDEN, "host", message).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_address_or_localhost(host: &str) -> bool {
+    if let Some(v6) = host.strip_prefix('[') {
+        return v6.split(']').next().is_some_and(|address| address.parse::<IpAddr>().is_ok());
+    }
+    let name = host.split(':').next().unwrap_or_default();
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}

@@ -1,0 +1,353 @@
+//! The server over real sockets, with an engine of known answers behind it.
+
+use super::{Options, Server, serve};
+use crate::engine::fake::Fake;
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+struct Site {
+    engine: Arc<Fake>,
+    agent: Agent,
+    base: String,
+    server: Option<Server>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Site {
+    fn new(engine: Fake, options: Options) -> Self {
+        let engine = Arc::new(engine);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let server = serve(listener, engine.clone(), options, shutdown).unwrap();
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let base = format!("http://{}", server.address());
+        Site { engine, agent: config.new_agent(), base, server: Some(server), stop: Some(stop) }
+    }
+
+    fn get(&self, path: &str) -> Response<Body> {
+        self.agent.get(format!("{}{path}", self.base)).call().unwrap()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Response<Body> {
+        let request = self.agent.post(format!("{}{path}", self.base)).content_type("application/json");
+        request.send(body.to_string().as_bytes()).unwrap()
+    }
+
+    /// The events of a watch, parsed, until the server ends it.
+    fn events(&self, path: &str) -> impl Iterator<Item = String> + use<> {
+        let response = self.get(path);
+        assert_eq!(response.status(), 200);
+        let lines = BufReader::new(response.into_body().into_reader()).lines();
+        lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("data: ").map(str::to_owned))
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.server.take().unwrap().join();
+    }
+}
+
+fn site() -> Site {
+    Site::new(Fake::default(), Options::default())
+}
+
+/// Status, and the body in JSON.
+fn json_of(mut response: Response<Body>) -> (u16, Value) {
+    (response.status().as_u16(), serde_json::from_reader(response.body_mut().as_reader()).unwrap())
+}
+
+fn batches_of(response: Response<Body>) -> (Vec<RecordBatch>, Value) {
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/vnd.apache.arrow.stream");
+    let positions = response.headers()["timeline-positions"].to_str().unwrap();
+    let positions = serde_json::from_str(positions).unwrap();
+    (StreamReader::try_new(response.into_body().into_reader(), None).unwrap().map(Result::unwrap).collect(), positions)
+}
+
+fn row_count(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
+#[track_caller]
+fn check_refusal(response: Response<Body>, status: u16, code: &str, message: &str) {
+    let (found, body) = json_of(response);
+    assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{body}");
+    assert!(body["message"].as_str().unwrap().contains(message), "{body}");
+}
+
+#[test]
+fn sessions_are_told_with_their_positions() {
+    let site = site();
+    let response = site.get("/v1/session?key=a%20b%26c&at=-5&query=cirr&sync=true&timeout_s=2.5");
+    assert!(response.headers()["timeline-positions"].to_str().unwrap().contains("log-\\u00e9/7"));
+    let (status, body) = json_of(response);
+    assert_eq!((status, &body["key"], &body["at"], &body["sync"]), (200, &json!("a b&c"), &json!(-5), &json!(2.5)));
+    let (_, body) = json_of(site.get("/v1/session?key=x"));
+    assert_eq!((&body["at"], &body["query"], &body["sync"]), (&Value::Null, &Value::Null, &Value::Null));
+    check_refusal(site.get("/v1/session?key=nobody"), 404, "not_found", "no session `nobody`");
+    check_refusal(site.get("/v1/session?key=slow&sync=true"), 504, "timeout", "not read");
+    check_refusal(site.get("/v1/session?key=panic"), 500, "internal", "failed");
+    check_refusal(site.get("/v1/session"), 400, "invalid", "key");
+    check_refusal(site.get("/v1/session?key=x&at=noon"), 400, "invalid", "at");
+    check_refusal(site.get("/v1/session?key=x&timeout_s=-1"), 400, "invalid", "timeout_s");
+}
+
+#[test]
+fn outliers_and_queries_are_rows() {
+    let site = site();
+    let (batches, positions) = batches_of(site.get("/v1/outliers?name=cirr&top=2&sync=false"));
+    assert_eq!(row_count(&batches), 2);
+    let expect = json!([{"source": "player", "partition": 0, "position": "log-é/7", "watermark_ns": 5,
+        "horizon_ns": null, "epoch": 3}]);
+    assert_eq!(positions, expect);
+    let (batches, positions) = batches_of(site.get("/v1/queries"));
+    assert_eq!((row_count(&batches), positions), (4, json!([])));
+    check_refusal(site.get("/v1/outliers?name=x"), 404, "not_found", "no metric `x`");
+}
+
+#[test]
+fn deployments_reach_the_engine_and_come_back() {
+    let site = site();
+    let program = |text: &str| json!({"programs": [{"name": "p.tl", "text": text}], "plan": true, "from": "start"});
+    assert_eq!(json_of(site.post("/v1/deploy", &program("metric x"))), (200, json!({"added": ["cirr"]})));
+    let response = site.agent.delete(format!("{}/v1/queries/a%2Fb", site.base)).call().unwrap();
+    assert_eq!(json_of(response), (200, json!({"dropped": "a/b"})));
+    let done = site.engine.done.lock().unwrap().clone();
+    assert_eq!(done, [r#"[("p.tl", "metric x")] true Some("start")"#, "drop a/b"]);
+    let (status, body) = json_of(site.post("/v1/deploy", &program("broken")));
+    assert_eq!((status, &body["rendered"]), (400, &json!("error[TL0001]: broken\n")));
+    check_refusal(site.post("/v1/deploy", &program("taken")), 409, "conflict", "another");
+    let from = json!({"programs": [], "from": "yesterday"});
+    check_refusal(site.post("/v1/deploy", &from), 400, "invalid", "yesterday");
+    check_refusal(site.post("/v1/deploy", &json!({"programs": 1})), 400, "invalid", "programs");
+}
+
+#[test]
+fn a_site_elsewhere_cannot_change_anything() {
+    let site = site();
+    // What a browser sends across sites without asking.
+    let request = site.agent.post(format!("{}/v1/deploy", site.base)).content_type("text/plain");
+    check_refusal(request.send(&br#"{"programs": []}"#[..]).unwrap(), 415, "media_type", "Content-Type");
+    assert!(site.engine.done.lock().unwrap().is_empty());
+    for (host, expect) in [
+        ("evil.example", "403"),
+        ("evil.example:80", "403"),
+        ("127.0.0.1.evil.example", "403"),
+        ("localhost:7171", "200"),
+        ("127.0.0.1:9", "200"),
+        ("[::1]:9", "200"),
+    ] {
+        let mut stream = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();
+        write!(stream, "GET /v1/status HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expect}")), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn its_state_is_told_to_people_and_machines() {
+    let site = site();
+    let (status, body) = json_of(site.get("/v1/status"));
+    assert_eq!((status, &body["partitions"][0]["events"]), (200, &json!(1000)));
+    assert_eq!(site.get("/healthz").body_mut().read_to_string().unwrap(), "ok\n");
+    let metrics = site.get("/metrics").body_mut().read_to_string().unwrap();
+    let expect = "# HELP timeline_events_total Events accepted.\n# TYPE timeline_events_total counter\n\
+                  timeline_events_total{source=\"play\\\"er\",partition=\"0\"} 1000\n";
+    assert!(metrics.contains(expect), "{metrics}");
+    assert!(metrics.contains("timeline_checkpoints_total") && !metrics.contains("timeline_lag_bytes"), "{metrics}");
+    let page = site.get("/").body_mut().read_to_string().unwrap();
+    assert!(page.contains("/v1/watch?name=totals") && !page.contains("src=") && !page.contains("http"), "{page}");
+    check_refusal(site.get("/v1/nothing"), 404, "not_found", "nothing");
+    check_refusal(site.get("/v1/query"), 405, "method", "another way");
+}
+
+#[test]
+fn a_name_is_watched_without_sql() {
+    let mut site = site();
+    let mut events = site.events("/v1/watch?name=cirr&interval_ms=50");
+    let c2 = r#"{"metric":"cirr","cdn":"C2","count":1,"sum":5.000000000,"avg":5.000000000}"#;
+    let c1 = |sum| format!(r#"{{"metric":"cirr","cdn":"C1","count":1,"sum":{sum},"avg":12.000000000}}"#);
+    assert_eq!(events.next().unwrap(), format!("[{},{c2}]", c1("12.000000000")));
+    // Some looks see no change.
+    std::thread::sleep(Duration::from_millis(200));
+    site.engine.sum_ns.store(1, Ordering::SeqCst);
+    assert_eq!(events.next().unwrap(), format!("[{},{c2}]", c1("12.000000001")));
+    let looks = site.engine.asked.lock().unwrap().len();
+    assert!(looks >= 3, "{looks} looks");
+
+    let finals = site.events("/v1/watch?name=cirr_plain").next().unwrap();
+    let first = r#"{"session":"s1","metric":"cirr_plain","deviceType":"tv","value":12.000000000,"start":"2023-11-14T22:13:20Z","#;
+    assert!(finals.starts_with(&format!("[{first}")), "{finals}");
+    assert!(finals.contains(r#""end_ns":1700000060000000000,"closed":true}"#), "{finals}");
+    let score = site.events("/v1/watch?name=score").next().unwrap();
+    assert_eq!(score, r#"[{"metric":"score","count":7,"sum":0.5}]"#);
+    let alert = site.events("/v1/watch?name=stuck").next().unwrap();
+    assert_eq!(alert, r#"[{"session":"s1","alert":"stuck"}]"#);
+    assert_eq!(site.events("/v1/watch?name=totals").next().unwrap().matches("metric").count(), 3);
+    check_refusal(site.get("/v1/watch?name=x"), 404, "not_found", "no metric or alert `x`");
+    check_refusal(site.get("/v1/watch"), 400, "invalid", "one thing");
+    check_refusal(site.get("/v1/watch?name=x&sql=SELECT"), 400, "invalid", "one thing");
+
+    site.stop();
+    assert_eq!(events.next(), None, "the end of the server is the end of what it tells");
+}
+
+#[test]
+fn past_rows_are_watched_too_up_to_a_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("past");
+    let past = crate::engine::fake::finals(&[("past", 7, true)]);
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, past.schema(), None).unwrap();
+    writer.write(&past).unwrap();
+    writer.close().unwrap();
+    let engine = || Fake { files: vec![path.clone()], ..Fake::default() };
+    let site = Site::new(engine(), Options { watch_rows_max: 3, ..Options::default() });
+    let rows = site.events("/v1/watch?name=cirr_plain").next().unwrap();
+    assert_eq!(rows.matches("session").count(), 3, "{rows}");
+    let site = Site::new(engine(), Options { watch_rows_max: 2, ..Options::default() });
+    check_refusal(site.get("/v1/watch?name=cirr_plain"), 400, "invalid", "more than 2 rows");
+    std::fs::remove_file(&path).unwrap();
+    check_refusal(site.get("/v1/watch?name=cirr_plain"), 503, "unavailable", "history");
+}
+
+#[test]
+fn bounds_hold() {
+    let options = Options {
+        questions_max: 1,
+        turn_time_max: Duration::from_millis(50),
+        body_bytes_max: 100,
+        header_time_max: Duration::from_millis(200),
+        ..Options::default()
+    };
+    let site = Site::new(Fake { snapshot_takes: Duration::from_millis(600), ..Fake::default() }, options);
+    let big = json!({"programs": [{"name": "x", "text": "x".repeat(200)}]});
+    check_refusal(site.post("/v1/deploy", &big), 413, "too_large", "");
+
+    // A head that never ends.
+    let mut slow = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();
+    slow.write_all(b"GET /v1/status HTTP/1.1\r\n").unwrap();
+    let begun = Instant::now();
+    let _ = slow.read_to_end(&mut vec![]);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+
+    // One question at a time: the others are told, and what is no question still is answered.
+    let watching = std::thread::scope(|scope| {
+        let first = scope.spawn(|| site.get("/v1/watch?name=cirr").status());
+        while site.engine.busy.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        check_refusal(site.get("/v1/queries"), 503, "unavailable", "ask again");
+        assert_eq!(site.get("/v1/status").status(), 200);
+        first.join().unwrap()
+    });
+    assert_eq!(watching, 200);
+    assert_eq!(site.engine.busy_max.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_watcher_that_is_gone_is_not_served() {
+    let site = site();
+    drop(site.events("/v1/watch?name=cirr&interval_ms=50").next());
+    let quiet = |site: &Site| {
+        let before = site.engine.asked.lock().unwrap().len();
+        std::thread::sleep(Duration::from_millis(300));
+        site.engine.asked.lock().unwrap().len() == before
+    };
+    let end = Instant::now() + Duration::from_secs(10);
+    while !quiet(&site) {
+        assert!(Instant::now() < end, "it is still asked for");
+    }
+}
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn a_lean_build_says_what_it_lacks() {
+    let site = site();
+    check_refusal(site.post("/v1/query", &json!({"sql": "SELECT 1"})), 400, "invalid", "no SQL");
+    check_refusal(site.get("/v1/watch?sql=SELECT%201"), 400, "invalid", "no SQL");
+}
+
+#[cfg(feature = "sql")]
+mod with_sql {
+    use super::*;
+
+    #[test]
+    fn questions_are_answered_with_rows() {
+        let site = site();
+        let question =
+            json!({"sql": "SELECT cdn, sum FROM totals WHERE metric = 'cirr'", "sync": true, "timeout_s": 9});
+        let (batches, positions) = batches_of(site.post("/v1/query", &question));
+        assert_eq!((row_count(&batches), positions[0]["position"].as_str()), (2, Some("log-é/7")));
+        assert_eq!(site.engine.asked.lock().unwrap()[0].1, Some(Duration::from_secs(9)));
+        let (batches, _) = batches_of(site.post("/v1/query", &json!({"sql": "SELECT 1 WHERE false"})));
+        assert_eq!(row_count(&batches), 0);
+        let (batches, _) = batches_of(site.post("/v1/query", &json!({"sql": "SELECT * FROM range(0, 100000)"})));
+        assert_eq!(row_count(&batches), 100_000);
+        let ask = |sql: &str| site.post("/v1/query", &json!({"sql": sql}));
+        check_refusal(ask("SELECT * FROM total"), 404, "not_found", "did you mean `totals`");
+        check_refusal(ask("DROP TABLE totals"), 400, "invalid", "can only be read");
+        check_refusal(ask("SELECT 1 / (count - count) FROM totals"), 400, "invalid", "zero");
+        check_refusal(site.post("/v1/query", &json!({"query": "SELECT 1"})), 400, "invalid", "sql");
+        let slow =
+            "SELECT count(*) FROM range(0, 1000000000000) a, range(0, 1000000) b WHERE a.value % 7 = b.value % 11";
+        check_refusal(site.post("/v1/query", &json!({"sql": slow, "timeout_s": 0.3})), 504, "timeout", "too long");
+    }
+
+    #[test]
+    fn an_answer_that_fails_half_way_breaks_off() {
+        let site = site();
+        // The division fails in a later batch than the first.
+        let sql = "SELECT 1 / (value - 50000) FROM range(0, 100000)";
+        let response = site.post("/v1/query", &json!({"sql": sql}));
+        assert_eq!(response.status(), 200);
+        let mut body = vec![];
+        assert!(response.into_body().into_reader().read_to_end(&mut body).is_err());
+        assert!(!body.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_is_gone_frees_its_turn() {
+        let site = Site::new(Fake::default(), Options { questions_max: 1, ..Options::default() });
+        let endless = json!({"sql": "SELECT * FROM range(0, 1000000000000)"});
+        // Once before the first rows, once in the midst of them.
+        let slow =
+            "SELECT count(*) FROM range(0, 1000000000000) a, range(0, 1000000) b WHERE a.value % 7 = b.value % 11";
+        let body = json!({"sql": slow}).to_string();
+        let mut stream = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();
+        let head = "POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        drop(stream);
+        let mut some = [0; 1000];
+        site.post("/v1/query", &endless).into_body().into_reader().read_exact(&mut some).unwrap();
+        let (batches, _) = batches_of(site.post("/v1/query", &json!({"sql": "SELECT 1"})));
+        assert_eq!(row_count(&batches), 1);
+    }
+
+    #[test]
+    fn a_question_is_watched() {
+        let site = site();
+        let sql = "SELECT%20cdn%2C%20sum%20FROM%20totals%20WHERE%20sum%20%3E%2010";
+        let mut events = site.events(&format!("/v1/watch?interval_ms=50&sql={sql}"));
+        assert_eq!(events.next().unwrap(), r#"[{"cdn":"C1","sum":12.000000000}]"#);
+        site.engine.sum_ns.store(500_000_000, Ordering::SeqCst);
+        assert_eq!(events.next().unwrap(), r#"[{"cdn":"C1","sum":12.500000000}]"#);
+        site.engine.sum_ns.store(-5_000_000_000, Ordering::SeqCst);
+        assert_eq!(events.next().unwrap(), "[]");
+        check_refusal(site.get("/v1/watch?sql=SELECT%20x%20FROM%20totals"), 400, "invalid", "no column `x`");
+    }
+}
