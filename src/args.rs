@@ -38,6 +38,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(commands::demo::Args),
+    Check(commands::check::Args),
+    Explain(commands::explain::Args),
+    Eval(commands::eval::Args),
     Produce(commands::produce::Args),
     Serve(commands::serve::Args),
     Deploy(commands::deploy::Args),

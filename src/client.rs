@@ -97,6 +97,11 @@ impl Client {
         Ok(Client { agent: config.new_agent(), base })
     }
 
+    /// How the processor is: partitions with their progress.
+    pub(crate) fn status(&self) -> Result<serde_json::Value> {
+        json(self.get("/v1/status", &[], Some(CONNECT))?)
+    }
+
     /// The answer to a question in SQL.
     pub(crate) fn query(&self, sql: &str, wait: Wait) -> Result<Rows> {
         let body = QueryRequest { sql, sync: wait.sync, timeout_s: wait.timeout.as_secs_f64() };
@@ -179,6 +184,11 @@ impl Client {
 }
 
 impl Wait {
+    /// Waits until everything that the source holds now has been read.
+    pub(crate) fn synced(timeout: Duration) -> Self {
+        Wait { sync: true, timeout }
+    }
+
     /// Says in the query's parameters what the server must know of it.
     fn say(self, query: &mut Vec<(&str, &str)>) {
         if self.sync {

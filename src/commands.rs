@@ -2,10 +2,13 @@
 
 mod answer;
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod drop;
+pub(crate) mod eval;
+pub(crate) mod explain;
 pub(crate) mod man;
 pub(crate) mod outliers;
 pub(crate) mod produce;
@@ -25,6 +28,9 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     let settings = Settings::load(cli.config.as_deref())?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, &settings),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Eval(args) => eval::run(&args, &settings),
         Command::Produce(args) => produce::run(&args),
         Command::Serve(args) => serve::run(&args, &settings),
         Command::Deploy(args) => deploy::run(&args, &settings),

@@ -1,15 +1,26 @@
 //! The durable processor: lanes, watermark, checkpoints, results, queries.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
+//! | [`batch`] | evaluation of a log at one go, without state |
+//! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
+//! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
+//! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
+//! | [`sql`], [`http`] | how it is asked |
 
-pub mod lane;
 pub mod batch;
-pub mod pipeline;
-pub mod rows;
-pub mod totals;
 pub mod checkpoint;
-pub mod partition;
-pub mod results;
-pub mod outliers;
-pub mod story;
 pub mod engine;
-pub mod sql;
 pub mod http;
+pub mod lane;
+pub mod outliers;
+pub mod partition;
+pub mod pipeline;
+pub mod programs;
+pub mod results;
+pub mod rows;
+pub mod service;
+pub mod sql;
+pub mod story;
+pub mod totals;

@@ -22,6 +22,22 @@ pub struct Deployed {
     pub without: BTreeSet<String>,
 }
 
+/// Why the deployed programs cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// They are not programs as this version stores them.
+    #[error("programs of version {version}: {reason}")]
+    Malformed {
+        /// Their version.
+        version: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
 /// All deployed programs, with the version of the stored object; 0 where none was ever stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Programs {
@@ -33,14 +49,15 @@ pub struct Programs {
 
 impl Programs {
     /// What is stored.
-    pub fn load(store: &ProgramStore) -> Result<Self, StoreError> {
+    pub fn load(store: &ProgramStore) -> Result<Self, LoadError> {
         match store.load()? {
             None => Ok(Programs::default()),
             Some(stored) => {
-                let all = serde_json::from_slice(&stored.bytes).map_err(|error| StoreError::Malformed {
-                    object: format!("programs-{}", stored.version),
+                let malformed = |error: serde_json::Error| LoadError::Malformed {
+                    version: stored.version,
                     reason: error.to_string(),
-                })?;
+                };
+                let all = serde_json::from_slice(&stored.bytes).map_err(malformed)?;
                 Ok(Programs { all, version: stored.version })
             }
         }

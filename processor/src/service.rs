@@ -8,7 +8,7 @@ mod answers;
 use crate::checkpoint::{LocalStore, ProgramStore};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::partition::{Answer, Ask, Error, Handle, NoAnswer, Options as PartitionOptions, Partition, Recovery};
-use crate::programs::Programs;
+use crate::programs::{LoadError, Programs};
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,17 @@ pub enum StartError {
     /// A source has no input, or an input no source.
     #[error("{0}")]
     Binding(String),
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => error.into(),
+            LoadError::Malformed { version, reason } => {
+                StartError::Partition(Error::Malformed { object: format!("programs of version {version}"), reason })
+            }
+        }
+    }
 }
 
 impl From<crate::checkpoint::Error> for StartError {

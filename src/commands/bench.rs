@@ -25,7 +25,7 @@ pub(crate) struct Args {
     pub(crate) events: u64,
     /// How many sessions at a time.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub(crate) sessions: u64,
+    pub(crate) sessions: u32,
     /// Out-of-order by up to this, as the program's lateness allows; in order otherwise.
     #[arg(long)]
     pub(crate) jitter: bool,
@@ -100,7 +100,7 @@ fn generate(args: &Args, file: &Path) -> Result<u64> {
     workload.events = args.events;
     workload.sessions = args.sessions;
     if args.jitter {
-        workload.jitter = Duration::from_secs(2).into();
+        workload.jitter = Duration::from_secs(2);
     }
     let mut generator = Generator::new(&workload).map_err(|error| Error::Usage(error.to_string()))?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(file).map_err(Error::Output)?);

@@ -39,6 +39,8 @@ pub(crate) struct Args {
 
 /// How long the events are streamed for, whatever their number.
 const STREAMED_FOR: Duration = Duration::from_millis(3500);
+/// Waits until everything written has been read.
+const SYNCED: Wait = Wait { sync: true, timeout: Duration::from_secs(60) };
 /// Events written at a time.
 const CHUNK: usize = 10_000;
 
@@ -95,7 +97,7 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
         truths.push(stream.join().map_err(|_| Error::Other(anyhow::anyhow!("the generator stopped unexpectedly")))??);
     }
     let client = Client::new(server.url.clone())?;
-    let wait = Wait::synced(Duration::from_secs(60));
+    let wait = SYNCED;
     let worst = first_text(&client, "cirr", wait)?;
     println!(
         "    all read, {:.1} s after the start: {} events, every one counted once\n",
@@ -262,7 +264,7 @@ fn first_text(client: &Client, name: &str, wait: Wait) -> Result<Option<String>>
 }
 
 fn count_rows(client: &Client, name: &str) -> Result<usize> {
-    Ok(sessions(client, name, 1_000_000, Wait::synced(Duration::from_secs(60)))?.len())
+    Ok(sessions(client, name, 1_000_000, SYNCED)?.len())
 }
 
 /// The cards that the generator had used in two cities.

@@ -1,8 +1,11 @@
-//! Programs as the commands get them: a file, standard input, or an expression on the command line.
+//! Programs as the commands get them: a file, standard input, or a text on the command line; and their compilation,
+//! whose diagnostics go to standard error.
 
 use crate::error::{Error, Result};
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
+use timeline_core::plan::Plan;
+use timeline_dsl::{Compilation, Defaults, Program, compile, compile_expression, is_expression, render};
 
 /// The name that messages give a program, and its text. `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<(String, String)> {
@@ -18,4 +21,42 @@ pub(super) fn read(path: &Path) -> Result<(String, String)> {
         Error::Program(format!("error: {name} is not UTF-8 text (byte {at})"))
     })?;
     Ok((name, text))
+}
+
+/// The program in a file.
+pub(super) fn from_file(path: &Path) -> Result<Program> {
+    let (name, text) = read(path)?;
+    Ok(Program { name, text, ..Program::default() })
+}
+
+/// The program that stands on the command line.
+pub(super) fn from_expression(text: &str) -> Program {
+    Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }
+}
+
+/// Key and time of a bare expression, where there are no data to infer them from: whatever they are, it means the same.
+pub(super) fn placeholders() -> Defaults {
+    Defaults { key: Some("session".into()), time: Some("ts".into()), ..Defaults::default() }
+}
+
+/// Compiles a program, or a bare expression with what is known beside it.
+pub(super) fn compilation(program: &Program, defaults: &Defaults) -> Compilation {
+    if is_expression(&program.text) {
+        compile_expression(&program.text, defaults)
+    } else {
+        compile(std::slice::from_ref(program))
+    }
+}
+
+/// The plans of a program; its warnings go to standard error, its errors are the error.
+pub(super) fn plans(program: &Program, compilation: Compilation) -> Result<Vec<Plan>> {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let rendered = render(&compilation.diagnostics, std::slice::from_ref(program), colour);
+    if !compilation.is_ok() {
+        return Err(Error::Program(rendered));
+    }
+    if !rendered.trim().is_empty() {
+        eprintln!("{}", rendered.trim_end());
+    }
+    Ok(compilation.plans)
 }

@@ -84,7 +84,13 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         }
     }
     let engine: Arc<dyn processor::engine::Engine> = service.clone();
-    let server = processor::http::Server::start(listener, engine).map_err(|error| Error::Other(error.into()))?;
+    let (close, closed) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async {
+        // Ending and being dropped mean the same.
+        let _ = closed.await;
+    };
+    let server = processor::http::serve(listener, engine, processor::http::Options::default(), shutdown)
+        .map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
     let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {}, epoch {epoch}", state.display());
     let _ = std::io::stdout().flush();
@@ -109,7 +115,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             }
         }
     };
-    server.stop();
+    drop(close);
+    server.join();
     result
 }
 

@@ -28,6 +28,13 @@ pub(super) enum Cell<'a> {
     Other(String),
 }
 
+impl Cell<'_> {
+    /// Whether it is a number, which tables align to the right.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Cell::Int(_) | Cell::Unsigned(_) | Cell::Decimal(..) | Cell::Float(_))
+    }
+}
+
 /// The value at `row`.
 pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
     if array.is_null(row) {
@@ -68,7 +75,7 @@ pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
     }
 }
 
-/// Whether columns of the type are numbers, which tables align to the right.
+/// Whether all values of the type are numbers.
 pub(super) fn is_number(ty: &DataType) -> bool {
     ty.is_numeric()
 }

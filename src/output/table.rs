@@ -2,6 +2,7 @@
 //!
 //! The widths come from all rows, so a table is held in memory whole; the other formats stream.
 
+use super::cell::Cell;
 use super::columns::columns;
 use super::json::plain;
 use crate::error::Result;
@@ -18,19 +19,26 @@ pub(super) fn write<W: Write>(
 ) -> Result<()> {
     let columns = columns(schema, fold);
     let mut rows: Vec<Vec<String>> = vec![columns.iter().map(|c| visible(c.name.as_bytes())).collect()];
+    // A folded column is one of numbers if what it shows is.
+    let mut numbers = vec![false; columns.len()];
+    let mut others = vec![false; columns.len()];
     let mut value = vec![];
     for batch in batches {
         let batch = batch?;
         for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| {
+            let cells = columns.iter().enumerate().map(|(i, column)| {
+                let cell = column.cell(&batch, row);
+                numbers[i] |= cell.is_number();
+                others[i] |= !cell.is_number() && !matches!(cell, Cell::Null);
                 value.clear();
-                plain(&mut value, &column.cell(&batch, row));
+                plain(&mut value, &cell);
                 visible(&value)
             });
             rows.push(cells.collect());
         }
     }
-    let right: Vec<bool> = columns.iter().map(|c| c.number).collect();
+    let right: Vec<bool> =
+        columns.iter().zip(numbers.iter().zip(&others)).map(|(c, (n, o))| c.number || (*n && !o)).collect();
     out.write_all(aligned(&rows, &right).as_bytes())?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The command line's contract: exit codes, streams, formats, help.
 
+mod check;
+mod eval;
 mod exit;
 mod pages;
 mod server;
@@ -51,7 +53,6 @@ impl Sandbox {
     }
 
     /// Runs it with something on standard input.
-    #[allow(dead_code, reason = "a helper for every theme of this binary")]
     pub(crate) fn feed(&self, args: &[&str], input: &[u8]) -> Run {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -2,17 +2,18 @@
 
 use crate::args::{rfc3339, scaled_decimal};
 use crate::error::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use timeline_core::Time;
-use timeline_core::plan::TimeUnit;
+use timeline_core::plan::{Plan, TimeUnit};
 
 /// One file, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Input {
     /// The source of the program that it is bound to; needed where there are several.
     pub(super) source: Option<String>,
-    /// The file; `-` is standard input.
-    pub(super) path: PathBuf,
+    /// The file, or a pattern of files; `-` is standard input.
+    pub(super) path: String,
 }
 
 impl Input {
@@ -27,7 +28,7 @@ impl Input {
 
     /// Whether it is standard input.
     pub(super) fn is_stdin(&self) -> bool {
-        self.path == Path::new("-")
+        self.path == "-"
     }
 }
 
@@ -36,12 +37,39 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// The inputs of each plan, in the order of the plans.
+pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<Input>) -> Result<Vec<Vec<Input>>> {
+    let names = || plans.iter().map(|plan| plan.source.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut bound = vec![vec![]; plans.len()];
+    for input in inputs {
+        let plan = match &input.source {
+            None if plans.len() == 1 => 0,
+            None => {
+                return Err(Error::Usage(format!(
+                    "which source is {}? write NAME={0}, with one of {}",
+                    input.path,
+                    names()
+                )));
+            }
+            Some(name) => plans.iter().position(|plan| plan.source.name == *name).ok_or_else(|| {
+                Error::Usage(format!("{name}={}: the program reads no source `{name}`, but {}", input.path, names()))
+            })?,
+        };
+        bound[plan].push(input);
+    }
+    match bound.iter().position(Vec::is_empty) {
+        Some(plan) => {
+            let name = &plans[plan].source.name;
+            Err(Error::Usage(format!("which files does the source `{name}` have? write {name}=FILE")))
+        }
+        None => Ok(bound),
+    }
+}
+
 /// The instant of `--until`: RFC 3339, or a number as the source writes its times.
 pub(super) fn until(text: &str, unit: TimeUnit) -> Result<Time> {
-    let number = unit
-        .nanoseconds()
-        .and_then(|unit| scaled_decimal(text, unit.into()))
-        .and_then(|ns| Time::try_from(ns).ok());
+    let number =
+        unit.nanoseconds().and_then(|unit| scaled_decimal(text, unit.into())).and_then(|ns| Time::try_from(ns).ok());
     rfc3339(text).or(number).ok_or_else(|| {
         let or_number = match unit {
             TimeUnit::Rfc3339 => String::new(),
@@ -54,12 +82,11 @@ pub(super) fn until(text: &str, unit: TimeUnit) -> Result<Time> {
 #[cfg(test)]
 mod tests {
     use super::{Input, until};
-    use std::path::PathBuf;
     use timeline_core::plan::TimeUnit;
 
     #[test]
     fn inputs() {
-        let input = |source: Option<&str>, path: &str| Input { source: source.map(Into::into), path: PathBuf::from(path) };
+        let input = |source: Option<&str>, path: &str| Input { source: source.map(Into::into), path: path.into() };
         assert_eq!(Input::parse("a.ndjson"), input(None, "a.ndjson"));
         assert_eq!(Input::parse("player=a=b.csv"), input(Some("player"), "a=b.csv"));
         assert_eq!(Input::parse("dir/day=1/a.parquet"), input(None, "dir/day=1/a.parquet"));

@@ -1,0 +1,116 @@
+//! `timeline eval`: one program over files, once; no server, no state kept.
+//!
+//! The engine is the one that `serve` runs; here it reads to the end of its input and tells everything then.
+
+mod input;
+mod sources;
+mod summary;
+
+use super::program;
+use crate::args::FormatFlag;
+use crate::error::{Error, Result};
+use crate::output;
+use crate::settings::Settings;
+use arrow::array::RecordBatch;
+use input::Input;
+use processor::batch::{self, Evaluation};
+use processor::rows;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use timeline_core::plan::Plan;
+
+/// Evaluate a program, or one expression, over files: NDJSON, CSV or Parquet.
+///
+/// All files of a source are one log, in the order of their names.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "timeline eval [OPTIONS] <P.tl> <[NAME=]FILE>...\n       timeline eval [OPTIONS] -e <EXPR> <FILE>...",
+    after_help = "\
+Examples:
+  timeline eval video.tl events.ndjson
+  timeline eval -e 'duration_where(latest(playerState) == \"buffer\")' --key sessionId --time ts events.csv
+  zcat events.gz | timeline eval video.tl --show totals --format csv -
+  timeline eval shop.tl clicks=clicks.parquet orders=orders-1.csv orders=orders-2.csv"
+)]
+pub(crate) struct Args {
+    /// The program (unless -e gives it), then its inputs; NAME= binds an input to one of several sources, `-` is standard input.
+    #[arg(value_name = "P.tl|FILE", required = true)]
+    arguments: Vec<String>,
+    /// A program, or one expression, on the command line.
+    #[arg(short = 'e', long = "expression", value_name = "EXPR")]
+    expression: Option<String>,
+    /// What to show of what came out.
+    #[arg(long, value_enum, default_value_t = Show::Final)]
+    show: Show,
+    /// For an expression: the field that identifies a session, or several, e.g. `userId,deviceId` [default: a common name].
+    #[arg(long, value_name = "FIELD")]
+    key: Option<String>,
+    /// For an expression: the field with the event time, e.g. `ts` or `"ts in ms"` [default: a common name].
+    #[arg(long, value_name = "FIELD[ in UNIT]")]
+    time: Option<String>,
+    /// Cut the log after this instant: RFC 3339, or a number in the unit of the source's times [default: the last event].
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// How many threads evaluate [default: one for each processor of the machine].
+    #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
+    threads: Option<usize>,
+    #[command(flatten)]
+    format: FormatFlag,
+}
+
+/// What to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Show {
+    /// The value of each metric at the end of each session.
+    Final,
+    /// Every span of every metric.
+    Spans,
+    /// Aggregates across sessions.
+    Totals,
+    /// When alerts were true.
+    Alerts,
+}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let (program, files) = match &args.expression {
+        Some(text) => (program::from_expression(text), &args.arguments[..]),
+        None => (program::from_file(Path::new(&args.arguments[0]))?, &args.arguments[1..]),
+    };
+    if files.is_empty() {
+        return Err(Error::Usage("which files? name at least one, or `-` for standard input".into()));
+    }
+    let inputs: Vec<Input> = files.iter().map(|text| Input::parse(text)).collect();
+    let stdin = sources::stdin(&inputs, args.expression.is_none() && args.arguments[0] == "-")?;
+    let (plans, stdin) = sources::plans(&program, args.key.as_deref(), args.time.as_deref(), &inputs, stdin)?;
+    let bound = input::bind(&plans, inputs)?;
+
+    let threads = args.threads.or(settings.threads).unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let mut stdin = stdin;
+    let mut evaluations = vec![];
+    for (plan, inputs) in plans.iter().zip(bound) {
+        let until = args.until.as_deref().map(|text| input::until(text, plan.source.time_unit)).transpose()?;
+        let options = batch::Options { threads, until, spans: args.show == Show::Spans };
+        let mut source = sources::open(plan, &inputs, &mut stdin)?;
+        let evaluation = batch::evaluate(plan, source.as_mut(), &options).map_err(|error| match error {
+            batch::Error::Source(error) => sources::unreadable(&error),
+            worker => Error::Other(worker.into()),
+        })?;
+        evaluations.push(evaluation);
+    }
+    let rows = rows_of(args.show, &plans, &evaluations);
+    for (plan, evaluation) in plans.iter().zip(&evaluations) {
+        summary::tell(&plan.source.name, evaluation);
+    }
+    output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)
+}
+
+fn rows_of(show: Show, plans: &[Arc<Plan>], evaluations: &[Evaluation]) -> RecordBatch {
+    let both = || plans.iter().map(Arc::as_ref).zip(evaluations);
+    match show {
+        Show::Final => rows::finals(&both().map(|(plan, e)| (plan, &e.sessions[..])).collect::<Vec<_>>()),
+        Show::Spans => rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>()),
+        Show::Totals => rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>()),
+        Show::Alerts => rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>()),
+    }
+}

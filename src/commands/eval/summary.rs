@@ -1,0 +1,47 @@
+//! What an evaluation set aside, on standard error: it never changes the answer or the exit code, and is never silent.
+
+use event_feeder::DeadLetter;
+use processor::batch::Evaluation;
+use std::collections::BTreeMap;
+
+/// How many dead letters are shown in full.
+const SHOWN: usize = 3;
+
+/// Says what was set aside, if anything was.
+pub(super) fn tell(source: &str, evaluation: &Evaluation) {
+    for notice in &evaluation.notices {
+        eprintln!("timeline: [{}] {}: {}", notice.code, notice.file, notice.detail);
+    }
+    let (dead, late) = (evaluation.dead.len(), evaluation.late.len());
+    if dead == 0 && late == 0 {
+        return;
+    }
+    eprintln!(
+        "timeline: {source}: {}, {}, {}{}",
+        counted(evaluation.records as usize, "record"),
+        counted(late, "late event"),
+        counted(dead, "dead letter"),
+        by_code(&evaluation.dead)
+    );
+    for letter in evaluation.dead.iter().take(SHOWN) {
+        let column = letter.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
+        eprintln!("  [{}] {} at {}{column}: {}", letter.code, letter.origin, letter.position.offset, letter.reason);
+    }
+    if dead > SHOWN {
+        eprintln!("  ... and {} more", dead - SHOWN);
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// How many of each code.
+fn by_code(dead: &[DeadLetter]) -> String {
+    let mut counts = BTreeMap::new();
+    for letter in dead {
+        *counts.entry(letter.code.as_str()).or_insert(0usize) += 1;
+    }
+    let each: Vec<String> = counts.iter().map(|(code, n)| format!("{code}: {n}")).collect();
+    if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
+}
