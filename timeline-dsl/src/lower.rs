@@ -98,7 +98,9 @@ impl<'a> Lowering<'a> {
         }
         if !declares {
             // A program without sources of its own speaks of those that other programs declare.
-            self.visible = (0..self.sources.len()).collect();
+            let name = |i: usize| &self.sources[i].name;
+            self.visible =
+                (0..self.sources.len()).filter(|i| (0..*i).all(|earlier| name(earlier) != name(*i))).collect();
             if let (true, Some(first)) = (self.visible.is_empty(), tree.items.first()) {
                 let (Item::Let(d) | Item::Metric(d) | Item::Alert(d)) = first else { return };
                 let message = "no source is declared";

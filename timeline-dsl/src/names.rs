@@ -73,25 +73,31 @@ pub(crate) enum Lookup {
     Known(Function),
     /// Its name in the language; it is not supported yet.
     NotYet(&'static str),
-    /// Nothing, but perhaps this was meant.
-    Unknown(Option<&'static str>),
+    /// Nothing.
+    Unknown,
 }
 
 /// Looks a name up.
 pub(crate) fn lookup(written: &str) -> Lookup {
-    let all = || FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(NOT_YET.iter().copied());
     let found = match long_form(written) {
         Some(long) => all().find(|name| squeezed(name) == long),
         None => all().find(|name| *name == written),
     };
-    if let Some(name) = found {
-        return match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
-            Some((function, _)) => Lookup::Known(*function),
-            None => Lookup::NotYet(name),
-        };
+    let Some(name) = found else { return Lookup::Unknown };
+    match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
+        Some((function, _)) => Lookup::Known(*function),
+        None => Lookup::NotYet(name),
     }
+}
+
+/// The name that was perhaps meant by one that is unknown.
+pub(crate) fn near(written: &str) -> Option<&'static str> {
     let wanted = long_form(written).unwrap_or_else(|| written.to_owned());
-    Lookup::Unknown(crate::diagnostics::nearest(&wanted, all()))
+    crate::diagnostics::nearest(&wanted, all())
+}
+
+fn all() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(NOT_YET.iter().copied())
 }
 
 /// Whether the name before a `(` says that a column's name follows.

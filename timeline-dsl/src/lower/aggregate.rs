@@ -16,7 +16,10 @@ impl Lowering<'_> {
         item: &AggregateItem,
     ) -> Option<(Aggregate, NodeId)> {
         let mut functions: Vec<Function> = vec![];
-        let mut failed = false;
+        let mut failed = self.too_many_dimensions(item.span, &item.group_by);
+        if failed {
+            return None;
+        }
         for name in &item.functions {
             match self.function(name) {
                 Some(f) if functions.contains(&f) => {}
@@ -85,7 +88,11 @@ impl Lowering<'_> {
         match (f, kind) {
             (Function::Count, _) | (_, Kind::Number(_)) => true,
             (Function::Sum, Kind::Ratio(_)) => {
-                let help = "`avg` of a ratio is sum over sum; for other sums, aggregate its two sides as metrics";
+                let help = if self.is_over_constant(source, root) {
+                    "sum the number itself, and scale the result: a multiple by a decimal is kept as a ratio"
+                } else {
+                    "`avg` of a ratio is sum over sum; for other sums, aggregate its two sides as metrics"
+                };
                 self.error(codes::AGGREGATE, name.span, "ratios are not summed", help);
                 false
             }
@@ -98,6 +105,11 @@ impl Lowering<'_> {
                 false
             }
         }
+    }
+
+    /// Whether the node is a ratio over a constant.
+    pub(super) fn is_over_constant(&self, source: usize, id: NodeId) -> bool {
+        matches!(*self.op(source, id), Op::Ratio { denominator, .. } if self.facts(source, denominator).constant)
     }
 
     /// A dimension of the split, or a state when the session is read.

@@ -288,10 +288,15 @@ impl Lowering<'_> {
         {
             return self.node(source, Op::ConstantNumber { numerator, denominator, unit }, span);
         }
-        if let Op::Scale { of, factor: first } = *self.op(source, of)
-            && let Some(factor) = factor.checked_mul(first)
-        {
-            return self.node(source, Op::Scale { of, factor }, span);
+        let (of, factor) = match *self.op(source, of) {
+            Op::Scale { of: inner, factor: first } => match factor.checked_mul(first) {
+                Some(product) => (inner, product),
+                None => (of, factor),
+            },
+            _ => (of, factor),
+        };
+        if factor == 1 {
+            return Some(of);
         }
         self.node(source, Op::Scale { of, factor }, span)
     }

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
-use crate::names::{Function, Lookup, lookup};
+use crate::names::{Function, Lookup, lookup, near};
 use crate::syntax::{Argument, Expr, ExprKind, Logic, Name, Span};
 use timeline_core::plan::Op;
 
@@ -17,7 +17,7 @@ impl Lowering<'_> {
                             duration_where and duration_in_cur_state";
                 return self.error(codes::NOT_YET, name.span, message, help);
             }
-            Lookup::Unknown(near) => return self.unknown_function(name, near),
+            Lookup::Unknown => return self.unknown_function(name),
         };
         for argument in arguments {
             if let Some(word) = &argument.word
@@ -117,12 +117,13 @@ impl Lowering<'_> {
         }
     }
 
-    fn unknown_function(&mut self, name: &Name, near: Option<&'static str>) -> Lowered {
+    fn unknown_function(&mut self, name: &Name) -> Lowered {
         if let Some(binding) = self.scope.get(&name.text) {
             let message = format!("`{}` is a {}, and takes no arguments", name.text, binding.what);
             let help = format!("write `{}` without parentheses", name.text);
             return self.error(codes::UNKNOWN_FUNCTION, name.span, message, help);
         }
+        let near = if self.sink.is_full() { None } else { near(&name.text) };
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "the operators are latest, has_existed, has_existed_within, held_for, keep_true_for, \

@@ -77,7 +77,7 @@ impl Lowering<'_> {
             return self.say(d);
         }
         if self.sink.is_full() {
-            return Lowered::Error;
+            return self.error(codes::UNKNOWN_NAME, span, "", "");
         }
         let columns = self.visible.iter().flat_map(|s| self.sources[*s].columns.keys());
         let known = columns.chain(self.scope.keys()).chain(self.outputs.keys()).map(String::as_str);

@@ -6,6 +6,9 @@ use crate::diagnostics::codes;
 use crate::syntax::{Dimension, Expr, ExprKind, Span};
 use timeline_core::plan::{Kind, NodeId, Op};
 
+/// The most dimensions of a split, and keys of a group.
+const MAX_DIMENSIONS: usize = 64;
+
 impl Lowering<'_> {
     pub(super) fn over_last(&mut self, span: Span, of: &Expr, window: &Expr) -> Lowered {
         let value = self.lower(of);
@@ -40,6 +43,9 @@ impl Lowering<'_> {
         dimensions: &[Dimension],
     ) -> Option<(Lowered, NodeId, Vec<String>)> {
         let value = self.lower(of);
+        if self.too_many_dimensions(span, dimensions) {
+            return None;
+        }
         let mut names: Vec<String> = vec![];
         let mut by = vec![];
         let mut source = match &value {
@@ -73,6 +79,16 @@ impl Lowering<'_> {
         }
         let root = self.node(source, Op::Split { of: id, by }, span)?;
         Some((value, root, names))
+    }
+
+    /// Says so where a split or a group has more keys than anyone could read.
+    pub(super) fn too_many_dimensions(&mut self, span: Span, dimensions: &[Dimension]) -> bool {
+        let too_many = dimensions.len() > MAX_DIMENSIONS;
+        if too_many {
+            let message = format!("more than {MAX_DIMENSIONS} dimensions");
+            self.error(codes::TOO_LARGE, span, message, "split by fewer states");
+        }
+        too_many
     }
 
     fn can_be_split(&self, source: usize, id: NodeId) -> bool {

@@ -10,6 +10,9 @@ use crate::names;
 use crate::syntax::{Argument, Dimension, Expr, ExprKind, Literal, Logic, Name, Sign, Span};
 use timeline_core::plan::Compare;
 
+/// The most trailing clauses of one expression; two make sense.
+const MAX_CLAUSES: usize = 4;
+
 /// What stands between two operands.
 #[derive(Clone, Copy, PartialEq)]
 enum Infix {
@@ -42,8 +45,8 @@ impl Parser<'_> {
     /// An expression with its trailing clauses.
     pub(super) fn full(&mut self) -> Expr {
         let mut value = self.binary(1);
-        // Each clause makes the tree one deeper.
-        for _ in 0..MAX_NESTING {
+        // Each clause makes the tree one deeper, inside each level of nesting.
+        for _ in 0..MAX_CLAUSES {
             let start = self.span();
             let kind = match (self.nth_word(0), self.nth_word(1)) {
                 _ if self.panicking => return value,
@@ -76,7 +79,9 @@ impl Parser<'_> {
             };
             value = Expr { kind, span: value.span.to(self.last_span()) };
         }
-        self.too_deep(self.span());
+        if ["over", "split", "scope", "every"].contains(&self.nth_word(0)) {
+            self.too_deep(self.span());
+        }
         value
     }
 

@@ -1,0 +1,112 @@
+//! What callers rely on beside the text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use timeline_core::plan::{FieldPath, TimeUnit};
+use timeline_core::{SECOND, Type};
+use timeline_dsl::{Defaults, Program, compile, compile_expression, is_expression, render_json};
+
+fn program(name: &str, text: &str, without: &[&str]) -> Program {
+    Program { name: name.into(), text: text.into(), without: without.iter().map(|s| s.to_string()).collect() }
+}
+
+const SOURCE: &str = "source s { key k  time t in ms  x: string }\n";
+
+#[test]
+fn outputs_left_out_keep_their_names() {
+    let text = format!("{SOURCE}metric a = duration_where(latest(x) == \"a\")\nmetric b = a * 2\nalert c = a > 5s");
+    let one = compile(&[program("one", &text, &["a", "c"])]);
+    assert!(one.is_ok());
+    let names: Vec<&str> = one.plans[0].metrics.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!((names, one.plans[0].alerts.len()), (vec!["b"], 0));
+    // Another program may define the name that is left out.
+    let other = format!("{SOURCE}metric a = duration_where(latest(x) == \"z\")");
+    let both = compile(&[program("one", &text, &["a", "b", "c"]), program("two", &other, &[])]);
+    assert!(both.is_ok(), "{:?}", both.diagnostics);
+    assert_eq!(both.plans[0].metrics.len(), 1);
+    assert!(!compile(&[program("one", &text, &[]), program("two", &other, &[])]).is_ok());
+}
+
+#[test]
+fn only_what_outputs_need_is_in_the_plan() {
+    let text = "source s { key k  time t in ms  x: string  y: string }\n\
+                let unused = has_existed(y == \"a\")\nmetric a = latest(x)";
+    let plan = &compile(&[program("one", text, &[])]).plans[0];
+    assert_eq!((plan.columns.len(), plan.nodes.len()), (1, 2));
+}
+
+#[test]
+fn key_and_time_come_from_flags_or_common_names() {
+    let known = |names: &[(&str, Type)]| names.iter().map(|(n, t)| (n.to_string(), *t)).collect::<BTreeMap<_, _>>();
+    let text = "has_existed(a == 1)";
+    let found = compile_expression(
+        text,
+        &Defaults {
+            known: known(&[("Session_ID", Type::String), ("timestamp", Type::String), ("a", Type::Int)]),
+            lateness: 3 * SECOND,
+            ..Defaults::default()
+        },
+    );
+    assert!(found.is_ok());
+    let source = &found.plans[0].source;
+    assert_eq!(source.key, [FieldPath::name("Session_ID")]);
+    assert_eq!((source.time.dotted().as_str(), source.time_unit), ("timestamp", TimeUnit::Rfc3339));
+    assert_eq!((source.name.as_str(), source.lateness), ("events", 3 * SECOND));
+    assert_eq!(found.plans[0].columns[0].ty, Type::Int);
+    assert_eq!(found.plans[0].metrics[0].name, "result");
+
+    let given = Defaults { key: Some("user.id, host".into()), time: Some("at.ms".into()), ..Defaults::default() };
+    let source = compile_expression(text, &given).plans[0].source.clone();
+    assert_eq!(source.key, [FieldPath(vec!["user".into(), "id".into()]), FieldPath::name("host")]);
+    assert_eq!((source.time.dotted().as_str(), source.time_unit), ("at.ms", TimeUnit::Milliseconds));
+
+    let typo = Defaults {
+        key: Some("sesionId".into()),
+        time: Some("ts".into()),
+        known: known(&[("sessionId", Type::String), ("ts", Type::Int)]),
+        ..Defaults::default()
+    };
+    let found = compile_expression(text, &typo);
+    assert!(found.is_ok(), "only a warning: a sample need not show every field");
+    assert!(found.diagnostics[0].help.as_deref().is_some_and(|h| h.contains("did you mean `sessionId`?")));
+}
+
+#[test]
+fn types_come_from_use_then_from_the_sample() {
+    let known: BTreeMap<String, Type> = [("a", Type::Int), ("b", Type::Int), ("c", Type::Int), ("d", Type::Bool)]
+        .map(|(n, t)| (n.to_owned(), t))
+        .into();
+    let defaults = Defaults { key: Some("k".into()), time: Some("t".into()), known, ..Defaults::default() };
+    let text = "duration_where(latest(a) == \"x\" && latest(b) > 1.5 && latest(e) < 2 && latest(g)) \
+                split by latest(c), latest(d), latest(f)";
+    let found = compile_expression(text, &defaults);
+    let types: BTreeMap<&str, Type> = found.plans[0].columns.iter().map(|c| (c.name.as_str(), c.ty)).collect();
+    let expected = [
+        ("a", Type::String),
+        ("b", Type::Int),
+        ("c", Type::Int),
+        ("d", Type::Bool),
+        ("e", Type::Float),
+        ("f", Type::String),
+        ("g", Type::Bool),
+    ];
+    assert_eq!(types, BTreeMap::from(expected));
+}
+
+#[test]
+fn expressions_are_told_from_declarations() {
+    for text in ["latest(x)", "x split by y", "x over last 5s", "// only\n(x)", "!a", "a.b == 1", "metric"] {
+        assert!(is_expression(text), "{text}");
+    }
+    for text in ["", "// nothing", SOURCE, "let a = b", "metirc a = b", "a = b", "source {"] {
+        assert!(!is_expression(text), "{text}");
+    }
+}
+
+#[test]
+fn diagnostics_are_json_too() {
+    let programs = [program("a \"b\".tl", "let x = é", &[])];
+    let json = render_json(&compile(&programs).diagnostics, &programs);
+    assert!(json.starts_with("[{\"code\":\"TL0304\",\"severity\":\"error\",\"message\":\"no source is declared\""));
+    assert!(json.contains("\"file\":\"a \\\"b\\\".tl\",\"line\":1,\"column\":1,\"start\":0,\"end\":10"), "{json}");
+    assert_eq!(programs[0].without, BTreeSet::new());
+}

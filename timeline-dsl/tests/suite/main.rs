@@ -1,0 +1,11 @@
+//! The front end from outside.
+
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod errors;
+mod golden;
+mod limits;
+mod soup;
+mod written_back;

@@ -1,0 +1,102 @@
+//! The text of a node means the node: compiled again, it is the same one.
+
+use crate::limits::compile_text;
+use proptest::prelude::*;
+use timeline_core::plan::Fingerprint;
+use timeline_dsl::operator_text;
+
+const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int  f: float  b: bool }\n";
+
+fn root(expression: &str) -> (Fingerprint, String) {
+    let compilation = compile_text(&format!("{SOURCE}metric m = {expression}"));
+    assert!(compilation.is_ok(), "{expression}: {:?}", compilation.diagnostics);
+    let plan = &compilation.plans[0];
+    let root = plan.metrics[0].root;
+    (plan.node(root).fingerprint, operator_text(plan, root))
+}
+
+fn event() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "x == \"a-b\"",
+        "n >= -3",
+        "f < 1.25",
+        "b",
+        "n == f",
+        "x != \"\\\"\\n\"",
+        "f == 1e30",
+        "n > 1.5",
+    ]);
+    leaf.prop_map(str::to_owned).prop_recursive(2, 6, 2, |inner| {
+        (inner.clone(), inner, prop::sample::select(vec!["&&", "||", "!"])).prop_map(|(a, b, sign)| match sign {
+            "!" => format!("!({a})"),
+            _ => format!("(({a}) {sign} ({b}))"),
+        })
+    })
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        event().prop_map(|e| format!("has_existed({e})")),
+        event().prop_map(|e| format!("has_existed_within({e}, 1500ms)")),
+        event().prop_map(|e| format!("latest({e}, ttl 90)")),
+        Just("latest(x) == \"a\"".to_owned()),
+        Just("latest(n) > latest(f)".to_owned()),
+        Just("latest(n) + 1 < latest(f) * 3".to_owned()),
+        Just("duration_in_cur_state(latest(x)) > 1h".to_owned()),
+    ];
+    leaf.prop_recursive(3, 8, 2, |inner| {
+        (inner.clone(), inner, 0..6).prop_map(|(a, b, how)| match how {
+            0 => format!("(({a}) && ({b}))"),
+            1 => format!("(({a}) || ({b}))"),
+            2 => format!("!({a})"),
+            3 => format!("held_for({a}, 3)"),
+            4 => format!("keep_true_for({a}, 2m)"),
+            _ => format!("(duration_where({a}) <= 5s + 3)"),
+        })
+    })
+}
+
+fn number() -> impl Strategy<Value = String> {
+    condition().prop_map(|c| format!("duration_where({c})")).prop_recursive(3, 6, 2, |inner| {
+        (inner.clone(), inner, 0..6).prop_map(|(a, b, how)| match how {
+            0 => format!("({a} + {b})"),
+            1 => format!("({a} - ({b}))"),
+            2 => format!("({a}) * 3"),
+            3 => format!("-({a})"),
+            4 => format!("(5s - ({a}))"),
+            _ => format!("({a} + 1.5s)"),
+        })
+    })
+}
+
+fn metric() -> impl Strategy<Value = String> {
+    prop_oneof![
+        condition(),
+        number(),
+        (number(), number(), 0..6).prop_map(|(a, b, how)| match how {
+            0 => format!("({a}) / ({b})"),
+            1 => format!("({a}) / ({b}) + 0.25"),
+            2 => format!("2 - ({a}) / ({b}) * 1.5"),
+            3 => format!("({a}) * 0.1"),
+            4 => format!("({a}) / 7 - 1s"),
+            _ => format!("({a}) / latest(n)"),
+        }),
+        (condition(), condition()).prop_map(|(a, b)| {
+            format!("duration_where({a}) - duration_where({b}) over last 90s split by latest(x), {b} as c")
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_node_written_and_read_is_the_same_node(expression in metric()) {
+        let (fingerprint, text) = root(&expression);
+        if !text.contains('…') {
+            let text = text.replace(" split by latest(x), ", " split by latest(x), (") ;
+            let text = if text.contains(" split by ") { format!("{text}) as c") } else { text };
+            prop_assert_eq!(root(&text).0, fingerprint, "{}", text);
+        }
+    }
+}
