@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
-use timeline_core::{Field, Linear, Time};
+use timeline_core::{Field, Linear, Time, Value};
 
 /// An event of the session.
 struct Told {
@@ -155,9 +155,9 @@ fn session(
 /// What a reading says `dt` nanoseconds later, and its slope per second.
 fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
     let number = |x: Linear, is_duration: bool| match x.after(dt) {
-        Linear::Exact { value, .. } if is_duration => seconds(value),
-        Linear::Exact { value, .. } => value.to_string(),
-        Linear::Float { value, .. } => value.to_string(),
+        Linear::Exact { value, .. } if is_duration => exact(seconds(value)),
+        Linear::Exact { value, .. } => exact(value.to_string()),
+        Linear::Float { value, .. } => json!(value),
     };
     let slope = |x: Linear| match x {
         Linear::Exact { slope, .. } => slope as f64,
@@ -165,12 +165,25 @@ fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
     };
     match reading {
         Reading::Absent => (Json::Null, None),
-        Reading::State(value) => (Json::String(value.to_string()), None),
-        Reading::Number(x) => (Json::String(number(*x, kind == Kind::Number(Unit::Duration))), Some(slope(*x))),
+        Reading::State(Value::Str(text)) => (json!(&**text), None),
+        Reading::State(Value::Bool(x)) => (json!(x), None),
+        Reading::State(Value::Int(x)) => (json!(x), None),
+        Reading::State(Value::Float(x)) => (json!(x), None),
+        Reading::Number(x) => (number(*x, kind == Kind::Number(Unit::Duration)), Some(slope(*x))),
         Reading::Ratio { numerator, denominator } => {
             let (n, d) = (numerator.after(dt).as_floats().0, denominator.after(dt).as_floats().0);
-            (if d == 0.0 { Json::Null } else { Json::String((n / d).to_string()) }, None)
+            (if d == 0.0 { Json::Null } else { json!(n / d) }, None)
         }
+    }
+}
+
+/// A JSON number with exactly these digits; as a string where a float does not keep them all.
+fn exact(digits: String) -> Json {
+    match digits.parse::<f64>() {
+        Ok(x) if x.to_string() == digits => {
+            if x.fract() == 0.0 && x.abs() < 9e15 { json!(x as i64) } else { json!(x) }
+        }
+        _ => Json::String(digits),
     }
 }
 
@@ -188,10 +201,10 @@ fn record_text(plan: &Plan, record: &timeline_core::Record) -> String {
         let value = match field {
             Field::Missing => continue,
             Field::Null => Json::Null,
-            Field::Value(timeline_core::Value::Str(text)) => json!(&**text),
-            Field::Value(timeline_core::Value::Float(x)) => json!(x),
-            Field::Value(timeline_core::Value::Int(x)) => json!(x),
-            Field::Value(timeline_core::Value::Bool(x)) => json!(x),
+            Field::Value(Value::Str(text)) => json!(&**text),
+            Field::Value(Value::Float(x)) => json!(x),
+            Field::Value(Value::Int(x)) => json!(x),
+            Field::Value(Value::Bool(x)) => json!(x),
         };
         members.insert(column.name.clone(), value);
     }

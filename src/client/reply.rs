@@ -11,6 +11,9 @@ use ureq::http::{Response, StatusCode};
 /// What an answer is true for, in one partition.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Position {
+    /// Its source.
+    #[serde(default)]
+    pub(crate) source: Option<String>,
     /// The partition's name.
     pub(crate) partition: serde_json::Value,
     /// The place in its log.

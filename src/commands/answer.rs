@@ -20,10 +20,15 @@ pub(super) struct PositionsFlag {
 impl PositionsFlag {
     /// Writes the rows, and the positions where the flag says.
     pub(super) fn print(&self, rows: Rows, format: Format) -> Result<()> {
+        self.print_as(rows, format, false)
+    }
+
+    /// The same, with the columns of a value folded into one if `fold`.
+    pub(super) fn print_as(&self, rows: Rows, format: Format, fold: bool) -> Result<()> {
         if !self.positions {
             tell(&rows.positions);
             let schema = rows.schema.clone();
-            return output::print(format, &schema, rows.batches(), false);
+            return output::print(format, &schema, rows.batches(), fold);
         }
         let columns = columns(&rows.positions);
         let mut fields: Vec<Arc<Field>> = rows.schema.fields().iter().cloned().collect();
@@ -37,7 +42,7 @@ impl PositionsFlag {
             arrays.extend(columns.iter().map(|(_, text)| Arc::new(repeated(text)) as ArrayRef));
             Ok(RecordBatch::try_new(wide.clone(), arrays)?)
         });
-        output::print(format, &schema, batches, false)
+        output::print(format, &schema, batches, fold)
     }
 }
 
@@ -46,15 +51,21 @@ pub(super) fn tell(positions: &[Position]) {
     for p in positions {
         let watermark = watermark(p);
         let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
-        eprintln!("true for partition {} at {}{watermark}", bare(&p.partition), bare(&p.position));
+        eprintln!("true for partition {} at {}{watermark}", partition(p), bare(&p.position));
     }
+}
+
+/// A partition with its source, if the server says it.
+fn partition(p: &Position) -> String {
+    let number = bare(&p.partition);
+    p.source.as_ref().map_or_else(|| number.clone(), |source| format!("{source}/{number}"))
 }
 
 /// Each column's name and text; several partitions stand in one text, in one order in all three.
 fn columns(positions: &[Position]) -> [(&'static str, String); 3] {
     let joined = |of: fn(&Position) -> String| positions.iter().map(of).collect::<Vec<_>>().join("; ");
     [
-        ("partition", joined(|p| bare(&p.partition))),
+        ("partition", joined(partition)),
         ("position", joined(|p| bare(&p.position))),
         ("watermark", joined(watermark)),
     ]

@@ -31,5 +31,5 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let client = Client::new(args.server.url(settings))?;
     let rows = client.outliers(&args.name, args.top, args.sync.wait(settings)?)?;
-    args.positions.print(rows, args.format.format(settings))
+    args.positions.print_as(rows, args.format.format(settings), true)
 }
