@@ -104,6 +104,17 @@ impl Diagnostic {
     }
 }
 
+/// The most bytes of a message, a label or a help line: names in it may be as long as the program.
+const MAX_TEXT_BYTES: usize = 600;
+
+fn shorten(text: &mut String) {
+    if text.len() > MAX_TEXT_BYTES {
+        let end = (0..=MAX_TEXT_BYTES).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 /// Where findings go.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
@@ -113,10 +124,12 @@ pub(crate) struct Sink {
 
 impl Sink {
     /// Keeps the finding if there is room.
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
         if self.is_full() {
             self.left_out += 1;
         } else {
+            let texts = [&mut diagnostic.message, &mut diagnostic.label].into_iter().chain(&mut diagnostic.help);
+            texts.for_each(shorten);
             self.found.push(diagnostic);
         }
     }

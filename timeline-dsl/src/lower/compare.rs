@@ -33,6 +33,9 @@ impl Lowering<'_> {
         match (l, r) {
             (Lowered::Event(a), Lowered::Literal(literal)) => match constant::value(literal, a.ty) {
                 Ok(value) => {
+                    if !self.afford(span, a.size + 2) {
+                        return Lowered::Error;
+                    }
                     let expr =
                         EventExpr::Compare(compare, Box::new(a.expr.clone()), Box::new(EventExpr::Constant(value)));
                     self.event(span, a.source, expr, Type::Bool, (a.size + 2, a.depth + 1))
@@ -47,6 +50,9 @@ impl Lowering<'_> {
                 }
                 if !comparable(a.ty, b.ty) {
                     return self.clash(span, (left, l), (right, r));
+                }
+                if !self.afford(span, a.size + b.size + 1) {
+                    return Lowered::Error;
                 }
                 let expr = EventExpr::Compare(compare, Box::new(a.expr.clone()), Box::new(b.expr.clone()));
                 self.event(span, a.source, expr, Type::Bool, (a.size + b.size + 1, a.depth.max(b.depth) + 1))

@@ -18,12 +18,6 @@ impl Lowering<'_> {
         if let Some(id) = event.node.get() {
             return Some((event.source, *id));
         }
-        self.event_nodes += event.size;
-        if self.event_nodes > super::MAX_EVENT_NODES {
-            let message = "the predicates of these programs are too large together";
-            self.error(codes::TOO_LARGE, span, message, "name common parts, or deploy fewer queries");
-            return None;
-        }
         match self.add(event.source, Op::Event(event.expr.clone()), span) {
             Lowered::Node { source, id } => {
                 let _ = event.node.set(id);

@@ -70,26 +70,23 @@ impl Lowering<'_> {
     fn event_logic(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {
         let mut source = None;
         let mut parts = vec![];
-        let (mut size, mut depth) = (0, 0);
+        let sizes = operands.iter().map(|(_, v)| if let Lowered::Event(e) = v { e.size + 1 } else { 2 });
+        let size = sizes.sum();
+        if !self.afford(span, size) {
+            return Lowered::Error;
+        }
+        let mut depth = 0;
         for (e, value) in operands {
             match value {
                 Lowered::Event(event) => {
                     if !self.same_source(&mut source, event.source, e.span) {
                         return Lowered::Error;
                     }
-                    size += event.size + 1;
                     depth = depth.max(event.depth);
                     parts.push(event.expr.clone());
                 }
-                Lowered::Literal(Literal::Bool(b)) => {
-                    size += 2;
-                    parts.push(EventExpr::Constant(Value::Bool(*b)));
-                }
+                Lowered::Literal(Literal::Bool(b)) => parts.push(EventExpr::Constant(Value::Bool(*b))),
                 _ => return Lowered::Error,
-            }
-            // Checked before the tree grows further, so that time and memory stay bounded.
-            if size > EventValue::MAX_SIZE {
-                return self.predicate_too_large(span);
             }
         }
         let Some(source) = source else { return Lowered::Error };
@@ -134,7 +131,7 @@ impl Lowering<'_> {
         result.map_or(Lowered::Error, |id| Lowered::Node { source, id })
     }
 
-    /// An expression over one event of that size and depth, if that is not too large.
+    /// An expression over one event of that size, which was afforded, and depth, if that is not too large.
     pub(super) fn event(
         &mut self,
         span: Span,
@@ -143,10 +140,25 @@ impl Lowering<'_> {
         ty: Type,
         (size, depth): (usize, usize),
     ) -> Lowered {
-        if size > EventValue::MAX_SIZE || depth > EventValue::MAX_DEPTH {
+        if depth > EventValue::MAX_DEPTH {
             return self.predicate_too_large(span);
         }
         Lowered::Event(Rc::new(EventValue { source, expr, ty, size, depth, node: OnceCell::new() }))
+    }
+
+    /// Whether an expression of that size may still be made, which is asked before its parts are copied.
+    pub(super) fn afford(&mut self, span: Span, size: usize) -> bool {
+        self.event_nodes = self.event_nodes.saturating_add(size);
+        if size > EventValue::MAX_SIZE {
+            self.predicate_too_large(span);
+            false
+        } else if self.event_nodes > super::MAX_EVENT_NODES {
+            let message = "the predicates of these programs are too large together";
+            self.error(codes::TOO_LARGE, span, message, "name common parts, or deploy fewer queries");
+            false
+        } else {
+            true
+        }
     }
 
     fn predicate_too_large(&mut self, span: Span) -> Lowered {

@@ -27,7 +27,11 @@ pub(crate) fn too_much() -> Vec<(&'static str, String)> {
         let _ = write!(columns, "  c{i}: bool");
         let _ = write!(sum, "{}latest(c{i})", if i > 0 { " && " } else { "" });
     }
+    let mut copies = format!("{SOURCE}let e = x == \"\"");
+    (0..1000).for_each(|i| copies.push_str(&format!(" || x == \"{i}\"")));
+    (0..10_000).for_each(|i| copies.push_str(&format!("\nalert a{i} = has_existed(e || x == \"z{i}\")")));
     vec![
+        ("TL0219", copies),
         ("TL0007", format!("{SOURCE}let a = {}x{}", "(".repeat(100_000), ")".repeat(100_000))),
         ("TL0007", format!("{SOURCE}let a = {}x", "!".repeat(100_000))),
         ("TL0007", format!("{SOURCE}let a = {}x", "latest(".repeat(100_000))),
@@ -106,4 +110,11 @@ fn a_line_of_a_mebibyte_is_shown_in_part() {
     let program = Program { name: "p.tl".into(), text, without: BTreeSet::new() };
     let compilation = compile(std::slice::from_ref(&program));
     assert!(render(&compilation.diagnostics, &[program], false).len() < 2_000);
+    let program = Program {
+        name: "p.tl".into(),
+        text: format!("{SOURCE}let a = {}", "n".repeat(1_000_000)),
+        without: BTreeSet::new(),
+    };
+    let compilation = compile(std::slice::from_ref(&program));
+    assert!(render(&compilation.diagnostics, &[program], false).len() < 3_000);
 }
