@@ -1,6 +1,6 @@
 //! What the front end says to the author of a program: a stable code, a place, and what to do about it.
 //!
-//! A [`Sink`] keeps at most [`MAX_DIAGNOSTICS`], so that a file of noise costs bounded time and memory to report.
+//! A compilation keeps at most [`MAX_DIAGNOSTICS`], so that a file of noise costs bounded time and memory to report.
 
 pub mod codes;
 mod json;
