@@ -1,6 +1,6 @@
 //! The tree to nodes of a plan: names, types and normal forms.
 //!
-//! Every source has one [`Builder`] for all programs, into which every expression goes, unused ones too, so that
+//! Every source has one [`timeline_core::plan::Builder`] for all programs, into which every expression goes, unused ones too, so that
 //! mistakes in them are found; [`prune`](mod@prune) then keeps what the outputs need.
 //! Names are known from their definition on, downwards: evaluation order is the order of the text and needs no search.
 //!
