@@ -184,11 +184,6 @@ impl Client {
 }
 
 impl Wait {
-    /// Waits until everything that the source holds now has been read.
-    pub(crate) fn synced(timeout: Duration) -> Self {
-        Wait { sync: true, timeout }
-    }
-
     /// Says in the query's parameters what the server must know of it.
     fn say(self, query: &mut Vec<(&str, &str)>) {
         if self.sync {

@@ -52,6 +52,9 @@ pub(crate) struct SessionRow {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) spans: Vec<Span>,
+    /// Its value at the end of the session or at the horizon, where spans do not tell it.
+    #[serde(default)]
+    pub(crate) last: Option<Box<RawValue>>,
     /// Its value at the instant that was asked for.
     #[serde(default)]
     pub(crate) at: Option<At>,
@@ -73,6 +76,9 @@ pub(crate) struct Span {
 #[derive(Debug, Deserialize)]
 pub(crate) struct At {
     pub(crate) value: Option<Box<RawValue>>,
+    /// Where its span begins; may be later than the event that caused it, by a timer.
+    #[serde(default)]
+    pub(crate) since_ns: Option<i64>,
     pub(crate) cause: Option<Cause>,
 }
 

@@ -107,15 +107,15 @@ fn heading(key: &str, session: &Session) -> String {
     format!("session {}, {state}\n", table::visible(key.as_bytes()))
 }
 
-/// Each timeline's value at the instant, and since which event.
+/// Each timeline's value at the instant, and since which event; the labels, which may be long, come last.
 fn values(session: &Session, at: i64) -> String {
-    let mut rows = vec![["timeline", "value", "since", "event"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["value", "since", "event", "timeline"].map(str::to_owned).to_vec()];
     for row in &session.rows {
         let Some(at) = &row.at else { continue };
         let value = at.value.as_deref().map(shown).unwrap_or_default();
-        let (mut since, mut event) = (String::new(), String::new());
+        let since = at.since_ns.or(at.cause.as_ref().map(|cause| cause.time_ns)).map(time_string).unwrap_or_default();
+        let mut event = String::new();
         if let Some(cause) = &at.cause {
-            since = time_string(cause.time_ns);
             if let Some(position) = &cause.position {
                 let _ = write!(event, "{} ", bare(position));
             }
@@ -123,9 +123,9 @@ fn values(session: &Session, at: i64) -> String {
                 event.push_str(&shown(record));
             }
         }
-        rows.push(vec![row.label.clone(), value, since, event.trim_end().to_owned()]);
+        rows.push(vec![value, since, event.trim_end().to_owned(), row.label.clone()]);
     }
-    format!("at {}\n{}", time_string(at), table::aligned(&rows, &[false, true, false, false]))
+    format!("at {}\n{}", time_string(at), table::aligned(&rows, &[true, false, false, false]))
 }
 
 #[cfg(test)]

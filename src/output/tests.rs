@@ -104,7 +104,7 @@ fn table_aligns_by_display_width() {
 #[test]
 fn empty_answers_still_have_a_header() {
     let none = finals().slice(0, 0);
-    check(Format::Csv, &[none.clone()], false, "session,value,start,end,closed\n");
+    check(Format::Csv, std::slice::from_ref(&none), false, "session,value,start,end,closed\n");
     check(Format::Jsonl, &[none], false, "");
 }
 
@@ -131,7 +131,12 @@ fn decimals_are_plain_digits() {
 fn floats_read_back_and_stay_json() {
     let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY];
     let rows = batch(vec![("v", Arc::new(Float64Array::from(values.clone())))]);
-    check(Format::Csv, &[rows.clone()], false, "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n");
+    check(
+        Format::Csv,
+        std::slice::from_ref(&rows),
+        false,
+        "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n",
+    );
     let json = bytes(Format::Json, &[rows], false);
     let parsed: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     for (row, value) in parsed.iter().zip(values) {
@@ -151,7 +156,7 @@ fn folding_shows_the_value_that_is_there() {
     ]);
     check(
         Format::Jsonl,
-        &[rows.clone()],
+        std::slice::from_ref(&rows),
         true,
         "{\"metric\":\"d\",\"value\":1.5,\"other_f64\":0.5}\n{\"metric\":\"f\",\"value\":0.25,\"other_f64\":0.5}\n\
          {\"metric\":\"t\",\"value\":\"play\",\"other_f64\":0.5}\n{\"metric\":\"b\",\"value\":false,\"other_f64\":0.5}\n\
@@ -188,7 +193,12 @@ fn nested_and_strange_types_are_shown() {
     let record = StructArray::from(vec![(Arc::new(Field::new("m", DataType::Utf8, true)), inner)]);
     let date = arrow::array::Date32Array::from(vec![1]);
     let rows = batch(vec![("l", Arc::new(list)), ("r", Arc::new(record)), ("d", Arc::new(date))]);
-    check(Format::Jsonl, &[rows.clone()], false, "{\"l\":[1,null],\"r\":{\"m\":\"q\\\"\"},\"d\":\"1970-01-02\"}\n");
+    check(
+        Format::Jsonl,
+        std::slice::from_ref(&rows),
+        false,
+        "{\"l\":[1,null],\"r\":{\"m\":\"q\\\"\"},\"d\":\"1970-01-02\"}\n",
+    );
     check(Format::Csv, &[rows], false, "l,r,d\n\"[1,null]\",\"{\"\"m\"\":\"\"q\\\"\"\"\"}\",1970-01-02\n");
 }
 

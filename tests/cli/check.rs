@@ -85,13 +85,13 @@ fn workers_are_explained_in_four_formats() {
     }
     let json = sandbox.run(&["explain", "p.tl", "--format", "json"]).stdout;
     let plans: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
-    assert_eq!(plans[0]["source"], "player");
+    assert_eq!(plans[0]["source"]["name"], "player");
     assert!(plans[0]["session_bytes"].as_u64().unwrap() > 0);
     let nodes = plans[0]["nodes"].as_array().unwrap();
     let seek = nodes.iter().find(|n| n["operator"].as_str().unwrap().contains("has_existed_within")).unwrap();
     assert_eq!((&seek["timer"], &seek["memory"]), (&true.into(), &"O(1)".into()));
     // Both metrics read `!seeking`: it is there once and used twice.
-    assert!(nodes.iter().any(|n| n["used_by"] == 2));
+    assert!(nodes.iter().any(|n| n["readers"] == 2));
     assert!(sandbox.run(&["explain", "p.tl", "--format", "dot"]).stdout.starts_with("digraph"));
     assert!(sandbox.run(&["explain", "p.tl", "--format", "svg"]).stdout.contains("<svg"));
 }

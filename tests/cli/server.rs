@@ -166,9 +166,9 @@ fn a_session_at_an_instant_says_why() {
         "\
 session s1, closed
 at 1970-01-01T00:00:41.500000000Z
-timeline  value  since                           event
---------  -----  ------------------------------  --------------------------
-cirr       20.5  1970-01-01T00:00:21.000000000Z  7 {\"playerState\":\"buffer\"}
+value  since                           event                       timeline
+-----  ------------------------------  --------------------------  --------
+ 20.5  1970-01-01T00:00:21.000000000Z  7 {\"playerState\":\"buffer\"}  cirr
 ",
     );
     assert_eq!(asked, ["GET /v1/session?key=s1&query=cirr", "GET /v1/session?key=s1&at=41500000000&query=cirr"]);
@@ -180,7 +180,7 @@ cirr       20.5  1970-01-01T00:00:21.000000000Z  7 {\"playerState\":\"buffer\"}
 fn what_is_watched_comes_as_it_changes() {
     let events = b"data: [{\"cdn\":\"C1\",\"sum\":1.5,\"t\":\"T\",\"t_ns\":1}]\n\ndata: [{\"cdn\":\"C1\",\"sum\":12,\"t\":\"T\",\"t_ns\":1}]\n\n";
     let stream = answer("200 OK", "content-type: text/event-stream\r\n", events);
-    let (run, asked) = ask(&["watch", "SELECT 1", "--format", "jsonl"], &[stream.clone()]);
+    let (run, asked) = ask(&["watch", "SELECT 1", "--format", "jsonl"], std::slice::from_ref(&stream));
     let run = run.expect(
         3,
         "{\"cdn\":\"C1\",\"sum\":1.5,\"t\":\"T\",\"t_ns\":1}\n{\"cdn\":\"C1\",\"sum\":12,\"t\":\"T\",\"t_ns\":1}\n",

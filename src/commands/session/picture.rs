@@ -1,7 +1,7 @@
 //! A session as the server tells it, as something to draw.
 
 use crate::args::scaled_decimal;
-use crate::client::{Session, SessionRow, Span};
+use crate::client::{Row, Session, SessionRow, Span};
 use crate::commands::answer::shown;
 use crate::draw::{self, Drawing, Value};
 use crate::output::text;
@@ -15,16 +15,22 @@ pub(super) fn of(session: &Session) -> Drawing {
         start: session.start_ns,
         end,
         rows: session.rows.iter().map(|row| timeline(row, end)).collect(),
-        events: session.events.iter().map(|e| draw::Event { time: e.time_ns, text: e.text.clone() }).collect(),
+        events: session.events.iter().map(|e| draw::Event { time: e.time_ns, text: columns(&e.text) }).collect(),
     }
 }
 
+/// An event's record as `column=value`, which may fit beside its mark; other texts as they are.
+fn columns(text: &str) -> String {
+    let Ok(Row(members)) = serde_json::from_str(text) else { return text.to_owned() };
+    members.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect::<Vec<_>>().join(" ")
+}
+
 fn timeline(row: &SessionRow, end: i64) -> draw::Row {
-    let spans = row
-        .spans
-        .iter()
-        .filter_map(|s| Some(draw::Span { start: s.start_ns, end: s.end_ns, value: value(&row.kind, s)? }));
-    draw::Row { label: row.label.clone(), spans: spans.collect(), last: last(row, end) }
+    let spans = row.spans.iter().filter_map(|s| {
+        let value = value(&row.kind, s)?;
+        Some(draw::Span { start: s.start_ns, end: s.end_ns, value })
+    });
+    draw::Row { label: row.label.clone(), spans: spans.collect(), last: last(row, end).unwrap_or_default() }
 }
 
 /// How a span of that kind is drawn; `None` where it is absent.
@@ -32,32 +38,40 @@ fn value(kind: &str, span: &Span) -> Option<Value> {
     if kind.starts_with("event") {
         return Some(Value::Event);
     }
-    let value = span.value.as_deref()?;
+    // Numbers that a float cannot hold come as texts of their digits.
+    let text = shown(span.value.as_deref()?);
     Some(if kind == "state<bool>" {
-        Value::Bool(value.get() == "true")
+        Value::Bool(text == "true")
     } else if kind.starts_with("state") {
-        Value::State(shown(value))
+        Value::State(text)
     } else {
-        Value::Number { value: value.get().parse().ok()?, slope: span.slope.unwrap_or(0.0) }
+        Value::Number { value: text.parse().ok()?, slope: span.slope.unwrap_or(0.0) }
     })
 }
 
-/// The value at the end, exact where it can be said exactly.
-fn last(row: &SessionRow, end: i64) -> String {
-    let Some(span) = row.spans.last() else { return String::new() };
-    let Some(value) = span.value.as_deref().filter(|_| !row.kind.starts_with("event")) else { return String::new() };
-    let slope = span.slope.unwrap_or(0.0);
+/// The value at the end, exact where it can be said exactly; none where it is absent or not known.
+fn last(row: &SessionRow, end: i64) -> Option<String> {
+    if let Some(last) = &row.last {
+        return Some(shown(last));
+    }
+    let span = row.spans.last()?;
+    let text = shown(span.value.as_deref()?);
+    if row.kind.starts_with("state") {
+        return Some(text);
+    }
+    // A number without a slope is a quotient, of which a span tells only how it begins.
+    let slope = span.slope.filter(|_| !row.kind.starts_with("event"))?;
     if slope == 0.0 {
-        return shown(value);
+        return Some(text);
     }
     let grown = span.end_ns.unwrap_or(end).saturating_sub(span.start_ns).max(0);
     let mut shown = vec![];
-    match scaled_decimal(value.get(), 1_000_000_000) {
+    match scaled_decimal(&text, 1_000_000_000) {
         // Slopes of durations are whole numbers: nanoseconds a nanosecond.
         Some(ns) if slope.fract() == 0.0 => text::decimal(&mut shown, ns + slope as i128 * i128::from(grown), 9),
-        _ => text::float(&mut shown, value.get().parse().unwrap_or(0.0) + slope * grown as f64 / 1e9),
+        _ => text::float(&mut shown, text.parse::<f64>().ok()? + slope * grown as f64 / 1e9),
     }
-    String::from_utf8_lossy(&shown).into_owned()
+    String::from_utf8(shown).ok()
 }
 
 #[cfg(test)]
@@ -73,16 +87,20 @@ mod tests {
                 "rows":[
                   {"label":"b","kind":"state<bool>","spans":[{"start_ns":0,"end_ns":5,"value":true},{"start_ns":5,"end_ns":9,"value":null}]},
                   {"label":"d","kind":"duration","spans":[{"start_ns":4000000000,"end_ns":null,"value":1.5,"slope":1}]},
+                  {"label":"e","kind":"duration","spans":[{"start_ns":0,"end_ns":null,"value":"9007199254.000000001","slope":0}]},
+                  {"label":"q","kind":"ratio","spans":[{"start_ns":0,"end_ns":null,"value":0.5,"slope":null}]},
+                  {"label":"l","kind":"ratio","last":0.25,"spans":[{"start_ns":0,"end_ns":null,"value":0.5,"slope":null}]},
                   {"label":"s","kind":"state<string>","spans":[{"start_ns":0,"end_ns":null,"value":"pl\"ay"}]}],
-                "events":[{"time_ns":3,"text":"x"}]}"#,
+                "events":[{"time_ns":3,"text":"x"},{"time_ns":4,"text":"{\"b\":\"y\",\"a\":null,\"n\":1}"}]}"#,
         )
         .unwrap();
         let drawing = of(&session);
         assert_eq!(drawing.end, 10_000_000_001);
         assert_eq!(drawing.rows[0].spans.len(), 1);
-        assert_eq!(drawing.rows[1].last, "7.500000001");
-        assert_eq!(drawing.rows[2].spans[0].value, Value::State("pl\"ay".into()));
-        assert_eq!(drawing.rows[2].last, "pl\"ay");
-        assert_eq!(drawing.events[0].text, "x");
+        let last: Vec<&str> = drawing.rows.iter().map(|row| row.last.as_str()).collect();
+        assert_eq!(last, ["", "7.500000001", "9007199254.000000001", "", "0.25", "pl\"ay"]);
+        assert_eq!(drawing.rows[5].spans[0].value, Value::State("pl\"ay".into()));
+        let texts: Vec<&str> = drawing.events.iter().map(|e| e.text.as_str()).collect();
+        assert_eq!(texts, ["x", "b=y a= n=1"]);
     }
 }
