@@ -105,9 +105,12 @@ fn run<W: Watcher + Send + 'static>(
             evaluation.totals.add(plan, &session);
             let key = &session.key;
             let open = session.open_alerts.iter();
-            evaluation
-                .alerts
-                .extend(open.map(|(alert, start)| AlertRow { key: key.clone(), alert: *alert, start: *start, end: None }));
+            evaluation.alerts.extend(open.map(|(alert, start)| AlertRow {
+                key: key.clone(),
+                alert: *alert,
+                start: *start,
+                end: None,
+            }));
             evaluation.sessions.push(session);
         }
         for watcher in watchers {

@@ -21,7 +21,12 @@ struct Candidate<'a> {
 }
 
 /// `session, dimensions, value..., score, why`: the `top` sessions (or shares) of a metric, farthest first.
-pub fn of_metric<'a>(plan: &Plan, metric: usize, sessions: impl Iterator<Item = &'a Session>, top: usize) -> RecordBatch {
+pub fn of_metric<'a>(
+    plan: &Plan,
+    metric: usize,
+    sessions: impl Iterator<Item = &'a Session>,
+    top: usize,
+) -> RecordBatch {
     let kind = plan.node(plan.metrics[metric].root).kind;
     let mut candidates: Vec<Candidate<'a>> = vec![];
     for session in sessions {
@@ -39,7 +44,10 @@ pub fn of_metric<'a>(plan: &Plan, metric: usize, sessions: impl Iterator<Item = 
     let (median, spread, name) = spread(candidates.iter().map(|c| c.value).collect());
     let score = |c: &Candidate<'_>| if spread == 0.0 { 0.0 } else { (c.value - median) / spread };
     candidates.sort_by(|a, b| {
-        score(b).abs().total_cmp(&score(a).abs()).then_with(|| (a.session, &a.dimensions).cmp(&(b.session, &b.dimensions)))
+        score(b)
+            .abs()
+            .total_cmp(&score(a).abs())
+            .then_with(|| (a.session, &a.dimensions).cmp(&(b.session, &b.dimensions)))
     });
     let text = |name: &str| (name.to_owned(), Kind::Text);
     let columns = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
@@ -142,7 +150,8 @@ pub fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec
     (0..batch.num_rows())
         .filter(|i| names.value(*i) == name && !ends.is_null(*i))
         .map(|i| {
-            let row = AlertRow { key: sessions.value(i).into(), alert, start: starts.value(i), end: Some(ends.value(i)) };
+            let row =
+                AlertRow { key: sessions.value(i).into(), alert, start: starts.value(i), end: Some(ends.value(i)) };
             (row, ends.value(i))
         })
         .collect()

@@ -91,8 +91,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         let count = lanes.len();
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
-        let progress =
-            Progress { max_time, lateness: plan.source.lateness, until: until.unwrap_or(Time::MAX) };
+        let progress = Progress { max_time, lateness: plan.source.lateness, until: until.unwrap_or(Time::MAX) };
         let mut senders: Vec<Vec<SyncSender<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         let mut receivers: Vec<Vec<Receiver<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         for to in &mut receivers {
@@ -108,8 +107,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let (command, queue) = sync_channel(ROUNDS_AHEAD);
             commands.push(command);
             let decoder = Decoder::new(&plan.source, &plan.columns);
-            let worker =
-                Worker { number, lane, decoder, peers, inbox, tell: tell.clone(), progress, done: vec![] };
+            let worker = Worker { number, lane, decoder, peers, inbox, tell: tell.clone(), progress, done: vec![] };
             let thread = std::thread::Builder::new().name(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }

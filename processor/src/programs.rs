@@ -2,8 +2,8 @@
 //!
 //! The texts are what is durable; plans are compiled from them at every start.
 
-use crate::checkpoint::ProgramStore;
 use crate::checkpoint::Error as StoreError;
+use crate::checkpoint::ProgramStore;
 use crate::engine::EngineError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -93,7 +93,8 @@ pub struct Service {
 impl Service {
     /// Starts with the programs that are deployed, and those of `programs` (`(name, text)`) that are not yet.
     pub fn start(options: Options, programs: &[(String, String)]) -> Result<(Arc<Self>, Vec<Recovery>), StartError> {
-        let store = ProgramStore::new(Arc::new(LocalStore::new(options.state.join("programs"))), options.writer.clone());
+        let store =
+            ProgramStore::new(Arc::new(LocalStore::new(options.state.join("programs"))), options.writer.clone());
         let stored = Programs::load(&store)?;
         let mut all = stored.clone();
         for (name, text) in programs {
@@ -200,7 +201,9 @@ impl Service {
     /// Puts other programs to work: the partitions end, and start again.
     fn change(&self, inner: &mut Inner, mut programs: Programs) -> Result<(), EngineError> {
         let plans = programs.plans()?;
-        programs.store(&self.store).map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
+        programs
+            .store(&self.store)
+            .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
         halt(&mut inner.running);
         {
             // Partitions that were asked to end did not end on their own.
@@ -253,7 +256,8 @@ impl Engine for Service {
     }
 
     fn table_names(&self) -> Vec<String> {
-        let fixed = ["sessions", "finals", "alerts", "totals", "late_events", "dead_letters", "queries", "nodes", "partitions"];
+        let fixed =
+            ["sessions", "finals", "alerts", "totals", "late_events", "dead_letters", "queries", "nodes", "partitions"];
         let metrics = self.handles().into_iter().flat_map(|(plan, _)| plan.metrics.clone());
         fixed.into_iter().map(str::to_owned).chain(metrics.map(|metric| metric.name)).collect()
     }
@@ -354,7 +358,7 @@ impl Engine for Service {
             all = all.with(name, text, true)?;
         }
         let after = all.plans()?;
-        let changes = answers::changes(&before, &after, |plan, id| timeline_dsl::explain::operator_text(plan, id));
+        let changes = answers::changes(&before, &after, timeline_dsl::explain::operator_text);
         if !plan_only && all != inner.programs {
             self.change(&mut inner, all)?;
         }

@@ -85,7 +85,8 @@ pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Resu
     let spans: Vec<RecordedSpan> = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans).collect();
     let shown = sessions.iter().enumerate().map(|(i, (start, end))| {
         let next = sessions.get(i + 1).map_or(Time::MAX, |(start, _)| *start);
-        let own: Vec<&Told> = events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
+        let own: Vec<&Told> =
+            events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
         session(plan, question, (*start, *end), horizon, &spans, &own)
     });
     Ok(json!({
@@ -135,7 +136,9 @@ fn session(
                 });
                 Some(json!({"value": value, "since_ns": span.start, "cause": cause}))
             });
-            rows.push(json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at}));
+            rows.push(
+                json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at}),
+            );
         }
     }
     let told: Vec<Json> = events
@@ -181,7 +184,11 @@ fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
 fn exact(digits: String) -> Json {
     match digits.parse::<f64>() {
         Ok(x) if x.to_string() == digits => {
-            if x.fract() == 0.0 && x.abs() < 9e15 { json!(x as i64) } else { json!(x) }
+            if x.fract() == 0.0 && x.abs() < 9e15 {
+                json!(x as i64)
+            } else {
+                json!(x)
+            }
         }
         _ => Json::String(digits),
     }

@@ -42,7 +42,7 @@ fn batch(events: &[reference::Event], lateness: Time) -> Batch {
     let mut largest = Time::MIN;
     for (ordinal, event) in (0..).zip(events) {
         let record = &event.record;
-        let mut put = |text: &str, bytes: &mut Vec<u8>| {
+        let put = |text: &str, bytes: &mut Vec<u8>| {
             let slice = Slice { at: bytes.len() as u32, len: text.len() as u32 };
             bytes.extend_from_slice(text.as_bytes());
             slice
@@ -87,8 +87,7 @@ fn batch(events: &[reference::Event], lateness: Time) -> Batch {
 fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
     let plan = Arc::new(case.plan.clone());
     let lateness = plan.source.lateness;
-    let mut all: Vec<Lane<Recorder<false>>> =
-        (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
+    let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
     let mut max_time: Option<Time> = None;
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (case.log.len() + 1)).collect();
     bounds.extend([0, case.log.len()]);
@@ -125,7 +124,13 @@ fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
     answers(&plan, &sessions, outcome.alerts, &late, spans)
 }
 
-fn answers(plan: &Plan, sessions: &[Session], mut alerts: Vec<AlertRow>, late: &[processor::lane::Late], spans: Vec<String>) -> Answers {
+fn answers(
+    plan: &Plan,
+    sessions: &[Session],
+    mut alerts: Vec<AlertRow>,
+    late: &[processor::lane::Late],
+    spans: Vec<String>,
+) -> Answers {
     let open = sessions.iter().flat_map(|session| {
         session.open_alerts.iter().map(|(alert, start)| AlertRow {
             key: session.key.clone(),
@@ -143,7 +148,13 @@ fn answers(plan: &Plan, sessions: &[Session], mut alerts: Vec<AlertRow>, late: &
         finals: sorted(sessions.iter().flat_map(|session| finals(plan, session)).collect()),
         spans: sorted(spans),
         alerts: sorted(alerts.iter().map(|a| format!("{} {} {} {:?}", a.key, a.alert, a.start, a.end)).collect()),
-        totals: sorted(totals.rows(plan).iter().map(|t| format!("{} {:?} {:?}", t.metric, t.group, t.values.iter().map(amount).collect::<Vec<_>>())).collect()),
+        totals: sorted(
+            totals
+                .rows(plan)
+                .iter()
+                .map(|t| format!("{} {:?} {:?}", t.metric, t.group, t.values.iter().map(amount).collect::<Vec<_>>()))
+                .collect(),
+        ),
         late: sorted(behind.map(|late| late.position.offset.to_string()).collect()),
     }
 }
@@ -179,7 +190,7 @@ fn amount(amount: &Amount) -> String {
 
 /// Quotients of equal value are equal: which of them is the least of a group is nobody's business.
 fn quotient(n: &str, d: &str) -> String {
-    let (a, b): (f64, f64) = (n.parse().unwrap(), d.parse().unwrap());
+    let (a, b): (f64, f64) = (n.parse().expect("a number"), d.parse().expect("a number"));
     if b == 0.0 { "no quotient".into() } else { format!("{:?}", a / b + 0.0) }
 }
 

@@ -64,11 +64,7 @@ fn partition(p: &Position) -> String {
 /// Each column's name and text; several partitions stand in one text, in one order in all three.
 fn columns(positions: &[Position]) -> [(&'static str, String); 3] {
     let joined = |of: fn(&Position) -> String| positions.iter().map(of).collect::<Vec<_>>().join("; ");
-    [
-        ("partition", joined(partition)),
-        ("position", joined(|p| bare(&p.position))),
-        ("watermark", joined(watermark)),
-    ]
+    [("partition", joined(partition)), ("position", joined(|p| bare(&p.position))), ("watermark", joined(watermark))]
 }
 
 fn watermark(position: &Position) -> String {

@@ -64,7 +64,8 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
         }
     }
     let written = Arc::new(AtomicU64::new(0));
-    let streams: Vec<_> = models.map(|(model, events)| stream(args.seed, model, events, dir, &written)).into_iter().collect();
+    let streams: Vec<_> =
+        models.map(|(model, events)| stream(args.seed, model, events, dir, &written)).into_iter().collect();
 
     println!("\nStarting `timeline serve`: the durable processor, a process of its own.");
     let mut server = Server::start(dir)?;
@@ -105,11 +106,25 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
         args.events
     );
     rebuffering(&client, &truths[0])?;
-    command(args, &server, &["outliers", "cirr", "--top", "5", "--format", "table"], "the sessions that suffered most")?;
-    command(args, &server, &["outliers", "impossible_travel", "--top", "5", "--format", "table"], "cards used in two cities within ten minutes")?;
+    command(
+        args,
+        &server,
+        &["outliers", "cirr", "--top", "5", "--format", "table"],
+        "the sessions that suffered most",
+    )?;
+    command(
+        args,
+        &server,
+        &["outliers", "impossible_travel", "--top", "5", "--format", "table"],
+        "cards used in two cities within ten minutes",
+    )?;
     let caught = count_rows(&client, "impossible_travel")?;
     let planted: std::collections::BTreeSet<String> = cards(&truths[1]);
-    println!("    {caught} cards caught; the generator planted {}: {}\n", planted.len(), verdict(caught == planted.len()));
+    println!(
+        "    {caught} cards caught; the generator planted {}: {}\n",
+        planted.len(),
+        verdict(caught == planted.len())
+    );
     if let Some(worst) = worst {
         command(args, &server, &["session", &worst, "--query", "cirr"], "one session's whole story")?;
     }
@@ -270,7 +285,9 @@ fn count_rows(client: &Client, name: &str) -> Result<usize> {
 /// The cards that the generator had used in two cities.
 fn cards(truth: &Truth) -> std::collections::BTreeSet<String> {
     let of = |row: &event_producer::truth::Row| match row {
-        event_producer::truth::Row::Alert(alert) if alert.alert == "impossible_travel" => Some(alert.session.to_string()),
+        event_producer::truth::Row::Alert(alert) if alert.alert == "impossible_travel" => {
+            Some(alert.session.to_string())
+        }
         _ => None,
     };
     truth.rows.iter().filter_map(of).collect()

@@ -55,7 +55,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         .map_err(|error| Error::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
     let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
     if !address.ip().is_loopback() {
-        return Err(Error::Usage(format!("{listen} is no loopback address; a listener that others reach is not offered yet")));
+        return Err(Error::Usage(format!(
+            "{listen} is no loopback address; a listener that others reach is not offered yet"
+        )));
     }
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -71,7 +73,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     stop_on_signals(&stopping)?;
     let (service, recoveries) = Service::start(options, &programs).map_err(start_error)?;
     if service.partitions() == 0 {
-        return Err(Error::Usage("nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into()));
+        return Err(Error::Usage(
+            "nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into(),
+        ));
     }
     let mut epoch = 0;
     for recovery in &recoveries {
@@ -80,7 +84,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             eprintln!("timeline: {finding}");
         }
         if recovery.rebuilt {
-            eprintln!("timeline: the queries are others than those of the last checkpoint; the log is read again from its start");
+            eprintln!(
+                "timeline: the queries are others than those of the last checkpoint; the log is read again from its start"
+            );
         }
     }
     let engine: Arc<dyn processor::engine::Engine> = service.clone();
@@ -98,7 +104,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let result = loop {
         if stopping.load(Ordering::Relaxed) {
             let endings = service.stop();
-            break endings.into_iter().try_for_each(|(source, result)| result.map_err(|error| partition_error(&source, error)));
+            break endings
+                .into_iter()
+                .try_for_each(|(source, result)| result.map_err(|error| partition_error(&source, error)));
         }
         match service.wait(Duration::from_millis(50)) {
             None => {}
@@ -177,7 +185,9 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
     match error {
         partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
-        partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => Error::Fenced(format!("{place}{error}")),
+        partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
+            Error::Fenced(format!("{place}{error}"))
+        }
         other => Error::Other(anyhow::anyhow!("{place}{other}; nothing that was committed is lost")),
     }
 }

@@ -136,7 +136,7 @@ fn killed_at_random_nothing_is_lost_or_repeated() {
         }
         log.write_all(&buffer).expect("written");
     }
-    let truth = generator.into_truth().ok().expect("the generator came to its end");
+    let Ok(truth) = generator.into_truth() else { panic!("the generator came to its end") };
     let server = Server::start(dir.path());
     let finals = server.rows("SELECT * FROM finals");
     let metrics = ["cirr", "playing_time"];
@@ -171,7 +171,7 @@ fn evaluation_of_files_agrees_with_the_ledger() {
         let mut bytes = vec![];
         while generator.fill(&mut bytes, 10_000) > 0 {}
         std::fs::write(dir.path().join("log.ndjson"), &bytes).expect("written");
-        let truth = generator.into_truth().ok().expect("the generator came to its end");
+        let Ok(truth) = generator.into_truth() else { panic!("the generator came to its end") };
         let eval = |show: &str| -> Vec<Json> {
             let out = Command::new(TIMELINE)
                 .current_dir(dir.path())

@@ -40,10 +40,9 @@ impl Linear {
     /// The same piece as seen `dt` nanoseconds later.
     pub fn after(self, dt: Time) -> Self {
         match self {
-            Linear::Exact { value, slope } => Linear::Exact {
-                value: value.saturating_add(slope.saturating_mul(i128::from(dt))),
-                slope,
-            },
+            Linear::Exact { value, slope } => {
+                Linear::Exact { value: value.saturating_add(slope.saturating_mul(i128::from(dt))), slope }
+            }
             Linear::Float { value, slope } if slope == 0.0 => Linear::Float { value, slope },
             Linear::Float { value, slope } => Linear::Float { value: value + slope * dt as f64, slope },
         }

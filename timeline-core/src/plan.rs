@@ -13,10 +13,10 @@ mod op;
 mod output;
 mod source;
 
-pub use builder::{Builder, BuildError};
+pub use builder::{BuildError, Builder};
 pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
-pub use output::{Aggregate, Function, GroupKey, GroupOf, Members, Metric, Alert};
+pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use source::{Column, ColumnId, EndRule, FieldPath, Source, TimeUnit};
 
 /// A compiled set of queries on one source.

@@ -98,11 +98,10 @@ pub fn compare_int_float(a: i64, b: f64) -> Option<Ordering> {
         Some(Ordering::Greater)
     } else {
         let whole = b.trunc();
-        Some(a.cmp(&(whole as i64)).then_with(|| {
-            0.0f64
-                .partial_cmp(&(b - whole))
-                .expect("the fraction of a finite float is finite")
-        }))
+        Some(
+            a.cmp(&(whole as i64))
+                .then_with(|| 0.0f64.partial_cmp(&(b - whole)).expect("the fraction of a finite float is finite")),
+        )
     }
 }
 

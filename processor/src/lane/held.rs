@@ -76,7 +76,8 @@ impl Held {
     /// Adds an event; `words` has one for each column that is present and not null.
     pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
         let bucket = self.buckets.entry(event.time.div_euclid(self.width)).or_default();
-        let words_at = u32::try_from(bucket.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
+        let words_at =
+            u32::try_from(bucket.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
         bucket.words.extend(words);
         bucket.events.push(HeldEvent { words_at, ..event });
     }

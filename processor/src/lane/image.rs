@@ -142,7 +142,15 @@ impl Lane<()> {
                 let mut bytes = vec![];
                 let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
                 let Position { file, offset } = event.position;
-                let head = [event.time as u64, u64::from(has_order), order, u64::from(file), offset, event.present, event.nulls];
+                let head = [
+                    event.time as u64,
+                    u64::from(has_order),
+                    order,
+                    u64::from(file),
+                    offset,
+                    event.present,
+                    event.nulls,
+                ];
                 bytes.extend(head.iter().flat_map(|word| word.to_le_bytes()));
                 for (column, word) in columns(event.present & !event.nulls).zip(bucket.words(event)) {
                     let mut word = *word;

@@ -285,7 +285,14 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// Like [`Lane::read`], for one key.
-    pub fn read_key(&mut self, hash: u64, key: &str, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
+    pub fn read_key(
+        &mut self,
+        hash: u64,
+        key: &str,
+        horizon: Time,
+        outcome: &mut Outcome,
+        mut live: impl FnMut(Session),
+    ) {
         let slots = self.slab.find(hash, key).into_iter().collect();
         self.read_slots(slots, horizon, outcome, &mut live);
     }

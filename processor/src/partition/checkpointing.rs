@@ -8,8 +8,8 @@ use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::lane::image::{self, Image};
 use crate::results;
 use crate::totals::TotalsImage;
-use event_feeder::{Position, Source};
 use event_feeder::file::FileTable;
+use event_feeder::{Position, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -141,9 +141,8 @@ impl Partition {
 }
 
 fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef, Error> {
-    let bytes = segment::encode(&image::schema(), std::slice::from_ref(&image.batch)).map_err(|error| {
-        Error::Malformed { object: "a new segment".into(), reason: error.to_string() }
-    })?;
+    let bytes = segment::encode(&image::schema(), std::slice::from_ref(&image.batch))
+        .map_err(|error| Error::Malformed { object: "a new segment".into(), reason: error.to_string() })?;
     let metadata = json!({ "lane": lane, "full": image.full, "sessions": image.sessions });
     Ok(checkpoints.put(Kind::Segment, "lane", &bytes, metadata)?)
 }

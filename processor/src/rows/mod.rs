@@ -11,7 +11,7 @@ mod spans;
 mod table;
 mod totals;
 
-pub use finals::{alerts, finals, metric_view, FinalRow};
+pub use finals::{FinalRow, alerts, finals, metric_view};
 pub use spans::spans;
 pub use table::{Cell, Kind, TableBuilder};
 pub use totals::totals;
@@ -32,7 +32,8 @@ pub(crate) fn value_cells(amount: &Amount) -> [Cell; 4] {
         Amount::Int(x) => cells[0] = Cell::Decimal(x.saturating_mul(UNIT)),
         Amount::Float(x) => cells[1] = Cell::Float(*x),
         Amount::Ratio { unit: RatioUnit::Duration, .. } => {
-            cells[0] = amount.is_value().then(|| amount.duration_quotient()).flatten().map_or(Cell::Null, Cell::Decimal);
+            cells[0] =
+                amount.is_value().then(|| amount.duration_quotient()).flatten().map_or(Cell::Null, Cell::Decimal);
         }
         Amount::Ratio { .. } => cells[1] = amount.quotient().map_or(Cell::Null, Cell::Float),
         Amount::State(Value::Bool(x)) => cells[3] = Cell::Bool(*x),

@@ -31,7 +31,9 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
 pub(super) fn status(answer: &Answer) -> Json {
     let counts = answer.counts;
     let file = answer.files.get(answer.position.file as usize);
-    let lag = file.and_then(|file| std::fs::metadata(&file.name).ok()).map(|m| m.len().saturating_sub(answer.position.offset));
+    let lag = file
+        .and_then(|file| std::fs::metadata(&file.name).ok())
+        .map(|m| m.len().saturating_sub(answer.position.offset));
     json!({
         "source": answer.plan.source.name,
         "partition": 0,
@@ -97,10 +99,8 @@ fn history(name: &str, answers: &[Answer], states: &[PathBuf]) -> Result<TableDa
         }
         _ => answers.iter().map(|answer| answer.pending.table(name, &answer.plan)).collect(),
     };
-    let schema = live.first().map_or_else(
-        || Pending::default().table("alerts", &empty_plan()).schema(),
-        RecordBatch::schema,
-    );
+    let schema =
+        live.first().map_or_else(|| Pending::default().table("alerts", &empty_plan()).schema(), RecordBatch::schema);
     // With several sources the columns of one source's files may be fewer than those of the table.
     let mut files = vec![];
     let mut live = live;
@@ -150,7 +150,12 @@ fn every_session(answer: &Answer) -> Vec<Session> {
 /// Alerts that are not in committed history, those that are on included.
 fn every_alert(answer: &Answer) -> Vec<AlertRow> {
     let open = answer.sessions.iter().flat_map(|session| {
-        let row = |(alert, start): &(usize, i64)| AlertRow { key: session.key.clone(), alert: *alert, start: *start, end: None };
+        let row = |(alert, start): &(usize, i64)| AlertRow {
+            key: session.key.clone(),
+            alert: *alert,
+            start: *start,
+            end: None,
+        };
         session.open_alerts.iter().map(row)
     });
     answer.pending.alerts.iter().cloned().chain(open).collect()
@@ -208,17 +213,28 @@ fn sessions(answers: &[Answer]) -> Result<RecordBatch, EngineError> {
             live.iter().map(|session| (session.key.to_string(), session.start, session.end)).collect();
         for batch in read(answer, "finals")? {
             let keys = text_column(&batch, "session")?;
-            let time = |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
+            let time = |name: &str| {
+                batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>())
+            };
             if let (Some(starts), Some(ends)) = (time("start"), time("end")) {
-                all.extend((0..batch.num_rows()).map(|i| {
-                    (keys.value(i).to_owned(), starts.value(i), (!ends.is_null(i)).then(|| ends.value(i)))
-                }));
+                all.extend(
+                    (0..batch.num_rows()).map(|i| {
+                        (keys.value(i).to_owned(), starts.value(i), (!ends.is_null(i)).then(|| ends.value(i)))
+                    }),
+                );
             }
         }
         for (key, start, end) in all {
             let end_cell = end.map_or(Cell::Null, Cell::Time);
             let source = Cell::Text(answer.plan.source.name.clone());
-            table.push([source, Cell::Text(key), Cell::Time(start), end_cell, Cell::Bool(end.is_some()), Cell::Bool(false)]);
+            table.push([
+                source,
+                Cell::Text(key),
+                Cell::Time(start),
+                end_cell,
+                Cell::Bool(end.is_some()),
+                Cell::Bool(false),
+            ]);
         }
     }
     Ok(table.finish())
@@ -267,7 +283,8 @@ fn partitions(answers: &[Answer]) -> RecordBatch {
 fn nodes(answers: &[Answer]) -> RecordBatch {
     let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"];
     let columns = columns.into_iter().map(|name| (name.to_owned(), Kind::Text));
-    let mut table = TableBuilder::new(columns.chain([("bytes".to_owned(), Kind::Int), ("used_by".to_owned(), Kind::Int)]));
+    let mut table =
+        TableBuilder::new(columns.chain([("bytes".to_owned(), Kind::Int), ("used_by".to_owned(), Kind::Int)]));
     for answer in answers {
         let plan = &answer.plan;
         let layout = timeline_core::incremental::Layout::new(plan);
@@ -290,7 +307,8 @@ fn nodes(answers: &[Answer]) -> RecordBatch {
 
 fn users(plan: &Plan, id: NodeId) -> usize {
     let nodes = plan.nodes.iter().filter(|node| node.op.inputs().contains(&id)).count();
-    let outputs = plan.metrics.iter().filter(|m| m.root == id).count() + plan.alerts.iter().filter(|a| a.root == id).count();
+    let outputs =
+        plan.metrics.iter().filter(|m| m.root == id).count() + plan.alerts.iter().filter(|a| a.root == id).count();
     nodes + outputs
 }
 
@@ -309,7 +327,8 @@ fn reach(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes`.
 pub(super) fn queries(answers: &[Answer]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
-    let columns = columns.into_iter().chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)]);
+    let columns =
+        columns.into_iter().chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for answer in answers {
         let plan = &answer.plan;
@@ -372,13 +391,15 @@ pub(super) fn changes(before: &[Arc<Plan>], after: &[Arc<Plan>], text: impl Fn(&
 /// The nodes that a story shows: what an output (or all of them) reads, with labels as programs write them.
 pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)> {
     let metrics = plan.metrics.iter().map(|metric| (&metric.name, metric.root));
-    let outputs: Vec<(&String, NodeId)> = metrics.chain(plan.alerts.iter().map(|alert| (&alert.name, alert.root))).collect();
+    let outputs: Vec<(&String, NodeId)> =
+        metrics.chain(plan.alerts.iter().map(|alert| (&alert.name, alert.root))).collect();
     let wanted = |name: &String| query.is_none_or(|query| query == name);
     let mut ids = BTreeSet::new();
     for (_, root) in outputs.iter().filter(|(name, _)| wanted(name)) {
         ids.extend(reach(plan, *root));
     }
-    let constant = |id: &NodeId| matches!(plan.node(*id).op, Op::Constant(_) | Op::ConstantNumber { .. } | Op::Event(_));
+    let constant =
+        |id: &NodeId| matches!(plan.node(*id).op, Op::Constant(_) | Op::ConstantNumber { .. } | Op::Event(_));
     ids.into_iter()
         .filter(|id| !constant(id))
         .map(|id| match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {
@@ -393,7 +414,7 @@ pub(super) fn outliers(answer: &Answer, name: &str, top: usize) -> Result<Option
     if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
         let mut all = every_session(answer);
         for batch in read(answer, "finals")? {
-            all.extend(crate::outliers::from_history(plan, metric, &batch));
+            all.extend(outliers::from_history(plan, metric, &batch));
         }
         return Ok(Some(outliers::of_metric(plan, metric, all.iter(), top)));
     }
@@ -408,7 +429,7 @@ pub(super) fn outliers(answer: &Answer, name: &str, top: usize) -> Result<Option
             })
             .collect();
         for batch in read(answer, "alerts")? {
-            all.extend(crate::outliers::alerts_from_history(alert, name, &batch));
+            all.extend(outliers::alerts_from_history(alert, name, &batch));
         }
         return Ok(Some(outliers::of_alert(&all, top)));
     }

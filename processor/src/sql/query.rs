@@ -61,7 +61,7 @@ pub async fn run(sql: &str, engine: Arc<dyn Engine>, sync: Option<Duration>) -> 
         let provider = provider.ok_or_else(|| EngineError::Internal(format!("the snapshot lacks table `{name}`")))?;
         context.register_table(TableReference::bare(spelling), provider).map_err(cleaned)?;
     }
-    let plan = context.state().statement_to_plan(statement).await.map_err(cleaned)?;
+    let plan = context.state().statement_to_plan(*statement).await.map_err(cleaned)?;
     let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_read.verify_plan(&plan).map_err(cleaned)?;
     let rows = context.execute_logical_plan(plan).await.map_err(cleaned)?.execute_stream().await.map_err(cleaned)?;

@@ -15,7 +15,7 @@ pub(super) enum Question {
     /// `SHOW TABLES`.
     Tables,
     /// A query, and what it reads.
-    Query { statement: Statement, reads: Vec<TableReference> },
+    Query { statement: Box<Statement>, reads: Vec<TableReference> },
 }
 
 /// Reads one statement; [`EngineError::Invalid`] if it is none, more than one, or no query.
@@ -42,7 +42,7 @@ pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
         return Ok(Question::Tables);
     }
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
-    Ok(Question::Query { statement, reads })
+    Ok(Question::Query { statement: Box::new(statement), reads })
 }
 
 fn is_query(statement: &Statement) -> bool {

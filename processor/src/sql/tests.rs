@@ -1,5 +1,7 @@
 //! Questions in SQL to an engine of known tables.
 
+#![allow(clippy::unwrap_used)]
+
 use super::run;
 use crate::engine::fake::{Fake, finals};
 use crate::engine::{Engine, EngineError, PositionOf};

@@ -132,13 +132,15 @@ impl Accumulator {
             Function::Avg => self.mean(),
             Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
-            Function::Percentile(p) => self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {
-                (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
-                (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),
-                (What::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),
-                (What::Ratios(Per::Duration), key) => Amount::Duration(key.as_float().round() as i128),
-                (_, key) => Amount::Float(key.as_float()),
-            }),
+            Function::Percentile(p) => {
+                self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {
+                    (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
+                    (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),
+                    (What::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),
+                    (What::Ratios(Per::Duration), key) => Amount::Duration(key.as_float().round() as i128),
+                    (_, key) => Amount::Float(key.as_float()),
+                })
+            }
         }
     }
 

@@ -107,7 +107,8 @@ impl Totals {
     /// In a form that can be stored: by the name of the metric.
     pub fn to_image(&self, plan: &Plan) -> TotalsImage {
         let metric = |(i, groups): (usize, &BTreeMap<Group, Accumulator>)| {
-            let groups = groups.iter().map(|(group, a)| (group.iter().map(|v| v.as_ref().map(Into::into)).collect(), a.clone()));
+            let groups =
+                groups.iter().map(|(group, a)| (group.iter().map(|v| v.as_ref().map(Into::into)).collect(), a.clone()));
             (plan.metrics[i].name.clone(), groups.collect())
         };
         TotalsImage(self.metrics.iter().enumerate().filter(|(_, groups)| !groups.is_empty()).map(metric).collect())
@@ -118,7 +119,8 @@ impl Totals {
         let mut totals = Totals::new(plan);
         for (name, groups) in image.0 {
             if let Some(i) = plan.metrics.iter().position(|metric| metric.name == name) {
-                let groups = groups.into_iter().map(|(group, a)| (group.into_iter().map(|v| v.map(Into::into)).collect(), a));
+                let groups =
+                    groups.into_iter().map(|(group, a)| (group.into_iter().map(|v| v.map(Into::into)).collect(), a));
                 totals.metrics[i] = groups.collect();
             }
         }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How many distinct values are kept as they are.
-pub const EXACT_MAX: usize = 10_000;
+pub(super) const EXACT_MAX: usize = 10_000;
 /// The error of a percentile that comes from the sketch, relative to its value.
-pub const RELATIVE_ERROR: f64 = 0.005;
+pub(super) const RELATIVE_ERROR: f64 = 0.005;
 
 /// The values of a group, with how often each occurs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -96,27 +96,96 @@ pub(super) enum Code {
     /// Nothing to keep: an event, or a constant number.
     Nothing,
     /// A number that is calculated when it is asked for: it may have changed if an input has.
-    Pulled { inputs: [u16; 2] },
+    Pulled {
+        inputs: [u16; 2],
+    },
     /// A constant truth value.
-    Constant { out: Bool, value: u64 },
+    Constant {
+        out: Bool,
+        value: u64,
+    },
     /// The leaf wrote the value; `out` for booleans, `ttl` where a value ends.
-    Latest { columns: u64, at: usize, out: Option<Bool>, ttl: bool },
+    Latest {
+        columns: u64,
+        at: usize,
+        out: Option<Bool>,
+        ttl: bool,
+    },
     /// The leaf wrote the truth value.
-    EventExisted { columns: u64 },
-    StateExisted { on: u16, of: Bool, out: Bool },
+    EventExisted {
+        columns: u64,
+    },
+    StateExisted {
+        on: u16,
+        of: Bool,
+        out: Bool,
+    },
     /// The leaf wrote the instant at which it turns false.
-    EventWithin { columns: u64, at: usize, out: Bool },
-    StateWithin { on: u16, of: Bool, at: usize, out: Bool, window: Time },
-    HeldFor { on: u16, of: Bool, at: usize, out: Bool, length: Time },
-    DurationWhere { on: u16, of: Bool, at: usize },
-    DurationInCurState { on: u16, of: State, at: usize },
-    CompareStates { on: [u16; 2], compare: Compare, types: Types, of: [State; 2], out: Bool },
-    CompareNumbers { on: [u16; 2], at: usize, out: Bool },
-    Not { on: u16, of: Bool, out: Bool },
-    And { on: [u16; 2], of: [Bool; 2], out: Bool },
-    Or { on: [u16; 2], of: [Bool; 2], out: Bool },
-    OverLast { on: u16, at: usize },
-    Split { by: Vec<(u16, State)>, of: u16, at: usize },
+    EventWithin {
+        columns: u64,
+        at: usize,
+        out: Bool,
+    },
+    StateWithin {
+        on: u16,
+        of: Bool,
+        at: usize,
+        out: Bool,
+        window: Time,
+    },
+    HeldFor {
+        on: u16,
+        of: Bool,
+        at: usize,
+        out: Bool,
+        length: Time,
+    },
+    DurationWhere {
+        on: u16,
+        of: Bool,
+        at: usize,
+    },
+    DurationInCurState {
+        on: u16,
+        of: State,
+        at: usize,
+    },
+    CompareStates {
+        on: [u16; 2],
+        compare: Compare,
+        types: Types,
+        of: [State; 2],
+        out: Bool,
+    },
+    CompareNumbers {
+        on: [u16; 2],
+        at: usize,
+        out: Bool,
+    },
+    Not {
+        on: u16,
+        of: Bool,
+        out: Bool,
+    },
+    And {
+        on: [u16; 2],
+        of: [Bool; 2],
+        out: Bool,
+    },
+    Or {
+        on: [u16; 2],
+        of: [Bool; 2],
+        out: Bool,
+    },
+    OverLast {
+        on: u16,
+        at: usize,
+    },
+    Split {
+        by: Vec<(u16, State)>,
+        of: u16,
+        at: usize,
+    },
 }
 
 /// What an event changes directly.
@@ -130,10 +199,20 @@ pub(super) struct Leaf {
 /// What a leaf does with a payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Effect {
-    Latest { at: usize, ttl: Option<Time> },
+    Latest {
+        at: usize,
+        ttl: Option<Time>,
+    },
     /// `predicate`: only payloads that say true count.
-    Existed { out: Bool, predicate: bool },
-    Within { at: usize, window: Time, predicate: bool },
+    Existed {
+        out: Bool,
+        predicate: bool,
+    },
+    Within {
+        at: usize,
+        window: Time,
+        predicate: bool,
+    },
     /// The session's end event.
     End,
 }
@@ -242,7 +321,9 @@ impl Compiled {
     }
 
     fn leaf(&mut self, event: NodeId, effect: Effect, dictionary: &mut Dictionary) -> u64 {
-        let Op::Event(e) = &self.plan.node(event).op else { unreachable!("leaves read events, as the builder checked") };
+        let Op::Event(e) = &self.plan.node(event).op else {
+            unreachable!("leaves read events, as the builder checked")
+        };
         let columns = e.columns();
         let payload = Expression::new(e, &self.plan, dictionary);
         self.leaves.push(Leaf { columns, payload, effect });

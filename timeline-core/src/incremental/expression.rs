@@ -3,9 +3,9 @@
 use super::dictionary::Dictionary;
 use super::row::ABSENT;
 use super::{Event, word_of};
+use crate::Type;
 use crate::plan::{Compare, EventExpr, Plan};
 use crate::value::compare_int_float;
-use crate::Type;
 use std::cmp::Ordering;
 
 /// An expression with its constants as words.
@@ -77,12 +77,10 @@ impl Expression {
                 ABSENT => ABSENT,
                 value => u64::from((value == *word) != *negated),
             },
-            Expression::Compare(compare, types, a, b) => {
-                match (a.eval(event, dictionary), b.eval(event, dictionary)) {
-                    (ABSENT, _) | (_, ABSENT) => ABSENT,
-                    (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
-                }
-            }
+            Expression::Compare(compare, types, a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+                (ABSENT, _) | (_, ABSENT) => ABSENT,
+                (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
+            },
             Expression::Not(a) => match a.eval(event, dictionary) {
                 ABSENT => ABSENT,
                 word => 1 - word,

@@ -4,8 +4,8 @@
 //! and the words of the nodes. What has no fixed size (the pieces of a window, the third and further dimensions
 //! of a split) is in the session's [`super::row::Heap`], which stays empty where it is not needed.
 
-use crate::plan::{Kind, NodeId, Op, Plan};
 use crate::Type;
+use crate::plan::{Kind, NodeId, Op, Plan};
 
 /// Words of the header: origin, instant, pending columns, deadline.
 pub(super) const HEADER_WORDS: usize = 4;

@@ -1,9 +1,9 @@
 //! What an event does to the leaves, before its instant is evaluated.
 
+use super::Event;
 use super::compile::{Compiled, Effect};
 use super::dictionary::Dictionary;
 use super::row::{ABSENT, FRESH, NEVER, Row, truth};
-use super::Event;
 
 /// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
 #[inline]

@@ -162,9 +162,7 @@ pub(super) fn shares(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<(Vec
 
 fn biased(charge: i64, x: Linear) -> Linear {
     match x {
-        Linear::Exact { value, slope } => {
-            Linear::Exact { value: i128::from(charge.wrapping_add(value as i64)), slope }
-        }
+        Linear::Exact { value, slope } => Linear::Exact { value: i128::from(charge.wrapping_add(value as i64)), slope },
         other => other,
     }
 }
@@ -184,7 +182,8 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, window: Time, entry
         if from < to {
             value += i128::from(piece.slope) * (i128::from(to) - i128::from(from));
         }
-        slope += i128::from(piece.slope) * (i128::from(end > now) - i128::from(piece.start <= trailing && trailing < end));
+        slope +=
+            i128::from(piece.slope) * (i128::from(end > now) - i128::from(piece.start <= trailing && trailing < end));
     }
     Linear::Exact { value, slope }
 }

@@ -16,9 +16,7 @@ const BEFORE: Piece = Piece { start: Time::MIN, value: 0, slope: 0, entry: u32::
 
 /// Takes the input's present piece, drops what the window has left, and notes when it next leaves a piece.
 pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
-    let Op::OverLast { of, window } = compiled.plan.nodes[node].op else {
-        unreachable!("only windows come here")
-    };
+    let Op::OverLast { of, window } = compiled.plan.nodes[node].op else { unreachable!("only windows come here") };
     let present = piece(compiled, row, of, 0);
     let place = compiled.layout.nodes[node];
     let cell = row.heap.cell_mut(&compiled.layout, place.cell);

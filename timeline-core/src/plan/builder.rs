@@ -216,8 +216,7 @@ impl Builder {
             }
             EventExpr::Not(a) => (self.expression_type(a)? == Type::Bool).then_some(Type::Bool),
             EventExpr::And(a, b) | EventExpr::Or(a, b) => {
-                (self.expression_type(a)? == Type::Bool && self.expression_type(b)? == Type::Bool)
-                    .then_some(Type::Bool)
+                (self.expression_type(a)? == Type::Bool && self.expression_type(b)? == Type::Bool).then_some(Type::Bool)
             }
         }
     }
@@ -230,4 +229,3 @@ fn comparable(a: Type, b: Type) -> bool {
 fn same_measure(a: Unit, b: Unit) -> bool {
     (a == Unit::Duration) == (b == Unit::Duration)
 }
-

@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::memory::MemoryStore;
 use super::workload::{Job, check};
 use crate::checkpoint::protocol::Lost;
-use crate::checkpoint::{Checkpoints, Error, Kind, Problem, Store, inspect};
+use crate::checkpoint::{Checkpoints, Error, Kind, Problem, Store, digest, inspect};
 
 const STEPS: u64 = 8;
 
@@ -226,7 +228,7 @@ fn a_newer_format_is_refused_before_anything_is_written() {
     let newest = store.newest_head();
     let text = String::from_utf8(store.get(&newest)).unwrap();
     let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", "\"format\":2", 1);
-    store.set(&newest, crate::checkpoint::digest::seal(body.into_bytes()));
+    store.set(&newest, digest::seal(body.into_bytes()));
     let before = store.objects.lock().unwrap().clone();
     assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Format { found: 2, known: 1, .. })));
     assert_eq!(*store.objects.lock().unwrap(), before);
@@ -263,4 +265,40 @@ fn a_checkpoint_that_does_not_read_back_lets_nothing_be_deleted() {
     assert!(matches!(job.checkpoints.collect(), Err(Error::Corrupt(finding)) if finding.object == newest));
     assert_eq!(*store.objects.lock().unwrap(), before);
     assert!(matches!(job.step(), Err(Error::Poisoned { .. })));
+}
+
+#[test]
+fn what_could_not_be_read_is_not_collected_before_the_next_commit() {
+    let store = committed();
+    let newest = store.names("manifests").pop().unwrap();
+    let whole = store.get(&newest);
+    store.delete(&newest).unwrap();
+    let mut job = Job::open(store.clone(), "second").unwrap();
+    assert_eq!(job.value, STEPS - 1);
+    // Whoever comes next may read what this one could not.
+    assert_eq!(job.checkpoints.collect().unwrap().deleted, 0);
+    store.set(&newest, whole);
+    let next = Job::open(store, "third").unwrap();
+    assert_eq!((next.value, next.findings.len()), (STEPS, 0));
+}
+
+#[test]
+fn a_head_that_names_manifests_wrongly_is_told() {
+    let store = committed();
+    let newest = store.newest_head();
+    let told = store.names("manifests").pop().unwrap();
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut head = serde_json::from_slice(digest::unseal(&store.get(&newest)).unwrap()).unwrap();
+        change(&mut head);
+        let damaged = store.copy();
+        damaged.set(&newest, digest::seal(serde_json::to_vec(&head).unwrap()));
+        damaged
+    };
+    for (field, value) in [("epoch", json!(77)), ("digest", json!("00".repeat(32))), ("length", json!(1))] {
+        let damaged = with(&|head| head["manifests"][0][field] = value.clone());
+        assert_eq!(opens_loudly(damaged, &told, field), Some(STEPS - 1));
+    }
+    // One is left out, so the newest does not continue the one that is named after it.
+    let damaged = with(&|head| drop(head["manifests"].as_array_mut().unwrap().remove(1)));
+    assert_eq!(opens_loudly(damaged, &told, "previous"), Some(STEPS - 2));
 }

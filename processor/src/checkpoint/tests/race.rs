@@ -20,25 +20,28 @@ fn wherever_two_writers_are_switched_one_history_comes_out() {
             // The older writer sleeps after `first` operations, and again for good after a few more.
             for nap in [1, 4, u32::MAX] {
                 let schedule = [(0, first), (1, second), (0, nap), (1, u32::MAX), (0, u32::MAX)];
-                fenced += u32::from(race(&store.copy(), schedule));
+                fenced += u32::from(race(&store.copy(), schedule, 2));
             }
         }
+        // The older writer sleeps until the successor has collected the head that it is about to make.
+        let asleep = [(0, first), (1, u32::MAX), (0, u32::MAX)];
+        fenced += u32::from(race(&store.copy(), asleep, 7));
     }
     assert!(fenced > 1000, "the older writer was fenced only {fenced} times");
 }
 
-/// Lets an owner and its successor go on under a schedule; whether the owner was fenced.
-fn race(store: &Arc<MemoryStore>, schedule: [(usize, u32); 5]) -> bool {
+/// Lets an owner do two steps and its successor some under a schedule; whether the owner was fenced.
+fn race<const N: usize>(store: &Arc<MemoryStore>, schedule: [(usize, u32); N], successor_steps: u64) -> bool {
     let start = Job::open(store.clone(), "old").unwrap().value;
     let turns = Arc::new(Turns { schedule: Mutex::new(VecDeque::from(schedule)), changed: Condvar::new() });
     let scheduled = |actor| Scheduled { actor, inner: store.clone(), turns: turns.clone() };
     let (old_store, new_store) = (Arc::new(scheduled(0)), Arc::new(scheduled(1)));
     let successor = thread::spawn(move || {
-        let result = work(new_store.clone(), "new");
+        let result = work(new_store.clone(), "new", successor_steps);
         new_store.leave();
         result
     });
-    let owner = work(old_store.clone(), "owner");
+    let owner = work(old_store.clone(), "owner", 2);
     old_store.leave();
     let (owner, successor) = (owner, successor.join().unwrap());
 
@@ -61,11 +64,11 @@ struct Outcome {
 }
 
 /// Opens and does a few steps with their collections; being fenced and losing the race to open are the only ways to fail.
-fn work(store: Arc<Scheduled>, writer: &str) -> Outcome {
+fn work(store: Arc<Scheduled>, writer: &str, steps: u64) -> Outcome {
     let mut acked = Vec::new();
     let result = Job::open(store, writer).and_then(|mut job| {
         assert_eq!(job.findings, []);
-        job.run(2, |value| acked.push(value))
+        job.run(steps, |value| acked.push(value))
     });
     match result {
         Ok(()) => Outcome { acked, fenced: false },
