@@ -302,3 +302,16 @@ fn a_head_that_names_manifests_wrongly_is_told() {
     let damaged = with(&|head| drop(head["manifests"].as_array_mut().unwrap().remove(1)));
     assert_eq!(opens_loudly(damaged, &told, "previous"), Some(STEPS - 2));
 }
+
+#[test]
+fn a_rolled_back_take_over_is_told_by_the_generation_of_its_files() {
+    let store = committed();
+    let older = store.copy();
+    let next = Job::open(store.clone(), "second").unwrap();
+    next.checkpoints.put(Kind::Segment, "base", b"", json!(null)).unwrap();
+    store.delete(&store.newest_head()).unwrap();
+    assert_eq!(store.newest_head(), older.newest_head());
+    let job = Job::open(store, "third").unwrap();
+    assert!(matches!(job.findings[0].problem, Problem::RolledBack { generation: 1, .. }));
+    assert_eq!(job.checkpoints.owner().generation, 3);
+}
