@@ -146,6 +146,14 @@ fn a_damaged_newest_head_is_fallen_back_from_above_it() {
 }
 
 #[test]
+fn an_old_head_under_the_newest_name_is_not_taken_for_the_newest() {
+    let store = committed();
+    let heads = store.names("heads");
+    store.set(&heads[3], store.get(&heads[1]));
+    assert_eq!(opens_loudly(store, &heads[3], "old bytes"), Some(STEPS - 1));
+}
+
+#[test]
 fn a_first_checkpoint_under_a_damaged_head_is_never_taken_for_an_empty_state() {
     let store = Arc::new(MemoryStore::default());
     Job::open(store.clone(), "first").unwrap().step().unwrap();
