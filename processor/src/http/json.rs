@@ -72,7 +72,7 @@ fn columns(batch: &RecordBatch, shape: Shape) -> Result<Vec<(String, Vec<String>
 
 /// The values of a column in JSON, of whatever type it is.
 fn cells(array: &ArrayRef) -> Result<Vec<String>, ArrowError> {
-    let batch = RecordBatch::try_from_iter_with_nullable([("v", array.clone(), true)])?;
+    let batch = RecordBatch::try_from_iter_with_nullable([("v", with_offset(array), true)])?;
     let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(vec![]);
     writer.write(&batch)?;
     writer.finish()?;
@@ -82,6 +82,14 @@ fn cells(array: &ArrayRef) -> Result<Vec<String>, ArrowError> {
     cells
         .filter(|cells| cells.len() == array.len())
         .ok_or_else(|| ArrowError::JsonError("a column came out as something else than one value a line".into()))
+}
+
+/// The column with the offset of UTC for its name, which the writer knows only where SQL has brought it a table of names.
+fn with_offset(array: &ArrayRef) -> ArrayRef {
+    match array.as_any().downcast_ref::<TimestampNanosecondArray>() {
+        Some(times) if times.timezone() == Some("UTC") => Arc::new(times.clone().with_timezone("+00:00")),
+        _ => array.clone(),
+    }
 }
 
 fn quoted(name: &str) -> String {
