@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 mod cli;
+#[cfg(feature = "sql")]
 mod durability;
 mod language;

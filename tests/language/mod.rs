@@ -95,7 +95,9 @@ fn bad_input_changes_no_other_answer() {
     let sandbox = Sandbox::new();
     let good: String = V5.iter().map(|(t, b)| format!("{{\"k\":\"x\",\"t\":{t},\"b\":{b}}}\n")).collect();
     let mut bad = good.replacen('\n', "\nnot json\n{\"t\":1,\"b\":true}\n{\"k\":\"x\",\"b\":true}\n", 1).into_bytes();
-    bad.extend_from_slice(b"{\"k\":\"x\",\"t\":99999999999999999999,\"b\":true}\n{\"k\":\"x\",\"t\":NaN}\n\xff\xfe\n   \n");
+    bad.extend_from_slice(
+        b"{\"k\":\"x\",\"t\":99999999999999999999,\"b\":true}\n{\"k\":\"x\",\"t\":NaN}\n\xff\xfe\n   \n",
+    );
     bad.extend_from_slice(b"{\"k\":\"x\",\"t\":20,\"b\":\"yes\"}\n{\"k\":\"x\",\"t\":20,\"b\":fal");
     sandbox.file("good.ndjson", good);
     sandbox.file("bad.ndjson", bad);
