@@ -162,7 +162,7 @@ fn word(ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
     match ty {
         Type::String => value::check_string(cell.kind()).map(|()| cell.slice().pack()),
         Type::Float => value::float(cell.kind(), text).map(f64::to_bits),
-        Type::Int => value::int(cell.kind(), text).map(|value| value as u64),
+        Type::Int => value::int_value(cell.kind(), text).map(|value| value as u64),
         Type::Bool => value::bool(cell.kind(), text).map(u64::from),
     }
 }

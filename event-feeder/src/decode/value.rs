@@ -79,6 +79,12 @@ pub(crate) fn int(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
     }
 }
 
+/// Reads the value of an int column, which does not hold the least 64-bit integer: its word stands for absence.
+pub(crate) fn int_value(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
+    let value = int(kind, text)?;
+    if value == i64::MIN { Err(out_of_range(Type::Int)) } else { Ok(value) }
+}
+
 /// Reads a float.
 pub(crate) fn float(kind: Kind, text: &[u8]) -> Result<f64, Bad> {
     let text = number_text(kind, text, Type::Float)?;
