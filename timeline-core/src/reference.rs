@@ -3,7 +3,7 @@
 //! It is the judge of the incremental evaluator, so it is written to be read, not to be fast:
 //! every timeline is a whole function over dense time, from the session's origin on and without end,
 //! "as if nothing more ever happened" ([`whole`]); what people are shown is read off these functions afterwards
-//! ([`readings`], [`totals`]). This is sound because every operator is causal: the value at `t` depends only on events at or before `t`.
+//! (`readings`, `totals`). This is sound because every operator is causal: the value at `t` depends only on events at or before `t`.
 //!
 //! The order of the questions is that of the language: which events count ([`accept`]), which session each belongs to
 //! ([`sessions`]), what is true over time ([`timelines`]), and what is shown of it ([`finals`], [`spans`], [`alerts`], [`totals`]).
