@@ -12,6 +12,7 @@ use crate::programs::{LoadError, Programs};
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -72,6 +73,8 @@ struct Running {
     plan: Arc<Plan>,
     handle: Handle,
     thread: JoinHandle<()>,
+    /// Set before a change of the programs ends it: such an end is nobody's news.
+    replaced: Arc<AtomicBool>,
     state: PathBuf,
 }
 
@@ -186,13 +189,17 @@ impl Service {
             let handle = partition.handle();
             let (ended, source) = (self.ended.clone(), name.clone());
             let thread = std::thread::Builder::new().name(format!("partition-{name}"));
+            let replaced = Arc::new(AtomicBool::new(false));
+            let is_replaced = Arc::clone(&replaced);
             let run = move || {
                 let result = partition.run();
-                // Nobody listens any more when the processor itself ends.
-                let _ = ended.send((source, result));
+                if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {
+                    // Nobody listens any more when the processor itself ends.
+                    let _ = ended.send((source, result));
+                }
             };
             let thread = thread.spawn(run).expect("the system can start a thread");
-            running.push(Running { plan: Arc::clone(plan), handle, thread, state });
+            running.push(Running { plan: Arc::clone(plan), handle, thread, replaced, state });
             recoveries.push(recovery);
         }
         Ok((running, recoveries))
@@ -204,12 +211,10 @@ impl Service {
         programs
             .store(&self.store)
             .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
-        halt(&mut inner.running);
-        {
-            // Partitions that were asked to end did not end on their own.
-            let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
-            while endings.try_recv().is_ok() {}
+        for partition in &inner.running {
+            partition.replaced.store(true, Ordering::SeqCst);
         }
+        halt(&mut inner.running);
         inner.programs = programs;
         let (running, _) = self.launch(&plans).map_err(|error| EngineError::Internal(error.to_string()))?;
         inner.running = running;

@@ -383,7 +383,7 @@ pub(super) fn changes(before: &[Arc<Plan>], after: &[Arc<Plan>], text: impl Fn(&
         "nodes": nodes,
         "added": new.difference(&old).collect::<Vec<_>>(),
         "removed": old.difference(&new).collect::<Vec<_>>(),
-        "unchanged": unchanged,
+        "unchanged": new.intersection(&old).collect::<Vec<_>>(),
         "replays_log": !unchanged,
     })
 }
