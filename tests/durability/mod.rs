@@ -201,3 +201,25 @@ fn evaluation_of_files_agrees_with_the_ledger() {
         assert_eq!(told, known, "{model:?}");
     }
 }
+
+#[test]
+fn queries_come_and_go_while_the_processor_serves() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let source = "source s { key k  time t in s  b: bool }\n";
+    std::fs::write(dir.path().join("video.tl"), format!("{source}metric m = duration_where(latest(b))\n"))
+        .expect("written");
+    std::fs::write(dir.path().join("more.tl"), format!("{source}metric seen = has_existed(b)\n")).expect("written");
+    let log = "{\"k\":\"x\",\"t\":0,\"b\":true}\n{\"k\":\"x\",\"t\":7,\"b\":false}\n";
+    std::fs::write(dir.path().join("log.ndjson"), log).expect("written");
+    let server = Server::start(dir.path());
+    let run = |args: &[&str]| {
+        let mut command = Command::new(TIMELINE);
+        let out = command.current_dir(dir.path()).args(args).args(["--server", &server.url]).output().expect("it runs");
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    };
+    run(&["deploy", "more.tl"]);
+    assert_eq!(server.rows("SELECT value FROM seen")[0]["value"], Json::Bool(true));
+    run(&["drop", "seen"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(nanoseconds(&server.rows("SELECT value FROM m")[0]["value"]), 7_000_000_000);
+}
