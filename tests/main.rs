@@ -6,3 +6,4 @@ mod cli;
 #[cfg(feature = "sql")]
 mod durability;
 mod language;
+mod tidy;

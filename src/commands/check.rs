@@ -50,7 +50,12 @@ fn check(program: &Program, format: Format) -> Result<Option<String>> {
         return Ok((!compilation.is_ok()).then(|| format!("{} has errors", program.name)));
     }
     match program::plans(program, compilation) {
-        Ok(_) => Ok(None),
+        Ok(plans) => {
+            if plans.iter().all(|plan| plan.metrics.is_empty() && plan.alerts.is_empty()) {
+                eprintln!("timeline: {} has no metric and no alert", program.name);
+            }
+            Ok(None)
+        }
         Err(Error::Program(rendered)) => Ok(Some(rendered)),
         Err(other) => Err(other),
     }

@@ -1,3 +1,5 @@
+//! How records are cut out of bytes, whatever the pieces they come in.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! A stream read to its end, in every format.
+
 use super::*;
 
 fn payloads(input: &[u8]) -> Vec<String> {

@@ -31,7 +31,7 @@ use timeline_core::{SECOND, Time, Type};
 use wheel::Wheel;
 
 /// How many events are looked up ahead of being evaluated.
-const AHEAD: usize = 32;
+const AHEAD: usize = 64;
 /// Texts that are collected at the earliest.
 const TEXTS_MIN: usize = 1 << 16;
 

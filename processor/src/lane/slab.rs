@@ -15,14 +15,23 @@ pub(super) type Slot = u32;
 pub(super) struct Slab {
     row_words: usize,
     chunks: Vec<Box<[u64]>>,
-    heaps: Vec<Heap>,
-    keys: Vec<CompactString>,
-    meta: Vec<Meta>,
+    heads: Vec<Head>,
     free: Vec<Slot>,
     index: Index,
 }
 
-/// What is known of a slot beside its row.
+/// What a slot has beside its row: one cache line, so that a look-up waits for memory once.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Head {
+    key: CompactString,
+    heap: Heap,
+    meta: Meta,
+}
+
+const _: () = assert!(size_of::<Head>() == 64, "the head of a slot is one cache line");
+
+/// What is known of a slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meta {
     pub hash: u64,
@@ -46,21 +55,13 @@ pub(super) enum Life {
 
 impl Slab {
     pub(super) fn new(row_words: usize) -> Self {
-        Slab {
-            row_words,
-            chunks: vec![],
-            heaps: vec![],
-            keys: vec![],
-            meta: vec![],
-            free: vec![],
-            index: Index::default(),
-        }
+        Slab { row_words, chunks: vec![], heads: vec![], free: vec![], index: Index::default() }
     }
 
     /// The slot of a key, if it has one.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &str) -> Option<Slot> {
-        self.index.candidates(hash).find(|slot| self.keys[*slot as usize] == key)
+        self.index.candidates(hash).find(|slot| self.heads[*slot as usize].key == key)
     }
 
     /// The slot of a key, which may be a new, empty one.
@@ -76,33 +77,30 @@ impl Slab {
     fn insert(&mut self, hash: u64, key: &str) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let at = slot as usize;
-        self.keys[at] = CompactString::new(key);
-        self.meta[at] = Meta { hash, held: 0, life: Life::Empty, dirty: false };
-        let meta = &self.meta;
-        self.index.insert(hash, slot, |slot| meta[slot as usize].hash);
+        self.heads[at].key = CompactString::new(key);
+        self.heads[at].meta = Meta { hash, held: 0, life: Life::Empty, dirty: false };
+        let heads = &self.heads;
+        self.index.insert(hash, slot, |slot| heads[slot as usize].meta.hash);
         slot
     }
 
     fn grow(&mut self) -> Slot {
-        let slot = Slot::try_from(self.meta.len()).expect("fewer than 2^32 sessions are alive in one lane");
-        if self.meta.len() == self.chunks.len() * CHUNK_ROWS {
+        let slot = Slot::try_from(self.heads.len()).expect("fewer than 2^32 sessions are alive in one lane");
+        if self.heads.len() == self.chunks.len() * CHUNK_ROWS {
             self.chunks.push(vec![0; CHUNK_ROWS * self.row_words].into());
         }
-        self.heaps.push(Heap::default());
-        self.keys.push(CompactString::default());
-        self.meta.push(Meta { hash: 0, held: 0, life: Life::Empty, dirty: false });
+        let meta = Meta { hash: 0, held: 0, life: Life::Empty, dirty: false };
+        self.heads.push(Head { key: CompactString::default(), heap: Heap::default(), meta });
         slot
     }
 
     /// Forgets the key of a slot.
     pub(super) fn remove(&mut self, slot: Slot) {
         let at = slot as usize;
-        let meta = &self.meta;
-        self.index.remove(meta[at].hash, slot, |slot| meta[slot as usize].hash);
-        self.meta[at].life = Life::Empty;
-        self.meta[at].dirty = false;
-        self.heaps[at] = Heap::default();
-        self.keys[at] = CompactString::default();
+        let heads = &self.heads;
+        self.index.remove(heads[at].meta.hash, slot, |slot| heads[slot as usize].meta.hash);
+        let meta = Meta { life: Life::Empty, dirty: false, ..heads[at].meta };
+        self.heads[at] = Head { key: CompactString::default(), heap: Heap::default(), meta };
         self.free.push(slot);
     }
 
@@ -118,7 +116,8 @@ impl Slab {
         let at = slot as usize;
         let (chunk, row) = (at / CHUNK_ROWS, at % CHUNK_ROWS);
         let words = &mut self.chunks[chunk][row * self.row_words..][..self.row_words];
-        (&self.keys[at], Row { words, heap: &mut self.heaps[at] }, &mut self.meta[at])
+        let Head { key, heap, meta } = &mut self.heads[at];
+        (key, Row { words, heap }, meta)
     }
 
     /// A copy of a slot.
@@ -126,16 +125,17 @@ impl Slab {
         let (chunk, row) = (slot as usize / CHUNK_ROWS, slot as usize % CHUNK_ROWS);
         words.clear();
         words.extend_from_slice(&self.chunks[chunk][row * self.row_words..][..self.row_words]);
-        (self.heaps[slot as usize].clone(), self.meta[slot as usize].life)
+        let head = &self.heads[slot as usize];
+        (head.heap.clone(), head.meta.life)
     }
 
     #[inline]
     pub(super) fn meta(&mut self, slot: Slot) -> &mut Meta {
-        &mut self.meta[slot as usize]
+        &mut self.heads[slot as usize].meta
     }
 
     pub(super) fn key(&self, slot: Slot) -> &CompactString {
-        &self.keys[slot as usize]
+        &self.heads[slot as usize].key
     }
 
     /// Fetches the index entry of a hash.
@@ -153,26 +153,25 @@ impl Slab {
             for line in row.chunks(8) {
                 prefetch(&line[0]);
             }
-            prefetch(&self.keys[slot as usize]);
-            prefetch(&self.meta[slot as usize]);
+            prefetch(&self.heads[slot as usize]);
         }
     }
 
     /// All slots that are not free, in no order that means anything.
     pub(super) fn occupied(&self) -> impl Iterator<Item = Slot> {
         let taken = |meta: &Meta| meta.life != Life::Empty || meta.held > 0;
-        (0..).zip(&self.meta).filter(move |(_, meta)| taken(meta)).map(|(slot, _)| slot)
+        (0..).zip(&self.heads).filter(move |(_, head)| taken(&head.meta)).map(|(slot, _)| slot)
     }
 
     /// What all slots hold.
     pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
-        self.meta.iter().map(|meta| meta.life)
+        self.heads.iter().map(|head| head.meta.life)
     }
 
     /// Calls `f` with every row that holds a session or remembers one.
     pub(super) fn for_each_row(&mut self, mut f: impl FnMut(&mut Row<'_>)) {
-        for slot in 0..self.meta.len() as Slot {
-            if self.meta[slot as usize].life != Life::Empty {
+        for slot in 0..self.heads.len() as Slot {
+            if self.heads[slot as usize].meta.life != Life::Empty {
                 f(&mut self.row(slot));
             }
         }
@@ -181,8 +180,7 @@ impl Slab {
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         let rows = self.chunks.len() * CHUNK_ROWS * self.row_words * 8;
-        let slot = size_of::<Heap>() + size_of::<CompactString>() + size_of::<Meta>();
-        let heaps: usize = self.heaps.iter().map(Heap::bytes).sum();
-        rows + self.meta.len() * slot + heaps + self.index.bytes()
+        let heaps: usize = self.heads.iter().map(|head| head.heap.bytes()).sum();
+        rows + self.heads.len() * size_of::<Head>() + heaps + self.index.bytes()
     }
 }

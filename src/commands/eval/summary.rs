@@ -13,6 +13,9 @@ pub(super) fn tell(source: &str, evaluation: &Evaluation) {
         eprintln!("timeline: [{}] {}: {}", notice.code, notice.file, notice.detail);
     }
     let (dead, late) = (evaluation.dead.len(), evaluation.late.len());
+    if evaluation.records == 0 {
+        eprintln!("timeline: {source}: no records");
+    }
     if dead == 0 && late == 0 {
         return;
     }
