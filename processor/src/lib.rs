@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`batch`] | evaluation of a log at one go, without state |
+//! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
@@ -13,6 +14,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod engine;
 pub mod http;
+pub mod input;
 pub mod lane;
 pub mod outliers;
 pub mod partition;

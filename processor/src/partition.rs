@@ -14,15 +14,16 @@ mod recovery;
 
 pub use recovery::Recovery;
 
+use crate::checkpoint::Store;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader};
+use crate::input::{Log, Part};
 use crate::lane::{Outcome, Session, image};
 use crate::pipeline::{Pipeline, WorkerLost};
 use crate::results::{self, Pending};
 use crate::totals::Totals;
 use checkpointing::{Committed, Cut};
 use event_feeder::file::FileTable;
-use event_feeder::{FileSource, Next, Notice, Position, Source};
-use std::path::PathBuf;
+use event_feeder::{Next, Notice, Position, Source};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -30,19 +31,23 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// How a partition works.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
-    /// Names and patterns of the source's files.
-    pub patterns: Vec<String>,
-    /// Where the partition's checkpoints are.
-    pub state: PathBuf,
+    /// The log that it is a partition of.
+    pub log: Arc<dyn Log>,
+    /// Which one.
+    pub part: Part,
+    /// Where its checkpoints are.
+    pub store: Arc<dyn Store>,
+    /// How that place is called within the job's state.
+    pub folder: String,
     /// Threads, and lanes; at least one is used.
     pub threads: usize,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
     /// A name that no other run of any process ever has.
     pub writer: String,
-    /// Whether the loop ends, with a last checkpoint, when the files have been read to their ends.
+    /// Whether the loop ends, with a last checkpoint, when its log has been read to its end.
     pub exit_at_end: bool,
 }
 
@@ -110,6 +115,10 @@ pub enum Ask {
 pub struct Answer {
     /// The plan.
     pub plan: Arc<Plan>,
+    /// The number of the partition.
+    pub partition: u32,
+    /// Where its checkpoints and results are within the job's state.
+    pub folder: String,
     /// Everything before it has been read.
     pub position: Position,
     /// The files of the log.
@@ -163,19 +172,37 @@ pub enum NoAnswer {
 impl Handle {
     /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
     pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
+        self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME))
+    }
+
+    /// Asks without waiting, so that several partitions can be asked at once.
+    pub fn begin(&self, ask: Ask, sync: bool) -> Result<Asked, NoAnswer> {
         let (reply, answer) = channel();
-        let request = Request::Ask { ask, sync: sync.is_some(), reply };
-        self.requests.send(request).map_err(|_| NoAnswer::Stopped)?;
-        answer.recv_timeout(sync.unwrap_or(Duration::from_secs(60))).map_err(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
-            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
-        })
+        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| NoAnswer::Stopped)?;
+        Ok(Asked(answer))
     }
 
     /// Asks the partition to end with a last checkpoint.
     pub fn stop(&self) {
         // One that has ended already needs no asking.
         let _ = self.requests.send(Request::Stop);
+    }
+}
+
+/// A question that is on its way.
+#[derive(Debug)]
+pub struct Asked(Receiver<Answer>);
+
+/// How long an answer that waits for nothing may take.
+pub const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+impl Asked {
+    /// Waits for the answer.
+    pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
+        self.0.recv_timeout(limit).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
+            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
+        })
     }
 }
 
@@ -190,7 +217,7 @@ struct Waiting {
 pub struct Partition {
     plan: Arc<Plan>,
     options: Options,
-    source: FileSource,
+    source: Box<dyn Source>,
     pipeline: Pipeline,
     requests: Receiver<Request>,
     handle: Handle,
@@ -367,6 +394,8 @@ impl Partition {
         pending.append(read);
         let answer = Answer {
             plan: Arc::clone(&self.plan),
+            partition: self.options.part.number,
+            folder: self.options.folder.clone(),
             position: self.position,
             files: self.source.files().clone(),
             watermark: self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness)),

@@ -54,21 +54,22 @@ impl Pending {
     }
 
     /// The rows of one of [`TABLES`].
-    pub fn table(&self, table: &str, plan: &Plan) -> RecordBatch {
+    pub fn table(&self, table: &str, plan: &Plan, partition: u32) -> RecordBatch {
         match table {
             "finals" => rows::finals(&[(plan, &self.sessions)]),
             "alerts" => rows::alerts(&[(plan, &self.alerts)]),
-            "late_events" => late_events(&plan.source.name, &self.late),
-            "dead_letters" => dead_letters(&plan.source.name, &self.dead),
+            "late_events" => late_events(&plan.source.name, partition, &self.late),
+            "dead_letters" => dead_letters(&plan.source.name, partition, &self.dead),
             other => unreachable!("{other} is no table of history"),
         }
     }
 }
 
-/// `source, session, time, position, reason`.
-pub fn late_events(source: &str, late: &[Late]) -> RecordBatch {
+/// `source, partition, session, time, position, reason`.
+pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
     let columns = [
         ("source", Kind::Text),
+        ("partition", Kind::Int),
         ("session", Kind::Text),
         ("time", Kind::Time),
         ("position", Kind::Text),
@@ -80,6 +81,7 @@ pub fn late_events(source: &str, late: &[Late]) -> RecordBatch {
     for Late { key, time, position, reason } in late {
         table.push([
             Cell::Text(source.to_owned()),
+            Cell::Int(i64::from(partition)),
             Cell::Text(key.to_string()),
             Cell::Time(*time),
             Cell::Text(position.to_string()),
@@ -89,15 +91,17 @@ pub fn late_events(source: &str, late: &[Late]) -> RecordBatch {
     table.finish()
 }
 
-/// `source, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
-pub fn dead_letters(source: &str, dead: &[DeadLetter]) -> RecordBatch {
-    let columns = ["source", "origin", "position", "code", "column", "reason", "record"];
-    let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), Kind::Text)));
+/// `source, partition, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
+pub fn dead_letters(source: &str, partition: u32, dead: &[DeadLetter]) -> RecordBatch {
+    let columns = ["source", "partition", "origin", "position", "code", "column", "reason", "record"];
+    let kind = |name: &str| if name == "partition" { Kind::Int } else { Kind::Text };
+    let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), kind(name))));
     let mut dead: Vec<&DeadLetter> = dead.iter().collect();
     dead.sort_by_key(|dead| dead.position);
     for letter in dead {
         table.push([
             Cell::Text(source.to_owned()),
+            Cell::Int(i64::from(partition)),
             Cell::Text(letter.origin.to_string()),
             Cell::Text(letter.position.to_string()),
             Cell::Text(letter.code.as_str().to_owned()),
@@ -127,12 +131,12 @@ pub enum Error {
 pub fn write(
     putter: &Putter,
     reader: &Reader,
-    plan: &Plan,
+    (plan, partition): (&Plan, u32),
     pending: &Pending,
     mut files: Vec<FileRef>,
 ) -> Result<Vec<FileRef>, Error> {
     for table in TABLES {
-        let rows = pending.table(table, plan);
+        let rows = pending.table(table, plan, partition);
         if rows.num_rows() > 0 {
             files.push(put(putter, table, &rows)?);
         }

@@ -1,40 +1,58 @@
-//! The processor as a whole: deployed programs, one partition at work for each source, and the answers of both.
+//! The processor as a whole: deployed programs, the partitions at work for each source, and the answers of all of them.
+//!
+//! Partitions are claimed and released one by one, so a processor may own all of a log, a part of it, or none.
 //!
 //! Changing the programs restarts the partitions: what is deployed then reads the log from its start, which for files is
 //! always there. So a query deployed late says what it would have said had it been there from the beginning.
 
 mod answers;
+mod changes;
+mod work;
+
+pub use work::Ended;
 
 use crate::checkpoint::{LocalStore, ProgramStore};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
-use crate::partition::{Answer, Ask, Error, Handle, NoAnswer, Options as PartitionOptions, Partition, Recovery};
+use crate::input::{Input, Part, log_of};
+use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{LoadError, Programs};
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use timeline_core::incremental::Layout;
 use timeline_core::plan::Plan;
+use work::{Bound, Running, halt};
 
 /// How a processor works.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where its state is.
     pub state: PathBuf,
-    /// Patterns of files by the source that they belong to; `None` is for whichever source there is, if it is only one.
-    pub sources: Vec<(Option<String>, String)>,
-    /// Threads of each partition.
+    /// Inputs by the source that they belong to; `None` is for whichever source there is, if it is only one.
+    pub sources: Vec<(Option<String>, Input)>,
+    /// Threads, shared out over the partitions; each has at least one.
     pub threads: usize,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
-    /// Whether it ends when all files have been read.
+    /// Whether it ends when all logs have been read.
     pub exit_at_end: bool,
     /// A name that no other run of any process ever has.
     pub writer: String,
+    /// Which partitions it works on from its start.
+    pub claims: Claims,
+}
+
+/// Which partitions a processor claims by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claims {
+    /// All that there are.
+    #[default]
+    All,
+    /// None: somebody else says which, by [`Service::claim`] and [`Service::release`].
+    Told,
 }
 
 /// Why a processor cannot start.
@@ -43,7 +61,7 @@ pub enum StartError {
     /// A program has errors, or contradicts a deployed one.
     #[error(transparent)]
     Program(#[from] EngineError),
-    /// The state cannot be used.
+    /// The state or the log of a partition cannot be used.
     #[error(transparent)]
     Partition(#[from] Error),
     /// A source has no input, or an input no source.
@@ -68,18 +86,10 @@ impl From<crate::checkpoint::Error> for StartError {
     }
 }
 
-/// A partition at work.
-struct Running {
-    plan: Arc<Plan>,
-    handle: Handle,
-    thread: JoinHandle<()>,
-    /// Set before a change of the programs ends it: such an end is nobody's news.
-    replaced: Arc<AtomicBool>,
-    state: PathBuf,
-}
-
 struct Inner {
     programs: Programs,
+    /// The sources of the programs, with their logs.
+    bound: Vec<Bound>,
     running: Vec<Running>,
 }
 
@@ -89,8 +99,8 @@ pub struct Service {
     store: ProgramStore,
     inner: Mutex<Inner>,
     /// Partitions that ended on their own tell how.
-    ended: Sender<(String, Result<(), Error>)>,
-    endings: Mutex<Receiver<(String, Result<(), Error>)>>,
+    ended: Sender<Ended>,
+    endings: Mutex<Receiver<Ended>>,
 }
 
 impl Service {
@@ -107,12 +117,16 @@ impl Service {
             all.store(&store)?;
         }
         let (ended, endings) = channel();
-        let inner = Mutex::new(Inner { programs: all, running: vec![] });
+        let inner = Mutex::new(Inner { programs: all, bound: vec![], running: vec![] });
         let service = Arc::new(Service { options, store, inner, ended, endings: Mutex::new(endings) });
         let recoveries = {
             let mut inner = service.lock();
-            let plans = inner.programs.plans()?;
-            let (running, recoveries) = service.launch(&plans)?;
+            inner.bound = service.bind(&inner.programs.plans()?)?;
+            let parts = match service.options.claims {
+                Claims::All => all_parts(&inner.bound)?,
+                Claims::Told => vec![],
+            };
+            let (running, recoveries) = service.launch(&inner.bound, parts)?;
             inner.running = running;
             recoveries
         };
@@ -121,13 +135,11 @@ impl Service {
 
     /// The newest committed epoch of all partitions.
     pub fn epoch(&self) -> u64 {
-        let handles = self.handles();
-        let epochs = handles.iter().filter_map(|(_, handle)| handle.ask(Ask::Status, None).ok());
-        epochs.map(|answer| answer.epoch).max().unwrap_or(0)
+        self.ask(&Ask::Status, None).map_or(0, |answers| answers.iter().map(|answer| answer.epoch).max().unwrap_or(0))
     }
 
-    /// Waits until a partition ends on its own, at most so long: `None` if none did, else its source and how it ended.
-    pub fn wait(&self, timeout: Duration) -> Option<(String, Result<(), Error>)> {
+    /// Waits until a partition ends on its own, at most so long; `None` if none did.
+    pub fn wait(&self, timeout: Duration) -> Option<Ended> {
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
         endings.recv_timeout(timeout).ok()
     }
@@ -137,8 +149,53 @@ impl Service {
         self.lock().running.len()
     }
 
+    /// Whether any program is deployed.
+    pub fn is_deployed(&self) -> bool {
+        !self.lock().bound.is_empty()
+    }
+
+    /// All partitions of all sources as their logs have them now, by the name of the source; owned or not.
+    pub fn parts(&self) -> Result<Vec<(String, Part)>, StartError> {
+        let bound = self.lock().bound.clone();
+        let parts = all_parts(&bound)?;
+        Ok(parts.into_iter().map(|(bound, part)| (bound.plan.source.name.clone(), part)).collect())
+    }
+
+    /// The partitions that this processor works on.
+    pub fn owned(&self) -> Vec<(String, Part)> {
+        self.lock().running.iter().map(|one| (one.plan.source.name.clone(), one.part.clone())).collect()
+    }
+
+    /// Takes a partition over and works on it; nothing if it does already.
+    pub fn claim(&self, source: &str, partition: u32) -> Result<Option<Recovery>, StartError> {
+        let mut inner = self.lock();
+        if inner.running.iter().any(|running| running.is(source, partition)) {
+            return Ok(None);
+        }
+        let wanted = |(bound, part): &(Bound, Part)| bound.plan.source.name == source && part.number == partition;
+        let Some((bound, part)) = all_parts(&inner.bound)?.into_iter().find(wanted) else {
+            return Err(StartError::Binding(format!("source `{source}` has no partition {partition}")));
+        };
+        let (running, recovery) = Running::start(&bound, &part, 1, &self.options, self.ended.clone())?;
+        inner.running.push(running);
+        inner.running.sort_by(|a, b| (&a.plan.source.name, a.part.number).cmp(&(&b.plan.source.name, b.part.number)));
+        Ok(Some(recovery))
+    }
+
+    /// Gives a partition up, with a last checkpoint; false if it did not work on it. A failure is told by [`Self::wait`].
+    pub fn release(&self, source: &str, partition: u32) -> bool {
+        let mut inner = self.lock();
+        let Some(at) = inner.running.iter().position(|running| running.is(source, partition)) else { return false };
+        let running = inner.running.remove(at);
+        // Others are answered meanwhile.
+        drop(inner);
+        running.replace();
+        halt(&mut vec![running]);
+        true
+    }
+
     /// Ends all partitions, each with a last checkpoint, and says how they ended.
-    pub fn stop(&self) -> Vec<(String, Result<(), Error>)> {
+    pub fn stop(&self) -> Vec<Ended> {
         let mut inner = self.lock();
         halt(&mut inner.running);
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,91 +207,113 @@ impl Service {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handles(&self) -> Vec<(Arc<Plan>, Handle)> {
-        self.lock().running.iter().map(|running| (Arc::clone(&running.plan), running.handle.clone())).collect()
+    fn plans(&self) -> Vec<Arc<Plan>> {
+        self.lock().bound.iter().map(|bound| Arc::clone(&bound.plan)).collect()
     }
 
-    fn launch(&self, plans: &[Arc<Plan>]) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
-        let mut running = vec![];
-        let mut recoveries = vec![];
+    /// The log of every source.
+    fn bind(&self, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
         let known: Vec<&str> = plans.iter().map(|plan| plan.source.name.as_str()).collect();
-        for (name, pattern) in &self.options.sources {
+        for (name, input) in &self.options.sources {
             if let Some(name) = name.as_ref().filter(|name| !known.contains(&name.as_str())) {
                 return Err(StartError::Binding(format!(
-                    "no deployed program has a source `{name}` for {pattern}; there is {}",
+                    "no deployed program has a source `{name}` for {input:?}; there is {}",
                     if known.is_empty() { "none".into() } else { known.join(", ") }
                 )));
             }
         }
-        for plan in plans {
+        let bind = |plan: &Arc<Plan>| {
             let name = &plan.source.name;
             let own = |bound: &Option<String>| bound.as_ref().map_or(plans.len() == 1, |bound| bound == name);
-            let patterns: Vec<String> =
-                self.options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, p)| p.clone()).collect();
-            if patterns.is_empty() {
-                return Err(StartError::Binding(format!(
-                    "source `{name}` has no input; bind one with --source {name}=file:GLOB"
-                )));
-            }
-            let state = self.options.state.join("sources").join(name);
-            let options = PartitionOptions {
-                patterns,
-                state: state.clone(),
-                threads: self.options.threads,
-                checkpoint_every: self.options.checkpoint_every,
-                writer: self.options.writer.clone(),
-                exit_at_end: self.options.exit_at_end,
+            let inputs: Vec<Input> =
+                self.options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, input)| input.clone()).collect();
+            let log = log_of(&inputs).map_err(|reason| {
+                StartError::Binding(format!("source `{name}` {reason}; bind one with --source {name}=file:GLOB"))
+            })?;
+            Ok(Bound { plan: Arc::clone(plan), log })
+        };
+        plans.iter().map(bind).collect()
+    }
+
+    /// Puts partitions to work, all at a time.
+    fn launch(&self, bound: &[Bound], parts: Vec<(Bound, Part)>) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
+        // A share for each partition that there will be here, as far as that is known.
+        let count = match self.options.claims {
+            Claims::All => parts.len(),
+            Claims::Told => all_parts(bound)?.len(),
+        };
+        let threads = (self.options.threads / count.max(1)).max(1);
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let open = |(bound, part): &(Bound, Part)| {
+                let (bound, part, ended) = (bound.clone(), part.clone(), self.ended.clone());
+                scope.spawn(move || Running::start(&bound, &part, threads, &self.options, ended))
             };
-            let (partition, recovery) = Partition::open(Arc::clone(plan), options)?;
-            let handle = partition.handle();
-            let (ended, source) = (self.ended.clone(), name.clone());
-            let thread = std::thread::Builder::new().name(format!("partition-{name}"));
-            let replaced = Arc::new(AtomicBool::new(false));
-            let is_replaced = Arc::clone(&replaced);
-            let run = move || {
-                let result = partition.run();
-                if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {
-                    // Nobody listens any more when the processor itself ends.
-                    let _ = ended.send((source, result));
+            let opening: Vec<_> = parts.iter().map(open).collect();
+            opening.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
+        });
+        let (mut running, mut recoveries, mut failed) = (vec![], vec![], None);
+        for one in opened {
+            match one {
+                Ok((partition, recovery)) => {
+                    running.push(partition);
+                    recoveries.push(recovery);
                 }
-            };
-            let thread = thread.spawn(run).expect("the system can start a thread");
-            running.push(Running { plan: Arc::clone(plan), handle, thread, replaced, state });
-            recoveries.push(recovery);
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok((running, recoveries))
+        match failed {
+            None => Ok((running, recoveries)),
+            Some(error) => {
+                running.iter().for_each(Running::replace);
+                halt(&mut running);
+                Err(error.into())
+            }
+        }
     }
 
     /// Puts other programs to work: the partitions end, and start again.
     fn change(&self, inner: &mut Inner, mut programs: Programs) -> Result<(), EngineError> {
-        let plans = programs.plans()?;
+        let internal = |error: StartError| EngineError::Internal(error.to_string());
+        let bound = self.bind(&programs.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
         programs
             .store(&self.store)
             .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
-        for partition in &inner.running {
-            partition.replaced.store(true, Ordering::SeqCst);
-        }
+        let owned: Vec<(String, u32)> =
+            inner.running.iter().map(|one| (one.plan.source.name.clone(), one.part.number)).collect();
+        inner.running.iter().for_each(Running::replace);
         halt(&mut inner.running);
         inner.programs = programs;
-        let (running, _) = self.launch(&plans).map_err(|error| EngineError::Internal(error.to_string()))?;
+        inner.bound = bound;
+        let mut parts = all_parts(&inner.bound).map_err(internal)?;
+        if self.options.claims == Claims::Told {
+            parts.retain(|(bound, part)| owned.contains(&(bound.plan.source.name.clone(), part.number)));
+        }
+        let (running, _) = self.launch(&inner.bound, parts).map_err(internal)?;
         inner.running = running;
         Ok(())
     }
 
-    /// Asks every partition.
+    /// Asks every partition, all at a time.
     fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
-        self.handles().into_iter().map(|(_, handle)| handle.ask(ask.clone(), sync).map_err(Into::into)).collect()
+        let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
+        let asked: Vec<_> = {
+            let inner = self.lock();
+            let begin = |running: &Running| running.handle.begin(ask.clone(), sync.is_some());
+            inner.running.iter().map(begin).collect::<Result<_, _>>()?
+        };
+        let wait = |asked: crate::partition::Asked| asked.wait(until.saturating_duration_since(Instant::now()));
+        Ok(asked.into_iter().map(wait).collect::<Result<_, NoAnswer>>()?)
     }
 }
 
-fn halt(running: &mut Vec<Running>) {
-    for partition in running.iter() {
-        partition.handle.stop();
+/// All partitions of all logs.
+fn all_parts(bound: &[Bound]) -> Result<Vec<(Bound, Part)>, StartError> {
+    let mut all = vec![];
+    for one in bound {
+        let parts = one.log.partitions().map_err(Error::from)?;
+        all.extend(parts.into_iter().map(|part| (one.clone(), part)));
     }
-    for partition in running.drain(..) {
-        // A partition that panicked has said so itself.
-        let _ = partition.thread.join();
-    }
+    Ok(all)
 }
 
 impl From<NoAnswer> for EngineError {
@@ -263,12 +342,11 @@ impl Engine for Service {
     fn table_names(&self) -> Vec<String> {
         let fixed =
             ["sessions", "finals", "alerts", "totals", "late_events", "dead_letters", "queries", "nodes", "partitions"];
-        let metrics = self.handles().into_iter().flat_map(|(plan, _)| plan.metrics.clone());
+        let metrics = self.plans().into_iter().flat_map(|plan| plan.metrics.clone());
         fixed.into_iter().map(str::to_owned).chain(metrics.map(|metric| metric.name)).collect()
     }
 
     fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
-        let states: Vec<PathBuf> = self.lock().running.iter().map(|running| running.state.clone()).collect();
         let sessions = tables.iter().any(|name| answers::reads_sessions(name));
         let ask = if sessions {
             Ask::Sessions
@@ -277,10 +355,12 @@ impl Engine for Service {
         } else {
             Ask::Status
         };
+        let plans = self.plans();
         let answers = self.ask(&ask, sync)?;
+        let logs = answers::by_source(&plans, &answers);
         let tables = tables.iter().map(|name| match name.as_str() {
             "queries" => Ok(answers::plain("queries", self.queries()?)),
-            name => answers::table(name, &answers, &states),
+            name => answers::table(name, &logs, &self.options.state),
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         Ok(Snapshot { tables, positions: answers.iter().map(answers::position).collect() })
@@ -293,6 +373,9 @@ impl Engine for Service {
         query: Option<&str>,
         sync: Option<Duration>,
     ) -> Result<Json, EngineError> {
+        if let Some(name) = query.filter(|name| !self.plans().iter().any(|plan| answers::has(plan, name))) {
+            return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
+        }
         let answers = self.ask(&Ask::Status, sync)?;
         let mut sources = vec![];
         let mut found = false;
@@ -306,20 +389,18 @@ impl Engine for Service {
             let story = crate::story::tell(&answer.plan, answer.files.clone(), &question)
                 .map_err(|error| EngineError::Internal(error.to_string()))?;
             found |= story["sessions"].as_array().is_some_and(|sessions| !sessions.is_empty());
-            sources.push((answer.plan.source.name.clone(), story));
-        }
-        if let (Some(name), true) = (query, sources.is_empty()) {
-            return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
+            sources.push((answer, story));
         }
         if !found {
             return Err(EngineError::NotFound(format!("no session of `{key}` has been seen")));
         }
         let positions: Vec<PositionOf> = answers.iter().map(answers::position).collect();
         let mut all: Vec<Json> = vec![];
-        for (source, story) in &sources {
+        for (answer, story) in &sources {
             for session in story["sessions"].as_array().into_iter().flatten() {
                 let mut session = session.clone();
-                session["source"] = json!(source);
+                session["source"] = json!(answer.plan.source.name);
+                session["partition"] = json!(answer.partition);
                 all.push(session);
             }
         }
@@ -334,8 +415,8 @@ impl Engine for Service {
     ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
         let answers = self.ask(&Ask::Sessions, sync)?;
         let positions = answers.iter().map(answers::position).collect();
-        for answer in &answers {
-            if let Some(rows) = answers::outliers(answer, name, top)? {
+        for log in answers::by_source(&self.plans(), &answers) {
+            if let Some(rows) = answers::outliers(&log, name, top)? {
                 return Ok((rows, positions));
             }
         }
@@ -343,7 +424,7 @@ impl Engine for Service {
     }
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
-        Ok(answers::queries(&self.ask(&Ask::Status, None)?))
+        Ok(answers::queries(&self.plans()))
     }
 
     fn deploy(
@@ -363,7 +444,7 @@ impl Engine for Service {
             all = all.with(name, text, true)?;
         }
         let after = all.plans()?;
-        let changes = answers::changes(&before, &after, timeline_dsl::explain::operator_text);
+        let changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
         if !plan_only && all != inner.programs {
             self.change(&mut inner, all)?;
         }
@@ -394,7 +475,5 @@ pub fn writer_name() -> String {
     format!("{}-{}-{now}", host.trim(), std::process::id())
 }
 
-/// Where result files of a partition are.
-fn file_path(state: &Path, name: &str) -> PathBuf {
-    state.join(name)
-}
+#[cfg(test)]
+mod tests;

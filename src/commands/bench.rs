@@ -8,7 +8,8 @@ use event_feeder::{Decoder, FileSource, Next, Source};
 use event_producer::{Generator, Model, Workload};
 use processor::batch;
 use processor::engine::Engine;
-use processor::service::{Options, Service, writer_name};
+use processor::input::Input;
+use processor::service::{Claims, Options, Service, writer_name};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -166,19 +167,20 @@ fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<()> {
 fn durable(file: &Path, text: &str, state: &Path, threads: usize, facts: &mut String) -> Result<()> {
     let options = Options {
         state: state.to_owned(),
-        sources: vec![(None, file.display().to_string())],
+        sources: vec![(None, Input::Files(file.display().to_string()))],
         threads,
         checkpoint_every: Duration::from_secs(1),
         exit_at_end: true,
         writer: writer_name(),
+        claims: Claims::All,
     };
     let (service, _) = Service::start(options, &[("bench.tl".into(), text.into())])
         .map_err(|error| Error::Other(anyhow::anyhow!("{error}")))?;
     let mut last = serde_json::Value::Null;
     loop {
         match service.wait(Duration::from_millis(200)) {
-            Some((_, result)) => {
-                result.map_err(|error| Error::Other(error.into()))?;
+            Some(ended) => {
+                ended.result.map_err(|error| Error::Other(error.into()))?;
                 break;
             }
             None => {

@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint;
 use processor::engine::EngineError;
+use processor::input::Input;
 use processor::partition;
-use processor::service::{Options, Service, StartError, writer_name};
+use processor::service::{Claims, Ended, Options, Service, StartError, writer_name};
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -68,11 +69,12 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         checkpoint_every: CHECKPOINT_EVERY,
         exit_at_end: args.exit_at_end,
         writer: writer_name(),
+        claims: Claims::All,
     };
     let stopping = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stopping)?;
     let (service, recoveries) = Service::start(options, &programs).map_err(start_error)?;
-    if service.partitions() == 0 {
+    if !service.is_deployed() {
         return Err(Error::Usage(
             "nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into(),
         ));
@@ -106,17 +108,17 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             let endings = service.stop();
             break endings
                 .into_iter()
-                .try_for_each(|(source, result)| result.map_err(|error| partition_error(&source, error)));
+                .try_for_each(|Ended { source, result, .. }| result.map_err(|error| partition_error(&source, error)));
         }
         match service.wait(Duration::from_millis(50)) {
             None => {}
-            Some((_, Ok(()))) => {
+            Some(Ended { result: Ok(()), .. }) => {
                 at_work = at_work.saturating_sub(1);
                 if at_work == 0 {
                     break Ok(());
                 }
             }
-            Some((source, Err(error))) => {
+            Some(Ended { source, result: Err(error), .. }) => {
                 let fatal = partition_error(&source, error);
                 service.stop();
                 break Err(fatal);
@@ -129,7 +131,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 /// `[NAME=]file:GLOB`.
-fn source(text: &str) -> Result<(Option<String>, String)> {
+fn source(text: &str) -> Result<(Option<String>, Input)> {
     let wrong = || Error::Usage(format!("--source {text}: write [NAME=]file:GLOB"));
     let (name, place) = match text.split_once('=') {
         Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name.to_owned()), place),
@@ -139,7 +141,7 @@ fn source(text: &str) -> Result<(Option<String>, String)> {
         return Err(Error::Usage(format!("--source {text}: this build reads files only")));
     }
     match place.strip_prefix("file:") {
-        Some(glob) if !glob.is_empty() => Ok((name, glob.to_owned())),
+        Some(glob) if !glob.is_empty() => Ok((name, Input::Files(glob.to_owned()))),
         _ => Err(wrong()),
     }
 }

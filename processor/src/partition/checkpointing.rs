@@ -8,8 +8,8 @@ use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::lane::image::{self, Image};
 use crate::results;
 use crate::totals::TotalsImage;
+use event_feeder::Position;
 use event_feeder::file::FileTable;
-use event_feeder::{Position, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::mpsc::channel;
@@ -78,13 +78,13 @@ impl Partition {
         };
         let pending = std::mem::take(&mut self.pending);
         let (position, plan, results) = (self.position, self.plan.clone(), self.results.clone());
-        let (told, reader) = (pending.clone(), self.reader.clone());
+        let (told, reader, number) = (pending.clone(), self.reader.clone(), self.options.part.number);
         let (done, receiver) = channel();
         let write = move || {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
-            let results = results::write(&checkpoints.putter(), &reader, &plan, &told, results)?;
+            let results = results::write(&checkpoints.putter(), &reader, (&plan, number), &told, results)?;
             let commit = Commit {
                 position: serde_json::to_value(position).expect("positions are plain numbers"),
                 state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),

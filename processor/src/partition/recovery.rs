@@ -2,13 +2,13 @@
 
 use super::checkpointing::{Cut, State, plan_fingerprint, position};
 use super::{Counts, Error, Handle, Options, Partition};
-use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, LocalStore, Manifest, Reader, segment};
+use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
+use crate::input::From;
 use crate::lane::{Lane, image};
 use crate::pipeline::Pipeline;
 use crate::results::Pending;
 use crate::totals::Totals;
-use event_feeder::file::{self, Mode};
-use event_feeder::{FileSource, Position, fields_read};
+use event_feeder::Position;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use timeline_core::plan::Plan;
@@ -27,10 +27,11 @@ pub struct Recovery {
 impl Partition {
     /// Takes the partition over and loads its state.
     pub fn open(plan: Arc<Plan>, options: Options) -> Result<(Self, Recovery), Error> {
-        let store = Arc::new(LocalStore::new(&options.state));
-        let identity = Identity { partition: format!("{}/0", plan.source.name), writer: options.writer.clone() };
-        let opened = Checkpoints::open(store, &identity)?;
-        let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::new(LocalStore::new(&options.state))));
+        let part = if options.part.folder.is_empty() { "0" } else { &options.part.folder };
+        let partition = format!("{}/{part}", plan.source.name);
+        let identity = Identity { partition, writer: options.writer.clone() };
+        let opened = Checkpoints::open(Arc::clone(&options.store), &identity)?;
+        let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::clone(&options.store)));
         let state = match &opened.recovered {
             None => None,
             Some(manifest) => Some((manifest, facts(manifest)?)),
@@ -41,8 +42,6 @@ impl Partition {
             rebuilt: state.is_some() && same.is_none(),
             findings: opened.findings,
         };
-        let file_options =
-            file::Options { mode: Mode::Tail, format: None, fields: Some(fields_read(&plan.source, &plan.columns)) };
         let threads = options.threads.max(1);
         let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
         let (requests_in, requests) = channel();
@@ -50,14 +49,15 @@ impl Partition {
         let (source, lanes, at, max_time, counts, totals, results) = match same {
             Some((manifest, state)) => {
                 let at = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-                let source = FileSource::resume(&options.patterns, file_options, state.files.clone(), at)?;
+                let from = From { position: at, files: state.files.clone() };
+                let source = options.log.open(&options.part, &plan, Some(&from))?;
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
                 let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
                 (source, lanes, at, state.max_time, state.counts, totals, results)
             }
             None => {
-                let source = FileSource::open(&options.patterns, file_options)?;
+                let source = options.log.open(&options.part, &plan, None)?;
                 (source, fresh(), Position::START, None, Counts::default(), Totals::new(&plan), vec![])
             }
         };

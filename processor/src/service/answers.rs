@@ -1,6 +1,6 @@
-//! From partitions' answers to tables.
+//! From partitions' answers to tables: those of one source add up, whoever gave them.
 
-use super::{file_path, session_bytes};
+use super::session_bytes;
 use crate::checkpoint::FileRef;
 use crate::engine::{EngineError, PositionOf, TableData};
 use crate::lane::{AlertRow, Session};
@@ -12,15 +12,63 @@ use crate::totals::Totals;
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
 use timeline_dsl::explain::operator_text;
 
+/// A source with the answers of its partitions; none where nobody works on any.
+pub(super) struct LogAnswer<'a> {
+    plan: &'a Plan,
+    answers: Vec<&'a Answer>,
+}
+
+/// The answers by the source that they belong to, in the order of the plans.
+pub(super) fn by_source<'a>(plans: &'a [Arc<Plan>], answers: &'a [Answer]) -> Vec<LogAnswer<'a>> {
+    let log = |plan: &'a Arc<Plan>| {
+        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan.source.name == plan.source.name).collect();
+        // If the programs have just changed, the answers say which they are of.
+        LogAnswer { plan: own.first().map_or(plan, |answer| &answer.plan), answers: own }
+    };
+    plans.iter().map(log).collect()
+}
+
+impl LogAnswer<'_> {
+    /// Sessions that are not in committed history.
+    fn sessions(&self) -> Vec<Session> {
+        self.answers.iter().flat_map(|answer| answer.pending.sessions.iter().chain(&answer.sessions).cloned()).collect()
+    }
+
+    /// Alerts that are not in committed history, those that are on included.
+    fn alerts(&self) -> Vec<AlertRow> {
+        self.answers.iter().flat_map(|answer| every_alert(answer)).collect()
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals::new(self.plan);
+        self.answers.iter().for_each(|answer| totals.merge(&answer.totals));
+        totals
+    }
+
+    /// The committed rows of a table.
+    fn history(&self, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
+        let mut batches = vec![];
+        for answer in &self.answers {
+            batches.extend(read(answer, table)?);
+        }
+        Ok(batches)
+    }
+}
+
+/// Whether a plan has such a metric or alert.
+pub(super) fn has(plan: &Plan, name: &str) -> bool {
+    plan.metrics.iter().any(|metric| metric.name == name) || plan.alerts.iter().any(|alert| alert.name == name)
+}
+
 pub(super) fn position(answer: &Answer) -> PositionOf {
     PositionOf {
         source: answer.plan.source.name.clone(),
-        partition: 0,
+        partition: answer.partition,
         position: answer.position.to_string(),
         watermark_ns: answer.watermark,
         horizon_ns: answer.horizon,
@@ -36,7 +84,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         .map(|m| m.len().saturating_sub(answer.position.offset));
     json!({
         "source": answer.plan.source.name,
-        "partition": 0,
+        "partition": answer.partition,
         "position": answer.position.to_string(),
         "file": file.map(|file| file.name.clone()),
         "watermark_ns": answer.watermark,
@@ -62,21 +110,22 @@ pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {
     TableData { name: name.into(), schema: batch.schema(), live: vec![batch], files: vec![] }
 }
 
-pub(super) fn table(name: &str, answers: &[Answer], states: &[PathBuf]) -> Result<TableData, EngineError> {
-    let plans = || answers.iter().map(|answer| &*answer.plan);
+/// A table over all sources; `state` is where the job's state is.
+pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<TableData, EngineError> {
     match name {
-        "partitions" => Ok(plain(name, partitions(answers))),
-        "nodes" => Ok(plain(name, nodes(answers))),
+        "partitions" => Ok(plain(name, partitions(logs))),
+        "nodes" => Ok(plain(name, nodes(logs))),
         "totals" => {
-            let all: Vec<(&Plan, &Totals)> = answers.iter().map(|answer| (&*answer.plan, &answer.totals)).collect();
+            let totals: Vec<Totals> = logs.iter().map(LogAnswer::totals).collect();
+            let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| log.plan).zip(&totals).collect();
             Ok(plain(name, rows::totals(&all)))
         }
-        "sessions" => Ok(plain(name, sessions(answers)?)),
-        "finals" | "alerts" | "late_events" | "dead_letters" => history(name, answers, states),
+        "sessions" => Ok(plain(name, sessions(logs)?)),
+        "finals" | "alerts" | "late_events" | "dead_letters" => history(name, logs, state),
         name => {
-            for (answer, plan) in answers.iter().zip(plans()) {
-                if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
-                    return view(name, metric, answer);
+            for log in logs {
+                if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
+                    return view(name, metric, log);
                 }
             }
             Err(EngineError::NotFound(format!("there is no table `{name}`")))
@@ -85,30 +134,32 @@ pub(super) fn table(name: &str, answers: &[Answer], states: &[PathBuf]) -> Resul
 }
 
 /// Committed rows and those that are not yet, or never will be while their sessions live.
-fn history(name: &str, answers: &[Answer], states: &[PathBuf]) -> Result<TableData, EngineError> {
-    let live = match name {
+fn history(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<TableData, EngineError> {
+    let mut live = match name {
         "finals" => {
-            let all: Vec<Vec<Session>> = answers.iter().map(every_session).collect();
-            let pairs: Vec<(&Plan, &[Session])> = answers.iter().zip(&all).map(|(a, s)| (&*a.plan, &s[..])).collect();
+            let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
+            let pairs: Vec<(&Plan, &[Session])> = logs.iter().zip(&all).map(|(log, s)| (log.plan, &s[..])).collect();
             vec![rows::finals(&pairs)]
         }
         "alerts" => {
-            let all: Vec<Vec<AlertRow>> = answers.iter().map(every_alert).collect();
-            let pairs: Vec<(&Plan, &[AlertRow])> = answers.iter().zip(&all).map(|(a, s)| (&*a.plan, &s[..])).collect();
+            let all: Vec<Vec<AlertRow>> = logs.iter().map(LogAnswer::alerts).collect();
+            let pairs: Vec<(&Plan, &[AlertRow])> = logs.iter().zip(&all).map(|(log, s)| (log.plan, &s[..])).collect();
             vec![rows::alerts(&pairs)]
         }
-        _ => answers.iter().map(|answer| answer.pending.table(name, &answer.plan)).collect(),
+        _ => {
+            let answers = logs.iter().flat_map(|log| &log.answers);
+            answers.map(|answer| answer.pending.table(name, &answer.plan, answer.partition)).collect()
+        }
     };
-    let schema =
-        live.first().map_or_else(|| Pending::default().table("alerts", &empty_plan()).schema(), RecordBatch::schema);
+    let nothing = || Pending::default().table(name, &empty_plan(), 0).schema();
+    let schema = live.first().map_or_else(nothing, RecordBatch::schema);
     // With several sources the columns of one source's files may be fewer than those of the table.
     let mut files = vec![];
-    let mut live = live;
-    for (answer, state) in answers.iter().zip(states) {
+    for answer in logs.iter().flat_map(|log| &log.answers) {
         let own: Vec<&FileRef> = answer.results.iter().filter(|f| results::table_of(f) == Some(name)).collect();
-        let same = answers.len() == 1 || answer.pending.table(name, &answer.plan).schema() == schema;
+        let same = logs.len() == 1 || answer.pending.table(name, &answer.plan, answer.partition).schema() == schema;
         if same {
-            files.extend(own.iter().map(|file| file_path(state, &file.name)));
+            files.extend(own.iter().map(|file| state.join(&answer.folder).join(&file.name)));
         } else {
             for batch in read(answer, name)? {
                 live.push(widened(&batch, &schema));
@@ -142,11 +193,6 @@ fn empty_plan() -> Plan {
     timeline_core::plan::Builder::new(source).finish()
 }
 
-/// Sessions that are not in committed history.
-fn every_session(answer: &Answer) -> Vec<Session> {
-    answer.pending.sessions.iter().chain(&answer.sessions).cloned().collect()
-}
-
 /// Alerts that are not in committed history, those that are on included.
 fn every_alert(answer: &Answer) -> Vec<AlertRow> {
     let open = answer.sessions.iter().flat_map(|session| {
@@ -172,11 +218,11 @@ fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
 }
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
-fn view(name: &str, metric: usize, answer: &Answer) -> Result<TableData, EngineError> {
-    let live = rows::metric_view(&answer.plan, metric, &every_session(answer));
+fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+    let live = rows::metric_view(log.plan, metric, &log.sessions());
     let schema = live.schema();
     let mut batches = vec![live];
-    for batch in read(answer, "finals")? {
+    for batch in log.history("finals")? {
         let names = text_column(&batch, "metric")?;
         let mine = arrow::array::BooleanArray::from_iter((0..batch.num_rows()).map(|i| Some(names.value(i) == name)));
         let rows = arrow::compute::filter_record_batch(&batch, &mine)
@@ -202,15 +248,22 @@ fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray
     column.ok_or_else(|| EngineError::Internal(format!("history has no column {name}")))
 }
 
-/// `source, session, start, end, closed, partial`, live and closed.
-fn sessions(answers: &[Answer]) -> Result<RecordBatch, EngineError> {
-    let columns = [("source", Kind::Text), ("session", Kind::Text), ("start", Kind::Time), ("end", Kind::Time)];
-    let columns = columns.into_iter().chain([("closed", Kind::Bool), ("partial", Kind::Bool)]);
+/// `source, partition, session, start, end, closed, partial`, live and closed.
+fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineError> {
+    let columns = [
+        ("source", Kind::Text),
+        ("partition", Kind::Int),
+        ("session", Kind::Text),
+        ("start", Kind::Time),
+        ("end", Kind::Time),
+        ("closed", Kind::Bool),
+        ("partial", Kind::Bool),
+    ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for answer in answers {
-        let live = every_session(answer);
+    for answer in logs.iter().flat_map(|log| &log.answers) {
+        let live = answer.pending.sessions.iter().chain(&answer.sessions);
         let mut all: BTreeSet<(String, i64, Option<i64>)> =
-            live.iter().map(|session| (session.key.to_string(), session.start, session.end)).collect();
+            live.map(|session| (session.key.to_string(), session.start, session.end)).collect();
         for batch in read(answer, "finals")? {
             let keys = text_column(&batch, "session")?;
             let time = |name: &str| {
@@ -225,13 +278,12 @@ fn sessions(answers: &[Answer]) -> Result<RecordBatch, EngineError> {
             }
         }
         for (key, start, end) in all {
-            let end_cell = end.map_or(Cell::Null, Cell::Time);
-            let source = Cell::Text(answer.plan.source.name.clone());
             table.push([
-                source,
+                Cell::Text(answer.plan.source.name.clone()),
+                Cell::Int(i64::from(answer.partition)),
                 Cell::Text(key),
                 Cell::Time(start),
-                end_cell,
+                end.map_or(Cell::Null, Cell::Time),
                 Cell::Bool(end.is_some()),
                 Cell::Bool(false),
             ]);
@@ -240,7 +292,7 @@ fn sessions(answers: &[Answer]) -> Result<RecordBatch, EngineError> {
     Ok(table.finish())
 }
 
-fn partitions(answers: &[Answer]) -> RecordBatch {
+fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = [
         ("source", Kind::Text),
         ("partition", Kind::Int),
@@ -257,13 +309,13 @@ fn partitions(answers: &[Answer]) -> RecordBatch {
         ("state_bytes", Kind::Int),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for answer in answers {
+    for answer in logs.iter().flat_map(|log| &log.answers) {
         let int = |x: u64| Cell::Int(x as i64);
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
         table.push([
             Cell::Text(answer.plan.source.name.clone()),
-            Cell::Int(0),
+            Cell::Int(i64::from(answer.partition)),
             Cell::Text(answer.position.to_string()),
             time(answer.watermark),
             time(answer.horizon),
@@ -280,13 +332,12 @@ fn partitions(answers: &[Answer]) -> RecordBatch {
     table.finish()
 }
 
-fn nodes(answers: &[Answer]) -> RecordBatch {
+fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"];
     let columns = columns.into_iter().map(|name| (name.to_owned(), Kind::Text));
     let mut table =
         TableBuilder::new(columns.chain([("bytes".to_owned(), Kind::Int), ("used_by".to_owned(), Kind::Int)]));
-    for answer in answers {
-        let plan = &answer.plan;
+    for plan in logs.iter().map(|log| log.plan) {
         let layout = timeline_core::incremental::Layout::new(plan);
         for (id, node) in plan.iter() {
             let leaf = node.op.inputs().iter().all(|input| matches!(plan.node(*input).kind, NodeKind::Event(_)));
@@ -325,13 +376,12 @@ fn reach(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 }
 
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes`.
-pub(super) fn queries(answers: &[Answer]) -> RecordBatch {
+pub(super) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
     let columns =
         columns.into_iter().chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for answer in answers {
-        let plan = &answer.plan;
+    for plan in plans {
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
@@ -357,37 +407,6 @@ pub(super) fn queries(answers: &[Answer]) -> RecordBatch {
     table.finish()
 }
 
-/// What a deployment does to every node: one that is known by its fingerprint keeps its meaning, but as the log is read
-/// again its state is computed anew with the others.
-pub(super) fn changes(before: &[Arc<Plan>], after: &[Arc<Plan>], text: impl Fn(&Plan, NodeId) -> String) -> Json {
-    let known: BTreeSet<_> = before.iter().flat_map(|plan| plan.nodes.iter().map(|node| node.fingerprint)).collect();
-    let names = |plans: &[Arc<Plan>]| -> BTreeSet<String> {
-        let of = |plan: &Arc<Plan>| {
-            let metrics = plan.metrics.iter().map(|metric| metric.name.clone());
-            metrics.chain(plan.alerts.iter().map(|alert| alert.name.clone())).collect::<Vec<_>>()
-        };
-        plans.iter().flat_map(of).collect()
-    };
-    let (old, new) = (names(before), names(after));
-    let unchanged = before == after;
-    let nodes: Vec<Json> = after
-        .iter()
-        .flat_map(|plan| {
-            plan.iter().map(|(id, node)| {
-                let action = if unchanged || known.contains(&node.fingerprint) { "keep" } else { "rebuild" };
-                json!({"source": plan.source.name, "id": id.to_string(), "operator": text(plan, id), "action": action})
-            })
-        })
-        .collect();
-    json!({
-        "nodes": nodes,
-        "added": new.difference(&old).collect::<Vec<_>>(),
-        "removed": old.difference(&new).collect::<Vec<_>>(),
-        "unchanged": new.intersection(&old).collect::<Vec<_>>(),
-        "replays_log": !unchanged,
-    })
-}
-
 /// The nodes that a story shows: what an output (or all of them) reads, with labels as programs write them.
 pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)> {
     let metrics = plan.metrics.iter().map(|metric| (&metric.name, metric.root));
@@ -409,26 +428,26 @@ pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)
         .collect()
 }
 
-pub(super) fn outliers(answer: &Answer, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
-    let plan = &answer.plan;
+/// The sessions farthest from the rest, out of those of all partitions.
+pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
+    let plan = log.plan;
     if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
-        let mut all = every_session(answer);
-        for batch in read(answer, "finals")? {
+        let mut all = log.sessions();
+        for batch in log.history("finals")? {
             all.extend(outliers::from_history(plan, metric, &batch));
         }
         return Ok(Some(outliers::of_metric(plan, metric, all.iter(), top)));
     }
     if let Some(alert) = plan.alerts.iter().position(|alert| alert.name == name) {
-        let horizon = answer.horizon.unwrap_or(0);
-        let mut all: Vec<(AlertRow, i64)> = every_alert(answer)
-            .into_iter()
-            .filter(|row| row.alert == alert)
-            .map(|row| {
-                let end = row.end.unwrap_or(horizon);
+        let mut all: Vec<(AlertRow, i64)> = vec![];
+        for answer in &log.answers {
+            let rows = every_alert(answer).into_iter().filter(|row| row.alert == alert);
+            all.extend(rows.map(|row| {
+                let end = row.end.or(answer.horizon).unwrap_or(row.start);
                 (row, end)
-            })
-            .collect();
-        for batch in read(answer, "alerts")? {
+            }));
+        }
+        for batch in log.history("alerts")? {
             all.extend(outliers::alerts_from_history(alert, name, &batch));
         }
         return Ok(Some(outliers::of_alert(&all, top)));

@@ -1,0 +1,90 @@
+//! What a source of a program is bound to: a log of one or several partitions, opened by number.
+//!
+//! The engine knows its input by this trait only, so a partition can be opened and closed at any time, at any position,
+//! and tests bring logs of their own.
+
+mod files;
+#[cfg(test)]
+pub(crate) mod memory;
+
+pub use files::Files;
+
+use event_feeder::file::FileTable;
+use event_feeder::{Error, Position, Source};
+use std::sync::Arc;
+use timeline_core::plan::Plan;
+
+/// One partition of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number; partitions of a log are numbered from 0 and keep their numbers.
+    pub number: u32,
+    /// Where its state is, within the source's; empty for a log that only ever has one partition.
+    pub folder: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// Where reading begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct From {
+    /// Everything before it has been read.
+    pub position: Position,
+    /// The files that made up the log by then; none for a stream.
+    pub files: FileTable,
+}
+
+/// A log of partitions.
+///
+/// # Contract
+///
+/// 1. `partitions` may grow from call to call; a partition that was there stays, with its number and its folder.
+/// 2. `open` reads exactly the records behind the position, in the order of the partition's log; `None` is its start.
+/// 3. Opening a partition twice at a time is the caller's mistake, and what comes of it is the log's business.
+pub trait Log: Send + Sync {
+    /// The partitions that there are now, by number.
+    fn partitions(&self) -> Result<Vec<Part>, Error>;
+
+    /// Opens one of them for what a plan reads.
+    fn open(&self, part: &Part, plan: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
+
+    /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
+    /// what is to be looked into later must be kept.
+    fn is_live(&self) -> bool;
+}
+
+/// What the user binds a source to.
+#[derive(Clone)]
+pub enum Input {
+    /// Files, by a name or pattern; several of them are one log.
+    Files(String),
+    /// A log of its own.
+    Log(Arc<dyn Log>),
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Files(pattern) => write!(f, "file:{pattern}"),
+            Input::Log(log) => write!(f, "{:?}", log.partitions().map(|parts| parts.len())),
+        }
+    }
+}
+
+/// The one log that the inputs of a source make.
+pub fn log_of(inputs: &[Input]) -> Result<Arc<dyn Log>, &'static str> {
+    let mut patterns = vec![];
+    let mut logs = vec![];
+    for input in inputs {
+        match input {
+            Input::Files(pattern) => patterns.push(pattern.clone()),
+            Input::Log(log) => logs.push(Arc::clone(log)),
+        }
+    }
+    match (patterns.is_empty(), logs.pop()) {
+        (true, None) => Err("has no input"),
+        (false, None) => Ok(Arc::new(Files::new(patterns))),
+        (true, Some(log)) if logs.is_empty() => Ok(log),
+        _ => Err("has inputs that are not one log: bind it to files, or to one list of topics"),
+    }
+}

@@ -1,0 +1,38 @@
+//! Files as a log of one partition.
+
+use super::{From, Log, Part};
+use event_feeder::file::{Mode, Options};
+use event_feeder::{Error, FileSource, Source, fields_read};
+use timeline_core::plan::Plan;
+
+/// All files that some names and patterns match, in the order of their names.
+#[derive(Clone, Debug)]
+pub struct Files {
+    patterns: Vec<String>,
+}
+
+impl Files {
+    /// The files of these names and patterns.
+    pub fn new(patterns: Vec<String>) -> Self {
+        Files { patterns }
+    }
+}
+
+impl Log for Files {
+    fn partitions(&self) -> Result<Vec<Part>, Error> {
+        Ok(vec![Part { number: 0, folder: String::new(), name: self.patterns.join(" ") }])
+    }
+
+    fn open(&self, _: &Part, plan: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        let fields = Some(fields_read(&plan.source, &plan.columns));
+        let options = Options { mode: Mode::Tail, format: None, fields };
+        Ok(Box::new(match from {
+            None => FileSource::open(&self.patterns, options)?,
+            Some(from) => FileSource::resume(&self.patterns, options, from.files.clone(), from.position)?,
+        }))
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+}

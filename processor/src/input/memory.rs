@@ -1,0 +1,76 @@
+//! A log of several partitions in memory, for tests: lines of JSON that are there from the start or come later.
+
+use super::{From, Log, Part};
+use event_feeder::file::FileTable;
+use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source};
+use std::sync::{Arc, Mutex};
+use timeline_core::plan::Plan;
+
+/// The bytes of each partition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    parts: Vec<Arc<Mutex<Vec<u8>>>>,
+}
+
+impl Memory {
+    pub(crate) fn new(parts: usize) -> Self {
+        Memory { parts: (0..parts).map(|_| Arc::default()).collect() }
+    }
+
+    /// Appends a line to a partition.
+    pub(crate) fn write(&self, part: usize, line: &str) {
+        let mut bytes = self.parts[part].lock().expect("no test panics while it writes");
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+    }
+}
+
+impl Log for Memory {
+    fn partitions(&self) -> Result<Vec<Part>, Error> {
+        let part = |number| Part { number, folder: format!("part-{number}"), name: format!("memory {number}") };
+        Ok((0..self.parts.len() as u32).map(part).collect())
+    }
+
+    fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        let at = from.map_or(Position::START, |from| from.position);
+        Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[part.number as usize]), at, files: vec![] }))
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
+struct MemorySource {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    at: Position,
+    files: FileTable,
+}
+
+impl Source for MemorySource {
+    fn next(&mut self) -> Result<Next, Error> {
+        let bytes = self.bytes.lock().expect("no test panics while it writes");
+        let rest = &bytes[self.at.offset as usize..];
+        // A few lines at a time, so that there are several blocks.
+        let end = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| i + 1).take(3).last();
+        let Some(end) = end else { return Ok(Next::Idle) };
+        let start = self.at;
+        self.at = start.plus(end as u64);
+        let payload = Payload::Lines(rest[..end].to_vec());
+        Ok(Next::Block(Block { payload, start, end: self.at, origin: "memory".into() }))
+    }
+
+    fn caught_up_target(&mut self) -> Result<Position, Error> {
+        Ok(Position { file: 0, offset: self.bytes.lock().expect("no test panics while it writes").len() as u64 })
+    }
+
+    fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        vec![]
+    }
+
+    fn recycle(&mut self, _: Vec<u8>) {}
+}

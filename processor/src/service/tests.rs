@@ -1,0 +1,105 @@
+//! The processor over a log of several partitions.
+
+use super::{Claims, Options, Service, writer_name};
+use crate::engine::Engine;
+use crate::input::{Input, memory::Memory};
+use arrow::array::{Array, Decimal128Array, Float64Array, Int64Array, StringArray};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
+metric m = duration_where(latest(b)) | aggregate(count, sum)";
+const SYNC: Option<Duration> = Some(Duration::from_secs(20));
+
+/// Starts a processor on a log.
+fn start(state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+    // Two starts within one clock tick are two writers all the same.
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    let options = Options {
+        state: state.to_owned(),
+        sources: vec![(None, Input::Log(Arc::new(log.clone())))],
+        threads: 2,
+        checkpoint_every: Duration::from_millis(50),
+        exit_at_end: false,
+        writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
+        claims,
+    };
+    Service::start(options, &[("p.tl".into(), PROGRAM.into())]).expect("it starts").0
+}
+
+/// Count and sum (in seconds) of the metric's totals.
+fn totals(service: &Service) -> Option<(i64, i128)> {
+    let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
+    let rows = &snapshot.tables[0].live[0];
+    assert!(rows.num_rows() <= 1, "one group for all partitions");
+    let count: &Int64Array = rows.column_by_name("count")?.as_any().downcast_ref()?;
+    let sum: &Decimal128Array = rows.column_by_name("sum")?.as_any().downcast_ref()?;
+    (rows.num_rows() == 1).then(|| (count.value(0), sum.value(0) / 1_000_000_000))
+}
+
+/// Three partitions; each key lives in one of them: `a` for 10 s, `b` for 20 s, and `c` for 500 s with a close on the way.
+fn log() -> Memory {
+    let log = Memory::new(3);
+    for (part, key, last) in [(0, "a", 10), (1, "b", 20)] {
+        log.write(part, &format!(r#"{{"k":"{key}","t":0,"b":true}}"#));
+        log.write(part, &format!(r#"{{"k":"{key}","t":{last},"b":false}}"#));
+    }
+    for t in [0, 50, 500, 550] {
+        log.write(2, &format!(r#"{{"k":"c","t":{t},"b":true}}"#));
+    }
+    log
+}
+
+#[test]
+fn partitions_add_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = log();
+    for _ in 0..2 {
+        let service = start(dir.path(), &log, Claims::All);
+        assert_eq!(totals(&service), Some((4, 10 + 20 + 50 + 50)));
+        let tables = ["sessions".to_owned(), "partitions".into(), "m".into()];
+        let snapshot = service.snapshot(&tables, SYNC).expect("an answer");
+        assert_eq!(snapshot.positions.iter().map(|p| p.partition).collect::<Vec<_>>(), [0, 1, 2]);
+        let rows = |i: usize| snapshot.tables[i].live.iter().map(|batch| batch.num_rows()).sum::<usize>();
+        assert_eq!((rows(0), rows(1), rows(2)), (4, 3, 4));
+        let (outliers, _) = service.outliers("m", 2, SYNC).expect("an answer");
+        let sessions: &StringArray = outliers.column(0).as_any().downcast_ref().expect("text");
+        assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("a"), Some("b")], "far from 50 among all partitions");
+        let scores: &Float64Array =
+            outliers.column_by_name("score").expect("a score").as_any().downcast_ref().expect("floats");
+        assert!(scores.iter().all(|score| score.is_some_and(|score| score < 0.0)));
+        assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+    }
+    log.write(1, r#"{"k":"b","t":25,"b":true}"#);
+    log.write(1, r#"{"k":"b","t":30,"b":true}"#);
+    let service = start(dir.path(), &log, Claims::All);
+    assert_eq!(totals(&service), Some((4, 135)), "the partition goes on where it was");
+    service.stop();
+}
+
+#[test]
+fn partitions_are_claimed_and_released_one_by_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = log();
+    let service = start(dir.path(), &log, Claims::Told);
+    assert_eq!(totals(&service), None);
+    assert_eq!(service.parts().expect("a list").len(), 3);
+    assert!(service.claim("s", 1).expect("it is there").is_some());
+    assert!(service.claim("s", 1).expect("it is there").is_none(), "it is ours already");
+    assert!(service.claim("s", 3).is_err());
+    assert_eq!(totals(&service), Some((1, 20)));
+    service.claim("s", 2).expect("it is there");
+    assert_eq!(totals(&service), Some((3, 120)));
+    assert!(service.release("s", 1));
+    assert!(!service.release("s", 1));
+    assert_eq!(service.owned().iter().map(|(_, part)| part.number).collect::<Vec<_>>(), [2]);
+    assert_eq!(totals(&service), Some((2, 100)));
+
+    let other = start(dir.path(), &log, Claims::Told);
+    let recovery = other.claim("s", 1).expect("it was released").expect("it is ours now");
+    assert!(recovery.epoch.is_some(), "what the other had committed");
+    assert_eq!(totals(&other), Some((1, 20)));
+    assert!(other.stop().iter().chain(&service.stop()).all(|ended| ended.result.is_ok()));
+}

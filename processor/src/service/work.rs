@@ -1,0 +1,106 @@
+//! Partitions at work: each a thread of its own, started and ended one by one.
+
+use crate::checkpoint::LocalStore;
+use crate::input::{Log, Part};
+use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use timeline_core::plan::Plan;
+
+/// How a partition ended on its own.
+#[derive(Debug)]
+pub struct Ended {
+    /// The source.
+    pub source: String,
+    /// The partition's number.
+    pub partition: u32,
+    /// What ended it.
+    pub result: Result<(), Error>,
+}
+
+/// A source with the log that it reads.
+#[derive(Clone)]
+pub(super) struct Bound {
+    pub plan: Arc<Plan>,
+    pub log: Arc<dyn Log>,
+}
+
+/// A partition at work.
+pub(super) struct Running {
+    pub plan: Arc<Plan>,
+    pub part: Part,
+    pub handle: Handle,
+    thread: JoinHandle<()>,
+    /// Set before somebody ends it on purpose: such an end is nobody's news.
+    replaced: Arc<AtomicBool>,
+}
+
+impl Running {
+    /// Opens a partition and lets it work.
+    pub(super) fn start(
+        bound: &Bound,
+        part: &Part,
+        threads: usize,
+        options: &super::Options,
+        tell: Sender<Ended>,
+    ) -> Result<(Running, Recovery), Error> {
+        let source = bound.plan.source.name.clone();
+        let folder = folder(&source, part);
+        let (plan, part) = (Arc::clone(&bound.plan), part.clone());
+        let partition_options = PartitionOptions {
+            log: Arc::clone(&bound.log),
+            part: part.clone(),
+            store: Arc::new(LocalStore::new(Path::new(&options.state).join(&folder))),
+            folder,
+            threads,
+            checkpoint_every: options.checkpoint_every,
+            writer: options.writer.clone(),
+            exit_at_end: options.exit_at_end,
+        };
+        let (partition, recovery) = Partition::open(Arc::clone(&plan), partition_options)?;
+        let handle = partition.handle();
+        let replaced = Arc::new(AtomicBool::new(false));
+        let is_replaced = Arc::clone(&replaced);
+        let number = part.number;
+        let thread = std::thread::Builder::new().name(format!("{source}/{number}"));
+        let run = move || {
+            let result = partition.run();
+            if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {
+                // Nobody listens any more when the processor itself ends.
+                let _ = tell.send(Ended { source, partition: number, result });
+            }
+        };
+        let thread = thread.spawn(run).expect("the system can start a thread");
+        Ok((Running { plan, part, handle, thread, replaced }, recovery))
+    }
+
+    /// Whether it is this partition.
+    pub(super) fn is(&self, source: &str, partition: u32) -> bool {
+        self.plan.source.name == source && self.part.number == partition
+    }
+
+    /// Ends it on purpose: its end is told only if it is a failure. To be asked of all before waiting for one.
+    pub(super) fn replace(&self) {
+        self.replaced.store(true, Ordering::SeqCst);
+        self.handle.stop();
+    }
+}
+
+/// Ends partitions, each with a last checkpoint, and waits for them.
+pub(super) fn halt(running: &mut Vec<Running>) {
+    for partition in running.iter() {
+        partition.handle.stop();
+    }
+    for partition in running.drain(..) {
+        // A partition that panicked has said so itself.
+        let _ = partition.thread.join();
+    }
+}
+
+/// Where a partition's state is within the job's.
+fn folder(source: &str, part: &Part) -> String {
+    if part.folder.is_empty() { format!("sources/{source}") } else { format!("sources/{source}/{}", part.folder) }
+}
