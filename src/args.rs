@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Check(commands::check::Args),
     Explain(commands::explain::Args),
     Eval(commands::eval::Args),
+    Fmt(commands::fmt::Args),
+    Test(commands::test::Args),
     Produce(commands::produce::Args),
     Serve(commands::serve::Args),
     Deploy(commands::deploy::Args),

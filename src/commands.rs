@@ -9,6 +9,7 @@ pub(crate) mod deploy;
 pub(crate) mod drop;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod fmt;
 pub(crate) mod man;
 pub(crate) mod outliers;
 pub(crate) mod produce;
@@ -17,6 +18,7 @@ pub(crate) mod queries;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod test;
 pub(crate) mod watch;
 
 use crate::args::{Cli, Command};
@@ -31,6 +33,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Eval(args) => eval::run(&args, &settings),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Serve(args) => serve::run(&args, &settings),
         Command::Deploy(args) => deploy::run(&args, &settings),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 mod cli;
+mod docs;
 #[cfg(feature = "sql")]
 mod durability;
 mod language;

@@ -2,6 +2,7 @@
 //!
 //! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
 
+use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
 use crate::pipeline::{Pipeline, WorkerLost};
 use crate::totals::Totals;
@@ -66,6 +67,59 @@ pub fn evaluate(plan: &Arc<Plan>, source: &mut dyn Source, options: &Options) ->
     }
 }
 
+/// Evaluates a log with every lane written to its image and restored after each block, in turn into one lane more and one
+/// lane less. It answers what [`evaluate`] answers, without spans, and is how a test shows that.
+pub fn evaluate_restored(
+    plan: &Arc<Plan>,
+    source: &mut dyn Source,
+    options: &Options,
+) -> Result<Evaluation, RestoredError> {
+    let threads = options.threads.max(1);
+    let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
+    let mut max_time = None;
+    let mut lanes: Vec<Lane> = (0..threads).map(|_| Lane::new(Arc::clone(plan), options.until)).collect();
+    let mut rounds = 0;
+    loop {
+        let block = match source.next().map_err(Error::from)? {
+            Next::Block(block) => block,
+            Next::Idle => continue,
+            Next::End => break,
+        };
+        let mut pipeline = Pipeline::start(plan, lanes, max_time, options.until);
+        pipeline.feed(block).map_err(Error::from)?;
+        let parts = pipeline.call(|lane, _| (lane.image(true), lane.drain())).map_err(Error::from)?;
+        take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
+        let mut images = vec![];
+        for (image, (outcome, late)) in parts {
+            images.push((image.batch, true));
+            take_told(plan, outcome, vec![], late, &mut evaluation);
+        }
+        rounds += 1;
+        lanes = image::restore(plan, threads + rounds % 2, &images)?;
+        lanes.iter_mut().for_each(|lane| lane.cut_at(options.until));
+    }
+    evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
+    for lane in &mut lanes {
+        let (mut outcome, mut live) = (Outcome::default(), vec![]);
+        if let Some(horizon) = evaluation.horizon {
+            lane.read(horizon, &mut outcome, |session| live.push(session));
+        }
+        take_told(plan, outcome, live, vec![], &mut evaluation);
+    }
+    Ok(evaluation)
+}
+
+/// Why a log could not be evaluated with restores in between.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoredError {
+    /// As without them.
+    #[error(transparent)]
+    Evaluation(#[from] Error),
+    /// An image of ours cannot be loaded.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
 fn run<W: Watcher + Send + 'static>(
     plan: &Arc<Plan>,
     source: &mut dyn Source,
@@ -98,21 +152,7 @@ fn run<W: Watcher + Send + 'static>(
     evaluation.notices.extend(source.notices());
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     for (outcome, late, live, watchers) in parts {
-        let Outcome { closed, alerts, .. } = outcome;
-        evaluation.late.extend(late);
-        evaluation.alerts.extend(alerts);
-        for session in closed.into_iter().chain(live) {
-            evaluation.totals.add(plan, &session);
-            let key = &session.key;
-            let open = session.open_alerts.iter();
-            evaluation.alerts.extend(open.map(|(alert, start)| AlertRow {
-                key: key.clone(),
-                alert: *alert,
-                start: *start,
-                end: None,
-            }));
-            evaluation.sessions.push(session);
-        }
+        take_told(plan, outcome, live, late, &mut evaluation);
         for watcher in watchers {
             collect(watcher, &mut evaluation.spans);
         }
@@ -120,6 +160,25 @@ fn run<W: Watcher + Send + 'static>(
     evaluation.late.sort_by_key(|late| late.position);
     evaluation.dead.sort_by_key(|dead| dead.position);
     Ok(evaluation)
+}
+
+/// Puts what a lane tells to what others told.
+fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
+    let Outcome { closed, alerts, .. } = outcome;
+    evaluation.late.extend(late);
+    evaluation.alerts.extend(alerts);
+    for session in closed.into_iter().chain(live) {
+        evaluation.totals.add(plan, &session);
+        let key = &session.key;
+        let open = session.open_alerts.iter();
+        evaluation.alerts.extend(open.map(|(alert, start)| AlertRow {
+            key: key.clone(),
+            alert: *alert,
+            start: *start,
+            end: None,
+        }));
+        evaluation.sessions.push(session);
+    }
 }
 
 /// Where sessions are read: the end of the log, or where it was cut.

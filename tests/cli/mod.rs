@@ -3,9 +3,11 @@
 mod check;
 mod eval;
 mod exit;
+mod fmt;
 mod pages;
 mod server;
 mod settings;
+mod tests;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

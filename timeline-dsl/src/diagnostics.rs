@@ -12,6 +12,7 @@ pub(crate) use json::quoted;
 pub use json::render_json;
 pub use render::render;
 pub(crate) use suggest::nearest;
+pub(crate) use width::of_text as width;
 
 use codes::Code;
 use std::ops::Range;

@@ -24,15 +24,20 @@
 //! assert_eq!(compilation.plans[0].metrics[0].name, "buffering");
 //! ```
 
+pub mod catalogue;
 pub mod compile;
 pub mod diagnostics;
 pub mod explain;
+mod format;
 pub mod lexer;
 mod lower;
 mod names;
+pub mod outline;
 pub mod parser;
 pub mod syntax;
 
 pub use compile::{Compilation, Defaults, Program, compile, compile_expression, is_expression};
 pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
 pub use explain::{Format, Sizes, explain, operator_text};
+pub use format::format;
+pub use outline::{Outline, outline};

@@ -100,6 +100,17 @@ fn all() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(NOT_YET.iter().copied())
 }
 
+/// The operator's own name, of whatever spelling.
+pub(crate) fn own_name(written: &str) -> Option<&'static str> {
+    match lookup(written) {
+        Lookup::Known(Function::Compare(_)) => Some("compare"),
+        Lookup::Known(Function::And | Function::Or | Function::Not) => Some("logic"),
+        Lookup::Known(function) => Some(function.name()),
+        Lookup::NotYet(name) => Some(name),
+        Lookup::Unknown => None,
+    }
+}
+
 /// Whether the name before a `(` says that a column's name follows.
 pub(crate) fn is_column(written: &str) -> bool {
     written == "col" || long_form(written).as_deref() == Some("col")
@@ -120,4 +131,18 @@ fn long_form(written: &str) -> Option<String> {
 
 fn squeezed(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{all, own_name};
+    use crate::catalogue::ALL;
+
+    #[test]
+    fn every_operator_is_in_the_catalogue() {
+        for name in all().filter(|name| *name != "avg") {
+            let own = own_name(name).expect("it is one of all");
+            assert!(ALL.iter().any(|operator| operator.name == own), "`{own}` is not in the catalogue");
+        }
+    }
 }

@@ -119,6 +119,11 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
+    /// Drops events after `until` from now on, once their lateness was judged.
+    pub(crate) fn cut_at(&mut self, until: Option<Time>) {
+        self.until = until.unwrap_or(Time::MAX);
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Arc<Plan> {
         self.evaluator.plan()

@@ -26,7 +26,7 @@ pub(super) fn of(c: char) -> usize {
 }
 
 /// Columns that a text takes.
-pub(super) fn of_text(text: &str) -> usize {
+pub(crate) fn of_text(text: &str) -> usize {
     text.chars().map(of).sum()
 }
 

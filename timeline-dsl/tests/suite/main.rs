@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod catalogue;
 mod errors;
+mod format;
 mod golden;
 mod limits;
 mod soup;

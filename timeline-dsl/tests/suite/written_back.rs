@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use timeline_core::plan::Fingerprint;
 use timeline_dsl::operator_text;
 
-const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int  f: float  b: bool }\n";
+pub(crate) const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int  f: float  b: bool }\n";
 
 fn root(expression: &str) -> (Fingerprint, String) {
     let compilation = compile_text(&format!("{SOURCE}metric m = {expression}"));
@@ -69,7 +69,7 @@ fn number() -> impl Strategy<Value = String> {
     })
 }
 
-fn metric() -> impl Strategy<Value = String> {
+pub(crate) fn metric() -> impl Strategy<Value = String> {
     prop_oneof![
         condition(),
         number(),

@@ -1,0 +1,212 @@
+//! What came of a test's events, as the rows that `eval` shows.
+//!
+//! Twice: at one go, which also tells spans; and record by record on lanes that are restored from their images each time.
+
+use super::events::Input;
+use super::expect::{At, Row};
+use super::program::Compiled;
+use crate::error::{Error, Result};
+use crate::output::{self, Format};
+use arrow::array::RecordBatch;
+use event_feeder::file::FileTable;
+use event_feeder::{Block, DeadLetter, Next, Notice, Payload, Position, Source};
+use processor::batch::{self, Evaluation, Options};
+use processor::rows;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// What came out.
+pub(super) struct Answer {
+    pub(super) finals: Vec<Row>,
+    pub(super) totals: Vec<Row>,
+    pub(super) alerts: Vec<Row>,
+    /// Under the names of their metrics; absent spans are left out.
+    pub(super) spans: Vec<Row>,
+    pub(super) late: usize,
+    pub(super) dead: Vec<DeadLetter>,
+    /// Where sessions begin and end: `(session, start, end)`.
+    pub(super) sessions: Vec<(String, Time, Option<Time>)>,
+    /// The last instant that any plan was read at.
+    pub(super) horizon: Option<Time>,
+    /// What the second way said otherwise; empty if nothing.
+    pub(super) differs: String,
+}
+
+/// Evaluates both ways.
+pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
+    let whole = one(compiled, input, |plan, log, until| {
+        let mut source = Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
+        Ok(batch::evaluate(plan, &mut source, &Options { threads: 1, until, spans: true })?)
+    })?;
+    let pieces = one(compiled, input, |plan, log, until| {
+        let mut source = Memory::new(log.iter().map(|record| format!("{record}\n")));
+        Ok(batch::evaluate_restored(plan, &mut source, &Options { threads: 2, until, spans: false })?)
+    })?;
+    let mut answer = answer(compiled, &whole)?;
+    let other = self::answer(compiled, &pieces)?;
+    for (name, whole, pieces) in [
+        ("finals", &answer.finals, &other.finals),
+        ("totals", &answer.totals, &other.totals),
+        ("alerts", &answer.alerts, &other.alerts),
+    ] {
+        if whole != pieces {
+            answer.differs = format!("{name}: at one go {whole:#?}\nrestored after every record {pieces:#?}");
+        }
+    }
+    if (answer.late, answer.dead.len()) != (other.late, other.dead.len()) {
+        answer.differs = "late events or dead letters".into();
+    }
+    Ok(answer)
+}
+
+fn one(
+    compiled: &Compiled,
+    input: &Input,
+    evaluate: impl Fn(&Arc<Plan>, &[String], Option<Time>) -> anyhow::Result<Evaluation>,
+) -> Result<Vec<Evaluation>> {
+    let each = compiled.plans.iter().zip(&input.logs);
+    each.map(|(plan, log)| evaluate(plan, log, input.until).map_err(Error::Other)).collect()
+}
+
+fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
+    let both = || compiled.plans.iter().map(Arc::as_ref).zip(evaluations);
+    let finals = rows::finals(&both().map(|(plan, e)| (plan, &e.sessions[..])).collect::<Vec<_>>());
+    let totals = rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>());
+    let alerts = rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>());
+    let spans = rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>());
+    let mut sessions: Vec<_> =
+        evaluations.iter().flat_map(|e| &e.sessions).map(|s| (s.key.to_string(), s.start, s.end)).collect();
+    sessions.sort();
+    Ok(Answer {
+        finals: objects(&finals)?.into_iter().map(|row| of_final(compiled, row)).collect(),
+        totals: objects(&totals)?.into_iter().map(|row| of_total(compiled, row)).collect(),
+        alerts: objects(&alerts)?.into_iter().map(of_alert).collect(),
+        spans: objects(&spans)?.into_iter().filter_map(|row| of_span(compiled, row)).collect(),
+        late: evaluations.iter().map(|e| e.late.len()).sum(),
+        dead: evaluations.iter().flat_map(|e| e.dead.clone()).collect(),
+        sessions,
+        horizon: evaluations.iter().filter_map(|e| e.horizon).max(),
+        differs: String::new(),
+    })
+}
+
+/// Values as they are written: a duration keeps all its digits.
+type Object = BTreeMap<String, Box<RawValue>>;
+
+/// The rows as `eval --format jsonl` writes them.
+fn objects(batch: &RecordBatch) -> Result<Vec<Object>> {
+    let mut lines = vec![];
+    output::write(Format::Jsonl, &batch.schema(), std::iter::once(Ok(batch.clone())), true, &mut lines)?;
+    let rows = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
+    rows.collect::<Result<_, _>>().map_err(|e| Error::Other(e.into()))
+}
+
+fn text(row: &Object, column: &str) -> Option<String> {
+    match row.get(column)?.get() {
+        "null" => None,
+        quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok(),
+        other => Some(other.to_owned()),
+    }
+}
+
+fn time(row: &Object, column: &str) -> Option<Time> {
+    row.get(column)?.get().parse().ok()
+}
+
+fn span(row: &Object) -> At {
+    At::Span(time(row, "start_ns").unwrap_or(Time::MIN), time(row, "end_ns"))
+}
+
+fn dimensions(compiled: &Compiled, name: &str, row: &Object) -> Vec<Option<String>> {
+    let names = compiled.metric(name).map(|(_, metric)| metric.dimensions.as_slice()).unwrap_or_default();
+    names.iter().map(|dimension| text(row, dimension)).collect()
+}
+
+fn plain(row: &Object) -> (String, String) {
+    (String::new(), text(row, "value").unwrap_or_else(|| "absent".into()))
+}
+
+fn of_final(compiled: &Compiled, row: Object) -> Row {
+    let name = text(&row, "metric").unwrap_or_default();
+    Row {
+        session: text(&row, "session").unwrap_or_default(),
+        group: dimensions(compiled, &name, &row),
+        at: At::End,
+        cells: vec![plain(&row)],
+        name,
+    }
+}
+
+fn of_total(compiled: &Compiled, row: Object) -> Row {
+    let name = text(&row, "metric").unwrap_or_default();
+    let aggregate = compiled.metric(&name).and_then(|(_, metric)| metric.aggregate.as_ref());
+    let groups: Vec<&str> =
+        aggregate.map(|a| a.group_by.iter().map(|key| key.name.as_str()).collect()).unwrap_or_default();
+    let group = groups.iter().map(|group| text(&row, group)).collect();
+    let is_function = |column: &String| column != "metric" && !groups.contains(&column.as_str());
+    let cells = row.keys().filter(|column| is_function(column));
+    let cells = cells.filter_map(|column| Some((column.clone(), text(&row, column)?))).collect();
+    Row { session: String::new(), name, group, at: At::End, cells }
+}
+
+fn of_alert(row: Object) -> Row {
+    let named = |column| text(&row, column).unwrap_or_default();
+    Row { session: named("session"), name: named("alert"), group: vec![], at: span(&row), cells: vec![] }
+}
+
+/// A span with its value and slope; a ratio has a numerator and a denominator with theirs instead. None where it is absent.
+fn of_span(compiled: &Compiled, row: Object) -> Option<Row> {
+    let name = text(&row, "metric")?;
+    let mut cells = vec![];
+    match text(&row, "value") {
+        Some(value) => {
+            cells.push((String::new(), value));
+            cells.push(("slope".to_owned(), text(&row, "slope").unwrap_or_else(|| "0".into())));
+        }
+        None => {
+            for column in ["numerator", "numerator_slope", "denominator", "denominator_slope"] {
+                cells.push((column.to_owned(), text(&row, column)?));
+            }
+        }
+    }
+    Some(Row { session: text(&row, "session")?, group: dimensions(compiled, &name, &row), at: span(&row), cells, name })
+}
+
+/// A log in memory: each text is a block of whole lines.
+struct Memory {
+    blocks: VecDeque<String>,
+    at: Position,
+    files: FileTable,
+}
+
+impl Memory {
+    fn new(blocks: impl IntoIterator<Item = String>) -> Self {
+        Memory { blocks: blocks.into_iter().collect(), at: Position::START, files: FileTable::default() }
+    }
+}
+
+impl Source for Memory {
+    fn next(&mut self) -> Result<Next, event_feeder::Error> {
+        let Some(block) = self.blocks.pop_front() else { return Ok(Next::End) };
+        let (start, end) = (self.at, self.at.plus(block.len() as u64));
+        self.at = end;
+        Ok(Next::Block(Block { payload: Payload::Lines(block.into_bytes()), start, end, origin: "the test".into() }))
+    }
+
+    fn caught_up_target(&mut self) -> Result<Position, event_feeder::Error> {
+        Ok(self.at.plus(self.blocks.iter().map(|block| block.len() as u64).sum()))
+    }
+
+    fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        vec![]
+    }
+
+    fn recycle(&mut self, _: Vec<u8>) {}
+}

@@ -1,0 +1,208 @@
+//! Events as tests write them, as records that the engine reads.
+//!
+//! A line is `TIME [SESSION]: column=value, ...`, a record of NDJSON as it is, or `| ` and any record at all.
+//! What a line says is checked against the declarations of the source: a misspelt column is an error, not an unread field.
+
+use super::file::{EventsAt, Line, Problem, TestFile};
+use super::notation::{self, SESSION};
+use super::program::Compiled;
+use serde_json::{Map, Value as Json};
+use timeline_core::plan::{FieldPath, Plan, TimeUnit};
+use timeline_core::{Time, Type};
+use timeline_dsl::outline::SourceOutline;
+
+/// The records of all plans.
+pub(super) struct Input {
+    /// One log for each plan, a record each.
+    pub(super) logs: Vec<Vec<String>>,
+    /// The events that can be drawn, in the order of the test.
+    pub(super) drawn: Vec<Drawn>,
+    /// Where to read; the last event if not given.
+    pub(super) until: Option<Time>,
+}
+
+/// An event of a drawing.
+pub(super) struct Drawn {
+    pub(super) session: String,
+    pub(super) time: Time,
+    pub(super) text: String,
+}
+
+impl Input {
+    /// The records of a test.
+    pub(super) fn of(test: &TestFile<'_>, compiled: &Compiled) -> Result<Self, Problem> {
+        let mut input = Input { logs: vec![vec![]; compiled.plans.len()], drawn: vec![], until: test.until };
+        for section in &test.events {
+            let Some(index) = plan_of(section, compiled)? else { continue };
+            let plan = &compiled.plans[index];
+            let declared = compiled.outline.sources.iter().find(|s| s.name == plan.source.name);
+            for line in &section.lines {
+                let record = if line.text.starts_with('{') {
+                    input.drawn.extend(of_json(plan, line.text));
+                    line.text.to_owned()
+                } else if let Some(raw) = line.text.strip_prefix('|') {
+                    raw.strip_prefix(' ').unwrap_or(raw).to_owned()
+                } else {
+                    let (record, drawn) = compact(plan, declared, *line)?;
+                    input.drawn.push(drawn);
+                    record
+                };
+                input.logs[index].push(record);
+            }
+        }
+        Ok(input)
+    }
+}
+
+/// The plan that reads the events; none where nothing in the program reads that source.
+fn plan_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<usize>, Problem> {
+    let sources = &compiled.outline.sources;
+    let names = || sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+    let name = match (section.source, sources.as_slice()) {
+        ("", [only]) => only.name.as_str(),
+        ("", _) => {
+            let help = format!("write `--- events NAME` with one of {}", names());
+            return Err(Problem::new(section.line, "the program has several sources", help));
+        }
+        (name, _) if sources.iter().any(|s| s.name == name) => name,
+        (name, _) => {
+            let help = format!("the program declares {}", names());
+            return Err(Problem::new(section.line, format!("no source is called `{name}`"), help));
+        }
+    };
+    Ok(compiled.plans.iter().position(|plan| plan.source.name == name))
+}
+
+/// `3.5 viewer-1: playerState=buffer, bitrate=800`.
+fn compact(plan: &Plan, declared: Option<&SourceOutline>, line: Line<'_>) -> Result<(String, Drawn), Problem> {
+    let form = "an event is `TIME [SESSION]: column=value, ...`, a JSON object, or `| ` and any record";
+    let wrong = |message: String, help: &str| Problem::new(line.number, message, help);
+    let (head, body) = split_head(line.text).ok_or_else(|| wrong("there is no `:` behind the time".into(), form))?;
+    let (time, session) = head.split_once(char::is_whitespace).map_or((head, None), |(t, s)| (t, Some(s.trim())));
+    let time =
+        notation::instant(time).ok_or_else(|| wrong(format!("`{time}` is not an instant"), notation::INSTANTS))?;
+    let source = &plan.source;
+    let mut record = Map::new();
+    for field in &source.key {
+        put(&mut record, field, Json::from(session.unwrap_or(SESSION)));
+    }
+    let written = time_of(time, source.time_unit).ok_or_else(|| {
+        wrong("the time is finer than the source's unit".into(), "give the source a finer unit, e.g. `time ts in ms`")
+    })?;
+    put(&mut record, &source.time, written);
+    for part in parts(body) {
+        let (name, value) = part
+            .split_once('=')
+            .ok_or_else(|| wrong(format!("`{part}` is no `column=value`"), form))
+            .map(|(name, value)| (name.trim(), value.trim()))?;
+        let (path, ty) = field(plan, declared, name).ok_or_else(|| {
+            let columns = declared.map(|s| s.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", "));
+            wrong(
+                format!("source `{}` has no column `{name}`", source.name),
+                &format!("its columns are {}", columns.unwrap_or_default()),
+            )
+        })?;
+        let value = value_of(value, ty)
+            .ok_or_else(|| wrong(format!("`{value}` is no value"), "write texts with blanks in quotes"))?;
+        put(&mut record, &path, value);
+    }
+    let session = match source.key.as_slice() {
+        [only] => get(&record, only).map(text_of).unwrap_or_default(),
+        _ => session.unwrap_or(SESSION).to_owned(),
+    };
+    let drawn = Drawn { session, time, text: parts(body).map(str::trim).collect::<Vec<_>>().join(" ") };
+    Ok((Json::Object(record).to_string(), drawn))
+}
+
+/// The time (and session), and what stands behind the colon; RFC 3339 has colons too, with no blank behind them.
+fn split_head(text: &str) -> Option<(&str, &str)> {
+    match text.split_once(": ") {
+        Some((head, body)) => Some((head.trim(), body.trim())),
+        None => text.strip_suffix(':').map(|head| (head.trim(), "")),
+    }
+}
+
+/// The parts between commas that stand in no string.
+fn parts(body: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let split = move |c: char| {
+        if quoted {
+            (quoted, escaped) = (escaped || c != '"', !escaped && c == '\\');
+            return false;
+        }
+        quoted = c == '"';
+        c == ','
+    };
+    body.split(split).filter(|part| !part.trim().is_empty())
+}
+
+/// Where a column, or a field of the key, time or order, stands in a record; and the type of a column.
+fn field(plan: &Plan, declared: Option<&SourceOutline>, name: &str) -> Option<(FieldPath, Option<Type>)> {
+    if let Some(column) = plan.columns.iter().find(|c| c.name == name) {
+        return Some((column.path.clone(), Some(column.ty)));
+    }
+    let declared = declared?;
+    if let Some(column) = declared.columns.iter().find(|c| c.name == name) {
+        return Some((column.path.clone(), column.ty));
+    }
+    declared.fields.iter().find(|path| path.dotted() == name).map(|path| (path.clone(), None))
+}
+
+fn value_of(text: &str, ty: Option<Type>) -> Option<Json> {
+    match text {
+        "null" => Some(Json::Null),
+        quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok(),
+        other if ty == Some(Type::String) => Some(other.into()),
+        "true" => Some(true.into()),
+        "false" => Some(false.into()),
+        other => {
+            serde_json::from_str::<serde_json::Number>(other).map(Json::Number).ok().or_else(|| Some(other.into()))
+        }
+    }
+}
+
+fn time_of(time: Time, unit: TimeUnit) -> Option<Json> {
+    let Some(size) = unit.nanoseconds() else { return Some(crate::output::text::time_string(time).into()) };
+    if unit == TimeUnit::Seconds && time % size != 0 {
+        return serde_json::from_str(&notation::seconds(i128::from(time))).map(Json::Number).ok();
+    }
+    (time % size == 0).then(|| Json::from(time / size))
+}
+
+fn put(record: &mut Map<String, Json>, path: &FieldPath, value: Json) {
+    let Some((last, outer)) = path.0.split_last() else { return };
+    let mut at = record;
+    for member in outer {
+        let inner = at.entry(member.clone()).or_insert_with(|| Json::Object(Map::new()));
+        if !inner.is_object() {
+            *inner = Json::Object(Map::new());
+        }
+        at = inner.as_object_mut().expect("it was just made one");
+    }
+    at.insert(last.clone(), value);
+}
+
+fn get<'a>(record: &'a Map<String, Json>, path: &FieldPath) -> Option<&'a Json> {
+    let (first, rest) = path.0.split_first()?;
+    rest.iter().try_fold(record.get(first)?, |value, member| value.get(member))
+}
+
+fn text_of(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The event of a record that is written as JSON, if it can be drawn.
+fn of_json(plan: &Plan, text: &str) -> Option<Drawn> {
+    let Ok(Json::Object(record)) = serde_json::from_str(text) else { return None };
+    let source = &plan.source;
+    let time = text_of(get(&record, &source.time)?);
+    let time = match source.time_unit.nanoseconds() {
+        None => crate::args::rfc3339(&time)?,
+        Some(unit) => Time::try_from(crate::args::scaled_decimal(&time, unit.into())?).ok()?,
+    };
+    let [key] = source.key.as_slice() else { return None };
+    let session = text_of(get(&record, key)?);
+    let column = |c: &timeline_core::plan::Column| Some(format!("{}={}", c.name, text_of(get(&record, &c.path)?)));
+    let told: Vec<String> = plan.columns.iter().filter_map(column).collect();
+    Some(Drawn { session, time, text: told.join(" ") })
+}

@@ -1,0 +1,275 @@
+//! A test file cut into its sections.
+//!
+//! A section begins with a line `--- WORD REST` and holds the lines up to the next one.
+//! Outside of the program, lines that are blank or begin with `//` say nothing, nor does what stands behind ` // `.
+//!
+//! **Invariant:** every later stage can name the line that it does not understand.
+
+use super::notation;
+use timeline_core::Time;
+
+/// What is wrong with a file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// From one.
+    pub(super) line: usize,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Problem {
+    pub(super) fn new(line: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Problem { line, message: message.into(), help: help.into() }
+    }
+
+    /// As people see it.
+    pub(super) fn told(&self, file: &str) -> String {
+        format!("{file}:{}: {}\n  help: {}", self.line, self.message, self.help)
+    }
+}
+
+/// A line that says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line<'t> {
+    /// From one.
+    pub(super) number: usize,
+    /// Without comment and blanks around it.
+    pub(super) text: &'t str,
+}
+
+/// Where the program stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProgramAt<'t> {
+    /// In a file of its own, named from the folder of the test.
+    File(Line<'t>),
+    /// In the test, from this byte on.
+    Here { text: &'t str, offset: usize },
+}
+
+/// Events of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EventsAt<'t> {
+    /// The line of the heading.
+    pub(super) line: usize,
+    /// The source; empty where the program has only one.
+    pub(super) source: &'t str,
+    pub(super) lines: Vec<Line<'t>>,
+}
+
+/// What a section of expectations is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Finals,
+    Totals,
+    Alerts,
+    /// All spans of an expression.
+    Spans,
+    /// Those on which it is true.
+    True,
+    /// Its values at instants.
+    Values,
+}
+
+/// A section of expectations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Section<'t> {
+    pub(super) about: About,
+    /// The expression, for those that are about one; and where it begins in the file.
+    pub(super) expression: &'t str,
+    pub(super) offset: usize,
+    /// The line of the heading.
+    pub(super) line: usize,
+    pub(super) lines: Vec<Line<'t>>,
+}
+
+/// A number of events set aside, and the line that says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) line: usize,
+    pub(super) count: usize,
+}
+
+/// A test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TestFile<'t> {
+    pub(super) name: &'t str,
+    pub(super) text: &'t str,
+    pub(super) program: ProgramAt<'t>,
+    pub(super) events: Vec<EventsAt<'t>>,
+    pub(super) until: Option<Time>,
+    /// Late events; none unless the file says so.
+    pub(super) late: Count,
+    /// Dead letters; none unless the file says so.
+    pub(super) dead: Count,
+    pub(super) sections: Vec<Section<'t>>,
+}
+
+const HEADINGS: &str = "the headings are program, events, until, finals, totals, alerts, spans EXPR, true EXPR, \
+                        values EXPR, late N and dead N";
+
+/// A heading with what stands below it.
+struct Raw<'t> {
+    line: usize,
+    word: &'t str,
+    rest: &'t str,
+    /// Where `rest` begins.
+    rest_at: usize,
+    body: &'t str,
+    body_at: usize,
+}
+
+impl<'t> TestFile<'t> {
+    pub(super) fn parse(name: &'t str, text: &'t str) -> Result<Self, Problem> {
+        let mut program = None;
+        let mut test = TestFile {
+            name,
+            text,
+            program: ProgramAt::Here { text: "", offset: 0 },
+            events: vec![],
+            until: None,
+            late: Count::default(),
+            dead: Count::default(),
+            sections: vec![],
+        };
+        for raw in cut(text)? {
+            let about = match raw.word {
+                "program" => {
+                    if program.is_some() {
+                        return Err(Problem::new(
+                            raw.line,
+                            "a test has one program",
+                            "put all of it under one heading",
+                        ));
+                    }
+                    program = Some(if raw.rest.is_empty() {
+                        ProgramAt::Here { text: raw.body, offset: raw.body_at }
+                    } else {
+                        raw.nothing_below()?;
+                        ProgramAt::File(Line { number: raw.line, text: raw.rest })
+                    });
+                    continue;
+                }
+                "events" => {
+                    test.events.push(EventsAt { line: raw.line, source: raw.rest, lines: raw.lines() });
+                    continue;
+                }
+                "until" => {
+                    raw.nothing_below()?;
+                    let time = notation::instant(raw.rest).ok_or_else(|| {
+                        Problem::new(raw.line, format!("`{}` is not an instant", raw.rest), notation::INSTANTS)
+                    })?;
+                    test.until = Some(time);
+                    continue;
+                }
+                "late" => {
+                    test.late = raw.count()?;
+                    continue;
+                }
+                "dead" => {
+                    test.dead = raw.count()?;
+                    continue;
+                }
+                "finals" => About::Finals,
+                "totals" => About::Totals,
+                "alerts" => About::Alerts,
+                "spans" => About::Spans,
+                "true" => About::True,
+                "values" => About::Values,
+                other => return Err(Problem::new(raw.line, format!("there is no section `{other}`"), HEADINGS)),
+            };
+            let wants_expression = matches!(about, About::Spans | About::True | About::Values);
+            if wants_expression == raw.rest.is_empty() {
+                let (message, help) = if wants_expression {
+                    (format!("`{}` of what?", raw.word), format!("write `--- {} EXPRESSION`", raw.word))
+                } else {
+                    (format!("`{}` is about all metrics", raw.word), "name the metric on the lines below".to_owned())
+                };
+                return Err(Problem::new(raw.line, message, help));
+            }
+            test.sections.push(Section {
+                about,
+                expression: raw.rest,
+                offset: raw.rest_at,
+                line: raw.line,
+                lines: raw.lines(),
+            });
+        }
+        test.program = program.ok_or_else(|| {
+            Problem::new(1, "the test has no program", "begin with `--- program`, or `--- program FILE.tl`")
+        })?;
+        if test.events.is_empty() {
+            return Err(Problem::new(1, "the test has no events", "write them below `--- events`"));
+        }
+        if test.sections.is_empty() && test.late == Count::default() && test.dead == Count::default() {
+            return Err(Problem::new(1, "the test expects nothing", HEADINGS));
+        }
+        Ok(test)
+    }
+}
+
+fn cut(text: &str) -> Result<Vec<Raw<'_>>, Problem> {
+    let mut all: Vec<Raw<'_>> = vec![];
+    let mut at = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let (start, bare) = (at, line.trim_end());
+        at += line.len();
+        if let Some(heading) = bare.strip_prefix("---") {
+            let word_text = heading.trim_start();
+            let (word, rest) = word_text.split_once(char::is_whitespace).unwrap_or((word_text, ""));
+            let rest = without_comment(rest.trim_start());
+            let rest_at = start + bare.len() - word_text.len() + word_text.find(rest).unwrap_or(0);
+            all.push(Raw { line: i + 1, word, rest, rest_at, body: &text[at..at], body_at: at });
+        } else if let Some(raw) = all.last_mut() {
+            raw.body = &text[raw.body_at..at];
+        } else if !bare.is_empty() && !bare.starts_with("//") {
+            return Err(Problem::new(i + 1, "a section begins with `--- `", HEADINGS));
+        }
+    }
+    Ok(all)
+}
+
+impl<'t> Raw<'t> {
+    fn lines(&self) -> Vec<Line<'t>> {
+        let numbered = (self.line + 1..).zip(self.body.lines());
+        let lines = numbered.map(|(number, text)| Line { number, text: without_comment(text.trim()) });
+        lines.filter(|line| !line.text.is_empty()).collect()
+    }
+
+    fn nothing_below(&self) -> Result<(), Problem> {
+        match self.lines().first() {
+            None => Ok(()),
+            Some(line) => {
+                let message = format!("nothing stands below `--- {} {}`", self.word, self.rest);
+                Err(Problem::new(line.number, message, "begin the next section, or make it a comment with `//`"))
+            }
+        }
+    }
+
+    fn count(&self) -> Result<Count, Problem> {
+        self.nothing_below()?;
+        let wrong = || Problem::new(self.line, format!("`{}` is no number", self.rest), "write how many, e.g. `2`");
+        Ok(Count { line: self.line, count: self.rest.parse().map_err(|_| wrong())? })
+    }
+}
+
+/// Without `// ...` behind it: at its beginning, or behind a blank and outside of strings and raw records.
+fn without_comment(line: &str) -> &str {
+    if line.starts_with("//") {
+        return "";
+    }
+    if line.starts_with(['{', '|']) {
+        return line;
+    }
+    let (mut quoted, mut escaped, mut before) = (false, false, ' ');
+    for (i, c) in line.char_indices() {
+        if quoted {
+            (quoted, escaped) = (escaped || c != '"', !escaped && c == '\\');
+        } else if c == '"' {
+            quoted = true;
+        } else if c == '/' && before.is_whitespace() && line[i..].starts_with("// ") {
+            return line[..i].trim_end();
+        }
+        before = c;
+    }
+    line
+}
