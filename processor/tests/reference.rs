@@ -15,9 +15,11 @@ use proptest::test_runner::RngSeed;
 use std::sync::Arc;
 use strategies::Case;
 use timeline_core::incremental::Reading;
-use timeline_core::plan::{Function, Kind, RatioUnit};
+use timeline_core::plan::{
+    Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, Op, RatioUnit, Source, TimeUnit,
+};
 use timeline_core::reference::{self, SpanValue};
-use timeline_core::{Field, Linear, Plan, Time, Value};
+use timeline_core::{Field, Linear, Plan, Record, Time, Type, Value};
 
 /// Decoders make one zero of the two, so no event has the negative one.
 fn without_negative_zeros(mut case: Case) -> Case {
@@ -389,4 +391,30 @@ proptest! {
         let (engine, oracle) = (restored(&case, &cuts), Answers { spans: vec![], ..oracle(&case) });
         prop_assert!(engine == oracle, "engine:\n{engine:#?}\nreference:\n{oracle:#?}");
     }
+}
+
+#[test]
+fn a_session_out_of_an_image_ends_without_a_further_event() {
+    let mut builder = Builder::new(Source {
+        name: "s".into(),
+        key: vec![FieldPath::name("k")],
+        time: FieldPath::name("t"),
+        time_unit: TimeUnit::Nanoseconds,
+        order: None,
+        lateness: 0,
+    });
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = builder.column(column).expect("one column");
+    let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
+    let event = |key: &str, time, position| reference::Event {
+        key: key.into(),
+        record: Record { time, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+    };
+    // `y` is never heard of again: it ends while the other session of its lane goes on.
+    let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
+    let case = Case { plan: builder.finish(), log, until: None };
+    assert_eq!(restored(&case, &[2]), Answers { spans: vec![], ..oracle(&case) });
 }

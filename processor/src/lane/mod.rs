@@ -244,6 +244,10 @@ impl<W: Watcher> Lane<W> {
 
     /// Ends a session if that is due, forgets one that no straggler can reach, or looks again later.
     fn look(&mut self, slot: Slot, frontier: Time) {
+        // A session out of an image has none before its next event.
+        while self.watchers.len() <= slot as usize {
+            self.watchers.push(W::new(self.evaluator.plan()));
+        }
         let (key, mut row, meta) = self.slab.parts(slot);
         if meta.life == Life::Live {
             let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
