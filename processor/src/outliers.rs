@@ -118,6 +118,8 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
         plan.node(own.root).kind,
         plan::Kind::Number(plan::Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
     );
+    // What is shown times seconds is kept times nanoseconds.
+    let is_area = plan.node(own.root).kind == plan::Kind::Number(plan::Unit::Area);
     let rows = (0..batch.num_rows()).filter(|i| metrics.value(*i) == own.name);
     rows.filter_map(|i| {
         let exact = decimals.as_ref().filter(|d| !d.is_null(i)).map(|d| d.value(i));
@@ -125,6 +127,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
         let reading = match (exact, float) {
             (Some(ns), _) if is_duration => Linear::exact(ns),
             (Some(billionths), _) => Linear::exact(billionths / 1_000_000_000),
+            (None, Some(x)) if is_area => Linear::float(x * 1e9),
             (None, Some(x)) => Linear::float(x),
             (None, None) => return None,
         };

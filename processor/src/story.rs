@@ -157,12 +157,15 @@ fn session(
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.
 fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
+    let is_area = kind == Kind::Number(Unit::Area);
     let number = |x: Linear, is_duration: bool| match x.after(dt) {
         Linear::Exact { value, .. } if is_duration => exact(seconds(value)),
         Linear::Exact { value, .. } => exact(value.to_string()),
+        Linear::Float { value, .. } if is_area => json!(value / 1e9),
         Linear::Float { value, .. } => json!(value),
     };
     let slope = |x: Linear| match x {
+        Linear::Float { slope, .. } if is_area => slope,
         Linear::Exact { slope, .. } => slope as f64,
         Linear::Float { slope, .. } => slope * 1e9,
     };

@@ -6,6 +6,7 @@
 //! where they are only compared; what is shown or stored saturates at 64 bits.
 
 use crate::Time;
+use crate::plan::Unit;
 
 /// A linear piece: its value at some agreed instant, and its slope per nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,6 +79,30 @@ impl Linear {
             Linear::Float { value, slope } => {
                 Linear::Float { value: value * factor as f64, slope: slope * factor as f64 }
             }
+        }
+    }
+
+    /// The product of two pieces of which one is constant; a float if either is one.
+    pub fn times(self, other: Self) -> Self {
+        match (self, other) {
+            (Linear::Exact { value: a, slope: p }, Linear::Exact { value: b, slope: q }) => Linear::Exact {
+                value: a.saturating_mul(b),
+                slope: p.saturating_mul(b).saturating_add(q.saturating_mul(a)),
+            },
+            (a, b) => {
+                let ((a, p), (b, q)) = (a.as_floats(), b.as_floats());
+                Linear::Float { value: a * b, slope: p * b + q * a }
+            }
+        }
+    }
+
+    /// The same piece, as a float where the unit is one of floats.
+    pub fn in_unit(self, unit: Unit) -> Self {
+        match self {
+            Linear::Exact { value, slope } if unit.is_float() => {
+                Linear::Float { value: value as f64, slope: slope as f64 }
+            }
+            other => other,
         }
     }
 

@@ -11,6 +11,7 @@
 //! **Invariant:** nothing here reads, calls or shares state with the incremental evaluator; only values, the arithmetic of
 //! [`Linear`](crate::Linear), records and the plan are common ground.
 
+mod accrue;
 mod log;
 mod logic;
 mod number;

@@ -6,15 +6,18 @@
 //!
 //! **Invariant:** an expression with a mistake lowers to [`Lowered::Error`], of which nothing more is said.
 
+mod accrue;
 mod aggregate;
 mod arithmetic;
 mod call;
+mod choose;
 mod compare;
 mod constant;
 mod expect;
 mod infer;
 mod logic;
 mod output;
+mod product;
 mod prune;
 mod resolve;
 mod source;
@@ -142,6 +145,7 @@ impl<'a> Lowering<'a> {
             ExprKind::Compare(compare, left, right) => self.compare(e.span, *compare, left, right),
             ExprKind::Arithmetic(first, rest) => self.arithmetic(first, rest),
             ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),
+            ExprKind::ScopeBy(of, by) => self.scope_by(e.span, of, by),
             ExprKind::SplitBy(of, _) => {
                 self.lower(of);
                 let message = "`split by` stands only at the outside of a metric";
@@ -173,6 +177,7 @@ impl<'a> Lowering<'a> {
     fn build_error(&mut self, error: BuildError, span: Span) -> Lowered {
         let (code, help) = match error {
             BuildError::Kinds { .. } => (codes::TYPE, "compare or convert the parts first"),
+            BuildError::Quadratic { .. } => (codes::QUADRATIC, "one side must change in steps"),
             BuildError::Window => (codes::WINDOW, "write a positive duration, for example `5s`"),
             BuildError::TooManyColumns | BuildError::TooManyNodes => {
                 (codes::TOO_LARGE, "drop queries that are not needed, or run them in another processor")

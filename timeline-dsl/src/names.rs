@@ -15,6 +15,12 @@ pub(crate) enum Function {
     KeepTrueFor,
     DurationWhere,
     DurationInCurState,
+    DurationOfPreviousState,
+    Longest,
+    Integral,
+    TimeWeightedAvg,
+    If,
+    Coalesce,
     Compare(Compare),
     And,
     Or,
@@ -30,6 +36,12 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::KeepTrueFor, &["keep_true_for"]),
     (Function::DurationWhere, &["duration_where"]),
     (Function::DurationInCurState, &["duration_in_cur_state", "duration_in_current_state"]),
+    (Function::DurationOfPreviousState, &["duration_of_previous_state", "duration_in_previous_state"]),
+    (Function::Longest, &["longest"]),
+    (Function::Integral, &["integral"]),
+    (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
+    (Function::If, &["if"]),
+    (Function::Coalesce, &["coalesce"]),
     (Function::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
     (Function::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
     (Function::Compare(Compare::Lt), &["less_than"]),
@@ -58,12 +70,6 @@ const NOT_YET: &[&str] = &[
     "followed_by",
     "not_followed_by",
     "count_within",
-    "duration_of_previous_state",
-    "longest",
-    "integral",
-    "time_weighted_avg",
-    "if",
-    "coalesce",
     "concurrency",
 ];
 
@@ -117,6 +123,19 @@ pub(crate) fn is_column(written: &str) -> bool {
 }
 
 impl Function {
+    /// Whether it gives a number.
+    pub(crate) fn makes_number(self) -> bool {
+        matches!(
+            self,
+            Function::DurationWhere
+                | Function::DurationInCurState
+                | Function::DurationOfPreviousState
+                | Function::Longest
+                | Function::Integral
+                | Function::TimeWeightedAvg
+        )
+    }
+
     /// Its own name.
     pub(crate) fn name(self) -> &'static str {
         FUNCTIONS.iter().find(|(f, _)| *f == self).map_or("?", |(_, names)| names[0])

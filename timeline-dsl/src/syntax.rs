@@ -206,6 +206,8 @@ pub enum ExprKind {
     Arithmetic(Box<Expr>, Vec<(Sign, Expr)>),
     /// `x over last D`
     OverLast(Box<Expr>, Box<Expr>),
+    /// `x scope by s`
+    ScopeBy(Box<Expr>, Box<Expr>),
     /// `x split by a, b`
     SplitBy(Box<Expr>, Vec<Dimension>),
     /// A clause that is known but not supported yet, and reported.

@@ -94,9 +94,9 @@ impl<const ALL: bool> Recorder<ALL> {
     /// A share that comes into force after the session's beginning was zero before.
     fn first(&mut self, root: usize, share: Share, now: Time) {
         let zero = match &share.reading {
-            Reading::Number(_) if !share.dimensions.is_empty() => Some(Reading::Number(Linear::exact(0))),
-            Reading::Ratio { .. } if !share.dimensions.is_empty() => {
-                Some(Reading::Ratio { numerator: Linear::exact(0), denominator: Linear::exact(0) })
+            Reading::Number(x) if !share.dimensions.is_empty() => Some(Reading::Number(zero_like(*x))),
+            Reading::Ratio { numerator, denominator } if !share.dimensions.is_empty() => {
+                Some(Reading::Ratio { numerator: zero_like(*numerator), denominator: zero_like(*denominator) })
             }
             _ => None,
         };
@@ -123,6 +123,14 @@ impl<const ALL: bool> Recorder<ALL> {
             end,
             reading,
         });
+    }
+}
+
+/// Zero as a number of the same sort.
+fn zero_like(x: Linear) -> Linear {
+    match x {
+        Linear::Exact { .. } => Linear::exact(0),
+        Linear::Float { .. } => Linear::float(0.0),
     }
 }
 

@@ -61,7 +61,7 @@ pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBa
     let own = &plan.metrics[metric];
     let kind = plan.node(own.root).kind;
     let place = match kind {
-        plan::Kind::Number(Unit::Float) | plan::Kind::State(Type::Float) => 1,
+        plan::Kind::Number(Unit::Float | Unit::Area) | plan::Kind::State(Type::Float) => 1,
         plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => 1,
         plan::Kind::State(Type::String) => 2,
         plan::Kind::State(Type::Bool) => 3,

@@ -54,12 +54,17 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Ce
         Reading::Number(x) => (Amount::of(reading, kind), Some(*x)),
         _ => (Amount::of(reading, kind), None),
     };
-    value_cells(&amount).into_iter().chain(slope.map_or([Cell::Null, Cell::Null], slope_cells)).collect()
+    let slope = slope.map_or([Cell::Null, Cell::Null], |x| slope_cells(x, kind));
+    value_cells(&amount).into_iter().chain(slope).collect()
 }
 
 /// A slope per second: what an exact number of nanoseconds gains a nanosecond is what its seconds gain a second.
-fn slope_cells(linear: Linear) -> [Cell; 2] {
+/// An area is kept times nanoseconds, so its slope is the value that is in force.
+fn slope_cells(linear: Linear, kind: plan::Kind) -> [Cell; 2] {
     match linear {
+        Linear::Float { slope, .. } if kind == plan::Kind::Number(Unit::Area) => {
+            number_cells(Number::Float(slope), false)
+        }
         Linear::Exact { slope, .. } => number_cells(Number::Exact(slope), false),
         Linear::Float { slope, .. } => number_cells(Number::Float(slope * 1e9), false),
     }
@@ -72,13 +77,14 @@ fn sides_of(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
         _ => root,
     };
     let Op::Ratio { numerator: n, denominator: d } = plan.node(of).op else { return vec![Cell::Null; 8] };
-    let is_duration = |id| plan.node(id).kind == plan::Kind::Number(Unit::Duration);
     let side = |linear: Linear, id| {
-        let value = match linear {
-            Linear::Exact { value, .. } => Number::Exact(value),
-            Linear::Float { value, .. } => Number::Float(value),
+        let kind = plan.node(id).kind;
+        let value = match Amount::of(&Reading::Number(linear), kind) {
+            Amount::Duration(x) | Amount::Int(x) => Number::Exact(x),
+            other => other.number(),
         };
-        number_cells(value, is_duration(id)).into_iter().chain(slope_cells(linear))
+        let is_duration = kind == plan::Kind::Number(Unit::Duration);
+        number_cells(value, is_duration).into_iter().chain(slope_cells(linear, kind))
     };
     side(*numerator, n).chain(side(*denominator, d)).collect()
 }

@@ -1,5 +1,6 @@
 //! The plan as a flat array of operations with all places resolved.
 
+use super::choose::Out;
 use super::dictionary::Dictionary;
 use super::expression::{Expression, Types};
 use super::layout::Layout;
@@ -99,6 +100,10 @@ pub(super) enum Code {
     Pulled {
         inputs: [u16; 2],
     },
+    /// The same with a condition.
+    PulledOfThree {
+        inputs: [u16; 3],
+    },
     /// A constant truth value.
     Constant {
         out: Bool,
@@ -148,6 +153,41 @@ pub(super) enum Code {
     DurationInCurState {
         on: u16,
         of: State,
+        at: usize,
+    },
+    Longest {
+        on: u16,
+        of: Bool,
+        at: usize,
+    },
+    DurationOfPreviousState {
+        on: u16,
+        of: State,
+        at: usize,
+    },
+    Integral {
+        on: [u16; 2],
+        of: NodeId,
+        over: Option<Bool>,
+        at: usize,
+    },
+    /// Between states.
+    If {
+        on: [u16; 3],
+        condition: Bool,
+        of: [State; 2],
+        out: Out,
+    },
+    /// Of states.
+    Coalesce {
+        on: [u16; 2],
+        of: [State; 2],
+        out: Out,
+    },
+    Scope {
+        on: [u16; 2],
+        of: NodeId,
+        by: State,
         at: usize,
     },
     CompareStates {
@@ -330,6 +370,19 @@ impl Compiled {
         columns
     }
 
+    /// Where a choice puts its value; nowhere if it is a number.
+    fn out(&mut self, id: NodeId) -> Option<Out> {
+        let at = self.layout.nodes[id.index()].at;
+        match self.plan.node(id).kind {
+            Kind::State(Type::Bool) => Some(Out::Bool(self.bool(id))),
+            Kind::State(_) => {
+                self.initial.push((at, ABSENT));
+                Some(Out::Word(at))
+            }
+            _ => None,
+        }
+    }
+
     fn code(&mut self, id: NodeId, op: &Op, dictionary: &mut Dictionary) -> Code {
         let at = self.layout.nodes[id.index()].at;
         let out = self.bool(id);
@@ -392,7 +445,34 @@ impl Compiled {
             Op::And(a, b) => Code::And { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
             Op::Or(a, b) => Code::Or { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
             Op::NumberOf(of) | Op::Scale { of, .. } => Code::Pulled { inputs: [n(of); 2] },
-            Op::Add(a, b) | Op::Sub(a, b) | Op::Ratio { numerator: a, denominator: b } => {
+            Op::Longest { of } => {
+                self.initial.push((at + 1, NOT_SINCE as u64));
+                Code::Longest { on: n(of), of: self.bool(*of), at }
+            }
+            Op::DurationOfPreviousState { of } => {
+                self.initial.extend([(at + 1, ABSENT), (at + 2, NOT_SINCE as u64)]);
+                Code::DurationOfPreviousState { on: n(of), of: self.state(*of), at }
+            }
+            Op::Integral { of, over } => {
+                let on = [n(of), n(over.as_ref().unwrap_or(of))];
+                Code::Integral { on, of: *of, over: over.map(|over| self.bool(over)), at }
+            }
+            Op::If { condition, then, otherwise } => {
+                let on = [n(condition), n(then), n(otherwise)];
+                match self.out(id) {
+                    None => Code::PulledOfThree { inputs: on },
+                    Some(out) => {
+                        let of = [self.state(*then), self.state(*otherwise)];
+                        Code::If { on, condition: self.bool(*condition), of, out }
+                    }
+                }
+            }
+            Op::Coalesce(a, b) => match self.out(id) {
+                None => Code::Pulled { inputs: [n(a), n(b)] },
+                Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
+            },
+            Op::Scope { of, by } => Code::Scope { on: [n(of), n(by)], of: *of, by: self.state(*by), at },
+            Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Ratio { numerator: a, denominator: b } => {
                 Code::Pulled { inputs: [n(a), n(b)] }
             }
             Op::OverLast { of, .. } => {
@@ -424,6 +504,7 @@ impl Code {
                 | Code::StateWithin { .. }
                 | Code::HeldFor { .. }
                 | Code::CompareNumbers { .. }
+                | Code::Longest { .. }
                 | Code::OverLast { .. }
                 | Code::Split { .. }
         )

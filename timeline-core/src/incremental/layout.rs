@@ -97,7 +97,12 @@ impl Layout {
         let is_text = |id: NodeId| plan.node(id).kind == Kind::State(Type::String);
         match op {
             Op::Latest { of, .. } if plan.node(*of).kind == Kind::Event(Type::String) => self.texts.push(at),
-            Op::DurationInCurState { of } if is_text(*of) => self.texts.push(at + 1),
+            Op::DurationInCurState { of } | Op::DurationOfPreviousState { of } | Op::Scope { by: of, .. }
+                if is_text(*of) =>
+            {
+                self.texts.push(at + 1);
+            }
+            Op::If { then: of, .. } | Op::Coalesce(of, _) if is_text(*of) => self.texts.push(at),
             Op::Split { .. } => {
                 let (entry_words, texts) = entry_texts(plan, op);
                 for entry in 0..INLINE_ENTRIES {
@@ -125,6 +130,16 @@ fn words_of(plan: &Plan, id: NodeId) -> usize {
         Op::HasExistedWithin { .. } | Op::HeldFor { .. } => 1,
         // Accumulated, and running since; entered at, and the value.
         Op::DurationWhere { .. } | Op::DurationInCurState { .. } => 2,
+        // The longest that is over, and running since.
+        Op::Longest { .. } => 2,
+        // Entered at, the value, and the length of the one before; come together, since when, and the value.
+        Op::DurationOfPreviousState { .. } | Op::Integral { .. } => 3,
+        // What the number was before the scope, and the value of the state.
+        Op::Scope { .. } => 2,
+        Op::If { .. } | Op::Coalesce(..) => match plan.node(id).kind {
+            Kind::Number(_) | Kind::State(Type::Bool) => 0,
+            _ => 1,
+        },
         // The next crossing.
         Op::CompareNumbers { .. } | Op::OverLast { .. } => 1,
         // The entry in force, the next change, and the first entries.
@@ -140,6 +155,7 @@ fn words_of(plan: &Plan, id: NodeId) -> usize {
         | Op::ConstantNumber { .. }
         | Op::Add(..)
         | Op::Sub(..)
+        | Op::Mul(..)
         | Op::Scale { .. }
         | Op::Ratio { .. } => 0,
     }

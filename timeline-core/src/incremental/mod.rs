@@ -18,6 +18,8 @@
 //! per set of changed columns costs a third of boxed nodes, and rows that fit two cache lines beat columns
 //! as soon as sessions outgrow the cache.
 
+mod accrue;
+mod choose;
 mod compile;
 mod dictionary;
 mod expression;
@@ -26,6 +28,7 @@ mod leaf;
 mod number;
 mod row;
 mod run;
+mod scope;
 mod split;
 mod view;
 mod window;

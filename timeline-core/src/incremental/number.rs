@@ -2,7 +2,7 @@
 
 use super::compile::{Code, Compiled};
 use super::row::{ABSENT, NOT_SINCE, Row, truth};
-use super::window;
+use super::{accrue, choose, scope, window};
 use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};
 use crate::{Linear, SECOND, Time, Type};
 
@@ -32,17 +32,30 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
         Op::Sub(a, b) => Some(linear(compiled, row, *a)?.sub(linear(compiled, row, *b)?)),
         Op::Scale { of, factor } => Some(linear(compiled, row, *of)?.scale(*factor)),
         Op::OverLast { of, .. } => window::linear(compiled, row, id, *of),
+        Op::Longest { .. } => Some(accrue::longest_linear(row.words, at, now)),
+        Op::DurationOfPreviousState { .. } => accrue::previous_linear(row.words, at),
+        Op::Integral { .. } => Some(accrue::integral_linear(row.words, at, now)),
+        Op::If { .. } | Op::Coalesce(..) => choose::linear(compiled, row, id),
+        Op::Mul(a, b) => Some(linear(compiled, row, *a)?.times(linear(compiled, row, *b)?)),
+        Op::Scope { .. } => scope::linear(compiled, row, id),
         Op::Split { of, .. } => linear(compiled, row, *of),
         other => unreachable!("{other:?} is no number, as the builder checked"),
     }
 }
 
 fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
-    if denominator == 1 && unit != Unit::Float {
+    if denominator == 1 && !unit.is_float() {
         Linear::exact(i128::from(numerator))
     } else {
         Linear::float(numerator as f64 / denominator as f64)
     }
+}
+
+/// What a cumulative number was just before the row's instant, whose events and timers have been applied.
+///
+/// All cumulative numbers are continuous, so nothing of it belongs to the instant.
+pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
+    linear(compiled, row, id)
 }
 
 /// Both sides of a ratio at the row's instant; `None` where one is absent.

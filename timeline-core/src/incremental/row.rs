@@ -40,6 +40,8 @@ pub(super) struct Cell {
 }
 
 /// A linear piece of a cumulative number, from `start` on until the next one.
+///
+/// Value and slope are integers, or the bits of floats where the number is one of floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Piece {
     pub start: Time,

@@ -5,7 +5,7 @@ use super::compile::{Bool, Code, Compiled};
 use super::dictionary::Dictionary;
 use super::expression;
 use super::row::{ABSENT, FRESH, NEVER, NOT_SINCE, Row, truth};
-use super::{number, split, window};
+use super::{accrue, choose, number, scope, split, window};
 use crate::Time;
 
 /// Runs a program at the row's instant; `pending` are the columns that events of the instant had.
@@ -53,6 +53,7 @@ fn step(
     match &compiled.codes[node] {
         Code::Nothing => false,
         Code::Pulled { inputs: [a, b] } => is_dirty(*a) || is_dirty(*b),
+        Code::PulledOfThree { inputs: [a, b, c] } => is_dirty(*a) || is_dirty(*b) || is_dirty(*c),
         Code::Constant { out, value } => {
             if fresh && out.word != 0 {
                 out.set(row.words, *value & 3);
@@ -130,6 +131,33 @@ fn step(
                 return true;
             }
             false
+        }
+        Code::Longest { on, of, at } => {
+            let turned = (is_dirty(*on) && accrue::longest(row, *of, *at, now)) || fresh;
+            turned || accrue::overtakes(row.words, *at) == now
+        }
+        Code::DurationOfPreviousState { on, of, at } => is_dirty(*on) && accrue::previous(row, *of, *at, now, fresh),
+        Code::Integral { on: [a, b], of, over, at } => {
+            if fresh {
+                row.words[at + 1] = now as u64;
+            }
+            (fresh || is_dirty(*a) || is_dirty(*b)) && (accrue::integral(compiled, row, *of, *over, *at, now) || fresh)
+        }
+        Code::If { on: [a, b, c], condition, of, out } => {
+            (is_dirty(*a) || is_dirty(*b) || is_dirty(*c)) && {
+                let value = choose::chosen(row, *condition, *of);
+                choose::put(row, *out, value) || fresh
+            }
+        }
+        Code::Coalesce { on: [a, b], of, out } => {
+            (is_dirty(*a) || is_dirty(*b)) && {
+                let value = choose::coalesced(row, *of);
+                choose::put(row, *out, value) || fresh
+            }
+        }
+        Code::Scope { on: [a, b], of, by, at } => {
+            let begun = (fresh || is_dirty(*b)) && scope::update(compiled, row, *of, *by, *at, fresh);
+            begun || is_dirty(*a)
         }
         Code::CompareStates { on: [a, b], compare, types, of: [left, right], out } => {
             if !is_dirty(*a) && !is_dirty(*b) && !fresh {
@@ -217,6 +245,7 @@ fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
     for node in &compiled.timed {
         let at = match &compiled.codes[*node] {
             Code::Latest { at, .. } | Code::Split { at, .. } => row.words[at + 1] as Time,
+            Code::Longest { at, .. } => accrue::overtakes(row.words, *at),
             Code::HeldFor { at, length, .. } => match row.words[*at] as Time {
                 NOT_SINCE => NEVER,
                 since => since.saturating_add(*length),

@@ -10,8 +10,9 @@ use super::compile::{Code, Compiled};
 use super::layout::INLINE_ENTRIES;
 use super::number;
 use super::row::{NEVER, Piece, Row};
+use super::scope::{of_word, word};
 use super::window;
-use crate::plan::{Kind, NodeId, Op};
+use crate::plan::{Kind, NodeId, Op, Unit};
 use crate::{Linear, Time};
 
 /// No entry is in force: the session is new.
@@ -80,7 +81,7 @@ pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switch
     if let Op::OverLast { of: inner, window } = compiled.plan.node(*of).op {
         let present = window::piece(compiled, row, inner, entries.current(row) as u32);
         let cell = row.heap.cell_mut(&compiled.layout, entries.cell);
-        let next = window::slide(&mut cell.pieces, present, window, fresh);
+        let next = window::slide(&mut cell.pieces, present, window, fresh, window::unit(compiled, inner));
         row.words[entries.at + 1] = next as u64;
     }
 }
@@ -95,9 +96,9 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
     if !is_new && holds(row, current) {
         return;
     }
-    let charges = charges(compiled, row, of);
+    let (charges, units) = (charges(compiled, row, of), units(compiled, of));
     if !is_new {
-        charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, 1);
+        charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, units, 1);
     }
     let count = if is_new { 0 } else { entries.count(row) };
     let next = (0..count).find(|i| holds(row, *i)).unwrap_or(count);
@@ -107,30 +108,41 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
             entries.entry_mut(row, compiled, next)[i] = word;
         }
     }
-    charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, -1);
+    charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, units, -1);
     entries.set_current(row, next, count.max(next + 1).min(INLINE_ENTRIES));
 }
 
-fn charge(entry: &mut [u64], dimensions: usize, charges: [i64; 2], sign: i64) {
-    for (word, charge) in entry[dimensions..].iter_mut().zip(charges) {
-        // Wrapping both ways: the bias cancels, and what is left fits wherever the share itself does.
-        *word = word.wrapping_add(charge.wrapping_mul(sign) as u64);
+fn charge(entry: &mut [u64], dimensions: usize, charges: [u64; 2], units: [Unit; 2], sign: i64) {
+    for (word, (charge, unit)) in entry[dimensions..].iter_mut().zip(charges.into_iter().zip(units)) {
+        *word = if unit.is_float() {
+            (f64::from_bits(*word) + f64::from_bits(charge) * sign as f64).to_bits()
+        } else {
+            // Wrapping both ways: the bias cancels, and what is left fits wherever the share itself does.
+            word.wrapping_add((charge as i64).wrapping_mul(sign) as u64)
+        };
+    }
+}
+
+/// The units of both sides.
+fn units(compiled: &Compiled, of: NodeId) -> [Unit; 2] {
+    match compiled.plan.node(of).op {
+        Op::Ratio { numerator, denominator } => {
+            [window::unit(compiled, numerator), window::unit(compiled, denominator)]
+        }
+        _ => [window::unit(compiled, of); 2],
     }
 }
 
 /// What the input (or both sides of it) has come to.
-fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [i64; 2] {
-    let exact = |linear: Option<Linear>| match linear {
-        Some(Linear::Exact { value, .. }) => value as i64,
-        other => unreachable!("{other:?} is no cumulative number, as the builder checked"),
+fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [u64; 2] {
+    let come_to = |id| match number::before(compiled, row, id).expect("cumulative numbers are never absent") {
+        Linear::Exact { value, .. } => value as u64,
+        float => word(float),
     };
-    match (&compiled.plan.node(of).op, compiled.plan.node(of).kind) {
-        (Op::OverLast { .. }, _) => [0, 0],
-        (_, Kind::Ratio(_)) => {
-            let (n, d) = number::ratio(compiled, row, of).expect("cumulative numbers are never absent");
-            [exact(Some(n)), exact(Some(d))]
-        }
-        _ => [exact(number::linear(compiled, row, of)), 0],
+    match compiled.plan.node(of).op {
+        Op::OverLast { .. } => [0, 0],
+        Op::Ratio { numerator, denominator } => [come_to(numerator), come_to(denominator)],
+        _ => [come_to(of), 0],
     }
 }
 
@@ -144,46 +156,50 @@ pub(super) fn shares(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<(Vec
         _ => number::linear(compiled, row, *of).map(|x| (x, None)),
     }
     .expect("cumulative numbers are never absent");
+    let units = units(compiled, *of);
     (0..entries.count(row))
         .map(|i| {
             let entry = entries.entry(row, i);
             let (dimensions, charges) = entry.split_at(entries.dimensions);
-            let share = |charge: u64, x: Linear| {
-                if i == current { biased(charge as i64, x) } else { Linear::exact(i128::from(charge as i64)) }
+            let share = |charge: u64, x: Linear, unit| {
+                if i == current { biased(charge, x) } else { of_word(charge, unit) }
             };
             let first = match compiled.plan.node(*of).op {
-                Op::OverLast { window, .. } => windowed(compiled, row, entries.cell, window, i as u32),
-                _ => share(charges[0], of_now),
+                Op::OverLast { window, .. } => windowed(compiled, row, entries.cell, (window, units[0]), i as u32),
+                _ => share(charges[0], of_now, units[0]),
             };
-            (dimensions.to_vec(), first, second.map(|x| share(charges[1], x)))
+            (dimensions.to_vec(), first, second.map(|x| share(charges[1], x, units[1])))
         })
         .collect()
 }
 
-fn biased(charge: i64, x: Linear) -> Linear {
+fn biased(charge: u64, x: Linear) -> Linear {
     match x {
-        Linear::Exact { value, slope } => Linear::Exact { value: i128::from(charge.wrapping_add(value as i64)), slope },
-        other => other,
+        Linear::Exact { value, slope } => {
+            Linear::Exact { value: i128::from((charge as i64).wrapping_add(value as i64)), slope }
+        }
+        Linear::Float { value, slope } => Linear::Float { value: f64::from_bits(charge) + value, slope },
     }
 }
 
 /// What an entry was charged in `(now - window, now]`.
-fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, window: Time, entry: u32) -> Linear {
+fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Time, Unit), entry: u32) -> Linear {
     debug_assert!(cell < compiled.layout.cells);
     let now = row.now();
     let trailing = now.saturating_sub(window);
-    let (mut value, mut slope) = (0i128, 0i128);
+    let mut sum = of_word(0, unit);
     let pieces = row.heap.cell(cell).map(|cell| &cell.pieces);
     let pieces: &[Piece] = &pieces.map(|p| p.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
     for (i, piece) in pieces.iter().enumerate().filter(|(_, piece)| piece.entry == entry) {
         let end = pieces.get(i + 1).map_or(NEVER, |next| next.start);
         let from = piece.start.max(trailing);
         let to = end.min(now);
-        if from < to {
-            value += i128::from(piece.slope) * (i128::from(to) - i128::from(from));
-        }
-        slope +=
-            i128::from(piece.slope) * (i128::from(end > now) - i128::from(piece.start <= trailing && trailing < end));
+        let rises = i128::from(end > now) - i128::from(piece.start <= trailing && trailing < end);
+        let inside = if from < to { i128::from(to) - i128::from(from) } else { 0 };
+        sum = sum.add(match piece.linear_at(piece.start, unit) {
+            Linear::Exact { slope, .. } => Linear::Exact { value: slope * inside, slope: slope * rises },
+            Linear::Float { slope, .. } => Linear::Float { value: slope * inside as f64, slope: slope * rises as f64 },
+        });
     }
-    Linear::Exact { value, slope }
+    sum
 }

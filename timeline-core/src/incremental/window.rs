@@ -7,7 +7,7 @@ use super::compile::Compiled;
 use super::number;
 use super::row::{NEVER, Piece, Row};
 use crate::number::saturate;
-use crate::plan::{NodeId, Op};
+use crate::plan::{Kind, NodeId, Op, Unit};
 use crate::{Linear, Time};
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh:
     let present = piece(compiled, row, of, 0);
     let place = compiled.layout.nodes[node];
     let cell = row.heap.cell_mut(&compiled.layout, place.cell);
-    let next = slide(&mut cell.pieces, present, window, fresh);
+    let next = slide(&mut cell.pieces, present, window, fresh, unit(compiled, of));
     row.words[place.at] = next as u64;
 }
 
@@ -31,7 +31,7 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId)
     let cell = row.heap.cell(compiled.layout.nodes[id.index()].cell)?;
     let trailing = row.now().saturating_sub(window);
     let past = cell.pieces.iter().rev().find(|piece| piece.start <= trailing).unwrap_or(&BEFORE);
-    Some(present.sub(past.linear_at(trailing)))
+    Some(present.sub(past.linear_at(trailing, unit(compiled, of))))
 }
 
 /// The present piece of a cumulative number, charged to an entry.
@@ -40,19 +40,31 @@ pub(super) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) 
         Some(Linear::Exact { value, slope }) => {
             Piece { start: row.now(), value: saturate(value), slope: saturate(slope), entry }
         }
-        other => unreachable!("{other:?} is no cumulative number, as the builder checked"),
+        Some(Linear::Float { value, slope }) => {
+            Piece { start: row.now(), value: value.to_bits() as i64, slope: slope.to_bits() as i64, entry }
+        }
+        None => unreachable!("a cumulative number is never absent, as the builder checked"),
+    }
+}
+
+/// The unit of a number.
+pub(super) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
+    match compiled.plan.node(id).kind {
+        Kind::Number(unit) => unit,
+        other => unreachable!("{other} is no number, as the builder checked"),
     }
 }
 
 /// Appends a piece unless it continues the last one, drops those that the window has left,
 /// and says when the window next leaves one.
-pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool) -> Time {
+pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool, unit: Unit) -> Time {
     if fresh {
         pieces.clear();
         pieces.push_back(BEFORE);
     }
     let last = pieces.back().unwrap_or(&BEFORE);
-    if last.entry != present.entry || last.linear_at(present.start) != present.linear_at(present.start) {
+    let at = present.start;
+    if last.entry != present.entry || last.linear_at(at, unit) != present.linear_at(at, unit) {
         pieces.push_back(present);
     }
     let trailing = present.start.saturating_sub(window);
@@ -64,8 +76,12 @@ pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, 
 
 impl Piece {
     /// The piece as seen from an instant at or after its start.
-    pub(super) fn linear_at(&self, at: Time) -> Linear {
+    pub(super) fn linear_at(&self, at: Time, unit: Unit) -> Linear {
         let dt = i128::from(at) - i128::from(self.start);
+        if unit.is_float() {
+            let (value, slope) = (f64::from_bits(self.value as u64), f64::from_bits(self.slope as u64));
+            return Linear::Float { value: if slope == 0.0 { value } else { value + slope * dt as f64 }, slope };
+        }
         let slope = i128::from(self.slope);
         Linear::Exact { value: i128::from(self.value) + slope * if slope == 0 { 0 } else { dt }, slope }
     }

@@ -14,6 +14,8 @@ pub struct Builder {
     plan: Plan,
     nodes: HashMap<Op, NodeId>,
     columns: HashMap<String, ColumnId>,
+    /// For each node whether it is a number that changes with time alone.
+    moves: Vec<bool>,
 }
 
 /// Why a node cannot be part of the plan.
@@ -26,6 +28,12 @@ pub enum BuildError {
         op: String,
         /// The kinds of its inputs.
         inputs: String,
+    },
+    /// A product or an integral that would be no straight line.
+    #[error("{op} of numbers that move by themselves is no straight line")]
+    Quadratic {
+        /// The operator.
+        op: &'static str,
     },
     /// A window or length that is not positive.
     #[error("a window must be longer than zero")]
@@ -52,6 +60,7 @@ impl Builder {
             },
             nodes: HashMap::new(),
             columns: HashMap::new(),
+            moves: vec![],
         }
     }
 
@@ -107,6 +116,9 @@ impl Builder {
         let id = NodeId::new(self.plan.nodes.len());
         let fingerprint: Fingerprint =
             fingerprint::of(&op, &self.plan.columns, |input| self.plan.nodes[input.index()].fingerprint);
+        let is_number = matches!(kind, Kind::Number(_) | Kind::Ratio(_));
+        let inherited = is_number && op.inputs().iter().any(|input| self.moves(*input));
+        self.moves.push(op.moves_by_itself() || inherited);
         self.nodes.insert(op.clone(), id);
         self.plan.nodes.push(Node { op, kind, fingerprint });
         Ok(id)
@@ -127,7 +139,7 @@ impl Builder {
                 Some(Number(Unit::Duration))
             }
             (Op::CompareStates { .. }, [State(a), State(b)]) if comparable(*a, *b) => Some(State(Type::Bool)),
-            (Op::CompareNumbers { .. }, [Number(a), Number(b)]) if same_measure(*a, *b) => Some(State(Type::Bool)),
+            (Op::CompareNumbers { .. }, [Number(a), Number(b)]) if a.same_measure(*b) => Some(State(Type::Bool)),
             (Op::CompareNumbers { right, .. }, [Ratio(a), Number(b)])
                 if matches!(self.plan.node(*right).op, Op::ConstantNumber { .. })
                     && (*a == RatioUnit::Duration) == (*b == Unit::Duration) =>
@@ -137,16 +149,28 @@ impl Builder {
             (Op::NumberOf(_), [State(Type::Int)]) => Some(Number(Unit::Int)),
             (Op::NumberOf(_), [State(Type::Float)]) => Some(Number(Unit::Float)),
             (Op::ConstantNumber { denominator, unit, .. }, []) if *denominator > 0 => Some(Number(*unit)),
-            (Op::Add(..) | Op::Sub(..), [Number(a), Number(b)]) if same_measure(*a, *b) => {
-                Some(Number(if *a == Unit::Float || *b == Unit::Float { Unit::Float } else { *a }))
-            }
+            (Op::Add(..) | Op::Sub(..), [Number(a), Number(b)]) if a.same_measure(*b) => Some(Number(a.joined(*b))),
             (Op::Scale { .. }, [Number(a)]) => Some(Number(*a)),
-            (Op::Ratio { .. }, [Number(a), Number(b)]) => Some(Ratio(match (a, b) {
-                (Unit::Duration, Unit::Duration) => RatioUnit::Plain,
-                (Unit::Duration, _) => RatioUnit::Duration,
-                (_, Unit::Duration) => RatioUnit::PerSecond,
-                _ => RatioUnit::Plain,
-            })),
+            (Op::Ratio { .. }, [Number(a), Number(b)]) => RatioUnit::of(*a, *b).map(Ratio),
+            (Op::Longest { .. }, [State(Type::Bool)]) | (Op::DurationOfPreviousState { .. }, [State(_)]) => {
+                Some(Number(Unit::Duration))
+            }
+            (
+                Op::Integral { .. },
+                [Number(Unit::Int | Unit::Float)] | [Number(Unit::Int | Unit::Float), State(Type::Bool)],
+            ) => Some(Number(Unit::Area)),
+            (Op::If { .. }, [State(Type::Bool), State(a), State(b)]) | (Op::Coalesce(..), [State(a), State(b)])
+                if a == b =>
+            {
+                Some(State(*a))
+            }
+            (Op::If { .. }, [State(Type::Bool), Number(a), Number(b)]) | (Op::Coalesce(..), [Number(a), Number(b)])
+                if a.same_measure(*b) =>
+            {
+                Some(Number(a.joined(*b)))
+            }
+            (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
+            (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),
             (Op::OverLast { of, .. }, [Number(a)]) if self.is_cumulative(*of) => Some(Number(*a)),
             (Op::Split { of: id, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
                 if self.can_split(*id) && !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
@@ -168,6 +192,8 @@ impl Builder {
             {
                 Err(BuildError::Window)
             }
+            Op::Mul(a, b) if self.moves(*a) && self.moves(*b) => Err(BuildError::Quadratic { op: "a product" }),
+            Op::Integral { of, .. } if self.moves(*of) => Err(BuildError::Quadratic { op: "an integral" }),
             _ => Ok(kind),
         }
     }
@@ -181,6 +207,7 @@ impl Builder {
             Op::And(a, b) if exchange(a, b) => Op::And(b, a),
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
             Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),
+            Op::Mul(a, b) if exchange(a, b) => Op::Mul(b, a),
             Op::CompareStates { compare, left, right } if exchange(left, right) => {
                 Op::CompareStates { compare: compare.flipped(), left: right, right: left }
             }
@@ -191,11 +218,20 @@ impl Builder {
     /// Whether the node is a sum of what is counted up from zero at the start of the session, so that shares of it add up.
     pub fn is_cumulative(&self, id: NodeId) -> bool {
         match &self.plan.node(id).op {
-            Op::DurationWhere { .. } => true,
+            Op::DurationWhere { .. } | Op::Integral { .. } => true,
+            Op::Mul(a, b) => {
+                let constant = |id: &NodeId| matches!(self.plan.node(*id).op, Op::ConstantNumber { .. });
+                (constant(a) && self.is_cumulative(*b)) || (constant(b) && self.is_cumulative(*a))
+            }
             Op::Scale { of, .. } => self.is_cumulative(*of),
             Op::Add(a, b) | Op::Sub(a, b) => self.is_cumulative(*a) && self.is_cumulative(*b),
             _ => false,
         }
+    }
+
+    /// Whether the node is a number that changes with time alone.
+    pub fn moves(&self, id: NodeId) -> bool {
+        self.moves[id.index()]
     }
 
     /// Whether the node can be charged to dimensions: cumulative, a ratio of such, or such over a window.
@@ -226,6 +262,14 @@ fn comparable(a: Type, b: Type) -> bool {
     a == b || (a.is_numeric() && b.is_numeric())
 }
 
-fn same_measure(a: Unit, b: Unit) -> bool {
-    (a == Unit::Duration) == (b == Unit::Duration)
+/// The unit of a product. A duration times a float is no whole number of nanoseconds: a float times seconds.
+fn product(a: Unit, b: Unit) -> Option<Unit> {
+    match (a, b) {
+        (Unit::Int, Unit::Int) => Some(Unit::Int),
+        (Unit::Int | Unit::Float, Unit::Int | Unit::Float) => Some(Unit::Float),
+        (Unit::Duration, Unit::Int) | (Unit::Int, Unit::Duration) => Some(Unit::Duration),
+        (Unit::Duration | Unit::Area, Unit::Float) | (Unit::Float, Unit::Duration | Unit::Area) => Some(Unit::Area),
+        (Unit::Area, Unit::Int) | (Unit::Int, Unit::Area) => Some(Unit::Area),
+        (Unit::Duration | Unit::Area, Unit::Duration | Unit::Area) => None,
+    }
 }

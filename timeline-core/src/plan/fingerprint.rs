@@ -66,6 +66,13 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::Sub(..) => out.push_str("sub"),
         Op::Scale { factor, .. } => put(out, format_args!("scale {factor}")),
         Op::Ratio { .. } => out.push_str("ratio"),
+        Op::Longest { .. } => out.push_str("longest"),
+        Op::DurationOfPreviousState { .. } => out.push_str("duration_of_previous_state"),
+        Op::Integral { .. } => out.push_str("integral"),
+        Op::If { .. } => out.push_str("if"),
+        Op::Coalesce(..) => out.push_str("coalesce"),
+        Op::Mul(..) => out.push_str("mul"),
+        Op::Scope { .. } => out.push_str("scope"),
         Op::OverLast { window, .. } => put(out, format_args!("over_last {window}")),
         Op::Split { .. } => out.push_str("split"),
     }

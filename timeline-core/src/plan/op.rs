@@ -127,6 +127,43 @@ pub enum Op {
         /// A number.
         denominator: NodeId,
     },
+    /// The length of the longest stretch so far on which the input is true, the one that goes on included; absent counts as false.
+    Longest {
+        /// A `state<bool>`.
+        of: NodeId,
+    },
+    /// How long the last value that was left had been in force; absence is no value. Absent before a value was left.
+    DurationOfPreviousState {
+        /// A state of any type.
+        of: NodeId,
+    },
+    /// The value times the time for which it was in force, summed since the session began; absent counts as 0.
+    Integral {
+        /// A plain number that does not move by itself.
+        of: NodeId,
+        /// A `state<bool>`: only while it is true.
+        over: Option<NodeId>,
+    },
+    /// One input where the condition is true, the other where it is false or absent (as `CASE WHEN` of SQL).
+    If {
+        /// A `state<bool>`.
+        condition: NodeId,
+        /// A state or a number.
+        then: NodeId,
+        /// Another one of the same type, or a number of the same measure.
+        otherwise: NodeId,
+    },
+    /// The first input where it has a value, else the second.
+    Coalesce(NodeId, NodeId),
+    /// The product of two numbers of which at most one moves by itself; absent if either is. The smaller fingerprint first.
+    Mul(NodeId, NodeId),
+    /// `x` less what it was just before the last change of the state; what jumps at the change belongs to the new scope.
+    Scope {
+        /// A cumulative number.
+        of: NodeId,
+        /// A state.
+        by: NodeId,
+    },
     /// `x(t) - x(t - window)`, with `x` 0 before the session. The input is cumulative.
     OverLast {
         /// A cumulative number.
@@ -157,12 +194,27 @@ impl Op {
             | Op::Not(of)
             | Op::NumberOf(of)
             | Op::Scale { of, .. }
+            | Op::Longest { of }
+            | Op::DurationOfPreviousState { of }
             | Op::OverLast { of, .. } => vec![*of],
+            Op::Integral { of, over } => std::iter::once(*of).chain(*over).collect(),
+            Op::If { condition, then, otherwise } => vec![*condition, *then, *otherwise],
+            Op::Scope { of, by } => vec![*of, *by],
             Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![*left, *right],
-            Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![*a, *b],
+            Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => {
+                vec![*a, *b]
+            }
             Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
             Op::Split { of, by } => std::iter::once(*of).chain(by.iter().copied()).collect(),
         }
+    }
+
+    /// Whether it makes a number that changes with time alone, whatever it reads; other numbers move where an input does.
+    pub fn moves_by_itself(&self) -> bool {
+        matches!(
+            self,
+            Op::DurationWhere { .. } | Op::DurationInCurState { .. } | Op::Longest { .. } | Op::Integral { .. }
+        )
     }
 }
 
@@ -271,6 +323,30 @@ pub enum Unit {
     Int,
     /// A 64-bit float.
     Float,
+    /// A plain number times seconds, the area under a curve: a float, kept times nanoseconds and shown times seconds.
+    Area,
+}
+
+impl Unit {
+    /// Whether numbers of the two units can be added and compared.
+    pub fn same_measure(self, other: Unit) -> bool {
+        let measure = |unit| match unit {
+            Unit::Duration => 0,
+            Unit::Int | Unit::Float => 1,
+            Unit::Area => 2,
+        };
+        measure(self) == measure(other)
+    }
+
+    /// Whether its numbers are floats, and not exact integers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Unit::Float | Unit::Area)
+    }
+
+    /// The unit of sums of two units of one measure, and of what may be either.
+    pub fn joined(self, other: Unit) -> Unit {
+        if self == Unit::Float || other == Unit::Float { Unit::Float } else { self }
+    }
 }
 
 /// What a ratio counts.
@@ -284,12 +360,26 @@ pub enum RatioUnit {
     Duration,
 }
 
+impl RatioUnit {
+    /// What the quotient of two units counts; `None` where only a multiple of the denominator would make sense of it.
+    pub fn of(numerator: Unit, denominator: Unit) -> Option<Self> {
+        use Unit::{Area, Duration, Float, Int};
+        match (numerator, denominator) {
+            (Duration | Area, Duration | Area) | (Int | Float, Int | Float) => Some(RatioUnit::Plain),
+            (Duration, Int | Float) => Some(RatioUnit::Duration),
+            (Int | Float, Duration) => Some(RatioUnit::PerSecond),
+            (Area, Int | Float) | (Int | Float, Area) => None,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Event(ty) => write!(f, "event<{ty}>"),
             Kind::State(ty) => write!(f, "state<{ty}>"),
             Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
+            Kind::Number(Unit::Area) => f.write_str("value seconds"),
             Kind::Number(_) => f.write_str("number"),
             Kind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
             Kind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),

@@ -62,7 +62,7 @@ impl Number {
 pub(super) fn zero(unit: Unit) -> Linear {
     match unit {
         Unit::Duration | Unit::Int => Linear::exact(0),
-        Unit::Float => Linear::float(0.0),
+        Unit::Float | Unit::Area => Linear::float(0.0),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
     match unit {
         // Durations and whole numbers have the denominator 1.
         Unit::Duration | Unit::Int => Linear::exact(i128::from(numerator)),
-        Unit::Float => Linear::float(numerator as f64 / denominator as f64),
+        Unit::Float | Unit::Area => Linear::float(numerator as f64 / denominator as f64),
     }
 }
 

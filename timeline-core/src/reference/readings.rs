@@ -16,7 +16,8 @@ use super::session::{CloseReason, Session};
 use super::split::Dimensions;
 use super::state::true_stretches;
 use super::whole::{Occurrence, Whole, whole};
-use crate::{Linear, Plan, Time, Value};
+use crate::plan::{Kind, Unit};
+use crate::{Linear, Plan, SECOND, Time, Value};
 
 /// A metric's value at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +115,12 @@ pub enum Timeline {
 pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
     let at = read_at(session, horizon).limit();
     let shown = rooted(plan, session, at);
-    shown.into_iter().map(|(metric, dimensions, x)| Final { metric, dimensions, value: read(&x, at) }).collect()
+    let value = |metric: usize, x: &Whole| match (read(x, at), plan.node(plan.metrics[metric].root).kind) {
+        // An area is kept times nanoseconds, and shown times seconds.
+        (Reading::Number(x), Kind::Number(Unit::Area)) => Reading::Number(Number::Float(x.as_float() / SECOND as f64)),
+        (value, _) => value,
+    };
+    shown.into_iter().map(|(metric, dimensions, x)| Final { metric, value: value(metric, &x), dimensions }).collect()
 }
 
 /// The spans of every metric, by metric, then in the order in which dimensions came into force, then by start.

@@ -1,5 +1,6 @@
 //! The timelines of a session's nodes as whole functions over dense time, as if nothing more ever happened.
 
+use super::accrue::{choice, coalesce, duration_of_previous_state, integral, longest, scope};
 use super::logic::{and, boolean, compare, evaluate, or, truth};
 use super::number::{
     Numbers, compare_numbers, constant, cumulative, duration_in_cur_state, duration_where, number_of, over_last,
@@ -130,6 +131,25 @@ impl Inputs<'_> {
             Op::Add(a, b) => Whole::Number(number(a).with(number(b), |a, b| Some(a?.add(b?)))),
             Op::Sub(a, b) => Whole::Number(number(a).with(number(b), |a, b| Some(a?.sub(b?)))),
             Op::Scale { of, factor } => Whole::Number(number(of).map(|x| Some(x?.scale(*factor)))),
+            Op::Mul(a, b) => Whole::Number(number(a).with(number(b), |a, b| Some(a?.times(b?)))),
+            Op::Longest { of } => Whole::Number(longest(state(of))),
+            Op::DurationOfPreviousState { of } => Whole::Number(duration_of_previous_state(state(of))),
+            Op::Integral { of, over } => Whole::Number(integral(number(of), over.as_ref().map(state))),
+            Op::If { condition, then, otherwise } => match node.kind {
+                Kind::Number(unit) => {
+                    let chosen = choice(state(condition), number(then), number(otherwise));
+                    Whole::Number(chosen.map(|x| Some(x?.in_unit(unit))))
+                }
+                _ => Whole::State(choice(state(condition), state(then), state(otherwise))),
+            },
+            Op::Coalesce(a, b) => match node.kind {
+                Kind::Number(unit) => Whole::Number(coalesce(number(a), number(b)).map(|x| Some(x?.in_unit(unit)))),
+                _ => Whole::State(coalesce(state(a), state(b))),
+            },
+            Op::Scope { of, by } => {
+                let unit = self.unit(*of);
+                Whole::Number(scope(&cumulative(number(of), unit), state(by), unit).map(Some))
+            }
             Op::Ratio { numerator, denominator } => {
                 Whole::Ratio { numerator: number(numerator).clone(), denominator: number(denominator).clone() }
             }

@@ -1,5 +1,6 @@
 //! What the evaluators say: golden traces by hand, and the laws of the language on random programs and logs.
 
+mod accrue;
 mod build;
 mod golden;
 mod invariance;

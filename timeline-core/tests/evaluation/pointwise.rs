@@ -109,6 +109,53 @@ impl Instants<'_> {
                 prop_assert_eq!(d.at(t).map(Number::from), self.number(*denominator, t));
                 Ok(())
             }
+            Op::Mul(a, b) => {
+                let product = self.number(*a, t).zip(self.number(*b, t)).map(|(a, b)| a.times(b));
+                self.number_is(id, t, product)
+            }
+            Op::Longest { of } => {
+                let mut best = (0, 0);
+                for u in self.session.origin..t {
+                    best.1 = if self.truth(*of, u) == Some(true) { best.1 + 1 } else { 0 };
+                    best.0 = best.1.max(best.0);
+                }
+                self.number_is(id, t, Some(Number::Exact(best.0)))
+            }
+            Op::DurationOfPreviousState { of } => {
+                // The last instant that still had a value which another instant up to `t` has not.
+                let left = (self.session.origin + 1..=t).rev().find(|u| {
+                    let before = self.state(*of, u - 1);
+                    before.is_some() && before != self.state(*of, *u)
+                });
+                let length = left.map(|u| {
+                    let value = self.state(*of, u - 1);
+                    (self.session.origin..u).rev().take_while(|v| self.state(*of, *v) == value).count()
+                });
+                self.number_is(id, t, length.map(|length| Number::Exact(length as i128)))
+            }
+            Op::Integral { of, over } => {
+                let counts = |u: &Time| over.is_none_or(|over| self.truth(over, *u) == Some(true));
+                let values = (self.session.origin..t).filter(counts).filter_map(|u| self.number(*of, u));
+                self.number_is(id, t, Some(Number::Float(values.map(Number::as_float).sum::<f64>() + 0.0)))
+            }
+            Op::If { condition, then, otherwise } => {
+                let chosen = if self.truth(*condition, t) == Some(true) { *then } else { *otherwise };
+                self.same_as(id, t, chosen)
+            }
+            Op::Coalesce(a, b) => {
+                let has_value = match self.plan.node(*a).kind {
+                    Kind::Number(_) => self.number(*a, t).is_some(),
+                    _ => self.state(*a, t).is_some(),
+                };
+                self.same_as(id, t, if has_value { *a } else { *b })
+            }
+            Op::Scope { of, by } => {
+                let now = self.state(*by, t);
+                let begun = (self.session.origin..=t).rev().take_while(|u| self.state(*by, *u) == now).last();
+                // What is cumulative is continuous: at the change it is what it was before.
+                let before = begun.filter(|u| *u > self.session.origin).and_then(|u| self.number(*of, u));
+                self.number_is(id, t, self.sum(self.number(*of, t), before.or(Some(Number::Exact(0))), -1))
+            }
             Op::OverLast { of, window } => {
                 let past = if known_since(*window) { self.number(*of, t - window) } else { Some(Number::Exact(0)) };
                 self.number_is(id, t, self.sum(self.number(*of, t), past, -1))
@@ -141,6 +188,17 @@ impl Instants<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a choice says what the chosen node says, as a float where the choice may be one.
+    fn same_as(&self, id: NodeId, t: Time, chosen: NodeId) -> Checked {
+        match self.plan.node(id).kind {
+            Kind::Number(unit) => {
+                let value = self.number(chosen, t);
+                self.number_is(id, t, value.map(|x| if unit.is_float() { Number::Float(x.as_float()) } else { x }))
+            }
+            _ => self.state_is(id, t, self.state(chosen, t)),
+        }
     }
 
     fn compared(&self, compare: Compare, left: NodeId, right: NodeId, t: Time) -> Option<bool> {

@@ -57,6 +57,14 @@ enum Make {
     Scale,
     Ratio,
     OverLast,
+    Longest,
+    DurationOfPreviousState,
+    Integral,
+    TimeWeightedAvg,
+    If,
+    Coalesce,
+    Mul,
+    Scope,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +121,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Make::Scale),
         2 => Just(Make::Ratio),
         2 => Just(Make::OverLast),
+        2 => Just(Make::Longest),
+        2 => Just(Make::DurationOfPreviousState),
+        3 => Just(Make::Integral),
+        1 => Just(Make::TimeWeightedAvg),
+        3 => Just(Make::If),
+        2 => Just(Make::Coalesce),
+        2 => Just(Make::Mul),
+        2 => Just(Make::Scope),
     ];
     (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
         |(make, left, right, window, compare, number, predicate)| Step {
@@ -249,25 +265,66 @@ impl Step {
             Make::Scale => Op::Scale { of: pick(builder, left, number)?, factor: self.number % 4 },
             // Quotients of what is cumulative can be split; others are just as good for comparisons.
             Make::Ratio if self.number % 2 == 0 => {
-                Op::Ratio { numerator: cumulative(builder, left)?, denominator: cumulative(builder, right)? }
+                ratio(builder, cumulative(builder, left)?, cumulative(builder, right)?)?
             }
-            Make::Ratio => {
-                Op::Ratio { numerator: pick(builder, left, number)?, denominator: pick(builder, right, number)? }
-            }
+            Make::Ratio => ratio(builder, pick(builder, left, number)?, pick(builder, right, number)?)?,
             Make::OverLast => Op::OverLast { of: cumulative(builder, left)?, window },
+            Make::Longest => Op::Longest { of: pick(builder, left, truth)? },
+            Make::DurationOfPreviousState => Op::DurationOfPreviousState { of: pick(builder, left, state)? },
+            Make::Integral => self.integral(builder)?,
+            Make::TimeWeightedAvg => {
+                let numerator = self.integral(builder)?;
+                let numerator = builder.add(numerator).ok()?;
+                Op::Ratio {
+                    numerator,
+                    denominator: pick(builder, self.compare, |k| k == Kind::Number(Unit::Duration))?,
+                }
+            }
+            Make::If => {
+                let (then, otherwise) = self.branches(builder)?;
+                Op::If { condition: pick(builder, self.compare, truth)?, then, otherwise }
+            }
+            Make::Coalesce => {
+                let (a, b) = self.branches(builder)?;
+                Op::Coalesce(a, b)
+            }
+            Make::Mul => {
+                let a = pick(builder, left, number)?;
+                let plain = |k: Kind| matches!(k, Kind::Number(Unit::Int | Unit::Float));
+                let is_plain = plain(builder.plan().node(a).kind);
+                let still = standing(builder, |k| if is_plain { number(k) } else { plain(k) });
+                Op::Mul(a, if still.is_empty() { return None } else { nth(&still, right) })
+            }
+            Make::Scope => Op::Scope { of: cumulative(builder, left)?, by: pick(builder, right, state)? },
         })
+    }
+
+    /// An integral, as often as not of what is counted only sometimes.
+    fn integral(&self, builder: &Builder) -> Option<Op> {
+        let plain = |k: Kind| matches!(k, Kind::Number(Unit::Int | Unit::Float));
+        let still = standing(builder, plain);
+        let of = if still.is_empty() { return None } else { nth(&still, self.left) };
+        let over = (self.right % 2 == 1).then(|| pick(builder, self.right, |k| k == Kind::State(Type::Bool))).flatten();
+        Some(Op::Integral { of, over })
+    }
+
+    /// Two states of one type, or two numbers of one measure.
+    fn branches(&self, builder: &mut Builder) -> Option<(NodeId, NodeId)> {
+        let left = pick(builder, self.left, |k| matches!(k, Kind::State(_) | Kind::Number(_)))?;
+        let kind = builder.plan().node(left).kind;
+        match kind {
+            Kind::State(_) => Some((left, pick(builder, self.right, |k| k == kind)?)),
+            _ => Some((left, pick(builder, self.right, |k| same_measure(k, kind))?)),
+        }
     }
 
     /// Two numbers that both are durations or both are not; the second is sometimes a constant.
     fn alike(&self, builder: &mut Builder) -> Option<(NodeId, NodeId)> {
         let left = pick(builder, self.left, |k| matches!(k, Kind::Number(_)))?;
-        let duration = builder.plan().node(left).kind == Kind::Number(Unit::Duration);
+        let kind = builder.plan().node(left).kind;
         let right = match self.right % 3 {
-            0 => self.constant(builder, left)?,
-            _ => pick(builder, self.right, |k| match k {
-                Kind::Number(unit) => (unit == Unit::Duration) == duration,
-                _ => false,
-            })?,
+            0 if ![2, 4].contains(&(self.right % 5)) => self.constant(builder, left)?,
+            _ => pick(builder, self.right, |k| same_measure(k, kind))?,
         };
         Some((left, right))
     }
@@ -279,8 +336,10 @@ impl Step {
             Kind::Ratio(unit) => unit == RatioUnit::Duration,
             _ => false,
         };
+        let area = builder.plan().node(with).kind == Kind::Number(Unit::Area);
         let (denominator, unit) = match self.right % 5 {
             _ if duration => (1, Unit::Duration),
+            pick if area => (choose(&[1, 2, 4], pick), Unit::Area),
             0 | 1 => (1, Unit::Int),
             pick => (choose(&[2, 3, 10], pick), Unit::Float),
         };
@@ -331,9 +390,31 @@ const FUNCTIONS: [Function; 7] = [
 ];
 
 /// A node whose kind fits. Picks prefer neither old nor new nodes.
+///
+/// Thirds and tenths are only compared with: sums of their floats depend on the order, and here all is to be exact.
 fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
-    let candidates: Vec<NodeId> = builder.plan().iter().filter(|(_, n)| fits(n.kind)).map(|(id, _)| id).collect();
+    let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
+    let fitting = builder.plan().iter().filter(|(_, n)| fits(n.kind) && exact(&n.op));
+    let candidates: Vec<NodeId> = fitting.map(|(id, _)| id).collect();
     if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
+}
+
+/// Nodes whose kind fits and that do not move by themselves.
+fn standing(builder: &Builder, fits: impl Fn(Kind) -> bool) -> Vec<NodeId> {
+    let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
+    let fitting = builder.plan().iter().filter(|(id, n)| fits(n.kind) && exact(&n.op) && !builder.moves(*id));
+    fitting.map(|(id, _)| id).collect()
+}
+
+fn ratio(builder: &Builder, numerator: NodeId, denominator: NodeId) -> Option<Op> {
+    match (builder.plan().node(numerator).kind, builder.plan().node(denominator).kind) {
+        (Kind::Number(a), Kind::Number(b)) => RatioUnit::of(a, b).map(|_| Op::Ratio { numerator, denominator }),
+        _ => None,
+    }
+}
+
+fn same_measure(a: Kind, b: Kind) -> bool {
+    matches!((a, b), (Kind::Number(a), Kind::Number(b)) if a.same_measure(b))
 }
 
 /// A node that only counts up, or a sum of such.

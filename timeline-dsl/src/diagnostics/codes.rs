@@ -59,6 +59,8 @@ codes! {
     RANGE = "TL0217", "A constant out of range";
     CONSTANT = "TL0218", "A constant where a timeline is needed";
     TOO_LARGE = "TL0219", "More than a plan can hold";
+    QUADRATIC = "TL0220", "A calculation that is no straight line";
+    CHOICE = "TL0221", "A choice between different types";
     INCOMPLETE = "TL0301", "A source that lacks a clause";
     REPEATED = "TL0302", "A clause that stands twice";
     TIME_UNIT = "TL0303", "An unknown time unit";

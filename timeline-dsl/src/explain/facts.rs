@@ -54,7 +54,7 @@ impl Facts {
                 memory: memory(plan, &node.op),
                 timer: match &node.op {
                     Op::Latest { ttl, .. } => ttl.is_some(),
-                    Op::HasExistedWithin { .. } | Op::HeldFor { .. } | Op::OverLast { .. } => true,
+                    Op::HasExistedWithin { .. } | Op::HeldFor { .. } | Op::OverLast { .. } | Op::Longest { .. } => true,
                     Op::CompareNumbers { left, right, .. } => moves[left.index()] || moves[right.index()],
                     Op::Split { of, .. } => matches!(plan.node(*of).op, Op::OverLast { .. }),
                     _ => false,
@@ -86,9 +86,8 @@ fn moving(plan: &Plan) -> Vec<bool> {
     let mut moves: Vec<bool> = vec![];
     for (_, node) in plan.iter() {
         let inherits = matches!(node.kind, timeline_core::plan::Kind::Number(_) | timeline_core::plan::Kind::Ratio(_));
-        let of_itself = matches!(node.op, Op::DurationWhere { .. } | Op::DurationInCurState { .. });
         let inherited = inherits && node.op.inputs().iter().any(|id| moves[id.index()]);
-        moves.push(of_itself || inherited);
+        moves.push(node.op.moves_by_itself() || inherited);
     }
     moves
 }

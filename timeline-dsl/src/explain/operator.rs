@@ -97,6 +97,28 @@ impl Writer<'_> {
             Op::DurationInCurState { of } => {
                 (binds::UNARY, format!("duration_in_cur_state({})", self.node(*of, 0, depth)))
             }
+            Op::Longest { of } => (binds::UNARY, format!("longest({})", self.node(*of, 0, depth))),
+            Op::DurationOfPreviousState { of } => {
+                (binds::UNARY, format!("duration_of_previous_state({})", self.node(*of, 0, depth)))
+            }
+            Op::Integral { of, over } => {
+                let of = self.node(*of, 0, depth);
+                let over = over.map(|over| format!(", where {}", self.node(over, binds::UNARY, depth)));
+                (binds::UNARY, format!("integral({of}{})", over.unwrap_or_default()))
+            }
+            Op::If { condition, then, otherwise } => {
+                let all = [condition, then, otherwise].map(|id| self.node(*id, 0, depth));
+                (binds::UNARY, format!("if({})", all.join(", ")))
+            }
+            Op::Coalesce(a, b) => {
+                let all = [a, b].map(|id| self.node(*id, 0, depth));
+                (binds::UNARY, format!("coalesce({})", all.join(", ")))
+            }
+            Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
+            Op::Scope { of, by } => {
+                let of = self.node(*of, binds::OR, depth);
+                (binds::CLAUSE, format!("{of} scope by {}", self.node(*by, binds::OR, depth)))
+            }
             Op::CompareStates { compare, left, right } | Op::CompareNumbers { compare, left, right } => {
                 (binds::COMPARE, self.comparison(*compare, *left, *right, depth))
             }
@@ -127,6 +149,13 @@ impl Writer<'_> {
     fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {
         let a = self.node(a, left, depth);
         format!("{a} {sign} {}", self.node(b, right, depth))
+    }
+
+    /// A product with the constant to the right.
+    fn product(&mut self, a: NodeId, b: NodeId, depth: usize) -> String {
+        let constant = |id: NodeId| super::facts::is_constant(&self.plan.node(id).op);
+        let (a, b) = if constant(a) { (b, a) } else { (a, b) };
+        self.pair(a, "*", b, (binds::PRODUCT, binds::UNARY), depth)
     }
 
     /// With the constant to the right, as people write it.
@@ -189,11 +218,16 @@ fn number_text(numerator: i64, denominator: i64, unit: Unit) -> (u8, String) {
     if unit == Unit::Duration {
         return (binds::UNARY, duration_text(numerator));
     }
-    let power = (0..=18).find(|p| 10i128.pow(*p) % i128::from(denominator) == 0);
+    let (numerator, denominator) = (i128::from(numerator), i128::from(denominator));
+    // An area is kept times nanoseconds.
+    let denominator = if unit == Unit::Area { denominator * 1_000_000_000 } else { denominator };
+    let common = gcd(numerator.unsigned_abs(), denominator.unsigned_abs()).max(1) as i128;
+    let (numerator, denominator) = (numerator / common, denominator / common);
+    let power = (0..=18).find(|p| 10i128.pow(*p) % denominator == 0);
     match power {
         Some(0) => (binds::UNARY, numerator.to_string()),
         Some(p) => {
-            let scaled = i128::from(numerator) * (10i128.pow(p) / i128::from(denominator));
+            let scaled = numerator * (10i128.pow(p) / denominator);
             let sign = if scaled < 0 { "-" } else { "" };
             let digits = format!("{:0width$}", scaled.unsigned_abs(), width = p as usize + 1);
             let (whole, fraction) = digits.split_at(digits.len() - p as usize);
@@ -201,4 +235,8 @@ fn number_text(numerator: i64, denominator: i64, unit: Unit) -> (u8, String) {
         }
         None => (binds::PRODUCT, format!("{numerator} / {denominator}")),
     }
+}
+
+fn gcd(a: u128, b: u128) -> u128 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -93,13 +93,21 @@ impl Lowering<'_> {
                     return Lowered::Error;
                 }
                 let (p, q) = (self.kind(*source, *a), self.kind(*source, *b));
+                let (source, a, b) = (*source, *a, *b);
+                let other = match (sign, p, q) {
+                    (Sign::Times, _, _) => self.multiply(span, source, a, b),
+                    (Sign::Over, _, Kind::Number(_)) => self.divide(span, source, a, b),
+                    _ => None,
+                };
+                if let Some(lowered) = other {
+                    return lowered;
+                }
                 let op = match (sign, p, q) {
-                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if measure(p) == measure(q) => Op::Add(*a, *b),
-                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if measure(p) == measure(q) => Op::Sub(*a, *b),
-                    (Sign::Over, Kind::Number(_), Kind::Number(_)) => Op::Ratio { numerator: *a, denominator: *b },
+                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if p.same_measure(q) => Op::Add(a, b),
+                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if p.same_measure(q) => Op::Sub(a, b),
                     _ => return self.refuse(span, sign, left, right),
                 };
-                self.add(*source, op, span)
+                self.add(source, op, span)
             }
             _ => Lowered::Error,
         }
@@ -123,6 +131,9 @@ impl Lowering<'_> {
             }),
             (Sign::Plus, Kind::Ratio(_)) => self.shift(span, source, id, c, 1),
             (Sign::Minus, Kind::Ratio(_)) => self.shift(span, source, id, c, -1),
+            (Sign::Times, Kind::Number(Unit::Int | Unit::Float)) if matches!(c, Literal::Duration(_)) => {
+                constant::duration(c).map(|d| self.times_duration(span, source, id, d))
+            }
             (Sign::Times, _) => constant::plain(c).and_then(|x| self.stretch(span, source, id, x)),
             (Sign::Over, Kind::Number(_)) if matches!(c, Literal::Duration(_)) => {
                 let Ok(d) = constant::duration(c) else { return Lowered::Error };
@@ -167,6 +178,7 @@ impl Lowering<'_> {
             (Sign::Over, Kind::Number(_)) => {
                 let constant = match c {
                     Literal::Duration(_) => constant::number(c, Unit::Duration),
+                    _ if self.kind(source, id) == Kind::Number(Unit::Area) => constant::number(c, Unit::Area),
                     _ => constant::number(c, Unit::Float),
                 };
                 constant.map(|constant| {
@@ -187,6 +199,11 @@ impl Lowering<'_> {
     /// A number or a ratio times an exact fraction.
     fn stretch(&mut self, span: Span, source: usize, id: NodeId, x: Rational) -> Result<Option<NodeId>, Misfit> {
         let (p, q) = x.parts().ok_or(Misfit::Range)?;
+        if self.kind(source, id) == Kind::Number(Unit::Area) && q != 1 {
+            // An area is a float anyway: a multiple of it stays one, which can be summed.
+            let factor = self.node(source, constant::number_op(p, q, Unit::Float), span);
+            return Ok(factor.and_then(|factor| self.node(source, Op::Mul(id, factor), span)));
+        }
         let (numerator, denominator) = match *self.op(source, id) {
             Op::Ratio { numerator, denominator } => (numerator, Some(denominator)),
             _ => (id, None),
@@ -279,7 +296,7 @@ impl Lowering<'_> {
     }
 
     /// A number times a whole number; constants and multiples are multiplied at once.
-    fn scaled(&mut self, span: Span, source: usize, of: NodeId, factor: i64) -> Option<NodeId> {
+    pub(super) fn scaled(&mut self, span: Span, source: usize, of: NodeId, factor: i64) -> Option<NodeId> {
         if factor == 1 {
             return Some(of);
         }
@@ -313,7 +330,7 @@ impl Lowering<'_> {
         let nodes = matches!(left.value, Lowered::Node { .. }) && matches!(right.value, Lowered::Node { .. });
         let ratio = |s: &str| s == "ratio" || s == "number per second";
         let help = match sign {
-            Sign::Times if nodes => "multiply by a constant: products of timelines are not supported yet",
+            Sign::Times if nodes => "one side of a product is a plain number: time is not multiplied by time",
             _ if nodes && (ratio(&a) || ratio(&b)) => "join the ratios above one denominator: `(a + b) / d`",
             Sign::Plus | Sign::Minus => "both sides have one unit: two durations, or two plain numbers",
             Sign::Times | Sign::Over => "a timeline is multiplied and divided by plain constants",
@@ -324,9 +341,4 @@ impl Lowering<'_> {
             .help(help);
         self.say(d)
     }
-}
-
-/// Durations and plain numbers do not mix.
-fn measure(unit: Unit) -> bool {
-    unit == Unit::Duration
 }

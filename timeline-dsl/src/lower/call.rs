@@ -22,9 +22,11 @@ impl Lowering<'_> {
         for argument in arguments {
             if let Some(word) = &argument.word
                 && !(function == Function::Latest && word.text == "ttl")
+                && !(matches!(function, Function::Integral | Function::TimeWeightedAvg) && word.text == "where")
             {
                 let message = format!("`{}` takes no `{}`", name.text, word.text);
-                return self.error(codes::ARGUMENTS, word.span, message, "`ttl D` belongs to `latest`");
+                let help = "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`";
+                return self.error(codes::ARGUMENTS, word.span, message, help);
             }
         }
         let values: Vec<&Expr> = arguments.iter().map(|a| &a.value).collect();
@@ -74,6 +76,15 @@ impl Lowering<'_> {
                 Some((source, of)) => self.add(source, Op::DurationInCurState { of }, span),
                 None => Lowered::Error,
             },
+            (Function::Longest | Function::DurationOfPreviousState, [e]) => self.accrue(span, function, e),
+            (Function::Integral, [x]) => self.integral(span, x, None),
+            (Function::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
+            (Function::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
+            (Function::TimeWeightedAvg, [x, b]) if arguments[1].word.is_some() => {
+                self.time_weighted_avg(span, x, Some(b))
+            }
+            (Function::If, [c, a, b]) => self.choose(span, c, a, b),
+            (Function::Coalesce, [_, _, ..]) => self.coalesce(span, &values),
             (Function::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
             (Function::And, [_, _, ..]) => self.logic(span, Logic::And, values.iter().copied()),
             (Function::Or, [_, _, ..]) => self.logic(span, Logic::Or, values.iter().copied()),
@@ -141,7 +152,15 @@ fn form(function: Function) -> String {
         Function::HasExisted => "`has_existed(EVENT_OR_STATE)`".into(),
         Function::HasExistedWithin => "`has_existed_within(EVENT_OR_STATE, DURATION)`".into(),
         Function::HeldFor | Function::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
-        Function::DurationWhere | Function::DurationInCurState => format!("`{name}(STATE)`"),
+        Function::Integral | Function::TimeWeightedAvg => {
+            format!("`{name}(NUMBER)` or `{name}(NUMBER, where STATE)`")
+        }
+        Function::If => "`if(STATE, a, b)`".into(),
+        Function::Coalesce => "`coalesce(a, b, ...)`".into(),
+        Function::DurationWhere
+        | Function::DurationInCurState
+        | Function::DurationOfPreviousState
+        | Function::Longest => format!("`{name}(STATE)`"),
         Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
         Function::And => "`a && b`".into(),
         Function::Or => "`a || b`".into(),

@@ -136,7 +136,7 @@ impl Lowering<'_> {
                 else {
                     return self.clash(span, (left, l), (right, r));
                 };
-                if (unit == Unit::Duration) != (other == Unit::Duration) {
+                if !unit.same_measure(other) {
                     return self.clash(span, (left, l), (right, r));
                 }
                 if self.refuse_moving_equality(span, compare, &[(source, a), (source, b)]) {

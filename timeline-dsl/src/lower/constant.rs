@@ -69,6 +69,11 @@ pub(super) fn number(literal: &Literal, beside: Unit) -> Result<Op, Misfit> {
     if beside == Unit::Duration {
         return duration(literal).map(|d| number_op(d, 1, Unit::Duration));
     }
+    if beside == Unit::Area {
+        let nanoseconds = plain(literal)?.multiply(Rational::whole(i128::from(SECOND))).ok_or(Misfit::Range)?;
+        let (numerator, denominator) = nanoseconds.parts().ok_or(Misfit::Range)?;
+        return Ok(number_op(numerator, denominator, Unit::Area));
+    }
     let (numerator, denominator) = plain(literal)?.parts().ok_or(Misfit::Range)?;
     Ok(number_op(numerator, denominator, if denominator == 1 { Unit::Int } else { Unit::Float }))
 }

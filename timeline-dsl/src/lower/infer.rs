@@ -65,7 +65,7 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
             walk(a, Some(Use::Number), uses);
             rest.iter().for_each(|(_, b)| walk(b, Some(Use::Number), uses));
         }
-        ExprKind::OverLast(a, b) => {
+        ExprKind::OverLast(a, b) | ExprKind::ScopeBy(a, b) => {
             walk(a, None, uses);
             walk(b, None, uses);
         }
@@ -89,6 +89,13 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
         let hint = match function {
             Function::Latest if i == 0 => hint,
             Function::DurationWhere | Function::And | Function::Or | Function::Not => Some(Use::Bool),
+            Function::Longest => Some(Use::Bool),
+            Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),
+            Function::Integral | Function::TimeWeightedAvg => Some(Use::Bool),
+            Function::If if i == 0 => Some(Use::Bool),
+            Function::If | Function::Coalesce => {
+                hint.or_else(|| arguments.iter().skip(1).find_map(|a| shape(&a.value)))
+            }
             Function::HeldFor | Function::KeepTrueFor if i == 0 => Some(Use::Bool),
             _ => None,
         };
@@ -111,7 +118,8 @@ fn shape(e: &Expr) -> Option<Use> {
         }
         ExprKind::Call { name, arguments } => match (names::lookup(&name.text), arguments.as_slice()) {
             (Lookup::Known(Function::Latest), [first, ..]) => shape(&first.value),
-            (Lookup::Known(Function::DurationWhere | Function::DurationInCurState), _) => None,
+            (Lookup::Known(function), _) if function.makes_number() => None,
+            (Lookup::Known(Function::If | Function::Coalesce), all) => all.iter().skip(1).find_map(|a| shape(&a.value)),
             (Lookup::Known(_), _) => Some(Use::Bool),
             _ => None,
         },

@@ -88,9 +88,14 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::Not(of)
         | Op::NumberOf(of)
         | Op::Scale { of, .. }
+        | Op::Longest { of }
+        | Op::DurationOfPreviousState { of }
         | Op::OverLast { of, .. } => vec![of],
         Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![left, right],
-        Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![a, b],
+        Op::Integral { of, over } => std::iter::once(of).chain(over).collect(),
+        Op::If { condition, then, otherwise } => vec![condition, then, otherwise],
+        Op::Scope { of, by } => vec![of, by],
+        Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => vec![a, b],
         Op::Ratio { numerator, denominator } => vec![numerator, denominator],
         Op::Split { of, by } => std::iter::once(of).chain(by).collect(),
     }

@@ -63,12 +63,18 @@ impl Facts {
         let moves = inputs.iter().any(|f| f.moves);
         let all_cumulative = !inputs.is_empty() && inputs.iter().all(|f| f.cumulative);
         match op {
-            Op::DurationWhere { .. } => Facts { moves: true, cumulative: true, constant: false },
-            Op::DurationInCurState { .. } => Facts { moves: true, ..Facts::default() },
+            Op::DurationWhere { .. } | Op::Integral { .. } => Facts { moves: true, cumulative: true, constant: false },
+            op if op.moves_by_itself() => Facts { moves: true, ..Facts::default() },
             Op::ConstantNumber { .. } | Op::Constant(_) => Facts { constant: true, ..Facts::default() },
             Op::Add(..) | Op::Sub(..) | Op::Scale { .. } => {
                 Facts { moves, cumulative: all_cumulative, constant: false }
             }
+            // A multiple by a constant.
+            Op::Mul(..) => {
+                let cumulative = inputs.iter().any(|f| f.cumulative) && inputs.iter().any(|f| f.constant);
+                Facts { moves, cumulative, constant: false }
+            }
+            Op::If { .. } | Op::Coalesce(..) | Op::Scope { .. } => Facts { moves, ..Facts::default() },
             Op::Ratio { .. } | Op::OverLast { .. } | Op::Split { .. } => Facts { moves, ..Facts::default() },
             _ => Facts::default(),
         }

@@ -19,20 +19,32 @@ impl Lowering<'_> {
             other => return self.not_cumulative(of.span, &other, "over last"),
         };
         let Some(window) = window else { return Lowered::Error };
+        self.over_cumulative(span, of.span, (source, id), "over last", |of| Op::OverLast { of, window })
+    }
+
+    /// An operator of a cumulative number, which is what the clause needs.
+    pub(super) fn over_cumulative(
+        &mut self,
+        span: Span,
+        place: Span,
+        (source, id): (usize, NodeId),
+        clause: &str,
+        op: impl Fn(NodeId) -> Op,
+    ) -> Lowered {
         if self.facts(source, id).cumulative {
-            return self.add(source, Op::OverLast { of: id, window }, span);
+            return self.add(source, op(id), span);
         }
         // A multiple by a decimal is a ratio over a constant: its window is that of what stands above.
         if let Op::Ratio { numerator, denominator } = *self.op(source, id)
             && self.facts(source, numerator).cumulative
             && self.facts(source, denominator).constant
         {
-            return match self.node(source, Op::OverLast { of: numerator, window }, span) {
+            return match self.node(source, op(numerator), span) {
                 Some(numerator) => self.add(source, Op::Ratio { numerator, denominator }, span),
                 None => Lowered::Error,
             };
         }
-        self.not_cumulative(of.span, &Lowered::Node { source, id }, "over last")
+        self.not_cumulative(place, &Lowered::Node { source, id }, clause)
     }
 
     /// The split of a metric: the timeline before it, its node, and the names of the dimensions.
@@ -135,7 +147,7 @@ impl Lowering<'_> {
             if matches!(lookup(&name.text), Lookup::Known(Function::Latest)))
     }
 
-    fn not_cumulative(&mut self, span: Span, value: &Lowered, clause: &str) -> Lowered {
+    pub(super) fn not_cumulative(&mut self, span: Span, value: &Lowered, clause: &str) -> Lowered {
         if matches!(value, Lowered::Error) {
             return Lowered::Error;
         }
@@ -154,10 +166,10 @@ impl Lowering<'_> {
             format!("did you mean `duration_where({own}) {clause} ...`?")
         } else if by_constant {
             "split the number itself, and scale the result: only whole multiples can be split".to_owned()
-        } else if ratio && clause == "over last" {
-            "window each side: `(a over last D) / (b over last D)`".to_owned()
+        } else if ratio && clause != "split by" {
+            format!("take each side: `(a {clause} ...) / (b {clause} ...)`")
         } else {
-            "cumulative are `duration_where(...)`, sums and differences of such, and their whole multiples".to_owned()
+            "cumulative are `duration_where(...)`, `integral(...)`, sums and differences of such, and their whole multiples".to_owned()
         };
         let d = self
             .diagnostic(codes::CUMULATIVE, span, format!("`{clause}` reads a cumulative number, this is not one"))

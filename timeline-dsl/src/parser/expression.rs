@@ -65,9 +65,8 @@ impl Parser<'_> {
                 ("scope", "by") => {
                     self.bump();
                     self.bump();
-                    self.binary(1);
-                    self.clause_not_yet(start, "scope by");
-                    ExprKind::NotYet(Box::new(value.take()))
+                    let by = self.binary(1);
+                    ExprKind::ScopeBy(Box::new(value.take()), Box::new(by))
                 }
                 ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_)) => {
                     self.bump();
@@ -246,8 +245,11 @@ impl Parser<'_> {
         }
         let mut arguments = vec![];
         while !self.panicking && !self.at_sign(")") {
-            let has_word = ["ttl", "where"].contains(&self.nth_word(0))
-                && matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_));
+            let has_word = match self.nth_word(0) {
+                "ttl" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_)),
+                "where" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_) | Kind::Sign("!" | "(")),
+                _ => false,
+            };
             let word = if has_word { self.name("a word") } else { None };
             arguments.push(Argument { word, value: self.full() });
             if !self.eat_sign(",") {

@@ -43,14 +43,22 @@ fn condition() -> impl Strategy<Value = String> {
         Just("latest(n) > latest(f)".to_owned()),
         Just("latest(n) + 1 < latest(f) * 3".to_owned()),
         Just("duration_in_cur_state(latest(x)) > 1h".to_owned()),
+        Just("coalesce(latest(x), \"a\") == latest(x, ttl 5s)".to_owned()),
+        Just("integral(latest(f), where latest(b)) > 2.5".to_owned()),
+        Just("latest(n) * latest(f) <= 1".to_owned()),
+        Just("if(latest(b), latest(n), 1.5) > 1".to_owned()),
+        Just("time_weighted_avg(latest(f), where !latest(b)) < 3".to_owned()),
     ];
     leaf.prop_recursive(3, 8, 2, |inner| {
-        (inner.clone(), inner, 0..6).prop_map(|(a, b, how)| match how {
+        (inner.clone(), inner, 0..9).prop_map(|(a, b, how)| match how {
             0 => format!("(({a}) && ({b}))"),
             1 => format!("(({a}) || ({b}))"),
             2 => format!("!({a})"),
             3 => format!("held_for({a}, 3)"),
             4 => format!("keep_true_for({a}, 2m)"),
+            5 => format!("if({a}, {b}, false)"),
+            6 => format!("longest({a}) > 2s"),
+            7 => format!("(duration_where({a}) scope by {b}) < 1m"),
             _ => format!("(duration_where({a}) <= 5s + 3)"),
         })
     })
@@ -58,12 +66,17 @@ fn condition() -> impl Strategy<Value = String> {
 
 fn number() -> impl Strategy<Value = String> {
     condition().prop_map(|c| format!("duration_where({c})")).prop_recursive(3, 6, 2, |inner| {
-        (inner.clone(), inner, 0..6).prop_map(|(a, b, how)| match how {
+        (inner.clone(), inner, 0..11).prop_map(|(a, b, how)| match how {
             0 => format!("({a} + {b})"),
             1 => format!("({a} - ({b}))"),
             2 => format!("({a}) * 3"),
             3 => format!("-({a})"),
             4 => format!("(5s - ({a}))"),
+            5 => format!("({a}) * latest(n)"),
+            6 => format!("if(latest(b), {a}, {b})"),
+            7 => format!("coalesce(duration_of_previous_state(latest(x)), {a})"),
+            8 => "longest(latest(b)) * latest(n)".to_owned(),
+            9 => format!("latest(n) * 2s - {a}"),
             _ => format!("({a} + 1.5s)"),
         })
     })
@@ -73,12 +86,16 @@ pub(crate) fn metric() -> impl Strategy<Value = String> {
     prop_oneof![
         condition(),
         number(),
-        (number(), number(), 0..6).prop_map(|(a, b, how)| match how {
+        (number(), number(), 0..10).prop_map(|(a, b, how)| match how {
             0 => format!("({a}) / ({b})"),
             1 => format!("({a}) / ({b}) + 0.25"),
             2 => format!("2 - ({a}) / ({b}) * 1.5"),
             3 => format!("({a}) * 0.1"),
             4 => format!("({a}) / 7 - 1s"),
+            5 => format!("({a}) / 3 * latest(f)"),
+            6 => "integral(latest(n)) / 3 + 0.1".to_owned(),
+            7 => "integral(latest(f)) / latest(n)".to_owned(),
+            8 => "2 / (integral(latest(f)) - 0.5)".to_owned(),
             _ => format!("({a}) / latest(n)"),
         }),
         (condition(), condition()).prop_map(|(a, b)| {

@@ -1,0 +1,150 @@
+//! Functions of the payloads of one event.
+//!
+//! One definition serves both evaluators, as the arithmetic of [`crate::Linear`] does.
+//! But for `if` and `coalesce`, a function of an absent value is absent, and so is what no value can hold:
+//! a quotient by zero, an integer beyond 64 bits, a float that is not finite.
+
+use crate::{Type, Value};
+
+/// A function of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scalar {
+    /// In lower case, as Unicode maps it.
+    Lower,
+    /// In upper case, as Unicode maps it.
+    Upper,
+    /// Without white space around it.
+    Trim,
+    /// The number of characters.
+    Length,
+    /// Whether the first text begins with the second.
+    StartsWith,
+    /// Whether the first text ends with the second.
+    EndsWith,
+    /// Whether the second text is a part of the first.
+    Contains,
+    /// Without its sign.
+    Abs,
+    /// The nearest whole number, halves away from zero.
+    Round,
+    /// The greatest whole number that is not greater.
+    Floor,
+    /// The least whole number that is not less.
+    Ceil,
+    /// The sum.
+    Add,
+    /// The difference.
+    Sub,
+    /// The product.
+    Mul,
+    /// The quotient, a float.
+    Div,
+    /// The second where the first is true, the third where it is false or absent.
+    If,
+    /// The first that is not absent.
+    Coalesce,
+}
+
+impl Scalar {
+    /// How a program writes it: its name, or its sign.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scalar::Lower => "lower",
+            Scalar::Upper => "upper",
+            Scalar::Trim => "trim",
+            Scalar::Length => "length",
+            Scalar::StartsWith => "starts_with",
+            Scalar::EndsWith => "ends_with",
+            Scalar::Contains => "contains",
+            Scalar::Abs => "abs",
+            Scalar::Round => "round",
+            Scalar::Floor => "floor",
+            Scalar::Ceil => "ceil",
+            Scalar::Add => "+",
+            Scalar::Sub => "-",
+            Scalar::Mul => "*",
+            Scalar::Div => "/",
+            Scalar::If => "if",
+            Scalar::Coalesce => "coalesce",
+        }
+    }
+
+    /// The type of its value, if it takes arguments of these types.
+    pub fn result(self, arguments: &[Type]) -> Option<Type> {
+        use Type::{Bool, Float, Int, String};
+        match (self, arguments) {
+            (Scalar::Lower | Scalar::Upper | Scalar::Trim, [String]) => Some(String),
+            (Scalar::Length, [String]) => Some(Int),
+            (Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains, [String, String]) => Some(Bool),
+            (Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil, [ty @ (Int | Float)]) => Some(*ty),
+            (Scalar::Add | Scalar::Sub | Scalar::Mul, [Int, Int]) => Some(Int),
+            (Scalar::Add | Scalar::Sub | Scalar::Mul | Scalar::Div, [Int | Float, Int | Float]) => Some(Float),
+            (Scalar::If, [Bool, a, b]) | (Scalar::Coalesce, [a, b]) if a == b => Some(*a),
+            _ => None,
+        }
+    }
+
+    /// Its value; arguments have the types that [`Scalar::result`] takes.
+    pub fn apply(self, arguments: &[Option<Value>]) -> Option<Value> {
+        match (self, arguments) {
+            (Scalar::If, [condition, then, otherwise]) => {
+                if *condition == Some(Value::Bool(true)) { then.clone() } else { otherwise.clone() }
+            }
+            (Scalar::Coalesce, [first, second]) => first.clone().or_else(|| second.clone()),
+            (_, [Some(a)]) => self.of_one(a),
+            (_, [Some(a), Some(b)]) => self.of_two(a, b),
+            _ => None,
+        }
+    }
+
+    fn of_one(self, a: &Value) -> Option<Value> {
+        Some(match (self, a) {
+            (Scalar::Lower, Value::Str(s)) => Value::text(&s.to_lowercase()),
+            (Scalar::Upper, Value::Str(s)) => Value::text(&s.to_uppercase()),
+            (Scalar::Trim, Value::Str(s)) => Value::text(s.trim()),
+            (Scalar::Length, Value::Str(s)) => Value::Int(s.chars().count() as i64),
+            (Scalar::Abs, Value::Int(x)) => Value::Int(x.checked_abs()?),
+            (Scalar::Abs, Value::Float(x)) => Value::Float(x.abs()),
+            (Scalar::Round | Scalar::Floor | Scalar::Ceil, Value::Int(x)) => Value::Int(*x),
+            (Scalar::Round, Value::Float(x)) => Value::Float(x.round() + 0.0),
+            (Scalar::Floor, Value::Float(x)) => Value::Float(x.floor() + 0.0),
+            (Scalar::Ceil, Value::Float(x)) => Value::Float(x.ceil() + 0.0),
+            _ => return None,
+        })
+    }
+
+    fn of_two(self, a: &Value, b: &Value) -> Option<Value> {
+        match (self, a, b) {
+            (Scalar::StartsWith, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.starts_with(&**b))),
+            (Scalar::EndsWith, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.ends_with(&**b))),
+            (Scalar::Contains, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.contains(&**b))),
+            (Scalar::Add, Value::Int(a), Value::Int(b)) => integer(a.checked_add(*b)),
+            (Scalar::Sub, Value::Int(a), Value::Int(b)) => integer(a.checked_sub(*b)),
+            (Scalar::Mul, Value::Int(a), Value::Int(b)) => integer(a.checked_mul(*b)),
+            _ => {
+                let (a, b) = (number(a)?, number(b)?);
+                let result = match self {
+                    Scalar::Add => a + b,
+                    Scalar::Sub => a - b,
+                    Scalar::Mul => a * b,
+                    Scalar::Div => a / b,
+                    _ => return None,
+                };
+                result.is_finite().then_some(Value::Float(result + 0.0))
+            }
+        }
+    }
+}
+
+/// The least integer stands for absence, as in `int` columns.
+fn integer(x: Option<i64>) -> Option<Value> {
+    x.filter(|x| *x != i64::MIN).map(Value::Int)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Int(x) => Some(*x as f64),
+        Value::Float(x) => Some(*x),
+        _ => None,
+    }
+}

@@ -1,0 +1,122 @@
+//! `longest`, `duration_of_previous_state`, `integral`, `time_weighted_avg` and `scope by`.
+
+use super::Lowering;
+use super::expect::Place;
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::names::Function;
+use crate::syntax::{Expr, Span};
+use timeline_core::Type;
+use timeline_core::plan::{Compare, Kind, Op, Unit};
+
+impl Lowering<'_> {
+    /// The operators of one argument whose number grows by itself.
+    pub(super) fn accrue(&mut self, span: Span, function: Function, e: &Expr) -> Lowered {
+        let op = match function {
+            Function::Longest => self.need_condition(e, "longest").map(|(s, of)| (s, Op::Longest { of })),
+            _ => self
+                .need_state(e, "`duration_of_previous_state`")
+                .map(|(s, of)| (s, Op::DurationOfPreviousState { of })),
+        };
+        op.map_or(Lowered::Error, |(source, op)| self.add(source, op, span))
+    }
+
+    /// `integral(x)` and `integral(x, where b)`.
+    pub(super) fn integral(&mut self, span: Span, e: &Expr, over: Option<&Expr>) -> Lowered {
+        match self.integrand(e, over, "integral") {
+            Some(((source, of), over)) => self.add(source, Op::Integral { of, over }, span),
+            None => Lowered::Error,
+        }
+    }
+
+    /// The mean over the time with a value: `integral(x, where b) / duration_where(x == x && b)`.
+    pub(super) fn time_weighted_avg(&mut self, span: Span, e: &Expr, over: Option<&Expr>) -> Lowered {
+        let Some(((source, of), over)) = self.integrand(e, over, "time_weighted_avg") else { return Lowered::Error };
+        // What equals itself has a value.
+        let present = match *self.op(source, of) {
+            Op::NumberOf(state) => Op::CompareStates { compare: Compare::Eq, left: state, right: state },
+            _ => Op::CompareNumbers { compare: Compare::Eq, left: of, right: of },
+        };
+        let ratio = (|| {
+            let numerator = self.node(source, Op::Integral { of, over }, span)?;
+            let mut counts = self.node(source, present, span)?;
+            if let Some(over) = over {
+                counts = self.node(source, Op::And(counts, over), span)?;
+            }
+            let denominator = self.node(source, Op::DurationWhere { of: counts }, span)?;
+            self.node(source, Op::Ratio { numerator, denominator }, span)
+        })();
+        ratio.map_or(Lowered::Error, |id| Lowered::Node { source, id })
+    }
+
+    /// A plain number that stands still between changes, and the condition under which it counts.
+    fn integrand(
+        &mut self,
+        e: &Expr,
+        over: Option<&Expr>,
+        operator: &str,
+    ) -> Option<(Place, Option<timeline_core::NodeId>)> {
+        let number = self.plain_number(e, operator);
+        let over = over.map(|over| (over, self.need_condition(over, operator)));
+        let (source, of) = number?;
+        let Some((place, over)) = over else { return Some(((source, of), None)) };
+        let (other, over) = over?;
+        let mut noted = Some(source);
+        self.same_source(&mut noted, other, place.span).then_some(((source, of), Some(over)))
+    }
+
+    fn plain_number(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+        let value = self.lower(e);
+        let (source, id) = match &value {
+            Lowered::Event(event) => {
+                self.event_for_state(e, event.ty, &format!("`{operator}` reads a number"), "number");
+                return None;
+            }
+            Lowered::Literal(_) => return self.constant_as_timeline(e.span),
+            Lowered::Error => return None,
+            Lowered::Node { source, id } => (*source, *id),
+        };
+        if self.facts(source, id).moves {
+            let message = format!("`{operator}` of a number that moves by itself");
+            let d = self
+                .diagnostic(codes::QUADRATIC, e.span, message)
+                .label("its area is no straight line")
+                .help("it reads numbers that change in steps, such as `latest(power)`");
+            self.say(d);
+            return None;
+        }
+        match self.as_number(source, id, e.span) {
+            Some((id, Unit::Int | Unit::Float)) => Some((source, id)),
+            _ => {
+                let (found, own) = (self.describe(&value), self.quote(e.span));
+                let help = match self.kind(source, id) {
+                    Kind::State(Type::Bool) => format!("did you mean `duration_where({own})`?"),
+                    _ => "it reads plain numbers and numeric states, such as `latest(power)`".to_owned(),
+                };
+                let d = self
+                    .diagnostic(codes::TYPE, e.span, format!("`{operator}` reads a plain number, this is {found}"))
+                    .label(format!("expected number, found {found}"))
+                    .help(help);
+                self.say(d);
+                None
+            }
+        }
+    }
+
+    /// `x scope by s`.
+    pub(super) fn scope_by(&mut self, span: Span, of: &Expr, by: &Expr) -> Lowered {
+        let value = self.lower(of);
+        let by_place = self.need_state(by, "`scope by`");
+        let (source, id) = match value {
+            Lowered::Node { source, id } => (source, id),
+            Lowered::Error => return Lowered::Error,
+            other => return self.not_cumulative(of.span, &other, "scope by"),
+        };
+        let Some((other, by_node)) = by_place else { return Lowered::Error };
+        let mut noted = Some(source);
+        if !self.same_source(&mut noted, other, by.span) {
+            return Lowered::Error;
+        }
+        self.over_cumulative(span, of.span, (source, id), "scope by", |of| Op::Scope { of, by: by_node })
+    }
+}
