@@ -2,6 +2,8 @@
 //!
 //! Everything is measured in one run on one file, so that the ratios mean something on a machine that is not quiet.
 
+mod plain;
+
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::{Decoder, FileSource, Next, Source};
@@ -10,9 +12,11 @@ use processor::batch;
 use processor::engine::Engine;
 use processor::input::Input;
 use processor::service::{Claims, Options, Service, writer_name};
+use processor::totals::Amount;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use timeline_core::Value;
 use timeline_core::plan::Plan;
 
 /// Measure the durable processor on the video workload.
@@ -38,7 +42,7 @@ source player {
   key  sessionId
   time ts in ms
   LATENESS
-  end  after 30m
+  end  when playerState == "stop" or after 30m
   playerState: string, userAction: string, cdn: string
 }
 let buffering = latest(playerState) == "buffer"
@@ -69,31 +73,45 @@ fn measure(args: &Args, dir: &Path) -> Result<()> {
         bytes as f64 / args.events as f64,
         layout.session_bytes()
     );
-    println!("{:<34} {:>12} {:>12} {:>10}", "", "events/s", "ns/event", "seconds");
-    let show = |what: &str, took: Duration| {
+    println!("{:<34} {:>12} {:>12} {:>10} {:>8}", "", "events/s", "ns/event", "seconds", "ratio");
+    let mut yardstick = None;
+    let mut show = |what: &str, took: Duration| {
         let seconds = took.as_secs_f64();
         let rate = args.events as f64 / seconds;
-        println!("{what:<34} {rate:>12.0} {:>12.1} {seconds:>10.2}", 1e9 / rate);
+        let ratio = *yardstick.get_or_insert(rate);
+        println!("{what:<34} {rate:>12.0} {:>12.1} {seconds:>10.2} {:>8.1}", 1e9 / rate, rate / ratio);
     };
-    show("read the file", timed(|| read(&file))?);
-    show("read and decode, 1 thread", timed(|| decode(&file, &plan))?);
+    let mut expected = None;
+    if !args.jitter {
+        let (sums, took) = timed(|| plain::run(&file))?;
+        expected = Some(sums);
+        show("by hand: serde_json, HashMap", took);
+    }
+    show("read the file", timed(|| read(&file))?.1);
+    show("read and decode, 1 thread", timed(|| decode(&file, &plan))?.1);
     for threads in [1, 2] {
-        show(&format!("evaluate, {threads} thread(s)"), timed(|| evaluate(&file, &plan, threads))?);
+        let (sums, took) = timed(|| evaluate(&file, &plan, threads))?;
+        show(&format!("evaluate, {threads} thread(s)"), took);
+        if expected.as_ref().is_some_and(|expected| *expected != sums) {
+            return Err(Error::Other(anyhow::anyhow!("the answers differ: by hand {expected:?}, evaluated {sums:?}")));
+        }
     }
     for threads in [1, 2] {
         let state = dir.join(format!("state-{threads}"));
-        let mut facts = String::new();
-        let took = timed(|| durable(&file, &text, &state, threads, &mut facts))?;
+        let (facts, took) = timed(|| durable(&file, &text, &state, threads))?;
         show(&format!("durable, {threads} thread(s)"), took);
         println!("  {facts}");
+    }
+    if expected.is_some() {
+        println!("evaluated and by hand: the same answer, to the nanosecond");
     }
     Ok(())
 }
 
-fn timed(f: impl FnOnce() -> Result<()>) -> Result<Duration> {
+fn timed<T>(f: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     let start = Instant::now();
-    f()?;
-    Ok(start.elapsed())
+    let done = f()?;
+    Ok((done, start.elapsed()))
 }
 
 fn generate(args: &Args, file: &Path) -> Result<u64> {
@@ -157,14 +175,26 @@ fn decode(file: &Path, plan: &Arc<Plan>) -> Result<()> {
     })
 }
 
-fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<()> {
+/// Evaluates the file; the sums of both metrics by CDN.
+fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<plain::Sums> {
     let options = batch::Options { threads, ..batch::Options::default() };
     let evaluation = batch::evaluate(plan, &mut open(file)?, &options);
-    evaluation.map_err(|error| Error::Unreadable(error.to_string()))?;
-    Ok(())
+    let evaluation = evaluation.map_err(|error| Error::Unreadable(error.to_string()))?;
+    let mut sums = plain::Sums::new();
+    for row in evaluation.totals.rows(plan) {
+        let cdn = match row.group.first() {
+            Some(Some(Value::Str(cdn))) => Some(cdn.to_string()),
+            _ => None,
+        };
+        if let Some(Amount::Duration(sum)) = row.values.last() {
+            sums.entry(cdn).or_default()[row.metric] = *sum;
+        }
+    }
+    sums.retain(|_, sum| *sum != [0; 2]);
+    Ok(sums)
 }
 
-fn durable(file: &Path, text: &str, state: &Path, threads: usize, facts: &mut String) -> Result<()> {
+fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<String> {
     let options = Options {
         state: state.to_owned(),
         sources: vec![(None, Input::Files(file.display().to_string()))],
@@ -176,27 +206,33 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize, facts: &mut St
     };
     let (service, _) = Service::start(options, &[("bench.tl".into(), text.into())])
         .map_err(|error| Error::Other(anyhow::anyhow!("{error}")))?;
+    // Bytes of state as the log passes: flat where sessions end as they begin.
+    let mut bytes = vec![];
     let mut last = serde_json::Value::Null;
     loop {
-        match service.wait(Duration::from_millis(200)) {
+        match service.wait(Duration::from_millis(20)) {
             Some(ended) => {
                 ended.result.map_err(|error| Error::Other(error.into()))?;
                 break;
             }
             None => {
                 let status = service.status();
-                if status["partitions"][0]["epoch"].is_u64() {
+                if let Some(now) = status["partitions"][0]["state_bytes"].as_u64() {
+                    bytes.push(now >> 20);
                     last = status;
                 }
             }
         }
     }
+    let at = |part: usize| bytes.get((bytes.len() * part / 4).min(bytes.len().saturating_sub(1))).copied().unwrap_or(0);
     let partition = &last["partitions"][0];
-    *facts = format!(
-        "about {} checkpoints; {} sessions alive near the end in {} MB of memory",
+    Ok(format!(
+        "about {} checkpoints; {} sessions alive near the end; state {}, {}, {}, {} MB after each quarter",
         partition["epoch"].as_u64().unwrap_or(0) + 1,
         partition["live_sessions"],
-        partition["state_bytes"].as_u64().unwrap_or(0) >> 20
-    );
-    Ok(())
+        at(1),
+        at(2),
+        at(3),
+        at(4)
+    ))
 }

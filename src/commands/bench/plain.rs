@@ -1,0 +1,128 @@
+//! The yardstick: the benchmark's query as a careful engineer writes it by hand for this one question.
+//!
+//! One pass, a general JSON parser, a map from the session's key to a struct of its own; nothing durable, nothing late,
+//! one thread. Its answer must be the engine's, to the nanosecond, or the comparison means nothing.
+
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead;
+use std::path::Path;
+
+/// Nanoseconds after a seek in which stalls are the viewer's own.
+const SEEK: i64 = 5_000_000_000;
+/// Silence after which a session is over.
+const SILENCE: i64 = 30 * 60 * 1_000_000_000;
+
+/// Rebuffering and playing time in nanoseconds, by CDN.
+pub(super) type Sums = BTreeMap<Option<String>, [i128; 2]>;
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    ts: i64,
+    #[serde(rename = "sessionId")]
+    session: &'a str,
+    #[serde(rename = "playerState")]
+    state: Option<&'a str>,
+    #[serde(rename = "userAction")]
+    action: Option<&'a str>,
+    cdn: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Player {
+    #[default]
+    Other,
+    Play,
+    Buffer,
+}
+
+#[derive(Default)]
+struct Viewer {
+    at: i64,
+    player: Player,
+    has_played: bool,
+    seek_until: i64,
+    cdn: usize,
+    charged: Vec<(usize, [i128; 2])>,
+}
+
+impl Viewer {
+    /// Charges the time from the last event up to `t`.
+    fn pass(&mut self, t: i64) {
+        let time = match self.player {
+            Player::Other => return,
+            Player::Play => [0, i128::from(t - self.at)],
+            Player::Buffer if self.has_played => [i128::from((t - self.at.max(self.seek_until)).max(0)), 0],
+            Player::Buffer => return,
+        };
+        let charged = match self.charged.iter_mut().find(|(cdn, _)| *cdn == self.cdn) {
+            Some((_, charged)) => charged,
+            None => &mut self.charged.push_mut((self.cdn, [0, 0])).1,
+        };
+        charged[0] += time[0];
+        charged[1] += time[1];
+    }
+
+    fn settle(&self, sums: &mut [[i128; 2]]) {
+        for (cdn, [stalled, played]) in &self.charged {
+            sums[*cdn][0] += stalled;
+            sums[*cdn][1] += played;
+        }
+    }
+}
+
+/// Reads the log, in order of time, and answers.
+pub(super) fn run(file: &Path) -> Result<Sums> {
+    let unreadable = |error: &dyn std::fmt::Display| Error::Unreadable(error.to_string());
+    let mut input = std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(file).map_err(|e| unreadable(&e))?);
+    let mut viewers: HashMap<String, Viewer> = HashMap::new();
+    let mut cdns: Vec<Option<String>> = vec![None];
+    let mut sums = vec![[0; 2]];
+    let (mut line, mut now) = (String::new(), 0);
+    while input.read_line(&mut line).map_err(|e| unreadable(&e))? > 0 {
+        let event: Line<'_> = serde_json::from_str(&line).map_err(|e| unreadable(&e))?;
+        now = event.ts * 1_000_000;
+        if !viewers.contains_key(event.session) {
+            viewers.insert(event.session.to_owned(), Viewer { at: now, ..Viewer::default() });
+        }
+        let viewer = viewers.get_mut(event.session).expect("it was put there if it was missing");
+        if now - viewer.at > SILENCE {
+            viewer.settle(&mut sums);
+            *viewer = Viewer { at: now, ..Viewer::default() };
+        }
+        viewer.pass(now);
+        viewer.at = now;
+        if let Some(state) = event.state {
+            viewer.player = match state {
+                "play" => Player::Play,
+                "buffer" => Player::Buffer,
+                _ => Player::Other,
+            };
+            viewer.has_played |= viewer.player == Player::Play;
+        }
+        if event.action == Some("seek") {
+            viewer.seek_until = now + SEEK;
+        }
+        if let Some(cdn) = event.cdn {
+            viewer.cdn = cdns.iter().position(|known| known.as_deref() == Some(cdn)).unwrap_or_else(|| {
+                cdns.push(Some(cdn.to_owned()));
+                sums.push([0; 2]);
+                cdns.len() - 1
+            });
+        }
+        if event.state == Some("stop")
+            && let Some(viewer) = viewers.remove(event.session)
+        {
+            viewer.settle(&mut sums);
+        }
+        line.clear();
+    }
+    for viewer in viewers.values_mut() {
+        if now - viewer.at <= SILENCE {
+            viewer.pass(now);
+        }
+        viewer.settle(&mut sums);
+    }
+    Ok(cdns.into_iter().zip(sums).filter(|(_, sum)| *sum != [0; 2]).collect())
+}
