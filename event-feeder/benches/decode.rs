@@ -20,6 +20,7 @@ fn main() {
         time_unit: TimeUnit::Milliseconds,
         order: None,
         lateness: 0,
+        future: None,
     };
     let column =
         |name: &str, ty| Column { name: name.into(), path: FieldPath(name.split('.').map(String::from).collect()), ty };
@@ -93,7 +94,13 @@ fn measure(what: &str, decoder: &Decoder, text: &str) {
             rest = &rest[end..];
             let (start, end) = (Position::START, Position::START.plus(bytes.len() as u64));
             let begun = Instant::now();
-            let batch = decoder.decode(Block { payload: Payload::Lines(bytes), start, end, origin: "bench".into() });
+            let batch = decoder.decode(Block {
+                payload: Payload::Lines(bytes),
+                start,
+                end,
+                origin: "bench".into(),
+                marks: vec![],
+            });
             spent += begun.elapsed();
             events += batch.events.len();
             dead += batch.dead.len();

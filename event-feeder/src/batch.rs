@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** every [`Slice`] of an event lies in the arena and is UTF-8; every float is finite and not `-0.0`.
 
-use crate::{Code, Position};
+use crate::{Code, Mark, Position};
 use std::borrow::Cow;
 use std::sync::Arc;
 use timeline_core::plan::Column;
@@ -33,6 +33,8 @@ pub struct Batch {
     pub end: Position,
     /// How many records the block holds, unusable ones included.
     pub records: u64,
+    /// The block's, for [`Batch::position`].
+    pub marks: Vec<Mark>,
 }
 
 /// One usable event.
@@ -120,7 +122,16 @@ impl DeadLetter {
 impl Batch {
     /// Where the event's record begins.
     pub fn position(&self, event: &Event) -> Position {
-        self.start.plus(u64::from(event.ordinal))
+        self.position_at(event.ordinal)
+    }
+
+    /// Where a record stands that begins so far from the block's start.
+    pub(crate) fn position_at(&self, ordinal: u32) -> Position {
+        let Some(last) = self.marks.partition_point(|mark| mark.at <= ordinal).checked_sub(1) else {
+            return self.start.plus(u64::from(ordinal));
+        };
+        let mark = &self.marks[last];
+        mark.position.within(ordinal - mark.at)
     }
 
     /// A text of the arena.

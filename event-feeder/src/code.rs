@@ -2,10 +2,12 @@
 //!
 //! | code | what is set aside |
 //! |---|---|
-//! | TL2001 to TL2006 | a whole record |
+//! | TL2001 to TL2007 | a whole record |
 //! | TL2010 to TL2013 | one value; the rest of its event counts |
 //! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
+//! | TL2120 to TL2123 | nothing: a topic cannot be reached; tried again once it was |
+//! | TL2124 | messages of a topic; the source goes on and says so |
 //!
 //! A code is never given another meaning; what is new gets a new one.
 
@@ -49,6 +51,8 @@ codes! {
     TimeOutOfRange = "TL2005", "compare the record with the unit in the source's `time` clause";
     /// The record is longer than is kept in memory.
     TooLong = "TL2006", "a record has at most 16 MiB; look for a missing line end or closing quote";
+    /// The event's time is later than the log received it by more than the source allows.
+    Future = "TL2007", "set the clock of whoever wrote it, or allow more with the source's `future` clause";
     /// The value is of another type than its column.
     WrongType = "TL2010", "compare the value with the column's type in the source";
     /// The number is beyond what the column's type holds.
@@ -81,6 +85,16 @@ codes! {
     Unfinished = "TL2113", "write Parquet files elsewhere and move them in when they are complete";
     /// A file that has been read to its end is gone; the log can no longer be read again from its start.
     EarlierGone = "TL2114", "keep files for as long as their sessions are to be looked into";
+    /// A broker cannot be reached, or does not answer.
+    NoBroker = "TL2120", "check the address and that the broker runs; pulsar+ssl:// is for TLS";
+    /// A broker refuses whom it takes us for.
+    NoPermission = "TL2121", "give the token of a role that may consume and produce there";
+    /// Somebody else reads by the same subscription.
+    TopicBusy = "TL2122", "stop the other reader, or choose another subscription";
+    /// There is no such topic, and the broker makes none.
+    NoTopic = "TL2123", "check the tenant, the namespace and the topic";
+    /// The broker went on behind messages that it never delivered.
+    Skipped = "TL2124", "look for retention, a message TTL or a cleared backlog; replay those messages if they count";
 }
 
 impl fmt::Display for Code {

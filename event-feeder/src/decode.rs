@@ -78,8 +78,8 @@ impl Decoder {
     pub fn decode(&mut self, block: Block) -> Batch {
         let fields = self.fields.clone();
         let batch = self.spare.pop().unwrap_or_default();
-        let batch = Batch { start: block.start, end: block.end, ..batch };
-        let mut out = Assembler { fields: &fields, batch, origin: block.origin };
+        let batch = Batch { start: block.start, end: block.end, marks: block.marks, ..batch };
+        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0 };
         match block.payload {
             Payload::Lines(bytes) => {
                 let mut arena = Arena::new(&bytes);

@@ -56,6 +56,16 @@ pub enum Error {
         /// The name or pattern.
         pattern: String,
     },
+    /// A topic cannot be read now.
+    #[error("{topic}: {reason}")]
+    Topic {
+        /// Its name.
+        topic: String,
+        /// What it is about.
+        code: Code,
+        /// What the broker or the system says.
+        reason: String,
+    },
     /// A name that is not UTF-8.
     #[error("the name of {file} is not UTF-8")]
     Name {
@@ -75,6 +85,7 @@ impl Error {
             Error::Format { .. } => Code::BadFormat,
             Error::NoMatch { .. } => Code::NoMatch,
             Error::Name { .. } => Code::BadName,
+            Error::Topic { code, .. } => *code,
         }
     }
 

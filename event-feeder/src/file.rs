@@ -17,7 +17,7 @@ pub use known::{FileTable, Head, Identity, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
-use crate::{Code, Error, Format, Next, Notice, Position, Source};
+use crate::{Code, Error, Format, Next, Notice, Position, Source, Target};
 use open::Open;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -131,7 +131,7 @@ impl FileSource {
                 if self.look_for_files()? {
                     continue;
                 }
-                return Ok(if self.may_grow(file) { Next::Idle } else { Next::End });
+                return Ok(if self.may_grow(file) { IDLE } else { Next::End });
             }
             let finish = !self.may_grow(file);
             if !self.open_current(finish)? {
@@ -139,7 +139,7 @@ impl FileSource {
                 if finish {
                     self.go_on();
                 } else if !self.look_for_files()? {
-                    return Ok(Next::Idle);
+                    return Ok(IDLE);
                 }
                 continue;
             }
@@ -160,7 +160,7 @@ impl FileSource {
                 self.go_on();
             } else if looked || !self.look_for_files()? {
                 self.drained = true;
-                return Ok(Next::Idle);
+                return Ok(IDLE);
             }
             looked = false;
         }
@@ -175,7 +175,7 @@ impl FileSource {
             }
             current.close(&mut self.spare);
         }
-        self.at = Position { file: self.at.file + 1, offset: 0 };
+        self.at = Position::at(self.at.file + 1, 0);
     }
 
     /// Opens the file at the position; false if there is nothing to read in it yet.
@@ -223,6 +223,9 @@ fn beginning(file: File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A file is never known to be drained: whoever writes it may just not have written yet.
+const IDLE: Next = Next::Idle { drained: false };
+
 impl Source for FileSource {
     fn next(&mut self) -> Result<Next, Error> {
         let next = self.step();
@@ -233,8 +236,8 @@ impl Source for FileSource {
         next
     }
 
-    fn caught_up_target(&mut self) -> Result<Position, Error> {
-        self.target()
+    fn caught_up_target(&mut self) -> Result<Target, Error> {
+        self.target().map(Target::At)
     }
 
     fn files(&self) -> &FileTable {

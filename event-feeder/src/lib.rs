@@ -1,4 +1,4 @@
-//! Sources of events: files and standard input, decoded to the columns that queries read.
+//! Sources of events: files, standard input and topics, decoded to the columns that queries read.
 //!
 //! A [`Source`] hands out [`Block`]s of raw records in log order; a [`Decoder`] turns a block into a [`Batch`] of packed
 //! events. Reading needs one thread; decoding is pure calculation and can be spread over several.
@@ -19,6 +19,7 @@
 //!     time_unit: TimeUnit::Milliseconds,
 //!     order: None,
 //!     lateness: 0,
+//!     future: None,
 //! };
 //! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String }];
 //! let input = "{\"session\":\"a\",\"ts\":1700000000123,\"state\":\"play\"}\nnot a record\n";
@@ -43,6 +44,8 @@ pub mod file;
 mod format;
 mod hash;
 mod position;
+#[cfg(feature = "pulsar")]
+pub mod pulsar;
 mod sniff;
 mod source;
 mod stream;
@@ -56,5 +59,5 @@ pub use format::Format;
 pub use hash::key_hash;
 pub use position::Position;
 pub use sniff::{Sniffed, sniff, sniff_file};
-pub use source::{Block, Next, Payload, Source};
+pub use source::{Block, Mark, Next, Payload, Source, Target};
 pub use stream::StreamSource;

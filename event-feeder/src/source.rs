@@ -9,11 +9,15 @@
 //! 2. A source opened after the `end` of a block hands out exactly the records behind it, however they are cut then.
 //! 3. A record is handed out once it is complete; a file that may still grow keeps its unfinished last line back.
 //! 4. An error repeats: the source never skips what it could not read.
+//! 5. A connection that is lost is no error: the source builds it anew, for as long as it takes, and meanwhile is idle and
+//!    not drained.
 
 use crate::file::FileTable;
 use crate::{Error, Notice, Position};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use timeline_core::Time;
 
 /// A log of records that is read in order.
 pub trait Source: Send {
@@ -23,8 +27,9 @@ pub trait Source: Send {
     /// The place up to which complete records exist now.
     ///
     /// It is the end of the last such record, so that it is reached as soon as a block's `end` is not before it;
-    /// [`Position::START`] (or where the source was opened) if there is none.
-    fn caught_up_target(&mut self) -> Result<Position, Error>;
+    /// [`Position::START`] (or where the source was opened) if there is none. Never waits: where it has to be asked for,
+    /// the target is known later.
+    fn caught_up_target(&mut self) -> Result<Target, Error>;
 
     /// The files that make up the log so far; a checkpoint keeps them beside the position. Empty for a stream.
     fn files(&self) -> &FileTable;
@@ -34,6 +39,13 @@ pub trait Source: Send {
 
     /// Takes back the memory of a batch that is done with ([`crate::Batch::bytes`]), so that the next block costs no new pages.
     fn recycle(&mut self, bytes: Vec<u8>);
+
+    /// Says that no record before the position is needed any more: the oldest checkpoint that is kept is true for it.
+    ///
+    /// A log that keeps records for its readers lets go of them; it never lets go of any behind the position.
+    fn committed(&mut self, position: Position) {
+        let _ = position;
+    }
 }
 
 /// What a source has to say.
@@ -42,7 +54,10 @@ pub enum Next {
     /// Records.
     Block(Block),
     /// No complete record is there now, but some may come.
-    Idle,
+    Idle {
+        /// Whether the log is known to hold no more: it was asked, and has not been out of reach since.
+        drained: bool,
+    },
     /// The log has ended.
     End,
 }
@@ -56,8 +71,44 @@ pub struct Block {
     pub start: Position,
     /// Where the last record ends.
     pub end: Position,
-    /// Name of the file or stream.
+    /// Name of the file, stream or topic.
     pub origin: Arc<str>,
+    /// Where the messages stand that lines were put together from, in ascending order, the first at 0; empty where the
+    /// records follow one another from `start` on.
+    pub marks: Vec<Mark>,
+}
+
+/// Where a message of a block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its first byte in the block.
+    pub at: u32,
+    /// Its place in the log.
+    pub position: Position,
+    /// When the log received it.
+    pub received: Option<Time>,
+}
+
+/// Up to where complete records existed when it was asked for.
+#[derive(Debug)]
+pub enum Target {
+    /// There.
+    At(Position),
+    /// It comes when the log has been asked; never if the source ends before.
+    Asked(Receiver<Position>),
+}
+
+impl Target {
+    /// Whether everything before a position being read is enough.
+    pub fn reached(&mut self, position: Position) -> bool {
+        if let Target::Asked(answer) = self {
+            match answer.try_recv() {
+                Ok(target) => *self = Target::At(target),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return false,
+            }
+        }
+        matches!(self, Target::At(target) if *target <= position)
+    }
 }
 
 /// Raw records.

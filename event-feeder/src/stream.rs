@@ -6,7 +6,7 @@
 use crate::cutter::{BLOCK, Cut, Cutter};
 use crate::file::{FileTable, header_of, rows};
 use crate::sniff::{Sniffed, sniff};
-use crate::{Block, Error, Format, Next, Notice, Payload, Position, Source};
+use crate::{Block, Error, Format, Next, Notice, Payload, Position, Source, Target};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use std::io::Read;
@@ -126,12 +126,12 @@ impl<R: Read + Send> Source for StreamSource<R> {
         let Some((payload, length)) = next else { return Ok(Next::End) };
         let start = self.at;
         self.at = start.plus(length);
-        Ok(Next::Block(Block { payload, start, end: self.at, origin: self.name.clone() }))
+        Ok(Next::Block(Block { payload, start, end: self.at, origin: self.name.clone(), marks: vec![] }))
     }
 
-    fn caught_up_target(&mut self) -> Result<Position, Error> {
+    fn caught_up_target(&mut self) -> Result<Target, Error> {
         // What a pipe holds cannot be asked without waiting for it; what was read of it can be said.
-        Ok(self.at)
+        Ok(Target::At(self.at))
     }
 
     fn files(&self) -> &FileTable {

@@ -133,7 +133,7 @@ fn run<W: Watcher + Send + 'static>(
     loop {
         match source.next()? {
             Next::Block(block) => pipeline.feed(block)?,
-            Next::Idle => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Next::Idle { .. } => std::thread::sleep(std::time::Duration::from_millis(1)),
             Next::End => break,
         }
         take_decoded(&pipeline, source, &mut evaluation, &mut max_time);

@@ -23,7 +23,7 @@ use crate::results::{self, Pending};
 use crate::totals::Totals;
 use checkpointing::{Committed, Cut};
 use event_feeder::file::FileTable;
-use event_feeder::{Next, Notice, Position, Source};
+use event_feeder::{Next, Notice, Position, Source, Target};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -208,7 +208,7 @@ impl Asked {
 
 /// A question that waits until a position is reached.
 struct Waiting {
-    target: Position,
+    target: Target,
     ask: Ask,
     reply: Sender<Answer>,
 }
@@ -269,7 +269,7 @@ impl Partition {
                     self.pipeline.feed(block)?;
                     false
                 }
-                Next::Idle | Next::End => {
+                Next::Idle { .. } | Next::End => {
                     self.pipeline.flush()?;
                     true
                 }
@@ -348,11 +348,12 @@ impl Partition {
 
     fn answer_waiting(&mut self) -> Result<(), Error> {
         let position = self.position;
-        let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|w| w.target <= position);
-        self.waiting = waiting;
-        let ready: Vec<Waiting> = ready;
-        for Waiting { ask, reply, .. } in ready {
-            self.answer(&ask, &reply)?;
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            if waiting.target.reached(position) {
+                self.answer(&waiting.ask, &waiting.reply)?;
+            } else {
+                self.waiting.push(waiting);
+            }
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Resu
     loop {
         let block = match source.next()? {
             Next::Block(block) => block,
-            Next::Idle | Next::End => break,
+            Next::Idle { .. } | Next::End => break,
         };
         let batch = decoder.decode(block);
         let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));

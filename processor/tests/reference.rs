@@ -42,7 +42,7 @@ struct Answers {
 }
 
 fn batch(events: &[reference::Event], lateness: Time) -> Batch {
-    let mut batch = Batch { start: Position { file: 0, offset: events[0].record.position }, ..Batch::default() };
+    let mut batch = Batch { start: Position::at(0, events[0].record.position), ..Batch::default() };
     let mut largest = Time::MIN;
     for (ordinal, event) in (0..).zip(events) {
         let record = &event.record;

@@ -17,7 +17,7 @@ pub use builder::{BuildError, Builder};
 pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
-pub use source::{Column, ColumnId, EndRule, FieldPath, Source, TimeUnit};
+pub use source::{Column, ColumnId, EndRule, FUTURE, FieldPath, Source, TimeUnit};
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]

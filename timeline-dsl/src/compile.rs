@@ -5,7 +5,7 @@ use crate::lower::{Lowering, SourceEntry, infer_columns};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::plan::{Column, FieldPath, Plan, Source, TimeUnit};
+use timeline_core::plan::{Column, FUTURE, FieldPath, Plan, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A text to compile.
@@ -112,6 +112,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
         time_unit: defaults.time_unit.unwrap_or(default_unit),
         order: None,
         lateness: defaults.lateness,
+        future: Some(FUTURE),
     };
     let mut lowering = Lowering::new(&programs, &mut sink);
     lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));

@@ -7,11 +7,14 @@ use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use super::time::Bad;
 use super::value;
-use crate::{Batch, DeadLetter, Event, Slice, key_hash};
+use crate::{Batch, Code, DeadLetter, Event, Slice, key_hash};
 use std::ops::Range;
 use std::sync::Arc;
-use timeline_core::Type;
 use timeline_core::record::Order;
+use timeline_core::{Time, Type};
+
+/// Why an event from the future is a dead letter: one bad clock must not rush the watermark of all.
+const FUTURE: &str = "later than the log received it by more than the source's `future` allows";
 
 /// Where a record stands, and how to show it.
 #[derive(Clone, Copy)]
@@ -27,6 +30,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) fields: &'a Fields,
     pub(crate) batch: Batch,
     pub(crate) origin: Arc<str>,
+    /// The message that the last record stood in, where there are messages.
+    pub(crate) mark: usize,
 }
 
 impl Assembler<'_> {
@@ -43,6 +48,13 @@ impl Assembler<'_> {
             Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
+        if let (Some(future), false) = (self.fields.future, self.batch.marks.is_empty())
+            && let Some(received) = self.received(place.ordinal)
+            && time > received.saturating_add(future)
+        {
+            let name = self.fields.names[self.fields.time].clone();
+            return self.dead(place, Some(&name), (Code::Future, FUTURE.into()));
+        }
         let late_in_batch = self.batch.max_time.is_some_and(|max| time < max.saturating_sub(self.fields.lateness));
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let hash = key_hash(arena.bytes(key));
@@ -66,13 +78,23 @@ impl Assembler<'_> {
         });
     }
 
+    /// When the log received the message of a record; records come in ascending order.
+    #[inline]
+    fn received(&mut self, ordinal: u32) -> Option<Time> {
+        let marks = &self.batch.marks;
+        while marks.get(self.mark + 1).is_some_and(|next| next.at <= ordinal) {
+            self.mark += 1;
+        }
+        marks[self.mark].received
+    }
+
     /// Sets a whole record aside (or a value of it, if there is a column).
     #[cold]
     #[inline(never)]
     pub(crate) fn dead(&mut self, place: Place<'_>, column: Option<&Arc<str>>, (code, reason): Bad) {
         self.batch.dead.push(DeadLetter {
             origin: self.origin.clone(),
-            position: self.batch.start.plus(u64::from(place.ordinal)),
+            position: self.batch.position_at(place.ordinal),
             code,
             column: column.cloned(),
             reason,

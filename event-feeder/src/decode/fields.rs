@@ -21,6 +21,7 @@ pub(crate) struct Fields {
     pub(crate) columns: Vec<ColumnUse>,
     pub(crate) unit: TimeUnit,
     pub(crate) lateness: Time,
+    pub(crate) future: Option<Time>,
 }
 
 /// A column and the field that it reads.
@@ -48,7 +49,8 @@ impl Fields {
             .map(|column| ColumnUse { field: field(&column.path), ty: column.ty, name: Arc::from(&*column.name) })
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
-        Fields { paths, names, key, time, order, columns, unit: source.time_unit, lateness: source.lateness }
+        let Source { time_unit: unit, lateness, future, .. } = *source;
+        Fields { paths, names, key, time, order, columns, unit, lateness, future }
     }
 }
 

@@ -52,7 +52,11 @@ impl Lines {
     pub(crate) fn records(&mut self, out: &mut Assembler<'_>, arena: &mut Arena<'_>, cells: &mut [Cell]) {
         let block = arena.block;
         let mut places = std::mem::take(&mut self.places);
-        let mut start = if out.batch.start.offset == 0 && block.starts_with(BOM) { BOM.len() } else { 0 };
+        let mut start = if out.batch.start.offset == 0 && out.batch.marks.is_empty() && block.starts_with(BOM) {
+            BOM.len()
+        } else {
+            0
+        };
         let mut length = PIECE;
         while start < block.len() {
             let to = block.len().min(start + length);

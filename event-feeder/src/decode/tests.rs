@@ -4,7 +4,7 @@ mod differential;
 mod parquet;
 mod support;
 
-use crate::{Code, Payload};
+use crate::{Block, Code, Mark, Payload, Position};
 use support::{Declared, csv, decode, json, lines, show};
 
 /// Checks one line with columns `s: string, f: float, i: int, b: bool` against what [`show`] says of it.
@@ -194,6 +194,46 @@ fn blank_lines_are_no_records_and_offsets_are_those_of_the_file() {
     assert_eq!(batch.events.iter().map(|event| event.late_in_batch).collect::<Vec<_>>(), [false, true, false]);
     let waits = Declared { lateness: 2_000_000, ..Declared::default() };
     assert!(lines(&waits, text).events.iter().all(|event| !event.late_in_batch));
+}
+
+/// Three messages, the second of two lines, in a block of their own; received at 10, 20 and 30 ms.
+fn messages(lines: [&str; 3]) -> Block {
+    let (mut bytes, mut marks) = (vec![], vec![]);
+    for (i, text) in (0..).zip(lines) {
+        let (at, received) = (bytes.len() as u32, Some(i64::from(i + 1) * 10_000_000));
+        marks.push(Mark { at, position: Position::message(7, 40 + u64::from(i / 2), i % 2), received });
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'\n');
+    }
+    Block { marks, start: Position::at(7, 40), end: Position::at(7, 42), ..support::block(Payload::Lines(bytes)) }
+}
+
+#[test]
+fn a_record_of_a_message_stands_where_its_message_does() {
+    let second = "{\"k\":\"b\",\"t\":2}\n{\"k\":\"b\",\"t\":3}\nbad";
+    let block = messages(["{\"k\":\"a\",\"t\":1}", second, "\n{\"k\":\"c\",\"t\":4}"]);
+    let batch = Declared::default().decoder().decode(block);
+    let places: Vec<_> = batch.events.iter().map(|event| batch.position(event).to_string()).collect();
+    assert_eq!(places, ["7:40", "7:40:1", "7:40:1+16", "7:41:0+1"]);
+    assert_eq!(batch.dead[0].position, Position::message(7, 40, 1).within(32));
+}
+
+#[test]
+fn an_event_from_the_future_of_its_log_is_a_dead_letter() {
+    let lines = ["{\"k\":\"a\",\"t\":15}", "{\"k\":\"b\",\"t\":25}\n{\"k\":\"b\",\"t\":26}", "{\"k\":\"c\",\"t\":36}"];
+    let decode = |future: Option<i64>, marks: bool| {
+        let mut block = messages(lines);
+        if !marks {
+            block.marks.clear();
+        }
+        Declared { future, ..Declared::default() }.decoder().decode(block)
+    };
+    let batch = decode(Some(5_000_000), true);
+    assert_eq!(batch.events.iter().map(|event| event.time / 1_000_000).collect::<Vec<_>>(), [15, 25]);
+    assert_eq!(batch.max_time, Some(25_000_000), "it does not move the watermark");
+    assert_eq!(batch.dead.iter().map(|dead| dead.code).collect::<Vec<_>>(), [Code::Future; 2]);
+    assert_eq!(batch.dead[1].column.as_deref(), Some("t"));
+    assert_eq!((batch.records, decode(None, true).events.len(), decode(Some(0), false).events.len()), (4, 4, 4));
 }
 
 #[test]

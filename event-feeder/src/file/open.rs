@@ -94,7 +94,7 @@ impl Open {
         };
         // What was taken off the front (a CSV header) belongs to no block.
         let start = length.map_or(start, |length| Position { offset: self.at.offset - length, ..start });
-        Ok(Some(Block { payload, start, end: self.at, origin: self.origin.clone() }))
+        Ok(Some(Block { payload, start, end: self.at, origin: self.origin.clone(), marks: vec![] }))
     }
 
     fn next_text(&mut self, limit: Option<u64>, finish: bool) -> Result<Option<Payload>, Error> {

@@ -17,7 +17,7 @@ impl FileSource {
         for file in (self.at.file as usize..self.files.len()).rev() {
             let offset = self.complete(file)?;
             if offset > 0 {
-                let end = Position { file: file as u32, offset };
+                let end = Position::at(file as u64, offset);
                 return Ok(self.until.map_or(end, |until| end.min(until)).max(self.reached));
             }
         }

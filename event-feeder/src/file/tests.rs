@@ -1,7 +1,7 @@
 //! Logs of files that grow, rotate, and are not what they were.
 
 use super::*;
-use crate::{Block, Payload};
+use crate::{Block, Payload, Target};
 use arrow::array::{Int64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use std::fs;
@@ -61,7 +61,7 @@ fn read(source: &mut FileSource) -> (String, &'static str) {
     loop {
         match source.next() {
             Ok(Next::Block(block)) => out += text(&block),
-            Ok(Next::Idle) => return (out, "idle"),
+            Ok(Next::Idle { .. }) => return (out, "idle"),
             Ok(Next::End) => return (out, "end"),
             Err(error) => return (out, error.code().as_str()),
         }
@@ -70,6 +70,13 @@ fn read(source: &mut FileSource) -> (String, &'static str) {
 
 fn codes(source: &mut FileSource) -> Vec<&'static str> {
     source.notices().iter().map(|notice| notice.code.as_str()).collect()
+}
+
+fn target(source: &mut FileSource) -> Position {
+    match source.caught_up_target().unwrap() {
+        Target::At(position) => position,
+        Target::Asked(_) => panic!("files answer at once"),
+    }
 }
 
 #[test]
@@ -97,7 +104,7 @@ fn what_does_not_exist_is_refused_in_a_batch_and_waited_for_in_a_tail() {
     assert_eq!(error.code(), Code::NoMatch);
     let mut source = folder.open(Mode::Tail);
     assert_eq!(read(&mut source), (String::new(), "idle"));
-    assert_eq!(source.caught_up_target().unwrap(), Position::START);
+    assert_eq!(target(&mut source), Position::START);
     folder.write("a.log", "1\n");
     assert_eq!(read(&mut source), ("1\n".into(), "idle"));
     fs::create_dir(folder.path("folder")).unwrap();
@@ -110,22 +117,22 @@ fn a_tail_keeps_back_an_unfinished_line_until_it_is_finished_or_the_file_is_clos
     let folder = Folder::new();
     folder.write("a.log", "1\n2");
     let mut source = folder.open(Mode::Tail);
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 0, offset: 2 });
+    assert_eq!(target(&mut source), Position::at(0, 2));
     assert_eq!(read(&mut source), ("1\n".into(), "idle"));
     folder.append("a.log", "2");
     assert_eq!(read(&mut source), (String::new(), "idle"));
     folder.append("a.log", "2\n3");
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 0, offset: 6 });
+    assert_eq!(target(&mut source), Position::at(0, 6));
     assert_eq!(read(&mut source), ("222\n".into(), "idle"));
     folder.write("b.log", "4\n");
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 1, offset: 2 });
+    assert_eq!(target(&mut source), Position::at(1, 2));
     assert_eq!(read(&mut source), ("34\n".into(), "idle"));
     assert_eq!(source.files()[0].closed, Some(7));
     assert_eq!(source.files()[1].closed, None);
     // An empty later file closes as well, and is not waited for by anyone.
     folder.append("b.log", "5");
     folder.write("c.log", "");
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 1, offset: 3 });
+    assert_eq!(target(&mut source), Position::at(1, 3));
     assert_eq!(read(&mut source), ("5".into(), "idle"));
 }
 
@@ -159,7 +166,7 @@ fn a_resumed_log_says_the_same_things() {
     folder.write("c.log", "2\n");
     let mut source = folder.open(Mode::Tail);
     read(&mut source);
-    let (files, at) = (source.files().clone(), Position { file: 1, offset: 2 });
+    let (files, at) = (source.files().clone(), Position::at(1, 2));
     folder.append("b.log", "late\n");
     folder.write("a.log", "early\n");
     let mut source = folder.resume(files.clone(), at).unwrap();
@@ -195,7 +202,7 @@ fn a_log_that_is_not_what_it_was_is_an_error_that_repeats() {
         for _ in 0..2 {
             assert_eq!(read(&mut source), (String::new(), code));
         }
-        let mut resumed = folder.resume(files, Position { file: 0, offset: 4 }).unwrap();
+        let mut resumed = folder.resume(files, Position::at(0, 4)).unwrap();
         for _ in 0..2 {
             assert_eq!(read(&mut resumed), (String::new(), code));
         }
@@ -209,7 +216,7 @@ fn closed_files_that_changed_are_an_error_at_the_restart() {
     folder.write("b.log", "3\n");
     let mut source = folder.open(Mode::Tail);
     read(&mut source);
-    let (files, at) = (source.files().clone(), Position { file: 1, offset: 2 });
+    let (files, at) = (source.files().clone(), Position::at(1, 2));
     folder.write("a.log", "1\n");
     assert_eq!(folder.resume(files.clone(), at).err().unwrap().code(), Code::Truncated);
     folder.write("a.log", "9\n9\n");
@@ -231,7 +238,7 @@ fn reading_goes_on_behind_every_record() {
     for file in 0..2 {
         let mut offset = 0;
         for record in records {
-            let after = Position { file, offset };
+            let after = Position::at(file, offset);
             let (rest, _) = read(&mut folder.resume(files.clone(), after).unwrap());
             assert_eq!(format!("{before}{rest}"), whole, "after {after}");
             let (again, stop) =
@@ -243,7 +250,7 @@ fn reading_goes_on_behind_every_record() {
     }
     // What was closed stays out of it, though it has grown since.
     folder.append("a.log", "late\n");
-    let end = Position { file: 2, offset: 2 };
+    let end = Position::at(2, 2);
     let (again, _) = read(&mut FileSource::reread(options(Mode::Batch), files, Position::START, end));
     assert_eq!(again, whole);
 }
@@ -286,24 +293,24 @@ fn csv_has_a_header_in_each_file_and_records_over_several_lines() {
         }
         blocks.clone()
     };
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 1, offset: 14 });
+    assert_eq!(target(&mut source), Position::at(1, 14));
     assert_eq!(drain(&mut source), ["k+t 0:7-0:11 \"1,2\\n\"", "t+k 1:9-1:14 \"3,\\\"4\\n\""]);
     folder.append("c.csv", "t\n5,\"6");
     assert_eq!(drain(&mut source), [""; 0]);
     folder.append("c.csv", "\n7\"\n8,\"9\n");
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 2, offset: 12 });
+    assert_eq!(target(&mut source), Position::at(2, 12));
     assert_eq!(drain(&mut source), ["k+t 2:4-2:12 \"5,\\\"6\\n7\\\"\\n\""]);
     let files = source.files().clone();
     for offset in [0, 4, 12] {
-        let after = Position { file: 2, offset };
+        let after = Position::at(2, offset);
         let mut resumed = FileSource::resume(&pattern, options(Mode::Tail), files.clone(), after).unwrap();
         folder.append("c.csv", "");
         let got = drain(&mut resumed);
         assert_eq!(got.is_empty(), offset == 12, "{got:?}");
-        assert_eq!(resumed.caught_up_target().unwrap(), Position { file: 2, offset: 12 });
+        assert_eq!(target(&mut resumed), Position::at(2, 12));
     }
     folder.append("c.csv", "\"\n");
-    let after = Position { file: 2, offset: 12 };
+    let after = Position::at(2, 12);
     let mut resumed = FileSource::resume(&pattern, options(Mode::Tail), files, after).unwrap();
     assert_eq!(drain(&mut resumed), ["k+t 2:12-2:19 \"8,\\\"9\\n\\\"\\n\""]);
     folder.write("d.csv", "\"k,t\n");
@@ -338,25 +345,25 @@ fn parquet_is_read_by_rows_and_only_the_columns_that_are_asked_for() {
                     assert_eq!(block.end.offset - block.start.offset, column.len() as u64);
                     out.extend(column.values());
                 }
-                Ok(Next::Idle) => return (out, "idle"),
+                Ok(Next::Idle { .. }) => return (out, "idle"),
                 Ok(Next::End) => return (out, "end"),
                 Err(error) => return (out, error.code().as_str()),
             }
         }
     };
     let mut source = FileSource::open(&pattern, options(Mode::Tail)).unwrap();
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 0, offset: 10_000 });
+    assert_eq!(target(&mut source), Position::at(0, 10_000));
     assert_eq!(values(&mut source), ((0..10_000).collect(), "idle"));
     assert_eq!(codes(&mut source), ["TL2113"]);
     let mut batch = FileSource::open(&pattern, options(Mode::Batch)).unwrap();
     assert_eq!(values(&mut batch).1, "TL2105");
     assert_eq!(values(&mut batch), (vec![], "TL2105"));
     fs::write(folder.path("b.parquet"), &bytes).unwrap();
-    assert_eq!(source.caught_up_target().unwrap(), Position { file: 1, offset: 3 });
+    assert_eq!(target(&mut source), Position::at(1, 3));
     assert_eq!(values(&mut source), (vec![10_000, 10_001, 10_002], "idle"));
     let files = source.files().clone();
     for (after, first) in [((0, 0), 0), ((0, 4095), 4095), ((0, 4097), 4097), ((0, 10_000), 10_000), ((1, 2), 10_002)] {
-        let at = Position { file: after.0, offset: after.1 };
+        let at = Position::at(after.0, after.1);
         let mut resumed = FileSource::resume(&pattern, options(Mode::Tail), files.clone(), at).unwrap();
         assert_eq!(values(&mut resumed), ((first..10_003).collect(), "idle"));
         let mut again = FileSource::reread(options(Mode::Batch), files.clone(), Position::START, at);

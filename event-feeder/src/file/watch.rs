@@ -15,7 +15,7 @@ pub(super) struct Watch {
     /// The closed file that is looked at next.
     closed: usize,
     /// The last file as it was when it was last looked at.
-    seen: Option<(u32, u64, Option<SystemTime>)>,
+    seen: Option<(u64, u64, Option<SystemTime>)>,
 }
 
 impl Watch {

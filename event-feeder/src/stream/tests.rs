@@ -44,7 +44,7 @@ fn blocks_of_a_long_stream_join_to_it() {
         source.recycle(bytes);
     }
     assert!(joined == text.as_bytes());
-    assert_eq!(source.caught_up_target().unwrap().offset as usize, text.len());
+    assert!(matches!(source.caught_up_target().unwrap(), Target::At(at) if at.offset as usize == text.len()));
 }
 
 #[test]

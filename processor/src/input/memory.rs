@@ -2,7 +2,7 @@
 
 use super::{From, Log, Part};
 use event_feeder::file::FileTable;
-use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source};
+use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source, Target};
 use std::sync::{Arc, Mutex};
 use timeline_core::plan::Plan;
 
@@ -53,15 +53,16 @@ impl Source for MemorySource {
         let rest = &bytes[self.at.offset as usize..];
         // A few lines at a time, so that there are several blocks.
         let end = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| i + 1).take(3).last();
-        let Some(end) = end else { return Ok(Next::Idle) };
+        let Some(end) = end else { return Ok(Next::Idle { drained: true }) };
         let start = self.at;
         self.at = start.plus(end as u64);
         let payload = Payload::Lines(rest[..end].to_vec());
-        Ok(Next::Block(Block { payload, start, end: self.at, origin: "memory".into() }))
+        Ok(Next::Block(Block { payload, start, end: self.at, origin: "memory".into(), marks: vec![] }))
     }
 
-    fn caught_up_target(&mut self) -> Result<Position, Error> {
-        Ok(Position { file: 0, offset: self.bytes.lock().expect("no test panics while it writes").len() as u64 })
+    fn caught_up_target(&mut self) -> Result<Target, Error> {
+        let length = self.bytes.lock().expect("no test panics while it writes").len();
+        Ok(Target::At(Position::at(0, length as u64)))
     }
 
     fn files(&self) -> &FileTable {

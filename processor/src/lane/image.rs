@@ -26,6 +26,10 @@ const LIVE: u8 = 2;
 const CLOSED: u8 = 3;
 const HELD: u8 = 4;
 
+/// Flags of a held event: it has an order; its position has a part, which then is one more word.
+const HAS_ORDER: u64 = 1;
+const HAS_PART: u64 = 2;
+
 /// What a lane writes into a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -141,17 +145,20 @@ impl Lane<()> {
             for event in &bucket.events {
                 let mut bytes = vec![];
                 let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
-                let Position { file, offset } = event.position;
+                let Position { file, offset, part } = event.position;
                 let head = [
                     event.time as u64,
-                    u64::from(has_order),
+                    if has_order { HAS_ORDER } else { 0 } | if part == 0 { 0 } else { HAS_PART },
                     order,
-                    u64::from(file),
+                    file,
                     offset,
                     event.present,
                     event.nulls,
                 ];
                 bytes.extend(head.iter().flat_map(|word| word.to_le_bytes()));
+                if part != 0 {
+                    bytes.extend(part.to_le_bytes());
+                }
                 for (column, word) in columns(event.present & !event.nulls).zip(bucket.words(event)) {
                     let mut word = *word;
                     if self.text_columns & 1 << column != 0 {
@@ -258,9 +265,10 @@ impl Lane<()> {
     fn load_held(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(), ImageError> {
         let mut words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("chunks of eight bytes")));
         let mut next = || words.next().ok_or(ImageError::Held);
-        let (time, has_order, order) = (next()? as Time, next()? != 0, next()?);
-        let (file, offset) = (u32::try_from(next()?).map_err(|_| ImageError::Held)?, next()?);
+        let (time, flags, order) = (next()? as Time, next()?, next()?);
+        let (file, offset) = (next()?, next()?);
         let (present, nulls) = (next()?, next()?);
+        let part = if flags & HAS_PART == 0 { 0 } else { next()? };
         let mut values = vec![];
         for column in columns(present & !nulls) {
             let word = next()?;
@@ -272,8 +280,8 @@ impl Lane<()> {
         }
         let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
         self.slab.meta(slot).held += 1;
-        let order = has_order.then(|| Order::from_bits(order));
-        let position = Position { file, offset };
+        let order = (flags & HAS_ORDER != 0).then(|| Order::from_bits(order));
+        let position = Position { file, offset, part };
         let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
         let held = self.held.as_mut().ok_or(ImageError::Held)?;
         held.push(event, values.into_iter());

@@ -189,6 +189,7 @@ fn empty_plan() -> Plan {
         time_unit: timeline_core::plan::TimeUnit::Nanoseconds,
         order: None,
         lateness: 0,
+        future: None,
     };
     timeline_core::plan::Builder::new(source).finish()
 }

@@ -18,7 +18,13 @@ pub struct Source {
     pub order: Option<(FieldPath, Type)>,
     /// How long an out-of-order event is waited for, in nanoseconds; not negative.
     pub lateness: Time,
+    /// How much later than the log received it an event may be, in nanoseconds; only for logs that know when that was.
+    /// Not negative; `None` is no limit.
+    pub future: Option<Time>,
 }
+
+/// What [`Source::future`] is unless the program says otherwise: a day, for clocks and time zones that are wrong.
+pub const FUTURE: Time = 86_400_000_000_000;
 
 /// Where a value stands in a record: the member names from the outside in (JSON), joined by `.` as a column name (CSV, Parquet).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -82,6 +82,7 @@ pub(crate) fn source() -> Source {
         time_unit: TimeUnit::Seconds,
         order: None,
         lateness: 0,
+        future: None,
     }
 }
 

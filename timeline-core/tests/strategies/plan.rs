@@ -159,6 +159,7 @@ impl PlanShape {
             time_unit: TimeUnit::Nanoseconds,
             order: self.order.map(|pick| (FieldPath::name("seq"), choose(&[Type::Int, Type::Float], pick))),
             lateness: self.lateness,
+            future: None,
         });
         for (i, pick) in self.columns.iter().enumerate() {
             let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);

@@ -5,7 +5,7 @@ use super::value::{Facts, Lowered};
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Builder, Column, EndRule, FieldPath, Source, TimeUnit};
+use timeline_core::plan::{Builder, Column, EndRule, FUTURE, FieldPath, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -72,6 +72,7 @@ impl Lowering<'_> {
             time_unit,
             order,
             lateness: found.lateness.map_or(0, |(d, _)| d),
+            future: Some(FUTURE),
         };
         let known = self.sources.iter().position(|s| s.name == *name);
         let mut entry = SourceEntry::new(source, self.file, item.span, columns);

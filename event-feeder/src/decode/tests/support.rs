@@ -10,6 +10,7 @@ pub(crate) struct Declared {
     pub(crate) unit: &'static str,
     pub(crate) order: Option<(&'static str, Type)>,
     pub(crate) lateness: i64,
+    pub(crate) future: Option<i64>,
     /// Name, path and type.
     pub(crate) columns: Vec<(&'static str, &'static str, Type)>,
 }
@@ -18,7 +19,7 @@ impl Default for Declared {
     fn default() -> Self {
         let columns =
             vec![("s", "s", Type::String), ("f", "f", Type::Float), ("i", "i", Type::Int), ("b", "b", Type::Bool)];
-        Declared { key: vec!["k"], unit: "ms", order: None, lateness: 0, columns }
+        Declared { key: vec!["k"], unit: "ms", order: None, lateness: 0, future: None, columns }
     }
 }
 
@@ -38,6 +39,7 @@ impl Declared {
             time_unit: *units.iter().find(|unit| unit.name() == self.unit).unwrap(),
             order: self.order.map(|(name, ty)| (FieldPath::name(name), ty)),
             lateness: self.lateness,
+            future: self.future,
         }
     }
 
@@ -47,7 +49,7 @@ impl Declared {
 }
 
 pub(crate) fn block(payload: Payload) -> Block {
-    Block { payload, start: Position::START, end: Position::START, origin: "test".into() }
+    Block { payload, start: Position::START, end: Position::START, origin: "test".into(), marks: vec![] }
 }
 
 pub(crate) fn decode(declared: &Declared, payload: Payload) -> Batch {

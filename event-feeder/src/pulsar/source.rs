@@ -1,0 +1,94 @@
+//! One partition of a topic as a [`Source`].
+
+use super::client::{Client, Settings, Subscription};
+use super::reader::{Command, Reader, Told};
+use crate::file::FileTable;
+use crate::{Block, Code, Error, Next, Notice, Position, Source, Target};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+
+/// Blocks that wait for whoever reads.
+const BLOCKS_AHEAD: usize = 2;
+/// What waits for the task.
+const COMMANDS_MAX: usize = 1024;
+/// Memory on its way back.
+const SPARE_MAX: usize = 4;
+
+/// A partition of a topic. Reads for as long as it lives; subscribes anew whenever it has to.
+pub struct PulsarSource {
+    topic: String,
+    blocks: mpsc::Receiver<Block>,
+    commands: mpsc::Sender<Command>,
+    spare: SyncSender<Vec<u8>>,
+    told: Arc<Told>,
+    files: FileTable,
+    /// Keeps the thread that the task runs on.
+    _client: Client,
+}
+
+impl PulsarSource {
+    pub(super) fn new(client: Client, settings: Arc<Settings>, subscription: Subscription) -> (Reader, Self) {
+        let (blocks_in, blocks) = mpsc::channel(BLOCKS_AHEAD);
+        let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
+        let (spare, spare_out) = sync_channel(SPARE_MAX);
+        let told = Arc::new(Told::default());
+        let topic = subscription.topic.clone();
+        let reader = Reader::new(settings, subscription, (blocks_in, commands_out, spare_out), Arc::clone(&told));
+        (reader, PulsarSource { topic, blocks, commands, spare, told, files: vec![], _client: client })
+    }
+
+    /// The topic of the partition.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+}
+
+impl Source for PulsarSource {
+    fn next(&mut self) -> Result<Next, Error> {
+        // Looked at first: a block that comes in between says that it was not drained.
+        let drained = self.told.drained.load(Ordering::Relaxed);
+        match self.blocks.try_recv() {
+            Ok(block) => Ok(Next::Block(block)),
+            Err(TryRecvError::Empty) => Ok(Next::Idle { drained }),
+            Err(TryRecvError::Disconnected) => Err(Error::Topic {
+                topic: self.topic.clone(),
+                code: Code::NoBroker,
+                reason: "its reader stopped unexpectedly".into(),
+            }),
+        }
+    }
+
+    fn caught_up_target(&mut self) -> Result<Target, Error> {
+        let (reply, answer) = channel();
+        // A queue that is full is as good as a broker that does not answer: who waits loses patience.
+        let _ = self.commands.try_send(Command::Target(reply));
+        Ok(Target::Asked(answer))
+    }
+
+    fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut *self.told.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        // More than are needed are let go.
+        let _ = self.spare.try_send(bytes);
+    }
+
+    fn committed(&mut self, position: Position) {
+        // A later one says more.
+        let _ = self.commands.try_send(Command::Done(position));
+    }
+}
+
+impl std::fmt::Debug for PulsarSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PulsarSource").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
