@@ -82,7 +82,7 @@ pub fn evaluate_restored(
     loop {
         let block = match source.next().map_err(Error::from)? {
             Next::Block(block) => block,
-            Next::Idle => continue,
+            Next::Idle { .. } => continue,
             Next::End => break,
         };
         let mut pipeline = Pipeline::start(plan, lanes, max_time, options.until);

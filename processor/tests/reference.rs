@@ -402,6 +402,7 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
         time_unit: TimeUnit::Nanoseconds,
         order: None,
         lateness: 0,
+        future: None,
     });
     let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
     let column = builder.column(column).expect("one column");
