@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::output::{self, Format};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
-use event_feeder::{Block, DeadLetter, Next, Notice, Payload, Position, Source};
+use event_feeder::{Block, DeadLetter, Next, Notice, Payload, Position, Source, Target};
 use processor::batch::{self, Evaluation, Options};
 use processor::rows;
 use serde_json::value::RawValue;
@@ -193,11 +193,12 @@ impl Source for Memory {
         let Some(block) = self.blocks.pop_front() else { return Ok(Next::End) };
         let (start, end) = (self.at, self.at.plus(block.len() as u64));
         self.at = end;
-        Ok(Next::Block(Block { payload: Payload::Lines(block.into_bytes()), start, end, origin: "the test".into() }))
+        let payload = Payload::Lines(block.into_bytes());
+        Ok(Next::Block(Block { payload, start, end, origin: "the test".into(), marks: vec![] }))
     }
 
-    fn caught_up_target(&mut self) -> Result<Position, event_feeder::Error> {
-        Ok(self.at.plus(self.blocks.iter().map(|block| block.len() as u64).sum()))
+    fn caught_up_target(&mut self) -> Result<Target, event_feeder::Error> {
+        Ok(Target::At(self.at.plus(self.blocks.iter().map(|block| block.len() as u64).sum())))
     }
 
     fn files(&self) -> &FileTable {
