@@ -21,6 +21,8 @@ fn main() {
         order: None,
         lateness: 0,
         future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
     };
     let column =
         |name: &str, ty| Column { name: name.into(), path: FieldPath(name.split('.').map(String::from).collect()), ty };

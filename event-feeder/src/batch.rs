@@ -60,6 +60,8 @@ pub struct Event {
     pub has_order: bool,
     /// Whether the event is behind the largest time before it in this batch by more than the lateness.
     pub late_in_batch: bool,
+    /// Whether it is further behind than what the source repairs as well.
+    pub lost_in_batch: bool,
 }
 
 const _: () = assert!(size_of::<Event>() <= 64, "an event is one cache line");

@@ -20,6 +20,8 @@
 //!     order: None,
 //!     lateness: 0,
 //!     future: None,
+//!     idle: timeline_core::plan::Idle::Usual,
+//!     repair: None,
 //! };
 //! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String }];
 //! let input = "{\"session\":\"a\",\"ts\":1700000000123,\"state\":\"play\"}\nnot a record\n";

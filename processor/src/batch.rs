@@ -4,7 +4,7 @@
 
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
-use crate::pipeline::{Pipeline, WorkerLost};
+use crate::pipeline::{Begun, Pipeline, WorkerLost};
 use crate::totals::Totals;
 use event_feeder::{DeadLetter, Next, Notice, Source};
 use std::sync::Arc;
@@ -33,8 +33,10 @@ pub struct Evaluation {
     pub spans: Vec<RecordedSpan>,
     /// The aggregated metrics.
     pub totals: Totals,
-    /// Events that were not counted because they came too late.
+    /// Events that came too late, those that were repaired included.
     pub late: Vec<Late>,
+    /// Events that were dropped because they had come before.
+    pub duplicates: u64,
     /// What could not be read, in log order.
     pub dead: Vec<DeadLetter>,
     /// What the source set aside.
@@ -85,13 +87,13 @@ pub fn evaluate_restored(
             Next::Idle { .. } => continue,
             Next::End => break,
         };
-        let mut pipeline = Pipeline::start(plan, lanes, max_time, options.until);
+        let mut pipeline = Pipeline::start(plan, lanes, &Begun { max_time, ..Begun::default() }, options.until);
         pipeline.feed(block).map_err(Error::from)?;
-        let parts = pipeline.call(|lane, _| (lane.image(true), lane.drain())).map_err(Error::from)?;
+        let parts = pipeline.call(|lane, _| (lane.image(true, true), lane.drain())).map_err(Error::from)?;
         take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
         let mut images = vec![];
         for (image, (outcome, late)) in parts {
-            images.push((image.batch, true));
+            images.push(image.batch);
             take_told(plan, outcome, vec![], late, &mut evaluation);
         }
         rounds += 1;
@@ -127,7 +129,7 @@ fn run<W: Watcher + Send + 'static>(
     collect: fn(W, &mut Vec<RecordedSpan>),
 ) -> Result<Evaluation, Error> {
     let lanes = (0..options.threads.max(1)).map(|_| Lane::<W>::new(Arc::clone(plan), options.until)).collect();
-    let mut pipeline = Pipeline::start(plan, lanes, None, options.until);
+    let mut pipeline = Pipeline::start(plan, lanes, &Begun::default(), options.until);
     let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
     let mut max_time = None;
     loop {
@@ -164,7 +166,8 @@ fn run<W: Watcher + Send + 'static>(
 
 /// Puts what a lane tells to what others told.
 fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
-    let Outcome { closed, alerts, .. } = outcome;
+    let Outcome { closed, alerts, duplicates, .. } = outcome;
+    evaluation.duplicates += duplicates;
     evaluation.late.extend(late);
     evaluation.alerts.extend(alerts);
     for session in closed.into_iter().chain(live) {

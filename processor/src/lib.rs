@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`batch`] | evaluation of a log at one go, without state |
+//! | [`watermark`] | what lateness is judged by |
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
@@ -26,3 +27,4 @@ pub mod service;
 pub mod sql;
 pub mod story;
 pub mod totals;
+pub mod watermark;

@@ -11,6 +11,7 @@
 
 mod checkpointing;
 mod recovery;
+mod silence;
 
 pub use recovery::Recovery;
 
@@ -21,9 +22,11 @@ use crate::lane::{Outcome, Session, image};
 use crate::pipeline::{Pipeline, WorkerLost};
 use crate::results::{self, Pending};
 use crate::totals::Totals;
+use crate::watermark::Silences;
 use checkpointing::{Committed, Cut};
 use event_feeder::file::FileTable;
 use event_feeder::{Next, Notice, Position, Source, Target};
+use silence::Silence;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -97,6 +100,9 @@ pub struct Counts {
     pub dead: u64,
     /// Sessions that ended.
     pub closed: u64,
+    /// Events that were dropped because they had come before.
+    #[serde(default)]
+    pub duplicates: u64,
 }
 
 /// What is asked.
@@ -125,6 +131,8 @@ pub struct Answer {
     pub files: FileTable,
     /// Events before it are late; `None` without any event.
     pub watermark: Option<Time>,
+    /// How far silence moved it, where.
+    pub silences: Silences,
     /// The instant that sessions were read at; `None` without any event.
     pub horizon: Option<Time>,
     /// The last committed checkpoint.
@@ -224,6 +232,7 @@ pub struct Partition {
     /// Everything before it was fed.
     position: Position,
     max_time: Option<Time>,
+    silence: Silence,
     counts: Counts,
     /// Of sessions that are over.
     totals: Totals,
@@ -262,26 +271,34 @@ impl Partition {
         let mut last_cut = Instant::now();
         let mut last_look = Instant::now();
         loop {
-            let idle = match self.source.next()? {
+            let next = self.source.next()?;
+            let (idle, drained) = match &next {
+                Next::Block(_) => (false, false),
+                Next::Idle { drained } => (true, *drained),
+                Next::End => (true, true),
+            };
+            match next {
                 Next::Block(block) => {
                     self.position = block.end;
                     self.dirty = true;
                     self.pipeline.feed(block)?;
-                    false
                 }
-                Next::Idle { .. } | Next::End => {
-                    self.pipeline.flush()?;
-                    true
-                }
-            };
+                Next::Idle { .. } | Next::End => self.pipeline.flush()?,
+            }
             self.take_decoded();
+            if drained {
+                self.stay_silent()?;
+            } else {
+                self.silence.broken();
+            }
             for notice in self.source.notices() {
                 tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
                 self.notices.push(notice);
             }
             self.finish_commit(false)?;
             self.answer_waiting()?;
-            if idle && self.options.exit_at_end && self.waiting.is_empty() {
+            let at_end = if self.options.log.is_live() { drained } else { idle };
+            if at_end && self.options.exit_at_end && self.waiting.is_empty() {
                 return self.stop();
             }
             let due = last_cut.elapsed() >= self.options.checkpoint_every;
@@ -339,6 +356,8 @@ impl Partition {
     fn take_told(&mut self, outcome: Outcome, late: Vec<crate::lane::Late>) {
         self.counts.closed += outcome.closed.len() as u64;
         self.counts.late += late.len() as u64;
+        self.counts.duplicates += outcome.duplicates;
+        self.silence.note(&late);
         for session in &outcome.closed {
             self.totals.add(&self.plan, session);
         }
@@ -364,7 +383,7 @@ impl Partition {
         let parts = self.pipeline.call(move |lane, progress| {
             let told = lane.drain();
             let (mut outcome, mut live, mut totals) = (Outcome::default(), vec![], Totals::new(&plan));
-            if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.max_time) {
+            if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.horizon()) {
                 lane.read(horizon, &mut outcome, |session| {
                     totals.add(&plan, &session);
                     if wants_sessions {
@@ -399,8 +418,9 @@ impl Partition {
             folder: self.options.folder.clone(),
             position: self.position,
             files: self.source.files().clone(),
-            watermark: self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness)),
-            horizon: self.max_time,
+            watermark: self.watermark(),
+            silences: self.silence.all.clone(),
+            horizon: self.horizon(),
             epoch: self.epoch,
             counts: self.counts,
             bytes,

@@ -10,7 +10,8 @@
 //! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
 
 use crate::lane::{Lane, Watcher};
-use event_feeder::{Batch, Block, DeadLetter, Decoder};
+use crate::watermark::{Silences, Watermarks};
+use event_feeder::{Batch, Block, DeadLetter, Decoder, Position};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -25,6 +26,8 @@ const ROUNDS_AHEAD: usize = 2;
 pub struct Progress {
     /// Largest usable event time so far.
     pub max_time: Option<Time>,
+    /// How far silence has moved the watermark; the least instant where it never has.
+    pub idle: Time,
     /// The source's lateness.
     pub lateness: Time,
     /// No answer looks beyond it.
@@ -32,15 +35,36 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The log's own watermark. The least instant until there are events.
+    fn log_watermark(&self) -> Time {
+        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness))
+    }
+
     /// Events before it are late. The least instant until there are events.
     pub fn watermark(&self) -> Time {
-        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness))
+        self.log_watermark().max(self.idle)
+    }
+
+    /// The instant for which answers are true: the last event, or the watermark where silence moved that further.
+    pub fn horizon(&self) -> Option<Time> {
+        self.max_time.map(|max| max.max(self.idle))
     }
 
     /// What timers and closes follow: the watermark, but not beyond `until`.
     fn clock(&self) -> Time {
         self.watermark().min(self.until)
     }
+}
+
+/// What lanes have seen when their work begins.
+#[derive(Clone, Debug, Default)]
+pub struct Begun {
+    /// Everything before it.
+    pub position: Position,
+    /// Largest usable event time in that.
+    pub max_time: Option<Time>,
+    /// How far silence moves the watermark, there and before; of a log that is read again, also behind it.
+    pub silences: Silences,
 }
 
 /// What a worker tells of a block.
@@ -62,6 +86,7 @@ type Call<W> = Box<dyn FnOnce(&mut Lane<W>, Progress) + Send>;
 
 enum Command<W> {
     Round(Option<Block>),
+    Silence(Silences),
     Call(Call<W>),
 }
 
@@ -86,12 +111,17 @@ pub struct Pipeline<W = ()> {
 pub struct WorkerLost;
 
 impl<W: Watcher + Send + 'static> Pipeline<W> {
-    /// Starts a worker for every lane; `max_time` is the largest event time that the lanes have seen.
-    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, max_time: Option<Time>, until: Option<Time>) -> Self {
+    /// Starts a worker for every lane; `begun` is what the lanes have seen.
+    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, begun: &Begun, until: Option<Time>) -> Self {
         let count = lanes.len();
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
-        let progress = Progress { max_time, lateness: plan.source.lateness, until: until.unwrap_or(Time::MAX) };
+        let progress = Progress {
+            max_time: begun.max_time,
+            idle: begun.silences.at(begun.position),
+            lateness: plan.source.lateness,
+            until: until.unwrap_or(Time::MAX),
+        };
         let mut senders: Vec<Vec<SyncSender<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         let mut receivers: Vec<Vec<Receiver<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         for to in &mut receivers {
@@ -107,7 +137,9 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let (command, queue) = sync_channel(ROUNDS_AHEAD);
             commands.push(command);
             let decoder = Decoder::new(&plan.source, &plan.columns);
-            let worker = Worker { number, lane, decoder, peers, inbox, tell: tell.clone(), progress, done: vec![] };
+            let silences = begun.silences.clone();
+            let tell = tell.clone();
+            let worker = Worker { number, lane, decoder, peers, inbox, tell, progress, silences, done: vec![] };
             let thread = std::thread::Builder::new().name(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }
@@ -133,6 +165,15 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         self.round.resize_with(self.commands.len(), || None);
         for (command, block) in self.commands.iter().zip(self.round.drain(..)) {
             command.send(Command::Round(block)).map_err(|_| WorkerLost)?;
+        }
+        Ok(())
+    }
+
+    /// Tells all lanes how far silence has moved the watermark, at the place up to which they have been fed.
+    pub fn silence(&mut self, silences: &Silences) -> Result<(), WorkerLost> {
+        self.flush()?;
+        for command in &self.commands {
+            command.send(Command::Silence(silences.clone())).map_err(|_| WorkerLost)?;
         }
         Ok(())
     }
@@ -193,18 +234,26 @@ struct Worker<W> {
     inbox: Vec<Receiver<Arc<Routed>>>,
     tell: Sender<Decoded>,
     progress: Progress,
+    silences: Silences,
     /// Batches of its own that others may still read.
     done: Vec<Arc<Routed>>,
 }
 
 impl<W: Watcher> Worker<W> {
     fn run(mut self, queue: &Receiver<Command<W>>) {
+        // A silence may have been made durable before its consequences were drawn.
+        self.lane.release(self.progress.clock());
         while let Ok(command) = queue.recv() {
             match command {
                 Command::Round(block) => {
                     if self.round(block).is_none() {
                         return;
                     }
+                }
+                Command::Silence(silences) => {
+                    self.progress.idle = self.progress.idle.max(silences.last().unwrap_or(Time::MIN));
+                    self.silences = silences;
+                    self.lane.release(self.progress.clock());
                 }
                 Command::Call(call) => call(&mut self.lane, self.progress),
             }
@@ -223,12 +272,13 @@ impl<W: Watcher> Worker<W> {
         self.done.push(routed);
         for from in 0..self.inbox.len() {
             let routed = self.inbox[from].recv().ok()?;
-            let (before, before_clock) = (self.progress.watermark(), self.progress.clock());
+            let (before, before_clock) = (self.progress.log_watermark(), self.progress.clock());
             self.progress.max_time = self.progress.max_time.max(routed.batch.max_time);
+            self.progress.idle = self.progress.idle.max(self.silences.at(routed.batch.end));
             let after = self.progress.clock();
             let mine = &routed.lanes[self.number];
             if !mine.is_empty() || after > before_clock {
-                self.lane.take(&routed.batch, mine, before, after);
+                self.lane.take(&routed.batch, mine, &Watermarks { before, after, silences: &self.silences });
             }
         }
         Some(())

@@ -65,7 +65,7 @@ impl Pending {
     }
 }
 
-/// `source, partition, session, time, position, reason`.
+/// `source, partition, session, time, position, reason, repaired`.
 pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
     let columns = [
         ("source", Kind::Text),
@@ -74,11 +74,12 @@ pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
         ("time", Kind::Time),
         ("position", Kind::Text),
         ("reason", Kind::Text),
+        ("repaired", Kind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     let mut late: Vec<&Late> = late.iter().collect();
     late.sort_by_key(|late| late.position);
-    for Late { key, time, position, reason } in late {
+    for Late { key, time, position, reason, repaired } in late {
         table.push([
             Cell::Text(source.to_owned()),
             Cell::Int(i64::from(partition)),
@@ -86,6 +87,7 @@ pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
             Cell::Time(*time),
             Cell::Text(position.to_string()),
             Cell::Text(reason.name().to_owned()),
+            Cell::Bool(*repaired),
         ]);
     }
     table.finish()

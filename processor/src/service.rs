@@ -385,7 +385,13 @@ impl Engine for Service {
             if nodes.is_empty() {
                 continue;
             }
-            let question = crate::story::Question { key, at, nodes, until: (answer.position, horizon) };
+            let question = crate::story::Question {
+                key,
+                at,
+                nodes,
+                until: (answer.position, horizon),
+                silences: &answer.silences,
+            };
             let story = crate::story::tell(&answer.plan, answer.files.clone(), &question)
                 .map_err(|error| EngineError::Internal(error.to_string()))?;
             found |= story["sessions"].as_array().is_some_and(|sessions| !sessions.is_empty());

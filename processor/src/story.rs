@@ -4,6 +4,7 @@
 //! that answer to the nanosecond, whatever has been forgotten since.
 
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
+use crate::watermark::{Silences, Watermarks};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Decoder, Error, FileSource, Next, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
@@ -28,8 +29,10 @@ pub struct Question<'a> {
     pub at: Option<Time>,
     /// The nodes to show, with their labels.
     pub nodes: Vec<(NodeId, String)>,
-    /// Where the log was read to, and the largest event time by then.
+    /// Where the log was read to, and the instant for which that is true.
     pub until: (Position, Time),
+    /// How far silence moved the watermark on the way.
+    pub silences: &'a Silences,
 }
 
 /// Reads the session again. `null` if the key has no session.
@@ -44,7 +47,8 @@ pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Resu
     let mut decoder = Decoder::new(&plan.source, &plan.columns);
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
-    let lateness = plan.source.lateness;
+    let (lateness, repair) = (plan.source.lateness, plan.source.repair.unwrap_or(0));
+    let silences = question.silences;
     let mut max_time: Option<Time> = None;
     let mut events = vec![];
     loop {
@@ -56,7 +60,7 @@ pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Resu
         let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
         let before = watermark(max_time);
         max_time = max_time.max(batch.max_time);
-        let after = watermark(max_time).min(question.at.unwrap_or(Time::MAX));
+        let after = watermark(max_time).max(silences.at(batch.end)).min(question.at.unwrap_or(Time::MAX));
         let mine: Vec<u32> = (0..)
             .zip(&batch.events)
             .filter(|(_, event)| event.hash == hash && batch.text(event.key) == question.key)
@@ -64,13 +68,15 @@ pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Resu
             .collect();
         for i in &mine {
             let event = &batch.events[*i as usize];
-            if event.late_in_batch || event.time < before {
+            let position = batch.position(event);
+            let (behind, lost) = (before.max(silences.at(position)), event.lost_in_batch || repair == 0);
+            if event.late_in_batch && lost || event.time < behind.saturating_sub(repair) {
                 continue;
             }
             let record = batch.record(event, &plan.columns, 0);
-            events.push(Told { time: event.time, position: batch.position(event), record: record_text(plan, &record) });
+            events.push(Told { time: event.time, position, record: record_text(plan, &record) });
         }
-        lane.take(&batch, &mine, before, after);
+        lane.take(&batch, &mine, &Watermarks { before, after, silences });
         source.recycle(batch.bytes);
     }
     events.sort_by_key(|event| (event.time, event.position));

@@ -10,6 +10,7 @@ use event_feeder::{Batch, Event, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, Number, Totals};
+use processor::watermark::{Silences, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ struct Answers {
     late: Vec<String>,
 }
 
-fn batch(events: &[reference::Event], lateness: Time) -> Batch {
+fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
+    let (lateness, repair) = (plan.source.lateness, plan.source.repair.unwrap_or(0));
     let mut batch = Batch { start: Position::at(0, events[0].record.position), ..Batch::default() };
     let mut largest = Time::MIN;
     for (ordinal, event) in (0..).zip(events) {
@@ -81,6 +83,7 @@ fn batch(events: &[reference::Event], lateness: Time) -> Batch {
             ordinal,
             has_order: record.order.is_some(),
             late_in_batch: record.time < largest.saturating_sub(lateness),
+            lost_in_batch: record.time < largest.saturating_sub(lateness + repair),
         });
     }
     batch.max_time = Some(largest);
@@ -98,7 +101,7 @@ fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
     bounds.sort_unstable();
     bounds.dedup();
     for pair in bounds.windows(2) {
-        let batch = batch(&case.log[pair[0]..pair[1]], lateness);
+        let batch = batch(&case.log[pair[0]..pair[1]], &plan);
         let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
         let before = watermark(max_time);
         max_time = max_time.max(batch.max_time);
@@ -107,7 +110,7 @@ fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
             let mine: Vec<u32> = (0..batch.events.len() as u32)
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
-            lane.take(&batch, &mine, before, after);
+            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
         }
     }
     let horizon = case.until.or(max_time);
@@ -147,7 +150,7 @@ fn answers(
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
     // Which stragglers the ledger has by now depends on the watermark; those behind it are known at once.
-    let behind = late.iter().filter(|late| late.reason == LateReason::BehindWatermark);
+    let behind = late.iter().filter(|late| late.reason == LateReason::BehindWatermark && !late.repaired);
     Answers {
         finals: sorted(sessions.iter().flat_map(|session| finals(plan, session)).collect()),
         spans: sorted(spans),
@@ -321,32 +324,31 @@ fn restored(case: &Case, cuts: &[usize]) -> Answers {
     bounds.dedup();
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
     for (round, pair) in bounds.windows(2).enumerate() {
-        let batch = batch(&case.log[pair[0]..pair[1]], lateness);
+        let batch = batch(&case.log[pair[0]..pair[1]], &plan);
         let before = watermark(max_time);
         max_time = max_time.max(batch.max_time);
         let lanes = all.len();
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
-            lane.take(&batch, &mine, before, watermark(max_time));
+            let after = watermark(max_time);
+            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
             let (told, lane_late) = lane.drain();
             sessions.extend(told.closed);
             alerts.extend(told.alerts);
             late.extend(lane_late);
         }
-        // A full image now and then, changes otherwise; lanes change only with a full image, as they do in the processor.
-        let full = round % 3 == 0;
-        if full {
+        // A base now and then, changes otherwise; lanes change only with a base, as they do in the processor.
+        let base = round % 3 == 0;
+        if base {
             images.clear();
         }
-        for (_, newest) in &mut images {
-            *newest = false;
-        }
-        images.extend(all.iter_mut().map(|lane| (lane.image(full).batch, true)));
+        let full = |i: usize| base || (round + i) % 2 == 0;
+        images.extend(all.iter_mut().enumerate().map(|(i, lane)| lane.image(full(i), base).batch));
         let lanes = if round % 3 == 2 { 1 + (all.len() + round) % 3 } else { all.len() };
-        if lanes != all.len() || full {
+        if lanes != all.len() || base {
             all = processor::lane::image::restore(&plan, lanes, &images).expect("an image is loaded");
-            images = all.iter_mut().map(|lane| (lane.image(true).batch, true)).collect();
+            images = all.iter_mut().map(|lane| lane.image(true, true).batch).collect();
         }
     }
     let mut outcome = Outcome::default();
@@ -403,6 +405,8 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
         order: None,
         lateness: 0,
         future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
     });
     let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
     let column = builder.column(column).expect("one column");

@@ -17,19 +17,21 @@ pub use builder::{BuildError, Builder};
 pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
-pub use source::{Column, ColumnId, EndRule, FUTURE, FieldPath, Source, TimeUnit};
+pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, Source, TimeUnit};
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Where the events come from and how sessions are cut.
     pub source: Source,
-    /// The columns that the nodes read, and no others; a [`ColumnId`] is an index here.
+    /// The columns that the nodes and the source's rules read, and no others; a [`ColumnId`] is an index here.
     pub columns: Vec<Column>,
     /// The workers, inputs first.
     pub nodes: Vec<Node>,
     /// When a session ends.
     pub end: EndRule,
+    /// Which events count once although the log holds them several times.
+    pub dedup: Option<Dedup>,
     /// What is kept and queryable, in the order of the programs.
     pub metrics: Vec<Metric>,
     /// Boolean timelines whose true spans become rows, in the order of the programs.

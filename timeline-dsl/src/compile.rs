@@ -113,6 +113,8 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
         order: None,
         lateness: defaults.lateness,
         future: Some(FUTURE),
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
     };
     let mut lowering = Lowering::new(&programs, &mut sink);
     lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));

@@ -136,6 +136,19 @@ pub enum ClauseKind {
     End(Vec<EndPart>),
     /// `late ledger`
     LateLedger,
+    /// `late repair keep 1h`
+    LateRepair(Expr),
+    /// `idle 30s`, or `idle never`
+    Idle(Option<Expr>),
+    /// `future 1d`
+    Future(Expr),
+    /// `dedup by eventId within 10m`
+    Dedup {
+        /// The field that is compared.
+        field: FieldName,
+        /// How far apart the times of duplicates may be.
+        within: Expr,
+    },
     /// `name: type from "path"`
     Column {
         /// The name.

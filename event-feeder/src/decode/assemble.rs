@@ -55,7 +55,9 @@ impl Assembler<'_> {
             let name = self.fields.names[self.fields.time].clone();
             return self.dead(place, Some(&name), (Code::Future, FUTURE.into()));
         }
-        let late_in_batch = self.batch.max_time.is_some_and(|max| time < max.saturating_sub(self.fields.lateness));
+        let max = self.batch.max_time.unwrap_or(time);
+        let late_in_batch = time < max.saturating_sub(self.fields.lateness);
+        let lost_in_batch = late_in_batch && time < max.saturating_sub(self.fields.lost);
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let hash = key_hash(arena.bytes(key));
         let order = match self.fields.order {
@@ -75,6 +77,7 @@ impl Assembler<'_> {
             ordinal: place.ordinal,
             has_order: order.is_some(),
             late_in_batch,
+            lost_in_batch,
         });
     }
 

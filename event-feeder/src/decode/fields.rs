@@ -22,6 +22,8 @@ pub(crate) struct Fields {
     pub(crate) unit: TimeUnit,
     pub(crate) lateness: Time,
     pub(crate) future: Option<Time>,
+    /// How far behind the largest time an event is of no use any more.
+    pub(crate) lost: Time,
 }
 
 /// A column and the field that it reads.
@@ -50,7 +52,8 @@ impl Fields {
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
         let Source { time_unit: unit, lateness, future, .. } = *source;
-        Fields { paths, names, key, time, order, columns, unit, lateness, future }
+        let lost = lateness.saturating_add(source.repair.unwrap_or(0));
+        Fields { paths, names, key, time, order, columns, unit, lateness, future, lost }
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct HeldEvent {
 pub(crate) struct Bucket {
     pub events: Vec<HeldEvent>,
     words: Vec<u64>,
+    /// How many of the events are in an image already.
+    pub imaged: usize,
 }
 
 impl Bucket {
@@ -65,12 +67,14 @@ impl Bucket {
 pub(super) struct Held {
     width: Time,
     buckets: BTreeMap<Time, Bucket>,
+    /// Buckets before it have been released.
+    released: Time,
 }
 
 impl Held {
     /// `width`: how much event time a bucket spans, in nanoseconds; positive.
     pub(super) fn new(width: Time) -> Self {
-        Held { width, buckets: BTreeMap::new() }
+        Held { width, buckets: BTreeMap::new(), released: Time::MIN }
     }
 
     /// Adds an event; `words` has one for each column that is present and not null.
@@ -84,14 +88,25 @@ impl Held {
 
     /// The first bucket, sorted, if the watermark is beyond all of it.
     pub(super) fn pop(&mut self, watermark: Time) -> Option<Bucket> {
-        let first = self.buckets.first_entry()?;
         // Events at the watermark itself may still come.
-        if *first.key() >= watermark.div_euclid(self.width) {
+        self.released = self.released.max(watermark.div_euclid(self.width));
+        let first = self.buckets.first_entry()?;
+        if *first.key() >= self.released {
             return None;
         }
         let mut bucket = first.remove();
-        bucket.events.sort_by_key(|event| (event.time, event.order));
+        bucket.events.sort_by_key(|event| (event.time, event.order, event.position));
         Some(bucket)
+    }
+
+    /// An instant: of the events that ever were held, those before it have been released.
+    pub(super) fn released(&self) -> Time {
+        self.released.saturating_mul(self.width)
+    }
+
+    /// Takes it that events before an instant, as [`Held::released`] gave it, have been released.
+    pub(super) fn set_released(&mut self, before: Time) {
+        self.released = before.div_euclid(self.width);
     }
 
     /// Everything strictly before it has been released, given the watermark.

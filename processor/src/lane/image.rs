@@ -1,13 +1,16 @@
 //! A lane's state as an Arrow batch, and back.
 //!
 //! A segment is one table of rows of four sorts, in this order: *texts* (what text words of the rows refer to, by number),
-//! *removed* keys, *sessions* (alive or remembered), and *held* events in the order of their arrival.
+//! *removed* keys, *sessions* (alive or remembered), *held* events in the order of their arrival, the instant before which
+//! held events have been *released*, and what is *seen* already, for duplicates.
 //! All sorts share the columns `sort`, `key`, `words` and `heap`; see `docs/formats.md`.
 //!
-//! A *full* image holds every session; another one only those that changed since the image before. Held events are always
-//! complete. Images of one partition are applied in the order of their epochs, to any number of lanes.
+//! A *full* image holds every session; another one only those that changed since the image before. An image of a *base*
+//! holds every held and seen event; another one those that came since the image before. Images of one partition are
+//! applied in the order of their epochs, to any number of lanes.
 
-use super::held::HeldEvent;
+use super::dedup::Seen;
+use super::held::{Held, HeldEvent};
 use super::slab::{Life, Slot};
 use super::{Lane, columns};
 use crate::pipeline::lane_of;
@@ -25,6 +28,8 @@ const REMOVED: u8 = 1;
 const LIVE: u8 = 2;
 const CLOSED: u8 = 3;
 const HELD: u8 = 4;
+const RELEASED: u8 = 5;
+const SEEN: u8 = 6;
 
 /// Flags of a held event: it has an order; its position has a part, which then is one more word.
 const HAS_ORDER: u64 = 1;
@@ -37,7 +42,7 @@ pub struct Image {
     pub batch: RecordBatch,
     /// Whether every session is in it.
     pub full: bool,
-    /// Sessions in it.
+    /// Sessions, held and seen events in it: what it costs to load.
     pub sessions: usize,
 }
 
@@ -53,6 +58,9 @@ pub enum ImageError {
     /// A held event that is cut short.
     #[error("a segment has a held event that is cut short")]
     Held,
+    /// Events seen that are cut short.
+    #[error("a segment has seen events that are cut short")]
+    Seen,
     /// A session's row is not one of this plan.
     #[error(transparent)]
     Row(#[from] codec::Error),
@@ -105,8 +113,8 @@ impl Lane<()> {
         self.dirty.len() + self.removed.len()
     }
 
-    /// Takes the image since the last one, or of everything.
-    pub fn image(&mut self, full: bool) -> Image {
+    /// Takes the image since the last one; of all sessions if `full`, and of everything if it is part of a `base`.
+    pub fn image(&mut self, full: bool, base: bool) -> Image {
         let dirty = std::mem::take(&mut self.dirty);
         for slot in &dirty {
             self.slab.meta(*slot).dirty = false;
@@ -141,8 +149,10 @@ impl Lane<()> {
             rows.push((if life == Life::Live { LIVE } else { CLOSED }, *slot, heap));
         }
         let mut held: Vec<(Slot, Vec<u8>)> = vec![];
-        for bucket in self.held.iter().flat_map(|held| held.buckets()) {
-            for event in &bucket.events {
+        for bucket in self.held.iter_mut().flat_map(Held::buckets_mut) {
+            let fresh = if base { 0 } else { bucket.imaged };
+            bucket.imaged = bucket.events.len();
+            for event in &bucket.events[fresh..] {
                 let mut bytes = vec![];
                 let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
                 let Position { file, offset, part } = event.position;
@@ -170,7 +180,9 @@ impl Lane<()> {
             }
         }
 
-        let count = texts.len() + removed.len() + rows.len() + held.len();
+        let released = self.held.as_ref().map(Held::released);
+        let seen = self.duplicates.as_mut().map_or_else(Vec::new, |duplicates| duplicates.image(base));
+        let count = texts.len() + removed.len() + rows.len() + held.len() + 2;
         let mut out = Builder {
             sort: Vec::with_capacity(count),
             key: StringBuilder::with_capacity(count, count * 16),
@@ -192,45 +204,97 @@ impl Lane<()> {
         for (slot, bytes) in &held {
             out.push(HELD, self.slab.key(*slot), &[], bytes);
         }
-        Image { batch: out.finish(), full, sessions: rows.len() }
+        if let Some(released) = released {
+            out.push(RELEASED, "", &released.to_le_bytes(), &[]);
+        }
+        if !seen.is_empty() {
+            out.push(SEEN, "", &[], &seen.iter().flat_map(|seen| seen.to_bytes()).collect::<Vec<u8>>());
+        }
+        Image { batch: out.finish(), full, sessions: rows.len() + held.len() + seen.len() }
     }
 }
 
-/// Lanes that hold what the images of a checkpoint hold: `(batch, whether its held events count)`, in the order of their epochs.
-pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[(RecordBatch, bool)]) -> Result<Vec<Lane<()>>, ImageError> {
+/// Lanes that hold what the images of a checkpoint hold, in the order of their epochs, the first ones those of a base.
+pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result<Vec<Lane<()>>, ImageError> {
     let mut all: Vec<Lane<()>> = (0..lanes).map(|_| Lane::new(Arc::clone(plan), None)).collect();
-    for (batch, newest) in images {
-        let sorts = column::<UInt8Array>(batch, 0)?;
-        let keys = column::<StringArray>(batch, 1)?;
-        let words = column::<BinaryArray>(batch, 2)?;
-        let heaps = column::<BinaryArray>(batch, 3)?;
+    let mut texts_of = vec![];
+    let mut released = None;
+    for batch in images {
+        let rows = Rows::of(batch)?;
         let mut texts: Vec<Vec<u32>> = vec![vec![]; lanes];
         for i in 0..batch.num_rows() {
-            let key = keys.value(i);
-            if sorts.value(i) == TEXT {
-                for (lane, texts) in all.iter_mut().zip(&mut texts) {
-                    texts.push(lane.evaluator.dictionary_mut().intern(key));
-                }
-                continue;
-            }
+            let key = rows.keys.value(i);
             let number = lane_of(key_hash(key.as_bytes()), lanes);
-            let (lane, texts) = (&mut all[number], &texts[number]);
-            match sorts.value(i) {
-                REMOVED => lane.forget(key),
+            match rows.sorts.value(i) {
+                TEXT => {
+                    for (lane, texts) in all.iter_mut().zip(&mut texts) {
+                        texts.push(lane.evaluator.dictionary_mut().intern(key));
+                    }
+                }
+                REMOVED => all[number].forget(key),
                 sort @ (LIVE | CLOSED) => {
                     let life = if sort == LIVE { Life::Live } else { Life::Closed };
-                    lane.load(key, life, words.value(i), heaps.value(i), texts)?;
+                    all[number].load(key, life, rows.words.value(i), rows.heaps.value(i), &texts[number])?;
                 }
-                HELD if *newest => lane.load_held(key, heaps.value(i), texts)?,
                 HELD => {}
+                RELEASED => {
+                    let bytes = rows.words.value(i).try_into().map_err(|_| ImageError::Held)?;
+                    released = released.max(Some(Time::from_le_bytes(bytes)));
+                }
+                SEEN => load_seen(&mut all, rows.heaps.value(i))?,
                 sort => return Err(ImageError::Sort(sort)),
             }
+        }
+        texts_of.push(texts);
+    }
+    if let Some(before) = released {
+        all.iter_mut().filter_map(|lane| lane.held.as_mut()).for_each(|held| held.set_released(before));
+    }
+    // Only now is it known which held events were released later, and which keys were removed.
+    for (batch, texts) in images.iter().zip(&texts_of) {
+        let rows = Rows::of(batch)?;
+        for i in (0..batch.num_rows()).filter(|i| rows.sorts.value(*i) == HELD) {
+            let key = rows.keys.value(i);
+            let number = lane_of(key_hash(key.as_bytes()), lanes);
+            all[number].load_held(key, rows.heaps.value(i), &texts[number], released.unwrap_or(Time::MIN))?;
         }
     }
     for lane in &mut all {
         lane.arm();
     }
     Ok(all)
+}
+
+/// The columns of a segment.
+struct Rows<'a> {
+    sorts: &'a UInt8Array,
+    keys: &'a StringArray,
+    words: &'a BinaryArray,
+    heaps: &'a BinaryArray,
+}
+
+impl<'a> Rows<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, ImageError> {
+        Ok(Rows {
+            sorts: column(batch, 0)?,
+            keys: column(batch, 1)?,
+            words: column(batch, 2)?,
+            heaps: column(batch, 3)?,
+        })
+    }
+}
+
+fn load_seen(all: &mut [Lane<()>], bytes: &[u8]) -> Result<(), ImageError> {
+    let (entries, rest) = bytes.as_chunks::<{ Seen::BYTES }>();
+    if !rest.is_empty() {
+        return Err(ImageError::Seen);
+    }
+    let lanes = all.len();
+    for seen in entries.iter().map(Seen::from_bytes) {
+        let lane = &mut all[lane_of(seen.hash, lanes)];
+        lane.duplicates.as_mut().ok_or(ImageError::Seen)?.load(seen);
+    }
+    Ok(())
 }
 
 fn column<T: 'static>(batch: &RecordBatch, i: usize) -> Result<&T, ImageError> {
@@ -262,10 +326,14 @@ impl Lane<()> {
         Ok(())
     }
 
-    fn load_held(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(), ImageError> {
+    /// Loads an event that is held, unless it was released by now.
+    fn load_held(&mut self, key: &str, bytes: &[u8], texts: &[u32], released: Time) -> Result<(), ImageError> {
         let mut words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("chunks of eight bytes")));
         let mut next = || words.next().ok_or(ImageError::Held);
         let (time, flags, order) = (next()? as Time, next()?, next()?);
+        if time < released {
+            return Ok(());
+        }
         let (file, offset) = (next()?, next()?);
         let (present, nulls) = (next()?, next()?);
         let part = if flags & HAS_PART == 0 { 0 } else { next()? };

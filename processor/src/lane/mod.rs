@@ -7,6 +7,7 @@
 //! except for what is not yet known to be over: when sessions that are due are closed, and held events released.
 //! Those differences no answer sees, for answers are read through a horizon.
 
+mod dedup;
 mod held;
 pub mod image;
 mod index;
@@ -18,7 +19,9 @@ mod wheel;
 pub use recorder::{RecordedSpan, Recorder};
 pub use session::{AlertRow, Outcome, Session, Watcher};
 
+use crate::watermark::Watermarks;
 use compact_str::CompactString;
+use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
 use held::{Bucket, Held, HeldEvent};
 use session::Rules;
@@ -44,15 +47,19 @@ pub struct Late {
     pub time: Time,
     /// Where its record begins.
     pub position: Position,
-    /// Why it was not counted.
+    /// Why it is late.
     pub reason: LateReason,
+    /// Whether it counts all the same: the source repairs.
+    pub repaired: bool,
 }
 
-/// Why an event was not counted.
+/// Why an event is late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LateReason {
     /// It was behind the watermark.
     BehindWatermark,
+    /// It was behind the watermark only because the log had been silent.
+    Idle,
     /// Its session was over, no longer ago than the lateness.
     SessionClosed,
 }
@@ -62,6 +69,7 @@ impl LateReason {
     pub fn name(self) -> &'static str {
         match self {
             LateReason::BehindWatermark => "behind the watermark",
+            LateReason::Idle => "idle",
             LateReason::SessionClosed => "session closed",
         }
     }
@@ -75,11 +83,14 @@ pub struct Lane<W = ()> {
     slab: Slab,
     wheel: Wheel,
     held: Option<Held>,
+    duplicates: Option<Duplicates>,
+    /// How far behind the watermark events are still taken, and so kept.
+    repair: Time,
     /// Columns of texts, as a set.
     text_columns: u64,
     /// Those of them whose unknown texts need no number.
     lookup_columns: u64,
-    /// Events after it are dropped once their lateness was judged.
+    /// Events after it are dropped once it was judged whether they are late or duplicates.
     until: Time,
     outcome: Outcome,
     late: Vec<Late>,
@@ -97,14 +108,17 @@ impl<W: Watcher> Lane<W> {
         let text_columns =
             (0..).zip(&plan.columns).filter(|(_, c)| c.ty == Type::String).fold(0, |set, (i, _)| set | 1u64 << i);
         let evaluator = Evaluator::new(Arc::clone(&plan));
-        let lateness = plan.source.lateness;
-        let width = (lateness / 8).clamp(1_000_000, SECOND);
+        let repair = plan.source.repair.unwrap_or(0);
+        let kept = plan.source.lateness.saturating_add(repair);
+        let width = (kept / 8).clamp(1_000_000, SECOND);
         let span = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(SECOND);
         Lane {
             rules: Rules::of(&plan),
             slab: Slab::new(evaluator.row_words()),
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
-            held: (lateness > 0 || plan.source.order.is_some()).then(|| Held::new(width)),
+            held: (kept > 0 || plan.source.order.is_some()).then(|| Held::new(width)),
+            duplicates: plan.dedup.map(Duplicates::new),
+            repair,
             text_columns,
             lookup_columns: text_columns & evaluator.compared_only(),
             until: until.unwrap_or(Time::MAX),
@@ -130,9 +144,11 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// Takes those events of a batch that are the lane's, by their indexes.
-    ///
-    /// `before` and `after` are the watermarks before and after the whole batch.
-    pub fn take(&mut self, batch: &Batch, mine: &[u32], before: Time, after: Time) {
+    pub fn take(&mut self, batch: &Batch, mine: &[u32], watermarks: &Watermarks<'_>) {
+        // Where silence moved the watermark in the midst of the batch, it is looked up for each event.
+        let silences = watermarks.silences;
+        let idle = silences.at(batch.start);
+        let varies = silences.at(batch.end) != idle;
         for chunk in mine.chunks(AHEAD) {
             // Two stages of prefetching: while the rows of these events come, the entries of the index are there.
             for i in chunk {
@@ -142,17 +158,22 @@ impl<W: Watcher> Lane<W> {
                 self.slab.prefetch_row(batch.events[*i as usize].hash);
             }
             for i in chunk {
-                self.offer(batch, &batch.events[*i as usize], before);
+                let event = &batch.events[*i as usize];
+                let idle = if varies { silences.at(batch.position(event)) } else { idle };
+                self.offer(batch, event, watermarks.before, idle);
             }
         }
-        self.release(after);
+        self.release(watermarks.after);
     }
 
     #[inline]
-    fn offer(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time) {
-        if event.late_in_batch || event.time < before {
-            let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
-            self.late.push(Late { key, time: event.time, position, reason: LateReason::BehindWatermark });
+    fn offer(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) {
+        let is_late = event.late_in_batch || event.time < before.max(idle);
+        if is_late && !self.is_repaired(batch, event, before, idle) {
+            return;
+        }
+        if self.is_duplicate(batch, event) {
+            self.outcome.duplicates += 1;
             return;
         }
         if event.time > self.until {
@@ -173,6 +194,35 @@ impl<W: Watcher> Lane<W> {
                 self.step(slot, &Event { time, present, nulls, words: &words }, || batch.position(event));
                 self.words = words;
             }
+        }
+    }
+
+    /// Writes a late event into the ledger; true if it counts all the same.
+    #[cold]
+    fn is_repaired(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) -> bool {
+        let behind_log = event.late_in_batch || event.time < before;
+        let reason = if behind_log { LateReason::BehindWatermark } else { LateReason::Idle };
+        let lost = event.lost_in_batch || event.time < before.max(idle).saturating_sub(self.repair);
+        let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
+        self.late.push(Late { key, time: event.time, position, reason, repaired: !lost });
+        !lost
+    }
+
+    /// Whether the event has been seen; remembers it if not.
+    #[inline]
+    fn is_duplicate(&mut self, batch: &Batch, event: &event_feeder::Event) -> bool {
+        let Some(duplicates) = &mut self.duplicates else { return false };
+        let column = duplicates.column();
+        if (event.present & !event.nulls) >> column & 1 == 0 {
+            return false;
+        }
+        let before = ((event.present & !event.nulls) & ((1 << column) - 1)).count_ones();
+        let word = batch.values[event.values_at as usize + before as usize];
+        let key = batch.text(event.key);
+        if self.text_columns & 1 << column == 0 {
+            duplicates.is_duplicate(event.hash, key, &word.to_le_bytes(), event.time)
+        } else {
+            duplicates.is_duplicate(event.hash, key, batch.text(Slice::unpack(word)).as_bytes(), event.time)
         }
     }
 
@@ -206,7 +256,7 @@ impl<W: Watcher> Lane<W> {
         let session = (&mut row, &mut meta.life);
         if !session::step(&mut self.evaluator, &self.rules, key, session, event, (&mut self.outcome, watcher)) {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
-            self.late.push(Late { key, time: event.time, position: position(), reason });
+            self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
             return;
         }
         // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
@@ -221,8 +271,12 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Releases what the watermark has passed, and ends what is over.
+    /// Releases what the watermark has passed by more than what is repaired, and ends what is over.
     pub fn release(&mut self, watermark: Time) {
+        let watermark = watermark.saturating_sub(self.repair);
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.forget(watermark);
+        }
         while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(watermark)) {
             let mut words = std::mem::take(&mut self.words);
             for event in &bucket.events {
@@ -323,7 +377,7 @@ impl<W: Watcher> Lane<W> {
             let (mut heap, mut life) = self.slab.copy(slot, &mut words);
             let mut row = Row { words: &mut words, heap: &mut heap };
             let mut events = waiting.remove(&slot).unwrap_or_default();
-            events.sort_by_key(|(_, event)| (event.time, event.order));
+            events.sort_by_key(|(_, event)| (event.time, event.order, event.position));
             for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
                 let event = bucket.unpack(event, &mut dense);
                 // A straggler says nothing to this answer; it goes to the ledger when it is released.
@@ -351,6 +405,11 @@ impl<W: Watcher> Lane<W> {
         std::mem::take(&mut self.watchers)
     }
 
+    /// Whether the lane would change if the watermark went on and no event came.
+    pub fn waits_for_time(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.len() > 0) || self.slab.lives().any(|life| life == Life::Live)
+    }
+
     /// What the lane holds, for people.
     pub fn size(&self) -> Size {
         let count = |life| self.slab.lives().filter(|l| *l == life).count() as u64;
@@ -358,7 +417,9 @@ impl<W: Watcher> Lane<W> {
             live: count(Life::Live),
             remembered: count(Life::Closed),
             held: self.held.as_ref().map_or(0, Held::len) as u64,
-            bytes: (self.slab.bytes() + self.evaluator.dictionary().bytes()) as u64,
+            bytes: (self.slab.bytes()
+                + self.evaluator.dictionary().bytes()
+                + self.duplicates.as_ref().map_or(0, Duplicates::bytes)) as u64,
         }
     }
 }

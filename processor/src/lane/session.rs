@@ -49,6 +49,8 @@ pub struct Outcome {
     pub closed: Vec<Session>,
     /// Spans of alerts that ended.
     pub alerts: Vec<AlertRow>,
+    /// Events that were dropped because they had come before.
+    pub duplicates: u64,
     spans: Vec<AlertSpan>,
 }
 

@@ -1,13 +1,14 @@
 //! Cutting and writing checkpoints.
 //!
-//! Every checkpoint names a *base*, one segment per lane with all its sessions, and the *deltas* since. A new base is cut when
-//! the deltas together hold half as many sessions as the base, so recovery reads at most half as much again.
+//! Every checkpoint names a *base*, one segment per lane with all its sessions and waiting events, and the *deltas* since.
+//! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
 use super::{Error, Partition};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::lane::image::{self, Image};
 use crate::results;
 use crate::totals::TotalsImage;
+use crate::watermark::Silences;
 use event_feeder::Position;
 use event_feeder::file::FileTable;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub(super) struct State {
     /// Files of the log.
     pub files: FileTable,
     pub max_time: Option<Time>,
+    /// How far silence moved the watermark.
+    #[serde(default)]
+    pub silences: Silences,
     pub counts: super::Counts,
     pub totals: TotalsImage,
 }
@@ -56,10 +60,10 @@ impl Partition {
     /// Cuts all lanes at the present position and lets another thread write what came out.
     pub(super) fn start_commit(&mut self) -> Result<(), Error> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
-        let full = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
+        let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let parts = self.pipeline.call(move |lane, _| {
-            let full = full || lane.changed() * 2 > lane.sessions();
-            (lane.drain(), lane.image(full))
+            let full = base || lane.changed() * 2 > lane.sessions();
+            (lane.drain(), lane.image(full, base))
         })?;
         self.take_decoded();
         let mut images = vec![];
@@ -67,12 +71,15 @@ impl Partition {
             self.take_told(outcome, late);
             images.push(image);
         }
+        let log_watermark = self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness));
+        self.silence.tidy(log_watermark);
         self.dirty = false;
-        let mut segments = self.note(&images);
+        let mut segments = self.note(&images, base);
         let state = State {
             plan: plan_fingerprint(&self.plan),
             files: self.source.files().clone(),
             max_time: self.max_time,
+            silences: self.silence.all.clone(),
             counts: self.counts,
             totals: self.totals.to_image(&self.plan),
         };
@@ -126,9 +133,9 @@ impl Partition {
     }
 
     /// Keeps the books on base and deltas; returns the segments that still count beside the new ones.
-    fn note(&mut self, images: &[Image]) -> Vec<FileRef> {
+    fn note(&mut self, images: &[Image], base: bool) -> Vec<FileRef> {
         let sessions: usize = images.iter().map(|image| image.sessions).sum();
-        if images.iter().all(|image| image.full) {
+        if base {
             self.cut.base_sessions = sessions;
             self.cut.delta_sessions = 0;
             self.cut.has_base = true;

@@ -1,14 +1,14 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
 use super::checkpointing::{Cut, State, plan_fingerprint, position};
+use super::silence::Silence;
 use super::{Counts, Error, Handle, Options, Partition};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::input::From;
 use crate::lane::{Lane, image};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Begun, Pipeline};
 use crate::results::Pending;
 use crate::totals::Totals;
-use event_feeder::Position;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use timeline_core::plan::Plan;
@@ -46,7 +46,8 @@ impl Partition {
         let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
         let (requests_in, requests) = channel();
         let handle = Handle { requests: requests_in };
-        let (source, lanes, at, max_time, counts, totals, results) = match same {
+        let live = options.log.is_live();
+        let (source, lanes, begun, counts, totals, results) = match same {
             Some((manifest, state)) => {
                 let at = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
                 let from = From { position: at, files: state.files.clone() };
@@ -54,20 +55,24 @@ impl Partition {
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
                 let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
-                (source, lanes, at, state.max_time, state.counts, totals, results)
+                let begun = Begun { position: at, max_time: state.max_time, silences: state.silences.clone() };
+                (source, lanes, begun, state.counts, totals, results)
             }
             None => {
                 let source = options.log.open(&options.part, &plan, None)?;
-                (source, fresh(), Position::START, None, Counts::default(), Totals::new(&plan), vec![])
+                // What silence decided about the log stays decided when the log is read again.
+                let silences = state.as_ref().map(|(_, state)| state.silences.clone()).unwrap_or_default();
+                (source, fresh(), Begun { silences, ..Begun::default() }, Counts::default(), Totals::new(&plan), vec![])
             }
         };
         let partition = Partition {
-            pipeline: Pipeline::start(&plan, lanes, max_time, None),
+            pipeline: Pipeline::start(&plan, lanes, &begun, None),
             source,
             requests,
             handle,
-            position: at,
-            max_time,
+            position: begun.position,
+            max_time: begun.max_time,
+            silence: Silence::new(if live { plan.source.idle.live() } else { None }, begun.silences),
             counts,
             totals,
             pending: Pending::default(),
@@ -98,15 +103,12 @@ fn facts(manifest: &Manifest) -> Result<State, Error> {
 
 fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {
     let segments: Vec<&FileRef> = manifest.files.iter().filter(|file| file.kind == Kind::Segment).collect();
-    // The segments of the newest cut are the last ones, one for each lane that there was.
-    let lanes = segments.iter().filter_map(|file| file.metadata.get("lane")?.as_u64()).max().map_or(0, |max| max + 1);
-    let newest = segments.len().saturating_sub(lanes as usize);
     let mut images = vec![];
-    for (i, file) in segments.iter().enumerate() {
+    for file in segments {
         let bytes = reader.read(file)?;
         let batches = segment::decode(&bytes)
             .map_err(|error| Error::Malformed { object: file.name.clone(), reason: error.to_string() })?;
-        images.extend(batches.into_iter().map(|batch| (batch, i >= newest)));
+        images.extend(batches);
     }
     image::restore(plan, threads, &images)
         .map_err(|error| Error::Image { file: format!("segments of epoch {}", manifest.epoch), error })

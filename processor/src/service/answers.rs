@@ -94,6 +94,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "events": counts.events,
         "late_events": counts.late,
         "dead_letters": counts.dead,
+        "duplicates": counts.duplicates,
         "closed_sessions": counts.closed,
         "live_sessions": answer.live,
         "state_bytes": answer.bytes,
@@ -190,6 +191,8 @@ fn empty_plan() -> Plan {
         order: None,
         lateness: 0,
         future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
     };
     timeline_core::plan::Builder::new(source).finish()
 }
@@ -305,6 +308,7 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("events", Kind::Int),
         ("late_events", Kind::Int),
         ("dead_letters", Kind::Int),
+        ("duplicates", Kind::Int),
         ("live_sessions", Kind::Int),
         ("closed_sessions", Kind::Int),
         ("state_bytes", Kind::Int),
@@ -325,6 +329,7 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(counts.events),
             int(counts.late),
             int(counts.dead),
+            int(counts.duplicates),
             int(answer.live),
             int(counts.closed),
             int(answer.bytes),

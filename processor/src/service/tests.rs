@@ -3,7 +3,7 @@
 use super::{Claims, Options, Service, writer_name};
 use crate::engine::Engine;
 use crate::input::{Input, memory::Memory};
-use arrow::array::{Array, Decimal128Array, Float64Array, Int64Array, StringArray};
+use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,10 @@ const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Starts a processor on a log.
 fn start(state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+    start_with(PROGRAM, state, log, claims)
+}
+
+fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     let options = Options {
@@ -26,7 +30,7 @@ fn start(state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims,
     };
-    Service::start(options, &[("p.tl".into(), PROGRAM.into())]).expect("it starts").0
+    Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
 }
 
 /// Count and sum (in seconds) of the metric's totals.
@@ -102,4 +106,97 @@ fn partitions_are_claimed_and_released_one_by_one() {
     assert!(recovery.epoch.is_some(), "what the other had committed");
     assert_eq!(totals(&other), Some((1, 20)));
     assert!(other.stop().iter().chain(&service.stop()).all(|ended| ended.result.is_ok()));
+}
+
+/// Reasons of late events and whether they were repaired, in the order of the log.
+fn late(service: &Service, state: &Path) -> Vec<(String, bool)> {
+    let snapshot = service.snapshot(&["late_events".into()], SYNC).expect("an answer");
+    let read = |path: &std::path::PathBuf| {
+        assert!(path.starts_with(state));
+        crate::results::decode(std::fs::read(path).expect("a file")).expect("rows")
+    };
+    let table = &snapshot.tables[0];
+    let batches: Vec<_> = table.files.iter().flat_map(read).chain(table.live.clone()).collect();
+    let mut rows = vec![];
+    for batch in &batches {
+        let reasons: &StringArray =
+            batch.column_by_name("reason").expect("a reason").as_any().downcast_ref().expect("text");
+        let repaired: &BooleanArray =
+            batch.column_by_name("repaired").expect("a flag").as_any().downcast_ref().expect("flags");
+        rows.extend(reasons.iter().flatten().map(str::to_owned).zip(repaired.iter().flatten()));
+    }
+    rows
+}
+
+#[test]
+fn the_clock_of_a_silent_log_goes_on_and_is_never_set_back() {
+    let program = "source s { key k  time t in ms  idle 200ms  b: bool }
+metric m = duration_where(latest(b)) | aggregate(count, sum)";
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    // An hour ago by the wall clock, so that the silence has room.
+    let begun = jiff::Timestamp::now().as_millisecond() - 3_600_000;
+    log.write(0, &format!(r#"{{"k":"a","t":{begun},"b":true}}"#));
+    let horizon = |service: &Service| {
+        let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
+        snapshot.positions[0].horizon_ns.expect("there are events")
+    };
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    let first = horizon(&service);
+    let patience = std::time::Instant::now();
+    while horizon(&service) <= first + 300_000_000 {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the clock does not go on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let reached = horizon(&service);
+    // What is shown is durable: whoever looks at the state now finds it there.
+    let store = crate::checkpoint::LocalStore::new(dir.path().join("sources/s/part-0"));
+    let newest = crate::checkpoint::inspect(&store).expect("a state").kept.remove(0);
+    let durable = newest.state["silences"].as_array().expect("silences").last().expect("one")["watermark"].as_i64();
+    assert!(durable >= Some(reached), "{durable:?} is before {reached}");
+
+    // Behind the silence, not behind the log: late because of it, before and after a restart.
+    log.write(0, &format!(r#"{{"k":"a","t":{},"b":false}}"#, begun + 1));
+    assert_eq!(late(&service, dir.path()), [("idle".to_owned(), false)]);
+    assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    assert!(horizon(&service) >= reached);
+    // So it is when other queries make the log be read again from its start.
+    let more = program.replace("metric m", "metric other = has_existed(b)\nmetric m");
+    service.deploy(vec![("p.tl".into(), more)], false, None).expect("it is deployed");
+    assert_eq!(late(&service, dir.path()), [("idle".to_owned(), false)]);
+    assert!(horizon(&service) >= reached);
+    service.stop();
+}
+
+#[test]
+fn late_events_are_repaired_and_duplicates_count_once() {
+    let program =
+        "source s { key k  time t in s  end after 20s  late repair keep 1m  dedup by id within 10s  b: bool  id: int }
+metric m = duration_where(latest(b)) | aggregate(count, sum)";
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    let write = |t: i64, b: bool, id: i64| log.write(0, &format!(r#"{{"k":"a","t":{t},"b":{b},"id":{id}}}"#));
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    write(0, true, 1);
+    write(10, true, 2);
+    write(40, true, 3);
+    assert_eq!(totals(&service), Some((2, 10)), "a gap of 30 s ends a session");
+    write(0, false, 1);
+    write(25, false, 4);
+    assert_eq!(totals(&service), Some((1, 25)), "the late event is the missing link; the first was sent again");
+    service.stop();
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    assert_eq!(totals(&service), Some((1, 25)));
+    write(30, true, 5);
+    write(40, false, 3);
+    assert_eq!(totals(&service), Some((1, 35)), "kept events and known ones are in the state");
+    write(200, true, 6);
+    write(139, true, 7);
+    assert_eq!(totals(&service), Some((2, 35)), "too late to be repaired");
+    let reason = |repaired| ("behind the watermark".to_owned(), repaired);
+    // The first event sent again was late as well as a duplicate.
+    assert_eq!(late(&service, dir.path()), [reason(true), reason(true), reason(true), reason(false)]);
+    assert_eq!(service.status()["partitions"][0]["duplicates"], 2);
+    service.stop();
 }

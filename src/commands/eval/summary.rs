@@ -16,11 +16,15 @@ pub(super) fn tell(source: &str, evaluation: &Evaluation) {
     if evaluation.records == 0 {
         eprintln!("timeline: {source}: no records");
     }
-    if dead == 0 && late == 0 {
+    let duplicates = evaluation.duplicates as usize;
+    if dead == 0 && late == 0 && duplicates == 0 {
         return;
     }
+    let repaired = evaluation.late.iter().filter(|late| late.repaired).count();
+    let repaired = if repaired > 0 { format!(" ({repaired} repaired)") } else { String::new() };
+    let duplicates = if duplicates > 0 { format!(", {}", counted(duplicates, "duplicate")) } else { String::new() };
     eprintln!(
-        "timeline: {source}: {}, {}, {}{}",
+        "timeline: {source}: {}, {}{repaired}{duplicates}, {}{}",
         counted(evaluation.records as usize, "record"),
         counted(late, "late event"),
         counted(dead, "dead letter"),

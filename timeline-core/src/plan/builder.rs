@@ -3,7 +3,7 @@
 use super::fingerprint::{self, Fingerprint};
 use super::op::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 use super::output::{Alert, Metric};
-use super::source::{Column, ColumnId, EndRule, Source};
+use super::source::{Column, ColumnId, Dedup, EndRule, Source};
 use super::{Node, Plan};
 use crate::{Type, Value};
 use std::collections::HashMap;
@@ -55,6 +55,7 @@ impl Builder {
                 columns: vec![],
                 nodes: vec![],
                 end: EndRule::default(),
+                dedup: None,
                 metrics: vec![],
                 alerts: vec![],
             },
@@ -72,6 +73,11 @@ impl Builder {
     /// Sets when sessions end.
     pub fn set_end(&mut self, end: EndRule) {
         self.plan.end = end;
+    }
+
+    /// Sets which events are duplicates.
+    pub fn set_dedup(&mut self, dedup: Option<Dedup>) {
+        self.plan.dedup = dedup;
     }
 
     /// Adds a metric; the name must be new.

@@ -21,6 +21,46 @@ pub struct Source {
     /// How much later than the log received it an event may be, in nanoseconds; only for logs that know when that was.
     /// Not negative; `None` is no limit.
     pub future: Option<Time>,
+    /// When the clock of a silent partition goes on.
+    pub idle: Idle,
+    /// How far behind the watermark an event may be and still be folded in, in nanoseconds; `None`: not at all, it only
+    /// goes to the ledger. Positive.
+    pub repair: Option<Time>,
+}
+
+/// When the watermark of a partition goes on although no event comes; only live logs fall silent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Idle {
+    /// As is usual for the log: after [`Idle::USUAL`] on a live one.
+    #[default]
+    Usual,
+    /// Never.
+    Never,
+    /// After so many nanoseconds. Positive.
+    After(Time),
+}
+
+impl Idle {
+    /// How long a live log is silent before its clock goes on, unless the program says otherwise.
+    pub const USUAL: Time = 30_000_000_000;
+
+    /// How long a live log is silent before its clock goes on.
+    pub fn live(self) -> Option<Time> {
+        match self {
+            Idle::Usual => Some(Idle::USUAL),
+            Idle::Never => None,
+            Idle::After(length) => Some(length),
+        }
+    }
+}
+
+/// Which events of a key are one and the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dedup {
+    /// Events of a key with the same value of this column ...
+    pub column: ColumnId,
+    /// ... and times no further apart than this, in nanoseconds, are one. Not negative.
+    pub within: Time,
 }
 
 /// What [`Source::future`] is unless the program says otherwise: a day, for clocks and time zones that are wrong.

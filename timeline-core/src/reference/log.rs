@@ -1,7 +1,7 @@
 //! From one partition's log to sessions: which events are late, and whose session the others belong to.
 
 use super::session::{Session, sessions};
-use crate::{Plan, Record, Time};
+use crate::{Field, Plan, Record, Time};
 use std::collections::BTreeMap;
 
 /// One readable event of the log of a partition. A log is a slice of these in log order.
@@ -42,11 +42,12 @@ pub struct Run<'a> {
     pub late: Vec<Late<'a>>,
 }
 
-/// Everything from a log to its sessions. The horizon is `until`, or the last accepted event of the whole log;
+/// Everything from a log to its sessions. The horizon is `until`, or the last event of the whole log;
 /// the cut comes after lateness was judged.
 pub fn run<'a>(plan: &Plan, log: &'a [Event], until: Option<Time>) -> Run<'a> {
     let (accepted, mut late) = accept(plan, log);
-    let horizon = until.or_else(|| accepted.iter().map(|e| e.record.time).max());
+    // The last event is never late, but it may be a duplicate: it counts nowhere, and yet time has passed.
+    let horizon = until.or_else(|| log.iter().map(|e| e.record.time).max());
     let mut by_key: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     for event in accepted {
         by_key.entry(&event.key).or_default().push(event);
@@ -68,18 +69,35 @@ pub fn run<'a>(plan: &Plan, log: &'a [Event], until: Option<Time>) -> Run<'a> {
 
 /// Separates a log into the events that count and those behind the watermark, both in log order.
 ///
-/// An event is late if its time is before the largest time that the log has held so far, itself included, less the lateness.
+/// An event is late if its time is before the largest time that the log has held so far, itself included, less the lateness;
+/// it counts all the same if it is no further behind than what the source repairs. An event counts once if the source
+/// knows duplicates.
 pub fn accept<'a>(plan: &Plan, log: &'a [Event]) -> (Vec<&'a Event>, Vec<Late<'a>>) {
-    let (mut accepted, mut late) = (vec![], vec![]);
+    let (mut accepted, mut late): (Vec<&Event>, Vec<Late<'_>>) = (vec![], vec![]);
     let mut largest = Time::MIN;
     for event in log {
         largest = largest.max(event.record.time);
         let watermark = largest.saturating_sub(plan.source.lateness);
-        if event.record.time < watermark {
+        let lost = watermark.saturating_sub(plan.source.repair.unwrap_or(0));
+        if event.record.time < lost {
             late.push(Late { event, reason: LateReason::BehindWatermark(watermark) });
-        } else {
+        } else if !accepted.iter().any(|earlier| is_duplicate(plan, earlier, event)) {
             accepted.push(event);
         }
     }
     (accepted, late)
+}
+
+/// Whether an event is one that the log has held before.
+fn is_duplicate(plan: &Plan, earlier: &Event, event: &Event) -> bool {
+    plan.dedup.is_some_and(|rule| {
+        let value = |event: &Event| match &event.record.fields[rule.column.index()] {
+            Field::Value(value) => Some(value.clone()),
+            Field::Missing | Field::Null => None,
+        };
+        let apart = event.record.time.abs_diff(earlier.record.time);
+        event.key == earlier.key
+            && apart <= rule.within.unsigned_abs()
+            && value(event).is_some_and(|x| value(earlier) == Some(x))
+    })
 }

@@ -83,6 +83,8 @@ pub(crate) fn source() -> Source {
         order: None,
         lateness: 0,
         future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
     }
 }
 

@@ -4,8 +4,8 @@ use super::expression::{PredicateShape, comparison, predicates};
 use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf, Kind, Members,
-    Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
+    Aggregate, Alert, Builder, Column, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf, Kind,
+    Members, Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -21,6 +21,9 @@ pub(crate) struct PlanShape {
     when: Option<PredicateShape>,
     silence: Option<Time>,
     max_age: Option<Time>,
+    repair: Option<Time>,
+    /// Which column, and the window.
+    dedup: Option<(u8, Time)>,
 }
 
 /// One node, or a few.
@@ -84,8 +87,9 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
         prop::collection::vec(any::<u8>(), 0..=2),
     );
     let end = (prop::option::weighted(0.2, predicates()), some(2..=16), some(2..=60));
-    (declared, asked, end).prop_map(
-        |((columns, lateness, order), (steps, metrics, alerts), (when, silence, max_age))| PlanShape {
+    let rules = (prop::option::weighted(0.25, 1..=30i64), prop::option::weighted(0.25, (any::<u8>(), 0..6i64)));
+    (declared, asked, end, rules).prop_map(
+        |((columns, lateness, order), (steps, metrics, alerts), (when, silence, max_age), (repair, dedup))| PlanShape {
             columns,
             lateness,
             order,
@@ -95,6 +99,8 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
             when,
             silence,
             max_age,
+            repair,
+            dedup,
         },
     )
 }
@@ -160,12 +166,17 @@ impl PlanShape {
             order: self.order.map(|pick| (FieldPath::name("seq"), choose(&[Type::Int, Type::Float], pick))),
             lateness: self.lateness,
             future: None,
+            idle: timeline_core::plan::Idle::Usual,
+            repair: self.repair,
         });
         for (i, pick) in self.columns.iter().enumerate() {
             let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);
             let name = format!("c{i}");
             let id = builder.column(Column { path: FieldPath::name(&name), name, ty }).expect("at most four columns");
             // Every plan has the plain event and state of each column, so that there is always something to pick.
+            if let Some((_, within)) = self.dedup.filter(|(pick, _)| usize::from(*pick) % self.columns.len() == i) {
+                builder.set_dedup(Some(Dedup { column: id, within }));
+            }
             let of = builder.add(Op::Event(EventExpr::Column(id))).expect("a column is an event");
             builder.add(Op::Latest { of, ttl: None }).expect("an event has a latest");
         }

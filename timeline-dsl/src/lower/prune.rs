@@ -1,7 +1,7 @@
 //! What of a source's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
 
 use timeline_core::Plan;
-use timeline_core::plan::{Builder, ColumnId, EndRule, EventExpr, GroupOf, NodeId, Op};
+use timeline_core::plan::{Builder, ColumnId, Dedup, EndRule, EventExpr, GroupOf, NodeId, Op};
 
 /// The plan with only what it needs, or nothing if it has no outputs.
 pub(super) fn finish(plan: Plan) -> Option<Plan> {
@@ -41,6 +41,11 @@ fn rebuild(plan: &Plan, needed: &[bool]) -> Plan {
         moved[id.index()] = Some(builder.add(op).expect("a part of a plan is no larger than the plan"));
     }
     let moved = |id: NodeId| moved[id.index()].expect("every root is needed");
+    if let Some(dedup) = plan.dedup {
+        let column = plan.columns[dedup.column.index()].clone();
+        let column = builder.column(column).expect("a part of a plan reads no more columns than the plan");
+        builder.set_dedup(Some(Dedup { column, ..dedup }));
+    }
     builder.set_end(EndRule { when: plan.end.when.map(moved), ..plan.end.clone() });
     for metric in &plan.metrics {
         let mut metric = metric.clone();

@@ -5,7 +5,7 @@ use super::value::{Facts, Lowered};
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Builder, Column, EndRule, FUTURE, FieldPath, Source, TimeUnit};
+use timeline_core::plan::{Builder, Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -40,7 +40,10 @@ struct Found<'a> {
     order: Option<(&'a FieldName, Span)>,
     lateness: Option<(Time, Span)>,
     end: Option<(&'a [EndPart], Span)>,
-    late: Option<Span>,
+    late: Option<(Option<Time>, Span)>,
+    idle: Option<(Idle, Span)>,
+    future: Option<(Time, Span)>,
+    dedup: Option<(&'a FieldName, Time, Span)>,
 }
 
 impl Lowering<'_> {
@@ -72,7 +75,9 @@ impl Lowering<'_> {
             time_unit,
             order,
             lateness: found.lateness.map_or(0, |(d, _)| d),
-            future: Some(FUTURE),
+            future: Some(found.future.map_or(FUTURE, |(length, _)| length)),
+            idle: found.idle.map_or(Idle::Usual, |(idle, _)| idle),
+            repair: found.late.and_then(|(keep, _)| keep),
         };
         let known = self.sources.iter().position(|s| s.name == *name);
         let mut entry = SourceEntry::new(source, self.file, item.span, columns);
@@ -93,13 +98,16 @@ impl Lowering<'_> {
         };
         self.visible.retain(|s| self.sources[*s].name != *name);
         self.visible.push(index);
+        let dedup = found.dedup.and_then(|(field, within, span)| self.dedup(index, field, within, span));
         let end = found.end.map_or_else(EndRule::default, |(parts, _)| self.end_rule(index, parts));
         if known == Some(index) {
-            if self.sources[index].builder.plan().end != end {
+            let plan = self.sources[index].builder.plan();
+            if plan.end != end || plan.dedup != dedup {
                 self.differs(index, item);
             }
         } else {
             self.sources[index].builder.set_end(end);
+            self.sources[index].builder.set_dedup(dedup);
         }
     }
 
@@ -145,7 +153,24 @@ impl Lowering<'_> {
                     None => None,
                 },
                 ClauseKind::End(parts) => replace_none(&mut found.end, (parts.as_slice(), span)).map(|(_, s)| s),
-                ClauseKind::LateLedger => replace_none(&mut found.late, span),
+                ClauseKind::LateLedger => replace_none(&mut found.late, (None, span)).map(|(_, s)| s),
+                ClauseKind::LateRepair(keep) => match self.need_duration(keep, true) {
+                    Some(keep) => replace_none(&mut found.late, (Some(keep), span)).map(|(_, s)| s),
+                    None => None,
+                },
+                ClauseKind::Idle(None) => replace_none(&mut found.idle, (Idle::Never, span)).map(|(_, s)| s),
+                ClauseKind::Idle(Some(length)) => match self.need_duration(length, true) {
+                    Some(length) => replace_none(&mut found.idle, (Idle::After(length), span)).map(|(_, s)| s),
+                    None => None,
+                },
+                ClauseKind::Future(length) => match self.need_duration(length, false) {
+                    Some(length) => replace_none(&mut found.future, (length, span)).map(|(_, s)| s),
+                    None => None,
+                },
+                ClauseKind::Dedup { field, within } => match self.need_duration(within, false) {
+                    Some(within) => replace_none(&mut found.dedup, (field, within, span)).map(|(_, _, s)| s),
+                    None => None,
+                },
                 ClauseKind::Column { .. } => None,
             };
             if let Some(first) = first {
@@ -202,6 +227,25 @@ impl Lowering<'_> {
                     .note(self.file, at.range(), "declared here")
                     .help("declare the column as `int` or `float`");
                 self.say(d);
+                None
+            }
+        }
+    }
+
+    /// The rule of duplicates: its column is read like one that a query reads.
+    fn dedup(&mut self, source: usize, field: &FieldName, within: Time, span: Span) -> Option<Dedup> {
+        let name = field.members.join(".");
+        let Some((column, _)) = self.sources[source].columns.get(&name).cloned() else {
+            let near = nearest(&name, self.sources[source].columns.keys().map(String::as_str));
+            let near = near.map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            let help = format!("{near}declare it with its type: `{name}: string`");
+            self.error(codes::UNKNOWN_NAME, field.span, format!("`{name}` is no column of this source"), help);
+            return None;
+        };
+        match self.sources[source].builder.column(column) {
+            Ok(column) => Some(Dedup { column, within }),
+            Err(error) => {
+                self.error(codes::TOO_LARGE, span, error.to_string(), "read fewer columns of this source");
                 None
             }
         }

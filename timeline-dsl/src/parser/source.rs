@@ -94,11 +94,42 @@ impl Parser<'_> {
                 self.bump();
                 Some(ClauseKind::LateLedger)
             }
-            "late" | "idle" | "future" | "dedup" => self.clause_not_supported(start),
+            "late" => {
+                self.bump();
+                if !self.eat_word("repair") {
+                    self.expected("`ledger` or `repair keep DURATION`");
+                    return None;
+                }
+                if !self.eat_word("keep") {
+                    self.expected("`keep DURATION`");
+                    return None;
+                }
+                Some(ClauseKind::LateRepair(self.binary(4)))
+            }
+            "idle" => {
+                self.bump();
+                Some(ClauseKind::Idle(if self.eat_word("never") { None } else { Some(self.binary(4)) }))
+            }
+            "future" => {
+                self.bump();
+                Some(ClauseKind::Future(self.binary(4)))
+            }
+            "dedup" => {
+                self.bump();
+                if !self.eat_word("by") {
+                    self.expected("`by`");
+                }
+                let field = self.field("the column that is the same in duplicates")?;
+                if !self.eat_word("within") {
+                    self.expected("`within DURATION`");
+                    return None;
+                }
+                Some(ClauseKind::Dedup { field, within: self.binary(4) })
+            }
             word => {
                 let near = nearest(word, CLAUSES).map(|w| format!("did you mean `{w}`? "));
                 let help = format!(
-                    "{}the clauses are key, time, order by, lateness and end; a column is written `name: type`",
+                    "{}the clauses are key, time, order by, lateness, idle, future, dedup by, late and end; a column is written `name: type`",
                     near.unwrap_or_default()
                 );
                 let message = format!("expected a clause or a column, found {}", self.found());
@@ -188,40 +219,6 @@ impl Parser<'_> {
             self.expected("`or when PREDICATE` or `or after DURATION`");
         }
         Some(ClauseKind::End(parts))
-    }
-
-    fn clause_not_supported(&mut self, start: Span) -> Option<ClauseKind> {
-        let word = self.nth_word(0);
-        self.bump();
-        let help = match word {
-            "idle" => {
-                if !self.eat_word("never") {
-                    self.binary(4);
-                }
-                "files are read to their end without it"
-            }
-            "future" => {
-                self.binary(4);
-                "a file has no time of receipt to compare with"
-            }
-            "dedup" => {
-                self.eat_word("by");
-                self.field("a column");
-                if self.eat_word("within") {
-                    self.binary(4);
-                }
-                "equal lines are two events"
-            }
-            _ => {
-                if self.eat_word("repair") && self.eat_word("keep") {
-                    self.binary(4);
-                }
-                "`late ledger` is: late events are counted and kept in a ledger"
-            }
-        };
-        let name = if word == "late" { "late repair" } else { word };
-        self.not_yet(start.to(self.last_span()), name, help);
-        None
     }
 
     fn not_yet(&mut self, span: Span, clause: &str, help: &str) {

@@ -40,6 +40,8 @@ impl Declared {
             order: self.order.map(|(name, ty)| (FieldPath::name(name), ty)),
             lateness: self.lateness,
             future: self.future,
+            idle: timeline_core::plan::Idle::Usual,
+            repair: None,
         }
     }
 
