@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Explain(commands::explain::Args),
     Eval(commands::eval::Args),
     Fmt(commands::fmt::Args),
+    #[cfg(feature = "lsp")]
+    Lsp(commands::lsp::Args),
     Test(commands::test::Args),
     Produce(commands::produce::Args),
     Serve(commands::serve::Args),

@@ -10,6 +10,8 @@ pub(crate) mod drop;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+#[cfg(feature = "lsp")]
+pub(crate) mod lsp;
 pub(crate) mod man;
 pub(crate) mod outliers;
 pub(crate) mod produce;
@@ -34,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Explain(args) => explain::run(&args),
         Command::Eval(args) => eval::run(&args, &settings),
         Command::Fmt(args) => fmt::run(&args),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(args) => lsp::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Serve(args) => serve::run(&args, &settings),

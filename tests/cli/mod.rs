@@ -4,6 +4,8 @@ mod check;
 mod eval;
 mod exit;
 mod fmt;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod pages;
 mod server;
 mod settings;

@@ -1,5 +1,7 @@
 //! Pages of `docs/` that are made from the language and its tests. `UPDATE=1 cargo test docs` writes them anew.
 
+mod grammar;
+
 use crate::cli::{Sandbox, finish};
 use std::fmt::Write;
 use std::path::Path;

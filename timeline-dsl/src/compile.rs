@@ -1,7 +1,7 @@
 //! Programs in, plans and diagnostics out.
 
 use crate::diagnostics::{Diagnostic, Severity, Sink, codes, nearest};
-use crate::lower::{Lowering, SourceEntry, infer_columns};
+use crate::lower::{Lowering, Observation, SourceEntry, infer_columns};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +83,17 @@ pub fn compile(programs: &[Program]) -> Compilation {
     }
     let plans = lowering.finish();
     Compilation { plans, diagnostics: sink.finish() }
+}
+
+/// What every expression of a program turned out to be, as far as it can be read.
+pub(crate) fn observe(program: &Program) -> Vec<Observation> {
+    let mut sink = Sink::default();
+    let programs = std::slice::from_ref(program);
+    let tree = parser::parse(0, &program.text, &mut sink);
+    let mut lowering = Lowering::new(programs, &mut sink);
+    lowering.observe();
+    lowering.program(0, &tree);
+    lowering.observed()
 }
 
 /// Compiles one expression as the metric `result` of a source `events`.

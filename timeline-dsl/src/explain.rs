@@ -15,7 +15,7 @@ mod tree;
 
 pub use operator::operator_text;
 
-use facts::Facts;
+pub(crate) use facts::Facts;
 use timeline_core::Plan;
 
 /// How much room a session takes.

@@ -27,6 +27,7 @@
 pub mod catalogue;
 pub mod compile;
 pub mod diagnostics;
+pub mod editor;
 pub mod explain;
 mod format;
 pub mod lexer;

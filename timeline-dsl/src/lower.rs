@@ -16,6 +16,7 @@ mod constant;
 mod expect;
 mod infer;
 mod logic;
+mod observe;
 mod output;
 mod product;
 mod prune;
@@ -25,6 +26,7 @@ mod value;
 mod window;
 
 pub(crate) use infer::columns as infer_columns;
+pub(crate) use observe::Observation;
 pub(crate) use source::SourceEntry;
 
 use crate::Program;
@@ -56,6 +58,8 @@ pub(crate) struct Lowering<'a> {
     /// The sources that it can name.
     visible: Vec<usize>,
     event_nodes: usize,
+    /// What every expression turned out to be, where somebody wants to know.
+    seen: Option<Vec<(Span, Lowered)>>,
 }
 
 /// What a name stands for.
@@ -78,6 +82,7 @@ impl<'a> Lowering<'a> {
             below: BTreeMap::new(),
             visible: vec![],
             event_nodes: 0,
+            seen: None,
         }
     }
 
@@ -132,7 +137,7 @@ impl<'a> Lowering<'a> {
         self.sources.into_iter().filter_map(|s| prune::finish(s.builder.finish())).collect()
     }
 
-    fn lower(&mut self, e: &Expr) -> Lowered {
+    fn lower_unseen(&mut self, e: &Expr) -> Lowered {
         match &e.kind {
             ExprKind::Error | ExprKind::Literal(Literal::Bad) => Lowered::Error,
             ExprKind::Literal(literal) => Lowered::Literal(literal.clone()),

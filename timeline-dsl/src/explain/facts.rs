@@ -7,15 +7,15 @@ use timeline_core::Plan;
 use timeline_core::plan::{NodeId, Op};
 
 /// The facts of a plan.
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Bytes of one session.
     pub(super) session_bytes: usize,
     /// By the index of the node.
-    pub(super) nodes: Vec<NodeFacts>,
+    pub(crate) nodes: Vec<NodeFacts>,
 }
 
 /// The facts of a node.
-pub(super) struct NodeFacts {
+pub(crate) struct NodeFacts {
     /// The operator with its inputs left out.
     pub(super) label: String,
     /// The operator with its inputs.
@@ -25,9 +25,9 @@ pub(super) struct NodeFacts {
     /// `LEAF` or `DERIVED`.
     pub(super) role: &'static str,
     /// How its state grows.
-    pub(super) memory: &'static str,
+    pub(crate) memory: &'static str,
     /// Whether it changes without an event, so that a session must be woken for it.
-    pub(super) timer: bool,
+    pub(crate) timer: bool,
     /// How many nodes, outputs and end rules read it.
     pub(super) readers: usize,
     /// Of one session.
@@ -35,7 +35,7 @@ pub(super) struct NodeFacts {
 }
 
 impl Facts {
-    pub(super) fn of(plan: &Plan, sizes: &Sizes) -> Facts {
+    pub(crate) fn of(plan: &Plan, sizes: &Sizes) -> Facts {
         let mut readers = vec![0; plan.nodes.len()];
         for (_, node) in plan.iter() {
             node.op.inputs().iter().for_each(|id| readers[id.index()] += 1);

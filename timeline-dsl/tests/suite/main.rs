@@ -5,6 +5,7 @@
 
 mod api;
 mod catalogue;
+mod editor;
 mod errors;
 mod format;
 mod golden;
