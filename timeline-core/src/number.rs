@@ -5,8 +5,8 @@
 //! Exact pieces are calculated in 128 bits, so that sums and products of 64-bit durations cannot overflow
 //! where they are only compared; what is shown or stored saturates at 64 bits.
 
-use crate::Time;
 use crate::plan::Unit;
+use crate::{Time, Value};
 
 /// A linear piece: its value at some agreed instant, and its slope per nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,6 +114,14 @@ impl Linear {
         }
     }
 
+    /// The value at the agreed instant as a payload: a float, or an integer as far as an `int` column goes.
+    pub fn sample(self, as_float: bool) -> Value {
+        match self {
+            Linear::Exact { value, .. } if !as_float => Value::Int(saturate(value).max(-i64::MAX)),
+            other => Value::Float(other.as_floats().0.clamp(f64::MIN, f64::MAX) + 0.0),
+        }
+    }
+
     /// `-1`, `0` or `1`: the sign of the value at the agreed instant.
     pub fn sign(self) -> i32 {
         match self {
@@ -175,4 +183,9 @@ impl Linear {
 /// A 128-bit integer, saturated to what 64 bits hold.
 pub fn saturate(x: i128) -> i64 {
     i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// The sum of two finite floats, kept finite.
+pub fn add_finite(a: f64, b: f64) -> f64 {
+    (a + b).clamp(f64::MIN, f64::MAX)
 }

@@ -12,6 +12,8 @@
 //! [`Linear`](crate::Linear), records and the plan are common ground.
 
 mod accrue;
+mod events;
+mod fold;
 mod log;
 mod logic;
 mod number;
@@ -24,6 +26,7 @@ mod state;
 mod totals;
 mod whole;
 
+pub use events::{Occurrence, Place};
 pub use log::{Event, Late, LateReason, Run, accept, run};
 pub use number::Number;
 pub use piecewise::{Extent, Piece, Piecewise, Span};
@@ -31,4 +34,4 @@ pub use readings::{AlertSpan, Final, MetricSpan, Reading, SpanValue, Timeline, a
 pub use session::{Close, CloseReason, Session, sessions};
 pub use split::{Dimensions, Share};
 pub use totals::{Total, totals};
-pub use whole::{Occurrence, Whole, whole};
+pub use whole::{Whole, whole};

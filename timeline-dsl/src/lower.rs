@@ -13,6 +13,7 @@ mod call;
 mod choose;
 mod compare;
 mod constant;
+mod events;
 mod expect;
 mod infer;
 mod logic;

@@ -21,6 +21,20 @@ pub(crate) enum Function {
     TimeWeightedAvg,
     If,
     Coalesce,
+    Rise,
+    Fall,
+    Changes,
+    At,
+    FollowedBy,
+    NotFollowedBy,
+    Count,
+    CountWithin,
+    First,
+    Previous,
+    Sum,
+    Min,
+    Max,
+    TimeSince,
     Compare(Compare),
     And,
     Or,
@@ -42,6 +56,20 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
     (Function::If, &["if"]),
     (Function::Coalesce, &["coalesce"]),
+    (Function::Rise, &["rise"]),
+    (Function::Fall, &["fall"]),
+    (Function::Changes, &["changes"]),
+    (Function::At, &["at"]),
+    (Function::FollowedBy, &["followed_by"]),
+    (Function::NotFollowedBy, &["not_followed_by"]),
+    (Function::Count, &["count"]),
+    (Function::CountWithin, &["count_within"]),
+    (Function::First, &["first"]),
+    (Function::Previous, &["previous"]),
+    (Function::Sum, &["sum"]),
+    (Function::Min, &["min"]),
+    (Function::Max, &["max"]),
+    (Function::TimeSince, &["time_since"]),
     (Function::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
     (Function::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
     (Function::Compare(Compare::Lt), &["less_than"]),
@@ -54,24 +82,7 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
 ];
 
 /// Operators that the language has but this version has not.
-const NOT_YET: &[&str] = &[
-    "first",
-    "count",
-    "sum",
-    "min",
-    "max",
-    "avg",
-    "time_since",
-    "previous",
-    "changes",
-    "rise",
-    "fall",
-    "at",
-    "followed_by",
-    "not_followed_by",
-    "count_within",
-    "concurrency",
-];
+const NOT_YET: &[&str] = &["avg", "concurrency"];
 
 /// What is known of a name before a `(`.
 pub(crate) enum Lookup {
@@ -133,7 +144,30 @@ impl Function {
                 | Function::Longest
                 | Function::Integral
                 | Function::TimeWeightedAvg
+                | Function::TimeSince
         )
+    }
+
+    /// Whether it makes an event timeline.
+    pub(crate) fn makes_events(self) -> bool {
+        matches!(
+            self,
+            Function::Rise
+                | Function::Fall
+                | Function::Changes
+                | Function::At
+                | Function::FollowedBy
+                | Function::NotFollowedBy
+        )
+    }
+
+    /// All operators' own names, as a sentence lists them.
+    pub(crate) fn list() -> String {
+        let own = FUNCTIONS
+            .iter()
+            .filter(|(f, _)| !matches!(f, Function::Compare(_) | Function::And | Function::Or | Function::Not));
+        let names: Vec<&str> = own.map(|(_, names)| names[0]).collect();
+        names.split_last().map_or_else(String::new, |(last, rest)| format!("{} and {last}", rest.join(", ")))
     }
 
     /// Its own name.

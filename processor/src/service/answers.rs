@@ -423,8 +423,11 @@ pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)
     for (_, root) in outputs.iter().filter(|(name, _)| wanted(name)) {
         ids.extend(reach(plan, *root));
     }
-    let constant =
-        |id: &NodeId| matches!(plan.node(*id).op, Op::Constant(_) | Op::ConstantNumber { .. } | Op::Event(_));
+    // Events say nothing between their instants.
+    let constant = |id: &NodeId| {
+        let node = plan.node(*id);
+        matches!(node.op, Op::Constant(_) | Op::ConstantNumber { .. }) || matches!(node.kind, NodeKind::Event(_))
+    };
     ids.into_iter()
         .filter(|id| !constant(id))
         .map(|id| match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {

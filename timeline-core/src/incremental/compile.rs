@@ -1,12 +1,14 @@
 //! The plan as a flat array of operations with all places resolved.
 
 use super::choose::Out;
+use super::derived::{Derived, Input, Sample};
 use super::dictionary::Dictionary;
+use super::effect::Effect;
 use super::expression::{Expression, Types};
 use super::layout::Layout;
 use super::row::{ABSENT, NEVER, NOT_SINCE, truth};
 use super::word_of;
-use crate::plan::{Compare, Kind, NodeId, Op, Plan};
+use crate::plan::{Compare, Kind, NodeId, Op, Plan, Unit};
 use crate::{Time, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ pub(super) struct Compiled {
     pub codes: Vec<Code>,
     /// What events change directly.
     pub leaves: Vec<Leaf>,
+    /// By node, what its events do to those who read them one by one, with the reader; only for events made in the pass.
+    pub reactions: Vec<Vec<(usize, Effect)>>,
     /// Words of a new session that are not 0.
     pub initial: Vec<(usize, u64)>,
     /// Nodes that can change without an event.
@@ -116,8 +120,8 @@ pub(super) enum Code {
         out: Option<Bool>,
         ttl: bool,
     },
-    /// The leaf wrote the truth value.
-    EventExisted {
+    /// The events that it reads wrote its words.
+    Written {
         columns: u64,
     },
     StateExisted {
@@ -221,6 +225,21 @@ pub(super) enum Code {
         on: u16,
         at: usize,
     },
+    /// The events wrote the count, at `at`, and their times; the next word is when the oldest of these leaves.
+    CountWithin {
+        columns: u64,
+        at: usize,
+        cell: usize,
+        window: Time,
+    },
+    /// The word is [`NEVER`] while the state is true, and then when it ceased to be.
+    StateSince {
+        on: u16,
+        of: Bool,
+        at: usize,
+    },
+    /// Events that are made in the pass.
+    Derived(Derived),
     Split {
         by: Vec<(u16, State)>,
         of: u16,
@@ -236,33 +255,13 @@ pub(super) struct Leaf {
     pub effect: Effect,
 }
 
-/// What a leaf does with a payload.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Effect {
-    Latest {
-        at: usize,
-        ttl: Option<Time>,
-    },
-    /// `predicate`: only payloads that say true count.
-    Existed {
-        out: Bool,
-        predicate: bool,
-    },
-    Within {
-        at: usize,
-        window: Time,
-        predicate: bool,
-    },
-    /// The session's end event.
-    End,
-}
-
 impl Compiled {
     pub(super) fn new(plan: Arc<Plan>, dictionary: &mut Dictionary) -> Self {
         let layout = Layout::new(&plan);
         let mut compiled = Compiled {
             codes: vec![],
             leaves: vec![],
+            reactions: vec![vec![]; plan.nodes.len()],
             initial: initial(&layout),
             timed: vec![],
             alerts: vec![],
@@ -282,7 +281,7 @@ impl Compiled {
             compiled.codes.push(code);
         }
         if let Some(when) = plan.end.when {
-            compiled.leaf(when, Effect::End, dictionary);
+            compiled.read(when, when, Effect::End, dictionary);
         }
         for (i, alert) in plan.alerts.iter().enumerate() {
             compiled.alerts.push((i, compiled.bool(alert.root), compiled.layout.alerts[i]));
@@ -326,8 +325,10 @@ impl Compiled {
         for (i, code) in self.codes.iter().enumerate() {
             let of_columns = match code {
                 Code::Latest { columns: c, .. }
-                | Code::EventExisted { columns: c }
-                | Code::EventWithin { columns: c, .. } => c & columns != 0,
+                | Code::Written { columns: c }
+                | Code::EventWithin { columns: c, .. }
+                | Code::CountWithin { columns: c, .. }
+                | Code::Derived(Derived::Gather { columns: c, .. }) => c & columns != 0,
                 _ => false,
             };
             let of_inputs = self.plan.nodes[i].op.inputs().iter().any(|input| affected[input.index()]);
@@ -360,9 +361,11 @@ impl Compiled {
         }
     }
 
-    fn leaf(&mut self, event: NodeId, effect: Effect, dictionary: &mut Dictionary) -> u64 {
+    /// Lets the node's events act on the reader; returns the columns of which they speak, if records make them.
+    fn read(&mut self, reader: NodeId, event: NodeId, effect: Effect, dictionary: &mut Dictionary) -> u64 {
         let Op::Event(e) = &self.plan.node(event).op else {
-            unreachable!("leaves read events, as the builder checked")
+            self.reactions[event.index()].push((reader.index(), effect));
+            return 0;
         };
         let columns = e.columns();
         let payload = Expression::new(e, &self.plan, dictionary);
@@ -383,17 +386,48 @@ impl Compiled {
         }
     }
 
+    /// Whether the node keeps what it was before an instant; no instant has been yet.
+    fn keep_before(&mut self, id: NodeId) -> bool {
+        let place = self.layout.nodes[id.index()];
+        if place.words > 1 {
+            self.initial.push((place.at + 1, NOT_SINCE as u64));
+        }
+        place.words > 1
+    }
+
+    fn is_predicate(&self, event: NodeId) -> bool {
+        self.plan.node(event).kind == Kind::Event(Type::Bool)
+    }
+
+    fn input(&self, event: NodeId) -> Input {
+        Input { node: event.index() as u16, predicate: self.is_predicate(event) }
+    }
+
+    /// A state whose words the events of `of` write.
+    fn written(&mut self, id: NodeId, of: NodeId, effect: Effect, dictionary: &mut Dictionary) -> Code {
+        let place = self.layout.nodes[id.index()];
+        self.initial.extend((place.at..place.at + place.words).map(|at| (at, ABSENT)));
+        let out = (self.plan.node(id).kind == Kind::State(Type::Bool)).then(|| self.bool(id));
+        let columns = self.read(id, of, effect, dictionary);
+        Code::Latest { columns, at: place.at, out, ttl: false }
+    }
+
     fn code(&mut self, id: NodeId, op: &Op, dictionary: &mut Dictionary) -> Code {
         let at = self.layout.nodes[id.index()].at;
         let out = self.bool(id);
         let n = |id: &NodeId| id.index() as u16;
         let kind = |id: &NodeId| self.plan.node(*id).kind;
         match op {
+            Op::Event(_) if self.layout.is_gathered[id.index()] => {
+                let cell = self.layout.nodes[id.index()].cell;
+                let effect = Effect::Gather { cell, predicate: self.is_predicate(id) };
+                Code::Derived(Derived::Gather { columns: self.read(id, id, effect, dictionary), cell })
+            }
             Op::Event(_) | Op::ConstantNumber { .. } => Code::Nothing,
             Op::Constant(value) => Code::Constant { out, value: word_of(value, dictionary) },
             Op::Latest { of, ttl } => {
                 let is_bool = kind(of) == Kind::Event(Type::Bool);
-                let columns = self.leaf(*of, Effect::Latest { at, ttl: *ttl }, dictionary);
+                let columns = self.read(id, *of, Effect::Latest { at, ttl: *ttl }, dictionary);
                 self.initial.push((at, ABSENT));
                 if ttl.is_some() {
                     self.initial.push((at + 1, NEVER as u64));
@@ -403,7 +437,7 @@ impl Compiled {
             Op::HasExisted { of } => match kind(of) {
                 Kind::Event(ty) => {
                     let predicate = ty == Type::Bool;
-                    Code::EventExisted { columns: self.leaf(*of, Effect::Existed { out, predicate }, dictionary) }
+                    Code::Written { columns: self.read(id, *of, Effect::Existed { out, predicate }, dictionary) }
                 }
                 _ => Code::StateExisted { on: n(of), of: self.bool(*of), out },
             },
@@ -412,7 +446,7 @@ impl Compiled {
                 match kind(of) {
                     Kind::Event(ty) => {
                         let effect = Effect::Within { at, window: *window, predicate: ty == Type::Bool };
-                        Code::EventWithin { columns: self.leaf(*of, effect, dictionary), at, out }
+                        Code::EventWithin { columns: self.read(id, *of, effect, dictionary), at, out }
                     }
                     _ => Code::StateWithin { on: n(of), of: self.bool(*of), at, out, window: *window },
                 }
@@ -479,6 +513,62 @@ impl Compiled {
                 self.initial.push((at, NEVER as u64));
                 Code::OverLast { on: n(of), at }
             }
+            Op::Rise { of } => Code::Derived(Derived::Turn { on: n(of), of: self.bool(*of), at, falling: false }),
+            Op::Fall { of } => Code::Derived(Derived::Turn { on: n(of), of: self.bool(*of), at, falling: true }),
+            Op::Changes { of } => {
+                self.initial.push((at, ABSENT));
+                Code::Derived(Derived::Changes { on: n(of), of: self.state(*of), at })
+            }
+            Op::At { event, of } => {
+                let of = match self.plan.node(*of).kind {
+                    Kind::Number(unit) => Sample::Number { of: *of, as_float: unit == Unit::Float },
+                    _ => Sample::State(self.state(*of)),
+                };
+                Code::Derived(Derived::At { event: self.input(*event), of })
+            }
+            Op::FollowedBy { first, then, window } => {
+                self.initial.push((at, NOT_SINCE as u64));
+                let (first, then) = (self.input(*first), self.input(*then));
+                Code::Derived(Derived::FollowedBy { first, then, at, window: *window })
+            }
+            Op::NotFollowedBy { first, then, window } => {
+                self.initial.push((at, NEVER as u64));
+                let (first, then, cell) = (self.input(*first), self.input(*then), self.layout.nodes[id.index()].cell);
+                Code::Derived(Derived::NotFollowedBy { first, then, at, cell, window: *window })
+            }
+            Op::Count { of } => {
+                let charged = self.keep_before(id);
+                let effect = Effect::Count { at, predicate: self.is_predicate(*of), charged };
+                Code::Written { columns: self.read(id, *of, effect, dictionary) }
+            }
+            Op::CountWithin { of, window } => {
+                self.initial.push((at + 1, NEVER as u64));
+                let cell = self.layout.nodes[id.index()].cell;
+                let effect = Effect::CountWithin { at, cell, predicate: self.is_predicate(*of) };
+                Code::CountWithin { columns: self.read(id, *of, effect, dictionary), at, cell, window: *window }
+            }
+            Op::Sum { of } => {
+                let Kind::Event(ty) = kind(of) else { unreachable!("the builder sums events only") };
+                let effect = Effect::Sum { at, ty, charged: self.keep_before(id) };
+                Code::Written { columns: self.read(id, *of, effect, dictionary) }
+            }
+            Op::First { of } => self.written(id, *of, Effect::First { at }, dictionary),
+            Op::Previous { of, n } => self.written(id, *of, Effect::Previous { at, n: usize::from(*n) }, dictionary),
+            Op::Min { of } | Op::Max { of } => {
+                let Kind::Event(ty) = kind(of) else { unreachable!("the builder compares events only") };
+                let greatest = matches!(op, Op::Max { .. });
+                self.written(id, *of, Effect::Extreme { at, ty, greatest }, dictionary)
+            }
+            Op::TimeSince { of } => {
+                self.initial.push((at, NOT_SINCE as u64));
+                match kind(of) {
+                    Kind::Event(_) => {
+                        let effect = Effect::Since { at, predicate: self.is_predicate(*of) };
+                        Code::Written { columns: self.read(id, *of, effect, dictionary) }
+                    }
+                    _ => Code::StateSince { on: n(of), of: self.bool(*of), at },
+                }
+            }
             Op::Split { of, by } => {
                 self.initial.push((at, super::split::NO_ENTRY));
                 self.initial.push((at + 1, NEVER as u64));
@@ -506,6 +596,8 @@ impl Code {
                 | Code::CompareNumbers { .. }
                 | Code::Longest { .. }
                 | Code::OverLast { .. }
+                | Code::CountWithin { .. }
+                | Code::Derived(Derived::NotFollowedBy { .. })
                 | Code::Split { .. }
         )
     }

@@ -22,6 +22,10 @@ pub struct Layout {
     /// Cells in a heap.
     pub(super) cells: usize,
     pub(super) nodes: Vec<Place>,
+    /// For each node whether it is an event of records whose places in their instant are asked for.
+    pub(super) is_gathered: Vec<bool>,
+    /// The word that counts the records that spoke of some column, where such places are asked for.
+    pub(super) sequence: Option<usize>,
     /// For each alert the word with the start of its open span.
     pub(super) alerts: Vec<usize>,
     /// For each word whether it holds the number of a text.
@@ -55,19 +59,23 @@ impl Layout {
             words: HEADER_WORDS + bool_words,
             cells: 0,
             nodes: Vec::with_capacity(plan.nodes.len()),
+            is_gathered: gathered(plan),
+            sequence: None,
             alerts: vec![],
             texts: vec![],
             cell_texts: vec![],
         };
+        let charged = charged(plan);
         let mut next_bool = 1;
         for (id, node) in plan.iter() {
-            let mut place = Place { at: layout.words, words: words_of(plan, id), ..Place::default() };
+            let mut place =
+                Place { at: layout.words, words: words_of(plan, id, charged[id.index()]), ..Place::default() };
             if node.kind == Kind::State(Type::Bool) {
                 place.bool_word = HEADER_WORDS + next_bool / BOOLS_PER_WORD;
                 place.bool_shift = (next_bool % BOOLS_PER_WORD * 2) as u32;
                 next_bool += 1;
             }
-            if matches!(node.op, Op::OverLast { .. } | Op::Split { .. }) {
+            if layout.is_gathered[id.index()] || has_cell(&node.op) {
                 place.cell = layout.cells;
                 layout.cells += 1;
                 layout.cell_texts.push(entry_texts(plan, &node.op));
@@ -75,6 +83,10 @@ impl Layout {
             layout.note_texts(plan, &node.op, place.at);
             layout.words += place.words;
             layout.nodes.push(place);
+        }
+        if layout.is_gathered.contains(&true) {
+            layout.sequence = Some(layout.words);
+            layout.words += 1;
         }
         for _ in &plan.alerts {
             layout.alerts.push(layout.words);
@@ -96,13 +108,18 @@ impl Layout {
     fn note_texts(&mut self, plan: &Plan, op: &Op, at: usize) {
         let is_text = |id: NodeId| plan.node(id).kind == Kind::State(Type::String);
         match op {
-            Op::Latest { of, .. } if plan.node(*of).kind == Kind::Event(Type::String) => self.texts.push(at),
+            Op::Latest { of, .. } | Op::First { of } if plan.node(*of).kind == Kind::Event(Type::String) => {
+                self.texts.push(at);
+            }
+            Op::Previous { of, n } if plan.node(*of).kind == Kind::Event(Type::String) => {
+                self.texts.extend(at..=at + usize::from(*n));
+            }
             Op::DurationInCurState { of } | Op::DurationOfPreviousState { of } | Op::Scope { by: of, .. }
                 if is_text(*of) =>
             {
                 self.texts.push(at + 1);
             }
-            Op::If { then: of, .. } | Op::Coalesce(of, _) if is_text(*of) => self.texts.push(at),
+            Op::Changes { of } | Op::If { then: of, .. } | Op::Coalesce(of, _) if is_text(*of) => self.texts.push(at),
             Op::Split { .. } => {
                 let (entry_words, texts) = entry_texts(plan, op);
                 for entry in 0..INLINE_ENTRIES {
@@ -122,7 +139,7 @@ fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
     (by.len() + sums, texts)
 }
 
-fn words_of(plan: &Plan, id: NodeId) -> usize {
+fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
     let op = &plan.node(id).op;
     match op {
         Op::Latest { ttl, .. } => 1 + usize::from(ttl.is_some()),
@@ -144,7 +161,26 @@ fn words_of(plan: &Plan, id: NodeId) -> usize {
         Op::CompareNumbers { .. } | Op::OverLast { .. } => 1,
         // The entry in force, the next change, and the first entries.
         Op::Split { .. } => 2 + INLINE_ENTRIES * entry_texts(plan, op).0,
+        // Whether it held, or the value that was; the last first match; when the oldest is alone.
+        Op::Rise { .. } | Op::Fall { .. } | Op::Changes { .. } | Op::FollowedBy { .. } | Op::NotFollowedBy { .. } => 1,
+        // What was gathered so far.
+        Op::First { .. } | Op::Min { .. } | Op::Max { .. } => 1,
+        // Where that is asked for, also when the last event came, and what it was before the events of that instant.
+        Op::Count { .. } | Op::Sum { .. } => {
+            if is_charged {
+                3
+            } else {
+                1
+            }
+        }
+        // The last match.
+        Op::TimeSince { .. } => 1,
+        // The count, and when it next falls.
+        Op::CountWithin { .. } => 2,
+        // The payload that is shown, and those after it.
+        Op::Previous { n, .. } => 1 + usize::from(*n),
         Op::Event(_)
+        | Op::At { .. }
         | Op::Constant(_)
         | Op::HasExisted { .. }
         | Op::CompareStates { .. }
@@ -159,4 +195,39 @@ fn words_of(plan: &Plan, id: NodeId) -> usize {
         | Op::Scale { .. }
         | Op::Ratio { .. } => 0,
     }
+}
+
+/// Whether the node keeps something that has no fixed size.
+fn has_cell(op: &Op) -> bool {
+    matches!(op, Op::OverLast { .. } | Op::Split { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. })
+}
+
+/// For each node whether it is an event of records that is read by workers which ask what came before what.
+fn gathered(plan: &Plan) -> Vec<bool> {
+    let mut asked = vec![false; plan.nodes.len()];
+    for (_, node) in plan.iter() {
+        match node.op {
+            Op::At { event, .. } => asked[event.index()] = true,
+            Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => {
+                asked[first.index()] = true;
+                asked[then.index()] = true;
+            }
+            _ => {}
+        }
+    }
+    plan.iter().map(|(id, node)| asked[id.index()] && matches!(node.op, Op::Event(_))).collect()
+}
+
+/// For each node whether somebody asks for what it was before the events of an instant: it is charged or restarted.
+fn charged(plan: &Plan) -> Vec<bool> {
+    let mut charged = vec![false; plan.nodes.len()];
+    // Readers stand behind what they read.
+    for (id, node) in plan.nodes.iter().enumerate().rev() {
+        match &node.op {
+            Op::Split { of, .. } | Op::Scope { of, .. } => charged[of.index()] = true,
+            op if charged[id] => op.inputs().iter().for_each(|input| charged[input.index()] = true),
+            _ => {}
+        }
+    }
+    charged
 }

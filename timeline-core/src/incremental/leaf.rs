@@ -1,9 +1,10 @@
 //! What an event does to the leaves, before its instant is evaluated.
 
 use super::Event;
-use super::compile::{Compiled, Effect};
+use super::compile::Compiled;
 use super::dictionary::Dictionary;
-use super::row::{ABSENT, FRESH, NEVER, Row, truth};
+use super::effect::Setting;
+use super::row::{FRESH, Row};
 
 /// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
 #[inline]
@@ -13,41 +14,15 @@ pub(super) fn apply(compiled: &mut Compiled, dictionary: &Dictionary, row: &mut 
     }
     let program = compiled.program(event.present);
     let compiled = &*compiled;
+    let setting = Setting { layout: &compiled.layout, dictionary, time: event.time };
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
-        let payload = leaf.payload.eval(event, dictionary);
-        match leaf.effect {
-            Effect::Latest { at, ttl } => {
-                row.words[at] = payload;
-                if let Some(ttl) = ttl {
-                    let until = if payload == ABSENT { NEVER } else { event.time.saturating_add(ttl) };
-                    row.words[at + 1] = until as u64;
-                }
-            }
-            Effect::Existed { out, predicate } => {
-                if matches(payload, predicate) {
-                    out.set(row.words, truth::TRUE);
-                }
-            }
-            Effect::Within { at, window, predicate } => {
-                if matches(payload, predicate) {
-                    row.words[at] = event.time.saturating_add(window) as u64;
-                }
-            }
-            Effect::End => {
-                if matches(payload, true) {
-                    row.set_ending();
-                }
-            }
-        }
+        leaf.effect.apply(&setting, row, leaf.payload.eval(event, dictionary));
+    }
+    if let Some(at) = compiled.layout.sequence {
+        row.words[at] += 1;
     }
     if row.pending() != FRESH {
         row.set_pending(row.pending() | event.present);
     }
-}
-
-/// Whether a payload is a match: of a predicate what says true, of other events what is not null.
-#[inline]
-fn matches(payload: u64, predicate: bool) -> bool {
-    if predicate { payload == 1 } else { payload != ABSENT }
 }

@@ -21,7 +21,9 @@
 mod accrue;
 mod choose;
 mod compile;
+mod derived;
 mod dictionary;
+mod effect;
 mod expression;
 mod layout;
 mod leaf;
@@ -43,6 +45,7 @@ pub use view::{Reading, Share, View};
 use crate::plan::Plan;
 use crate::{Field, Record, Time, Type, Value};
 use compile::Compiled;
+use derived::Happened;
 use row::{FRESH, NEVER};
 use std::sync::Arc;
 
@@ -100,6 +103,8 @@ pub struct Evaluator {
     dictionary: Dictionary,
     /// For each node whether it may have changed in the current pass.
     dirty: Vec<bool>,
+    /// The events that were made in the current pass.
+    happened: Happened,
 }
 
 impl Evaluator {
@@ -108,7 +113,8 @@ impl Evaluator {
         let mut dictionary = Dictionary::default();
         let compiled = Compiled::new(plan, &mut dictionary);
         let dirty = vec![false; compiled.plan.nodes.len()];
-        Evaluator { compiled, dictionary, dirty }
+        let happened = Happened::new(dirty.len());
+        Evaluator { compiled, dictionary, dirty, happened }
     }
 
     /// The plan.
@@ -261,7 +267,8 @@ impl Evaluator {
     }
 
     fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, told: &mut Told<'_, O>) {
-        run::run(&self.compiled, &self.dictionary, &mut self.dirty, row, program, pending, told.alerts);
+        let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
+        run::run(&self.compiled, &self.dictionary, scratch, row, program, pending, told.alerts);
         if size_of::<O>() != 0 {
             told.observer.evaluated(&View::new(&self.compiled, &self.dictionary, row));
         }

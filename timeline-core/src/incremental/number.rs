@@ -1,7 +1,7 @@
 //! Numbers are not kept but calculated when they are asked for, from the few words that their leaves keep.
 
 use super::compile::{Code, Compiled};
-use super::row::{ABSENT, NOT_SINCE, Row, truth};
+use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
 use super::{accrue, choose, scope, window};
 use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};
 use crate::{Linear, SECOND, Time, Type};
@@ -22,6 +22,14 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
             ABSENT => Linear::exact(0),
             _ => Linear::Exact { value: i128::from(now) - i128::from(row.words[at] as Time), slope: 1 },
         }),
+        Op::Count { .. } | Op::CountWithin { .. } | Op::Sum { .. } => {
+            Some(gathered(row.words[at], compiled.plan.node(id).kind))
+        }
+        Op::TimeSince { .. } => match row.words[at] as Time {
+            NOT_SINCE => None,
+            NEVER => Some(Linear::exact(0)),
+            since => Some(Linear::Exact { value: i128::from(now) - i128::from(since), slope: 1 }),
+        },
         Op::NumberOf(of) => match (compiled.state(*of).get(row.words), compiled.plan.node(*of).kind) {
             (ABSENT, _) => None,
             (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
@@ -53,9 +61,28 @@ fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
 
 /// What a cumulative number was just before the row's instant, whose events and timers have been applied.
 ///
-/// All cumulative numbers are continuous, so nothing of it belongs to the instant.
+/// Of what is cumulative, counts and sums jump; all else is continuous, so nothing of it belongs to the instant.
 pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
-    linear(compiled, row, id)
+    let node = compiled.plan.node(id);
+    let at = compiled.layout.nodes[id.index()].at;
+    match &node.op {
+        Op::Count { .. } | Op::Sum { .. } if row.words[at + 1] as Time == row.now() => {
+            Some(gathered(row.words[at + 2], node.kind))
+        }
+        Op::Add(a, b) => Some(before(compiled, row, *a)?.add(before(compiled, row, *b)?)),
+        Op::Sub(a, b) => Some(before(compiled, row, *a)?.sub(before(compiled, row, *b)?)),
+        Op::Mul(a, b) => Some(before(compiled, row, *a)?.times(before(compiled, row, *b)?)),
+        Op::Scale { of, factor } => Some(before(compiled, row, *of)?.scale(*factor)),
+        _ => linear(compiled, row, id),
+    }
+}
+
+/// A count or a sum, of its word.
+fn gathered(word: u64, kind: Kind) -> Linear {
+    match kind {
+        Kind::Number(Unit::Float) => Linear::float(f64::from_bits(word)),
+        _ => Linear::exact(i128::from(word as i64)),
+    }
 }
 
 /// Both sides of a ratio at the row's instant; `None` where one is absent.

@@ -33,9 +33,9 @@ pub struct Heap(pub(super) Option<Box<[Cell]>>);
 /// The heap part of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Cell {
-    /// Entries of a split beyond those in the row.
+    /// Entries of a split beyond those in the row, or the places of events in their instant.
     pub entries: Vec<u64>,
-    /// Pieces of a windowed number, oldest first.
+    /// Pieces of a windowed number, oldest first; or events that wait or are counted, as how many there were at a time.
     pub pieces: VecDeque<Piece>,
 }
 
@@ -54,6 +54,11 @@ pub(super) struct Piece {
 impl Heap {
     pub(super) fn cell(&self, cell: usize) -> Option<&Cell> {
         self.0.as_ref().map(|cells| &cells[cell])
+    }
+
+    /// The cell, if the session has any.
+    pub(super) fn cell_if_any(&mut self, cell: usize) -> Option<&mut Cell> {
+        self.0.as_mut().map(|cells| &mut cells[cell])
     }
 
     pub(super) fn cell_mut(&mut self, layout: &Layout, cell: usize) -> &mut Cell {

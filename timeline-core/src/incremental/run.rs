@@ -2,6 +2,7 @@
 
 use super::AlertSpan;
 use super::compile::{Bool, Code, Compiled};
+use super::derived::{self, Derived, Happened};
 use super::dictionary::Dictionary;
 use super::expression;
 use super::row::{ABSENT, FRESH, NEVER, NOT_SINCE, Row, truth};
@@ -12,7 +13,7 @@ use crate::Time;
 pub(super) fn run(
     compiled: &Compiled,
     dictionary: &Dictionary,
-    dirty: &mut [bool],
+    (dirty, happened): (&mut [bool], &mut Happened),
     row: &mut Row<'_>,
     program: usize,
     pending: u64,
@@ -24,8 +25,11 @@ pub(super) fn run(
     dirty.fill(fresh);
     for &node in &program.nodes {
         let node = usize::from(node);
-        let changed = step(compiled, dictionary, dirty, row, node, pending, now, fresh);
+        let changed = step(compiled, dictionary, (dirty, happened), row, node, pending, now, fresh);
         dirty[node] |= changed;
+        if changed && !compiled.reactions[node].is_empty() {
+            derived::act(compiled, dictionary, dirty, (happened, node), row);
+        }
     }
     if program.timed || fresh {
         let next = next_deadline(compiled, row, now);
@@ -42,7 +46,7 @@ pub(super) fn run(
 fn step(
     compiled: &Compiled,
     dictionary: &Dictionary,
-    dirty: &[bool],
+    (dirty, happened): (&[bool], &mut Happened),
     row: &mut Row<'_>,
     node: usize,
     pending: u64,
@@ -66,14 +70,41 @@ fn step(
                 row.words[*at] = ABSENT;
                 row.words[at + 1] = NEVER as u64;
             }
-            let changed = expired || columns & pending != 0 || fresh;
+            // Events that are made in this pass have said so already.
+            let changed = expired || columns & pending != 0 || dirty[node];
             if let (true, Some(out)) = (changed, out) {
                 let value = if row.words[*at] == ABSENT { truth::ABSENT } else { row.words[*at] };
                 return put(row, *out, value);
             }
             changed
         }
-        Code::EventExisted { columns } => columns & pending != 0,
+        Code::Written { columns } => columns & pending != 0,
+        Code::Derived(code) => derived::step(compiled, code, dirty, (happened, node), row, pending),
+        Code::CountWithin { columns, at, cell, window } => {
+            let mut changed = columns & pending != 0;
+            if let Some(cell) = row.heap.cell_if_any(*cell) {
+                let counted = &mut cell.pieces;
+                while let Some(piece) = counted.pop_front_if(|piece| piece.start.saturating_add(*window) <= now) {
+                    row.words[*at] -= piece.value as u64;
+                    changed = true;
+                }
+                let next = counted.front().map_or(NEVER, |piece| piece.start.saturating_add(*window));
+                row.words[at + 1] = next as u64;
+            }
+            changed
+        }
+        Code::StateSince { on, of, at } => {
+            if !is_dirty(*on) {
+                return false;
+            }
+            let was_true = row.words[*at] as Time == NEVER;
+            match (of.get(row.words) == truth::TRUE, was_true) {
+                (true, false) => row.words[*at] = NEVER as u64,
+                (false, true) => row.words[*at] = now as u64,
+                _ => return fresh,
+            }
+            true
+        }
         Code::StateExisted { on, of, out } => {
             is_dirty(*on) && of.get(row.words) == truth::TRUE && put(row, *out, truth::TRUE)
         }
@@ -244,7 +275,9 @@ fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
     let mut next = NEVER;
     for node in &compiled.timed {
         let at = match &compiled.codes[*node] {
-            Code::Latest { at, .. } | Code::Split { at, .. } => row.words[at + 1] as Time,
+            Code::Latest { at, .. } | Code::Split { at, .. } | Code::CountWithin { at, .. } => {
+                row.words[at + 1] as Time
+            }
             Code::Longest { at, .. } => accrue::overtakes(row.words, *at),
             Code::HeldFor { at, length, .. } => match row.words[*at] as Time {
                 NOT_SINCE => NEVER,
@@ -253,6 +286,7 @@ fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
             Code::EventWithin { at, .. }
             | Code::StateWithin { at, .. }
             | Code::CompareNumbers { at, .. }
+            | Code::Derived(Derived::NotFollowedBy { at, .. })
             | Code::OverLast { at, .. } => row.words[*at] as Time,
             _ => NEVER,
         };

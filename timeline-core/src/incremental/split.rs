@@ -3,6 +3,7 @@
 //! Entries are kept in the order of their first coming into force: the first ones in the row, further ones in the heap.
 //! An entry is the words of its dimensions, then what it was charged; the charge of the entry in force is biased by
 //! `-x` at the instant it came into force, so that its share is the charge plus `x` and nothing is done while `x` grows.
+//! Jumps of that instant belong to the entry that comes into force.
 //!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
@@ -200,6 +201,22 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
             Linear::Exact { slope, .. } => Linear::Exact { value: slope * inside, slope: slope * rises },
             Linear::Float { slope, .. } => Linear::Float { value: slope * inside as f64, slope: slope * rises as f64 },
         });
+        if i > 0 && piece.start > trailing {
+            sum = sum.add(jump(&pieces[i - 1], piece, unit));
+        }
     }
     sum
+}
+
+/// By how much a piece begins above the end of the one before it.
+fn jump(before: &Piece, piece: &Piece, unit: Unit) -> Linear {
+    level(piece.linear_at(piece.start, unit)).sub(level(before.linear_at(piece.start, unit)))
+}
+
+/// The same value, without its slope.
+fn level(x: Linear) -> Linear {
+    match x {
+        Linear::Exact { value, .. } => Linear::exact(value),
+        Linear::Float { value, .. } => Linear::float(value),
+    }
 }

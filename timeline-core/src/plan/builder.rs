@@ -178,6 +178,20 @@ impl Builder {
             (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
             (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),
             (Op::OverLast { of, .. }, [Number(a)]) if self.is_cumulative(*of) => Some(Number(*a)),
+            (Op::Rise { .. } | Op::Fall { .. }, [State(Type::Bool)])
+            | (Op::Changes { .. }, [State(_)])
+            | (Op::FollowedBy { .. } | Op::NotFollowedBy { .. }, [Event(_), Event(_)]) => Some(Event(Type::Bool)),
+            (Op::At { .. }, [Event(_), State(ty)]) => Some(Event(*ty)),
+            (Op::At { .. }, [Event(_), Number(Unit::Int)]) => Some(Event(Type::Int)),
+            (Op::At { .. }, [Event(_), Number(Unit::Float)]) => Some(Event(Type::Float)),
+            (Op::Count { .. } | Op::CountWithin { .. }, [Event(_)]) | (Op::Sum { .. }, [Event(Type::Int)]) => {
+                Some(Number(Unit::Int))
+            }
+            (Op::Sum { .. }, [Event(Type::Float)]) => Some(Number(Unit::Float)),
+            (Op::First { .. }, [Event(ty)]) => Some(State(*ty)),
+            (Op::Previous { n: 1..=Op::MAX_PREVIOUS, .. }, [Event(ty)]) => Some(State(*ty)),
+            (Op::Min { .. } | Op::Max { .. }, [Event(ty)]) if ty.is_numeric() => Some(State(*ty)),
+            (Op::TimeSince { .. }, [Event(_) | State(Type::Bool)]) => Some(Number(Unit::Duration)),
             (Op::Split { of: id, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
                 if self.can_split(*id) && !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
             {
@@ -194,6 +208,9 @@ impl Builder {
             | Op::HasExistedWithin { window: d, .. }
             | Op::HeldFor { length: d, .. }
             | Op::OverLast { window: d, .. }
+            | Op::FollowedBy { window: d, .. }
+            | Op::NotFollowedBy { window: d, .. }
+            | Op::CountWithin { window: d, .. }
                 if *d <= 0 =>
             {
                 Err(BuildError::Window)
@@ -224,7 +241,7 @@ impl Builder {
     /// Whether the node is a sum of what is counted up from zero at the start of the session, so that shares of it add up.
     pub fn is_cumulative(&self, id: NodeId) -> bool {
         match &self.plan.node(id).op {
-            Op::DurationWhere { .. } | Op::Integral { .. } => true,
+            Op::DurationWhere { .. } | Op::Integral { .. } | Op::Count { .. } | Op::Sum { .. } => true,
             Op::Mul(a, b) => {
                 let constant = |id: &NodeId| matches!(self.plan.node(*id).op, Op::ConstantNumber { .. });
                 (constant(a) && self.is_cumulative(*b)) || (constant(b) && self.is_cumulative(*a))

@@ -171,6 +171,90 @@ pub enum Op {
         /// The window.
         window: Time,
     },
+    /// An event, true, wherever the input becomes true; absence counts as false, and so does all before the session.
+    Rise {
+        /// A `state<bool>`.
+        of: NodeId,
+    },
+    /// An event, true, wherever the input stops being true; the end of the session is none.
+    Fall {
+        /// A `state<bool>`.
+        of: NodeId,
+    },
+    /// An event, true, wherever the input goes from one value to another; to and from absence is none.
+    Changes {
+        /// A state of any type.
+        of: NodeId,
+    },
+    /// For every match of the event one that carries what the timeline is at that instant; null where it is absent.
+    At {
+        /// An event.
+        event: NodeId,
+        /// A state, or a number that is no duration.
+        of: NodeId,
+    },
+    /// An event, true, at every match of `then` that has an earlier match of `first` in `(t - window, t]`.
+    FollowedBy {
+        /// An event.
+        first: NodeId,
+        /// An event.
+        then: NodeId,
+        /// How long ago the first one may be.
+        window: Time,
+    },
+    /// An event, true, `window` after every match of `first` that no later match of `then` follows in `[t, t + window)`.
+    NotFollowedBy {
+        /// An event.
+        first: NodeId,
+        /// An event.
+        then: NodeId,
+        /// How long the second one is waited for.
+        window: Time,
+    },
+    /// How many matches there were since the session began.
+    Count {
+        /// An event.
+        of: NodeId,
+    },
+    /// How many matches there were in `(t - window, t]`.
+    CountWithin {
+        /// An event.
+        of: NodeId,
+        /// The look-back.
+        window: Time,
+    },
+    /// The first payload that is not null; absent before it.
+    First {
+        /// An event.
+        of: NodeId,
+    },
+    /// The payload of the event that stands `n` before the last one, nulls counted; absent where there is none.
+    Previous {
+        /// An event.
+        of: NodeId,
+        /// At least 1, at most [`Op::MAX_PREVIOUS`].
+        n: u16,
+    },
+    /// The sum of the payloads, from 0 on; floats are added one after another.
+    Sum {
+        /// A numeric event.
+        of: NodeId,
+    },
+    /// The least payload; absent before the first.
+    Min {
+        /// A numeric event.
+        of: NodeId,
+    },
+    /// The greatest payload; absent before the first.
+    Max {
+        /// A numeric event.
+        of: NodeId,
+    },
+    /// Time since the last match, or since a state was last true: 0 while it is. Absent before the first.
+    TimeSince {
+        /// An event or a `state<bool>`.
+        of: NodeId,
+    },
     /// Charges every sub-span of the input to the values of the dimensions then in force. Only a metric's root.
     Split {
         /// A cumulative number, a ratio of such, or [`Op::OverLast`] of one.
@@ -181,6 +265,9 @@ pub enum Op {
 }
 
 impl Op {
+    /// How far [`Op::Previous`] looks back at most: so many payloads are kept for each session.
+    pub const MAX_PREVIOUS: u16 = 100;
+
     /// The nodes that it reads, in order.
     pub fn inputs(&self) -> Vec<NodeId> {
         match self {
@@ -196,10 +283,23 @@ impl Op {
             | Op::Scale { of, .. }
             | Op::Longest { of }
             | Op::DurationOfPreviousState { of }
+            | Op::Rise { of }
+            | Op::Fall { of }
+            | Op::Changes { of }
+            | Op::Count { of }
+            | Op::CountWithin { of, .. }
+            | Op::First { of }
+            | Op::Previous { of, .. }
+            | Op::Sum { of }
+            | Op::Min { of }
+            | Op::Max { of }
+            | Op::TimeSince { of }
             | Op::OverLast { of, .. } => vec![*of],
             Op::Integral { of, over } => std::iter::once(*of).chain(*over).collect(),
             Op::If { condition, then, otherwise } => vec![*condition, *then, *otherwise],
             Op::Scope { of, by } => vec![*of, *by],
+            Op::At { event, of } => vec![*event, *of],
+            Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => vec![*first, *then],
             Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![*left, *right],
             Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => {
                 vec![*a, *b]
@@ -213,7 +313,11 @@ impl Op {
     pub fn moves_by_itself(&self) -> bool {
         matches!(
             self,
-            Op::DurationWhere { .. } | Op::DurationInCurState { .. } | Op::Longest { .. } | Op::Integral { .. }
+            Op::DurationWhere { .. }
+                | Op::DurationInCurState { .. }
+                | Op::Longest { .. }
+                | Op::Integral { .. }
+                | Op::TimeSince { .. }
         )
     }
 }

@@ -10,12 +10,13 @@
 //! Rows of a split are those of the dimension values in force at some instant up to the reading.
 //! Absence is a row of its own among spans, like false and zero.
 
+use super::events::Occurrence;
 use super::number::Number;
 use super::piecewise::{Extent, Piecewise, Span};
 use super::session::{CloseReason, Session};
 use super::split::Dimensions;
 use super::state::true_stretches;
-use super::whole::{Occurrence, Whole, whole};
+use super::whole::{Whole, whole};
 use crate::plan::{Kind, Unit};
 use crate::{Linear, Plan, SECOND, Time, Value};
 

@@ -1,8 +1,8 @@
 //! Operators that make states of events and states.
 
+use super::events::Occurrence;
 use super::logic::{boolean, truth};
 use super::piecewise::Piecewise;
-use super::whole::Occurrence;
 use crate::{Time, Value};
 
 /// A step function; absent is `None`.

@@ -1,6 +1,8 @@
 //! The timelines of a session's nodes as whole functions over dense time, as if nothing more ever happened.
 
 use super::accrue::{choice, coalesce, duration_of_previous_state, integral, longest, scope};
+use super::events::{self, Occurrence, Place};
+use super::fold;
 use super::logic::{and, boolean, compare, evaluate, or, truth};
 use super::number::{
     Numbers, compare_numbers, constant, cumulative, duration_in_cur_state, duration_where, number_of, over_last,
@@ -11,21 +13,8 @@ use super::session::Session;
 use super::split::{Share, shares};
 use super::state::{State, Stretch, from_the_first, held, latest, prolonged, true_on, true_stretches};
 use crate::plan::{EventExpr, Kind, Node, NodeId, Op, Unit};
-use crate::record::Order;
 use crate::{Field, Linear, Plan, Record, Time, Value};
-
-/// One event of an event timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Occurrence {
-    /// When it happened.
-    pub time: Time,
-    /// The order of its record among equal times.
-    pub order: Option<Order>,
-    /// The place of its record in the log.
-    pub position: u64,
-    /// What it carries; `None` is null.
-    pub payload: Option<Value>,
-}
+use std::cmp::Ordering;
 
 /// A node's timeline from the session's origin on, without end.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +55,7 @@ pub(super) fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occ
     };
     let occurrence = |record: &Record| Occurrence {
         time: record.time,
-        order: record.order,
-        position: record.position,
+        place: Place::Record(record.order, record.position),
         payload: evaluate(expression, record),
     };
     records.iter().filter(speaks).map(occurrence).collect()
@@ -157,7 +145,39 @@ impl Inputs<'_> {
                 let unit = self.unit(*of);
                 Whole::Number(over_last(&cumulative(number(of), unit), *window, unit).map(Some))
             }
+            Op::Rise { of } => Whole::Events(events::rises(state(of))),
+            Op::Fall { of } => Whole::Events(events::falls(state(of))),
+            Op::Changes { of } => Whole::Events(events::changes(state(of))),
+            Op::At { event, of } => Whole::Events(events::at(self.events(*event), |t| self.sample(*of, t))),
+            Op::FollowedBy { first, then, window } => {
+                Whole::Events(events::followed_by(self.events(*first), self.events(*then), *window))
+            }
+            Op::NotFollowedBy { first, then, window } => {
+                Whole::Events(events::not_followed_by(self.events(*first), self.events(*then), *window))
+            }
+            Op::Count { of } => Whole::Number(fold::count(origin, self.events(*of))),
+            Op::CountWithin { of, window } => Whole::Number(fold::count_within(origin, self.events(*of), *window)),
+            Op::First { of } => Whole::State(fold::first(origin, self.events(*of))),
+            Op::Previous { of, n } => Whole::State(fold::previous(origin, self.events(*of), *n)),
+            Op::Sum { of } => {
+                let zero = match node.kind {
+                    Kind::Number(Unit::Float) => Value::Float(0.0),
+                    _ => Value::Int(0),
+                };
+                Whole::Number(fold::sum(origin, self.events(*of), zero))
+            }
+            Op::Min { of } => Whole::State(fold::extreme(origin, self.events(*of), Ordering::Less)),
+            Op::Max { of } => Whole::State(fold::extreme(origin, self.events(*of), Ordering::Greater)),
+            Op::TimeSince { of } => Whole::Number(fold::time_since(origin, &self.stretches(*of))),
             Op::Split { of, by } => Whole::Split(self.split(*of, by)),
+        }
+    }
+
+    /// What a state or a number is at an instant, as the payload of an event.
+    fn sample(&self, of: NodeId, t: Time) -> Option<Value> {
+        match self.plan.node(of).kind {
+            Kind::Number(unit) => self.number(of).at(t).map(|x| x.sample(unit == Unit::Float)),
+            _ => self.state(of).at(t),
         }
     }
 

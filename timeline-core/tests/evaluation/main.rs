@@ -2,7 +2,9 @@
 
 mod accrue;
 mod build;
+mod events;
 mod golden;
+mod incremental;
 mod invariance;
 mod laws;
 mod pointwise;

@@ -5,9 +5,9 @@
 
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
-use timeline_core::plan::{Compare, Kind, Op, RatioUnit};
-use timeline_core::reference::{Number, Occurrence, Piecewise, Session, Whole, run, whole};
-use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Value};
+use timeline_core::plan::{Compare, Kind, Op, RatioUnit, Unit};
+use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Whole, run, whole};
+use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Type, Value};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
@@ -152,16 +152,128 @@ impl Instants<'_> {
             Op::Scope { of, by } => {
                 let now = self.state(*by, t);
                 let begun = (self.session.origin..=t).rev().take_while(|u| self.state(*by, *u) == now).last();
-                // What is cumulative is continuous: at the change it is what it was before.
-                let before = begun.filter(|u| *u > self.session.origin).and_then(|u| self.number(*of, u));
+                // What jumps at the change belongs to the new scope: it goes on from the nanosecond before.
+                let before = begun.filter(|u| *u > self.session.origin).and_then(|u| self.continued(*of, u - 1));
                 self.number_is(id, t, self.sum(self.number(*of, t), before.or(Some(Number::Exact(0))), -1))
             }
             Op::OverLast { of, window } => {
                 let past = if known_since(*window) { self.number(*of, t - window) } else { Some(Number::Exact(0)) };
                 self.number_is(id, t, self.sum(self.number(*of, t), past, -1))
             }
+            Op::Rise { of } => self.happens(id, t, usize::from(self.turns(*of, t, false, true))),
+            Op::Fall { of } => self.happens(id, t, usize::from(self.turns(*of, t, true, false))),
+            Op::Changes { of } => {
+                let before = (t > self.session.origin).then(|| self.state(*of, t - 1)).flatten();
+                let both = before.zip(self.state(*of, t));
+                self.happens(id, t, usize::from(both.is_some_and(|(a, b)| a != b)))
+            }
+            Op::At { event, of } => {
+                let sampled = match self.plan.node(*of).kind {
+                    Kind::State(_) => self.state(*of, t),
+                    _ => self.number(*of, t).map(|x| match (x, self.plan.node(id).kind) {
+                        (Number::Exact(x), Kind::Event(Type::Int)) => Value::Int(x as i64),
+                        (x, _) => Value::Float(x.as_float()),
+                    }),
+                };
+                let expected: Vec<_> = self.matches(*event, t).map(|e| (e.place, sampled.clone())).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
+            Op::FollowedBy { first, then, window } => {
+                let recent = |b: &Occurrence| {
+                    let earlier = (t - window + 1..t).any(|u| self.matches(*first, u).next().is_some());
+                    earlier || self.matches(*first, t).any(|a| a.place < b.place)
+                };
+                let follows = self.matches(*then, t).filter(|b| recent(b));
+                let expected: Vec<_> = follows.map(|b| (b.place, Some(Value::Bool(true)))).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
+            Op::NotFollowedBy { first, then, window } => {
+                let begun = t - window;
+                let followed = |a: &Occurrence| {
+                    let later = (begun + 1..t).any(|u| self.matches(*then, u).next().is_some());
+                    later || self.matches(*then, begun).any(|b| a.place < b.place)
+                };
+                let alone = self.matches(*first, begun).filter(|a| !followed(a)).count();
+                self.happens(id, t, alone)
+            }
+            Op::Count { of } => {
+                let count: usize = (self.session.origin..=t).map(|u| self.matches(*of, u).count()).sum();
+                self.number_is(id, t, Some(Number::Exact(count as i128)))
+            }
+            Op::CountWithin { of, window } => {
+                let count: usize = since(window - 1).map(|u| self.matches(*of, u).count()).sum();
+                self.number_is(id, t, Some(Number::Exact(count as i128)))
+            }
+            Op::First { of } => {
+                let payload = self.past(*of, t).find_map(|e| e.payload.clone());
+                self.state_is(id, t, payload)
+            }
+            Op::Previous { of, n } => {
+                let past: Vec<_> = self.past(*of, t).collect();
+                let place = past.len().checked_sub(1 + usize::from(*n));
+                self.state_is(id, t, place.and_then(|i| past[i].payload.clone()))
+            }
+            Op::Sum { of } => {
+                let zero = match self.plan.node(id).kind {
+                    Kind::Number(Unit::Float) => Number::Float(0.0),
+                    _ => Number::Exact(0),
+                };
+                let mut payloads = self.past(*of, t).filter_map(|e| e.payload.as_ref()).map(|value| match value {
+                    Value::Int(x) => Number::Exact(i128::from(*x)),
+                    Value::Float(x) => Number::Float(*x),
+                    other => panic!("not numeric: {other}"),
+                });
+                self.number_is(id, t, payloads.try_fold(zero, |sum, x| self.sum(Some(sum), Some(x), 1)))
+            }
+            Op::Min { of } => {
+                let mut payloads: Vec<Value> = self.past(*of, t).filter_map(|e| e.payload.clone()).collect();
+                payloads.sort();
+                self.state_is(id, t, payloads.first().cloned())
+            }
+            Op::Max { of } => {
+                let mut payloads: Vec<Value> = self.past(*of, t).filter_map(|e| e.payload.clone()).collect();
+                payloads.sort();
+                self.state_is(id, t, payloads.last().cloned())
+            }
+            Op::TimeSince { of } => {
+                let last = (self.session.origin..=t).rev().find(|u| self.matched(*of, *u));
+                // A state that ceased to be true at `u + 1` was last true at `u`, and all the time up to `u + 1`.
+                let is_state = !matches!(self.plan.node(*of).kind, Kind::Event(_));
+                let end = |u: Time| if is_state && u < t { u + 1 } else { u };
+                self.number_is(id, t, last.map(|u| Number::Exact(i128::from(t - end(u)))))
+            }
             Op::Split { of, by } => self.check_split(id, *of, by, t),
         }
+    }
+
+    /// Whether the truth of a state goes from one value to another at `t`; before the session nothing is true.
+    fn turns(&self, of: NodeId, t: Time, from: bool, to: bool) -> bool {
+        let before = t > self.session.origin && self.truth(of, t - 1) == Some(true);
+        before == from && (self.truth(of, t) == Some(true)) == to
+    }
+
+    /// The matches of an event at `t`.
+    fn matches(&self, of: NodeId, t: Time) -> impl Iterator<Item = &Occurrence> {
+        let counts = |payload: &Option<Value>| !matches!(payload, None | Some(Value::Bool(false)));
+        self.events(of).iter().filter(move |e| e.time == t && counts(&e.payload))
+    }
+
+    /// All events at or before `t`.
+    fn past(&self, of: NodeId, t: Time) -> impl Iterator<Item = &Occurrence> {
+        self.events(of).iter().filter(move |e| e.time <= t)
+    }
+
+    fn at(&self, id: NodeId, t: Time) -> Vec<(Place, Option<Value>)> {
+        self.events(id).iter().filter(|e| e.time == t).map(|e| (e.place, e.payload.clone())).collect()
+    }
+
+    /// So many events after all records of the instant.
+    fn happens(&self, id: NodeId, t: Time, times: usize) -> Checked {
+        let expected = vec![(Place::Instant, Some(Value::Bool(true))); times];
+        prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
+        Ok(())
     }
 
     /// Shares add up to the whole, and those that are not in force stand still (unless a window slides over them).
@@ -249,6 +361,12 @@ impl Instants<'_> {
         let Whole::Number(number): &Whole = &self.all[id.index()] else { panic!("a number") };
         let number: &Piecewise<Option<Linear>> = number;
         number.at(t).map(Number::from)
+    }
+
+    /// What a number would be a nanosecond later if it went on as it is.
+    fn continued(&self, id: NodeId, t: Time) -> Option<Number> {
+        let Whole::Number(number) = &self.all[id.index()] else { panic!("a number") };
+        number.at(t).map(|x| Number::from(x.after(1)))
     }
 
     fn state_is(&self, id: NodeId, t: Time, expected: Option<Value>) -> Checked {

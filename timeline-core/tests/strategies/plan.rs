@@ -68,6 +68,16 @@ enum Make {
     Coalesce,
     Mul,
     Scope,
+    Turn,
+    Changes,
+    At,
+    FollowedBy,
+    NotFollowedBy,
+    Count,
+    CountWithin,
+    Pick,
+    Sum,
+    TimeSince,
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +145,16 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Make::Coalesce),
         2 => Just(Make::Mul),
         2 => Just(Make::Scope),
+        3 => Just(Make::Turn),
+        1 => Just(Make::Changes),
+        3 => Just(Make::At),
+        3 => Just(Make::FollowedBy),
+        3 => Just(Make::NotFollowedBy),
+        3 => Just(Make::Count),
+        2 => Just(Make::CountWithin),
+        3 => Just(Make::Pick),
+        2 => Just(Make::Sum),
+        2 => Just(Make::TimeSince),
     ];
     (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
         |(make, left, right, window, compare, number, predicate)| Step {
@@ -223,6 +243,7 @@ impl Step {
         let truth = |k: Kind| k == Kind::State(Type::Bool);
         let match_or_truth = |k: Kind| event(k) || truth(k);
         let number = |k: Kind| matches!(k, Kind::Number(_));
+        let numeric = |k: Kind| matches!(k, Kind::Event(Type::Int | Type::Float));
         let compare = comparison(self.compare);
         Some(match self.make {
             Make::Predicate => Op::Event(self.predicate.build(builder)),
@@ -308,6 +329,29 @@ impl Step {
                 Op::Mul(a, if still.is_empty() { return None } else { nth(&still, right) })
             }
             Make::Scope => Op::Scope { of: cumulative(builder, left)?, by: pick(builder, right, state)? },
+            Make::Turn if right % 2 == 0 => Op::Rise { of: pick(builder, left, truth)? },
+            Make::Turn => Op::Fall { of: pick(builder, left, truth)? },
+            Make::Changes => Op::Changes { of: pick(builder, left, state)? },
+            Make::At => {
+                let sampled = |k: Kind| state(k) || matches!(k, Kind::Number(Unit::Int | Unit::Float));
+                Op::At { event: pick(builder, left, event)?, of: pick(builder, right, sampled)? }
+            }
+            Make::FollowedBy => {
+                Op::FollowedBy { first: pick(builder, left, event)?, then: pick(builder, right, event)?, window }
+            }
+            Make::NotFollowedBy => {
+                Op::NotFollowedBy { first: pick(builder, left, event)?, then: pick(builder, right, event)?, window }
+            }
+            Make::Count => Op::Count { of: pick(builder, left, event)? },
+            Make::CountWithin => Op::CountWithin { of: pick(builder, left, event)?, window },
+            Make::Pick => match right % 4 {
+                0 => Op::First { of: pick(builder, left, event)? },
+                1 => Op::Previous { of: pick(builder, left, event)?, n: 1 + self.number.unsigned_abs() as u16 % 3 },
+                2 => Op::Min { of: pick(builder, left, numeric)? },
+                _ => Op::Max { of: pick(builder, left, numeric)? },
+            },
+            Make::Sum => Op::Sum { of: pick(builder, left, numeric)? },
+            Make::TimeSince => Op::TimeSince { of: pick(builder, left, match_or_truth)? },
         })
     }
 

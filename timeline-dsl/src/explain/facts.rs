@@ -54,7 +54,12 @@ impl Facts {
                 memory: memory(plan, &node.op),
                 timer: match &node.op {
                     Op::Latest { ttl, .. } => ttl.is_some(),
-                    Op::HasExistedWithin { .. } | Op::HeldFor { .. } | Op::OverLast { .. } | Op::Longest { .. } => true,
+                    Op::HasExistedWithin { .. }
+                    | Op::HeldFor { .. }
+                    | Op::OverLast { .. }
+                    | Op::Longest { .. }
+                    | Op::CountWithin { .. }
+                    | Op::NotFollowedBy { .. } => true,
                     Op::CompareNumbers { left, right, .. } => moves[left.index()] || moves[right.index()],
                     Op::Split { of, .. } => matches!(plan.node(*of).op, Op::OverLast { .. }),
                     _ => false,
@@ -94,7 +99,7 @@ fn moving(plan: &Plan) -> Vec<bool> {
 
 fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op {
-        Op::OverLast { .. } => "O(window)",
+        Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
         Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + values)",
         Op::Split { .. } => "O(values)",
         _ => "O(1)",

@@ -137,6 +137,30 @@ impl Writer<'_> {
             Op::OverLast { of, window } => {
                 (binds::CLAUSE, format!("{} over last {}", self.node(*of, binds::OR, depth), duration_text(*window)))
             }
+            Op::Rise { of } => (binds::UNARY, format!("rise({})", self.node(*of, 0, depth))),
+            Op::Fall { of } => (binds::UNARY, format!("fall({})", self.node(*of, 0, depth))),
+            Op::Changes { of } => (binds::UNARY, format!("changes({})", self.node(*of, 0, depth))),
+            Op::At { event, of } => {
+                let event = self.node(*event, 0, depth);
+                (binds::UNARY, format!("at({event}, {})", self.node(*of, 0, depth)))
+            }
+            Op::FollowedBy { first, then, window } => {
+                (binds::UNARY, format!("followed_by({})", self.follow(*first, *then, *window, depth)))
+            }
+            Op::NotFollowedBy { first, then, window } => {
+                (binds::UNARY, format!("not_followed_by({})", self.follow(*first, *then, *window, depth)))
+            }
+            Op::Count { of } => (binds::UNARY, format!("count({})", self.node(*of, 0, depth))),
+            Op::CountWithin { of, window } => {
+                let of = self.node(*of, 0, depth);
+                (binds::UNARY, format!("count_within({of}, {})", duration_text(*window)))
+            }
+            Op::First { of } => (binds::UNARY, format!("first({})", self.node(*of, 0, depth))),
+            Op::Previous { of, n } => (binds::UNARY, format!("previous({}, {n})", self.node(*of, 0, depth))),
+            Op::Sum { of } => (binds::UNARY, format!("sum({})", self.node(*of, 0, depth))),
+            Op::Min { of } => (binds::UNARY, format!("min({})", self.node(*of, 0, depth))),
+            Op::Max { of } => (binds::UNARY, format!("max({})", self.node(*of, 0, depth))),
+            Op::TimeSince { of } => (binds::UNARY, format!("time_since({})", self.node(*of, 0, depth))),
             Op::Split { of, by } => {
                 let of = self.node(*of, binds::CLAUSE, depth);
                 let by: Vec<String> = by.iter().map(|d| self.node(*d, binds::OR, depth.max(2))).collect();
@@ -144,6 +168,11 @@ impl Writer<'_> {
             }
         };
         wrap(own, around, text)
+    }
+
+    fn follow(&mut self, first: NodeId, then: NodeId, window: Time, depth: usize) -> String {
+        let first = self.node(first, 0, depth);
+        format!("{first}, {}, {}", self.node(then, 0, depth), duration_text(window))
     }
 
     fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {

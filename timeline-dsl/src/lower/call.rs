@@ -13,8 +13,7 @@ impl Lowering<'_> {
             Lookup::Known(function) => function,
             Lookup::NotYet(own) => {
                 let message = format!("operator `{own}` is not supported yet");
-                let help = "supported are latest, has_existed, has_existed_within, held_for, keep_true_for, \
-                            duration_where and duration_in_cur_state";
+                let help = "the operators that are supported are in `docs/language.md`";
                 return self.error(codes::NOT_YET, name.span, message, help);
             }
             Lookup::Unknown => return self.unknown_function(name),
@@ -30,6 +29,9 @@ impl Lowering<'_> {
             }
         }
         let values: Vec<&Expr> = arguments.iter().map(|a| &a.value).collect();
+        if let Some(done) = self.event_call(span, function, &values) {
+            return done;
+        }
         match (function, values.as_slice()) {
             (Function::Latest, [e]) if arguments[0].word.is_none() => self.latest(span, e, None),
             (Function::Latest, [e, ttl]) if arguments[0].word.is_none() => {
@@ -137,9 +139,7 @@ impl Lowering<'_> {
         let near = if self.sink.is_full() { None } else { near(&name.text) };
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "the operators are latest, has_existed, has_existed_within, held_for, keep_true_for, \
-                     duration_where and duration_in_cur_state"
-                .to_owned(),
+            None => format!("the operators are {}", Function::list()),
         };
         self.error(codes::UNKNOWN_FUNCTION, name.span, format!("no operator is called `{}`", name.text), help)
     }
@@ -161,6 +161,15 @@ fn form(function: Function) -> String {
         | Function::DurationInCurState
         | Function::DurationOfPreviousState
         | Function::Longest => format!("`{name}(STATE)`"),
+        Function::Rise | Function::Fall => format!("`{name}(STATE)`"),
+        Function::Changes => "`changes(STATE)`".into(),
+        Function::At => "`at(EVENT, TIMELINE)`".into(),
+        Function::FollowedBy | Function::NotFollowedBy => format!("`{name}(EVENT, EVENT, DURATION)`"),
+        Function::Count => "`count(EVENT)`".into(),
+        Function::CountWithin => "`count_within(EVENT, DURATION)`".into(),
+        Function::First | Function::Sum | Function::Min | Function::Max => format!("`{name}(EVENT)`"),
+        Function::Previous => "`previous(EVENT, 1)`".into(),
+        Function::TimeSince => "`time_since(EVENT_OR_STATE)`".into(),
         Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
         Function::And => "`a && b`".into(),
         Function::Or => "`a || b`".into(),

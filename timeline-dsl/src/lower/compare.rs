@@ -13,6 +13,15 @@ impl Lowering<'_> {
         let (l, r) = (self.lower(left), self.lower(right));
         match (&l, &r) {
             (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
+            (Lowered::Node { source, id }, _) | (_, Lowered::Node { source, id })
+                if matches!(self.kind(*source, *id), Kind::Event(_)) =>
+            {
+                let d = self
+                    .diagnostic(codes::COMPARE, span, "a derived event is not compared")
+                    .label(format!("compares {} with {}", self.describe(&l), self.describe(&r)))
+                    .help("compare what it samples: `at(event, state > 5)`");
+                self.say(d)
+            }
             (Lowered::Literal(_), Lowered::Literal(_)) => {
                 let help = "name a column on one side; a text stands between double quotes, a name does not";
                 self.error(codes::CONSTANT, span, "both sides are constants", help)

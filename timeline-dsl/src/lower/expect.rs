@@ -4,6 +4,7 @@ use super::Lowering;
 use super::constant::{self, Misfit};
 use super::value::{EventValue, Lowered};
 use crate::diagnostics::codes;
+use crate::names::{Lookup, lookup};
 use crate::syntax::{Expr, ExprKind, Literal, Span};
 use std::rc::Rc;
 use timeline_core::plan::{Kind, NodeId, Op};
@@ -31,6 +32,7 @@ impl Lowering<'_> {
     pub(super) fn need_event(&mut self, e: &Expr, operator: &str) -> Option<Place> {
         match self.lower(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
+            Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => Some((source, id)),
             Lowered::Error => None,
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
             node => {
@@ -52,7 +54,11 @@ impl Lowering<'_> {
     pub(super) fn need_occurrence(&mut self, e: &Expr, operator: &str, length: Option<&Expr>) -> Option<Place> {
         match self.lower(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
-            Lowered::Node { source, id } if self.kind(source, id) == Kind::State(Type::Bool) => Some((source, id)),
+            Lowered::Node { source, id }
+                if matches!(self.kind(source, id), Kind::Event(_) | Kind::State(Type::Bool)) =>
+            {
+                Some((source, id))
+            }
             other => self.not_bool(e, &other, operator, "an event or a state<bool>", length),
         }
     }
@@ -64,7 +70,14 @@ impl Lowering<'_> {
                 self.event_for_state(e, event.ty, &format!("`{operator}` reads a state<bool>"), "state<bool>");
                 None
             }
-            Lowered::Node { source, id } if self.kind(source, id) == Kind::State(Type::Bool) => Some((source, id)),
+            Lowered::Node { source, id } => match self.kind(source, id) {
+                Kind::State(Type::Bool) => Some((source, id)),
+                Kind::Event(ty) => {
+                    self.derived_event(e.span, ty, &format!("`{operator}` reads a state<bool>"));
+                    None
+                }
+                _ => self.not_bool(e, &Lowered::Node { source, id }, operator, "a state<bool>", None),
+            },
             other => self.not_bool(e, &other, operator, "a state<bool>", None),
         }
     }
@@ -114,6 +127,10 @@ impl Lowering<'_> {
             }
             Lowered::Node { source, id } => match self.kind(source, id) {
                 Kind::State(_) => Some((source, id)),
+                Kind::Event(ty) => {
+                    self.event_for_state(e, ty, &format!("{what} reads a state"), "state<...>");
+                    None
+                }
                 found => {
                     let d = self
                         .diagnostic(codes::TYPE, e.span, format!("{what} reads a state, this is {found}"))
@@ -239,6 +256,11 @@ impl Lowering<'_> {
     fn event_names(&self, e: &Expr, places: &mut Vec<Span>) {
         match &e.kind {
             ExprKind::Column(_) => places.push(e.span),
+            ExprKind::Call { name, .. } => {
+                if matches!(lookup(&name.text), Lookup::Known(function) if function.makes_events()) {
+                    places.push(e.span);
+                }
+            }
             ExprKind::Path(path) => {
                 let bound = match path.as_slice() {
                     [name] => self.scope.get(&name.text),

@@ -87,7 +87,10 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
     }
     for (i, argument) in arguments.iter().enumerate() {
         let hint = match function {
-            Function::Latest if i == 0 => hint,
+            Function::Latest | Function::First | Function::Previous if i == 0 => hint,
+            Function::Sum | Function::Min | Function::Max => Some(Use::Number),
+            Function::At if i == 1 => hint,
+            Function::Rise | Function::Fall => Some(Use::Bool),
             Function::DurationWhere | Function::And | Function::Or | Function::Not => Some(Use::Bool),
             Function::Longest => Some(Use::Bool),
             Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),
@@ -117,7 +120,14 @@ fn shape(e: &Expr) -> Option<Use> {
             Some(Use::Bool)
         }
         ExprKind::Call { name, arguments } => match (names::lookup(&name.text), arguments.as_slice()) {
-            (Lookup::Known(Function::Latest), [first, ..]) => shape(&first.value),
+            (Lookup::Known(Function::Latest | Function::First | Function::Previous), [first, ..]) => {
+                shape(&first.value)
+            }
+            (Lookup::Known(Function::At), [_, sampled]) => shape(&sampled.value),
+            (
+                Lookup::Known(Function::Count | Function::CountWithin | Function::Sum | Function::Min | Function::Max),
+                _,
+            ) => Some(Use::Number),
             (Lookup::Known(function), _) if function.makes_number() => None,
             (Lookup::Known(Function::If | Function::Coalesce), all) => all.iter().skip(1).find_map(|a| shape(&a.value)),
             (Lookup::Known(_), _) => Some(Use::Bool),

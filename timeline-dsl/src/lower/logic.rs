@@ -170,19 +170,25 @@ impl Lowering<'_> {
     pub(super) fn mixed(&mut self, span: Span, event: &Expr, state: &Expr) -> Lowered {
         let (e, s) = (self.lower(event), self.lower(state));
         let (event_kind, state_kind) = (self.describe(&e), self.describe(&s));
+        let (own, timeline) = (self.quote(event.span), self.quote(state.span));
         let fixed = self.with_latest(event).map(|f| format!("; as a state it is `{f}`")).unwrap_or_default();
         let d = self
             .diagnostic(codes::MIXED, span, format!("{event_kind} and {state_kind} in one expression"))
             .label(format!("mixes {event_kind} with {state_kind}"))
             .note(self.file, event.span.range(), format!("this is {event_kind}: it speaks of one event"))
             .note(self.file, state.span.range(), format!("this is {state_kind}: it is true over time"))
-            .help(format!("`at(event, state)` samples the timeline at the event (not supported yet){fixed}"));
+            .help(format!("`at({own}, {timeline})` is the timeline at the event{fixed}"));
         self.say(d)
     }
 
     fn not_a_truth_value(&mut self, span: Span, value: &Lowered) -> Lowered {
         if matches!(value, Lowered::Error) {
             return Lowered::Error;
+        }
+        if let Lowered::Node { source, id } = value
+            && let Kind::Event(ty) = self.kind(*source, *id)
+        {
+            return self.derived_event(span, ty, "true or false is needed here");
         }
         let found = self.describe(value);
         let own = self.quote(span);

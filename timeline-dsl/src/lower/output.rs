@@ -74,8 +74,14 @@ impl Lowering<'_> {
 
     fn metric_root(&mut self, e: &Expr, value: &Lowered) -> Option<NodeId> {
         match value {
-            Lowered::Node { source, id } if !matches!(self.kind(*source, *id), Kind::Event(_)) => Some(*id),
-            Lowered::Node { .. } | Lowered::Error => None,
+            Lowered::Node { source, id } => match self.kind(*source, *id) {
+                Kind::Event(ty) => {
+                    self.event_for_state(e, ty, "a metric is a state or a number", "state or number");
+                    None
+                }
+                _ => Some(*id),
+            },
+            Lowered::Error => None,
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, "a metric is a state or a number", "state or number");
                 None

@@ -95,7 +95,20 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::Scale { of, .. }
         | Op::Longest { of }
         | Op::DurationOfPreviousState { of }
+        | Op::Rise { of }
+        | Op::Fall { of }
+        | Op::Changes { of }
+        | Op::Count { of }
+        | Op::CountWithin { of, .. }
+        | Op::First { of }
+        | Op::Previous { of, .. }
+        | Op::Sum { of }
+        | Op::Min { of }
+        | Op::Max { of }
+        | Op::TimeSince { of }
         | Op::OverLast { of, .. } => vec![of],
+        Op::At { event, of } => vec![event, of],
+        Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => vec![first, then],
         Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![left, right],
         Op::Integral { of, over } => std::iter::once(of).chain(over).collect(),
         Op::If { condition, then, otherwise } => vec![condition, then, otherwise],

@@ -64,6 +64,7 @@ impl Facts {
         let all_cumulative = !inputs.is_empty() && inputs.iter().all(|f| f.cumulative);
         match op {
             Op::DurationWhere { .. } | Op::Integral { .. } => Facts { moves: true, cumulative: true, constant: false },
+            Op::Count { .. } | Op::Sum { .. } => Facts { cumulative: true, ..Facts::default() },
             op if op.moves_by_itself() => Facts { moves: true, ..Facts::default() },
             Op::ConstantNumber { .. } | Op::Constant(_) => Facts { constant: true, ..Facts::default() },
             Op::Add(..) | Op::Sub(..) | Op::Scale { .. } => {

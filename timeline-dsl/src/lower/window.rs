@@ -169,7 +169,9 @@ impl Lowering<'_> {
         } else if ratio && clause != "split by" {
             format!("take each side: `(a {clause} ...) / (b {clause} ...)`")
         } else {
-            "cumulative are `duration_where(...)`, `integral(...)`, sums and differences of such, and their whole multiples".to_owned()
+            "cumulative are `duration_where(...)`, `integral(...)`, `count(...)`, `sum(...)`, sums and differences of such, \
+             and their whole multiples"
+                .to_owned()
         };
         let d = self
             .diagnostic(codes::CUMULATIVE, span, format!("`{clause}` reads a cumulative number, this is not one"))

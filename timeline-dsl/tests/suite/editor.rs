@@ -77,7 +77,7 @@ fn completion_offers_what_fits() {
         ("metric m = latest(state)\n⟨⟩", &["metric", "let"], &["state"]),
         ("metric m = x | ⟨⟩", &["aggregate"], &["state"]),
         ("metric m = x | aggregate(⟨⟩", &["group_by", "count", "p95", "closed"], &["seeking"]),
-        ("metric m = x | aggregate(group_by(⟨⟩", &["state"], &["count"]),
+        ("metric m = x | aggregate(group_by(⟨⟩", &["state"], &["avg"]),
         ("⟨⟩", &["source", "let", "metric", "alert"], &["state"]),
         ("metric ⟨⟩", &[], &["state", "metric"]),
         ("metric m = latest(state) == \"⟨⟩\"", &[], &["state"]),

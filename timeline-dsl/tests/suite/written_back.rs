@@ -34,6 +34,19 @@ fn event() -> impl Strategy<Value = String> {
     })
 }
 
+/// Events that are made of others and of states.
+fn made() -> impl Strategy<Value = String> {
+    (event(), event(), 0..7).prop_map(|(a, b, how)| match how {
+        0 => format!("at({a}, latest({b}))"),
+        1 => format!("followed_by({a}, {b}, 5s)"),
+        2 => format!("not_followed_by({a}, rise(latest({b})), 1h)"),
+        3 => format!("fall(has_existed_within({a}, 5))"),
+        4 => "changes(latest(x))".to_owned(),
+        5 => format!("at(n, count({a}))"),
+        _ => format!("rise(latest({a}))"),
+    })
+}
+
 fn condition() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         event().prop_map(|e| format!("has_existed({e})")),
@@ -48,6 +61,11 @@ fn condition() -> impl Strategy<Value = String> {
         Just("latest(n) * latest(f) <= 1".to_owned()),
         Just("if(latest(b), latest(n), 1.5) > 1".to_owned()),
         Just("time_weighted_avg(latest(f), where !latest(b)) < 3".to_owned()),
+        Just("sum(n) + 1 >= min(f) + max(n)".to_owned()),
+        Just("first(x) == previous(x, 3)".to_owned()),
+        made().prop_map(|e| format!("has_existed({e})")),
+        made().prop_map(|e| format!("count({e}) > count_within({e}, 90)")),
+        made().prop_map(|e| format!("time_since({e}) < 1h")),
     ];
     leaf.prop_recursive(3, 8, 2, |inner| {
         (inner.clone(), inner, 0..9).prop_map(|(a, b, how)| match how {

@@ -1,0 +1,186 @@
+//! Operators on events, each on a trace that was checked by hand. Times are in seconds.
+
+use super::build::{Program, Row, log, run_until, seconds, text};
+use timeline_core::plan::{NodeId, Op};
+use timeline_core::reference::{Number, Occurrence, Place, Whole, whole};
+use timeline_core::{SECOND, Time, Type, Value};
+
+/// Two logins at one instant with an `x` between them, and others apart.
+const LOGINS: [(Time, &str); 7] = [(0, "x"), (2, "login"), (2, "x"), (2, "login"), (5, "login"), (9, "x"), (20, "x")];
+
+#[test]
+fn turns_are_the_edges_of_true_spans() {
+    let trace = [(0, "a"), (3, "b"), (3, "a"), (5, "b"), (8, "a"), (9, "c")];
+    let at = |op: fn(NodeId) -> Op| {
+        instants(&trace, |p| {
+            let of = p.is("c", "a");
+            p.add(op(of))
+        })
+    };
+    // At 3 the final value is `a` still, so nothing turns; what is true at the origin becomes true there.
+    assert_eq!(at(|of| Op::Rise { of }), [0, 8]);
+    assert_eq!(at(|of| Op::Fall { of }), [5, 9]);
+    // Absent at 0, where another column speaks; a change is from value to value.
+    let changes = instants(&trace, |p| {
+        let of = p.latest("c", Type::String);
+        p.add(Op::Changes { of })
+    });
+    assert_eq!(changes, [5, 8, 9]);
+}
+
+#[test]
+fn a_change_skips_what_goes_through_absence() {
+    let mut p = Program::new();
+    let of = p.latest("c", Type::String);
+    let changes = p.add(Op::Changes { of });
+    let plan = p.finish();
+    let rows: [Row; 4] = [
+        (0, "s", &[("c", text("a"))]),
+        (1, "s", &[("c", None)]),
+        (2, "s", &[("c", text("b"))]),
+        (3, "s", &[("c", text("a"))]),
+    ];
+    let log = log(&plan, &rows);
+    let run = run_until(&plan, &log, 9);
+    let Whole::Events(events) = &whole(&plan, &run.sessions[0].1)[changes.index()] else { panic!("events") };
+    assert_eq!(events.iter().map(|e| seconds(e.time)).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn at_keeps_the_places_of_its_events_and_samples_the_final_value() {
+    let all = events(&LOGINS, |p| {
+        let (event, of) = (p.says("c", "login"), p.latest("c", Type::String));
+        p.add(Op::At { event, of })
+    });
+    let found: Vec<_> = all.iter().map(|e| (seconds(e.time), e.place, e.payload.clone())).collect();
+    let record = |position| Place::Record(None, position);
+    assert_eq!(found, [(2, record(1), text("login")), (2, record(3), text("login")), (5, record(4), text("login"))]);
+}
+
+#[test]
+fn followers_come_later_and_soon_enough() {
+    let followed = |first: &str, then: &str, window: Time| {
+        instants(&LOGINS, |p| {
+            let (first, then) = (p.says("c", first), p.says("c", then));
+            p.add(Op::FollowedBy { first, then, window: window * SECOND })
+        })
+    };
+    // The `x` between the logins of one instant follows the first of them; 9 is four seconds after 5.
+    assert_eq!(followed("login", "x", 5), [2, 9]);
+    // Exactly the window later is too late.
+    assert_eq!(followed("login", "x", 4), [2]);
+    // Nothing follows itself: the first login follows nobody.
+    assert_eq!(followed("login", "login", 4), [2, 5]);
+}
+
+#[test]
+fn absence_is_told_once_for_every_event_that_stays_alone() {
+    let alone = |first: &str, then: &str, window: Time| {
+        instants(&LOGINS, |p| {
+            let (first, then) = (p.says("c", first), p.says("c", then));
+            p.add(Op::NotFollowedBy { first, then, window: window * SECOND })
+        })
+    };
+    // The second login of 2 and that of 5 wait for an `x`; the one at 9 is in time for 5 + 5 and too late for 2 + 5 and 5 + 4.
+    assert_eq!(alone("login", "x", 5), [7]);
+    assert_eq!(alone("login", "x", 4), [6, 9]);
+    // Those at 2 are one alone by itself: nothing follows the last login, which is told at 5 + 30 in a silent session.
+    assert_eq!(alone("login", "login", 30), [35]);
+    assert_eq!(alone("login", "never", 1), [3, 3, 6]);
+}
+
+#[test]
+fn counts_see_every_event_of_an_instant() {
+    let count = |op: fn(NodeId) -> Op, t: Time| {
+        number(&LOGINS, t, |p| {
+            let of = p.says("c", "login");
+            p.add(op(of))
+        })
+    };
+    let all = |t| count(|of| Op::Count { of }, t);
+    assert_eq!([0, 2, 4, 5, 99].map(all), [0, 2, 2, 3, 3].map(exact));
+    let within = |t| count(|of| Op::CountWithin { of, window: 4 * SECOND }, t);
+    assert_eq!([0, 2, 5, 6, 8, 9].map(within), [0, 2, 3, 1, 1, 0].map(exact));
+}
+
+#[test]
+fn time_since_starts_anew_at_every_match_and_after_a_true_span() {
+    let since = |t| {
+        number(&LOGINS, t, |p| {
+            let of = p.says("c", "login");
+            p.add(Op::TimeSince { of })
+        })
+    };
+    assert_eq!([1, 2, 4, 5, 9].map(since), [None, exact(0), exact(2 * SECOND), exact(0), exact(4 * SECOND)]);
+    let since = |t| {
+        number(&LOGINS, t, |p| {
+            let of = p.is("c", "login");
+            p.add(Op::TimeSince { of })
+        })
+    };
+    // True on [2, 9).
+    assert_eq!([1, 2, 8, 9, 11].map(since), [None, exact(0), exact(0), exact(0), exact(2 * SECOND)]);
+}
+
+#[test]
+fn gathered_payloads() {
+    let mut p = Program::new();
+    let of = p.event("n", Type::Int);
+    let nodes = [Op::First { of }, Op::Previous { of, n: 1 }, Op::Min { of }, Op::Max { of }].map(|op| p.add(op));
+    let sum = p.add(Op::Sum { of });
+    let plan = p.finish();
+    let says: [Option<Option<i64>>; 6] = [None, Some(None), Some(Some(5)), Some(Some(-2)), None, Some(Some(3))];
+    let values: Vec<Vec<(&str, Option<Value>)>> =
+        says.iter().map(|s| s.iter().map(|n| ("n", n.map(Value::Int))).collect()).collect();
+    let rows: Vec<Row> = (0..).zip(&values).map(|(t, v)| (t, "s", v.as_slice())).collect();
+    let log = log(&plan, &rows);
+    let run = run_until(&plan, &log, 9);
+    let all = whole(&plan, &run.sessions[0].1);
+    let states = |t: Time| {
+        nodes.map(|id| match &all[id.index()] {
+            Whole::State(state) => state.at(t * SECOND).map(|v| v.to_string()).unwrap_or_default(),
+            other => panic!("a state: {other:?}"),
+        })
+    };
+    // first, previous, least, greatest: the null at 1 is skipped, but counts as the event before the 5.
+    assert_eq!(states(1), ["", "", "", ""]);
+    assert_eq!(states(2), ["5", "", "5", "5"]);
+    assert_eq!(states(3), ["5", "5", "-2", "5"]);
+    assert_eq!(states(5), ["5", "-2", "-2", "5"]);
+    let Whole::Number(sum) = &all[sum.index()] else { panic!("a number") };
+    assert_eq!([0, 2, 3, 5].map(|t| sum.at(t * SECOND).map(Number::from)), [0, 5, 3, 6].map(exact));
+}
+
+fn exact(x: i64) -> Option<Number> {
+    Some(Number::Exact(i128::from(x)))
+}
+
+/// What a node over the column `c` is, for a trace of its texts.
+fn evaluated(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Whole {
+    let mut p = Program::new();
+    let node = node(&mut p);
+    let plan = p.finish();
+    let values: Vec<_> = trace.iter().map(|(_, c)| [("c", text(c))]).collect();
+    let rows: Vec<Row> = trace.iter().zip(&values).map(|((t, _), v)| (*t, "s", v.as_slice())).collect();
+    let log = log(&plan, &rows);
+    let run = run_until(&plan, &log, 99);
+    whole(&plan, &run.sessions[0].1).swap_remove(node.index())
+}
+
+fn events(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Vec<Occurrence> {
+    match evaluated(trace, node) {
+        Whole::Events(events) => events,
+        other => panic!("events: {other:?}"),
+    }
+}
+
+fn instants(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Vec<Time> {
+    events(trace, node).iter().map(|e| seconds(e.time)).collect()
+}
+
+fn number(trace: &[(Time, &str)], t: Time, node: impl Fn(&mut Program) -> NodeId) -> Option<Number> {
+    match evaluated(trace, node) {
+        Whole::Number(number) => number.at(t * SECOND).map(Number::from),
+        other => panic!("a number: {other:?}"),
+    }
+}

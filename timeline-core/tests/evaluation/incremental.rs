@@ -1,0 +1,121 @@
+//! The incremental evaluator against the reference: every node of a random plan, at every nanosecond.
+
+use super::strategies::{Case, cases};
+use proptest::prelude::*;
+use std::sync::Arc;
+use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Told, codec};
+use timeline_core::reference::{CloseReason, Session, Whole, run, whole};
+use timeline_core::{Field, Linear, Plan, Time, Value};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn both_evaluators_say_the_same_of_every_node(case in cases()) {
+        let Case { plan, log, until } = &case;
+        for (_, session) in &run(plan, log, *until).sessions {
+            check(plan, session)?;
+        }
+    }
+}
+
+fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError> {
+    let mut evaluator = Evaluator::new(Arc::new(plan.clone()));
+    let mut row = Kept::new(&evaluator);
+    let expected = whole(plan, session);
+    evaluator.begin(&mut row.row(), session.origin);
+    let (mut words, mut alerts) = (vec![], vec![]);
+    for (i, record) in session.records.iter().enumerate() {
+        let (present, nulls) = evaluator.pack(&positive_zeros(record), &mut words);
+        let event = Event { time: record.time, present, nulls, words: &words };
+        evaluator.event(&mut row.row(), &event, &mut Told { alerts: &mut alerts, observer: &mut () });
+        row = row.written_and_read(&evaluator);
+        let next = session.records.get(i + 1).map(|r| r.time);
+        // Nobody looks at a session that is over, but for the instant of its close.
+        let end = match session.close {
+            Some(close) if close.reason != CloseReason::Silence => close.at,
+            _ => session.last + 20,
+        };
+        for t in record.time..next.unwrap_or(end + 1) {
+            let mut copy = row.clone();
+            let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+            evaluator.settle(&mut copy.row(), told);
+            evaluator.advance(&mut copy.row(), t, told);
+            let row = copy.row();
+            let view = evaluator.view(&row);
+            for (id, node) in plan.iter() {
+                let found: Vec<_> = view.shares(id).into_iter().map(|s| (s.dimensions, text(&s.reading))).collect();
+                prop_assert_eq!(found, wanted(&expected[id.index()], t), "{} {:?} at {}", id, node.op, t);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the reference says at an instant, by dimensions; events say nothing.
+fn wanted(whole: &Whole, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
+    let reading = match whole {
+        Whole::Events(_) => Reading::Absent,
+        Whole::Split(shares) => {
+            let begun = shares.iter().filter(|share| share.since <= t);
+            let text = |x: &Whole| wanted(x, t).remove(0).1;
+            return begun.map(|share| (share.dimensions.clone(), text(&share.timeline))).collect();
+        }
+        Whole::State(state) => state.at(t).map_or(Reading::Absent, Reading::State),
+        Whole::Number(number) => number.at(t).map_or(Reading::Absent, Reading::Number),
+        Whole::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
+            (Some(numerator), Some(denominator)) => Reading::Ratio { numerator, denominator },
+            _ => Reading::Absent,
+        },
+    };
+    vec![(vec![], text(&reading))]
+}
+
+/// One zero for both.
+fn text(reading: &Reading) -> String {
+    let linear = |x: &Linear| match x {
+        Linear::Float { value, slope } => format!("{:?} {:?}", value + 0.0, slope + 0.0),
+        exact => format!("{exact:?}"),
+    };
+    match reading {
+        Reading::State(Value::Float(x)) => format!("{:?}", x + 0.0),
+        Reading::Number(x) => linear(x),
+        Reading::Ratio { numerator, denominator } => format!("{} / {}", linear(numerator), linear(denominator)),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Decoders make one zero of the two.
+fn positive_zeros(record: &timeline_core::Record) -> timeline_core::Record {
+    let mut record = record.clone();
+    for field in &mut record.fields {
+        if let Field::Value(Value::Float(x)) = field {
+            *x += 0.0;
+        }
+    }
+    record
+}
+
+#[derive(Clone)]
+struct Kept {
+    words: Vec<u64>,
+    heap: Heap,
+}
+
+impl Kept {
+    fn new(evaluator: &Evaluator) -> Self {
+        Kept { words: vec![0; evaluator.row_words()], heap: Heap::default() }
+    }
+
+    fn row(&mut self) -> Row<'_> {
+        Row { words: &mut self.words, heap: &mut self.heap }
+    }
+
+    /// The session after it was written and read back.
+    fn written_and_read(self, evaluator: &Evaluator) -> Self {
+        let mut bytes = vec![];
+        codec::encode_heap(&self.heap, &mut bytes);
+        let heap = codec::decode_heap(evaluator.layout(), &bytes).expect("what was written is read");
+        Kept { words: self.words, heap }
+    }
+}

@@ -1,0 +1,197 @@
+//! Operators that make events, and those that gather them.
+//!
+//! Where an operator wants matches, a `state<bool>` stands for its rises: it matches where it becomes true.
+
+use super::Lowering;
+use super::expect::Place;
+use super::value::Lowered;
+use crate::diagnostics::codes;
+use crate::names::Function;
+use crate::syntax::{Expr, Literal, Span};
+use timeline_core::plan::{Kind, NodeId, Op, Unit};
+use timeline_core::{Time, Type};
+
+impl Lowering<'_> {
+    /// The call of an operator of this module; nothing if it is another one, or has other arguments.
+    pub(super) fn event_call(&mut self, span: Span, function: Function, values: &[&Expr]) -> Option<Lowered> {
+        let name = function.name();
+        Some(match (function, values) {
+            (Function::Rise, [b]) => {
+                let of = self.need_condition(b, name);
+                self.unary(span, of, |of| Op::Rise { of })
+            }
+            (Function::Fall, [b]) => {
+                let of = self.need_condition(b, name);
+                self.unary(span, of, |of| Op::Fall { of })
+            }
+            (Function::Changes, [s]) => {
+                let of = self.need_state(s, "`changes`");
+                self.unary(span, of, |of| Op::Changes { of })
+            }
+            (Function::At, [e, timeline]) => self.at(span, e, timeline),
+            (Function::FollowedBy, [a, b, d]) => {
+                self.follow(span, name, [a, b, d], |first, then, window| Op::FollowedBy { first, then, window })
+            }
+            (Function::NotFollowedBy, [a, b, d]) => {
+                self.follow(span, name, [a, b, d], |first, then, window| Op::NotFollowedBy { first, then, window })
+            }
+            (Function::Count, [p]) => {
+                let of = self.need_matches(p, name);
+                self.unary(span, of, |of| Op::Count { of })
+            }
+            (Function::CountWithin, [p, d]) => {
+                let of = self.need_matches(p, name);
+                let window = self.need_duration(d, true);
+                self.unary(span, of.filter(|_| window.is_some()), |of| Op::CountWithin {
+                    of,
+                    window: window.unwrap_or_default(),
+                })
+            }
+            (Function::First, [e]) => {
+                let of = self.need_event(e, name);
+                self.unary(span, of, |of| Op::First { of })
+            }
+            (Function::Previous, [e, n]) => {
+                let of = self.need_event(e, name);
+                let n = self.need_small(n, name);
+                self.unary(span, of.filter(|_| n.is_some()), |of| Op::Previous { of, n: n.unwrap_or(1) })
+            }
+            (Function::Sum, [e]) => {
+                let of = self.need_numeric(e, name);
+                self.unary(span, of, |of| Op::Sum { of })
+            }
+            (Function::Min, [e]) => {
+                let of = self.need_numeric(e, name);
+                self.unary(span, of, |of| Op::Min { of })
+            }
+            (Function::Max, [e]) => {
+                let of = self.need_numeric(e, name);
+                self.unary(span, of, |of| Op::Max { of })
+            }
+            (Function::TimeSince, [p]) => {
+                let of = self.need_occurrence(p, name, None);
+                self.unary(span, of, |of| Op::TimeSince { of })
+            }
+            _ => return None,
+        })
+    }
+
+    /// The node over an input, if that was found.
+    fn unary(&mut self, span: Span, of: Option<Place>, op: impl FnOnce(NodeId) -> Op) -> Lowered {
+        match of {
+            Some((source, of)) => self.add(source, op(of), span),
+            None => Lowered::Error,
+        }
+    }
+
+    fn at(&mut self, span: Span, event: &Expr, timeline: &Expr) -> Lowered {
+        let matches = self.need_matches(event, "at");
+        let sampled = self.need_sampled(timeline);
+        let (Some((source, event)), Some((other, of))) = (matches, sampled) else { return Lowered::Error };
+        let mut noted = Some(source);
+        if !self.same_source(&mut noted, other, timeline.span) {
+            return Lowered::Error;
+        }
+        self.add(source, Op::At { event, of }, span)
+    }
+
+    fn follow(
+        &mut self,
+        span: Span,
+        name: &str,
+        [a, b, d]: [&Expr; 3],
+        op: impl FnOnce(NodeId, NodeId, Time) -> Op,
+    ) -> Lowered {
+        let sides = (self.need_matches(a, name), self.need_matches(b, name));
+        let window = self.need_duration(d, true);
+        let ((Some((source, first)), Some((other, then))), Some(window)) = (sides, window) else {
+            return Lowered::Error;
+        };
+        let mut noted = Some(source);
+        if !self.same_source(&mut noted, other, b.span) {
+            return Lowered::Error;
+        }
+        self.add(source, op(first, then, window), span)
+    }
+
+    /// An event, or the rises of a `state<bool>`.
+    fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+        let (source, of) = self.need_occurrence(e, operator, None)?;
+        match self.kind(source, of) {
+            Kind::State(_) => Some((source, self.node(source, Op::Rise { of }, e.span)?)),
+            _ => Some((source, of)),
+        }
+    }
+
+    /// An event of numbers.
+    fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+        let (source, id) = self.need_event(e, operator)?;
+        match self.kind(source, id) {
+            Kind::Event(ty) if ty.is_numeric() => Some((source, id)),
+            found => {
+                let d = self
+                    .diagnostic(codes::TYPE, e.span, format!("`{operator}` reads numbers, this is {found}"))
+                    .label(format!("expected event<float> or event<int>, found {found}"))
+                    .help("name a column that is declared `float` or `int`; `count` counts events of any type");
+                self.say(d);
+                None
+            }
+        }
+    }
+
+    /// What `at` can sample.
+    fn need_sampled(&mut self, e: &Expr) -> Option<Place> {
+        match self.lower(e) {
+            Lowered::Node { source, id } => match self.kind(source, id) {
+                Kind::State(_) | Kind::Number(Unit::Int | Unit::Float) => Some((source, id)),
+                Kind::Event(ty) => {
+                    self.event_for_state(e, ty, "`at` samples a state or a number", "state<...> or number");
+                    None
+                }
+                found => {
+                    let message = format!("`at` does not sample a {found} yet");
+                    let help = "compare it first, and sample the condition: `at(event, x > 5s)`";
+                    self.error(codes::NOT_YET, e.span, message, help);
+                    None
+                }
+            },
+            Lowered::Event(event) => {
+                self.event_for_state(e, event.ty, "`at` samples a state or a number", "state<...> or number");
+                None
+            }
+            Lowered::Literal(_) => self.constant_as_timeline(e.span),
+            Lowered::Error => None,
+        }
+    }
+
+    /// How far `previous` goes back.
+    fn need_small(&mut self, e: &Expr, operator: &str) -> Option<u16> {
+        let found = self.lower(e);
+        if let Lowered::Literal(Literal::Number(n)) = &found
+            && let Some((n, 1)) = n.exact.and_then(|x| x.parts())
+            && (1..=i64::from(Op::MAX_PREVIOUS)).contains(&n)
+        {
+            return u16::try_from(n).ok();
+        }
+        if !matches!(found, Lowered::Error) {
+            let message = format!("`{operator}` needs a whole number from 1 to {} here", Op::MAX_PREVIOUS);
+            let help = "the event before the last one is `previous(event, 1)`; the last one is `latest(event)`";
+            self.error(codes::ARGUMENTS, e.span, message, help);
+        }
+        None
+    }
+
+    /// A derived event where a timeline is needed, or part of a predicate: what to write instead.
+    pub(super) fn derived_event(&mut self, span: Span, ty: Type, message: &str) -> Lowered {
+        let own = self.quote(span);
+        let found = Kind::Event(ty);
+        let d = self
+            .diagnostic(codes::NEEDS_STATE, span, format!("{message}, this is {found}"))
+            .label("speaks of single instants")
+            .help(format!(
+                "`at({own}, CONDITION)` takes those of its events at which a condition holds; \
+                 `has_existed_within({own}, 1m)` is true for a time after each"
+            ));
+        self.say(d)
+    }
+}
