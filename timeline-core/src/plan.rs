@@ -11,12 +11,14 @@ mod builder;
 mod fingerprint;
 mod op;
 mod output;
+mod scalar;
 mod source;
 
 pub use builder::{BuildError, Builder};
 pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
+pub use scalar::Scalar;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, Source, TimeUnit};
 
 /// A compiled set of queries on one source.

@@ -22,6 +22,7 @@ mod output;
 mod product;
 mod prune;
 mod resolve;
+mod scalar;
 mod source;
 mod value;
 mod window;
@@ -148,6 +149,7 @@ impl<'a> Lowering<'a> {
             ExprKind::Not(inner) => self.not(e.span, inner),
             ExprKind::Negate(inner) => self.negate(e.span, inner),
             ExprKind::Logic(logic, operands) => self.logic(e.span, *logic, operands),
+            ExprKind::In(of, list) => self.one_of(e.span, of, list),
             ExprKind::Compare(compare, left, right) => self.compare(e.span, *compare, left, right),
             ExprKind::Arithmetic(first, rest) => self.arithmetic(first, rest),
             ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),

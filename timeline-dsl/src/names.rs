@@ -3,7 +3,7 @@
 //! The long spellings (`TL_LatestEventToState`, `TLHas_Existed_Within`, `latest_event_to_state`) are synonyms;
 //! they are compared without case and underscores, the short ones as they are.
 
-use timeline_core::plan::Compare;
+use timeline_core::plan::{Compare, Scalar};
 
 /// What a name before a `(` means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +35,7 @@ pub(crate) enum Function {
     Min,
     Max,
     TimeSince,
+    Scalar(Scalar),
     Compare(Compare),
     And,
     Or,
@@ -70,6 +71,17 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::Min, &["min"]),
     (Function::Max, &["max"]),
     (Function::TimeSince, &["time_since"]),
+    (Function::Scalar(Scalar::Lower), &["lower"]),
+    (Function::Scalar(Scalar::Upper), &["upper"]),
+    (Function::Scalar(Scalar::Trim), &["trim"]),
+    (Function::Scalar(Scalar::Length), &["length"]),
+    (Function::Scalar(Scalar::StartsWith), &["starts_with"]),
+    (Function::Scalar(Scalar::EndsWith), &["ends_with"]),
+    (Function::Scalar(Scalar::Contains), &["contains"]),
+    (Function::Scalar(Scalar::Abs), &["abs"]),
+    (Function::Scalar(Scalar::Round), &["round"]),
+    (Function::Scalar(Scalar::Floor), &["floor"]),
+    (Function::Scalar(Scalar::Ceil), &["ceil"]),
     (Function::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
     (Function::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
     (Function::Compare(Compare::Lt), &["less_than"]),
@@ -122,6 +134,8 @@ pub(crate) fn own_name(written: &str) -> Option<&'static str> {
     match lookup(written) {
         Lookup::Known(Function::Compare(_)) => Some("compare"),
         Lookup::Known(Function::And | Function::Or | Function::Not) => Some("logic"),
+        Lookup::Known(Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil)) => Some("rounding"),
+        Lookup::Known(Function::Scalar(_)) => Some("text"),
         Lookup::Known(function) => Some(function.name()),
         Lookup::NotYet(name) => Some(name),
         Lookup::Unknown => None,

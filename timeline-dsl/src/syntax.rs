@@ -215,6 +215,8 @@ pub enum ExprKind {
     Logic(Logic, Vec<Expr>),
     /// `a < b`
     Compare(Compare, Box<Expr>, Box<Expr>),
+    /// `a in (b, c)`
+    In(Box<Expr>, Vec<Expr>),
     /// `a + b - c` or `a * b / c`
     Arithmetic(Box<Expr>, Vec<(Sign, Expr)>),
     /// `x over last D`

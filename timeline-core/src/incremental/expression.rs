@@ -2,9 +2,9 @@
 
 use super::dictionary::Dictionary;
 use super::row::ABSENT;
-use super::{Event, word_of};
+use super::{Event, value_of, word_of};
 use crate::Type;
-use crate::plan::{Compare, EventExpr, Plan};
+use crate::plan::{Compare, EventExpr, Plan, Scalar};
 use crate::value::compare_int_float;
 use std::cmp::Ordering;
 
@@ -23,6 +23,8 @@ pub(super) enum Expression {
     Not(Box<Expression>),
     And(Box<Expression>, Box<Expression>),
     Or(Box<Expression>, Box<Expression>),
+    /// A function, with the types of its arguments.
+    Call(Scalar, Vec<(Type, Expression)>),
 }
 
 /// The types of two words that are compared.
@@ -50,6 +52,10 @@ impl Expression {
                 Expression::Compare(*compare, types, sub(a, dictionary), sub(b, dictionary))
             }
             EventExpr::Not(a) => Expression::Not(sub(a, dictionary)),
+            EventExpr::Call(function, all) => {
+                let argument = |a| (type_of(a, plan), Expression::new(a, plan, dictionary));
+                Expression::Call(*function, all.iter().map(argument).collect())
+            }
             EventExpr::And(a, b) => Expression::And(sub(a, dictionary), sub(b, dictionary)),
             EventExpr::Or(a, b) => Expression::Or(sub(a, dictionary), sub(b, dictionary)),
         }
@@ -61,6 +67,7 @@ impl Expression {
             Expression::Column(c) => 1 << c,
             Expression::Constant(_) | Expression::Equals { .. } => 0,
             Expression::Not(a) => a.read_columns(),
+            Expression::Call(_, all) => all.iter().fold(0, |columns, (_, a)| columns | a.read_columns()),
             Expression::Compare(_, _, a, b) | Expression::And(a, b) | Expression::Or(a, b) => {
                 a.read_columns() | b.read_columns()
             }
@@ -69,7 +76,7 @@ impl Expression {
 
     /// The payload's word; [`ABSENT`] where a column that it needs is missing or null.
     #[inline]
-    pub(super) fn eval(&self, event: &Event<'_>, dictionary: &Dictionary) -> u64 {
+    pub(super) fn eval(&self, event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
         match self {
             Expression::Column(c) => column(*c, event),
             Expression::Constant(word) => *word,
@@ -81,6 +88,7 @@ impl Expression {
                 (ABSENT, _) | (_, ABSENT) => ABSENT,
                 (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
             },
+            Expression::Call(function, all) => call(*function, all, event, dictionary),
             Expression::Not(a) => match a.eval(event, dictionary) {
                 ABSENT => ABSENT,
                 word => 1 - word,
@@ -97,6 +105,30 @@ impl Expression {
             },
         }
     }
+}
+
+/// The word of a function's value. Its text, where it makes one, is interned.
+#[cold]
+fn call(function: Scalar, all: &[(Type, Expression)], event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
+    if let (Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains, [(_, a), (_, b)]) = (function, all) {
+        return match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+            (ABSENT, _) | (_, ABSENT) => ABSENT,
+            (a, b) => {
+                let (a, b) = (dictionary.text(a as u32), dictionary.text(b as u32));
+                u64::from(match function {
+                    Scalar::StartsWith => a.starts_with(b),
+                    Scalar::EndsWith => a.ends_with(b),
+                    _ => a.contains(b),
+                })
+            }
+        };
+    }
+    let mut arguments = Vec::with_capacity(all.len());
+    for (ty, a) in all {
+        let word = a.eval(event, dictionary);
+        arguments.push(value_of(word, *ty, dictionary));
+    }
+    function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary))
 }
 
 #[inline]
@@ -134,6 +166,10 @@ fn type_of(e: &EventExpr, plan: &Plan) -> Type {
     match e {
         EventExpr::Column(c) => plan.columns[c.index()].ty,
         EventExpr::Constant(v) => v.ty(),
+        EventExpr::Call(function, all) => {
+            let types: Vec<Type> = all.iter().map(|a| type_of(a, plan)).collect();
+            function.result(&types).expect("the builder checked the types")
+        }
         _ => Type::Bool,
     }
 }

@@ -8,16 +8,16 @@ use super::row::{FRESH, Row};
 
 /// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
 #[inline]
-pub(super) fn apply(compiled: &mut Compiled, dictionary: &Dictionary, row: &mut Row<'_>, event: &Event<'_>) {
+pub(super) fn apply(compiled: &mut Compiled, dictionary: &mut Dictionary, row: &mut Row<'_>, event: &Event<'_>) {
     if event.present == 0 {
         return;
     }
     let program = compiled.program(event.present);
     let compiled = &*compiled;
-    let setting = Setting { layout: &compiled.layout, dictionary, time: event.time };
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
-        leaf.effect.apply(&setting, row, leaf.payload.eval(event, dictionary));
+        let payload = leaf.payload.eval(event, dictionary);
+        leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload);
     }
     if let Some(at) = compiled.layout.sequence {
         row.words[at] += 1;

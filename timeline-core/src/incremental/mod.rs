@@ -171,7 +171,7 @@ impl Evaluator {
             }
             row.set_now(event.time);
         }
-        leaf::apply(&mut self.compiled, &self.dictionary, row, event);
+        leaf::apply(&mut self.compiled, &mut self.dictionary, row, event);
     }
 
     /// Finishes the row's instant: no further event of it comes.

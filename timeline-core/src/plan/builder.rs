@@ -227,6 +227,10 @@ impl Builder {
         match op {
             // There is one zero among values; decoders see to that for events.
             Op::Constant(Value::Float(x)) => Op::Constant(Value::Float(x + 0.0)),
+            Op::Event(mut e) => {
+                one_zero(&mut e);
+                Op::Event(e)
+            }
             Op::And(a, b) if exchange(a, b) => Op::And(b, a),
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
             Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),
@@ -273,6 +277,10 @@ impl Builder {
             EventExpr::Compare(_, a, b) => {
                 comparable(self.expression_type(a)?, self.expression_type(b)?).then_some(Type::Bool)
             }
+            EventExpr::Call(function, all) => {
+                let types: Option<Vec<Type>> = all.iter().map(|a| self.expression_type(a)).collect();
+                function.result(&types?)
+            }
             EventExpr::Not(a) => (self.expression_type(a)? == Type::Bool).then_some(Type::Bool),
             EventExpr::And(a, b) | EventExpr::Or(a, b) => {
                 (self.expression_type(a)? == Type::Bool && self.expression_type(b)? == Type::Bool).then_some(Type::Bool)
@@ -283,6 +291,20 @@ impl Builder {
 
 fn comparable(a: Type, b: Type) -> bool {
     a == b || (a.is_numeric() && b.is_numeric())
+}
+
+/// Makes the negative zero among an expression's constants the other one.
+fn one_zero(e: &mut EventExpr) {
+    match e {
+        EventExpr::Constant(Value::Float(x)) => *x += 0.0,
+        EventExpr::Column(_) | EventExpr::Constant(_) => {}
+        EventExpr::Not(a) => one_zero(a),
+        EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
+            one_zero(a);
+            one_zero(b);
+        }
+        EventExpr::Call(_, all) => all.iter_mut().for_each(one_zero),
+    }
 }
 
 /// The unit of a product. A duration times a float is no whole number of nanoseconds: a float times seconds.

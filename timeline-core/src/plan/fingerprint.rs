@@ -110,6 +110,14 @@ fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
         EventExpr::Compare(compare, a, b) => pair(compare.symbol(), a, b, columns, out),
         EventExpr::And(a, b) => pair("and", a, b, columns, out),
         EventExpr::Or(a, b) => pair("or", a, b, columns, out),
+        EventExpr::Call(function, all) => {
+            put(out, format_args!("(call {}", function.name()));
+            for a in all {
+                out.push(' ');
+                expression(a, columns, out);
+            }
+            out.push(')');
+        }
         EventExpr::Not(a) => {
             out.push_str("(not ");
             expression(a, columns, out);

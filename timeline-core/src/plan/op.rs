@@ -1,5 +1,6 @@
 //! The operators: what a worker computes.
 
+use super::scalar::Scalar;
 use super::source::ColumnId;
 use crate::{Time, Type, Value};
 use std::cmp::Ordering;
@@ -337,6 +338,8 @@ pub enum EventExpr {
     And(Box<EventExpr>, Box<EventExpr>),
     /// Kleene disjunction.
     Or(Box<EventExpr>, Box<EventExpr>),
+    /// A function of the values of others.
+    Call(Scalar, Vec<EventExpr>),
 }
 
 impl EventExpr {
@@ -346,6 +349,7 @@ impl EventExpr {
             EventExpr::Column(c) => c.bit(),
             EventExpr::Constant(_) => 0,
             EventExpr::Not(a) => a.columns(),
+            EventExpr::Call(_, all) => all.iter().fold(0, |columns, a| columns | a.columns()),
             EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => a.columns() | b.columns(),
         }
     }

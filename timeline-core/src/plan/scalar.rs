@@ -88,7 +88,11 @@ impl Scalar {
     pub fn apply(self, arguments: &[Option<Value>]) -> Option<Value> {
         match (self, arguments) {
             (Scalar::If, [condition, then, otherwise]) => {
-                if *condition == Some(Value::Bool(true)) { then.clone() } else { otherwise.clone() }
+                if *condition == Some(Value::Bool(true)) {
+                    then.clone()
+                } else {
+                    otherwise.clone()
+                }
             }
             (Scalar::Coalesce, [first, second]) => first.clone().or_else(|| second.clone()),
             (_, [Some(a)]) => self.of_one(a),

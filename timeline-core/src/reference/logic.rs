@@ -49,6 +49,7 @@ pub(super) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value>
         },
         EventExpr::Constant(constant) => Some(constant.clone()),
         EventExpr::Compare(c, a, b) => boolean(compare(*c, &value(a), &value(b))),
+        EventExpr::Call(function, all) => function.apply(&all.iter().map(value).collect::<Vec<_>>()),
         EventExpr::Not(a) => boolean(truth(&value(a)).map(|a| !a)),
         EventExpr::And(a, b) => boolean(and(truth(&value(a)), truth(&value(b)))),
         EventExpr::Or(a, b) => boolean(or(truth(&value(a)), truth(&value(b)))),

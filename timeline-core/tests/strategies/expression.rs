@@ -3,7 +3,7 @@
 use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::Type;
-use timeline_core::plan::{Builder, ColumnId, Compare, EventExpr};
+use timeline_core::plan::{Builder, ColumnId, Compare, EventExpr, Scalar};
 
 /// A boolean expression; picks as in [`super`].
 #[derive(Clone, Debug)]
@@ -20,6 +20,13 @@ pub(crate) enum PredicateShape {
         compare: u8,
         other: u8,
     },
+    /// A function of a column compared with a constant.
+    OfFunction {
+        column: u8,
+        function: u8,
+        other: u8,
+        value: u8,
+    },
     Not(Box<PredicateShape>),
     And(Box<PredicateShape>, Box<PredicateShape>),
     Or(Box<PredicateShape>, Box<PredicateShape>),
@@ -27,11 +34,17 @@ pub(crate) enum PredicateShape {
 
 /// Expressions of a few comparisons.
 pub(crate) fn predicates() -> impl Strategy<Value = PredicateShape> {
-    use PredicateShape::{And, Not, Or, WithColumn, WithConstant};
+    use PredicateShape::{And, Not, OfFunction, Or, WithColumn, WithConstant};
     let picks = || (any::<u8>(), any::<u8>(), any::<u8>());
     let leaf = prop_oneof![
         5 => picks().prop_map(|(column, compare, value)| WithConstant { column, compare, value }),
         1 => picks().prop_map(|(column, compare, other)| WithColumn { column, compare, other }),
+        2 => (picks(), any::<u8>()).prop_map(|((column, function, other), value)| OfFunction {
+            column,
+            function,
+            other,
+            value,
+        }),
     ];
     leaf.prop_recursive(2, 4, 2, |inner| {
         prop_oneof![
@@ -72,9 +85,70 @@ impl PredicateShape {
                 let right = if comparable { right } else { EventExpr::Constant(value(a, *other)) };
                 EventExpr::Compare(comparison(*compare), left.into(), right.into())
             }
+            PredicateShape::OfFunction { column: pick, function, other, value: v } => {
+                let (call, ty) = called(builder, column(*pick), *function, *other, false);
+                let constant = EventExpr::Constant(value(ty, *v));
+                EventExpr::Compare(comparison(*function), call.into(), constant.into())
+            }
             PredicateShape::Not(a) => EventExpr::Not(a.build(builder).into()),
             PredicateShape::And(a, b) => EventExpr::And(a.build(builder).into(), b.build(builder).into()),
             PredicateShape::Or(a, b) => EventExpr::Or(a.build(builder).into(), b.build(builder).into()),
         }
     }
+}
+
+/// A function of a column and perhaps another one or a constant, with its type; `exact`: none whose floats are rounded.
+pub(crate) fn called(
+    builder: &Builder,
+    (column, ty): (EventExpr, Type),
+    function: u8,
+    other: u8,
+    exact: bool,
+) -> (EventExpr, Type) {
+    let columns = &builder.plan().columns;
+    // Another column where it has the type, else a constant.
+    let second = |ty: Type| {
+        let id = ColumnId(other % columns.len() as u8);
+        let fits = columns[id.index()].ty == ty && other.is_multiple_of(2);
+        if fits { EventExpr::Column(id) } else { EventExpr::Constant(value(ty, other / 2)) }
+    };
+    let text = [
+        Scalar::Lower,
+        Scalar::Upper,
+        Scalar::Trim,
+        Scalar::Length,
+        Scalar::StartsWith,
+        Scalar::EndsWith,
+        Scalar::Contains,
+        Scalar::Coalesce,
+    ];
+    let number = [
+        Scalar::Abs,
+        Scalar::Round,
+        Scalar::Floor,
+        Scalar::Ceil,
+        Scalar::Add,
+        Scalar::Sub,
+        Scalar::Mul,
+        Scalar::Coalesce,
+        Scalar::Div,
+    ];
+    let number = if exact { &number[..number.len() - 1] } else { &number[..] };
+    let function = match ty {
+        Type::String => choose(&text, function),
+        Type::Bool => choose(&[Scalar::If, Scalar::Coalesce], function),
+        _ => choose(number, function),
+    };
+    let arguments = match function {
+        Scalar::Lower | Scalar::Upper | Scalar::Trim | Scalar::Length => vec![column],
+        Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil => vec![column],
+        Scalar::If => vec![column, second(Type::Int), EventExpr::Constant(value(Type::Int, other / 3))],
+        _ => vec![column, second(ty)],
+    };
+    let types = match function {
+        Scalar::If => vec![Type::Bool, Type::Int, Type::Int],
+        _ => vec![ty; arguments.len()],
+    };
+    let ty = function.result(&types).expect("the function takes the column");
+    (EventExpr::Call(function, arguments), ty)
 }

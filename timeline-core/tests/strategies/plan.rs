@@ -1,11 +1,11 @@
 //! Random plans, of every operator.
 
-use super::expression::{PredicateShape, comparison, predicates};
+use super::expression::{PredicateShape, called, comparison, predicates};
 use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf, Kind,
-    Members, Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
+    Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf,
+    Kind, Members, Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -41,6 +41,7 @@ struct Step {
 #[derive(Clone, Copy, Debug)]
 enum Make {
     Predicate,
+    Function,
     Constant,
     Latest,
     HasExisted,
@@ -118,6 +119,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
 fn step() -> impl Strategy<Value = Step> {
     let make = prop_oneof![
         4 => Just(Make::Predicate),
+        2 => Just(Make::Function),
         1 => Just(Make::Constant),
         3 => Just(Make::Latest),
         1 => Just(Make::HasExisted),
@@ -246,6 +248,12 @@ impl Step {
         let numeric = |k: Kind| matches!(k, Kind::Event(Type::Int | Type::Float));
         let compare = comparison(self.compare);
         Some(match self.make {
+            Make::Function => {
+                let columns = &builder.plan().columns;
+                let id = ColumnId(left % columns.len() as u8);
+                let column = (EventExpr::Column(id), columns[id.index()].ty);
+                Op::Event(called(builder, column, right, self.compare, true).0)
+            }
             Make::Predicate => Op::Event(self.predicate.build(builder)),
             Make::Constant => {
                 Op::Constant(value(choose(&[Type::String, Type::Float, Type::Int, Type::Bool], left), right))

@@ -61,6 +61,7 @@ codes! {
     TOO_LARGE = "TL0219", "More than a plan can hold";
     QUADRATIC = "TL0220", "A calculation that is no straight line";
     CHOICE = "TL0221", "A choice between different types";
+    FUNCTION = "TL0222", "A function of the wrong values";
     INCOMPLETE = "TL0301", "A source that lacks a clause";
     REPEATED = "TL0302", "A clause that stands twice";
     TIME_UNIT = "TL0303", "An unknown time unit";

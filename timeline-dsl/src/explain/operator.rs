@@ -1,7 +1,7 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
-use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Unit};
+use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Scalar, Unit};
 use timeline_core::{Plan, Time, Value};
 
 /// The most operators that are written out; what is deeper or comes later is `…`.
@@ -208,6 +208,17 @@ impl Writer<'_> {
                 let a = self.event(a, binds::SUM, depth);
                 (binds::COMPARE, format!("{a} {} {}", compare.symbol(), self.event(b, binds::SUM, depth)))
             }
+            EventExpr::Call(function, all) => match (function, all.as_slice()) {
+                (Scalar::Add | Scalar::Sub | Scalar::Mul | Scalar::Div, [a, b]) => {
+                    let own = if matches!(function, Scalar::Add | Scalar::Sub) { binds::SUM } else { binds::PRODUCT };
+                    let a = self.event(a, own, depth);
+                    (own, format!("{a} {} {}", function.name(), self.event(b, own + 1, depth)))
+                }
+                _ => {
+                    let all: Vec<String> = all.iter().map(|a| self.event(a, 0, depth)).collect();
+                    (binds::UNARY, format!("{}({})", function.name(), all.join(", ")))
+                }
+            },
             EventExpr::Not(a) => (binds::UNARY, format!("!{}", self.event(a, binds::UNARY, depth))),
             EventExpr::And(a, b) => {
                 let a = self.event(a, binds::AND, depth);

@@ -9,7 +9,7 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Number, Rational, Sign, Span};
 use timeline_core::SECOND;
-use timeline_core::plan::{Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{Kind, NodeId, Op, RatioUnit, Scalar, Unit};
 
 /// An operand with a place.
 #[derive(Clone, Copy)]
@@ -35,10 +35,22 @@ impl Lowering<'_> {
     }
 
     pub(super) fn arithmetic(&mut self, first: &Expr, rest: &[(Sign, Expr)]) -> Lowered {
-        let mut value = self.lower_operand(first);
+        let mut operands: Vec<(&Expr, Lowered)> = vec![(first, self.lower_operand(first))];
+        for (_, e) in rest {
+            let operand = self.lower_operand(e);
+            operands.push((e, operand));
+        }
+        if operands.iter().any(|(_, value)| matches!(value, Lowered::Node { .. })) {
+            for (e, value) in &mut operands {
+                if let Lowered::Event(event) = value {
+                    *value = self.event_for_state(e, event.ty, "a number is needed here", "number");
+                }
+            }
+        }
+        let mut operands = operands.into_iter().map(|(_, value)| value);
+        let mut value = operands.next().unwrap_or(Lowered::Error);
         let mut span = first.span;
-        for (sign, e) in rest {
-            let right = self.lower_operand(e);
+        for ((sign, e), right) in rest.iter().zip(operands) {
             let whole = span.to(e.span);
             value = self.calculate(whole, *sign, Side { value: &value, span }, Side { value: &right, span: e.span });
             span = whole;
@@ -46,10 +58,12 @@ impl Lowering<'_> {
         value
     }
 
-    /// A constant, a number or a ratio.
+    /// A constant, a number or a ratio, or a numeric event.
     fn lower_operand(&mut self, e: &Expr) -> Lowered {
         match self.lower(e) {
-            Lowered::Event(event) => self.event_for_state(e, event.ty, "a number is needed here", "number"),
+            Lowered::Event(event) if !event.ty.is_numeric() => {
+                self.not_a_number(e.span, &Kind::Event(event.ty).to_string())
+            }
             Lowered::Node { source, id } => match self.kind(source, id) {
                 Kind::Number(_) | Kind::Ratio(_) => Lowered::Node { source, id },
                 kind => match self.as_number(source, id, e.span) {
@@ -75,6 +89,15 @@ impl Lowering<'_> {
     fn calculate(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
         match (left.value, right.value) {
             (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
+            (Lowered::Event(_), _) | (_, Lowered::Event(_)) => {
+                let function = match sign {
+                    Sign::Plus => Scalar::Add,
+                    Sign::Minus => Scalar::Sub,
+                    Sign::Times => Scalar::Mul,
+                    Sign::Over => Scalar::Div,
+                };
+                self.apply(span, function, &[(left.value.clone(), left.span), (right.value.clone(), right.span)])
+            }
             (Lowered::Literal(a), Lowered::Literal(b)) => match constant::calculate(sign, a, b) {
                 Ok(literal) => Lowered::Literal(literal),
                 Err(Misfit::Type) => self.refuse(span, sign, left, right),
@@ -109,7 +132,6 @@ impl Lowering<'_> {
                 };
                 self.add(source, op, span)
             }
-            _ => Lowered::Error,
         }
     }
 

@@ -85,6 +85,7 @@ impl Lowering<'_> {
             (Function::TimeWeightedAvg, [x, b]) if arguments[1].word.is_some() => {
                 self.time_weighted_avg(span, x, Some(b))
             }
+            (Function::Scalar(f), [_, ..]) => self.scalar(span, f, &values),
             (Function::If, [c, a, b]) => self.choose(span, c, a, b),
             (Function::Coalesce, [_, _, ..]) => self.coalesce(span, &values),
             (Function::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
@@ -155,6 +156,7 @@ fn form(function: Function) -> String {
         Function::Integral | Function::TimeWeightedAvg => {
             format!("`{name}(NUMBER)` or `{name}(NUMBER, where STATE)`")
         }
+        Function::Scalar(f) => format!("`{}(...)`", f.name()),
         Function::If => "`if(STATE, a, b)`".into(),
         Function::Coalesce => "`coalesce(a, b, ...)`".into(),
         Function::DurationWhere

@@ -2,39 +2,55 @@
 
 use super::Lowering;
 use super::constant::{self, Misfit};
+use super::scalar::is_of_event;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
-use timeline_core::plan::{Kind, NodeId, Op, Unit};
+use timeline_core::plan::{Kind, NodeId, Op, Scalar, Unit};
 use timeline_core::{Type, Value};
 
 /// A side of a choice.
 type Side<'l> = (&'l Lowered, Span);
 
 impl Lowering<'_> {
-    /// `if(c, a, b)` over timelines.
+    /// `if(c, a, b)`, over the columns of one event or over timelines.
     pub(super) fn choose(&mut self, span: Span, condition: &Expr, then: &Expr, otherwise: &Expr) -> Lowered {
-        let Some((source, condition)) = self.need_condition(condition, "if") else {
-            self.lower(then);
-            self.lower(otherwise);
-            return Lowered::Error;
+        let values: Vec<(Lowered, Span)> = [condition, then, otherwise].map(|e| (self.lower(e), e.span)).into();
+        if is_of_event(&values) {
+            return self.apply(span, Scalar::If, &values);
+        }
+        let (a, b) = (&values[1].0, &values[2].0);
+        let (source, condition) = match &values[0].0 {
+            Lowered::Node { source, id } if self.kind(*source, *id) == Kind::State(Type::Bool) => (*source, *id),
+            Lowered::Event(event) => {
+                return self.event_for_state(condition, event.ty, "`if` reads a state<bool>", "state<bool>");
+            }
+            other => {
+                self.not_bool(condition, other, "if", "a state<bool>", None);
+                return Lowered::Error;
+            }
         };
-        let (a, b) = (self.lower(then), self.lower(otherwise));
-        self.joined(span, Some(source), (&a, then.span), (&b, otherwise.span), |then, otherwise| Op::If {
+        self.joined(span, Some(source), (a, then.span), (b, otherwise.span), |then, otherwise| Op::If {
             condition,
             then,
             otherwise,
         })
     }
 
-    /// `coalesce(a, b, ...)` over timelines; the first that has a value.
+    /// `coalesce(a, b, ...)`, over the columns of one event or over timelines; the first that has a value.
     pub(super) fn coalesce(&mut self, span: Span, all: &[&Expr]) -> Lowered {
         let values: Vec<(Lowered, Span)> = all.iter().map(|e| (self.lower(e), e.span)).collect();
+        let of_event = is_of_event(&values);
         let mut values = values.into_iter().rev();
         let Some((mut value, mut behind)) = values.next() else { return Lowered::Error };
         for (first, place) in values {
             if let Lowered::Literal(_) = first {
                 return self.constant_as_timeline(place).unwrap_or(Lowered::Error);
+            }
+            if of_event {
+                value = self.apply(span, Scalar::Coalesce, &[(first, place), (value, behind)]);
+                behind = place.to(behind);
+                continue;
             }
             value = self.joined(span, None, (&first, place), (&value, behind), Op::Coalesce);
             behind = place.to(behind);

@@ -32,7 +32,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn compare_values(
+    pub(super) fn compare_values(
         &mut self,
         span: Span,
         compare: Compare,

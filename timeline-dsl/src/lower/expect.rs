@@ -4,7 +4,7 @@ use super::Lowering;
 use super::constant::{self, Misfit};
 use super::value::{EventValue, Lowered};
 use crate::diagnostics::codes;
-use crate::names::{Lookup, lookup};
+use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Expr, ExprKind, Literal, Span};
 use std::rc::Rc;
 use timeline_core::plan::{Kind, NodeId, Op};
@@ -82,7 +82,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn not_bool(
+    pub(super) fn not_bool(
         &mut self,
         e: &Expr,
         found: &Lowered,
@@ -256,11 +256,13 @@ impl Lowering<'_> {
     fn event_names(&self, e: &Expr, places: &mut Vec<Span>) {
         match &e.kind {
             ExprKind::Column(_) => places.push(e.span),
-            ExprKind::Call { name, .. } => {
-                if matches!(lookup(&name.text), Lookup::Known(function) if function.makes_events()) {
-                    places.push(e.span);
+            ExprKind::Call { name, arguments } => match lookup(&name.text) {
+                Lookup::Known(Function::Scalar(_)) => {
+                    arguments.iter().for_each(|a| self.event_names(&a.value, places));
                 }
-            }
+                Lookup::Known(function) if function.makes_events() => places.push(e.span),
+                _ => {}
+            },
             ExprKind::Path(path) => {
                 let bound = match path.as_slice() {
                     [name] => self.scope.get(&name.text),
@@ -272,6 +274,7 @@ impl Lowering<'_> {
             }
             ExprKind::Not(a) | ExprKind::Negate(a) => self.event_names(a, places),
             ExprKind::Logic(_, all) => all.iter().for_each(|a| self.event_names(a, places)),
+            ExprKind::In(a, _) => self.event_names(a, places),
             ExprKind::Compare(_, a, b) => {
                 self.event_names(a, places);
                 self.event_names(b, places);

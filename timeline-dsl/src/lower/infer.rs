@@ -4,6 +4,7 @@ use crate::names::{self, Function, Lookup};
 use crate::syntax::{AggregateItem, Argument, Definition, Dimension, Expr, ExprKind, Literal};
 use std::collections::BTreeMap;
 use timeline_core::Type;
+use timeline_core::plan::Scalar;
 
 /// What a use says of a column's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +62,10 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
         ExprKind::Negate(a) => walk(a, Some(Use::Number), uses),
         ExprKind::Logic(_, all) => all.iter().for_each(|a| walk(a, Some(Use::Bool), uses)),
         ExprKind::Compare(_, a, b) => compared(a, b, uses),
+        ExprKind::In(a, list) => {
+            walk(a, list.iter().find_map(shape), uses);
+            list.iter().for_each(|b| walk(b, shape(a), uses));
+        }
         ExprKind::Arithmetic(a, rest) => {
             walk(a, Some(Use::Number), uses);
             rest.iter().for_each(|(_, b)| walk(b, Some(Use::Number), uses));
@@ -93,6 +98,8 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
             Function::Rise | Function::Fall => Some(Use::Bool),
             Function::DurationWhere | Function::And | Function::Or | Function::Not => Some(Use::Bool),
             Function::Longest => Some(Use::Bool),
+            Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil) => Some(Use::Number),
+            Function::Scalar(_) => Some(Use::Text),
             Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),
             Function::Integral | Function::TimeWeightedAvg => Some(Use::Bool),
             Function::If if i == 0 => Some(Use::Bool),
@@ -116,9 +123,11 @@ fn shape(e: &Expr) -> Option<Use> {
     match &e.kind {
         ExprKind::Literal(Literal::Text(_)) => Some(Use::Text),
         ExprKind::Literal(Literal::Number(_)) | ExprKind::Arithmetic(..) | ExprKind::Negate(_) => Some(Use::Number),
-        ExprKind::Literal(Literal::Bool(_)) | ExprKind::Logic(..) | ExprKind::Compare(..) | ExprKind::Not(_) => {
-            Some(Use::Bool)
-        }
+        ExprKind::Literal(Literal::Bool(_))
+        | ExprKind::Logic(..)
+        | ExprKind::Compare(..)
+        | ExprKind::In(..)
+        | ExprKind::Not(_) => Some(Use::Bool),
         ExprKind::Call { name, arguments } => match (names::lookup(&name.text), arguments.as_slice()) {
             (Lookup::Known(Function::Latest | Function::First | Function::Previous), [first, ..]) => {
                 shape(&first.value)
@@ -128,6 +137,11 @@ fn shape(e: &Expr) -> Option<Use> {
                 Lookup::Known(Function::Count | Function::CountWithin | Function::Sum | Function::Min | Function::Max),
                 _,
             ) => Some(Use::Number),
+            (Lookup::Known(Function::Scalar(Scalar::Lower | Scalar::Upper | Scalar::Trim)), _) => Some(Use::Text),
+            (Lookup::Known(Function::Scalar(Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains)), _) => {
+                Some(Use::Bool)
+            }
+            (Lookup::Known(Function::Scalar(_)), _) => Some(Use::Number),
             (Lookup::Known(function), _) if function.makes_number() => None,
             (Lookup::Known(Function::If | Function::Coalesce), all) => all.iter().skip(1).find_map(|a| shape(&a.value)),
             (Lookup::Known(_), _) => Some(Use::Bool),

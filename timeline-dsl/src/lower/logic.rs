@@ -35,6 +35,11 @@ impl Lowering<'_> {
         operands: impl IntoIterator<Item = &'e Expr>,
     ) -> Lowered {
         let operands: Vec<(&Expr, Lowered)> = operands.into_iter().map(|e| (e, self.lower(e))).collect();
+        self.logic_of(span, logic, operands)
+    }
+
+    /// `&&` or `||` of what is lowered already.
+    pub(super) fn logic_of(&mut self, span: Span, logic: Logic, operands: Vec<(&Expr, Lowered)>) -> Lowered {
         let mut failed = false;
         for (e, value) in &operands {
             let fits = match value {

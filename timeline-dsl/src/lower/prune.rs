@@ -74,6 +74,7 @@ fn rename_columns(e: &mut EventExpr, plan: &Plan, builder: &mut Builder) {
         }
         EventExpr::Constant(_) => {}
         EventExpr::Not(a) => rename_columns(a, plan, builder),
+        EventExpr::Call(_, all) => all.iter_mut().for_each(|a| rename_columns(a, plan, builder)),
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
             rename_columns(a, plan, builder);
             rename_columns(b, plan, builder);

@@ -116,6 +116,7 @@ impl Parser<'_> {
     /// Operands joined by operators that bind at least as tightly as `min`.
     pub(super) fn binary(&mut self, min: u8) -> Expr {
         let mut left = self.unary();
+        left = self.one_of(left, min);
         while let Some((level, infix)) = self.infix().filter(|(level, _)| *level >= min) {
             let kind = match infix {
                 Infix::Logic(logic) => {
@@ -143,8 +144,33 @@ impl Parser<'_> {
                 }
             };
             left = Expr { kind, span: left.span.to(self.last_span()) };
+            left = self.one_of(left, min);
         }
         left
+    }
+
+    /// `x in (a, b)`, which binds as a comparison does.
+    fn one_of(&mut self, mut left: Expr, min: u8) -> Expr {
+        if min > 3 || self.panicking || !self.at_word("in") || self.nth(1).kind != Kind::Sign("(") {
+            return left;
+        }
+        self.bump();
+        let open = self.bump();
+        let mut list = vec![];
+        while !self.panicking && !self.at_sign(")") {
+            list.push(self.binary(4));
+            if !self.eat_sign(",") {
+                break;
+            }
+        }
+        let is_empty = list.is_empty();
+        if is_empty && !self.panicking {
+            self.expected("a constant");
+        }
+        self.close(open, ")");
+        let of = Box::new(left.take());
+        let kind = if is_empty { ExprKind::Error } else { ExprKind::In(of, list) };
+        Expr { kind, span: left.span.to(self.last_span()) }
     }
 
     /// `a < b < c`: says so once and skips the rest of the chain.

@@ -25,6 +25,11 @@ fn event() -> impl Strategy<Value = String> {
         "x != \"\\\"\\n\"",
         "f == 1e30",
         "n > 1.5",
+        "lower(x) in (\"a\")",
+        "(n * 2 - f) / 3 >= -(n + 1)",
+        "starts_with(upper(x), \"A\")",
+        "length(trim(x)) > 1",
+        "if(b, n, 0) == abs(coalesce(n, 3)) - 1 - (n - 2)",
     ]);
     leaf.prop_map(str::to_owned).prop_recursive(2, 6, 2, |inner| {
         (inner.clone(), inner, prop::sample::select(vec!["&&", "||", "!"])).prop_map(|(a, b, sign)| match sign {
@@ -53,6 +58,7 @@ fn condition() -> impl Strategy<Value = String> {
         event().prop_map(|e| format!("has_existed_within({e}, 1500ms)")),
         event().prop_map(|e| format!("latest({e}, ttl 90)")),
         Just("latest(x) == \"a\"".to_owned()),
+        Just("contains(lower(latest(x)), \"a\") || latest(n) in (1, 2)".to_owned()),
         Just("latest(n) > latest(f)".to_owned()),
         Just("latest(n) + 1 < latest(f) * 3".to_owned()),
         Just("duration_in_cur_state(latest(x)) > 1h".to_owned()),

@@ -1,0 +1,209 @@
+//! Functions and calculations over the columns of one event, and over `latest` of them.
+//!
+//! A function of a state is a function of the events that set it: `lower(latest(x))` is `latest(lower(x))`, one leaf.
+
+use super::Lowering;
+use super::constant;
+use super::value::{EventValue, Lowered};
+use crate::diagnostics::codes;
+use crate::syntax::{Expr, Literal, Span};
+use std::rc::Rc;
+use timeline_core::plan::{Compare, EventExpr, Kind, Op, Scalar};
+use timeline_core::{Time, Type};
+
+/// What a function reads: an event, or a state that an event sets.
+struct Argument {
+    value: Rc<EventValue>,
+    /// Of the state.
+    latest: Option<Option<Time>>,
+}
+
+impl Lowering<'_> {
+    /// A call of a function such as `lower(x)`.
+    pub(super) fn scalar(&mut self, span: Span, function: Scalar, arguments: &[&Expr]) -> Lowered {
+        let values: Vec<(Lowered, Span)> = arguments.iter().map(|e| (self.lower(e), e.span)).collect();
+        self.apply(span, function, &values)
+    }
+
+    /// A function of values that are events or constants, or of one state that is the latest of an event.
+    pub(super) fn apply(&mut self, span: Span, function: Scalar, values: &[(Lowered, Span)]) -> Lowered {
+        let mut source = None;
+        let mut latest: Option<Option<Time>> = None;
+        let mut arguments: Vec<Option<Argument>> = vec![];
+        for (value, place) in values {
+            let argument = match value {
+                Lowered::Error => return Lowered::Error,
+                Lowered::Literal(_) => None,
+                Lowered::Event(event) => Some(Argument { value: Rc::clone(event), latest: None }),
+                Lowered::Node { source, id } => match self.event_of(*source, *id) {
+                    Some(argument) => Some(argument),
+                    None => return self.no_payload(*place, function, value),
+                },
+            };
+            if let Some(argument) = &argument
+                && !self.same_source(&mut source, argument.value.source, *place)
+            {
+                return Lowered::Error;
+            }
+            latest = latest.or(argument.as_ref().and_then(|a| a.latest));
+            arguments.push(argument);
+        }
+        let Some(source) = source else {
+            return self.constant_as_timeline(span).unwrap_or(Lowered::Error);
+        };
+        let of_states = arguments.iter().flatten().filter(|a| a.latest.is_some()).count();
+        if of_states > 1 || (of_states == 1 && arguments.iter().flatten().count() > 1) {
+            let d = self
+                .diagnostic(codes::FUNCTION, span, format!("`{}` of more than one timeline", function.name()))
+                .label("reads columns of one event, or one state and constants")
+                .help("apply it to the columns of the event, inside of one `latest(...)`");
+            return self.say(d);
+        }
+        let size = arguments.iter().map(|a| a.as_ref().map_or(1, |a| a.value.size)).sum::<usize>() + 1;
+        if !self.afford(span, size) {
+            return Lowered::Error;
+        }
+        let Some((parts, types)) = self.typed(function, &arguments, values) else { return Lowered::Error };
+        let Some(ty) = function.result(&types) else { return self.wrong_types(span, function, values) };
+        let depth = arguments.iter().flatten().map(|a| a.value.depth).max().unwrap_or(0) + 1;
+        let value = self.event(span, source, EventExpr::Call(function, parts), ty, (size, depth));
+        match (value, latest) {
+            (Lowered::Event(event), Some(ttl)) => match self.event_node(&event, span) {
+                Some((source, of)) => self.add(source, Op::Latest { of, ttl }, span),
+                None => Lowered::Error,
+            },
+            (value, _) => value,
+        }
+    }
+
+    /// The expressions of the arguments; constants take the type of what stands beside them.
+    fn typed(
+        &mut self,
+        function: Scalar,
+        arguments: &[Option<Argument>],
+        values: &[(Lowered, Span)],
+    ) -> Option<(Vec<EventExpr>, Vec<Type>)> {
+        // A condition has a type of its own.
+        let first = if function == Scalar::If { 1 } else { 0 };
+        let beside = arguments.iter().skip(first).flatten().map(|a| a.value.ty).next();
+        let (mut parts, mut types) = (vec![], vec![]);
+        for (argument, (value, place)) in arguments.iter().zip(values) {
+            match (argument, value) {
+                (Some(argument), _) => {
+                    parts.push(argument.value.expr.clone());
+                    types.push(argument.value.ty);
+                }
+                (None, Lowered::Literal(literal)) => {
+                    let ty = beside.unwrap_or_else(|| type_of(literal, values));
+                    match constant::value(literal, ty) {
+                        Ok(value) => {
+                            types.push(value.ty());
+                            parts.push(EventExpr::Constant(value));
+                        }
+                        Err(misfit) => {
+                            self.misfit(misfit, *place, literal, &Kind::Event(ty).to_string());
+                            return None;
+                        }
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some((parts, types))
+    }
+
+    /// The event that sets a state.
+    fn event_of(&self, source: usize, id: timeline_core::NodeId) -> Option<Argument> {
+        let Op::Latest { of, ttl } = *self.op(source, id) else { return None };
+        let Op::Event(expr) = self.op(source, of) else { return None };
+        let Kind::Event(ty) = self.kind(source, of) else { return None };
+        let (size, depth) = measure(expr);
+        let value = EventValue { source, expr: expr.clone(), ty, size, depth, node: std::cell::OnceCell::new() };
+        Some(Argument { value: Rc::new(value), latest: Some(ttl) })
+    }
+
+    /// `x in (a, b)`: `x` equals one of the constants.
+    pub(super) fn one_of(&mut self, span: Span, of: &Expr, list: &[Expr]) -> Lowered {
+        let value = self.lower(of);
+        let mut all = vec![];
+        for e in list {
+            let item = self.lower(e);
+            match item {
+                Lowered::Literal(_) => {
+                    all.push((e, self.compare_values(e.span, Compare::Eq, (of, &value), (e, &item))))
+                }
+                Lowered::Error => return Lowered::Error,
+                _ => {
+                    let help = "join comparisons with `||` where they are no constants";
+                    return self.error(codes::FUNCTION, e.span, "`in (...)` lists constants", help);
+                }
+            }
+        }
+        match value {
+            Lowered::Literal(_) => self.error(codes::CONSTANT, span, "both sides are constants", "name a column"),
+            _ => self.logic_of(span, crate::syntax::Logic::Or, all),
+        }
+    }
+
+    fn no_payload(&mut self, place: Span, function: Scalar, value: &Lowered) -> Lowered {
+        let found = self.describe(value);
+        let name = function.name();
+        let d = self
+            .diagnostic(codes::FUNCTION, place, format!("`{name}` reads columns or `latest` of them, this is {found}"))
+            .label(format!("expected an event or `latest(...)`, found {found}"))
+            .help(format!("apply it to the column, inside of the operator: `latest({name}(x))`"));
+        self.say(d)
+    }
+
+    fn wrong_types(&mut self, span: Span, function: Scalar, values: &[(Lowered, Span)]) -> Lowered {
+        let found: Vec<String> = values.iter().map(|(value, _)| self.describe(value)).collect();
+        let help = match function {
+            Scalar::Add | Scalar::Sub | Scalar::Mul | Scalar::Div => "calculate with `int` and `float` columns",
+            Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil => "it takes one `int` or `float`",
+            Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains => "it takes two strings",
+            Scalar::Lower | Scalar::Upper | Scalar::Trim | Scalar::Length => "it takes one string",
+            Scalar::If => "it takes a condition and two values of one type",
+            Scalar::Coalesce => "it takes values of one type",
+        };
+        let d = self
+            .diagnostic(
+                codes::FUNCTION,
+                span,
+                format!("`{}` does not go with {}", function.name(), found.join(" and ")),
+            )
+            .help(help);
+        self.say(d)
+    }
+}
+
+/// The type of a constant among constants.
+fn type_of(literal: &Literal, values: &[(Lowered, Span)]) -> Type {
+    let whole = |value: &(Lowered, Span)| match &value.0 {
+        Lowered::Literal(Literal::Number(n)) => n.whole,
+        _ => true,
+    };
+    match literal {
+        Literal::Text(_) => Type::String,
+        Literal::Bool(_) => Type::Bool,
+        Literal::Number(_) if values.iter().all(whole) => Type::Int,
+        _ => Type::Float,
+    }
+}
+
+/// Number of parts and depth of an expression.
+fn measure(e: &EventExpr) -> (usize, usize) {
+    let all: Vec<&EventExpr> = match e {
+        EventExpr::Column(_) | EventExpr::Constant(_) => vec![],
+        EventExpr::Not(a) => vec![a],
+        EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => vec![a, b],
+        EventExpr::Call(_, all) => all.iter().collect(),
+    };
+    let parts = all.into_iter().map(measure);
+    parts.fold((1, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))
+}
+
+/// Whether all of these may be arguments of a function of one event.
+pub(super) fn is_of_event(values: &[(Lowered, Span)]) -> bool {
+    let event = |v: &Lowered| matches!(v, Lowered::Event(_));
+    values.iter().any(|(v, _)| event(v)) && values.iter().all(|(v, _)| event(v) || matches!(v, Lowered::Literal(_)))
+}
