@@ -7,7 +7,12 @@ mod files;
 #[cfg(test)]
 pub(crate) mod memory;
 
+#[cfg(feature = "pulsar")]
+mod topics;
+
 pub use files::Files;
+#[cfg(feature = "pulsar")]
+pub use topics::Topics;
 
 use event_feeder::file::FileTable;
 use event_feeder::{Error, Position, Source};

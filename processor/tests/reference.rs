@@ -343,7 +343,7 @@ fn restored(case: &Case, cuts: &[usize]) -> Answers {
         if base {
             images.clear();
         }
-        let full = |i: usize| base || (round + i) % 2 == 0;
+        let full = |i: usize| base || (round + i).is_multiple_of(2);
         images.extend(all.iter_mut().enumerate().map(|(i, lane)| lane.image(full(i), base).batch));
         let lanes = if round % 3 == 2 { 1 + (all.len() + round) % 3 } else { all.len() };
         if lanes != all.len() || base {

@@ -21,15 +21,25 @@ use std::time::Duration;
 Examples:
   timeline serve video.tl --source 'file:logs/*.ndjson' --state state
   timeline serve video.tl --source player=file:player.ndjson --listen 127.0.0.1:0 --exit-at-end
+  timeline serve video.tl --source pulsar://127.0.0.1:6650/player
 
 Prints one line when it is ready: `timeline: serving http://ADDR, state DIR, epoch N`.")]
 pub(crate) struct Args {
     /// Programs to deploy at the start, if they are not yet.
     #[arg(value_name = "P.tl")]
     pub(crate) programs: Vec<PathBuf>,
-    /// An input, `file:GLOB`; NAME= binds it to one of several sources of the programs.
-    #[arg(long = "source", value_name = "[NAME=]file:GLOB")]
+    /// An input, `file:GLOB` or `pulsar://HOST:PORT/TOPIC[,TOPIC]...`; NAME= binds it to one of several sources of the programs.
+    #[arg(long = "source", value_name = "[NAME=]PLACE")]
     pub(crate) sources: Vec<String>,
+    /// The subscription under which topics are read; a job's own, and the same for all processors of it [default: timeline].
+    #[arg(long, value_name = "NAME", env = "TIMELINE_SUBSCRIPTION")]
+    pub(crate) subscription: Option<String>,
+    /// A file with the token that brokers ask for; TIMELINE_PULSAR_TOKEN may hold the token itself.
+    #[arg(long, value_name = "FILE", env = "TIMELINE_PULSAR_TOKEN_FILE")]
+    pub(crate) pulsar_token_file: Option<PathBuf>,
+    /// A file of certificates (PEM) to trust brokers by, beside the usual ones.
+    #[arg(long, value_name = "FILE", env = "TIMELINE_PULSAR_CA")]
+    pub(crate) pulsar_ca: Option<PathBuf>,
     /// Where the state is kept [default: .timeline].
     #[arg(long, value_name = "DIR", env = "TIMELINE_STATE")]
     pub(crate) state: Option<PathBuf>,
@@ -49,7 +59,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let programs = args.programs.iter().map(|path| program::read(path)).collect::<Result<Vec<_>>>()?;
-    let sources = args.sources.iter().map(|text| source(text)).collect::<Result<Vec<_>>>()?;
+    let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
     let state = args.state.clone().or_else(|| settings.state.clone()).unwrap_or_else(|| ".timeline".into());
     let listen = args.listen.as_deref().or(settings.listen.as_deref()).unwrap_or("127.0.0.1:7171");
     let listener = TcpListener::bind(listen)
@@ -130,20 +140,41 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     result
 }
 
-/// `[NAME=]file:GLOB`.
-fn source(text: &str) -> Result<(Option<String>, Input)> {
-    let wrong = || Error::Usage(format!("--source {text}: write [NAME=]file:GLOB"));
+/// `[NAME=]file:GLOB`, or `[NAME=]pulsar://HOST:PORT/TOPIC[,TOPIC]...`.
+fn source(text: &str, args: &Args) -> Result<(Option<String>, Input)> {
+    let wrong = || Error::Usage(format!("--source {text}: write [NAME=]file:GLOB or [NAME=]pulsar://HOST:PORT/TOPIC"));
     let (name, place) = match text.split_once('=') {
         Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name.to_owned()), place),
         _ => (None, text),
     };
     if place.starts_with("pulsar://") || place.starts_with("pulsar+ssl://") {
-        return Err(Error::Usage(format!("--source {text}: this build reads files only")));
+        return Ok((name, topics(place, args)?));
     }
     match place.strip_prefix("file:") {
         Some(glob) if !glob.is_empty() => Ok((name, Input::Files(glob.to_owned()))),
         _ => Err(wrong()),
     }
+}
+
+#[cfg(feature = "pulsar")]
+fn topics(place: &str, args: &Args) -> Result<Input> {
+    use event_feeder::pulsar::{Credentials, Settings};
+    let (broker, topics) =
+        processor::input::Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
+    let token = std::env::var("TIMELINE_PULSAR_TOKEN").ok().map(Credentials::Token);
+    let credentials = args.pulsar_token_file.clone().map(Credentials::File).or(token);
+    let subscription = args.subscription.clone().unwrap_or_else(|| "timeline".into());
+    let log = processor::input::Topics::new(
+        Settings { broker, credentials, ca: args.pulsar_ca.clone() },
+        topics,
+        subscription,
+    );
+    Ok(Input::Log(Arc::new(log.map_err(|error| Error::Other(error.into()))?)))
+}
+
+#[cfg(not(feature = "pulsar"))]
+fn topics(place: &str, _: &Args) -> Result<Input> {
+    Err(Error::Usage(format!("--source {place}: this build reads files only (built without the `pulsar` feature)")))
 }
 
 /// SIGTERM and Ctrl-C ask for a last checkpoint.

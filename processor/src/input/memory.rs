@@ -10,11 +10,14 @@ use timeline_core::plan::Plan;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     parts: Vec<Arc<Mutex<Vec<u8>>>>,
+    /// Up to where each partition was let go of.
+    pub(crate) let_go: Arc<Mutex<Vec<Position>>>,
 }
 
 impl Memory {
     pub(crate) fn new(parts: usize) -> Self {
-        Memory { parts: (0..parts).map(|_| Arc::default()).collect() }
+        let let_go = Arc::new(Mutex::new(vec![Position::START; parts]));
+        Memory { parts: (0..parts).map(|_| Arc::default()).collect(), let_go }
     }
 
     /// Appends a line to a partition.
@@ -33,7 +36,8 @@ impl Log for Memory {
 
     fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let at = from.map_or(Position::START, |from| from.position);
-        Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[part.number as usize]), at, files: vec![] }))
+        let (number, let_go) = (part.number as usize, Arc::clone(&self.let_go));
+        Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[number]), at, files: vec![], number, let_go }))
     }
 
     fn is_live(&self) -> bool {
@@ -45,6 +49,8 @@ struct MemorySource {
     bytes: Arc<Mutex<Vec<u8>>>,
     at: Position,
     files: FileTable,
+    number: usize,
+    let_go: Arc<Mutex<Vec<Position>>>,
 }
 
 impl Source for MemorySource {
@@ -74,4 +80,10 @@ impl Source for MemorySource {
     }
 
     fn recycle(&mut self, _: Vec<u8>) {}
+
+    fn committed(&mut self, position: Position) {
+        assert!(position <= self.at, "only what was read is let go of");
+        let mut let_go = self.let_go.lock().expect("no test panics while it writes");
+        let_go[self.number] = let_go[self.number].max(position);
+    }
 }

@@ -34,6 +34,8 @@ pub(super) struct Committed {
     segments: Vec<FileRef>,
     results: Vec<FileRef>,
     epoch: u64,
+    /// No checkpoint that is kept needs the log before it.
+    needless: Position,
 }
 
 /// The caller's facts about a checkpoint, as its manifest holds them.
@@ -99,7 +101,10 @@ impl Partition {
             };
             let epoch = checkpoints.commit(commit)?;
             checkpoints.collect()?;
-            Ok(Committed { checkpoints, segments, results, epoch })
+            // A checkpoint of other queries may be further on in the log than this one.
+            let positions = checkpoints.kept().iter().map(|kept| self::position(&kept.position, "a kept manifest"));
+            let needless = positions.collect::<Result<Vec<_>, _>>()?.into_iter().min().unwrap_or(Position::START);
+            Ok(Committed { checkpoints, segments, results, epoch, needless })
         };
         std::thread::Builder::new()
             .name("checkpoint".into())
@@ -118,6 +123,7 @@ impl Partition {
             Some(Ok(committed)) => {
                 tracing::debug!(epoch = committed.epoch, position = %self.position, "checkpoint");
                 self.epoch = committed.epoch;
+                self.source.committed(committed.needless);
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.checkpoints = Some(committed.checkpoints);

@@ -200,3 +200,26 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
     assert_eq!(service.status()["partitions"][0]["duplicates"], 2);
     service.stop();
 }
+
+#[test]
+fn the_log_is_let_go_of_up_to_the_oldest_checkpoint_that_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    let service = start(dir.path(), &log, Claims::All);
+    let store = crate::checkpoint::LocalStore::new(dir.path().join("sources/s/part-0"));
+    for t in 0..6 {
+        log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true}}"#));
+        assert_eq!(totals(&service), Some((1, t)));
+        let epoch = |service: &Service| service.status()["partitions"][0]["epoch"].as_i64();
+        while epoch(&service) <= Some(i64::try_from(t).expect("small")) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let let_go = log.let_go.lock().expect("it is whole")[0];
+    let kept = crate::checkpoint::inspect(&store).expect("a state").kept;
+    let oldest = kept.last().expect("some").position.clone();
+    assert_eq!(kept.len(), 3);
+    assert_eq!(serde_json::to_value(let_go).expect("plain"), oldest);
+    assert!(let_go.offset > 0);
+    service.stop();
+}

@@ -1,0 +1,127 @@
+//! Topics of Apache Pulsar as a log: every partition of every topic is a partition of the log.
+//!
+//! A partition keeps its number when topics grow: with `n` topics, partition `p` of topic `t` is number `p * n + t`.
+//! Its state is found by the topic's name.
+
+use super::{From, Log, Part};
+use event_feeder::pulsar::{Address, Client, Settings, Subscription};
+use event_feeder::{Error, Position, Source};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use timeline_core::plan::Plan;
+
+/// How long the brokers' word on how many partitions there are is good for.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Topics of one cluster, read under one subscription.
+pub struct Topics {
+    client: Client,
+    topics: Vec<String>,
+    subscription: String,
+    /// The partitions as they were last seen, and when.
+    seen: Mutex<Option<(Instant, Vec<Part>)>>,
+}
+
+impl Topics {
+    /// Topics by their full names; connects when it is asked something.
+    pub fn new(settings: Settings, topics: Vec<String>, subscription: String) -> Result<Self, Error> {
+        Ok(Topics { client: Client::new(settings)?, topics, subscription, seen: Mutex::default() })
+    }
+
+    /// The broker, and the topics' full names, of `pulsar://HOST:PORT/TOPIC[,TOPIC]...`.
+    pub fn parse(text: &str) -> Result<(String, Vec<String>), String> {
+        let mut parts = text.split(',');
+        let first: Address = parts.next().unwrap_or_default().parse().map_err(|error| format!("{text}: {error}"))?;
+        let mut topics = vec![first.topic];
+        for topic in parts {
+            let address: Address =
+                format!("{}/{topic}", first.broker).parse().map_err(|error| format!("{topic}: {error}"))?;
+            if !topics.contains(&address.topic) {
+                topics.push(address.topic);
+            }
+        }
+        Ok((first.broker, topics))
+    }
+
+    fn look(&self) -> Result<Vec<Part>, Error> {
+        let count = self.topics.len() as u32;
+        let mut parts = vec![];
+        for (t, topic) in (0..).zip(&self.topics) {
+            for (p, name) in (0..).zip(self.client.partitions(topic)?) {
+                parts.push(Part { number: p * count + t, folder: folder(&name), name });
+            }
+        }
+        parts.sort_by_key(|part| part.number);
+        Ok(parts)
+    }
+}
+
+impl Log for Topics {
+    fn partitions(&self) -> Result<Vec<Part>, Error> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, parts)) = &*seen
+            && at.elapsed() < LOOK_AGAIN
+        {
+            return Ok(parts.clone());
+        }
+        let parts = match (self.look(), &*seen) {
+            (Ok(parts), _) => parts,
+            // Partitions never go away, so what was seen is still true while brokers are out of reach.
+            (Err(error), Some((_, parts))) => {
+                tracing::warn!("{error}; going on with the partitions that are known");
+                parts.clone()
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *seen = Some((Instant::now(), parts.clone()));
+        Ok(parts)
+    }
+
+    fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        let source = self.client.subscribe(Subscription {
+            topic: part.name.clone(),
+            name: self.subscription.clone(),
+            after: from.map_or(Position::START, |from| from.position),
+            queue: Subscription::QUEUE,
+        })?;
+        Ok(Box::new(source))
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
+/// The name of a topic as that of a folder: `public.default.player-partition-3`. No two topics have the same one.
+fn folder(topic: &str) -> String {
+    let topic = topic.strip_prefix("persistent://").unwrap_or(topic);
+    let mut name = String::new();
+    for byte in topic.bytes() {
+        match byte {
+            b'/' => name.push('.'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
+            other => name.push_str(&format!("={other:02X}")),
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Topics, folder};
+
+    #[test]
+    fn topics_have_folders_of_their_own() {
+        assert_eq!(folder("persistent://public/default/player-partition-3"), "public.default.player-partition-3");
+        assert_ne!(folder("persistent://a/b/c.d"), folder("persistent://a/b.c/d"));
+        assert_eq!(folder("persistent://a/b/c.d"), "a.b.c=2Ed");
+    }
+
+    #[test]
+    fn several_topics_are_of_one_broker() {
+        let (broker, topics) = Topics::parse("pulsar://h:1/x,a/b/y,x").unwrap();
+        assert_eq!(broker, "pulsar://h:1");
+        assert_eq!(topics, ["persistent://public/default/x", "persistent://a/b/y"]);
+        assert!(Topics::parse("pulsar://h:1/x,").is_err());
+    }
+}
