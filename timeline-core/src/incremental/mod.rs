@@ -28,6 +28,7 @@ mod expression;
 mod layout;
 mod leaf;
 mod number;
+mod rest;
 mod row;
 mod run;
 mod scope;

@@ -2,11 +2,11 @@
 
 use super::AlertSpan;
 use super::compile::{Bool, Code, Compiled};
-use super::derived::{self, Derived, Happened};
+use super::derived::{Derived, Happened};
 use super::dictionary::Dictionary;
 use super::expression;
 use super::row::{ABSENT, FRESH, NEVER, NOT_SINCE, Row, truth};
-use super::{accrue, choose, number, scope, split, window};
+use super::{accrue, number, rest, split, window};
 use crate::Time;
 
 /// Runs a program at the row's instant; `pending` are the columns that events of the instant had.
@@ -27,9 +27,6 @@ pub(super) fn run(
         let node = usize::from(node);
         let changed = step(compiled, dictionary, (dirty, happened), row, node, pending, now, fresh);
         dirty[node] |= changed;
-        if changed && !compiled.reactions[node].is_empty() {
-            derived::act(compiled, dictionary, dirty, (happened, node), row);
-        }
     }
     if program.timed || fresh {
         let next = next_deadline(compiled, row, now);
@@ -41,12 +38,14 @@ pub(super) fn run(
 }
 
 /// Brings one node up to date; true if it may have changed.
-#[inline]
+///
+/// The operators of which most queries are made are here, so that the pass over them is one loop; others are in [`rest`].
+#[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn step(
     compiled: &Compiled,
     dictionary: &Dictionary,
-    (dirty, happened): (&[bool], &mut Happened),
+    (dirty, happened): (&mut [bool], &mut Happened),
     row: &mut Row<'_>,
     node: usize,
     pending: u64,
@@ -79,32 +78,6 @@ fn step(
             changed
         }
         Code::Written { columns } => columns & pending != 0,
-        Code::Derived(code) => derived::step(compiled, code, dirty, (happened, node), row, pending),
-        Code::CountWithin { columns, at, cell, window } => {
-            let mut changed = columns & pending != 0;
-            if let Some(cell) = row.heap.cell_if_any(*cell) {
-                let counted = &mut cell.pieces;
-                while let Some(piece) = counted.pop_front_if(|piece| piece.start.saturating_add(*window) <= now) {
-                    row.words[*at] -= piece.value as u64;
-                    changed = true;
-                }
-                let next = counted.front().map_or(NEVER, |piece| piece.start.saturating_add(*window));
-                row.words[at + 1] = next as u64;
-            }
-            changed
-        }
-        Code::StateSince { on, of, at } => {
-            if !is_dirty(*on) {
-                return false;
-            }
-            let was_true = row.words[*at] as Time == NEVER;
-            match (of.get(row.words) == truth::TRUE, was_true) {
-                (true, false) => row.words[*at] = NEVER as u64,
-                (false, true) => row.words[*at] = now as u64,
-                _ => return fresh,
-            }
-            true
-        }
         Code::StateExisted { on, of, out } => {
             is_dirty(*on) && of.get(row.words) == truth::TRUE && put(row, *out, truth::TRUE)
         }
@@ -163,33 +136,6 @@ fn step(
             }
             false
         }
-        Code::Longest { on, of, at } => {
-            let turned = (is_dirty(*on) && accrue::longest(row, *of, *at, now)) || fresh;
-            turned || accrue::overtakes(row.words, *at) == now
-        }
-        Code::DurationOfPreviousState { on, of, at } => is_dirty(*on) && accrue::previous(row, *of, *at, now, fresh),
-        Code::Integral { on: [a, b], of, over, at } => {
-            if fresh {
-                row.words[at + 1] = now as u64;
-            }
-            (fresh || is_dirty(*a) || is_dirty(*b)) && (accrue::integral(compiled, row, *of, *over, *at, now) || fresh)
-        }
-        Code::If { on: [a, b, c], condition, of, out } => {
-            (is_dirty(*a) || is_dirty(*b) || is_dirty(*c)) && {
-                let value = choose::chosen(row, *condition, *of);
-                choose::put(row, *out, value) || fresh
-            }
-        }
-        Code::Coalesce { on: [a, b], of, out } => {
-            (is_dirty(*a) || is_dirty(*b)) && {
-                let value = choose::coalesced(row, *of);
-                choose::put(row, *out, value) || fresh
-            }
-        }
-        Code::Scope { on: [a, b], of, by, at } => {
-            let begun = (fresh || is_dirty(*b)) && scope::update(compiled, row, *of, *by, *at, fresh);
-            begun || is_dirty(*a)
-        }
         Code::CompareStates { on: [a, b], compare, types, of: [left, right], out } => {
             if !is_dirty(*a) && !is_dirty(*b) && !fresh {
                 return false;
@@ -239,6 +185,15 @@ fn step(
             }
             false
         }
+        Code::Derived(_)
+        | Code::CountWithin { .. }
+        | Code::StateSince { .. }
+        | Code::Longest { .. }
+        | Code::DurationOfPreviousState { .. }
+        | Code::Integral { .. }
+        | Code::If { .. }
+        | Code::Coalesce { .. }
+        | Code::Scope { .. } => rest::step(compiled, dictionary, (dirty, happened), row, node, pending, fresh),
     }
 }
 

@@ -1,0 +1,87 @@
+//! One pass, continued: what it does for the operators that fewer queries have.
+//!
+//! They are kept out of the loop over those that nearly all queries have, which is worth a tenth of its time.
+
+use super::compile::{Code, Compiled};
+use super::derived::{self, Happened};
+use super::dictionary::Dictionary;
+use super::row::{NEVER, Row, truth};
+use super::{accrue, choose, scope};
+use crate::Time;
+
+/// Brings one node up to date; true if it may have changed.
+#[inline(never)]
+pub(super) fn step(
+    compiled: &Compiled,
+    dictionary: &Dictionary,
+    (dirty, happened): (&mut [bool], &mut Happened),
+    row: &mut Row<'_>,
+    node: usize,
+    pending: u64,
+    fresh: bool,
+) -> bool {
+    let now = row.now();
+    let is_dirty = |on: u16| dirty[usize::from(on)];
+    match &compiled.codes[node] {
+        Code::Derived(code) => {
+            let any = derived::step(compiled, code, dirty, (happened, node), row, pending);
+            if any {
+                derived::act(compiled, dictionary, dirty, (happened, node), row);
+            }
+            any
+        }
+        Code::CountWithin { columns, at, cell, window } => {
+            let mut changed = columns & pending != 0;
+            if let Some(cell) = row.heap.cell_if_any(*cell) {
+                let counted = &mut cell.pieces;
+                while let Some(piece) = counted.pop_front_if(|piece| piece.start.saturating_add(*window) <= now) {
+                    row.words[*at] -= piece.value as u64;
+                    changed = true;
+                }
+                let next = counted.front().map_or(NEVER, |piece| piece.start.saturating_add(*window));
+                row.words[at + 1] = next as u64;
+            }
+            changed
+        }
+        Code::StateSince { on, of, at } => {
+            if !is_dirty(*on) {
+                return false;
+            }
+            let was_true = row.words[*at] as Time == NEVER;
+            match (of.get(row.words) == truth::TRUE, was_true) {
+                (true, false) => row.words[*at] = NEVER as u64,
+                (false, true) => row.words[*at] = now as u64,
+                _ => return fresh,
+            }
+            true
+        }
+        Code::Longest { on, of, at } => {
+            let turned = (is_dirty(*on) && accrue::longest(row, *of, *at, now)) || fresh;
+            turned || accrue::overtakes(row.words, *at) == now
+        }
+        Code::DurationOfPreviousState { on, of, at } => is_dirty(*on) && accrue::previous(row, *of, *at, now, fresh),
+        Code::Integral { on: [a, b], of, over, at } => {
+            if fresh {
+                row.words[at + 1] = now as u64;
+            }
+            (fresh || is_dirty(*a) || is_dirty(*b)) && (accrue::integral(compiled, row, *of, *over, *at, now) || fresh)
+        }
+        Code::If { on: [a, b, c], condition, of, out } => {
+            (is_dirty(*a) || is_dirty(*b) || is_dirty(*c)) && {
+                let value = choose::chosen(row, *condition, *of);
+                choose::put(row, *out, value) || fresh
+            }
+        }
+        Code::Coalesce { on: [a, b], of, out } => {
+            (is_dirty(*a) || is_dirty(*b)) && {
+                let value = choose::coalesced(row, *of);
+                choose::put(row, *out, value) || fresh
+            }
+        }
+        Code::Scope { on: [a, b], of, by, at } => {
+            let begun = (fresh || is_dirty(*b)) && scope::update(compiled, row, *of, *by, *at, fresh);
+            begun || is_dirty(*a)
+        }
+        other => unreachable!("{other:?} is part of the loop"),
+    }
+}
