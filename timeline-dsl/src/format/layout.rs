@@ -20,6 +20,8 @@ pub(super) struct Layout<'p, 't> {
     out: String,
     /// Columns of the line so far.
     column: usize,
+    /// Blanks that it begins with.
+    indent: usize,
 }
 
 /// A bracket that is open.
@@ -33,7 +35,7 @@ struct Open {
 
 impl<'p, 't> Layout<'p, 't> {
     pub(super) fn new(pieces: &'p [Piece<'t>]) -> Self {
-        Layout { pieces, out: String::new(), column: 0 }
+        Layout { pieces, out: String::new(), column: 0, indent: 0 }
     }
 
     pub(super) fn text(mut self) -> String {
@@ -67,6 +69,7 @@ impl<'p, 't> Layout<'p, 't> {
             }
         }
         self.column = 0;
+        self.indent = indent;
         self.blank(indent);
     }
 
@@ -165,7 +168,7 @@ impl<'p, 't> Layout<'p, 't> {
                 "(" => {
                     let hanging =
                         self.pieces.get(at + 1).is_some_and(|next| next.lines > 0 || next.what == What::Comment);
-                    let line = self.line_indent();
+                    let line = self.indent;
                     open.push(if hanging {
                         Open { inside: line + INDENT, closing: line }
                     } else {
@@ -183,12 +186,8 @@ impl<'p, 't> Layout<'p, 't> {
     fn begin_inside(&mut self, indent: usize) {
         self.out.push('\n');
         self.column = 0;
+        self.indent = indent;
         self.blank(indent);
-    }
-
-    fn line_indent(&self) -> usize {
-        let line = self.out.rsplit('\n').next().unwrap_or_default();
-        line.len() - line.trim_start_matches(' ').len()
     }
 
     /// Whether a blank stands between a piece and the one before it on its line.
