@@ -61,3 +61,22 @@ fn the_examples_compile() {
     }
     assert!(programs >= 6);
 }
+
+#[test]
+fn the_questions_are_answered_and_listed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/questions");
+    let run = Sandbox::new().run(&["test", folder]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let list = std::fs::read_to_string(format!("{folder}/README.md")).expect("the list is there");
+    let mut linked: Vec<&str> = list.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    let names = std::fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("an entry").file_name());
+    let mut there: Vec<String> =
+        names.map(|name| name.into_string().expect("UTF-8")).filter(|name| name.ends_with(".tltest")).collect();
+    (linked.sort_unstable(), there.sort_unstable());
+    assert_eq!(linked, there);
+    for name in there {
+        let text = std::fs::read_to_string(format!("{folder}/{name}")).expect("it was just run");
+        let question = text.lines().next().unwrap_or_default();
+        assert!(question.starts_with("// ") && text.split("---").next().unwrap_or_default().contains('?'), "{name}");
+    }
+}

@@ -83,8 +83,11 @@ fn compact(plan: &Plan, declared: Option<&SourceOutline>, line: Line<'_>) -> Res
         notation::instant(time).ok_or_else(|| wrong(format!("`{time}` is not an instant"), notation::INSTANTS))?;
     let source = &plan.source;
     let mut record = Map::new();
-    for field in &source.key {
-        put(&mut record, field, Json::from(session.unwrap_or(SESSION)));
+    // Of several columns the key is an array, as answers write it.
+    let parts_of_key: Vec<String> = session.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    for (i, field) in source.key.iter().enumerate() {
+        let part = parts_of_key.get(i).map_or(session.unwrap_or(SESSION), String::as_str);
+        put(&mut record, field, Json::from(part));
     }
     let written = time_of(time, source.time_unit).ok_or_else(|| {
         wrong("the time is finer than the source's unit".into(), "give the source a finer unit, e.g. `time ts in ms`")
@@ -106,11 +109,7 @@ fn compact(plan: &Plan, declared: Option<&SourceOutline>, line: Line<'_>) -> Res
             .ok_or_else(|| wrong(format!("`{value}` is no value"), "write texts with blanks in quotes"))?;
         put(&mut record, &path, value);
     }
-    let session = match source.key.as_slice() {
-        [only] => get(&record, only).map(text_of).unwrap_or_default(),
-        _ => session.unwrap_or(SESSION).to_owned(),
-    };
-    let drawn = Drawn { session, time, text: parts(body).map(str::trim).collect::<Vec<_>>().join(" ") };
+    let drawn = Drawn { session: session_of(plan, &record), time, text: parts(body).map(str::trim).collect::<Vec<_>>().join(" ") };
     Ok((Json::Object(record).to_string(), drawn))
 }
 
@@ -191,6 +190,15 @@ fn text_of(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// The session of a record as answers write it.
+fn session_of(plan: &Plan, record: &Map<String, Json>) -> String {
+    let part = |field| get(record, field).map(text_of).unwrap_or_default();
+    match plan.source.key.as_slice() {
+        [only] => part(only),
+        several => Json::from(several.iter().map(part).collect::<Vec<_>>()).to_string(),
+    }
+}
+
 /// The event of a record that is written as JSON, if it can be drawn.
 fn of_json(plan: &Plan, text: &str) -> Option<Drawn> {
     let Ok(Json::Object(record)) = serde_json::from_str(text) else { return None };
@@ -200,8 +208,7 @@ fn of_json(plan: &Plan, text: &str) -> Option<Drawn> {
         None => crate::args::rfc3339(&time)?,
         Some(unit) => Time::try_from(crate::args::scaled_decimal(&time, unit.into())?).ok()?,
     };
-    let [key] = source.key.as_slice() else { return None };
-    let session = text_of(get(&record, key)?);
+    let session = session_of(plan, &record);
     let column = |c: &timeline_core::plan::Column| Some(format!("{}={}", c.name, text_of(get(&record, &c.path)?)));
     let told: Vec<String> = plan.columns.iter().filter_map(column).collect();
     Some(Drawn { session, time, text: told.join(" ") })

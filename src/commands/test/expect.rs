@@ -126,8 +126,13 @@ fn row(about: About, text: &str) -> Option<Row> {
 struct Rest<'t>(&'t str);
 
 impl<'t> Rest<'t> {
-    /// `SESSION: `, if there is one before any bracket.
+    /// `SESSION: `, if there is one before any bracket; the session of a key of several columns is itself in brackets.
     fn session(&mut self) -> String {
+        if let Some(end) = self.0.starts_with("[\"").then(|| self.0.find("\"]: ")).flatten() {
+            let session = self.0[..end + 2].to_owned();
+            self.0 = self.0[end + 4..].trim_start();
+            return session;
+        }
         match self.0.split_once(": ") {
             Some((session, rest)) if !session.contains(['[', '"', ' ']) => {
                 self.0 = rest.trim_start();
@@ -239,6 +244,7 @@ mod tests {
             (About::True, "7..8.5"),
             (About::Spans, "[\"C, ] 1\"] 0..20 3 slope 1"),
             (About::Spans, "v: 0..20m play"),
+            (About::Finals, "[\"a\",\"b: c\"]: m [d] = 1"),
             (About::Values, "at 1h30m = absent"),
         ] {
             let row = row(about, text).unwrap_or_else(|| panic!("{text}"));
