@@ -9,7 +9,7 @@ fn pattern(name: &str, regex: String) -> Json {
 
 /// Function names; words of the language that are also columns' names are coloured only where a `(` follows.
 fn functions() -> String {
-    let names: Vec<&str> = catalogue::ALL.iter().filter(|o| o.is_function()).map(|o| o.name).collect();
+    let names: Vec<&str> = catalogue::ALL.iter().flat_map(|o| o.functions()).collect();
     format!(r"\b({}|TL_?[A-Za-z_]+|col|group_by|aggregate)(?=\s*\()", names.join("|"))
 }
 

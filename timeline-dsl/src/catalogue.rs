@@ -54,8 +54,16 @@ pub fn find(written: &str) -> Option<&'static Operator> {
 }
 
 impl Operator {
-    /// Whether it is written as a call.
-    pub fn is_function(&self) -> bool {
-        self.form.starts_with(self.name) && self.form[self.name.len()..].starts_with('(')
+    /// The names by which it is called, in the order of its form; none where it is written with signs or as a clause.
+    pub fn functions(&self) -> Vec<&'static str> {
+        let mut names: Vec<&str> = vec![];
+        for (i, _) in self.form.match_indices('(').filter(|_| !self.form.starts_with('|')) {
+            let before = &self.form[..i];
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |n| n + 1);
+            if start < i && !names.contains(&&before[start..]) {
+                names.push(&before[start..]);
+            }
+        }
+        names
     }
 }

@@ -109,7 +109,11 @@ fn compact(plan: &Plan, declared: Option<&SourceOutline>, line: Line<'_>) -> Res
             .ok_or_else(|| wrong(format!("`{value}` is no value"), "write texts with blanks in quotes"))?;
         put(&mut record, &path, value);
     }
-    let drawn = Drawn { session: session_of(plan, &record), time, text: parts(body).map(str::trim).collect::<Vec<_>>().join(" ") };
+    let drawn = Drawn {
+        session: session_of(plan, &record),
+        time,
+        text: parts(body).map(str::trim).collect::<Vec<_>>().join(" "),
+    };
     Ok((Json::Object(record).to_string(), drawn))
 }
 

@@ -156,8 +156,8 @@ impl Place<'_> {
         let defined = self.outline.definitions.iter().filter(|d| d.span.range().start < above);
         all.extend(defined.map(|d| item(&d.name, CompletionKind::Definition, d.what, "")));
         all.extend(self.columns(None));
-        let functions = catalogue::supported().iter().filter(|o| o.is_function());
-        all.extend(functions.map(function));
+        let of = |o: &'static Operator| o.functions().into_iter().map(move |name| function(name, o));
+        all.extend(catalogue::supported().iter().flat_map(of));
         all.extend(["true", "false"].map(|value| word(value, "")));
         if self.outline.sources.len() > 1 {
             all.extend(self.outline.sources.iter().map(|s| item(&s.name, CompletionKind::Source, "source", "")));
@@ -222,8 +222,8 @@ fn word(label: &str, help: &str) -> Completion {
     item(label, CompletionKind::Word, "", help)
 }
 
-fn function(operator: &Operator) -> Completion {
-    item(operator.name, CompletionKind::Function, operator.form, operator.meaning)
+fn function(name: &str, operator: &Operator) -> Completion {
+    item(name, CompletionKind::Function, operator.form, operator.meaning)
 }
 
 fn catalogue_help(name: &str) -> &'static str {

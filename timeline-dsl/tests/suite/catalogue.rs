@@ -31,3 +31,12 @@ fn what_works_is_found_by_its_example() {
     assert!(supported().len() >= 13, "{:?}", supported().iter().map(|o| o.name).collect::<Vec<_>>());
     assert!(supported().iter().any(|operator| operator.name == "aggregate"));
 }
+
+#[test]
+fn functions_are_read_off_the_forms() {
+    let functions = |name: &str| find(name).map(|operator| operator.functions()).unwrap_or_default();
+    assert_eq!(functions("latest"), ["latest"]);
+    assert_eq!(functions("time_weighted_avg"), ["time_weighted_avg"]);
+    assert_eq!(functions("aggregate"), Vec::<&str>::new());
+    assert_eq!(functions("compare"), Vec::<&str>::new());
+}
