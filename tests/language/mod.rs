@@ -72,7 +72,8 @@ fn the_questions_are_answered_and_listed() {
     let names = std::fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("an entry").file_name());
     let mut there: Vec<String> =
         names.map(|name| name.into_string().expect("UTF-8")).filter(|name| name.ends_with(".tltest")).collect();
-    (linked.sort_unstable(), there.sort_unstable());
+    linked.sort_unstable();
+    there.sort_unstable();
     assert_eq!(linked, there);
     for name in there {
         let text = std::fs::read_to_string(format!("{folder}/{name}")).expect("it was just run");
