@@ -221,6 +221,16 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))
         }
-        other => Error::Other(anyhow::anyhow!("{place}{other}; nothing that was committed is lost")),
+        partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
+            Error::Other(anyhow::anyhow!(
+                "{place}{error}; nothing that was committed is lost: start again when it is mended"
+            ))
+        }
+        partition::Error::Checkpoint(
+            error @ (checkpoint::Error::Lost(_) | checkpoint::Error::Damaged { .. } | checkpoint::Error::Corrupt(_)),
+        ) => Error::Other(anyhow::anyhow!(
+            "{place}{error}; nothing was changed: put the objects back from a copy, or start over with an empty state"
+        )),
+        other => Error::Other(anyhow::anyhow!("{place}{other}")),
     }
 }
