@@ -4,6 +4,7 @@
 
 use super::events::Input;
 use super::expect::{At, Row};
+use super::file::About;
 use super::program::Compiled;
 use crate::error::{Error, Result};
 use crate::output::{self, Format};
@@ -47,18 +48,23 @@ pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
     })?;
     let mut answer = answer(compiled, &whole)?;
     let other = self::answer(compiled, &pieces)?;
-    for (name, whole, pieces) in [
-        ("finals", &answer.finals, &other.finals),
-        ("totals", &answer.totals, &other.totals),
-        ("alerts", &answer.alerts, &other.alerts),
+    let mut differs = String::new();
+    for (about, whole, pieces) in [
+        (About::Finals, &answer.finals, &other.finals),
+        (About::Totals, &answer.totals, &other.totals),
+        (About::Alerts, &answer.alerts, &other.alerts),
     ] {
-        if whole != pieces {
-            answer.differs = format!("{name}: at one go {whole:#?}\nrestored after every record {pieces:#?}");
-        }
+        let only = |rows: &[Row], others: &[Row], sign: char| {
+            let own = rows.iter().filter(|row| !others.contains(row));
+            own.map(|row| format!("    {sign} {}\n", row.text(about))).collect::<String>()
+        };
+        differs.push_str(&only(whole, pieces, '-'));
+        differs.push_str(&only(pieces, whole, '+'));
     }
     if (answer.late, answer.dead.len()) != (other.late, other.dead.len()) {
-        answer.differs = "late events or dead letters".into();
+        differs.push_str("    other late events or dead letters\n");
     }
+    answer.differs = differs;
     Ok(answer)
 }
 
