@@ -50,7 +50,11 @@ pub(super) fn report(
         }
     }
     if !answer.differs.is_empty() {
-        let _ = writeln!(out, "  the engine says something else (`+`) when it is restored after every record\n{}", answer.differs.trim_end());
+        let _ = writeln!(
+            out,
+            "  the engine says something else (`+`) when it is restored after every record\n{}",
+            answer.differs.trim_end()
+        );
     }
     (!out.is_empty()).then_some(out)
 }
