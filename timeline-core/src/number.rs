@@ -5,8 +5,8 @@
 //! Exact pieces are calculated in 128 bits, so that sums and products of 64-bit durations cannot overflow
 //! where they are only compared; what is shown or stored saturates at 64 bits.
 
-use crate::plan::Unit;
-use crate::{Time, Value};
+use crate::plan::{RatioUnit, Unit};
+use crate::{SECOND, Time, Value};
 
 /// A linear piece: its value at some agreed instant, and its slope per nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,6 +120,25 @@ impl Linear {
             Linear::Exact { value, .. } if !as_float => Value::Int(saturate(value).max(-i64::MAX)),
             other => Value::Float(other.as_floats().0.clamp(f64::MIN, f64::MAX) + 0.0),
         }
+    }
+
+    /// The quotient at the agreed instant as a payload, as [`Linear::sample`] gives numbers; none where it divides by zero.
+    ///
+    /// A duration is rounded to the nearest nanosecond, halves away from zero; a number by a duration is per second.
+    pub fn quotient(self, denominator: Self, unit: RatioUnit) -> Option<Value> {
+        if denominator.sign() == 0 {
+            return None;
+        }
+        let ((n, _), (d, _)) = (self.as_floats(), denominator.as_floats());
+        Some(match (self, denominator, unit) {
+            (Linear::Exact { value: n, .. }, Linear::Exact { value: d, .. }, RatioUnit::Duration) => {
+                let up = (n % d).unsigned_abs() >= d.unsigned_abs().div_ceil(2);
+                Linear::exact(n / d + if up { n.signum() * d.signum() } else { 0 }).sample(false)
+            }
+            (_, _, RatioUnit::Duration) => Linear::exact((n / d).round() as i128).sample(false),
+            (_, _, RatioUnit::PerSecond) => Linear::float(n / d * SECOND as f64).sample(true),
+            (_, _, RatioUnit::Plain) => Linear::float(n / d).sample(true),
+        })
     }
 
     /// `-1`, `0` or `1`: the sign of the value at the agreed instant.

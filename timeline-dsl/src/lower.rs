@@ -37,7 +37,7 @@ use crate::diagnostics::{Diagnostic, Sink};
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use std::collections::BTreeMap;
 use timeline_core::Plan;
-use timeline_core::plan::{BuildError, Kind, NodeId, Op};
+use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
 use value::{Facts, Lowered};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
@@ -173,8 +173,13 @@ impl<'a> Lowering<'a> {
         match entry.builder.add(op) {
             Ok(id) => {
                 if id.index() == entry.facts.len() {
-                    let facts = Facts::of(&entry.builder.plan().node(id).op, &entry.facts);
-                    entry.facts.push(facts);
+                    let plan = entry.builder.plan();
+                    let op = &plan.node(id).op;
+                    let facts = Facts::of(op, &entry.facts);
+                    let is_duration =
+                        |kind| matches!(kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration));
+                    let durations = matches!(op, Op::At { of, .. } if is_duration(plan.node(*of).kind));
+                    entry.facts.push(Facts { durations, ..facts });
                 }
                 Lowered::Node { source, id }
             }
@@ -210,6 +215,7 @@ impl<'a> Lowering<'a> {
     fn describe(&self, value: &Lowered) -> String {
         match value {
             Lowered::Event(e) => Kind::Event(e.ty).to_string(),
+            Lowered::Node { source, id } if self.facts(*source, *id).durations => "event<duration>".to_owned(),
             Lowered::Node { source, id } => self.kind(*source, *id).to_string(),
             Lowered::Literal(literal) => constant::describe(literal).to_owned(),
             Lowered::Error => "an error".to_owned(),

@@ -478,7 +478,7 @@ impl Compiled {
             Op::Not(of) => Code::Not { on: n(of), of: self.bool(*of), out },
             Op::And(a, b) => Code::And { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
             Op::Or(a, b) => Code::Or { on: [n(a), n(b)], of: [self.bool(*a), self.bool(*b)], out },
-            Op::NumberOf(of) | Op::Scale { of, .. } => Code::Pulled { inputs: [n(of); 2] },
+            Op::NumberOf(of) | Op::DurationOf(of) | Op::Scale { of, .. } => Code::Pulled { inputs: [n(of); 2] },
             Op::Longest { of } => {
                 self.initial.push((at + 1, NOT_SINCE as u64));
                 Code::Longest { on: n(of), of: self.bool(*of), at }
@@ -522,6 +522,7 @@ impl Compiled {
             Op::At { event, of } => {
                 let of = match self.plan.node(*of).kind {
                     Kind::Number(unit) => Sample::Number { of: *of, as_float: unit == Unit::Float },
+                    Kind::Ratio(unit) => Sample::Ratio { of: *of, unit },
                     _ => Sample::State(self.state(*of)),
                 };
                 Code::Derived(Derived::At { event: self.input(*event), of })

@@ -13,7 +13,7 @@ use super::dictionary::Dictionary;
 use super::effect::{Setting, matches};
 use super::number;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Piece, Row, truth};
-use crate::plan::NodeId;
+use crate::plan::{NodeId, RatioUnit};
 use crate::{Time, Value};
 
 /// The rank of what comes after all records of its instant.
@@ -73,6 +73,7 @@ pub(super) struct Input {
 pub(super) enum Sample {
     State(State),
     Number { of: NodeId, as_float: bool },
+    Ratio { of: NodeId, unit: RatioUnit },
 }
 
 /// The events of the pass, by node.
@@ -196,13 +197,15 @@ pub(super) fn act(
 
 impl Sample {
     fn word(self, compiled: &Compiled, row: &Row<'_>) -> u64 {
-        match self {
-            Sample::State(state) => state.get(row.words),
-            Sample::Number { of, as_float } => match number::linear(compiled, row, of).map(|x| x.sample(as_float)) {
-                Some(Value::Float(x)) => x.to_bits(),
-                Some(Value::Int(x)) => x as u64,
-                _ => ABSENT,
-            },
+        let value = match self {
+            Sample::State(state) => return state.get(row.words),
+            Sample::Number { of, as_float } => number::linear(compiled, row, of).map(|x| x.sample(as_float)),
+            Sample::Ratio { of, unit } => number::ratio(compiled, row, of).and_then(|(n, d)| n.quotient(d, unit)),
+        };
+        match value {
+            Some(Value::Float(x)) => x.to_bits(),
+            Some(Value::Int(x)) => x as u64,
+            _ => ABSENT,
         }
     }
 }

@@ -188,6 +188,7 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         | Op::And(..)
         | Op::Or(..)
         | Op::NumberOf(_)
+        | Op::DurationOf(_)
         | Op::ConstantNumber { .. }
         | Op::Add(..)
         | Op::Sub(..)

@@ -30,6 +30,13 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
             NEVER => Some(Linear::exact(0)),
             since => Some(Linear::Exact { value: i128::from(now) - i128::from(since), slope: 1 }),
         },
+        Op::DurationOf(of) => match compiled.plan.node(*of).kind {
+            Kind::Number(_) => linear(compiled, row, *of),
+            _ => match compiled.state(*of).get(row.words) {
+                ABSENT => None,
+                word => Some(Linear::exact(i128::from(word as i64))),
+            },
+        },
         Op::NumberOf(of) => match (compiled.state(*of).get(row.words), compiled.plan.node(*of).kind) {
             (ABSENT, _) => None,
             (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
@@ -72,6 +79,7 @@ pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
         Op::Add(a, b) => Some(before(compiled, row, *a)?.add(before(compiled, row, *b)?)),
         Op::Sub(a, b) => Some(before(compiled, row, *a)?.sub(before(compiled, row, *b)?)),
         Op::Mul(a, b) => Some(before(compiled, row, *a)?.times(before(compiled, row, *b)?)),
+        Op::DurationOf(of) if matches!(compiled.plan.node(*of).kind, Kind::Number(_)) => before(compiled, row, *of),
         Op::Scale { of, factor } => Some(before(compiled, row, *of)?.scale(*factor)),
         _ => linear(compiled, row, id),
     }

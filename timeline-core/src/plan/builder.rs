@@ -182,8 +182,11 @@ impl Builder {
             | (Op::Changes { .. }, [State(_)])
             | (Op::FollowedBy { .. } | Op::NotFollowedBy { .. }, [Event(_), Event(_)]) => Some(Event(Type::Bool)),
             (Op::At { .. }, [Event(_), State(ty)]) => Some(Event(*ty)),
-            (Op::At { .. }, [Event(_), Number(Unit::Int)]) => Some(Event(Type::Int)),
-            (Op::At { .. }, [Event(_), Number(Unit::Float)]) => Some(Event(Type::Float)),
+            (Op::At { .. }, [Event(_), Number(Unit::Int | Unit::Duration) | Ratio(RatioUnit::Duration)]) => {
+                Some(Event(Type::Int))
+            }
+            (Op::At { .. }, [Event(_), Number(Unit::Float) | Ratio(_)]) => Some(Event(Type::Float)),
+            (Op::DurationOf(_), [State(Type::Int) | Number(Unit::Int)]) => Some(Number(Unit::Duration)),
             (Op::Count { .. } | Op::CountWithin { .. }, [Event(_)]) | (Op::Sum { .. }, [Event(Type::Int)]) => {
                 Some(Number(Unit::Int))
             }
@@ -250,7 +253,7 @@ impl Builder {
                 let constant = |id: &NodeId| matches!(self.plan.node(*id).op, Op::ConstantNumber { .. });
                 (constant(a) && self.is_cumulative(*b)) || (constant(b) && self.is_cumulative(*a))
             }
-            Op::Scale { of, .. } => self.is_cumulative(*of),
+            Op::Scale { of, .. } | Op::DurationOf(of) => self.is_cumulative(*of),
             Op::Add(a, b) | Op::Sub(a, b) => self.is_cumulative(*a) && self.is_cumulative(*b),
             _ => false,
         }

@@ -59,6 +59,7 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::And(..) => out.push_str("and"),
         Op::Or(..) => out.push_str("or"),
         Op::NumberOf(_) => out.push_str("number_of"),
+        Op::DurationOf(_) => out.push_str("duration_of"),
         Op::ConstantNumber { numerator, denominator, unit } => {
             put(out, format_args!("number {numerator} {denominator} {unit:?}"));
         }

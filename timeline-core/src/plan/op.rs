@@ -101,6 +101,8 @@ pub enum Op {
     Or(NodeId, NodeId),
     /// A numeric state read as a number; absent where the state is.
     NumberOf(NodeId),
+    /// Whole nanoseconds, a `state<int>` or a whole number, read as a duration; absent where they are.
+    DurationOf(NodeId),
     /// A constant number: nanoseconds for [`Unit::Duration`]; `numerator / denominator` so that decimals stay exact.
     ConstantNumber {
         /// Numerator.
@@ -188,10 +190,11 @@ pub enum Op {
         of: NodeId,
     },
     /// For every match of the event one that carries what the timeline is at that instant; null where it is absent.
+    /// A duration is carried as its nanoseconds, of which [`Op::DurationOf`] makes a duration again.
     At {
         /// An event.
         event: NodeId,
-        /// A state, or a number that is no duration.
+        /// A state, a number or a ratio, but no area.
         of: NodeId,
     },
     /// An event, true, at every match of `then` that has an earlier match of `first` in `(t - window, t]`.
@@ -281,6 +284,7 @@ impl Op {
             | Op::DurationInCurState { of }
             | Op::Not(of)
             | Op::NumberOf(of)
+            | Op::DurationOf(of)
             | Op::Scale { of, .. }
             | Op::Longest { of }
             | Op::DurationOfPreviousState { of }

@@ -112,6 +112,10 @@ impl Inputs<'_> {
             Op::Not(a) => Whole::State(state(a).map(|a| boolean(truth(&a).map(|a| !a)))),
             Op::And(a, b) => Whole::State(state(a).with(state(b), |a, b| boolean(and(truth(&a), truth(&b))))),
             Op::Or(a, b) => Whole::State(state(a).with(state(b), |a, b| boolean(or(truth(&a), truth(&b))))),
+            Op::DurationOf(of) => match &self.done[of.index()] {
+                Whole::Number(number) => Whole::Number(number.clone()),
+                _ => Whole::Number(state(of).map(|value| number_of(&value))),
+            },
             Op::NumberOf(of) => Whole::Number(state(of).map(|value| number_of(&value))),
             Op::ConstantNumber { numerator, denominator, unit } => {
                 Whole::Number(Piecewise::constant(origin, Some(constant(*numerator, *denominator, *unit))))
@@ -177,6 +181,10 @@ impl Inputs<'_> {
     fn sample(&self, of: NodeId, t: Time) -> Option<Value> {
         match self.plan.node(of).kind {
             Kind::Number(unit) => self.number(of).at(t).map(|x| x.sample(unit == Unit::Float)),
+            Kind::Ratio(unit) => match &self.done[of.index()] {
+                Whole::Ratio { numerator: n, denominator: d } => n.at(t)?.quotient(d.at(t)?, unit),
+                other => unreachable!("the builder gives a ratio here, not {other:?}"),
+            },
             _ => self.state(of).at(t),
         }
     }

@@ -97,6 +97,16 @@ impl Instants<'_> {
                 });
                 self.number_is(id, t, expected)
             }
+            Op::DurationOf(of) => {
+                let expected = match self.plan.node(*of).kind {
+                    Kind::Number(_) => self.number(*of, t),
+                    _ => self.state(*of, t).map(|value| match value {
+                        Value::Int(x) => Number::Exact(i128::from(x)),
+                        other => panic!("not whole: {other}"),
+                    }),
+                };
+                self.number_is(id, t, expected)
+            }
             Op::Add(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), 1)),
             Op::Sub(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), -1)),
             Op::Scale { of, factor } => {
@@ -170,6 +180,18 @@ impl Instants<'_> {
             Op::At { event, of } => {
                 let sampled = match self.plan.node(*of).kind {
                     Kind::State(_) => self.state(*of, t),
+                    Kind::Ratio(unit) => {
+                        let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
+                            panic!("a ratio")
+                        };
+                        let sides =
+                            n.at(t).zip(d.at(t)).map(|(n, d)| (Number::from(n).as_float(), Number::from(d).as_float()));
+                        sides.filter(|(_, d)| *d != 0.0).map(|(n, d)| match unit {
+                            RatioUnit::Plain => Value::Float(n / d),
+                            RatioUnit::PerSecond => Value::Float(n / d * SECOND as f64),
+                            RatioUnit::Duration => Value::Int((n / d).round() as i64),
+                        })
+                    }
                     _ => self.number(*of, t).map(|x| match (x, self.plan.node(id).kind) {
                         (Number::Exact(x), Kind::Event(Type::Int)) => Value::Int(x as i64),
                         (x, _) => Value::Float(x.as_float()),

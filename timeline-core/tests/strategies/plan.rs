@@ -294,6 +294,9 @@ impl Step {
             Make::Not => Op::Not(pick(builder, left, truth)?),
             Make::And => Op::And(pick(builder, left, truth)?, pick(builder, right, truth)?),
             Make::Or => Op::Or(pick(builder, left, truth)?, pick(builder, right, truth)?),
+            Make::NumberOf if right % 3 == 0 => {
+                Op::DurationOf(pick(builder, left, |k| matches!(k, Kind::State(Type::Int) | Kind::Number(Unit::Int)))?)
+            }
             Make::NumberOf => Op::NumberOf(pick(builder, left, |k| matches!(k, Kind::State(Type::Int | Type::Float)))?),
             Make::Add => {
                 let (a, b) = self.alike(builder)?;
@@ -341,7 +344,9 @@ impl Step {
             Make::Turn => Op::Fall { of: pick(builder, left, truth)? },
             Make::Changes => Op::Changes { of: pick(builder, left, state)? },
             Make::At => {
-                let sampled = |k: Kind| state(k) || matches!(k, Kind::Number(Unit::Int | Unit::Float));
+                let sampled = |k: Kind| {
+                    state(k) || matches!(k, Kind::Number(Unit::Int | Unit::Float | Unit::Duration) | Kind::Ratio(_))
+                };
                 Op::At { event: pick(builder, left, event)?, of: pick(builder, right, sampled)? }
             }
             Make::FollowedBy => {

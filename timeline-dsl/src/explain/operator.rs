@@ -20,6 +20,7 @@ pub fn operator_text(plan: &Plan, node: NodeId) -> String {
 pub(super) fn label(plan: &Plan, node: NodeId) -> String {
     match plan.node(node).op {
         Op::NumberOf(_) => "… as a number".to_owned(),
+        Op::DurationOf(_) => "… as a duration".to_owned(),
         Op::Event(_) => operator_text(plan, node),
         _ => Writer { plan, left: MAX_OPERATORS }.node(node, 0, 1),
     }
@@ -125,7 +126,7 @@ impl Writer<'_> {
             Op::Not(of) => (binds::UNARY, format!("!{}", self.node(*of, binds::UNARY, depth))),
             Op::And(a, b) => (binds::AND, self.pair(*a, "&&", *b, (binds::AND, binds::COMPARE), depth)),
             Op::Or(a, b) => (binds::OR, self.pair(*a, "||", *b, (binds::OR, binds::AND), depth)),
-            Op::NumberOf(of) => return self.node(*of, around, depth + 1),
+            Op::NumberOf(of) | Op::DurationOf(of) => return self.node(*of, around, depth + 1),
             Op::Add(a, b) => (binds::SUM, self.pair(*a, "+", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Sub(a, b) => (binds::SUM, self.pair(*a, "-", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Scale { of, factor } => {

@@ -126,7 +126,7 @@ impl Lowering<'_> {
             None => None,
         };
         match event {
-            Some((source, of)) => self.add(source, Op::Latest { of, ttl }, span),
+            Some((source, of)) => self.gather(span, source, of, Op::Latest { of, ttl }),
             None => Lowered::Error,
         }
     }

@@ -79,8 +79,27 @@ impl Lowering<'_> {
     /// The node over an input, if that was found.
     fn unary(&mut self, span: Span, of: Option<Place>, op: impl FnOnce(NodeId) -> Op) -> Lowered {
         match of {
-            Some((source, of)) => self.add(source, op(of), span),
+            Some((source, of)) => self.gather(span, source, of, op(of)),
             None => Lowered::Error,
+        }
+    }
+
+    /// The node over an event; what it gathers of durations are durations.
+    pub(super) fn gather(&mut self, span: Span, source: usize, event: NodeId, op: Op) -> Lowered {
+        let keeps_payloads = matches!(
+            op,
+            Op::Latest { .. }
+                | Op::First { .. }
+                | Op::Previous { .. }
+                | Op::Sum { .. }
+                | Op::Min { .. }
+                | Op::Max { .. }
+        );
+        match self.add(source, op, span) {
+            Lowered::Node { source, id } if keeps_payloads && self.facts(source, event).durations => {
+                self.add(source, Op::DurationOf(id), span)
+            }
+            other => other,
         }
     }
 
@@ -143,14 +162,17 @@ impl Lowering<'_> {
     fn need_sampled(&mut self, e: &Expr) -> Option<Place> {
         match self.lower(e) {
             Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::State(_) | Kind::Number(Unit::Int | Unit::Float) => Some((source, id)),
+                Kind::State(_) | Kind::Number(Unit::Int | Unit::Float | Unit::Duration) | Kind::Ratio(_) => {
+                    Some((source, id))
+                }
                 Kind::Event(ty) => {
                     self.event_for_state(e, ty, "`at` samples a state or a number", "state<...> or number");
                     None
                 }
-                found => {
-                    let message = format!("`at` does not sample a {found} yet");
-                    let help = "compare it first, and sample the condition: `at(event, x > 5s)`";
+                Kind::Number(Unit::Area) => {
+                    let message = "`at` does not sample an integral yet";
+                    let help =
+                        "compare it first, and sample the condition, or divide it by a duration: `at(event, x / 1s)`";
                     self.error(codes::NOT_YET, e.span, message, help);
                     None
                 }

@@ -93,6 +93,7 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::DurationInCurState { of }
         | Op::Not(of)
         | Op::NumberOf(of)
+        | Op::DurationOf(of)
         | Op::Scale { of, .. }
         | Op::Longest { of }
         | Op::DurationOfPreviousState { of }

@@ -54,6 +54,8 @@ pub(super) struct Facts {
     pub(super) cumulative: bool,
     /// The number is the same at all times.
     pub(super) constant: bool,
+    /// The event carries durations, as their nanoseconds.
+    pub(super) durations: bool,
 }
 
 impl Facts {
@@ -63,17 +65,19 @@ impl Facts {
         let moves = inputs.iter().any(|f| f.moves);
         let all_cumulative = !inputs.is_empty() && inputs.iter().all(|f| f.cumulative);
         match op {
-            Op::DurationWhere { .. } | Op::Integral { .. } => Facts { moves: true, cumulative: true, constant: false },
+            Op::DurationWhere { .. } | Op::Integral { .. } => {
+                Facts { moves: true, cumulative: true, ..Facts::default() }
+            }
             Op::Count { .. } | Op::Sum { .. } => Facts { cumulative: true, ..Facts::default() },
             op if op.moves_by_itself() => Facts { moves: true, ..Facts::default() },
             Op::ConstantNumber { .. } | Op::Constant(_) => Facts { constant: true, ..Facts::default() },
-            Op::Add(..) | Op::Sub(..) | Op::Scale { .. } => {
-                Facts { moves, cumulative: all_cumulative, constant: false }
+            Op::Add(..) | Op::Sub(..) | Op::Scale { .. } | Op::DurationOf(_) => {
+                Facts { moves, cumulative: all_cumulative, ..Facts::default() }
             }
             // A multiple by a constant.
             Op::Mul(..) => {
                 let cumulative = inputs.iter().any(|f| f.cumulative) && inputs.iter().any(|f| f.constant);
-                Facts { moves, cumulative, constant: false }
+                Facts { moves, cumulative, ..Facts::default() }
             }
             Op::If { .. } | Op::Coalesce(..) | Op::Scope { .. } => Facts { moves, ..Facts::default() },
             Op::Ratio { .. } | Op::OverLast { .. } | Op::Split { .. } => Facts { moves, ..Facts::default() },

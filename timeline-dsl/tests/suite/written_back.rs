@@ -41,13 +41,15 @@ fn event() -> impl Strategy<Value = String> {
 
 /// Events that are made of others and of states.
 fn made() -> impl Strategy<Value = String> {
-    (event(), event(), 0..7).prop_map(|(a, b, how)| match how {
+    (event(), event(), 0..9).prop_map(|(a, b, how)| match how {
         0 => format!("at({a}, latest({b}))"),
         1 => format!("followed_by({a}, {b}, 5s)"),
         2 => format!("not_followed_by({a}, rise(latest({b})), 1h)"),
         3 => format!("fall(has_existed_within({a}, 5))"),
         4 => "changes(latest(x))".to_owned(),
         5 => format!("at(n, count({a}))"),
+        7 => format!("at(x, first(at({a}, time_since({b}))))"),
+        8 => format!("at(n, count({a}) / duration_where(latest({b})))"),
         _ => format!("rise(latest({a}))"),
     })
 }
