@@ -19,6 +19,12 @@ pub enum Error {
         /// The owner read from the newest head; `None` where that head could not be read.
         by: Option<Owner>,
     },
+    /// The partition is owned by another writer than those that it may be taken over from. Nothing was written.
+    #[error("{} owns the partition (generation {})", .by.writer, .by.generation)]
+    Held {
+        /// The owner.
+        by: Owner,
+    },
     /// An earlier write failed, so what is on the disk is unknown. The process must stop and recover by opening anew.
     #[error("the checkpoint writer stopped at an earlier failure: {cause}")]
     Poisoned {

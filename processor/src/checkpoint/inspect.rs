@@ -7,9 +7,35 @@ use super::load;
 use super::names::{self, Kind, Stamp};
 use super::open;
 use super::protocol::{self, Chain, Lost, Start};
-use super::record::{Head, Manifest};
+use super::record::{Head, Manifest, Owner};
 use super::store::Store;
 use super::swap::{self, ATTEMPTS};
+
+/// Who owns a partition now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Nothing was ever here.
+    New,
+    /// It was given up.
+    Released,
+    /// The maker of the newest whole head.
+    Owner(Owner),
+    /// It is lost, or no head is whole: an opener says what is wrong.
+    Unknown,
+}
+
+/// Who owns the partition in `store`: a listing and one read in the usual case.
+pub fn holder(store: &dyn Store) -> Result<Holder, Error> {
+    let Some(newest) = swap::numbers(store)?.last().copied() else {
+        let any = store.read(names::GENESIS)?.is_some();
+        return Ok(if any { Holder::Unknown } else { Holder::New });
+    };
+    let whole = open::last_whole_head(store, newest, &mut Vec::new())?;
+    Ok(whole.map_or(Holder::Unknown, |(_, head)| match head.released {
+        true => Holder::Released,
+        false => Holder::Owner(head.owner),
+    }))
+}
 
 /// What a partition holds, as an opener would find it now.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,8 +1,10 @@
 //! Reading what a head names, and checking that it is what was sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::cache;
 use super::digest::Digest;
 use super::error::{Error, Finding, Problem};
 use super::names::Kind;
@@ -24,6 +26,16 @@ impl Reader {
     /// The bytes of `file`: exactly those that were put, or [`Error::Corrupt`].
     pub fn read(&self, file: &FileRef) -> Result<Vec<u8>, Error> {
         sealed(&*self.store, &file.name, file.length, &file.digest).map_err(Error::Corrupt)
+    }
+
+    /// A file on this machine with the bytes of `file`: where the store has it, or a copy.
+    ///
+    /// A copy is compared with the digest when it is made; a file of a local store is as the disk has it.
+    pub fn path(&self, file: &FileRef) -> Result<PathBuf, Error> {
+        match self.store.path(&file.name) {
+            Some(path) => Ok(path),
+            None => cache::copy(file, || self.read(file)),
+        }
     }
 }
 

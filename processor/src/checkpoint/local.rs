@@ -148,6 +148,10 @@ impl<D: Disk> Store for LocalStore<D> {
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         self.disk.unlink(&self.root.join(name)).or_else(absent).map_err(|error| self.failed("delete", name, error))
     }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.root.join(name))
+    }
 }
 
 fn exists(error: io::Error) -> io::Result<()> {

@@ -14,12 +14,16 @@
 //! | [`protocol`] | the decisions, pure: what a listing means, whose head it is, what may be collected |
 //! | `open`, `writer`, `collect`, `inspect` | the thin I/O that asks those decisions and obeys |
 //! | [`store`], [`local`], [`disk`] | where objects live: the trait, its form on a local directory, the system calls under it |
+//! | `place`, `bucket`, `cache` | where a job's stores are; a store in a bucket; files of a bucket on the local disk |
 //! | `record`, `names`, `digest` | the bytes: see `docs/formats.md` |
 //! | [`programs`], [`segment`] | the deployed programs of a job; batches to Arrow IPC bytes and back |
 //!
 //! Not here: *what* a segment holds, when to checkpoint, which base segments to rewrite, and acknowledging the log
 //! (only up to the position of the oldest of [`Checkpoints::kept`], so that any kept checkpoint can be replayed from).
 
+#[cfg(feature = "s3")]
+mod bucket;
+mod cache;
 mod collect;
 mod digest;
 pub mod disk;
@@ -29,6 +33,7 @@ mod load;
 pub mod local;
 mod names;
 mod open;
+mod place;
 pub mod programs;
 pub mod protocol;
 mod record;
@@ -43,12 +48,13 @@ mod tests;
 pub use collect::Collected;
 pub use digest::Digest;
 pub use error::{Error, Finding, Problem};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Holder, Inspection, holder, inspect};
 pub use load::Reader;
 pub use local::LocalStore;
 pub use names::Kind;
-pub use open::{Identity, Opened};
+pub use open::{Identity, Opened, TakeFrom};
+pub use place::{Place, PlaceError};
 pub use programs::ProgramStore;
 pub use record::{Epoch, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
-pub use store::Store;
+pub use store::{Store, StoreError};
 pub use writer::{Checkpoints, Commit, Putter};

@@ -36,18 +36,48 @@ pub struct Opened {
     pub predecessor: Option<Owner>,
 }
 
+/// Whom a partition may be taken over from. One that nobody ever had, or that was released, may be taken by anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeFrom<'a> {
+    /// Whoever has it.
+    Anybody,
+    /// Just this owner, which the caller holds for dead.
+    Owner(&'a Owner),
+    /// Nobody who has it.
+    Nobody,
+}
+
+impl TakeFrom<'_> {
+    fn allows(self, old: &Head) -> bool {
+        old.released
+            || match self {
+                TakeFrom::Anybody => true,
+                TakeFrom::Owner(owner) => *owner == old.owner,
+                TakeFrom::Nobody => false,
+            }
+    }
+}
+
 impl Checkpoints {
-    /// Takes the partition in `store` over, or starts it where nothing ever was.
+    /// Takes the partition in `store` over from whoever has it, or starts it where nothing ever was.
     ///
     /// The owner before, if it still lives, is fenced from here on. With [`Error::Damaged`] or [`Error::Lost`] nothing was
     /// deleted, and an older copy of the missing objects can be put back.
     pub fn open(store: Arc<dyn Store>, identity: &Identity) -> Result<Opened, Error> {
+        Checkpoints::claim(store, identity, TakeFrom::Anybody)
+    }
+
+    /// As [`open`](Checkpoints::open), but takes over only `from` these; [`Error::Held`] where another has it.
+    ///
+    /// The owner looked at and the owner taken over from are the same one, however many claim at a time: each swap is of
+    /// the very head that was judged.
+    pub fn claim(store: Arc<dyn Store>, identity: &Identity, from: TakeFrom<'_>) -> Result<Opened, Error> {
         let mut lost = None;
         for _ in 0..ATTEMPTS {
             let around = look(&*store)?;
             let attempt = match protocol::start(&around.seen) {
                 Start::New => found(&store, identity)?,
-                Start::TakeOver { newest } => take_over(&store, identity, newest, &around)?,
+                Start::TakeOver { newest } => take_over(&store, identity, newest, &around, from)?,
                 Start::Lost(how) => {
                     // A listing that ran while heads came and went can miss them all; one that is repeated does not.
                     lost = Some(how);
@@ -106,6 +136,7 @@ fn found(store: &Arc<dyn Store>, identity: &Identity) -> Result<Option<Opened>, 
         epoch: 0,
         previous: None,
         manifests: Vec::new(),
+        released: false,
     };
     let Swapped::Mine(digest) = swap::swap(&**store, &head)? else {
         return Ok(None);
@@ -121,6 +152,7 @@ fn take_over(
     identity: &Identity,
     newest: u64,
     around: &Around,
+    from: TakeFrom<'_>,
 ) -> Result<Option<Opened>, Error> {
     let mut findings = Vec::new();
     let Some((digest, old)) = last_whole_head(&**store, newest, &mut findings)? else {
@@ -131,6 +163,9 @@ fn take_over(
     if old.partition != identity.partition {
         let (expected, found) = (identity.partition.clone(), old.partition);
         return Err(Error::WrongPlace { object: names::head(old.number), expected, found });
+    }
+    if !from.allows(&old) {
+        return Err(Error::Held { by: old.owner });
     }
     findings.extend(check_genesis(around, &old)?);
 
@@ -146,6 +181,8 @@ fn take_over(
         findings.push(Finding::new(around.highest_name.clone().unwrap_or_default(), problem));
     }
     let head = Head {
+        format: FORMAT,
+        released: false,
         number: newest + 1,
         owner: Owner { writer: identity.writer.clone(), generation: next.stamp.generation },
         epoch: next.stamp.epoch,

@@ -15,8 +15,12 @@ pub type Epoch = u64;
 /// Number of an ownership of a partition; grows with every take-over. The first is 1.
 pub type Generation = u64;
 
-/// The format that this program writes, and the highest that it reads.
+/// The format that this program writes where nothing needs a newer one.
 pub(super) const FORMAT: u64 = 1;
+/// The format of a head that its owner has given up; a program that does not know such heads must not take them for held.
+pub(super) const FORMAT_RELEASED: u64 = 2;
+/// The highest format that this program reads.
+pub(super) const FORMAT_MAX: u64 = FORMAT_RELEASED;
 
 /// Who writes: unique to one run of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub struct Head {
     pub previous: Option<Digest>,
     /// The kept checkpoints, newest first, at most three.
     pub manifests: Vec<ManifestRef>,
+    /// Its owner has given the partition up: whoever comes may take it over, and nobody is fenced by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
 }
 
 /// How a head names a manifest.
@@ -132,8 +139,8 @@ pub(super) fn decode<T: DeserializeOwned>(object: &str, bytes: &[u8]) -> Result<
         broken(Problem::Malformed { offset: offset(body, &error), reason: error.to_string() })
     };
     let Format { format } = serde_json::from_slice(body).map_err(malformed)?;
-    if format > FORMAT {
-        return Err(Error::Format { object: object.to_owned(), found: format, known: FORMAT });
+    if format > FORMAT_MAX {
+        return Err(Error::Format { object: object.to_owned(), found: format, known: FORMAT_MAX });
     }
     serde_json::from_slice(body).map_err(malformed)
 }

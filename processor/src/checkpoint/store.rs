@@ -1,6 +1,7 @@
 //! Where objects live: the few operations that checkpoints need, so that a directory and a bucket can both offer them.
 
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -31,6 +32,11 @@ pub trait Store: Send + Sync {
 
     /// Removes an object; one that is not there is fine.
     fn delete(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Where an object is a file of its own on this machine, for those who must open it by name. By default nowhere.
+    fn path(&self, _name: &str) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// What is known after a create. In every case the caller reads back whose object it is.

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::load::Reader;
 use super::names::{self, Kind, Stamp};
 use super::protocol::CHECKPOINTS_KEPT;
-use super::record::{self, Epoch, FORMAT, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
+use super::record::{self, Epoch, FORMAT, FORMAT_RELEASED, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
 use super::store::Store;
 use super::swap::{self, Swapped};
 
@@ -120,6 +120,29 @@ impl Checkpoints {
             newest => {
                 let by = newest.and_then(|newest| newest.owner()).filter(|owner| *owner != self.head.owner);
                 Err(self.shared.stop(Error::Fenced { by }))
+            }
+        }
+    }
+
+    /// Gives the partition up: the next owner takes it over from nobody, and this writer is finished.
+    ///
+    /// What is to be kept must be committed before. [`Error::Fenced`] if another had taken it over already.
+    pub fn release(self) -> Result<(), Error> {
+        self.shared.alive()?;
+        let head = Head {
+            format: FORMAT_RELEASED,
+            released: true,
+            number: self.head.number + 1,
+            previous: Some(self.head_digest),
+            manifests: self.kept.iter().map(|(reference, _)| reference.clone()).collect(),
+            ..self.head.clone()
+        };
+        match swap::swap(&*self.shared.store, &head).map_err(|error| self.shared.stop(error))? {
+            Swapped::Theirs(by) => Err(self.shared.stop(Error::Fenced { by })),
+            Swapped::Mine(_) => {
+                // Putters that are still somewhere write nothing any more.
+                self.shared.stop(Error::Fenced { by: None });
+                Ok(())
             }
         }
     }

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::memory::MemoryStore;
 use super::workload::{Job, check, identity};
-use crate::checkpoint::{Checkpoints, Commit, Error, Kind, LocalStore, Store, inspect, segment};
+use crate::checkpoint::{
+    Checkpoints, Commit, Error, Holder, Kind, LocalStore, Store, TakeFrom, holder, inspect, segment,
+};
 
 #[test]
 fn what_was_committed_is_recovered_from_a_directory() {
@@ -179,4 +181,50 @@ fn tree(root: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+#[test]
+fn a_released_partition_goes_to_whoever_comes_and_a_held_one_to_nobody() {
+    let store = Arc::new(MemoryStore::default());
+    assert_eq!(holder(&*store).unwrap(), Holder::New);
+    let mut job = Job::open(store.clone(), "a").unwrap();
+    job.run(5, |_| {}).unwrap();
+    let a = job.checkpoints.owner().clone();
+    assert_eq!(holder(&*store).unwrap(), Holder::Owner(a.clone()));
+    let claim = |writer, from| Checkpoints::claim(store.clone(), &identity(writer), from).map(|_| ());
+    let before = store.objects.lock().unwrap().clone();
+    assert!(matches!(claim("b", TakeFrom::Nobody), Err(Error::Held { by }) if by == a));
+    assert_eq!(*store.objects.lock().unwrap(), before, "who is refused writes nothing");
+
+    let putter = job.checkpoints.putter();
+    job.checkpoints.release().unwrap();
+    assert!(putter.put(Kind::Segment, "late", b"", json!({})).is_err(), "a released writer writes nothing more");
+    assert_eq!(holder(&*store).unwrap(), Holder::Released);
+    let released = String::from_utf8(store.get(&store.newest_head())).unwrap();
+    assert!(released.starts_with("{\"format\":2,") && released.contains("\"released\":true"), "{released}");
+    assert_eq!(inspect(&*store).unwrap().kept.len(), 3, "what was committed is still kept");
+
+    let opened = Checkpoints::claim(store.clone(), &identity("b"), TakeFrom::Nobody).unwrap();
+    assert_eq!(opened.recovered.as_ref().map(|manifest| manifest.epoch), Some(5));
+    let owned = String::from_utf8(store.get(&store.newest_head())).unwrap();
+    assert!(owned.starts_with("{\"format\":1,") && !owned.contains("released"), "{owned}");
+    assert!(matches!(claim("c", TakeFrom::Nobody), Err(Error::Held { .. })));
+}
+
+#[test]
+fn of_all_that_follow_a_dead_owner_one_does() {
+    let store = Arc::new(MemoryStore::default());
+    let mut dead = Job::open(store.clone(), "dead").unwrap();
+    dead.run(3, |_| {}).unwrap();
+    let owner = dead.checkpoints.owner().clone();
+    let claim = |writer: &str| {
+        let store: Arc<dyn Store> = store.clone();
+        Checkpoints::claim(store, &identity(writer), TakeFrom::Owner(&owner))
+    };
+    let first = claim("first").unwrap().checkpoints;
+    let second = claim("second").map(|_| ());
+    assert!(matches!(&second, Err(Error::Held { by }) if by == first.owner()), "{second:?}");
+    // It was not dead, only slow: it is fenced, and cannot release what is not its own any more.
+    assert!(matches!(dead.checkpoints.release(), Err(Error::Fenced { by: Some(by) }) if by == *first.owner()));
+    first.check_still_owner().unwrap();
 }

@@ -1,0 +1,252 @@
+//! A [`Store`] in a bucket of an S3-compatible object store. The only module that names `object_store`.
+//!
+//! The protocol is the one of the local directory, unchanged: a head is made by a conditional write (`If-None-Match: *`),
+//! and whatever the store answered, only what is read back afterwards counts.
+//!
+//! There are two clients, one that repeats requests by itself and one that never does. Reading, listing, deleting and
+//! writing names that nobody else writes may be repeated, and are, with a backoff. **Invariant:** a
+//! [`create`](Store::create) whose effect is unclear is never repeated, for it could take effect twice, once on each side
+//! of a deletion (see [`super::protocol`]).
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, LazyLock, mpsc};
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
+use tokio::runtime::Runtime;
+use tokio_stream::StreamExt;
+
+use super::place::PlaceError;
+use super::store::{Creation, Entry, Store, StoreError};
+
+/// How long one request may take; what takes longer has no answer.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often and how long what may be repeated is.
+const RETRIES: RetryConfig = RetryConfig {
+    backoff: object_store::BackoffConfig {
+        init_backoff: Duration::from_millis(50),
+        max_backoff: Duration::from_secs(5),
+        base: 2.0,
+    },
+    max_retries: 20,
+    retry_timeout: Duration::from_secs(60),
+};
+/// How often a write is tried: a file that nobody else writes whatever happens, a create only while the bucket answers
+/// that it is busy and has done nothing.
+const ATTEMPTS: u32 = 12;
+
+/// The library is asynchronous and the checkpoints are not: its requests run on threads of their own.
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("bucket").enable_all().build()
+});
+
+/// A bucket, and a prefix in it.
+#[derive(Clone)]
+pub struct Bucket {
+    repeating: Arc<AmazonS3>,
+    once: Arc<AmazonS3>,
+    name: String,
+    prefix: String,
+}
+
+impl Bucket {
+    /// The bucket and prefix of `s3://BUCKET/PREFIX`, with endpoint, region and credentials of the `AWS_...` variables.
+    pub(super) fn parse(url: &str) -> Result<Bucket, PlaceError> {
+        let wrong = |reason: &str| PlaceError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let place = url.strip_prefix("s3://").ok_or_else(|| wrong("write s3://BUCKET/PREFIX"))?;
+        let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let prefix = prefix.trim_end_matches('/');
+        if name.is_empty() || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
+            return Err(wrong("write s3://BUCKET/PREFIX"));
+        }
+        if Path::from(prefix).as_ref() != prefix {
+            return Err(wrong("the prefix has characters that names of objects do not keep"));
+        }
+        let client = |retries| {
+            let builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(retries);
+            // A local server is reached by its address, which says by itself whether it is encrypted.
+            let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+            let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+            let options = ClientOptions::new().with_timeout(REQUEST_TIME_MAX).with_allow_http(is_plain);
+            builder.with_client_options(options).build()
+        };
+        let failed = |error: object_store::Error| wrong(&error.to_string());
+        let once = client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?;
+        let repeating = client(RETRIES).map_err(failed)?;
+        Ok(Bucket { repeating: repeating.into(), once: once.into(), name: name.into(), prefix: prefix.into() })
+    }
+
+    /// The same bucket with a longer prefix.
+    pub(super) fn inside(&self, folder: &str) -> Bucket {
+        Bucket { prefix: self.whole(folder), ..self.clone() }
+    }
+
+    fn whole(&self, name: &str) -> String {
+        match (self.prefix.as_str(), name) {
+            ("", name) => name.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, name) => format!("{prefix}/{name}"),
+        }
+    }
+
+    fn path(&self, name: &str) -> Path {
+        Path::from(self.whole(name))
+    }
+
+    /// One request to make an object, after a pause that grows with the attempts before it.
+    fn try_to_make(&self, name: &str, bytes: &[u8], attempt: u32) -> io::Result<object_store::Result<()>> {
+        let (store, path) = (self.once.clone(), self.path(name));
+        let payload = PutPayload::from_bytes(Bytes::copy_from_slice(bytes));
+        let pause = Duration::from_millis(if attempt == 0 { 0 } else { 25 << attempt.min(7) });
+        wait(async move {
+            tokio::time::sleep(pause).await;
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            store.put_opts(&path, payload, options).await.map(|_| ())
+        })
+    }
+
+    fn failed(&self, action: &'static str, name: &str, source: impl Into<io::Error>) -> StoreError {
+        let name = format!("s3://{}/{}", self.name, self.whole(name));
+        StoreError { action, name, source: source.into() }
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.name, self.prefix)
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Store for Bucket {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut unclear = None;
+        for attempt in 0..ATTEMPTS {
+            match self.try_to_make(name, bytes, attempt).map_err(|error| self.failed("write", name, error))? {
+                Ok(()) => return Ok(()),
+                Err(error) => match refusal(&error) {
+                    // A repeated request finds what an earlier one made.
+                    Refusal::Exists => match self.read(name)? {
+                        Some(found) if found == bytes => return Ok(()),
+                        _ => return Err(self.failed("write", name, io::Error::from(io::ErrorKind::AlreadyExists))),
+                    },
+                    Refusal::Busy | Refusal::Unclear => unclear = Some(error),
+                    Refusal::Never => return Err(self.failed("write", name, error)),
+                },
+            }
+        }
+        let last = unclear.map_or_else(|| io::Error::from(io::ErrorKind::TimedOut), Into::into);
+        Err(self.failed("write", name, last))
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
+        for attempt in 0..ATTEMPTS {
+            match self.try_to_make(name, bytes, attempt).map_err(|error| self.failed("create", name, error))? {
+                Ok(()) => return Ok(Creation::Created),
+                Err(error) => match refusal(&error) {
+                    Refusal::Exists => return Ok(Creation::Exists),
+                    Refusal::Busy => tracing::debug!(name, %error, "the bucket is busy"),
+                    Refusal::Unclear => {
+                        tracing::warn!(name, %error, "no clear answer from the bucket");
+                        return Ok(Creation::Unclear);
+                    }
+                    Refusal::Never => return Err(self.failed("create", name, error)),
+                },
+            }
+        }
+        Ok(Creation::Unclear)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (store, path) = (self.repeating.clone(), self.path(name));
+        let bytes = wait(async move { store.get(&path).await?.bytes().await });
+        match bytes.map_err(|error| self.failed("read", name, error))? {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", name, error)),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+        let (store, path) = (self.repeating.clone(), self.path(folder));
+        let whole = format!("{path}/");
+        let listed = wait(async move {
+            let mut found = store.list(Some(&path));
+            let mut entries = vec![];
+            while let Some(object) = found.next().await {
+                entries.push(object?);
+            }
+            Ok::<_, object_store::Error>(entries)
+        });
+        let objects =
+            listed.map_err(|error| self.failed("list", folder, error))?.map_err(|e| self.failed("list", folder, e))?;
+        let entry = |object: object_store::ObjectMeta| {
+            // What lies deeper is in another folder.
+            let base = object.location.as_ref().strip_prefix(&whole).filter(|base| !base.contains('/'))?;
+            Some(Entry { name: format!("{folder}/{base}"), length: object.size })
+        };
+        let mut entries: Vec<Entry> = objects.into_iter().filter_map(entry).collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        let (store, path) = (self.repeating.clone(), self.path(name));
+        let deleted = wait(async move { store.delete(&path).await });
+        match deleted.map_err(|error| self.failed("delete", name, error))? {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("delete", name, error)),
+        }
+    }
+}
+
+/// What a failed create says about the object.
+enum Refusal {
+    /// There is one.
+    Exists,
+    /// Nothing was done, and another try may do it.
+    Busy,
+    /// It may be there, or come to be.
+    Unclear,
+    /// It was refused for good.
+    Never,
+}
+
+fn refusal(error: &object_store::Error) -> Refusal {
+    use object_store::Error as E;
+    match error {
+        // The library says the same of two answers. Only 412 says that there is one; 409 is another request under way.
+        E::AlreadyExists { source, .. } if source.to_string().contains("409 Conflict") => Refusal::Busy,
+        E::AlreadyExists { .. } => Refusal::Exists,
+        E::Generic { source, .. } if is_busy(&source.to_string()) => Refusal::Busy,
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::NotFound { .. } => Refusal::Never,
+        E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } => Refusal::Never,
+        E::UnknownConfigurationKey { .. } => Refusal::Never,
+        _ => Refusal::Unclear,
+    }
+}
+
+/// Whether an answer says that the request was turned away before it did anything.
+fn is_busy(answer: &str) -> bool {
+    answer.contains("429 Too Many Requests") || answer.contains("503") && answer.contains("SlowDown")
+}
+
+/// Runs a request to its end, whatever thread this is. The outer error: there are no threads for it.
+fn wait<T: Send + 'static>(request: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
+    let runtime = RUNTIME.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+    let (done, result) = mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        // Whoever waits does not go away.
+        let _ = done.send(request.await);
+    });
+    result.recv().map_err(|_| io::Error::other("the request panicked"))
+}

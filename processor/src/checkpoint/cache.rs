@@ -1,0 +1,132 @@
+//! Copies of a bucket's files on the local disk, for readers that want a file.
+//!
+//! A copy is named by the digest of its bytes, so it is right for whoever asks, in any process, as long as it is whole;
+//! it is made under another name first, and compared once in the life of a process before it is used.
+//! Nothing durable is here: the folder may be deleted at any time.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::digest::Digest;
+use super::error::Error;
+use super::record::FileRef;
+use super::store::StoreError;
+
+/// Bytes of all copies; beyond it the least recently used ones go.
+const BYTES_MAX: u64 = 4 << 30;
+/// A copy that was used so recently stays: a query may be reading it.
+const IN_USE: Duration = Duration::from_secs(1800);
+
+/// Copies that this process has compared with their digests.
+static COMPARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+
+/// The path of a copy of `file`, made from `read` where there is none.
+pub(super) fn copy(file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>, Error>) -> Result<PathBuf, Error> {
+    copy_in(&folder(), file, read)
+}
+
+fn copy_in(folder: &Path, file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>, Error>) -> Result<PathBuf, Error> {
+    let path = folder.join(file.digest.to_string());
+    if is_whole(&path, file) {
+        // Failing to note the use makes the copy look older than it is, no more.
+        let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        return Ok(path);
+    }
+    let bytes = read()?;
+    let failed = |source: io::Error| {
+        Error::Store(StoreError { action: "keep a copy in", name: path.display().to_string(), source })
+    };
+    fs::create_dir_all(folder).map_err(failed)?;
+    make_room(folder, bytes.len() as u64);
+    let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+    let half = folder.join(format!("{}.{}-{sequence}", file.digest, std::process::id()));
+    fs::write(&half, &bytes).and_then(|()| fs::rename(&half, &path)).map_err(failed)?;
+    COMPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
+    Ok(path)
+}
+
+/// Whether there is a copy with the right bytes, which are read once in the life of the process.
+fn is_whole(path: &Path, file: &FileRef) -> bool {
+    if fs::metadata(path).map_or(true, |found| found.len() != file.length) {
+        return false;
+    }
+    if COMPARED.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+        return true;
+    }
+    let whole = fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == file.digest);
+    if whole {
+        COMPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
+    whole
+}
+
+/// Deletes what was not used for long, oldest first, until `bytes` more fit. What cannot be deleted stays.
+fn make_room(folder: &Path, bytes: u64) {
+    let mut copies: Vec<(SystemTime, u64, PathBuf)> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect();
+    copies.sort();
+    let mut held: u64 = copies.iter().map(|(_, length, _)| length).sum();
+    for (used, length, path) in copies {
+        if held + bytes <= BYTES_MAX || used.elapsed().is_ok_and(|age| age < IN_USE) {
+            return;
+        }
+        if fs::remove_file(&path).is_ok() {
+            held -= length;
+        }
+    }
+}
+
+/// One folder a user, so that nobody else can put anything in it.
+fn folder() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| value.as_os_str() != OsStr::new(""));
+    let caches = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = caches.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
+    caches.unwrap_or_else(std::env::temp_dir).join("timeline").join("results")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Kind;
+
+    fn file(bytes: &[u8]) -> FileRef {
+        let (name, digest) = ("results/x.parquet".to_owned(), Digest::of(bytes));
+        FileRef { name, kind: Kind::Result, length: bytes.len() as u64, digest, metadata: serde_json::Value::Null }
+    }
+
+    #[test]
+    fn a_copy_is_made_once_and_again_when_it_was_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(b"rows");
+        let path = copy_in(folder.path(), &file, || Ok(b"rows".to_vec())).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"rows");
+        let again = copy_in(folder.path(), &file, || panic!("there is a copy")).unwrap();
+        assert_eq!(again, path);
+        fs::write(&path, b"cut").unwrap();
+        copy_in(folder.path(), &file, || Ok(b"rows".to_vec())).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"rows");
+    }
+
+    #[test]
+    fn a_copy_of_another_process_is_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(b"right");
+        fs::write(folder.path().join(file.digest.to_string()), b"wrong").unwrap();
+        let path = copy_in(folder.path(), &file, || Ok(b"right".to_vec())).unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"right");
+    }
+}

@@ -1,0 +1,76 @@
+//! Where a job's state is: a local directory, or a prefix of a bucket.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+#[cfg(feature = "s3")]
+use super::bucket::Bucket;
+use super::local::LocalStore;
+use super::store::Store;
+
+/// A place that holds the stores of a job, one for each partition and one for its programs.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A directory.
+    Local(PathBuf),
+    /// A bucket and a prefix.
+    #[cfg(feature = "s3")]
+    Bucket(Bucket),
+}
+
+/// Text that names no place.
+#[derive(Debug, Error)]
+pub enum PlaceError {
+    /// A bucket cannot be used as it was named.
+    #[error("{url}: {reason}")]
+    Url {
+        /// The text.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// This build knows directories only.
+    #[error("{0}: this build keeps state in directories only (built without the `s3` feature)")]
+    Lean(String),
+}
+
+impl Place {
+    /// `s3://BUCKET/PREFIX`, or a path. Touches nothing.
+    pub fn parse(text: &str) -> Result<Place, PlaceError> {
+        if !text.starts_with("s3://") {
+            return Ok(Place::Local(text.into()));
+        }
+        #[cfg(feature = "s3")]
+        return Bucket::parse(text).map(Place::Bucket);
+        #[cfg(not(feature = "s3"))]
+        Err(PlaceError::Lean(text.to_owned()))
+    }
+
+    /// The store of what is under `folder` here.
+    pub fn store(&self, folder: &str) -> Arc<dyn Store> {
+        match self {
+            Place::Local(root) => Arc::new(LocalStore::new(root.join(folder))),
+            #[cfg(feature = "s3")]
+            Place::Bucket(bucket) => Arc::new(bucket.inside(folder)),
+        }
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Place {
+        Place::Local(path)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Local(root) => write!(f, "{}", root.display()),
+            #[cfg(feature = "s3")]
+            Place::Bucket(bucket) => write!(f, "{bucket}"),
+        }
+    }
+}
