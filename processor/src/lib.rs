@@ -17,6 +17,7 @@ pub mod engine;
 pub mod http;
 pub mod input;
 pub mod lane;
+pub mod members;
 pub mod outliers;
 pub mod partition;
 pub mod pipeline;
