@@ -5,13 +5,14 @@
 //! A flag wins over its `TIMELINE_...` variable (clap sees to that), which wins over `timeline.toml`
 //! (so flags with a setting have no default here; [`crate::settings::Settings`] gives it).
 
-use crate::client::Wait;
+use crate::client::{Client, Wait};
 use crate::commands;
 use crate::error::{Error, Result};
 use crate::output::Format;
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use processor::http::Token;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Streaming time-state analytics: ask how long something was in a state, in one line.
@@ -65,6 +66,10 @@ pub(crate) struct ServerFlag {
     /// The processor to ask [default: http://127.0.0.1:7171].
     #[arg(long, value_name = "URL", env = "TIMELINE_SERVER")]
     server: Option<String>,
+
+    /// A file with the token that the processor wants to be shown; TIMELINE_TOKEN is the token itself.
+    #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
 }
 
 impl ServerFlag {
@@ -72,6 +77,28 @@ impl ServerFlag {
     pub(crate) fn url(&self, settings: &Settings) -> String {
         let url = self.server.as_deref().or(settings.server.as_deref()).unwrap_or("http://127.0.0.1:7171");
         url.trim_end_matches('/').to_owned()
+    }
+
+    /// The client of that processor.
+    pub(crate) fn client(&self, settings: &Settings) -> Result<Client> {
+        let file = self.token_file.as_deref().or(settings.token_file.as_deref());
+        Ok(Client::new(self.url(settings))?.showing(token(file)?))
+    }
+}
+
+/// The token in a file, else that of `TIMELINE_TOKEN`, else none.
+pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>> {
+    let (text, place) = match (file, std::env::var("TIMELINE_TOKEN")) {
+        (Some(path), _) => {
+            let text = std::fs::read_to_string(path);
+            (text.map_err(|e| Error::Usage(format!("cannot read the token in {}: {e}", path.display())))?, "--token-file")
+        }
+        (None, Ok(text)) if !text.is_empty() => (text, "TIMELINE_TOKEN"),
+        _ => return Ok(None),
+    };
+    match Token::new(&text) {
+        Some(token) => Ok(Some(token)),
+        None => Err(Error::Usage(format!("{place}: a token is one word of letters, digits and signs"))),
     }
 }
 

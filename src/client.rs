@@ -13,11 +13,12 @@ use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamReader;
+use processor::http::Token;
 use serde::Serialize;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -32,6 +33,7 @@ const MOST_BYTES: u64 = 1 << 30;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    token: Option<Token>,
 }
 
 /// Rows as they arrive, and what they are true for.
@@ -94,7 +96,12 @@ impl Client {
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Client { agent: config.new_agent(), base })
+        Ok(Client { agent: config.new_agent(), base, token: None })
+    }
+
+    /// The same client, showing a token with every request.
+    pub(crate) fn showing(self, token: Option<Token>) -> Self {
+        Client { token, ..self }
     }
 
     /// How the processor is: partitions with their progress.
@@ -147,7 +154,7 @@ impl Client {
     /// Removes a metric or an alert.
     pub(crate) fn drop(&self, name: &str) -> Result<()> {
         let path = format!("/v1/queries/{}", escaped(name));
-        self.checked(self.agent.delete(self.base.clone() + &path).call()).map(|_| ())
+        self.checked(self.signed(self.agent.delete(self.base.clone() + &path)).call()).map(|_| ())
     }
 
     /// Answers as they change: of a name (`name`) or a question (`sql`).
@@ -157,7 +164,7 @@ impl Client {
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)], limit: Option<Duration>) -> Result<Response<Body>> {
-        let request = self.agent.get(self.base.clone() + path).query_pairs(query.iter().copied());
+        let request = self.signed(self.agent.get(self.base.clone() + path)).query_pairs(query.iter().copied());
         let timeout = limit.map(|t| t.saturating_add(GRACE));
         self.checked(request.config().timeout_recv_response(timeout).build().call())
     }
@@ -165,8 +172,15 @@ impl Client {
     fn post(&self, path: &str, body: &impl Serialize, limit: Option<Duration>) -> Result<Response<Body>> {
         let body = serde_json::to_vec(body).expect("requests are plain records");
         let timeout = limit.map(|t| t.saturating_add(GRACE));
-        let request = self.agent.post(self.base.clone() + path).content_type("application/json");
+        let request = self.signed(self.agent.post(self.base.clone() + path)).content_type("application/json");
         self.checked(request.config().timeout_recv_response(timeout).build().send(&body[..]))
+    }
+
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", token.header()),
+            None => request,
+        }
     }
 
     fn checked(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {

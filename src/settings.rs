@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) state: Option<PathBuf>,
     /// `listen = "127.0.0.1:7171"`: where `serve` listens.
     pub(crate) listen: Option<String>,
+    /// `token_file = "FILE"`: the token that `serve` wants to be shown, and that commands show.
+    pub(crate) token_file: Option<PathBuf>,
     /// `format = "table"`: how rows are written.
     pub(crate) format: Option<Format>,
     /// `timeout = "60s"`: how long `--sync` waits.

@@ -148,7 +148,7 @@ pub(super) fn refusal(response: Response<Body>) -> Error {
     match (status, problem.rendered) {
         (_, Some(rendered)) => Error::Program(rendered),
         (StatusCode::CONFLICT, None) => Error::Program(format!("error{code}: {message}")),
-        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, None) => {
+        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED, None) => {
             Error::Usage(format!("{code} {message}").trim().into())
         }
         (StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, None) => {

@@ -3,7 +3,7 @@
 use super::answer::bare;
 use super::program;
 use crate::args::ServerFlag;
-use crate::client::{Client, DeployRequest, Deployed, NamedProgram};
+use crate::client::{DeployRequest, Deployed, NamedProgram};
 use crate::error::Result;
 use crate::output::table;
 use crate::settings::Settings;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         From::Now => "now",
     };
     let request = DeployRequest { programs, plan: args.plan, from };
-    let deployed = Client::new(args.server.url(settings))?.deploy(&request)?;
+    let deployed = args.server.client(settings)?.deploy(&request)?;
     std::io::stdout().write_all(describe(&deployed).as_bytes())?;
     let verb = if args.plan { "would be" } else { "are" };
     for (names, what) in

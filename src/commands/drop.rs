@@ -1,7 +1,6 @@
 //! `timeline drop`: a query is no longer kept.
 
 use crate::args::ServerFlag;
-use crate::client::Client;
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -19,7 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    Client::new(args.server.url(settings))?.drop(&args.name)?;
+    args.server.client(settings)?.drop(&args.name)?;
     eprintln!("dropped {}", args.name);
     Ok(())
 }

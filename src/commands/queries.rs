@@ -1,7 +1,6 @@
 //! `timeline queries`: what runs.
 
 use crate::args::{FormatFlag, ServerFlag};
-use crate::client::Client;
 use crate::error::Result;
 use crate::output;
 use crate::settings::Settings;
@@ -19,7 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let rows = Client::new(args.server.url(settings))?.queries()?;
+    let rows = args.server.client(settings)?.queries()?;
     let schema = rows.schema.clone();
     output::print(args.format.format(settings), &schema, rows.batches(), false)
 }

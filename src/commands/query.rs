@@ -2,7 +2,6 @@
 
 use super::answer::PositionsFlag;
 use crate::args::{FormatFlag, ServerFlag, SyncFlags};
-use crate::client::Client;
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -30,7 +29,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let client = Client::new(args.server.url(settings))?;
+    let client = args.server.client(settings)?;
     let rows = client.query(&args.sql, args.sync.wait(settings)?)?;
     args.positions.print(rows, args.format.format(settings))
 }

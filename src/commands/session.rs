@@ -4,7 +4,7 @@ mod picture;
 
 use super::answer::{bare, shown, tell};
 use crate::args::{ServerFlag, SyncFlags, rfc3339, scaled_decimal};
-use crate::client::{Client, Session};
+use crate::client::Session;
 use crate::draw::{Style, draw};
 use crate::error::{Error, Result};
 use crate::output::table;
@@ -65,7 +65,7 @@ fn instant(text: &str) -> Result<Instant, String> {
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let client = Client::new(args.server.url(settings))?;
+    let client = args.server.client(settings)?;
     let wait = args.sync.wait(settings)?;
     let query = args.query.as_deref();
     let at = match args.at {

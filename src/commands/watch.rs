@@ -4,7 +4,7 @@
 
 use super::answer::shown;
 use crate::args::{FormatFlag, ServerFlag};
-use crate::client::{Client, Row};
+use crate::client::Row;
 use crate::error::{Error, Result};
 use crate::output::{Format, table};
 use crate::settings::Settings;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("watch writes table, json (an array an answer) or jsonl".into()));
     }
     let parameter = if args.what.contains(char::is_whitespace) { "sql" } else { "name" };
-    let watch = Client::new(args.server.url(settings))?.watch(parameter, &args.what)?;
+    let watch = args.server.client(settings)?.watch(parameter, &args.what)?;
     let mut out = stdout();
     for answer in watch {
         let answer = answer?;

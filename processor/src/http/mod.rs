@@ -21,7 +21,7 @@
 //! answer that fails after its first rows breaks off without the stream's end mark. Errors are JSON
 //! `{"code", "message", "rendered"?}`.
 //!
-//! There is no authentication. A listener on loopback answers only requests that name it by an address or as
+//! Where [`Options::token`] is set, every request but `/healthz` must show it. A listener on loopback answers only requests that name it by an address or as
 //! `localhost`, so that a web page elsewhere cannot reach it under a name of its own; requests that change something
 //! need a content type or a method that browsers send across sites only after asking, which is never granted.
 
@@ -31,7 +31,10 @@ mod error;
 mod json;
 mod metrics;
 mod routes;
+mod token;
 mod watch;
+
+pub use token::Token;
 
 use crate::engine::{Engine, EngineError};
 use std::io;
@@ -61,6 +64,8 @@ pub struct Options {
     pub watch_rows_max: usize,
     /// How long answers being read may go on after the end of the server was asked for.
     pub drain_time_max: Duration,
+    /// What requests must show.
+    pub token: Option<Token>,
 }
 
 impl Default for Options {
@@ -74,6 +79,7 @@ impl Default for Options {
             answer_time_max: Duration::from_secs(600),
             watch_rows_max: 10_000,
             drain_time_max: Duration::from_secs(3),
+            token: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{stream, with_positions};
 use super::error::Refusal;
-use super::{App, metrics, watch};
+use super::{App, metrics, token, watch};
 use crate::engine::EngineError;
 use crate::sql::{self, Answer};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -45,6 +45,7 @@ pub(super) fn router(app: App) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
         })
         .layer(DefaultBodyLimit::max(app.options.body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), token::known))
         .layer(from_fn_with_state(app.clone(), named_as_itself))
         .with_state(app)
 }
