@@ -13,9 +13,11 @@ use timeline_core::plan::{Function, RatioUnit};
 pub struct Accumulator {
     count: u64,
     what: What,
+    #[serde(with = "super::wide")]
     exact: i128,
     floats: ExactSum,
     /// Sums of the denominators of quotients.
+    #[serde(with = "super::wide")]
     below_exact: i128,
     below_floats: ExactSum,
     least: Option<Kept>,

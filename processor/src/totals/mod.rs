@@ -13,6 +13,7 @@ mod accumulator;
 mod amount;
 mod exact_sum;
 mod quantiles;
+mod wide;
 
 pub use accumulator::Accumulator;
 pub use amount::{Amount, Number};
@@ -137,7 +138,7 @@ type GroupImage = (Vec<Option<ValueImage>>, Accumulator);
 
 /// A value as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum ValueImage {
+pub(crate) enum ValueImage {
     Str(String),
     /// The bits, for JSON numbers need not keep them.
     Float(u64),
