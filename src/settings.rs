@@ -17,8 +17,8 @@ const DEFAULT_FILE: &str = "timeline.toml";
 pub(crate) struct Settings {
     /// `server = "http://127.0.0.1:7171"`: the processor that queries go to.
     pub(crate) server: Option<String>,
-    /// `state = "DIR"`: where `serve` keeps its state.
-    pub(crate) state: Option<PathBuf>,
+    /// `state = "DIR"` or `"s3://BUCKET/PREFIX"`: where `serve` keeps its state.
+    pub(crate) state: Option<String>,
     /// `listen = "127.0.0.1:7171"`: where `serve` listens.
     pub(crate) listen: Option<String>,
     /// `token_file = "FILE"`: the token that `serve` wants to be shown, and that commands show.

@@ -5,6 +5,8 @@
 mod cli;
 mod docs;
 #[cfg(feature = "sql")]
+mod cluster;
+#[cfg(feature = "sql")]
 mod durability;
 mod language;
 mod tidy;

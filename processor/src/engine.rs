@@ -65,6 +65,17 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Removes a metric or an alert.
     fn drop_query(&self, name: &str) -> Result<serde_json::Value, EngineError>;
+
+    /// Answers another processor of the same state for its own partitions: a [`crate::peers::Question`] as JSON, and
+    /// the bytes that [`crate::peers::decode`] reads.
+    fn answer_peer(&self, _question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        Err(EngineError::Unavailable("this processor shares its state with nobody".into()))
+    }
+
+    /// The version of the programs that it runs, for other processors of the same state.
+    fn programs_version(&self) -> u64 {
+        0
+    }
 }
 
 /// Tables at one instant of the processor.
@@ -104,6 +115,9 @@ pub struct PositionOf {
     pub horizon_ns: Option<i64>,
     /// The last checkpoint committed before the answer.
     pub epoch: u64,
+    /// Nobody owns the partition now: it is shown as of that checkpoint.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unowned: bool,
 }
 
 /// Why there is no answer; the variants are what the asker can do about it.

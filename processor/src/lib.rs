@@ -20,6 +20,7 @@ pub mod lane;
 pub mod members;
 pub mod outliers;
 pub mod partition;
+pub mod peers;
 pub mod pipeline;
 pub mod programs;
 pub mod results;

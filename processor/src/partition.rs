@@ -11,12 +11,14 @@
 
 mod checkpointing;
 mod recovery;
+mod rest;
 mod silence;
 
+pub(crate) use checkpointing::plan_fingerprint;
 pub use recovery::Recovery;
+pub use rest::at_rest;
 
-use crate::checkpoint::Store;
-use crate::checkpoint::{self, Checkpoints, FileRef, Reader};
+use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::input::{Log, Part};
 use crate::lane::{Outcome, Session, image};
 use crate::pipeline::{Pipeline, WorkerLost};
@@ -44,6 +46,8 @@ pub struct Options {
     pub store: Arc<dyn Store>,
     /// How that place is called within the job's state.
     pub folder: String,
+    /// Whom it may be taken over from.
+    pub take: TakeFrom,
     /// Threads, and lanes; at least one is used.
     pub threads: usize,
     /// Time between two checkpoints.
@@ -106,7 +110,7 @@ pub struct Counts {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Ask {
     /// Only how far it is.
     Status,
@@ -125,6 +129,8 @@ pub struct Answer {
     pub partition: u32,
     /// Where its checkpoints and results are within the job's state.
     pub folder: String,
+    /// The writer that owns it; `None` for one that nobody does, as of its last checkpoint.
+    pub owner: Option<String>,
     /// Everything before it has been read.
     pub position: Position,
     /// The files of the log.
@@ -157,7 +163,7 @@ pub struct Answer {
 
 enum Request {
     Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
-    Stop,
+    Stop { release: bool },
 }
 
 /// How others talk to a partition.
@@ -190,10 +196,10 @@ impl Handle {
         Ok(Asked(answer))
     }
 
-    /// Asks the partition to end with a last checkpoint.
-    pub fn stop(&self) {
+    /// Asks the partition to end with a last checkpoint, and to give it up to whoever comes if `release`.
+    pub fn stop(&self, release: bool) {
         // One that has ended already needs no asking.
-        let _ = self.requests.send(Request::Stop);
+        let _ = self.requests.send(Request::Stop { release });
     }
 }
 
@@ -244,6 +250,8 @@ pub struct Partition {
     cut: Cut,
     results: Vec<FileRef>,
     epoch: u64,
+    /// When it was certainly the owner: before the look at the head, or the commit, that said so.
+    proven: Instant,
     /// Whether anything was fed since the last cut.
     dirty: bool,
     waiting: Vec<Waiting>,
@@ -252,7 +260,7 @@ pub struct Partition {
 
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
-/// How long after the last commit an idle owner looks whether it still is one.
+/// How long after the last proof of its ownership an owner looks for another, and before which it answers nothing.
 const OWNER_LOOK: Duration = Duration::from_secs(3);
 
 impl Partition {
@@ -269,7 +277,6 @@ impl Partition {
     /// Works until it is asked to stop, its files end (if so wished), or something fails. Ends with a checkpoint.
     pub fn run(mut self) -> Result<(), Error> {
         let mut last_cut = Instant::now();
-        let mut last_look = Instant::now();
         loop {
             let next = self.source.next()?;
             let (idle, drained) = match &next {
@@ -299,24 +306,19 @@ impl Partition {
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && self.options.exit_at_end && self.waiting.is_empty() {
-                return self.stop();
+                return self.stop(true);
             }
             let due = last_cut.elapsed() >= self.options.checkpoint_every;
             if due && self.dirty && self.committing.is_none() {
                 self.start_commit()?;
                 last_cut = Instant::now();
             }
-            if self.committing.is_some() {
-                last_look = Instant::now();
-            } else if last_look.elapsed() >= OWNER_LOOK {
-                if let Some(checkpoints) = &self.checkpoints {
-                    checkpoints.check_still_owner()?;
-                }
-                last_look = Instant::now();
+            if self.committing.is_none() {
+                self.prove()?;
             }
             let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
             match request {
-                Some(Request::Stop) => return self.stop(),
+                Some(Request::Stop { release }) => return self.stop(release),
                 Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
                 Some(Request::Ask { ask, sync: true, reply }) => {
                     let target = self.source.caught_up_target()?;
@@ -328,12 +330,34 @@ impl Partition {
         }
     }
 
-    fn stop(mut self) -> Result<(), Error> {
+    fn stop(mut self, release: bool) -> Result<(), Error> {
         self.finish_commit(true)?;
         self.pipeline.flush()?;
         if self.dirty {
             self.start_commit()?;
             self.finish_commit(true)?;
+        }
+        // The log is let go before the head says so, for whoever comes opens it at once.
+        drop(self.source);
+        match self.checkpoints.filter(|_| release) {
+            Some(checkpoints) => Ok(checkpoints.release()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that it was the owner not long ago. One that slept finds out here that it is none any more, before it
+    /// says anything.
+    fn prove(&mut self) -> Result<(), Error> {
+        if self.proven.elapsed() < OWNER_LOOK {
+            return Ok(());
+        }
+        self.finish_commit(true)?;
+        if self.proven.elapsed() >= OWNER_LOOK {
+            let before = Instant::now();
+            if let Some(checkpoints) = &self.checkpoints {
+                checkpoints.check_still_owner()?;
+            }
+            self.proven = before;
         }
         Ok(())
     }
@@ -378,6 +402,7 @@ impl Partition {
     }
 
     fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
+        self.prove()?;
         let (wants_sessions, wants_totals) = (*ask == Ask::Sessions, *ask == Ask::Totals);
         let plan = Arc::clone(&self.plan);
         let parts = self.pipeline.call(move |lane, progress| {
@@ -416,6 +441,7 @@ impl Partition {
             plan: Arc::clone(&self.plan),
             partition: self.options.part.number,
             folder: self.options.folder.clone(),
+            owner: Some(self.options.writer.clone()),
             position: self.position,
             files: self.source.files().clone(),
             watermark: self.watermark(),
@@ -431,6 +457,7 @@ impl Partition {
             results: self.results.clone(),
             reader: self.reader.clone(),
         };
+        self.prove()?;
         // Whoever asked may have gone.
         let _ = reply.send(answer);
         Ok(())

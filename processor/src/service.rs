@@ -7,18 +7,20 @@
 
 mod answers;
 mod changes;
+mod cluster;
+mod whole;
 mod work;
 
+pub use cluster::Membership;
 pub use work::Ended;
 
-use crate::checkpoint::{LocalStore, ProgramStore};
+use crate::checkpoint::{Error as StateError, Place, ProgramStore, TakeFrom};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::input::{Input, Part, log_of};
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{LoadError, Programs};
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,7 +32,7 @@ use work::{Bound, Running, halt};
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where its state is.
-    pub state: PathBuf,
+    pub state: Place,
     /// Inputs by the source that they belong to; `None` is for whichever source there is, if it is only one.
     pub sources: Vec<(Option<String>, Input)>,
     /// Threads, shared out over the partitions; each has at least one.
@@ -43,6 +45,8 @@ pub struct Options {
     pub writer: String,
     /// Which partitions it works on from its start.
     pub claims: Claims,
+    /// How it shares the state with other processors; it then claims and releases by itself, whatever `claims` says.
+    pub membership: Option<Membership>,
 }
 
 /// Which partitions a processor claims by itself.
@@ -67,6 +71,16 @@ pub enum StartError {
     /// A source has no input, or an input no source.
     #[error("{0}")]
     Binding(String),
+    /// Another processor is at work on a source that cannot be shared.
+    #[error("source {source_name}: {by} is at work on it, at {address}")]
+    Taken {
+        /// The source.
+        source_name: String,
+        /// The writer that owns it.
+        by: String,
+        /// Where it can be asked.
+        address: String,
+    },
 }
 
 impl From<LoadError> for StartError {
@@ -80,8 +94,8 @@ impl From<LoadError> for StartError {
     }
 }
 
-impl From<crate::checkpoint::Error> for StartError {
-    fn from(error: crate::checkpoint::Error) -> Self {
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
         StartError::Partition(error.into())
     }
 }
@@ -101,28 +115,22 @@ pub struct Service {
     /// Partitions that ended on their own tell how.
     ended: Sender<Ended>,
     endings: Mutex<Receiver<Ended>>,
+    cluster: Option<cluster::Cluster>,
 }
 
 impl Service {
     /// Starts with the programs that are deployed, and those of `programs` (`(name, text)`) that are not yet.
     pub fn start(options: Options, programs: &[(String, String)]) -> Result<(Arc<Self>, Vec<Recovery>), StartError> {
-        let store =
-            ProgramStore::new(Arc::new(LocalStore::new(options.state.join("programs"))), options.writer.clone());
-        let stored = Programs::load(&store)?;
-        let mut all = stored.clone();
-        for (name, text) in programs {
-            all = all.with(name, text, false)?;
-        }
-        if all.all != stored.all {
-            all.store(&store)?;
-        }
+        let store = ProgramStore::new(options.state.store("programs"), options.writer.clone());
+        let all = deployed(&store, programs)?;
         let (ended, endings) = channel();
+        let cluster = options.membership.clone().map(cluster::Cluster::new);
         let inner = Mutex::new(Inner { programs: all, bound: vec![], running: vec![] });
-        let service = Arc::new(Service { options, store, inner, ended, endings: Mutex::new(endings) });
-        let recoveries = {
+        let service = Arc::new(Service { options, store, inner, ended, endings: Mutex::new(endings), cluster });
+        let mut recoveries = {
             let mut inner = service.lock();
             inner.bound = service.bind(&inner.programs.plans()?)?;
-            let parts = match service.options.claims {
+            let parts = match service.claims() {
                 Claims::All => all_parts(&inner.bound)?,
                 Claims::Told => vec![],
             };
@@ -130,7 +138,14 @@ impl Service {
             inner.running = running;
             recoveries
         };
+        if service.cluster.is_some() {
+            recoveries.extend(service.join()?);
+        }
         Ok((service, recoveries))
+    }
+
+    fn claims(&self) -> Claims {
+        if self.options.membership.is_some() { Claims::Told } else { self.options.claims }
     }
 
     /// The newest committed epoch of all partitions.
@@ -166,17 +181,40 @@ impl Service {
         self.lock().running.iter().map(|one| (one.plan.source.name.clone(), one.part.clone())).collect()
     }
 
-    /// Takes a partition over and works on it; nothing if it does already.
+    /// Takes a partition over from whoever has it and works on it; nothing if it does already.
     pub fn claim(&self, source: &str, partition: u32) -> Result<Option<Recovery>, StartError> {
-        let mut inner = self.lock();
-        if inner.running.iter().any(|running| running.is(source, partition)) {
-            return Ok(None);
-        }
+        self.claim_from(source, partition, TakeFrom::Anybody, 1)
+    }
+
+    /// Takes a partition over and works on it with so many threads; nothing if it does already.
+    fn claim_from(
+        &self,
+        source: &str,
+        partition: u32,
+        take: TakeFrom,
+        threads: usize,
+    ) -> Result<Option<Recovery>, StartError> {
+        let (version, bound) = {
+            let inner = self.lock();
+            if inner.running.iter().any(|running| running.is(source, partition)) {
+                return Ok(None);
+            }
+            (inner.programs.version, inner.bound.clone())
+        };
         let wanted = |(bound, part): &(Bound, Part)| bound.plan.source.name == source && part.number == partition;
-        let Some((bound, part)) = all_parts(&inner.bound)?.into_iter().find(wanted) else {
+        let Some((bound, part)) = all_parts(&bound)?.into_iter().find(wanted) else {
             return Err(StartError::Binding(format!("source `{source}` has no partition {partition}")));
         };
-        let (running, recovery) = Running::start(&bound, &part, 1, &self.options, self.ended.clone())?;
+        // Loading may take a while, in which others are answered.
+        let (running, recovery) = Running::start(&bound, &part, (threads, take), &self.options, self.ended.clone())?;
+        let mut inner = self.lock();
+        if inner.programs.version != version {
+            // Meanwhile it is another plan that is to be run; the next claim runs that.
+            drop(inner);
+            running.replace(true);
+            halt(&mut vec![running]);
+            return Ok(None);
+        }
         inner.running.push(running);
         inner.running.sort_by(|a, b| (&a.plan.source.name, a.part.number).cmp(&(&b.plan.source.name, b.part.number)));
         Ok(Some(recovery))
@@ -189,15 +227,31 @@ impl Service {
         let running = inner.running.remove(at);
         // Others are answered meanwhile.
         drop(inner);
-        running.replace();
+        running.replace(true);
         halt(&mut vec![running]);
         true
     }
 
+    /// Forgets a partition that has ended on its own, so that it is shown as nobody's or claimed again.
+    pub fn forget(&self, source: &str, partition: u32) {
+        let mut inner = self.lock();
+        if let Some(at) = inner.running.iter().position(|running| running.is(source, partition)) {
+            let mut ended = vec![inner.running.remove(at)];
+            drop(inner);
+            halt(&mut ended);
+        }
+    }
+
     /// Ends all partitions, each with a last checkpoint, and says how they ended.
     pub fn stop(&self) -> Vec<Ended> {
-        let mut inner = self.lock();
-        halt(&mut inner.running);
+        if let Some(cluster) = &self.cluster {
+            cluster.stop_deciding();
+        }
+        let mut running = std::mem::take(&mut self.lock().running);
+        halt(&mut running);
+        if let Some(cluster) = &self.cluster {
+            cluster.leave();
+        }
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
         endings.try_iter().collect()
     }
@@ -238,7 +292,7 @@ impl Service {
     /// Puts partitions to work, all at a time.
     fn launch(&self, bound: &[Bound], parts: Vec<(Bound, Part)>) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
         // A share for each partition that there will be here, as far as that is known.
-        let count = match self.options.claims {
+        let count = match self.claims() {
             Claims::All => parts.len(),
             Claims::Told => all_parts(bound)?.len(),
         };
@@ -246,7 +300,12 @@ impl Service {
         let opened: Vec<_> = std::thread::scope(|scope| {
             let open = |(bound, part): &(Bound, Part)| {
                 let (bound, part, ended) = (bound.clone(), part.clone(), self.ended.clone());
-                scope.spawn(move || Running::start(&bound, &part, threads, &self.options, ended))
+                // After a change of the programs they are its own, of an earlier generation.
+                let take = match self.claims() {
+                    Claims::All => TakeFrom::Anybody,
+                    Claims::Told => TakeFrom::Writer(self.options.writer.clone()),
+                };
+                scope.spawn(move || Running::start(&bound, &part, (threads, take), &self.options, ended))
             };
             let opening: Vec<_> = parts.iter().map(open).collect();
             opening.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
@@ -258,13 +317,15 @@ impl Service {
                     running.push(partition);
                     recoveries.push(recovery);
                 }
+                // Another processor was quicker, and has what it wanted.
+                Err(Error::Checkpoint(StateError::Held { .. })) if self.claims() == Claims::Told => {}
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         match failed {
             None => Ok((running, recoveries)),
             Some(error) => {
-                running.iter().for_each(Running::replace);
+                running.iter().for_each(|running| running.replace(true));
                 halt(&mut running);
                 Err(error.into())
             }
@@ -273,19 +334,24 @@ impl Service {
 
     /// Puts other programs to work: the partitions end, and start again.
     fn change(&self, inner: &mut Inner, mut programs: Programs) -> Result<(), EngineError> {
-        let internal = |error: StartError| EngineError::Internal(error.to_string());
         let bound = self.bind(&programs.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
         programs
             .store(&self.store)
             .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
+        self.adopt(inner, programs, bound)
+    }
+
+    /// Puts stored programs to work.
+    fn adopt(&self, inner: &mut Inner, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
+        let internal = |error: StartError| EngineError::Internal(error.to_string());
         let owned: Vec<(String, u32)> =
             inner.running.iter().map(|one| (one.plan.source.name.clone(), one.part.number)).collect();
-        inner.running.iter().for_each(Running::replace);
+        inner.running.iter().for_each(|running| running.replace(false));
         halt(&mut inner.running);
         inner.programs = programs;
         inner.bound = bound;
         let mut parts = all_parts(&inner.bound).map_err(internal)?;
-        if self.options.claims == Claims::Told {
+        if self.claims() == Claims::Told {
             parts.retain(|(bound, part)| owned.contains(&(bound.plan.source.name.clone(), part.number)));
         }
         let (running, _) = self.launch(&inner.bound, parts).map_err(internal)?;
@@ -293,8 +359,8 @@ impl Service {
         Ok(())
     }
 
-    /// Asks every partition, all at a time.
-    fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
+    /// Asks every partition that is at work here, all at a time.
+    fn ask_own(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, NoAnswer> {
         let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
         let asked: Vec<_> = {
             let inner = self.lock();
@@ -302,9 +368,33 @@ impl Service {
             inner.running.iter().map(begin).collect::<Result<_, _>>()?
         };
         let wait = |asked: crate::partition::Asked| asked.wait(until.saturating_duration_since(Instant::now()));
-        Ok(asked.into_iter().map(wait).collect::<Result<_, NoAnswer>>()?)
+        asked.into_iter().map(wait).collect()
     }
 }
+
+/// The programs that are stored, with those of `programs` that are not yet.
+fn deployed(store: &ProgramStore, programs: &[(String, String)]) -> Result<Programs, StartError> {
+    for _ in 0..DEPLOYERS_MAX {
+        let stored = Programs::load(store)?;
+        let mut all = stored.clone();
+        for (name, text) in programs {
+            all = all.with(name, text, false)?;
+        }
+        if all.all == stored.all {
+            return Ok(all);
+        }
+        match all.store(store) {
+            Ok(()) => return Ok(all),
+            // Another processor that was started at the same time deployed first.
+            Err(StateError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StartError::Binding("others deploy programs all the time; try again".into()))
+}
+
+/// So many processors may be started at once with programs to deploy.
+const DEPLOYERS_MAX: u32 = 32;
 
 /// All partitions of all logs.
 fn all_parts(bound: &[Bound]) -> Result<Vec<(Bound, Part)>, StartError> {
@@ -327,15 +417,18 @@ impl From<NoAnswer> for EngineError {
 
 impl Engine for Service {
     fn status(&self) -> Json {
-        let partitions = match self.ask(&Ask::Status, None) {
+        // How this processor is: whoever watches all of them adds up.
+        let partitions = match self.ask_own(&Ask::Status, None) {
             Ok(answers) => answers.iter().map(answers::status).collect(),
             Err(error) => vec![json!({"error": error.to_string()})],
         };
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "state": self.options.state.display().to_string(),
+            "state": self.options.state.to_string(),
             "tables": self.table_names(),
             "partitions": partitions,
+            "programs": self.programs_version(),
+            "members": self.members(),
         })
     }
 
@@ -360,7 +453,7 @@ impl Engine for Service {
         let logs = answers::by_source(&plans, &answers);
         let tables = tables.iter().map(|name| match name.as_str() {
             "queries" => Ok(answers::plain("queries", self.queries()?)),
-            name => answers::table(name, &logs, &self.options.state),
+            name => answers::table(name, &logs),
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         Ok(Snapshot { tables, positions: answers.iter().map(answers::position).collect() })
@@ -443,6 +536,7 @@ impl Engine for Service {
             let message = "`--from now` is not supported yet: files are their own log and are read from their start";
             return Err(EngineError::Invalid { message: message.into(), rendered: None });
         }
+        self.adopt_newest()?;
         let mut inner = self.lock();
         let before = inner.programs.plans()?;
         let mut all = inner.programs.clone();
@@ -450,22 +544,36 @@ impl Engine for Service {
             all = all.with(name, text, true)?;
         }
         let after = all.plans()?;
-        let changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
+        let mut changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
         if !plan_only && all != inner.programs {
             self.change(&mut inner, all)?;
+        }
+        drop(inner);
+        if !plan_only {
+            changes["not_yet"] = json!(self.wait_for_others());
         }
         Ok(changes)
     }
 
     fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+        self.adopt_newest()?;
         let mut inner = self.lock();
         match inner.programs.without(name)? {
             None => Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed"))),
             Some(programs) => {
                 self.change(&mut inner, programs)?;
-                Ok(json!({"dropped": [name]}))
+                drop(inner);
+                Ok(json!({"dropped": [name], "not_yet": self.wait_for_others()}))
             }
         }
+    }
+
+    fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        self.answer_other(question)
+    }
+
+    fn programs_version(&self) -> u64 {
+        self.lock().programs.version
     }
 }
 
@@ -478,7 +586,10 @@ fn session_bytes(plan: &Plan) -> usize {
 pub fn writer_name() -> String {
     let now = jiff::Timestamp::now().as_nanosecond();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}-{}-{now}", host.trim(), std::process::id())
+    // It is part of objects' names.
+    let host: String =
+        host.trim().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    format!("{host}-{}-{now}", std::process::id())
 }
 
 #[cfg(test)]

@@ -196,13 +196,14 @@ fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<plain::Sums
 
 fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<String> {
     let options = Options {
-        state: state.to_owned(),
+        state: state.to_owned().into(),
         sources: vec![(None, Input::Files(file.display().to_string()))],
         threads,
         checkpoint_every: Duration::from_secs(1),
         exit_at_end: true,
         writer: writer_name(),
         claims: Claims::All,
+        membership: None,
     };
     let (service, _) = Service::start(options, &[("bench.tl".into(), text.into())])
         .map_err(|error| Error::Other(anyhow::anyhow!("{error}")))?;

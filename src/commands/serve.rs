@@ -1,15 +1,16 @@
 //! `timeline serve`: the processor.
 
 use super::program;
+use crate::args::token;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use processor::checkpoint;
+use processor::checkpoint::{self, Place};
 use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
-use processor::service::{Claims, Ended, Options, Service, StartError, writer_name};
+use processor::service::{Claims, Ended, Membership, Options, Service, StartError, writer_name};
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,12 +41,18 @@ pub(crate) struct Args {
     /// A file of certificates (PEM) to trust brokers by, beside the usual ones.
     #[arg(long, value_name = "FILE", env = "TIMELINE_PULSAR_CA")]
     pub(crate) pulsar_ca: Option<PathBuf>,
-    /// Where the state is kept [default: .timeline].
-    #[arg(long, value_name = "DIR", env = "TIMELINE_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    /// Where the state is kept: a folder, or a prefix of a bucket [default: .timeline]. Several processors may share it.
+    #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
+    pub(crate) state: Option<String>,
     /// Where to listen; port 0 takes any free one [default: 127.0.0.1:7171].
     #[arg(long, value_name = "ADDR", env = "TIMELINE_LISTEN")]
     pub(crate) listen: Option<String>,
+    /// Where processors that share the state can ask this one [default: where it listens].
+    #[arg(long, value_name = "ADDR", env = "TIMELINE_ADVERTISE")]
+    pub(crate) advertise: Option<String>,
+    /// A file with the token that every request must show; needed where others than this machine can ask.
+    #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// End with a last checkpoint once every file has been read to its end.
     #[arg(long)]
     pub(crate) exit_at_end: bool,
@@ -60,16 +67,19 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let programs = args.programs.iter().map(|path| program::read(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
-    let state = args.state.clone().or_else(|| settings.state.clone()).unwrap_or_else(|| ".timeline".into());
+    let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
+    let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
+    let token = token(args.token_file.as_deref().or(settings.token_file.as_deref()))?;
     let listen = args.listen.as_deref().or(settings.listen.as_deref()).unwrap_or("127.0.0.1:7171");
     let listener = TcpListener::bind(listen)
         .map_err(|error| Error::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
     let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && token.is_none() {
         return Err(Error::Usage(format!(
-            "{listen} is no loopback address; a listener that others reach is not offered yet"
+            "{listen} is no loopback address: others reach it, so it needs a token that they must show, --token-file FILE"
         )));
     }
+    let membership = Membership { address: advertised(args.advertise.as_deref(), address)?, token: token.clone() };
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let options = Options {
@@ -79,7 +89,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         checkpoint_every: CHECKPOINT_EVERY,
         exit_at_end: args.exit_at_end,
         writer: writer_name(),
-        claims: Claims::All,
+        claims: Claims::Told,
+        membership: Some(membership),
     };
     let stopping = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stopping)?;
@@ -107,12 +118,13 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         // Ending and being dropped mean the same.
         let _ = closed.await;
     };
-    let server = processor::http::serve(listener, engine, processor::http::Options::default(), shutdown)
+    let options = processor::http::Options { token, ..processor::http::Options::default() };
+    let server = processor::http::serve(listener, engine, options, shutdown)
         .map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
-    let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {}, epoch {epoch}", state.display());
+    let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {state}, epoch {epoch}");
     let _ = std::io::stdout().flush();
-    let mut at_work = service.partitions();
+    let mut failures = 0;
     let result = loop {
         if stopping.load(Ordering::Relaxed) {
             let endings = service.stop();
@@ -122,11 +134,17 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         }
         match service.wait(Duration::from_millis(50)) {
             None => {}
-            Some(Ended { result: Ok(()), .. }) => {
-                at_work = at_work.saturating_sub(1);
-                if at_work == 0 {
+            Some(Ended { source, partition, result: Ok(()) }) => {
+                service.finish(&source, partition);
+                if service.partitions() == 0 {
+                    service.stop();
                     break Ok(());
                 }
+            }
+            Some(Ended { source, partition, result: Err(error) }) if passes(&error, &state) && failures < FAILURES_MAX => {
+                failures += 1;
+                tracing::warn!(source, partition, %error, "the partition is opened again");
+                service.forget(&source, partition);
             }
             Some(Ended { source, result: Err(error), .. }) => {
                 let fatal = partition_error(&source, error);
@@ -138,6 +156,40 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     drop(close);
     server.join();
     result
+}
+
+/// How often a partition may be opened again after the bucket failed.
+const FAILURES_MAX: u32 = 1000;
+
+/// Whether a partition that failed so may be opened again by the same process. A bucket says what it has whenever it is
+/// asked; a disk whose sync failed says anything.
+fn passes(error: &partition::Error, state: &Place) -> bool {
+    use checkpoint::Error as E;
+    use partition::Error as P;
+    let error = match error {
+        P::Checkpoint(error) | P::Results(processor::results::Error::Checkpoint(error)) => error,
+        _ => return false,
+    };
+    let unclear = matches!(error, E::Store(_) | E::Unclear { .. } | E::Poisoned { .. } | E::Contended { .. });
+    unclear && !matches!(state, Place::Local(_))
+}
+
+/// What the other processors are told: a whole address, `HOST:PORT` of their network.
+fn advertised(given: Option<&str>, address: SocketAddr) -> Result<String> {
+    match given {
+        None if address.ip().is_unspecified() => Err(Error::Usage(format!(
+            "{address} says nothing of where others reach this processor; say it with --advertise HOST:PORT"
+        ))),
+        None => Ok(format!("http://{address}")),
+        Some(given) => {
+            let host = given.strip_prefix("http://").unwrap_or(given).trim_end_matches('/');
+            let is_whole = host.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            match is_whole {
+                true => Ok(format!("http://{host}")),
+                false => Err(Error::Usage(format!("--advertise {given}: write HOST:PORT"))),
+            }
+        }
+    }
 }
 
 /// `[NAME=]file:GLOB`, or `[NAME=]pulsar://HOST:PORT/TOPIC[,TOPIC]...`.
@@ -210,6 +262,7 @@ fn start_error(error: StartError) -> Error {
         StartError::Program(EngineError::Invalid { rendered: Some(rendered), .. }) => Error::Program(rendered),
         StartError::Program(error) => Error::Program(error.to_string()),
         StartError::Binding(message) => Error::Usage(message),
+        taken @ StartError::Taken { .. } => Error::Fenced(format!("{taken}; a source of files has one processor")),
         StartError::Partition(error) => partition_error("", error),
     }
 }

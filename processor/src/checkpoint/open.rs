@@ -37,22 +37,25 @@ pub struct Opened {
 }
 
 /// Whom a partition may be taken over from. One that nobody ever had, or that was released, may be taken by anybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeFrom<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeFrom {
     /// Whoever has it.
     Anybody,
     /// Just this owner, which the caller holds for dead.
-    Owner(&'a Owner),
+    Owner(Owner),
+    /// A writer of this name, which is the caller itself in an earlier generation.
+    Writer(String),
     /// Nobody who has it.
     Nobody,
 }
 
-impl TakeFrom<'_> {
-    fn allows(self, old: &Head) -> bool {
+impl TakeFrom {
+    fn allows(&self, old: &Head) -> bool {
         old.released
             || match self {
                 TakeFrom::Anybody => true,
                 TakeFrom::Owner(owner) => *owner == old.owner,
+                TakeFrom::Writer(writer) => *writer == old.owner.writer,
                 TakeFrom::Nobody => false,
             }
     }
@@ -64,14 +67,14 @@ impl Checkpoints {
     /// The owner before, if it still lives, is fenced from here on. With [`Error::Damaged`] or [`Error::Lost`] nothing was
     /// deleted, and an older copy of the missing objects can be put back.
     pub fn open(store: Arc<dyn Store>, identity: &Identity) -> Result<Opened, Error> {
-        Checkpoints::claim(store, identity, TakeFrom::Anybody)
+        Checkpoints::claim(store, identity, &TakeFrom::Anybody)
     }
 
     /// As [`open`](Checkpoints::open), but takes over only `from` these; [`Error::Held`] where another has it.
     ///
     /// The owner looked at and the owner taken over from are the same one, however many claim at a time: each swap is of
     /// the very head that was judged.
-    pub fn claim(store: Arc<dyn Store>, identity: &Identity, from: TakeFrom<'_>) -> Result<Opened, Error> {
+    pub fn claim(store: Arc<dyn Store>, identity: &Identity, from: &TakeFrom) -> Result<Opened, Error> {
         let mut lost = None;
         for _ in 0..ATTEMPTS {
             let around = look(&*store)?;
@@ -152,7 +155,7 @@ fn take_over(
     identity: &Identity,
     newest: u64,
     around: &Around,
-    from: TakeFrom<'_>,
+    from: &TakeFrom,
 ) -> Result<Option<Opened>, Error> {
     let mut findings = Vec::new();
     let Some((digest, old)) = last_whole_head(&**store, newest, &mut findings)? else {

@@ -92,6 +92,7 @@ impl Fake {
             watermark_ns: Some(5),
             horizon_ns: None,
             epoch: 3,
+            unowned: false,
         }]
     }
 }

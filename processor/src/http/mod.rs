@@ -15,6 +15,7 @@
 //! | `POST /v1/deploy` `{"programs": [{"name", "text"}], "plan", "from"}` | JSON: [`Engine::deploy`] |
 //! | `DELETE /v1/queries/{name}` | JSON: [`Engine::drop_query`] |
 //! | `GET /v1/watch?name=` or `?sql=`, `&interval_ms=` | server-sent events, each a whole answer as JSON rows |
+//! | `POST /v1/peer/answers`, `GET /v1/peer/programs` | for the other processors of the same state |
 //! | `GET /healthz`, `/metrics`, `/` | `ok`; Prometheus text; a page |
 //!
 //! Rows are a stream of Arrow IPC; the header `timeline-positions` says what they are true for, as JSON in ASCII. An

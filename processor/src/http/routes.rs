@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -40,6 +41,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/queries/{name}", delete(drop_query))
         .route("/v1/deploy", post(deploy))
         .route("/v1/watch", get(watch::watch))
+        .route("/v1/peer/answers", post(peer_answers))
+        .route("/v1/peer/programs", get(peer_programs))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
@@ -158,6 +161,17 @@ async fn deploy(
     }
     let programs = programs.into_iter().map(|program| (program.name, program.text)).collect();
     Ok(Json(app.ask(move |engine| engine.deploy(programs, plan, from)).await?))
+}
+
+/// Asked by the other processors of the state, which have turns of their own: waiting for one here while they hold theirs
+/// could make two wait for each other.
+async fn peer_answers(State(app): State<App>, question: Bytes) -> Result<Response, Refusal> {
+    let bytes = app.ask_now(move |engine| engine.answer_peer(&question)).await?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+async fn peer_programs(State(app): State<App>) -> Result<String, Refusal> {
+    Ok(app.ask_now(|engine| Ok(engine.programs_version().to_string())).await?)
 }
 
 async fn status(State(app): State<App>) -> Result<Json<Value>, Refusal> {

@@ -65,6 +65,9 @@ pub enum LateReason {
 }
 
 impl LateReason {
+    /// Every reason.
+    pub const ALL: [LateReason; 2] = [LateReason::BehindWatermark, LateReason::SessionClosed];
+
     /// As the ledger of late events says it.
     pub fn name(self) -> &'static str {
         match self {

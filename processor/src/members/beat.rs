@@ -31,6 +31,10 @@ pub struct Beat {
 pub struct View {
     /// The members that are alive, the observer included.
     pub live: BTreeMap<String, Member>,
+    /// Those, and the ones that may be: they have just begun, or were not watched for long enough.
+    pub perhaps: BTreeMap<String, Member>,
+    /// All that have an entry.
+    pub known: BTreeMap<String, Member>,
     liveness: Liveness,
 }
 
@@ -57,6 +61,7 @@ impl Beat {
     pub fn start(store: Arc<dyn Store>, me: Member) -> Result<Beat, StoreError> {
         let mut view = View::default();
         view.live.insert(me.id.clone(), me.clone());
+        view.perhaps = view.live.clone();
         let shared = Arc::new(Shared {
             store,
             me,
@@ -173,10 +178,14 @@ impl Shared {
             .collect();
         let mut view = self.view();
         view.liveness.look(self.begun.elapsed(), &listed, &gone);
-        let live = view.liveness.live().filter_map(|id| Some((id.to_owned(), members.get(id)?.clone())));
-        let mut live: BTreeMap<String, Member> = live.collect();
-        live.insert(self.me.id.clone(), self.me.clone());
-        view.live = live;
+        let with = |lives: &[Life]| -> BTreeMap<String, Member> {
+            let mut some = members.clone();
+            some.retain(|id, _| lives.contains(&view.liveness.life(id)));
+            some.insert(self.me.id.clone(), self.me.clone());
+            some
+        };
+        let (live, perhaps) = (with(&[Life::Live]), with(&[Life::Live, Life::Unsure]));
+        (view.live, view.perhaps, view.known) = (live, perhaps, members.clone());
         let forgotten: BTreeSet<String> = view.liveness.forgotten().map(str::to_owned).collect();
         drop(view);
         for entry in &entries {

@@ -14,6 +14,7 @@ use event_feeder::file::FileTable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 use timeline_core::Time;
 use timeline_core::plan::{Fingerprint, Plan};
 
@@ -36,6 +37,8 @@ pub(super) struct Committed {
     epoch: u64,
     /// No checkpoint that is kept needs the log before it.
     needless: Position,
+    /// Before the swap that made it count.
+    before: Instant,
 }
 
 /// The caller's facts about a checkpoint, as its manifest holds them.
@@ -54,7 +57,7 @@ pub(super) struct State {
 }
 
 /// The meaning of a plan as a text: state of one is never loaded under another.
-pub(super) fn plan_fingerprint(plan: &Plan) -> String {
+pub(crate) fn plan_fingerprint(plan: &Plan) -> String {
     Fingerprint::of_text(&format!("{plan:?}")).to_string()
 }
 
@@ -99,12 +102,13 @@ impl Partition {
                 state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
                 files: segments.iter().chain(&results).cloned().collect(),
             };
+            let before = Instant::now();
             let epoch = checkpoints.commit(commit)?;
             checkpoints.collect()?;
             // A checkpoint of other queries may be further on in the log than this one.
             let positions = checkpoints.kept().iter().map(|kept| self::position(&kept.position, "a kept manifest"));
             let needless = positions.collect::<Result<Vec<_>, _>>()?.into_iter().min().unwrap_or(Position::START);
-            Ok(Committed { checkpoints, segments, results, epoch, needless })
+            Ok(Committed { checkpoints, segments, results, epoch, needless, before })
         };
         std::thread::Builder::new()
             .name("checkpoint".into())
@@ -124,6 +128,7 @@ impl Partition {
                 tracing::debug!(epoch = committed.epoch, position = %self.position, "checkpoint");
                 self.epoch = committed.epoch;
                 self.source.committed(committed.needless);
+                self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.checkpoints = Some(committed.checkpoints);

@@ -11,6 +11,7 @@ use crate::results::Pending;
 use crate::totals::Totals;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 use timeline_core::plan::Plan;
 
 /// How a partition came up.
@@ -30,7 +31,8 @@ impl Partition {
         let part = if options.part.folder.is_empty() { "0" } else { &options.part.folder };
         let partition = format!("{}/{part}", plan.source.name);
         let identity = Identity { partition, writer: options.writer.clone() };
-        let opened = Checkpoints::open(Arc::clone(&options.store), &identity)?;
+        let proven = Instant::now();
+        let opened = Checkpoints::claim(Arc::clone(&options.store), &identity, &options.take)?;
         let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::clone(&options.store)));
         let state = match &opened.recovered {
             None => None,
@@ -78,6 +80,7 @@ impl Partition {
             pending: Pending::default(),
             committing: None,
             epoch: checkpoints.epoch(),
+            proven,
             checkpoints: Some(checkpoints),
             reader,
             // Lanes may be others than those of the segments, so the first checkpoint is a base.
@@ -94,14 +97,14 @@ impl Partition {
     }
 }
 
-fn facts(manifest: &Manifest) -> Result<State, Error> {
+pub(super) fn facts(manifest: &Manifest) -> Result<State, Error> {
     serde_json::from_value(manifest.state.clone()).map_err(|error| Error::Malformed {
         object: format!("manifest of epoch {}", manifest.epoch),
         reason: error.to_string(),
     })
 }
 
-fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {
+pub(super) fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {
     let segments: Vec<&FileRef> = manifest.files.iter().filter(|file| file.kind == Kind::Segment).collect();
     let mut images = vec![];
     for file in segments {

@@ -12,7 +12,6 @@ use crate::totals::Totals;
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
 use timeline_dsl::explain::operator_text;
@@ -73,6 +72,7 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
         watermark_ns: answer.watermark,
         horizon_ns: answer.horizon,
         epoch: answer.epoch,
+        unowned: answer.owner.is_none(),
     }
 }
 
@@ -90,6 +90,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "watermark_ns": answer.watermark,
         "horizon_ns": answer.horizon,
         "epoch": answer.epoch,
+        "owner": answer.owner,
         "records": counts.records,
         "events": counts.events,
         "late_events": counts.late,
@@ -111,8 +112,8 @@ pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {
     TableData { name: name.into(), schema: batch.schema(), live: vec![batch], files: vec![] }
 }
 
-/// A table over all sources; `state` is where the job's state is.
-pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<TableData, EngineError> {
+/// A table over all sources.
+pub(super) fn table(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
     match name {
         "partitions" => Ok(plain(name, partitions(logs))),
         "nodes" => Ok(plain(name, nodes(logs))),
@@ -122,7 +123,7 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<
             Ok(plain(name, rows::totals(&all)))
         }
         "sessions" => Ok(plain(name, sessions(logs)?)),
-        "finals" | "alerts" | "late_events" | "dead_letters" => history(name, logs, state),
+        "finals" | "alerts" | "late_events" | "dead_letters" => history(name, logs),
         name => {
             for log in logs {
                 if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
@@ -135,7 +136,7 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<
 }
 
 /// Committed rows and those that are not yet, or never will be while their sessions live.
-fn history(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<TableData, EngineError> {
+fn history(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
     let mut live = match name {
         "finals" => {
             let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
@@ -160,7 +161,10 @@ fn history(name: &str, logs: &[LogAnswer<'_>], state: &Path) -> Result<TableData
         let own: Vec<&FileRef> = answer.results.iter().filter(|f| results::table_of(f) == Some(name)).collect();
         let same = logs.len() == 1 || answer.pending.table(name, &answer.plan, answer.partition).schema() == schema;
         if same {
-            files.extend(own.iter().map(|file| state.join(&answer.folder).join(&file.name)));
+            for file in own {
+                let path = answer.reader.path(file);
+                files.push(path.map_err(|error| EngineError::Unavailable(error.to_string()))?);
+            }
         } else {
             for batch in read(answer, name)? {
                 live.push(widened(&batch, &schema));
@@ -312,6 +316,7 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("live_sessions", Kind::Int),
         ("closed_sessions", Kind::Int),
         ("state_bytes", Kind::Int),
+        ("owner", Kind::Text),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for answer in logs.iter().flat_map(|log| &log.answers) {
@@ -333,6 +338,7 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(answer.live),
             int(counts.closed),
             int(answer.bytes),
+            answer.owner.clone().map_or(Cell::Null, Cell::Text),
         ]);
     }
     table.finish()

@@ -22,13 +22,14 @@ fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     let options = Options {
-        state: state.to_owned(),
+        state: state.to_owned().into(),
         sources: vec![(None, Input::Log(Arc::new(log.clone())))],
         threads: 2,
         checkpoint_every: Duration::from_millis(50),
         exit_at_end: false,
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims,
+        membership: None,
     };
     Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
 }

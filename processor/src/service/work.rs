@@ -1,9 +1,8 @@
 //! Partitions at work: each a thread of its own, started and ended one by one.
 
-use crate::checkpoint::LocalStore;
+use crate::checkpoint::TakeFrom;
 use crate::input::{Log, Part};
 use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -43,7 +42,7 @@ impl Running {
     pub(super) fn start(
         bound: &Bound,
         part: &Part,
-        threads: usize,
+        (threads, take): (usize, TakeFrom),
         options: &super::Options,
         tell: Sender<Ended>,
     ) -> Result<(Running, Recovery), Error> {
@@ -53,8 +52,9 @@ impl Running {
         let partition_options = PartitionOptions {
             log: Arc::clone(&bound.log),
             part: part.clone(),
-            store: Arc::new(LocalStore::new(Path::new(&options.state).join(&folder))),
+            store: options.state.store(&folder),
             folder,
+            take,
             threads,
             checkpoint_every: options.checkpoint_every,
             writer: options.writer.clone(),
@@ -83,16 +83,17 @@ impl Running {
     }
 
     /// Ends it on purpose: its end is told only if it is a failure. To be asked of all before waiting for one.
-    pub(super) fn replace(&self) {
+    /// It is given up to whoever comes if `release`.
+    pub(super) fn replace(&self, release: bool) {
         self.replaced.store(true, Ordering::SeqCst);
-        self.handle.stop();
+        self.handle.stop(release);
     }
 }
 
-/// Ends partitions, each with a last checkpoint, and waits for them.
+/// Ends partitions and gives them up, each with a last checkpoint, and waits for them.
 pub(super) fn halt(running: &mut Vec<Running>) {
     for partition in running.iter() {
-        partition.handle.stop();
+        partition.handle.stop(true);
     }
     for partition in running.drain(..) {
         // A partition that panicked has said so itself.
@@ -101,6 +102,6 @@ pub(super) fn halt(running: &mut Vec<Running>) {
 }
 
 /// Where a partition's state is within the job's.
-fn folder(source: &str, part: &Part) -> String {
+pub(super) fn folder(source: &str, part: &Part) -> String {
     if part.folder.is_empty() { format!("sources/{source}") } else { format!("sources/{source}/{}", part.folder) }
 }

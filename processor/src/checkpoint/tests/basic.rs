@@ -191,9 +191,9 @@ fn a_released_partition_goes_to_whoever_comes_and_a_held_one_to_nobody() {
     job.run(5, |_| {}).unwrap();
     let a = job.checkpoints.owner().clone();
     assert_eq!(holder(&*store).unwrap(), Holder::Owner(a.clone()));
-    let claim = |writer, from| Checkpoints::claim(store.clone(), &identity(writer), from).map(|_| ());
+    let claim = |writer, from: &TakeFrom| Checkpoints::claim(store.clone(), &identity(writer), from).map(|_| ());
     let before = store.objects.lock().unwrap().clone();
-    assert!(matches!(claim("b", TakeFrom::Nobody), Err(Error::Held { by }) if by == a));
+    assert!(matches!(claim("b", &TakeFrom::Nobody), Err(Error::Held { by }) if by == a));
     assert_eq!(*store.objects.lock().unwrap(), before, "who is refused writes nothing");
 
     let putter = job.checkpoints.putter();
@@ -204,11 +204,11 @@ fn a_released_partition_goes_to_whoever_comes_and_a_held_one_to_nobody() {
     assert!(released.starts_with("{\"format\":2,") && released.contains("\"released\":true"), "{released}");
     assert_eq!(inspect(&*store).unwrap().kept.len(), 3, "what was committed is still kept");
 
-    let opened = Checkpoints::claim(store.clone(), &identity("b"), TakeFrom::Nobody).unwrap();
+    let opened = Checkpoints::claim(store.clone(), &identity("b"), &TakeFrom::Nobody).unwrap();
     assert_eq!(opened.recovered.as_ref().map(|manifest| manifest.epoch), Some(5));
     let owned = String::from_utf8(store.get(&store.newest_head())).unwrap();
     assert!(owned.starts_with("{\"format\":1,") && !owned.contains("released"), "{owned}");
-    assert!(matches!(claim("c", TakeFrom::Nobody), Err(Error::Held { .. })));
+    assert!(matches!(claim("c", &TakeFrom::Nobody), Err(Error::Held { .. })));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn of_all_that_follow_a_dead_owner_one_does() {
     let owner = dead.checkpoints.owner().clone();
     let claim = |writer: &str| {
         let store: Arc<dyn Store> = store.clone();
-        Checkpoints::claim(store, &identity(writer), TakeFrom::Owner(&owner))
+        Checkpoints::claim(store, &identity(writer), &TakeFrom::Owner(owner.clone()))
     };
     let first = claim("first").unwrap().checkpoints;
     let second = claim("second").map(|_| ());

@@ -1,0 +1,72 @@
+//! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
+
+use super::checkpointing::{plan_fingerprint, position};
+use super::recovery::{facts, load};
+use super::{Answer, Ask, Counts, Error};
+use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
+use crate::lane::Outcome;
+use crate::results::Pending;
+use crate::totals::Totals;
+use event_feeder::Position;
+use std::sync::Arc;
+use timeline_core::plan::Plan;
+
+/// The answer of a partition as of its last checkpoint; an empty one where there is none, or none of these queries.
+pub fn at_rest(
+    plan: &Arc<Plan>,
+    store: &Arc<dyn Store>,
+    (partition, folder): (u32, String),
+    ask: &Ask,
+) -> Result<Answer, Error> {
+    let reader = Reader::new(Arc::clone(store));
+    let mut answer = Answer {
+        plan: Arc::clone(plan),
+        partition,
+        folder,
+        owner: None,
+        position: Position::START,
+        files: vec![],
+        watermark: None,
+        horizon: None,
+        epoch: 0,
+        counts: Counts::default(),
+        bytes: 0,
+        live: 0,
+        pending: Pending::default(),
+        sessions: vec![],
+        totals: Totals::new(plan),
+        results: vec![],
+        reader: reader.clone(),
+    };
+    let inspection = checkpoint::inspect(&**store)?;
+    let Some(manifest) = inspection.kept.first() else { return Ok(answer) };
+    let state = facts(manifest)?;
+    if state.plan != plan_fingerprint(plan) {
+        return Ok(answer);
+    }
+    answer.position = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    answer.watermark = state.max_time.map(|max| max.saturating_sub(plan.source.lateness));
+    answer.horizon = state.max_time;
+    answer.epoch = manifest.epoch;
+    answer.counts = state.counts;
+    answer.files = state.files;
+    answer.results = manifest.files.iter().filter(|file| file.kind == Kind::Result).cloned().collect::<Vec<FileRef>>();
+    answer.totals = Totals::from_image(plan, state.totals);
+    let (Some(horizon), true) = (state.max_time, *ask != Ask::Status) else { return Ok(answer) };
+    for lane in &mut load(plan, 1, manifest, &reader)? {
+        let mut outcome = Outcome::default();
+        lane.read(horizon, &mut outcome, |session| {
+            answer.totals.add(plan, &session);
+            if *ask == Ask::Sessions {
+                answer.sessions.push(session);
+            }
+        });
+        outcome.closed.iter().for_each(|session| answer.totals.add(plan, session));
+        let Outcome { closed, alerts, .. } = outcome;
+        answer.pending.append(Pending { sessions: closed, alerts, ..Pending::default() });
+        let size = lane.size();
+        answer.bytes += size.bytes;
+        answer.live += size.live;
+    }
+    Ok(answer)
+}

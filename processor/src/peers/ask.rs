@@ -1,0 +1,116 @@
+//! Asking the other members over HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timeline_core::plan::Plan;
+use ureq::Agent;
+
+use super::wire::{Question, decode};
+use crate::checkpoint::Place;
+use crate::http::Token;
+use crate::members::Member;
+use crate::partition::Answer;
+
+/// How long a connection to a member may take to open.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long a member may take to say that it is there.
+const THERE: Duration = Duration::from_secs(1);
+/// How long an answer that waits for nothing may take, and how much longer than it waits one that does.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Most of an answer that is taken in.
+const BYTES_MAX: u64 = 1 << 32;
+
+/// How this member asks the others.
+#[derive(Clone)]
+pub struct Peers {
+    agent: Agent,
+    token: Option<Token>,
+}
+
+/// Why a member gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the processor at {address}: {reason}")]
+pub struct Refused {
+    /// Where it was asked.
+    pub address: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+impl Peers {
+    /// Asks with this token.
+    pub fn new(token: Option<Token>) -> Peers {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("timeline-processor/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Peers { agent: config.new_agent(), token }
+    }
+
+    /// The answers of some members, all asked at a time; each gives those of its partitions, or says why not.
+    pub fn answers(
+        &self,
+        members: &[Member],
+        question: &Question,
+        plans: &[Arc<Plan>],
+        place: &Place,
+    ) -> Vec<Result<Vec<Answer>, Refused>> {
+        let body = serde_json::to_vec(question).expect("a question is plain data");
+        let limit = Duration::from_millis(question.sync_ms.unwrap_or(0)) + ANSWER;
+        std::thread::scope(|scope| {
+            let ask = |member: &Member| {
+                let (address, body) = (member.address.clone(), &body);
+                scope.spawn(move || {
+                    let refused = |reason: String| Refused { address: address.clone(), reason };
+                    let bytes = self.send(&address, "/v1/peer/answers", Some(body), limit).map_err(refused)?;
+                    decode(&bytes, plans, place).map_err(|error| refused(error.to_string()))
+                })
+            };
+            let asked: Vec<_> = members.iter().map(ask).collect();
+            asked.into_iter().map(|thread| thread.join().expect("asking does not panic")).collect()
+        })
+    }
+
+    /// The version of the programs that a member runs.
+    pub fn programs(&self, address: &str) -> Result<u64, Refused> {
+        let refused = |reason: String| Refused { address: address.to_owned(), reason };
+        let bytes = self.send(address, "/v1/peer/programs", None, THERE).map_err(refused)?;
+        String::from_utf8_lossy(&bytes).trim().parse().map_err(|_| refused("it does not say what it runs".into()))
+    }
+
+    /// Whether something there answers as a processor does. One that is frozen or gone does not.
+    pub fn is_there(&self, address: &str) -> bool {
+        self.send(address, "/healthz", None, THERE).is_ok()
+    }
+
+    fn send(&self, address: &str, path: &str, body: Option<&[u8]>, limit: Duration) -> Result<Vec<u8>, String> {
+        let url = format!("{address}{path}");
+        let token = self.token.as_ref().map(Token::header);
+        let response = match body {
+            Some(body) => {
+                let request = self.agent.post(&url).content_type("application/json");
+                let request = token.iter().fold(request, |request, token| request.header("authorization", token));
+                request.config().timeout_global(Some(limit)).build().send(body)
+            }
+            None => {
+                let request = self.agent.get(&url);
+                let request = token.iter().fold(request, |request, token| request.header("authorization", token));
+                request.config().timeout_global(Some(limit)).build().call()
+            }
+        };
+        let response = response.map_err(|error| error.to_string())?;
+        let status = response.status();
+        let bytes = response.into_body().into_with_config().limit(BYTES_MAX).read_to_vec();
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let message = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+        let message = message.and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
+        Err(message.unwrap_or_else(|| status.to_string()))
+    }
+}

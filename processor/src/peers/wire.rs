@@ -1,0 +1,311 @@
+//! The bytes of answers between processors of one version of this program: postcard, with JSON inside where a type is
+//! stored as JSON anyway.
+//!
+//! Plans do not travel: both sides compile the same programs, and the fingerprint says whether they did.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use event_feeder::{Code, DeadLetter, Position};
+use serde::{Deserialize, Serialize};
+use timeline_core::incremental::{Reading, Share};
+use timeline_core::plan::Plan;
+use timeline_core::{Linear, Time, Value};
+
+use crate::checkpoint::{FileRef, Place, Reader};
+use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
+use crate::results::Pending;
+use crate::totals::{Totals, TotalsImage, ValueImage};
+
+/// What a member is asked, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is asked.
+    pub ask: Ask,
+    /// The version of the programs that the asker answers in.
+    pub programs: u64,
+    /// Whether the answer waits for what the sources hold, and how long, in milliseconds.
+    pub sync_ms: Option<u64>,
+}
+
+/// Why the bytes of an answer cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// They are not what this version writes.
+    #[error("an answer of another processor cannot be read: {0}")]
+    Malformed(String),
+    /// The other processor understands the programs in another way.
+    #[error("another processor answers with another plan of source `{0}`: are they of one version?")]
+    OtherPlan(String),
+}
+
+/// The part of an answer that is JSON in checkpoints too.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    source: String,
+    plan: String,
+    partition: u32,
+    folder: String,
+    position: Position,
+    files: event_feeder::file::FileTable,
+    watermark: Option<Time>,
+    horizon: Option<Time>,
+    epoch: u64,
+    counts: Counts,
+    bytes: u64,
+    live: u64,
+    owner: Option<String>,
+    totals: TotalsImage,
+    results: Vec<FileRef>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Image {
+    facts: Vec<u8>,
+    sessions: Vec<SessionImage>,
+    ended: Vec<SessionImage>,
+    alerts: Vec<(String, usize, Time, Option<Time>)>,
+    late: Vec<(String, Time, String, String)>,
+    dead: Vec<DeadImage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeadImage {
+    origin: String,
+    position: String,
+    code: String,
+    column: Option<String>,
+    reason: String,
+    record: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionImage {
+    key: String,
+    start: Time,
+    end: Option<Time>,
+    shares: Vec<Vec<(Values, ReadingImage)>>,
+    groups: Vec<Values>,
+    open_alerts: Vec<(usize, Time)>,
+}
+
+type Values = Vec<Option<ValueImage>>;
+
+#[derive(Serialize, Deserialize)]
+enum ReadingImage {
+    Absent,
+    State(ValueImage),
+    Number(LinearImage),
+    Ratio(LinearImage, LinearImage),
+}
+
+/// Floats by their bits.
+#[derive(Serialize, Deserialize)]
+enum LinearImage {
+    Exact(i128, i128),
+    Float(u64, u64),
+}
+
+/// The bytes of some answers.
+pub fn encode(answers: &[Answer]) -> Result<Vec<u8>, WireError> {
+    let images = answers.iter().map(image).collect::<Result<Vec<_>, _>>()?;
+    postcard::to_allocvec(&images).map_err(|error| WireError::Malformed(error.to_string()))
+}
+
+/// The answers in some bytes, for the asker's plans; results are read from `place`.
+pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &Place) -> Result<Vec<Answer>, WireError> {
+    let images: Vec<Image> = postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
+    images.into_iter().map(|image| answer(image, plans, place)).collect()
+}
+
+fn image(answer: &Answer) -> Result<Image, WireError> {
+    let facts = Facts {
+        source: answer.plan.source.name.clone(),
+        plan: plan_fingerprint(&answer.plan),
+        partition: answer.partition,
+        folder: answer.folder.clone(),
+        position: answer.position,
+        files: answer.files.clone(),
+        watermark: answer.watermark,
+        horizon: answer.horizon,
+        epoch: answer.epoch,
+        counts: answer.counts,
+        bytes: answer.bytes,
+        live: answer.live,
+        owner: answer.owner.clone(),
+        totals: answer.totals.to_image(&answer.plan),
+        results: answer.results.clone(),
+    };
+    let pending = &answer.pending;
+    let dead = |letter: &DeadLetter| {
+        Ok::<_, WireError>(DeadImage {
+            origin: letter.origin.to_string(),
+            position: json(&letter.position)?,
+            code: letter.code.as_str().to_owned(),
+            column: letter.column.as_ref().map(ToString::to_string),
+            reason: letter.reason.to_string(),
+            record: letter.record.clone(),
+        })
+    };
+    let late = |late: &Late| Ok((late.key.to_string(), late.time, json(&late.position)?, late.reason.name().to_owned()));
+    Ok(Image {
+        facts: json(&facts)?.into_bytes(),
+        sessions: answer.sessions.iter().map(SessionImage::of).collect(),
+        ended: pending.sessions.iter().map(SessionImage::of).collect(),
+        alerts: pending.alerts.iter().map(|row| (row.key.to_string(), row.alert, row.start, row.end)).collect(),
+        late: pending.late.iter().map(late).collect::<Result<_, WireError>>()?,
+        dead: pending.dead.iter().map(dead).collect::<Result<_, _>>()?,
+    })
+}
+
+fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, WireError> {
+    let facts: Facts = from_json(&image.facts)?;
+    let plan = plans.iter().find(|plan| plan.source.name == facts.source);
+    let plan = plan.filter(|plan| plan_fingerprint(plan) == facts.plan);
+    let plan = Arc::clone(plan.ok_or_else(|| WireError::OtherPlan(facts.source.clone()))?);
+    let alert = |(key, alert, start, end): (String, usize, Time, Option<Time>)| {
+        let known = alert < plan.alerts.len();
+        known.then(|| AlertRow { key: key.into(), alert, start, end }).ok_or_else(|| malformed("an unknown alert"))
+    };
+    let late = |(key, time, position, reason): (String, Time, String, String)| {
+        let reason = LateReason::ALL.into_iter().find(|known| known.name() == reason);
+        let reason = reason.ok_or_else(|| malformed("an unknown reason"))?;
+        Ok(Late { key: key.into(), time, position: from_json(position.as_bytes())?, reason })
+    };
+    let dead = |letter: DeadImage| {
+        let code = Code::ALL.iter().find(|code| code.as_str() == letter.code);
+        Ok(DeadLetter {
+            origin: letter.origin.into(),
+            position: from_json(letter.position.as_bytes())?,
+            code: *code.ok_or_else(|| malformed("an unknown code"))?,
+            column: letter.column.map(Into::into),
+            reason: Cow::Owned(letter.reason),
+            record: letter.record,
+        })
+    };
+    let sessions = |images: Vec<SessionImage>| {
+        images.into_iter().map(|image| image.session(&plan)).collect::<Result<Vec<_>, _>>()
+    };
+    let pending = Pending {
+        sessions: sessions(image.ended)?,
+        alerts: image.alerts.into_iter().map(alert).collect::<Result<_, WireError>>()?,
+        late: image.late.into_iter().map(late).collect::<Result<_, WireError>>()?,
+        dead: image.dead.into_iter().map(dead).collect::<Result<_, WireError>>()?,
+    };
+    Ok(Answer {
+        partition: facts.partition,
+        position: facts.position,
+        files: facts.files,
+        watermark: facts.watermark,
+        horizon: facts.horizon,
+        epoch: facts.epoch,
+        counts: facts.counts,
+        bytes: facts.bytes,
+        live: facts.live,
+        owner: facts.owner,
+        pending,
+        sessions: sessions(image.sessions)?,
+        totals: Totals::from_image(&plan, facts.totals),
+        results: facts.results,
+        reader: Reader::new(place.store(&facts.folder)),
+        folder: facts.folder,
+        plan,
+    })
+}
+
+impl SessionImage {
+    fn of(session: &Session) -> SessionImage {
+        let share = |share: &Share| (values(&share.dimensions), ReadingImage::of(&share.reading));
+        SessionImage {
+            key: session.key.to_string(),
+            start: session.start,
+            end: session.end,
+            shares: session.shares.iter().map(|shares| shares.iter().map(share).collect()).collect(),
+            groups: session.groups.iter().map(|group| values(group)).collect(),
+            open_alerts: session.open_alerts.clone(),
+        }
+    }
+
+    fn session(self, plan: &Plan) -> Result<Session, WireError> {
+        let metrics = plan.metrics.len();
+        let alerts = self.open_alerts.iter().all(|(alert, _)| *alert < plan.alerts.len());
+        if self.shares.len() != metrics || self.groups.len() != metrics || !alerts {
+            return Err(malformed("a session of other metrics"));
+        }
+        let share = |(dimensions, reading): (Values, ReadingImage)| Share {
+            dimensions: from_values(dimensions),
+            reading: reading.reading(),
+        };
+        Ok(Session {
+            key: self.key.into(),
+            start: self.start,
+            end: self.end,
+            shares: self.shares.into_iter().map(|shares| shares.into_iter().map(share).collect()).collect(),
+            groups: self.groups.into_iter().map(from_values).collect(),
+            open_alerts: self.open_alerts,
+        })
+    }
+}
+
+impl ReadingImage {
+    fn of(reading: &Reading) -> ReadingImage {
+        match reading {
+            Reading::Absent => ReadingImage::Absent,
+            Reading::State(value) => ReadingImage::State(value.into()),
+            Reading::Number(linear) => ReadingImage::Number(LinearImage::of(*linear)),
+            Reading::Ratio { numerator, denominator } => {
+                ReadingImage::Ratio(LinearImage::of(*numerator), LinearImage::of(*denominator))
+            }
+        }
+    }
+
+    fn reading(self) -> Reading {
+        match self {
+            ReadingImage::Absent => Reading::Absent,
+            ReadingImage::State(value) => Reading::State(value.into()),
+            ReadingImage::Number(linear) => Reading::Number(linear.linear()),
+            ReadingImage::Ratio(numerator, denominator) => {
+                Reading::Ratio { numerator: numerator.linear(), denominator: denominator.linear() }
+            }
+        }
+    }
+}
+
+impl LinearImage {
+    fn of(linear: Linear) -> LinearImage {
+        match linear {
+            Linear::Exact { value, slope } => LinearImage::Exact(value, slope),
+            Linear::Float { value, slope } => LinearImage::Float(value.to_bits(), slope.to_bits()),
+        }
+    }
+
+    fn linear(self) -> Linear {
+        match self {
+            LinearImage::Exact(value, slope) => Linear::Exact { value, slope },
+            LinearImage::Float(value, slope) => {
+                Linear::Float { value: f64::from_bits(value), slope: f64::from_bits(slope) }
+            }
+        }
+    }
+}
+
+fn values(values: &[Option<Value>]) -> Values {
+    values.iter().map(|value| value.as_ref().map(Into::into)).collect()
+}
+
+fn from_values(values: Values) -> Vec<Option<Value>> {
+    values.into_iter().map(|value| value.map(Into::into)).collect()
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, WireError> {
+    serde_json::to_string(value).map_err(|error| WireError::Malformed(error.to_string()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    serde_json::from_slice(bytes).map_err(|error| WireError::Malformed(error.to_string()))
+}
+
+fn malformed(reason: &str) -> WireError {
+    WireError::Malformed(reason.to_owned())
+}

@@ -1,0 +1,376 @@
+//! The processor among others that share its state: it claims what it should have, gives up what others should, and runs
+//! the programs that any of them deploys.
+//!
+//! The decisions are those of [`crate::members`]; here is the I/O that obeys. One thread decides, a few times a second.
+
+use super::work::{Ended, folder};
+use super::{Service, StartError};
+use crate::checkpoint::{Error as StateError, TakeFrom, holder};
+use crate::engine::EngineError;
+use crate::http::Token;
+use crate::input::Part;
+use crate::members::beat::{Beat, View};
+use crate::members::decide::{Decision, Facts, Sharing, decide_idle, decide_running, is_interesting};
+use crate::members::process::Process;
+use crate::members::{Member, member_of, share::share};
+use crate::partition::{Error, Recovery};
+use crate::peers::Peers;
+use crate::programs::Programs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
+
+/// Time between two decisions.
+const ROUND: Duration = Duration::from_millis(300);
+/// Time between two looks for partitions that a log has got, and for programs that others deployed.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a start waits for owners that are being watched or asked to give something up.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long a deployment waits for the other members to run it.
+const DEPLOYED: Duration = Duration::from_secs(30);
+
+/// How a processor shares its state.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// Where the others can ask it: `http://HOST:PORT`.
+    pub address: String,
+    /// What they show each other.
+    pub token: Option<Token>,
+}
+
+pub(super) struct Cluster {
+    membership: Membership,
+    pub(super) peers: Peers,
+    beat: Mutex<Option<Beat>>,
+    decider: Mutex<Option<JoinHandle<()>>>,
+    stopping: Mutex<bool>,
+    /// All partitions of all sources as they were last looked up.
+    parts: Mutex<Parts>,
+    /// Partitions that have been read to their end, as was wished.
+    finished: Mutex<BTreeSet<(String, u32)>>,
+}
+
+#[derive(Clone, Default)]
+struct Parts {
+    all: Vec<(String, Part, Sharing)>,
+    looked_up: Option<Instant>,
+    version: u64,
+}
+
+impl Cluster {
+    pub(super) fn new(membership: Membership) -> Cluster {
+        Cluster {
+            peers: Peers::new(membership.token.clone()),
+            membership,
+            beat: Mutex::default(),
+            decider: Mutex::default(),
+            stopping: Mutex::default(),
+            parts: Mutex::default(),
+            finished: Mutex::default(),
+        }
+    }
+
+    /// Ends the thread that decides: nothing is claimed from here on.
+    pub(super) fn stop_deciding(&self) {
+        *lock(&self.stopping) = true;
+        let decider = lock(&self.decider).take();
+        // A panic there has been told by the thread that had it. The thread itself never stops the service.
+        decider.map(JoinHandle::join);
+    }
+
+    /// Takes the member's entry away, once it owns nothing.
+    pub(super) fn leave(&self) {
+        if let Some(beat) = lock(&self.beat).take() {
+            beat.leave();
+        }
+    }
+
+    /// Who is there.
+    pub(super) fn view(&self) -> View {
+        lock(&self.beat).as_ref().map(Beat::view).unwrap_or_default()
+    }
+
+    fn is_stopping(&self) -> bool {
+        *lock(&self.stopping)
+    }
+}
+
+impl Service {
+    /// Becomes a member, and works on what it should have once that is settled or has taken a while.
+    pub(super) fn join(self: &Arc<Self>) -> Result<Vec<Recovery>, StartError> {
+        let Some(cluster) = &self.cluster else { return Ok(vec![]) };
+        let me = Member {
+            format: 1,
+            id: self.options.writer.clone(),
+            address: cluster.membership.address.clone(),
+            sources: self.lock().bound.iter().map(|bound| bound.plan.source.name.clone()).collect(),
+            process: Process::this(),
+        };
+        let beat = Beat::start(self.options.state.store("members"), me).map_err(StateError::from)?;
+        *lock(&cluster.beat) = Some(beat);
+        let begun = Instant::now();
+        let mut recoveries = vec![];
+        loop {
+            let round = self.round(cluster);
+            recoveries.extend(round.recoveries);
+            if let Some(error) = round.failed {
+                self.stop();
+                return Err(error);
+            }
+            if let Some(error) = round.refused {
+                self.stop();
+                return Err(error);
+            }
+            if !round.waits || begun.elapsed() >= SETTLE {
+                break;
+            }
+            std::thread::sleep(ROUND);
+        }
+        let weak = Arc::downgrade(self);
+        let thread = std::thread::Builder::new().name("ownership".into()).spawn(move || decide(&weak));
+        *lock(&cluster.decider) = Some(thread.expect("the system can start a thread"));
+        Ok(recoveries)
+    }
+
+    /// Notes that a partition has been read to its end and is not to be claimed again.
+    pub fn finish(&self, source: &str, partition: u32) {
+        if let Some(cluster) = &self.cluster {
+            lock(&cluster.finished).insert((source.to_owned(), partition));
+        }
+        self.forget(source, partition);
+    }
+
+    /// The members that are alive, by address.
+    pub(super) fn members(&self) -> Vec<serde_json::Value> {
+        let view = self.cluster.as_ref().map(Cluster::view).unwrap_or_default();
+        let member = |member: &Member| serde_json::json!({"id": member.id, "address": member.address});
+        view.live.values().map(member).collect()
+    }
+
+    /// The other members that are alive.
+    pub(super) fn others(&self) -> Vec<Member> {
+        let view = self.cluster.as_ref().map(Cluster::view).unwrap_or_default();
+        view.live.into_values().filter(|member| member.id != self.options.writer).collect()
+    }
+
+    /// All partitions with their sources, looked up now and then.
+    pub(super) fn known_parts(&self) -> Vec<(String, Part, Sharing)> {
+        let Some(cluster) = &self.cluster else { return vec![] };
+        let (version, bound) = {
+            let inner = self.lock();
+            (inner.programs.version, inner.bound.clone())
+        };
+        let known = lock(&cluster.parts).clone();
+        if known.version == version && known.looked_up.is_some_and(|at| at.elapsed() < LOOK) {
+            return known.all;
+        }
+        let mut all = vec![];
+        for one in &bound {
+            let (name, sharing) = (&one.plan.source.name, sharing(one.log.is_live()));
+            match one.log.partitions() {
+                Ok(parts) => all.extend(parts.into_iter().map(|part| (name.clone(), part, sharing))),
+                Err(error) => {
+                    tracing::warn!(source = %name, %error, "cannot look up the partitions");
+                    all.extend(known.all.iter().filter(|(source, ..)| source == name).cloned());
+                }
+            }
+        }
+        *lock(&cluster.parts) = Parts { all: all.clone(), looked_up: Some(Instant::now()), version };
+        all
+    }
+
+    /// Runs the newest programs that are stored, whoever deployed them.
+    pub(super) fn adopt_newest(&self) -> Result<(), EngineError> {
+        if self.cluster.is_none() {
+            return Ok(());
+        }
+        let unavailable = |error: String| EngineError::Unavailable(format!("cannot read the programs: {error}"));
+        let newest = Programs::load(&self.store).map_err(|error| unavailable(error.to_string()))?;
+        let mut inner = self.lock();
+        if newest.version <= inner.programs.version {
+            return Ok(());
+        }
+        let bound = self.bind(&newest.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
+        tracing::info!(version = newest.version, "runs the programs that another processor deployed");
+        self.adopt(&mut inner, newest, bound)
+    }
+
+    /// Waits until all other members run the present programs; the addresses of those that do not in time.
+    pub(super) fn wait_for_others(&self) -> Vec<String> {
+        let Some(cluster) = &self.cluster else { return vec![] };
+        let until = Instant::now() + DEPLOYED;
+        loop {
+            let version = self.lock().programs.version;
+            let runs = |member: &Member| cluster.peers.programs(&member.address).is_ok_and(|runs| runs >= version);
+            let behind: Vec<String> =
+                self.others().iter().filter(|member| !runs(member)).map(|member| member.address.clone()).collect();
+            if behind.is_empty() || Instant::now() >= until {
+                return behind;
+            }
+            std::thread::sleep(ROUND);
+        }
+    }
+
+    /// One look at everything, and what follows from it.
+    fn round(&self, cluster: &Cluster) -> Round {
+        let view = cluster.view();
+        let parts = self.known_parts();
+        let owned: BTreeSet<(String, u32)> =
+            self.owned().into_iter().map(|(source, part)| (source, part.number)).collect();
+        let me = self.options.writer.as_str();
+        let owners = |members: &BTreeMap<String, Member>| -> BTreeMap<String, String> {
+            let able = |source: &str| -> BTreeSet<&str> {
+                let able = |member: &&Member| member.id == me || member.sources.iter().any(|own| own == source);
+                members.values().filter(able).map(|member| member.id.as_str()).collect()
+            };
+            let shares = share(parts.iter().map(|(source, part, _)| (name(source, part), able(source))));
+            shares.into_iter().map(|(partition, id)| (partition, id.to_owned())).collect()
+        };
+        // What goes to somebody else goes to one that is alive for sure; what is claimed is not claimed from under one that
+        // may be about to.
+        let (sure, perhaps) = (owners(&view.live), owners(&view.perhaps));
+        let mine = sure.values().filter(|owner| *owner == me).count();
+        let threads = (self.options.threads / mine.max(1)).max(1);
+        let finished = lock(&cluster.finished).clone();
+
+        let mut round = Round::default();
+        for (source, part, sharing) in &parts {
+            let running = owned.contains(&(source.clone(), part.number));
+            if cluster.is_stopping() || finished.contains(&(source.clone(), part.number)) {
+                continue;
+            }
+            let wanted = sure.get(&name(source, part)).map(String::as_str);
+            let facts = Facts { me, wanted, sharing: *sharing, running };
+            if running {
+                if decide_running(&facts) == Decision::Release {
+                    tracing::info!(source, partition = part.number, "gives the partition up");
+                    self.release(source, part.number);
+                }
+                continue;
+            }
+            if !is_interesting(&facts) {
+                continue;
+            }
+            if *sharing == Sharing::Shared && perhaps.get(&name(source, part)).map(String::as_str) != Some(me) {
+                round.waits = true;
+                continue;
+            }
+            let store = self.options.state.store(&folder(source, part));
+            let decision = match holder(&*store) {
+                Ok(holder) => decide_idle(&facts, &holder, |id| view.life(id)),
+                Err(error) => {
+                    tracing::warn!(source, partition = part.number, %error, "cannot see who has the partition");
+                    Decision::Wait
+                }
+            };
+            match self.obey(cluster, (source, part, threads), decision, &view) {
+                Ok(Step::Claimed(recovery)) => round.recoveries.push(recovery),
+                Ok(Step::Waits) => round.waits = true,
+                Ok(Step::Nothing) => {}
+                Err(error @ StartError::Taken { .. }) => round.refused = Some(error),
+                Err(error) => round.failed = Some(error),
+            }
+        }
+        round
+    }
+
+    fn obey(
+        &self,
+        cluster: &Cluster,
+        (source, part, threads): (&str, &Part, usize),
+        decision: Decision,
+        view: &View,
+    ) -> Result<Step, StartError> {
+        let take = match decision {
+            Decision::Leave | Decision::Release => return Ok(Step::Nothing),
+            Decision::Wait => return Ok(Step::Waits),
+            Decision::Refuse(owner) => {
+                let member = view.live.get(member_of(&owner.writer));
+                let address = member.map(|member| member.address.clone()).unwrap_or_default();
+                return Err(StartError::Taken { source_name: source.to_owned(), by: owner.writer, address });
+            }
+            Decision::ClaimAny => TakeFrom::Anybody,
+            Decision::Claim(None) => TakeFrom::Nobody,
+            Decision::Claim(Some(owner)) => {
+                // A member that answers is not dead, whatever its counter does: its disk or its bucket may be slow.
+                let silent = view.known.get(member_of(&owner.writer)).filter(|member| member.id != self.options.writer);
+                let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
+                if silent.is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address)) {
+                    return Ok(Step::Waits);
+                }
+                TakeFrom::Owner(owner)
+            }
+        };
+        match self.claim_from(source, part.number, take, threads) {
+            Ok(Some(recovery)) => {
+                tracing::info!(source, partition = part.number, epoch = recovery.epoch, "works on the partition");
+                Ok(Step::Claimed(recovery))
+            }
+            Ok(None) => Ok(Step::Nothing),
+            // Others were quicker; what they did is seen at the next look.
+            Err(StartError::Partition(Error::Checkpoint(
+                StateError::Held { .. } | StateError::Contended { .. } | StateError::Fenced { .. },
+            ))) => Ok(Step::Waits),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What came of a round.
+#[derive(Default)]
+struct Round {
+    recoveries: Vec<Recovery>,
+    /// Something that should be done could not be done yet.
+    waits: bool,
+    refused: Option<StartError>,
+    failed: Option<StartError>,
+}
+
+enum Step {
+    Claimed(Recovery),
+    Waits,
+    Nothing,
+}
+
+/// Decides until the service stops or is gone.
+fn decide(service: &Weak<Service>) {
+    let mut looked = Instant::now();
+    loop {
+        std::thread::sleep(ROUND);
+        let Some(service) = service.upgrade() else { return };
+        let Some(cluster) = service.cluster.as_ref().filter(|cluster| !cluster.is_stopping()) else { return };
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            if let Err(error) = service.adopt_newest() {
+                tracing::warn!(%error, "does not run the programs that another processor deployed");
+            }
+        }
+        let round = service.round(cluster);
+        for recovery in &round.recoveries {
+            recovery.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+        }
+        if let Some(StartError::Partition(error)) = round.failed {
+            // Nobody listens any more when the processor itself ends.
+            let _ = service.ended.send(Ended { source: String::new(), partition: 0, result: Err(error) });
+            return;
+        }
+    }
+}
+
+/// What can be read from everywhere can be read by whoever should; files are on one machine.
+fn sharing(is_live: bool) -> Sharing {
+    if is_live { Sharing::Shared } else { Sharing::Alone }
+}
+
+fn name(source: &str, part: &Part) -> String {
+    format!("{source}/{:010}", part.number)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic left behind is whole: it is only ever replaced.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,223 @@
+//! Several processors of one process over one log of eight partitions, each with its HTTP server.
+
+use crate::engine::{Engine, EngineError};
+use crate::http;
+use crate::http::Token;
+use crate::input::{Input, memory::Memory};
+use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
+use arrow::array::{Decimal128Array, Int64Array};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
+metric m = duration_where(latest(b)) | aggregate(count, sum)
+metric n = latest(b) | aggregate(count)
+alert a = latest(b)";
+const PARTITIONS: usize = 8;
+const SYNC: Option<Duration> = Some(Duration::from_secs(30));
+
+struct Node {
+    service: Arc<Service>,
+    close: Option<oneshot::Sender<()>>,
+    server: Option<http::Server>,
+}
+
+impl Node {
+    fn start(state: &Path, input: Input) -> Result<Node, StartError> {
+        static STARTS: AtomicU64 = AtomicU64::new(0);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let token = Token::new("among us");
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let options = Options {
+            state: state.to_owned().into(),
+            sources: vec![(None, input)],
+            threads: 1,
+            checkpoint_every: Duration::from_millis(100),
+            exit_at_end: false,
+            writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
+            claims: Claims::Told,
+            membership: Some(Membership { address, token: token.clone() }),
+        };
+        let (service, _) = Service::start(options, &[("p.tl".into(), PROGRAM.into())])?;
+        let (close, closed) = oneshot::channel::<()>();
+        let shutdown = async { drop(closed.await) };
+        let options = http::Options { token, ..http::Options::default() };
+        let server = http::serve(listener, service.clone(), options, shutdown).unwrap();
+        Ok(Node { service, close: Some(close), server: Some(server) })
+    }
+
+    fn stop(mut self) {
+        let endings = self.service.stop();
+        assert!(endings.iter().all(|ended| ended.result.is_ok()), "{endings:?}");
+        drop(self.close.take());
+        if let Some(server) = self.server.take() {
+            server.join();
+        }
+    }
+
+    fn owned(&self) -> usize {
+        self.service.owned().len()
+    }
+
+    /// Count and sum (in seconds) of the metric's totals.
+    fn totals(&self, sync: Option<Duration>) -> Result<(i64, i128), EngineError> {
+        let snapshot = self.service.snapshot(&["totals".into(), "partitions".into()], sync)?;
+        let rows = &snapshot.tables[0].live[0];
+        let count: &Int64Array = rows.column_by_name("count").unwrap().as_any().downcast_ref().unwrap();
+        let sum: &Decimal128Array = rows.column_by_name("sum").unwrap().as_any().downcast_ref().unwrap();
+        let positions: Vec<u32> = snapshot.positions.iter().map(|position| position.partition).collect();
+        assert_eq!(positions, (0..PARTITIONS as u32).collect::<Vec<_>>(), "each partition once");
+        Ok((count.value(0), sum.value(0) / 1_000_000_000))
+    }
+}
+
+/// Writes a session of `seconds` to every partition; what they add to count and sum.
+fn write(log: &Memory, round: i64, seconds: i64) -> (i64, i128) {
+    for part in 0..PARTITIONS {
+        let start = round * 1000;
+        log.write(part, &format!(r#"{{"k":"{part}-{round}","t":{start},"b":true}}"#));
+        log.write(part, &format!(r#"{{"k":"{part}-{round}","t":{},"b":false}}"#, start + seconds));
+    }
+    (PARTITIONS as i64, PARTITIONS as i128 * i128::from(seconds))
+}
+
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not in a minute: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn processors_share_a_log_and_each_answers_for_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Memory::new(PARTITIONS);
+    let input = || Input::Log(Arc::new(log.clone()));
+    let mut ledger = write(&log, 0, 10);
+    let first = Node::start(dir.path(), input()).unwrap();
+    assert_eq!(first.owned(), PARTITIONS, "the only one has them all");
+    assert_eq!(first.totals(SYNC).unwrap(), ledger);
+
+    let second = Node::start(dir.path(), input()).unwrap();
+    let third = Node::start(dir.path(), input()).unwrap();
+    let mut add = |round, seconds| {
+        let (count, sum) = write(&log, round, seconds);
+        ledger = (ledger.0 + count, ledger.1 + sum);
+        ledger
+    };
+    // While partitions change hands every answer is whole.
+    for round in 1..6 {
+        let ledger = add(round, 7);
+        for node in [&first, &second, &third] {
+            assert_eq!(node.totals(SYNC).unwrap(), ledger, "round {round}");
+        }
+    }
+    until("shares are even", || {
+        let mut owned = [first.owned(), second.owned(), third.owned()];
+        owned.sort_unstable();
+        owned == [2, 3, 3]
+    });
+    let expected = add(6, 5);
+    assert_eq!(third.totals(SYNC).unwrap(), expected);
+    let sessions = second.service.outliers("m", 100, SYNC).unwrap().0;
+    assert_eq!(sessions.num_rows(), 7 * PARTITIONS, "sessions of all partitions, whoever has them");
+    for table in ["finals", "sessions", "m", "alerts", "nodes", "queries", "dead_letters"] {
+        let whole = |node: &Node| {
+            let snapshot = node.service.snapshot(&[table.into()], SYNC).unwrap();
+            let files = snapshot.tables[0].files.iter().map(|file| {
+                let rows = crate::results::decode(std::fs::read(file).unwrap()).unwrap();
+                rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
+            });
+            files.sum::<usize>() + snapshot.tables[0].live.iter().map(|rows| rows.num_rows()).sum::<usize>()
+        };
+        assert_eq!(whole(&first), whole(&third), "{table}");
+        assert!(whole(&first) > 0 || table == "dead_letters", "{table}");
+    }
+
+    // One that leaves gives up what it has; nobody is fenced, and nothing waits for anybody to be dead.
+    second.stop();
+    let expected = add(7, 3);
+    assert_eq!(first.totals(SYNC).unwrap(), expected);
+    until("the two that are left have it all", || first.owned() == 4 && third.owned() == 4);
+    assert_eq!(third.totals(None).unwrap(), expected);
+    for node in [first, third] {
+        assert!(node.service.wait(Duration::ZERO).is_none(), "no partition ended by itself");
+        node.stop();
+    }
+}
+
+#[test]
+fn a_deployment_reaches_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Memory::new(PARTITIONS);
+    let input = || Input::Log(Arc::new(log.clone()));
+    let ledger = write(&log, 0, 10);
+    let nodes = [(); 2].map(|()| Node::start(dir.path(), input()).unwrap());
+    until("they share", || nodes.iter().all(|node| node.owned() == 4));
+    let program = format!("{}\nmetric more = duration_where(!latest(b)) | aggregate(count, sum)", PROGRAM.split('\n').next().unwrap());
+    let changes = nodes[0].service.deploy(vec![("more.tl".into(), program)], false, None).unwrap();
+    assert_eq!(changes["added"], serde_json::json!(["more"]));
+    assert_eq!(changes["not_yet"], serde_json::json!([]), "it returns when the others run it too");
+    assert_eq!(nodes[0].service.programs_version(), nodes[1].service.programs_version());
+    for node in &nodes {
+        let snapshot = node.service.snapshot(&["totals".into()], SYNC).unwrap();
+        let rows = &snapshot.tables[0].live[0];
+        assert_eq!(rows.num_rows(), 3, "three aggregated metrics");
+        let sum: &Int64Array = rows.column_by_name("count").unwrap().as_any().downcast_ref().unwrap();
+        assert!(sum.iter().all(|count| count == Some(ledger.0)), "each counts the sessions of all partitions: {sum:?}");
+    }
+    nodes[1].service.drop_query("more").unwrap();
+    assert!(nodes[0].service.snapshot(&["more".into()], SYNC).is_err(), "dropped on the other one too");
+    nodes.into_iter().for_each(Node::stop);
+}
+
+#[test]
+fn a_partition_without_an_owner_is_named_and_shown_as_of_its_last_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Memory::new(PARTITIONS);
+    let ledger = write(&log, 0, 10);
+    let node = Node::start(dir.path(), Input::Log(Arc::new(log.clone()))).unwrap();
+    assert_eq!(node.totals(SYNC).unwrap(), ledger);
+    // It stops claiming, and gives one up.
+    node.service.cluster.as_ref().unwrap().stop_deciding();
+    assert!(node.service.release("s", 3));
+    let snapshot = node.service.snapshot(&["totals".into()], None).unwrap();
+    let unowned: Vec<u32> = snapshot.positions.iter().filter(|p| p.unowned).map(|p| p.partition).collect();
+    assert_eq!(unowned, [3]);
+    assert_eq!(node.totals(None).unwrap(), ledger, "what it had committed");
+    let late = node.totals(Some(Duration::from_millis(300)));
+    assert!(matches!(&late, Err(EngineError::Timeout(why)) if why.contains("s/3")), "{late:?}");
+    // What is written now is not seen by it, and nothing was claimed or written by looking.
+    log.write(3, r#"{"k":"x","t":1,"b":true}"#);
+    assert_eq!(node.totals(None).unwrap(), ledger);
+    node.stop();
+}
+
+#[test]
+fn the_second_processor_of_files_is_told_who_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.ndjson");
+    std::fs::write(&file, "{\"k\":\"a\",\"t\":1,\"b\":true}\n").unwrap();
+    let state = dir.path().join("state");
+    let input = || Input::Files(file.display().to_string());
+    let first = Node::start(&state, input()).unwrap();
+    let begun = Instant::now();
+    match Node::start(&state, input()) {
+        Err(StartError::Taken { source_name, by, address }) => {
+            assert_eq!((source_name.as_str(), by.as_str()), ("s", first.service.options.writer.as_str()));
+            assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("two processors of one log"),
+    }
+    println!("refused after {:?}", begun.elapsed());
+    assert!(first.service.wait(Duration::from_millis(200)).is_none(), "the first goes on");
+    first.stop();
+    Node::start(&state, input()).unwrap().stop();
+}

@@ -1,0 +1,137 @@
+//! Answers for whole logs, whoever owns their partitions.
+//!
+//! Every partition is answered for once: by its owner, here or elsewhere, or from its last checkpoint if nobody owns it.
+//! An answer that waits for what the sources hold needs the owners, so it waits for one to be found too.
+
+use super::Service;
+use super::work::folder;
+use crate::engine::EngineError;
+use crate::input::Part;
+use crate::partition::{Answer, Ask, NoAnswer, at_rest};
+use crate::peers::{Question, encode};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Time between two attempts to find the owners.
+const AGAIN: Duration = Duration::from_millis(100);
+/// How long an answer that waits for nothing looks for owners that are there and do not answer.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Asks every partition, wherever it is at work.
+    pub(super) fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
+        if self.cluster.is_none() {
+            return Ok(self.ask_own(ask, sync)?);
+        }
+        let until = Instant::now() + sync.unwrap_or(GRACE);
+        loop {
+            let left = sync.map(|_| until.saturating_duration_since(Instant::now()));
+            let (mut found, troubles) = self.ask_once(ask, left)?;
+            let missing: Vec<(String, Part)> = self
+                .known_parts()
+                .into_iter()
+                .map(|(source, part, _)| (source, part))
+                .filter(|(source, part)| !found.contains_key(&(source.clone(), part.number)))
+                .collect();
+            if missing.is_empty() {
+                return Ok(found.into_values().collect());
+            }
+            let late = Instant::now() + AGAIN >= until;
+            if sync.is_some() && late {
+                let names: Vec<String> = missing.iter().map(|(source, part)| format!("{source}/{}", part.number)).collect();
+                let troubles = troubles.join("; ");
+                let why = if troubles.is_empty() { "nobody works on it now".into() } else { troubles };
+                return Err(EngineError::Timeout(format!("no answer for partition {}: {why}", names.join(", "))));
+            }
+            if sync.is_none() && (late || troubles.is_empty()) {
+                for (source, part) in missing {
+                    let answer = self.at_rest(&source, &part, ask)?;
+                    found.extend(answer.map(|answer| ((source, part.number), answer)));
+                }
+                return Ok(found.into_values().collect());
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    /// What this processor and all others answer now, by source and partition; and what kept some from answering.
+    fn ask_once(&self, ask: &Ask, sync: Option<Duration>) -> Result<(Found, Vec<String>), EngineError> {
+        let (programs, plans) = {
+            let inner = self.lock();
+            (inner.programs.version, inner.bound.iter().map(|bound| bound.plan.clone()).collect::<Vec<_>>())
+        };
+        let sync_ms = sync.map(|left| left.as_millis() as u64);
+        let question = Question { ask: ask.clone(), programs, sync_ms };
+        let others = self.others();
+        let (own, theirs) = std::thread::scope(|scope| {
+            let theirs = self.cluster.as_ref().filter(|_| !others.is_empty()).map(|cluster| {
+                scope.spawn(|| cluster.peers.answers(&others, &question, &plans, &self.options.state))
+            });
+            let own = self.ask_own(ask, sync);
+            (own, theirs.map(|thread| thread.join().expect("asking does not panic")).unwrap_or_default())
+        });
+        let mut found = Found::new();
+        let mut troubles = vec![];
+        match own {
+            Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
+            Err(NoAnswer::Timeout) => return Err(NoAnswer::Timeout.into()),
+            // It was given up or taken over just now: somebody else has it, or will.
+            Err(NoAnswer::Stopped) => troubles.push(NoAnswer::Stopped.to_string()),
+        }
+        for answers in theirs {
+            match answers {
+                Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
+                Err(refused) => troubles.push(refused.to_string()),
+            }
+        }
+        // The programs may have changed while it was asked: parts of two meanings do not add up.
+        if self.lock().programs.version != programs {
+            return Ok((Found::new(), vec!["the programs are being changed".into()]));
+        }
+        Ok((found, troubles))
+    }
+
+    /// The answer of a partition that nobody owns.
+    fn at_rest(&self, source: &str, part: &Part, ask: &Ask) -> Result<Option<Answer>, EngineError> {
+        let plan = self.plans().into_iter().find(|plan| plan.source.name == source);
+        let Some(plan) = plan else { return Ok(None) };
+        let folder = folder(source, part);
+        let store = self.options.state.store(&folder);
+        let answer = at_rest(&plan, &store, (part.number, folder), ask);
+        let answer = answer.map_err(|error| {
+            EngineError::Unavailable(format!("partition {source}/{} has no owner: {error}", part.number))
+        });
+        answer.map(Some)
+    }
+
+    /// Answers another processor for the partitions at work here.
+    pub(super) fn answer_other(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        let question: Question =
+            serde_json::from_slice(question).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let other = |version| {
+            let message = format!("runs version {version} of the programs, not {}", question.programs);
+            EngineError::Unavailable(message)
+        };
+        let version = self.lock().programs.version;
+        if version != question.programs {
+            return Err(other(version));
+        }
+        let answers = self.ask_own(&question.ask, question.sync_ms.map(Duration::from_millis))?;
+        let version = self.lock().programs.version;
+        if version != question.programs {
+            return Err(other(version));
+        }
+        encode(&answers).map_err(|error| EngineError::Internal(error.to_string()))
+    }
+}
+
+type Found = BTreeMap<(String, u32), Answer>;
+
+/// Keeps the answer that goes farther where two processors answer for one partition, which changed hands meanwhile.
+fn insert(found: &mut Found, answer: Answer) {
+    let key = (answer.plan.source.name.clone(), answer.partition);
+    let is_new = found.get(&key).is_none_or(|known| known.position < answer.position);
+    if is_new {
+        found.insert(key, answer);
+    }
+}
