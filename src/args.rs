@@ -91,7 +91,10 @@ pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>> {
     let (text, place) = match (file, std::env::var("TIMELINE_TOKEN")) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path);
-            (text.map_err(|e| Error::Usage(format!("cannot read the token in {}: {e}", path.display())))?, "--token-file")
+            (
+                text.map_err(|e| Error::Usage(format!("cannot read the token in {}: {e}", path.display())))?,
+                "--token-file",
+            )
         }
         (None, Ok(text)) if !text.is_empty() => (text, "TIMELINE_TOKEN"),
         _ => return Ok(None),

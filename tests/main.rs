@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 mod cli;
-mod docs;
 #[cfg(feature = "sql")]
 mod cluster;
+mod docs;
 #[cfg(feature = "sql")]
 mod durability;
 mod language;

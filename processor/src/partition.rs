@@ -30,6 +30,7 @@ use event_feeder::file::FileTable;
 use event_feeder::{Next, Notice, Position, Source, Target};
 use silence::Silence;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use timeline_core::Time;
@@ -274,8 +275,25 @@ impl Partition {
         self.epoch
     }
 
-    /// Works until it is asked to stop, its files end (if so wished), or something fails. Ends with a checkpoint.
-    pub fn run(mut self) -> Result<(), Error> {
+    /// Works until it is asked to stop, its log ends (if so wished), or something fails. Ends with a checkpoint.
+    ///
+    /// `fenced` is set if somebody else has it now, before anybody who asks is left without an answer.
+    pub fn run(mut self, fenced: &AtomicBool) -> Result<(), Error> {
+        let result = self.work().and_then(|release| self.finish().map(|()| release));
+        if matches!(result, Err(Error::Checkpoint(checkpoint::Error::Fenced { .. }))) {
+            fenced.store(true, Ordering::SeqCst);
+        }
+        let checkpoints = self.checkpoints.take();
+        // The log is let go before the head says so, for whoever comes opens it at once.
+        drop(self);
+        match checkpoints.filter(|_| matches!(result, Ok(true))) {
+            Some(checkpoints) => Ok(checkpoints.release()?),
+            None => result.map(|_| ()),
+        }
+    }
+
+    /// Works until it is to end: whether it is to be given up then.
+    fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
             let next = self.source.next()?;
@@ -306,7 +324,7 @@ impl Partition {
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && self.options.exit_at_end && self.waiting.is_empty() {
-                return self.stop(true);
+                return Ok(true);
             }
             let due = last_cut.elapsed() >= self.options.checkpoint_every;
             if due && self.dirty && self.committing.is_none() {
@@ -318,7 +336,7 @@ impl Partition {
             }
             let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
             match request {
-                Some(Request::Stop { release }) => return self.stop(release),
+                Some(Request::Stop { release }) => return Ok(release),
                 Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
                 Some(Request::Ask { ask, sync: true, reply }) => {
                     let target = self.source.caught_up_target()?;
@@ -330,19 +348,14 @@ impl Partition {
         }
     }
 
-    fn stop(mut self, release: bool) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), Error> {
         self.finish_commit(true)?;
         self.pipeline.flush()?;
         if self.dirty {
             self.start_commit()?;
             self.finish_commit(true)?;
         }
-        // The log is let go before the head says so, for whoever comes opens it at once.
-        drop(self.source);
-        match self.checkpoints.filter(|_| release) {
-            Some(checkpoints) => Ok(checkpoints.release()?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Makes sure that it was the owner not long ago. One that slept finds out here that it is none any more, before it

@@ -21,6 +21,7 @@ use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{LoadError, Programs};
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -115,6 +116,8 @@ pub struct Service {
     /// Partitions that ended on their own tell how.
     ended: Sender<Ended>,
     endings: Mutex<Receiver<Ended>>,
+    /// A partition was taken from it, so what it knows is old; set before anybody can hear that the partition has ended.
+    fenced: Arc<AtomicBool>,
     cluster: Option<cluster::Cluster>,
 }
 
@@ -126,7 +129,15 @@ impl Service {
         let (ended, endings) = channel();
         let cluster = options.membership.clone().map(cluster::Cluster::new);
         let inner = Mutex::new(Inner { programs: all, bound: vec![], running: vec![] });
-        let service = Arc::new(Service { options, store, inner, ended, endings: Mutex::new(endings), cluster });
+        let service = Arc::new(Service {
+            options,
+            store,
+            inner,
+            ended,
+            endings: Mutex::new(endings),
+            fenced: Arc::default(),
+            cluster,
+        });
         let mut recoveries = {
             let mut inner = service.lock();
             inner.bound = service.bind(&inner.programs.plans()?)?;
@@ -206,7 +217,8 @@ impl Service {
             return Err(StartError::Binding(format!("source `{source}` has no partition {partition}")));
         };
         // Loading may take a while, in which others are answered.
-        let (running, recovery) = Running::start(&bound, &part, (threads, take), &self.options, self.ended.clone())?;
+        let (running, recovery) =
+            Running::start(&bound, &part, (threads, take), &self.options, (self.ended.clone(), &self.fenced))?;
         let mut inner = self.lock();
         if inner.programs.version != version {
             // Meanwhile it is another plan that is to be run; the next claim runs that.
@@ -305,7 +317,8 @@ impl Service {
                     Claims::All => TakeFrom::Anybody,
                     Claims::Told => TakeFrom::Writer(self.options.writer.clone()),
                 };
-                scope.spawn(move || Running::start(&bound, &part, (threads, take), &self.options, ended))
+                scope
+                    .spawn(move || Running::start(&bound, &part, (threads, take), &self.options, (ended, &self.fenced)))
             };
             let opening: Vec<_> = parts.iter().map(open).collect();
             opening.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()

@@ -119,8 +119,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = closed.await;
     };
     let options = processor::http::Options { token, ..processor::http::Options::default() };
-    let server = processor::http::serve(listener, engine, options, shutdown)
-        .map_err(|error| Error::Other(error.into()))?;
+    let server =
+        processor::http::serve(listener, engine, options, shutdown).map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
     let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {state}, epoch {epoch}");
     let _ = std::io::stdout().flush();
@@ -141,7 +141,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
                     break Ok(());
                 }
             }
-            Some(Ended { source, partition, result: Err(error) }) if passes(&error, &state) && failures < FAILURES_MAX => {
+            Some(Ended { source, partition, result: Err(error) })
+                if passes(&error, &state) && failures < FAILURES_MAX =>
+            {
                 failures += 1;
                 tracing::warn!(source, partition, %error, "the partition is opened again");
                 service.forget(&source, partition);
@@ -183,7 +185,8 @@ fn advertised(given: Option<&str>, address: SocketAddr) -> Result<String> {
         None => Ok(format!("http://{address}")),
         Some(given) => {
             let host = given.strip_prefix("http://").unwrap_or(given).trim_end_matches('/');
-            let is_whole = host.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let is_whole =
+                host.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             match is_whole {
                 true => Ok(format!("http://{host}")),
                 false => Err(Error::Usage(format!("--advertise {given}: write HOST:PORT"))),

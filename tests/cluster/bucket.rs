@@ -17,7 +17,13 @@ impl Job {
         let sandbox = Sandbox::new();
         sandbox.file("p.tl", PROGRAM);
         // A session is over as soon as the next one begins.
-        let lines = (0..2000).map(|i| format!("{{\"k\":\"k{i}\",\"t\":{},\"b\":true}}\n{{\"k\":\"k{i}\",\"t\":{},\"b\":false}}\n", i * 1000, i * 1000 + 7));
+        let lines = (0..2000).map(|i| {
+            format!(
+                "{{\"k\":\"k{i}\",\"t\":{},\"b\":true}}\n{{\"k\":\"k{i}\",\"t\":{},\"b\":false}}\n",
+                i * 1000,
+                i * 1000 + 7
+            )
+        });
         sandbox.file("log.ndjson", lines.collect::<String>());
         Job { sandbox, state: s3::place(test) }
     }
@@ -42,7 +48,8 @@ fn a_killed_processor_goes_on_from_the_bucket() {
         let rows = processor.rows(&job.sandbox, "SELECT count, sum FROM totals", &["--sync"]).unwrap();
         assert_eq!(rows, [serde_json::json!({"count": 2000, "sum": 14000})], "round {round}");
         // History comes from the bucket, by way of copies on this machine.
-        let rows = processor.rows(&job.sandbox, "SELECT count(*) AS c, sum(value) AS v FROM finals", &["--sync"]).unwrap();
+        let rows =
+            processor.rows(&job.sandbox, "SELECT count(*) AS c, sum(value) AS v FROM finals", &["--sync"]).unwrap();
         assert_eq!(rows, [serde_json::json!({"c": 2000, "v": 14000})]);
         if round % 2 == 0 {
             processor.signal("KILL");

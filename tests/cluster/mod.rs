@@ -2,9 +2,9 @@
 
 #[cfg(feature = "s3")]
 mod bucket;
-mod tokens;
 #[cfg(feature = "s3")]
 mod s3;
+mod tokens;
 
 use crate::cli::Sandbox;
 use std::io::{BufRead, BufReader, Read};

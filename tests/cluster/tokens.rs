@@ -38,7 +38,9 @@ fn only_those_who_show_the_token_are_answered() {
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert!(run.stdout.contains("\"m\""), "{}", run.stdout);
     }
-    for (command, code) in [(vec!["drop", "m"], 2), (vec!["watch", "m"], 2), (vec!["drop", "m", "--token-file", "token"], 0)] {
+    for (command, code) in
+        [(vec!["drop", "m"], 2), (vec!["watch", "m"], 2), (vec!["drop", "m", "--token-file", "token"], 0)]
+    {
         let run = finish(sandbox.command().args(&command).args(["--server", &processor.url]));
         assert_eq!(run.code, code, "{command:?}: {}", run.stderr);
     }

@@ -5,9 +5,9 @@
 use super::App;
 use super::error::Refusal;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::fmt;
@@ -66,7 +66,8 @@ mod tests {
         let token = Token::new(" s3cret\n").unwrap();
         let shown = |text: &'static str| token.is_shown_by(&HeaderValue::from_static(text));
         assert!(shown("Bearer s3cret") && shown("bearer s3cret"));
-        for wrong in ["Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Bearer S3cret", "Basic s3cret", "s3cret"] {
+        for wrong in ["Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Bearer S3cret", "Basic s3cret", "s3cret"]
+        {
             assert!(!shown(wrong), "{wrong}");
         }
         assert_eq!(token.header(), "Bearer s3cret");

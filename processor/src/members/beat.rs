@@ -84,6 +84,11 @@ impl Beat {
         self.shared.view().clone()
     }
 
+    /// Looks at the others now, without waiting for the next look.
+    pub fn look(&self) -> Result<(), StoreError> {
+        self.shared.look()
+    }
+
     /// The member itself.
     pub fn me(&self) -> &Member {
         &self.shared.me

@@ -133,8 +133,7 @@ impl World {
 
     fn decide(&mut self, i: usize) {
         let me = self.processes[i].id.clone();
-        let live: BTreeSet<String> =
-            self.processes[i].liveness.live().map(str::to_owned).chain([me.clone()]).collect();
+        let live: BTreeSet<String> = self.processes[i].liveness.live().map(str::to_owned).chain([me.clone()]).collect();
         let able: BTreeSet<&str> = live.iter().map(String::as_str).collect();
         let wanted = share(self.heads.keys().map(|partition| (partition.clone(), able.clone())));
         for (partition, wanted) in &wanted {
@@ -306,7 +305,8 @@ fn an_owner_without_an_entry_is_dead_once_two_listings_say_so() {
 #[test]
 fn only_members_with_an_input_for_a_source_own_its_partitions() {
     let able = |ids: &[&'static str]| ids.iter().copied().collect::<BTreeSet<&str>>();
-    let owners = share([("a/0", able(&["x", "y"])), ("a/1", able(&["x", "y"])), ("b/0", able(&["y"])), ("c/0", able(&[]))]);
+    let owners =
+        share([("a/0", able(&["x", "y"])), ("a/1", able(&["x", "y"])), ("b/0", able(&["y"])), ("c/0", able(&[]))]);
     assert_eq!(owners.get("b/0"), Some(&"y"));
     assert_eq!(owners.len(), 3, "nobody can own the last: {owners:?}");
     let of_x = owners.values().filter(|owner| **owner == "x").count();

@@ -148,7 +148,8 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
             record: letter.record.clone(),
         })
     };
-    let late = |late: &Late| Ok((late.key.to_string(), late.time, json(&late.position)?, late.reason.name().to_owned()));
+    let late =
+        |late: &Late| Ok((late.key.to_string(), late.time, json(&late.position)?, late.reason.name().to_owned()));
     Ok(Image {
         facts: json(&facts)?.into_bytes(),
         sessions: answer.sessions.iter().map(SessionImage::of).collect(),
@@ -184,9 +185,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
             record: letter.record,
         })
     };
-    let sessions = |images: Vec<SessionImage>| {
-        images.into_iter().map(|image| image.session(&plan)).collect::<Result<Vec<_>, _>>()
-    };
+    let sessions =
+        |images: Vec<SessionImage>| images.into_iter().map(|image| image.session(&plan)).collect::<Result<Vec<_>, _>>();
     let pending = Pending {
         sessions: sessions(image.ended)?,
         alerts: image.alerts.into_iter().map(alert).collect::<Result<_, WireError>>()?,

@@ -94,6 +94,16 @@ impl Cluster {
         lock(&self.beat).as_ref().map(Beat::view).unwrap_or_default()
     }
 
+    /// Looks who is there, now.
+    pub(super) fn look(&self) -> Result<(), StateError> {
+        Ok(lock(&self.beat).as_ref().map_or(Ok(()), Beat::look)?)
+    }
+
+    /// Whether it has left.
+    pub(super) fn has_left(&self) -> bool {
+        lock(&self.beat).is_none()
+    }
+
     fn is_stopping(&self) -> bool {
         *lock(&self.stopping)
     }
@@ -151,10 +161,10 @@ impl Service {
         view.live.values().map(member).collect()
     }
 
-    /// The other members that are alive.
+    /// The other members that are or may be alive.
     pub(super) fn others(&self) -> Vec<Member> {
         let view = self.cluster.as_ref().map(Cluster::view).unwrap_or_default();
-        view.live.into_values().filter(|member| member.id != self.options.writer).collect()
+        view.perhaps.into_values().filter(|member| member.id != self.options.writer).collect()
     }
 
     /// All partitions with their sources, looked up now and then.
@@ -354,11 +364,21 @@ fn decide(service: &Weak<Service>) {
             recovery.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
         }
         if let Some(StartError::Partition(error)) = round.failed {
+            if passes(&error) {
+                tracing::warn!(%error, "a partition cannot be opened yet");
+                continue;
+            }
             // Nobody listens any more when the processor itself ends.
             let _ = service.ended.send(Ended { source: String::new(), partition: 0, result: Err(error) });
             return;
         }
     }
+}
+
+/// Whether what kept a partition from being opened may be gone at the next attempt: a bucket or a broker that does not
+/// answer is no reason to stop what is at work.
+fn passes(error: &Error) -> bool {
+    matches!(error, Error::Checkpoint(StateError::Store(_) | StateError::Unclear { .. }) | Error::Source(_))
 }
 
 /// What can be read from everywhere can be read by whoever should; files are on one machine.

@@ -10,6 +10,7 @@ use crate::input::Part;
 use crate::partition::{Answer, Ask, NoAnswer, at_rest};
 use crate::peers::{Question, encode};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Time between two attempts to find the owners.
@@ -20,11 +21,13 @@ const GRACE: Duration = Duration::from_secs(1);
 impl Service {
     /// Asks every partition, wherever it is at work.
     pub(super) fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
-        if self.cluster.is_none() {
-            return Ok(self.ask_own(ask, sync)?);
-        }
+        let Some(cluster) = &self.cluster else { return Ok(self.ask_own(ask, sync)?) };
         let until = Instant::now() + sync.unwrap_or(GRACE);
+        let mut looked = false;
         loop {
+            if cluster.has_left() || self.fenced.load(Ordering::SeqCst) {
+                return Err(EngineError::Unavailable("this processor ends; ask another one".into()));
+            }
             let left = sync.map(|_| until.saturating_duration_since(Instant::now()));
             let (mut found, troubles) = self.ask_once(ask, left)?;
             let missing: Vec<(String, Part)> = self
@@ -36,9 +39,16 @@ impl Service {
             if missing.is_empty() {
                 return Ok(found.into_values().collect());
             }
+            if !looked {
+                // One that has slept does not know yet who came meanwhile.
+                cluster.look().map_err(|error| EngineError::Unavailable(error.to_string()))?;
+                looked = true;
+                continue;
+            }
             let late = Instant::now() + AGAIN >= until;
             if sync.is_some() && late {
-                let names: Vec<String> = missing.iter().map(|(source, part)| format!("{source}/{}", part.number)).collect();
+                let names: Vec<String> =
+                    missing.iter().map(|(source, part)| format!("{source}/{}", part.number)).collect();
                 let troubles = troubles.join("; ");
                 let why = if troubles.is_empty() { "nobody works on it now".into() } else { troubles };
                 return Err(EngineError::Timeout(format!("no answer for partition {}: {why}", names.join(", "))));
@@ -47,6 +57,9 @@ impl Service {
                 for (source, part) in missing {
                     let answer = self.at_rest(&source, &part, ask)?;
                     found.extend(answer.map(|answer| ((source, part.number), answer)));
+                }
+                if self.fenced.load(Ordering::SeqCst) {
+                    continue;
                 }
                 return Ok(found.into_values().collect());
             }
@@ -64,9 +77,10 @@ impl Service {
         let question = Question { ask: ask.clone(), programs, sync_ms };
         let others = self.others();
         let (own, theirs) = std::thread::scope(|scope| {
-            let theirs = self.cluster.as_ref().filter(|_| !others.is_empty()).map(|cluster| {
-                scope.spawn(|| cluster.peers.answers(&others, &question, &plans, &self.options.state))
-            });
+            let theirs =
+                self.cluster.as_ref().filter(|_| !others.is_empty()).map(|cluster| {
+                    scope.spawn(|| cluster.peers.answers(&others, &question, &plans, &self.options.state))
+                });
             let own = self.ask_own(ask, sync);
             (own, theirs.map(|thread| thread.join().expect("asking does not panic")).unwrap_or_default())
         });

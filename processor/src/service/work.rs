@@ -44,7 +44,7 @@ impl Running {
         part: &Part,
         (threads, take): (usize, TakeFrom),
         options: &super::Options,
-        tell: Sender<Ended>,
+        (tell, fenced): (Sender<Ended>, &Arc<AtomicBool>),
     ) -> Result<(Running, Recovery), Error> {
         let source = bound.plan.source.name.clone();
         let folder = folder(&source, part);
@@ -65,9 +65,10 @@ impl Running {
         let replaced = Arc::new(AtomicBool::new(false));
         let is_replaced = Arc::clone(&replaced);
         let number = part.number;
+        let fenced = Arc::clone(fenced);
         let thread = std::thread::Builder::new().name(format!("{source}/{number}"));
         let run = move || {
-            let result = partition.run();
+            let result = partition.run(&fenced);
             if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {
                 // Nobody listens any more when the processor itself ends.
                 let _ = tell.send(Ended { source, partition: number, result });

@@ -160,7 +160,10 @@ fn a_deployment_reaches_all() {
     let ledger = write(&log, 0, 10);
     let nodes = [(); 2].map(|()| Node::start(dir.path(), input()).unwrap());
     until("they share", || nodes.iter().all(|node| node.owned() == 4));
-    let program = format!("{}\nmetric more = duration_where(!latest(b)) | aggregate(count, sum)", PROGRAM.split('\n').next().unwrap());
+    let program = format!(
+        "{}\nmetric more = duration_where(!latest(b)) | aggregate(count, sum)",
+        PROGRAM.split('\n').next().unwrap()
+    );
     let changes = nodes[0].service.deploy(vec![("more.tl".into(), program)], false, None).unwrap();
     assert_eq!(changes["added"], serde_json::json!(["more"]));
     assert_eq!(changes["not_yet"], serde_json::json!([]), "it returns when the others run it too");
