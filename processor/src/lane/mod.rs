@@ -66,7 +66,7 @@ pub enum LateReason {
 
 impl LateReason {
     /// Every reason.
-    pub const ALL: [LateReason; 2] = [LateReason::BehindWatermark, LateReason::SessionClosed];
+    pub const ALL: [LateReason; 3] = [LateReason::BehindWatermark, LateReason::Idle, LateReason::SessionClosed];
 
     /// As the ledger of late events says it.
     pub fn name(self) -> &'static str {

@@ -7,8 +7,10 @@ use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
 use crate::lane::Outcome;
 use crate::results::Pending;
 use crate::totals::Totals;
+use crate::watermark::Silences;
 use event_feeder::Position;
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// The answer of a partition as of its last checkpoint; an empty one where there is none, or none of these queries.
@@ -27,6 +29,7 @@ pub fn at_rest(
         position: Position::START,
         files: vec![],
         watermark: None,
+        silences: Silences::default(),
         horizon: None,
         epoch: 0,
         counts: Counts::default(),
@@ -45,14 +48,16 @@ pub fn at_rest(
         return Ok(answer);
     }
     answer.position = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-    answer.watermark = state.max_time.map(|max| max.saturating_sub(plan.source.lateness));
-    answer.horizon = state.max_time;
+    let idle = Some(state.silences.at(answer.position)).filter(|idle| *idle > Time::MIN);
+    answer.watermark = state.max_time.map(|max| max.saturating_sub(plan.source.lateness)).max(idle);
+    answer.horizon = state.max_time.max(idle);
+    answer.silences = state.silences;
     answer.epoch = manifest.epoch;
     answer.counts = state.counts;
     answer.files = state.files;
     answer.results = manifest.files.iter().filter(|file| file.kind == Kind::Result).cloned().collect::<Vec<FileRef>>();
     answer.totals = Totals::from_image(plan, state.totals);
-    let (Some(horizon), true) = (state.max_time, *ask != Ask::Status) else { return Ok(answer) };
+    let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     for lane in &mut load(plan, 1, manifest, &reader)? {
         let mut outcome = Outcome::default();
         lane.read(horizon, &mut outcome, |session| {

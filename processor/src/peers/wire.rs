@@ -17,6 +17,7 @@ use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
 use crate::results::Pending;
 use crate::totals::{Totals, TotalsImage, ValueImage};
+use crate::watermark::Silences;
 
 /// What a member is asked, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,7 @@ struct Facts {
     position: Position,
     files: event_feeder::file::FileTable,
     watermark: Option<Time>,
+    silences: Silences,
     horizon: Option<Time>,
     epoch: u64,
     counts: Counts,
@@ -66,8 +68,17 @@ struct Image {
     sessions: Vec<SessionImage>,
     ended: Vec<SessionImage>,
     alerts: Vec<(String, usize, Time, Option<Time>)>,
-    late: Vec<(String, Time, String, String)>,
+    late: Vec<LateImage>,
     dead: Vec<DeadImage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LateImage {
+    key: String,
+    time: Time,
+    position: String,
+    reason: String,
+    repaired: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,6 +139,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         position: answer.position,
         files: answer.files.clone(),
         watermark: answer.watermark,
+        silences: answer.silences.clone(),
         horizon: answer.horizon,
         epoch: answer.epoch,
         counts: answer.counts,
@@ -148,14 +160,21 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
             record: letter.record.clone(),
         })
     };
-    let late =
-        |late: &Late| Ok((late.key.to_string(), late.time, json(&late.position)?, late.reason.name().to_owned()));
+    let late = |late: &Late| {
+        Ok::<_, WireError>(LateImage {
+            key: late.key.to_string(),
+            time: late.time,
+            position: json(&late.position)?,
+            reason: late.reason.name().to_owned(),
+            repaired: late.repaired,
+        })
+    };
     Ok(Image {
         facts: json(&facts)?.into_bytes(),
         sessions: answer.sessions.iter().map(SessionImage::of).collect(),
         ended: pending.sessions.iter().map(SessionImage::of).collect(),
         alerts: pending.alerts.iter().map(|row| (row.key.to_string(), row.alert, row.start, row.end)).collect(),
-        late: pending.late.iter().map(late).collect::<Result<_, WireError>>()?,
+        late: pending.late.iter().map(late).collect::<Result<_, _>>()?,
         dead: pending.dead.iter().map(dead).collect::<Result<_, _>>()?,
     })
 }
@@ -169,10 +188,15 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
         let known = alert < plan.alerts.len();
         known.then(|| AlertRow { key: key.into(), alert, start, end }).ok_or_else(|| malformed("an unknown alert"))
     };
-    let late = |(key, time, position, reason): (String, Time, String, String)| {
-        let reason = LateReason::ALL.into_iter().find(|known| known.name() == reason);
-        let reason = reason.ok_or_else(|| malformed("an unknown reason"))?;
-        Ok(Late { key: key.into(), time, position: from_json(position.as_bytes())?, reason })
+    let late = |late: LateImage| {
+        let reason = LateReason::ALL.into_iter().find(|known| known.name() == late.reason);
+        Ok(Late {
+            key: late.key.into(),
+            time: late.time,
+            position: from_json(late.position.as_bytes())?,
+            reason: reason.ok_or_else(|| malformed("an unknown reason"))?,
+            repaired: late.repaired,
+        })
     };
     let dead = |letter: DeadImage| {
         let code = Code::ALL.iter().find(|code| code.as_str() == letter.code);
@@ -198,6 +222,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
         position: facts.position,
         files: facts.files,
         watermark: facts.watermark,
+        silences: facts.silences,
         horizon: facts.horizon,
         epoch: facts.epoch,
         counts: facts.counts,
