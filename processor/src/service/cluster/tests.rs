@@ -126,7 +126,8 @@ fn processors_share_a_log_and_each_answers_for_all_of_it() {
     let expected = add(6, 5);
     assert_eq!(third.totals(SYNC).unwrap(), expected);
     let sessions = second.service.outliers("m", 100, SYNC).unwrap().0;
-    assert_eq!(sessions.num_rows(), 7 * PARTITIONS, "sessions of all partitions, whoever has them");
+    // Those of 10 s and of 5 s; most are of 7 s.
+    assert_eq!(sessions.num_rows(), 2 * PARTITIONS, "of all partitions, whoever has them");
     for table in ["finals", "sessions", "m", "alerts", "nodes", "queries", "dead_letters"] {
         let whole = |node: &Node| {
             let snapshot = node.service.snapshot(&[table.into()], SYNC).unwrap();
