@@ -160,10 +160,8 @@ impl<'a> Lowering<'a> {
                 let help = "define a `metric` with this split; its name stands for the timeline before the split";
                 self.error(codes::SPLIT, e.span, message, help)
             }
-            ExprKind::NotYet(inner) => {
-                self.lower(inner);
-                Lowered::Error
-            }
+            // Only among the dimensions of a split, which knows the source.
+            ExprKind::Every(_) => Lowered::Error,
         }
     }
 

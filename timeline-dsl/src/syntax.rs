@@ -167,6 +167,8 @@ pub enum EndPart {
     When(Expr),
     /// `after D`
     After(Expr),
+    /// `after D billed`
+    AfterBilled(Expr),
     /// `after D in all`
     AfterInAll(Expr),
 }
@@ -223,10 +225,10 @@ pub enum ExprKind {
     OverLast(Box<Expr>, Box<Expr>),
     /// `x scope by s`
     ScopeBy(Box<Expr>, Box<Expr>),
+    /// The windows of `x every D`, which stand among the dimensions of a split.
+    Every(Box<Expr>),
     /// `x split by a, b`
     SplitBy(Box<Expr>, Vec<Dimension>),
-    /// A clause that is known but not supported yet, and reported.
-    NotYet(Box<Expr>),
 }
 
 /// Which connective.

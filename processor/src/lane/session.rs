@@ -9,7 +9,7 @@ use super::slab::Life;
 use compact_str::CompactString;
 use std::sync::Arc;
 use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told};
-use timeline_core::plan::{GroupOf, Plan};
+use timeline_core::plan::{EndRule, GroupOf, Plan};
 use timeline_core::{Time, Value};
 
 /// A session as it is read: for its final row, or alive.
@@ -19,7 +19,7 @@ pub struct Session {
     pub key: CompactString,
     /// Its first event.
     pub start: Time,
-    /// Where it was read if it is over; the last event of one that silence closed.
+    /// Where it was read if it is over; the last event of one that silence closed, unless that is billed.
     pub end: Option<Time>,
     /// For each metric its value, or its shares.
     pub shares: Vec<Vec<Share>>,
@@ -74,6 +74,7 @@ impl Watcher for () {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub silence: Option<Time>,
+    pub billed: bool,
     pub max_age: Option<Time>,
     pub lateness: Time,
 }
@@ -88,7 +89,8 @@ enum Reason {
 
 impl Rules {
     pub(super) fn of(plan: &Plan) -> Self {
-        Rules { silence: plan.end.silence, max_age: plan.end.max_age, lateness: plan.source.lateness }
+        let EndRule { silence, billed, max_age, .. } = plan.end;
+        Rules { silence, billed, max_age, lateness: plan.source.lateness }
     }
 
     /// Whether a session can end at all without an end event.
@@ -130,7 +132,7 @@ pub(super) fn step<W: Watcher>(
         && t > row.now()
         && let Some(due) = rules.due(row, t, t)
     {
-        close(evaluator, key, (row, life), due, (outcome, watcher));
+        close(evaluator, rules, key, (row, life), due, (outcome, watcher));
     }
     if *life == Life::Closed && t <= row.now().saturating_add(rules.lateness) {
         return false;
@@ -155,7 +157,7 @@ pub(super) fn pass<W: Watcher>(
     told: (&mut Outcome, &mut W),
 ) {
     if let Some(due) = rules.due(row, frontier, frontier) {
-        close(evaluator, key, (row, life), due, told);
+        close(evaluator, rules, key, (row, life), due, told);
     }
 }
 
@@ -172,7 +174,7 @@ pub(super) fn read_at<W: Watcher>(
         return None;
     }
     if let Some(due) = rules.due(row, horizon.saturating_add(1), horizon) {
-        close(evaluator, key, (row, life), due, (outcome, watcher));
+        close(evaluator, rules, key, (row, life), due, (outcome, watcher));
         return None;
     }
     let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
@@ -185,6 +187,7 @@ pub(super) fn read_at<W: Watcher>(
 
 fn close<W: Watcher>(
     evaluator: &mut Evaluator,
+    rules: &Rules,
     key: &CompactString,
     (row, life): (&mut Row<'_>, &mut Life),
     (at, reason): (Time, Reason),
@@ -192,13 +195,13 @@ fn close<W: Watcher>(
 ) {
     let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
     evaluator.settle(row, told);
-    if reason == Reason::MaxAge {
+    if reason == Reason::MaxAge || (reason == Reason::Silence && rules.billed) {
         evaluator.advance(row, at, told);
     }
     let read = row.now();
     watcher.read(read, true);
     outcome.closed.push(reading(evaluator, key, row, Some(read)));
-    // Silence is not billed, but the alerts that it raises are told.
+    // Silence is not billed unless the source says so, but the alerts that it raises are told.
     evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, observer: &mut () });
     evaluator.end_alerts(row, &mut outcome.spans);
     outcome.name_alerts(key);

@@ -188,6 +188,10 @@ pub(super) enum Code {
         of: [State; 2],
         out: Out,
     },
+    Every {
+        at: usize,
+        length: Time,
+    },
     Scope {
         on: [u16; 2],
         of: NodeId,
@@ -505,6 +509,10 @@ impl Compiled {
                 None => Code::Pulled { inputs: [n(a), n(b)] },
                 Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
             },
+            Op::Every { length } => {
+                self.initial.push((at + 1, NEVER as u64));
+                Code::Every { at, length: *length }
+            }
             Op::Scope { of, by } => Code::Scope { on: [n(of), n(by)], of: *of, by: self.state(*by), at },
             Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Ratio { numerator: a, denominator: b } => {
                 Code::Pulled { inputs: [n(a), n(b)] }
@@ -596,6 +604,7 @@ impl Code {
                 | Code::HeldFor { .. }
                 | Code::CompareNumbers { .. }
                 | Code::Longest { .. }
+                | Code::Every { .. }
                 | Code::OverLast { .. }
                 | Code::CountWithin { .. }
                 | Code::Derived(Derived::NotFollowedBy { .. })

@@ -151,6 +151,8 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::Longest { .. } => 2,
         // Entered at, the value, and the length of the one before; come together, since when, and the value.
         Op::DurationOfPreviousState { .. } | Op::Integral { .. } => 3,
+        // The window's beginning and its end.
+        Op::Every { .. } => 2,
         // What the number was before the scope, and the value of the state.
         Op::Scope { .. } => 2,
         Op::If { .. } | Op::Coalesce(..) => match plan.node(id).kind {

@@ -78,6 +78,16 @@ pub(super) fn step(
                 choose::put(row, *out, value) || fresh
             }
         }
+        Code::Every { at, length } => {
+            if !fresh && row.words[at + 1] as Time > now {
+                return false;
+            }
+            // The first instants of time are in a window that begins before them.
+            let start = now.checked_sub(now.rem_euclid(*length)).unwrap_or(-Time::MAX);
+            row.words[*at] = start as u64;
+            row.words[at + 1] = start.saturating_add(*length) as u64;
+            true
+        }
         Code::Scope { on: [a, b], of, by, at } => {
             let begun = (fresh || is_dirty(*b)) && scope::update(compiled, row, *of, *by, *at, fresh);
             begun || is_dirty(*a)

@@ -193,6 +193,7 @@ fn step(
         | Code::Integral { .. }
         | Code::If { .. }
         | Code::Coalesce { .. }
+        | Code::Every { .. }
         | Code::Scope { .. } => rest::step(compiled, dictionary, (dirty, happened), row, node, pending, fresh),
     }
 }
@@ -230,9 +231,10 @@ fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
     let mut next = NEVER;
     for node in &compiled.timed {
         let at = match &compiled.codes[*node] {
-            Code::Latest { at, .. } | Code::Split { at, .. } | Code::CountWithin { at, .. } => {
-                row.words[at + 1] as Time
-            }
+            Code::Latest { at, .. }
+            | Code::Split { at, .. }
+            | Code::Every { at, .. }
+            | Code::CountWithin { at, .. } => row.words[at + 1] as Time,
             Code::Longest { at, .. } => accrue::overtakes(row.words, *at),
             Code::HeldFor { at, length, .. } => match row.words[*at] as Time {
                 NOT_SINCE => NEVER,

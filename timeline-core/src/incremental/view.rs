@@ -77,7 +77,9 @@ impl<'a> View<'a> {
             return vec![Share { dimensions: vec![], reading: self.reading(root) }];
         };
         let dimension = |(word, id): (&u64, &NodeId)| match self.compiled.plan.node(*id).kind {
-            Kind::State(ty) => value_of(*word, ty, self.dictionary),
+            Kind::State(ty) => {
+                value_of(*word, ty, self.dictionary).map(|value| self.compiled.plan.node(*id).op.as_dimension(value))
+            }
             _ => None,
         };
         split::shares(self.compiled, self.row, root)

@@ -175,6 +175,7 @@ impl Builder {
             {
                 Some(Number(a.joined(*b)))
             }
+            (Op::Every { .. }, []) => Some(State(Type::Int)),
             (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
             (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),
             (Op::OverLast { of, .. }, [Number(a)]) if self.is_cumulative(*of) => Some(Number(*a)),
@@ -211,6 +212,7 @@ impl Builder {
             | Op::HasExistedWithin { window: d, .. }
             | Op::HeldFor { length: d, .. }
             | Op::OverLast { window: d, .. }
+            | Op::Every { length: d }
             | Op::FollowedBy { window: d, .. }
             | Op::NotFollowedBy { window: d, .. }
             | Op::CountWithin { window: d, .. }

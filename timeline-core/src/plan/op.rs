@@ -259,6 +259,12 @@ pub enum Op {
         /// An event or a `state<bool>`.
         of: NodeId,
     },
+    /// The clock in windows of that length, counted from the Unix epoch: the instant at which the present one began.
+    /// Among the dimensions of a [`Op::Split`] that instant is written as a text.
+    Every {
+        /// The length of a window.
+        length: Time,
+    },
     /// Charges every sub-span of the input to the values of the dimensions then in force. Only a metric's root.
     Split {
         /// A cumulative number, a ratio of such, or [`Op::OverLast`] of one.
@@ -275,7 +281,7 @@ impl Op {
     /// The nodes that it reads, in order.
     pub fn inputs(&self) -> Vec<NodeId> {
         match self {
-            Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } => vec![],
+            Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } | Op::Every { .. } => vec![],
             Op::Latest { of, .. }
             | Op::HasExisted { of }
             | Op::HasExistedWithin { of, .. }
@@ -311,6 +317,16 @@ impl Op {
             }
             Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
             Op::Split { of, by } => std::iter::once(*of).chain(by.iter().copied()).collect(),
+        }
+    }
+
+    /// The value of a dimension that it is: windows of the clock are named by the instant at which they begin.
+    pub fn as_dimension(&self, value: Value) -> Value {
+        match (self, value) {
+            (Op::Every { length }, Value::Int(start)) => {
+                Value::text(&crate::calendar::rfc3339(start, length % crate::SECOND != 0))
+            }
+            (_, value) => value,
         }
     }
 

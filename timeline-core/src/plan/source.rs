@@ -158,6 +158,8 @@ pub struct EndRule {
     pub when: Option<NodeId>,
     /// Silence: a gap longer than this closes the session. Positive.
     pub silence: Option<Time>,
+    /// Whether that silence is counted, up to the close.
+    pub billed: bool,
     /// Maximum age: the session closes this long after its first event. Positive.
     pub max_age: Option<Time>,
 }

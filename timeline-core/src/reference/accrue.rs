@@ -70,6 +70,16 @@ where
     first.with(second, |a, b| a.or(b))
 }
 
+/// The windows of the clock, as far as the session is looked at and ten more; the last of them goes on.
+pub(super) fn windows(origin: Time, horizon: Time, length: Time) -> State {
+    let first = origin.div_euclid(length);
+    let until = horizon.saturating_add(length.saturating_mul(10));
+    let starts = (first + 1..).map_while(|n| n.checked_mul(length)).take_while(|start| *start <= until);
+    Piecewise::at_instants(std::iter::once(origin).chain(starts).collect(), |t| {
+        Some(Value::Int(t.div_euclid(length).saturating_mul(length).max(-Time::MAX)))
+    })
+}
+
 /// `x` less what it was just before the state's last change.
 pub(super) fn scope(x: &Piecewise<Linear>, by: &State, unit: Unit) -> Piecewise<Linear> {
     let changes = by.starts();

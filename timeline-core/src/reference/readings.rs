@@ -5,6 +5,7 @@
 //! | open | the horizon, included | the horizon, included |
 //! | closed by an end event or by age | the close | the right limit at the close |
 //! | closed by silence `D` | `last + D` | the last event |
+//! | the same, billed | `last + D` | the right limit at `last + D` |
 //!
 //! Rows of an open session include what begins at the horizon; rows of a closed one nothing that begins where they end.
 //! Rows of a split are those of the dimension values in force at some instant up to the reading.
@@ -114,7 +115,7 @@ pub enum Timeline {
 
 /// The value of every metric when the session is read, by metric, then in the order in which dimensions came into force.
 pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
-    let at = read_at(session, horizon).limit();
+    let at = read_at(plan, session, horizon).limit();
     let shown = rooted(plan, session, at);
     let value = |metric: usize, x: &Whole| match (read(x, at), plan.node(plan.metrics[metric].root).kind) {
         // An area is kept times nanoseconds, and shown times seconds.
@@ -126,7 +127,7 @@ pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
 
 /// The spans of every metric, by metric, then in the order in which dimensions came into force, then by start.
 pub fn spans(plan: &Plan, session: &Session, horizon: Time) -> Vec<MetricSpan> {
-    let extent = read_at(session, horizon);
+    let extent = read_at(plan, session, horizon);
     let shown = rooted(plan, session, extent.limit());
     let rows = shown.into_iter().flat_map(|(metric, dimensions, x)| {
         let spans = values(&x, session.origin).shown(extent);
@@ -169,10 +170,10 @@ pub(super) fn read(timeline: &Whole, at: Time) -> Reading {
 }
 
 /// When finals, totals and spans are read.
-pub(super) fn read_at(session: &Session, horizon: Time) -> Extent {
+pub(super) fn read_at(plan: &Plan, session: &Session, horizon: Time) -> Extent {
     match session.close {
         None => Extent::Through(horizon),
-        Some(close) if close.reason == CloseReason::Silence => Extent::UpTo(session.last),
+        Some(close) if close.reason == CloseReason::Silence && !plan.end.billed => Extent::UpTo(session.last),
         Some(close) => Extent::UpTo(close.at),
     }
 }

@@ -23,6 +23,8 @@ pub struct Session {
     pub origin: Time,
     /// The time of the last event.
     pub last: Time,
+    /// How far it is looked at.
+    pub horizon: Time,
     /// How it ended; `None` while it is open.
     pub close: Option<Close>,
     /// Its events, by [`Record::sort_key`]; at least one.
@@ -64,9 +66,9 @@ pub fn sessions(plan: &Plan, records: Vec<Record>, lateness: Time, horizon: Time
                 // The end takes effect after the whole instant.
                 Some(close) if t <= close.at => session.take(plan, record),
                 Some(close) if t <= close.at.saturating_add(lateness) => stragglers.push(record),
-                Some(_) => done.extend(current.replace(Session::begin(plan, record))),
+                Some(_) => done.extend(current.replace(Session::begin(plan, record, horizon))),
             },
-            None => current = Some(Session::begin(plan, record)),
+            None => current = Some(Session::begin(plan, record, horizon)),
         }
     }
     if let Some(session) = &mut current {
@@ -77,8 +79,8 @@ pub fn sessions(plan: &Plan, records: Vec<Record>, lateness: Time, horizon: Time
 }
 
 impl Session {
-    fn begin(plan: &Plan, record: Record) -> Self {
-        let mut session = Session { origin: record.time, last: record.time, close: None, records: vec![] };
+    fn begin(plan: &Plan, record: Record, horizon: Time) -> Self {
+        let mut session = Session { origin: record.time, last: record.time, horizon, close: None, records: vec![] };
         session.take(plan, record);
         session
     }

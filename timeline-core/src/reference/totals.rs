@@ -84,7 +84,7 @@ fn grouped(
     session: &Session,
     horizon: Time,
 ) -> Vec<(Vec<Option<Value>>, Reading)> {
-    let (all, at) = (whole(plan, session), read_at(session, horizon).limit());
+    let (all, at) = (whole(plan, session), read_at(plan, session, horizon).limit());
     let state = |node: crate::NodeId| match read(&all[node.index()], at) {
         Reading::State(value) => Some(value),
         _ => None,

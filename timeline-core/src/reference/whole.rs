@@ -1,6 +1,6 @@
 //! The timelines of a session's nodes as whole functions over dense time, as if nothing more ever happened.
 
-use super::accrue::{choice, coalesce, duration_of_previous_state, integral, longest, scope};
+use super::accrue::{choice, coalesce, duration_of_previous_state, integral, longest, scope, windows};
 use super::events::{self, Occurrence, Place};
 use super::fold;
 use super::logic::{and, boolean, compare, evaluate, or, truth};
@@ -138,6 +138,7 @@ impl Inputs<'_> {
                 Kind::Number(unit) => Whole::Number(coalesce(number(a), number(b)).map(|x| Some(x?.in_unit(unit)))),
                 _ => Whole::State(coalesce(state(a), state(b))),
             },
+            Op::Every { length } => Whole::State(windows(origin, self.session.horizon, *length)),
             Op::Scope { of, by } => {
                 let unit = self.unit(*of);
                 Whole::Number(scope(&cumulative(number(of), unit), state(by), unit).map(Some))
@@ -191,7 +192,8 @@ impl Inputs<'_> {
 
     fn split(&self, of: NodeId, by: &[NodeId]) -> Vec<Share> {
         let dimensions = by.iter().fold(Piecewise::constant(self.session.origin, vec![]), |all, id| {
-            all.with(self.state(*id), |all, value| all.into_iter().chain([value]).collect())
+            let named = |value: Option<Value>| value.map(|value| self.plan.node(*id).op.as_dimension(value));
+            all.with(self.state(*id), |all, value| all.into_iter().chain([named(value)]).collect())
         });
         shares(&dimensions, |dims| match &self.plan.node(of).op {
             Op::Ratio { numerator, denominator } => Whole::Ratio {

@@ -159,6 +159,7 @@ impl Instants<'_> {
                 };
                 self.same_as(id, t, if has_value { *a } else { *b })
             }
+            Op::Every { length } => self.state_is(id, t, Some(Value::Int(t - t.rem_euclid(*length)))),
             Op::Scope { of, by } => {
                 let now = self.state(*by, t);
                 let begun = (self.session.origin..=t).rev().take_while(|u| self.state(*by, *u) == now).last();
@@ -301,7 +302,8 @@ impl Instants<'_> {
     /// Shares add up to the whole, and those that are not in force stand still (unless a window slides over them).
     fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], t: Time) -> Checked {
         let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
-        let in_force: Vec<Option<Value>> = by.iter().map(|b| self.state(*b, t)).collect();
+        let named = |b: &NodeId, t: Time| Some(self.plan.node(*b).op.as_dimension(self.state(*b, t)?));
+        let in_force: Vec<Option<Value>> = by.iter().map(|b| named(b, t)).collect();
         prop_assert_eq!(shares.iter().filter(|s| s.dimensions == in_force && s.since <= t).count(), 1);
         let side = |whole: &Whole, below: bool, t: Time| match whole {
             Whole::Number(x) => x.at(t),
@@ -315,7 +317,7 @@ impl Instants<'_> {
             let sum =
                 shares.iter().try_fold(Number::Exact(0), |sum, s| self.sum(Some(sum), value(&s.timeline, below, t), 1));
             prop_assert_eq!(sum, value(&self.all[of.index()], below, t), "{:?} at {}", shares, t);
-            let next: Vec<Option<Value>> = by.iter().map(|b| self.state(*b, t + 1)).collect();
+            let next: Vec<Option<Value>> = by.iter().map(|b| named(b, t + 1)).collect();
             for share in shares.iter().filter(|s| !windowed && s.dimensions != in_force && s.dimensions != next) {
                 let still = (value(&share.timeline, below, t), value(&share.timeline, below, t + 1));
                 prop_assert_eq!(still.0, still.1, "{:?} at {}", share, t);

@@ -186,6 +186,14 @@ fn silence_is_not_billed_but_its_alerts_stay_told() {
     assert_eq!(shown(&plan, &[(0, "true"), (2, "false")], 13), faded, "a look-back fades after the last event");
 }
 
+#[test]
+fn billed_silence_is_counted_up_to_the_close() {
+    let billed = |_: &mut Program| EndRule { silence: Some(10 * SECOND), billed: true, ..EndRule::default() };
+    let plan = plan(billed, 0);
+    let all = (13, vec![(0, Some(2), 0), (2, Some(15), 0)], vec![(0, 2, Some(15)), (1, 2, Some(15))]);
+    assert_eq!(shown(&plan, &[(0, "false"), (2, "true"), (5, "")], 16), all);
+}
+
 /// The dimension values of a split that have a final row, with their seconds.
 fn charged(end: impl Fn(&mut Program) -> EndRule, rows: &[(Time, &str)], horizon: Time) -> Vec<(Option<bool>, Time)> {
     let mut p = Program::new();

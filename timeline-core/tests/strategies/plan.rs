@@ -20,6 +20,7 @@ pub(crate) struct PlanShape {
     alerts: Vec<u8>,
     when: Option<PredicateShape>,
     silence: Option<Time>,
+    billed: bool,
     max_age: Option<Time>,
     repair: Option<Time>,
     /// Which column, and the window.
@@ -69,6 +70,7 @@ enum Make {
     Coalesce,
     Mul,
     Scope,
+    Every,
     Turn,
     Changes,
     At,
@@ -97,10 +99,15 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
         prop::collection::vec(metric(), 1..=4),
         prop::collection::vec(any::<u8>(), 0..=2),
     );
-    let end = (prop::option::weighted(0.2, predicates()), some(2..=16), some(2..=60));
+    let end = (prop::option::weighted(0.2, predicates()), (some(2..=16), any::<bool>()), some(2..=60));
     let rules = (prop::option::weighted(0.25, 1..=30i64), prop::option::weighted(0.25, (any::<u8>(), 0..6i64)));
     (declared, asked, end, rules).prop_map(
-        |((columns, lateness, order), (steps, metrics, alerts), (when, silence, max_age), (repair, dedup))| PlanShape {
+        |(
+            (columns, lateness, order),
+            (steps, metrics, alerts),
+            (when, (silence, billed), max_age),
+            (repair, dedup),
+        )| PlanShape {
             columns,
             lateness,
             order,
@@ -109,6 +116,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
             alerts,
             when,
             silence,
+            billed,
             max_age,
             repair,
             dedup,
@@ -147,6 +155,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Make::Coalesce),
         2 => Just(Make::Mul),
         2 => Just(Make::Scope),
+        1 => Just(Make::Every),
         3 => Just(Make::Turn),
         1 => Just(Make::Changes),
         3 => Just(Make::At),
@@ -225,7 +234,7 @@ impl PlanShape {
             let expression = predicate.build(builder);
             builder.add(Op::Event(expression)).expect("a predicate is an event")
         });
-        builder.set_end(EndRule { when, silence: self.silence, max_age: self.max_age });
+        builder.set_end(EndRule { when, silence: self.silence, billed: self.billed, max_age: self.max_age });
     }
 }
 
@@ -339,6 +348,8 @@ impl Step {
                 let still = standing(builder, |k| if is_plain { number(k) } else { plain(k) });
                 Op::Mul(a, if still.is_empty() { return None } else { nth(&still, right) })
             }
+            // Not too short, for the reference makes a piece of each window.
+            Make::Every => Op::Every { length: window + 6 },
             Make::Scope => Op::Scope { of: cumulative(builder, left)?, by: pick(builder, right, state)? },
             Make::Turn if right % 2 == 0 => Op::Rise { of: pick(builder, left, truth)? },
             Make::Turn => Op::Fall { of: pick(builder, left, truth)? },

@@ -58,6 +58,7 @@ impl Facts {
                     | Op::HeldFor { .. }
                     | Op::OverLast { .. }
                     | Op::Longest { .. }
+                    | Op::Every { .. }
                     | Op::CountWithin { .. }
                     | Op::NotFollowedBy { .. } => true,
                     Op::CompareNumbers { left, right, .. } => moves[left.index()] || moves[right.index()],

@@ -115,6 +115,7 @@ impl Writer<'_> {
                 let all = [a, b].map(|id| self.node(*id, 0, depth));
                 (binds::UNARY, format!("coalesce({})", all.join(", ")))
             }
+            Op::Every { length } => (binds::UNARY, format!("every {}", duration_text(*length))),
             Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
             Op::Scope { of, by } => {
                 let of = self.node(*of, binds::OR, depth);
@@ -164,8 +165,19 @@ impl Writer<'_> {
             Op::TimeSince { of } => (binds::UNARY, format!("time_since({})", self.node(*of, 0, depth))),
             Op::Split { of, by } => {
                 let of = self.node(*of, binds::CLAUSE, depth);
-                let by: Vec<String> = by.iter().map(|d| self.node(*d, binds::OR, depth.max(2))).collect();
-                (binds::CLAUSE, format!("{of} split by {}", by.join(", ")))
+                let mut text = of;
+                let mut between = " split by ";
+                for d in by {
+                    let d = self.node(*d, binds::OR, depth.max(2));
+                    if d.starts_with("every ") {
+                        text.push_str(&format!(" {d}"));
+                        between = " split by ";
+                    } else {
+                        text.push_str(&format!("{between}{d}"));
+                        between = ", ";
+                    }
+                }
+                (binds::CLAUSE, text)
             }
         };
         wrap(own, around, text)

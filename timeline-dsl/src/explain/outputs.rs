@@ -67,7 +67,8 @@ pub(super) fn end_text(plan: &Plan, end: &EndRule) -> String {
         parts.push(format!("when {}", super::operator_text(plan, when)));
     }
     if let Some(d) = end.silence {
-        parts.push(format!("after {}", duration_text(d)));
+        let billed = if end.billed { " billed" } else { "" };
+        parts.push(format!("after {}{billed}", duration_text(d)));
     }
     if let Some(d) = end.max_age {
         parts.push(format!("after {} in all", duration_text(d)));

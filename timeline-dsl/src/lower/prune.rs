@@ -84,7 +84,7 @@ fn rename_columns(e: &mut EventExpr, plan: &Plan, builder: &mut Builder) {
 
 fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
     match op {
-        Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } => vec![],
+        Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } | Op::Every { .. } => vec![],
         Op::Latest { of, .. }
         | Op::HasExisted { of }
         | Op::HasExistedWithin { of, .. }

@@ -260,7 +260,8 @@ impl Lowering<'_> {
         for part in parts {
             match part {
                 EndPart::When(e) => when.push(e),
-                EndPart::After(e) | EndPart::AfterInAll(e) => {
+                EndPart::After(e) | EndPart::AfterBilled(e) | EndPart::AfterInAll(e) => {
+                    rule.billed |= matches!(part, EndPart::AfterBilled(_));
                     let in_all = usize::from(matches!(part, EndPart::AfterInAll(_)));
                     let length = self.need_duration(e, true);
                     if let Some(first) = seen[in_all].replace(e.span) {

@@ -4,6 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Dimension, Expr, ExprKind, Span};
+use timeline_core::SECOND;
 use timeline_core::plan::{Kind, NodeId, Op};
 
 /// The most dimensions of a split, and keys of a group.
@@ -55,6 +56,8 @@ impl Lowering<'_> {
         dimensions: &[Dimension],
     ) -> Option<(Lowered, NodeId, Vec<String>)> {
         let value = self.lower(of);
+        let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
+        let clause = if dimensions.iter().all(is_window) { "every" } else { "split by" };
         if self.too_many_dimensions(span, dimensions) {
             return None;
         }
@@ -65,7 +68,10 @@ impl Lowering<'_> {
             _ => None,
         };
         for dimension in dimensions {
-            let state = self.need_state(&dimension.value, "`split by`");
+            let state = match (&dimension.value.kind, source) {
+                (ExprKind::Every(length), source) => self.windows(source, length, dimension.value.span),
+                _ => self.need_state(&dimension.value, "`split by`"),
+            };
             let name = self.dimension_name(dimension, &names);
             if let (Some((s, id)), Some(name)) = (state, name)
                 && self.same_source(&mut source, s, dimension.value.span)
@@ -78,12 +84,12 @@ impl Lowering<'_> {
             Lowered::Node { source, id } => (source, id),
             Lowered::Error => return None,
             ref other => {
-                self.not_cumulative(of.span, other, "split by");
+                self.not_cumulative(of.span, other, clause);
                 return None;
             }
         };
         if !self.can_be_split(source, id) {
-            self.not_cumulative(of.span, &value, "split by");
+            self.not_cumulative(of.span, &value, clause);
             return None;
         }
         if by.len() < dimensions.len() {
@@ -91,6 +97,18 @@ impl Lowering<'_> {
         }
         let root = self.node(source, Op::Split { of: id, by }, span)?;
         Some((value, root, names))
+    }
+
+    /// The windows of `every`.
+    fn windows(&mut self, source: Option<usize>, length: &Expr, span: Span) -> Option<(usize, NodeId)> {
+        let length = self.need_duration(length, true)?;
+        if length < SECOND {
+            let message = "a window of `every` is at least a second long";
+            self.error(codes::WINDOW, span, message, "there is a row for each window; write `every 1s` or longer");
+            return None;
+        }
+        let source = source?;
+        Some((source, self.node(source, Op::Every { length }, span)?))
     }
 
     /// Says so where a split or a group has more keys than anyone could read.
@@ -166,7 +184,7 @@ impl Lowering<'_> {
             format!("did you mean `duration_where({own}) {clause} ...`?")
         } else if by_constant {
             "split the number itself, and scale the result: only whole multiples can be split".to_owned()
-        } else if ratio && clause != "split by" {
+        } else if ratio && clause != "split by" && clause != "every" {
             format!("take each side: `(a {clause} ...) / (b {clause} ...)`")
         } else {
             "cumulative are `duration_where(...)`, `integral(...)`, `count(...)`, `sum(...)`, sums and differences of such, \

@@ -60,7 +60,9 @@ impl Parser<'_> {
                 ("split", "by") => {
                     self.bump();
                     self.bump();
-                    ExprKind::SplitBy(Box::new(value.take()), self.dimensions())
+                    let dimensions = self.dimensions();
+                    value = split(value, dimensions);
+                    continue;
                 }
                 ("scope", "by") => {
                     self.bump();
@@ -70,9 +72,12 @@ impl Parser<'_> {
                 }
                 ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_)) => {
                     self.bump();
-                    self.bump();
-                    self.clause_not_yet(start, "every");
-                    ExprKind::NotYet(Box::new(value.take()))
+                    let length = self.binary(4);
+                    let span = start.to(self.last_span());
+                    let name = Some(Name { text: "every".to_owned(), span });
+                    let value_of = Expr { kind: ExprKind::Every(Box::new(length)), span };
+                    value = split(value, vec![Dimension { value: value_of, name }]);
+                    continue;
                 }
                 _ => return value,
             };
@@ -92,12 +97,6 @@ impl Parser<'_> {
             let d = Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help);
             self.fail(d);
         }
-    }
-
-    fn clause_not_yet(&mut self, start: Span, clause: &str) {
-        let span = start.to(self.last_span());
-        let message = format!("`{clause}` is not supported yet");
-        self.mistake(codes::NOT_YET, span, message, "`over last D` and `split by STATE` are");
     }
 
     /// `a, b as name, ...`
@@ -316,6 +315,20 @@ impl Parser<'_> {
         self.close(open, ")");
         if text.is_empty() { ExprKind::Error } else { ExprKind::Column(Name { text, span }) }
     }
+}
+
+/// A split by further dimensions. Windows and dimensions of one metric are one split, in the order in which they are written.
+fn split(of: Expr, dimensions: Vec<Dimension>) -> Expr {
+    let last = dimensions.last().map_or(of.span, |d| d.name.as_ref().map_or(d.value.span, |n| n.span.to(d.value.span)));
+    let span = of.span.to(last);
+    let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
+    let kind = match of.kind {
+        ExprKind::SplitBy(inner, known) if known.iter().all(is_window) != dimensions.iter().all(is_window) => {
+            ExprKind::SplitBy(inner, known.into_iter().chain(dimensions).collect())
+        }
+        kind => ExprKind::SplitBy(Box::new(Expr { kind, span: of.span }), dimensions),
+    };
+    Expr { kind, span }
 }
 
 impl Expr {

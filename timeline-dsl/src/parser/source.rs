@@ -5,7 +5,7 @@
 use super::Parser;
 use crate::diagnostics::{Diagnostic, codes, nearest};
 use crate::lexer::Kind;
-use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, Literal, SourceItem, Span};
+use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, Literal, SourceItem};
 use timeline_core::Type;
 
 /// The words that begin a clause.
@@ -198,12 +198,11 @@ impl Parser<'_> {
                     self.bump();
                     self.bump();
                     parts.push(EndPart::AfterInAll(length));
+                } else if self.at_word("billed") && self.nth(1).kind != Kind::Sign(":") {
+                    self.bump();
+                    parts.push(EndPart::AfterBilled(length));
                 } else {
                     parts.push(EndPart::After(length));
-                }
-                if self.at_word("billed") && self.nth(1).kind != Kind::Sign(":") {
-                    let span = self.bump();
-                    self.not_yet(span, "billed", "without it, silence is not counted");
                 }
             } else {
                 self.expected("`when PREDICATE` or `after DURATION`");
@@ -219,14 +218,5 @@ impl Parser<'_> {
             self.expected("`or when PREDICATE` or `or after DURATION`");
         }
         Some(ClauseKind::End(parts))
-    }
-
-    fn not_yet(&mut self, span: Span, clause: &str, help: &str) {
-        self.mistake(
-            codes::CLAUSE_NOT_YET,
-            span,
-            format!("`{clause}` is not supported yet"),
-            format!("leave it out: {help}"),
-        );
     }
 }
