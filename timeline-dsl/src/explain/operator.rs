@@ -1,7 +1,7 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
-use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Scalar, Unit};
+use timeline_core::plan::{Compare, EventExpr, Kind, NodeId, Op, Scalar, Unit};
 use timeline_core::{Plan, Time, Value};
 
 /// The most operators that are written out; what is deeper or comes later is `…`.
@@ -133,6 +133,11 @@ impl Writer<'_> {
             Op::Scale { of, factor } => {
                 (binds::PRODUCT, format!("{} * {factor}", self.node(*of, binds::PRODUCT, depth)))
             }
+            Op::Ratio { numerator, denominator } if self.shift(*numerator, *denominator).is_some() => {
+                let (n, constant) = self.shift(*numerator, *denominator).unwrap_or((*numerator, *numerator));
+                let ratio = self.pair(n, "/", *denominator, (binds::PRODUCT, binds::UNARY), depth);
+                (binds::SUM, format!("{ratio} + {}", self.node(constant, binds::PRODUCT, depth)))
+            }
             Op::Ratio { numerator, denominator } => {
                 (binds::PRODUCT, self.pair(*numerator, "/", *denominator, (binds::PRODUCT, binds::UNARY), depth))
             }
@@ -191,6 +196,20 @@ impl Writer<'_> {
     fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {
         let a = self.node(a, left, depth);
         format!("{a} {sign} {}", self.node(b, right, depth))
+    }
+
+    /// The numerator and the constant of a quotient shifted by one, which is kept as `(n + d * c) / d`, of an area and a duration.
+    fn shift(&self, numerator: NodeId, denominator: NodeId) -> Option<(NodeId, NodeId)> {
+        let Op::Add(a, b) = self.plan.node(numerator).op else { return None };
+        let constant = |id: NodeId| {
+            let Op::Mul(x, y) = self.plan.node(id).op else { return None };
+            let c = if x == denominator { y } else { x };
+            let is_shift = (x == denominator || y == denominator)
+                && matches!(self.plan.node(c).op, Op::ConstantNumber { unit: Unit::Float, .. })
+                && self.plan.node(denominator).kind == Kind::Number(Unit::Duration);
+            is_shift.then_some(c)
+        };
+        constant(b).map(|c| (a, c)).or_else(|| constant(a).map(|c| (b, c)))
     }
 
     /// A product with the constant to the right.

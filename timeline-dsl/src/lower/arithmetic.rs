@@ -266,8 +266,22 @@ impl Lowering<'_> {
             _ => None,
         };
         let (p, q) = x.parts().ok_or(Misfit::Range)?;
+        let sides = [self.kind(source, numerator), self.kind(source, denominator)];
         let (top, bottom) = match (unit, constant_below) {
-            (RatioUnit::Plain, _) => {
+            // The denominator times the constant has the unit of the numerator.
+            (_, _) if matches!(sides, [Kind::Number(Unit::Area), Kind::Number(Unit::Duration)]) => {
+                let Some(sum) = self.risen(span, source, (numerator, denominator), p, q, Unit::Float) else {
+                    return Ok(None);
+                };
+                (sum, denominator)
+            }
+            (RatioUnit::Duration, None) if sides[1] == Kind::Number(Unit::Int) => {
+                let Some(sum) = self.risen(span, source, (numerator, denominator), p, q, Unit::Duration) else {
+                    return Ok(None);
+                };
+                (sum, denominator)
+            }
+            (RatioUnit::Plain, _) if sides[0] == sides[1] || !matches!(sides, [_, Kind::Number(Unit::Area)]) => {
                 let Some(n) = self.scaled(span, source, numerator, q) else { return Ok(None) };
                 let Some(d) = self.scaled(span, source, denominator, p) else { return Ok(None) };
                 let Some(sum) = self.node(source, Op::Add(n, d), span) else { return Ok(None) };
@@ -302,6 +316,21 @@ impl Lowering<'_> {
             }
         };
         Ok(self.node(source, Op::Ratio { numerator: top, denominator: bottom }, span))
+    }
+
+    /// `n + d * c`, where `c` is that constant.
+    fn risen(
+        &mut self,
+        span: Span,
+        source: usize,
+        (n, d): (NodeId, NodeId),
+        p: i64,
+        q: i64,
+        unit: Unit,
+    ) -> Option<NodeId> {
+        let constant = self.node(source, constant::number_op(p, q, unit), span)?;
+        let product = self.node(source, Op::Mul(d, constant), span)?;
+        self.node(source, Op::Add(n, product), span)
     }
 
     fn over_duration(&mut self, span: Span, source: usize, id: NodeId, d: i64) -> Result<Option<NodeId>, Misfit> {
