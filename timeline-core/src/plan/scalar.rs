@@ -152,3 +152,58 @@ fn number(value: &Value) -> Option<f64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Scalar;
+    use crate::Value;
+
+    #[track_caller]
+    fn check(function: Scalar, arguments: &[Value], expected: Option<Value>) {
+        let arguments: Vec<_> = arguments.iter().cloned().map(Some).collect();
+        assert_eq!(function.apply(&arguments), expected, "{function:?} of {arguments:?}");
+    }
+
+    #[test]
+    fn what_no_value_can_hold_is_absent() {
+        let (most, least) = (Value::Int(i64::MAX), Value::Int(-i64::MAX));
+        check(Scalar::Add, &[most.clone(), Value::Int(1)], None);
+        check(Scalar::Sub, &[least.clone(), Value::Int(1)], None);
+        check(Scalar::Mul, &[most, Value::Int(2)], None);
+        check(Scalar::Div, &[Value::Int(1), Value::Int(0)], None);
+        check(Scalar::Mul, &[Value::Float(f64::MAX), Value::Int(2)], None);
+        assert_eq!(Scalar::Add.apply(&[None, Some(Value::Int(1))]), None);
+    }
+
+    #[test]
+    fn numbers_keep_their_type_but_for_quotients() {
+        check(Scalar::Div, &[Value::Int(1), Value::Int(2)], Some(Value::Float(0.5)));
+        check(Scalar::Add, &[Value::Int(1), Value::Int(2)], Some(Value::Int(3)));
+        check(Scalar::Sub, &[Value::Int(1), Value::Float(0.5)], Some(Value::Float(0.5)));
+        check(Scalar::Round, &[Value::Float(-2.5)], Some(Value::Float(-3.0)));
+        check(Scalar::Floor, &[Value::Float(-2.5)], Some(Value::Float(-3.0)));
+        check(Scalar::Ceil, &[Value::Float(-0.5)], Some(Value::Float(0.0)));
+        check(Scalar::Ceil, &[Value::Int(-5)], Some(Value::Int(-5)));
+        check(Scalar::Abs, &[Value::Int(-5)], Some(Value::Int(5)));
+    }
+
+    #[test]
+    fn texts_are_characters() {
+        let text = Value::text;
+        check(Scalar::Length, &[text("a\u{1d11e}b")], Some(Value::Int(3)));
+        check(Scalar::Lower, &[text("GR\u{d6}SSE")], Some(text("gr\u{f6}sse")));
+        check(Scalar::Contains, &[text("abc"), text("bc")], Some(Value::Bool(true)));
+        check(Scalar::Contains, &[text("bc"), text("abc")], Some(Value::Bool(false)));
+        check(Scalar::StartsWith, &[text("abc"), text("ab")], Some(Value::Bool(true)));
+        check(Scalar::EndsWith, &[text("abc"), text("ab")], Some(Value::Bool(false)));
+        check(Scalar::Trim, &[text(" a\t")], Some(text("a")));
+    }
+
+    #[test]
+    fn a_condition_that_is_absent_is_not_true() {
+        let (one, two) = (Some(Value::Int(1)), Some(Value::Int(2)));
+        assert_eq!(Scalar::If.apply(&[None, one.clone(), two.clone()]), two);
+        assert_eq!(Scalar::If.apply(&[Some(Value::Bool(true)), None, two.clone()]), None);
+        assert_eq!(Scalar::Coalesce.apply(&[None, two.clone()]), two);
+    }
+}

@@ -61,7 +61,7 @@ impl Shape {
 /// One of a few values of a type.
 pub(crate) fn value(ty: Type, pick: u8) -> Value {
     match ty {
-        Type::String => Value::text(choose(&["a", "b", "c"], pick)),
+        Type::String => Value::text(choose(&["a", "b", "ab", " B"], pick)),
         Type::Float => Value::Float(choose(&[0.5, 0.0, 1.0, -1.5, -0.0, 2.0], pick)),
         Type::Int => Value::Int(choose(&[1, 0, 2, -1, 3], pick)),
         Type::Bool => Value::Bool(choose(&[true, false], pick)),
