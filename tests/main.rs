@@ -9,4 +9,6 @@ mod docs;
 #[cfg(feature = "sql")]
 mod durability;
 mod language;
+#[cfg(feature = "pulsar")]
+mod pulsar;
 mod tidy;

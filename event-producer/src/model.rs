@@ -67,6 +67,16 @@ pub enum Body {
 }
 
 impl Event {
+    /// The key of its session, card or device, as the line says it.
+    pub fn key(&self) -> String {
+        let (model, number) = match &self.body {
+            Body::Video(report) => (Model::Video, report.session),
+            Body::Payment(payment) => (Model::Payments, payment.card),
+            Body::Device(report) => (Model::Devices, report.device),
+        };
+        format!("{}{number:06}", char::from(model.key_letter()))
+    }
+
     /// Appends the event as one line of JSON, its newline included.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"ts\":");

@@ -4,7 +4,11 @@
 //! A reader that goes away (`| head`) ends the log quietly; Ctrl-C ends the process, at worst within a line, as any crash
 //! of a producer would, and leaves a truth file without its last row.
 
+#[cfg(feature = "pulsar")]
+mod access;
 mod pace;
+#[cfg(feature = "pulsar")]
+mod publish;
 mod target;
 
 use std::fmt;
@@ -12,6 +16,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+#[cfg(feature = "pulsar")]
+pub use access::Access;
+#[cfg(feature = "pulsar")]
+pub use publish::Messages;
 pub use target::Target;
 
 use crate::generator::Generator;
@@ -24,6 +32,8 @@ pub const EXAMPLE: &str = "\
 Examples:
   A million events of video sessions, with the answers known by construction:
     event-producer video --events 1000000 --sessions 20000 --to video.ndjson --truth truth.ndjson
+  A topic's worth, a hundred lines a message:
+    event-producer video --rate 50000 --to pulsar://localhost:6650/player --lines 100
   Card payments out of order, one line in a hundred too late, at 5000 events a second:
     event-producer payments --jitter 1s --late 0.01 --rate 5000";
 
@@ -33,8 +43,8 @@ pub struct Options {
     /// What log is made
     #[command(flatten)]
     pub workload: Workload,
-    /// Where the log goes: a file, which is appended to, or `-` for standard output
-    #[arg(long, default_value = "-", value_name = "FILE|-")]
+    /// Where the log goes: a file, which is appended to, `-` for standard output, or a topic
+    #[arg(long, default_value = "-", value_name = "FILE|-|pulsar://HOST:PORT/TOPIC")]
     pub to: Target,
     /// How it is written
     #[command(flatten)]
@@ -53,6 +63,10 @@ pub struct Delivery {
     /// Lets most writes end within a line, as a producer does whose buffer is full
     #[arg(long)]
     pub torn: bool,
+    /// How messages of a topic are made
+    #[cfg(feature = "pulsar")]
+    #[command(flatten)]
+    pub messages: Messages,
 }
 
 /// What became of a log.
@@ -78,6 +92,14 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The topic could not be published to; the broker may have a part of the log.
+    #[cfg(feature = "pulsar")]
+    #[error("{0}: {help}", help = .0.code().help())]
+    Topic(event_feeder::Error),
+    /// What files can and topics cannot.
+    #[cfg(feature = "pulsar")]
+    #[error("a topic has no torn lines: leave --torn out")]
+    Torn,
     /// The truth could not be written; the file is not to be trusted.
     #[error("{}: the truth could not be written: {source}", .path.display())]
     Truth {
@@ -94,6 +116,10 @@ impl Error {
         match self {
             Error::Workload(_) => 2,
             Error::Log { .. } | Error::Truth { .. } => 3,
+            #[cfg(feature = "pulsar")]
+            Error::Torn => 2,
+            #[cfg(feature = "pulsar")]
+            Error::Topic(_) => 3,
         }
     }
 }
@@ -101,19 +127,16 @@ impl Error {
 /// Makes a log as the options say.
 pub fn run(options: &Options) -> Result<Summary, Error> {
     let mut generator = Generator::new(&options.workload)?;
-    let log_error = |source| Error::Log { to: options.to.clone(), source };
     let Some(path) = &options.truth else {
-        let mut log = options.to.open().map_err(log_error)?;
-        return deliver(generator, &mut log, &options.delivery, |_| Ok(())).map_err(log_error);
+        return send(generator, options, |_| Ok(()));
     };
     let truth_error = |source| Error::Truth { path: path.clone(), source };
     // The truth is opened first: a log whose answers cannot be kept would have to be made again.
     let mut truth = BufWriter::new(File::create(path).map_err(truth_error)?);
-    let mut log = options.to.open().map_err(log_error)?;
     generator.keep_rows();
     let mut failed = None;
     let model = options.workload.model;
-    let summary = deliver(generator, &mut log, &options.delivery, |rows| {
+    let summary = send(generator, options, |rows| {
         rows.iter().try_for_each(|row| row.write(model, &mut truth)).map_err(|error| {
             failed = Some(error);
             io::Error::other("the truth could not be written")
@@ -122,12 +145,29 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
     if let Some(source) = failed {
         return Err(truth_error(source));
     }
-    let summary = summary.map_err(log_error)?;
+    let summary = summary?;
     if let Some(totals) = &summary.totals {
         totals.write(&mut truth).map_err(truth_error)?;
     }
     truth.flush().map_err(truth_error)?;
     Ok(summary)
+}
+
+/// Sends all lines of a generator where they are to go.
+fn send(generator: Generator, options: &Options, rows: impl FnMut(&[Row]) -> io::Result<()>) -> Result<Summary, Error> {
+    let log_error = |source| Error::Log { to: options.to.clone(), source };
+    #[cfg(feature = "pulsar")]
+    if let Target::Topic(address) = &options.to {
+        if options.delivery.torn {
+            return Err(Error::Torn);
+        }
+        return publish::publish(generator, address, &options.delivery, rows).map_err(|error| match error {
+            publish::Error::Topic(error) => Error::Topic(error),
+            publish::Error::Rows(error) => log_error(error),
+        });
+    }
+    let mut log = options.to.open().map_err(log_error)?;
+    deliver(generator, &mut log, &options.delivery, rows).map_err(log_error)
 }
 
 /// Writes all lines of a generator, in chunks of whole lines unless they are to be torn, and hands over the rows of the
@@ -245,7 +285,7 @@ mod tests {
         let workload = Workload { events: 40_000, ..Workload::new(Model::Devices) };
         let writes = |torn| {
             let mut writes = Writes(Vec::new());
-            let delivery = Delivery { rate: 0, torn };
+            let delivery = Delivery { torn, ..Delivery::default() };
             deliver(Generator::new(&workload).unwrap(), &mut writes, &delivery, |_| Ok(())).unwrap();
             writes.0
         };

@@ -70,7 +70,7 @@ pub struct Client {
 }
 
 /// How long a question to a broker may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Client {
     /// Does not connect yet.

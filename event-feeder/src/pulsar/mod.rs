@@ -20,9 +20,13 @@ mod address;
 mod client;
 mod gather;
 mod problem;
+mod publisher;
 mod reader;
+mod router;
 mod source;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Credentials, Settings, Subscription};
+pub use publisher::{Compression, Outgoing, Publisher, Publishing};
+pub use router::partition_of;
 pub use source::PulsarSource;

@@ -13,13 +13,20 @@ pub enum Target {
     Stdout,
     /// A file, which is made if need be and appended to.
     File(PathBuf),
+    /// A topic of Apache Pulsar.
+    #[cfg(feature = "pulsar")]
+    Topic(event_feeder::pulsar::Address),
 }
 
 /// Why a log cannot go there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A broker's address.
-    #[error("`{0}://` is not supported in this build yet: write to a file or to `-`")]
+    /// Not the address of a topic.
+    #[cfg(feature = "pulsar")]
+    #[error(transparent)]
+    Address(#[from] event_feeder::pulsar::AddressError),
+    /// An address that this build knows nothing of.
+    #[error("`{0}://` is not supported in this build: write to a file or to `-`")]
     NotSupported(String),
     /// Nothing at all.
     #[error("the name of a file, or `-` for standard output")]
@@ -33,6 +40,8 @@ impl FromStr for Target {
         match (text, text.split_once("://")) {
             ("", _) => Err(Error::Empty),
             ("-", _) => Ok(Target::Stdout),
+            #[cfg(feature = "pulsar")]
+            (text, _) if event_feeder::pulsar::Address::is_meant(text) => Ok(Target::Topic(text.parse()?)),
             (_, Some((scheme, _))) => Err(Error::NotSupported(scheme.to_owned())),
             (path, None) => Ok(Target::File(path.strip_prefix("file:").unwrap_or(path).into())),
         }
@@ -45,6 +54,8 @@ impl Target {
         Ok(match self {
             // A lock would be of no use: nothing else of the process writes there while a log does.
             Target::Stdout => Box::new(io::stdout()),
+            #[cfg(feature = "pulsar")]
+            Target::Topic(_) => return Err(io::Error::other("a topic is no file")),
             Target::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         })
     }
@@ -55,6 +66,8 @@ impl fmt::Display for Target {
         match self {
             Target::Stdout => f.write_str("standard output"),
             Target::File(path) => path.display().fmt(f),
+            #[cfg(feature = "pulsar")]
+            Target::Topic(address) => address.fmt(f),
         }
     }
 }
@@ -68,7 +81,11 @@ mod tests {
         assert_eq!("-".parse(), Ok(Target::Stdout));
         assert_eq!("a/b.ndjson".parse(), Ok(Target::File("a/b.ndjson".into())));
         assert_eq!("file:b.ndjson".parse(), Ok(Target::File("b.ndjson".into())));
-        assert_eq!("pulsar://localhost:6650/t".parse::<Target>(), Err(Error::NotSupported("pulsar".into())));
+        assert_eq!("kafka://localhost/t".parse::<Target>(), Err(Error::NotSupported("kafka".into())));
+        #[cfg(feature = "pulsar")]
+        assert_eq!("pulsar://h:1/t".parse::<Target>().map(|target| target.to_string()), Ok("pulsar://h:1/t".into()));
+        #[cfg(feature = "pulsar")]
+        assert!(matches!("pulsar://h:1".parse::<Target>(), Err(Error::Address(_))));
         assert_eq!("".parse::<Target>(), Err(Error::Empty));
     }
 }

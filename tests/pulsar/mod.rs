@@ -1,0 +1,4 @@
+//! A real broker: what is published is read once, in order, whatever happens to the broker.
+
+mod feeder;
+mod harness;
