@@ -5,7 +5,7 @@ use event_feeder::pulsar::{Outgoing, Publisher, Subscription, partition_of};
 use event_feeder::{Code, Decoder, Next, Position, Source, Target};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use timeline_core::plan::{Column, FieldPath, Source as Declared, TimeUnit};
+use timeline_core::plan::{Column, FieldPath, Idle, Source as Declared, TimeUnit};
 use timeline_core::{Field, Type, Value};
 
 /// A decoder of `{"k": text, "t": milliseconds, "n": number}`.
@@ -18,6 +18,8 @@ fn decoder() -> Decoder {
         order: None,
         lateness: 0,
         future: None,
+        idle: Idle::Never,
+        repair: None,
     };
     Decoder::new(&declared, &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int }])
 }
