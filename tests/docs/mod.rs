@@ -1,5 +1,6 @@
 //! Pages of `docs/` that are made from the language and its tests. `UPDATE=1 cargo test docs` writes them anew.
 
+mod compose;
 mod grammar;
 
 use crate::cli::{Sandbox, finish};

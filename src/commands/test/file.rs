@@ -273,3 +273,34 @@ fn without_comment(line: &str) -> &str {
     }
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{About, TestFile};
+
+    const TEST: &str = "// why\n--- program\nsource s { key k  time t in s  b: bool }\n--- events // all\n0: b=true // on\n\
+                        | raw // kept\n{\"k\":\"s\"}\n--- until 1h\n--- late 1\n--- dead 2\n--- finals\nm = \"a // b\" // c\n\
+                        --- true latest(b) // d\n0..\n";
+
+    #[test]
+    fn sections_lines_and_comments() {
+        let test = TestFile::parse("t", TEST).unwrap();
+        let lines: Vec<(usize, &str)> = test.events[0].lines.iter().map(|line| (line.number, line.text)).collect();
+        assert_eq!(lines, [(5, "0: b=true"), (6, "| raw // kept"), (7, "{\"k\":\"s\"}")]);
+        assert_eq!((test.until, test.late.count, test.dead.count), (Some(3_600_000_000_000), 1, 2));
+        assert_eq!(test.sections[0].lines[0].text, "m = \"a // b\"");
+        let last = &test.sections[1];
+        assert_eq!((last.about, last.expression, last.line), (About::True, "latest(b)", 13));
+        assert_eq!(&TEST[last.offset..last.offset + 9], "latest(b)");
+    }
+
+    #[test]
+    fn no_text_is_too_much() {
+        for at in (0..=TEST.len()).filter(|at| TEST.is_char_boundary(*at)) {
+            let _ = TestFile::parse("t", &TEST[..at]);
+            let _ = TestFile::parse("t", &format!("{}é\u{0}---{}", &TEST[..at], &TEST[at..]));
+            let _ = TestFile::parse("t", &TEST[at..]);
+        }
+        let _ = TestFile::parse("t", &"--- ".repeat(1 << 18));
+    }
+}

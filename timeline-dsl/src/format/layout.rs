@@ -4,9 +4,9 @@ use super::pieces::{Piece, What};
 use crate::diagnostics::width;
 
 /// Words behind which a bracket opens no call.
-const NO_CALL: [&str; 15] = [
+const NO_CALL: [&str; 16] = [
     "by", "last", "when", "after", "ttl", "where", "as", "every", "cap", "lateness", "idle", "future", "within",
-    "keep", "from",
+    "keep", "from", "in",
 ];
 
 /// Words of the language behind which a `-` is a sign and no difference.

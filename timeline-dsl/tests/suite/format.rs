@@ -48,6 +48,14 @@ fn sources_on_one_line() {
 }
 
 #[test]
+fn brackets_that_open_no_call() {
+    check(
+        "let a=x in(-1,2)&&held_for(b,5s)\nlet b=not (a)||!( b )\nmetric c=n split by(a)as z\n",
+        "let    a = x in (-1, 2) && held_for(b, 5s)\nlet    b = not(a) || !(b)\nmetric c = n split by (a) as z\n",
+    );
+}
+
+#[test]
 fn expressions_and_nothing() {
     check(
         "  duration_where( latest( a )==\"b\" )over last 5s\nsplit by x as y|aggregate(count,p95)",
