@@ -6,6 +6,7 @@
 //! | [`batch`] | evaluation of a log at one go, without state |
 //! | [`watermark`] | what lateness is judged by |
 //! | [`input`] | what a source is bound to: a log of partitions |
+//! | [`kept`] | events of a live log, kept to be read again |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
@@ -16,6 +17,7 @@ pub mod checkpoint;
 pub mod engine;
 pub mod http;
 pub mod input;
+pub mod kept;
 pub mod lane;
 pub mod members;
 pub mod outliers;

@@ -10,6 +10,7 @@
 //! **Invariant:** after any error of the checkpoint store the loop ends: nothing is written or answered on a doubtful base.
 
 mod checkpointing;
+mod keeping;
 mod recovery;
 mod rest;
 mod silence;
@@ -27,7 +28,8 @@ use crate::totals::Totals;
 use crate::watermark::Silences;
 use checkpointing::{Committed, Cut};
 use event_feeder::file::FileTable;
-use event_feeder::{Next, Notice, Position, Source, Target};
+use event_feeder::{Next, Notice, Position, Source, Target, key_hash};
+use keeping::Keeping;
 use silence::Silence;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +57,8 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// A name that no other run of any process ever has.
     pub writer: String,
+    /// For how long events of a live log are kept, in nanoseconds of its own time.
+    pub keep: Time,
     /// Whether the loop ends, with a last checkpoint, when its log has been read to its end.
     pub exit_at_end: bool,
 }
@@ -90,6 +94,15 @@ pub enum Error {
     /// A worker panicked.
     #[error(transparent)]
     Worker(#[from] WorkerLost),
+    /// Kept events cannot be read or written.
+    #[error(transparent)]
+    Kept(#[from] crate::kept::Error),
+    /// Other queries need the log from its start, and that is gone.
+    #[error(
+        "the queries are others than those of the last checkpoint, and the log from its start is not kept: \
+         go on with the queries that were deployed before"
+    )]
+    NotKept,
 }
 
 /// Counts since the beginning of the log.
@@ -119,6 +132,8 @@ pub enum Ask {
     Totals,
     /// All sessions.
     Sessions,
+    /// The sessions of one key, and that all events before the position can be read again.
+    Key(String),
 }
 
 /// What is answered, for one position.
@@ -156,9 +171,9 @@ pub struct Answer {
     pub sessions: Vec<Session>,
     /// Aggregated metrics; empty unless asked for.
     pub totals: Totals,
-    /// Committed history.
+    /// Committed history, and kept events.
     pub results: Vec<FileRef>,
-    /// Reads it.
+    /// Reads them.
     pub reader: Reader,
 }
 
@@ -240,6 +255,7 @@ pub struct Partition {
     position: Position,
     max_time: Option<Time>,
     silence: Silence,
+    keeping: Keeping,
     counts: Counts,
     /// Of sessions that are over.
     totals: Totals,
@@ -304,6 +320,7 @@ impl Partition {
             };
             match next {
                 Next::Block(block) => {
+                    self.keep(&block)?;
                     self.position = block.end;
                     self.dirty = true;
                     self.pipeline.feed(block)?;
@@ -416,7 +433,13 @@ impl Partition {
 
     fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
         self.prove()?;
+        if matches!(ask, Ask::Key(_)) && self.has_fresh_events() {
+            self.finish_commit(true)?;
+            self.start_commit()?;
+            self.finish_commit(true)?;
+        }
         let (wants_sessions, wants_totals) = (*ask == Ask::Sessions, *ask == Ask::Totals);
+        let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
         let plan = Arc::clone(&self.plan);
         let parts = self.pipeline.call(move |lane, progress| {
             let told = lane.drain();
@@ -429,6 +452,9 @@ impl Partition {
                     }
                 });
                 outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+            }
+            if let (Some((hash, key)), Some(horizon)) = (&key, progress.horizon()) {
+                lane.read_key(*hash, key, horizon, &mut outcome, |session| live.push(session));
             }
             (told, outcome, live, totals, lane.size())
         })?;
@@ -467,7 +493,7 @@ impl Partition {
             pending,
             sessions,
             totals,
-            results: self.results.clone(),
+            results: self.results.iter().chain(self.keeping.kept.files()).cloned().collect(),
             reader: self.reader.clone(),
         };
         self.prove()?;

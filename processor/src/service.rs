@@ -17,14 +17,18 @@ pub use work::Ended;
 use crate::checkpoint::{Error as StateError, Place, ProgramStore, TakeFrom};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::input::{Input, Part, log_of};
+use crate::kept::{self, Kept};
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{LoadError, Programs};
+use crate::story;
 use arrow::array::RecordBatch;
+use event_feeder::Source;
 use serde_json::{Value as Json, json};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use timeline_core::Time;
 use timeline_core::incremental::Layout;
 use timeline_core::plan::Plan;
 use work::{Bound, Running, halt};
@@ -40,6 +44,8 @@ pub struct Options {
     pub threads: usize,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
+    /// For how long events of live logs are kept, in nanoseconds of their own time.
+    pub keep: Time,
     /// Whether it ends when all logs have been read.
     pub exit_at_end: bool,
     /// A name that no other run of any process ever has.
@@ -372,6 +378,25 @@ impl Service {
         Ok(())
     }
 
+    /// Other queries read the logs from their starts: refuses where one is not kept. Not to be called under the lock.
+    fn can_start_over(&self) -> Result<(), EngineError> {
+        for answer in self.ask(&Ask::Status, None)? {
+            // Files are their own log. What is not committed yet is kept with the last checkpoint before a change.
+            let kept = Kept::of(&answer.results).map_err(|error| EngineError::Internal(error.to_string()))?;
+            let has_begun = answer.files.is_empty() && answer.position > event_feeder::Position::START;
+            if has_begun && answer.epoch > 0 && !kept.is_whole(kept.end()) {
+                let (source, partition) = (&answer.plan.source.name, answer.partition);
+                return Err(EngineError::Conflict {
+                    message: format!(
+                        "not kept: other queries need the log of {source}/{partition} from its start, and its first events are older than --keep"
+                    ),
+                    rendered: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Asks every partition that is at work here, all at a time.
     fn ask_own(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, NoAnswer> {
         let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
@@ -482,26 +507,36 @@ impl Engine for Service {
         if let Some(name) = query.filter(|name| !self.plans().iter().any(|plan| answers::has(plan, name))) {
             return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
         }
-        let answers = self.ask(&Ask::Status, sync)?;
+        let answers = self.ask(&Ask::Key(key.to_owned()), sync)?;
         let mut sources = vec![];
-        let mut found = false;
+        let mut gone = vec![];
         for answer in &answers {
             let Some(horizon) = answer.horizon else { continue };
             let nodes = answers::nodes_of(&answer.plan, query);
             if nodes.is_empty() {
                 continue;
             }
-            let question = crate::story::Question {
-                key,
-                at,
-                nodes,
-                until: (answer.position, horizon),
-                silences: &answer.silences,
+            let internal = |error: &dyn std::fmt::Display| EngineError::Internal(error.to_string());
+            let kept = Kept::of(&answer.results).map_err(|error| internal(&error))?;
+            let (mut log, before, is_whole): (Box<dyn Source>, _, _) = if answer.files.is_empty() {
+                let log = kept::reread(&kept, answer.reader.clone(), answer.position);
+                (Box::new(log), kept.before(), kept.is_whole(answer.position))
+            } else {
+                (story::files_again(&answer.plan, answer.files.clone(), answer.position), None, true)
             };
-            let story = crate::story::tell(&answer.plan, answer.files.clone(), &question)
-                .map_err(|error| EngineError::Internal(error.to_string()))?;
-            found |= story["sessions"].as_array().is_some_and(|sessions| !sessions.is_empty());
+            let (until, silences) = ((answer.position, horizon), &answer.silences);
+            let question = story::Question { key, at, nodes, until, before, silences };
+            let mut story = story::tell(&answer.plan, log.as_mut(), &question).map_err(|error| internal(&error))?;
+            if !is_whole {
+                gone.extend(answers::forgotten(answer, key, &mut story)?);
+            }
             sources.push((answer, story));
+        }
+        let found = sources.iter().any(|(_, story)| story["sessions"].as_array().is_some_and(|all| !all.is_empty()));
+        if !found && !gone.is_empty() {
+            return Err(EngineError::NotFound(format!(
+                "not kept: the sessions of `{key}` began before the events that are kept"
+            )));
         }
         if !found {
             return Err(EngineError::NotFound(format!("no session of `{key}` has been seen")));
@@ -516,7 +551,7 @@ impl Engine for Service {
                 all.push(session);
             }
         }
-        Ok(json!({"key": key, "at_ns": at, "sessions": all, "positions": positions}))
+        Ok(json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions}))
     }
 
     fn outliers(
@@ -550,7 +585,7 @@ impl Engine for Service {
             return Err(EngineError::Invalid { message: message.into(), rendered: None });
         }
         self.adopt_newest()?;
-        let mut inner = self.lock();
+        let inner = self.lock();
         let before = inner.programs.plans()?;
         let mut all = inner.programs.clone();
         for (name, text) in &programs {
@@ -558,10 +593,13 @@ impl Engine for Service {
         }
         let after = all.plans()?;
         let mut changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
-        if !plan_only && all != inner.programs {
-            self.change(&mut inner, all)?;
-        }
+        let changes_any = all != inner.programs;
+        // Asking takes the lock; if others deploy meanwhile, storing the programs fails.
         drop(inner);
+        if !plan_only && changes_any {
+            self.can_start_over()?;
+            self.change(&mut self.lock(), all)?;
+        }
         if !plan_only {
             changes["not_yet"] = json!(self.wait_for_others());
         }
@@ -570,12 +608,12 @@ impl Engine for Service {
 
     fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
         self.adopt_newest()?;
-        let mut inner = self.lock();
-        match inner.programs.without(name)? {
+        let without = self.lock().programs.without(name)?;
+        match without {
             None => Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed"))),
             Some(programs) => {
-                self.change(&mut inner, programs)?;
-                drop(inner);
+                self.can_start_over()?;
+                self.change(&mut self.lock(), programs)?;
                 Ok(json!({"dropped": [name], "not_yet": self.wait_for_others()}))
             }
         }

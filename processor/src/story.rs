@@ -1,7 +1,7 @@
 //! One session's whole story: its events, read again from the log, and what every worker made of them.
 //!
-//! The log is the source's own files, from their start to the position that an answer is true for, so the story agrees with
-//! that answer to the nanosecond, whatever has been forgotten since.
+//! The log is the source's own files, or the events that were kept of a live log, up to the position that an answer is
+//! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
 use crate::watermark::{Silences, Watermarks};
@@ -31,25 +31,26 @@ pub struct Question<'a> {
     pub nodes: Vec<(NodeId, String)>,
     /// Where the log was read to, and the instant for which that is true.
     pub until: (Position, Time),
+    /// The largest event time of what is not read again, since it is not kept.
+    pub before: Option<Time>,
     /// How far silence moved the watermark on the way.
     pub silences: &'a Silences,
 }
 
-/// Reads the session again. `null` if the key has no session.
-pub fn tell(plan: &Arc<Plan>, files: FileTable, question: &Question<'_>) -> Result<Json, Error> {
-    let fields = fields_read(&plan.source, &plan.columns);
-    let mut source = FileSource::reread(
-        Options { fields: Some(fields), ..Options::default() },
-        files,
-        Position::START,
-        question.until.0,
-    );
+/// The log of files as it was read, once more up to a position.
+pub fn files_again(plan: &Plan, files: FileTable, until: Position) -> Box<dyn Source> {
+    let fields = Some(fields_read(&plan.source, &plan.columns));
+    Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, Position::START, until))
+}
+
+/// Reads the session again, out of a log that ends at the position of the question.
+pub fn tell(plan: &Arc<Plan>, source: &mut dyn Source, question: &Question<'_>) -> Result<Json, Error> {
     let mut decoder = Decoder::new(&plan.source, &plan.columns);
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
     let (lateness, repair) = (plan.source.lateness, plan.source.repair.unwrap_or(0));
     let silences = question.silences;
-    let mut max_time: Option<Time> = None;
+    let mut max_time: Option<Time> = question.before;
     let mut events = vec![];
     loop {
         let block = match source.next()? {

@@ -423,3 +423,48 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
     let case = Case { plan: builder.finish(), log, until: None };
     assert_eq!(restored(&case, &[2]), Answers { spans: vec![], ..oracle(&case) });
 }
+
+/// Many sessions end and few go on: an image of those few must not bring the others back.
+#[test]
+fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
+    let mut builder = Builder::new(Source {
+        name: "s".into(),
+        key: vec![FieldPath::name("k")],
+        time: FieldPath::name("t"),
+        time_unit: TimeUnit::Nanoseconds,
+        order: None,
+        lateness: 0,
+        future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
+    });
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = builder.column(column).expect("one column");
+    let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
+    let plan = builder.finish();
+    let event = |key: &str, time, position| reference::Event {
+        key: key.into(),
+        record: Record { time, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+    };
+    let log: Vec<_> = (0..9).map(|i| event(&format!("k{i}"), 0, i)).collect();
+    let later = [event("z", 10_000_000_000, 9), event("z", 20_000_000_000, 10)];
+    let plan = Arc::new(plan);
+    for full in [false, true] {
+        let mut lane: Lane = Lane::new(Arc::clone(&plan), None);
+        let mut take = |events: &[reference::Event], before: Time, after: Time| {
+            let batch = batch(events, &plan);
+            let mine: Vec<u32> = (0..events.len() as u32).collect();
+            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.image(full || before == Time::MIN, before == Time::MIN).batch
+        };
+        let images = [take(&log, Time::MIN, 0), take(&later, 0, 20_000_000_000)];
+        assert_eq!(lane.drain().0.closed.len(), 10, "nine, and the first of `z`");
+        let mut restored = processor::lane::image::restore(&plan, 1, &images).expect("an image is loaded");
+        let (mut outcome, mut live) = (Outcome::default(), 0);
+        restored[0].read(20_000_000_000, &mut outcome, |_| live += 1);
+        assert_eq!((outcome.closed.len(), live), (0, 1), "all images: {full}");
+    }
+}

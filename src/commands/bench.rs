@@ -200,6 +200,7 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
         sources: vec![(None, Input::Files(file.display().to_string()))],
         threads,
         checkpoint_every: Duration::from_secs(1),
+        keep: 0,
         exit_at_end: true,
         writer: writer_name(),
         claims: Claims::All,

@@ -1,7 +1,7 @@
 //! `timeline serve`: the processor.
 
 use super::program;
-use crate::args::token;
+use crate::args::{duration, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint::{self, Place};
@@ -53,6 +53,9 @@ pub(crate) struct Args {
     /// A file with the token that every request must show; needed where others than this machine can ask.
     #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// How long events of a topic are kept beside its state, for `session` and for queries that are deployed later; 0 is none.
+    #[arg(long, value_name = "DURATION", default_value = "24h", env = "TIMELINE_KEEP", value_parser = duration)]
+    pub(crate) keep: Duration,
     /// End with a last checkpoint once every file has been read to its end.
     #[arg(long)]
     pub(crate) exit_at_end: bool,
@@ -87,6 +90,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         sources,
         threads,
         checkpoint_every: CHECKPOINT_EVERY,
+        keep: i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX),
         exit_at_end: args.exit_at_end,
         writer: writer_name(),
         claims: Claims::Told,

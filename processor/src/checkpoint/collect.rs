@@ -72,10 +72,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Results made by an earlier owner: checked by length when they were recovered, and by digest at every read.
+    /// Results and kept events of an earlier owner: checked by length when they were recovered, and by digest at every read.
     fn is_old_history(&self, name: &str) -> bool {
         let earlier = names::stamp(name).is_some_and(|stamp| stamp.generation < self.head.owner.generation);
-        earlier && name.strip_prefix(Kind::Result.folder()).is_some_and(|rest| rest.starts_with('/'))
+        let of = |kind: Kind| name.strip_prefix(kind.folder()).is_some_and(|rest| rest.starts_with('/'));
+        earlier && (of(Kind::Result) || of(Kind::Kept))
     }
 
     /// What is to be deleted, in the order in which it must be, and the names nobody makes.

@@ -127,8 +127,8 @@ fn manifest(
 
 /// What is broken among the files of a checkpoint.
 ///
-/// State is compared byte for byte. So are results that falling back can shed; of results that every kept checkpoint
-/// names (in the long run nearly all of a history) presence and length are checked here, and the bytes at every read.
+/// State is compared byte for byte. So are results and kept events that falling back can shed; of those that every kept
+/// checkpoint names (in the long run nearly all of them) presence and length are checked here, and the bytes at every read.
 fn check_files(
     store: &dyn Store,
     manifest: &Manifest,
@@ -141,7 +141,7 @@ fn check_files(
         if verified.contains(&file.name) {
             continue;
         }
-        if file.kind == Kind::Result && old.contains(&file.name) {
+        if file.kind != Kind::Segment && old.contains(&file.name) {
             match lengths.get(&file.name) {
                 Some(found) if *found == file.length => {}
                 Some(found) => {
@@ -166,6 +166,7 @@ fn names(manifest: &Manifest) -> BTreeSet<String> {
 }
 
 fn lengths(store: &dyn Store) -> Result<BTreeMap<String, u64>, Error> {
-    let results = store.list(Kind::Result.folder())?;
-    Ok(results.into_iter().map(|entry| (entry.name, entry.length)).collect())
+    let mut entries = store.list(Kind::Result.folder())?;
+    entries.extend(store.list(Kind::Kept.folder())?);
+    Ok(entries.into_iter().map(|entry| (entry.name, entry.length)).collect())
 }

@@ -25,23 +25,26 @@ pub enum Kind {
     Segment,
     /// Committed results, as a Parquet file; kept as history and read by queries.
     Result,
+    /// Events as they were received, as an Arrow IPC file; kept for a while to be read again.
+    Kept,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 2] = [Kind::Segment, Kind::Result];
+    pub const ALL: [Kind; 3] = [Kind::Segment, Kind::Result, Kind::Kept];
 
     /// The folder of this kind's files.
     pub fn folder(self) -> &'static str {
         match self {
             Kind::Segment => "segments",
             Kind::Result => "results",
+            Kind::Kept => "kept",
         }
     }
 
     fn extension(self) -> &'static str {
         match self {
-            Kind::Segment => "arrow",
+            Kind::Segment | Kind::Kept => "arrow",
             Kind::Result => "parquet",
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{From, Log, Part};
 use event_feeder::file::FileTable;
-use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source, Target};
+use event_feeder::{Block, Error, Mark, Next, Notice, Payload, Position, Source, Target};
 use std::sync::{Arc, Mutex};
 use timeline_core::plan::Plan;
 
@@ -35,8 +35,10 @@ impl Log for Memory {
     }
 
     fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
-        let at = from.map_or(Position::START, |from| from.position);
         let (number, let_go) = (part.number as usize, Arc::clone(&self.let_go));
+        // What was let go of is gone.
+        let gone = let_go.lock().expect("no test panics while it reads")[number];
+        let at = from.map_or(Position::START, |from| from.position).max(gone);
         Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[number]), at, files: vec![], number, let_go }))
     }
 
@@ -62,8 +64,11 @@ impl Source for MemorySource {
         let Some(end) = end else { return Ok(Next::Idle { drained: true }) };
         let start = self.at;
         self.at = start.plus(end as u64);
-        let payload = Payload::Lines(rest[..end].to_vec());
-        Ok(Next::Block(Block { payload, start, end: self.at, origin: "memory".into(), marks: vec![] }))
+        let lines = rest[..end].to_vec();
+        let begins = std::iter::once(0).chain((1..end).filter(|i| lines[i - 1] == b'\n'));
+        let mark = |i: usize| Mark { at: i as u32, position: start.plus(i as u64), received: None };
+        let marks = begins.map(mark).collect();
+        Ok(Next::Block(Block { payload: Payload::Lines(lines), start, end: self.at, origin: "memory".into(), marks }))
     }
 
     fn caught_up_target(&mut self) -> Result<Target, Error> {

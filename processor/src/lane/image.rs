@@ -192,7 +192,8 @@ impl Lane<()> {
         for text in &texts {
             out.push(TEXT, self.evaluator.dictionary().text(*text), &[], &[]);
         }
-        for key in if full { &[][..] } else { &removed } {
+        // Where the base stays, an image of all sessions does not say which are gone.
+        for key in if base { &[][..] } else { &removed } {
             out.push(REMOVED, key, &[], &[]);
         }
         let mut heap_bytes = vec![];

@@ -5,6 +5,7 @@
 
 use super::{Error, Partition};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
+use crate::kept::Kept;
 use crate::lane::image::{self, Image};
 use crate::results;
 use crate::totals::TotalsImage;
@@ -34,6 +35,7 @@ pub(super) struct Committed {
     checkpoints: Checkpoints,
     segments: Vec<FileRef>,
     results: Vec<FileRef>,
+    kept: Kept,
     epoch: u64,
     /// No checkpoint that is kept needs the log before it.
     needless: Position,
@@ -91,16 +93,19 @@ impl Partition {
         let pending = std::mem::take(&mut self.pending);
         let (position, plan, results) = (self.position, self.plan.clone(), self.results.clone());
         let (told, reader, number) = (pending.clone(), self.reader.clone(), self.options.part.number);
+        let fresh = self.keeping.cut(self.position, self.max_time);
+        let (mut kept, keep) = (self.keeping.kept.clone(), self.keeping.keep);
         let (done, receiver) = channel();
         let write = move || {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
             let results = results::write(&checkpoints.putter(), &reader, (&plan, number), &told, results)?;
+            kept.write(&checkpoints.putter(), &reader, &fresh, keep)?;
             let commit = Commit {
                 position: serde_json::to_value(position).expect("positions are plain numbers"),
                 state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
-                files: segments.iter().chain(&results).cloned().collect(),
+                files: segments.iter().chain(&results).chain(kept.files()).cloned().collect(),
             };
             let before = Instant::now();
             let epoch = checkpoints.commit(commit)?;
@@ -108,7 +113,7 @@ impl Partition {
             // A checkpoint of other queries may be further on in the log than this one.
             let positions = checkpoints.kept().iter().map(|kept| self::position(&kept.position, "a kept manifest"));
             let needless = positions.collect::<Result<Vec<_>, _>>()?.into_iter().min().unwrap_or(Position::START);
-            Ok(Committed { checkpoints, segments, results, epoch, needless, before })
+            Ok(Committed { checkpoints, segments, results, kept, epoch, needless, before })
         };
         std::thread::Builder::new()
             .name("checkpoint".into())
@@ -131,6 +136,7 @@ impl Partition {
                 self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
+                self.keeping.kept = committed.kept;
                 self.checkpoints = Some(committed.checkpoints);
                 Ok(())
             }

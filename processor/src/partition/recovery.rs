@@ -1,6 +1,7 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
 use super::checkpointing::{Cut, State, plan_fingerprint, position};
+use super::keeping::{self, Keeping};
 use super::silence::Silence;
 use super::{Counts, Error, Handle, Options, Partition};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
@@ -9,6 +10,7 @@ use crate::lane::{Lane, image};
 use crate::pipeline::{Begun, Pipeline};
 use crate::results::Pending;
 use crate::totals::Totals;
+use event_feeder::Position;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -49,11 +51,17 @@ impl Partition {
         let (requests_in, requests) = channel();
         let handle = Handle { requests: requests_in };
         let live = options.log.is_live();
+        let files = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
+        let kept = keeping::of_files(files)?;
         let (source, lanes, begun, counts, totals, results) = match same {
             Some((manifest, state)) => {
-                let at = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-                let from = From { position: at, files: state.files.clone() };
-                let source = options.log.open(&options.part, &plan, Some(&from))?;
+                let at = place(manifest)?;
+                let source = if live {
+                    keeping::open(&options, &plan, at, &kept, &reader)?
+                } else {
+                    let from = From { position: at, files: state.files.clone() };
+                    options.log.open(&options.part, &plan, Some(&from))?
+                };
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
                 let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
@@ -61,12 +69,18 @@ impl Partition {
                 (source, lanes, begun, state.counts, totals, results)
             }
             None => {
-                let source = options.log.open(&options.part, &plan, None)?;
+                let read = opened.recovered.as_ref().map(place).transpose()?.unwrap_or(Position::START);
+                let source = match live {
+                    true if !kept.is_whole(read) => return Err(Error::NotKept),
+                    true => keeping::open(&options, &plan, Position::START, &kept, &reader)?,
+                    false => options.log.open(&options.part, &plan, None)?,
+                };
                 // What silence decided about the log stays decided when the log is read again.
                 let silences = state.as_ref().map(|(_, state)| state.silences.clone()).unwrap_or_default();
                 (source, fresh(), Begun { silences, ..Begun::default() }, Counts::default(), Totals::new(&plan), vec![])
             }
         };
+        let keep = if live { options.keep } else { 0 };
         let partition = Partition {
             pipeline: Pipeline::start(&plan, lanes, &begun, None),
             source,
@@ -75,6 +89,7 @@ impl Partition {
             position: begun.position,
             max_time: begun.max_time,
             silence: Silence::new(if live { plan.source.idle.live() } else { None }, begun.silences),
+            keeping: Keeping::new(keep, kept, begun.position, begun.max_time),
             counts,
             totals,
             pending: Pending::default(),
@@ -95,6 +110,11 @@ impl Partition {
         };
         Ok((partition, recovery))
     }
+}
+
+/// The position of a checkpoint.
+fn place(manifest: &Manifest) -> Result<Position, Error> {
+    position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))
 }
 
 pub(super) fn facts(manifest: &Manifest) -> Result<State, Error> {

@@ -55,14 +55,14 @@ pub fn at_rest(
     answer.epoch = manifest.epoch;
     answer.counts = state.counts;
     answer.files = state.files;
-    answer.results = manifest.files.iter().filter(|file| file.kind == Kind::Result).cloned().collect::<Vec<FileRef>>();
+    answer.results = manifest.files.iter().filter(|file| file.kind != Kind::Segment).cloned().collect::<Vec<FileRef>>();
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     for lane in &mut load(plan, 1, manifest, &reader)? {
         let mut outcome = Outcome::default();
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
-            if *ask == Ask::Sessions {
+            if *ask == Ask::Sessions || matches!(ask, Ask::Key(key) if *key == session.key) {
                 answer.sessions.push(session);
             }
         });

@@ -443,6 +443,24 @@ pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)
         .collect()
 }
 
+/// Takes out of a story what is not one of the sessions that there were, for its beginning is not kept any more; says
+/// when those began whose story is not told.
+pub(super) fn forgotten(answer: &Answer, key: &str, story: &mut Json) -> Result<Vec<i64>, EngineError> {
+    let mut known: BTreeSet<i64> = answer.sessions.iter().map(|session| session.start).collect();
+    known.extend(answer.pending.sessions.iter().filter(|session| session.key == key).map(|session| session.start));
+    for batch in read(answer, "finals")? {
+        let keys = text_column(&batch, "session")?;
+        let starts = batch.column_by_name("start").and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
+        let Some(starts) = starts else { continue };
+        known.extend((0..batch.num_rows()).filter(|i| keys.value(*i) == key).map(|i| starts.value(i)));
+    }
+    let Some(told) = story["sessions"].as_array_mut() else { return Ok(vec![]) };
+    let start = |session: &Json| session["start_ns"].as_i64();
+    told.retain(|session| start(session).is_some_and(|start| known.contains(&start)));
+    let told: BTreeSet<i64> = told.iter().filter_map(start).collect();
+    Ok(known.difference(&told).copied().collect())
+}
+
 /// The sessions farthest from the rest, out of those of all partitions.
 pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
     let plan = log.plan;

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
+/// Longer than any test's log.
+const KEEP: i64 = 3_600_000_000_000;
 const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Starts a processor on a log.
@@ -19,6 +21,10 @@ fn start(state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
 }
 
 fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+    start_keeping(KEEP, program, state, log, claims)
+}
+
+fn start_keeping(keep: i64, program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     let options = Options {
@@ -26,6 +32,7 @@ fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<
         sources: vec![(None, Input::Log(Arc::new(log.clone())))],
         threads: 2,
         checkpoint_every: Duration::from_millis(50),
+        keep,
         exit_at_end: false,
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims,
@@ -222,5 +229,89 @@ fn the_log_is_let_go_of_up_to_the_oldest_checkpoint_that_is_kept() {
     assert_eq!(kept.len(), 3);
     assert_eq!(serde_json::to_value(let_go).expect("plain"), oldest);
     assert!(let_go.offset > 0);
+    service.stop();
+}
+
+/// Waits until the log has been let go of up to an offset.
+fn wait_until_gone(log: &Memory, offset: u64) {
+    let patience = std::time::Instant::now();
+    while log.let_go.lock().expect("it is whole")[0].offset < offset {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the log is not let go of");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const KEPT_PROGRAM: &str = "source s { key k  time t in s  end after 5s  b: bool  c: bool }
+metric m = duration_where(latest(b)) | aggregate(count, sum)";
+
+/// Seventy lines of several sessions: every seven seconds a new one of `a`, with one of `b` all the time.
+fn write_sessions(log: &Memory, service: &Service) {
+    for t in 0..35 {
+        if t % 7 < 2 {
+            log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true,"c":false}}"#));
+        }
+        log.write(0, &format!(r#"{{"k":"b","t":{t},"b":false,"c":true}}"#));
+        // One checkpoint after the other, each with events of its own.
+        let epoch = || service.status()["partitions"][0]["epoch"].as_u64();
+        let before = epoch();
+        totals(service);
+        while epoch() == before {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn events_that_are_gone_from_the_log_are_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    let service = start_with(KEPT_PROGRAM, dir.path(), &log, Claims::All);
+    write_sessions(&log, &service);
+    wait_until_gone(&log, 300);
+    let story = |service: &Service| service.session("a", Some(7_500_000_000), Some("m"), SYNC).expect("it is kept");
+    let told = story(&service);
+    let starts: Vec<_> = told["sessions"].as_array().expect("a list").iter().map(|s| s["start_ns"].clone()).collect();
+    assert_eq!(starts, [0, 7_000_000_000_i64], "those that had begun by then");
+    let value = told["sessions"][1]["rows"].as_array().expect("rows").iter().find(|row| row["label"] == "m");
+    assert_eq!(value.expect("the metric")["at"]["value"], 0.5);
+    assert_eq!(told["sessions"][1]["events"].as_array().map(Vec::len), Some(1));
+
+    // A query that reads another column, deployed late, says what it would have said from the start.
+    let more = "source s { key k  time t in s  end after 5s  b: bool  c: bool }
+metric m = duration_where(latest(c)) | aggregate(count, sum)";
+    service.deploy(vec![("p.tl".into(), more.into())], false, None).expect("it is kept from the start");
+    assert_eq!(totals(&service), Some((6, 34)));
+    log.write(0, r#"{"k":"b","t":36,"b":false,"c":true}"#);
+    assert_eq!(totals(&service), Some((6, 36)), "and the log goes on where it was");
+    service.stop();
+    let service = start_with(KEPT_PROGRAM, &dir.path().join("another"), &log, Claims::All);
+    assert!(totals(&service).is_none_or(|(count, _)| count < 6), "the log itself has lost its beginning");
+    service.stop();
+    let service = start_with(more, dir.path(), &log, Claims::All);
+    assert_eq!(totals(&service), Some((6, 36)));
+    story(&service);
+    service.stop();
+}
+
+#[test]
+fn what_is_older_than_keep_is_said_not_to_be_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    let service = start_keeping(8_000_000_000, KEPT_PROGRAM, dir.path(), &log, Claims::All);
+    write_sessions(&log, &service);
+    wait_until_gone(&log, 300);
+    log.write(0, r#"{"k":"b","t":35,"b":false,"c":true}"#);
+    let told = service.session("a", None, None, SYNC).expect("the last ones are kept");
+    let starts: Vec<_> = told["sessions"].as_array().expect("a list").iter().map(|s| s["start_ns"].clone()).collect();
+    assert_eq!(starts, [28_000_000_000_i64]);
+    let gone = [0, 7_000_000_000_i64, 14_000_000_000, 21_000_000_000];
+    assert_eq!(told["not_kept_ns"], serde_json::json!(gone));
+    // The session of `b` began before.
+    let error = service.session("b", None, None, SYNC).expect_err("its beginning is gone");
+    assert!(error.to_string().starts_with("not kept"), "{error}");
+    let more = KEPT_PROGRAM.replace("latest(b)", "latest(c)");
+    let error = service.deploy(vec![("p.tl".into(), more)], false, None).expect_err("its log is gone");
+    assert!(error.to_string().starts_with("not kept"), "{error}");
+    assert_eq!(totals(&service), Some((6, 5)), "and all goes on as it was");
     service.stop();
 }

@@ -57,6 +57,7 @@ impl Running {
             take,
             threads,
             checkpoint_every: options.checkpoint_every,
+            keep: options.keep,
             writer: options.writer.clone(),
             exit_at_end: options.exit_at_end,
         };

@@ -37,6 +37,7 @@ impl Node {
             sources: vec![(None, input)],
             threads: 1,
             checkpoint_every: Duration::from_millis(100),
+            keep: 3_600_000_000_000,
             exit_at_end: false,
             writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
             claims: Claims::Told,

@@ -1,0 +1,258 @@
+//! Kept events: what a live log held, in sealed segments beside the state, for as long as `--keep` says.
+//!
+//! A segment has the messages as they were received, one a row, with their places; so they can be read again for any
+//! query, also for one that reads other columns than those of the time. Which segments there are is said by the
+//! checkpoint that they came with, so they end where its state does.
+//!
+//! **Invariant:** kept segments follow one another without a gap, and what is dropped is dropped from the front, by the
+//! time of the log and never by the wall clock.
+
+mod replay;
+
+pub use replay::{Replay, reread};
+
+use crate::checkpoint::{self, FileRef, Kind, Putter, Reader, segment};
+use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, Int64Array, RecordBatch, UInt64Array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use event_feeder::{Block, Mark, Payload, Position};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use timeline_core::Time;
+
+/// Segments before they are put together.
+const SEGMENTS_MAX: usize = 24;
+/// A segment this large is left as it is, in bytes.
+const LARGE: u64 = 64 << 20;
+
+/// What the checkpoint says of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Facts {
+    /// Everything before it is in earlier segments, or gone.
+    from: Position,
+    /// Everything before it is in this segment or an earlier one.
+    to: Position,
+    /// The largest event time of the log before it.
+    before: Option<Time>,
+    /// The largest event time of the log by its end.
+    max_time: Option<Time>,
+    /// Whether nothing of the log lies before it.
+    first: bool,
+}
+
+/// Why kept events cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// Not a segment of kept events.
+    #[error("{segment}: {reason}")]
+    Malformed {
+        /// The segment's name.
+        segment: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The segments of a checkpoint, in the order of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    segments: Vec<(FileRef, Facts)>,
+}
+
+impl Kept {
+    /// Those among the files of a checkpoint.
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a FileRef>) -> Result<Self, Error> {
+        let facts = |file: &FileRef| {
+            serde_json::from_value(file.metadata.clone())
+                .map(|facts: Facts| (file.clone(), facts))
+                .map_err(|error| Error::Malformed { segment: file.name.clone(), reason: error.to_string() })
+        };
+        let kept = files.into_iter().filter(|file| file.kind == Kind::Kept);
+        let mut segments = kept.map(facts).collect::<Result<Vec<_>, _>>()?;
+        segments.sort_by_key(|(_, facts)| facts.from);
+        Ok(Kept { segments })
+    }
+
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &FileRef> {
+        self.segments.iter().map(|(file, _)| file)
+    }
+
+    /// Whether the whole log from its start to a position is kept.
+    pub fn is_whole(&self, position: Position) -> bool {
+        position == Position::START
+            || self.segments.first().is_some_and(|(_, facts)| facts.first) && self.end() >= position
+    }
+
+    /// Up to where events are kept; the start of the log if none are.
+    pub fn end(&self) -> Position {
+        self.segments.last().map_or(Position::START, |(_, facts)| facts.to)
+    }
+
+    /// The largest event time of the log before what is kept.
+    pub fn before(&self) -> Option<Time> {
+        self.segments.first().and_then(|(_, facts)| facts.before)
+    }
+
+    /// Writes what came between two positions, and drops what is older than `keep` nanoseconds.
+    pub fn write(&mut self, putter: &Putter, reader: &Reader, fresh: &Fresh, keep: Time) -> Result<(), Error> {
+        if fresh.to > fresh.from && keep > 0 {
+            // Events that were not kept leave a gap: what lies before it is of no use.
+            if self.end() != fresh.from {
+                self.segments.clear();
+            }
+            let facts = Facts {
+                from: fresh.from,
+                to: fresh.to,
+                before: fresh.before,
+                max_time: fresh.max_time,
+                first: fresh.from == Position::START,
+            };
+            let batch = rows(&fresh.blocks);
+            self.segments.push((put(putter, &batch, &facts)?, facts));
+        }
+        let oldest = fresh.max_time.map(|max| max.saturating_sub(keep));
+        let old = self.segments.iter().take_while(|(_, facts)| keep == 0 || facts.max_time < oldest).count();
+        self.segments.drain(..old).for_each(|(file, _)| putter.forget(&file));
+        self.put_together(putter, reader)
+    }
+
+    /// Puts small segments that follow one another together where they became many.
+    fn put_together(&mut self, putter: &Putter, reader: &Reader) -> Result<(), Error> {
+        let small = |(file, _): &&(FileRef, Facts)| file.length < LARGE;
+        let count = self.segments.iter().rev().take_while(small).count();
+        if count < SEGMENTS_MAX {
+            return Ok(());
+        }
+        let parts = self.segments.split_off(self.segments.len() - count);
+        let mut batches = vec![];
+        for (file, _) in &parts {
+            batches.extend(read(reader, file)?);
+        }
+        let (Some((_, first)), Some((_, last))) = (parts.first(), parts.last()) else { return Ok(()) };
+        let facts = Facts { to: last.to, max_time: last.max_time, ..first.clone() };
+        let malformed = |error: arrow::error::ArrowError| Error::Malformed {
+            segment: "kept events put together".into(),
+            reason: error.to_string(),
+        };
+        let batch = concat_batches(&schema(), &batches).map_err(malformed)?;
+        self.segments.push((put(putter, &batch, &facts)?, facts));
+        parts.iter().for_each(|(file, _)| putter.forget(file));
+        Ok(())
+    }
+}
+
+/// What was read since the last checkpoint, to be kept with the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Fresh {
+    /// Where it begins.
+    pub from: Position,
+    /// Where it ends.
+    pub to: Position,
+    /// The largest event time of the log before it.
+    pub before: Option<Time>,
+    /// The largest event time of the log by its end.
+    pub max_time: Option<Time>,
+    /// The messages: lines and where they stand.
+    blocks: Vec<(Vec<u8>, Vec<Mark>)>,
+}
+
+impl Fresh {
+    /// Nothing yet, behind a position.
+    pub fn after(position: Position, max_time: Option<Time>) -> Self {
+        Fresh { from: position, to: position, before: max_time, max_time, blocks: vec![] }
+    }
+
+    /// It, with the largest event time of the log by its end.
+    pub fn until(self, max_time: Option<Time>) -> Self {
+        Fresh { max_time, ..self }
+    }
+
+    /// Whether nothing has been read.
+    pub fn is_empty(&self) -> bool {
+        self.to == self.from
+    }
+
+    /// Adds a block.
+    pub fn push(&mut self, block: &Block) {
+        self.to = block.end;
+        if let Payload::Lines(bytes) = &block.payload {
+            let whole = || vec![Mark { at: 0, position: block.start, received: None }];
+            let marks = if block.marks.is_empty() { whole() } else { block.marks.clone() };
+            self.blocks.push((bytes.clone(), marks));
+        }
+    }
+}
+
+/// The columns of a segment: a message's place, when the log received it (nanoseconds), and its bytes.
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("file", DataType::UInt64, false),
+        Field::new("offset", DataType::UInt64, false),
+        Field::new("part", DataType::UInt64, false),
+        Field::new("received", DataType::Int64, true),
+        Field::new("message", DataType::Binary, false),
+    ]))
+}
+
+fn rows(blocks: &[(Vec<u8>, Vec<Mark>)]) -> RecordBatch {
+    let marks = || blocks.iter().flat_map(|(_, marks)| marks);
+    let bytes = blocks.iter().map(|(bytes, _)| bytes.len()).sum();
+    let mut messages = BinaryBuilder::with_capacity(marks().count(), bytes);
+    for (bytes, marks) in blocks {
+        for (i, mark) in marks.iter().enumerate() {
+            let end = marks.get(i + 1).map_or(bytes.len(), |next| next.at as usize);
+            messages.append_value(&bytes[mark.at as usize..end]);
+        }
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.file))),
+        Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.offset))),
+        Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.part))),
+        Arc::new(Int64Array::from_iter(marks().map(|mark| mark.received))),
+        Arc::new(messages.finish()),
+    ];
+    RecordBatch::try_new(schema(), columns).expect("all columns have a row for each mark")
+}
+
+fn put(putter: &Putter, batch: &RecordBatch, facts: &Facts) -> Result<FileRef, Error> {
+    let bytes = segment::encode(&schema(), std::slice::from_ref(batch))
+        .map_err(|error| Error::Malformed { segment: "new kept events".into(), reason: error.to_string() })?;
+    let metadata = serde_json::to_value(facts).expect("facts are plain data");
+    Ok(putter.put(Kind::Kept, "kept", &bytes, metadata)?)
+}
+
+fn read(reader: &Reader, file: &FileRef) -> Result<Vec<RecordBatch>, Error> {
+    segment::decode(&reader.read(file)?)
+        .map_err(|error| Error::Malformed { segment: file.name.clone(), reason: error.to_string() })
+}
+
+/// The messages of a segment.
+struct Messages<'a> {
+    places: [&'a UInt64Array; 3],
+    received: &'a Int64Array,
+    bytes: &'a BinaryArray,
+}
+
+impl<'a> Messages<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let place = |i: usize| batch.columns().get(i)?.as_any().downcast_ref::<UInt64Array>();
+        Some(Messages {
+            places: [place(0)?, place(1)?, place(2)?],
+            received: batch.columns().get(3)?.as_any().downcast_ref()?,
+            bytes: batch.columns().get(4)?.as_any().downcast_ref()?,
+        })
+    }
+
+    fn position(&self, i: usize) -> Position {
+        let [file, offset, part] = self.places.map(|column| column.value(i));
+        Position { file, offset, part }
+    }
+
+    fn received(&self, i: usize) -> Option<Time> {
+        self.received.is_valid(i).then(|| self.received.value(i))
+    }
+}

@@ -1,0 +1,149 @@
+//! Reading kept events again: as a log that ends with them, or that the live one goes on from.
+
+use super::{Error, Kept, Messages, read};
+use crate::checkpoint::{FileRef, Reader};
+use arrow::array::RecordBatch;
+use event_feeder::file::FileTable;
+use event_feeder::{Block, Mark, Next, Notice, Payload, Position, Source, Target};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// About how many bytes a block has.
+const BLOCK: usize = 1 << 20;
+
+/// A log that begins with kept events.
+pub struct Replay {
+    reader: Reader,
+    /// Segments that are still to be read, with where each ends.
+    segments: VecDeque<(FileRef, Position)>,
+    /// What of the present one is still to be handed out, and from which row on.
+    batches: VecDeque<(RecordBatch, usize)>,
+    segment_end: Position,
+    at: Position,
+    until: Position,
+    /// Where the log goes on; it ends where the kept events do without it.
+    then: Option<Box<dyn Source>>,
+    files: FileTable,
+    origin: Arc<str>,
+}
+
+/// Kept events up to a position, as a log that ends.
+pub fn reread(kept: &Kept, reader: Reader, until: Position) -> Replay {
+    Replay::new(kept, reader, Position::START, until, None)
+}
+
+impl Replay {
+    /// Kept events from one position up to another, and then the rest of the log.
+    pub fn new(kept: &Kept, reader: Reader, after: Position, until: Position, then: Option<Box<dyn Source>>) -> Self {
+        let segments = kept.segments.iter().filter(|(_, facts)| facts.to > after);
+        Replay {
+            reader,
+            segments: segments.map(|(file, facts)| (file.clone(), facts.to)).collect(),
+            batches: VecDeque::new(),
+            segment_end: after,
+            at: after,
+            until,
+            then,
+            files: vec![],
+            origin: "kept events".into(),
+        }
+    }
+
+    /// The next block of kept events, if there is one.
+    fn kept(&mut self) -> Result<Option<Block>, Error> {
+        loop {
+            if self.at >= self.until {
+                self.segments.clear();
+                self.batches.clear();
+                return Ok(None);
+            }
+            if let Some((batch, row)) = self.batches.pop_front() {
+                if let Some(block) = self.block(batch, row)? {
+                    return Ok(Some(block));
+                }
+                continue;
+            }
+            let Some((file, end)) = self.segments.pop_front() else { return Ok(None) };
+            self.batches = read(&self.reader, &file)?.into_iter().map(|batch| (batch, 0)).collect();
+            self.segment_end = end;
+        }
+    }
+
+    /// A block of the rows of a batch from `row` on that are wanted.
+    fn block(&mut self, batch: RecordBatch, row: usize) -> Result<Option<Block>, Error> {
+        let malformed = || Error::Malformed { segment: "kept events".into(), reason: "other columns".into() };
+        let messages = Messages::of(&batch).ok_or_else(malformed)?;
+        let rows = batch.num_rows();
+        let first = (row..rows).find(|i| messages.position(*i) >= self.at);
+        let Some(first) = first else {
+            if self.batches.is_empty() {
+                // A segment may end further on than its last message, with what could not be unpacked.
+                self.at = self.at.max(self.segment_end);
+            }
+            return Ok(None);
+        };
+        let (mut bytes, mut marks, mut i) = (vec![], vec![], first);
+        while i < rows && bytes.len() < BLOCK && messages.position(i) < self.until {
+            marks.push(Mark { at: bytes.len() as u32, position: messages.position(i), received: messages.received(i) });
+            bytes.extend_from_slice(messages.bytes.value(i));
+            i += 1;
+        }
+        let start = self.at;
+        let more = i < rows;
+        self.at = if more { messages.position(i) } else { self.segment_end };
+        if more {
+            self.batches.push_front((batch, i));
+        }
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let origin = Arc::clone(&self.origin);
+        Ok(Some(Block { payload: Payload::Lines(bytes), start, end: self.at, origin, marks }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.segments.is_empty() && self.batches.is_empty()
+    }
+}
+
+impl Source for Replay {
+    fn next(&mut self) -> Result<Next, event_feeder::Error> {
+        let kept = self.kept().map_err(|error| event_feeder::Error::Read {
+            file: "kept events".into(),
+            error: std::io::Error::other(error.to_string()),
+        })?;
+        match (kept, &mut self.then) {
+            (Some(block), _) => Ok(Next::Block(block)),
+            (None, Some(then)) => then.next(),
+            (None, None) => Ok(Next::End),
+        }
+    }
+
+    fn caught_up_target(&mut self) -> Result<Target, event_feeder::Error> {
+        match &mut self.then {
+            Some(then) => then.caught_up_target(),
+            None => Ok(Target::At(self.until)),
+        }
+    }
+
+    fn files(&self) -> &FileTable {
+        self.then.as_ref().map_or(&self.files, |then| then.files())
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        self.then.as_mut().map_or_else(Vec::new, |then| then.notices())
+    }
+
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        if let (true, Some(then)) = (self.is_over(), &mut self.then) {
+            then.recycle(bytes);
+        }
+    }
+
+    fn committed(&mut self, position: Position) {
+        // What is read again from here needs nothing of the log, and must not hold it up or rush it.
+        if let (true, Some(then)) = (self.is_over() && position >= self.until, &mut self.then) {
+            then.committed(position);
+        }
+    }
+}
