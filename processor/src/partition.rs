@@ -275,6 +275,9 @@ pub struct Partition {
     notices: Vec<Notice>,
 }
 
+/// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
+/// those of the blocks that are on their way.
+const TOLD_MAX: usize = 1 << 16;
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
 /// How long after the last proof of its ownership an owner looks for another, and before which it answers nothing.
@@ -343,7 +346,13 @@ impl Partition {
             if at_end && self.options.exit_at_end && self.waiting.is_empty() {
                 return Ok(true);
             }
-            let due = last_cut.elapsed() >= self.options.checkpoint_every;
+            // What is told is in memory until a checkpoint has it, so much of it does not wait for the time to come, and what
+            // is read next waits for it.
+            let full = self.pending.len() >= TOLD_MAX;
+            if full {
+                self.finish_commit(true)?;
+            }
+            let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
             if due && self.dirty && self.committing.is_none() {
                 self.start_commit()?;
                 last_cut = Instant::now();

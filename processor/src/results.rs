@@ -45,6 +45,11 @@ impl Pending {
         self.sessions.is_empty() && self.alerts.is_empty() && self.late.is_empty() && self.dead.is_empty()
     }
 
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len() + self.alerts.len() + self.late.len() + self.dead.len()
+    }
+
     /// Appends what was told later.
     pub fn append(&mut self, mut other: Pending) {
         self.sessions.append(&mut other.sessions);

@@ -137,15 +137,17 @@ fn session(
             let at = question.at.filter(|at| *at >= start).and_then(|at| {
                 let span = part.iter().rev().find(|span| span.start <= at)?;
                 let (value, _) = value_text(&span.reading, kind, end.unwrap_or(at).min(at) - span.start);
-                let cause = events.iter().rev().find(|event| event.time <= span.start);
-                let cause = cause.map(|event| {
-                    json!({"time_ns": event.time, "position": event.position.to_string(), "record": event.record})
-                });
+                let cause = Causes { plan, spans, session: start, events }.of(*id, span.start);
                 Some(json!({"value": value, "since_ns": span.start, "cause": cause}))
             });
-            rows.push(
-                json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at}),
-            );
+            let mut row =
+                json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at});
+            // A quotient has no slope by which a reader could tell what it ends with.
+            if let (Kind::Ratio(_), Some(last)) = (kind, part.last()) {
+                let read = last.end.or(end).unwrap_or(horizon);
+                row["last"] = value_text(&last.reading, kind, read - last.start).0;
+            }
+            rows.push(row);
         }
     }
     let told: Vec<Json> = events
@@ -160,6 +162,70 @@ fn session(
         "rows": rows,
         "events": told,
     })
+}
+
+/// Finds out what changed a timeline: an event, or a timer that an event had set.
+struct Causes<'a> {
+    plan: &'a Plan,
+    spans: &'a [RecordedSpan],
+    session: Time,
+    events: &'a [&'a Told],
+}
+
+impl Causes<'_> {
+    /// What changed a node at an instant: `time_ns`, `position` and `record` of an event, and the `timer` that it had set
+    /// if the change came by one.
+    fn of(&self, node: NodeId, at: Time) -> Option<Json> {
+        let told = |event: &Told, timer: Option<String>| {
+            let (position, record) = (event.position.to_string(), &event.record);
+            json!({"time_ns": event.time, "position": position, "record": record, "timer": timer})
+        };
+        if let Some(event) = self.event_at(at) {
+            return Some(told(event, None));
+        }
+        let (mut origin, mut set_at) = self.timer(node, at);
+        let timer = timeline_dsl::explain::operator_text(self.plan, origin);
+        // What set the timer may have come by another one; each was set before it fired.
+        while let (None, Some(before)) = (self.event_at(set_at), Some(set_at).filter(|set| *set > self.session)) {
+            (origin, set_at) = self.timer(origin, before);
+            if set_at >= before {
+                break;
+            }
+        }
+        let event = self.event_at(set_at).or_else(|| self.events.iter().rev().find(|event| event.time <= at).copied());
+        Some(told(event?, Some(timer)))
+    }
+
+    fn event_at(&self, at: Time) -> Option<&Told> {
+        self.events.iter().rev().find(|event| event.time == at).copied()
+    }
+
+    /// The operator whose timer fired at an instant when a node changed, and when that timer was set.
+    fn timer(&self, node: NodeId, at: Time) -> (NodeId, Time) {
+        let changed = |id: &NodeId| self.starts(*id).any(|start| start == at);
+        let mut origin = node;
+        while let Some(input) = self.plan.node(origin).op.inputs().into_iter().find(changed) {
+            origin = input;
+        }
+        let set_at = match self.plan.node(origin).op {
+            Op::HasExistedWithin { window, .. } | Op::OverLast { window, .. } => at.saturating_sub(window),
+            Op::HeldFor { length, .. } => at.saturating_sub(length),
+            Op::Latest { ttl: Some(ttl), .. } => at.saturating_sub(ttl),
+            _ => {
+                // A crossing, say: it was set when an input last took another course.
+                let inputs = self.plan.node(origin).op.inputs();
+                let before = inputs.into_iter().flat_map(|id| self.starts(id)).filter(|start| *start < at).max();
+                before.unwrap_or(self.session)
+            }
+        };
+        (origin, set_at)
+    }
+
+    /// When the spans of a node begin.
+    fn starts(&self, node: NodeId) -> impl Iterator<Item = Time> + '_ {
+        let own = move |span: &&RecordedSpan| span.session == self.session && span.root == node.index();
+        self.spans.iter().filter(own).map(|span| span.start)
+    }
 }
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.

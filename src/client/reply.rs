@@ -90,6 +90,9 @@ pub(crate) struct Cause {
     pub(crate) position: Option<serde_json::Value>,
     #[serde(default)]
     pub(crate) record: Option<Box<RawValue>>,
+    /// The operator whose timer made the change, if one did: the event had set it.
+    #[serde(default)]
+    pub(crate) timer: Option<String>,
 }
 
 /// An event of the session.

@@ -116,6 +116,9 @@ fn values(session: &Session, at: i64) -> String {
         let since = at.since_ns.or(at.cause.as_ref().map(|cause| cause.time_ns)).map(time_string).unwrap_or_default();
         let mut event = String::new();
         if let Some(cause) = &at.cause {
+            if let Some(timer) = &cause.timer {
+                let _ = write!(event, "timer of {timer}, set by ");
+            }
             if let Some(position) = &cause.position {
                 let _ = write!(event, "{} ", bare(position));
             }

@@ -25,20 +25,27 @@ fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<
 }
 
 fn start_keeping(keep: i64, program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+    started(Options { keep, ..options(state, log, claims) }, program)
+}
+
+fn started(options: Options, program: &str) -> Arc<Service> {
+    Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
+}
+
+fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
-    let options = Options {
+    Options {
         state: state.to_owned().into(),
         sources: vec![(None, Input::Log(Arc::new(log.clone())))],
         threads: 2,
         checkpoint_every: Duration::from_millis(50),
-        keep,
+        keep: KEEP,
         exit_at_end: false,
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims,
         membership: None,
-    };
-    Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
+    }
 }
 
 /// Count and sum (in seconds) of the metric's totals.
@@ -313,5 +320,56 @@ fn what_is_older_than_keep_is_said_not_to_be_kept() {
     let error = service.deploy(vec![("p.tl".into(), more)], false, None).expect_err("its log is gone");
     assert!(error.to_string().starts_with("not kept"), "{error}");
     assert_eq!(totals(&service), Some((6, 5)), "and all goes on as it was");
+    service.stop();
+}
+
+#[test]
+fn a_change_by_a_timer_names_it_and_the_event_that_set_it() {
+    let program = "source s { key k  time t in s  b: bool }
+let seen = has_existed_within(b, 5s)
+metric quiet = duration_where(held_for(!seen, 2s))
+metric share = duration_where(seen) / duration_where(latest(b))";
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    log.write(0, r#"{"k":"a","t":0,"b":true}"#);
+    log.write(0, r#"{"k":"a","t":20}"#);
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    let told = service.session("a", Some(10_000_000_000), None, SYNC).expect("a session");
+    let row = |label: &str| {
+        let rows = told["sessions"][0]["rows"].as_array().expect("rows");
+        rows.iter().find(|row| row["label"] == label).unwrap_or_else(|| panic!("no {label} in {told}")).clone()
+    };
+    let seen = "has_existed_within(b, 5s)";
+    // True from 7 s on, by its own timer; what set it was the other timer's, and what set that the event.
+    let quiet = row("quiet")["at"].clone();
+    assert_eq!((&quiet["value"], &quiet["since_ns"]), (&serde_json::json!(3), &serde_json::json!(7_000_000_000_i64)));
+    assert!(quiet["cause"]["timer"].as_str().is_some_and(|timer| timer.starts_with("held_for")), "{quiet}");
+    assert_eq!(quiet["cause"]["time_ns"], 0);
+    let within = row(seen)["at"].clone();
+    assert_eq!((&within["value"], &within["cause"]["timer"]), (&serde_json::json!(false), &serde_json::json!(seen)));
+    assert_eq!(row("latest(b)")["at"]["cause"]["timer"], serde_json::Value::Null, "an event, and no timer");
+    assert_eq!(row("share")["last"], 0.5, "five of the first ten seconds");
+    service.stop();
+}
+
+#[test]
+fn dead_letters_do_not_pile_up_in_memory_and_none_is_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(1);
+    let lines = vec!["x"; 3 * (1 << 16)].join("\n");
+    log.write(0, &lines);
+    log.write(0, r#"{"k":"a","t":0,"b":true}"#);
+    // No checkpoint comes by the clock.
+    let checkpoint_every = Duration::from_secs(3600);
+    let service = started(Options { checkpoint_every, ..options(dir.path(), &log, Claims::All) }, PROGRAM);
+    let snapshot = service.snapshot(&["dead_letters".into()], Some(Duration::from_secs(120))).expect("an answer");
+    let table = &snapshot.tables[0];
+    let committed = table.files.iter().map(|file| {
+        let rows = crate::results::decode(std::fs::read(file).expect("a file")).expect("rows");
+        rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
+    });
+    let live: usize = table.live.iter().map(|rows| rows.num_rows()).sum();
+    assert_eq!(committed.sum::<usize>() + live, 3 * (1 << 16));
+    assert!(live <= 2 * (1 << 16) + 1000, "{live} wait in memory");
     service.stop();
 }
