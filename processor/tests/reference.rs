@@ -20,7 +20,7 @@ use timeline_core::plan::{
     Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, Op, RatioUnit, Source, TimeUnit,
 };
 use timeline_core::reference::{self, SpanValue};
-use timeline_core::{Field, Linear, Plan, Record, Time, Type, Value};
+use timeline_core::{Field, Linear, Plan, Record, SECOND, Time, Type, Value};
 
 /// Decoders make one zero of the two, so no event has the negative one.
 fn without_negative_zeros(mut case: Case) -> Case {
@@ -422,6 +422,51 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
     let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
     let case = Case { plan: builder.finish(), log, until: None };
     assert_eq!(restored(&case, &[2]), Answers { spans: vec![], ..oracle(&case) });
+    // It ended and was forgotten before an image of all sessions that others stand before: it does not come back.
+    let log = vec![event("x", 0, 0), event("x", 0, 1), event("y", 0, 2), event("x", 0, 3), event("x", 20, 4)];
+    let case = Case { log, ..case };
+    assert_eq!(restored(&case, &[1, 3]), Answers { spans: vec![], ..oracle(&case) });
+}
+
+/// The clock of the log alone ends a session whose end is made of timelines.
+#[test]
+fn a_derived_end_is_told_when_the_clock_passes_it() {
+    let mut builder = Builder::new(Source {
+        name: "s".into(),
+        key: vec![FieldPath::name("k")],
+        time: FieldPath::name("t"),
+        time_unit: TimeUnit::Nanoseconds,
+        order: None,
+        lateness: 0,
+        future: None,
+        idle: timeline_core::plan::Idle::Usual,
+        repair: None,
+    });
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = builder.column(column).expect("one column");
+    let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    let root = builder.add(Op::Count { of }).expect("a number");
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    let when = builder.add(Op::NotFollowedBy { first: of, then: of, window: 5 * SECOND }).expect("an event");
+    builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
+    let event = |key: &str, seconds, position| reference::Event {
+        key: key.into(),
+        record: Record { time: seconds * SECOND, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+    };
+    let plan = Arc::new(builder.finish());
+    let log = [event("x", 0, 0), event("x", 3, 1), event("y", 8, 2), event("y", 9, 3)];
+    let batch = batch(&log, &plan);
+    let mut lane: Lane = Lane::new(Arc::clone(&plan), None);
+    let silences = Silences::default();
+    // At 8 the instant 3 + 5 is not over; it is at 9.
+    lane.take(&batch, &[0, 1, 2], &Watermarks { before: Time::MIN, after: 8 * SECOND, silences: &silences });
+    assert!(lane.drain().0.closed.is_empty());
+    lane.take(&batch, &[3], &Watermarks { before: 8 * SECOND, after: 9 * SECOND, silences: &silences });
+    let closed = lane.drain().0.closed;
+    assert_eq!(
+        closed.iter().map(|s| (s.key.as_str(), s.start, s.end)).collect::<Vec<_>>(),
+        [("x", 0, Some(8 * SECOND))]
+    );
 }
 
 /// Many sessions end and few go on: an image of those few must not bring the others back.

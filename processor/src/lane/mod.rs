@@ -263,7 +263,7 @@ impl<W: Watcher> Lane<W> {
             return;
         }
         // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
-        if (was != Life::Live || row.is_ending())
+        if (was != Life::Live || row.is_ending() || self.rules.derived_end)
             && let Some(at) = self.rules.next_look(&row)
         {
             self.wheel.push(at, slot);
@@ -289,7 +289,12 @@ impl<W: Watcher> Lane<W> {
             self.words = words;
         }
         let frontier = self.held.as_ref().map_or(watermark, |held| held.frontier(watermark));
-        while let Some(slots) = self.wheel.pop(frontier) {
+        while let Some(mut slots) = self.wheel.pop(frontier) {
+            if self.rules.derived_end {
+                // Every event asked for a look; from here on one goes on.
+                slots.sort_unstable();
+                slots.dedup();
+            }
             for slot in slots {
                 self.look(slot, frontier);
             }
@@ -310,7 +315,7 @@ impl<W: Watcher> Lane<W> {
             let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
             session::pass(&mut self.evaluator, &self.rules, key, (&mut row, &mut meta.life), frontier, told);
             if meta.life == Life::Live {
-                if let Some(at) = self.rules.next_look(&row) {
+                if let Some(at) = self.rules.look_again(&mut self.evaluator, &row, frontier) {
                     self.wheel.push(at, slot);
                 }
                 return;

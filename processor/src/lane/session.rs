@@ -9,7 +9,7 @@ use super::slab::Life;
 use compact_str::CompactString;
 use std::sync::Arc;
 use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told};
-use timeline_core::plan::{EndRule, GroupOf, Plan};
+use timeline_core::plan::{EndRule, GroupOf, Op, Plan};
 use timeline_core::{Time, Value};
 
 /// A session as it is read: for its final row, or alive.
@@ -77,6 +77,8 @@ pub(super) struct Rules {
     pub billed: bool,
     pub max_age: Option<Time>,
     pub lateness: Time,
+    /// Whether the end event is made of timelines, so that it may come without an event.
+    pub derived_end: bool,
 }
 
 /// Why a session is over.
@@ -90,14 +92,24 @@ enum Reason {
 impl Rules {
     pub(super) fn of(plan: &Plan) -> Self {
         let EndRule { silence, billed, max_age, .. } = plan.end;
-        Rules { silence, billed, max_age, lateness: plan.source.lateness }
+        let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
+        Rules { silence, billed, max_age, lateness: plan.source.lateness, derived_end }
     }
 
-    /// Whether a session can end at all without an end event.
+    /// When to look at a session after an event: then it may be over, whatever else comes.
     pub(super) fn next_look(&self, row: &Row<'_>) -> Option<Time> {
-        if row.is_ending() {
-            return Some(row.now());
-        }
+        if row.is_ending() || self.derived_end { Some(row.now()) } else { self.limit(row) }
+    }
+
+    /// When to look again at a session that is not over where all instants before `frontier` are; not before that.
+    pub(super) fn look_again(&self, evaluator: &mut Evaluator, row: &Row<'_>, frontier: Time) -> Option<Time> {
+        let change = self.derived_end.then(|| evaluator.end_by(row, frontier.saturating_sub(1)));
+        let change = change.and_then(Result::err).filter(|at| *at < Time::MAX);
+        [change, self.limit(row)].into_iter().flatten().min()
+    }
+
+    /// When a session ends that has no further event, and no end event.
+    fn limit(&self, row: &Row<'_>) -> Option<Time> {
         let silence = self.silence.map(|d| row.now().saturating_add(d));
         let max_age = self.max_age.map(|a| row.origin().saturating_add(a));
         match (silence, max_age) {
@@ -107,8 +119,13 @@ impl Rules {
     }
 
     /// How a session ended, where all instants before `instants` and all silences that end before `silences` are over.
-    fn due(&self, row: &Row<'_>, instants: Time, silences: Time) -> Option<(Time, Reason)> {
-        let end = (row.is_ending() && row.now() < instants).then_some((row.now(), Reason::EndEvent));
+    fn due(&self, evaluator: &mut Evaluator, row: &Row<'_>, instants: Time, silences: Time) -> Option<(Time, Reason)> {
+        let end = if self.derived_end {
+            let until = self.limit(row).map_or(instants.saturating_sub(1), |at| at.min(instants.saturating_sub(1)));
+            evaluator.end_by(row, until).ok().map(|at| (at, Reason::EndEvent))
+        } else {
+            (row.is_ending() && row.now() < instants).then_some((row.now(), Reason::EndEvent))
+        };
         let age = self.max_age.map(|a| row.origin().saturating_add(a)).filter(|at| *at < instants);
         let silence = self.silence.map(|d| row.now().saturating_add(d)).filter(|at| *at < silences);
         let all = [end, age.map(|at| (at, Reason::MaxAge)), silence.map(|at| (at, Reason::Silence))];
@@ -130,7 +147,7 @@ pub(super) fn step<W: Watcher>(
     let t = event.time;
     if *life == Life::Live
         && t > row.now()
-        && let Some(due) = rules.due(row, t, t)
+        && let Some(due) = rules.due(evaluator, row, t, t)
     {
         close(evaluator, rules, key, (row, life), due, (outcome, watcher));
     }
@@ -156,7 +173,7 @@ pub(super) fn pass<W: Watcher>(
     frontier: Time,
     told: (&mut Outcome, &mut W),
 ) {
-    if let Some(due) = rules.due(row, frontier, frontier) {
+    if let Some(due) = rules.due(evaluator, row, frontier, frontier) {
         close(evaluator, rules, key, (row, life), due, told);
     }
 }
@@ -173,7 +190,7 @@ pub(super) fn read_at<W: Watcher>(
     if *life != Life::Live {
         return None;
     }
-    if let Some(due) = rules.due(row, horizon.saturating_add(1), horizon) {
+    if let Some(due) = rules.due(evaluator, row, horizon.saturating_add(1), horizon) {
         close(evaluator, rules, key, (row, life), due, (outcome, watcher));
         return None;
     }
@@ -195,7 +212,8 @@ fn close<W: Watcher>(
 ) {
     let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
     evaluator.settle(row, told);
-    if reason == Reason::MaxAge || (reason == Reason::Silence && rules.billed) {
+    // An end event is at an instant that was settled, or comes by a timer.
+    if reason != Reason::Silence || rules.billed {
         evaluator.advance(row, at, told);
     }
     let read = row.now();

@@ -43,7 +43,7 @@ pub use layout::Layout;
 pub use row::{ABSENT, Heap, Row};
 pub use view::{Reading, Share, View};
 
-use crate::plan::Plan;
+use crate::plan::{Op, Plan};
 use crate::{Field, Record, Time, Type, Value};
 use compile::Compiled;
 use derived::Happened;
@@ -199,6 +199,32 @@ impl Evaluator {
         if until > row.now() {
             row.set_now(until);
         }
+    }
+
+    /// Whether the session's end event is made of timelines, so that only [`Evaluator::end_by`] knows of it.
+    pub fn end_is_derived(&self) -> bool {
+        let plan = self.plan();
+        plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)))
+    }
+
+    /// When the session's end event comes, if that is at or before `until` and no further event does;
+    /// otherwise the next instant at which the session changes. The row stays as it is.
+    pub fn end_by(&mut self, row: &Row<'_>, until: Time) -> Result<Time, Time> {
+        if row.now() > until {
+            return Err(row.now());
+        }
+        let (mut words, mut heap, mut alerts) = (row.words.to_vec(), row.heap.clone(), vec![]);
+        let row = &mut Row { words: &mut words, heap: &mut heap };
+        let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+        self.settle(row, told);
+        while !row.is_ending() {
+            let deadline = row.deadline();
+            if deadline > until {
+                return Err(deadline);
+            }
+            self.advance(row, deadline, told);
+        }
+        Ok(row.now())
     }
 
     /// Ends the alerts that are still true: the session is over at the row's instant.

@@ -154,7 +154,7 @@ pub struct Column {
 /// When a session ends; with nothing set it never does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndRule {
-    /// An event predicate; the session ends after the whole instant of a match.
+    /// An event of truth values; the session ends after the whole instant of a match.
     pub when: Option<NodeId>,
     /// Silence: a gap longer than this closes the session. Positive.
     pub silence: Option<Time>,

@@ -6,13 +6,14 @@
 //! * **Silence** `D`: an event at exactly `last + D` continues the session; otherwise it closes at `last + D`,
 //!   which is known only *beyond* that instant (`horizon > last + D`).
 //! * **Maximum age** `A`: events at or before `origin + A` belong; it closes at `origin + A`, that instant included.
+//! * An end event that is made of timelines may come without an event of the session; otherwise it is like any other.
 //! * Whichever comes first closes. At one instant an end event goes before age, and age before silence,
 //!   for silence is only known when the instant has passed.
 //! * Later events up to `close + lateness` are stragglers; the first one after that begins a new session.
 //!
 //! Sums of times saturate.
 
-use super::whole::{matches, occurrences};
+use super::whole::{Whole, matches, occurrences, whole};
 use crate::plan::Op;
 use crate::{Plan, Record, Time};
 
@@ -109,6 +110,23 @@ fn closed_at_horizon(plan: &Plan, session: &Session, horizon: Time) -> Option<Cl
 
 /// How the session closes if no event comes any more.
 fn deadline(plan: &Plan, session: &Session) -> Option<Close> {
+    let first = |closes: [Option<Close>; 2]| closes.into_iter().flatten().min_by_key(|close| close.at);
+    first([derived_end(plan, session), limit(plan, session)])
+}
+
+/// The first end event that is made of timelines.
+fn derived_end(plan: &Plan, session: &Session) -> Option<Close> {
+    let when = plan.end.when.filter(|when| !matches!(plan.node(*when).op, Op::Event(_)))?;
+    match &whole(plan, session)[when.index()] {
+        Whole::Events(events) => {
+            let end = events.iter().find(|event| matches(&event.payload))?;
+            Some(Close { at: end.time, reason: CloseReason::EndEvent })
+        }
+        _ => None,
+    }
+}
+
+fn limit(plan: &Plan, session: &Session) -> Option<Close> {
     let age = plan.end.max_age.map(|a| Close { at: session.origin.saturating_add(a), reason: CloseReason::MaxAge });
     let silence = plan.end.silence.map(|d| Close { at: session.last.saturating_add(d), reason: CloseReason::Silence });
     match (age, silence) {
@@ -122,7 +140,7 @@ fn is_end(plan: &Plan, record: &Record) -> bool {
         Op::Event(expression) => {
             occurrences(expression, std::slice::from_ref(record)).iter().any(|o| matches(&o.payload))
         }
-        // The end predicate speaks of single events, and only `Event` makes them.
+        // What is made of timelines is known when the instant is over.
         _ => false,
     })
 }

@@ -19,6 +19,8 @@ pub(crate) struct PlanShape {
     metrics: Vec<MetricShape>,
     alerts: Vec<u8>,
     when: Option<PredicateShape>,
+    /// An end event that is picked among all events of truth values, in place of the predicate.
+    picked: Option<u8>,
     silence: Option<Time>,
     billed: bool,
     max_age: Option<Time>,
@@ -99,13 +101,14 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
         prop::collection::vec(metric(), 1..=4),
         prop::collection::vec(any::<u8>(), 0..=2),
     );
-    let end = (prop::option::weighted(0.2, predicates()), (some(2..=16), any::<bool>()), some(2..=60));
+    let when = (prop::option::weighted(0.2, predicates()), prop::option::weighted(0.15, any::<u8>()));
+    let end = (when, (some(2..=16), any::<bool>()), some(2..=60));
     let rules = (prop::option::weighted(0.25, 1..=30i64), prop::option::weighted(0.25, (any::<u8>(), 0..6i64)));
     (declared, asked, end, rules).prop_map(
         |(
             (columns, lateness, order),
             (steps, metrics, alerts),
-            (when, (silence, billed), max_age),
+            ((when, picked), (silence, billed), max_age),
             (repair, dedup),
         )| PlanShape {
             columns,
@@ -115,6 +118,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
             metrics,
             alerts,
             when,
+            picked,
             silence,
             billed,
             max_age,
@@ -234,6 +238,8 @@ impl PlanShape {
             let expression = predicate.build(builder);
             builder.add(Op::Event(expression)).expect("a predicate is an event")
         });
+        let picked = self.picked.and_then(|of| pick(builder, of, |k| k == Kind::Event(Type::Bool)));
+        let when = picked.or(when);
         builder.set_end(EndRule { when, silence: self.silence, billed: self.billed, max_age: self.max_age });
     }
 }

@@ -5,7 +5,7 @@ use super::value::{Facts, Lowered};
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Builder, Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Source, TimeUnit};
+use timeline_core::plan::{Builder, Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -286,6 +286,9 @@ impl Lowering<'_> {
         match value {
             Lowered::Event(event) if event.source == source && event.ty == Type::Bool => {
                 self.event_node(&event, span).map(|(_, id)| id)
+            }
+            Lowered::Node { source: of, id } if of == source && self.kind(of, id) == Kind::Event(Type::Bool) => {
+                Some(id)
             }
             Lowered::Error => None,
             other => {
