@@ -158,12 +158,13 @@ pub struct Fresh {
     pub max_time: Option<Time>,
     /// The messages: lines and where they stand.
     blocks: Vec<(Vec<u8>, Vec<Mark>)>,
+    bytes: usize,
 }
 
 impl Fresh {
     /// Nothing yet, behind a position.
     pub fn after(position: Position, max_time: Option<Time>) -> Self {
-        Fresh { from: position, to: position, before: max_time, max_time, blocks: vec![] }
+        Fresh { from: position, to: position, before: max_time, max_time, blocks: vec![], bytes: 0 }
     }
 
     /// It, with the largest event time of the log by its end.
@@ -176,12 +177,18 @@ impl Fresh {
         self.to == self.from
     }
 
+    /// How many bytes of messages there are.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds a block.
     pub fn push(&mut self, block: &Block) {
         self.to = block.end;
         if let Payload::Lines(bytes) = &block.payload {
             let whole = || vec![Mark { at: 0, position: block.start, received: None }];
             let marks = if block.marks.is_empty() { whole() } else { block.marks.clone() };
+            self.bytes += bytes.len();
             self.blocks.push((bytes.clone(), marks));
         }
     }

@@ -17,7 +17,7 @@ mod silence;
 
 pub(crate) use checkpointing::plan_fingerprint;
 pub use recovery::Recovery;
-pub use rest::at_rest;
+pub use rest::{at_rest, can_run};
 
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::input::{Log, Part};
@@ -278,6 +278,8 @@ pub struct Partition {
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
 /// those of the blocks that are on their way.
 const TOLD_MAX: usize = 1 << 16;
+/// How many bytes of messages that are to be kept wait for a checkpoint at the most, but for the last block.
+const FRESH_BYTES_MAX: usize = 64 << 20;
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
 /// How long after the last proof of its ownership an owner looks for another, and before which it answers nothing.
@@ -346,9 +348,9 @@ impl Partition {
             if at_end && self.options.exit_at_end && self.waiting.is_empty() {
                 return Ok(true);
             }
-            // What is told is in memory until a checkpoint has it, so much of it does not wait for the time to come, and what
-            // is read next waits for it.
-            let full = self.pending.len() >= TOLD_MAX;
+            // What is told and what is to be kept is in memory until a checkpoint has it, so much of it does not wait for the
+            // time to come, and what is read next waits for it.
+            let full = self.pending.len() >= TOLD_MAX || self.keeping.fresh.bytes() >= FRESH_BYTES_MAX;
             if full {
                 self.finish_commit(true)?;
             }

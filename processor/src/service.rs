@@ -131,7 +131,7 @@ impl Service {
     /// Starts with the programs that are deployed, and those of `programs` (`(name, text)`) that are not yet.
     pub fn start(options: Options, programs: &[(String, String)]) -> Result<(Arc<Self>, Vec<Recovery>), StartError> {
         let store = ProgramStore::new(options.state.store("programs"), options.writer.clone());
-        let all = deployed(&store, programs)?;
+        let all = deployed(&options, &store, programs)?;
         let (ended, endings) = channel();
         let cluster = options.membership.clone().map(cluster::Cluster::new);
         let inner = Mutex::new(Inner { programs: all, bound: vec![], running: vec![] });
@@ -283,28 +283,8 @@ impl Service {
         self.lock().bound.iter().map(|bound| Arc::clone(&bound.plan)).collect()
     }
 
-    /// The log of every source.
     fn bind(&self, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
-        let known: Vec<&str> = plans.iter().map(|plan| plan.source.name.as_str()).collect();
-        for (name, input) in &self.options.sources {
-            if let Some(name) = name.as_ref().filter(|name| !known.contains(&name.as_str())) {
-                return Err(StartError::Binding(format!(
-                    "no deployed program has a source `{name}` for {input:?}; there is {}",
-                    if known.is_empty() { "none".into() } else { known.join(", ") }
-                )));
-            }
-        }
-        let bind = |plan: &Arc<Plan>| {
-            let name = &plan.source.name;
-            let own = |bound: &Option<String>| bound.as_ref().map_or(plans.len() == 1, |bound| bound == name);
-            let inputs: Vec<Input> =
-                self.options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, input)| input.clone()).collect();
-            let log = log_of(&inputs).map_err(|reason| {
-                StartError::Binding(format!("source `{name}` {reason}; bind one with --source {name}=file:GLOB"))
-            })?;
-            Ok(Bound { plan: Arc::clone(plan), log })
-        };
-        plans.iter().map(bind).collect()
+        bind(&self.options, plans)
     }
 
     /// Puts partitions to work, all at a time.
@@ -411,7 +391,7 @@ impl Service {
 }
 
 /// The programs that are stored, with those of `programs` that are not yet.
-fn deployed(store: &ProgramStore, programs: &[(String, String)]) -> Result<Programs, StartError> {
+fn deployed(options: &Options, store: &ProgramStore, programs: &[(String, String)]) -> Result<Programs, StartError> {
     for _ in 0..DEPLOYERS_MAX {
         let stored = Programs::load(store)?;
         let mut all = stored.clone();
@@ -421,6 +401,7 @@ fn deployed(store: &ProgramStore, programs: &[(String, String)]) -> Result<Progr
         if all.all == stored.all {
             return Ok(all);
         }
+        can_run(options, &all)?;
         match all.store(store) {
             Ok(()) => return Ok(all),
             // Another processor that was started at the same time deployed first.
@@ -429,6 +410,40 @@ fn deployed(store: &ProgramStore, programs: &[(String, String)]) -> Result<Progr
         }
     }
     Err(StartError::Binding("others deploy programs all the time; try again".into()))
+}
+
+/// The log of every source.
+fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
+    let known: Vec<&str> = plans.iter().map(|plan| plan.source.name.as_str()).collect();
+    for (name, input) in &options.sources {
+        if let Some(name) = name.as_ref().filter(|name| !known.contains(&name.as_str())) {
+            return Err(StartError::Binding(format!(
+                "no deployed program has a source `{name}` for {input:?}; there is {}",
+                if known.is_empty() { "none".into() } else { known.join(", ") }
+            )));
+        }
+    }
+    let bind = |plan: &Arc<Plan>| {
+        let name = &plan.source.name;
+        let own = |bound: &Option<String>| bound.as_ref().map_or(plans.len() == 1, |bound| bound == name);
+        let inputs: Vec<Input> =
+            options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, input)| input.clone()).collect();
+        let log = log_of(&inputs).map_err(|reason| {
+            StartError::Binding(format!("source `{name}` {reason}; bind one with --source {name}=file:GLOB"))
+        })?;
+        Ok(Bound { plan: Arc::clone(plan), log })
+    };
+    plans.iter().map(bind).collect()
+}
+
+/// Refuses programs that need a live log from its start where that is not kept, before they are stored.
+fn can_run(options: &Options, programs: &Programs) -> Result<(), StartError> {
+    let bound = bind(options, &programs.plans()?)?;
+    for (bound, part) in all_parts(&bound)?.into_iter().filter(|(bound, _)| bound.log.is_live()) {
+        let store = options.state.store(&work::folder(&bound.plan.source.name, &part));
+        crate::partition::can_run(&bound.plan, &*store)?;
+    }
+    Ok(())
 }
 
 /// So many processors may be started at once with programs to deploy.

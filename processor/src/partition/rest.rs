@@ -4,6 +4,7 @@ use super::checkpointing::{plan_fingerprint, position};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error};
 use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
+use crate::kept::Kept;
 use crate::lane::Outcome;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -12,6 +13,15 @@ use event_feeder::Position;
 use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
+
+/// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`].
+pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
+    let inspection = checkpoint::inspect(store)?;
+    let Some(manifest) = inspection.kept.first() else { return Ok(()) };
+    let read = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let is_same = facts(manifest)?.plan == plan_fingerprint(plan);
+    if is_same || Kept::of(&manifest.files)?.is_whole(read) { Ok(()) } else { Err(Error::NotKept) }
+}
 
 /// The answer of a partition as of its last checkpoint; an empty one where there is none, or none of these queries.
 pub fn at_rest(

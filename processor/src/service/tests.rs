@@ -321,6 +321,13 @@ fn what_is_older_than_keep_is_said_not_to_be_kept() {
     assert!(error.to_string().starts_with("not kept"), "{error}");
     assert_eq!(totals(&service), Some((6, 5)), "and all goes on as it was");
     service.stop();
+    // So it is at a start, and a program that cannot run is not left behind.
+    let other = KEPT_PROGRAM.replace("metric m = duration_where(latest(b))", "metric n = duration_where(latest(c))");
+    let refused = Service::start(options(dir.path(), &log, Claims::All), &[("q.tl".into(), other)]);
+    assert!(refused.err().expect("its log is gone").to_string().contains("not kept"));
+    let service = start_with(KEPT_PROGRAM, dir.path(), &log, Claims::Told);
+    assert_eq!(service.queries().expect("a list").num_rows(), 1);
+    service.stop();
 }
 
 #[test]
