@@ -6,7 +6,7 @@
 mod reply;
 mod watch;
 
-pub(crate) use reply::{Deployed, Position, Session, SessionReply, SessionRow, Span};
+pub(crate) use reply::{Deployed, Dropped, Position, Session, SessionReply, SessionRow, Span};
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
@@ -152,9 +152,9 @@ impl Client {
     }
 
     /// Removes a metric or an alert.
-    pub(crate) fn drop(&self, name: &str) -> Result<()> {
+    pub(crate) fn drop(&self, name: &str) -> Result<Dropped> {
         let path = format!("/v1/queries/{}", escaped(name));
-        self.checked(self.signed(self.agent.delete(self.base.clone() + &path)).call()).map(|_| ())
+        json(self.checked(self.signed(self.agent.delete(self.base.clone() + &path)).call())?)
     }
 
     /// Answers as they change: of a name (`name`) or a question (`sql`).

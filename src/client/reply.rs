@@ -20,6 +20,9 @@ pub(crate) struct Position {
     pub(crate) position: serde_json::Value,
     /// Its watermark; none before the first event.
     pub(crate) watermark_ns: Option<i64>,
+    /// Nobody works on it now.
+    #[serde(default)]
+    pub(crate) unowned: bool,
 }
 
 /// All sessions of a key.
@@ -117,6 +120,17 @@ pub(crate) struct Deployed {
     /// Names that were there already, defined alike.
     #[serde(default)]
     pub(crate) unchanged: Vec<String>,
+    /// Addresses of processors that share the state and do not run it yet.
+    #[serde(default)]
+    pub(crate) not_yet: Vec<String>,
+}
+
+/// What came of removing a query.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dropped {
+    /// As [`Deployed::not_yet`].
+    #[serde(default)]
+    pub(crate) not_yet: Vec<String>,
 }
 
 /// What becomes of one worker.

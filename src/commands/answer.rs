@@ -51,7 +51,15 @@ pub(super) fn tell(positions: &[Position]) {
     for p in positions {
         let watermark = watermark(p);
         let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
-        eprintln!("true for partition {} at {}{watermark}", partition(p), bare(&p.position));
+        let owner = if p.unowned { ", as of its last checkpoint: no processor works on it now" } else { "" };
+        eprintln!("true for partition {} at {}{watermark}{owner}", partition(p), bare(&p.position));
+    }
+}
+
+/// Says on standard error which processors of the same state are behind.
+pub(super) fn not_yet(addresses: &[String]) {
+    for address in addresses {
+        eprintln!("the processor at {address} does not run it yet; its standard error says why");
     }
 }
 

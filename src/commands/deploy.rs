@@ -1,6 +1,6 @@
 //! `timeline deploy`: adds or changes queries on a running processor.
 
-use super::answer::bare;
+use super::answer::{bare, not_yet};
 use super::program;
 use crate::args::ServerFlag;
 use crate::client::{DeployRequest, Deployed, NamedProgram};
@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             eprintln!("{} {verb} {what}", names.join(", "));
         }
     }
+    not_yet(&deployed.not_yet);
     Ok(())
 }
 

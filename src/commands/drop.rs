@@ -1,5 +1,6 @@
 //! `timeline drop`: a query is no longer kept.
 
+use super::answer::not_yet;
 use crate::args::ServerFlag;
 use crate::error::Result;
 use crate::settings::Settings;
@@ -18,7 +19,8 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    args.server.client(settings)?.drop(&args.name)?;
+    let dropped = args.server.client(settings)?.drop(&args.name)?;
     eprintln!("dropped {}", args.name);
+    not_yet(&dropped.not_yet);
     Ok(())
 }

@@ -56,6 +56,11 @@ pub struct Bucket {
 impl Bucket {
     /// The bucket and prefix of `s3://BUCKET/PREFIX`, with endpoint, region and credentials of the `AWS_...` variables.
     pub(super) fn parse(url: &str) -> Result<Bucket, PlaceError> {
+        Bucket::at(url, None)
+    }
+
+    /// The same, at another address of the server.
+    pub(super) fn at(url: &str, endpoint: Option<&str>) -> Result<Bucket, PlaceError> {
         let wrong = |reason: &str| PlaceError::Url { url: url.to_owned(), reason: reason.to_owned() };
         let place = url.strip_prefix("s3://").ok_or_else(|| wrong("write s3://BUCKET/PREFIX"))?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -68,6 +73,7 @@ impl Bucket {
         }
         let client = |retries| {
             let builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(retries);
+            let builder = endpoint.into_iter().fold(builder, AmazonS3Builder::with_endpoint);
             // A local server is reached by its address, which says by itself whether it is encrypted.
             let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
             let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));

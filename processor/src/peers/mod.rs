@@ -6,5 +6,8 @@
 mod ask;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use ask::{Peers, Refused};
 pub use wire::{Question, WireError, decode, encode};

@@ -248,6 +248,7 @@ impl Service {
         let finished = lock(&cluster.finished).clone();
 
         let mut round = Round::default();
+        let mut claims = vec![];
         for (source, part, sharing) in &parts {
             let running = owned.contains(&(source.clone(), part.number));
             if cluster.is_stopping() || finished.contains(&(source.clone(), part.number)) {
@@ -277,47 +278,69 @@ impl Service {
                     Decision::Wait
                 }
             };
-            match self.obey(cluster, (source, part, threads), decision, &view) {
+            match decision {
+                Decision::Leave | Decision::Release => {}
+                Decision::Wait => round.waits = true,
+                Decision::Refuse(owner) => {
+                    let member = view.live.get(member_of(&owner.writer));
+                    let address = member.map(|member| member.address.clone()).unwrap_or_default();
+                    let (source_name, by) = (source.clone(), owner.writer);
+                    round.refused = Some(StartError::Taken { source_name, by, address });
+                }
+                Decision::ClaimAny => claims.push((source, part, TakeFrom::Anybody)),
+                Decision::Claim(None) => claims.push((source, part, TakeFrom::Nobody)),
+                Decision::Claim(Some(owner)) => claims.push((source, part, TakeFrom::Owner(owner))),
+            }
+        }
+        let there = self.silent_and_there(cluster, &view, claims.iter().map(|(_, _, take)| take));
+        claims.retain(|(_, _, take)| {
+            let waits = matches!(take, TakeFrom::Owner(owner) if there.contains(member_of(&owner.writer)));
+            round.waits |= waits;
+            !waits
+        });
+        // Loading takes long, and the partitions of one that died are all wanted at once.
+        let steps: Vec<Result<Step, StartError>> = std::thread::scope(|scope| {
+            let claim = |(source, part, take): (&String, &Part, TakeFrom)| {
+                let (source, number) = (source.clone(), part.number);
+                scope.spawn(move || self.try_to_claim(&source, number, take, threads))
+            };
+            let claiming: Vec<_> = claims.into_iter().map(claim).collect();
+            claiming.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
+        });
+        for step in steps {
+            match step {
                 Ok(Step::Claimed(recovery)) => round.recoveries.push(recovery),
                 Ok(Step::Waits) => round.waits = true,
                 Ok(Step::Nothing) => {}
-                Err(error @ StartError::Taken { .. }) => round.refused = Some(error),
                 Err(error) => round.failed = Some(error),
             }
         }
         round
     }
 
-    fn obey(
+    /// Members whose counters stand still and that answer all the same: they are not dead, their disk or their bucket is
+    /// slow. Each is asked once.
+    fn silent_and_there<'a>(
         &self,
         cluster: &Cluster,
-        (source, part, threads): (&str, &Part, usize),
-        decision: Decision,
         view: &View,
-    ) -> Result<Step, StartError> {
-        let take = match decision {
-            Decision::Leave | Decision::Release => return Ok(Step::Nothing),
-            Decision::Wait => return Ok(Step::Waits),
-            Decision::Refuse(owner) => {
-                let member = view.live.get(member_of(&owner.writer));
-                let address = member.map(|member| member.address.clone()).unwrap_or_default();
-                return Err(StartError::Taken { source_name: source.to_owned(), by: owner.writer, address });
-            }
-            Decision::ClaimAny => TakeFrom::Anybody,
-            Decision::Claim(None) => TakeFrom::Nobody,
-            Decision::Claim(Some(owner)) => {
-                // A member that answers is not dead, whatever its counter does: its disk or its bucket may be slow.
-                let silent = view.known.get(member_of(&owner.writer)).filter(|member| member.id != self.options.writer);
-                let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
-                if silent.is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address)) {
-                    return Ok(Step::Waits);
-                }
-                TakeFrom::Owner(owner)
-            }
+        takes: impl Iterator<Item = &'a TakeFrom>,
+    ) -> BTreeSet<String> {
+        let silent: BTreeSet<&str> = takes
+            .filter_map(|take| if let TakeFrom::Owner(owner) = take { Some(member_of(&owner.writer)) } else { None })
+            .filter(|id| *id != self.options.writer)
+            .collect();
+        let is_there = |id: &&str| {
+            let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
+            view.known.get(*id).is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address))
         };
-        match self.claim_from(source, part.number, take, threads) {
+        silent.into_iter().filter(is_there).map(str::to_owned).collect()
+    }
+
+    fn try_to_claim(&self, source: &str, partition: u32, take: TakeFrom, threads: usize) -> Result<Step, StartError> {
+        match self.claim_from(source, partition, take, threads) {
             Ok(Some(recovery)) => {
-                tracing::info!(source, partition = part.number, epoch = recovery.epoch, "works on the partition");
+                tracing::info!(source, partition, epoch = recovery.epoch, "works on the partition");
                 Ok(Step::Claimed(recovery))
             }
             Ok(None) => Ok(Step::Nothing),

@@ -3,11 +3,14 @@
 //! The tests need one: that of `TIMELINE_S3` (`http://HOST:PORT/BUCKET`, with the usual `AWS_...` variables), which
 //! `tests/s3/server` starts and `tests/all` sets. Without it they say so in one line.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::workload::Job;
+use crate::checkpoint::bucket::Bucket;
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{Error, Place, Store, inspect};
 
@@ -120,4 +123,74 @@ fn places_are_told_apart_by_their_text() {
     assert!(matches!(Place::parse("/s3/x").unwrap(), Place::Local(_)));
     assert!(Place::parse("s3://").is_err() && Place::parse("s3://b//x").is_err());
     assert_eq!(Place::parse("s3://b/x/y/").unwrap().to_string(), "s3://b/x/y");
+}
+
+#[test]
+fn lost_answers_lose_nothing_and_count_nothing_twice() {
+    let Some(place) = place("chaos") else { return };
+    let (server, _) =
+        std::env::var("TIMELINE_S3").unwrap().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (proxy, lost) = forgetful(server.strip_prefix("http://").unwrap().to_owned());
+    let bucket = Bucket::at(&place.to_string(), Some(&proxy)).unwrap();
+    let (mut acked, mut unclear, mut value) = (0, 0, 0);
+    for writer in 0..400 {
+        let opened = Job::open(Arc::new(bucket.clone()), &format!("w{writer}"));
+        let mut job = match opened {
+            Ok(job) => job,
+            Err(Error::Unclear { .. } | Error::Store(_)) => {
+                unclear += 1;
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(job.findings, [], "nothing that counts is broken");
+        assert!(job.value >= acked && job.value <= value + 1, "{} after {acked} of at most {}", job.value, value + 1);
+        match job.run(10, |step| acked = step) {
+            Ok(()) => {}
+            Err(Error::Unclear { .. } | Error::Store(_) | Error::Poisoned { .. }) => unclear += 1,
+            Err(error) => panic!("{error}"),
+        }
+        value = job.value.max(acked);
+        if acked >= 40 {
+            break;
+        }
+    }
+    assert!(acked >= 40, "it comes forward all the same: {acked}");
+    let lost = lost.load(Ordering::Relaxed);
+    assert!(lost > 5, "only {lost} answers were lost");
+    println!("{lost} answers lost, {unclear} unclear, {acked} steps");
+}
+
+/// A way to the server on which one answer in twelve is lost after the server has done what it was asked.
+fn forgetful(server: String) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (lost, seen) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let count = lost.clone();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let (count, seen, server) = (count.clone(), seen.clone(), server.clone());
+            thread::spawn(move || {
+                let Ok(upstream) = TcpStream::connect(&server) else { return };
+                let (mut from, mut to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+                thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+                let (mut from, mut to) = (upstream, client);
+                let mut bytes = [0; 1 << 16];
+                while let Ok(read @ 1..) = from.read(&mut bytes) {
+                    if seen.fetch_add(1, Ordering::Relaxed) % 12 == 11 {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
+                    if to.write_all(&bytes[..read]).is_err() {
+                        break;
+                    }
+                }
+                let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    (address, lost)
 }

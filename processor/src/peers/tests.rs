@@ -1,0 +1,135 @@
+//! Answers there and back.
+
+use super::{decode, encode};
+use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
+use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::partition::{Answer, Counts};
+use crate::results::Pending;
+use crate::totals::Totals;
+use crate::watermark::Silences;
+use event_feeder::{Code, DeadLetter, Position};
+use std::sync::Arc;
+use timeline_core::incremental::{Reading, Share};
+use timeline_core::plan::Plan;
+use timeline_core::{Linear, Value};
+use timeline_dsl::{Program, compile};
+
+fn plan(text: &str) -> Arc<Plan> {
+    let program = Program { name: "p".into(), text: text.into(), without: Default::default() };
+    Arc::new(compile(&[program]).plans.remove(0))
+}
+
+const PROGRAM: &str = "source s { key k  time t  b: bool  x: float }
+metric m = duration_where(latest(b)) | aggregate(count, sum)
+metric n = latest(x)
+alert a = latest(b)";
+
+fn session(plan: &Plan, reading: Reading) -> Session {
+    let dimensions = vec![None, Some(Value::text("\u{e9}")), Some(Value::Float(-0.1)), Some(Value::Int(i64::MIN + 1))];
+    let share = Share { dimensions, reading };
+    Session {
+        key: "k\u{0}\u{1F600}".into(),
+        start: -1,
+        end: None,
+        shares: vec![vec![share.clone(), share], vec![]],
+        groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
+        open_alerts: vec![(0, i64::MAX)],
+    }
+}
+
+fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
+    let exact = Linear::Exact { value: i128::MAX, slope: -1 };
+    let float = Linear::Float { value: 0.1 + 0.2, slope: f64::MIN_POSITIVE };
+    let readings = [
+        Reading::Absent,
+        Reading::State(Value::Float(1e300)),
+        Reading::Number(float),
+        Reading::Ratio { numerator: exact, denominator: float },
+    ];
+    let at = Position::message(7, 8, 9).within(10);
+    let mut silences = Silences::default();
+    silences.push(at, 5);
+    let late = |(i, reason)| Late { key: "l".into(), time: i, position: at, reason, repaired: i == 1 };
+    let dead = DeadLetter {
+        origin: "topic".into(),
+        position: at,
+        code: Code::WrongType,
+        column: Some("x".into()),
+        reason: "why".into(),
+        record: vec![0, 255, 128],
+    };
+    let mut totals = Totals::new(plan);
+    let counted = Share { dimensions: vec![], reading: Reading::Number(Linear::exact(i128::from(i64::MAX))) };
+    let closed = Session {
+        shares: vec![vec![counted], vec![]],
+        groups: vec![vec![]; 2],
+        end: Some(3),
+        ..session(plan, Reading::Absent)
+    };
+    (0..5).for_each(|_| totals.add(plan, &closed));
+    Answer {
+        plan: plan.clone(),
+        partition: 3,
+        folder: "sources/s/3".into(),
+        owner: Some("me".into()),
+        position: at,
+        files: vec![],
+        watermark: Some(1),
+        silences,
+        horizon: Some(i64::MAX),
+        epoch: 4,
+        counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6 },
+        bytes: 6,
+        live: 7,
+        pending: Pending {
+            sessions: vec![session(plan, Reading::Absent)],
+            alerts: vec![AlertRow { key: "a".into(), alert: 0, start: 1, end: Some(2) }],
+            late: (0..).zip(LateReason::ALL).map(late).collect(),
+            dead: vec![dead],
+        },
+        sessions: readings.map(|reading| session(plan, reading)).to_vec(),
+        totals,
+        results: vec![FileRef {
+            name: "results/r".into(),
+            kind: Kind::Result,
+            length: 1,
+            digest: Digest::of(b"r"),
+            metadata: serde_json::json!({"table": "finals"}),
+        }],
+        reader: Reader::new(place.store("sources/s/3")),
+    }
+}
+
+#[test]
+fn an_answer_arrives_as_it_was_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::from(folder.path().to_owned());
+    let plan = plan(PROGRAM);
+    let sent = answer(&plan, &place);
+    let bytes = encode(std::slice::from_ref(&sent)).unwrap();
+    let got = decode(&bytes, &[plan.clone()], &place).unwrap().remove(0);
+    assert_eq!(got.sessions, sent.sessions);
+    assert_eq!(got.totals, sent.totals);
+    assert_eq!(got.pending.sessions, sent.pending.sessions);
+    assert_eq!((&got.pending.alerts, &got.pending.late), (&sent.pending.alerts, &sent.pending.late));
+    assert_eq!(got.pending.dead, sent.pending.dead);
+    assert_eq!((got.position, &got.silences, got.counts), (sent.position, &sent.silences, sent.counts));
+    assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
+    assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
+    // The same again: nothing was lost on the way that would be missed only at the next hop.
+    assert_eq!(encode(&decode(&bytes, &[plan], &place).unwrap()).unwrap(), bytes);
+}
+
+#[test]
+fn another_plan_and_broken_bytes_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::from(folder.path().to_owned());
+    let ours = plan(PROGRAM);
+    let bytes = encode(&[answer(&ours, &place)]).unwrap();
+    let other = plan(&PROGRAM.replace("duration_where(latest(b))", "duration_where(!latest(b))"));
+    assert!(decode(&bytes, &[other], &place).is_err(), "numbers of another meaning");
+    assert!(decode(&bytes, &[], &place).is_err());
+    for length in 0..bytes.len() {
+        assert!(decode(&bytes[..length], std::slice::from_ref(&ours), &place).is_err(), "cut to {length}");
+    }
+}
