@@ -5,6 +5,8 @@ mod bucket;
 #[cfg(feature = "s3")]
 mod s3;
 mod tokens;
+#[cfg(feature = "pulsar")]
+mod topic;
 
 use crate::cli::Sandbox;
 use std::io::{BufRead, BufReader, Read};

@@ -1,4 +1,4 @@
 //! A real broker: what is published is read once, in order, whatever happens to the broker.
 
 mod feeder;
-mod harness;
+pub(crate) mod harness;
