@@ -107,7 +107,7 @@ fn an_answer_arrives_as_it_was_sent() {
     let plan = plan(PROGRAM);
     let sent = answer(&plan, &place);
     let bytes = encode(std::slice::from_ref(&sent)).unwrap();
-    let got = decode(&bytes, &[plan.clone()], &place).unwrap().remove(0);
+    let got = decode(&bytes, std::slice::from_ref(&plan), &place).unwrap().remove(0);
     assert_eq!(got.sessions, sent.sessions);
     assert_eq!(got.totals, sent.totals);
     assert_eq!(got.pending.sessions, sent.pending.sessions);
