@@ -6,7 +6,8 @@ use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
 use crate::pipeline::{Begun, Pipeline, WorkerLost};
 use crate::totals::Totals;
-use event_feeder::{DeadLetter, Next, Notice, Source};
+use event_feeder::{Code, DeadLetter, Next, Notice, Source};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -37,8 +38,10 @@ pub struct Evaluation {
     pub late: Vec<Late>,
     /// Events that were dropped because they had come before.
     pub duplicates: u64,
-    /// What could not be read, in log order.
+    /// What could not be read, in log order: the first [`DEAD_MAX`].
     pub dead: Vec<DeadLetter>,
+    /// How many there are of each code.
+    pub dead_counts: BTreeMap<Code, u64>,
     /// What the source set aside.
     pub notices: Vec<Notice>,
     /// Records read.
@@ -48,6 +51,9 @@ pub struct Evaluation {
     /// The instant that it was read at; `None` without any event.
     pub horizon: Option<Time>,
 }
+
+/// How many dead letters an evaluation keeps; all are counted.
+pub const DEAD_MAX: usize = 10_000;
 
 /// Why a log could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +166,7 @@ fn run<W: Watcher + Send + 'static>(
         }
     }
     evaluation.late.sort_by_key(|late| late.position);
-    evaluation.dead.sort_by_key(|dead| dead.position);
+    bound_dead(&mut evaluation.dead, DEAD_MAX);
     Ok(evaluation)
 }
 
@@ -184,6 +190,12 @@ fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>,
     }
 }
 
+/// Sorts dead letters and drops all but the first; blocks are decoded by several threads and come as they are done.
+fn bound_dead(dead: &mut Vec<DeadLetter>, most: usize) {
+    dead.sort_by_key(|dead| dead.position);
+    dead.truncate(most);
+}
+
 /// Where sessions are read: the end of the log, or where it was cut.
 fn options_horizon(until: Time, max_time: Option<Time>) -> Option<Time> {
     max_time.map(|max| if until == Time::MAX { max } else { until })
@@ -198,7 +210,13 @@ fn take_decoded<W: Watcher + Send + 'static>(
     for decoded in pipeline.decoded() {
         evaluation.records += decoded.records;
         evaluation.events += decoded.events;
+        for letter in &decoded.dead {
+            *evaluation.dead_counts.entry(letter.code).or_default() += 1;
+        }
         evaluation.dead.extend(decoded.dead);
+        if evaluation.dead.len() > 2 * DEAD_MAX {
+            bound_dead(&mut evaluation.dead, DEAD_MAX);
+        }
         *max_time = (*max_time).max(decoded.max_time);
         if let Some(bytes) = decoded.recycled {
             source.recycle(bytes);

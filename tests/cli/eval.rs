@@ -220,3 +220,15 @@ fn a_reader_that_goes_away_is_no_failure() {
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "timeline: player: no records\n", "{format}");
     }
 }
+
+#[test]
+fn dead_letters_are_all_counted_and_the_first_shown() {
+    let sandbox = Sandbox::new();
+    let lines = format!("{}{{\"k\":\"a\",\"t\":1,\"b\":true}}\n", "x\n".repeat(25_000));
+    sandbox.file("log.ndjson", lines);
+    sandbox.file("p.tl", "source s { key k  time t in s  b: bool }\nmetric m = has_existed(b)\n");
+    let run = sandbox.run(&["eval", "p.tl", "log.ndjson", "--format", "csv"]);
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("25000 dead letters (TL2002: 25000)"), "{}", run.stderr);
+    assert!(run.stderr.contains("log.ndjson at 0: ") && run.stderr.contains("... and 24997 more"), "{}", run.stderr);
+}

@@ -1,6 +1,6 @@
 //! What an evaluation set aside, on standard error: it never changes the answer or the exit code, and is never silent.
 
-use event_feeder::DeadLetter;
+use event_feeder::Code;
 use processor::batch::Evaluation;
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ pub(super) fn tell(source: &str, evaluation: &Evaluation) {
     for notice in &evaluation.notices {
         eprintln!("timeline: [{}] {}: {}", notice.code, notice.file, notice.detail);
     }
-    let (dead, late) = (evaluation.dead.len(), evaluation.late.len());
+    let dead = evaluation.dead_counts.values().sum::<u64>() as usize;
+    let late = evaluation.late.len();
     if evaluation.records == 0 {
         eprintln!("timeline: {source}: no records");
     }
@@ -28,7 +29,7 @@ pub(super) fn tell(source: &str, evaluation: &Evaluation) {
         counted(evaluation.records as usize, "record"),
         counted(late, "late event"),
         counted(dead, "dead letter"),
-        by_code(&evaluation.dead)
+        by_code(&evaluation.dead_counts)
     );
     for letter in evaluation.dead.iter().take(SHOWN) {
         let column = letter.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
@@ -44,11 +45,7 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 /// How many of each code.
-fn by_code(dead: &[DeadLetter]) -> String {
-    let mut counts = BTreeMap::new();
-    for letter in dead {
-        *counts.entry(letter.code.as_str()).or_insert(0usize) += 1;
-    }
+fn by_code(counts: &BTreeMap<Code, u64>) -> String {
     let each: Vec<String> = counts.iter().map(|(code, n)| format!("{code}: {n}")).collect();
     if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
 }
