@@ -289,6 +289,9 @@ impl Service {
 
     /// Puts partitions to work, all at a time.
     fn launch(&self, bound: &[Bound], parts: Vec<(Bound, Part)>) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
+        if parts.is_empty() {
+            return Ok((vec![], vec![]));
+        }
         // A share for each partition that there will be here, as far as that is known.
         let count = match self.claims() {
             Claims::All => parts.len(),

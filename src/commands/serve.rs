@@ -277,6 +277,9 @@ fn start_error(error: StartError) -> Error {
 fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
     match error {
+        partition::Error::Source(error @ event_feeder::Error::Topic { .. }) => {
+            Error::Unreachable(format!("{place}{error}"))
+        }
         partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))

@@ -30,6 +30,8 @@ const ROUND: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a start waits for owners that are being watched or asked to give something up.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long a start waits for brokers that do not answer, or that still hold the place of a reader that has died.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a deployment waits for the other members to run it.
 const DEPLOYED: Duration = Duration::from_secs(30);
 
@@ -124,16 +126,22 @@ impl Service {
         *lock(&cluster.beat) = Some(beat);
         let begun = Instant::now();
         let mut recoveries = vec![];
+        let mut pause = ROUND;
         loop {
-            let round = self.round(cluster);
-            recoveries.extend(round.recoveries);
-            if let Some(error) = round.failed {
-                self.stop();
-                return Err(error);
+            let mut round = Round { failed: self.parts().err(), ..Round::default() };
+            if round.failed.is_none() {
+                round = self.round(cluster);
             }
-            if let Some(error) = round.refused {
-                self.stop();
-                return Err(error);
+            recoveries.extend(round.recoveries);
+            if let Some(error) = round.failed.or(round.refused) {
+                if !is_out_of_reach(&error) || begun.elapsed() + pause >= PATIENCE {
+                    self.stop();
+                    return Err(error);
+                }
+                tracing::warn!("{error}; trying again in {:.1} s", pause.as_secs_f64());
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(4));
+                continue;
             }
             if !round.waits || begun.elapsed() >= SETTLE {
                 break;
@@ -402,6 +410,12 @@ fn decide(service: &Weak<Service>) {
 /// answer is no reason to stop what is at work.
 fn passes(error: &Error) -> bool {
     matches!(error, Error::Checkpoint(StateError::Store(_) | StateError::Unclear { .. }) | Error::Source(_))
+}
+
+/// Whether a broker could not be reached, or had not yet noticed that the reader before is dead.
+fn is_out_of_reach(error: &StartError) -> bool {
+    use event_feeder::{Code, Error as Feeder};
+    matches!(error, StartError::Partition(Error::Source(Feeder::Topic { code: Code::NoBroker | Code::TopicBusy, .. })))
 }
 
 /// What can be read from everywhere can be read by whoever should; files are on one machine.
