@@ -136,7 +136,16 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
         let mut shares = vec![vec![]; plan.metrics.len()];
         shares[metric].push(share);
         let key = sessions.value(i).into();
-        Some(Session { key, start: 0, end: Some(0), shares, groups: vec![], open_alerts: vec![] })
+        Some(Session {
+            key,
+            start: 0,
+            end: Some(0),
+            read: 0,
+            shares,
+            groups: vec![],
+            turns: vec![],
+            open_alerts: vec![],
+        })
     })
     .collect()
 }

@@ -12,6 +12,7 @@
 //! [`Linear`](crate::Linear), records and the plan are common ground.
 
 mod accrue;
+mod concurrency;
 mod events;
 mod fold;
 mod log;

@@ -17,6 +17,7 @@ pub(crate) enum Function {
     DurationInCurState,
     DurationOfPreviousState,
     Longest,
+    Concurrency,
     Integral,
     TimeWeightedAvg,
     If,
@@ -53,6 +54,7 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::DurationInCurState, &["duration_in_cur_state", "duration_in_current_state"]),
     (Function::DurationOfPreviousState, &["duration_of_previous_state", "duration_in_previous_state"]),
     (Function::Longest, &["longest"]),
+    (Function::Concurrency, &["concurrency"]),
     (Function::Integral, &["integral"]),
     (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
     (Function::If, &["if"]),
@@ -94,7 +96,7 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
 ];
 
 /// Operators that the language has but this version has not.
-const NOT_YET: &[&str] = &["avg", "concurrency"];
+const NOT_YET: &[&str] = &["avg"];
 
 /// What is known of a name before a `(`.
 pub(crate) enum Lookup {

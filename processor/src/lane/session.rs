@@ -21,10 +21,14 @@ pub struct Session {
     pub start: Time,
     /// Where it was read if it is over; the last event of one that silence closed, unless that is billed.
     pub end: Option<Time>,
+    /// The instant at which it was read.
+    pub read: Time,
     /// For each metric its value, or its shares.
     pub shares: Vec<Vec<Share>>,
     /// For each metric the values of the group columns that are states; `None` for other columns.
     pub groups: Vec<Vec<Option<Value>>>,
+    /// For each metric that counts sessions at once the instants at which its condition turned, true first.
+    pub turns: Vec<Vec<Time>>,
     /// Alerts that are still on, with their starts; none once the session is over.
     pub open_alerts: Vec<(usize, Time)>,
 }
@@ -244,7 +248,9 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
     let groups = states.collect();
     let open_alerts = (0..plan.alerts.len()).filter(|_| end.is_none());
     let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
-    Session { key: key.clone(), start: row.origin(), end, shares, groups, open_alerts }
+    let turns = plan.metrics.iter().map(|metric| view.turns(metric.root)).collect();
+    let (start, read) = (row.origin(), row.now());
+    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts }
 }
 
 impl Outcome {

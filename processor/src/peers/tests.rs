@@ -31,8 +31,10 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         key: "k\u{0}\u{1F600}".into(),
         start: -1,
         end: None,
+        read: i64::MIN,
         shares: vec![vec![share.clone(), share], vec![]],
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
+        turns: vec![vec![-1, i64::MAX], vec![]],
         open_alerts: vec![(0, i64::MAX)],
     }
 }

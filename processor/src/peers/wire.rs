@@ -98,6 +98,8 @@ struct SessionImage {
     end: Option<Time>,
     shares: Vec<Vec<(Values, ReadingImage)>>,
     groups: Vec<Values>,
+    read: Time,
+    turns: Vec<Vec<Time>>,
     open_alerts: Vec<(usize, Time)>,
 }
 
@@ -248,6 +250,8 @@ impl SessionImage {
             end: session.end,
             shares: session.shares.iter().map(|shares| shares.iter().map(share).collect()).collect(),
             groups: session.groups.iter().map(|group| values(group)).collect(),
+            read: session.read,
+            turns: session.turns.clone(),
             open_alerts: session.open_alerts.clone(),
         }
     }
@@ -255,7 +259,7 @@ impl SessionImage {
     fn session(self, plan: &Plan) -> Result<Session, WireError> {
         let metrics = plan.metrics.len();
         let alerts = self.open_alerts.iter().all(|(alert, _)| *alert < plan.alerts.len());
-        if self.shares.len() != metrics || self.groups.len() != metrics || !alerts {
+        if self.shares.len() != metrics || self.groups.len() != metrics || self.turns.len() != metrics || !alerts {
             return Err(malformed("a session of other metrics"));
         }
         let share = |(dimensions, reading): (Values, ReadingImage)| Share {
@@ -268,6 +272,8 @@ impl SessionImage {
             end: self.end,
             shares: self.shares.into_iter().map(|shares| shares.into_iter().map(share).collect()).collect(),
             groups: self.groups.into_iter().map(from_values).collect(),
+            read: self.read,
+            turns: self.turns,
             open_alerts: self.open_alerts,
         })
     }

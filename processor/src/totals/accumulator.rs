@@ -1,6 +1,7 @@
 //! What is kept of the values of one group.
 
 use super::amount::{Amount, Number};
+use super::concurrency::Concurrency;
 use super::exact_sum::ExactSum;
 use super::quantiles::{Quantiles, RankKey};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Accumulator {
     least: Option<Kept>,
     greatest: Option<Kept>,
     quantiles: Quantiles,
+    /// Of metrics that count sessions at once.
+    #[serde(default)]
+    concurrency: Option<Concurrency>,
 }
 
 /// What is summed.
@@ -104,6 +108,14 @@ impl Accumulator {
         }
     }
 
+    /// Adds when a session was one of those that are counted at once.
+    pub fn count_at_once(&mut self, session: &Concurrency) {
+        match &mut self.concurrency {
+            Some(all) => all.merge(session),
+            None => self.concurrency = Some(session.clone()),
+        }
+    }
+
     /// Adds all values of another group.
     pub fn merge(&mut self, other: &Accumulator) {
         if other.what == What::Nothing {
@@ -116,6 +128,9 @@ impl Accumulator {
         self.below_exact = self.below_exact.saturating_add(other.below_exact);
         self.below_floats.merge(&other.below_floats);
         self.quantiles.merge(&other.quantiles);
+        if let Some(other) = &other.concurrency {
+            self.count_at_once(other);
+        }
         for kept in [&other.least, &other.greatest].into_iter().flatten() {
             self.extremes(&other.amount(kept));
         }
@@ -134,6 +149,9 @@ impl Accumulator {
             Function::Avg => self.mean(),
             Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
+            Function::Now | Function::Peak | Function::Mean => {
+                self.concurrency.as_ref().map_or(Amount::Absent, |all| all.result(function))
+            }
             Function::Percentile(p) => {
                 self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {
                     (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),

@@ -11,12 +11,14 @@
 
 mod accumulator;
 mod amount;
+mod concurrency;
 mod exact_sum;
 mod quantiles;
 mod wide;
 
 pub use accumulator::Accumulator;
 pub use amount::{Amount, Number};
+pub use concurrency::Concurrency;
 pub use exact_sum::ExactSum;
 pub use quantiles::Quantiles;
 
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Value;
 use timeline_core::incremental::Share;
-use timeline_core::plan::{Function, GroupOf, Members, Plan};
+use timeline_core::plan::{Function, GroupOf, Members, Op, Plan};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
 pub type Group = Vec<Option<Value>>;
@@ -77,7 +79,12 @@ impl Totals {
                     GroupOf::Dimension(d) => dimensions[d].clone(),
                     GroupOf::State(_) => state.clone(),
                 });
-                self.metrics[i].entry(group.collect()).or_default().add(&amount, wants_percentiles);
+                let accumulator = self.metrics[i].entry(group.collect()).or_default();
+                accumulator.add(&amount, wants_percentiles);
+                if let Op::Concurrency { .. } = plan.node(metric.root).op {
+                    let turns = &session.turns[i];
+                    accumulator.count_at_once(&Concurrency::new(session.start, session.read, turns, is_closed));
+                }
             }
         }
     }

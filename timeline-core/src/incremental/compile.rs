@@ -188,6 +188,12 @@ pub(super) enum Code {
         of: [State; 2],
         out: Out,
     },
+    Concurrency {
+        on: u16,
+        of: Bool,
+        out: Bool,
+        cell: usize,
+    },
     Every {
         at: usize,
         length: Time,
@@ -509,6 +515,10 @@ impl Compiled {
                 None => Code::Pulled { inputs: [n(a), n(b)] },
                 Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
             },
+            Op::Concurrency { of } => {
+                let cell = self.layout.nodes[id.index()].cell;
+                Code::Concurrency { on: n(of), of: self.bool(*of), out, cell }
+            }
             Op::Every { length } => {
                 self.initial.push((at + 1, NEVER as u64));
                 Code::Every { at, length: *length }

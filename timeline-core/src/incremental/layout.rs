@@ -194,6 +194,7 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         | Op::ConstantNumber { .. }
         | Op::Add(..)
         | Op::Sub(..)
+        | Op::Concurrency { .. }
         | Op::Mul(..)
         | Op::Scale { .. }
         | Op::Ratio { .. } => 0,
@@ -202,7 +203,14 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
 
 /// Whether the node keeps something that has no fixed size.
 fn has_cell(op: &Op) -> bool {
-    matches!(op, Op::OverLast { .. } | Op::Split { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. })
+    matches!(
+        op,
+        Op::OverLast { .. }
+            | Op::Split { .. }
+            | Op::CountWithin { .. }
+            | Op::NotFollowedBy { .. }
+            | Op::Concurrency { .. }
+    )
 }
 
 /// For each node whether it is an event of records that is read by workers which ask what came before what.

@@ -5,7 +5,7 @@
 use super::compile::{Code, Compiled};
 use super::derived::{self, Happened};
 use super::dictionary::Dictionary;
-use super::row::{NEVER, Row, truth};
+use super::row::{NEVER, Piece, Row, truth};
 use super::{accrue, choose, scope};
 use crate::Time;
 
@@ -77,6 +77,19 @@ pub(super) fn step(
                 let value = choose::coalesced(row, *of);
                 choose::put(row, *out, value) || fresh
             }
+        }
+        Code::Concurrency { on, of, out, cell } => {
+            if !is_dirty(*on) {
+                return false;
+            }
+            let value = u64::from(of.get(row.words) == truth::TRUE);
+            let turned = out.get(row.words) != value;
+            if turned {
+                out.set(row.words, value);
+                let turn = Piece { start: now, value: value as i64, slope: 0, entry: 0 };
+                row.heap.cell_mut(&compiled.layout, *cell).pieces.push_back(turn);
+            }
+            turned || fresh
         }
         Code::Every { at, length } => {
             if !fresh && row.words[at + 1] as Time > now {

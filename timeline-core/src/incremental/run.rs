@@ -194,6 +194,7 @@ fn step(
         | Code::If { .. }
         | Code::Coalesce { .. }
         | Code::Every { .. }
+        | Code::Concurrency { .. }
         | Code::Scope { .. } => rest::step(compiled, dictionary, (dirty, happened), row, node, pending, fresh),
     }
 }

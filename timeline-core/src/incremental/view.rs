@@ -94,6 +94,17 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// The instants at which an [`Op::Concurrency`] turned, true first; nothing for other nodes.
+    pub fn turns(&self, id: NodeId) -> Vec<Time> {
+        match self.compiled.plan.node(id).op {
+            Op::Concurrency { .. } => {
+                let cell = self.row.heap.cell(self.compiled.layout.nodes[id.index()].cell);
+                cell.map_or_else(Vec::new, |cell| cell.pieces.iter().map(|turn| turn.start).collect())
+            }
+            _ => vec![],
+        }
+    }
+
     /// The start of an alert's span that is open at the instant.
     pub fn open_alert(&self, alert: usize) -> Option<Time> {
         let start = self.row.words[self.compiled.layout.alerts[alert]] as Time;

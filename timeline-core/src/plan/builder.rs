@@ -175,6 +175,7 @@ impl Builder {
             {
                 Some(Number(a.joined(*b)))
             }
+            (Op::Concurrency { .. }, [State(Type::Bool)]) => Some(State(Type::Bool)),
             (Op::Every { .. }, []) => Some(State(Type::Int)),
             (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
             (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),

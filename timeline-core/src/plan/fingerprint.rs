@@ -89,6 +89,7 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::Min { .. } => out.push_str("min"),
         Op::Max { .. } => out.push_str("max"),
         Op::TimeSince { .. } => out.push_str("time_since"),
+        Op::Concurrency { .. } => out.push_str("concurrency"),
         Op::Every { length } => put(out, format_args!("every {length}")),
         Op::Split { .. } => out.push_str("split"),
     }

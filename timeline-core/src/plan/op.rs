@@ -259,6 +259,12 @@ pub enum Op {
         /// An event or a `state<bool>`.
         of: NodeId,
     },
+    /// The input's truth, absent counting as false, with the instants at which it turned: for how many sessions of a
+    /// group it is true at once. For the root of a metric.
+    Concurrency {
+        /// A `state<bool>`.
+        of: NodeId,
+    },
     /// The clock in windows of that length, counted from the Unix epoch: the instant at which the present one began.
     /// Among the dimensions of a [`Op::Split`] that instant is written as a text.
     Every {
@@ -293,6 +299,7 @@ impl Op {
             | Op::DurationOf(of)
             | Op::Scale { of, .. }
             | Op::Longest { of }
+            | Op::Concurrency { of }
             | Op::DurationOfPreviousState { of }
             | Op::Rise { of }
             | Op::Fall { of }

@@ -68,6 +68,12 @@ pub enum Function {
     Max,
     /// `pNN`: the least value that at least this many per cent of the values do not exceed; 1 to 99.
     Percentile(u8),
+    /// Of [`super::Op::Concurrency`]: for how many sessions it is true.
+    Now,
+    /// Of [`super::Op::Concurrency`]: for how many sessions it was true at once, at most.
+    Peak,
+    /// Of [`super::Op::Concurrency`]: the mean over the time since the group's first session began.
+    Mean,
 }
 
 impl Function {
@@ -80,6 +86,9 @@ impl Function {
             Function::Min => "min".into(),
             Function::Max => "max".into(),
             Function::Percentile(p) => format!("p{p:02}"),
+            Function::Now => "now".into(),
+            Function::Peak => "peak".into(),
+            Function::Mean => "mean".into(),
         }
     }
 }

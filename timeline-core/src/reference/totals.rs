@@ -8,11 +8,12 @@
 //! * The mean of durations and whole numbers is the quotient of sum and count, not yet rounded; that of floats is one float.
 //! * A group in which nothing counts has no row.
 
+use super::concurrency::{self, Presence};
 use super::number::{Number, number_of};
 use super::readings::{Reading, finals, read, read_at};
 use super::session::Session;
-use super::whole::whole;
-use crate::plan::{Aggregate, Function, GroupOf, Members};
+use super::whole::{Whole, whole};
+use crate::plan::{Aggregate, Function, GroupOf, Members, NodeId, Op};
 use crate::{Plan, Time, Value};
 use std::cmp::Ordering;
 use xsum::{Xsum, XsumSmall};
@@ -28,25 +29,32 @@ pub struct Total {
     pub values: Vec<Reading>,
 }
 
+/// The values of the group columns, what its sessions add, and when each was one of those that are counted at once.
+type Group = (Vec<Option<Value>>, Vec<Reading>, Vec<Presence>);
+
 /// The totals of every aggregated metric, by metric, then in the order in which groups are first met.
 pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, horizon: Time) -> Vec<Total> {
     let sessions: Vec<&Session> = sessions.into_iter().collect();
     let mut totals = vec![];
     for (metric, aggregate) in plan.metrics.iter().enumerate().filter_map(|(i, m)| Some((i, m.aggregate.as_ref()?))) {
-        let mut groups: Vec<(Vec<Option<Value>>, Vec<Reading>)> = vec![];
+        let mut groups: Vec<Group> = vec![];
         for session in sessions.iter().filter(|session| counts(aggregate.members, session)) {
+            let presence = presence(plan, plan.metrics[metric].root, session, horizon);
             for (group, value) in grouped(plan, metric, aggregate, session, horizon) {
-                match groups.iter_mut().find(|(known, _)| *known == group) {
-                    Some((_, values)) => values.push(value),
-                    None => groups.push((group, vec![value])),
+                match groups.iter_mut().find(|(known, ..)| *known == group) {
+                    Some((_, values, presences)) => {
+                        values.push(value);
+                        presences.extend(presence.clone());
+                    }
+                    None => groups.push((group, vec![value], presence.clone().into_iter().collect())),
                 }
             }
         }
-        let rows = groups.into_iter().filter(|(_, values)| values.iter().any(is_value));
-        totals.extend(rows.map(|(group, values)| Total {
+        let rows = groups.into_iter().filter(|(_, values, _)| values.iter().any(is_value));
+        totals.extend(rows.map(|(group, values, presences)| Total {
             metric,
             group,
-            values: aggregate.functions.iter().map(|function| apply(*function, &values)).collect(),
+            values: aggregate.functions.iter().map(|function| apply(*function, &values, &presences)).collect(),
         }));
     }
     totals
@@ -76,6 +84,15 @@ fn counts(members: Members, session: &Session) -> bool {
     }
 }
 
+/// Where the metric counts sessions at once: when the session is one of them.
+fn presence(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Option<Presence> {
+    let Op::Concurrency { .. } = plan.node(root).op else { return None };
+    match &whole(plan, session)[root.index()] {
+        Whole::State(state) => Some(Presence::new(session.origin, state, read_at(plan, session, horizon))),
+        _ => None,
+    }
+}
+
 /// What a session adds: values with the groups they belong to.
 fn grouped(
     plan: &Plan,
@@ -85,7 +102,7 @@ fn grouped(
     horizon: Time,
 ) -> Vec<(Vec<Option<Value>>, Reading)> {
     let (all, at) = (whole(plan, session), read_at(plan, session, horizon).limit());
-    let state = |node: crate::NodeId| match read(&all[node.index()], at) {
+    let state = |node: NodeId| match read(&all[node.index()], at) {
         Reading::State(value) => Some(value),
         _ => None,
     };
@@ -119,7 +136,7 @@ fn is_value(value: &Reading) -> bool {
 }
 
 /// A function of the values of a group, of which at least one counts.
-fn apply(function: Function, all: &[Reading]) -> Reading {
+fn apply(function: Function, all: &[Reading], presences: &[Presence]) -> Reading {
     let mut values: Vec<&Reading> = all.iter().filter(|value| is_value(value)).collect();
     values.sort_by(|a, b| a.compare(b).expect("values of one metric that are not absent compare"));
     let count = values.len();
@@ -129,6 +146,7 @@ fn apply(function: Function, all: &[Reading]) -> Reading {
         Function::Avg => average(all, &values),
         Function::Min => values[0].clone(),
         Function::Max => values[count - 1].clone(),
+        Function::Now | Function::Peak | Function::Mean => concurrency::count(function, presences),
         // The nearest rank: the first value that so many per cent of the values do not exceed.
         Function::Percentile(_) if matches!(values[0], Reading::State(_)) => Reading::Absent,
         Function::Percentile(p) => values[(usize::from(p) * count).div_ceil(100) - 1].clone(),

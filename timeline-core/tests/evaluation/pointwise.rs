@@ -159,6 +159,7 @@ impl Instants<'_> {
                 };
                 self.same_as(id, t, if has_value { *a } else { *b })
             }
+            Op::Concurrency { of } => self.truth_is(id, t, Some(self.truth(*of, t) == Some(true))),
             Op::Every { length } => self.state_is(id, t, Some(Value::Int(t - t.rem_euclid(*length)))),
             Op::Scope { of, by } => {
                 let now = self.state(*by, t);

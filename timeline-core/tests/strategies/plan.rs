@@ -461,11 +461,15 @@ impl MetricShape {
                 members: choose(&[Members::All, Members::Closed, Members::Live], *pick),
             }
         });
-        Metric { name, root: split.unwrap_or_else(|| nth(&roots, self.root)), dimensions, aggregate }
+        let root = split.unwrap_or_else(|| nth(&roots, self.root));
+        // Conditions are as often as not counted at once.
+        let counted = builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
+        let root = if counted { builder.add(Op::Concurrency { of: root }).expect("a condition") } else { root };
+        Metric { name, root, dimensions, aggregate }
     }
 }
 
-const FUNCTIONS: [Function; 7] = [
+const FUNCTIONS: [Function; 10] = [
     Function::Count,
     Function::Sum,
     Function::Avg,
@@ -473,6 +477,9 @@ const FUNCTIONS: [Function; 7] = [
     Function::Max,
     Function::Percentile(50),
     Function::Percentile(95),
+    Function::Now,
+    Function::Peak,
+    Function::Mean,
 ];
 
 /// A node whose kind fits. Picks prefer neither old nor new nodes.

@@ -397,11 +397,13 @@ pub const ALL: &[Operator] = &[
     Operator {
         name: "concurrency",
         form: "concurrency(b)",
-        gives: "a timeline of the group",
-        meaning: "For how many sessions of a group a condition is true.",
+        gives: "state<bool>",
+        meaning: "For how many sessions of a group a condition is true at once. \
+                  `aggregate(now, peak, mean)` reads it: the count now, the greatest one, and its mean since the group's first session began. \
+                  A session belongs to the group that it is in when it is read.",
         before: "0",
-        memory: CONSTANT,
+        memory: "O(changes)",
         timer: NONE,
-        example: "latest(b) | aggregate(concurrency)",
+        example: "concurrency(latest(b)) | aggregate(now, peak, mean)",
     },
 ];

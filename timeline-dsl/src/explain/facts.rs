@@ -101,6 +101,7 @@ fn moving(plan: &Plan) -> Vec<bool> {
 fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op {
         Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
+        Op::Concurrency { .. } => "O(changes)",
         Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + values)",
         Op::Split { .. } => "O(values)",
         _ => "O(1)",

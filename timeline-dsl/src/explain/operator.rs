@@ -115,6 +115,7 @@ impl Writer<'_> {
                 let all = [a, b].map(|id| self.node(*id, 0, depth));
                 (binds::UNARY, format!("coalesce({})", all.join(", ")))
             }
+            Op::Concurrency { of } => (binds::UNARY, format!("concurrency({})", self.node(*of, 0, depth))),
             Op::Every { length } => (binds::UNARY, format!("every {}", duration_text(*length))),
             Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
             Op::Scope { of, by } => {

@@ -14,6 +14,7 @@ impl Lowering<'_> {
     pub(super) fn accrue(&mut self, span: Span, function: Function, e: &Expr) -> Lowered {
         let op = match function {
             Function::Longest => self.need_condition(e, "longest").map(|(s, of)| (s, Op::Longest { of })),
+            Function::Concurrency => self.need_condition(e, "concurrency").map(|(s, of)| (s, Op::Concurrency { of })),
             _ => self
                 .need_state(e, "`duration_of_previous_state`")
                 .map(|(s, of)| (s, Op::DurationOfPreviousState { of })),

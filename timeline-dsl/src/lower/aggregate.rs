@@ -55,7 +55,9 @@ impl Lowering<'_> {
     }
 
     fn function(&mut self, name: &Name) -> Option<Function> {
+        let at_once = [Function::Now, Function::Peak, Function::Mean];
         let known = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
+        let known = known.into_iter().chain(at_once).collect::<Vec<_>>();
         if let Some(f) = known.iter().find(|f| f.name() == name.text) {
             return Some(*f);
         }
@@ -72,7 +74,7 @@ impl Lowering<'_> {
             };
         }
         let near = match name.text.as_str() {
-            "mean" | "average" => Some("avg"),
+            "average" => Some("avg"),
             "median" => Some("p50"),
             "total" => Some("sum"),
             other => nearest(other, ["count", "sum", "avg", "min", "max", "group_by"]),
@@ -85,7 +87,22 @@ impl Lowering<'_> {
 
     fn function_fits(&mut self, name: &Name, f: Function, source: usize, root: NodeId) -> bool {
         let kind = self.kind(source, root);
+        let at_once = matches!(self.op(source, root), Op::Concurrency { .. });
         match (f, kind) {
+            (Function::Count, _) if at_once => true,
+            (Function::Now | Function::Peak | Function::Mean, _) if at_once => true,
+            (Function::Now | Function::Peak | Function::Mean, _) => {
+                let near = if f == Function::Mean { "the mean of values is `avg`; " } else { "" };
+                let help = format!("{near}`concurrency(b) | aggregate(now, peak, mean)` counts sessions at once");
+                let message = format!("`{}` reads `concurrency(...)`, this metric is {kind}", name.text);
+                self.error(codes::AGGREGATE, name.span, message, help);
+                false
+            }
+            (_, Kind::State(_)) if at_once => {
+                let message = format!("`{}` does not read `concurrency(...)`", name.text);
+                self.error(codes::AGGREGATE, name.span, message, "it has `count`, `now`, `peak` and `mean`");
+                false
+            }
             (Function::Count, _) | (_, Kind::Number(_)) => true,
             (Function::Sum, Kind::Ratio(_)) => {
                 let help = if self.is_over_constant(source, root) {

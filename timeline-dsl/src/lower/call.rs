@@ -78,7 +78,9 @@ impl Lowering<'_> {
                 Some((source, of)) => self.add(source, Op::DurationInCurState { of }, span),
                 None => Lowered::Error,
             },
-            (Function::Longest | Function::DurationOfPreviousState, [e]) => self.accrue(span, function, e),
+            (Function::Longest | Function::Concurrency | Function::DurationOfPreviousState, [e]) => {
+                self.accrue(span, function, e)
+            }
             (Function::Integral, [x]) => self.integral(span, x, None),
             (Function::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
             (Function::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
@@ -162,7 +164,8 @@ fn form(function: Function) -> String {
         Function::DurationWhere
         | Function::DurationInCurState
         | Function::DurationOfPreviousState
-        | Function::Longest => format!("`{name}(STATE)`"),
+        | Function::Longest
+        | Function::Concurrency => format!("`{name}(STATE)`"),
         Function::Rise | Function::Fall => format!("`{name}(STATE)`"),
         Function::Changes => "`changes(STATE)`".into(),
         Function::At => "`at(EVENT, TIMELINE)`".into(),

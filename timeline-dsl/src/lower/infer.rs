@@ -97,7 +97,7 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
             Function::At if i == 1 => hint,
             Function::Rise | Function::Fall => Some(Use::Bool),
             Function::DurationWhere | Function::And | Function::Or | Function::Not => Some(Use::Bool),
-            Function::Longest => Some(Use::Bool),
+            Function::Longest | Function::Concurrency => Some(Use::Bool),
             Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil) => Some(Use::Number),
             Function::Scalar(_) => Some(Use::Text),
             Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),

@@ -96,6 +96,7 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::DurationOf(of)
         | Op::Scale { of, .. }
         | Op::Longest { of }
+        | Op::Concurrency { of }
         | Op::DurationOfPreviousState { of }
         | Op::Rise { of }
         | Op::Fall { of }

@@ -1,0 +1,77 @@
+//! For how many sessions of a group a condition is true at once: the changes of the count, by time.
+//!
+//! Sessions are looked at lazily and one after the other, so the count at an instant is known only when all have told their
+//! turns: what is kept is by how much the count changes where it does, which adds up in any order.
+//! It grows with the instants at which it changes; closed sessions do not shrink it.
+
+use super::amount::{Amount, Number};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use timeline_core::Time;
+use timeline_core::plan::{Function, RatioUnit};
+
+/// The count of a group, as its changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// Where the first session began.
+    from: Time,
+    /// The latest instant at which a session was read.
+    until: Time,
+    changes: BTreeMap<Time, i64>,
+}
+
+impl Concurrency {
+    /// One session: from its beginning to its reading, with the instants at which the condition turned, true first.
+    /// `is_over`: it counts no longer than to its reading.
+    pub fn new(from: Time, until: Time, turns: &[Time], is_over: bool) -> Self {
+        let mut count = Concurrency { from, until, changes: BTreeMap::new() };
+        for (i, turn) in turns.iter().enumerate() {
+            count.change(*turn, if i % 2 == 0 { 1 } else { -1 });
+        }
+        if is_over && turns.len() % 2 == 1 {
+            count.change(until, -1);
+        }
+        count
+    }
+
+    /// Takes other sessions in.
+    pub fn merge(&mut self, other: &Concurrency) {
+        self.from = self.from.min(other.from);
+        self.until = self.until.max(other.until);
+        other.changes.iter().for_each(|(at, by)| self.change(*at, *by));
+    }
+
+    /// A function of the count.
+    pub fn result(&self, function: Function) -> Amount {
+        let now: i64 = self.changes.values().sum();
+        match function {
+            Function::Now => Amount::Int(i128::from(now)),
+            Function::Peak => {
+                let counts = self.changes.values().scan(0, |count, by| {
+                    *count += by;
+                    Some(*count)
+                });
+                Amount::Int(i128::from(counts.max().unwrap_or(0).max(0)))
+            }
+            Function::Mean => {
+                // Each change counts from where it happens to the end.
+                let time = |at: Time| i128::from(self.until) - i128::from(at);
+                let area = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();
+                Amount::Ratio {
+                    numerator: Number::Exact(area),
+                    denominator: Number::Exact(time(self.from)),
+                    unit: RatioUnit::Plain,
+                }
+            }
+            _ => Amount::Absent,
+        }
+    }
+
+    fn change(&mut self, at: Time, by: i64) {
+        let change = self.changes.entry(at).or_default();
+        *change += by;
+        if *change == 0 {
+            self.changes.remove(&at);
+        }
+    }
+}

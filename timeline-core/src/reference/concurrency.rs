@@ -1,0 +1,47 @@
+//! For how many sessions of a group a condition is true at once.
+//!
+//! The count is a step function from the beginning of the group's first session to the latest instant at which one of its
+//! sessions is read. A session that is over counts up to where it is read, a live one goes on.
+
+use super::number::Number;
+use super::piecewise::{Extent, since};
+use super::readings::Reading;
+use super::state::{State, Stretch, true_stretches};
+use crate::Time;
+use crate::plan::Function;
+
+/// What one session adds to the count.
+#[derive(Clone, Debug)]
+pub(super) struct Presence {
+    from: Time,
+    until: Time,
+    stretches: Vec<Stretch>,
+}
+
+impl Presence {
+    /// Where a state is true, as far as the session is read.
+    pub(super) fn new(origin: Time, state: &State, extent: Extent) -> Self {
+        let shown = true_stretches(state).into_iter().filter_map(|(start, end)| extent.show(start, end));
+        Presence { from: origin, until: extent.limit(), stretches: shown.collect() }
+    }
+}
+
+/// A function of the count; absent without sessions, and for functions of other metrics.
+pub(super) fn count(function: Function, sessions: &[Presence]) -> Reading {
+    let all = || sessions.iter().flat_map(|session| session.stretches.iter().copied());
+    let (Some(from), Some(until)) = (sessions.iter().map(|s| s.from).min(), sessions.iter().map(|s| s.until).max())
+    else {
+        return Reading::Absent;
+    };
+    let exact = |x: usize| Reading::Number(Number::Exact(x as i128));
+    let at = |t: Time| all().filter(|(start, end)| *start <= t && end.is_none_or(|end| t < end)).count();
+    match function {
+        Function::Now => exact(all().filter(|(_, end)| end.is_none()).count()),
+        Function::Peak => exact(all().map(|(start, _)| at(start)).max().unwrap_or(0)),
+        Function::Mean => Reading::Ratio {
+            numerator: Number::Exact(all().map(|(start, end)| since(start, end.unwrap_or(until))).sum()),
+            denominator: Number::Exact(since(from, until)),
+        },
+        _ => Reading::Absent,
+    }
+}
