@@ -56,7 +56,7 @@ const DECLARATIONS: [(&str, &str); 4] = [
     ("alert", "a condition whose true spans become rows"),
 ];
 
-const FUNCTIONS: [&str; 6] = ["count", "sum", "avg", "min", "max", "p95"];
+const FUNCTIONS: [&str; 9] = ["count", "sum", "avg", "min", "max", "p95", "now", "peak", "mean"];
 
 /// What could stand at that byte, the most likely first; the word that stands there already is not looked at.
 pub fn complete(text: &str, at: usize) -> Vec<Completion> {
