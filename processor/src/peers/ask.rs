@@ -66,6 +66,10 @@ impl Peers {
                 let (address, body) = (member.address.clone(), &body);
                 scope.spawn(move || {
                     let refused = |reason: String| Refused { address: address.clone(), reason };
+                    // One that is frozen must not hold up an answer that waits for nothing.
+                    if question.sync_ms.is_none() && !self.is_there(&address) {
+                        return Err(refused("it does not answer".into()));
+                    }
                     let bytes = self.send(&address, "/v1/peer/answers", Some(body), limit).map_err(refused)?;
                     decode(&bytes, plans, place).map_err(|error| refused(error.to_string()))
                 })
