@@ -45,7 +45,8 @@ fn the_compose_file_says_what_the_command_line_takes() {
         let run = sandbox.run(&args);
         assert_eq!(run.code, 0, "{command:?}: {}", run.stderr);
     }
-    let help = sandbox.run(&["serve", "--help"]).stdout;
+    // The help breaks its lines where it likes.
+    let help = sandbox.run(&["serve", "--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     let variables: Vec<&str> =
         compose.split_whitespace().filter_map(|w| w.strip_suffix(':')).filter(|w| w.starts_with("TIMELINE_")).collect();
     assert!(variables.contains(&"TIMELINE_ADVERTISE"), "{variables:?}");
