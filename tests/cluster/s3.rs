@@ -29,7 +29,11 @@ fn find() -> Result<Vec<(String, String)>, String> {
         return Ok(std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect());
     }
     let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/s3/server");
-    let output = Command::new(server).arg("start").output().map_err(|error| error.to_string())?;
+    let output = Command::new(server)
+        .arg("start")
+        .arg(std::process::id().to_string())
+        .output()
+        .map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned());
     }
