@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Session(commands::session::Args),
     Outliers(commands::outliers::Args),
     Watch(commands::watch::Args),
+    #[cfg(feature = "pulsar")]
+    Doctor(commands::doctor::Args),
     Bench(commands::bench::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),

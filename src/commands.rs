@@ -6,6 +6,8 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+#[cfg(feature = "pulsar")]
+pub(crate) mod doctor;
 pub(crate) mod drop;
 pub(crate) mod eval;
 pub(crate) mod explain;
@@ -41,6 +43,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Test(args) => test::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Serve(args) => serve::run(&args, &settings),
+        #[cfg(feature = "pulsar")]
+        Command::Doctor(args) => doctor::run(&args, &settings),
         Command::Deploy(args) => deploy::run(&args, &settings),
         Command::Queries(args) => queries::run(&args, &settings),
         Command::Drop(args) => drop::run(&args, &settings),

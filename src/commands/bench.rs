@@ -3,6 +3,8 @@
 //! Everything is measured in one run on one file, so that the ratios mean something on a machine that is not quiet.
 
 mod plain;
+#[cfg(feature = "pulsar")]
+mod pulsar;
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
@@ -25,6 +27,10 @@ use timeline_core::plan::Plan;
 Example:
   timeline bench --events 5000000 --sessions 100000")]
 pub(crate) struct Args {
+    /// Something else than files.
+    #[cfg(feature = "pulsar")]
+    #[command(subcommand)]
+    what: Option<What>,
     /// How many events.
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     pub(crate) events: u64,
@@ -34,6 +40,13 @@ pub(crate) struct Args {
     /// Out-of-order by up to this, as the program's lateness allows; in order otherwise.
     #[arg(long)]
     pub(crate) jitter: bool,
+}
+
+/// What is measured beside files.
+#[cfg(feature = "pulsar")]
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Pulsar(pulsar::Args),
 }
 
 /// The CIRR query of the video workload on input that is in order, and its totals per CDN.
@@ -52,6 +65,10 @@ metric playing_time = duration_where(latest(playerState) == "play") split by lat
 "#;
 
 pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
+    #[cfg(feature = "pulsar")]
+    if let Some(What::Pulsar(args)) = &args.what {
+        return pulsar::run(args);
+    }
     let dir = std::env::temp_dir().join(format!("timeline-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(Error::Output)?;
     let result = measure(args, &dir);

@@ -278,7 +278,7 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
     match error {
         partition::Error::Source(error @ event_feeder::Error::Topic { .. }) => {
-            Error::Unreachable(format!("{place}{error}"))
+            Error::Unreachable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
         }
         partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {

@@ -2,3 +2,5 @@
 
 mod feeder;
 pub(crate) mod harness;
+#[cfg(feature = "sql")]
+mod serve;

@@ -84,6 +84,11 @@ impl Client {
         Ok(Client { settings: Arc::new(settings), runtime: Arc::new(runtime) })
     }
 
+    /// How brokers are reached.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The topics of a topic's partitions, in their order; itself if it has none. It may have more the next time.
     pub fn partitions(&self, topic: &str) -> Result<Vec<String>, Error> {
         let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());

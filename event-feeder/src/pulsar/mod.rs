@@ -17,8 +17,10 @@
 //! entries are acknowledged, and a batch that was cut off by a lost connection is read again from its beginning.
 
 mod address;
+mod bare;
 mod client;
 mod gather;
+mod look;
 mod problem;
 mod publisher;
 mod reader;
@@ -27,6 +29,7 @@ mod source;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Credentials, Settings, Subscription};
+pub use look::Look;
 pub use publisher::{Compression, Outgoing, Publisher, Publishing};
 pub use router::partition_of;
 pub use source::PulsarSource;

@@ -1,0 +1,73 @@
+//! Looking at a topic without reading it for good: what a check of an installation wants to know.
+//!
+//! **Invariant:** nothing here subscribes for longer than it takes, acknowledges anything, or makes a topic that is not there.
+
+use super::client::{Client, connect};
+use super::problem::{problem, silent};
+use crate::{Error, Position};
+use ::pulsar::ConsumerOptions;
+use ::pulsar::consumer::InitialPosition;
+use ::pulsar::message::proto::MessageIdData;
+use ::pulsar::message::proto::command_get_topics_of_namespace::Mode;
+use futures_util::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the beginning of a partition, or of its rest behind a position, looks like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Where the first message stands; `None` if there is none.
+    pub first: Option<Position>,
+    /// The keys of the messages that were looked at, each with its producer's name.
+    pub keys: Vec<(String, String)>,
+}
+
+/// How long a topic may be silent before it is taken to have no more.
+const SILENCE: Duration = Duration::from_secs(2);
+
+impl Client {
+    /// Whether a topic is there, as itself or as its partitions.
+    pub fn exists(&self, topic: &str) -> Result<bool, Error> {
+        let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
+        self.ask(topic, async move {
+            let namespace = name.strip_prefix("persistent://").and_then(|rest| Some(rest.rsplit_once('/')?.0));
+            let namespace = namespace.unwrap_or_default().to_owned();
+            let list = async {
+                let client = connect(&settings).await?;
+                client.get_topics_of_namespace(namespace, Mode::Persistent).await
+            };
+            let found: Vec<String> = list.await.map_err(|error| problem(&name, &error))?;
+            let part = format!("{name}-partition-");
+            Ok(found.iter().any(|found| *found == name || found.starts_with(&part)))
+        })
+    }
+
+    /// Looks at so many messages of a partition's topic behind a position (its beginning: [`Position::START`]).
+    pub fn look(&self, topic: &str, after: Position, messages: usize) -> Result<Look, Error> {
+        let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
+        self.ask(topic, async move {
+            let client = connect(&settings).await.map_err(|error| problem(&name, &error))?;
+            let mut options =
+                ConsumerOptions::default().durable(false).with_initial_position(InitialPosition::Earliest);
+            if let Some(entry_id) = after.offset.checked_sub(1) {
+                let id = MessageIdData { ledger_id: after.file, entry_id, ..MessageIdData::default() };
+                options = options.starting_on_message(id);
+            }
+            let reader = client.reader().with_topic(&name).with_options(options).into_reader::<Vec<u8>>();
+            let mut reader = reader.await.map_err(|error| problem(&name, &error))?;
+            let mut look = Look::default();
+            while look.keys.len() < messages {
+                let Ok(next) = tokio::time::timeout(SILENCE, reader.next()).await else { break };
+                let message = next.ok_or_else(|| silent(&name))?.map_err(|error| problem(&name, &error))?;
+                let id = message.message_id();
+                let place = Position::at(id.ledger_id, id.entry_id);
+                if place < after {
+                    continue;
+                }
+                look.first.get_or_insert(place);
+                look.keys.push((message.key().unwrap_or_default(), message.payload.metadata.producer_name));
+            }
+            Ok(look)
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! `timeline doctor`: whether topics and state fit together, and what to do where they do not.
+//!
+//! It looks and changes nothing. Each finding is a line: `ok`, `fault` with what to do, or `?` for what cannot be told.
+
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use event_feeder::Position;
+use event_feeder::pulsar::{Client, Settings as Broker};
+use event_producer::produce::Access;
+use processor::checkpoint::{Place, inspect};
+use processor::input::{Log, Part, Topics};
+use std::collections::BTreeMap;
+
+/// Check topics, permissions, subscriptions and state, and say what to do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timeline doctor --source pulsar://localhost:6650/player --state state
+  timeline doctor --source player=pulsar://localhost:6650/player --state state --admin http://localhost:8080
+
+Exits with 1 if it finds a fault.")]
+pub(crate) struct Args {
+    /// A topic, as `serve` takes it; NAME= says which source's state is meant.
+    #[arg(long = "source", value_name = "[NAME=]pulsar://HOST:PORT/TOPIC", required = true)]
+    sources: Vec<String>,
+    /// Where the state is kept [default: .timeline].
+    #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
+    state: Option<String>,
+    /// The subscription under which topics are read.
+    #[arg(long, value_name = "NAME", env = "TIMELINE_SUBSCRIPTION", default_value = "timeline")]
+    subscription: String,
+    /// Pulsar's HTTP address, for what only that knows: where the subscription's cursor is.
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// How many messages of each partition are looked at for their keys.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    messages: usize,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Findings {
+    faults: usize,
+}
+
+impl Findings {
+    fn ok(&mut self, what: &str) {
+        println!("ok     {what}");
+    }
+
+    fn unknown(&mut self, what: &str) {
+        println!("?      {what}");
+    }
+
+    fn fault(&mut self, what: &str, todo: &str) {
+        self.faults += 1;
+        println!("fault  {what}\n       {todo}");
+    }
+}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
+    let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
+    let mut findings = Findings::default();
+    for text in &args.sources {
+        let (name, place) = match text.split_once('=') {
+            Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name), place),
+            _ => (None, &**text),
+        };
+        source(args, &state, name, place, &mut findings)?;
+    }
+    match findings.faults {
+        0 => Ok(()),
+        1 => Err(Error::Other(anyhow::anyhow!("1 fault was found"))),
+        n => Err(Error::Other(anyhow::anyhow!("{n} faults were found"))),
+    }
+}
+
+fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings: &mut Findings) -> Result<()> {
+    let (broker, topics) = Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
+    let client = args.access.client(&broker).map_err(|error| Error::Other(error.into()))?;
+    for topic in &topics {
+        match client.exists(topic) {
+            Ok(true) => findings.ok(&format!("{topic} is there, and {broker} answers")),
+            Ok(false) => {
+                findings.fault(&format!("{broker} has no {topic}"), "check its name, or publish to it first");
+                return Ok(());
+            }
+            Err(error) => {
+                findings.fault(&error.to_string(), error.code().help());
+                return Ok(());
+            }
+        }
+    }
+    let settings = Broker { broker, ..client.settings().clone() };
+    let log = Topics::new(settings, topics, args.subscription.clone()).map_err(|e| Error::Other(e.into()))?;
+    let parts = match log.partitions() {
+        Ok(parts) => parts,
+        Err(error) => {
+            findings.fault(&error.to_string(), error.code().help());
+            return Ok(());
+        }
+    };
+    let mut keys: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
+    for part in &parts {
+        match client.look(&part.name, Position::START, args.messages) {
+            Ok(look) => {
+                findings.ok(&format!("{} can be read; {} messages were looked at", part.name, look.keys.len()));
+                for (key, producer) in look.keys.into_iter().filter(|(key, _)| !key.is_empty()) {
+                    keys.entry(key).or_default().insert(part.number, producer);
+                }
+            }
+            Err(error) => {
+                findings.fault(&error.to_string(), error.code().help());
+                continue;
+            }
+        }
+        positions(args, &client, state, name, part, findings);
+    }
+    routes(&keys, parts.len(), findings);
+    Ok(())
+}
+
+/// Whether any key is in two partitions.
+fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings: &mut Findings) {
+    if parts < 2 {
+        return;
+    }
+    match keys.iter().find(|(_, places)| places.len() > 1) {
+        None => findings.ok(&format!("each of {} keys is in one partition", keys.len())),
+        Some((key, places)) => {
+            let places: Vec<String> =
+                places.iter().map(|(part, producer)| format!("{part} (producer {producer})")).collect();
+            findings.fault(
+                &format!("key {key} is in partitions {}", places.join(" and ")),
+                "let all producers of the topic route keys alike: the same client library, or the same hashing scheme; \
+                 sessions that are spread over partitions cannot be put together",
+            );
+        }
+    }
+}
+
+/// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
+fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
+    let Some(oldest) = oldest(state, name, part, findings) else { return };
+    let what = &part.name;
+    match client.look(what, oldest, 1).map(|look| look.first) {
+        Ok(Some(first)) if first.file == oldest.file && first > oldest => findings.fault(
+            &format!("{what}: the state needs messages from {oldest} on, and the broker has none before {first}"),
+            "lengthen the topic's retention; start over with an empty state, or accept that those messages are lost",
+        ),
+        Ok(Some(first)) if first.file > oldest.file => findings.unknown(&format!(
+            "{what}: the state needs messages from {oldest} on, the next is {first}: whether ledger {} ended there cannot be told",
+            oldest.file
+        )),
+        Ok(_) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
+        Err(error) => findings.fault(&error.to_string(), error.code().help()),
+    }
+    let Some(admin) = &args.admin else { return };
+    match cursor(admin, what, &args.subscription) {
+        Ok(Some(cursor)) if cursor > oldest => findings.fault(
+            &format!("{what}: subscription {} is at {cursor}, ahead of the state at {oldest}", args.subscription),
+            "somebody else reads by this subscription, or the state was put back: choose a subscription of its own, or \
+             reset this one with `pulsar-admin topics reset-cursor`",
+        ),
+        Ok(Some(cursor)) => findings.ok(&format!("{what}: the subscription is at {cursor}, not ahead of the state")),
+        Ok(None) => findings.unknown(&format!("{what}: there is no subscription {} yet", args.subscription)),
+        Err(reason) => findings.fault(&format!("{admin}: {reason}"), "check --admin: Pulsar's HTTP address"),
+    }
+}
+
+/// The position of the oldest checkpoint of a partition that is kept.
+fn oldest(state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Position> {
+    let names: Vec<String> = match (name, state) {
+        (Some(name), _) => vec![name.to_owned()],
+        (None, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
+            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+            .unwrap_or_default(),
+        #[cfg(feature = "s3")]
+        (None, Place::Bucket(_)) => {
+            findings.unknown("say which source's state is meant: --source NAME=pulsar://...");
+            return None;
+        }
+    };
+    for name in names {
+        match inspect(&*state.store(&format!("sources/{name}/{}", part.folder))) {
+            Ok(inspection) => {
+                let positions = inspection.kept.iter().map(|kept| serde_json::from_value(kept.position.clone()));
+                if let Some(oldest) = positions.flatten().min() {
+                    return Some(oldest);
+                }
+            }
+            Err(error) => findings.fault(
+                &format!("the state of source {name}, {}: {error}", part.name),
+                "see \"When something is wrong\" in docs/operations.md",
+            ),
+        }
+    }
+    findings.unknown(&format!("{}: there is no state yet", part.name));
+    None
+}
+
+/// The first entry that the subscription has not acknowledged.
+fn cursor(admin: &str, topic: &str, subscription: &str) -> Result<Option<Position>, String> {
+    let path = topic.replacen("://", "/", 1);
+    let url = format!("{}/admin/v2/{path}/internalStats", admin.trim_end_matches('/'));
+    let mut answer = ureq::get(&url).call().map_err(|error| error.to_string())?;
+    let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+    let stats: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let place = stats["cursors"][subscription]["markDeletePosition"].as_str();
+    Ok(place.and_then(|place| {
+        let (ledger, entry) = place.split_once(':')?;
+        // What is acknowledged is the entry before.
+        Some(Position::at(ledger.parse().ok()?, u64::try_from(entry.parse::<i64>().ok()? + 1).ok()?))
+    }))
+}
