@@ -129,6 +129,7 @@ fn serve_in(args: &Args, address: &Address, state: &Path) -> Result<()> {
         sources: vec![(None, Input::Log(Arc::new(log)))],
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         checkpoint_every: Duration::from_secs(1),
+        keep: 0,
         exit_at_end: false,
         writer: writer_name(),
         claims: Claims::All,
