@@ -25,7 +25,7 @@ fn wrong_usage_is_2() {
         &["query"],
         &["query", "--timeout", "1 fortnight", "SELECT 1"],
         &["man", "frobnicate"],
-        &["produce", "video", "--to", "pulsar://localhost/t"],
+        &["produce", "video", "--to", "pulsar://localhost"],
     ] {
         let run = sandbox.run(args);
         assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
