@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// A broker at work. Who has it, has it alone.
 pub(crate) struct Broker {
     pub(crate) url: String,
-    admin: String,
+    pub(crate) admin: String,
     /// Where it lives, if it is ours to kill.
     folder: Option<PathBuf>,
     _alone: MutexGuard<'static, ()>,

@@ -1,5 +1,6 @@
 //! A real broker: what is published is read once, in order, whatever happens to the broker.
 
+mod doctor;
 mod feeder;
 pub(crate) mod harness;
 #[cfg(feature = "sql")]
