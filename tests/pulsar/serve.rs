@@ -1,7 +1,7 @@
 //! The whole product on a topic: produced, served, killed, asked; the judge is `eval` on each partition's events.
 
 use super::harness::{Broker, broker};
-use event_feeder::{Next, Payload, Position, Source};
+use event_feeder::{Next, Payload, Position};
 use event_producer::Model;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
