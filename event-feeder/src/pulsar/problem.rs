@@ -40,7 +40,12 @@ fn server_error(error: &::pulsar::Error) -> Option<ServerError> {
 /// What the broker or the system said, on one line.
 fn reason(error: &::pulsar::Error) -> String {
     let text = error.to_string();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    // The crate keeps to itself why a handshake failed.
+    let more = match text.contains("fatal error when connecting") {
+        true => ": it may want a token, another token, TLS, or a certificate that is trusted",
+        false => "",
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ") + more
 }
 
 /// Whether an entry was delivered and cannot be unpacked; those after it still come.
