@@ -326,8 +326,9 @@ impl Service {
         round
     }
 
-    /// Members whose counters stand still and that answer all the same: they are not dead, their disk or their bucket is
-    /// slow. Each is asked once.
+    /// Members that seem to be dead and are not: their counters stand still and they answer all the same, for their disk or
+    /// their bucket is slow; or they have come since the view was taken, which a head read later may name. A member has its
+    /// entry before it claims anything, so a listing made now has it. Each is asked once.
     fn silent_and_there<'a>(
         &self,
         cluster: &Cluster,
@@ -338,7 +339,23 @@ impl Service {
             .filter_map(|take| if let TakeFrom::Owner(owner) = take { Some(member_of(&owner.writer)) } else { None })
             .filter(|id| *id != self.options.writer)
             .collect();
+        let is_known = |id: &str| view.known.contains_key(id);
+        let newer = if silent.iter().all(|id| is_known(id)) {
+            None
+        } else {
+            // Without a listing nobody is dead.
+            Some(cluster.look().map(|()| cluster.view()))
+        };
+        let has_come = |id: &str| match &newer {
+            _ if is_known(id) => false,
+            Some(Ok(newer)) => newer.known.contains_key(id),
+            Some(Err(_)) => true,
+            None => false,
+        };
         let is_there = |id: &&str| {
+            if has_come(id) {
+                return true;
+            }
             let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
             view.known.get(*id).is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address))
         };
