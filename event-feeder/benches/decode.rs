@@ -25,7 +25,7 @@ fn main() {
         repair: None,
     };
     let column =
-        |name: &str, ty| Column { name: name.into(), path: FieldPath(name.split('.').map(String::from).collect()), ty };
+        |name: &str, ty| Column { name: name.into(), path: FieldPath(name.split('.').map(String::from).collect()), ty, source: 0 };
     let three = ["playerState", "userAction", "cdn"].map(|name| column(name, Type::String));
     let decoder = Decoder::new(&source, &three);
     measure(

@@ -160,6 +160,6 @@ impl Batch {
                 Type::Bool => Value::Bool(word != 0),
             })
         });
-        Record { time: event.time, order: event.order(), position, fields: fields.collect() }
+        Record { time: event.time, source: self.start.source, order: event.order(), position, fields: fields.collect() }
     }
 }

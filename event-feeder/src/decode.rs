@@ -30,7 +30,7 @@ use cell::{Arena, Cell};
 use fields::{Fields, Members};
 use lines::Lines;
 use std::sync::Arc;
-use timeline_core::plan::{Column, Source};
+use timeline_core::plan::{Column, Plan, Source};
 
 /// How many used batches are kept.
 const SPARE_MAX: usize = 8;
@@ -48,14 +48,27 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of the columns; a column's index is its [`timeline_core::plan::ColumnId`].
+    /// A decoder of the columns of a source without others; a column's index is its [`timeline_core::plan::ColumnId`].
     ///
     /// # Panics
     ///
     /// With more columns than a plan can have.
     pub fn new(source: &Source, columns: &[Column]) -> Self {
+        Self::numbered(source, columns, 0)
+    }
+
+    /// A decoder of the records of one of a plan's sources.
+    ///
+    /// # Panics
+    ///
+    /// If the plan has no such source.
+    pub fn of(plan: &Plan, source: usize) -> Self {
+        Self::numbered(plan.source_at(source), &plan.columns, source)
+    }
+
+    fn numbered(source: &Source, columns: &[Column], number: usize) -> Self {
         assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
-        let fields = Fields::new(source, columns);
+        let fields = Fields::new(source, columns, number);
         let lines = Lines::new(Members::new(&fields), fields.paths.len());
         // One more than there are fields, for what nobody reads.
         let cells = vec![Cell::default(); fields.paths.len() + 1];

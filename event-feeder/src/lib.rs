@@ -23,7 +23,7 @@
 //!     idle: timeline_core::plan::Idle::Usual,
 //!     repair: None,
 //! };
-//! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String }];
+//! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String, source: 0 }];
 //! let input = "{\"session\":\"a\",\"ts\":1700000000123,\"state\":\"play\"}\nnot a record\n";
 //!
 //! let mut source = StreamSource::new(input.as_bytes(), "standard input", None)?;

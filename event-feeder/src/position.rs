@@ -13,9 +13,14 @@ use std::fmt;
 /// | files, a stream | ordinal of the file, from 0 | bytes from its beginning (rows for Parquet) | 0 |
 /// | Pulsar | ledger | entry | index in the entry's batch `<< 32`, plus bytes from the message's beginning |
 ///
+/// Sources that share a key are logs of their own, numbered as in the plan: a position is one of one of them.
+///
 /// Where reading goes on in a topic is always the beginning of an entry (`part` 0): an entry is acknowledged as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
+    /// The number of the source whose log it is; left out where it is 0.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub source: u8,
     /// The greatest of the parts.
     pub file: u64,
     /// Within it.
@@ -31,12 +36,17 @@ impl Position {
 
     /// A place in a file, or the beginning of an entry of a topic.
     pub const fn at(file: u64, offset: u64) -> Self {
-        Position { file, offset, part: 0 }
+        Position { source: 0, file, offset, part: 0 }
     }
 
     /// The beginning of a message in an entry of a topic.
     pub const fn message(ledger: u64, entry: u64, index: u32) -> Self {
-        Position { file: ledger, offset: entry, part: (index as u64) << 32 }
+        Position { source: 0, file: ledger, offset: entry, part: (index as u64) << 32 }
+    }
+
+    /// The same place in the log of another source.
+    pub const fn of(self, source: u8) -> Self {
+        Position { source, ..self }
     }
 
     /// The place `offset` further on in the same file.
@@ -48,6 +58,10 @@ impl Position {
     pub fn within(self, bytes: u32) -> Self {
         Position { part: self.part + u64::from(bytes), ..self }
     }
+}
+
+fn is_first(source: &u8) -> bool {
+    *source == 0
 }
 
 fn is_zero(part: &u64) -> bool {
@@ -75,7 +89,9 @@ mod tests {
         assert_eq!(old, Position::at(3, 17));
         assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"file":3,"offset":17}"#);
         let message = Position::message(9, 4, 2).within(33);
-        assert_eq!(serde_json::from_str::<Position>(&serde_json::to_string(&message).unwrap()).unwrap(), message);
+        for place in [message, message.of(2)] {
+            assert_eq!(serde_json::from_str::<Position>(&serde_json::to_string(&place).unwrap()).unwrap(), place);
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
 
+use crate::feed::{Fed, Feed};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
 use crate::pipeline::{Begun, Pipeline, WorkerLost};
 use crate::totals::Totals;
-use event_feeder::{Code, DeadLetter, Next, Notice, Source};
+use event_feeder::{Code, DeadLetter, Notice, Source};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Time;
@@ -66,37 +67,46 @@ pub enum Error {
     Worker(#[from] WorkerLost),
 }
 
-/// Evaluates a log to its end.
-pub fn evaluate(plan: &Arc<Plan>, source: &mut dyn Source, options: &Options) -> Result<Evaluation, Error> {
+/// Evaluates logs to their end, one for each of the plan's sources.
+///
+/// # Panics
+///
+/// If there are not as many.
+pub fn evaluate(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, options: &Options) -> Result<Evaluation, Error> {
     if options.spans {
-        run::<Recorder<false>>(plan, source, options, |recorder, spans| spans.extend(recorder.spans))
+        run::<Recorder<false>>(plan, sources, options, |recorder, spans| spans.extend(recorder.spans))
     } else {
-        run::<()>(plan, source, options, |(), _| {})
+        run::<()>(plan, sources, options, |(), _| {})
     }
 }
 
-/// Evaluates a log with every lane written to its image and restored after each block, in turn into one lane more and one
+/// Evaluates logs with every lane written to its image and restored after each block, in turn into one lane more and one
 /// lane less. It answers what [`evaluate`] answers, without spans, and is how a test shows that.
 pub fn evaluate_restored(
     plan: &Arc<Plan>,
-    source: &mut dyn Source,
+    sources: Vec<Box<dyn Source>>,
     options: &Options,
 ) -> Result<Evaluation, RestoredError> {
     let threads = options.threads.max(1);
     let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
-    let mut max_time = None;
+    let mut begun = vec![Begun::default(); sources.len()];
+    let mut feed = Feed::new(plan, sources, false);
     let mut lanes: Vec<Lane> = (0..threads).map(|_| Lane::new(Arc::clone(plan), options.until)).collect();
     let mut rounds = 0;
     loop {
-        let block = match source.next().map_err(Error::from)? {
-            Next::Block(block) => block,
-            Next::Idle { .. } => continue,
-            Next::End => break,
+        let block = match feed.next().map_err(Error::from)? {
+            Fed::Block(block) => block,
+            Fed::Ended(source) => {
+                begun[source].ended = true;
+                continue;
+            }
+            Fed::Idle => continue,
+            Fed::End => break,
         };
-        let mut pipeline = Pipeline::start(plan, lanes, &Begun { max_time, ..Begun::default() }, options.until);
+        let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
         pipeline.feed(block).map_err(Error::from)?;
         let parts = pipeline.call(|lane, _| (lane.image(true, true), lane.drain())).map_err(Error::from)?;
-        take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
+        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
         let mut images = vec![];
         for (image, (outcome, late)) in parts {
             images.push(image.batch);
@@ -106,6 +116,7 @@ pub fn evaluate_restored(
         lanes = image::restore(plan, threads + rounds % 2, &images)?;
         lanes.iter_mut().for_each(|lane| lane.cut_at(options.until));
     }
+    let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     for lane in &mut lanes {
         let (mut outcome, mut live) = (Outcome::default(), vec![]);
@@ -130,34 +141,37 @@ pub enum RestoredError {
 
 fn run<W: Watcher + Send + 'static>(
     plan: &Arc<Plan>,
-    source: &mut dyn Source,
+    sources: Vec<Box<dyn Source>>,
     options: &Options,
     collect: fn(W, &mut Vec<RecordedSpan>),
 ) -> Result<Evaluation, Error> {
     let lanes = (0..options.threads.max(1)).map(|_| Lane::<W>::new(Arc::clone(plan), options.until)).collect();
-    let mut pipeline = Pipeline::start(plan, lanes, &Begun::default(), options.until);
+    let mut begun = vec![Begun::default(); sources.len()];
+    let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
+    let mut feed = Feed::new(plan, sources, false);
     let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
-    let mut max_time = None;
     loop {
-        match source.next()? {
-            Next::Block(block) => pipeline.feed(block)?,
-            Next::Idle { .. } => std::thread::sleep(std::time::Duration::from_millis(1)),
-            Next::End => break,
+        match feed.next()? {
+            Fed::Block(block) => pipeline.feed(block)?,
+            Fed::Ended(source) => pipeline.end(source)?,
+            Fed::Idle => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Fed::End => break,
         }
-        take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
-        evaluation.notices.extend(source.notices());
+        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
+        evaluation.notices.extend(feed.notices());
     }
     let parts = pipeline.call(move |lane, progress| {
         let (mut outcome, late) = lane.drain();
         let mut live = vec![];
-        if let Some(horizon) = options_horizon(progress.until, progress.max_time) {
+        if let Some(horizon) = options_horizon(progress.until, progress.max_time()) {
             lane.read(horizon, &mut outcome, |session| live.push(session));
         }
         let watchers = lane.take_watchers();
         (outcome, late, live, watchers)
     })?;
-    take_decoded(&pipeline, source, &mut evaluation, &mut max_time);
-    evaluation.notices.extend(source.notices());
+    take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
+    evaluation.notices.extend(feed.notices());
+    let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     for (outcome, late, live, watchers) in parts {
         take_told(plan, outcome, live, late, &mut evaluation);
@@ -203,9 +217,9 @@ fn options_horizon(until: Time, max_time: Option<Time>) -> Option<Time> {
 
 fn take_decoded<W: Watcher + Send + 'static>(
     pipeline: &Pipeline<W>,
-    source: &mut dyn Source,
+    feed: &mut Feed,
     evaluation: &mut Evaluation,
-    max_time: &mut Option<Time>,
+    begun: &mut [Begun],
 ) {
     for decoded in pipeline.decoded() {
         evaluation.records += decoded.records;
@@ -217,9 +231,11 @@ fn take_decoded<W: Watcher + Send + 'static>(
         if evaluation.dead.len() > 2 * DEAD_MAX {
             bound_dead(&mut evaluation.dead, DEAD_MAX);
         }
+        let max_time = &mut begun[decoded.source].max_time;
         *max_time = (*max_time).max(decoded.max_time);
+        feed.reached(decoded.source, *max_time);
         if let Some(bytes) = decoded.recycled {
-            source.recycle(bytes);
+            feed.source(decoded.source).recycle(bytes);
         }
     }
 }

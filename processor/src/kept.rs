@@ -256,7 +256,7 @@ impl<'a> Messages<'a> {
 
     fn position(&self, i: usize) -> Position {
         let [file, offset, part] = self.places.map(|column| column.value(i));
-        Position { file, offset, part }
+        Position { source: 0, file, offset, part }
     }
 
     fn received(&self, i: usize) -> Option<Time> {

@@ -3,6 +3,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
+//! | [`feed`] | the logs of a partition's sources, read side by side |
 //! | [`batch`] | evaluation of a log at one go, without state |
 //! | [`watermark`] | what lateness is judged by |
 //! | [`input`] | what a source is bound to: a log of partitions |
@@ -15,6 +16,7 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod engine;
+pub mod feed;
 pub mod http;
 pub mod input;
 pub mod kept;

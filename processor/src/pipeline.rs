@@ -10,7 +10,7 @@
 //! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
 
 use crate::lane::{Lane, Watcher};
-use crate::watermark::{Silences, Watermarks};
+use crate::watermark::{Progress, Silences, Watermarks};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -21,42 +21,7 @@ use timeline_core::plan::Plan;
 /// Rounds that may wait for a worker.
 const ROUNDS_AHEAD: usize = 2;
 
-/// How far a partition has come, as every worker knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Largest usable event time so far.
-    pub max_time: Option<Time>,
-    /// How far silence has moved the watermark; the least instant where it never has.
-    pub idle: Time,
-    /// The source's lateness.
-    pub lateness: Time,
-    /// No answer looks beyond it.
-    pub until: Time,
-}
-
-impl Progress {
-    /// The log's own watermark. The least instant until there are events.
-    fn log_watermark(&self) -> Time {
-        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness))
-    }
-
-    /// Events before it are late. The least instant until there are events.
-    pub fn watermark(&self) -> Time {
-        self.log_watermark().max(self.idle)
-    }
-
-    /// The instant for which answers are true: the last event, or the watermark where silence moved that further.
-    pub fn horizon(&self) -> Option<Time> {
-        self.max_time.map(|max| max.max(self.idle))
-    }
-
-    /// What timers and closes follow: the watermark, but not beyond `until`.
-    fn clock(&self) -> Time {
-        self.watermark().min(self.until)
-    }
-}
-
-/// What lanes have seen when their work begins.
+/// What lanes have seen of a source when their work begins.
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
     /// Everything before it.
@@ -65,11 +30,15 @@ pub struct Begun {
     pub max_time: Option<Time>,
     /// How far silence moves the watermark, there and before; of a log that is read again, also behind it.
     pub silences: Silences,
+    /// No event comes any more.
+    pub ended: bool,
 }
 
 /// What a worker tells of a block.
 #[derive(Debug)]
 pub struct Decoded {
+    /// The number of its source.
+    pub source: usize,
     /// Records in it.
     pub records: u64,
     /// Usable events in it.
@@ -82,11 +51,14 @@ pub struct Decoded {
     pub recycled: Option<Vec<u8>>,
 }
 
-type Call<W> = Box<dyn FnOnce(&mut Lane<W>, Progress) + Send>;
+type Call<W> = Box<dyn FnOnce(&mut Lane<W>, &Progress) + Send>;
 
 enum Command<W> {
     Round(Option<Block>),
-    Silence(Silences),
+    /// Of a source.
+    Silence(usize, Silences),
+    /// A source has ended.
+    End(usize),
     Call(Call<W>),
 }
 
@@ -111,17 +83,20 @@ pub struct Pipeline<W = ()> {
 pub struct WorkerLost;
 
 impl<W: Watcher + Send + 'static> Pipeline<W> {
-    /// Starts a worker for every lane; `begun` is what the lanes have seen.
-    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, begun: &Begun, until: Option<Time>) -> Self {
+    /// Starts a worker for every lane; `begun` is what the lanes have seen, by source; nothing of those that are not there.
+    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, begun: &[Begun], until: Option<Time>) -> Self {
         let count = lanes.len();
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
-        let progress = Progress {
-            max_time: begun.max_time,
-            idle: begun.silences.at(begun.position),
-            lateness: plan.source.lateness,
-            until: until.unwrap_or(Time::MAX),
-        };
+        let mut progress = Progress::nothing(plan, until);
+        for (reached, begun) in progress.sources.iter_mut().zip(begun) {
+            reached.max_time = begun.max_time;
+            reached.idle = begun.silences.at(begun.position);
+            reached.ended = begun.ended;
+        }
+        let silences: Vec<Silences> = (0..progress.sources.len())
+            .map(|source| begun.get(source).map(|begun| begun.silences.clone()).unwrap_or_default())
+            .collect();
         let mut senders: Vec<Vec<SyncSender<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         let mut receivers: Vec<Vec<Receiver<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
         for to in &mut receivers {
@@ -136,10 +111,10 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         for (number, ((lane, peers), inbox)) in lanes.into_iter().zip(senders).zip(receivers).enumerate() {
             let (command, queue) = sync_channel(ROUNDS_AHEAD);
             commands.push(command);
-            let decoder = Decoder::new(&plan.source, &plan.columns);
-            let silences = begun.silences.clone();
+            let decoders = (0..progress.sources.len()).map(|source| Decoder::of(plan, source)).collect();
+            let (progress, silences) = (progress.clone(), silences.clone());
             let tell = tell.clone();
-            let worker = Worker { number, lane, decoder, peers, inbox, tell, progress, silences, done: vec![] };
+            let worker = Worker { number, lane, decoders, peers, inbox, tell, progress, silences, done: vec![] };
             let thread = std::thread::Builder::new().name(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }
@@ -169,11 +144,20 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         Ok(())
     }
 
-    /// Tells all lanes how far silence has moved the watermark, at the place up to which they have been fed.
-    pub fn silence(&mut self, silences: &Silences) -> Result<(), WorkerLost> {
+    /// Tells all lanes how far silence has moved the watermark of a source, at the place up to which they have been fed.
+    pub fn silence(&mut self, source: usize, silences: &Silences) -> Result<(), WorkerLost> {
         self.flush()?;
         for command in &self.commands {
-            command.send(Command::Silence(silences.clone())).map_err(|_| WorkerLost)?;
+            command.send(Command::Silence(source, silences.clone())).map_err(|_| WorkerLost)?;
+        }
+        Ok(())
+    }
+
+    /// Tells all lanes that a source has ended: it holds the others back no longer.
+    pub fn end(&mut self, source: usize) -> Result<(), WorkerLost> {
+        self.flush()?;
+        for command in &self.commands {
+            command.send(Command::End(source)).map_err(|_| WorkerLost)?;
         }
         Ok(())
     }
@@ -181,7 +165,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     /// Runs a closure on every lane after all blocks fed so far, and waits for what they return, in the order of the lanes.
     pub fn call<T: Send + 'static>(
         &mut self,
-        f: impl Fn(&mut Lane<W>, Progress) -> T + Send + Sync + 'static,
+        f: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
     ) -> Result<Vec<T>, WorkerLost> {
         self.flush()?;
         let f = Arc::new(f);
@@ -229,12 +213,13 @@ pub fn lane_of(hash: u64, lanes: usize) -> usize {
 struct Worker<W> {
     number: usize,
     lane: Lane<W>,
-    decoder: Decoder,
+    /// One for each source.
+    decoders: Vec<Decoder>,
     peers: Vec<SyncSender<Arc<Routed>>>,
     inbox: Vec<Receiver<Arc<Routed>>>,
     tell: Sender<Decoded>,
     progress: Progress,
-    silences: Silences,
+    silences: Vec<Silences>,
     /// Batches of its own that others may still read.
     done: Vec<Arc<Routed>>,
 }
@@ -250,12 +235,17 @@ impl<W: Watcher> Worker<W> {
                         return;
                     }
                 }
-                Command::Silence(silences) => {
-                    self.progress.idle = self.progress.idle.max(silences.last().unwrap_or(Time::MIN));
-                    self.silences = silences;
+                Command::Silence(source, silences) => {
+                    let reached = &mut self.progress.sources[source];
+                    reached.idle = reached.idle.max(silences.last().unwrap_or(Time::MIN));
+                    self.silences[source] = silences;
                     self.lane.release(self.progress.clock());
                 }
-                Command::Call(call) => call(&mut self.lane, self.progress),
+                Command::End(source) => {
+                    self.progress.sources[source].ended = true;
+                    self.lane.release(self.progress.clock());
+                }
+                Command::Call(call) => call(&mut self.lane, &self.progress),
             }
         }
     }
@@ -272,20 +262,24 @@ impl<W: Watcher> Worker<W> {
         self.done.push(routed);
         for from in 0..self.inbox.len() {
             let routed = self.inbox[from].recv().ok()?;
-            let (before, before_clock) = (self.progress.log_watermark(), self.progress.clock());
-            self.progress.max_time = self.progress.max_time.max(routed.batch.max_time);
-            self.progress.idle = self.progress.idle.max(self.silences.at(routed.batch.end));
+            let source = usize::from(routed.batch.start.source);
+            let (before_clock, silences) = (self.progress.clock(), &self.silences[source]);
+            let reached = &mut self.progress.sources[source];
+            let before = reached.log_watermark();
+            reached.max_time = reached.max_time.max(routed.batch.max_time);
+            reached.idle = reached.idle.max(silences.at(routed.batch.end));
             let after = self.progress.clock();
             let mine = &routed.lanes[self.number];
             if !mine.is_empty() || after > before_clock {
-                self.lane.take(&routed.batch, mine, &Watermarks { before, after, silences: &self.silences });
+                self.lane.take(&routed.batch, mine, &Watermarks { before, after, silences });
             }
         }
         Some(())
     }
 
     fn decode(&mut self, block: Block) -> Routed {
-        let mut batch = self.decoder.decode(block);
+        let source = usize::from(block.start.source);
+        let mut batch = self.decoders[source].decode(block);
         let count = self.peers.len();
         let mut lanes = vec![Vec::with_capacity(batch.events.len() / count + 16); count];
         if count == 1 {
@@ -300,6 +294,7 @@ impl<W: Watcher> Worker<W> {
             Some(routed.batch.bytes)
         });
         let decoded = Decoded {
+            source,
             records: batch.records,
             events: batch.events.len() as u64,
             dead: std::mem::take(&mut batch.dead),

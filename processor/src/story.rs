@@ -39,7 +39,7 @@ pub struct Question<'a> {
 
 /// The log of files as it was read, once more up to a position.
 pub fn files_again(plan: &Plan, files: FileTable, until: Position) -> Box<dyn Source> {
-    let fields = Some(fields_read(&plan.source, &plan.columns));
+    let fields = Some(fields_read(plan, 0));
     Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, Position::START, until))
 }
 

@@ -1,4 +1,5 @@
-//! What lateness is judged by: the watermark of the log, and how far silence moved it, at which place of the log.
+//! What lateness is judged by: the watermark of the log, and how far silence moved it, at which place of the log; and what
+//! time passes by, where a partition has the logs of several sources: the least of their watermarks.
 //!
 //! **Invariant:** whether an event is late depends on the log and on the silences at places before it, never on how the
 //! log was cut into blocks or on when it was read: a log that is read again is judged as it was at first.
@@ -6,6 +7,7 @@
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use timeline_core::Time;
+use timeline_core::plan::{Plan, Source};
 
 /// How far the watermark went on while the log was silent, by the place at which it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,12 +48,85 @@ impl Silences {
 /// What the events of a batch are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Watermarks<'a> {
-    /// The log's watermark before the batch.
+    /// The watermark of the batch's own log before it.
     pub before: Time,
-    /// What timers and ends follow after the batch, silence included.
+    /// What timers and ends follow after the batch: [`Progress::clock`].
     pub after: Time,
-    /// How far silence moved it, where.
+    /// How far silence moved the watermark of the batch's own log, where.
     pub silences: &'a Silences,
+}
+
+/// How far the log of one source has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Largest usable event time so far.
+    pub max_time: Option<Time>,
+    /// How far silence has moved the watermark; the least instant where it never has.
+    pub idle: Time,
+    /// The source's lateness.
+    pub lateness: Time,
+    /// How far behind the watermark an event still counts.
+    pub repair: Time,
+    /// No event comes any more.
+    pub ended: bool,
+}
+
+impl Reached {
+    /// Nothing yet.
+    pub fn nothing(source: &Source) -> Self {
+        let (lateness, repair) = (source.lateness, source.repair.unwrap_or(0));
+        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false }
+    }
+
+    /// The log's own watermark. The least instant until there are events.
+    pub fn log_watermark(&self) -> Time {
+        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness))
+    }
+
+    /// Events of the source before it are late.
+    pub fn watermark(&self) -> Time {
+        self.log_watermark().max(self.idle)
+    }
+}
+
+/// How far a partition has come: the logs of all its sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// In the order of the plan's sources.
+    pub sources: Vec<Reached>,
+    /// No answer looks beyond it.
+    pub until: Time,
+}
+
+impl Progress {
+    /// Nothing yet.
+    pub fn nothing(plan: &Plan, until: Option<Time>) -> Self {
+        Progress { sources: plan.sources().map(Reached::nothing).collect(), until: until.unwrap_or(Time::MAX) }
+    }
+
+    /// Largest usable event time so far.
+    pub fn max_time(&self) -> Option<Time> {
+        self.sources.iter().filter_map(|source| source.max_time).max()
+    }
+
+    /// What is before it has been seen from all sources: the least of their watermarks, but for those that have ended.
+    pub fn watermark(&self) -> Time {
+        let going = self.sources.iter().filter(|source| !source.ended);
+        going.map(Reached::watermark).min().unwrap_or(Time::MAX)
+    }
+
+    /// The instant for which answers are true: the last event, or the watermark where silence moved that further.
+    pub fn horizon(&self) -> Option<Time> {
+        let watermark = Some(self.watermark()).filter(|at| *at > Time::MIN && *at < Time::MAX);
+        self.max_time().max(watermark)
+    }
+
+    /// What timers and ends follow: nothing before it comes any more, not even to be repaired; and not beyond `until`.
+    pub fn clock(&self) -> Time {
+        let going = self.sources.iter().filter(|source| !source.ended);
+        let clocks = going.map(|source| source.watermark().min(self.until).saturating_sub(source.repair));
+        clocks.min().unwrap_or(Time::MIN)
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use event_feeder::{Batch, Event, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, Number, Totals};
-use processor::watermark::{Silences, Watermarks};
+use processor::watermark::{Progress, Silences, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use strategies::Case;
 use timeline_core::incremental::Reading;
@@ -43,8 +44,10 @@ struct Answers {
 }
 
 fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
-    let (lateness, repair) = (plan.source.lateness, plan.source.repair.unwrap_or(0));
-    let mut batch = Batch { start: Position::at(0, events[0].record.position), ..Batch::default() };
+    let source = events[0].record.source;
+    let declared = plan.source_at(usize::from(source));
+    let (lateness, repair) = (declared.lateness, declared.repair.unwrap_or(0));
+    let mut batch = Batch { start: Position::at(0, events[0].record.position).of(source), ..Batch::default() };
     let mut largest = Time::MIN;
     for (ordinal, event) in (0..).zip(events) {
         let record = &event.record;
@@ -90,29 +93,67 @@ fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
     batch
 }
 
-/// Runs the engine with the log cut at `cuts`.
-fn engine(case: &Case, cuts: &[usize], lanes: usize) -> Answers {
+/// The log of every source, cut and numbered: of a record in the midst of a batch, the place is a count from its beginning.
+fn logs(case: &Case) -> Vec<Vec<reference::Event>> {
+    let mut logs = vec![vec![]; case.plan.sources().count()];
+    for event in &case.log {
+        let log: &mut Vec<reference::Event> = &mut logs[usize::from(event.record.source)];
+        let mut event = event.clone();
+        event.record.position = log.len() as u64;
+        log.push(event);
+    }
+    logs
+}
+
+/// The batches of all sources: each log is cut at `cuts`, and `mix` says which source comes next.
+fn batches(case: &Case, cuts: &[usize], mix: &[bool]) -> Vec<Batch> {
+    let cut = |log: &Vec<reference::Event>| {
+        let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (log.len() + 1)).collect();
+        bounds.extend([0, log.len()]);
+        bounds.sort_unstable();
+        bounds.dedup();
+        bounds.windows(2).map(|pair| batch(&log[pair[0]..pair[1]], &case.plan)).collect::<VecDeque<_>>()
+    };
+    let mut queues: Vec<VecDeque<Batch>> = logs(case).iter().map(cut).collect();
+    let mut mix = mix.iter().chain([&true]).cycle();
+    let mut all = vec![];
+    while queues.iter().any(|queue| !queue.is_empty()) {
+        let first = usize::from(!*mix.next().expect("a cycle")) % queues.len();
+        let next = (first..queues.len()).chain(0..first).find_map(|source| queues[source].pop_front());
+        all.extend(next);
+    }
+    all
+}
+
+/// Takes note of a batch: the watermarks that its events are judged by, and those that time follows then.
+fn note(progress: &mut Progress, batch: &Batch) -> (Time, Time) {
+    let reached = &mut progress.sources[usize::from(batch.start.source)];
+    let before = reached.log_watermark();
+    reached.max_time = reached.max_time.max(batch.max_time);
+    (before, progress.clock())
+}
+
+/// Runs the engine with the logs cut at `cuts` and mixed by `mix`; whoever has ended says so if `ends`.
+fn engine(case: &Case, (cuts, mix, ends): (&[usize], &[bool], bool), lanes: usize) -> Answers {
     let plan = Arc::new(case.plan.clone());
-    let lateness = plan.source.lateness;
     let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
-    let mut max_time: Option<Time> = None;
-    let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (case.log.len() + 1)).collect();
-    bounds.extend([0, case.log.len()]);
-    bounds.sort_unstable();
-    bounds.dedup();
-    for pair in bounds.windows(2) {
-        let batch = batch(&case.log[pair[0]..pair[1]], &plan);
-        let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
-        let before = watermark(max_time);
-        max_time = max_time.max(batch.max_time);
-        let after = watermark(max_time).min(case.until.unwrap_or(Time::MAX));
+    let mut progress = Progress::nothing(&plan, case.until);
+    let batches = batches(case, cuts, mix);
+    for (i, batch) in batches.iter().enumerate() {
+        let (before, after) = note(&mut progress, batch);
         for (number, lane) in all.iter_mut().enumerate() {
             let mine: Vec<u32> = (0..batch.events.len() as u32)
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
-            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+        }
+        let source = batch.start.source;
+        if ends && i + 1 < batches.len() && batches[i + 1..].iter().all(|later| later.start.source != source) {
+            progress.sources[usize::from(source)].ended = true;
+            all.iter_mut().for_each(|lane| lane.release(progress.clock()));
         }
     }
+    let max_time = progress.max_time();
     let horizon = case.until.or(max_time);
     let mut outcome = Outcome::default();
     let (mut sessions, mut late, mut spans) = (vec![], vec![], vec![]);
@@ -169,7 +210,7 @@ fn answers(
                 })
                 .collect(),
         ),
-        late: sorted(behind.map(|late| late.position.offset.to_string()).collect()),
+        late: sorted(behind.map(|late| format!("{} of {}", late.position.offset, late.position.source)).collect()),
     }
 }
 
@@ -261,7 +302,8 @@ fn span_text(_: &Plan, span: &RecordedSpan) -> String {
 
 fn oracle(case: &Case) -> Answers {
     let plan = &case.plan;
-    let run = reference::run(plan, &case.log, case.until);
+    let log: Vec<reference::Event> = logs(case).into_iter().flatten().collect();
+    let run = reference::run(plan, &log, case.until);
     let Some(horizon) = run.horizon else {
         return Answers { finals: vec![], spans: vec![], alerts: vec![], totals: vec![], late: vec![] };
     };
@@ -295,13 +337,14 @@ fn oracle(case: &Case) -> Answers {
             comparable(plan, t.metric, t.values.iter().map(reference_reading).collect())
         )
     });
+    let place = |record: &Record| format!("{} of {}", record.position, record.source);
     let behind = run.late.iter().filter(|late| matches!(late.reason, reference::LateReason::BehindWatermark(_)));
     Answers {
         finals: sorted(finals),
         spans: sorted(spans),
         alerts: sorted(alerts),
         totals: sorted(totals.collect()),
-        late: sorted(behind.map(|late| late.event.record.position.to_string()).collect()),
+        late: sorted(behind.map(|late| place(&late.event.record)).collect()),
     }
 }
 
@@ -312,27 +355,18 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
 
 /// Runs the engine with an image taken after every cut and restored into another number of lanes; only what the
 /// lanes had told by then is kept beside it.
-fn restored(case: &Case, cuts: &[usize]) -> Answers {
+fn restored(case: &Case, cuts: &[usize], mix: &[bool]) -> Answers {
     let plan = Arc::new(case.plan.clone());
-    let lateness = plan.source.lateness;
-    let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
     let mut all: Vec<Lane> = vec![Lane::new(Arc::clone(&plan), None)];
-    let mut max_time: Option<Time> = None;
-    let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (case.log.len() + 1)).collect();
-    bounds.extend([0, case.log.len()]);
-    bounds.sort_unstable();
-    bounds.dedup();
+    let mut progress = Progress::nothing(&plan, None);
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
-    for (round, pair) in bounds.windows(2).enumerate() {
-        let batch = batch(&case.log[pair[0]..pair[1]], &plan);
-        let before = watermark(max_time);
-        max_time = max_time.max(batch.max_time);
+    for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
+        let (before, after) = note(&mut progress, batch);
         let lanes = all.len();
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
-            let after = watermark(max_time);
-            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
             let (told, lane_late) = lane.drain();
             sessions.extend(told.closed);
             alerts.extend(told.alerts);
@@ -353,7 +387,7 @@ fn restored(case: &Case, cuts: &[usize]) -> Answers {
     }
     let mut outcome = Outcome::default();
     for mut lane in processor::lane::image::restore(&plan, 2, &images).expect("an image is loaded") {
-        if let Some(horizon) = max_time {
+        if let Some(horizon) = progress.max_time() {
             lane.read(horizon, &mut outcome, |session| sessions.push(session));
         }
     }
@@ -380,17 +414,22 @@ proptest! {
     fn engine_equals_reference(
         case in strategies::cases(),
         cuts in prop::collection::vec(0usize..64, 0..6),
+        (mix, ends) in (prop::collection::vec(any::<bool>(), 0..8), any::<bool>()),
         lanes in 1usize..4,
     ) {
         let case = without_negative_zeros(case);
-        let (engine, oracle) = (engine(&case, &cuts, lanes), oracle(&case));
+        let (engine, oracle) = (engine(&case, (&cuts, &mix, ends), lanes), oracle(&case));
         prop_assert!(engine == oracle, "engine:\n{engine:#?}\nreference:\n{oracle:#?}");
     }
 
     #[test]
-    fn images_hold_everything(case in strategies::cases(), cuts in prop::collection::vec(0usize..64, 0..8)) {
+    fn images_hold_everything(
+        case in strategies::cases(),
+        cuts in prop::collection::vec(0usize..64, 0..8),
+        mix in prop::collection::vec(any::<bool>(), 0..8),
+    ) {
         let case = without_negative_zeros(Case { until: None, ..case });
-        let (engine, oracle) = (restored(&case, &cuts), Answers { spans: vec![], ..oracle(&case) });
+        let (engine, oracle) = (restored(&case, &cuts, &mix), Answers { spans: vec![], ..oracle(&case) });
         prop_assert!(engine == oracle, "engine:\n{engine:#?}\nreference:\n{oracle:#?}");
     }
 }
@@ -408,7 +447,7 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
     });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
@@ -416,16 +455,16 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     let event = |key: &str, time, position| reference::Event {
         key: key.into(),
-        record: Record { time, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+        record: Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
     };
     // `y` is never heard of again: it ends while the other session of its lane goes on.
     let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
     let case = Case { plan: builder.finish(), log, until: None };
-    assert_eq!(restored(&case, &[2]), Answers { spans: vec![], ..oracle(&case) });
+    assert_eq!(restored(&case, &[2], &[]), Answers { spans: vec![], ..oracle(&case) });
     // It ended and was forgotten before an image of all sessions that others stand before: it does not come back.
     let log = vec![event("x", 0, 0), event("x", 0, 1), event("y", 0, 2), event("x", 0, 3), event("x", 20, 4)];
     let case = Case { log, ..case };
-    assert_eq!(restored(&case, &[1, 3]), Answers { spans: vec![], ..oracle(&case) });
+    assert_eq!(restored(&case, &[1, 3], &[]), Answers { spans: vec![], ..oracle(&case) });
 }
 
 /// The clock of the log alone ends a session whose end is made of timelines.
@@ -442,7 +481,7 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
     });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
     let root = builder.add(Op::Count { of }).expect("a number");
@@ -451,7 +490,7 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
     builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
     let event = |key: &str, seconds, position| reference::Event {
         key: key.into(),
-        record: Record { time: seconds * SECOND, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+        record: Record { time: seconds * SECOND, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
     };
     let plan = Arc::new(builder.finish());
     let log = [event("x", 0, 0), event("x", 3, 1), event("y", 8, 2), event("y", 9, 3)];
@@ -483,7 +522,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
     });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool };
+    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
@@ -492,7 +531,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
     let plan = builder.finish();
     let event = |key: &str, time, position| reference::Event {
         key: key.into(),
-        record: Record { time, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+        record: Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
     };
     let log: Vec<_> = (0..9).map(|i| event(&format!("k{i}"), 0, i)).collect();
     let later = [event("z", 10_000_000_000, 9), event("z", 20_000_000_000, 10)];

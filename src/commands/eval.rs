@@ -91,8 +91,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     for (plan, inputs) in plans.iter().zip(bound) {
         let until = args.until.as_deref().map(|text| input::until(text, plan.source.time_unit)).transpose()?;
         let options = batch::Options { threads, until, spans: args.show == Show::Spans };
-        let mut source = sources::open(plan, &inputs, &mut stdin)?;
-        let evaluation = batch::evaluate(plan, source.as_mut(), &options).map_err(|error| match error {
+        let logs = inputs.iter().enumerate().map(|(number, own)| sources::open(plan, number, own, &mut stdin));
+        let evaluation = batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
             batch::Error::Source(error) => sources::unreadable(&error),
             worker => Error::Other(worker.into()),
         })?;
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     }
     let rows = rows_of(args.show, &plans, &evaluations);
     for (plan, evaluation) in plans.iter().zip(&evaluations) {
-        summary::tell(&plan.source.name, evaluation);
+        summary::tell(plan, evaluation);
     }
     output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)
 }

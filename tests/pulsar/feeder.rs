@@ -21,7 +21,7 @@ fn decoder() -> Decoder {
         idle: Idle::Never,
         repair: None,
     };
-    Decoder::new(&declared, &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int }])
+    Decoder::new(&declared, &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0 }])
 }
 
 fn line(n: i64) -> String {
@@ -49,7 +49,7 @@ fn step(source: &mut dyn Source, decoder: &mut Decoder, seen: &mut Seen) -> Opti
             let end = block.end;
             let batch = decoder.decode(block);
             assert!(batch.dead.is_empty(), "{:?}", batch.dead);
-            let columns = [Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int }];
+            let columns = [Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0 }];
             for event in &batch.events {
                 let Field::Value(Value::Int(n)) = batch.record(event, &columns, 0).fields[0] else {
                     panic!("a number")

@@ -1,6 +1,6 @@
 //! The plan: one directed graph of workers, as a flat list in which every node follows its inputs.
 //!
-//! A plan belongs to one source (or to a group of sources that share a key) and holds all queries deployed on it.
+//! A plan belongs to one source, or to a group of sources that share a key, and holds all queries deployed on it.
 //! [`Builder::add`] is the only way to make a node, and it returns the existing node where one with the same meaning
 //! is already there: **identical sub-timelines are one node**, within a program and across programs.
 //! Identity is structural: operator, constants and inputs, never names or places in the text.
@@ -19,21 +19,24 @@ pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use scalar::Scalar;
-pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, Source, TimeUnit};
+use crate::Time;
+pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Where the events come from and how sessions are cut.
+    /// Where the events come from; the first source of a group.
     pub source: Source,
+    /// The other sources of a group, whose keys are those of the first: events of all of them make one session.
+    pub joined: Vec<Source>,
     /// The columns that the nodes and the source's rules read, and no others; a [`ColumnId`] is an index here.
     pub columns: Vec<Column>,
     /// The workers, inputs first.
     pub nodes: Vec<Node>,
     /// When a session ends.
     pub end: EndRule,
-    /// Which events count once although the log holds them several times.
-    pub dedup: Option<Dedup>,
+    /// Which events count once although the log holds them several times; at most one rule for each source.
+    pub dedup: Vec<Dedup>,
     /// What is kept and queryable, in the order of the programs.
     pub metrics: Vec<Metric>,
     /// Boolean timelines whose true spans become rows, in the order of the programs.
@@ -55,6 +58,32 @@ impl Plan {
     /// The node of that number.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// All sources, in the order that breaks ties between their events; a [`Column::source`] is an index here.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.source).chain(&self.joined)
+    }
+
+    /// The source of that number.
+    pub fn source_at(&self, source: usize) -> &Source {
+        source.checked_sub(1).map_or(&self.source, |joined| &self.joined[joined])
+    }
+
+    /// What the source or the group is called: `page`, `page+backend`.
+    pub fn name(&self) -> String {
+        self.sources().map(|source| source.name.as_str()).collect::<Vec<_>>().join("+")
+    }
+
+    /// The columns of one source, under their numbers.
+    pub fn columns_of(&self, source: usize) -> impl Iterator<Item = (ColumnId, &Column)> {
+        let numbered = (0..).map(ColumnId).zip(&self.columns);
+        numbered.filter(move |(_, column)| usize::from(column.source) == source)
+    }
+
+    /// How long after the end of a session a straggler does not begin another one: the longest lateness of the sources.
+    pub fn remembered(&self) -> Time {
+        self.sources().map(|source| source.lateness).max().unwrap_or(0)
     }
 
     /// All nodes with their numbers, inputs first.

@@ -21,9 +21,11 @@ pub enum Field {
 pub struct Record {
     /// When it happened.
     pub time: Time,
+    /// The source that has it, by its number in [`crate::Plan::sources`]; of equal times, those of earlier sources come first.
+    pub source: u8,
     /// The producer's order among equal times; a missing one sorts first.
     pub order: Option<Order>,
-    /// Place in the log; breaks ties.
+    /// Place in the log of its source; breaks ties.
     pub position: u64,
     /// One field per column of [`crate::Plan::columns`], in that order.
     pub fields: Vec<Field>,
@@ -57,8 +59,8 @@ impl Order {
 }
 
 impl Record {
-    /// What orders the events of one session: time, then the producer's order, then the log.
-    pub fn sort_key(&self) -> (Time, Option<Order>, u64) {
-        (self.time, self.order, self.position)
+    /// What orders the events of one session: time, then the source, then the producer's order, then the log.
+    pub fn sort_key(&self) -> (Time, u8, Option<Order>, u64) {
+        (self.time, self.source, self.order, self.position)
     }
 }

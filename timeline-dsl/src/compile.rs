@@ -1,7 +1,7 @@
 //! Programs in, plans and diagnostics out.
 
 use crate::diagnostics::{Diagnostic, Severity, Sink, codes, nearest};
-use crate::lower::{Lowering, Observation, SourceEntry, infer_columns};
+use crate::lower::{Joins, Lowering, Observation, SourceEntry, infer_columns};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub struct Program {
 /// What programs compile to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Compilation {
-    /// One for each source with outputs, in the order of declaration. Only meaningful where [`Compilation::is_ok`].
+    /// One for each source with outputs, or group of sources that they join, in the order of declaration. Only meaningful where [`Compilation::is_ok`].
     pub plans: Vec<Plan>,
     /// What there is to say, in the order of the programs; at most [`crate::diagnostics::MAX_DIAGNOSTICS`] and one.
     pub diagnostics: Vec<Diagnostic>,
@@ -75,25 +75,41 @@ const TIME_NAMES: &[&str] =
 
 /// Compiles programs together: identical sources, and identical parts of expressions, are shared.
 pub fn compile(programs: &[Program]) -> Compilation {
-    let mut sink = Sink::default();
-    let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
-    let mut lowering = Lowering::new(programs, &mut sink);
-    for (i, tree) in trees.iter().enumerate() {
-        lowering.program(i, tree);
+    let mut joins = Joins::default();
+    loop {
+        let mut sink = Sink::default();
+        let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
+        let mut lowering = Lowering::new(programs, &joins, &mut sink);
+        for (i, tree) in trees.iter().enumerate() {
+            lowering.program(i, tree);
+        }
+        let more = match lowering.more_joins() {
+            Some(more) => more,
+            None => {
+                let plans = lowering.finish();
+                return Compilation { plans, diagnostics: sink.finish() };
+            }
+        };
+        joins = more;
     }
-    let plans = lowering.finish();
-    Compilation { plans, diagnostics: sink.finish() }
 }
 
 /// What every expression of a program turned out to be, as far as it can be read.
 pub(crate) fn observe(program: &Program) -> Vec<Observation> {
-    let mut sink = Sink::default();
     let programs = std::slice::from_ref(program);
-    let tree = parser::parse(0, &program.text, &mut sink);
-    let mut lowering = Lowering::new(programs, &mut sink);
-    lowering.observe();
-    lowering.program(0, &tree);
-    lowering.observed()
+    let mut joins = Joins::default();
+    loop {
+        let mut sink = Sink::default();
+        let tree = parser::parse(0, &program.text, &mut sink);
+        let mut lowering = Lowering::new(programs, &joins, &mut sink);
+        lowering.observe();
+        lowering.program(0, &tree);
+        let more = match lowering.more_joins() {
+            Some(more) => more,
+            None => return lowering.observed(),
+        };
+        joins = more;
+    }
 }
 
 /// Compiles one expression as the metric `result` of a source `events`.
@@ -108,7 +124,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let columns = infer_columns(&definition, &defaults.known)
         .into_iter()
         .map(|(name, ty)| {
-            let column = Column { name: name.clone(), path: path(&name), ty };
+            let column = Column { name: name.clone(), path: path(&name), ty, source: 0 };
             (name, (column, Span::new(0, text.len())))
         })
         .collect();
@@ -127,7 +143,8 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
     };
-    let mut lowering = Lowering::new(&programs, &mut sink);
+    let joins = Joins::default();
+    let mut lowering = Lowering::new(&programs, &joins, &mut sink);
     lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));
     lowering.program(0, &File { items: vec![Item::Metric(definition)] });
     let plans = lowering.finish();

@@ -1,7 +1,9 @@
 //! The tree to nodes of a plan: names, types and normal forms.
 //!
-//! Every source has one [`timeline_core::plan::Builder`] for all programs, into which every expression goes, unused ones too, so that
-//! mistakes in them are found; [`prune`](mod@prune) then keeps what the outputs need.
+//! Every source, or group of sources that expressions join, has one [`timeline_core::plan::Builder`] for all programs, into
+//! which every expression goes, unused ones too, so that mistakes in them are found; [`prune`](mod@prune) then keeps what
+//! the outputs need. Which sources are joined is found by lowering: what joins sources of different builders is noted, and
+//! everything is lowered again with one builder for them (see [`group`](mod@group)).
 //! Names are known from their definition on, downwards: evaluation order is the order of the text and needs no search.
 //!
 //! **Invariant:** an expression with a mistake lowers to [`Lowered::Error`], of which nothing more is said.
@@ -15,6 +17,7 @@ mod compare;
 mod constant;
 mod events;
 mod expect;
+mod group;
 mod infer;
 mod logic;
 mod observe;
@@ -27,6 +30,7 @@ mod source;
 mod value;
 mod window;
 
+pub(crate) use group::Joins;
 pub(crate) use infer::columns as infer_columns;
 pub(crate) use observe::Observation;
 pub(crate) use source::SourceEntry;
@@ -36,8 +40,8 @@ use crate::diagnostics::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Sink};
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use std::collections::BTreeMap;
-use timeline_core::Plan;
 use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
+use group::Group;
 use value::{Facts, Lowered};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
@@ -48,6 +52,12 @@ pub(crate) struct Lowering<'a> {
     programs: &'a [Program],
     sink: &'a mut Sink,
     sources: Vec<SourceEntry>,
+    /// What the nodes of the sources go into; the `source` of a node is an index here.
+    groups: Vec<Group>,
+    /// Which sources share a group.
+    joins: &'a Joins,
+    /// Sources that expressions join although they have no group in common.
+    found: Joins,
     /// Every output of all programs so far, under its name.
     outputs: BTreeMap<String, output::Output>,
     /// The program that is being lowered.
@@ -72,11 +82,14 @@ struct Binding {
 }
 
 impl<'a> Lowering<'a> {
-    pub(crate) fn new(programs: &'a [Program], sink: &'a mut Sink) -> Self {
+    pub(crate) fn new(programs: &'a [Program], joins: &'a Joins, sink: &'a mut Sink) -> Self {
         Lowering {
             programs,
             sink,
             sources: vec![],
+            groups: vec![],
+            joins,
+            found: Joins::default(),
             outputs: BTreeMap::new(),
             file: 0,
             text: "",
@@ -129,16 +142,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Makes a source known to the next program without a declaration in the text.
-    pub(crate) fn add_source(&mut self, source: SourceEntry) {
-        self.sources.push(source);
-    }
-
-    /// The plans of the sources that have outputs.
-    pub(crate) fn finish(self) -> Vec<Plan> {
-        self.sources.into_iter().filter_map(|s| prune::finish(s.builder.finish())).collect()
-    }
-
     fn lower_unseen(&mut self, e: &Expr) -> Lowered {
         match &e.kind {
             ExprKind::Error | ExprKind::Literal(Literal::Bad) => Lowered::Error,
@@ -167,7 +170,7 @@ impl<'a> Lowering<'a> {
 
     /// Adds a node, or says why the plan cannot hold it.
     fn add(&mut self, source: usize, op: Op, span: Span) -> Lowered {
-        let entry = &mut self.sources[source];
+        let entry = &mut self.groups[source];
         match entry.builder.add(op) {
             Ok(id) => {
                 if id.index() == entry.facts.len() {
@@ -198,15 +201,15 @@ impl<'a> Lowering<'a> {
     }
 
     fn kind(&self, source: usize, id: NodeId) -> Kind {
-        self.sources[source].builder.plan().node(id).kind
+        self.groups[source].builder.plan().node(id).kind
     }
 
     fn op(&self, source: usize, id: NodeId) -> &Op {
-        &self.sources[source].builder.plan().node(id).op
+        &self.groups[source].builder.plan().node(id).op
     }
 
     fn facts(&self, source: usize, id: NodeId) -> Facts {
-        self.sources[source].facts[id.index()]
+        self.groups[source].facts[id.index()]
     }
 
     /// The type of a value, as messages say it.

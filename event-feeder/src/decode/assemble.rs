@@ -151,9 +151,9 @@ impl Assembler<'_> {
     /// Adds the values of the columns; which are present, and which of these are null.
     #[inline]
     fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) -> (u64, u64) {
-        let (mut present, mut nulls, mut bit) = (0, 0, 1);
+        let (mut present, mut nulls) = (0, 0);
         for column in &self.fields.columns {
-            let cell = cells[column.field];
+            let (cell, bit) = (cells[column.field], column.bit);
             if cell.is(Kind::Text) && column.ty == Type::String {
                 present |= bit;
                 self.batch.values.push(cell.slice().pack());
@@ -169,7 +169,6 @@ impl Assembler<'_> {
                     Err(bad) => self.dead(place, Some(&column.name), bad),
                 }
             }
-            bit <<= 1;
         }
         (present, nulls)
     }

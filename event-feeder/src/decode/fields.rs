@@ -1,12 +1,12 @@
 //! Which fields of a record are read, and what for.
 
 use std::sync::Arc;
-use timeline_core::plan::{Column, FieldPath, Source, TimeUnit};
+use timeline_core::plan::{Column, FieldPath, Plan, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
-/// The fields that the source's clauses and the plan's columns read, without repetition.
-pub fn fields_read(source: &Source, columns: &[Column]) -> Vec<FieldPath> {
-    Fields::new(source, columns).paths
+/// The fields that a source's clauses and the plan's columns read of its records, without repetition.
+pub fn fields_read(plan: &Plan, source: usize) -> Vec<FieldPath> {
+    Fields::new(plan.source_at(source), &plan.columns, source).paths
 }
 
 /// The fields and their uses. A use names its field by index.
@@ -29,13 +29,16 @@ pub(crate) struct Fields {
 /// A column and the field that it reads.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnUse {
+    /// The column in a set of columns.
+    pub(crate) bit: u64,
     pub(crate) field: usize,
     pub(crate) ty: Type,
     pub(crate) name: Arc<str>,
 }
 
 impl Fields {
-    pub(crate) fn new(source: &Source, columns: &[Column]) -> Self {
+    /// What is read of the records of one source, which has that number; columns of others are never there.
+    pub(crate) fn new(source: &Source, columns: &[Column], number: usize) -> Self {
         let mut paths: Vec<FieldPath> = vec![];
         let mut field = |path: &FieldPath| {
             paths.iter().position(|known| known == path).unwrap_or_else(|| {
@@ -46,9 +49,14 @@ impl Fields {
         let key = source.key.iter().map(&mut field).collect();
         let time = field(&source.time);
         let order = source.order.as_ref().map(|(path, ty)| (field(path), *ty));
-        let columns = columns
-            .iter()
-            .map(|column| ColumnUse { field: field(&column.path), ty: column.ty, name: Arc::from(&*column.name) })
+        let own = (0..).zip(columns).filter(|(_, column)| usize::from(column.source) == number);
+        let columns = own
+            .map(|(i, column)| ColumnUse {
+                bit: 1 << i,
+                field: field(&column.path),
+                ty: column.ty,
+                name: Arc::from(&*column.name),
+            })
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
         let Source { time_unit: unit, lateness, future, .. } = *source;

@@ -24,7 +24,7 @@ impl Log for Files {
     }
 
     fn open(&self, _: &Part, plan: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
-        let fields = Some(fields_read(&plan.source, &plan.columns));
+        let fields = Some(fields_read(plan, 0));
         let options = Options { mode: Mode::Tail, format: None, fields };
         Ok(Box::new(match from {
             None => FileSource::open(&self.patterns, options)?,

@@ -1,7 +1,7 @@
 //! Which events have been seen already: a producer that resends after a lost answer writes them to the log twice.
 //!
 //! An event is a duplicate of an accepted one of the same key with the same value of the column, if their times are no
-//! more than the window apart. Only accepted events are remembered, so what is dropped draws nothing else after it.
+//! more than the window apart; with several sources, of one of the same source. Only accepted events are remembered, so what is dropped draws nothing else after it.
 //!
 //! **Invariant:** what is forgotten could not have mattered: an accepted event is not before the watermark, so no later
 //! one is within the window of an event that is further behind the watermark than that. When exactly something is
@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use timeline_core::Time;
-use timeline_core::plan::Dedup;
+use timeline_core::plan::{Dedup, Plan};
 
 /// Entries below which nothing is swept.
 const SWEEP_MIN: usize = 1 << 12;
@@ -48,7 +48,10 @@ impl Seen {
 /// The events of the window.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    rule: Dedup,
+    /// For each source, if it has one.
+    rules: Vec<Option<Dedup>>,
+    /// The longest of their windows.
+    within: Time,
     /// Times and key hashes by digest; nearly always one.
     seen: HashMap<u128, Vec<(Time, u64)>>,
     entries: usize,
@@ -58,23 +61,33 @@ pub(super) struct Duplicates {
 }
 
 impl Duplicates {
-    pub(super) fn new(rule: Dedup) -> Self {
-        Duplicates { rule, seen: HashMap::new(), entries: 0, swept: SWEEP_MIN, fresh: vec![] }
+    /// Nothing if no source knows duplicates.
+    pub(super) fn new(plan: &Plan) -> Option<Self> {
+        let source_of = |rule: &Dedup| usize::from(plan.columns[rule.column.index()].source);
+        let rule = |source| plan.dedup.iter().find(|rule| source_of(rule) == source).copied();
+        let rules = (0..plan.sources().count()).map(rule).collect();
+        let within = plan.dedup.iter().map(|rule| rule.within).max()?;
+        Some(Duplicates { rules, within, seen: HashMap::new(), entries: 0, swept: SWEEP_MIN, fresh: vec![] })
     }
 
-    /// The column that is compared.
-    pub(super) fn column(&self) -> usize {
-        self.rule.column.index()
+    /// The column that is compared, of a source that knows duplicates.
+    pub(super) fn column(&self, source: u8) -> Option<usize> {
+        self.rules[usize::from(source)].map(|rule| rule.column.index())
     }
 
     /// Whether an event is a duplicate; remembers it if not. `value` is the column's, of which types never mix.
-    pub(super) fn is_duplicate(&mut self, hash: u64, key: &str, value: &[u8], time: Time) -> bool {
+    pub(super) fn is_duplicate(&mut self, source: u8, hash: u64, key: &str, value: &[u8], time: Time) -> bool {
         let mut digest = blake3::Hasher::new();
+        if source > 0 {
+            // No key is that long, so the values of two sources are never one.
+            digest.update(&(u64::MAX - u64::from(source)).to_le_bytes());
+        }
         digest.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes()).update(value);
         let (first, _) =
             digest.finalize().as_bytes().split_first_chunk::<16>().map(|(a, b)| (*a, b)).expect("32 bytes");
         let digest = u128::from_le_bytes(first);
-        let within = |(seen, _): &(Time, u64)| seen.abs_diff(time) <= self.rule.within.unsigned_abs();
+        let window = self.rules[usize::from(source)].map_or(0, |rule| rule.within.unsigned_abs());
+        let within = |(seen, _): &(Time, u64)| seen.abs_diff(time) <= window;
         let times = self.seen.entry(digest).or_default();
         if times.iter().any(within) {
             return true;
@@ -99,7 +112,7 @@ impl Duplicates {
         if self.entries <= 2 * self.swept {
             return;
         }
-        let oldest = watermark.saturating_sub(self.rule.within);
+        let oldest = watermark.saturating_sub(self.within);
         self.seen.retain(|_, times| {
             times.retain(|(time, _)| *time >= oldest);
             !times.is_empty()

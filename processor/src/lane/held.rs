@@ -1,6 +1,6 @@
 //! The reorder buffer: events that wait until the watermark is beyond them.
 //!
-//! Events wait in buckets of event time; a bucket is released whole, sorted by time, the producer's order and arrival.
+//! Events wait in buckets of event time; a bucket is released whole, sorted by time, source, the producer's order and arrival.
 //! So an event is pushed once and sorted once, whatever the lateness, and what is released is in order for all sessions.
 //!
 //! **Invariant:** everything released is before everything that is still held.
@@ -24,6 +24,13 @@ pub(crate) struct HeldEvent {
     pub nulls: u64,
     /// Where its words begin in its bucket's: one for each column that is present and not null.
     pub words_at: u32,
+}
+
+impl HeldEvent {
+    /// What orders the events of one session: time, then the source, then the producer's order, then the log.
+    pub(super) fn sort_key(&self) -> (Time, u8, Option<Order>, Position) {
+        (self.time, self.position.source, self.order, self.position)
+    }
 }
 
 /// Events of one stretch of event time, in the order of their arrival.
@@ -95,7 +102,7 @@ impl Held {
             return None;
         }
         let mut bucket = first.remove();
-        bucket.events.sort_by_key(|event| (event.time, event.order, event.position));
+        bucket.events.sort_by_key(HeldEvent::sort_key);
         Some(bucket)
     }
 

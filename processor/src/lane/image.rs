@@ -34,6 +34,8 @@ const SEEN: u8 = 6;
 /// Flags of a held event: it has an order; its position has a part, which then is one more word.
 const HAS_ORDER: u64 = 1;
 const HAS_PART: u64 = 2;
+/// Above the flags stands the number of the source.
+const SOURCE_AT: u32 = 8;
 
 /// What a lane writes into a checkpoint.
 #[derive(Clone, Debug)]
@@ -155,10 +157,12 @@ impl Lane<()> {
             for event in &bucket.events[fresh..] {
                 let mut bytes = vec![];
                 let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
-                let Position { file, offset, part } = event.position;
+                let Position { source, file, offset, part } = event.position;
                 let head = [
                     event.time as u64,
-                    if has_order { HAS_ORDER } else { 0 } | if part == 0 { 0 } else { HAS_PART },
+                    if has_order { HAS_ORDER } else { 0 }
+                        | if part == 0 { 0 } else { HAS_PART }
+                        | u64::from(source) << SOURCE_AT,
                     order,
                     file,
                     offset,
@@ -350,7 +354,7 @@ impl Lane<()> {
         let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
         self.slab.meta(slot).held += 1;
         let order = (flags & HAS_ORDER != 0).then(|| Order::from_bits(order));
-        let position = Position { file, offset, part };
+        let position = Position { source: (flags >> SOURCE_AT) as u8, file, offset, part };
         let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
         let held = self.held.as_mut().ok_or(ImageError::Held)?;
         held.push(event, values.into_iter());

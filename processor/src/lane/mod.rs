@@ -87,8 +87,8 @@ pub struct Lane<W = ()> {
     wheel: Wheel,
     held: Option<Held>,
     duplicates: Option<Duplicates>,
-    /// How far behind the watermark events are still taken, and so kept.
-    repair: Time,
+    /// How far behind the watermark of their source events are still taken, and so kept; for each source.
+    repair: Vec<Time>,
     /// Columns of texts, as a set.
     text_columns: u64,
     /// Those of them whose unknown texts need no number.
@@ -111,16 +111,19 @@ impl<W: Watcher> Lane<W> {
         let text_columns =
             (0..).zip(&plan.columns).filter(|(_, c)| c.ty == Type::String).fold(0, |set, (i, _)| set | 1u64 << i);
         let evaluator = Evaluator::new(Arc::clone(&plan));
-        let repair = plan.source.repair.unwrap_or(0);
-        let kept = plan.source.lateness.saturating_add(repair);
+        let repair: Vec<Time> = plan.sources().map(|source| source.repair.unwrap_or(0)).collect();
+        let kept = plan.sources().map(|source| source.lateness.saturating_add(source.repair.unwrap_or(0)));
+        let kept = kept.max().unwrap_or(0);
+        // Events of several sources come in no order.
+        let waits = kept > 0 || plan.source.order.is_some() || !plan.joined.is_empty();
         let width = (kept / 8).clamp(1_000_000, SECOND);
         let span = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(SECOND);
         Lane {
             rules: Rules::of(&plan),
             slab: Slab::new(evaluator.row_words()),
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
-            held: (kept > 0 || plan.source.order.is_some()).then(|| Held::new(width)),
-            duplicates: plan.dedup.map(Duplicates::new),
+            held: waits.then(|| Held::new(width)),
+            duplicates: Duplicates::new(&plan),
             repair,
             text_columns,
             lookup_columns: text_columns & evaluator.compared_only(),
@@ -205,7 +208,7 @@ impl<W: Watcher> Lane<W> {
     fn is_repaired(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) -> bool {
         let behind_log = event.late_in_batch || event.time < before;
         let reason = if behind_log { LateReason::BehindWatermark } else { LateReason::Idle };
-        let lost = event.lost_in_batch || event.time < before.max(idle).saturating_sub(self.repair);
+        let lost = event.lost_in_batch || event.time < before.max(idle).saturating_sub(self.repair[usize::from(batch.start.source)]);
         let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
         self.late.push(Late { key, time: event.time, position, reason, repaired: !lost });
         !lost
@@ -215,7 +218,8 @@ impl<W: Watcher> Lane<W> {
     #[inline]
     fn is_duplicate(&mut self, batch: &Batch, event: &event_feeder::Event) -> bool {
         let Some(duplicates) = &mut self.duplicates else { return false };
-        let column = duplicates.column();
+        let source = batch.start.source;
+        let Some(column) = duplicates.column(source) else { return false };
         if (event.present & !event.nulls) >> column & 1 == 0 {
             return false;
         }
@@ -223,9 +227,9 @@ impl<W: Watcher> Lane<W> {
         let word = batch.values[event.values_at as usize + before as usize];
         let key = batch.text(event.key);
         if self.text_columns & 1 << column == 0 {
-            duplicates.is_duplicate(event.hash, key, &word.to_le_bytes(), event.time)
+            duplicates.is_duplicate(source, event.hash, key, &word.to_le_bytes(), event.time)
         } else {
-            duplicates.is_duplicate(event.hash, key, batch.text(Slice::unpack(word)).as_bytes(), event.time)
+            duplicates.is_duplicate(source, event.hash, key, batch.text(Slice::unpack(word)).as_bytes(), event.time)
         }
     }
 
@@ -274,9 +278,8 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Releases what the watermark has passed by more than what is repaired, and ends what is over.
+    /// Releases what is before the clock, and ends what is over; see [`crate::watermark::Progress::clock`].
     pub fn release(&mut self, watermark: Time) {
-        let watermark = watermark.saturating_sub(self.repair);
         if let Some(duplicates) = &mut self.duplicates {
             duplicates.forget(watermark);
         }
@@ -385,7 +388,7 @@ impl<W: Watcher> Lane<W> {
             let (mut heap, mut life) = self.slab.copy(slot, &mut words);
             let mut row = Row { words: &mut words, heap: &mut heap };
             let mut events = waiting.remove(&slot).unwrap_or_default();
-            events.sort_by_key(|(_, event)| (event.time, event.order, event.position));
+            events.sort_by_key(|(_, event)| event.sort_key());
             for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
                 let event = bucket.unpack(event, &mut dense);
                 // A straggler says nothing to this answer; it goes to the ledger when it is released.

@@ -97,7 +97,7 @@ impl Rules {
     pub(super) fn of(plan: &Plan) -> Self {
         let EndRule { silence, billed, max_age, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
-        Rules { silence, billed, max_age, lateness: plan.source.lateness, derived_end }
+        Rules { silence, billed, max_age, lateness: plan.remembered(), derived_end }
     }
 
     /// When to look at a session after an event: then it may be over, whatever else comes.

@@ -37,33 +37,33 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The inputs of each plan, in the order of the plans.
-pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<Input>) -> Result<Vec<Vec<Input>>> {
-    let names = || plans.iter().map(|plan| plan.source.name.as_str()).collect::<Vec<_>>().join(", ");
-    let mut bound = vec![vec![]; plans.len()];
+/// The inputs of each source of each plan, in their order.
+pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<Input>) -> Result<Vec<Vec<Vec<Input>>>> {
+    let all: Vec<&str> = plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
+    let mut bound = vec![vec![]; all.len()];
     for input in inputs {
-        let plan = match &input.source {
-            None if plans.len() == 1 => 0,
+        let source = match &input.source {
+            None if all.len() == 1 => 0,
             None => {
                 return Err(Error::Usage(format!(
                     "which source is {}? write NAME={0}, with one of {}",
                     input.path,
-                    names()
+                    all.join(", ")
                 )));
             }
-            Some(name) => plans.iter().position(|plan| plan.source.name == *name).ok_or_else(|| {
-                Error::Usage(format!("{name}={}: the program reads no source `{name}`, but {}", input.path, names()))
+            Some(name) => all.iter().position(|known| known == name).ok_or_else(|| {
+                let all = all.join(", ");
+                Error::Usage(format!("{name}={}: the program reads no source `{name}`, but {all}", input.path))
             })?,
         };
-        bound[plan].push(input);
+        bound[source].push(input);
     }
-    match bound.iter().position(Vec::is_empty) {
-        Some(plan) => {
-            let name = &plans[plan].source.name;
-            Err(Error::Usage(format!("which files does the source `{name}` have? write {name}=FILE")))
-        }
-        None => Ok(bound),
+    if let Some(source) = bound.iter().position(Vec::is_empty) {
+        let name = all[source];
+        return Err(Error::Usage(format!("which files does the source `{name}` have? write {name}=FILE")));
     }
+    let mut bound = bound.into_iter();
+    Ok(plans.iter().map(|plan| bound.by_ref().take(plan.sources().count()).collect()).collect())
 }
 
 /// The instant of `--until`: RFC 3339, or a number as the source writes its times.

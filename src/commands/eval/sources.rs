@@ -107,8 +107,8 @@ fn time_and_unit(text: &str) -> Result<(Option<String>, Option<TimeUnit>)> {
     Ok((Some(field.trim().to_owned()), Some(found)))
 }
 
-/// The log of one source.
-pub(super) fn open(plan: &Plan, inputs: &[Input], stdin: &mut StdinSource) -> Result<Box<dyn Source>> {
+/// The log of one of a plan's sources.
+pub(super) fn open(plan: &Plan, number: usize, inputs: &[Input], stdin: &mut StdinSource) -> Result<Box<dyn Source>> {
     if inputs.iter().any(Input::is_stdin) {
         if inputs.len() > 1 {
             return Err(Error::Usage("a source is read from files or from standard input, not from both".into()));
@@ -117,7 +117,7 @@ pub(super) fn open(plan: &Plan, inputs: &[Input], stdin: &mut StdinSource) -> Re
         return Ok(Box::new(source));
     }
     let names: Vec<String> = inputs.iter().map(|input| input.path.clone()).collect();
-    let fields = Some(fields_read(&plan.source, &plan.columns));
+    let fields = Some(fields_read(plan, number));
     let options = file::Options { mode: file::Mode::Batch, format: None, fields };
     Ok(Box::new(FileSource::open(&names, options).map_err(|e| unreadable(&e))?))
 }

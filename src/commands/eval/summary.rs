@@ -3,12 +3,14 @@
 use event_feeder::Code;
 use processor::batch::Evaluation;
 use std::collections::BTreeMap;
+use timeline_core::Plan;
 
 /// How many dead letters are shown in full.
 const SHOWN: usize = 3;
 
 /// Says what was set aside, if anything was.
-pub(super) fn tell(source: &str, evaluation: &Evaluation) {
+pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
+    let source = plan.name();
     for notice in &evaluation.notices {
         eprintln!("timeline: [{}] {}: {}", notice.code, notice.file, notice.detail);
     }

@@ -39,12 +39,14 @@ pub(super) struct Answer {
 /// Evaluates both ways.
 pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
     let whole = one(compiled, input, |plan, log, until| {
-        let mut source = Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
-        Ok(batch::evaluate(plan, &mut source, &Options { threads: 1, until, spans: true })?)
+        let source = |log: &Vec<String>| Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
+        let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
+        Ok(batch::evaluate(plan, sources, &Options { threads: 1, until, spans: true })?)
     })?;
     let pieces = one(compiled, input, |plan, log, until| {
-        let mut source = Memory::new(log.iter().map(|record| format!("{record}\n")));
-        Ok(batch::evaluate_restored(plan, &mut source, &Options { threads: 2, until, spans: false })?)
+        let source = |log: &Vec<String>| Memory::new(log.iter().map(|record| format!("{record}\n")));
+        let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
+        Ok(batch::evaluate_restored(plan, sources, &Options { threads: 2, until, spans: false })?)
     })?;
     let mut answer = answer(compiled, &whole)?;
     let other = self::answer(compiled, &pieces)?;
@@ -71,7 +73,7 @@ pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
 fn one(
     compiled: &Compiled,
     input: &Input,
-    evaluate: impl Fn(&Arc<Plan>, &[String], Option<Time>) -> anyhow::Result<Evaluation>,
+    evaluate: impl Fn(&Arc<Plan>, &[Vec<String>], Option<Time>) -> anyhow::Result<Evaluation>,
 ) -> Result<Vec<Evaluation>> {
     let each = compiled.plans.iter().zip(&input.logs);
     each.map(|(plan, log)| evaluate(plan, log, input.until).map_err(Error::Other)).collect()

@@ -7,14 +7,14 @@ use super::file::{EventsAt, Line, Problem, TestFile};
 use super::notation::{self, SESSION};
 use super::program::Compiled;
 use serde_json::{Map, Value as Json};
-use timeline_core::plan::{FieldPath, Plan, TimeUnit};
+use timeline_core::plan::{FieldPath, Plan, Source, TimeUnit};
 use timeline_core::{Time, Type};
 use timeline_dsl::outline::SourceOutline;
 
 /// The records of all plans.
 pub(super) struct Input {
-    /// One log for each plan, a record each.
-    pub(super) logs: Vec<Vec<String>>,
+    /// One log for each source of each plan, a record each.
+    pub(super) logs: Vec<Vec<Vec<String>>>,
     /// The events that can be drawn, in the order of the test.
     pub(super) drawn: Vec<Drawn>,
     /// Where to read; the last event if not given.
@@ -31,10 +31,11 @@ pub(super) struct Drawn {
 impl Input {
     /// The records of a test.
     pub(super) fn of(test: &TestFile<'_>, compiled: &Compiled) -> Result<Self, Problem> {
-        let mut input = Input { logs: vec![vec![]; compiled.plans.len()], drawn: vec![], until: test.until };
+        let logs = compiled.plans.iter().map(|plan| vec![vec![]; plan.sources().count()]).collect();
+        let mut input = Input { logs, drawn: vec![], until: test.until };
         for section in &test.events {
-            let Some(index) = plan_of(section, compiled)? else { continue };
-            let plan = &compiled.plans[index];
+            let Some((index, number)) = source_of(section, compiled)? else { continue };
+            let plan = Of { plan: &compiled.plans[index], source: compiled.plans[index].source_at(number), number };
             let declared = compiled.outline.sources.iter().find(|s| s.name == plan.source.name);
             for line in &section.lines {
                 let record = if line.text.starts_with('{') {
@@ -47,15 +48,23 @@ impl Input {
                     input.drawn.push(drawn);
                     record
                 };
-                input.logs[index].push(record);
+                input.logs[index][number].push(record);
             }
         }
         Ok(input)
     }
 }
 
-/// The plan that reads the events; none where nothing in the program reads that source.
-fn plan_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<usize>, Problem> {
+/// A source of a plan.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    plan: &'a Plan,
+    source: &'a Source,
+    number: usize,
+}
+
+/// The plan that reads the events, and which of its sources they are of; none where nothing in the program reads them.
+fn source_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<(usize, usize)>, Problem> {
     let sources = &compiled.outline.sources;
     let names = || sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
     let name = match (section.source, sources.as_slice()) {
@@ -70,18 +79,20 @@ fn plan_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<usize>,
             return Err(Problem::new(section.line, format!("no source is called `{name}`"), help));
         }
     };
-    Ok(compiled.plans.iter().position(|plan| plan.source.name == name))
+    let mut all = compiled.plans.iter().enumerate();
+    let of = |plan: &Plan| plan.sources().position(|source| source.name == name);
+    Ok(all.find_map(|(index, plan)| Some((index, of(plan)?))))
 }
 
 /// `3.5 viewer-1: playerState=buffer, bitrate=800`.
-fn compact(plan: &Plan, declared: Option<&SourceOutline>, line: Line<'_>) -> Result<(String, Drawn), Problem> {
+fn compact(plan: Of<'_>, declared: Option<&SourceOutline>, line: Line<'_>) -> Result<(String, Drawn), Problem> {
     let form = "an event is `TIME [SESSION]: column=value, ...`, a JSON object, or `| ` and any record";
     let wrong = |message: String, help: &str| Problem::new(line.number, message, help);
     let (head, body) = split_head(line.text).ok_or_else(|| wrong("there is no `:` behind the time".into(), form))?;
     let (time, session) = head.split_once(char::is_whitespace).map_or((head, None), |(t, s)| (t, Some(s.trim())));
     let time =
         notation::instant(time).ok_or_else(|| wrong(format!("`{time}` is not an instant"), notation::INSTANTS))?;
-    let source = &plan.source;
+    let source = plan.source;
     let mut record = Map::new();
     // Of several columns the key is an array, as answers write it.
     let parts_of_key: Vec<String> = session.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -140,8 +151,8 @@ fn parts(body: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Where a column, or a field of the key, time or order, stands in a record; and the type of a column.
-fn field(plan: &Plan, declared: Option<&SourceOutline>, name: &str) -> Option<(FieldPath, Option<Type>)> {
-    if let Some(column) = plan.columns.iter().find(|c| c.name == name) {
+fn field(plan: Of<'_>, declared: Option<&SourceOutline>, name: &str) -> Option<(FieldPath, Option<Type>)> {
+    if let Some((_, column)) = plan.plan.columns_of(plan.number).find(|(_, c)| c.name == name) {
         return Some((column.path.clone(), Some(column.ty)));
     }
     let declared = declared?;
@@ -195,7 +206,7 @@ fn text_of(value: &Json) -> String {
 }
 
 /// The session of a record as answers write it.
-fn session_of(plan: &Plan, record: &Map<String, Json>) -> String {
+fn session_of(plan: Of<'_>, record: &Map<String, Json>) -> String {
     let part = |field| get(record, field).map(text_of).unwrap_or_default();
     match plan.source.key.as_slice() {
         [only] => part(only),
@@ -204,9 +215,9 @@ fn session_of(plan: &Plan, record: &Map<String, Json>) -> String {
 }
 
 /// The event of a record that is written as JSON, if it can be drawn.
-fn of_json(plan: &Plan, text: &str) -> Option<Drawn> {
+fn of_json(plan: Of<'_>, text: &str) -> Option<Drawn> {
     let Ok(Json::Object(record)) = serde_json::from_str(text) else { return None };
-    let source = &plan.source;
+    let source = plan.source;
     let time = text_of(get(&record, &source.time)?);
     let time = match source.time_unit.nanoseconds() {
         None => crate::args::rfc3339(&time)?,
@@ -214,6 +225,6 @@ fn of_json(plan: &Plan, text: &str) -> Option<Drawn> {
     };
     let session = session_of(plan, &record);
     let column = |c: &timeline_core::plan::Column| Some(format!("{}={}", c.name, text_of(get(&record, &c.path)?)));
-    let told: Vec<String> = plan.columns.iter().filter_map(column).collect();
+    let told: Vec<String> = plan.plan.columns_of(plan.number).map(|(_, c)| c).filter_map(column).collect();
     Some(Drawn { session, time, text: told.join(" ") })
 }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 pub struct Builder {
     plan: Plan,
     nodes: HashMap<Op, NodeId>,
-    columns: HashMap<String, ColumnId>,
+    columns: HashMap<(u8, String), ColumnId>,
     /// For each node whether it is a number that changes with time alone.
     moves: Vec<bool>,
 }
@@ -55,7 +55,8 @@ impl Builder {
                 columns: vec![],
                 nodes: vec![],
                 end: EndRule::default(),
-                dedup: None,
+                joined: vec![],
+                dedup: vec![],
                 metrics: vec![],
                 alerts: vec![],
             },
@@ -75,9 +76,15 @@ impl Builder {
         self.plan.end = end;
     }
 
-    /// Sets which events are duplicates.
-    pub fn set_dedup(&mut self, dedup: Option<Dedup>) {
-        self.plan.dedup = dedup;
+    /// Puts another source into the group, whose number is returned; at most [`super::MAX_SOURCES`] make one.
+    pub fn join(&mut self, source: Source) -> u8 {
+        self.plan.joined.push(source);
+        self.plan.joined.len() as u8
+    }
+
+    /// Adds a rule of duplicates; its source must have none yet.
+    pub fn add_dedup(&mut self, dedup: Dedup) {
+        self.plan.dedup.push(dedup);
     }
 
     /// Adds a metric; the name must be new.
@@ -97,14 +104,15 @@ impl Builder {
 
     /// The number of a column, which is from now on read.
     pub fn column(&mut self, column: Column) -> Result<ColumnId, BuildError> {
-        if let Some(&id) = self.columns.get(&column.name) {
+        let name = (column.source, column.name.clone());
+        if let Some(&id) = self.columns.get(&name) {
             return Ok(id);
         }
         if self.plan.columns.len() == ColumnId::MAX_COLUMNS {
             return Err(BuildError::TooManyColumns);
         }
         let id = ColumnId(self.plan.columns.len() as u8);
-        self.columns.insert(column.name.clone(), id);
+        self.columns.insert(name, id);
         self.plan.columns.push(column);
         Ok(id)
     }

@@ -1,7 +1,7 @@
 //! Structural identity of nodes: 128 bits that are the same in every program, build and machine.
 //!
 //! FNV-1a with 128 bits over a prefix-free text of the operator and the fingerprints of its inputs.
-//! Columns count by name, path and type, not by their number, so that programs with other columns agree.
+//! Columns count by source, path and type, not by their number, so that programs with other columns agree.
 
 use super::op::{EventExpr, Op};
 use super::source::Column;
@@ -106,8 +106,11 @@ fn put(out: &mut String, arguments: fmt::Arguments<'_>) {
 fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
     match e {
         EventExpr::Column(c) => {
-            let Column { path, ty, .. } = &columns[c.index()];
-            put(out, format_args!("(column {:?} {ty})", path.0));
+            let Column { path, ty, source, .. } = &columns[c.index()];
+            match source {
+                0 => put(out, format_args!("(column {:?} {ty})", path.0)),
+                joined => put(out, format_args!("(column {:?} {ty} of {joined})", path.0)),
+            }
         }
         EventExpr::Constant(v) => put(out, format_args!("{v:?}")),
         EventExpr::Compare(compare, a, b) => pair(compare.symbol(), a, b, columns, out),

@@ -70,6 +70,9 @@ pub const FUTURE: Time = 86_400_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath(pub Vec<String>);
 
+/// The most sources that can share a key.
+pub const MAX_SOURCES: usize = 16;
+
 impl FieldPath {
     /// A top-level field.
     pub fn name(name: &str) -> Self {
@@ -149,6 +152,8 @@ pub struct Column {
     pub path: FieldPath,
     /// Its type; a value of another type is a bad value.
     pub ty: Type,
+    /// The source that has it, by its number in [`super::Plan::sources`].
+    pub source: u8,
 }
 
 /// When a session ends; with nothing set it never does.

@@ -20,8 +20,8 @@ pub struct Occurrence {
 /// Where an event stands among those of its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Where the record stands that it speaks of: by the producer's order, then by place in the log.
-    Record(Option<Order>, u64),
+    /// Where the record stands that it speaks of: by its source, the producer's order, then by place in the log.
+    Record(u8, Option<Order>, u64),
     /// After all records of the instant; such events are simultaneous, none comes before another.
     Instant,
 }

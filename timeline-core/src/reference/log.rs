@@ -4,7 +4,8 @@ use super::session::{Session, sessions};
 use crate::{Field, Plan, Record, Time};
 use std::collections::BTreeMap;
 
-/// One readable event of the log of a partition. A log is a slice of these in log order.
+/// One readable event of a partition. A log is a slice of these in log order; of a group of sources, the events of each stand in
+/// the order of its log, and how those of different sources are mixed changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// The session's key.
@@ -57,28 +58,31 @@ pub fn run<'a>(plan: &Plan, log: &'a [Event], until: Option<Time>) -> Run<'a> {
         for (key, events) in by_key {
             let mut records: Vec<Record> = events.iter().map(|e| e.record.clone()).collect();
             records.sort_by_key(Record::sort_key);
-            let (cut, stragglers) = sessions(plan, records, plan.source.lateness, horizon);
+            let (cut, stragglers) = sessions(plan, records, plan.remembered(), horizon);
             all.extend(cut.into_iter().map(|session| (key.to_owned(), session)));
-            let straggled = |event: &&&Event| stragglers.iter().any(|r| r.position == event.record.position);
+            let place = |record: &Record| (record.source, record.position);
+            let straggled = |event: &&&Event| stragglers.iter().any(|r| place(r) == place(&event.record));
             late.extend(events.iter().filter(straggled).map(|event| Late { event, reason: LateReason::SessionClosed }));
         }
     }
-    late.sort_by_key(|l| l.event.record.position);
+    late.sort_by_key(|l| (l.event.record.source, l.event.record.position));
     Run { horizon, sessions: all, late }
 }
 
 /// Separates a log into the events that count and those behind the watermark, both in log order.
 ///
-/// An event is late if its time is before the largest time that the log has held so far, itself included, less the lateness;
-/// it counts all the same if it is no further behind than what the source repairs. An event counts once if the source
-/// knows duplicates.
+/// An event is late if its time is before the largest time that the log of its source has held so far, itself included, less
+/// that source's lateness; it counts all the same if it is no further behind than what the source repairs. An event counts
+/// once if the source knows duplicates.
 pub fn accept<'a>(plan: &Plan, log: &'a [Event]) -> (Vec<&'a Event>, Vec<Late<'a>>) {
     let (mut accepted, mut late): (Vec<&Event>, Vec<Late<'_>>) = (vec![], vec![]);
-    let mut largest = Time::MIN;
+    let mut largest_of = vec![Time::MIN; plan.sources().count()];
     for event in log {
-        largest = largest.max(event.record.time);
-        let watermark = largest.saturating_sub(plan.source.lateness);
-        let lost = watermark.saturating_sub(plan.source.repair.unwrap_or(0));
+        let number = usize::from(event.record.source);
+        let (source, largest) = (plan.source_at(number), &mut largest_of[number]);
+        *largest = event.record.time.max(*largest);
+        let watermark = largest.saturating_sub(source.lateness);
+        let lost = watermark.saturating_sub(source.repair.unwrap_or(0));
         if event.record.time < lost {
             late.push(Late { event, reason: LateReason::BehindWatermark(watermark) });
         } else if !accepted.iter().any(|earlier| is_duplicate(plan, earlier, event)) {
@@ -90,13 +94,16 @@ pub fn accept<'a>(plan: &Plan, log: &'a [Event]) -> (Vec<&'a Event>, Vec<Late<'a
 
 /// Whether an event is one that the log has held before.
 fn is_duplicate(plan: &Plan, earlier: &Event, event: &Event) -> bool {
-    plan.dedup.is_some_and(|rule| {
+    let source = event.record.source;
+    let rule = plan.dedup.iter().find(|rule| plan.columns[rule.column.index()].source == source);
+    rule.is_some_and(|rule| {
         let value = |event: &Event| match &event.record.fields[rule.column.index()] {
             Field::Value(value) => Some(value.clone()),
             Field::Missing | Field::Null => None,
         };
         let apart = event.record.time.abs_diff(earlier.record.time);
         event.key == earlier.key
+            && earlier.record.source == source
             && apart <= rule.within.unsigned_abs()
             && value(event).is_some_and(|x| value(earlier) == Some(x))
     })

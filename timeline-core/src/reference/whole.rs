@@ -55,7 +55,7 @@ pub(super) fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occ
     };
     let occurrence = |record: &Record| Occurrence {
         time: record.time,
-        place: Place::Record(record.order, record.position),
+        place: Place::Record(record.source, record.order, record.position),
         payload: evaluate(expression, record),
     };
     records.iter().filter(speaks).map(occurrence).collect()

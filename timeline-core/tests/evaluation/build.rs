@@ -20,7 +20,7 @@ impl Program {
     }
 
     pub(crate) fn column(&mut self, name: &str, ty: Type) -> EventExpr {
-        let column = Column { name: name.into(), path: FieldPath::name(name), ty };
+        let column = Column { name: name.into(), path: FieldPath::name(name), ty, source: 0 };
         EventExpr::Column(self.0.column(column).expect("the test has few columns"))
     }
 
@@ -105,7 +105,7 @@ pub(crate) fn log(plan: &Plan, events: &[Row]) -> Vec<Event> {
             Some((_, Some(value))) => Field::Value(value.clone()),
         };
         let fields = plan.columns.iter().map(|c| field(&c.name)).collect();
-        let record = Record { time: seconds * SECOND, order: None, position: position as u64, fields };
+        let record = Record { time: seconds * SECOND, source: 0, order: None, position: position as u64, fields };
         Event { key: (*key).into(), record }
     };
     events.iter().enumerate().map(event).collect()

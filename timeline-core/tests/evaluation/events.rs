@@ -53,7 +53,7 @@ fn at_keeps_the_places_of_its_events_and_samples_the_final_value() {
         p.add(Op::At { event, of })
     });
     let found: Vec<_> = all.iter().map(|e| (seconds(e.time), e.place, e.payload.clone())).collect();
-    let record = |position| Place::Record(None, position);
+    let record = |position| Place::Record(0, None, position);
     assert_eq!(found, [(2, record(1), text("login")), (2, record(3), text("login")), (5, record(4), text("login"))]);
 }
 

@@ -15,12 +15,12 @@ proptest! {
     #[test]
     fn arrival_within_the_lateness_does_not_matter((mut case, jitter) in (cases(), prop::collection::vec(any::<u8>(), 40))) {
         // Which of two duplicates counts is the one that came first.
-        case.plan.dedup = None;
+        case.plan.dedup.clear();
         let accepted: Vec<Event> = accept(&case.plan, &case.log).0.into_iter().cloned().collect();
         let one = run(&case.plan, &accepted, case.until);
-        let lateness = case.plan.source.lateness;
+        let lateness = |e: &Event| case.plan.source_at(usize::from(e.record.source)).lateness;
         let mut other = accepted.clone();
-        other.sort_by_key(|e| e.record.time + Time::from(jitter[e.record.position as usize]) % (lateness + 1));
+        other.sort_by_key(|e| e.record.time + Time::from(jitter[e.record.position as usize]) % (lateness(e) + 1));
         let two = run(&case.plan, &other, case.until);
         prop_assert!(two.late.iter().all(|l| l.reason == LateReason::SessionClosed), "{:?}", two.late);
         prop_assert_eq!(&one, &two);
@@ -28,11 +28,29 @@ proptest! {
         prop_assert_eq!(&one.sessions, &run(&case.plan, &case.log, case.until.or(one.horizon)).sessions);
     }
 
+    /// How the logs of two sources are mixed changes nothing: neither what is late nor what comes of the rest.
+    #[test]
+    fn the_mixture_of_sources_does_not_matter((case, ahead) in (cases(), prop::collection::vec(any::<bool>(), 40))) {
+        let one = run(&case.plan, &case.log, case.until);
+        let mut logs = vec![vec![]; case.plan.sources().count()];
+        case.log.iter().rev().for_each(|event| logs[usize::from(event.record.source)].push(event.clone()));
+        let mut mixed = vec![];
+        for first in ahead {
+            let order = if first { 0..logs.len() } else { logs.len() - 1..logs.len() };
+            let next = order.into_iter().find_map(|source| logs[source].pop());
+            mixed.extend(next);
+        }
+        logs.iter_mut().for_each(|rest| mixed.extend(rest.drain(..).rev()));
+        let two = run(&case.plan, &mixed, case.until);
+        prop_assert_eq!(&one, &two);
+    }
+
     /// Where everything is repaired, late events make no difference: the answers are those of the sorted log.
     #[test]
     fn what_is_repaired_might_as_well_have_come_in_order(mut case in cases()) {
-        case.plan.dedup = None;
-        case.plan.source.repair = Some(1_000_000);
+        case.plan.dedup.clear();
+        let sources = std::iter::once(&mut case.plan.source).chain(&mut case.plan.joined);
+        sources.for_each(|source| source.repair = Some(1_000_000));
         let mut sorted = case.log.clone();
         sorted.sort_by_key(|event| event.record.sort_key());
         let (one, two) = (run(&case.plan, &case.log, case.until), run(&case.plan, &sorted, case.until));

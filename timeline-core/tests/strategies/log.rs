@@ -20,7 +20,9 @@ pub(crate) struct LogShape {
 #[derive(Clone, Debug)]
 struct EventShape {
     key: u8,
-    /// From the largest time so far to this event's; negative is out of order.
+    /// The source, of a plan that has several.
+    source: u8,
+    /// From the largest time of its source so far to this event's; negative is out of order.
     gap: Time,
     order: u8,
     fields: [FieldShape; 4],
@@ -48,8 +50,9 @@ fn event() -> impl Strategy<Value = EventShape> {
     let gap = prop_oneof![4 => Just(0i64), 6 => 1..3i64, 4 => 3..7i64, 1 => 7..25i64, 2 => -6..0i64];
     let field = prop_oneof![3 => Just(FieldShape::Missing), 1 => Just(FieldShape::Null), 6 => any::<u8>().prop_map(FieldShape::Value)];
     let key = prop_oneof![4 => Just(0u8), 1 => Just(1u8), 1 => Just(2u8)];
-    (key, gap, 0..4u8, prop::array::uniform4(field)).prop_map(|(key, gap, order, fields)| EventShape {
+    (key, 0..2u8, gap, 0..4u8, prop::array::uniform4(field)).prop_map(|(key, source, gap, order, fields)| EventShape {
         key,
+        source,
         gap,
         order,
         fields,
@@ -59,18 +62,22 @@ fn event() -> impl Strategy<Value = EventShape> {
 impl LogShape {
     /// The log for the plan's columns, and the horizon.
     pub(crate) fn build(&self, plan: &Plan) -> (Vec<Event>, Option<Time>) {
-        let mut largest = self.origin;
+        let sources = plan.sources().count();
+        let mut largest = vec![self.origin; sources];
         let mut events = vec![];
         for (position, shape) in self.events.iter().enumerate() {
-            let time = largest + if position == 0 { 0 } else { shape.gap };
-            largest = largest.max(time);
-            let order = order(&plan.source, shape.order);
+            let source = shape.source % sources as u8;
+            let largest = &mut largest[usize::from(source)];
+            let time = *largest + if position == 0 { 0 } else { shape.gap };
+            *largest = time.max(*largest);
+            let order = order(plan.source_at(usize::from(source)), shape.order);
             let fields = plan.columns.iter().zip(shape.fields).map(|(column, field)| match field {
+                _ if column.source != source => Field::Missing,
                 FieldShape::Missing => Field::Missing,
                 FieldShape::Null => Field::Null,
                 FieldShape::Value(pick) => Field::Value(value(column.ty, pick)),
             });
-            let record = Record { time, order, position: position as u64, fields: fields.collect() };
+            let record = Record { time, source, order, position: position as u64, fields: fields.collect() };
             events.push(Event { key: choose(&["x", "y", "z"], shape.key).into(), record });
         }
         (events, self.until.map(|after| self.origin + after))

@@ -25,8 +25,10 @@ pub(crate) struct PlanShape {
     billed: bool,
     max_age: Option<Time>,
     repair: Option<Time>,
-    /// Which column, and the window.
+    /// Which column, and the window; a column of each source.
     dedup: Option<(u8, Time)>,
+    /// A second source that shares the key, with every other column: its lateness, order and repair.
+    joined: Option<(Time, Option<u8>, Option<Time>)>,
 }
 
 /// One node, or a few.
@@ -104,12 +106,13 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
     let when = (prop::option::weighted(0.2, predicates()), prop::option::weighted(0.15, any::<u8>()));
     let end = (when, (some(2..=16), any::<bool>()), some(2..=60));
     let rules = (prop::option::weighted(0.25, 1..=30i64), prop::option::weighted(0.25, (any::<u8>(), 0..6i64)));
-    (declared, asked, end, rules).prop_map(
+    let other = (0..5i64, prop::option::weighted(0.3, any::<u8>()), prop::option::weighted(0.25, 1..=30i64));
+    (declared, asked, end, (rules, prop::option::weighted(0.4, other))).prop_map(
         |(
             (columns, lateness, order),
             (steps, metrics, alerts),
             ((when, picked), (silence, billed), max_age),
-            (repair, dedup),
+            ((repair, dedup), joined),
         )| PlanShape {
             columns,
             lateness,
@@ -124,6 +127,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
             max_age,
             repair,
             dedup,
+            joined,
         },
     )
 }
@@ -193,24 +197,32 @@ fn metric() -> impl Strategy<Value = MetricShape> {
 impl PlanShape {
     /// The plan, open for more nodes.
     pub(crate) fn builder(&self) -> Builder {
-        let mut builder = Builder::new(Source {
-            name: "random".into(),
+        let source = |name: &str, lateness: Time, order: Option<u8>, repair: Option<Time>| Source {
+            name: name.into(),
             key: vec![FieldPath::name("key")],
             time: FieldPath::name("t"),
             time_unit: TimeUnit::Nanoseconds,
-            order: self.order.map(|pick| (FieldPath::name("seq"), choose(&[Type::Int, Type::Float], pick))),
-            lateness: self.lateness,
+            order: order.map(|pick| (FieldPath::name("seq"), choose(&[Type::Int, Type::Float], pick))),
+            lateness,
             future: None,
             idle: timeline_core::plan::Idle::Usual,
-            repair: self.repair,
-        });
+            repair,
+        };
+        let mut builder = Builder::new(source("random", self.lateness, self.order, self.repair));
+        if let Some((lateness, order, repair)) = self.joined {
+            builder.join(source("other", lateness, order, repair));
+        }
+        let mut ruled = [false; 2];
         for (i, pick) in self.columns.iter().enumerate() {
             let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);
             let name = format!("c{i}");
-            let id = builder.column(Column { path: FieldPath::name(&name), name, ty }).expect("at most four columns");
+            let source = if self.joined.is_some() { (i % 2) as u8 } else { 0 };
+            let column = Column { path: FieldPath::name(&name), name, ty, source };
+            let id = builder.column(column).expect("at most four columns");
             // Every plan has the plain event and state of each column, so that there is always something to pick.
-            if let Some((_, within)) = self.dedup.filter(|(pick, _)| usize::from(*pick) % self.columns.len() == i) {
-                builder.set_dedup(Some(Dedup { column: id, within }));
+            let rule = self.dedup.filter(|(pick, _)| i >= usize::from(*pick) % self.columns.len());
+            if let Some((_, within)) = rule.filter(|_| !std::mem::replace(&mut ruled[usize::from(source)], true)) {
+                builder.add_dedup(Dedup { column: id, within });
             }
             let of = builder.add(Op::Event(EventExpr::Column(id))).expect("a column is an event");
             builder.add(Op::Latest { of, ttl: None }).expect("an event has a latest");

@@ -53,7 +53,7 @@ codes! {
     SPLIT = "TL0211", "A split that is not the outermost of a metric";
     DIMENSION = "TL0212", "A dimension without a name of its own";
     AGGREGATE = "TL0213", "An aggregate that cannot be made";
-    SOURCES = "TL0214", "Two sources in one expression";
+    SOURCES = "TL0214", "Columns of two sources in one event";
     ARITHMETIC = "TL0215", "A calculation that cannot be made";
     ZERO = "TL0216", "Division by the constant zero";
     RANGE = "TL0217", "A constant out of range";
@@ -67,4 +67,6 @@ codes! {
     TIME_UNIT = "TL0303", "An unknown time unit";
     NO_SOURCE = "TL0304", "No source is declared";
     DEFAULTS = "TL0305", "An expression without key or time";
+    KEYS = "TL0306", "Sources that are joined have different keys";
+    ENDS = "TL0307", "Sources that are joined end their sessions differently";
 }

@@ -53,8 +53,8 @@ impl Lowering<'_> {
             },
             (Lowered::Event(a), Lowered::Event(b)) => {
                 let mut source = None;
-                self.same_source(&mut source, a.source, left.span);
-                if !self.same_source(&mut source, b.source, right.span) {
+                self.same_event(&mut source, a.source, left.span);
+                if !self.same_event(&mut source, b.source, right.span) {
                     return Lowered::Error;
                 }
                 if !comparable(a.ty, b.ty) {

@@ -10,16 +10,16 @@ use std::rc::Rc;
 use timeline_core::plan::{Kind, NodeId, Op};
 use timeline_core::{Time, Type};
 
-/// A node and its source.
+/// A node and its group of sources.
 pub(super) type Place = (usize, NodeId);
 
 impl Lowering<'_> {
     /// The node of an event.
     pub(super) fn event_node(&mut self, event: &Rc<EventValue>, span: Span) -> Option<Place> {
         if let Some(id) = event.node.get() {
-            return Some((event.source, *id));
+            return Some((self.sources[event.source].group, *id));
         }
-        match self.add(event.source, Op::Event(event.expr.clone()), span) {
+        match self.add(self.sources[event.source].group, Op::Event(event.expr.clone()), span) {
             Lowered::Node { source, id } => {
                 let _ = event.node.set(id);
                 Some((source, id))

@@ -84,7 +84,7 @@ impl Lowering<'_> {
         for (e, value) in operands {
             match value {
                 Lowered::Event(event) => {
-                    if !self.same_source(&mut source, event.source, e.span) {
+                    if !self.same_event(&mut source, event.source, e.span) {
                         return Lowered::Error;
                     }
                     depth = depth.max(event.depth);
@@ -202,23 +202,6 @@ impl Lowering<'_> {
             .label(format!("expected bool, found {found}"))
             .help(format!("compare it, for example `{own} == ...`"));
         self.say(d)
-    }
-
-    /// Notes the source of a part; says so if it is another one than before.
-    pub(super) fn same_source(&mut self, noted: &mut Option<usize>, source: usize, span: Span) -> bool {
-        match *noted {
-            Some(first) if first != source => {
-                let (a, b) = (self.sources[first].name.clone(), self.sources[source].name.clone());
-                let message = format!("one expression speaks of two sources, `{a}` and `{b}`");
-                let help = "write one metric for each source, and join their results in SQL";
-                self.error(codes::SOURCES, span, message, help);
-                false
-            }
-            _ => {
-                *noted = Some(source);
-                true
-            }
-        }
     }
 }
 

@@ -131,8 +131,8 @@ impl Lowering<'_> {
             return;
         }
         match &definition {
-            Defined::Metric(metric) => self.sources[source].builder.add_metric(metric.clone()),
-            Defined::Alert(alert) => self.sources[source].builder.add_alert(alert.clone()),
+            Defined::Metric(metric) => self.groups[source].builder.add_metric(metric.clone()),
+            Defined::Alert(alert) => self.groups[source].builder.add_alert(alert.clone()),
         }
         let output = Output { file: self.file, span: name.span, source, definition, value };
         self.outputs.insert(name.text.clone(), output);

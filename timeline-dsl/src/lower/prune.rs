@@ -1,39 +1,60 @@
-//! What of a source's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
+//! What of a group's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
 
 use timeline_core::Plan;
-use timeline_core::plan::{Builder, ColumnId, Dedup, EndRule, EventExpr, GroupOf, NodeId, Op};
+use timeline_core::plan::{
+    Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, GroupOf, Metric, NodeId, Op,
+};
 
-/// The plan with only what it needs, or nothing if it has no outputs.
-pub(super) fn finish(plan: Plan) -> Option<Plan> {
-    if plan.metrics.is_empty() && plan.alerts.is_empty() {
-        return None;
-    }
+/// A part of what was lowered: outputs, and the sources that they read.
+pub(super) struct Part {
+    /// Numbers of sources, ascending.
+    pub sources: Vec<u8>,
+    pub metrics: Vec<Metric>,
+    pub alerts: Vec<Alert>,
+    /// When sessions end, but for the predicates.
+    pub end: EndRule,
+    /// The predicates of the end, of each source that has one.
+    pub when: Vec<NodeId>,
+    pub dedup: Vec<Dedup>,
+}
+
+/// The nodes that an output reads to show itself: its root, and states that it is grouped by.
+pub(super) fn roots(metric: &Metric) -> impl Iterator<Item = NodeId> + '_ {
+    let keys = metric.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
+    let states = keys.filter_map(|key| match key.of {
+        GroupOf::State(id) => Some(id),
+        GroupOf::Dimension(_) => None,
+    });
+    std::iter::once(metric.root).chain(states)
+}
+
+/// The plan of a part.
+pub(super) fn finish(plan: &Plan, part: &Part) -> Plan {
     let mut needed = vec![false; plan.nodes.len()];
     let mut need = |id: NodeId| needed[id.index()] = true;
-    plan.metrics.iter().for_each(|m| need(m.root));
-    plan.alerts.iter().for_each(|a| need(a.root));
-    plan.end.when.into_iter().for_each(&mut need);
-    for key in plan.metrics.iter().filter_map(|m| m.aggregate.as_ref()).flat_map(|a| &a.group_by) {
-        if let GroupOf::State(id) = key.of {
-            need(id);
-        }
-    }
+    part.metrics.iter().flat_map(roots).for_each(&mut need);
+    part.alerts.iter().for_each(|a| need(a.root));
+    part.when.iter().copied().for_each(&mut need);
     // Inputs stand before their readers, so one pass from the end on marks them all.
     for i in (0..plan.nodes.len()).rev() {
         if needed[i] {
             plan.nodes[i].op.inputs().iter().for_each(|id| needed[id.index()] = true);
         }
     }
-    Some(rebuild(&plan, &needed))
+    rebuild(plan, part, &needed)
 }
 
-fn rebuild(plan: &Plan, needed: &[bool]) -> Plan {
-    let mut builder = Builder::new(plan.source.clone());
+fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
+    let mut sources = part.sources.iter().map(|source| plan.source_at(usize::from(*source)).clone());
+    let mut builder = Builder::new(sources.next().expect("a part reads a source"));
+    sources.for_each(|source| {
+        builder.join(source);
+    });
     let mut moved: Vec<Option<NodeId>> = vec![None; plan.nodes.len()];
     for (id, node) in plan.iter().filter(|(id, _)| needed[id.index()]) {
         let mut op = node.op.clone();
         if let Op::Event(e) = &mut op {
-            rename_columns(e, plan, &mut builder);
+            rename_columns(e, (plan, part), &mut builder);
         }
         for input in inputs_mut(&mut op) {
             *input = moved[input.index()].expect("inputs stand before their readers and are needed with them");
@@ -41,13 +62,13 @@ fn rebuild(plan: &Plan, needed: &[bool]) -> Plan {
         moved[id.index()] = Some(builder.add(op).expect("a part of a plan is no larger than the plan"));
     }
     let moved = |id: NodeId| moved[id.index()].expect("every root is needed");
-    if let Some(dedup) = plan.dedup {
-        let column = plan.columns[dedup.column.index()].clone();
-        let column = builder.column(column).expect("a part of a plan reads no more columns than the plan");
-        builder.set_dedup(Some(Dedup { column, ..dedup }));
+    for dedup in &part.dedup {
+        let column = builder.column(column(plan, part, dedup.column)).expect(FITS);
+        builder.add_dedup(Dedup { column, ..*dedup });
     }
-    builder.set_end(EndRule { when: plan.end.when.map(moved), ..plan.end.clone() });
-    for metric in &plan.metrics {
+    let when = any(part.when.iter().map(|id| moved(*id)).collect(), &mut builder);
+    builder.set_end(EndRule { when, ..part.end.clone() });
+    for metric in &part.metrics {
         let mut metric = metric.clone();
         metric.root = moved(metric.root);
         for key in metric.aggregate.iter_mut().flat_map(|a| &mut a.group_by) {
@@ -57,7 +78,7 @@ fn rebuild(plan: &Plan, needed: &[bool]) -> Plan {
         }
         builder.add_metric(metric);
     }
-    for alert in &plan.alerts {
+    for alert in &part.alerts {
         let mut alert = alert.clone();
         alert.root = moved(alert.root);
         builder.add_alert(alert);
@@ -65,19 +86,39 @@ fn rebuild(plan: &Plan, needed: &[bool]) -> Plan {
     builder.finish()
 }
 
-fn rename_columns(e: &mut EventExpr, plan: &Plan, builder: &mut Builder) {
+/// Why a column is never refused here.
+const FITS: &str = "a part of a plan reads no more columns than the plan";
+
+/// The column, under the number that its source has in the part.
+fn column(plan: &Plan, part: &Part, id: ColumnId) -> Column {
+    let column = &plan.columns[id.index()];
+    let source = part.sources.iter().position(|source| *source == column.source);
+    Column { source: source.expect("a part has the sources of all its columns") as u8, ..column.clone() }
+}
+
+/// One predicate of several: an event is of one source, and what others say of it is absent.
+fn any(when: Vec<NodeId>, builder: &mut Builder) -> Option<NodeId> {
+    if when.len() < 2 {
+        return when.first().copied();
+    }
+    let expression = |id: &NodeId| match &builder.plan().node(*id).op {
+        Op::Event(e) => Some(e.clone()),
+        _ => None,
+    };
+    let all = when.iter().filter_map(expression);
+    let any = all.reduce(|a, b| EventExpr::Or(Box::new(a), Box::new(b)))?;
+    Some(builder.add(Op::Event(any)).expect("a plan has room for one more node"))
+}
+
+fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut Builder) {
     match e {
-        EventExpr::Column(c) => {
-            let column: &ColumnId = c;
-            let column = plan.columns[column.index()].clone();
-            *c = builder.column(column).expect("a part of a plan reads no more columns than the plan");
-        }
+        EventExpr::Column(c) => *c = builder.column(column(of.0, of.1, *c)).expect(FITS),
         EventExpr::Constant(_) => {}
-        EventExpr::Not(a) => rename_columns(a, plan, builder),
-        EventExpr::Call(_, all) => all.iter_mut().for_each(|a| rename_columns(a, plan, builder)),
+        EventExpr::Not(a) => rename_columns(a, of, builder),
+        EventExpr::Call(_, all) => all.iter_mut().for_each(|a| rename_columns(a, of, builder)),
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
-            rename_columns(a, plan, builder);
-            rename_columns(b, plan, builder);
+            rename_columns(a, of, builder);
+            rename_columns(b, of, builder);
         }
     }
 }

@@ -52,10 +52,10 @@ impl Lowering<'_> {
     }
 
     fn read_column(&mut self, source: usize, name: &str, span: Span) -> Lowered {
-        let entry = &mut self.sources[source];
+        let entry = &self.sources[source];
         let Some((column, _)) = entry.columns.get(name) else { return Lowered::Error };
         let ty = column.ty;
-        match entry.builder.column(column.clone()) {
+        match self.groups[entry.group].builder.column(column.clone()) {
             Ok(id) => Lowered::Event(Rc::new(EventValue {
                 source,
                 expr: EventExpr::Column(id),

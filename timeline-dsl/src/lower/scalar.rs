@@ -41,7 +41,7 @@ impl Lowering<'_> {
                 },
             };
             if let Some(argument) = &argument
-                && !self.same_source(&mut source, argument.value.source, *place)
+                && !self.same_event(&mut source, argument.value.source, *place)
             {
                 return Lowered::Error;
             }
@@ -118,6 +118,7 @@ impl Lowering<'_> {
         let Op::Event(expr) = self.op(source, of) else { return None };
         let Kind::Event(ty) = self.kind(source, of) else { return None };
         let (size, depth) = measure(expr);
+        let source = self.source_of(source, expr);
         let value = EventValue { source, expr: expr.clone(), ty, size, depth, node: std::cell::OnceCell::new() };
         Some(Argument { value: Rc::new(value), latest: Some(ttl) })
     }

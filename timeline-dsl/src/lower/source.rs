@@ -1,11 +1,11 @@
 //! Declarations of sources.
 
 use super::Lowering;
-use super::value::{Facts, Lowered};
+use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Builder, Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Source, TimeUnit};
+use timeline_core::plan::{Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -16,15 +16,29 @@ pub(crate) struct SourceEntry {
     pub(super) file: usize,
     pub(super) span: Span,
     pub(super) columns: BTreeMap<String, (Column, Span)>,
-    pub(super) builder: Builder,
-    /// One for each node of the builder's plan.
-    pub(super) facts: Vec<Facts>,
+    pub(super) declared: Source,
+    /// Index of the group that its nodes go into.
+    pub(super) group: usize,
+    /// When its events end a session; the predicate is a node of the group.
+    pub(super) end: EndRule,
+    /// Where that is said.
+    pub(super) end_span: Option<Span>,
+    pub(super) dedup: Option<Dedup>,
 }
 
 impl SourceEntry {
     pub(crate) fn new(source: Source, file: usize, span: Span, columns: BTreeMap<String, (Column, Span)>) -> Self {
-        let name = source.name.clone();
-        SourceEntry { name, file, span, columns, builder: Builder::new(source), facts: vec![] }
+        SourceEntry {
+            name: source.name.clone(),
+            file,
+            span,
+            columns,
+            declared: source,
+            group: usize::MAX,
+            end: EndRule::default(),
+            end_span: None,
+            dedup: None,
+        }
     }
 }
 
@@ -80,34 +94,30 @@ impl Lowering<'_> {
             repair: found.late.and_then(|(keep, _)| keep),
         };
         let known = self.sources.iter().position(|s| s.name == *name);
-        let mut entry = SourceEntry::new(source, self.file, item.span, columns);
+        let entry = SourceEntry::new(source, self.file, item.span, columns);
         let index = match known {
             // The same declaration shares the builder; nodes of its end rule must be the same ones.
             Some(i) if self.declared_alike(i, &entry) => i,
             Some(i) => {
                 self.differs(i, item);
                 // The rest of the program is checked against its own declaration.
-                entry.name = name.clone();
-                self.sources.push(entry);
-                self.sources.len() - 1
+                self.add_source(entry)
             }
-            None => {
-                self.sources.push(entry);
-                self.sources.len() - 1
-            }
+            None => self.add_source(entry),
         };
         self.visible.retain(|s| self.sources[*s].name != *name);
         self.visible.push(index);
         let dedup = found.dedup.and_then(|(field, within, span)| self.dedup(index, field, within, span));
         let end = found.end.map_or_else(EndRule::default, |(parts, _)| self.end_rule(index, parts));
+        let entry = &mut self.sources[index];
         if known == Some(index) {
-            let plan = self.sources[index].builder.plan();
-            if plan.end != end || plan.dedup != dedup {
+            if entry.end != end || entry.dedup != dedup {
                 self.differs(index, item);
             }
         } else {
-            self.sources[index].builder.set_end(end);
-            self.sources[index].builder.set_dedup(dedup);
+            entry.end = end;
+            entry.end_span = found.end.map(|(_, span)| span);
+            entry.dedup = dedup;
         }
     }
 
@@ -124,7 +134,7 @@ impl Lowering<'_> {
                 self.say(d);
                 continue;
             }
-            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String) };
+            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String), source: 0 };
             columns.insert(name.text.clone(), (column, name.span));
         }
         columns
@@ -242,7 +252,8 @@ impl Lowering<'_> {
             self.error(codes::UNKNOWN_NAME, field.span, format!("`{name}` is no column of this source"), help);
             return None;
         };
-        match self.sources[source].builder.column(column) {
+        let group = self.sources[source].group;
+        match self.groups[group].builder.column(column) {
             Ok(column) => Some(Dedup { column, within }),
             Err(error) => {
                 self.error(codes::TOO_LARGE, span, error.to_string(), "read fewer columns of this source");
@@ -287,7 +298,9 @@ impl Lowering<'_> {
             Lowered::Event(event) if event.source == source && event.ty == Type::Bool => {
                 self.event_node(&event, span).map(|(_, id)| id)
             }
-            Lowered::Node { source: of, id } if of == source && self.kind(of, id) == Kind::Event(Type::Bool) => {
+            Lowered::Node { source: of, id }
+                if of == self.sources[source].group && self.kind(of, id) == Kind::Event(Type::Bool) =>
+            {
                 Some(id)
             }
             Lowered::Error => None,
@@ -305,8 +318,9 @@ impl Lowering<'_> {
 
     fn declared_alike(&self, known: usize, new: &SourceEntry) -> bool {
         let first = &self.sources[known];
-        let columns = |s: &SourceEntry| s.columns.values().map(|(c, _)| c.clone()).collect::<Vec<_>>();
-        first.builder.plan().source == new.builder.plan().source && columns(first) == columns(new)
+        let column = |(c, _): &(Column, Span)| (c.name.clone(), c.path.clone(), c.ty);
+        let columns = |s: &SourceEntry| s.columns.values().map(column).collect::<Vec<_>>();
+        first.declared == new.declared && columns(first) == columns(new)
     }
 
     fn differs(&mut self, known: usize, item: &SourceItem) {

@@ -13,9 +13,9 @@ pub(super) enum Lowered {
     Event(Rc<EventValue>),
     /// A timeline.
     Node {
-        /// Index of its source.
+        /// Index of its group of sources.
         source: usize,
-        /// The node in that source's plan.
+        /// The node in that group's plan.
         id: NodeId,
     },
     /// A constant, of no source; becomes a node beside a timeline.
@@ -27,6 +27,7 @@ pub(super) enum Lowered {
 /// An expression over the columns of one event.
 #[derive(Debug)]
 pub(super) struct EventValue {
+    /// Index of the source, of which the event is one: columns of two are never in one event.
     pub(super) source: usize,
     pub(super) expr: EventExpr,
     pub(super) ty: Type,

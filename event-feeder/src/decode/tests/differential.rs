@@ -213,7 +213,7 @@ fn pieces_of_the_index_do_not_show() {
 fn usual_lines_go_the_quick_way() {
     use crate::decode::{cell::Cell, fields, index, names, shape, walk};
     let declared = Declared::default();
-    let fields = fields::Fields::new(&declared.source(), &declared.columns());
+    let fields = fields::Fields::new(&declared.source(), &declared.columns(), 0);
     let names = names::Names::new(&fields::Members::new(&fields), fields.paths.len()).unwrap();
     for (line, quick) in [
         (r#"{"k":"a","t":1700000000123,"s":"x","f":-1.5e3,"i":0,"b":true}"#, true),

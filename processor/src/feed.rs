@@ -1,0 +1,163 @@
+//! The logs of a partition, one for each of the plan's sources, read side by side.
+//!
+//! What comes next is a block of whichever source is farthest behind, so that little waits for it in the reorder buffer: the
+//! reader of a faster one pauses. It only ever reads ahead of a source that has nothing now.
+//!
+//! **Invariant:** in which order the blocks of two sources come decides nothing. An event is late by the log of its own
+//! source alone, and everything else happens in the order of event time.
+
+use event_feeder::{Block, Error, Next, Notice, Position, Source};
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Fed {
+    /// Records of a source, whose places say which.
+    Block(Block),
+    /// A source has ended, and others have not: it holds them back no longer.
+    Ended(usize),
+    /// No complete record is there now, but some may come.
+    Idle,
+    /// All have ended.
+    End,
+}
+
+/// What a source last had to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quiet {
+    /// Records, or nothing yet.
+    No,
+    /// Nothing now.
+    Idle,
+    /// Its log is known to hold no more.
+    Drained,
+    /// It has ended.
+    Ended,
+}
+
+struct Reading {
+    source: Box<dyn Source>,
+    lateness: Time,
+    max_time: Option<Time>,
+    idle: Time,
+    quiet: Quiet,
+}
+
+impl Reading {
+    fn watermark(&self) -> Time {
+        self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness)).max(self.idle)
+    }
+}
+
+/// The sources of a partition.
+pub struct Feed {
+    readings: Vec<Reading>,
+    /// Whether a source that is not known to be drained is waited for.
+    live: bool,
+}
+
+impl Feed {
+    /// The logs of the plan's sources, in their order; `live` ones may be out of reach for a while.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one for each source.
+    pub fn new(plan: &Plan, sources: Vec<Box<dyn Source>>, live: bool) -> Self {
+        assert_eq!(sources.len(), plan.sources().count(), "every source has a log");
+        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::Source)| Reading {
+            source,
+            lateness: declared.lateness,
+            max_time: None,
+            idle: Time::MIN,
+            quiet: Quiet::No,
+        };
+        Feed { readings: sources.into_iter().zip(plan.sources()).map(reading).collect(), live }
+    }
+
+    /// What comes next, without waiting for records that do not exist yet.
+    pub fn next(&mut self) -> Result<Fed, Error> {
+        let mut order: Vec<usize> = (0..self.readings.len()).filter(|i| !self.is(*i, Quiet::Ended)).collect();
+        order.sort_by_key(|i| self.readings[*i].watermark());
+        let alone = self.readings.len() == 1;
+        for i in order {
+            let reading = &mut self.readings[i];
+            match reading.source.next()? {
+                Next::Block(block) => {
+                    reading.quiet = Quiet::No;
+                    return Ok(Fed::Block(if alone { block } else { numbered(block, i as u8) }));
+                }
+                Next::Idle { drained } => {
+                    reading.quiet = if drained { Quiet::Drained } else { Quiet::Idle };
+                    if self.live && !drained {
+                        return Ok(Fed::Idle);
+                    }
+                }
+                Next::End => {
+                    reading.quiet = Quiet::Ended;
+                    let over = self.readings.iter().all(|reading| reading.quiet == Quiet::Ended);
+                    return Ok(if over { Fed::End } else { Fed::Ended(i) });
+                }
+            }
+        }
+        Ok(if self.readings.iter().all(|reading| reading.quiet == Quiet::Ended) { Fed::End } else { Fed::Idle })
+    }
+
+    /// How many sources there are.
+    pub fn count(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// Notes how far the log of a source has come, which decides who is read next.
+    pub fn reached(&mut self, source: usize, max_time: Option<Time>) {
+        let reading = &mut self.readings[source];
+        reading.max_time = reading.max_time.max(max_time);
+    }
+
+    /// Notes how far silence has moved the watermark of a source.
+    pub fn passed(&mut self, source: usize, watermark: Time) {
+        let reading = &mut self.readings[source];
+        reading.idle = reading.idle.max(watermark);
+    }
+
+    /// Whether the log of a source is known to hold no more, when it was last asked.
+    pub fn is_drained(&self, source: usize) -> bool {
+        self.is(source, Quiet::Drained) || self.is(source, Quiet::Ended)
+    }
+
+    fn is(&self, source: usize, quiet: Quiet) -> bool {
+        self.readings[source].quiet == quiet
+    }
+
+    /// The log of a source.
+    pub fn source(&mut self, source: usize) -> &mut dyn Source {
+        &mut *self.readings[source].source
+    }
+
+    /// The files that make up the log of a source.
+    pub fn files(&self, source: usize) -> &event_feeder::file::FileTable {
+        self.readings[source].source.files()
+    }
+
+    /// What was set aside since the last call.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        self.readings.iter_mut().flat_map(|reading| reading.source.notices()).collect()
+    }
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").field("sources", &self.readings.len()).finish_non_exhaustive()
+    }
+}
+
+/// The block with the number of its source in all its places.
+fn numbered(mut block: Block, source: u8) -> Block {
+    let of = |position: Position| position.of(source);
+    (block.start, block.end) = (of(block.start), of(block.end));
+    block.marks.iter_mut().for_each(|mark| mark.position = of(mark.position));
+    block
+}
+
+#[cfg(test)]
+mod tests;
