@@ -24,8 +24,12 @@ fn main() {
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
     };
-    let column =
-        |name: &str, ty| Column { name: name.into(), path: FieldPath(name.split('.').map(String::from).collect()), ty, source: 0 };
+    let column = |name: &str, ty| Column {
+        name: name.into(),
+        path: FieldPath(name.split('.').map(String::from).collect()),
+        ty,
+        source: 0,
+    };
     let three = ["playerState", "userAction", "cdn"].map(|name| column(name, Type::String));
     let decoder = Decoder::new(&source, &three);
     measure(

@@ -8,6 +8,7 @@
 //! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
 //! | TL2120 to TL2123 | nothing: a topic cannot be reached; tried again once it was |
 //! | TL2124 | messages of a topic; the source goes on and says so |
+//! | TL2130 | nothing: sources do not fit together |
 //!
 //! A code is never given another meaning; what is new gets a new one.
 
@@ -95,6 +96,8 @@ codes! {
     NoTopic = "TL2123", "check the tenant, the namespace and the topic";
     /// The broker went on behind messages that it never delivered.
     Skipped = "TL2124", "look for retention, a message TTL or a cleared backlog; replay those messages if they count";
+    /// Sources that share sessions have different numbers of partitions.
+    CountsDiffer = "TL2130", "give all of them as many partitions, and one router: a key is in the same one of each";
 }
 
 impl fmt::Display for Code {

@@ -66,6 +66,14 @@ pub enum Error {
         /// What the broker or the system says.
         reason: String,
     },
+    /// Sources that share sessions have different numbers of partitions.
+    #[error("`{}` has {} partitions and `{}` {}, but they share sessions", .sources[0], .counts[0], .sources[1], .counts[1])]
+    Counts {
+        /// Two of the sources.
+        sources: [String; 2],
+        /// How many partitions each has.
+        counts: [usize; 2],
+    },
     /// A name that is not UTF-8.
     #[error("the name of {file} is not UTF-8")]
     Name {
@@ -85,6 +93,7 @@ impl Error {
             Error::Format { .. } => Code::BadFormat,
             Error::NoMatch { .. } => Code::NoMatch,
             Error::Name { .. } => Code::BadName,
+            Error::Counts { .. } => Code::CountsDiffer,
             Error::Topic { code, .. } => *code,
         }
     }

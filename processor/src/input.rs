@@ -4,6 +4,7 @@
 //! and tests bring logs of their own.
 
 mod files;
+mod joined;
 #[cfg(test)]
 pub(crate) mod memory;
 
@@ -11,6 +12,7 @@ pub(crate) mod memory;
 mod topics;
 
 pub use files::Files;
+pub use joined::Joined;
 #[cfg(feature = "pulsar")]
 pub use topics::Topics;
 
@@ -50,8 +52,8 @@ pub trait Log: Send + Sync {
     /// The partitions that there are now, by number.
     fn partitions(&self) -> Result<Vec<Part>, Error>;
 
-    /// Opens one of them for what a plan reads.
-    fn open(&self, part: &Part, plan: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
+    /// Opens one of them for what a plan reads of its source with that number.
+    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
 
     /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
     /// what is to be looked into later must be kept.

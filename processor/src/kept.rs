@@ -28,6 +28,9 @@ const LARGE: u64 = 64 << 20;
 /// What the checkpoint says of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Facts {
+    /// The number of the source whose log it is of.
+    #[serde(default)]
+    source: u8,
     /// Everything before it is in earlier segments, or gone.
     from: Position,
     /// Everything before it is in this segment or an earlier one.
@@ -56,15 +59,16 @@ pub enum Error {
     },
 }
 
-/// The segments of a checkpoint, in the order of the log.
+/// The segments of a checkpoint that are of the log of one source, in its order. Places here are plain ones of that log.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
+    source: u8,
     segments: Vec<(FileRef, Facts)>,
 }
 
 impl Kept {
-    /// Those among the files of a checkpoint.
-    pub fn of<'a>(files: impl IntoIterator<Item = &'a FileRef>) -> Result<Self, Error> {
+    /// Those of a source among the files of a checkpoint.
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a FileRef>, source: u8) -> Result<Self, Error> {
         let facts = |file: &FileRef| {
             serde_json::from_value(file.metadata.clone())
                 .map(|facts: Facts| (file.clone(), facts))
@@ -72,8 +76,9 @@ impl Kept {
         };
         let kept = files.into_iter().filter(|file| file.kind == Kind::Kept);
         let mut segments = kept.map(facts).collect::<Result<Vec<_>, _>>()?;
+        segments.retain(|(_, facts)| facts.source == source);
         segments.sort_by_key(|(_, facts)| facts.from);
-        Ok(Kept { segments })
+        Ok(Kept { source, segments })
     }
 
     /// The files.
@@ -105,6 +110,7 @@ impl Kept {
                 self.segments.clear();
             }
             let facts = Facts {
+                source: self.source,
                 from: fresh.from,
                 to: fresh.to,
                 before: fresh.before,
@@ -184,7 +190,7 @@ impl Fresh {
 
     /// Adds a block.
     pub fn push(&mut self, block: &Block) {
-        self.to = block.end;
+        self.to = block.end.of(0);
         if let Payload::Lines(bytes) = &block.payload {
             let whole = || vec![Mark { at: 0, position: block.start, received: None }];
             let marks = if block.marks.is_empty() { whole() } else { block.marks.clone() };

@@ -5,6 +5,7 @@
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`feed`] | the logs of a partition's sources, read side by side |
 //! | [`batch`] | evaluation of a log at one go, without state |
+//! | [`reach`] | how far the logs of a partition have been read |
 //! | [`watermark`] | what lateness is judged by |
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`kept`] | events of a live log, kept to be read again |
@@ -27,6 +28,7 @@ pub mod partition;
 pub mod peers;
 pub mod pipeline;
 pub mod programs;
+pub mod reach;
 pub mod results;
 pub mod rows;
 pub mod service;

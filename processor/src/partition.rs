@@ -20,15 +20,15 @@ pub use recovery::Recovery;
 pub use rest::{at_rest, can_run};
 
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
+use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
 use crate::lane::{Outcome, Session, image};
 use crate::pipeline::{Pipeline, WorkerLost};
+use crate::reach::Reach;
 use crate::results::{self, Pending};
 use crate::totals::Totals;
-use crate::watermark::Silences;
 use checkpointing::{Committed, Cut};
-use event_feeder::file::FileTable;
-use event_feeder::{Next, Notice, Position, Source, Target, key_hash};
+use event_feeder::{Notice, Position, Target, key_hash};
 use keeping::Keeping;
 use silence::Silence;
 use std::sync::Arc;
@@ -147,14 +147,10 @@ pub struct Answer {
     pub folder: String,
     /// The writer that owns it; `None` for one that nobody does, as of its last checkpoint.
     pub owner: Option<String>,
-    /// Everything before it has been read.
-    pub position: Position,
-    /// The files of the log.
-    pub files: FileTable,
-    /// Events before it are late; `None` without any event.
+    /// How far the log of each source has been read.
+    pub reach: Vec<Reach>,
+    /// Nothing before it comes any more but what is late; `None` as long as some source has no event.
     pub watermark: Option<Time>,
-    /// How far silence moved it, where.
-    pub silences: Silences,
     /// The instant that sessions were read at; `None` without any event.
     pub horizon: Option<Time>,
     /// The last committed checkpoint.
@@ -238,24 +234,31 @@ impl Asked {
 
 /// A question that waits until a position is reached.
 struct Waiting {
-    target: Target,
+    /// Of each source.
+    targets: Vec<Target>,
     ask: Ask,
     reply: Sender<Answer>,
+}
+
+/// The log of one source, as it is at work.
+struct Reading {
+    /// Everything before it was fed.
+    position: Position,
+    max_time: Option<Time>,
+    silence: Silence,
+    keeping: Keeping,
 }
 
 /// A partition, ready to run.
 pub struct Partition {
     plan: Arc<Plan>,
     options: Options,
-    source: Box<dyn Source>,
+    feed: Feed,
     pipeline: Pipeline,
     requests: Receiver<Request>,
     handle: Handle,
-    /// Everything before it was fed.
-    position: Position,
-    max_time: Option<Time>,
-    silence: Silence,
-    keeping: Keeping,
+    /// One for each source.
+    readings: Vec<Reading>,
     counts: Counts,
     /// Of sessions that are over.
     totals: Totals,
@@ -317,28 +320,28 @@ impl Partition {
     fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
-            let next = self.source.next()?;
-            let (idle, drained) = match &next {
-                Next::Block(_) => (false, false),
-                Next::Idle { drained } => (true, *drained),
-                Next::End => (true, true),
-            };
+            let next = self.feed.next()?;
+            let idle = !matches!(next, Fed::Block(_));
             match next {
-                Next::Block(block) => {
+                Fed::Block(block) => {
                     self.keep(&block)?;
-                    self.position = block.end;
+                    self.readings[usize::from(block.end.source)].position = block.end;
                     self.dirty = true;
                     self.pipeline.feed(block)?;
                 }
-                Next::Idle { .. } | Next::End => self.pipeline.flush()?,
+                // What is durable never ends for good: its log may go on when it is opened again.
+                Fed::Ended(_) | Fed::Idle | Fed::End => self.pipeline.flush()?,
             }
             self.take_decoded();
-            if drained {
-                self.stay_silent()?;
-            } else {
-                self.silence.broken();
+            for source in 0..self.readings.len() {
+                if self.feed.is_drained(source) {
+                    self.stay_silent(source)?;
+                } else {
+                    self.readings[source].silence.broken();
+                }
             }
-            for notice in self.source.notices() {
+            let drained = (0..self.readings.len()).all(|source| self.feed.is_drained(source));
+            for notice in self.feed.notices() {
                 tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
                 self.notices.push(notice);
             }
@@ -350,7 +353,8 @@ impl Partition {
             }
             // What is told and what is to be kept is in memory until a checkpoint has it, so much of it does not wait for the
             // time to come, and what is read next waits for it.
-            let full = self.pending.len() >= TOLD_MAX || self.keeping.fresh.bytes() >= FRESH_BYTES_MAX;
+            let fresh: usize = self.readings.iter().map(|reading| reading.keeping.fresh.bytes()).sum();
+            let full = self.pending.len() >= TOLD_MAX || fresh >= FRESH_BYTES_MAX;
             if full {
                 self.finish_commit(true)?;
             }
@@ -367,8 +371,9 @@ impl Partition {
                 Some(Request::Stop { release }) => return Ok(release),
                 Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
                 Some(Request::Ask { ask, sync: true, reply }) => {
-                    let target = self.source.caught_up_target()?;
-                    self.waiting.push(Waiting { target, ask, reply });
+                    let target = |source| self.feed.source(source).caught_up_target();
+                    let targets = (0..self.readings.len()).map(target).collect::<Result<_, _>>()?;
+                    self.waiting.push(Waiting { targets, ask, reply });
                     self.answer_waiting()?;
                 }
                 None => {}
@@ -409,10 +414,12 @@ impl Partition {
             self.counts.records += part.records;
             self.counts.events += part.events;
             self.counts.dead += part.dead.len() as u64;
-            self.max_time = self.max_time.max(part.max_time);
+            let max_time = &mut self.readings[part.source].max_time;
+            *max_time = (*max_time).max(part.max_time);
+            self.feed.reached(part.source, *max_time);
             self.pending.dead.extend(part.dead);
             if let Some(bytes) = part.recycled {
-                self.source.recycle(bytes);
+                self.feed.source(part.source).recycle(bytes);
             }
         }
     }
@@ -422,7 +429,9 @@ impl Partition {
         self.counts.closed += outcome.closed.len() as u64;
         self.counts.late += late.len() as u64;
         self.counts.duplicates += outcome.duplicates;
-        self.silence.note(&late);
+        for late in &late {
+            self.readings[usize::from(late.position.source)].silence.note(late);
+        }
         for session in &outcome.closed {
             self.totals.add(&self.plan, session);
         }
@@ -430,10 +439,27 @@ impl Partition {
         self.pending.append(Pending { sessions: closed, alerts, late, dead: vec![] });
     }
 
+    /// How far the log of each source has been read.
+    fn reach(&self) -> Vec<Reach> {
+        let reach = |(source, reading): (usize, &Reading)| Reach {
+            position: reading.position,
+            files: self.feed.files(source).clone(),
+            max_time: reading.max_time,
+            silences: reading.silence.all.clone(),
+        };
+        self.readings.iter().enumerate().map(reach).collect()
+    }
+
+    /// Kept events as of the last checkpoint.
+    fn kept_files(&self) -> impl Iterator<Item = &FileRef> {
+        self.readings.iter().flat_map(|reading| reading.keeping.kept.files())
+    }
+
     fn answer_waiting(&mut self) -> Result<(), Error> {
-        let position = self.position;
         for mut waiting in std::mem::take(&mut self.waiting) {
-            if waiting.target.reached(position) {
+            let mut targets = waiting.targets.iter_mut().zip(&self.readings);
+            // Targets are places of a log by itself.
+            if targets.all(|(target, reading)| target.reached(reading.position.of(0))) {
                 self.answer(&waiting.ask, &waiting.reply)?;
             } else {
                 self.waiting.push(waiting);
@@ -487,16 +513,15 @@ impl Partition {
         let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| pending.clone());
         pending.append(self.pending.clone());
         pending.append(read);
+        let progress = self.progress();
         let answer = Answer {
             plan: Arc::clone(&self.plan),
             partition: self.options.part.number,
             folder: self.options.folder.clone(),
             owner: Some(self.options.writer.clone()),
-            position: self.position,
-            files: self.source.files().clone(),
-            watermark: self.watermark(),
-            silences: self.silence.all.clone(),
-            horizon: self.horizon(),
+            reach: self.reach(),
+            watermark: progress.known_watermark(),
+            horizon: progress.horizon(),
             epoch: self.epoch,
             counts: self.counts,
             bytes,
@@ -504,7 +529,7 @@ impl Partition {
             pending,
             sessions,
             totals,
-            results: self.results.iter().chain(self.keeping.kept.files()).cloned().collect(),
+            results: self.results.iter().chain(self.kept_files()).cloned().collect(),
             reader: self.reader.clone(),
         };
         self.prove()?;

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use event_feeder::DeadLetter;
+use event_feeder::{DeadLetter, Position};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
@@ -63,15 +63,15 @@ impl Pending {
         match table {
             "finals" => rows::finals(&[(plan, &self.sessions)]),
             "alerts" => rows::alerts(&[(plan, &self.alerts)]),
-            "late_events" => late_events(&plan.source.name, partition, &self.late),
-            "dead_letters" => dead_letters(&plan.source.name, partition, &self.dead),
+            "late_events" => late_events(plan, partition, &self.late),
+            "dead_letters" => dead_letters(plan, partition, &self.dead),
             other => unreachable!("{other} is no table of history"),
         }
     }
 }
 
 /// `source, partition, session, time, position, reason, repaired`.
-pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
+pub fn late_events(plan: &Plan, partition: u32, late: &[Late]) -> RecordBatch {
     let columns = [
         ("source", Kind::Text),
         ("partition", Kind::Int),
@@ -86,7 +86,7 @@ pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
     late.sort_by_key(|late| late.position);
     for Late { key, time, position, reason, repaired } in late {
         table.push([
-            Cell::Text(source.to_owned()),
+            Cell::Text(name_of(plan, *position)),
             Cell::Int(i64::from(partition)),
             Cell::Text(key.to_string()),
             Cell::Time(*time),
@@ -98,8 +98,13 @@ pub fn late_events(source: &str, partition: u32, late: &[Late]) -> RecordBatch {
     table.finish()
 }
 
+/// The source in whose log a place is.
+fn name_of(plan: &Plan, position: Position) -> String {
+    plan.source_at(usize::from(position.source)).name.clone()
+}
+
 /// `source, partition, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
-pub fn dead_letters(source: &str, partition: u32, dead: &[DeadLetter]) -> RecordBatch {
+pub fn dead_letters(plan: &Plan, partition: u32, dead: &[DeadLetter]) -> RecordBatch {
     let columns = ["source", "partition", "origin", "position", "code", "column", "reason", "record"];
     let kind = |name: &str| if name == "partition" { Kind::Int } else { Kind::Text };
     let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), kind(name))));
@@ -107,7 +112,7 @@ pub fn dead_letters(source: &str, partition: u32, dead: &[DeadLetter]) -> Record
     dead.sort_by_key(|dead| dead.position);
     for letter in dead {
         table.push([
-            Cell::Text(source.to_owned()),
+            Cell::Text(name_of(plan, letter.position)),
             Cell::Int(i64::from(partition)),
             Cell::Text(letter.origin.to_string()),
             Cell::Text(letter.position.to_string()),

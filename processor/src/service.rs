@@ -16,7 +16,7 @@ pub use work::Ended;
 
 use crate::checkpoint::{Error as StateError, Place, ProgramStore, TakeFrom};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
-use crate::input::{Input, Part, log_of};
+use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::kept::{self, Kept};
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{LoadError, Programs};
@@ -190,12 +190,12 @@ impl Service {
     pub fn parts(&self) -> Result<Vec<(String, Part)>, StartError> {
         let bound = self.lock().bound.clone();
         let parts = all_parts(&bound)?;
-        Ok(parts.into_iter().map(|(bound, part)| (bound.plan.source.name.clone(), part)).collect())
+        Ok(parts.into_iter().map(|(bound, part)| (bound.plan.name(), part)).collect())
     }
 
     /// The partitions that this processor works on.
     pub fn owned(&self) -> Vec<(String, Part)> {
-        self.lock().running.iter().map(|one| (one.plan.source.name.clone(), one.part.clone())).collect()
+        self.lock().running.iter().map(|one| (one.plan.name(), one.part.clone())).collect()
     }
 
     /// Takes a partition over from whoever has it and works on it; nothing if it does already.
@@ -218,7 +218,7 @@ impl Service {
             }
             (inner.programs.version, inner.bound.clone())
         };
-        let wanted = |(bound, part): &(Bound, Part)| bound.plan.source.name == source && part.number == partition;
+        let wanted = |(bound, part): &(Bound, Part)| bound.plan.name() == source && part.number == partition;
         let Some((bound, part)) = all_parts(&bound)?.into_iter().find(wanted) else {
             return Err(StartError::Binding(format!("source `{source}` has no partition {partition}")));
         };
@@ -234,7 +234,7 @@ impl Service {
             return Ok(None);
         }
         inner.running.push(running);
-        inner.running.sort_by(|a, b| (&a.plan.source.name, a.part.number).cmp(&(&b.plan.source.name, b.part.number)));
+        inner.running.sort_by(|a, b| (a.plan.name(), a.part.number).cmp(&(b.plan.name(), b.part.number)));
         Ok(Some(recovery))
     }
 
@@ -337,6 +337,8 @@ impl Service {
     /// Puts other programs to work: the partitions end, and start again.
     fn change(&self, inner: &mut Inner, mut programs: Programs) -> Result<(), EngineError> {
         let bound = self.bind(&programs.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let before: Vec<Arc<Plan>> = inner.bound.iter().map(|bound| Arc::clone(&bound.plan)).collect();
+        stay_together(&before, &bound)?;
         programs
             .store(&self.store)
             .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
@@ -346,15 +348,14 @@ impl Service {
     /// Puts stored programs to work.
     fn adopt(&self, inner: &mut Inner, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
         let internal = |error: StartError| EngineError::Internal(error.to_string());
-        let owned: Vec<(String, u32)> =
-            inner.running.iter().map(|one| (one.plan.source.name.clone(), one.part.number)).collect();
+        let owned: Vec<(String, u32)> = inner.running.iter().map(|one| (one.plan.name(), one.part.number)).collect();
         inner.running.iter().for_each(|running| running.replace(false));
         halt(&mut inner.running);
         inner.programs = programs;
         inner.bound = bound;
         let mut parts = all_parts(&inner.bound).map_err(internal)?;
         if self.claims() == Claims::Told {
-            parts.retain(|(bound, part)| owned.contains(&(bound.plan.source.name.clone(), part.number)));
+            parts.retain(|(bound, part)| owned.contains(&(bound.plan.name(), part.number)));
         }
         let (running, _) = self.launch(&inner.bound, parts).map_err(internal)?;
         inner.running = running;
@@ -365,10 +366,14 @@ impl Service {
     fn can_start_over(&self) -> Result<(), EngineError> {
         for answer in self.ask(&Ask::Status, None)? {
             // Files are their own log. What is not committed yet is kept with the last checkpoint before a change.
-            let kept = Kept::of(&answer.results).map_err(|error| EngineError::Internal(error.to_string()))?;
-            let has_begun = answer.files.is_empty() && answer.position > event_feeder::Position::START;
-            if has_begun && answer.epoch > 0 && !kept.is_whole(kept.end()) {
-                let (source, partition) = (&answer.plan.source.name, answer.partition);
+            for (source, reach) in (0..).zip(&answer.reach) {
+                let kept = Kept::of(&answer.results, source);
+                let kept = kept.map_err(|error| EngineError::Internal(error.to_string()))?;
+                let has_begun = reach.files.is_empty() && reach.position.of(0) > event_feeder::Position::START;
+                if !has_begun || answer.epoch == 0 || kept.is_whole(kept.end()) {
+                    continue;
+                }
+                let (source, partition) = (&answer.plan.source_at(usize::from(source)).name, answer.partition);
                 return Err(EngineError::Conflict {
                     message: format!(
                         "not kept: other queries need the log of {source}/{partition} from its start, and its first events are older than --keep"
@@ -404,6 +409,7 @@ fn deployed(options: &Options, store: &ProgramStore, programs: &[(String, String
         if all.all == stored.all {
             return Ok(all);
         }
+        stay_together(&stored.plans()?, &bind(options, &all.plans()?)?)?;
         can_run(options, &all)?;
         match all.store(store) {
             Ok(()) => return Ok(all),
@@ -417,7 +423,7 @@ fn deployed(options: &Options, store: &ProgramStore, programs: &[(String, String
 
 /// The log of every source.
 fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
-    let known: Vec<&str> = plans.iter().map(|plan| plan.source.name.as_str()).collect();
+    let known: Vec<&str> = plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
     for (name, input) in &options.sources {
         if let Some(name) = name.as_ref().filter(|name| !known.contains(&name.as_str())) {
             return Err(StartError::Binding(format!(
@@ -426,24 +432,53 @@ fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError
             )));
         }
     }
-    let bind = |plan: &Arc<Plan>| {
-        let name = &plan.source.name;
-        let own = |bound: &Option<String>| bound.as_ref().map_or(plans.len() == 1, |bound| bound == name);
+    let log = |source: &timeline_core::plan::Source| {
+        let name = &source.name;
+        let own = |bound: &Option<String>| bound.as_ref().map_or(known.len() == 1, |bound| bound == name);
         let inputs: Vec<Input> =
             options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, input)| input.clone()).collect();
         let log = log_of(&inputs).map_err(|reason| {
             StartError::Binding(format!("source `{name}` {reason}; bind one with --source {name}=file:GLOB"))
         })?;
+        Ok((name.clone(), log))
+    };
+    let bind = |plan: &Arc<Plan>| {
+        let mut logs = plan.sources().map(log).collect::<Result<Vec<_>, StartError>>()?;
+        let log: Arc<dyn Log> = match logs.len() {
+            1 => logs.remove(0).1,
+            _ => Arc::new(Joined::new(logs).map_err(StartError::Binding)?),
+        };
         Ok(Bound { plan: Arc::clone(plan), log })
     };
     plans.iter().map(bind).collect()
+}
+
+/// Refuses programs that join topics that are read apart, or part them: their state is under other names then, and the
+/// broker keeps only what the present one needs.
+fn stay_together(before: &[Arc<Plan>], after: &[Bound]) -> Result<(), EngineError> {
+    for bound in after.iter().filter(|bound| bound.log.is_live()) {
+        for source in bound.plan.sources() {
+            let known = before.iter().find(|plan| plan.sources().any(|known| known.name == source.name));
+            if let Some(known) = known.filter(|known| known.name() != bound.plan.name()) {
+                let (name, was, is) = (&source.name, known.name(), bound.plan.name());
+                return Err(EngineError::Conflict {
+                    message: format!(
+                        "source `{name}` is read as {was} and would be read as {is}, but its topic is not kept from its start: \
+                         start with an empty state and a subscription of its own"
+                    ),
+                    rendered: None,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses programs that need a live log from its start where that is not kept, before they are stored.
 fn can_run(options: &Options, programs: &Programs) -> Result<(), StartError> {
     let bound = bind(options, &programs.plans()?)?;
     for (bound, part) in all_parts(&bound)?.into_iter().filter(|(bound, _)| bound.log.is_live()) {
-        let store = options.state.store(&work::folder(&bound.plan.source.name, &part));
+        let store = options.state.store(&work::folder(&bound.plan.name(), &part));
         crate::partition::can_run(&bound.plan, &*store)?;
     }
     Ok(())
@@ -535,16 +570,22 @@ impl Engine for Service {
                 continue;
             }
             let internal = |error: &dyn std::fmt::Display| EngineError::Internal(error.to_string());
-            let kept = Kept::of(&answer.results).map_err(|error| internal(&error))?;
-            let (mut log, before, is_whole): (Box<dyn Source>, _, _) = if answer.files.is_empty() {
-                let log = kept::reread(&kept, answer.reader.clone(), answer.position);
-                (Box::new(log), kept.before(), kept.is_whole(answer.position))
-            } else {
-                (story::files_again(&answer.plan, answer.files.clone(), answer.position), None, true)
-            };
-            let (until, silences) = ((answer.position, horizon), &answer.silences);
-            let question = story::Question { key, at, nodes, until, before, silences };
-            let mut story = story::tell(&answer.plan, log.as_mut(), &question).map_err(|error| internal(&error))?;
+            let (mut logs, mut is_whole): (Vec<Box<dyn Source>>, _) = (vec![], true);
+            let mut before = vec![];
+            for (source, reach) in (0..).zip(&answer.reach) {
+                let position = reach.position.of(0);
+                if !reach.files.is_empty() {
+                    logs.push(story::files_again(&answer.plan, usize::from(source), reach.files.clone(), position));
+                    before.push(None);
+                    continue;
+                }
+                let kept = Kept::of(&answer.results, source).map_err(|error| internal(&error))?;
+                logs.push(Box::new(kept::reread(&kept, answer.reader.clone(), position)));
+                before.push(kept.before());
+                is_whole &= kept.is_whole(position);
+            }
+            let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
+            let mut story = story::tell(&answer.plan, logs, &question).map_err(|error| internal(&error))?;
             if !is_whole {
                 gone.extend(answers::forgotten(answer, key, &mut story)?);
             }
@@ -564,7 +605,7 @@ impl Engine for Service {
         for (answer, story) in &sources {
             for session in story["sessions"].as_array().into_iter().flatten() {
                 let mut session = session.clone();
-                session["source"] = json!(answer.plan.source.name);
+                session["source"] = json!(answer.plan.name());
                 session["partition"] = json!(answer.partition);
                 all.push(session);
             }

@@ -3,10 +3,12 @@
 //! The log is the source's own files, or the events that were kept of a live log, up to the position that an answer is
 //! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
+use crate::feed::{Fed, Feed};
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
-use crate::watermark::{Silences, Watermarks};
+use crate::reach::Reach;
+use crate::watermark::{Progress, Watermarks};
 use event_feeder::file::{FileTable, Options};
-use event_feeder::{Decoder, Error, FileSource, Next, Position, Source, fields_read, key_hash};
+use event_feeder::{Decoder, Error, FileSource, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
@@ -29,39 +31,50 @@ pub struct Question<'a> {
     pub at: Option<Time>,
     /// The nodes to show, with their labels.
     pub nodes: Vec<(NodeId, String)>,
-    /// Where the log was read to, and the instant for which that is true.
-    pub until: (Position, Time),
-    /// The largest event time of what is not read again, since it is not kept.
-    pub before: Option<Time>,
-    /// How far silence moved the watermark on the way.
-    pub silences: &'a Silences,
+    /// The instant for which is true what was read.
+    pub horizon: Time,
+    /// Of each source the largest event time of what is not read again, since it is not kept.
+    pub before: Vec<Option<Time>>,
+    /// How far the log of each source was read.
+    pub reach: &'a [Reach],
 }
 
-/// The log of files as it was read, once more up to a position.
-pub fn files_again(plan: &Plan, files: FileTable, until: Position) -> Box<dyn Source> {
-    let fields = Some(fields_read(plan, 0));
+/// The log of files of a source as it was read, once more up to a plain position.
+pub fn files_again(plan: &Plan, source: usize, files: FileTable, until: Position) -> Box<dyn Source> {
+    let fields = Some(fields_read(plan, source));
     Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, Position::START, until))
 }
 
-/// Reads the session again, out of a log that ends at the position of the question.
-pub fn tell(plan: &Arc<Plan>, source: &mut dyn Source, question: &Question<'_>) -> Result<Json, Error> {
-    let mut decoder = Decoder::new(&plan.source, &plan.columns);
+/// Reads the session again, out of the logs of all sources, each of which ends at its position.
+pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question<'_>) -> Result<Json, Error> {
+    let mut decoders: Vec<Decoder> = (0..sources.len()).map(|source| Decoder::of(plan, source)).collect();
+    let mut feed = Feed::new(plan, sources, false);
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
-    let (lateness, repair) = (plan.source.lateness, plan.source.repair.unwrap_or(0));
-    let silences = question.silences;
-    let mut max_time: Option<Time> = question.before;
+    let mut progress = Progress::nothing(plan, question.at);
+    for (reached, before) in progress.sources.iter_mut().zip(&question.before) {
+        reached.max_time = *before;
+    }
     let mut events = vec![];
     loop {
-        let block = match source.next()? {
-            Next::Block(block) => block,
-            Next::Idle { .. } | Next::End => break,
+        let block = match feed.next()? {
+            Fed::Block(block) => block,
+            Fed::Ended(source) => {
+                progress.sources[source].ended = true;
+                lane.release(progress.clock());
+                continue;
+            }
+            Fed::Idle | Fed::End => break,
         };
-        let batch = decoder.decode(block);
-        let watermark = |max: Option<Time>| max.map_or(Time::MIN, |max| max.saturating_sub(lateness));
-        let before = watermark(max_time);
-        max_time = max_time.max(batch.max_time);
-        let after = watermark(max_time).max(silences.at(batch.end)).min(question.at.unwrap_or(Time::MAX));
+        let source = usize::from(block.start.source);
+        let batch = decoders[source].decode(block);
+        let silences = &question.reach[source].silences;
+        let reached = &mut progress.sources[source];
+        let (before, repair) = (reached.log_watermark(), reached.repair);
+        reached.max_time = reached.max_time.max(batch.max_time);
+        reached.idle = reached.idle.max(silences.at(batch.end));
+        feed.reached(source, reached.max_time);
+        let after = progress.clock();
         let mine: Vec<u32> = (0..)
             .zip(&batch.events)
             .filter(|(_, event)| event.hash == hash && batch.text(event.key) == question.key)
@@ -78,10 +91,10 @@ pub fn tell(plan: &Arc<Plan>, source: &mut dyn Source, question: &Question<'_>) 
             events.push(Told { time: event.time, position, record: record_text(plan, &record) });
         }
         lane.take(&batch, &mine, &Watermarks { before, after, silences });
-        source.recycle(batch.bytes);
+        feed.source(source).recycle(batch.bytes);
     }
     events.sort_by_key(|event| (event.time, event.position));
-    let horizon = question.at.unwrap_or(question.until.1);
+    let horizon = question.at.unwrap_or(question.horizon);
     let mut outcome = Outcome::default();
     let (told, _) = lane.drain();
     let mut sessions: Vec<(Time, Option<Time>)> = told.closed.iter().map(|s| (s.start, s.end)).collect();

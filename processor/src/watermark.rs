@@ -115,10 +115,14 @@ impl Progress {
         going.map(Reached::watermark).min().unwrap_or(Time::MAX)
     }
 
+    /// The watermark, if it is known.
+    pub fn known_watermark(&self) -> Option<Time> {
+        Some(self.watermark()).filter(|at| *at > Time::MIN && *at < Time::MAX)
+    }
+
     /// The instant for which answers are true: the last event, or the watermark where silence moved that further.
     pub fn horizon(&self) -> Option<Time> {
-        let watermark = Some(self.watermark()).filter(|at| *at > Time::MIN && *at < Time::MAX);
-        self.max_time().max(watermark)
+        self.max_time().max(self.known_watermark())
     }
 
     /// What timers and ends follow: nothing before it comes any more, not even to be repaired; and not beyond `until`.

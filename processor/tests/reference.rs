@@ -490,7 +490,13 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
     builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
     let event = |key: &str, seconds, position| reference::Event {
         key: key.into(),
-        record: Record { time: seconds * SECOND, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
+        record: Record {
+            time: seconds * SECOND,
+            source: 0,
+            order: None,
+            position,
+            fields: vec![Field::Value(Value::Bool(true))],
+        },
     };
     let plan = Arc::new(builder.finish());
     let log = [event("x", 0, 0), event("x", 3, 1), event("y", 8, 2), event("y", 9, 3)];

@@ -92,10 +92,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let until = args.until.as_deref().map(|text| input::until(text, plan.source.time_unit)).transpose()?;
         let options = batch::Options { threads, until, spans: args.show == Show::Spans };
         let logs = inputs.iter().enumerate().map(|(number, own)| sources::open(plan, number, own, &mut stdin));
-        let evaluation = batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
-            batch::Error::Source(error) => sources::unreadable(&error),
-            worker => Error::Other(worker.into()),
-        })?;
+        let evaluation =
+            batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
+                batch::Error::Source(error) => sources::unreadable(&error),
+                worker => Error::Other(worker.into()),
+            })?;
         evaluations.push(evaluation);
     }
     let rows = rows_of(args.show, &plans, &evaluations);

@@ -46,13 +46,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let mut plans = program::plans(&program, program::compilation(&program, &program::placeholders()))?;
     if let Some(wanted) = &args.source {
-        plans.retain(|plan| plan.source.name == *wanted);
+        plans.retain(|plan| plan.sources().any(|source| source.name == *wanted));
         if plans.is_empty() {
             return Err(Error::Usage(format!("{} reads no source `{wanted}`", program.name)));
         }
     }
     if args.format == Format::Svg && plans.len() > 1 {
-        let names: Vec<&str> = plans.iter().map(|plan| plan.source.name.as_str()).collect();
+        let names: Vec<String> = plans.iter().map(|plan| plan.source.name.clone()).collect();
         return Err(Error::Usage(format!("one picture shows one source; choose with --source: {}", names.join(", "))));
     }
     std::io::stdout().write_all(show(&plans, args.format).as_bytes())?;

@@ -14,12 +14,12 @@ mod output;
 mod scalar;
 mod source;
 
+use crate::Time;
 pub use builder::{BuildError, Builder};
 pub use fingerprint::Fingerprint;
 pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use scalar::Scalar;
-use crate::Time;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
 
 /// A compiled set of queries on one source.

@@ -39,9 +39,9 @@ use crate::Program;
 use crate::diagnostics::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Sink};
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
+use group::Group;
 use std::collections::BTreeMap;
 use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
-use group::Group;
 use value::{Facts, Lowered};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.

@@ -61,7 +61,10 @@ fn the_source_that_is_behind_is_read() {
     feed.reached(1, Some(5_000_000_007));
     assert_eq!(next(&mut feed), "1 of 0");
     feed.reached(0, Some(60_000_000_000));
-    assert_eq!([next(&mut feed), next(&mut feed), next(&mut feed), next(&mut feed)], ["1 of 1", "1 ended", "2 of 0", "end"]);
+    assert_eq!(
+        [next(&mut feed), next(&mut feed), next(&mut feed), next(&mut feed)],
+        ["1 of 1", "1 ended", "2 of 0", "end"]
+    );
 }
 
 #[test]

@@ -23,8 +23,8 @@ impl Log for Files {
         Ok(vec![Part { number: 0, folder: String::new(), name: self.patterns.join(" ") }])
     }
 
-    fn open(&self, _: &Part, plan: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
-        let fields = Some(fields_read(plan, 0));
+    fn open(&self, _: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        let fields = Some(fields_read(plan, source));
         let options = Options { mode: Mode::Tail, format: None, fields };
         Ok(Box::new(match from {
             None => FileSource::open(&self.patterns, options)?,

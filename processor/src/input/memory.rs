@@ -34,7 +34,7 @@ impl Log for Memory {
         Ok((0..self.parts.len() as u32).map(part).collect())
     }
 
-    fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(&self, part: &Part, _: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let (number, let_go) = (part.number as usize, Arc::clone(&self.let_go));
         // What was let go of is gone.
         let gone = let_go.lock().expect("no test panics while it reads")[number];

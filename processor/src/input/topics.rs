@@ -77,7 +77,7 @@ impl Log for Topics {
         Ok(parts)
     }
 
-    fn open(&self, part: &Part, _: &Plan, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(&self, part: &Part, _: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let source = self.client.subscribe(Subscription {
             topic: part.name.clone(),
             name: self.subscription.clone(),

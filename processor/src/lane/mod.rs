@@ -208,7 +208,8 @@ impl<W: Watcher> Lane<W> {
     fn is_repaired(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) -> bool {
         let behind_log = event.late_in_batch || event.time < before;
         let reason = if behind_log { LateReason::BehindWatermark } else { LateReason::Idle };
-        let lost = event.lost_in_batch || event.time < before.max(idle).saturating_sub(self.repair[usize::from(batch.start.source)]);
+        let lost = event.lost_in_batch
+            || event.time < before.max(idle).saturating_sub(self.repair[usize::from(batch.start.source)]);
         let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
         self.late.push(Late { key, time: event.time, position, reason, repaired: !lost });
         !lost

@@ -3,10 +3,11 @@
 //! Every checkpoint names a *base*, one segment per lane with all its sessions and waiting events, and the *deltas* since.
 //! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
-use super::{Error, Partition};
+use super::{Error, Partition, Reading};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
-use crate::kept::Kept;
+use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
+use crate::reach::{self, Reach};
 use crate::results;
 use crate::totals::TotalsImage;
 use crate::watermark::Silences;
@@ -35,10 +36,10 @@ pub(super) struct Committed {
     checkpoints: Checkpoints,
     segments: Vec<FileRef>,
     results: Vec<FileRef>,
-    kept: Kept,
+    kept: Vec<Kept>,
     epoch: u64,
-    /// No checkpoint that is kept needs the log before it.
-    needless: Position,
+    /// No checkpoint that is kept needs the log of a source before it.
+    needless: Vec<Position>,
     /// Before the swap that made it count.
     before: Instant,
 }
@@ -56,6 +57,18 @@ pub(super) struct State {
     pub silences: Silences,
     pub counts: super::Counts,
     pub totals: TotalsImage,
+    /// The logs of the other sources of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Reach>,
+}
+
+impl State {
+    /// How far the log of each source had been read, for the places of the manifest.
+    pub(super) fn reach(&self, places: &[Position]) -> Vec<Reach> {
+        let (files, max_time, silences) = (self.files.clone(), self.max_time, self.silences.clone());
+        let first = Reach { position: places.first().copied().unwrap_or_default(), files, max_time, silences };
+        std::iter::once(first).chain(self.joined.iter().cloned()).collect()
+    }
 }
 
 /// The meaning of a plan as a text: state of one is never loaded under another.
@@ -78,41 +91,57 @@ impl Partition {
             self.take_told(outcome, late);
             images.push(image);
         }
-        let log_watermark = self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness));
-        self.silence.tidy(log_watermark);
+        let progress = self.progress();
+        for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
+            reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
+        }
         self.dirty = false;
         let mut segments = self.note(&images, base);
+        let mut reach = self.reach();
+        let position = reach::to_json(&reach);
+        let Reach { files, max_time, silences, .. } = reach.remove(0);
         let state = State {
             plan: plan_fingerprint(&self.plan),
-            files: self.source.files().clone(),
-            max_time: self.max_time,
-            silences: self.silence.all.clone(),
+            files,
+            max_time,
+            silences,
             counts: self.counts,
             totals: self.totals.to_image(&self.plan),
+            joined: reach,
         };
         let pending = std::mem::take(&mut self.pending);
-        let (position, plan, results) = (self.position, self.plan.clone(), self.results.clone());
+        let (plan, results) = (self.plan.clone(), self.results.clone());
         let (told, reader, number) = (pending.clone(), self.reader.clone(), self.options.part.number);
-        let fresh = self.keeping.cut(self.position, self.max_time);
-        let (mut kept, keep) = (self.keeping.kept.clone(), self.keeping.keep);
+        let cut = |Reading { keeping, position, max_time, .. }: &mut Reading| {
+            let fresh = keeping.cut(position.of(0), *max_time);
+            (keeping.kept.clone(), fresh, keeping.keep)
+        };
+        let keeping: Vec<(Kept, Fresh, Time)> = self.readings.iter_mut().map(cut).collect();
         let (done, receiver) = channel();
         let write = move || {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
             let results = results::write(&checkpoints.putter(), &reader, (&plan, number), &told, results)?;
-            kept.write(&checkpoints.putter(), &reader, &fresh, keep)?;
+            let mut kept = vec![];
+            for (mut own, fresh, keep) in keeping {
+                own.write(&checkpoints.putter(), &reader, &fresh, keep)?;
+                kept.push(own);
+            }
             let commit = Commit {
-                position: serde_json::to_value(position).expect("positions are plain numbers"),
+                position,
                 state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
-                files: segments.iter().chain(&results).chain(kept.files()).cloned().collect(),
+                files: segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).cloned().collect(),
             };
             let before = Instant::now();
             let epoch = checkpoints.commit(commit)?;
             checkpoints.collect()?;
             // A checkpoint of other queries may be further on in the log than this one.
-            let positions = checkpoints.kept().iter().map(|kept| self::position(&kept.position, "a kept manifest"));
-            let needless = positions.collect::<Result<Vec<_>, _>>()?.into_iter().min().unwrap_or(Position::START);
+            let positions = checkpoints.kept().iter().map(|kept| positions(&kept.position, "a kept manifest"));
+            let positions = positions.collect::<Result<Vec<_>, _>>()?;
+            let of =
+                |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));
+            let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
             Ok(Committed { checkpoints, segments, results, kept, epoch, needless, before })
         };
         std::thread::Builder::new()
@@ -130,13 +159,19 @@ impl Partition {
         let result = if wait { receiver.recv().ok() } else { receiver.try_recv().ok() };
         match result {
             Some(Ok(committed)) => {
-                tracing::debug!(epoch = committed.epoch, position = %self.position, "checkpoint");
+                tracing::debug!(
+                    epoch = committed.epoch,
+                    position = reach::to_text(&self.plan, &self.reach()),
+                    "checkpoint"
+                );
                 self.epoch = committed.epoch;
-                self.source.committed(committed.needless);
+                for (source, (kept, needless)) in committed.kept.into_iter().zip(committed.needless).enumerate() {
+                    self.feed.source(source).committed(needless);
+                    self.readings[source].keeping.kept = kept;
+                }
                 self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
-                self.keeping.kept = committed.kept;
                 self.checkpoints = Some(committed.checkpoints);
                 Ok(())
             }
@@ -171,8 +206,7 @@ fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef,
     Ok(checkpoints.put(Kind::Segment, "lane", &bytes, metadata)?)
 }
 
-/// The position of a checkpoint.
-pub(super) fn position(value: &serde_json::Value, object: &str) -> Result<Position, Error> {
-    serde_json::from_value(value.clone())
-        .map_err(|error| Error::Malformed { object: object.into(), reason: error.to_string() })
+/// The places of a checkpoint, one for each source.
+pub(super) fn positions(value: &serde_json::Value, object: &str) -> Result<Vec<Position>, Error> {
+    reach::from_json(value).map_err(|error| Error::Malformed { object: object.into(), reason: error.to_string() })
 }

@@ -1,14 +1,14 @@
 //! Keeping the events of a live log, so that a session can be looked into and other queries can read them from the start.
 
-use super::{Error, Partition};
-use crate::checkpoint::{FileRef, Reader};
+use super::{Error, Partition, Reading};
+use crate::checkpoint::Reader;
 use crate::input::From;
 use crate::kept::{Fresh, Kept, Replay};
 use event_feeder::{Block, Position, Source};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-/// What a partition keeps.
+/// What a partition keeps of the log of one source. Places here are plain ones of that log.
 #[derive(Debug)]
 pub(super) struct Keeping {
     /// For how long, in nanoseconds of the log's time; 0 where nothing is kept.
@@ -41,44 +41,42 @@ impl Keeping {
 impl Partition {
     /// Keeps a block that is about to be fed, unless it has been kept before.
     pub(super) fn keep(&mut self, block: &Block) -> Result<(), Error> {
-        if self.keeping.keep == 0 {
+        let source = usize::from(block.end.source);
+        if self.readings[source].keeping.keep == 0 {
             return Ok(());
         }
-        if let Some(end) = self.keeping.replaying {
-            if block.end <= end {
+        if let Some(end) = self.readings[source].keeping.replaying {
+            if block.end.of(0) <= end {
                 return Ok(());
             }
             // Only when all of them are decoded is the time known that the new ones come after.
             self.pipeline.call(|_, _| ())?;
             self.take_decoded();
-            self.keeping.fresh = Fresh::after(end, self.max_time);
-            self.keeping.replaying = None;
+            let Reading { keeping, max_time, .. } = &mut self.readings[source];
+            keeping.fresh = Fresh::after(end, *max_time);
+            keeping.replaying = None;
         }
-        self.keeping.fresh.push(block);
+        self.readings[source].keeping.fresh.push(block);
         Ok(())
     }
 
     /// Whether a question about single sessions needs a checkpoint first, for their events to be found.
     pub(super) fn has_fresh_events(&self) -> bool {
-        self.keeping.keep > 0 && !self.keeping.fresh.is_empty()
+        self.readings.iter().any(|reading| reading.keeping.keep > 0 && !reading.keeping.fresh.is_empty())
     }
 }
 
-/// Opens a live log behind a position, beginning with kept events where they reach further.
+/// Opens the live log of a source behind a plain position, beginning with kept events where they reach further.
 pub(super) fn open(
     options: &super::Options,
-    plan: &Plan,
+    (plan, source): (&Plan, usize),
     after: Position,
     kept: &Kept,
     reader: &Reader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);
     let from = From { position: end, files: vec![] };
-    let live = options.log.open(&options.part, plan, Some(&from).filter(|from| from.position > Position::START))?;
+    let from = Some(&from).filter(|from| from.position > Position::START);
+    let live = options.log.open(&options.part, plan, source, from)?;
     Ok(if end > after { Box::new(Replay::new(kept, reader.clone(), after, end, Some(live))) } else { live })
-}
-
-/// The kept events that the files of a checkpoint hold.
-pub(super) fn of_files(files: &[FileRef]) -> Result<Kept, Error> {
-    Ok(Kept::of(files)?)
 }

@@ -1,16 +1,19 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
-use super::checkpointing::{Cut, State, plan_fingerprint, position};
+use super::checkpointing::{Cut, State, plan_fingerprint, positions};
 use super::keeping::{self, Keeping};
 use super::silence::Silence;
-use super::{Counts, Error, Handle, Options, Partition};
+use super::{Counts, Error, Handle, Options, Partition, Reading};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
+use crate::feed::Feed;
 use crate::input::From;
+use crate::kept::Kept;
 use crate::lane::{Lane, image};
 use crate::pipeline::{Begun, Pipeline};
+use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
-use event_feeder::Position;
+use event_feeder::{Position, Source};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -31,7 +34,7 @@ impl Partition {
     /// Takes the partition over and loads its state.
     pub fn open(plan: Arc<Plan>, options: Options) -> Result<(Self, Recovery), Error> {
         let part = if options.part.folder.is_empty() { "0" } else { &options.part.folder };
-        let partition = format!("{}/{part}", plan.source.name);
+        let partition = format!("{}/{part}", plan.name());
         let identity = Identity { partition, writer: options.writer.clone() };
         let proven = Instant::now();
         let opened = Checkpoints::claim(Arc::clone(&options.store), &identity, &options.take)?;
@@ -52,44 +55,68 @@ impl Partition {
         let handle = Handle { requests: requests_in };
         let live = options.log.is_live();
         let files = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
-        let kept = keeping::of_files(files)?;
-        let (source, lanes, begun, counts, totals, results) = match same {
+        let starts = Reach::starts(&plan);
+        let kept = (0..starts.len() as u8).map(|source| Kept::of(files, source)).collect::<Result<Vec<_>, _>>()?;
+        let open = |from: &[Reach], resumed: bool| -> Result<Vec<Box<dyn Source>>, Error> {
+            let one = |(source, from): (usize, &Reach)| {
+                let place = From { position: from.position.of(0), files: from.files.clone() };
+                if live {
+                    return keeping::open(&options, (&plan, source), place.position, &kept[source], &reader);
+                }
+                Ok(options.log.open(&options.part, &plan, source, Some(&place).filter(|_| resumed))?)
+            };
+            from.iter().enumerate().map(one).collect()
+        };
+        let (sources, lanes, reach, counts, totals, results) = match same {
             Some((manifest, state)) => {
-                let at = place(manifest)?;
-                let source = if live {
-                    keeping::open(&options, &plan, at, &kept, &reader)?
-                } else {
-                    let from = From { position: at, files: state.files.clone() };
-                    options.log.open(&options.part, &plan, Some(&from))?
-                };
+                let reach = state.reach(&places(manifest)?);
+                let sources = open(&reach, true)?;
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
                 let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
-                let begun = Begun { position: at, max_time: state.max_time, silences: state.silences.clone() };
-                (source, lanes, begun, state.counts, totals, results)
+                (sources, lanes, reach, state.counts, totals, results)
             }
             None => {
-                let read = opened.recovered.as_ref().map(place).transpose()?.unwrap_or(Position::START);
-                let source = match live {
-                    true if !kept.is_whole(read) => return Err(Error::NotKept),
-                    true => keeping::open(&options, &plan, Position::START, &kept, &reader)?,
-                    false => options.log.open(&options.part, &plan, None)?,
-                };
+                let read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
+                let is_kept = |(read, kept): (&Position, &Kept)| kept.is_whole(read.of(0));
+                if live && !read.iter().zip(&kept).all(is_kept) {
+                    return Err(Error::NotKept);
+                }
+                let sources = open(&starts, false)?;
                 // What silence decided about the log stays decided when the log is read again.
-                let silences = state.as_ref().map(|(_, state)| state.silences.clone()).unwrap_or_default();
-                (source, fresh(), Begun { silences, ..Begun::default() }, Counts::default(), Totals::new(&plan), vec![])
+                let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
+                let mut reach = starts;
+                reach.iter_mut().zip(known).for_each(|(reach, known)| reach.silences = known.silences);
+                (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
         };
+        let begun: Vec<Begun> = reach
+            .iter()
+            .map(|Reach { position, max_time, silences, .. }| Begun {
+                position: *position,
+                max_time: *max_time,
+                silences: silences.clone(),
+                ended: false,
+            })
+            .collect();
         let keep = if live { options.keep } else { 0 };
+        let mut feed = Feed::new(&plan, sources, live);
+        for (source, reach) in reach.iter().enumerate() {
+            feed.reached(source, reach.max_time);
+            feed.passed(source, reach.silences.at(reach.position));
+        }
+        let readings = reach.into_iter().zip(kept).zip(plan.sources()).map(|((reach, kept), declared)| Reading {
+            position: reach.position,
+            max_time: reach.max_time,
+            silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
+            keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
+        });
         let partition = Partition {
             pipeline: Pipeline::start(&plan, lanes, &begun, None),
-            source,
+            feed,
             requests,
             handle,
-            position: begun.position,
-            max_time: begun.max_time,
-            silence: Silence::new(if live { plan.source.idle.live() } else { None }, begun.silences),
-            keeping: Keeping::new(keep, kept, begun.position, begun.max_time),
+            readings: readings.collect(),
             counts,
             totals,
             pending: Pending::default(),
@@ -112,9 +139,9 @@ impl Partition {
     }
 }
 
-/// The position of a checkpoint.
-fn place(manifest: &Manifest) -> Result<Position, Error> {
-    position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))
+/// The places of a checkpoint.
+fn places(manifest: &Manifest) -> Result<Vec<Position>, Error> {
+    positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))
 }
 
 pub(super) fn facts(manifest: &Manifest) -> Result<State, Error> {

@@ -1,26 +1,31 @@
 //! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
 
-use super::checkpointing::{plan_fingerprint, position};
+use super::checkpointing::{plan_fingerprint, positions};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error};
 use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
 use crate::kept::Kept;
 use crate::lane::Outcome;
+use crate::reach::{self, Reach};
 use crate::results::Pending;
 use crate::totals::Totals;
-use crate::watermark::Silences;
-use event_feeder::Position;
 use std::sync::Arc;
-use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`].
 pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
     let inspection = checkpoint::inspect(store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
-    let read = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-    let is_same = facts(manifest)?.plan == plan_fingerprint(plan);
-    if is_same || Kept::of(&manifest.files)?.is_whole(read) { Ok(()) } else { Err(Error::NotKept) }
+    let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    if facts(manifest)?.plan == plan_fingerprint(plan) {
+        return Ok(());
+    }
+    for (source, read) in (0..).zip(read) {
+        if !Kept::of(&manifest.files, source)?.is_whole(read.of(0)) {
+            return Err(Error::NotKept);
+        }
+    }
+    Ok(())
 }
 
 /// The answer of a partition as of its last checkpoint; an empty one where there is none, or none of these queries.
@@ -36,10 +41,8 @@ pub fn at_rest(
         partition,
         folder,
         owner: None,
-        position: Position::START,
-        files: vec![],
+        reach: Reach::starts(plan),
         watermark: None,
-        silences: Silences::default(),
         horizon: None,
         epoch: 0,
         counts: Counts::default(),
@@ -57,14 +60,12 @@ pub fn at_rest(
     if state.plan != plan_fingerprint(plan) {
         return Ok(answer);
     }
-    answer.position = position(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-    let idle = Some(state.silences.at(answer.position)).filter(|idle| *idle > Time::MIN);
-    answer.watermark = state.max_time.map(|max| max.saturating_sub(plan.source.lateness)).max(idle);
-    answer.horizon = state.max_time.max(idle);
-    answer.silences = state.silences;
+    answer.reach = state.reach(&positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?);
+    let progress = reach::progress(plan, &answer.reach);
+    answer.watermark = progress.known_watermark();
+    answer.horizon = progress.horizon();
     answer.epoch = manifest.epoch;
     answer.counts = state.counts;
-    answer.files = state.files;
     answer.results = manifest.files.iter().filter(|file| file.kind != Kind::Segment).cloned().collect::<Vec<FileRef>>();
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };

@@ -3,9 +3,9 @@
 //! **Invariant:** a watermark that silence moved is in a committed checkpoint before the lanes hear of it, so nothing that
 //! follows from it is shown, stored or sent that a restart could take back.
 
-use super::{Error, Partition};
+use super::{Error, Partition, Reading};
 use crate::lane::Late;
-use crate::watermark::Silences;
+use crate::watermark::{Progress, Silences};
 use std::time::{Duration, Instant};
 use timeline_core::Time;
 
@@ -25,8 +25,9 @@ pub(super) struct Silence {
 #[derive(Clone, Copy, Debug)]
 struct Quiet {
     since: Instant,
-    /// The clock of the log when it began: its largest event time, or what an earlier silence made of it.
-    clock: Time,
+    /// The clock of the log when it began: its largest event time, or what an earlier silence made of it; `None` if it
+    /// never had an event.
+    clock: Option<Time>,
     last_move: Option<Instant>,
 }
 
@@ -41,10 +42,10 @@ impl Silence {
         self.now = None;
     }
 
-    /// Takes note of events that were late because of it.
-    pub(super) fn note(&mut self, late: &[Late]) {
+    /// Takes note of an event of its log that was late, perhaps because of it.
+    pub(super) fn note(&mut self, late: &Late) {
         // Also one that was behind the log's own watermark may have been lost only because of it.
-        self.mattered |= self.all.last().is_some_and(|last| late.iter().any(|late| late.time < last));
+        self.mattered |= self.all.last().is_some_and(|last| late.time < last);
     }
 
     /// Forgets the last one if the log has overtaken it and it decided nothing. To be asked when all lanes have told.
@@ -59,27 +60,35 @@ impl Silence {
 }
 
 impl Partition {
-    /// Events before it are late.
-    pub(super) fn watermark(&self) -> Option<Time> {
-        self.max_time.map(|max| max.saturating_sub(self.plan.source.lateness)).max(self.idle())
+    /// How far the logs have come, and what silence made of them.
+    pub(super) fn progress(&self) -> Progress {
+        let mut progress = Progress::nothing(&self.plan, None);
+        for (reached, reading) in progress.sources.iter_mut().zip(&self.readings) {
+            reached.max_time = reading.max_time;
+            // A log that is read again is not there yet.
+            reached.idle = reading.silence.all.at(reading.position);
+        }
+        progress
     }
 
-    /// The instant for which answers are true.
-    pub(super) fn horizon(&self) -> Option<Time> {
-        self.max_time.max(self.idle())
-    }
-
-    /// How far silence has moved the watermark by now; a log that is read again is not there yet.
-    fn idle(&self) -> Option<Time> {
-        Some(self.silence.all.at(self.position)).filter(|idle| *idle > Time::MIN)
-    }
-
-    /// The log is known to hold no more now: lets the clock go on if that has lasted long enough.
-    pub(super) fn stay_silent(&mut self) -> Result<(), Error> {
-        let (Some(limit), Some(max_time)) = (self.silence.limit, self.max_time) else { return Ok(()) };
-        let lateness = self.plan.source.lateness;
-        let clock = self.idle().map_or(max_time, |last| max_time.max(last.saturating_add(lateness)));
-        let quiet = *self.silence.now.get_or_insert(Quiet { since: Instant::now(), clock, last_move: None });
+    /// The log of a source is known to hold no more now: lets its clock go on if that has lasted long enough.
+    ///
+    /// One of several sources does not hold the others back then: its clock follows theirs, if its own is behind.
+    pub(super) fn stay_silent(&mut self, source: usize) -> Result<(), Error> {
+        let Some(limit) = self.readings[source].silence.limit else { return Ok(()) };
+        let progress = self.progress();
+        let own = progress.sources[source];
+        let others = progress.sources.iter().enumerate().filter(|(other, _)| *other != source);
+        let others = others.map(|(_, reached)| reached.watermark()).min().unwrap_or(Time::MIN);
+        if own.watermark() == Time::MIN && others == Time::MIN {
+            return Ok(());
+        }
+        let clock = match own.watermark() {
+            Time::MIN => None,
+            watermark => own.max_time.max(Some(watermark.saturating_add(own.lateness))),
+        };
+        let silence = &mut self.readings[source].silence;
+        let quiet = *silence.now.get_or_insert(Quiet { since: Instant::now(), clock, last_move: None });
         let passed = nanoseconds(quiet.since.elapsed());
         // A thirtieth of the limit is as fine as anybody who chose that limit can want.
         let pause = self.options.checkpoint_every.max(Duration::from_nanos(limit.unsigned_abs() / 30));
@@ -87,9 +96,10 @@ impl Partition {
             return Ok(());
         }
         let now = Time::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(Time::MAX);
-        let to = quiet.clock.saturating_add(passed).min(now).saturating_sub(lateness);
-        self.silence.now = Some(Quiet { last_move: Some(Instant::now()), ..quiet });
-        if Some(to) > self.watermark() && self.has_clockwork()? { self.advance(to) } else { Ok(()) }
+        let went = |clock: Time| clock.saturating_add(passed).min(now).saturating_sub(own.lateness);
+        let to = quiet.clock.map_or(Time::MIN, went).max(others.min(now));
+        silence.now = Some(Quiet { last_move: Some(Instant::now()), ..quiet });
+        if to > own.watermark() && self.has_clockwork()? { self.advance(source, to) } else { Ok(()) }
     }
 
     /// Whether time passing changes anything: sessions are alive, or events wait.
@@ -97,14 +107,16 @@ impl Partition {
         Ok(self.pipeline.call(|lane, _| lane.waits_for_time())?.into_iter().any(|waits| waits))
     }
 
-    /// Moves the watermark: first in a checkpoint, then in the lanes.
-    fn advance(&mut self, to: Time) -> Result<(), Error> {
+    /// Moves the watermark of a source: first in a checkpoint, then in the lanes.
+    fn advance(&mut self, source: usize, to: Time) -> Result<(), Error> {
         self.finish_commit(true)?;
-        self.silence.all.push(self.position, to);
-        self.silence.mattered = false;
+        let Reading { silence, position, .. } = &mut self.readings[source];
+        silence.all.push(*position, to);
+        silence.mattered = false;
         self.start_commit()?;
         self.finish_commit(true)?;
-        self.pipeline.silence(&self.silence.all)?;
+        self.pipeline.silence(source, &self.readings[source].silence.all)?;
+        self.feed.passed(source, to);
         let told = self.pipeline.call(|lane, _| lane.drain())?;
         for (outcome, late) in told {
             // What has ended is made durable as history as well.

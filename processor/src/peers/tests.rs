@@ -4,6 +4,7 @@ use super::{decode, encode};
 use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::partition::{Answer, Counts};
+use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Silences;
@@ -74,10 +75,8 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         partition: 3,
         folder: "sources/s/3".into(),
         owner: Some("me".into()),
-        position: at,
-        files: vec![],
+        reach: vec![Reach { position: at, files: vec![], max_time: Some(2), silences }],
         watermark: Some(1),
-        silences,
         horizon: Some(i64::MAX),
         epoch: 4,
         counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6 },
@@ -115,7 +114,7 @@ fn an_answer_arrives_as_it_was_sent() {
     assert_eq!(got.pending.sessions, sent.pending.sessions);
     assert_eq!((&got.pending.alerts, &got.pending.late), (&sent.pending.alerts, &sent.pending.late));
     assert_eq!(got.pending.dead, sent.pending.dead);
-    assert_eq!((got.position, &got.silences, got.counts), (sent.position, &sent.silences, sent.counts));
+    assert_eq!((&got.reach, got.counts), (&sent.reach, sent.counts));
     assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
     assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
     // The same again: nothing was lost on the way that would be missed only at the next hop.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use event_feeder::{Code, DeadLetter, Position};
+use event_feeder::{Code, DeadLetter};
 use serde::{Deserialize, Serialize};
 use timeline_core::incremental::{Reading, Share};
 use timeline_core::plan::Plan;
@@ -15,9 +15,9 @@ use timeline_core::{Linear, Time, Value};
 use crate::checkpoint::{FileRef, Place, Reader};
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
+use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::{Totals, TotalsImage, ValueImage};
-use crate::watermark::Silences;
 
 /// What a member is asked, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,10 +48,8 @@ struct Facts {
     plan: String,
     partition: u32,
     folder: String,
-    position: Position,
-    files: event_feeder::file::FileTable,
+    reach: Vec<Reach>,
     watermark: Option<Time>,
-    silences: Silences,
     horizon: Option<Time>,
     epoch: u64,
     counts: Counts,
@@ -134,14 +132,12 @@ pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &Place) -> Result<Vec<An
 
 fn image(answer: &Answer) -> Result<Image, WireError> {
     let facts = Facts {
-        source: answer.plan.source.name.clone(),
+        source: answer.plan.name(),
         plan: plan_fingerprint(&answer.plan),
         partition: answer.partition,
         folder: answer.folder.clone(),
-        position: answer.position,
-        files: answer.files.clone(),
+        reach: answer.reach.clone(),
         watermark: answer.watermark,
-        silences: answer.silences.clone(),
         horizon: answer.horizon,
         epoch: answer.epoch,
         counts: answer.counts,
@@ -183,7 +179,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
 
 fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, WireError> {
     let facts: Facts = from_json(&image.facts)?;
-    let plan = plans.iter().find(|plan| plan.source.name == facts.source);
+    let plan = plans.iter().find(|plan| plan.name() == facts.source);
     let plan = plan.filter(|plan| plan_fingerprint(plan) == facts.plan);
     let plan = Arc::clone(plan.ok_or_else(|| WireError::OtherPlan(facts.source.clone()))?);
     let alert = |(key, alert, start, end): (String, usize, Time, Option<Time>)| {
@@ -221,10 +217,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
     };
     Ok(Answer {
         partition: facts.partition,
-        position: facts.position,
-        files: facts.files,
+        reach: facts.reach,
         watermark: facts.watermark,
-        silences: facts.silences,
         horizon: facts.horizon,
         epoch: facts.epoch,
         counts: facts.counts,

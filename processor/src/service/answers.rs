@@ -6,6 +6,7 @@ use crate::engine::{EngineError, PositionOf, TableData};
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
 use crate::partition::Answer;
+use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
 use crate::rows::{self, Cell, Kind, TableBuilder};
 use crate::totals::Totals;
@@ -25,7 +26,7 @@ pub(super) struct LogAnswer<'a> {
 /// The answers by the source that they belong to, in the order of the plans.
 pub(super) fn by_source<'a>(plans: &'a [Arc<Plan>], answers: &'a [Answer]) -> Vec<LogAnswer<'a>> {
     let log = |plan: &'a Arc<Plan>| {
-        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan.source.name == plan.source.name).collect();
+        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan.name() == plan.name()).collect();
         // If the programs have just changed, the answers say which they are of.
         LogAnswer { plan: own.first().map_or(plan, |answer| &answer.plan), answers: own }
     };
@@ -66,9 +67,9 @@ pub(super) fn has(plan: &Plan, name: &str) -> bool {
 
 pub(super) fn position(answer: &Answer) -> PositionOf {
     PositionOf {
-        source: answer.plan.source.name.clone(),
+        source: answer.plan.name(),
         partition: answer.partition,
-        position: answer.position.to_string(),
+        position: reach::to_text(&answer.plan, &answer.reach),
         watermark_ns: answer.watermark,
         horizon_ns: answer.horizon,
         epoch: answer.epoch,
@@ -78,15 +79,19 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
 
 pub(super) fn status(answer: &Answer) -> Json {
     let counts = answer.counts;
-    let file = answer.files.get(answer.position.file as usize);
-    let lag = file
-        .and_then(|file| std::fs::metadata(&file.name).ok())
-        .map(|m| m.len().saturating_sub(answer.position.offset));
+    let files = answer.reach.iter().map(|reach| (reach, reach.files.get(reach.position.file as usize)));
+    let left = |(reach, file): (&Reach, Option<&event_feeder::file::KnownFile>)| {
+        let length = std::fs::metadata(&file?.name).ok()?.len();
+        Some(length.saturating_sub(reach.position.offset))
+    };
+    let lag = files.clone().map(left).try_fold(0, |sum, left| Some(sum + left?));
+    let names: Vec<String> = files.filter_map(|(_, file)| file.map(|file| file.name.clone())).collect();
+    let file = if names.is_empty() { None } else { Some(names.join(", ")) };
     json!({
-        "source": answer.plan.source.name,
+        "source": answer.plan.name(),
         "partition": answer.partition,
-        "position": answer.position.to_string(),
-        "file": file.map(|file| file.name.clone()),
+        "position": reach::to_text(&answer.plan, &answer.reach),
+        "file": file,
         "watermark_ns": answer.watermark,
         "horizon_ns": answer.horizon,
         "epoch": answer.epoch,
@@ -287,7 +292,7 @@ fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineError> {
         }
         for (key, start, end) in all {
             table.push([
-                Cell::Text(answer.plan.source.name.clone()),
+                Cell::Text(answer.plan.name()),
                 Cell::Int(i64::from(answer.partition)),
                 Cell::Text(key),
                 Cell::Time(start),
@@ -324,9 +329,9 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
         table.push([
-            Cell::Text(answer.plan.source.name.clone()),
+            Cell::Text(answer.plan.name()),
             Cell::Int(i64::from(answer.partition)),
-            Cell::Text(answer.position.to_string()),
+            Cell::Text(reach::to_text(&answer.plan, &answer.reach)),
             time(answer.watermark),
             time(answer.horizon),
             int(answer.epoch),
@@ -354,7 +359,7 @@ fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
         for (id, node) in plan.iter() {
             let leaf = node.op.inputs().iter().all(|input| matches!(plan.node(*input).kind, NodeKind::Event(_)));
             table.push([
-                Cell::Text(plan.source.name.clone()),
+                Cell::Text(plan.name()),
                 Cell::Text(id.to_string()),
                 Cell::Text(operator_text(plan, id)),
                 Cell::Text(node.kind.to_string()),
@@ -376,7 +381,7 @@ fn users(plan: &Plan, id: NodeId) -> usize {
 }
 
 /// Nodes that an output reads, itself included.
-fn reach(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
+fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
     let mut all = BTreeSet::new();
     let mut open = vec![root];
     while let Some(id) = open.pop() {
@@ -398,17 +403,17 @@ pub(super) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
         for (i, (name, sort, root)) in outputs.iter().enumerate() {
-            let own = reach(plan, *root);
+            let own = needed(plan, *root);
             let others: BTreeSet<NodeId> = outputs
                 .iter()
                 .enumerate()
                 .filter(|(j, _)| *j != i)
-                .flat_map(|(_, (_, _, root))| reach(plan, *root))
+                .flat_map(|(_, (_, _, root))| needed(plan, *root))
                 .collect();
             table.push([
                 Cell::Text(name.clone()),
                 Cell::Text((*sort).into()),
-                Cell::Text(plan.source.name.clone()),
+                Cell::Text(plan.name()),
                 Cell::Text(operator_text(plan, *root)),
                 Cell::Int(own.len() as i64),
                 Cell::Int(own.intersection(&others).count() as i64),
@@ -427,7 +432,7 @@ pub(super) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)
     let wanted = |name: &String| query.is_none_or(|query| query == name);
     let mut ids = BTreeSet::new();
     for (_, root) in outputs.iter().filter(|(name, _)| wanted(name)) {
-        ids.extend(reach(plan, *root));
+        ids.extend(needed(plan, *root));
     }
     // Events say nothing between their instants.
     let constant = |id: &NodeId| {

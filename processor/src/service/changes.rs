@@ -23,7 +23,7 @@ pub(super) fn changes(before: &[Arc<Plan>], after: &[Arc<Plan>], text: impl Fn(&
         .flat_map(|plan| {
             plan.iter().map(|(id, node)| {
                 let action = if unchanged || known.contains(&node.fingerprint) { "keep" } else { "rebuild" };
-                json!({"source": plan.source.name, "id": id.to_string(), "operator": text(plan, id), "action": action})
+                json!({"source": plan.name(), "id": id.to_string(), "operator": text(plan, id), "action": action})
             })
         })
         .collect();

@@ -119,7 +119,7 @@ impl Service {
             format: 1,
             id: self.options.writer.clone(),
             address: cluster.membership.address.clone(),
-            sources: self.lock().bound.iter().map(|bound| bound.plan.source.name.clone()).collect(),
+            sources: self.lock().bound.iter().map(|bound| bound.plan.name()).collect(),
             process: Process::this(),
         };
         let beat = Beat::start(self.options.state.store("members"), me).map_err(StateError::from)?;
@@ -188,7 +188,7 @@ impl Service {
         }
         let mut all = vec![];
         for one in &bound {
-            let (name, sharing) = (&one.plan.source.name, sharing(one.log.is_live()));
+            let (name, sharing) = (&one.plan.name(), sharing(one.log.is_live()));
             match one.log.partitions() {
                 Ok(parts) => all.extend(parts.into_iter().map(|part| (name.clone(), part, sharing))),
                 Err(error) => {

@@ -107,7 +107,7 @@ impl Service {
 
     /// The answer of a partition that nobody owns.
     fn at_rest(&self, source: &str, part: &Part, ask: &Ask) -> Result<Option<Answer>, EngineError> {
-        let plan = self.plans().into_iter().find(|plan| plan.source.name == source);
+        let plan = self.plans().into_iter().find(|plan| plan.name() == source);
         let Some(plan) = plan else { return Ok(None) };
         let folder = folder(source, part);
         let store = self.options.state.store(&folder);
@@ -141,10 +141,15 @@ impl Service {
 
 type Found = BTreeMap<(String, u32), Answer>;
 
+/// How far an answer goes.
+fn places(answer: &Answer) -> Vec<event_feeder::Position> {
+    answer.reach.iter().map(|reach| reach.position).collect()
+}
+
 /// Keeps the answer that goes farther where two processors answer for one partition, which changed hands meanwhile.
 fn insert(found: &mut Found, answer: Answer) {
-    let key = (answer.plan.source.name.clone(), answer.partition);
-    let is_new = found.get(&key).is_none_or(|known| known.position < answer.position);
+    let key = (answer.plan.name(), answer.partition);
+    let is_new = found.get(&key).is_none_or(|known| places(known) < places(&answer));
     if is_new {
         found.insert(key, answer);
     }

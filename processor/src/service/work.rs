@@ -46,7 +46,7 @@ impl Running {
         options: &super::Options,
         (tell, fenced): (Sender<Ended>, &Arc<AtomicBool>),
     ) -> Result<(Running, Recovery), Error> {
-        let source = bound.plan.source.name.clone();
+        let source = bound.plan.name();
         let folder = folder(&source, part);
         let (plan, part) = (Arc::clone(&bound.plan), part.clone());
         let partition_options = PartitionOptions {
@@ -81,7 +81,7 @@ impl Running {
 
     /// Whether it is this partition.
     pub(super) fn is(&self, source: &str, partition: u32) -> bool {
-        self.plan.source.name == source && self.part.number == partition
+        self.plan.name() == source && self.part.number == partition
     }
 
     /// Ends it on purpose: its end is told only if it is a failure. To be asked of all before waiting for one.

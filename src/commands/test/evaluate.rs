@@ -39,7 +39,8 @@ pub(super) struct Answer {
 /// Evaluates both ways.
 pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
     let whole = one(compiled, input, |plan, log, until| {
-        let source = |log: &Vec<String>| Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
+        let source =
+            |log: &Vec<String>| Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
         let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
         Ok(batch::evaluate(plan, sources, &Options { threads: 1, until, spans: true })?)
     })?;

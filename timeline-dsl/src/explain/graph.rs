@@ -38,7 +38,7 @@ pub(super) fn json(plan: &Plan, sizes: &Sizes) -> String {
         .collect();
     format!(
         "{{\"source\":{},\"session_bytes\":{},\"columns\":[{}],\"nodes\":[{}],\"outputs\":[{}]}}\n",
-        quoted(&plan.source.name),
+        quoted(&plan.name()),
         sizes.session_bytes,
         columns.join(","),
         nodes.join(","),

@@ -4,19 +4,23 @@ use super::facts::Facts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
-use timeline_core::plan::NodeId;
+use timeline_core::plan::{NodeId, Source};
 
 pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
-    let source = &plan.source;
-    let key: Vec<String> = source.key.iter().map(|k| quoted(&k.dotted())).collect();
-    let order = source.order.as_ref().map_or("null".to_owned(), |(field, _)| quoted(&field.dotted()));
     let end = end_text(plan, &plan.end);
+    let end = if end.is_empty() { "null".to_owned() } else { quoted(&end) };
+    let joined: Vec<String> = plan.joined.iter().map(|joined| source(joined, &end)).collect();
+    let joined = if joined.is_empty() { String::new() } else { format!("\"joined\":[{}],", joined.join(",")) };
     let columns: Vec<String> = plan
         .columns
         .iter()
         .map(|c| {
             let (name, path) = (quoted(&c.name), quoted(&c.path.dotted()));
-            format!("{{\"name\":{name},\"path\":{path},\"type\":{}}}", quoted(c.ty.name()))
+            let of = match plan.joined.is_empty() {
+                true => String::new(),
+                false => format!(",\"source\":{}", quoted(&plan.source_at(usize::from(c.source)).name)),
+            };
+            format!("{{\"name\":{name},\"path\":{path},\"type\":{}{of}}}", quoted(c.ty.name()))
         })
         .collect();
     let nodes: Vec<String> = plan.iter().map(|(id, _)| node(plan, facts, id)).collect();
@@ -38,19 +42,26 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let alerts: Vec<String> =
         plan.alerts.iter().map(|a| format!("{{\"name\":{},\"root\":\"{}\"}}", quoted(&a.name), a.root)).collect();
     format!(
-        "{{\"source\":{{\"name\":{},\"key\":[{}],\"time\":{},\"unit\":{},\"order\":{order},\"lateness_ns\":{},\"end\":{}}},\
-         \"columns\":[{}],\"session_bytes\":{},\"nodes\":[{}],\"metrics\":[{}],\"alerts\":[{}]}}\n",
-        quoted(&source.name),
-        key.join(","),
-        quoted(&source.time.dotted()),
-        quoted(source.time_unit.name()),
-        source.lateness,
-        if end.is_empty() { "null".to_owned() } else { quoted(&end) },
+        "{{\"source\":{},{joined}\"columns\":[{}],\"session_bytes\":{},\"nodes\":[{}],\"metrics\":[{}],\"alerts\":[{}]}}\n",
+        source(&plan.source, &end),
         columns.join(","),
         facts.session_bytes,
         nodes.join(","),
         metrics.join(","),
         alerts.join(",")
+    )
+}
+
+fn source(source: &Source, end: &str) -> String {
+    let key: Vec<String> = source.key.iter().map(|k| quoted(&k.dotted())).collect();
+    let order = source.order.as_ref().map_or("null".to_owned(), |(field, _)| quoted(&field.dotted()));
+    format!(
+        "{{\"name\":{},\"key\":[{}],\"time\":{},\"unit\":{},\"order\":{order},\"lateness_ns\":{},\"end\":{end}}}",
+        quoted(&source.name),
+        key.join(","),
+        quoted(&source.time.dotted()),
+        quoted(source.time_unit.name()),
+        source.lateness,
     )
 }
 

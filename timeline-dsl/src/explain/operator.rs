@@ -1,7 +1,7 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
-use timeline_core::plan::{Compare, EventExpr, Kind, NodeId, Op, Scalar, Unit};
+use timeline_core::plan::{Column, Compare, EventExpr, Kind, NodeId, Op, Scalar, Unit};
 use timeline_core::{Plan, Time, Value};
 
 /// The most operators that are written out; what is deeper or comes later is `…`.
@@ -235,7 +235,7 @@ impl Writer<'_> {
         self.left -= 1;
         let depth = depth - 1;
         let (own, text) = match e {
-            EventExpr::Column(c) => (binds::UNARY, column_text(&self.plan.columns[c.index()].name)),
+            EventExpr::Column(c) => (binds::UNARY, column_text(&column_name(self.plan, &self.plan.columns[c.index()]))),
             EventExpr::Constant(v) => (binds::UNARY, value_text(v)),
             EventExpr::Compare(compare, a, b) => {
                 let a = self.event(a, binds::SUM, depth);
@@ -278,6 +278,14 @@ fn value_text(value: &Value) -> String {
 }
 
 /// A name, or `col("...")` for what no name can be.
+/// What a column is called: with its source where the plan has several.
+pub(super) fn column_name(plan: &Plan, column: &Column) -> String {
+    match plan.joined.is_empty() {
+        true => column.name.clone(),
+        false => format!("{}.{}", plan.source_at(usize::from(column.source)).name, column.name),
+    }
+}
+
 fn column_text(name: &str) -> String {
     let is_name = |part: &str| {
         part.starts_with(|c: char| c.is_alphabetic() || c == '_')

@@ -1,7 +1,7 @@
 //! The plan as a tree of lines, one tree for each output.
 
 use super::facts::{Facts, is_constant};
-use super::operator::duration_text;
+use super::operator::{column_name, duration_text};
 use super::outputs::{end_text, outputs};
 use std::fmt::Write;
 use timeline_core::Plan;
@@ -36,18 +36,19 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
 }
 
 fn head(plan: &Plan, facts: &Facts, out: &mut String) {
-    let source = &plan.source;
-    let key: Vec<String> = source.key.iter().map(|k| k.dotted()).collect();
-    let _ = writeln!(out, "source {}", source.name);
-    let mut clauses = vec![
-        format!("key {}", key.join(", ")),
-        format!("time {} in {}", source.time.dotted(), source.time_unit.name()),
-    ];
-    if let Some((field, _)) = &source.order {
-        clauses.push(format!("order by {}", field.dotted()));
+    for source in plan.sources() {
+        let key: Vec<String> = source.key.iter().map(|k| k.dotted()).collect();
+        let _ = writeln!(out, "source {}", source.name);
+        let mut clauses = vec![
+            format!("key {}", key.join(", ")),
+            format!("time {} in {}", source.time.dotted(), source.time_unit.name()),
+        ];
+        if let Some((field, _)) = &source.order {
+            clauses.push(format!("order by {}", field.dotted()));
+        }
+        clauses.push(format!("lateness {}", duration_text(source.lateness)));
+        let _ = writeln!(out, "  {}", clauses.join("  "));
     }
-    clauses.push(format!("lateness {}", duration_text(source.lateness)));
-    let _ = writeln!(out, "  {}", clauses.join("  "));
     let end = end_text(plan, &plan.end);
     let _ = writeln!(out, "  end {}", if end.is_empty() { "never" } else { &end });
     let columns: Vec<String> = plan
@@ -55,7 +56,7 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
         .iter()
         .map(|c| {
             let from = if c.path.dotted() == c.name { String::new() } else { format!(" from {:?}", c.path.dotted()) };
-            format!("{}: {}{from}", c.name, c.ty)
+            format!("{}: {}{from}", column_name(plan, c), c.ty)
         })
         .collect();
     let _ = writeln!(out, "  reads {}", if columns.is_empty() { "no column".into() } else { columns.join(", ") });

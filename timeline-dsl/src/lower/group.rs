@@ -9,10 +9,10 @@
 //!
 //! **Invariant:** sources of one group have keys of as many columns and, as far as declared, of the same types.
 
+use super::Lowering;
 use super::prune::{self, Part, roots};
 use super::source::SourceEntry;
 use super::value::Facts;
-use super::Lowering;
 use crate::diagnostics::codes;
 use crate::syntax::Span;
 use std::collections::BTreeSet;
@@ -37,8 +37,10 @@ impl Joins {
 
     /// How many sources a source would be joined with, itself included.
     fn size(&self, names: [&str; 2]) -> usize {
-        let all: BTreeSet<&str> =
-            names.into_iter().chain(names.iter().filter_map(|name| self.of(name)).flatten().map(String::as_str)).collect();
+        let all: BTreeSet<&str> = names
+            .into_iter()
+            .chain(names.iter().filter_map(|name| self.of(name)).flatten().map(String::as_str))
+            .collect();
         all.len()
     }
 

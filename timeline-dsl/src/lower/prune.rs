@@ -1,9 +1,7 @@
 //! What of a group's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
 
 use timeline_core::Plan;
-use timeline_core::plan::{
-    Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, GroupOf, Metric, NodeId, Op,
-};
+use timeline_core::plan::{Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, GroupOf, Metric, NodeId, Op};
 
 /// A part of what was lowered: outputs, and the sources that they read.
 pub(super) struct Part {

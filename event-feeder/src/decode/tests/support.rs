@@ -26,7 +26,10 @@ impl Default for Declared {
 impl Declared {
     pub(crate) fn columns(&self) -> Vec<Column> {
         let path = |path: &str| FieldPath(path.split('.').map(String::from).collect());
-        self.columns.iter().map(|(name, from, ty)| Column { name: (*name).into(), path: path(from), ty: *ty, source: 0 }).collect()
+        self.columns
+            .iter()
+            .map(|(name, from, ty)| Column { name: (*name).into(), path: path(from), ty: *ty, source: 0 })
+            .collect()
     }
 
     pub(crate) fn source(&self) -> Source {

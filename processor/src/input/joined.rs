@@ -1,0 +1,78 @@
+//! The logs of sources that share a key: partition `i` of all of them is one partition.
+//!
+//! **Invariant:** all logs have as many partitions, and producers put a key into the same one of each; the first is counted
+//! here, the second is what a group of sources asks of whoever writes them.
+
+use super::{From, Log, Part};
+use event_feeder::{Error, Source};
+use std::sync::Arc;
+use timeline_core::plan::Plan;
+
+/// One log for each source of a plan, in their order.
+pub struct Joined {
+    logs: Vec<(String, Arc<dyn Log>)>,
+}
+
+impl Joined {
+    /// Logs with the names of their sources, at least one. All of them are live or none is.
+    pub fn new(logs: Vec<(String, Arc<dyn Log>)>) -> Result<Self, String> {
+        if let [(first, a), rest @ ..] = &logs[..]
+            && let Some((other, _)) = rest.iter().find(|(_, b)| a.is_live() != b.is_live())
+        {
+            return Err(format!(
+                "the sources `{first}` and `{other}` share sessions: bind both to files or both to topics"
+            ));
+        }
+        Ok(Joined { logs })
+    }
+}
+
+impl Log for Joined {
+    fn partitions(&self) -> Result<Vec<Part>, Error> {
+        let mut first: Option<(&String, Vec<Part>)> = None;
+        for (name, log) in &self.logs {
+            let parts = log.partitions()?;
+            match &first {
+                None => first = Some((name, parts)),
+                Some((known, own)) if own.len() != parts.len() => {
+                    let (known, counts) = ((*known).clone(), [own.len(), parts.len()]);
+                    return Err(Error::Counts { sources: [known, name.clone()], counts });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(first.map_or_else(Vec::new, |(_, parts)| parts))
+    }
+
+    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        let log = &self.logs[source].1;
+        if source == 0 {
+            return log.open(part, plan, source, from);
+        }
+        let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
+        let counts = [part.number as usize + 1, part.number as usize];
+        let sources = [self.logs[0].0.clone(), self.logs[source].0.clone()];
+        log.open(&own.ok_or(Error::Counts { sources, counts })?, plan, source, from)
+    }
+
+    fn is_live(&self) -> bool {
+        self.logs.iter().any(|(_, log)| log.is_live())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::memory::Memory;
+
+    #[test]
+    fn different_counts_of_partitions_are_refused_with_a_code() {
+        let log = |name: &str, parts| (name.to_owned(), Arc::new(Memory::new(parts)) as Arc<dyn Log>);
+        let alike = Joined::new(vec![log("page", 2), log("backend", 2)]).unwrap();
+        assert_eq!(alike.partitions().unwrap().len(), 2);
+        let differ = Joined::new(vec![log("page", 2), log("backend", 3)]).unwrap();
+        let error = differ.partitions().unwrap_err();
+        assert_eq!(error.code().as_str(), "TL2130");
+        assert!(error.to_string().contains("`page` has 2 partitions and `backend` 3"), "{error}");
+    }
+}

@@ -1,0 +1,85 @@
+//! How far the logs of a partition have been read: one place in the log of every source, and what was known by then.
+//!
+//! A partition with one source is written as it always was: its place alone.
+
+use event_feeder::Position;
+use event_feeder::file::FileTable;
+use serde::{Deserialize, Serialize};
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+use crate::watermark::{Progress, Silences};
+
+/// The log of one source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Everything before it has been read.
+    pub position: Position,
+    /// The files of the log.
+    pub files: FileTable,
+    /// Largest usable event time in what has been read.
+    pub max_time: Option<Time>,
+    /// How far silence moved the watermark, where.
+    pub silences: Silences,
+}
+
+impl Reach {
+    /// The starts of the logs of all sources of a plan.
+    pub fn starts(plan: &Plan) -> Vec<Reach> {
+        let start = |source| Reach { position: Position::START.of(source), ..Reach::default() };
+        (0..plan.sources().count() as u8).map(start).collect()
+    }
+}
+
+/// What is known by these places.
+pub fn progress(plan: &Plan, reach: &[Reach]) -> Progress {
+    let mut progress = Progress::nothing(plan, None);
+    for (reached, reach) in progress.sources.iter_mut().zip(reach) {
+        reached.max_time = reach.max_time;
+        reached.idle = reach.silences.at(reach.position);
+    }
+    progress
+}
+
+/// The places as a manifest holds them: of one source its place, of several a list.
+pub fn to_json(reach: &[Reach]) -> serde_json::Value {
+    let places: Vec<Position> = reach.iter().map(|reach| reach.position).collect();
+    let value = match &places[..] {
+        [only] => serde_json::to_value(only),
+        all => serde_json::to_value(all),
+    };
+    value.expect("positions are plain numbers")
+}
+
+/// The places that a manifest holds.
+pub fn from_json(value: &serde_json::Value) -> Result<Vec<Position>, serde_json::Error> {
+    if value.is_array() { Vec::deserialize(value) } else { Position::deserialize(value).map(|only| vec![only]) }
+}
+
+/// The places for people: of several sources each with its name.
+pub fn to_text(plan: &Plan, reach: &[Reach]) -> String {
+    let named = |(source, reach): (&timeline_core::plan::Source, &Reach)| match plan.joined.is_empty() {
+        true => reach.position.to_string(),
+        false => format!("{} {}", source.name, reach.position),
+    };
+    plan.sources().zip(reach).map(named).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_is_written_as_itself_and_several_as_a_list() {
+        let at = |source, offset| Reach { position: Position::at(0, offset).of(source), ..Reach::default() };
+        let one = [at(0, 7)];
+        assert_eq!(to_json(&one).to_string(), r#"{"file":0,"offset":7}"#);
+        let two = [at(0, 7), at(1, 9)];
+        assert_eq!(to_json(&two).to_string(), r#"[{"file":0,"offset":7},{"file":0,"offset":9,"source":1}]"#);
+        for all in [&one[..], &two[..]] {
+            let places: Vec<Position> = all.iter().map(|reach| reach.position).collect();
+            assert_eq!(from_json(&to_json(all)).unwrap(), places);
+        }
+        assert!(from_json(&serde_json::json!("x")).is_err());
+    }
+}
