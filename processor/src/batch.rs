@@ -94,7 +94,7 @@ pub fn evaluate_restored(
     let mut lanes: Vec<Lane> = (0..threads).map(|_| Lane::new(Arc::clone(plan), options.until)).collect();
     let mut rounds = 0;
     loop {
-        let block = match feed.next().map_err(Error::from)? {
+        let block = match feed.read().map_err(Error::from)? {
             Fed::Block(block) => block,
             Fed::Ended(source) => {
                 begun[source].ended = true;
@@ -151,7 +151,7 @@ fn run<W: Watcher + Send + 'static>(
     let mut feed = Feed::new(plan, sources, false);
     let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
     loop {
-        match feed.next()? {
+        match feed.read()? {
             Fed::Block(block) => pipeline.feed(block)?,
             Fed::Ended(source) => pipeline.end(source)?,
             Fed::Idle => std::thread::sleep(std::time::Duration::from_millis(1)),

@@ -76,7 +76,7 @@ impl Feed {
     }
 
     /// What comes next, without waiting for records that do not exist yet.
-    pub fn next(&mut self) -> Result<Fed, Error> {
+    pub fn read(&mut self) -> Result<Fed, Error> {
         let mut order: Vec<usize> = (0..self.readings.len()).filter(|i| !self.is(*i, Quiet::Ended)).collect();
         order.sort_by_key(|i| self.readings[*i].watermark());
         let alone = self.readings.len() == 1;

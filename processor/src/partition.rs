@@ -320,7 +320,7 @@ impl Partition {
     fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
-            let next = self.feed.next()?;
+            let next = self.feed.read()?;
             let idle = !matches!(next, Fed::Block(_));
             match next {
                 Fed::Block(block) => {

@@ -234,7 +234,7 @@ impl Service {
             return Ok(None);
         }
         inner.running.push(running);
-        inner.running.sort_by(|a, b| (a.plan.name(), a.part.number).cmp(&(b.plan.name(), b.part.number)));
+        inner.running.sort_by_key(|running| (running.plan.name(), running.part.number));
         Ok(Some(recovery))
     }
 

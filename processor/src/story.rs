@@ -57,7 +57,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     }
     let mut events = vec![];
     loop {
-        let block = match feed.next()? {
+        let block = match feed.read()? {
             Fed::Block(block) => block,
             Fed::Ended(source) => {
                 progress.sources[source].ended = true;

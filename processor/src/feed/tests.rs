@@ -43,7 +43,7 @@ fn plan() -> Plan {
 }
 
 fn next(feed: &mut Feed) -> String {
-    match feed.next().unwrap() {
+    match feed.read().unwrap() {
         Fed::Block(block) => format!("{} of {}", block.start.offset, block.start.source),
         Fed::Ended(source) => format!("{source} ended"),
         Fed::Idle => "idle".into(),
