@@ -115,9 +115,16 @@ pub struct PositionOf {
     pub horizon_ns: Option<i64>,
     /// The last checkpoint committed before the answer.
     pub epoch: u64,
+    /// Sessions that may have begun before anything was seen of them, alive or over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub partial_sessions: u64,
     /// Nobody owns the partition now: it is shown as of that checkpoint.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unowned: bool,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why there is no answer; the variants are what the asker can do about it.

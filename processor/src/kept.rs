@@ -86,10 +86,9 @@ impl Kept {
         self.segments.iter().map(|(file, _)| file)
     }
 
-    /// Whether the whole log from its start to a position is kept.
-    pub fn is_whole(&self, position: Position) -> bool {
-        position == Position::START
-            || self.segments.first().is_some_and(|(_, facts)| facts.first) && self.end() >= position
+    /// Whether the whole log from one position to another is kept.
+    pub fn is_whole(&self, from: Position, to: Position) -> bool {
+        to <= from || self.segments.first().is_some_and(|(_, facts)| facts.from <= from) && self.end() >= to
     }
 
     /// Up to where events are kept; the start of the log if none are.

@@ -145,6 +145,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             groups: vec![],
             turns: vec![],
             open_alerts: vec![],
+            partial: false,
         })
     })
     .collect()

@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** after any error of the checkpoint store the loop ends: nothing is written or answered on a doubtful base.
 
+mod beginning;
 mod checkpointing;
 mod keeping;
 mod recovery;
@@ -27,6 +28,7 @@ use crate::pipeline::{Pipeline, WorkerLost};
 use crate::reach::Reach;
 use crate::results::{self, Pending};
 use crate::totals::Totals;
+use crate::watermark::Unseen;
 use checkpointing::{Committed, Cut};
 use event_feeder::{Notice, Position, Target, key_hash};
 use keeping::Keeping;
@@ -94,6 +96,9 @@ pub enum Error {
     /// A worker panicked.
     #[error(transparent)]
     Worker(#[from] WorkerLost),
+    /// It is to be read from now on, but nobody says where its log ends.
+    #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
+    NoEnd,
     /// Kept events cannot be read or written.
     #[error(transparent)]
     Kept(#[from] crate::kept::Error),
@@ -121,6 +126,9 @@ pub struct Counts {
     /// Events that were dropped because they had come before.
     #[serde(default)]
     pub duplicates: u64,
+    /// Of the sessions that ended, those that may have begun before anything was seen of them.
+    #[serde(default)]
+    pub partial: u64,
 }
 
 /// What is asked.
@@ -149,6 +157,8 @@ pub struct Answer {
     pub owner: Option<String>,
     /// How far the log of each source has been read.
     pub reach: Vec<Reach>,
+    /// From where, if not from its start; none otherwise.
+    pub begun: Vec<Reach>,
     /// Nothing before it comes any more but what is late; `None` as long as some source has no event.
     pub watermark: Option<Time>,
     /// The instant that sessions were read at; `None` without any event.
@@ -161,6 +171,8 @@ pub struct Answer {
     pub bytes: u64,
     /// Sessions that are alive.
     pub live: u64,
+    /// Sessions, alive or over, that may have begun before anything was seen of them.
+    pub partial: u64,
     /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
     pub pending: Pending,
     /// Sessions alive at the horizon; empty unless asked for.
@@ -247,6 +259,8 @@ struct Reading {
     max_time: Option<Time>,
     silence: Silence,
     keeping: Keeping,
+    /// What lies before the place from which it is read, as the lanes last said.
+    unseen: Unseen,
 }
 
 /// A partition, ready to run.
@@ -259,6 +273,8 @@ pub struct Partition {
     handle: Handle,
     /// One for each source.
     readings: Vec<Reading>,
+    /// Where the logs are read from, one for each source, if that is not their start.
+    begun: Vec<Reach>,
     counts: Counts,
     /// Of sessions that are over.
     totals: Totals,
@@ -427,6 +443,7 @@ impl Partition {
     /// Takes what the lanes have told.
     fn take_told(&mut self, outcome: Outcome, late: Vec<crate::lane::Late>) {
         self.counts.closed += outcome.closed.len() as u64;
+        self.counts.partial += outcome.closed.iter().filter(|session| session.partial).count() as u64;
         self.counts.late += late.len() as u64;
         self.counts.duplicates += outcome.duplicates;
         for late in &late {
@@ -446,6 +463,7 @@ impl Partition {
             files: self.feed.files(source).clone(),
             max_time: reading.max_time,
             silences: reading.silence.all.clone(),
+            unseen: reading.unseen,
         };
         self.readings.iter().enumerate().map(reach).collect()
     }
@@ -493,21 +511,23 @@ impl Partition {
             if let (Some((hash, key)), Some(horizon)) = (&key, progress.horizon()) {
                 lane.read_key(*hash, key, horizon, &mut outcome, |session| live.push(session));
             }
-            (told, outcome, live, totals, lane.size())
+            ((told, progress.clone()), outcome, live, totals, lane.size())
         })?;
         self.take_decoded();
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
-        let (mut bytes, mut live) = (0, 0);
+        let (mut bytes, mut live, mut partial) = (0, 0, 0);
         let mut read = Pending::default();
-        for ((outcome, late), over, alive, part, size) in parts {
+        for (((outcome, late), progress), over, alive, part, size) in parts {
             self.take_told(outcome, late);
+            self.take_unseen(&progress);
             totals.merge(&part);
             sessions.extend(alive);
             let Outcome { closed, alerts, .. } = over;
             read.append(Pending { sessions: closed, alerts, ..Pending::default() });
             bytes += size.bytes;
             live += size.live;
+            partial += size.partial;
         }
         totals.merge(&self.totals);
         let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| pending.clone());
@@ -520,12 +540,14 @@ impl Partition {
             folder: self.options.folder.clone(),
             owner: Some(self.options.writer.clone()),
             reach: self.reach(),
+            begun: self.begun.clone(),
             watermark: progress.known_watermark(),
             horizon: progress.horizon(),
             epoch: self.epoch,
             counts: self.counts,
             bytes,
             live,
+            partial: self.counts.partial + partial,
             pending,
             sessions,
             totals,

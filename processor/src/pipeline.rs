@@ -10,7 +10,7 @@
 //! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
 
 use crate::lane::{Lane, Watcher};
-use crate::watermark::{Progress, Silences, Watermarks};
+use crate::watermark::{Progress, Silences, Unseen, Watermarks};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -32,6 +32,8 @@ pub struct Begun {
     pub silences: Silences,
     /// No event comes any more.
     pub ended: bool,
+    /// What lies before the place from which the log was read.
+    pub unseen: Unseen,
 }
 
 /// What a worker tells of a block.
@@ -93,6 +95,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             reached.max_time = begun.max_time;
             reached.idle = begun.silences.at(begun.position);
             reached.ended = begun.ended;
+            reached.unseen = begun.unseen;
         }
         let silences: Vec<Silences> = (0..progress.sources.len())
             .map(|source| begun.get(source).map(|begun| begun.silences.clone()).unwrap_or_default())
@@ -226,6 +229,7 @@ struct Worker<W> {
 
 impl<W: Watcher> Worker<W> {
     fn run(mut self, queue: &Receiver<Command<W>>) {
+        self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
         // A silence may have been made durable before its consequences were drawn.
         self.lane.release(self.progress.clock());
         while let Ok(command) = queue.recv() {
@@ -265,9 +269,13 @@ impl<W: Watcher> Worker<W> {
             let source = usize::from(routed.batch.start.source);
             let (before_clock, silences) = (self.progress.clock(), &self.silences[source]);
             let reached = &mut self.progress.sources[source];
-            let before = reached.log_watermark();
-            reached.max_time = reached.max_time.max(routed.batch.max_time);
+            let (before, unseen) = (reached.log_watermark(), reached.unseen);
+            reached.note(routed.batch.max_time, routed.batch.events.first().map(|event| event.time));
+            let unseen_moved = reached.unseen != unseen;
             reached.idle = reached.idle.max(silences.at(routed.batch.end));
+            if unseen_moved {
+                self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
+            }
             let after = self.progress.clock();
             let mine = &routed.lanes[self.number];
             if !mine.is_empty() || after > before_clock {

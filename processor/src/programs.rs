@@ -20,6 +20,22 @@ pub struct Deployed {
     pub text: String,
     /// Outputs that were dropped or replaced.
     pub without: BTreeSet<String>,
+    /// The version of the programs from whose moment on it reads the logs; 0 where it reads them from their start.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub since: u32,
+}
+
+fn is_zero(since: &u32) -> bool {
+    *since == 0
+}
+
+/// Where a program begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With the first event of the logs.
+    Start,
+    /// With the next event: sessions that are open then are partial.
+    Now,
 }
 
 /// Why the deployed programs cannot be loaded.
@@ -72,12 +88,18 @@ impl Programs {
 
     /// The programs with one more, which replaces outputs of the same names if `replace`.
     /// A program whose text is deployed already, whole, adds nothing.
-    pub fn with(&self, name: &str, text: &str, replace: bool) -> Result<Self, EngineError> {
+    pub fn with(&self, name: &str, text: &str, replace: bool, begin: Begin) -> Result<Self, EngineError> {
         let mut all = self.clone();
         if all.all.iter().any(|known| known.text == text && known.without.is_empty()) {
             return Ok(all);
         }
-        let alone = compiled(&[Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() }])?;
+        // No two deployments ever have the same number, for each has a state of its own.
+        let since = match begin {
+            Begin::Start => 0,
+            Begin::Now => u32::try_from(self.version + 1).unwrap_or(u32::MAX),
+        };
+        let new = Deployed { name: name.into(), text: text.into(), without: BTreeSet::new(), since };
+        let alone = compiled(std::slice::from_ref(&new))?;
         if replace {
             let names: BTreeSet<String> = outputs(&alone).into_iter().collect();
             for known in &mut all.all {
@@ -93,7 +115,7 @@ impl Programs {
             }
             all.all = kept;
         }
-        all.all.push(Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() });
+        all.all.push(new);
         compiled(&all.all)?;
         Ok(all)
     }
@@ -119,8 +141,21 @@ impl Programs {
     }
 
     /// What they compile to.
+    ///
+    /// Programs that begin at one moment are one plan for each source; sharing ends where they know different things.
     pub fn plans(&self) -> Result<Vec<Arc<Plan>>, EngineError> {
-        Ok(compiled(&self.all)?.into_iter().map(Arc::new).collect())
+        let moments: BTreeSet<u32> = self.all.iter().map(|program| program.since).collect();
+        if moments.iter().all(|since| *since == 0) {
+            return Ok(compiled(&self.all)?.into_iter().map(Arc::new).collect());
+        }
+        // Together they are only judged: a name stands for one thing, and a source is declared alike everywhere.
+        compiled(&self.all)?;
+        let mut plans = vec![];
+        for since in moments {
+            let own: Vec<Deployed> = self.all.iter().filter(|program| program.since == since).cloned().collect();
+            plans.extend(compiled(&own)?.into_iter().map(|plan| Arc::new(Plan { since, ..plan })));
+        }
+        Ok(plans)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-use crate::watermark::{Progress, Silences};
+use crate::watermark::{Progress, Silences, Unseen};
 
 /// The log of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Reach {
     pub max_time: Option<Time>,
     /// How far silence moved the watermark, where.
     pub silences: Silences,
+    /// What lies before the place from which it is read.
+    #[serde(default, skip_serializing_if = "Unseen::is_nothing")]
+    pub unseen: Unseen,
 }
 
 impl Reach {
@@ -37,6 +40,7 @@ pub fn progress(plan: &Plan, reach: &[Reach]) -> Progress {
     for (reached, reach) in progress.sources.iter_mut().zip(reach) {
         reached.max_time = reach.max_time;
         reached.idle = reach.silences.at(reach.position);
+        reached.unseen = reach.unseen;
     }
     progress
 }

@@ -19,10 +19,10 @@ use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::kept::{self, Kept};
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
-use crate::programs::{LoadError, Programs};
+use crate::programs::{Begin, LoadError, Programs};
 use crate::story;
 use arrow::array::RecordBatch;
-use event_feeder::Source;
+use event_feeder::{Position, Source};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -363,20 +363,26 @@ impl Service {
     }
 
     /// Other queries read the logs from their starts: refuses where one is not kept. Not to be called under the lock.
-    fn can_start_over(&self) -> Result<(), EngineError> {
-        for answer in self.ask(&Ask::Status, None)? {
+    fn can_start_over(&self, programs: &Programs) -> Result<(), EngineError> {
+        let plans = programs.plans()?;
+        // What stays as it is, or is there no more, reads nothing again.
+        let is_rebuilt =
+            |answer: &Answer| plans.iter().any(|plan| plan.name() == answer.plan.name() && **plan != *answer.plan);
+        for answer in self.ask(&Ask::Status, None)?.into_iter().filter(is_rebuilt) {
             // Files are their own log. What is not committed yet is kept with the last checkpoint before a change.
             for (source, reach) in (0..).zip(&answer.reach) {
                 let kept = Kept::of(&answer.results, source);
                 let kept = kept.map_err(|error| EngineError::Internal(error.to_string()))?;
-                let has_begun = reach.files.is_empty() && reach.position.of(0) > event_feeder::Position::START;
-                if !has_begun || answer.epoch == 0 || kept.is_whole(kept.end()) {
+                let has_begun = reach.files.is_empty() && reach.position.of(0) > Position::START;
+                let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
+                let is_kept = self.options.keep > 0 && kept.is_whole(from, kept.end());
+                if !has_begun || answer.epoch == 0 || is_kept {
                     continue;
                 }
                 let (source, partition) = (&answer.plan.source_at(usize::from(source)).name, answer.partition);
                 return Err(EngineError::Conflict {
                     message: format!(
-                        "not kept: other queries need the log of {source}/{partition} from its start, and its first events are older than --keep"
+                        "not kept: other queries need the log of {source}/{partition} from its start, and its first events are older than --keep; `deploy --from now` begins with what comes next"
                     ),
                     rendered: None,
                 });
@@ -404,7 +410,7 @@ fn deployed(options: &Options, store: &ProgramStore, programs: &[(String, String
         let stored = Programs::load(store)?;
         let mut all = stored.clone();
         for (name, text) in programs {
-            all = all.with(name, text, false)?;
+            all = all.with(name, text, false, Begin::Start)?;
         }
         if all.all == stored.all {
             return Ok(all);
@@ -423,7 +429,11 @@ fn deployed(options: &Options, store: &ProgramStore, programs: &[(String, String
 
 /// The log of every source.
 fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
-    let known: Vec<&str> = plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
+    // Queries of one source that begin at different places read its log each for themselves.
+    let mut known: Vec<&str> =
+        plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
     for (name, input) in &options.sources {
         if let Some(name) = name.as_ref().filter(|name| !known.contains(&name.as_str())) {
             return Err(StartError::Binding(format!(
@@ -458,7 +468,8 @@ fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError
 fn stay_together(before: &[Arc<Plan>], after: &[Bound]) -> Result<(), EngineError> {
     for bound in after.iter().filter(|bound| bound.log.is_live()) {
         for source in bound.plan.sources() {
-            let known = before.iter().find(|plan| plan.sources().any(|known| known.name == source.name));
+            let mut known = before.iter().filter(|plan| plan.since == bound.plan.since);
+            let known = known.find(|plan| plan.sources().any(|known| known.name == source.name));
             if let Some(known) = known.filter(|known| known.name() != bound.plan.name()) {
                 let (name, was, is) = (&source.name, known.name(), bound.plan.name());
                 return Err(EngineError::Conflict {
@@ -574,15 +585,17 @@ impl Engine for Service {
             let mut before = vec![];
             for (source, reach) in (0..).zip(&answer.reach) {
                 let position = reach.position.of(0);
+                let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
                 if !reach.files.is_empty() {
-                    logs.push(story::files_again(&answer.plan, usize::from(source), reach.files.clone(), position));
+                    let places = (from, position);
+                    logs.push(story::files_again(&answer.plan, usize::from(source), reach.files.clone(), places));
                     before.push(None);
                     continue;
                 }
                 let kept = Kept::of(&answer.results, source).map_err(|error| internal(&error))?;
                 logs.push(Box::new(kept::reread(&kept, answer.reader.clone(), position)));
                 before.push(kept.before());
-                is_whole &= kept.is_whole(position);
+                is_whole &= kept.is_whole(from, position);
             }
             let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
             let mut story = story::tell(&answer.plan, logs, &question).map_err(|error| internal(&error))?;
@@ -639,16 +652,17 @@ impl Engine for Service {
         plan_only: bool,
         from: Option<String>,
     ) -> Result<Json, EngineError> {
-        if from.as_deref() == Some("now") {
-            let message = "`--from now` is not supported yet: files are their own log and are read from their start";
-            return Err(EngineError::Invalid { message: message.into(), rendered: None });
-        }
+        let from = match from.as_deref() {
+            None | Some("start") => Begin::Start,
+            Some("now") => Begin::Now,
+            Some(other) => return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{other}`"))),
+        };
         self.adopt_newest()?;
         let inner = self.lock();
         let before = inner.programs.plans()?;
         let mut all = inner.programs.clone();
         for (name, text) in &programs {
-            all = all.with(name, text, true)?;
+            all = all.with(name, text, true, from)?;
         }
         let after = all.plans()?;
         let mut changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
@@ -656,7 +670,7 @@ impl Engine for Service {
         // Asking takes the lock; if others deploy meanwhile, storing the programs fails.
         drop(inner);
         if !plan_only && changes_any {
-            self.can_start_over()?;
+            self.can_start_over(&all)?;
             self.change(&mut self.lock(), all)?;
         }
         if !plan_only {
@@ -671,7 +685,7 @@ impl Engine for Service {
         match without {
             None => Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed"))),
             Some(programs) => {
-                self.can_start_over()?;
+                self.can_start_over(&programs)?;
                 self.change(&mut self.lock(), programs)?;
                 Ok(json!({"dropped": [name], "not_yet": self.wait_for_others()}))
             }

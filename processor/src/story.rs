@@ -4,7 +4,7 @@
 //! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
 use crate::feed::{Fed, Feed};
-use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
+use crate::lane::{Lane, Outcome, RecordedSpan, Recorder, Session};
 use crate::reach::Reach;
 use crate::watermark::{Progress, Watermarks};
 use event_feeder::file::{FileTable, Options};
@@ -39,10 +39,10 @@ pub struct Question<'a> {
     pub reach: &'a [Reach],
 }
 
-/// The log of files of a source as it was read, once more up to a plain position.
-pub fn files_again(plan: &Plan, source: usize, files: FileTable, until: Position) -> Box<dyn Source> {
+/// The log of files of a source as it was read, once more from one plain position up to another.
+pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Position, Position)) -> Box<dyn Source> {
     let fields = Some(fields_read(plan, source));
-    Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, Position::START, until))
+    Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, places.0, places.1))
 }
 
 /// Reads the session again, out of the logs of all sources, each of which ends at its position.
@@ -55,6 +55,8 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     for (reached, before) in progress.sources.iter_mut().zip(&question.before) {
         reached.max_time = *before;
     }
+    progress.sources.iter_mut().zip(question.reach).for_each(|(reached, reach)| reached.unseen = reach.unseen);
+    lane.set_unseen(progress.unseen(plan));
     let mut events = vec![];
     loop {
         let block = match feed.read()? {
@@ -97,17 +99,20 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     let horizon = question.at.unwrap_or(question.horizon);
     let mut outcome = Outcome::default();
     let (told, _) = lane.drain();
-    let mut sessions: Vec<(Time, Option<Time>)> = told.closed.iter().map(|s| (s.start, s.end)).collect();
-    lane.read(horizon, &mut outcome, |session| sessions.push((session.start, session.end)));
-    sessions.extend(outcome.closed.iter().map(|s| (s.start, s.end)));
+    let of = |session: &Session| (session.start, session.end, session.partial);
+    let mut sessions: Vec<(Time, Option<Time>, bool)> = told.closed.iter().map(of).collect();
+    lane.read(horizon, &mut outcome, |session| sessions.push(of(&session)));
+    sessions.extend(outcome.closed.iter().map(of));
     sessions.sort_unstable();
     sessions.dedup();
     let spans: Vec<RecordedSpan> = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans).collect();
-    let shown = sessions.iter().enumerate().map(|(i, (start, end))| {
-        let next = sessions.get(i + 1).map_or(Time::MAX, |(start, _)| *start);
+    let shown = sessions.iter().enumerate().map(|(i, (start, end, partial))| {
+        let next = sessions.get(i + 1).map_or(Time::MAX, |(start, ..)| *start);
         let own: Vec<&Told> =
             events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
-        session(plan, question, (*start, *end), horizon, &spans, &own)
+        let mut shown = session(plan, question, (*start, *end), horizon, &spans, &own);
+        shown["partial"] = json!(partial);
+        shown
     });
     Ok(json!({
         "key": question.key,

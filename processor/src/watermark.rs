@@ -45,6 +45,35 @@ impl Silences {
     }
 }
 
+/// What is not known of the sessions of a log, because it was not read from its start.
+///
+/// The first event after the beginning says which event times may lie before it: none that is later than its own by more
+/// than the lateness. Silence and age then say which sessions may still have begun there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unseen {
+    /// Nothing: it was read from its start.
+    #[default]
+    Nothing,
+    /// What lies before the beginning, whenever that was: no event has come since.
+    Everything,
+    /// Events until this instant.
+    Until(Time),
+}
+
+impl Unseen {
+    /// Whether it is the usual case, which needs no writing down.
+    pub fn is_nothing(&self) -> bool {
+        *self == Unseen::Nothing
+    }
+
+    /// The first event after the beginning, by its place in the log, has come.
+    fn first(&mut self, time: Time, lateness: Time) {
+        if *self == Unseen::Everything {
+            *self = Unseen::Until(time.saturating_add(lateness));
+        }
+    }
+}
+
 /// What the events of a batch are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Watermarks<'a> {
@@ -69,13 +98,23 @@ pub struct Reached {
     pub repair: Time,
     /// No event comes any more.
     pub ended: bool,
+    /// What lies before the place from which it is read.
+    pub unseen: Unseen,
 }
 
 impl Reached {
     /// Nothing yet.
     pub fn nothing(source: &Source) -> Self {
         let (lateness, repair) = (source.lateness, source.repair.unwrap_or(0));
-        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false }
+        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: Unseen::Nothing }
+    }
+
+    /// Takes note of the event times of a batch, of which `first` is the first by its place.
+    pub fn note(&mut self, max_time: Option<Time>, first: Option<Time>) {
+        self.max_time = self.max_time.max(max_time);
+        if let Some(first) = first {
+            self.unseen.first(first, self.lateness);
+        }
     }
 
     /// The log's own watermark. The least instant until there are events.
@@ -118,6 +157,18 @@ impl Progress {
     /// The watermark, if it is known.
     pub fn known_watermark(&self) -> Option<Time> {
         Some(self.watermark()).filter(|at| *at > Time::MIN && *at < Time::MAX)
+    }
+
+    /// Sessions that begin at or before it may have begun before anything was seen of them; the least instant where the
+    /// logs were read from their starts.
+    pub fn unseen(&self, plan: &Plan) -> Time {
+        let longest = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(Time::MAX);
+        let of = |source: &Reached| match source.unseen {
+            Unseen::Nothing => Time::MIN,
+            Unseen::Everything => Time::MAX,
+            Unseen::Until(at) => at.saturating_add(longest),
+        };
+        self.sources.iter().map(of).max().unwrap_or(Time::MIN)
     }
 
     /// The instant for which answers are true: the last event, or the watermark where silence moved that further.

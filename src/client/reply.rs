@@ -20,6 +20,9 @@ pub(crate) struct Position {
     pub(crate) position: serde_json::Value,
     /// Its watermark; none before the first event.
     pub(crate) watermark_ns: Option<i64>,
+    /// Sessions that may have begun before anything was seen of them.
+    #[serde(default)]
+    pub(crate) partial_sessions: u64,
     /// Nobody works on it now.
     #[serde(default)]
     pub(crate) unowned: bool,
@@ -39,6 +42,9 @@ pub(crate) struct Session {
     /// None while it is open.
     pub(crate) end_ns: Option<i64>,
     pub(crate) closed: bool,
+    /// Whether it may have begun before anything was seen of it.
+    #[serde(default)]
+    pub(crate) partial: bool,
     /// Through when an open session is shown; the last that is told of it if the server does not say.
     #[serde(default)]
     pub(crate) horizon_ns: Option<i64>,
@@ -120,6 +126,9 @@ pub(crate) struct Deployed {
     /// Names that were there already, defined alike.
     #[serde(default)]
     pub(crate) unchanged: Vec<String>,
+    /// What to know of the sessions of queries that begin now.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
     /// Addresses of processors that share the state and do not run it yet.
     #[serde(default)]
     pub(crate) not_yet: Vec<String>,
@@ -138,7 +147,7 @@ pub(crate) struct Dropped {
 pub(crate) struct DeployedNode {
     pub(crate) id: serde_json::Value,
     pub(crate) operator: String,
-    /// `keep`, `migrate` or `rebuild`.
+    /// `keep`, `rebuild`, or `begin` where the log is read from now on.
     pub(crate) action: String,
 }
 

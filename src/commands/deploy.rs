@@ -15,12 +15,13 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   timeline deploy --plan video.tl
-  timeline deploy video.tl --from start")]
+  timeline deploy video.tl --from start
+  timeline deploy video.tl --from now")]
 pub(crate) struct Args {
     /// Programs; `-` is standard input.
     #[arg(value_name = "P.tl", required = true)]
     programs: Vec<PathBuf>,
-    /// Show keep, migrate or rebuild for each worker, and change nothing.
+    /// Show keep, rebuild or begin for each worker, and change nothing.
     #[arg(long)]
     plan: bool,
     /// Whether new queries replay the log from its start, or begin with what comes next.
@@ -35,7 +36,7 @@ pub(crate) struct Args {
 enum From {
     /// With the first event of the log.
     Start,
-    /// With the next event; running sessions are marked partial.
+    /// With the next event; sessions that may have begun before are partial.
     Now,
 }
 
@@ -60,6 +61,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             eprintln!("{} {verb} {what}", names.join(", "));
         }
     }
+    deployed.notes.iter().for_each(|note| eprintln!("{note}"));
     not_yet(&deployed.not_yet);
     Ok(())
 }

@@ -104,7 +104,8 @@ fn unknown(key: &str) -> Error {
 
 fn heading(key: &str, session: &Session) -> String {
     let state = if session.closed { "closed" } else { "open" };
-    format!("session {}, {state}\n", table::visible(key.as_bytes()))
+    let partial = if session.partial { ", partial: it may have begun before anything was seen of it" } else { "" };
+    format!("session {}, {state}{partial}\n", table::visible(key.as_bytes()))
 }
 
 /// Each timeline's value at the instant, and since which event; the labels, which may be long, come last.

@@ -29,6 +29,8 @@ pub struct Plan {
     pub source: Source,
     /// The other sources of a group, whose keys are those of the first: events of all of them make one session.
     pub joined: Vec<Source>,
+    /// The number of the deployment from whose moment on the logs are read; 0 where they are read from their start.
+    pub since: u32,
     /// The columns that the nodes and the source's rules read, and no others; a [`ColumnId`] is an index here.
     pub columns: Vec<Column>,
     /// The workers, inputs first.
@@ -70,9 +72,10 @@ impl Plan {
         source.checked_sub(1).map_or(&self.source, |joined| &self.joined[joined])
     }
 
-    /// What the source or the group is called: `page`, `page+backend`.
+    /// What the source or the group is called: `page`, `page+backend`; read from a deployment on, `page@3`.
     pub fn name(&self) -> String {
-        self.sources().map(|source| source.name.as_str()).collect::<Vec<_>>().join("+")
+        let name = self.sources().map(|source| source.name.as_str()).collect::<Vec<_>>().join("+");
+        if self.since == 0 { name } else { format!("{name}@{}", self.since) }
     }
 
     /// The columns of one source, under their numbers.

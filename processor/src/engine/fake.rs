@@ -91,6 +91,7 @@ impl Fake {
             position: "log-é/7".into(),
             watermark_ns: Some(5),
             horizon_ns: None,
+            partial_sessions: 0,
             epoch: 3,
             unowned: false,
         }]

@@ -77,10 +77,15 @@ impl Log for Topics {
         Ok(parts)
     }
 
-    fn open(&self, part: &Part, _: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(&self, part: &Part, plan: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+        // Who begins later reads, and lets go of what was read, for itself.
+        let name = match plan.since {
+            0 => self.subscription.clone(),
+            since => format!("{}@{since}", self.subscription),
+        };
         let source = self.client.subscribe(Subscription {
             topic: part.name.clone(),
-            name: self.subscription.clone(),
+            name,
             after: from.map_or(Position::START, |from| from.position),
             queue: Subscription::QUEUE,
         })?;

@@ -95,6 +95,8 @@ pub struct Lane<W = ()> {
     lookup_columns: u64,
     /// Events after it are dropped once it was judged whether they are late or duplicates.
     until: Time,
+    /// Sessions that begin at or before it may have begun unseen.
+    unseen: Time,
     outcome: Outcome,
     late: Vec<Late>,
     dirty: Vec<Slot>,
@@ -128,6 +130,7 @@ impl<W: Watcher> Lane<W> {
             text_columns,
             lookup_columns: text_columns & evaluator.compared_only(),
             until: until.unwrap_or(Time::MAX),
+            unseen: Time::MIN,
             outcome: Outcome::default(),
             late: vec![],
             dirty: vec![],
@@ -142,6 +145,11 @@ impl<W: Watcher> Lane<W> {
     /// Drops events after `until` from now on, once their lateness was judged.
     pub(crate) fn cut_at(&mut self, until: Option<Time>) {
         self.until = until.unwrap_or(Time::MAX);
+    }
+
+    /// Says which sessions may have begun before anything was seen of them: those that begin at or before an instant.
+    pub fn set_unseen(&mut self, until: Time) {
+        self.unseen = until;
     }
 
     /// The plan.
@@ -262,7 +270,8 @@ impl<W: Watcher> Lane<W> {
         let (key, mut row, meta) = self.slab.parts(slot);
         let was = meta.life;
         let session = (&mut row, &mut meta.life);
-        if !session::step(&mut self.evaluator, &self.rules, key, session, event, (&mut self.outcome, watcher)) {
+        let told = (&mut self.outcome, watcher);
+        if !session::step(&mut self.evaluator, (&self.rules, self.unseen), key, session, event, told) {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
             self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
             return;
@@ -386,6 +395,7 @@ impl<W: Watcher> Lane<W> {
             }
             let watcher = &mut self.watchers[slot as usize];
             let (evaluator, rules, key) = (&mut self.evaluator, &self.rules, self.slab.key(slot));
+            let unseen = self.unseen;
             let (mut heap, mut life) = self.slab.copy(slot, &mut words);
             let mut row = Row { words: &mut words, heap: &mut heap };
             let mut events = waiting.remove(&slot).unwrap_or_default();
@@ -393,7 +403,8 @@ impl<W: Watcher> Lane<W> {
             for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
                 let event = bucket.unpack(event, &mut dense);
                 // A straggler says nothing to this answer; it goes to the ledger when it is released.
-                session::step(evaluator, rules, key, (&mut row, &mut life), &event, (&mut *outcome, &mut *watcher));
+                let told = (&mut *outcome, &mut *watcher);
+                session::step(evaluator, (rules, unseen), key, (&mut row, &mut life), &event, told);
             }
             let session = (&mut row, &mut life);
             if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {
@@ -425,7 +436,10 @@ impl<W: Watcher> Lane<W> {
     /// What the lane holds, for people.
     pub fn size(&self) -> Size {
         let count = |life| self.slab.lives().filter(|l| *l == life).count() as u64;
+        // Where a log was read from its start there is none, and no row need be looked at.
+        let partial = if self.unseen > Time::MIN { self.slab.partial() } else { 0 };
         Size {
+            partial,
             live: count(Life::Live),
             remembered: count(Life::Closed),
             held: self.held.as_ref().map_or(0, Held::len) as u64,
@@ -441,6 +455,8 @@ impl<W: Watcher> Lane<W> {
 pub struct Size {
     /// Sessions that are alive.
     pub live: u64,
+    /// Those of them that may have begun before anything was seen of them.
+    pub partial: u64,
     /// Sessions that are over and remembered for stragglers.
     pub remembered: u64,
     /// Events that wait in the reorder buffer.

@@ -31,6 +31,8 @@ pub struct Session {
     pub turns: Vec<Vec<Time>>,
     /// Alerts that are still on, with their starts; none once the session is over.
     pub open_alerts: Vec<(usize, Time)>,
+    /// Whether it may have begun before anything was seen of it.
+    pub partial: bool,
 }
 
 /// A span of an alert of some session.
@@ -138,11 +140,12 @@ impl Rules {
     }
 }
 
-/// Lets the next event of a key happen; false if it is a straggler of a session that is over.
+/// Lets the next event of a key happen; false if it is a straggler of a session that is over. A session that it begins at
+/// or before `unseen` is partial.
 #[inline]
 pub(super) fn step<W: Watcher>(
     evaluator: &mut Evaluator,
-    rules: &Rules,
+    (rules, unseen): (&Rules, Time),
     key: &CompactString,
     (row, life): (&mut Row<'_>, &mut Life),
     event: &Event<'_>,
@@ -160,6 +163,9 @@ pub(super) fn step<W: Watcher>(
     }
     if *life != Life::Live {
         evaluator.begin(row, t);
+        if t <= unseen {
+            row.set_partial();
+        }
         *life = Life::Live;
         watcher.begin(key, t);
     }
@@ -250,7 +256,8 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
     let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
     let turns = plan.metrics.iter().map(|metric| view.turns(metric.root)).collect();
     let (start, read) = (row.origin(), row.now());
-    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts }
+    let partial = row.is_partial();
+    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial }
 }
 
 impl Outcome {

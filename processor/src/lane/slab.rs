@@ -2,7 +2,7 @@
 
 use super::index::{Index, prefetch};
 use compact_str::CompactString;
-use timeline_core::incremental::{Heap, Row};
+use timeline_core::incremental::{Heap, Row, is_partial};
 
 /// Rows in a chunk.
 const CHUNK_ROWS: usize = 1024;
@@ -166,6 +166,13 @@ impl Slab {
     /// What all slots hold.
     pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
         self.heads.iter().map(|head| head.meta.life)
+    }
+
+    /// How many sessions are alive that may have begun unseen.
+    pub(super) fn partial(&self) -> u64 {
+        let rows = self.chunks.iter().flat_map(|chunk| chunk.chunks(self.row_words));
+        let partial = |(row, head): &(&[u64], &Head)| head.meta.life == Life::Live && is_partial(row);
+        rows.zip(&self.heads).filter(partial).count() as u64
     }
 
     /// Calls `f` with every row that holds a session or remembers one.

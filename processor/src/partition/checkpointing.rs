@@ -10,7 +10,7 @@ use crate::lane::image::{self, Image};
 use crate::reach::{self, Reach};
 use crate::results;
 use crate::totals::TotalsImage;
-use crate::watermark::Silences;
+use crate::watermark::{Silences, Unseen};
 use event_feeder::Position;
 use event_feeder::file::FileTable;
 use serde::{Deserialize, Serialize};
@@ -60,13 +60,20 @@ pub(super) struct State {
     /// The logs of the other sources of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Reach>,
+    /// What lies before the place from which the log is read.
+    #[serde(default, skip_serializing_if = "Unseen::is_nothing")]
+    pub unseen: Unseen,
+    /// Where the logs of all sources are read from, if that is not their start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun: Vec<Reach>,
 }
 
 impl State {
     /// How far the log of each source had been read, for the places of the manifest.
     pub(super) fn reach(&self, places: &[Position]) -> Vec<Reach> {
         let (files, max_time, silences) = (self.files.clone(), self.max_time, self.silences.clone());
-        let first = Reach { position: places.first().copied().unwrap_or_default(), files, max_time, silences };
+        let position = places.first().copied().unwrap_or_default();
+        let first = Reach { position, files, max_time, silences, unseen: self.unseen };
         std::iter::once(first).chain(self.joined.iter().cloned()).collect()
     }
 }
@@ -81,14 +88,15 @@ impl Partition {
     pub(super) fn start_commit(&mut self) -> Result<(), Error> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
-        let parts = self.pipeline.call(move |lane, _| {
+        let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
-            (lane.drain(), lane.image(full, base))
+            (lane.drain(), lane.image(full, base), progress.clone())
         })?;
         self.take_decoded();
         let mut images = vec![];
-        for ((outcome, late), image) in parts {
+        for ((outcome, late), image, progress) in parts {
             self.take_told(outcome, late);
+            self.take_unseen(&progress);
             images.push(image);
         }
         let progress = self.progress();
@@ -99,7 +107,7 @@ impl Partition {
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();
         let position = reach::to_json(&reach);
-        let Reach { files, max_time, silences, .. } = reach.remove(0);
+        let Reach { files, max_time, silences, unseen, .. } = reach.remove(0);
         let state = State {
             plan: plan_fingerprint(&self.plan),
             files,
@@ -108,6 +116,8 @@ impl Partition {
             counts: self.counts,
             totals: self.totals.to_image(&self.plan),
             joined: reach,
+            unseen,
+            begun: self.begun.clone(),
         };
         let pending = std::mem::take(&mut self.pending);
         let (plan, results) = (self.plan.clone(), self.results.clone());

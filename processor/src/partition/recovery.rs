@@ -3,7 +3,7 @@
 use super::checkpointing::{Cut, State, plan_fingerprint, positions};
 use super::keeping::{self, Keeping};
 use super::silence::Silence;
-use super::{Counts, Error, Handle, Options, Partition, Reading};
+use super::{Counts, Error, Handle, Options, Partition, Reading, beginning};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::From;
@@ -67,6 +67,8 @@ impl Partition {
             };
             from.iter().enumerate().map(one).collect()
         };
+        let begun = state.as_ref().map(|(_, state)| state.begun.clone()).unwrap_or_default();
+        let is_new_now = plan.since > 0 && state.is_none();
         let (sources, lanes, reach, counts, totals, results) = match same {
             Some((manifest, state)) => {
                 let reach = state.reach(&places(manifest)?);
@@ -76,29 +78,37 @@ impl Partition {
                 let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
                 (sources, lanes, reach, state.counts, totals, results)
             }
+            None if is_new_now => {
+                let mut sources = open(&starts, false)?;
+                let reach = beginning::at_the_end(&mut sources)?;
+                (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
+            }
             None => {
                 let read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
-                let is_kept = |(read, kept): (&Position, &Kept)| kept.is_whole(read.of(0));
-                if live && !read.iter().zip(&kept).all(is_kept) {
+                let mut reach = if begun.is_empty() { starts } else { begun.clone() };
+                let is_kept =
+                    |((from, read), kept): ((&Reach, &Position), &Kept)| kept.is_whole(from.position.of(0), read.of(0));
+                if live && !reach.iter().zip(&read).zip(&kept).all(is_kept) {
                     return Err(Error::NotKept);
                 }
-                let sources = open(&starts, false)?;
+                let sources = open(&reach, !begun.is_empty())?;
                 // What silence decided about the log stays decided when the log is read again.
                 let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
-                let mut reach = starts;
                 reach.iter_mut().zip(known).for_each(|(reach, known)| reach.silences = known.silences);
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
         };
-        let begun: Vec<Begun> = reach
+        let seen: Vec<Begun> = reach
             .iter()
-            .map(|Reach { position, max_time, silences, .. }| Begun {
+            .map(|Reach { position, max_time, silences, unseen, .. }| Begun {
                 position: *position,
                 max_time: *max_time,
                 silences: silences.clone(),
                 ended: false,
+                unseen: *unseen,
             })
             .collect();
+        let begun = if is_new_now { reach.clone() } else { begun };
         let keep = if live { options.keep } else { 0 };
         let mut feed = Feed::new(&plan, sources, live);
         for (source, reach) in reach.iter().enumerate() {
@@ -110,13 +120,15 @@ impl Partition {
             max_time: reach.max_time,
             silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
+            unseen: reach.unseen,
         });
-        let partition = Partition {
-            pipeline: Pipeline::start(&plan, lanes, &begun, None),
+        let mut partition = Partition {
+            pipeline: Pipeline::start(&plan, lanes, &seen, None),
             feed,
             requests,
             handle,
             readings: readings.collect(),
+            begun,
             counts,
             totals,
             pending: Pending::default(),
@@ -135,6 +147,11 @@ impl Partition {
             plan,
             options,
         };
+        if is_new_now {
+            // Where it begins is durable before anything that follows from it is shown.
+            partition.start_commit()?;
+            partition.finish_commit(true)?;
+        }
         Ok((partition, recovery))
     }
 }

@@ -9,6 +9,7 @@ use crate::lane::Outcome;
 use crate::reach::{self, Reach};
 use crate::results::Pending;
 use crate::totals::Totals;
+use event_feeder::Position;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -20,8 +21,10 @@ pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
     if facts(manifest)?.plan == plan_fingerprint(plan) {
         return Ok(());
     }
+    let begun = facts(manifest)?.begun;
     for (source, read) in (0..).zip(read) {
-        if !Kept::of(&manifest.files, source)?.is_whole(read.of(0)) {
+        let from = begun.get(usize::from(source)).map_or(Position::START, |reach| reach.position.of(0));
+        if !Kept::of(&manifest.files, source)?.is_whole(from, read.of(0)) {
             return Err(Error::NotKept);
         }
     }
@@ -42,6 +45,8 @@ pub fn at_rest(
         folder,
         owner: None,
         reach: Reach::starts(plan),
+        begun: vec![],
+        partial: 0,
         watermark: None,
         horizon: None,
         epoch: 0,
@@ -65,14 +70,18 @@ pub fn at_rest(
     answer.watermark = progress.known_watermark();
     answer.horizon = progress.horizon();
     answer.epoch = manifest.epoch;
+    answer.begun = state.begun;
+    answer.partial = state.counts.partial;
     answer.counts = state.counts;
     answer.results = manifest.files.iter().filter(|file| file.kind != Kind::Segment).cloned().collect::<Vec<FileRef>>();
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     for lane in &mut load(plan, 1, manifest, &reader)? {
         let mut outcome = Outcome::default();
+        lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
+            answer.partial += u64::from(session.partial);
             if *ask == Ask::Sessions || matches!(ask, Ask::Key(key) if *key == session.key) {
                 answer.sessions.push(session);
             }

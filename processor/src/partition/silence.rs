@@ -67,6 +67,7 @@ impl Partition {
             reached.max_time = reading.max_time;
             // A log that is read again is not there yet.
             reached.idle = reading.silence.all.at(reading.position);
+            reached.unseen = reading.unseen;
         }
         progress
     }

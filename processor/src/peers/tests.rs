@@ -7,7 +7,7 @@ use crate::partition::{Answer, Counts};
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
-use crate::watermark::Silences;
+use crate::watermark::{Silences, Unseen};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
 use timeline_core::incremental::{Reading, Share};
@@ -37,6 +37,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
         turns: vec![vec![-1, i64::MAX], vec![]],
         open_alerts: vec![(0, i64::MAX)],
+        partial: true,
     }
 }
 
@@ -75,11 +76,13 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         partition: 3,
         folder: "sources/s/3".into(),
         owner: Some("me".into()),
-        reach: vec![Reach { position: at, files: vec![], max_time: Some(2), silences }],
+        reach: vec![Reach { position: at, files: vec![], max_time: Some(2), silences, unseen: Unseen::Until(7) }],
+        begun: vec![Reach { position: at, ..Reach::default() }],
+        partial: 11,
         watermark: Some(1),
         horizon: Some(i64::MAX),
         epoch: 4,
-        counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6 },
+        counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6, partial: 7 },
         bytes: 6,
         live: 7,
         pending: Pending {

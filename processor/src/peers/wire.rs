@@ -49,6 +49,8 @@ struct Facts {
     partition: u32,
     folder: String,
     reach: Vec<Reach>,
+    begun: Vec<Reach>,
+    partial: u64,
     watermark: Option<Time>,
     horizon: Option<Time>,
     epoch: u64,
@@ -99,6 +101,7 @@ struct SessionImage {
     read: Time,
     turns: Vec<Vec<Time>>,
     open_alerts: Vec<(usize, Time)>,
+    partial: bool,
 }
 
 type Values = Vec<Option<ValueImage>>;
@@ -137,6 +140,8 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         partition: answer.partition,
         folder: answer.folder.clone(),
         reach: answer.reach.clone(),
+        begun: answer.begun.clone(),
+        partial: answer.partial,
         watermark: answer.watermark,
         horizon: answer.horizon,
         epoch: answer.epoch,
@@ -218,6 +223,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
     Ok(Answer {
         partition: facts.partition,
         reach: facts.reach,
+        begun: facts.begun,
+        partial: facts.partial,
         watermark: facts.watermark,
         horizon: facts.horizon,
         epoch: facts.epoch,
@@ -247,6 +254,7 @@ impl SessionImage {
             read: session.read,
             turns: session.turns.clone(),
             open_alerts: session.open_alerts.clone(),
+            partial: session.partial,
         }
     }
 
@@ -269,6 +277,7 @@ impl SessionImage {
             read: self.read,
             turns: self.turns,
             open_alerts: self.open_alerts,
+            partial: self.partial,
         })
     }
 }

@@ -103,7 +103,7 @@ fn ends() -> [(String, Kind); 4] {
 
 fn end_cells(session: &Session) -> [Cell; 4] {
     let end = session.end.map_or(Cell::Null, Cell::Time);
-    [Cell::Time(session.start), end, Cell::Bool(session.end.is_some()), Cell::Bool(false)]
+    [Cell::Time(session.start), end, Cell::Bool(session.end.is_some()), Cell::Bool(session.partial)]
 }
 
 /// The value of a group or dimension column.

@@ -10,7 +10,7 @@ use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
 use crate::rows::{self, Cell, Kind, TableBuilder};
 use crate::totals::Totals;
-use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow::array::{Array, BooleanArray, RecordBatch, StringArray, TimestampNanosecondArray};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,6 +73,7 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
         watermark_ns: answer.watermark,
         horizon_ns: answer.horizon,
         epoch: answer.epoch,
+        partial_sessions: answer.partial,
         unowned: answer.owner.is_none(),
     }
 }
@@ -103,6 +104,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "duplicates": counts.duplicates,
         "closed_sessions": counts.closed,
         "live_sessions": answer.live,
+        "partial_sessions": answer.partial,
         "state_bytes": answer.bytes,
         "lag_bytes": lag,
     })
@@ -237,7 +239,7 @@ fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, Eng
     let mut batches = vec![live];
     for batch in log.history("finals")? {
         let names = text_column(&batch, "metric")?;
-        let mine = arrow::array::BooleanArray::from_iter((0..batch.num_rows()).map(|i| Some(names.value(i) == name)));
+        let mine = BooleanArray::from_iter((0..batch.num_rows()).map(|i| Some(names.value(i) == name)));
         let rows = arrow::compute::filter_record_batch(&batch, &mine)
             .map_err(|error| EngineError::Internal(error.to_string()))?;
         let source = |field: &arrow::datatypes::Field| match (field.name().as_str(), field.data_type()) {
@@ -275,22 +277,22 @@ fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineError> {
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for answer in logs.iter().flat_map(|log| &log.answers) {
         let live = answer.pending.sessions.iter().chain(&answer.sessions);
-        let mut all: BTreeSet<(String, i64, Option<i64>)> =
-            live.map(|session| (session.key.to_string(), session.start, session.end)).collect();
+        let mut all: BTreeSet<(String, i64, Option<i64>, bool)> =
+            live.map(|session| (session.key.to_string(), session.start, session.end, session.partial)).collect();
         for batch in read(answer, "finals")? {
             let keys = text_column(&batch, "session")?;
             let time = |name: &str| {
                 batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>())
             };
-            if let (Some(starts), Some(ends)) = (time("start"), time("end")) {
-                all.extend(
-                    (0..batch.num_rows()).map(|i| {
-                        (keys.value(i).to_owned(), starts.value(i), (!ends.is_null(i)).then(|| ends.value(i)))
-                    }),
-                );
+            let partial = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
+            if let (Some(starts), Some(ends), Some(partial)) = (time("start"), time("end"), partial) {
+                all.extend((0..batch.num_rows()).map(|i| {
+                    let end = (!ends.is_null(i)).then(|| ends.value(i));
+                    (keys.value(i).to_owned(), starts.value(i), end, partial.value(i))
+                }));
             }
         }
-        for (key, start, end) in all {
+        for (key, start, end, partial) in all {
             table.push([
                 Cell::Text(answer.plan.name()),
                 Cell::Int(i64::from(answer.partition)),
@@ -298,7 +300,7 @@ fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineError> {
                 Cell::Time(start),
                 end.map_or(Cell::Null, Cell::Time),
                 Cell::Bool(end.is_some()),
-                Cell::Bool(false),
+                Cell::Bool(partial),
             ]);
         }
     }

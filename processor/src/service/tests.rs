@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod now;
+
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
 /// Longer than any test's log.

@@ -53,7 +53,7 @@ impl Layout {
     /// The layout of a plan; the same plan always has the same one.
     pub fn new(plan: &Plan) -> Self {
         let bools = plan.nodes.iter().filter(|n| n.kind == Kind::State(Type::Bool)).count();
-        // The first truth value is the row's own: whether its end event has come.
+        // The first two bits are the row's own: whether its end event has come, and whether it is partial.
         let bool_words = (bools + 1).div_ceil(BOOLS_PER_WORD);
         let mut layout = Layout {
             words: HEADER_WORDS + bool_words,

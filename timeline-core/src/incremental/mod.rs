@@ -40,7 +40,7 @@ pub mod codec;
 
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use layout::Layout;
-pub use row::{ABSENT, Heap, Row};
+pub use row::{ABSENT, Heap, Row, is_partial};
 pub use view::{Reading, Share, View};
 
 use crate::plan::{Op, Plan};

@@ -14,6 +14,10 @@ pub(super) const NOT_SINCE: Time = Time::MIN;
 /// Pending columns of a new session: everything is computed.
 pub(super) const FRESH: u64 = u64::MAX;
 
+/// The two bits of the row itself, before those of the truth values.
+const ENDING: u64 = 1;
+const PARTIAL: u64 = 2;
+
 const ORIGIN: usize = 0;
 const NOW: usize = 1;
 const PENDING: usize = 2;
@@ -81,6 +85,11 @@ pub struct Row<'a> {
     pub heap: &'a mut Heap,
 }
 
+/// Whether the session of a row's words may have begun before anything was seen of it.
+pub fn is_partial(words: &[u64]) -> bool {
+    words[super::layout::HEADER_WORDS] & PARTIAL != 0
+}
+
 impl Row<'_> {
     /// The instant of the session's first event.
     pub fn origin(&self) -> Time {
@@ -94,11 +103,21 @@ impl Row<'_> {
 
     /// Whether the session's end event has come; it ends after that instant.
     pub fn is_ending(&self) -> bool {
-        self.words[super::layout::HEADER_WORDS] & 3 == truth::TRUE
+        self.words[super::layout::HEADER_WORDS] & ENDING != 0
+    }
+
+    /// Whether the session may have begun before anything was seen of it.
+    pub fn is_partial(&self) -> bool {
+        is_partial(self.words)
+    }
+
+    /// Says that nobody knows when the session began; it stays so until the row is begun anew.
+    pub fn set_partial(&mut self) {
+        self.words[super::layout::HEADER_WORDS] |= PARTIAL;
     }
 
     pub(super) fn set_ending(&mut self) {
-        self.words[super::layout::HEADER_WORDS] |= truth::TRUE;
+        self.words[super::layout::HEADER_WORDS] |= ENDING;
     }
 
     pub(super) fn set_origin(&mut self, at: Time) {

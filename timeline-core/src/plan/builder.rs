@@ -56,6 +56,7 @@ impl Builder {
                 nodes: vec![],
                 end: EndRule::default(),
                 joined: vec![],
+                since: 0,
                 dedup: vec![],
                 metrics: vec![],
                 alerts: vec![],

@@ -1,0 +1,51 @@
+//! Queries that begin now: their logs are read from where they end at the deployment.
+//!
+//! **Invariant:** where that is, is in a committed checkpoint before anything that follows from it is shown; so a restart, or
+//! a log that is read again, begins at the same place, whatever the clock says.
+
+use super::{Error, Partition};
+use crate::reach::Reach;
+use crate::watermark::{Progress, Unseen};
+use event_feeder::{Next, Position, Source, Target};
+use std::time::{Duration, Instant};
+
+/// How long a log may say nothing at all while its end is looked for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two looks at a log that has nothing now.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Passes over all that the logs hold now, undecoded, and says where that ends.
+pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, Error> {
+    let ends = (0..).zip(sources.iter_mut()).map(|(number, source)| {
+        let mut target = source.caught_up_target()?;
+        let (mut position, mut heard) = (Position::START, Instant::now());
+        while !target.reached(position) {
+            match source.next()? {
+                Next::Block(block) => {
+                    position = block.end;
+                    heard = Instant::now();
+                }
+                Next::End => break,
+                // What was let go of long ago never comes, so the end that the log names is as good.
+                Next::Idle { drained: true } if matches!(&target, Target::At(_)) => break,
+                Next::Idle { .. } if heard.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                Next::Idle { .. } => return Err(Error::NoEnd),
+            }
+        }
+        if let Target::At(end) = target {
+            position = position.max(end);
+        }
+        let (position, files) = (position.of(number), source.files().clone());
+        Ok(Reach { position, files, unseen: Unseen::Everything, ..Reach::default() })
+    });
+    ends.collect()
+}
+
+impl Partition {
+    /// Takes what the lanes know of what lies before the beginning.
+    pub(super) fn take_unseen(&mut self, progress: &Progress) {
+        for (reading, reached) in self.readings.iter_mut().zip(&progress.sources) {
+            reading.unseen = reached.unseen;
+        }
+    }
+}
