@@ -60,13 +60,17 @@ pub fn from_json(value: &serde_json::Value) -> Result<Vec<Position>, serde_json:
     if value.is_array() { Vec::deserialize(value) } else { Position::deserialize(value).map(|only| vec![only]) }
 }
 
-/// The places for people: of several sources each with its name.
+/// The places for people.
 pub fn to_text(plan: &Plan, reach: &[Reach]) -> String {
-    let named = |(source, reach): (&timeline_core::plan::Source, &Reach)| match plan.joined.is_empty() {
-        true => reach.position.to_string(),
-        false => format!("{} {}", source.name, reach.position),
-    };
-    plan.sources().zip(reach).map(named).collect::<Vec<_>>().join(", ")
+    reach.iter().map(|reach| place_text(plan, reach.position)).collect::<Vec<_>>().join(", ")
+}
+
+/// A place for people: of several sources with the name of its own.
+pub fn place_text(plan: &Plan, position: Position) -> String {
+    match plan.joined.is_empty() {
+        true => position.to_string(),
+        false => format!("{} {position}", plan.source_at(usize::from(position.source)).name),
+    }
 }
 
 #[cfg(test)]

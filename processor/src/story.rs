@@ -5,7 +5,7 @@
 
 use crate::feed::{Fed, Feed};
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder, Session};
-use crate::reach::Reach;
+use crate::reach::{Reach, place_text};
 use crate::watermark::{Progress, Watermarks};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Decoder, Error, FileSource, Position, Source, fields_read, key_hash};
@@ -170,7 +170,10 @@ fn session(
     }
     let told: Vec<Json> = events
         .iter()
-        .map(|event| json!({"time_ns": event.time, "position": event.position.to_string(), "text": event.record}))
+        .map(|event| {
+            let position = place_text(plan, event.position);
+            json!({"time_ns": event.time, "position": position, "text": event.record})
+        })
         .collect();
     json!({
         "start_ns": start,
@@ -195,7 +198,7 @@ impl Causes<'_> {
     /// if the change came by one.
     fn of(&self, node: NodeId, at: Time) -> Option<Json> {
         let told = |event: &Told, timer: Option<String>| {
-            let (position, record) = (event.position.to_string(), &event.record);
+            let (position, record) = (place_text(self.plan, event.position), &event.record);
             json!({"time_ns": event.time, "position": position, "record": record, "timer": timer})
         };
         if let Some(event) = self.event_at(at) {

@@ -9,6 +9,7 @@ use event_feeder::pulsar::{Client, Settings as Broker};
 use event_producer::produce::Access;
 use processor::checkpoint::{Place, inspect};
 use processor::input::{Log, Part, Topics};
+use processor::reach;
 use std::collections::BTreeMap;
 
 /// Check topics, permissions, subscriptions and state, and say what to do.
@@ -65,16 +66,21 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
     for text in &args.sources {
-        let (name, place) = match text.split_once('=') {
-            Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name), place),
-            _ => (None, &**text),
-        };
+        let (name, place) = named(text);
         source(args, &state, name, place, &mut findings)?;
     }
     match findings.faults {
         0 => Ok(()),
         1 => Err(Error::Other(anyhow::anyhow!("1 fault was found"))),
         n => Err(Error::Other(anyhow::anyhow!("{n} faults were found"))),
+    }
+}
+
+/// `[NAME=]PLACE`.
+fn named(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('=') {
+        Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name), place),
+        _ => (None, text),
     }
 }
 
@@ -144,7 +150,7 @@ fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings
 
 /// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
 fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
-    let Some(oldest) = oldest(state, name, part, findings) else { return };
+    let Some(oldest) = oldest(state, args, name, part, findings) else { return };
     let what = &part.name;
     match client.look(what, oldest, 1).map(|look| look.first) {
         Ok(Some(first)) if first.file == oldest.file && first > oldest => findings.fault(
@@ -172,28 +178,42 @@ fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, pa
 }
 
 /// The position of the oldest checkpoint of a partition that is kept.
-fn oldest(state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Position> {
+fn oldest(state: &Place, args: &Args, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Position> {
     let names: Vec<String> = match (name, state) {
-        (Some(name), _) => vec![name.to_owned()],
-        (None, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
+        (_, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
             .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
             .unwrap_or_default(),
+        // Alone, or with the others in the order in which they are given.
+        #[cfg(feature = "s3")]
+        (Some(name), Place::Bucket(_)) => {
+            let all: Vec<&str> = args.sources.iter().filter_map(|text| named(text).0).collect();
+            vec![name.to_owned(), all.join("+")]
+        }
         #[cfg(feature = "s3")]
         (None, Place::Bucket(_)) => {
             findings.unknown("say which source's state is meant: --source NAME=pulsar://...");
             return None;
         }
     };
-    for name in names {
-        match inspect(&*state.store(&format!("sources/{name}/{}", part.folder))) {
+    for group in names {
+        let members: Vec<&str> = group.split('+').collect();
+        let source = match (name, &members[..]) {
+            (Some(name), all) => all.iter().position(|member| *member == name),
+            (None, all) => Some(0).filter(|_| all.len() == 1),
+        };
+        let Some(source) = source else { continue };
+        // Of topics that share sessions the state of a partition is found by its number.
+        let folder = if members.len() > 1 { format!("partition-{}", part.number) } else { part.folder.clone() };
+        match inspect(&*state.store(&format!("sources/{group}/{folder}"))) {
             Ok(inspection) => {
-                let positions = inspection.kept.iter().map(|kept| serde_json::from_value(kept.position.clone()));
-                if let Some(oldest) = positions.flatten().min() {
+                let places = inspection.kept.iter().filter_map(|kept| reach::from_json(&kept.position).ok());
+                let places = places.filter_map(|places| places.get(source).map(|place| place.of(0)));
+                if let Some(oldest) = places.min() {
                     return Some(oldest);
                 }
             }
             Err(error) => findings.fault(
-                &format!("the state of source {name}, {}: {error}", part.name),
+                &format!("the state of source {group}, {}: {error}", part.name),
                 "see \"When something is wrong\" in docs/operations.md",
             ),
         }

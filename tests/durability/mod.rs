@@ -2,6 +2,8 @@
 //!
 //! The judge is the ledger that the generator keeps by construction, in plain integers, without any of the engine's code.
 
+pub(crate) mod joined;
+
 use event_producer::truth::Row;
 use event_producer::{Generator, Model, Truth, Workload};
 use serde_json::Value as Json;
@@ -27,9 +29,14 @@ struct Server {
 
 impl Server {
     fn start(dir: &Path) -> Server {
+        Self::start_on(dir, &["--source", "file:log*.ndjson"])
+    }
+
+    fn start_on(dir: &Path, sources: &[&str]) -> Server {
         let mut child = Command::new(TIMELINE)
             .current_dir(dir)
-            .args(["serve", "video.tl", "--source", "file:log*.ndjson", "--state", "state", "--listen", "127.0.0.1:0"])
+            .args(["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0"])
+            .args(sources)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

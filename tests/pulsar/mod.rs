@@ -4,4 +4,6 @@ mod doctor;
 mod feeder;
 pub(crate) mod harness;
 #[cfg(feature = "sql")]
+mod joined;
+#[cfg(feature = "sql")]
 mod serve;

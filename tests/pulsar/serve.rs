@@ -13,16 +13,21 @@ use std::time::Duration;
 const TIMELINE: &str = env!("CARGO_BIN_EXE_timeline");
 
 /// A processor on a topic, with its program and its state in a folder.
-struct Server {
+pub(super) struct Server {
     child: Child,
     url: String,
 }
 
 impl Server {
     fn start(dir: &Path, source: &str) -> Server {
+        Self::start_on(dir, &["--source", source])
+    }
+
+    pub(super) fn start_on(dir: &Path, sources: &[&str]) -> Server {
         let mut child = Command::new(TIMELINE)
             .current_dir(dir)
-            .args(["serve", "video.tl", "--source", source, "--state", "state", "--listen", "127.0.0.1:0"])
+            .args(["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0"])
+            .args(sources)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -34,11 +39,11 @@ impl Server {
     }
 
     /// Whether it came to serve: with no broker to be reached it ends instead.
-    fn serves(&self) -> bool {
+    pub(super) fn serves(&self) -> bool {
         !self.url.is_empty()
     }
 
-    fn rows(&self, sql: &str) -> Vec<Json> {
+    pub(super) fn rows(&self, sql: &str) -> Vec<Json> {
         run(Path::new("."), &["query", sql, "--sync", "--timeout", "120s", "--format", "jsonl", "--server", &self.url])
     }
 }
@@ -51,7 +56,7 @@ impl Drop for Server {
     }
 }
 
-fn run(dir: &Path, args: &[&str]) -> Vec<Json> {
+pub(super) fn run(dir: &Path, args: &[&str]) -> Vec<Json> {
     let out = Command::new(TIMELINE).current_dir(dir).args(args).output().expect("the command runs");
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).expect("UTF-8");
@@ -59,7 +64,7 @@ fn run(dir: &Path, args: &[&str]) -> Vec<Json> {
 }
 
 /// What a partition's log holds, as a file.
-fn save(broker: &Broker, topic: &str, path: &Path) {
+pub(super) fn save(broker: &Broker, topic: &str, path: &Path) {
     let mut source = broker.source(topic, "judge", Position::START);
     let mut target = source.caught_up_target().unwrap();
     let (mut bytes, mut at) = (vec![], Position::START);
@@ -82,10 +87,10 @@ fn nanoseconds(value: &Json) -> i128 {
     format!("{whole}{part:0<9}").parse().expect("a decimal number")
 }
 
-type Totals = BTreeMap<(String, String), (i128, i128)>;
+pub(super) type Totals = BTreeMap<(String, String), (i128, i128)>;
 
 /// Count and sum by metric and CDN, added up over rows of several partitions.
-fn totals(rows: &[Json]) -> Totals {
+pub(super) fn totals(rows: &[Json]) -> Totals {
     let mut totals = Totals::new();
     for row in rows.iter().filter(|row| row["metric"] != "cirr_ratio") {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
@@ -96,9 +101,9 @@ fn totals(rows: &[Json]) -> Totals {
     totals
 }
 
-type Finals = BTreeMap<(String, i64, String, String), (i128, bool)>;
+pub(super) type Finals = BTreeMap<(String, i64, String, String), (i128, bool)>;
 
-fn finals(rows: &[Json]) -> Finals {
+pub(super) fn finals(rows: &[Json]) -> Finals {
     let mut finals = Finals::new();
     for row in rows.iter().filter(|row| row["metric"] != "cirr_ratio") {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();

@@ -41,14 +41,16 @@ impl Log for Joined {
                 Some(_) => {}
             }
         }
-        Ok(first.map_or_else(Vec::new, |(_, parts)| parts))
+        let mut parts = first.map_or_else(Vec::new, |(_, parts)| parts);
+        // Of several topics none is what the state is of.
+        for part in parts.iter_mut().filter(|part| !part.folder.is_empty()) {
+            part.folder = format!("partition-{}", part.number);
+        }
+        Ok(parts)
     }
 
     fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let log = &self.logs[source].1;
-        if source == 0 {
-            return log.open(part, plan, source, from);
-        }
         let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
         let counts = [part.number as usize + 1, part.number as usize];
         let sources = [self.logs[0].0.clone(), self.logs[source].0.clone()];

@@ -1,5 +1,7 @@
 //! The processor over a log of several partitions.
 
+mod joined;
+
 use super::{Claims, Options, Service, writer_name};
 use crate::engine::Engine;
 use crate::input::{Input, memory::Memory};

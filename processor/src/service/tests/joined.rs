@@ -1,0 +1,163 @@
+//! Sources that share a key, over logs of several partitions.
+
+use super::{Claims, SYNC, Service, options, totals};
+use crate::engine::{Engine, EngineError};
+use crate::input::{Input, memory::Memory};
+use crate::service::{Options, StartError};
+use arrow::array::{Array, Int64Array, StringArray};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PAGE: &str = "source page { key k  time t in s  lateness 5s  end after 100s  loading: bool }\n";
+const BACKEND: &str = "source backend { key k  time t in s  over: bool }\n";
+const SLOW: &str = "metric m = duration_where(latest(loading) && latest(over)) | aggregate(count, sum)\n";
+
+fn options_of(state: &Path, page: &Memory, backend: &Memory) -> Options {
+    let input = |log: &Memory| Input::Log(Arc::new(log.clone()));
+    let sources = vec![(Some("page".to_owned()), input(page)), (Some("backend".to_owned()), input(backend))];
+    Options { sources, ..options(state, page, Claims::All) }
+}
+
+fn start(program: &str, state: &Path, page: &Memory, backend: &Memory) -> Result<Arc<Service>, StartError> {
+    Service::start(options_of(state, page, backend), &[("p.tl".into(), program.into())]).map(|(service, _)| service)
+}
+
+fn write(log: &Memory, part: usize, key: &str, t: i64, column: &str, value: bool) {
+    log.write(part, &format!(r#"{{"k":"{key}","t":{t},"{column}":{value}}}"#));
+}
+
+/// A column of all rows of a table, committed ones included.
+fn column<T: Clone>(service: &Service, table: &str, name: &str, of: impl Fn(&dyn Array) -> Vec<T>) -> Vec<T> {
+    let snapshot = service.snapshot(&[table.into()], SYNC).expect("an answer");
+    let table = &snapshot.tables[0];
+    let read = |path| crate::results::decode(std::fs::read(path).expect("a file")).expect("rows");
+    let batches = table.files.iter().flat_map(read).chain(table.live.clone());
+    batches.flat_map(|batch| of(batch.column_by_name(name).expect("a column"))).collect()
+}
+
+fn texts(array: &dyn Array) -> Vec<String> {
+    let array: &StringArray = array.as_any().downcast_ref().expect("texts");
+    array.iter().flatten().map(str::to_owned).collect()
+}
+
+fn numbers(array: &dyn Array) -> Vec<i64> {
+    let array: &Int64Array = array.as_any().downcast_ref().expect("numbers");
+    array.iter().flatten().collect()
+}
+
+#[test]
+fn partition_by_partition_two_logs_make_one_session_whoever_is_ahead() {
+    let program = format!("{PAGE}{BACKEND}{SLOW}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let (page, backend) = (Memory::new(2), Memory::new(2));
+    // One is a thousand seconds ahead of the other in each partition.
+    for (t, value) in [(0, true), (4, false), (6, true), (1_000, false)] {
+        write(&page, 0, "a", t, "loading", value);
+        write(&backend, 1, "b", t, "over", value);
+    }
+    // Five seconds of lateness are the page's own: 997 counts, and 10 is late.
+    write(&page, 0, "a", 997, "loading", true);
+    write(&page, 0, "a", 10, "loading", true);
+    let service = start(&program, dir.path(), &page, &backend).expect("it starts");
+    assert_eq!(totals(&service).map(|(count, _)| count), Some(4), "each goes on after 100 s of silence");
+    assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+    // Not late, although the other log is far ahead, and was before a restart.
+    for (t, value) in [(2, true), (5, false), (6, true), (9, false)] {
+        write(&backend, 0, "a", t, "over", value);
+        write(&page, 1, "b", t, "loading", value);
+    }
+    write(&backend, 0, "a", 4, "over", true);
+    for restart in [false, true] {
+        let service = start(&program, dir.path(), &page, &backend).expect("it starts");
+        // a: 2 to 4, and 6 to 9. b: likewise, for the two are each other's mirror.
+        assert_eq!(totals(&service), Some((4, 10)), "after a restart: {restart}");
+        assert_eq!(column(&service, "partitions", "source", texts), ["page+backend", "page+backend"]);
+        let places = column(&service, "partitions", "position", texts);
+        assert!(
+            places.iter().all(|place| place.starts_with("page 0:") && place.contains(", backend 0:")),
+            "{places:?}"
+        );
+        assert_eq!(column(&service, "late_events", "source", texts), ["page", "backend"]);
+        let story = service.session("a", None, None, SYNC).expect("a story");
+        let told = story["sessions"][0]["events"].as_array().expect("events");
+        let told: Vec<&str> = told.iter().filter_map(|event| event["position"].as_str()).collect();
+        assert_eq!(told.iter().filter(|place| place.starts_with("page 0:")).count(), 3, "{story:#}");
+        assert_eq!(told.iter().filter(|place| place.starts_with("backend 0:")).count(), 4, "{story:#}");
+        // Other queries read both logs again from what is kept of them.
+        let more = format!("{program}metric n = count(over)\n");
+        if restart {
+            service.deploy(vec![("p.tl".into(), more)], false, None).expect("it is deployed");
+            assert_eq!(totals(&service), Some((4, 10)));
+            assert_eq!(column(&service, "late_events", "source", texts), ["page", "backend"]);
+        }
+        assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+    }
+}
+
+#[test]
+fn a_silent_source_does_not_hold_the_other_back() {
+    let begun = jiff::Timestamp::now().as_second() - 3_600;
+    let dir = tempfile::tempdir().expect("a folder");
+    let logs = || {
+        let page = Memory::new(1);
+        write(&page, 0, "a", begun, "loading", true);
+        write(&page, 0, "b", begun + 200, "loading", true);
+        (page, Memory::new(1))
+    };
+    let (page, backend) = logs();
+    let program = format!("{PAGE}{BACKEND}{SLOW}").replace("end after", "idle never  end after");
+    let closed = |service: &Service| column(service, "partitions", "closed_sessions", numbers)[0];
+    // Without a word of the backend nothing is over, and nothing is late.
+    let never = program.replace("over: bool", "idle never  over: bool");
+    let service = start(&never, dir.path(), &page, &backend).expect("it starts");
+    assert_eq!((totals(&service), closed(&service)), (Some((2, 0)), 0), "the answer looks ahead, the state does not");
+    service.stop();
+    // What was committed is gone from a live log.
+    let (page, backend) = logs();
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = program.replace("over: bool", "idle 200ms  over: bool");
+    let service = start(&program, dir.path(), &page, &backend).expect("it starts");
+    let patience = Instant::now();
+    while closed(&service) == 0 {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the silent source holds the other back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Its clock followed the other's, so what it says now of before is late because of its silence; what is not, counts.
+    write(&backend, 0, "a", begun + 1, "over", true);
+    write(&backend, 0, "b", begun + 300, "over", true);
+    for _ in 0..2 {
+        assert_eq!(column(&service, "late_events", "reason", texts), ["idle"]);
+        assert_eq!(column(&service, "late_events", "source", texts), ["backend"]);
+    }
+    service.stop();
+    let service = start(&program, dir.path(), &page, &backend).expect("it starts");
+    assert_eq!(column(&service, "late_events", "reason", texts), ["idle"], "so it stays after a restart");
+    assert_eq!(closed(&service), 1);
+    service.stop();
+}
+
+#[test]
+fn logs_that_do_not_fit_together_are_refused() {
+    let program = format!("{PAGE}{BACKEND}{SLOW}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let other = Memory::new(3);
+    let refused = start(&program, dir.path(), &Memory::new(2), &other).map(|_| ()).expect_err("counts differ");
+    let StartError::Partition(crate::partition::Error::Source(error)) = &refused else { panic!("{refused}") };
+    assert_eq!(error.code().as_str(), "TL2130");
+
+    // Topics that are read apart cannot be joined later: what is acknowledged is gone.
+    let apart =
+        format!("{PAGE}{BACKEND}metric p = duration_where(latest(loading))\nmetric b = duration_where(latest(over))\n");
+    let dir = tempfile::tempdir().expect("a folder");
+    let (page, backend) = (Memory::new(1), Memory::new(1));
+    let service = start(&apart, dir.path(), &page, &backend).expect("it starts");
+    let joined = vec![("q.tl".to_owned(), program.clone())];
+    let refused = service.deploy(joined, false, None).expect_err("they are read apart");
+    assert!(matches!(&refused, EngineError::Conflict { message, .. } if message.contains("page+backend")), "{refused}");
+    assert_eq!(column(&service, "partitions", "source", texts), ["page", "backend"]);
+    service.stop();
+    let both = [("p.tl".to_owned(), apart), ("q.tl".to_owned(), program)];
+    let refused = Service::start(options_of(dir.path(), &page, &backend), &both).map(|_| ()).expect_err("likewise");
+    assert!(matches!(refused, StartError::Program(EngineError::Conflict { .. })), "{refused}");
+}
