@@ -23,7 +23,7 @@ pub use rest::{at_rest, can_run};
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
-use crate::lane::{Outcome, Session, image};
+use crate::lane::{Lane, Late, Outcome, Session, image};
 use crate::pipeline::{Pipeline, WorkerLost};
 use crate::reach::Reach;
 use crate::results::{self, Pending};
@@ -244,6 +244,25 @@ impl Asked {
     }
 }
 
+/// What is being committed, and where it will be said that it was.
+type Committing = (Arc<Pending>, Receiver<Result<Committed, Error>>);
+
+/// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
+struct Told {
+    outcome: Outcome,
+    late: Vec<Late>,
+    totals: Totals,
+}
+
+impl Told {
+    fn of(lane: &mut Lane) -> Self {
+        let (outcome, late) = lane.drain();
+        let mut totals = Totals::new(lane.plan());
+        outcome.closed.iter().for_each(|session| totals.add(lane.plan(), session));
+        Told { outcome, late, totals }
+    }
+}
+
 /// A question that waits until a position is reached.
 struct Waiting {
     /// Of each source.
@@ -280,7 +299,7 @@ pub struct Partition {
     totals: Totals,
     pending: Pending,
     /// What the checkpoint that is being written will commit.
-    committing: Option<(Pending, Receiver<Result<Committed, Error>>)>,
+    committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,
     reader: Reader,
     cut: Cut,
@@ -441,7 +460,7 @@ impl Partition {
     }
 
     /// Takes what the lanes have told.
-    fn take_told(&mut self, outcome: Outcome, late: Vec<crate::lane::Late>) {
+    fn take_told(&mut self, Told { outcome, late, totals }: Told) {
         self.counts.closed += outcome.closed.len() as u64;
         self.counts.partial += outcome.closed.iter().filter(|session| session.partial).count() as u64;
         self.counts.late += late.len() as u64;
@@ -449,9 +468,7 @@ impl Partition {
         for late in &late {
             self.readings[usize::from(late.position.source)].silence.note(late);
         }
-        for session in &outcome.closed {
-            self.totals.add(&self.plan, session);
-        }
+        self.totals.merge(&totals);
         let Outcome { closed, alerts, .. } = outcome;
         self.pending.append(Pending { sessions: closed, alerts, late, dead: vec![] });
     }
@@ -497,7 +514,7 @@ impl Partition {
         let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
         let plan = Arc::clone(&self.plan);
         let parts = self.pipeline.call(move |lane, progress| {
-            let told = lane.drain();
+            let told = Told::of(lane);
             let (mut outcome, mut live, mut totals) = (Outcome::default(), vec![], Totals::new(&plan));
             if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.horizon()) {
                 lane.read(horizon, &mut outcome, |session| {
@@ -518,8 +535,8 @@ impl Partition {
         let mut totals = Totals::new(&self.plan);
         let (mut bytes, mut live, mut partial) = (0, 0, 0);
         let mut read = Pending::default();
-        for (((outcome, late), progress), over, alive, part, size) in parts {
-            self.take_told(outcome, late);
+        for ((told, progress), over, alive, part, size) in parts {
+            self.take_told(told);
             self.take_unseen(&progress);
             totals.merge(&part);
             sessions.extend(alive);
@@ -530,7 +547,8 @@ impl Partition {
             partial += size.partial;
         }
         totals.merge(&self.totals);
-        let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| pending.clone());
+        let mut pending =
+            self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| Pending::clone(pending));
         pending.append(self.pending.clone());
         pending.append(read);
         let progress = self.progress();

@@ -309,13 +309,13 @@ fn column<T: 'static>(batch: &RecordBatch, i: usize) -> Result<&T, ImageError> {
 
 impl Lane<()> {
     fn forget(&mut self, key: &str) {
-        if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key) {
+        if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key.as_bytes()) {
             self.slab.remove(slot);
         }
     }
 
     fn load(&mut self, key: &str, life: Life, words: &[u8], heap: &[u8], texts: &[u32]) -> Result<(), ImageError> {
-        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
+        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key.as_bytes());
         self.slab.meta(slot).life = life;
         let heap = codec::decode_heap(self.evaluator.layout(), heap)?;
         let row = self.slab.row(slot);
@@ -351,7 +351,7 @@ impl Lane<()> {
                 u64::from(*texts.get(word as usize).ok_or(ImageError::Row(codec::Error::Text))?)
             });
         }
-        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key);
+        let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key.as_bytes());
         self.slab.meta(slot).held += 1;
         let order = (flags & HAS_ORDER != 0).then(|| Order::from_bits(order));
         let position = Position { source: (flags >> SOURCE_AT) as u8, file, offset, part };

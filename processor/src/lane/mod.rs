@@ -33,8 +33,8 @@ use timeline_core::plan::Plan;
 use timeline_core::{SECOND, Time, Type};
 use wheel::Wheel;
 
-/// How many events are looked up ahead of being evaluated.
-const AHEAD: usize = 64;
+/// How many events ahead a row is fetched; an entry of the index is twice as many.
+const AHEAD: usize = 16;
 /// Texts that are collected at the earliest.
 const TEXTS_MIN: usize = 1 << 16;
 
@@ -163,19 +163,21 @@ impl<W: Watcher> Lane<W> {
         let silences = watermarks.silences;
         let idle = silences.at(batch.start);
         let varies = silences.at(batch.end) != idle;
-        for chunk in mine.chunks(AHEAD) {
-            // Two stages of prefetching: while the rows of these events come, the entries of the index are there.
-            for i in chunk {
-                self.slab.prefetch_entry(batch.events[*i as usize].hash);
+        // Two stages of prefetching, in step with the evaluation, so that memory is waited for while other events are evaluated:
+        // when an event is looked up its row is there, and when its row is fetched its entry in the index is.
+        let hash = |i: usize| mine.get(i).map(|i| batch.events[*i as usize].hash);
+        (0..2 * AHEAD).filter_map(hash).for_each(|hash| self.slab.prefetch_entry(hash));
+        (0..AHEAD).filter_map(hash).for_each(|hash| self.slab.prefetch_row(hash));
+        for (at, i) in mine.iter().enumerate() {
+            if let Some(hash) = hash(at + 2 * AHEAD) {
+                self.slab.prefetch_entry(hash);
             }
-            for i in chunk {
-                self.slab.prefetch_row(batch.events[*i as usize].hash);
+            if let Some(hash) = hash(at + AHEAD) {
+                self.slab.prefetch_row(hash);
             }
-            for i in chunk {
-                let event = &batch.events[*i as usize];
-                let idle = if varies { silences.at(batch.position(event)) } else { idle };
-                self.offer(batch, event, watermarks.before, idle);
-            }
+            let event = &batch.events[*i as usize];
+            let idle = if varies { silences.at(batch.position(event)) } else { idle };
+            self.offer(batch, event, watermarks.before, idle);
         }
         self.release(watermarks.after);
     }
@@ -193,7 +195,7 @@ impl<W: Watcher> Lane<W> {
         if event.time > self.until {
             return;
         }
-        let slot = self.slab.find_or_insert(event.hash, batch.text(event.key));
+        let slot = self.slab.find_or_insert(event.hash, event.key.of(&batch.bytes));
         self.intern(batch, event);
         let (time, present, nulls) = (event.time, event.present, event.nulls);
         match &mut self.held {
@@ -250,7 +252,7 @@ impl<W: Watcher> Lane<W> {
             self.words[column] = if self.text_columns & 1 << column == 0 {
                 *value
             } else {
-                let text = batch.text(Slice::unpack(*value));
+                let text = Slice::unpack(*value).of(&batch.bytes);
                 u64::from(if self.lookup_columns & 1 << column == 0 {
                     self.evaluator.dictionary_mut().intern(text)
                 } else {
@@ -377,7 +379,7 @@ impl<W: Watcher> Lane<W> {
         outcome: &mut Outcome,
         mut live: impl FnMut(Session),
     ) {
-        let slots = self.slab.find(hash, key).into_iter().collect();
+        let slots = self.slab.find(hash, key.as_bytes()).into_iter().collect();
         self.read_slots(slots, horizon, outcome, &mut live);
     }
 

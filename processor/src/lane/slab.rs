@@ -60,13 +60,13 @@ impl Slab {
 
     /// The slot of a key, if it has one.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &str) -> Option<Slot> {
-        self.index.candidates(hash).find(|slot| self.heads[*slot as usize].key == key)
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Slot> {
+        self.index.candidates(hash).find(|slot| self.heads[*slot as usize].key.as_bytes() == key)
     }
 
-    /// The slot of a key, which may be a new, empty one.
+    /// The slot of a key, which may be a new, empty one. The key is UTF-8, which is looked at only if it is new.
     #[inline]
-    pub(super) fn find_or_insert(&mut self, hash: u64, key: &str) -> Slot {
+    pub(super) fn find_or_insert(&mut self, hash: u64, key: &[u8]) -> Slot {
         match self.find(hash, key) {
             Some(slot) => slot,
             None => self.insert(hash, key),
@@ -74,10 +74,10 @@ impl Slab {
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, key: &str) -> Slot {
+    fn insert(&mut self, hash: u64, key: &[u8]) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let at = slot as usize;
-        self.heads[at].key = CompactString::new(key);
+        self.heads[at].key = CompactString::from_utf8(key).expect("decoders put only UTF-8 behind slices");
         self.heads[at].meta = Meta { hash, held: 0, life: Life::Empty, dirty: false };
         let heads = &self.heads;
         self.index.insert(hash, slot, |slot| heads[slot as usize].meta.hash);

@@ -3,7 +3,7 @@
 //! Every checkpoint names a *base*, one segment per lane with all its sessions and waiting events, and the *deltas* since.
 //! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
-use super::{Error, Partition, Reading};
+use super::{Error, Partition, Reading, Told};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
@@ -15,6 +15,7 @@ use event_feeder::Position;
 use event_feeder::file::FileTable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use timeline_core::Time;
@@ -90,12 +91,12 @@ impl Partition {
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
-            (lane.drain(), lane.image(full, base), progress.clone())
+            (Told::of(lane), lane.image(full, base), progress.clone())
         })?;
         self.take_decoded();
         let mut images = vec![];
-        for ((outcome, late), image, progress) in parts {
-            self.take_told(outcome, late);
+        for (told, image, progress) in parts {
+            self.take_told(told);
             self.take_unseen(&progress);
             images.push(image);
         }
@@ -119,9 +120,9 @@ impl Partition {
             unseen,
             begun: self.begun.clone(),
         };
-        let pending = std::mem::take(&mut self.pending);
+        let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());
-        let (told, reader, number) = (pending.clone(), self.reader.clone(), self.options.part.number);
+        let (told, reader, number) = (Arc::clone(&pending), self.reader.clone(), self.options.part.number);
         let cut = |Reading { keeping, position, max_time, .. }: &mut Reading| {
             let fresh = keeping.cut(position.of(0), *max_time);
             (keeping.kept.clone(), fresh, keeping.keep)

@@ -3,7 +3,7 @@
 //! **Invariant:** a watermark that silence moved is in a committed checkpoint before the lanes hear of it, so nothing that
 //! follows from it is shown, stored or sent that a restart could take back.
 
-use super::{Error, Partition, Reading};
+use super::{Error, Partition, Reading, Told};
 use crate::lane::Late;
 use crate::watermark::{Progress, Silences};
 use std::time::{Duration, Instant};
@@ -118,11 +118,11 @@ impl Partition {
         self.finish_commit(true)?;
         self.pipeline.silence(source, &self.readings[source].silence.all)?;
         self.feed.passed(source, to);
-        let told = self.pipeline.call(|lane, _| lane.drain())?;
-        for (outcome, late) in told {
+        let all = self.pipeline.call(|lane, _| Told::of(lane))?;
+        for told in all {
             // What has ended is made durable as history as well.
-            self.dirty |= !outcome.closed.is_empty() || !outcome.alerts.is_empty();
-            self.take_told(outcome, late);
+            self.dirty |= !told.outcome.closed.is_empty() || !told.outcome.alerts.is_empty();
+            self.take_told(told);
         }
         Ok(())
     }

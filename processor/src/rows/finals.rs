@@ -1,6 +1,6 @@
 //! Rows of sessions: `finals`, a metric's own view, and `alerts`.
 
-use super::{Cell, Kind, TableBuilder, dimension_cells, dimension_names, value_cells, value_columns};
+use super::{Cell, Kind, TableBuilder, dimension_names, push_dimensions, value_cells, value_columns};
 use crate::lane::{AlertRow, Session};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
@@ -19,22 +19,30 @@ pub struct FinalRow<'a> {
     pub share: &'a Share,
 }
 
-/// The rows of some sessions, in order.
-fn ordered<'a>(plan: &Plan, sessions: &'a [Session]) -> Vec<FinalRow<'a>> {
-    let mut rows: Vec<FinalRow<'a>> = (0..plan.metrics.len())
-        .flat_map(|metric| {
-            let shares = move |session: &'a Session| {
+/// The rows of one metric for some sessions that are in order.
+fn of_metric<'a>(metric: usize, sessions: &[&'a Session]) -> Vec<FinalRow<'a>> {
+    let mut rows = vec![];
+    // Texts are compared once for a session, and not for each of its rows.
+    for same_key in sessions.chunk_by(|a, b| a.key == b.key) {
+        let before = rows.len();
+        rows.extend(
+            same_key.iter().flat_map(|&session| {
                 session.shares[metric].iter().map(move |share| FinalRow { session, metric, share })
-            };
-            sessions.iter().flat_map(shares)
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        let key = |row: &FinalRow<'a>| (row.metric, row.session.key.as_str());
-        let then = |row: &FinalRow<'a>| row.session.start;
-        key(a).cmp(&key(b)).then_with(|| a.share.dimensions.cmp(&b.share.dimensions)).then(then(a).cmp(&then(b)))
-    });
+            }),
+        );
+        rows[before..].sort_by(|a: &FinalRow<'_>, b| {
+            let start = |row: &FinalRow<'_>| row.session.start;
+            a.share.dimensions.cmp(&b.share.dimensions).then_with(|| start(a).cmp(&start(b)))
+        });
+    }
     rows
+}
+
+/// Sessions by key, then start.
+fn ordered(sessions: &[Session]) -> Vec<&Session> {
+    let mut ordered: Vec<&Session> = sessions.iter().collect();
+    ordered.sort_by(|a, b| a.key.cmp(&b.key).then(a.start.cmp(&b.start)));
+    ordered
 }
 
 /// `session, metric, dimensions..., value..., start, end, closed, partial`.
@@ -45,12 +53,16 @@ pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
     let columns = columns.chain(value_columns("value"));
     let mut table = TableBuilder::new(columns.chain(ends()));
     for (plan, sessions) in answers {
-        for row in ordered(plan, sessions) {
-            let metric = &plan.metrics[row.metric];
-            let amount = Amount::of(&row.share.reading, plan.node(metric.root).kind);
-            let cells = [Cell::Text(row.session.key.to_string()), Cell::Text(metric.name.clone())].into_iter();
-            let cells = cells.chain(dimension_cells(&names, &metric.dimensions, &row.share.dimensions));
-            table.push(cells.chain(value_cells(&amount)).chain(end_cells(row.session)));
+        let sessions = ordered(sessions);
+        for (i, metric) in plan.metrics.iter().enumerate() {
+            let kind = plan.node(metric.root).kind;
+            for row in of_metric(i, &sessions) {
+                table.text(&row.session.key);
+                table.text(&metric.name);
+                push_dimensions(&mut table, &names, &metric.dimensions, &row.share.dimensions);
+                value_cells(&Amount::of(&row.share.reading, kind)).into_iter().for_each(|cell| table.cell(cell));
+                end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
+            }
         }
     }
     table.finish()
@@ -71,11 +83,12 @@ pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBa
     let columns = std::iter::once(("session".to_owned(), Kind::Text)).chain(names);
     let value = ("value".to_owned(), value_columns("value")[place].1);
     let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));
-    for row in ordered(plan, sessions).into_iter().filter(|row| row.metric == metric) {
-        let amount = Amount::of(&row.share.reading, kind);
-        let cells = std::iter::once(Cell::Text(row.session.key.to_string()));
-        let cells = cells.chain(dimension_cells(&own.dimensions, &own.dimensions, &row.share.dimensions));
-        table.push(cells.chain([value_cells(&amount)[place].clone()]).chain(end_cells(row.session)));
+    for row in of_metric(metric, &ordered(sessions)) {
+        let mut value = value_cells(&Amount::of(&row.share.reading, kind));
+        table.text(&row.session.key);
+        push_dimensions(&mut table, &own.dimensions, &own.dimensions, &row.share.dimensions);
+        table.cell(std::mem::replace(&mut value[place], Cell::Null));
+        end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
     }
     table.finish()
 }

@@ -74,8 +74,13 @@ pub(crate) fn dimension_names<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> 
     names
 }
 
-/// The cells of dimensions under the columns `names`; null where a metric has no such dimension.
-pub(crate) fn dimension_cells(names: &[String], own: &[String], values: &[Option<Value>]) -> Vec<Cell> {
-    let value = |name: &String| own.iter().position(|own| own == name).and_then(|i| values.get(i)?.as_ref());
-    names.iter().map(|name| value(name).map_or(Cell::Null, |value| Cell::Text(value.to_string()))).collect()
+/// Appends the cells of dimensions under the columns `names`; null where a metric has no such dimension.
+pub(crate) fn push_dimensions(table: &mut TableBuilder, names: &[String], own: &[String], values: &[Option<Value>]) {
+    for name in names {
+        match own.iter().position(|own| own == name).and_then(|i| values.get(i)?.as_ref()) {
+            Some(Value::Str(text)) => table.text(text),
+            Some(value) => table.cell(Cell::Text(value.to_string())),
+            None => table.cell(Cell::Null),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! A ratio has no piecewise-linear value; where the program has one, `numerator`, `denominator` and their slopes
 //! stand beside a null value. Slopes are per second.
 
-use super::{Cell, Kind, TableBuilder, dimension_cells, dimension_names, number_cells, value_cells, value_columns};
+use super::{Cell, Kind, TableBuilder, dimension_names, number_cells, push_dimensions, value_cells, value_columns};
 use crate::lane::RecordedSpan;
 use crate::totals::{Amount, Number};
 use arrow::array::RecordBatch;
@@ -27,17 +27,22 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     for (plan, spans) in answers {
         let mut spans: Vec<&RecordedSpan> = spans.iter().collect();
         spans.sort_by(|a, b| {
-            let key = |span: &RecordedSpan| (span.root, span.key.clone());
-            key(a).cmp(&key(b)).then_with(|| a.dimensions.cmp(&b.dimensions)).then(a.start.cmp(&b.start))
+            let key = |span: &RecordedSpan| span.root;
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| a.key.cmp(&b.key))
+                .then_with(|| a.dimensions.cmp(&b.dimensions))
+                .then(a.start.cmp(&b.start))
         });
         for span in spans {
             let metric = &plan.metrics[span.root];
-            let cells = [Cell::Text(span.key.to_string()), Cell::Text(metric.name.clone())].into_iter();
-            let cells = cells.chain(dimension_cells(&names, &metric.dimensions, &span.dimensions));
-            let cells = cells.chain([Cell::Time(span.start), span.end.map_or(Cell::Null, Cell::Time)]);
-            let row: Vec<Cell> = cells.chain(value_and_slope(plan, metric.root, &span.reading)).collect();
-            let sides = sides_of(plan, metric.root, &span.reading);
-            table.push(row.into_iter().chain(sides.into_iter().filter(|_| has_ratio)));
+            table.text(&span.key);
+            table.text(&metric.name);
+            push_dimensions(&mut table, &names, &metric.dimensions, &span.dimensions);
+            let times = [Cell::Time(span.start), span.end.map_or(Cell::Null, Cell::Time)];
+            let sides = sides_of(plan, metric.root, &span.reading).into_iter().filter(|_| has_ratio);
+            let cells = times.into_iter().chain(value_and_slope(plan, metric.root, &span.reading)).chain(sides);
+            cells.for_each(|cell| table.cell(cell));
         }
     }
     table.finish()

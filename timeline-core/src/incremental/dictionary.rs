@@ -3,10 +3,12 @@
 //! Numbers are given in the order of first use, so a replay gives the same ones;
 //! they mean nothing outside of one evaluator, and what is written to disk carries texts (see [`super::codec`]).
 
+use std::sync::Arc;
+
 /// The texts that an evaluator has seen and still may need.
 #[derive(Clone, Debug)]
 pub struct Dictionary {
-    texts: Vec<Box<str>>,
+    texts: Vec<Arc<str>>,
     hashes: Vec<u64>,
     /// Open addressing: 0 is free, otherwise number + 1. The length is a power of two, at least twice `texts`.
     table: Vec<u32>,
@@ -22,10 +24,11 @@ impl Default for Dictionary {
 }
 
 impl Dictionary {
-    /// The number of the text, which is added if it is new.
+    /// The number of the text, which is added if it is new. Bytes are looked at only then: they must be UTF-8.
     #[inline]
-    pub fn intern(&mut self, text: &str) -> u32 {
-        let hash = hash(text.as_bytes());
+    pub fn intern(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
+        let text = text.as_ref();
+        let hash = hash(text);
         match self.find(hash, text) {
             Ok(id) => id,
             Err(_) => self.insert(hash, text),
@@ -34,13 +37,19 @@ impl Dictionary {
 
     /// The number of the text, or [`UNKNOWN`].
     #[inline]
-    pub fn lookup(&self, text: &str) -> u32 {
-        self.find(hash(text.as_bytes()), text).unwrap_or(UNKNOWN)
+    pub fn lookup(&self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
+        let text = text.as_ref();
+        self.find(hash(text), text).unwrap_or(UNKNOWN)
     }
 
     /// The text of a number that [`Dictionary::intern`] gave.
     pub fn text(&self, id: u32) -> &str {
         &self.texts[id as usize]
+    }
+
+    /// The same, for keeps.
+    pub fn shared(&self, id: u32) -> Arc<str> {
+        Arc::clone(&self.texts[id as usize])
     }
 
     /// How many texts there are.
@@ -59,7 +68,7 @@ impl Dictionary {
     }
 
     #[inline]
-    fn find(&self, hash: u64, text: &str) -> Result<u32, usize> {
+    fn find(&self, hash: u64, text: &[u8]) -> Result<u32, usize> {
         let mask = self.table.len() - 1;
         let mut at = hash as usize & mask;
         loop {
@@ -67,7 +76,7 @@ impl Dictionary {
                 0 => return Err(at),
                 entry => {
                     let id = entry - 1;
-                    if self.hashes[id as usize] == hash && &*self.texts[id as usize] == text {
+                    if self.hashes[id as usize] == hash && self.texts[id as usize].as_bytes() == text {
                         return Ok(id);
                     }
                 }
@@ -77,7 +86,8 @@ impl Dictionary {
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, text: &str) -> u32 {
+    fn insert(&mut self, hash: u64, text: &[u8]) -> u32 {
+        let text = std::str::from_utf8(text).expect("a text is UTF-8");
         if (self.texts.len() + 1) * 2 > self.table.len() {
             self.table = vec![0; self.table.len() * 2];
             for id in 0..self.texts.len() {

@@ -305,7 +305,7 @@ impl Evaluator {
 /// The word of a value.
 fn word_of(value: &Value, dictionary: &mut Dictionary) -> u64 {
     match value {
-        Value::Str(text) => u64::from(dictionary.intern(text)),
+        Value::Str(text) => u64::from(dictionary.intern(&**text)),
         Value::Float(x) => (x + 0.0).to_bits(),
         Value::Int(x) => *x as u64,
         Value::Bool(x) => u64::from(*x),
@@ -315,7 +315,7 @@ fn word_of(value: &Value, dictionary: &mut Dictionary) -> u64 {
 /// The value of a word; `None` if it is absent.
 fn value_of(word: u64, ty: Type, dictionary: &Dictionary) -> Option<Value> {
     (word != ABSENT).then(|| match ty {
-        Type::String => Value::text(dictionary.text(word as u32)),
+        Type::String => Value::Str(dictionary.shared(word as u32)),
         Type::Float => Value::Float(f64::from_bits(word)),
         Type::Int => Value::Int(word as i64),
         Type::Bool => Value::Bool(word != 0),

@@ -147,8 +147,13 @@ fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [u64; 2] {
     }
 }
 
-/// The words of the dimensions of each entry with its share: one number, or the two sides of a ratio.
-pub(super) fn shares(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<(Vec<u64>, Linear, Option<Linear>)> {
+/// Tells the words of the dimensions of each entry with its share: one number, or the two sides of a ratio.
+pub(super) fn shares<T>(
+    compiled: &Compiled,
+    row: &Row<'_>,
+    id: NodeId,
+    mut tell: impl FnMut(&[u64], Linear, Option<Linear>) -> T,
+) -> Vec<T> {
     let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, id.index());
     let current = entries.current(row);
@@ -169,7 +174,7 @@ pub(super) fn shares(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<(Vec
                 Op::OverLast { window, .. } => windowed(compiled, row, entries.cell, (window, units[0]), i as u32),
                 _ => share(charges[0], of_now, units[0]),
             };
-            (dimensions.to_vec(), first, second.map(|x| share(charges[1], x, units[1])))
+            tell(dimensions, first, second.map(|x| share(charges[1], x, units[1])))
         })
         .collect()
 }

@@ -82,16 +82,13 @@ impl<'a> View<'a> {
             }
             _ => None,
         };
-        split::shares(self.compiled, self.row, root)
-            .into_iter()
-            .map(|(words, first, second)| Share {
-                dimensions: words.iter().zip(by).map(dimension).collect(),
-                reading: match second {
-                    None => Reading::Number(first),
-                    Some(denominator) => Reading::Ratio { numerator: first, denominator },
-                },
-            })
-            .collect()
+        split::shares(self.compiled, self.row, root, |words, first, second| Share {
+            dimensions: words.iter().zip(by).map(dimension).collect(),
+            reading: match second {
+                None => Reading::Number(first),
+                Some(denominator) => Reading::Ratio { numerator: first, denominator },
+            },
+        })
     }
 
     /// The instants at which an [`Op::Concurrency`] turned, true first; nothing for other nodes.
