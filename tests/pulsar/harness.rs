@@ -107,8 +107,18 @@ impl Broker {
     }
 
     fn put(&self, path: &str, body: &str) {
-        let request = ureq::put(self.admin_url(path, "")).header("content-type", "application/json");
-        request.send(body).unwrap();
+        let began = Instant::now();
+        loop {
+            let request = ureq::put(self.admin_url(path, "")).header("content-type", "application/json");
+            match request.send(body) {
+                Ok(_) => return,
+                // A broker that has just come back may not have its storage yet.
+                Err(ureq::Error::StatusCode(500..)) if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                Err(error) => panic!("{path}: {error}"),
+            }
+        }
     }
 
     /// Lets the broker give a topic up and take it again.
