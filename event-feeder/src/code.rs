@@ -7,7 +7,8 @@
 //! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
 //! | TL2120 to TL2123 | nothing: a topic cannot be reached; tried again once it was |
-//! | TL2124 | messages of a topic; the source goes on and says so |
+//! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
+//! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
 //! | TL2130 | nothing: sources do not fit together |
 //!
 //! A code is never given another meaning; what is new gets a new one.
@@ -94,8 +95,12 @@ codes! {
     TopicBusy = "TL2122", "stop the other reader, or choose another subscription";
     /// There is no such topic, and the broker makes none.
     NoTopic = "TL2123", "check the tenant, the namespace and the topic";
-    /// The broker went on behind messages that it never delivered.
+    /// The broker no longer holds messages that come next, and it was accepted that they are lost.
     Skipped = "TL2124", "look for retention, a message TTL or a cleared backlog; replay those messages if they count";
+    /// The broker no longer holds the messages that come next.
+    Lost = "TL2125", "start over with an empty state, or accept the loss with --accept-gap; then look for retention, a message TTL or a cleared backlog";
+    /// A topic ends before what was read of it.
+    OtherTopic = "TL2126", "start over with an empty state, or name the topic that the state is of";
     /// Sources that share sessions have different numbers of partitions.
     CountsDiffer = "TL2130", "give all of them as many partitions, and one router: a key is in the same one of each";
 }

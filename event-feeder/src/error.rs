@@ -1,6 +1,6 @@
 //! What stops a source, and what it says and goes on after.
 
-use crate::{Code, Format};
+use crate::{Code, Format, Gap, Position};
 use std::io;
 
 /// Why a source cannot go on. Nothing that was handed out before is lost by it.
@@ -74,6 +74,24 @@ pub enum Error {
         /// How many partitions each has.
         counts: [usize; 2],
     },
+    /// A topic no longer holds what comes next.
+    #[error("{topic}: {}", gap.reason())]
+    Gap {
+        /// Its name.
+        topic: String,
+        /// What is missing.
+        gap: Gap,
+    },
+    /// A topic of that name is there, and it is not the one that was read.
+    #[error("{topic} ends at {end}, before {read} that had been read of it: it is another topic of the same name")]
+    OtherTopic {
+        /// Its name.
+        topic: String,
+        /// Where it ends.
+        end: Position,
+        /// Up to where the one of that name had been read.
+        read: Position,
+    },
     /// A name that is not UTF-8.
     #[error("the name of {file} is not UTF-8")]
     Name {
@@ -95,6 +113,8 @@ impl Error {
             Error::Name { .. } => Code::BadName,
             Error::Counts { .. } => Code::CountsDiffer,
             Error::Topic { code, .. } => *code,
+            Error::Gap { .. } => Code::Lost,
+            Error::OtherTopic { .. } => Code::OtherTopic,
         }
     }
 

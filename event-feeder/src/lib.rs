@@ -44,6 +44,7 @@ mod decode;
 mod error;
 pub mod file;
 mod format;
+mod gap;
 mod hash;
 mod position;
 #[cfg(feature = "pulsar")]
@@ -58,6 +59,7 @@ pub use decode::{Decoder, fields_read};
 pub use error::{Error, Notice};
 pub use file::FileSource;
 pub use format::Format;
+pub use gap::{AcceptGaps, Gap};
 pub use hash::key_hash;
 pub use position::Position;
 pub use sniff::{Sniffed, sniff, sniff_file};

@@ -13,7 +13,7 @@
 //!    not drained.
 
 use crate::file::FileTable;
-use crate::{Error, Notice, Position};
+use crate::{Error, Gap, Notice, Position};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -53,6 +53,8 @@ pub trait Source: Send {
 pub enum Next {
     /// Records.
     Block(Block),
+    /// Records that are missing here, which was accepted. What was read ends where it begins; reading goes on where it ends.
+    Gap(Gap),
     /// No complete record is there now, but some may come.
     Idle {
         /// Whether the log is known to hold no more: it was asked, and has not been out of reach since.

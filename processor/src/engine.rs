@@ -121,6 +121,9 @@ pub struct PositionOf {
     /// Nobody owns the partition now: it is shown as of that checkpoint.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unowned: bool,
+    /// Records before it that the log lost before they were read, `FROM..TO` each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
 }
 
 fn is_zero(count: &u64) -> bool {

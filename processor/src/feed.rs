@@ -6,7 +6,7 @@
 //! **Invariant:** in which order the blocks of two sources come decides nothing. An event is late by the log of its own
 //! source alone, and everything else happens in the order of event time.
 
-use event_feeder::{Block, Error, Next, Notice, Position, Source};
+use event_feeder::{Block, Error, Gap, Next, Notice, Position, Source};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -15,6 +15,8 @@ use timeline_core::plan::Plan;
 pub enum Fed {
     /// Records of a source, whose places say which.
     Block(Block),
+    /// Records of a source are missing, which was accepted; places are plain ones of its log.
+    Gap(usize, Gap),
     /// A source has ended, and others have not: it holds them back no longer.
     Ended(usize),
     /// No complete record is there now, but some may come.
@@ -86,6 +88,10 @@ impl Feed {
                 Next::Block(block) => {
                     reading.quiet = Quiet::No;
                     return Ok(Fed::Block(if alone { block } else { numbered(block, i as u8) }));
+                }
+                Next::Gap(gap) => {
+                    reading.quiet = Quiet::No;
+                    return Ok(Fed::Gap(i, gap));
                 }
                 Next::Idle { drained } => {
                     reading.quiet = if drained { Quiet::Drained } else { Quiet::Idle };

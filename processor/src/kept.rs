@@ -187,6 +187,11 @@ impl Fresh {
         self.bytes
     }
 
+    /// Nothing is to be kept up to a position: the log has lost it.
+    pub fn over(&mut self, position: Position) {
+        self.to = self.to.max(position);
+    }
+
     /// Adds a block.
     pub fn push(&mut self, block: &Block) {
         self.to = block.end.of(0);

@@ -30,7 +30,7 @@ use crate::results::{self, Pending};
 use crate::totals::Totals;
 use crate::watermark::Unseen;
 use checkpointing::{Committed, Cut};
-use event_feeder::{Notice, Position, Target, key_hash};
+use event_feeder::{Gap, Notice, Position, Target, key_hash};
 use keeping::Keeping;
 use silence::Silence;
 use std::sync::Arc;
@@ -277,6 +277,8 @@ struct Reading {
     position: Position,
     max_time: Option<Time>,
     silence: Silence,
+    /// Records that its log lost before they were read, which was accepted.
+    gaps: Vec<Gap>,
     keeping: Keeping,
     /// What lies before the place from which it is read, as the lanes last said.
     unseen: Unseen,
@@ -356,7 +358,7 @@ impl Partition {
         let mut last_cut = Instant::now();
         loop {
             let next = self.feed.read()?;
-            let idle = !matches!(next, Fed::Block(_));
+            let idle = !matches!(next, Fed::Block(_) | Fed::Gap(..));
             match next {
                 Fed::Block(block) => {
                     self.keep(&block)?;
@@ -364,6 +366,7 @@ impl Partition {
                     self.dirty = true;
                     self.pipeline.feed(block)?;
                 }
+                Fed::Gap(source, gap) => self.go_over(source, gap)?,
                 // What is durable never ends for good: its log may go on when it is opened again.
                 Fed::Ended(_) | Fed::Idle | Fed::End => self.pipeline.flush()?,
             }
@@ -414,6 +417,20 @@ impl Partition {
                 None => {}
             }
         }
+    }
+
+    /// Goes on behind records of a source that are missing, and says so for good.
+    fn go_over(&mut self, source: usize, gap: Gap) -> Result<(), Error> {
+        self.pipeline.flush()?;
+        let reading = &mut self.readings[source];
+        if !reading.gaps.contains(&gap) {
+            reading.gaps.push(gap);
+        }
+        let to = gap.to.unwrap_or(gap.from);
+        reading.position = reading.position.max(to.of(source as u8));
+        reading.keeping.fresh.over(to);
+        self.dirty = true;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Error> {
@@ -479,6 +496,7 @@ impl Partition {
             position: reading.position,
             files: self.feed.files(source).clone(),
             max_time: reading.max_time,
+            gaps: reading.gaps.clone(),
             silences: reading.silence.all.clone(),
             unseen: reading.unseen,
         };

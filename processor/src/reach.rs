@@ -2,8 +2,8 @@
 //!
 //! A partition with one source is written as it always was: its place alone.
 
-use event_feeder::Position;
 use event_feeder::file::FileTable;
+use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -24,6 +24,9 @@ pub struct Reach {
     /// What lies before the place from which it is read.
     #[serde(default, skip_serializing_if = "Unseen::is_nothing")]
     pub unseen: Unseen,
+    /// Records before the position that the log lost before they were read, which was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 impl Reach {
@@ -71,6 +74,16 @@ pub fn place_text(plan: &Plan, position: Position) -> String {
         true => position.to_string(),
         false => format!("{} {position}", plan.source_at(usize::from(position.source)).name),
     }
+}
+
+/// What the logs lost, for people: of several sources each with its name.
+pub fn gaps(plan: &Plan, reach: &[Reach]) -> Vec<String> {
+    let named = |source: &timeline_core::plan::Source, gap: &Gap| match plan.joined.is_empty() {
+        true => gap.to_string(),
+        false => format!("{} {gap}", source.name),
+    };
+    let all = plan.sources().zip(reach);
+    all.flat_map(|(source, reach)| reach.gaps.iter().map(move |gap| named(source, gap))).collect()
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
                 lane.release(progress.clock());
                 continue;
             }
+            Fed::Gap(..) => continue,
             Fed::Idle | Fed::End => break,
         };
         let source = usize::from(block.start.source);

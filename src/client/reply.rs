@@ -26,6 +26,9 @@ pub(crate) struct Position {
     /// Nobody works on it now.
     #[serde(default)]
     pub(crate) unowned: bool,
+    /// What its log lost before it was read.
+    #[serde(default)]
+    pub(crate) gaps: Vec<String>,
 }
 
 /// All sessions of a key.

@@ -52,7 +52,8 @@ pub(super) fn tell(positions: &[Position]) {
         let watermark = watermark(p);
         let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
         let owner = if p.unowned { ", as of its last checkpoint: no processor works on it now" } else { "" };
-        eprintln!("true for partition {} at {}{watermark}{owner}", partition(p), bare(&p.position));
+        let gaps = if p.gaps.is_empty() { String::new() } else { format!(", without {}", p.gaps.join(" and ")) };
+        eprintln!("true for partition {} at {}{watermark}{gaps}{owner}", partition(p), bare(&p.position));
         if p.partial_sessions > 0 {
             let count = p.partial_sessions;
             eprintln!("partition {}: {count} sessions are partial: they may have begun unseen", partition(p));

@@ -4,8 +4,8 @@
 
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use event_feeder::Position;
-use event_feeder::pulsar::{Client, Settings as Broker};
+use event_feeder::pulsar::{Behind, Client, Settings as Broker};
+use event_feeder::{AcceptGaps, Code, Position};
 use event_producer::produce::Access;
 use processor::checkpoint::{Place, inspect};
 use processor::input::{Log, Part, Topics};
@@ -152,16 +152,19 @@ fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings
 fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
     let Some(oldest) = oldest(state, args, name, part, findings) else { return };
     let what = &part.name;
-    match client.look(what, oldest, 1).map(|look| look.first) {
-        Ok(Some(first)) if first.file == oldest.file && first > oldest => findings.fault(
-            &format!("{what}: the state needs messages from {oldest} on, and the broker has none before {first}"),
-            "lengthen the topic's retention; start over with an empty state, or accept that those messages are lost",
+    match client.behind(what, oldest) {
+        Ok(Behind::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
+        Ok(Behind::Gap(gap)) => findings.fault(
+            &format!("{what}: {}", gap.reason()),
+            &format!(
+                "lengthen the topic's retention; start over with an empty state, or accept the loss with --accept-gap={}",
+                AcceptGaps::name(what, &gap)
+            ),
         ),
-        Ok(Some(first)) if first.file > oldest.file => findings.unknown(&format!(
-            "{what}: the state needs messages from {oldest} on, the next is {first}: whether ledger {} ended there cannot be told",
-            oldest.file
-        )),
-        Ok(_) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
+        Ok(Behind::Other(end)) => findings.fault(
+            &format!("{what} ends at {end}, before {oldest} that the state needs: it is another topic of that name"),
+            Code::OtherTopic.help(),
+        ),
         Err(error) => findings.fault(&error.to_string(), error.code().help()),
     }
     let Some(admin) = &args.admin else { return };

@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// A file of certificates (PEM) to trust brokers by, beside the usual ones.
     #[arg(long, value_name = "FILE", env = "TIMELINE_PULSAR_CA")]
     pub(crate) pulsar_ca: Option<PathBuf>,
+    /// Go on where a topic has lost messages that come next, and say so for good: whatever is lost, or the one gap that is
+    /// named as the refusal to go on names it.
+    #[arg(long, value_name = "GAP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) accept_gap: Vec<String>,
     /// Where the state is kept: a folder, or a prefix of a bucket [default: .timeline]. Several processors may share it.
     #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
     pub(crate) state: Option<String>,
@@ -228,7 +232,19 @@ fn topics(place: &str, args: &Args) -> Result<Input> {
         topics,
         subscription,
     );
-    Ok(Input::Log(Arc::new(log.map_err(|error| Error::Other(error.into()))?)))
+    let log = log.map_err(|error| Error::Other(error.into()))?.accepting(accepted(&args.accept_gap));
+    Ok(Input::Log(Arc::new(log)))
+}
+
+/// Gaps that may be gone over: all if one is not named.
+#[cfg(feature = "pulsar")]
+fn accepted(names: &[String]) -> event_feeder::AcceptGaps {
+    use event_feeder::AcceptGaps;
+    match names {
+        [] => AcceptGaps::None,
+        names if names.iter().any(String::is_empty) => AcceptGaps::All,
+        names => AcceptGaps::Named(names.to_vec()),
+    }
 }
 
 #[cfg(not(feature = "pulsar"))]
@@ -280,7 +296,14 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Source(error @ event_feeder::Error::Topic { .. }) => {
             Error::Unreachable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
         }
-        partition::Error::Source(error @ event_feeder::Error::Counts { .. }) => {
+        partition::Error::Source(ref gone @ event_feeder::Error::Gap { ref topic, ref gap }) => {
+            let (code, name) = (gone.code(), event_feeder::AcceptGaps::name(topic, gap));
+            Error::Unreadable(format!(
+                "{place}[{code}] {gone}; nothing was changed: {}\n  this gap alone is accepted by --accept-gap={name}",
+                code.help()
+            ))
+        }
+        partition::Error::Source(error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. })) => {
             Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
         }
         partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),

@@ -5,7 +5,7 @@
 //! one line; with `CI=true` that is a failure.
 
 use event_feeder::pulsar::{Client, Publisher, Publishing, Settings, Subscription};
-use event_feeder::{Position, Source};
+use event_feeder::{AcceptGaps, Position, Source};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -135,6 +135,31 @@ impl Broker {
         Position::at(ledger.parse().unwrap(), (entry.parse::<i64>().unwrap() + 1) as u64)
     }
 
+    /// Deletes all ledgers that no subscription needs and no retention keeps.
+    pub(crate) fn trim(&self, topic: &str) {
+        ureq::post(self.admin_url(topic, "/trim")).send_empty().unwrap();
+    }
+
+    /// Sets how long messages that were acknowledged are kept: 0 is not at all.
+    pub(crate) fn retain(&self, topic: &str, minutes: i32) {
+        let body = format!("{{\"retentionTimeInMinutes\":{minutes},\"retentionSizeInMB\":{minutes}}}");
+        let request = ureq::post(self.admin_url(topic, "/retention")).header("content-type", "application/json");
+        request.send(body).unwrap();
+    }
+
+    /// Lets a subscription skip everything, as an expiry of messages or a person would.
+    pub(crate) fn skip_all(&self, topic: &str, subscription: &str) {
+        let what = format!("/subscription/{subscription}/skip_all");
+        ureq::post(self.admin_url(topic, &what)).send_empty().unwrap();
+    }
+
+    /// The ledgers that a topic has.
+    pub(crate) fn ledgers(&self, topic: &str) -> Vec<u64> {
+        let mut answer = ureq::get(self.admin_url(topic, "/internalStats")).call().unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+        stats["ledgers"].as_array().unwrap().iter().map(|ledger| ledger["ledgerId"].as_u64().unwrap()).collect()
+    }
+
     pub(crate) fn publisher(&self, topic: &str, batch: u32) -> Publisher {
         let publishing = Publishing { batch, ..Publishing::default() };
         Publisher::open(&self.client(), topic, &publishing).unwrap()
@@ -143,7 +168,7 @@ impl Broker {
     /// A source that reads on after a position.
     pub(crate) fn source(&self, topic: &str, subscription: &str, after: Position) -> Box<dyn Source> {
         let (topic, name) = (topic.to_owned(), subscription.to_owned());
-        let subscription = Subscription { topic, name, after, queue: 1000 };
+        let subscription = Subscription { topic, name, after, queue: 1000, accept: AcceptGaps::None };
         let began = Instant::now();
         loop {
             match self.client().subscribe(subscription.clone()) {

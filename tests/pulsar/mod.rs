@@ -2,6 +2,8 @@
 
 mod doctor;
 mod feeder;
+#[cfg(feature = "sql")]
+mod gaps;
 pub(crate) mod harness;
 #[cfg(feature = "sql")]
 mod joined;

@@ -3,7 +3,7 @@
 use super::problem::{problem, silent};
 use super::reader::Reader;
 use super::source::PulsarSource;
-use crate::{Code, Error, Position};
+use crate::{AcceptGaps, Code, Error, Position};
 use ::pulsar::authentication::Authentication;
 use ::pulsar::error::AuthenticationError;
 use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
@@ -53,8 +53,10 @@ pub struct Subscription {
     pub name: String,
     /// Everything before it has been read.
     pub after: Position,
-    /// The most messages that wait in memory.
+    /// The most messages that wait in memory; fewer, where they are large.
     pub queue: u32,
+    /// Which missing messages are gone over.
+    pub accept: AcceptGaps,
 }
 
 impl Subscription {
@@ -102,8 +104,8 @@ impl Client {
         })
     }
 
-    /// Subscribes, and reads on. Fails if the broker cannot be reached now or somebody else reads; from then on all that
-    /// goes wrong is put right as often as it takes.
+    /// Subscribes, and reads on. Fails if the broker cannot be reached now, somebody else reads, or messages that come next
+    /// are gone; from then on all that goes wrong is put right as often as it takes, but for such a gap.
     pub fn subscribe(&self, subscription: Subscription) -> Result<PulsarSource, Error> {
         let topic = subscription.topic.clone();
         let settings = Arc::clone(&self.settings);

@@ -27,8 +27,6 @@ pub(super) enum Added {
     Taken,
     /// It has been there before.
     Repeated,
-    /// As taken, but the entries from here up to its own never came.
-    Skipped(Position),
 }
 
 /// Messages on their way to a block.
@@ -65,6 +63,22 @@ impl Gather {
     /// Whether there is a whole entry to hand out.
     pub(super) fn is_ready(&self) -> bool {
         self.whole.1 > 0
+    }
+
+    /// Whether nothing can be missing between what was taken and an entry: entries of a ledger have no holes.
+    pub(super) fn is_followed_by(&self, entry: Position) -> bool {
+        let between = entry.offset.checked_sub(self.at.offset).filter(|_| entry.file == self.at.file);
+        let begun = self.marks[self.whole.1..].last().map(|mark| Position::at(mark.position.file, mark.position.offset));
+        entry < self.at || begun == Some(entry) || between == Some(self.unreadable.len() as u64)
+    }
+
+    /// Goes on from a position further on, when all before was handed out.
+    pub(super) fn jump(&mut self, to: Position) {
+        debug_assert!(!self.is_ready() && to >= self.at, "nothing waits, and nothing comes again");
+        self.cut();
+        self.unreadable.clear();
+        self.at = to;
+        self.start = to;
     }
 
     /// Notes that an entry came that cannot be unpacked.
@@ -108,8 +122,6 @@ impl Gather {
             // The entry comes again from its beginning.
             self.cut();
         }
-        let (here, entry) = (self.at, Position::at(message.ledger, message.entry));
-        let skipped = !self.is_begun() && here != Position::START && here.file == entry.file && here < entry;
         let at = u32::try_from(self.bytes.len()).expect("a block is far smaller than 4 GiB");
         self.marks.push(Mark { at, position, received: message.published });
         self.bytes.extend_from_slice(&message.data);
@@ -117,14 +129,10 @@ impl Gather {
             self.bytes.push(b'\n');
         }
         if message.index + 1 >= message.count {
-            self.at = entry.plus(1);
+            self.at = Position::at(message.ledger, message.entry + 1);
             self.whole = (self.bytes.len(), self.marks.len());
         }
-        if skipped { Added::Skipped(here) } else { Added::Taken }
-    }
-
-    fn is_begun(&self) -> bool {
-        self.marks.len() > self.whole.1
+        Added::Taken
     }
 
     /// Lets go of an entry that came only in part.
@@ -238,12 +246,28 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_never_came_are_noticed() {
+    fn only_the_next_entry_of_a_ledger_certainly_follows() {
         let mut gather = gather(Position::at(5, 2));
-        assert_eq!(gather.add(&message(5, 4, (0, 2), "a")), Added::Skipped(Position::at(5, 2)));
-        assert_eq!(gather.add(&message(5, 4, (1, 2), "b")), Added::Taken);
-        assert_eq!(gather.add(&message(5, 5, (0, 1), "c")), Added::Taken);
-        assert_eq!(gather.add(&message(8, 0, (0, 1), "d")), Added::Taken, "a ledger's last entry is not known");
-        assert_eq!(gather.add(&message(8, 3, (0, 1), "e")), Added::Skipped(Position::at(8, 1)));
+        for (entry, follows) in [((5, 1), true), ((5, 2), true), ((5, 3), false), ((8, 0), false), ((4, 9), true)] {
+            assert_eq!(gather.is_followed_by(Position::at(entry.0, entry.1)), follows, "{entry:?}");
+        }
+        gather.add(&message(5, 2, (0, 1), "a"));
+        gather.add(&message(8, 0, (0, 2), "b"));
+        assert!(gather.is_followed_by(Position::at(8, 0)), "the rest of it");
+        gather.add(&message(8, 0, (1, 2), "c"));
+        gather.add_unreadable("bad zip");
+        assert!(gather.is_followed_by(Position::at(8, 2)) && !gather.is_followed_by(Position::at(8, 1)));
+    }
+
+    #[test]
+    fn an_accepted_gap_is_between_two_blocks() {
+        let mut gather = gather(Position::START);
+        gather.add(&message(5, 0, (0, 1), "a"));
+        gather.take(vec![]);
+        gather.jump(Position::at(7, 0));
+        assert_eq!(gather.add(&message(5, 1, (0, 1), "b")), Added::Repeated);
+        gather.add(&message(7, 0, (0, 1), "c"));
+        let block = gather.take(vec![]);
+        assert_eq!((text(&block), block.start, block.end), ("c\n", Position::at(7, 0), Position::at(7, 1)));
     }
 }

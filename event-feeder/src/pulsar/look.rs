@@ -3,8 +3,9 @@
 //! **Invariant:** nothing here subscribes for longer than it takes, acknowledges anything, or makes a topic that is not there.
 
 use super::client::{Client, connect};
+use super::probe::{Found, probe};
 use super::problem::{problem, silent};
-use crate::{Error, Position};
+use crate::{Error, Gap, Position};
 use ::pulsar::ConsumerOptions;
 use ::pulsar::consumer::InitialPosition;
 use ::pulsar::message::proto::MessageIdData;
@@ -20,6 +21,17 @@ pub struct Look {
     pub first: Option<Position>,
     /// The keys of the messages that were looked at, each with its producer's name.
     pub keys: Vec<(String, String)>,
+}
+
+/// What a topic has behind a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// Everything: the next message, if there is one.
+    Whole(Option<Position>),
+    /// Messages are missing.
+    Gap(Gap),
+    /// It ends here, before the position: it is another topic of that name.
+    Other(Position),
 }
 
 /// How long a topic may be silent before it is taken to have no more.
@@ -39,6 +51,19 @@ impl Client {
             let found: Vec<String> = list.await.map_err(|error| problem(&name, &error))?;
             let part = format!("{name}-partition-");
             Ok(found.iter().any(|found| *found == name || found.starts_with(&part)))
+        })
+    }
+
+    /// Whether a partition's topic still holds everything behind a position.
+    pub fn behind(&self, topic: &str, after: Position) -> Result<Behind, Error> {
+        let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
+        self.ask(topic, async move {
+            let client = connect(&settings).await.map_err(|error| problem(&name, &error))?;
+            Ok(match probe(&client, &name, after).await? {
+                Found::Whole { next, .. } => Behind::Whole(next),
+                Found::Gap(gap) => Behind::Gap(gap),
+                Found::Ends(end) => Behind::Other(end),
+            })
         })
     }
 

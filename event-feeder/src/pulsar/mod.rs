@@ -3,8 +3,8 @@
 //! The only module that names the `pulsar` crate. What it relies on, and what it works around, read in that crate's source:
 //!
 //! * The position is the truth, never the subscription's cursor. What comes again (a reconnect, an unload, a restart of
-//!   the broker) is dropped by its place; nothing ever seeks. The cursor follows at or behind the oldest kept checkpoint,
-//!   and is what makes the broker keep the rest.
+//!   the broker) is dropped by its place; nothing ever seeks. The cursor follows an entry behind the oldest kept checkpoint,
+//!   and is what makes the broker keep the rest. Where it is ahead of the position, another cursor reads up to it.
 //! * An `Err` out of the crate's stream may be followed by silence for ever, and `None` says that its task has died; in
 //!   both cases the consumer and its connection are dropped and built anew, with a growing pause and a line in the log.
 //! * Calls such as "what is the last message?" wait behind undelivered messages, so they are made only while nothing is
@@ -20,16 +20,19 @@ mod address;
 mod bare;
 mod client;
 mod gather;
+mod line;
 mod look;
+mod probe;
 mod problem;
 mod publisher;
 mod reader;
 mod router;
 mod source;
+mod window;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, Credentials, Settings, Subscription};
-pub use look::Look;
+pub use look::{Behind, Look};
 pub use publisher::{Compression, Outgoing, Publisher, Publishing};
 pub use router::partition_of;
 pub use source::PulsarSource;

@@ -2,15 +2,19 @@
 //!
 //! **Invariant:** whatever happens to a consumer, the next one's messages go through the same [`Gather`], which takes each
 //! message once; so a lost connection costs time and nothing else.
+//!
+//! **Invariant:** an entry is taken only if nothing can be missing before it: its number says so, or the topic was known to
+//! have ended there, or a [`probe`] has shown it.
 
-use super::client::{Settings, Subscription, connect};
+use super::client::{Settings, Subscription};
 use super::gather::{Added, Gather, Message};
+use super::line::{Begin, By, Line, Next, Raw, entry_of, open};
+use super::probe::{Found, end, end_of, probe};
 use super::problem::{is_payload, problem, silent};
-use crate::{Block, Code, Error, Notice, Position};
-use ::pulsar::consumer::InitialPosition;
+use super::window::Sizes;
+use crate::{AcceptGaps, Block, Code, Error, Gap, Notice, Position};
 use ::pulsar::message::proto::MessageIdData;
-use ::pulsar::{Consumer, ConsumerOptions, Pulsar, SubType, TokioExecutor};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as threads;
 use std::sync::{Arc, Mutex};
@@ -40,11 +44,29 @@ pub(super) enum Command {
     Target(threads::Sender<Position>),
 }
 
-/// What the task tells its source beside blocks.
+/// What the task hands out, in the order of the log.
+pub(super) enum Item {
+    Block(Block),
+    /// An accepted gap.
+    Gap(Gap),
+}
+
+/// What the task tells its source beside them.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) drained: AtomicBool,
     pub(super) notices: Mutex<Vec<Notice>>,
+    /// What ended the task, after its last block.
+    pub(super) failed: Mutex<Option<Failure>>,
+}
+
+/// What no new consumer mends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failure {
+    /// Messages are missing.
+    Gap(Gap),
+    /// It is another topic.
+    Other { end: Position, read: Position },
 }
 
 /// The task.
@@ -52,7 +74,7 @@ pub(super) struct Reader {
     settings: Arc<Settings>,
     subscription: Subscription,
     gather: Gather,
-    blocks: mpsc::Sender<Block>,
+    blocks: mpsc::Sender<Item>,
     commands: mpsc::Receiver<Command>,
     spare: threads::Receiver<Vec<u8>>,
     told: Arc<Told>,
@@ -60,14 +82,15 @@ pub(super) struct Reader {
     /// Questions for the topic's end.
     targets: Vec<threads::Sender<Position>>,
     done: Position,
+    sizes: Sizes,
+    /// How many messages may wait, once that is known.
+    window: Option<u32>,
+    /// Whether a new consumer is made for that only, which nobody needs to hear of.
+    resized: bool,
+    /// Whether it was accepted that the topic has lost everything, and nothing has come since.
+    is_empty_accepted: bool,
     /// Where the topic was last subscribed to anew because it delivered nothing.
     stuck_at: Option<Position>,
-}
-
-/// A consumer and its connection.
-struct Line {
-    client: Pulsar<TokioExecutor>,
-    consumer: Consumer<Vec<u8>, TokioExecutor>,
 }
 
 /// Why a consumer is no longer used.
@@ -76,6 +99,8 @@ enum Ended {
     Dropped,
     /// This happened.
     Lost(String),
+    /// Another one, by which so many messages wait, is better.
+    Resized(u32),
 }
 
 type Lookup = (JoinHandle<Result<Position, Error>>, Vec<threads::Sender<Position>>);
@@ -84,7 +109,7 @@ impl Reader {
     pub(super) fn new(
         settings: Arc<Settings>,
         subscription: Subscription,
-        (blocks, commands, spare): (mpsc::Sender<Block>, mpsc::Receiver<Command>, threads::Receiver<Vec<u8>>),
+        (blocks, commands, spare): (mpsc::Sender<Item>, mpsc::Receiver<Command>, threads::Receiver<Vec<u8>>),
         told: Arc<Told>,
     ) -> Self {
         let gather = Gather::new(subscription.topic.as_str().into(), subscription.after);
@@ -99,17 +124,30 @@ impl Reader {
             line: None,
             targets: vec![],
             done: Position::START,
+            sizes: Sizes::default(),
+            window: None,
+            resized: false,
+            is_empty_accepted: false,
             stuck_at: None,
         }
     }
 
     /// Subscribes for the first time.
     pub(super) async fn begin(mut self) -> Result<Self, Error> {
-        self.line = Some(self.subscribe().await?);
-        Ok(self)
+        loop {
+            match self.open().await {
+                Ok(line) => {
+                    self.window = Some(line.window);
+                    self.line = Some(line);
+                    return Ok(self);
+                }
+                Err(Error::Gap { gap, .. }) if self.accepts(&gap) => self.accept(gap).await,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
-    /// Reads until the source is dropped.
+    /// Reads until the source is dropped, or something is missing.
     pub(super) async fn run(mut self) {
         loop {
             let Some(mut line) = self.line.take() else {
@@ -133,36 +171,81 @@ impl Reader {
                 Ended::Lost(reason) => {
                     tracing::warn!("{}: {reason}; subscribing anew", self.subscription.topic);
                 }
+                Ended::Resized(window) => {
+                    self.window = Some(window);
+                    self.resized = true;
+                }
             }
         }
     }
 
     /// A future that borrows nothing of the task, for the task may move while it is waited for.
-    fn subscribe(&self) -> impl Future<Output = Result<Line, Error>> + Send + 'static {
-        subscribe(Arc::clone(&self.settings), self.subscription.clone())
+    fn open(&self) -> impl Future<Output = Result<Line, Error>> + Send + 'static {
+        let (at, window, is_empty_accepted) = (self.gather.at(), self.window, self.is_empty_accepted);
+        open(Arc::clone(&self.settings), self.subscription.clone(), Begin { at, window, is_empty_accepted })
     }
 
-    /// Subscribes anew, as often as it takes; `None` if the source is gone.
+    fn accepts(&self, gap: &Gap) -> bool {
+        self.subscription.accept.has(&self.subscription.topic, gap)
+    }
+
+    /// Goes over a gap. To be called when all before it was handed out.
+    async fn accept(&mut self, gap: Gap) {
+        let name = AcceptGaps::name(&self.subscription.topic, &gap);
+        let notice = Notice {
+            code: Code::Skipped,
+            file: self.subscription.topic.clone(),
+            detail: format!("{}; accepted ({name})", gap.reason()),
+        };
+        locked(&self.told.notices).push(notice);
+        self.is_empty_accepted = gap.to.is_none();
+        if let Some(to) = gap.to {
+            // Whoever asked may have gone, which is seen soon enough.
+            let _ = self.blocks.send(Item::Gap(gap)).await;
+            self.gather.jump(to);
+        }
+    }
+
+    /// Subscribes anew, as often as it takes; `None` if the source is gone or something is missing.
     async fn resume(&mut self) -> Option<Line> {
         let (mut pause, longest) = PAUSES;
         let began = Instant::now();
         loop {
+            // What waits lies before anything that may be missing, and its reader need not wait for a broker.
+            while self.gather.is_ready() {
+                let block = self.gather.take(self.spare.try_recv().unwrap_or_default());
+                self.blocks.send(Item::Block(block)).await.ok()?;
+            }
             tokio::select! {
                 () = self.blocks.closed() => return None,
                 () = tokio::time::sleep(pause) => {}
             }
             let topic = &self.subscription.topic;
             // The whole attempt is given up with its connection, never a part of it.
-            match timeout(3 * ANSWER, self.subscribe()).await.unwrap_or_else(|_| Err(silent(topic))) {
+            match timeout(3 * ANSWER, self.open()).await.unwrap_or_else(|_| Err(silent(topic))) {
                 Ok(line) => {
-                    tracing::warn!("{topic}: reading on after {:.1} s", began.elapsed().as_secs_f64());
+                    if !std::mem::take(&mut self.resized) {
+                        tracing::warn!("{topic}: reading on after {:.1} s", began.elapsed().as_secs_f64());
+                    }
                     let done = std::mem::take(&mut self.done);
                     let mut line = line;
                     self.acknowledge(&mut line, done).await;
                     return Some(line);
                 }
+                Err(Error::Gap { gap, .. }) if self.accepts(&gap) => self.accept(gap).await,
+                Err(Error::Gap { gap, .. }) => {
+                    *locked(&self.told.failed) = Some(Failure::Gap(gap));
+                    return None;
+                }
+                Err(Error::OtherTopic { end, read, .. }) => {
+                    *locked(&self.told.failed) = Some(Failure::Other { end, read });
+                    return None;
+                }
                 Err(error) => {
                     pause = (pause * 2).min(longest);
+                    if self.resized && error.code() == Code::TopicBusy && pause < longest {
+                        continue;
+                    }
                     tracing::warn!("{error}; trying again in {:.1} s", pause.as_secs_f64());
                 }
             }
@@ -175,11 +258,11 @@ impl Reader {
         let (mut quiet, mut stuck) = (false, 0);
         loop {
             while self.wants_more() {
-                match line.consumer.next().now_or_never() {
-                    Some(message) => {
+                match line.next().now_or_never() {
+                    Some((by, message)) => {
                         quiet = false;
-                        if let Err(reason) = self.take(message) {
-                            return Ended::Lost(reason);
+                        if let Err(ended) = self.take(line, by, message).await {
+                            return ended;
                         }
                     }
                     None => break,
@@ -195,14 +278,14 @@ impl Reader {
                 room = async { self.blocks.reserve().await.is_ok() }, if ready => {
                     // Nobody else sends, so the room that was found is still there.
                     let spare = self.spare.try_recv().unwrap_or_default();
-                    if !room || self.blocks.try_send(self.gather.take(spare)).is_err() {
+                    if !room || self.blocks.try_send(Item::Block(self.gather.take(spare))).is_err() {
                         return Ended::Dropped;
                     }
                 }
-                message = line.consumer.next(), if more => {
+                (by, message) = line.next(), if more => {
                     quiet = false;
-                    if let Err(reason) = self.take(message) {
-                        return Ended::Lost(reason);
+                    if let Err(ended) = self.take(line, by, message).await {
+                        return ended;
                     }
                 }
                 command = self.commands.recv() => match command {
@@ -232,9 +315,12 @@ impl Reader {
                         stuck = 0;
                         continue;
                     }
-                    match timeout(ANSWER, line.consumer.get_last_message_id()).await {
+                    match timeout(ANSWER, line.last()).await {
                         Ok(Ok(ids)) => {
                             let end = ids.first().map_or(Position::START, end);
+                            if end != Position::START && end < self.gather.at() {
+                                return Ended::Lost(format!("the topic ends at {end}, before what was read of it"));
+                            }
                             let drained = end <= self.gather.at();
                             self.told.drained.store(drained, Ordering::Relaxed);
                             stuck = if drained { 0 } else { stuck + 1 };
@@ -255,16 +341,48 @@ impl Reader {
         self.gather.len() < BLOCK || !self.gather.is_ready()
     }
 
-    fn take(&mut self, message: Option<Result<Raw, ::pulsar::Error>>) -> Result<(), String> {
+    /// Takes what a cursor brought.
+    async fn take(&mut self, line: &mut Line, by: By, message: Next) -> Result<(), Ended> {
         let message = match message {
             Some(Ok(message)) => message,
             Some(Err(error)) if is_payload(&error) => {
-                self.gather.add_unreadable(&error.to_string());
+                // What the subscription's cursor cannot unpack, the one ahead of it could not either.
+                if by == By::Reading {
+                    self.gather.add_unreadable(&error.to_string());
+                }
                 return Ok(());
             }
-            Some(Err(error)) => return Err(problem(&self.subscription.topic, &error).to_string()),
-            None => return Err("the connection was lost".into()),
+            Some(Err(error)) => return Err(Ended::Lost(problem(&self.subscription.topic, &error).to_string())),
+            None => return Err(Ended::Lost("the connection was lost".into())),
         };
+        match by {
+            By::Waiting => line.hold(message, self.gather.at()),
+            By::Reading => {
+                let bytes = message.payload.data.len();
+                self.put(line, message).await?;
+                if let Some(window) = self.sizes.note(bytes, line.window, self.subscription.queue) {
+                    return Err(Ended::Resized(window));
+                }
+            }
+        }
+        match line.meet(self.gather.at()) {
+            Some(held) => {
+                // An entry that the other cursor has begun comes as a whole.
+                self.gather.cut();
+                self.put(line, held).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a message where it belongs, once nothing can be missing before it.
+    async fn put(&mut self, line: &mut Line, message: Raw) -> Result<(), Ended> {
+        let entry = entry_of(&message);
+        // Who has read everything is told of whatever comes.
+        let was_at_end = self.told.drained.load(Ordering::Relaxed) && !self.is_empty_accepted;
+        if !(self.gather.is_followed_by(entry) || line.expected == Some(entry) || was_at_end) {
+            self.verify(line, entry).await?;
+        }
         let id = &message.message_id.id;
         let message = Message {
             ledger: id.ledger_id,
@@ -276,24 +394,30 @@ impl Reader {
                 .and_then(|ms| ms.checked_mul(1_000_000)),
             data: message.payload.data,
         };
-        match self.gather.add(&message) {
-            Added::Repeated => {}
-            Added::Taken => self.told.drained.store(false, Ordering::Relaxed),
-            Added::Skipped(from) => {
-                self.told.drained.store(false, Ordering::Relaxed);
-                let to = Position::at(message.ledger, message.entry);
-                let detail = format!("the broker went from {from} to {to} without what is between");
-                let notice = Notice { code: Code::Skipped, file: self.subscription.topic.clone(), detail };
-                self.told.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(notice);
-            }
+        if self.gather.add(&message) == Added::Taken {
+            self.told.drained.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
 
+    /// Makes sure that an entry is the one that comes next.
+    async fn verify(&mut self, line: &mut Line, entry: Position) -> Result<(), Ended> {
+        let at = self.gather.at();
+        match probe(&line.client, &self.subscription.topic, at).await {
+            Ok(Found::Whole { next: Some(next), .. }) if next == entry => {
+                line.expected = next.into();
+                Ok(())
+            }
+            // Building anew finds out what to do about it.
+            Ok(_) => Err(Ended::Lost(format!("{entry} came where {at} was to come"))),
+            Err(error) => Err(Ended::Lost(error.to_string())),
+        }
+    }
+
     /// Lets the broker forget what is before a position; what cannot be said now is said after the next subscription.
     async fn acknowledge(&mut self, line: &mut Line, position: Position) {
-        // The last entry before it; of the one before a ledger's first nothing is known.
-        if let Some(entry_id) = position.offset.checked_sub(1).filter(|_| position > self.done) {
+        // The last entry before it is the anchor: it stays (see `probe`). Of those of an earlier ledger nothing is known.
+        if let Some(entry_id) = position.offset.checked_sub(2).filter(|_| position > self.done) {
             let id = MessageIdData { ledger_id: position.file, entry_id, ..MessageIdData::default() };
             if let Err(error) = line.consumer.cumulative_ack_with_id(&self.subscription.topic, id).await {
                 tracing::debug!("{}: {error}", self.subscription.topic);
@@ -303,56 +427,7 @@ impl Reader {
     }
 }
 
-/// One attempt.
-async fn subscribe(settings: Arc<Settings>, subscription: Subscription) -> Result<Line, Error> {
-    let Subscription { topic, name, queue, .. } = &subscription;
-    let client = connect(&settings).await.map_err(|error| problem(topic, &error))?;
-    let options = ConsumerOptions::default()
-        .with_initial_position(InitialPosition::Earliest)
-        .with_receiver_queue_size((*queue).max(1));
-    let consumer = client
-        .consumer()
-        .with_topic(topic)
-        .with_subscription(name)
-        .with_subscription_type(SubType::Exclusive)
-        .with_batch_size((*queue).max(1))
-        .with_options(options)
-        .build()
-        .await
-        .map_err(|error| problem(topic, &error))?;
-    Ok(Line { client, consumer })
-}
-
-type Raw = ::pulsar::consumer::Message<Vec<u8>>;
-
-/// Behind the entry of a message.
-fn end(id: &MessageIdData) -> Position {
-    // An empty topic's last entry is -1.
-    if id.entry_id > u64::MAX >> 1 { Position::START } else { Position::at(id.ledger_id, id.entry_id + 1) }
-}
-
-/// Where a topic ends now, asked by a reader of its own: a consumer's questions wait behind its messages.
-async fn end_of(client: Pulsar<TokioExecutor>, topic: String) -> Result<Position, Error> {
-    let ask = async {
-        let mut reader = client.reader().with_topic(&topic).with_batch_size(1).into_reader::<Vec<u8>>().await?;
-        reader.get_last_message_id().await
-    };
-    match timeout(ANSWER, ask).await {
-        Ok(Ok(id)) => Ok(end(&id)),
-        Ok(Err(error)) => Err(problem(&topic, &error)),
-        Err(_) => Err(silent(&topic)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_is_behind_the_last_entry() {
-        let id = |ledger_id, entry_id| MessageIdData { ledger_id, entry_id, ..MessageIdData::default() };
-        assert_eq!(end(&id(7, 3)), Position::at(7, 4));
-        assert_eq!(end(&id(7, u64::MAX)), Position::START);
-        assert_eq!(end(&id(u64::MAX, u64::MAX)), Position::START);
-    }
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What a panic left behind is whole: it is only ever added to or replaced.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
 //! One partition of a topic as a [`Source`].
 
 use super::client::{Client, Settings, Subscription};
-use super::reader::{Command, Reader, Told};
+use super::reader::{Command, Failure, Item, Reader, Told};
 use crate::file::FileTable;
-use crate::{Block, Code, Error, Next, Notice, Position, Source, Target};
+use crate::{Code, Error, Next, Notice, Position, Source, Target};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -20,7 +20,7 @@ const SPARE_MAX: usize = 4;
 /// A partition of a topic. Reads for as long as it lives; subscribes anew whenever it has to.
 pub struct PulsarSource {
     topic: String,
-    blocks: mpsc::Receiver<Block>,
+    blocks: mpsc::Receiver<Item>,
     commands: mpsc::Sender<Command>,
     spare: SyncSender<Vec<u8>>,
     told: Arc<Told>,
@@ -40,6 +40,16 @@ impl PulsarSource {
         (reader, PulsarSource { topic, blocks, commands, spare, told, files: vec![], _client: client })
     }
 
+    /// Why its task has ended.
+    fn failure(&self) -> Error {
+        let topic = self.topic.clone();
+        match *self.told.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some(Failure::Gap(gap)) => Error::Gap { topic, gap },
+            Some(Failure::Other { end, read }) => Error::OtherTopic { topic, end, read },
+            None => Error::Topic { topic, code: Code::NoBroker, reason: "its reader stopped unexpectedly".into() },
+        }
+    }
+
     /// The topic of the partition.
     pub fn topic(&self) -> &str {
         &self.topic
@@ -51,13 +61,10 @@ impl Source for PulsarSource {
         // Looked at first: a block that comes in between says that it was not drained.
         let drained = self.told.drained.load(Ordering::Relaxed);
         match self.blocks.try_recv() {
-            Ok(block) => Ok(Next::Block(block)),
+            Ok(Item::Block(block)) => Ok(Next::Block(block)),
+            Ok(Item::Gap(gap)) => Ok(Next::Gap(gap)),
             Err(TryRecvError::Empty) => Ok(Next::Idle { drained }),
-            Err(TryRecvError::Disconnected) => Err(Error::Topic {
-                topic: self.topic.clone(),
-                code: Code::NoBroker,
-                reason: "its reader stopped unexpectedly".into(),
-            }),
+            Err(TryRecvError::Disconnected) => Err(self.failure()),
         }
     }
 

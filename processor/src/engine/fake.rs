@@ -94,6 +94,7 @@ impl Fake {
             partial_sessions: 0,
             epoch: 3,
             unowned: false,
+            gaps: vec![],
         }]
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{From, Log, Part};
 use event_feeder::pulsar::{Address, Client, Settings, Subscription};
-use event_feeder::{Error, Position, Source};
+use event_feeder::{AcceptGaps, Error, Position, Source};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use timeline_core::plan::Plan;
@@ -18,6 +18,7 @@ pub struct Topics {
     client: Client,
     topics: Vec<String>,
     subscription: String,
+    accept: AcceptGaps,
     /// The partitions as they were last seen, and when.
     seen: Mutex<Option<(Instant, Vec<Part>)>>,
 }
@@ -25,7 +26,13 @@ pub struct Topics {
 impl Topics {
     /// Topics by their full names; connects when it is asked something.
     pub fn new(settings: Settings, topics: Vec<String>, subscription: String) -> Result<Self, Error> {
-        Ok(Topics { client: Client::new(settings)?, topics, subscription, seen: Mutex::default() })
+        let (client, accept) = (Client::new(settings)?, AcceptGaps::None);
+        Ok(Topics { client, topics, subscription, accept, seen: Mutex::default() })
+    }
+
+    /// Goes over such gaps, where a topic has lost messages that come next.
+    pub fn accepting(self, accept: AcceptGaps) -> Self {
+        Topics { accept, ..self }
     }
 
     /// The broker, and the topics' full names, of `pulsar://HOST:PORT/TOPIC[,TOPIC]...`.
@@ -88,6 +95,7 @@ impl Log for Topics {
             name,
             after: from.map_or(Position::START, |from| from.position),
             queue: Subscription::QUEUE,
+            accept: self.accept.clone(),
         })?;
         Ok(Box::new(source))
     }

@@ -11,8 +11,8 @@ use crate::reach::{self, Reach};
 use crate::results;
 use crate::totals::TotalsImage;
 use crate::watermark::{Silences, Unseen};
-use event_feeder::Position;
 use event_feeder::file::FileTable;
+use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
@@ -56,6 +56,9 @@ pub(super) struct State {
     /// How far silence moved the watermark.
     #[serde(default)]
     pub silences: Silences,
+    /// What of the log was lost before it was read, which was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
     pub counts: super::Counts,
     pub totals: TotalsImage,
     /// The logs of the other sources of a group.
@@ -73,8 +76,8 @@ impl State {
     /// How far the log of each source had been read, for the places of the manifest.
     pub(super) fn reach(&self, places: &[Position]) -> Vec<Reach> {
         let (files, max_time, silences) = (self.files.clone(), self.max_time, self.silences.clone());
-        let position = places.first().copied().unwrap_or_default();
-        let first = Reach { position, files, max_time, silences, unseen: self.unseen };
+        let (position, gaps) = (places.first().copied().unwrap_or_default(), self.gaps.clone());
+        let first = Reach { position, files, max_time, silences, gaps, unseen: self.unseen };
         std::iter::once(first).chain(self.joined.iter().cloned()).collect()
     }
 }
@@ -108,12 +111,13 @@ impl Partition {
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();
         let position = reach::to_json(&reach);
-        let Reach { files, max_time, silences, unseen, .. } = reach.remove(0);
+        let Reach { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
         let state = State {
             plan: plan_fingerprint(&self.plan),
             files,
             max_time,
             silences,
+            gaps,
             counts: self.counts,
             totals: self.totals.to_image(&self.plan),
             joined: reach,

@@ -94,7 +94,9 @@ impl Partition {
                 let sources = open(&reach, !begun.is_empty())?;
                 // What silence decided about the log stays decided when the log is read again.
                 let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
-                reach.iter_mut().zip(known).for_each(|(reach, known)| reach.silences = known.silences);
+                reach.iter_mut().zip(known).for_each(|(reach, known)| {
+                    (reach.silences, reach.gaps) = (known.silences, known.gaps);
+                });
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
         };
@@ -118,6 +120,7 @@ impl Partition {
         let readings = reach.into_iter().zip(kept).zip(plan.sources()).map(|((reach, kept), declared)| Reading {
             position: reach.position,
             max_time: reach.max_time,
+            gaps: reach.gaps,
             silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,

@@ -76,7 +76,14 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         partition: 3,
         folder: "sources/s/3".into(),
         owner: Some("me".into()),
-        reach: vec![Reach { position: at, files: vec![], max_time: Some(2), silences, unseen: Unseen::Until(7) }],
+        reach: vec![Reach {
+            position: at,
+            max_time: Some(2),
+            silences,
+            gaps: vec![event_feeder::Gap { from: at, to: Some(at) }],
+            unseen: Unseen::Until(7),
+            ..Reach::default()
+        }],
         begun: vec![Reach { position: at, ..Reach::default() }],
         partial: 11,
         watermark: Some(1),

@@ -75,6 +75,7 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
         epoch: answer.epoch,
         partial_sessions: answer.partial,
         unowned: answer.owner.is_none(),
+        gaps: reach::gaps(&answer.plan, &answer.reach),
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "source": answer.plan.name(),
         "partition": answer.partition,
         "position": reach::to_text(&answer.plan, &answer.reach),
+        "gaps": reach::gaps(&answer.plan, &answer.reach),
         "file": file,
         "watermark_ns": answer.watermark,
         "horizon_ns": answer.horizon,
@@ -324,12 +326,14 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("closed_sessions", Kind::Int),
         ("state_bytes", Kind::Int),
         ("owner", Kind::Text),
+        ("gaps", Kind::Text),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for answer in logs.iter().flat_map(|log| &log.answers) {
         let int = |x: u64| Cell::Int(x as i64);
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
+        let gaps = reach::gaps(&answer.plan, &answer.reach);
         table.push([
             Cell::Text(answer.plan.name()),
             Cell::Int(i64::from(answer.partition)),
@@ -346,6 +350,7 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(counts.closed),
             int(answer.bytes),
             answer.owner.clone().map_or(Cell::Null, Cell::Text),
+            if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
         ]);
     }
     table.finish()

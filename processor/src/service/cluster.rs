@@ -426,7 +426,13 @@ fn decide(service: &Weak<Service>) {
 /// Whether what kept a partition from being opened may be gone at the next attempt: a bucket or a broker that does not
 /// answer is no reason to stop what is at work.
 fn passes(error: &Error) -> bool {
-    matches!(error, Error::Checkpoint(StateError::Store(_) | StateError::Unclear { .. }) | Error::Source(_))
+    use event_feeder::Error as Feeder;
+    match error {
+        // What is gone does not come back, and nobody is to think that it was counted.
+        Error::Source(Feeder::Gap { .. } | Feeder::OtherTopic { .. }) => false,
+        Error::Checkpoint(StateError::Store(_) | StateError::Unclear { .. }) | Error::Source(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether a broker could not be reached, or had not yet noticed that the reader before is dead.

@@ -6,7 +6,7 @@
 use super::PROGRAM;
 use crate::error::{Error, Result};
 use event_feeder::pulsar::{Address, Client, Settings, Subscription};
-use event_feeder::{Next, Position, Source};
+use event_feeder::{AcceptGaps, Next, Position, Source};
 use event_producer::produce::{Delivery, Messages, Target};
 use event_producer::{Model, Workload};
 use processor::engine::Engine;
@@ -50,6 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             name: name.into(),
             after: Position::START,
             queue: Subscription::QUEUE,
+            accept: AcceptGaps::None,
         };
         for name in ["client", "source", "engine"] {
             drop(client.subscribe(subscription(name)).map_err(topic)?);
