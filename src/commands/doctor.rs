@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::pulsar::{Behind, Client, Settings as Broker};
-use event_feeder::{AcceptGaps, Code, Position};
+use event_feeder::{AcceptGaps, Code, Gap, Position};
 use event_producer::produce::Access;
 use processor::checkpoint::{Place, inspect};
 use processor::input::{Log, Part, Topics};
@@ -150,10 +150,13 @@ fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings
 
 /// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
 fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
-    let Some(oldest) = oldest(state, args, name, part, findings) else { return };
+    let Some((oldest, gaps)) = oldest(state, args, name, part, findings) else { return };
     let what = &part.name;
     match client.behind(what, oldest) {
         Ok(Behind::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
+        Ok(Behind::Gap(gap)) if gaps.contains(&gap) => {
+            findings.ok(&format!("{what}: {gap} is gone, which was accepted; nothing else that the state needs is"));
+        }
         Ok(Behind::Gap(gap)) => findings.fault(
             &format!("{what}: {}", gap.reason()),
             &format!(
@@ -180,8 +183,14 @@ fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, pa
     }
 }
 
-/// The position of the oldest checkpoint of a partition that is kept.
-fn oldest(state: &Place, args: &Args, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Position> {
+/// The position of the oldest checkpoint of a partition that is kept, and the gaps that were accepted by the newest.
+fn oldest(
+    state: &Place,
+    args: &Args,
+    name: Option<&str>,
+    part: &Part,
+    findings: &mut Findings,
+) -> Option<(Position, Vec<Gap>)> {
     let names: Vec<String> = match (name, state) {
         (_, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
             .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
@@ -212,7 +221,12 @@ fn oldest(state: &Place, args: &Args, name: Option<&str>, part: &Part, findings:
                 let places = inspection.kept.iter().filter_map(|kept| reach::from_json(&kept.position).ok());
                 let places = places.filter_map(|places| places.get(source).map(|place| place.of(0)));
                 if let Some(oldest) = places.min() {
-                    return Some(oldest);
+                    let facts = inspection.kept.first().map(|kept| match source {
+                        0 => &kept.state["gaps"],
+                        joined => &kept.state["joined"][joined - 1]["gaps"],
+                    });
+                    let gaps = facts.and_then(|gaps| serde_json::from_value(gaps.clone()).ok());
+                    return Some((oldest, gaps.unwrap_or_default()));
                 }
             }
             Err(error) => findings.fault(

@@ -253,7 +253,13 @@ fn what_cannot_be_read_says_why() {
     let topic = broker.topic("busy", 0);
     let _first = broker.source(&topic, "s", Position::START);
     let code = |broker: &Broker, topic: &str| {
-        let subscription = Subscription { topic: topic.into(), name: "s".into(), after: Position::START, queue: 10, accept: AcceptGaps::None };
+        let subscription = Subscription {
+            topic: topic.into(),
+            name: "s".into(),
+            after: Position::START,
+            queue: 10,
+            accept: AcceptGaps::None,
+        };
         broker.client().subscribe(subscription).map(drop).unwrap_err().code()
     };
     assert_eq!(code(&broker, &topic), Code::TopicBusy);

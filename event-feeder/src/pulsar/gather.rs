@@ -68,7 +68,8 @@ impl Gather {
     /// Whether nothing can be missing between what was taken and an entry: entries of a ledger have no holes.
     pub(super) fn is_followed_by(&self, entry: Position) -> bool {
         let between = entry.offset.checked_sub(self.at.offset).filter(|_| entry.file == self.at.file);
-        let begun = self.marks[self.whole.1..].last().map(|mark| Position::at(mark.position.file, mark.position.offset));
+        let begun =
+            self.marks[self.whole.1..].last().map(|mark| Position::at(mark.position.file, mark.position.offset));
         entry < self.at || begun == Some(entry) || between == Some(self.unreadable.len() as u64)
     }
 
@@ -85,6 +86,19 @@ impl Gather {
     pub(super) fn add_unreadable(&mut self, reason: &str) {
         self.cut();
         self.unreadable.push(reason.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+
+    /// Places such entries where the topic ends with them: it has delivered all that is before `end`.
+    pub(super) fn end_with_unreadable(&mut self, end: Position) {
+        let count = self.unreadable.len() as u64;
+        let fits = if end.file == self.at.file {
+            end.offset.checked_sub(self.at.offset) == Some(count)
+        } else {
+            end.offset <= count
+        };
+        if count > 0 && fits {
+            self.place_unreadable(end);
+        }
     }
 
     /// Makes a line of each such entry that no decoder takes for a record, so that it becomes a dead letter in its place:
@@ -243,6 +257,22 @@ mod tests {
         let block = gather.take(vec![]);
         assert_eq!(block.marks[0].position, Position::at(5, 3), "the last of its ledger");
         assert_eq!((block.marks.len(), block.end), (2, Position::at(6, 1)));
+    }
+
+    #[test]
+    fn what_cannot_be_unpacked_may_be_the_last() {
+        let mut gather = gather(Position::at(5, 1));
+        gather.end_with_unreadable(Position::at(5, 1));
+        assert!(!gather.is_ready(), "there is none");
+        gather.add_unreadable("bad zip");
+        gather.end_with_unreadable(Position::at(5, 3));
+        assert!(!gather.is_ready(), "one of the two is still to come");
+        gather.end_with_unreadable(Position::at(5, 2));
+        assert_eq!(gather.take(vec![]).end, Position::at(5, 2));
+        gather.add_unreadable("bad zip");
+        gather.end_with_unreadable(Position::at(7, 1));
+        let block = gather.take(vec![]);
+        assert_eq!((block.marks[0].position, block.end), (Position::at(7, 0), Position::at(7, 1)));
     }
 
     #[test]

@@ -67,9 +67,8 @@ pub(super) async fn open(
         Found::Ends(end) => return Err(Error::OtherTopic { topic: topic.clone(), end, read: at }),
     };
     let window = window.unwrap_or_else(|| window::of(bytes, *queue));
-    let options = ConsumerOptions::default()
-        .with_initial_position(InitialPosition::Earliest)
-        .with_receiver_queue_size(window);
+    let options =
+        ConsumerOptions::default().with_initial_position(InitialPosition::Earliest).with_receiver_queue_size(window);
     let consumer = client
         .consumer()
         .with_topic(topic)

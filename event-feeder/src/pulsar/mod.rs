@@ -20,6 +20,7 @@ mod address;
 mod bare;
 mod client;
 mod gather;
+mod handshake;
 mod line;
 mod look;
 mod probe;

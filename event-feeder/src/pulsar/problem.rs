@@ -10,7 +10,8 @@ pub(super) fn problem(topic: &str, error: &::pulsar::Error) -> Error {
         Some(ServerError::ConsumerBusy) => Code::TopicBusy,
         Some(ServerError::AuthenticationError | ServerError::AuthorizationError) => Code::NoPermission,
         Some(ServerError::TopicNotFound | ServerError::InvalidTopicName) => Code::NoTopic,
-        _ if matches!(error, ::pulsar::Error::Authentication(_)) => Code::NoPermission,
+        _ if is_authentication(error) => Code::NoPermission,
+        _ if matches!(error, ::pulsar::Error::Connection(ConnectionError::Tls(_))) => Code::NotTrusted,
         _ => Code::NoBroker,
     };
     Error::Topic { topic: topic.to_owned(), code, reason: reason(error) }
@@ -19,6 +20,11 @@ pub(super) fn problem(topic: &str, error: &::pulsar::Error) -> Error {
 /// It did not answer in time.
 pub(super) fn silent(topic: &str) -> Error {
     Error::Topic { topic: topic.to_owned(), code: Code::NoBroker, reason: "the broker does not answer".into() }
+}
+
+fn is_authentication(error: &::pulsar::Error) -> bool {
+    use ::pulsar::Error;
+    matches!(error, Error::Authentication(_) | Error::Connection(ConnectionError::Authentication(_)))
 }
 
 fn server_error(error: &::pulsar::Error) -> Option<ServerError> {
@@ -39,13 +45,18 @@ fn server_error(error: &::pulsar::Error) -> Option<ServerError> {
 
 /// What the broker or the system said, on one line.
 fn reason(error: &::pulsar::Error) -> String {
-    let text = error.to_string();
-    // The crate keeps to itself why a handshake failed.
-    let more = match text.contains("fatal error when connecting") {
-        true => ": it may want a token, another token, TLS, or a certificate that is trusted",
-        false => "",
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ") + more
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Why an entry cannot be unpacked.
+pub(super) fn unpacking(error: &::pulsar::Error) -> String {
+    let reason = reason(error);
+    match reason.to_lowercase().contains("snappy") {
+        true => {
+            format!("{reason} (Snappy as other clients write it is not read: compress with LZ4, Zlib or Zstandard)")
+        }
+        false => reason,
+    }
 }
 
 /// Whether an entry was delivered and cannot be unpacked; those after it still come.

@@ -10,7 +10,7 @@ use super::client::{Settings, Subscription};
 use super::gather::{Added, Gather, Message};
 use super::line::{Begin, By, Line, Next, Raw, entry_of, open};
 use super::probe::{Found, end, end_of, probe};
-use super::problem::{is_payload, problem, silent};
+use super::problem::{is_payload, problem, silent, unpacking};
 use super::window::Sizes;
 use crate::{AcceptGaps, Block, Code, Error, Gap, Notice, Position};
 use ::pulsar::message::proto::MessageIdData;
@@ -321,6 +321,7 @@ impl Reader {
                             if end != Position::START && end < self.gather.at() {
                                 return Ended::Lost(format!("the topic ends at {end}, before what was read of it"));
                             }
+                            self.gather.end_with_unreadable(end);
                             let drained = end <= self.gather.at();
                             self.told.drained.store(drained, Ordering::Relaxed);
                             stuck = if drained { 0 } else { stuck + 1 };
@@ -348,7 +349,7 @@ impl Reader {
             Some(Err(error)) if is_payload(&error) => {
                 // What the subscription's cursor cannot unpack, the one ahead of it could not either.
                 if by == By::Reading {
-                    self.gather.add_unreadable(&error.to_string());
+                    self.gather.add_unreadable(&unpacking(&error));
                 }
                 return Ok(());
             }
