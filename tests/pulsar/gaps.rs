@@ -1,6 +1,6 @@
 //! Messages that a broker deleted before they were read: told from ledgers that have ended, refused, accepted, shown.
 
-use super::harness::{Broker, PATIENCE, broker};
+use super::harness::{Broker, PATIENCE, broker, rolling_broker};
 use crate::cli::Sandbox;
 use event_feeder::pulsar::{Behind, Outgoing, Publisher, Subscription};
 use event_feeder::{AcceptGaps, Code, Error, Gap, Next, Payload, Position, Source};
@@ -71,7 +71,7 @@ fn trim(broker: &Broker, topic: &str, gone: u64) {
 
 #[test]
 fn a_gap_is_told_exactly_and_gone_over_only_if_that_is_said() {
-    let Some(broker) = broker() else { return };
+    let Some(broker) = rolling_broker() else { return };
     let topic = broker.topic("gap", 0);
     let mut publisher = broker.publisher(&topic, 1);
     drop(open(&broker, &topic, Position::START, AcceptGaps::None).unwrap());
@@ -108,7 +108,7 @@ fn a_gap_is_told_exactly_and_gone_over_only_if_that_is_said() {
 
 #[test]
 fn a_ledger_that_was_read_to_its_end_is_kept_until_the_next_one_is_read() {
-    let Some(broker) = broker() else { return };
+    let Some(broker) = rolling_broker() else { return };
     let topic = broker.topic("ended", 0);
     broker.retain(&topic, 0);
     let mut publisher = broker.publisher(&topic, 1);
@@ -139,7 +139,7 @@ fn a_ledger_that_was_read_to_its_end_is_kept_until_the_next_one_is_read() {
 
 #[test]
 fn reading_begins_where_the_state_is_wherever_the_subscription_is() {
-    let Some(broker) = broker() else { return };
+    let Some(broker) = rolling_broker() else { return };
     let topic = broker.topic("cursor", 0);
     let mut publisher = broker.publisher(&topic, 1);
     let mut source = open(&broker, &topic, Position::START, AcceptGaps::None).unwrap();
@@ -183,13 +183,13 @@ fn reading_begins_where_the_state_is_wherever_the_subscription_is() {
 
 #[test]
 fn messages_that_go_while_they_are_waited_for_stop_the_source() {
-    let Some(broker) = broker() else { return };
+    let Some(broker) = rolling_broker() else { return };
     let topic = broker.topic("running", 0);
     broker.retain(&topic, 0);
     let mut publisher = broker.publisher(&topic, 1);
     let mut source = open(&broker, &topic, Position::START, AcceptGaps::None).unwrap();
     // Far more than waits in memory, while nobody takes any.
-    let count = 2_000;
+    let count = 2_010;
     for n in 0..count {
         let payload = format!("{{\"k\":\"a\",\"t\":{n},\"b\":true,\"x\":\"{}\"}}", "x".repeat(60_000)).into_bytes();
         publisher.send(0, Outgoing { key: "a".into(), payload, ..Outgoing::default() }).unwrap();
@@ -259,7 +259,7 @@ impl Drop for Server {
 
 #[test]
 fn the_processor_stops_at_a_gap_and_shows_for_good_what_it_was_told_to_go_over() {
-    let Some(broker) = broker() else { return };
+    let Some(broker) = rolling_broker() else { return };
     let sandbox = Sandbox::new();
     sandbox.file("p.tl", PROGRAM);
     let topic = broker.topic("refused", 0);

@@ -61,6 +61,35 @@ fn find() -> Result<Place, String> {
     Ok((url.into(), admin.into(), Some(folder)))
 }
 
+/// The broker, if it is one of our own, with ledgers of 50 entries that are kept unless a topic says otherwise.
+pub(crate) fn rolling_broker() -> Option<Broker> {
+    let broker = broker()?;
+    if !broker.is_ours() {
+        let _ = writeln!(std::io::stderr(), "a Pulsar test was not run: it needs a broker that the tests start");
+        return None;
+    }
+    Some(broker)
+}
+
+/// Another broker, with a configuration of its own; `None` where none can be started. It ends with its value.
+pub(crate) fn own_broker(name: &str, configuration: &str) -> Option<Broker> {
+    let folder = std::env::temp_dir().join(format!("timeline-broker-{name}-{}", std::process::id()));
+    match script("start", &folder, &[("PULSAR_CONF", configuration)]) {
+        Ok(line) => {
+            let (url, admin) = line.trim().split_once(' ').expect("the script prints two addresses");
+            let _alone = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+            Some(Broker { url: url.into(), admin: admin.into(), folder: Some(folder), _alone })
+        }
+        Err(reason) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("no broker: {reason}"),
+        Err(reason) => {
+            let _ = writeln!(std::io::stderr(), "a Pulsar test was not run: {reason}");
+            None
+        }
+    }
+}
+
+static OWN: Mutex<()> = Mutex::new(());
+
 fn script(verb: &str, folder: &PathBuf, variables: &[(&str, &str)]) -> Result<String, String> {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pulsar/broker"));
     command.arg(verb).arg(folder).arg(std::process::id().to_string()).envs(variables.iter().copied());

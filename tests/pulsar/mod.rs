@@ -5,6 +5,9 @@ mod feeder;
 #[cfg(feature = "sql")]
 mod gaps;
 pub(crate) mod harness;
+mod packed;
+#[cfg(feature = "sql")]
+mod secure;
 #[cfg(feature = "sql")]
 mod joined;
 #[cfg(feature = "sql")]

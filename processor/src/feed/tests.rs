@@ -45,6 +45,7 @@ fn plan() -> Plan {
 fn next(feed: &mut Feed) -> String {
     match feed.read().unwrap() {
         Fed::Block(block) => format!("{} of {}", block.start.offset, block.start.source),
+        Fed::Gap(source, gap) => format!("{gap} of {source}"),
         Fed::Ended(source) => format!("{source} ended"),
         Fed::Idle => "idle".into(),
         Fed::End => "end".into(),
