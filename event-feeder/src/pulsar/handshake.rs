@@ -51,7 +51,8 @@ async fn shake_hands(settings: &Settings) -> Result<(), ConnectionError> {
         .with_no_client_auth();
     let secure = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
-        tls.map_or(ConnectionError::Io(error), ConnectionError::Tls)
+        let plain = || ConnectionError::Unexpected(format!("{error}: it may not speak TLS at this port (pulsar://)"));
+        tls.map_or_else(plain, ConnectionError::Tls)
     })?;
     greet(secure, settings).await
 }
