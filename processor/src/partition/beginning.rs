@@ -25,6 +25,8 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, 
                     position = block.end;
                     heard = Instant::now();
                 }
+                // What is passed over may be gone as well.
+                Next::Gap(gap) => position = gap.to.unwrap_or(gap.from),
                 Next::End => break,
                 // What was let go of long ago never comes, so the end that the log names is as good.
                 Next::Idle { drained: true } if matches!(&target, Target::At(_)) => break,
