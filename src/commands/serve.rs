@@ -303,9 +303,9 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
                 code.help()
             ))
         }
-        partition::Error::Source(error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. })) => {
-            Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
-        }
+        partition::Error::Source(
+            error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. }),
+        ) => Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help())),
         partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))

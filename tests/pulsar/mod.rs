@@ -5,10 +5,10 @@ mod feeder;
 #[cfg(feature = "sql")]
 mod gaps;
 pub(crate) mod harness;
+#[cfg(feature = "sql")]
+mod joined;
 mod packed;
 #[cfg(feature = "sql")]
 mod secure;
-#[cfg(feature = "sql")]
-mod joined;
 #[cfg(feature = "sql")]
 mod serve;
