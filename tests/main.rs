@@ -11,4 +11,6 @@ mod durability;
 mod language;
 #[cfg(feature = "pulsar")]
 mod pulsar;
+#[cfg(feature = "sql")]
+mod served;
 mod tidy;

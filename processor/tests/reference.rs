@@ -18,7 +18,7 @@ use std::sync::Arc;
 use strategies::Case;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{
-    Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, Op, RatioUnit, Source, TimeUnit,
+    Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, NodeId, Op, RatioUnit, Source, TimeUnit,
 };
 use timeline_core::reference::{self, SpanValue};
 use timeline_core::{Field, Linear, Plan, Record, SECOND, Time, Type, Value};
@@ -434,8 +434,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_session_out_of_an_image_ends_without_a_further_event() {
+/// A program of one column, `b`, and the event that it says true.
+fn one_column() -> (Builder, NodeId) {
     let mut builder = Builder::new(Source {
         name: "s".into(),
         key: vec![FieldPath::name("k")],
@@ -450,13 +450,21 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
     let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    (builder, of)
+}
+
+/// An event of that program.
+fn event(key: &str, time: Time, position: u64) -> reference::Event {
+    let record = Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] };
+    reference::Event { key: key.into(), record }
+}
+
+#[test]
+fn a_session_out_of_an_image_ends_without_a_further_event() {
+    let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
     builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
-    let event = |key: &str, time, position| reference::Event {
-        key: key.into(),
-        record: Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
-    };
     // `y` is never heard of again: it ends while the other session of its lane goes on.
     let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
     let case = Case { plan: builder.finish(), log, until: None };
@@ -470,34 +478,12 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
 /// The clock of the log alone ends a session whose end is made of timelines.
 #[test]
 fn a_derived_end_is_told_when_the_clock_passes_it() {
-    let mut builder = Builder::new(Source {
-        name: "s".into(),
-        key: vec![FieldPath::name("k")],
-        time: FieldPath::name("t"),
-        time_unit: TimeUnit::Nanoseconds,
-        order: None,
-        lateness: 0,
-        future: None,
-        idle: timeline_core::plan::Idle::Usual,
-        repair: None,
-    });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
-    let column = builder.column(column).expect("one column");
-    let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    let (mut builder, of) = one_column();
     let root = builder.add(Op::Count { of }).expect("a number");
     builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
     let when = builder.add(Op::NotFollowedBy { first: of, then: of, window: 5 * SECOND }).expect("an event");
     builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
-    let event = |key: &str, seconds, position| reference::Event {
-        key: key.into(),
-        record: Record {
-            time: seconds * SECOND,
-            source: 0,
-            order: None,
-            position,
-            fields: vec![Field::Value(Value::Bool(true))],
-        },
-    };
+    let event = |key, seconds, position| event(key, seconds * SECOND, position);
     let plan = Arc::new(builder.finish());
     let log = [event("x", 0, 0), event("x", 3, 1), event("y", 8, 2), event("y", 9, 3)];
     let batch = batch(&log, &plan);
@@ -517,28 +503,11 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
 /// Many sessions end and few go on: an image of those few must not bring the others back.
 #[test]
 fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
-    let mut builder = Builder::new(Source {
-        name: "s".into(),
-        key: vec![FieldPath::name("k")],
-        time: FieldPath::name("t"),
-        time_unit: TimeUnit::Nanoseconds,
-        order: None,
-        lateness: 0,
-        future: None,
-        idle: timeline_core::plan::Idle::Usual,
-        repair: None,
-    });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
-    let column = builder.column(column).expect("one column");
-    let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
+    let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
     builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     let plan = builder.finish();
-    let event = |key: &str, time, position| reference::Event {
-        key: key.into(),
-        record: Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] },
-    };
     let log: Vec<_> = (0..9).map(|i| event(&format!("k{i}"), 0, i)).collect();
     let later = [event("z", 10_000_000_000, 9), event("z", 20_000_000_000, 10)];
     let plan = Arc::new(plan);

@@ -18,18 +18,10 @@ pub(super) fn lines<W: Write>(
     fold: bool,
     mut out: W,
 ) -> Result<()> {
-    let keys = Keys::new(schema, fold);
-    let mut line = vec![];
-    for batch in batches {
-        let batch = batch?;
-        for row in 0..batch.num_rows() {
-            line.clear();
-            keys.object(&mut line, &batch, row);
-            line.push(b'\n');
-            out.write_all(&line)?;
-        }
-    }
-    Ok(())
+    each(schema, batches, fold, |object| {
+        out.write_all(object)?;
+        out.write_all(b"\n")
+    })
 }
 
 /// One array of objects, an object a line.
@@ -39,21 +31,32 @@ pub(super) fn array<W: Write>(
     fold: bool,
     mut out: W,
 ) -> Result<()> {
+    let mut before: &[u8] = b"[\n";
+    each(schema, batches, fold, |object| {
+        out.write_all(before)?;
+        before = b",\n";
+        out.write_all(object)
+    })?;
+    out.write_all(if before == b"[\n" { b"[]\n" } else { b"\n]\n" })?;
+    Ok(())
+}
+
+fn each(
+    schema: &Schema,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    fold: bool,
+    mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<()> {
     let keys = Keys::new(schema, fold);
-    let mut line = vec![];
-    let mut before: &[u8] = b"[";
+    let mut object = vec![];
     for batch in batches {
         let batch = batch?;
         for row in 0..batch.num_rows() {
-            line.clear();
-            line.extend_from_slice(before);
-            line.push(b'\n');
-            keys.object(&mut line, &batch, row);
-            out.write_all(&line)?;
-            before = b",";
+            object.clear();
+            keys.object(&mut object, &batch, row);
+            write(&object)?;
         }
     }
-    out.write_all(if before == b"[" { b"[]\n" } else { b"\n]\n" })?;
     Ok(())
 }
 

@@ -4,71 +4,21 @@
 
 pub(crate) mod joined;
 
+use crate::served::{Server, TIMELINE};
 use event_producer::truth::Row;
 use event_producer::{Generator, Model, Truth, Workload};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 
-const TIMELINE: &str = env!("CARGO_BIN_EXE_timeline");
+const LOG: [&str; 2] = ["--source", "file:log*.ndjson"];
 
 /// How often the processor is killed; `TIMELINE_KILLS` asks for more.
 fn kills() -> usize {
     std::env::var("TIMELINE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
-}
-
-/// A processor on a folder that holds `video.tl` and `log.ndjson`.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Server {
-        Self::start_on(dir, &["--source", "file:log*.ndjson"])
-    }
-
-    fn start_on(dir: &Path, sources: &[&str]) -> Server {
-        let mut child = Command::new(TIMELINE)
-            .current_dir(dir)
-            .args(["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0"])
-            .args(sources)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address in the line");
-        Server { url: url.trim_end_matches(',').to_owned(), child }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("the process can be killed");
-        self.child.wait().expect("it ends");
-    }
-
-    fn rows(&self, sql: &str) -> Vec<Json> {
-        let out = Command::new(TIMELINE)
-            .args(["query", sql, "--sync", "--format", "jsonl", "--server", &self.url])
-            .output()
-            .expect("the command runs");
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let text = String::from_utf8(out.stdout).expect("UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("a row of JSON")).collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that was killed already cannot be killed again.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn workload(model: Model, events: u64) -> Workload {
@@ -120,7 +70,7 @@ fn killed_at_random_nothing_is_lost_or_repeated() {
     let (mut buffer, mut chance) = (vec![], 12345u64);
     let kills = kills();
     for _ in 0..kills {
-        let server = Server::start(dir.path());
+        let server = Server::start_on(dir.path(), &LOG);
         for _ in 0..4 {
             buffer.clear();
             generator.fill(&mut buffer, 150_000 / kills / 5 + 1);
@@ -144,7 +94,7 @@ fn killed_at_random_nothing_is_lost_or_repeated() {
         log.write_all(&buffer).expect("written");
     }
     let Ok(truth) = generator.into_truth() else { panic!("the generator came to its end") };
-    let server = Server::start(dir.path());
+    let server = Server::start_on(dir.path(), &LOG);
     let finals = server.rows("SELECT * FROM finals");
     let metrics = ["cirr", "playing_time"];
     let (told, known) = (told_finals(&finals, "cdn", &metrics), known_finals(&truth));
@@ -218,7 +168,7 @@ fn queries_come_and_go_while_the_processor_serves() {
     std::fs::write(dir.path().join("more.tl"), format!("{source}metric seen = has_existed(b)\n")).expect("written");
     let log = "{\"k\":\"x\",\"t\":0,\"b\":true}\n{\"k\":\"x\",\"t\":7,\"b\":false}\n";
     std::fs::write(dir.path().join("log.ndjson"), log).expect("written");
-    let server = Server::start(dir.path());
+    let server = Server::start_on(dir.path(), &LOG);
     let run = |args: &[&str]| {
         let mut command = Command::new(TIMELINE);
         let out = command.current_dir(dir.path()).args(args).args(["--server", &server.url]).output().expect("it runs");

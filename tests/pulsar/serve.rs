@@ -1,67 +1,14 @@
 //! The whole product on a topic: produced, served, killed, asked; the judge is `eval` on each partition's events.
 
 use super::harness::{Broker, broker};
+pub(super) use crate::served::{Server, TIMELINE, run};
 use event_feeder::{Next, Payload, Position};
 use event_producer::Model;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
-
-const TIMELINE: &str = env!("CARGO_BIN_EXE_timeline");
-
-/// A processor on a topic, with its program and its state in a folder.
-pub(super) struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(dir: &Path, source: &str) -> Server {
-        Self::start_on(dir, &["--source", source])
-    }
-
-    pub(super) fn start_on(dir: &Path, sources: &[&str]) -> Server {
-        let mut child = Command::new(TIMELINE)
-            .current_dir(dir)
-            .args(["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0"])
-            .args(sources)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-        Server { url: url.unwrap_or_default().trim_end_matches(',').to_owned(), child }
-    }
-
-    /// Whether it came to serve: with no broker to be reached it ends instead.
-    pub(super) fn serves(&self) -> bool {
-        !self.url.is_empty()
-    }
-
-    pub(super) fn rows(&self, sql: &str) -> Vec<Json> {
-        run(Path::new("."), &["query", sql, "--sync", "--timeout", "120s", "--format", "jsonl", "--server", &self.url])
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // `kill -9`: as a crash.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(super) fn run(dir: &Path, args: &[&str]) -> Vec<Json> {
-    let out = Command::new(TIMELINE).current_dir(dir).args(args).output().expect("the command runs");
-    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-    let text = String::from_utf8(out.stdout).expect("UTF-8");
-    text.lines().map(|line| serde_json::from_str(line).expect("a row of JSON")).collect()
-}
 
 /// What a partition's log holds, as a file.
 pub(super) fn save(broker: &Broker, topic: &str, path: &Path) {
@@ -132,7 +79,7 @@ fn answers_are_those_of_each_partitions_events_whatever_is_killed() {
         .unwrap();
     let mut kills = 0;
     while producer.try_wait().unwrap().is_none() {
-        let server = Server::start(dir.path(), &address);
+        let server = Server::start_on(dir.path(), &["--source", &address]);
         std::thread::sleep(Duration::from_millis(1_500 + kills * 300));
         kills += 1;
         match kills {
@@ -148,9 +95,9 @@ fn answers_are_those_of_each_partitions_events_whatever_is_killed() {
     }
     assert!(kills >= 3, "it was killed only {kills} times");
     assert!(producer.wait().unwrap().success());
-    let mut server = Server::start(dir.path(), &address);
+    let mut server = Server::start_on(dir.path(), &["--source", &address]);
     while !server.serves() {
-        server = Server::start(dir.path(), &address);
+        server = Server::start_on(dir.path(), &["--source", &address]);
     }
     let (mut known_totals, mut known_finals, mut records) = (vec![], vec![], 0);
     for (n, part) in parts.iter().enumerate() {
