@@ -65,9 +65,14 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
+    let mut seen: Vec<(String, Keys)> = vec![];
     for text in &args.sources {
         let (name, place) = named(text);
-        source(args, &state, name, place, &mut findings)?;
+        let keys = source(args, &state, name, place, &mut findings)?;
+        seen.extend(name.map(|name| (name.to_owned(), keys)));
+    }
+    for group in groups(&state) {
+        one_router(&group, &seen, &mut findings);
     }
     match findings.faults {
         0 => Ok(()),
@@ -84,7 +89,10 @@ fn named(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings: &mut Findings) -> Result<()> {
+/// The partitions in which a key was seen, each with a producer that put it there.
+type Keys = BTreeMap<String, BTreeMap<u32, String>>;
+
+fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings: &mut Findings) -> Result<Keys> {
     let (broker, topics) = Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
     let client = args.access.client(&broker).map_err(|error| Error::Other(error.into()))?;
     for topic in &topics {
@@ -92,11 +100,11 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
             Ok(true) => findings.ok(&format!("{topic} is there, and {broker} answers")),
             Ok(false) => {
                 findings.fault(&format!("{broker} has no {topic}"), "check its name, or publish to it first");
-                return Ok(());
+                return Ok(Keys::new());
             }
             Err(error) => {
                 findings.fault(&error.to_string(), error.code().help());
-                return Ok(());
+                return Ok(Keys::new());
             }
         }
     }
@@ -106,10 +114,10 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
         Ok(parts) => parts,
         Err(error) => {
             findings.fault(&error.to_string(), error.code().help());
-            return Ok(());
+            return Ok(Keys::new());
         }
     };
-    let mut keys: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
+    let mut keys = Keys::new();
     for part in &parts {
         match client.look(&part.name, Position::START, args.messages) {
             Ok(look) => {
@@ -126,11 +134,11 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
         positions(args, &client, state, name, part, findings);
     }
     routes(&keys, parts.len(), findings);
-    Ok(())
+    Ok(keys)
 }
 
 /// Whether any key is in two partitions.
-fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings: &mut Findings) {
+fn routes(keys: &Keys, parts: usize, findings: &mut Findings) {
     if parts < 2 {
         return;
     }
@@ -144,6 +152,39 @@ fn routes(keys: &BTreeMap<String, BTreeMap<u32, String>>, parts: usize, findings
                 "let all producers of the topic route keys alike: the same client library, or the same hashing scheme; \
                  sessions that are spread over partitions cannot be put together",
             );
+        }
+    }
+}
+
+/// The sources of the state that share sessions.
+fn groups(state: &Place) -> Vec<Vec<String>> {
+    let names = match state {
+        Place::Local(folder) => std::fs::read_dir(folder.join("sources"))
+            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+            .unwrap_or_default(),
+        #[cfg(feature = "s3")]
+        Place::Bucket(_) => vec![],
+    };
+    let members = |name: &String| name.split('+').map(str::to_owned).collect::<Vec<_>>();
+    names.iter().map(members).filter(|members| members.len() > 1).collect()
+}
+
+/// Whether sources that share sessions have each key in the same partition.
+fn one_router(group: &[String], seen: &[(String, Keys)], findings: &mut Findings) {
+    let own: Vec<&(String, Keys)> = seen.iter().filter(|(name, _)| group.contains(name)).collect();
+    let [(first, keys), rest @ ..] = &own[..] else { return };
+    for (other, theirs) in rest {
+        let apart = keys.iter().find_map(|(key, places)| {
+            let there = theirs.get(key)?;
+            let (a, b) = (places.keys().next()?, there.keys().next()?);
+            (a != b).then_some((key, a, b))
+        });
+        match apart {
+            None => findings.ok(&format!("{first} and {other}, which share sessions, have their keys in the same partitions")),
+            Some((key, a, b)) => findings.fault(
+                &format!("{first} and {other} share sessions, and key {key} is in partition {a} of the one and {b} of the other"),
+                "let the producers of both topics route keys alike: the same client library, or the same hashing scheme",
+            ),
         }
     }
 }

@@ -76,8 +76,25 @@ fn two_topics_are_one_log_partition_by_partition_whatever_is_killed() {
     let parts = server.rows("SELECT source, position FROM partitions ORDER BY partition");
     assert!(parts.len() == 2 && parts.iter().all(|part| part["source"] == "player+edge"), "{parts:?}");
 
-    // Topics with other counts do not go together, and that is said with its code.
+    // The doctor knows that they belong together, looks at the place that the state has in each, and at where keys are.
     drop(server);
+    let doctor = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_timeline"));
+        let out = command.current_dir(dir.path()).args(["doctor", "--state", "state"]).args(sources).output().unwrap();
+        (String::from_utf8(out.stdout).unwrap(), out.status.code())
+    };
+    let (said, code) = doctor();
+    assert!(code == Some(0) && said.contains("share sessions, have their keys in the same partitions"), "{said}");
+    assert_eq!(said.matches("nothing that the state needs is gone").count(), 4, "{said}");
+    let stray = |key: &str| Outgoing { key: key.into(), payload: b"{}".to_vec(), ..Outgoing::default() };
+    for (publisher, partition) in publishers.iter_mut().zip([0, 1]) {
+        publisher.send(partition, stray("stray")).unwrap();
+        publisher.flush().unwrap();
+    }
+    let (said, code) = doctor();
+    assert!(code == Some(1) && said.contains("key stray is in partition 0 of the one and 1 of the other"), "{said}");
+
+    // Topics with other counts do not go together, and that is said with its code.
     let other = format!("edge={}", address(&broker.topic("edge", 3)));
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_timeline"));
     command.current_dir(dir.path()).args(["serve", "video.tl", "--state", "other", "--listen", "127.0.0.1:0"]);

@@ -197,16 +197,20 @@ impl Place<'_> {
         }
     }
 
-    /// The columns of all sources, or of one.
+    /// The columns of all sources, or of one. Where several have a name, it is said whose it is.
     fn columns(&self, of: Option<&str>) -> Vec<Completion> {
+        let of_one = of.is_some();
         let sources = self.outline.sources.iter().filter(|s| of.is_none_or(|name| s.name == name));
+        let having = |name: &str| self.outline.sources.iter().filter(|s| s.columns.iter().any(|c| c.name == name)).count();
         let column = |s: &crate::outline::SourceOutline| {
             let of = format!(" of {}", s.name);
             s.columns
                 .iter()
                 .map(|c| {
                     let detail = format!("{}{of}", c.ty.map_or("?", Type::name));
-                    item(&c.name, CompletionKind::Column, &detail, "an event; `latest` makes it a state")
+                    let whose = of_one || having(&c.name) == 1;
+                    let label = if whose { c.name.clone() } else { format!("{}.{}", s.name, c.name) };
+                    item(&label, CompletionKind::Column, &detail, "an event; `latest` makes it a state")
                 })
                 .collect::<Vec<_>>()
         };

@@ -52,6 +52,16 @@ fn hovering_tells_type_memory_and_meaning() {
 }
 
 #[test]
+fn hovering_tells_of_expressions_that_join_sources() {
+    let text = "source a { key k  time t in s  x: bool }\nsource b { key k  time t in s  y: bool }\n\
+                metric m = duration_where(latest(x) && latest(b.y))";
+    for (before, says) in [("duration_where", "duration"), ("&&", "state<bool>"), ("latest(x", "of source `a`")] {
+        let told = hover(text, place(text, before, -1)).map(|hover| hover.text).unwrap_or_default();
+        assert!(told.contains(says), "{before}: {told}");
+    }
+}
+
+#[test]
 fn hovering_works_in_a_program_with_mistakes() {
     let text = PROGRAM.replace("alert x", "let broken = nothing(\nalert x");
     let hover = hover(&text, place(&text, "duration_where", -1)).unwrap();
@@ -94,6 +104,13 @@ fn completion_offers_what_fits() {
             assert!(!found.iter().any(|o| o == label), "{rest}: {label} in {found:?}");
         }
     }
+    // What several sources have is offered with the name of its source.
+    let two = "source a { key k  time t in s  x: bool  own: bool }\nsource b { key k  time t in s  x: bool }\n";
+    let found = offered(&format!("{two}metric m = latest(⟨⟩"));
+    for (label, is_there) in [("own", true), ("a.x", true), ("b.x", true), ("x", false), ("a.own", false)] {
+        assert_eq!(found.iter().any(|o| o == label), is_there, "{label}: {found:?}");
+    }
+    assert!(offered(&format!("{two}metric m = latest(b.⟨⟩")).contains(&"x".to_owned()));
     // A name is known below its definition and not above it.
     assert!(!offered("let a = ⟨⟩\nlet seeking = true").contains(&"seeking".to_owned()));
 }
