@@ -100,7 +100,7 @@ pub fn evaluate_restored(
                 begun[source].ended = true;
                 continue;
             }
-            Fed::Idle | Fed::Gap(..) => continue,
+            Fed::Idle | Fed::Waits(_) | Fed::Gap(..) => continue,
             Fed::End => break,
         };
         let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
@@ -155,7 +155,7 @@ fn run<W: Watcher + Send + 'static>(
             Fed::Block(block) => pipeline.feed(block)?,
             Fed::Ended(source) => pipeline.end(source)?,
             Fed::Gap(..) => {}
-            Fed::Idle => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Fed::Idle | Fed::Waits(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
             Fed::End => break,
         }
         take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);

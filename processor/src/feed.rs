@@ -21,6 +21,8 @@ pub enum Fed {
     Ended(usize),
     /// No complete record is there now, but some may come.
     Idle,
+    /// A source has nothing now, and too much of the others waits for it already.
+    Waits(usize),
     /// All have ended.
     End,
 }
@@ -57,6 +59,8 @@ pub struct Feed {
     readings: Vec<Reading>,
     /// Whether a source that is not known to be drained is waited for.
     live: bool,
+    /// Whether nothing is read ahead of the source that is farthest behind.
+    paused: bool,
 }
 
 impl Feed {
@@ -74,7 +78,7 @@ impl Feed {
             idle: Time::MIN,
             quiet: Quiet::No,
         };
-        Feed { readings: sources.into_iter().zip(plan.sources()).map(reading).collect(), live }
+        Feed { readings: sources.into_iter().zip(plan.sources()).map(reading).collect(), live, paused: false }
     }
 
     /// What comes next, without waiting for records that do not exist yet.
@@ -98,6 +102,9 @@ impl Feed {
                     if self.live && !drained {
                         return Ok(Fed::Idle);
                     }
+                    if self.paused && !alone {
+                        return Ok(Fed::Waits(i));
+                    }
                 }
                 Next::End => {
                     reading.quiet = Quiet::Ended;
@@ -107,6 +114,11 @@ impl Feed {
             }
         }
         Ok(if self.readings.iter().all(|reading| reading.quiet == Quiet::Ended) { Fed::End } else { Fed::Idle })
+    }
+
+    /// Whether from now on nothing is read ahead of the source that is farthest behind.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// How many sources there are.

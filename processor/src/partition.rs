@@ -313,6 +313,8 @@ pub struct Partition {
     dirty: bool,
     waiting: Vec<Waiting>,
     notices: Vec<Notice>,
+    /// Whether so much waits for one source that the others are not read.
+    pauses: bool,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -320,6 +322,9 @@ pub struct Partition {
 const TOLD_MAX: usize = 1 << 16;
 /// How many bytes of messages that are to be kept wait for a checkpoint at the most, but for the last block.
 const FRESH_BYTES_MAX: usize = 64 << 20;
+/// How many events of a partition with several sources may wait for the one that is farthest behind, but for those that
+/// are read until the next checkpoint.
+const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
 /// How long after the last proof of its ownership an owner looks for another, and before which it answers nothing.
@@ -358,7 +363,8 @@ impl Partition {
         let mut last_cut = Instant::now();
         loop {
             let next = self.feed.read()?;
-            let idle = !matches!(next, Fed::Block(_) | Fed::Gap(..));
+            let (idle, waits) =
+                (!matches!(next, Fed::Block(_) | Fed::Gap(..)), matches!(next, Fed::Waits(_)));
             match next {
                 Fed::Block(block) => {
                     self.keep(&block)?;
@@ -368,7 +374,7 @@ impl Partition {
                 }
                 Fed::Gap(source, gap) => self.go_over(source, gap)?,
                 // What is durable never ends for good: its log may go on when it is opened again.
-                Fed::Ended(_) | Fed::Idle | Fed::End => self.pipeline.flush()?,
+                Fed::Ended(_) | Fed::Idle | Fed::Waits(_) | Fed::End => self.pipeline.flush()?,
             }
             self.take_decoded();
             for source in 0..self.readings.len() {
@@ -386,7 +392,7 @@ impl Partition {
             self.finish_commit(false)?;
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
-            if at_end && self.options.exit_at_end && self.waiting.is_empty() {
+            if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
                 return Ok(true);
             }
             // What is told and what is to be kept is in memory until a checkpoint has it, so much of it does not wait for the
@@ -506,6 +512,21 @@ impl Partition {
     /// Kept events as of the last checkpoint.
     fn kept_files(&self) -> impl Iterator<Item = &FileRef> {
         self.readings.iter().flat_map(|reading| reading.keeping.kept.files())
+    }
+
+    /// Notes how many events wait in the lanes: where they are many, nothing is read ahead of the source they wait for.
+    fn note_held(&mut self, held: u64) {
+        let pauses = held >= HELD_MAX && self.readings.len() > 1;
+        if pauses && !self.pauses {
+            let sources = self.progress().sources.into_iter().enumerate();
+            let last = sources.min_by_key(|(_, reached)| reached.watermark()).map_or(0, |(source, _)| source);
+            let (name, of) = (&self.plan.source_at(last).name, self.plan.name());
+            tracing::warn!(
+                "{of}: {held} events wait for `{name}`, which has nothing; no more is read before it goes on"
+            );
+        }
+        self.pauses = pauses;
+        self.feed.pause(pauses);
     }
 
     fn answer_waiting(&mut self) -> Result<(), Error> {

@@ -67,7 +67,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
                 continue;
             }
             Fed::Gap(..) => continue,
-            Fed::Idle | Fed::End => break,
+            Fed::Idle | Fed::Waits(_) | Fed::End => break,
         };
         let source = usize::from(block.start.source);
         let batch = decoders[source].decode(block);

@@ -48,6 +48,7 @@ fn next(feed: &mut Feed) -> String {
         Fed::Gap(source, gap) => format!("{gap} of {source}"),
         Fed::Ended(source) => format!("{source} ended"),
         Fed::Idle => "idle".into(),
+        Fed::Waits(source) => format!("{source} is waited for"),
         Fed::End => "end".into(),
     }
 }
@@ -79,4 +80,18 @@ fn a_live_source_that_is_out_of_reach_is_waited_for_and_a_drained_one_is_not() {
     feed.passed(0, 99);
     assert_eq!(next(&mut feed), "idle");
     assert!(feed.is_drained(1));
+}
+
+#[test]
+fn nothing_is_read_ahead_while_paused() {
+    let mut feed = Feed::new(&plan(), vec![script(2, Some(true)), script(9, Some(true))], false);
+    feed.pause(true);
+    // What is behind is read all the same.
+    assert_eq!(next(&mut feed), "0 of 0");
+    feed.reached(0, Some(60_000_000_000));
+    assert_eq!(next(&mut feed), "0 of 1");
+    feed.reached(1, Some(90_000_000_000));
+    assert_eq!([next(&mut feed), next(&mut feed)], ["1 of 0", "0 is waited for"]);
+    feed.pause(false);
+    assert_eq!(next(&mut feed), "1 of 1");
 }

@@ -435,6 +435,11 @@ impl<W: Watcher> Lane<W> {
         self.held.as_ref().is_some_and(|held| held.len() > 0) || self.slab.lives().any(|life| life == Life::Live)
     }
 
+    /// How many events wait in the reorder buffer.
+    pub fn held(&self) -> u64 {
+        self.held.as_ref().map_or(0, Held::len) as u64
+    }
+
     /// What the lane holds, for people.
     pub fn size(&self) -> Size {
         let count = |life| self.slab.lives().filter(|l| *l == life).count() as u64;
@@ -444,7 +449,7 @@ impl<W: Watcher> Lane<W> {
             partial,
             live: count(Life::Live),
             remembered: count(Life::Closed),
-            held: self.held.as_ref().map_or(0, Held::len) as u64,
+            held: self.held(),
             bytes: (self.slab.bytes()
                 + self.evaluator.dictionary().bytes()
                 + self.duplicates.as_ref().map_or(0, Duplicates::bytes)) as u64,

@@ -94,11 +94,12 @@ impl Partition {
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
-            (Told::of(lane), lane.image(full, base), progress.clone())
+            (Told::of(lane), lane.image(full, base), progress.clone(), lane.held())
         })?;
         self.take_decoded();
+        self.note_held(parts.iter().map(|(.., held)| held).sum());
         let mut images = vec![];
-        for (told, image, progress) in parts {
+        for (told, image, progress, _) in parts {
             self.take_told(told);
             self.take_unseen(&progress);
             images.push(image);

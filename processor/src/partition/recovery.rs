@@ -147,6 +147,7 @@ impl Partition {
             dirty: recovery.rebuilt,
             waiting: vec![],
             notices: vec![],
+            pauses: false,
             plan,
             options,
         };

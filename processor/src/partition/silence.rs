@@ -118,8 +118,9 @@ impl Partition {
         self.finish_commit(true)?;
         self.pipeline.silence(source, &self.readings[source].silence.all)?;
         self.feed.passed(source, to);
-        let all = self.pipeline.call(|lane, _| Told::of(lane))?;
-        for told in all {
+        let all = self.pipeline.call(|lane, _| (Told::of(lane), lane.held()))?;
+        self.note_held(all.iter().map(|(_, held)| held).sum());
+        for (told, _) in all {
             // What has ended is made durable as history as well.
             self.dirty |= !told.outcome.closed.is_empty() || !told.outcome.alerts.is_empty();
             self.take_told(told);

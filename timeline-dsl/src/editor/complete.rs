@@ -201,7 +201,8 @@ impl Place<'_> {
     fn columns(&self, of: Option<&str>) -> Vec<Completion> {
         let of_one = of.is_some();
         let sources = self.outline.sources.iter().filter(|s| of.is_none_or(|name| s.name == name));
-        let having = |name: &str| self.outline.sources.iter().filter(|s| s.columns.iter().any(|c| c.name == name)).count();
+        let having =
+            |name: &str| self.outline.sources.iter().filter(|s| s.columns.iter().any(|c| c.name == name)).count();
         let column = |s: &crate::outline::SourceOutline| {
             let of = format!(" of {}", s.name);
             s.columns

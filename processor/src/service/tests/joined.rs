@@ -161,3 +161,35 @@ fn logs_that_do_not_fit_together_are_refused() {
     let refused = Service::start(options_of(dir.path(), &page, &backend), &both).map(|_| ()).expect_err("likewise");
     assert!(matches!(refused, StartError::Program(EngineError::Conflict { .. })), "{refused}");
 }
+
+#[test]
+fn no_more_waits_for_a_source_than_is_allowed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = format!("{PAGE}{BACKEND}{SLOW}").replace("key k", "idle never  key k");
+    let (page, backend) = (Memory::new(1), Memory::new(1));
+    let count = 60_000;
+    (0..count).for_each(|t| write(&page, 0, "a", t, "loading", t % 2 == 0));
+    let service = start(&program, dir.path(), &page, &backend).expect("it starts");
+    let read = || {
+        let snapshot = service.snapshot(&["partitions".into()], None).expect("an answer");
+        numbers(snapshot.tables[0].live[0].column_by_name("records").expect("a column"))[0]
+    };
+    let patience = Instant::now();
+    let mut last = (read(), Instant::now());
+    // It comes to rest, before the end.
+    while last.0 == 0 || last.1.elapsed() < Duration::from_millis(500) {
+        assert!(patience.elapsed() < Duration::from_secs(60), "it never comes to rest");
+        std::thread::sleep(Duration::from_millis(20));
+        let now = read();
+        last = if now == last.0 { last } else { (now, Instant::now()) };
+    }
+    assert!(last.0 < count, "all {} are read and wait", last.0);
+    let limit = Duration::from_millis(300);
+    assert!(matches!(service.snapshot(&["totals".into()], Some(limit)), Err(EngineError::Timeout(_))));
+    // Until the other one speaks.
+    for t in [0, count + 10] {
+        write(&backend, 0, "a", t, "over", true);
+    }
+    assert_eq!(totals(&service), Some((1, i128::from(count / 2))));
+    service.stop();
+}
