@@ -363,8 +363,7 @@ impl Partition {
         let mut last_cut = Instant::now();
         loop {
             let next = self.feed.read()?;
-            let (idle, waits) =
-                (!matches!(next, Fed::Block(_) | Fed::Gap(..)), matches!(next, Fed::Waits(_)));
+            let (idle, waits) = (!matches!(next, Fed::Block(_) | Fed::Gap(..)), matches!(next, Fed::Waits(_)));
             match next {
                 Fed::Block(block) => {
                     self.keep(&block)?;
