@@ -146,6 +146,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             turns: vec![],
             open_alerts: vec![],
             partial: false,
+            forgotten: 0,
         })
     })
     .collect()

@@ -126,6 +126,9 @@ pub struct Counts {
     /// Events that were dropped because they had come before.
     #[serde(default)]
     pub duplicates: u64,
+    /// Values that were forgotten beyond a cap, in sessions that ended.
+    #[serde(default)]
+    pub forgotten: u64,
     /// Of the sessions that ended, those that may have begun before anything was seen of them.
     #[serde(default)]
     pub partial: u64,
@@ -484,6 +487,7 @@ impl Partition {
     /// Takes what the lanes have told.
     fn take_told(&mut self, Told { outcome, late, totals }: Told) {
         self.counts.closed += outcome.closed.len() as u64;
+        self.counts.forgotten += outcome.closed.iter().map(|session| session.forgotten).sum::<u64>();
         self.counts.partial += outcome.closed.iter().filter(|session| session.partial).count() as u64;
         self.counts.late += late.len() as u64;
         self.counts.duplicates += outcome.duplicates;

@@ -33,6 +33,8 @@ pub struct Session {
     pub open_alerts: Vec<(usize, Time)>,
     /// Whether it may have begun before anything was seen of it.
     pub partial: bool,
+    /// How many values were forgotten beyond the caps of its workers.
+    pub forgotten: u64,
 }
 
 /// A span of an alert of some session.
@@ -256,8 +258,8 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
     let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
     let turns = plan.metrics.iter().map(|metric| view.turns(metric.root)).collect();
     let (start, read) = (row.origin(), row.now());
-    let partial = row.is_partial();
-    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial }
+    let (partial, forgotten) = (row.is_partial(), view.forgotten());
+    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial, forgotten }
 }
 
 impl Outcome {

@@ -38,6 +38,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         turns: vec![vec![-1, i64::MAX], vec![]],
         open_alerts: vec![(0, i64::MAX)],
         partial: true,
+        forgotten: 3,
     }
 }
 
@@ -89,7 +90,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         watermark: Some(1),
         horizon: Some(i64::MAX),
         epoch: 4,
-        counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6, partial: 7 },
+        counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6, partial: 7, forgotten: 8 },
         bytes: 6,
         live: 7,
         pending: Pending {

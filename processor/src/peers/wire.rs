@@ -102,6 +102,7 @@ struct SessionImage {
     turns: Vec<Vec<Time>>,
     open_alerts: Vec<(usize, Time)>,
     partial: bool,
+    forgotten: u64,
 }
 
 type Values = Vec<Option<ValueImage>>;
@@ -255,6 +256,7 @@ impl SessionImage {
             turns: session.turns.clone(),
             open_alerts: session.open_alerts.clone(),
             partial: session.partial,
+            forgotten: session.forgotten,
         }
     }
 
@@ -278,6 +280,7 @@ impl SessionImage {
             turns: self.turns,
             open_alerts: self.open_alerts,
             partial: self.partial,
+            forgotten: self.forgotten,
         })
     }
 }

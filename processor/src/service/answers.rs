@@ -107,6 +107,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "closed_sessions": counts.closed,
         "live_sessions": answer.live,
         "partial_sessions": answer.partial,
+        "forgotten_values": counts.forgotten,
         "state_bytes": answer.bytes,
         "lag_bytes": lag,
     })

@@ -20,6 +20,10 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
         eprintln!("timeline: {source}: no records");
     }
     let duplicates = evaluation.duplicates as usize;
+    let forgotten = evaluation.sessions.iter().map(|session| session.forgotten).sum::<u64>() as usize;
+    if forgotten > 0 {
+        eprintln!("timeline: {source}: {} forgotten beyond a cap: raise `cap`", counted(forgotten, "value"));
+    }
     if dead == 0 && late == 0 && duplicates == 0 {
         return;
     }

@@ -566,6 +566,11 @@ impl Compiled {
                 let effect = Effect::CountWithin { at, cell, predicate: self.is_predicate(*of) };
                 Code::CountWithin { columns: self.read(id, *of, effect, dictionary), at, cell, window: *window }
             }
+            Op::IsNew { of, cap } => {
+                let cell = self.layout.nodes[id.index()].cell;
+                let effect = Effect::New { at, out, cell, cap: *cap as usize };
+                Code::Written { columns: self.read(id, *of, effect, dictionary) }
+            }
             Op::Sum { of } => {
                 let Kind::Event(ty) = kind(of) else { unreachable!("the builder sums events only") };
                 let effect = Effect::Sum { at, ty, charged: self.keep_before(id) };

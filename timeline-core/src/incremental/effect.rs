@@ -53,6 +53,13 @@ pub(super) enum Effect {
         at: usize,
         n: usize,
     },
+    /// Values are kept with when they were first seen, the one that was seen last at the end.
+    New {
+        at: usize,
+        out: Bool,
+        cell: usize,
+        cap: usize,
+    },
     Sum {
         at: usize,
         ty: Type,
@@ -133,6 +140,18 @@ impl Effect {
             Effect::Previous { at, n } => {
                 row.words.copy_within(at + 1..=at + n, at);
                 row.words[at + n] = payload;
+            }
+            Effect::New { at, out, cell, cap } if payload != ABSENT => {
+                let kept = &mut row.heap.cell_mut(layout, cell).entries;
+                let known = kept.as_chunks::<2>().0.iter().position(|[value, _]| *value == payload);
+                let first =
+                    known.map_or(time as u64, |place| kept.drain(2 * place..2 * place + 2).next_back().unwrap_or(0));
+                kept.extend([payload, first]);
+                if kept.len() > 2 * cap {
+                    kept.drain(..2);
+                    row.words[at] += 1;
+                }
+                out.set(row.words, u64::from(first as Time == time));
             }
             Effect::Sum { at, ty, charged } if payload != ABSENT => {
                 keep(row, at, charged, time);

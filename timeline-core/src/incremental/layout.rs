@@ -100,6 +100,12 @@ impl Layout {
         self.words * 8 + size_of::<super::row::Heap>()
     }
 
+    /// The words that count what was forgotten beyond a cap.
+    pub(super) fn forgotten(&self, plan: &Plan) -> impl Iterator<Item = usize> {
+        let capped = plan.iter().filter(|(_, node)| matches!(node.op, Op::IsNew { .. }));
+        capped.map(|(id, _)| self.nodes[id.index()].at)
+    }
+
     /// Bytes that one node takes in a row; truth values take two bits each, which are not counted here.
     pub fn node_bytes(&self, id: NodeId) -> usize {
         self.nodes[id.index()].words * 8
@@ -131,8 +137,13 @@ impl Layout {
     }
 }
 
-/// Words in an entry of a split, and which of them hold texts: the dimensions, then what has been charged.
+/// Words in an entry of a split, and which of them hold texts: the dimensions, then what has been charged. Of values that
+/// are remembered: the value, and when it was first seen.
 fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
+    if let Op::IsNew { of, .. } = op {
+        let is_text = plan.node(*of).kind == Kind::Event(Type::String);
+        return (2, if is_text { vec![0] } else { vec![] });
+    }
     let Op::Split { of, by } = op else { return (1, vec![]) };
     let sums = if matches!(plan.node(*of).kind, Kind::Ratio(_)) { 2 } else { 1 };
     let texts = (0..by.len()).filter(|i| plan.node(by[*i]).kind == Kind::State(Type::String)).collect();
@@ -175,6 +186,8 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
                 1
             }
         }
+        // How many values were forgotten.
+        Op::IsNew { .. } => 1,
         // The last match.
         Op::TimeSince { .. } => 1,
         // The count, and when it next falls.
@@ -210,6 +223,7 @@ fn has_cell(op: &Op) -> bool {
             | Op::CountWithin { .. }
             | Op::NotFollowedBy { .. }
             | Op::Concurrency { .. }
+            | Op::IsNew { .. }
     )
 }
 

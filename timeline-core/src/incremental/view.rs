@@ -102,6 +102,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// How many values were forgotten beyond the caps of its workers.
+    pub fn forgotten(&self) -> u64 {
+        let words = self.compiled.layout.forgotten(&self.compiled.plan);
+        words.map(|at| self.row.words[at]).fold(0, u64::saturating_add)
+    }
+
     /// The start of an alert's span that is open at the instant.
     pub fn open_alert(&self, alert: usize) -> Option<Time> {
         let start = self.row.words[self.compiled.layout.alerts[alert]] as Time;

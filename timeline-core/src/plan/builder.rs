@@ -203,6 +203,7 @@ impl Builder {
             }
             (Op::Sum { .. }, [Event(Type::Float)]) => Some(Number(Unit::Float)),
             (Op::First { .. }, [Event(ty)]) => Some(State(*ty)),
+            (Op::IsNew { cap: 1..=Op::MAX_REMEMBERED, .. }, [Event(_)]) => Some(State(Type::Bool)),
             (Op::Previous { n: 1..=Op::MAX_PREVIOUS, .. }, [Event(ty)]) => Some(State(*ty)),
             (Op::Min { .. } | Op::Max { .. }, [Event(ty)]) if ty.is_numeric() => Some(State(*ty)),
             (Op::TimeSince { .. }, [Event(_) | State(Type::Bool)]) => Some(Number(Unit::Duration)),

@@ -85,6 +85,7 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::CountWithin { window, .. } => put(out, format_args!("count_within {window}")),
         Op::First { .. } => out.push_str("first"),
         Op::Previous { n, .. } => put(out, format_args!("previous {n}")),
+        Op::IsNew { cap, .. } => put(out, format_args!("is_new {cap}")),
         Op::Sum { .. } => out.push_str("sum"),
         Op::Min { .. } => out.push_str("min"),
         Op::Max { .. } => out.push_str("max"),

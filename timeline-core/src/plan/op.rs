@@ -232,6 +232,15 @@ pub enum Op {
         /// An event.
         of: NodeId,
     },
+    /// Whether the payload of the last event came in no event before its instant. Nulls are skipped; false before the first.
+    ///
+    /// Only the `cap` values that were last seen are remembered: one that was forgotten is new again.
+    IsNew {
+        /// An event.
+        of: NodeId,
+        /// How many values are remembered, 1 to [`Op::MAX_REMEMBERED`].
+        cap: u32,
+    },
     /// The payload of the event that stands `n` before the last one, nulls counted; absent where there is none.
     Previous {
         /// An event.
@@ -281,6 +290,9 @@ pub enum Op {
 }
 
 impl Op {
+    /// How many values [`Op::IsNew`] may remember for each session.
+    pub const MAX_REMEMBERED: u32 = 10_000;
+
     /// How far [`Op::Previous`] looks back at most: so many payloads are kept for each session.
     pub const MAX_PREVIOUS: u16 = 100;
 
@@ -308,6 +320,7 @@ impl Op {
             | Op::CountWithin { of, .. }
             | Op::First { of }
             | Op::Previous { of, .. }
+            | Op::IsNew { of, .. }
             | Op::Sum { of }
             | Op::Min { of }
             | Op::Max { of }

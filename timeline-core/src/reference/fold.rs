@@ -33,6 +33,26 @@ pub(super) fn previous(origin: Time, events: &[Occurrence], n: u16) -> State {
     until(origin, events, |past| past.iter().rev().nth(usize::from(n)).and_then(|e| e.payload.clone()))
 }
 
+/// Whether the last payload came in no event before its instant, as far as the `cap` values seen last are remembered.
+pub(super) fn is_new(origin: Time, events: &[Occurrence], cap: u32) -> State {
+    let says = |past: &[Occurrence]| {
+        // What is remembered, with when each value was first seen; what was seen last stands last.
+        let mut remembered: Vec<(&Value, Time)> = vec![];
+        let mut new = false;
+        for (payload, time) in past.iter().filter_map(|e| Some((e.payload.as_ref()?, e.time))) {
+            let known = remembered.iter().position(|(value, _)| *value == payload);
+            let first = known.map_or(time, |place| remembered.remove(place).1);
+            remembered.push((payload, first));
+            if remembered.len() > cap as usize {
+                remembered.remove(0);
+            }
+            new = first == time;
+        }
+        Some(Value::Bool(new))
+    };
+    until(origin, events, says)
+}
+
 /// The least or the greatest payload: the one that compares so with all before it.
 pub(super) fn extreme(origin: Time, events: &[Occurrence], wanted: Ordering) -> State {
     let better = |best: Value, next: Value| if next.compare(&best) == Some(wanted) { next } else { best };

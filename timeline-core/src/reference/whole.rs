@@ -165,6 +165,7 @@ impl Inputs<'_> {
             Op::CountWithin { of, window } => Whole::Number(fold::count_within(origin, self.events(*of), *window)),
             Op::First { of } => Whole::State(fold::first(origin, self.events(*of))),
             Op::Previous { of, n } => Whole::State(fold::previous(origin, self.events(*of), *n)),
+            Op::IsNew { of, cap } => Whole::State(fold::is_new(origin, self.events(*of), *cap)),
             Op::Sum { of } => {
                 let zero = match node.kind {
                     Kind::Number(Unit::Float) => Value::Float(0.0),

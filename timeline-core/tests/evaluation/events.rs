@@ -104,6 +104,24 @@ fn counts_see_every_event_of_an_instant() {
 }
 
 #[test]
+fn what_is_new_is_new_for_its_whole_instant_and_again_when_it_was_forgotten() {
+    let says = |cap: u32, t: Time| {
+        let node = |p: &mut Program| {
+            let of = p.event("c", Type::String);
+            p.add(Op::IsNew { of, cap })
+        };
+        match evaluated(&LOGINS, node) {
+            Whole::State(state) => state.at(t * SECOND) == Some(Value::Bool(true)),
+            other => panic!("a state: {other:?}"),
+        }
+    };
+    // Two logins and an `x` at 2, a login at 5, an `x` at 9.
+    assert_eq!([0, 2, 4, 5, 8, 9].map(|t| says(9, t)), [true, true, true, false, false, false]);
+    // Where one value is remembered the other is new each time.
+    assert_eq!([0, 2, 5, 9, 20].map(|t| says(1, t)), [true, true, false, true, false]);
+}
+
+#[test]
 fn time_since_starts_anew_at_every_match_and_after_a_true_span() {
     let since = |t| {
         number(&LOGINS, t, |p| {

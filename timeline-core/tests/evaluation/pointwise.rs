@@ -239,6 +239,12 @@ impl Instants<'_> {
                 let place = past.len().checked_sub(1 + usize::from(*n));
                 self.state_is(id, t, place.and_then(|i| past[i].payload.clone()))
             }
+            Op::IsNew { of, cap } => {
+                let past: Vec<(Time, Value)> =
+                    self.past(*of, t).filter_map(|e| Some((e.time, e.payload.clone()?))).collect();
+                let new = past.len().checked_sub(1).is_some_and(|last| first_seen(&past, last, *cap) == past[last].0);
+                self.state_is(id, t, Some(Value::Bool(new)))
+            }
             Op::Sum { of } => {
                 let zero = match self.plan.node(id).kind {
                     Kind::Number(Unit::Float) => Number::Float(0.0),
@@ -413,4 +419,13 @@ impl Instants<'_> {
 fn instants_may_be_farther_apart_than_64_bits_tell() {
     let running = Piecewise::constant(-7, Some(Linear::Exact { value: 0, slope: 1 }));
     assert_eq!(running.at(Time::MAX).map(Number::from), Some(Number::Exact(i128::from(Time::MAX) + 7)));
+}
+
+/// When the value of an event was first seen, as far as that is remembered: it is as long as fewer than `cap` others came
+/// since it did.
+fn first_seen(past: &[(Time, Value)], place: usize, cap: u32) -> Time {
+    let (time, value) = &past[place];
+    let Some(before) = past[..place].iter().rposition(|(_, other)| other == value) else { return *time };
+    let between: std::collections::BTreeSet<&Value> = past[before + 1..place].iter().map(|(_, value)| value).collect();
+    if between.len() < cap as usize { first_seen(past, before, cap) } else { *time }
 }

@@ -85,6 +85,7 @@ enum Make {
     Pick,
     Sum,
     TimeSince,
+    IsNew,
 }
 
 #[derive(Clone, Debug)]
@@ -174,6 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Make::Pick),
         2 => Just(Make::Sum),
         2 => Just(Make::TimeSince),
+        2 => Just(Make::IsNew),
     ];
     (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
         |(make, left, right, window, compare, number, predicate)| Step {
@@ -393,6 +395,7 @@ impl Step {
                 _ => Op::Max { of: pick(builder, left, numeric)? },
             },
             Make::Sum => Op::Sum { of: pick(builder, left, numeric)? },
+            Make::IsNew => Op::IsNew { of: pick(builder, left, event)?, cap: 1 + u32::from(right % 3) },
             Make::TimeSince => Op::TimeSince { of: pick(builder, left, match_or_truth)? },
         })
     }

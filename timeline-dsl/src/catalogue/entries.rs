@@ -165,6 +165,17 @@ pub const ALL: &[Operator] = &[
         example: "previous(state, 1)",
     },
     Operator {
+        name: "is_new",
+        form: "is_new(e, cap N)",
+        gives: "state",
+        meaning: "Whether the payload of the last event came in no event before its instant; nulls are skipped. \
+                  The N values that were seen last are remembered, others are forgotten, counted, and new again.",
+        before: "false",
+        memory: "O(cap): N payloads",
+        timer: NONE,
+        example: "is_new(state, cap 2)",
+    },
+    Operator {
         name: "count",
         form: "count(p)",
         gives: "number",

@@ -62,6 +62,7 @@ codes! {
     QUADRATIC = "TL0220", "A calculation that is no straight line";
     CHOICE = "TL0221", "A choice between different types";
     FUNCTION = "TL0222", "A function of the wrong values";
+    UNBOUNDED = "TL0223", "Memory without a bound";
     INCOMPLETE = "TL0301", "A source that lacks a clause";
     REPEATED = "TL0302", "A clause that stands twice";
     TIME_UNIT = "TL0303", "An unknown time unit";

@@ -102,6 +102,7 @@ fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op {
         Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
         Op::Concurrency { .. } => "O(changes)",
+        Op::IsNew { .. } => "O(cap)",
         Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + values)",
         Op::Split { .. } => "O(values)",
         _ => "O(1)",

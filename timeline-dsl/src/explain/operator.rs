@@ -165,6 +165,7 @@ impl Writer<'_> {
             }
             Op::First { of } => (binds::UNARY, format!("first({})", self.node(*of, 0, depth))),
             Op::Previous { of, n } => (binds::UNARY, format!("previous({}, {n})", self.node(*of, 0, depth))),
+            Op::IsNew { of, cap } => (binds::UNARY, format!("is_new({}, cap {cap})", self.node(*of, 0, depth))),
             Op::Sum { of } => (binds::UNARY, format!("sum({})", self.node(*of, 0, depth))),
             Op::Min { of } => (binds::UNARY, format!("min({})", self.node(*of, 0, depth))),
             Op::Max { of } => (binds::UNARY, format!("max({})", self.node(*of, 0, depth))),

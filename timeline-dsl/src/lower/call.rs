@@ -21,12 +21,20 @@ impl Lowering<'_> {
         for argument in arguments {
             if let Some(word) = &argument.word
                 && !(function == Function::Latest && word.text == "ttl")
+                && !(function == Function::IsNew && word.text == "cap")
                 && !(matches!(function, Function::Integral | Function::TimeWeightedAvg) && word.text == "where")
             {
                 let message = format!("`{}` takes no `{}`", name.text, word.text);
-                let help = "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`";
+                let help =
+                    "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`, `cap N` to `is_new`";
                 return self.error(codes::ARGUMENTS, word.span, message, help);
             }
+        }
+        if let (Function::IsNew, [_, cap]) = (function, arguments)
+            && cap.word.is_none()
+        {
+            let help = format!("did you mean `cap {}`?", self.quote(cap.value.span));
+            return self.error(codes::ARGUMENTS, cap.value.span, "the second argument of `is_new` is its cap", help);
         }
         let values: Vec<&Expr> = arguments.iter().map(|a| &a.value).collect();
         if let Some(done) = self.event_call(span, function, &values) {
@@ -174,6 +182,7 @@ fn form(function: Function) -> String {
         Function::CountWithin => "`count_within(EVENT, DURATION)`".into(),
         Function::First | Function::Sum | Function::Min | Function::Max => format!("`{name}(EVENT)`"),
         Function::Previous => "`previous(EVENT, 1)`".into(),
+        Function::IsNew => "`is_new(EVENT, cap 100)`".into(),
         Function::TimeSince => "`time_since(EVENT_OR_STATE)`".into(),
         Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
         Function::And => "`a && b`".into(),

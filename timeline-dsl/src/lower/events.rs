@@ -68,6 +68,20 @@ impl Lowering<'_> {
                 let of = self.need_numeric(e, name);
                 self.unary(span, of, |of| Op::Max { of })
             }
+            (Function::IsNew, [e]) => {
+                let event = self.quote(e.span);
+                let message = "`is_new` would remember every value that ever came";
+                let help = format!(
+                    "write `is_new({event}, cap 100)`: so many values are remembered for each session, and those that were \
+                     not seen for longest are forgotten"
+                );
+                self.error(codes::UNBOUNDED, span, message, help)
+            }
+            (Function::IsNew, [e, n]) => {
+                let of = self.need_event(e, name);
+                let cap = self.need_cap(n);
+                self.unary(span, of.filter(|_| cap.is_some()), |of| Op::IsNew { of, cap: cap.unwrap_or(1) })
+            }
             (Function::TimeSince, [p]) => {
                 let of = self.need_occurrence(p, name, None);
                 self.unary(span, of, |of| Op::TimeSince { of })
@@ -184,6 +198,23 @@ impl Lowering<'_> {
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
             Lowered::Error => None,
         }
+    }
+
+    /// How many values are remembered.
+    fn need_cap(&mut self, e: &Expr) -> Option<u32> {
+        let found = self.lower(e);
+        if let Lowered::Literal(Literal::Number(n)) = &found
+            && let Some((n, 1)) = n.exact.and_then(|x| x.parts())
+            && (1..=i64::from(Op::MAX_REMEMBERED)).contains(&n)
+        {
+            return u32::try_from(n).ok();
+        }
+        if !matches!(found, Lowered::Error) {
+            let message = format!("a cap is a whole number from 1 to {}", Op::MAX_REMEMBERED);
+            let help = "so many values are remembered for each session: `is_new(event, cap 100)`";
+            self.error(codes::ARGUMENTS, e.span, message, help);
+        }
+        None
     }
 
     /// How far `previous` goes back.

@@ -144,6 +144,7 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::CountWithin { of, .. }
         | Op::First { of }
         | Op::Previous { of, .. }
+        | Op::IsNew { of, .. }
         | Op::Sum { of }
         | Op::Min { of }
         | Op::Max { of }

@@ -271,7 +271,7 @@ impl Parser<'_> {
         let mut arguments = vec![];
         while !self.panicking && !self.at_sign(")") {
             let has_word = match self.nth_word(0) {
-                "ttl" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_)),
+                "ttl" | "cap" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_)),
                 "where" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_) | Kind::Sign("!" | "(")),
                 _ => false,
             };
