@@ -23,6 +23,14 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<String>,
     /// `token_file = "FILE"`: the token that `serve` wants to be shown, and that commands show.
     pub(crate) token_file: Option<PathBuf>,
+    /// `alerts_to = "pulsar://HOST:PORT/TOPIC"`: where `serve` publishes alerts.
+    pub(crate) alerts_to: Option<String>,
+    /// `finals_to = ...`: likewise the final rows of sessions.
+    pub(crate) finals_to: Option<String>,
+    /// `late_events_to = ...`: likewise events that came too late.
+    pub(crate) late_events_to: Option<String>,
+    /// `dead_letters_to = ...`: likewise what could not be used.
+    pub(crate) dead_letters_to: Option<String>,
     /// `format = "table"`: how rows are written.
     pub(crate) format: Option<Format>,
     /// `timeout = "60s"`: how long `--sync` waits.

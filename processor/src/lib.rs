@@ -10,6 +10,7 @@
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`kept`] | events of a live log, kept to be read again |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
+//! | [`outputs`] | results on their way out: published as they are committed |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`] | how it is asked |
@@ -24,6 +25,7 @@ pub mod kept;
 pub mod lane;
 pub mod members;
 pub mod outliers;
+pub mod outputs;
 pub mod partition;
 pub mod peers;
 pub mod pipeline;

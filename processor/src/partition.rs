@@ -12,6 +12,7 @@
 mod beginning;
 mod checkpointing;
 mod keeping;
+mod publishing;
 mod recovery;
 mod rest;
 mod silence;
@@ -24,6 +25,7 @@ use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
 use crate::lane::{Lane, Late, Outcome, Session, image};
+use crate::outputs::{self, Outputs, Published};
 use crate::pipeline::{Pipeline, WorkerLost};
 use crate::reach::Reach;
 use crate::results::{self, Pending};
@@ -32,7 +34,9 @@ use crate::watermark::Unseen;
 use checkpointing::{Committed, Cut};
 use event_feeder::{Gap, Notice, Position, Target, key_hash};
 use keeping::Keeping;
+use publishing::Publishing;
 use silence::Silence;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -63,6 +67,8 @@ pub struct Options {
     pub keep: Time,
     /// Whether the loop ends, with a last checkpoint, when its log has been read to its end.
     pub exit_at_end: bool,
+    /// Where results are published.
+    pub outputs: Outputs,
 }
 
 /// Why a partition stopped.
@@ -108,6 +114,16 @@ pub enum Error {
          go on with the queries that were deployed before"
     )]
     NotKept,
+}
+
+impl From<outputs::Error> for Error {
+    fn from(error: outputs::Error) -> Self {
+        match error {
+            outputs::Error::Checkpoint(error) => Error::Checkpoint(error),
+            outputs::Error::Arrow(error) => Error::Malformed { object: "an outbox".into(), reason: error.to_string() },
+            outputs::Error::Malformed { file, reason } => Error::Malformed { object: file, reason },
+        }
+    }
 }
 
 /// Counts since the beginning of the log.
@@ -170,6 +186,8 @@ pub struct Answer {
     pub epoch: u64,
     /// Counts.
     pub counts: Counts,
+    /// How far each output is, by its name.
+    pub outputs: BTreeMap<String, Published>,
     /// Bytes of memory of the lanes, and sessions alive.
     pub bytes: u64,
     /// Sessions that are alive.
@@ -299,6 +317,7 @@ pub struct Partition {
     readings: Vec<Reading>,
     /// Where the logs are read from, one for each source, if that is not their start.
     begun: Vec<Reach>,
+    publishing: Publishing,
     counts: Counts,
     /// Of sessions that are over.
     totals: Totals,
@@ -392,6 +411,7 @@ impl Partition {
                 self.notices.push(notice);
             }
             self.finish_commit(false)?;
+            self.tend_outputs()?;
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
@@ -444,11 +464,12 @@ impl Partition {
     fn finish(&mut self) -> Result<(), Error> {
         self.finish_commit(true)?;
         self.pipeline.flush()?;
+        self.look_at_last();
         if self.dirty {
             self.start_commit()?;
             self.finish_commit(true)?;
         }
-        Ok(())
+        self.flush_outputs()
     }
 
     /// Makes sure that it was the owner not long ago. One that slept finds out here that it is none any more, before it
@@ -464,6 +485,7 @@ impl Partition {
                 checkpoints.check_still_owner()?;
             }
             self.proven = before;
+            self.publishing.renew(before);
         }
         Ok(())
     }
@@ -605,6 +627,7 @@ impl Partition {
             horizon: progress.horizon(),
             epoch: self.epoch,
             counts: self.counts,
+            outputs: self.publishing.progress(),
             bytes,
             live,
             partial: self.counts.partial + partial,

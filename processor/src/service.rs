@@ -18,6 +18,7 @@ use crate::checkpoint::{Error as StateError, Place, ProgramStore, TakeFrom};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::kept::{self, Kept};
+use crate::outputs::Outputs;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{Begin, LoadError, Programs};
 use crate::story;
@@ -48,6 +49,8 @@ pub struct Options {
     pub keep: Time,
     /// Whether it ends when all logs have been read.
     pub exit_at_end: bool,
+    /// Where results are published.
+    pub outputs: Outputs,
     /// A name that no other run of any process ever has.
     pub writer: String,
     /// Which partitions it works on from its start.

@@ -5,6 +5,8 @@
 #[path = "../../timeline-core/tests/strategies/mod.rs"]
 #[allow(dead_code)]
 mod strategies;
+#[path = "reference/told.rs"]
+mod told;
 
 use event_feeder::{Batch, Event, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};

@@ -221,6 +221,7 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
         checkpoint_every: Duration::from_secs(1),
         keep: 0,
         exit_at_end: true,
+        outputs: processor::outputs::Outputs::default(),
         writer: writer_name(),
         claims: Claims::All,
         membership: None,

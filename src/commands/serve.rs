@@ -1,5 +1,7 @@
 //! `timeline serve`: the processor.
 
+mod outputs;
+
 use super::program;
 use crate::args::{duration, token};
 use crate::error::{Error, Result};
@@ -23,6 +25,7 @@ Examples:
   timeline serve video.tl --source 'file:logs/*.ndjson' --state state
   timeline serve video.tl --source player=file:player.ndjson --listen 127.0.0.1:0 --exit-at-end
   timeline serve video.tl --source pulsar://127.0.0.1:6650/player
+  timeline serve video.tl --source pulsar://127.0.0.1:6650/player --alerts-to pulsar://127.0.0.1:6650/alerts
 
 Prints one line when it is ready: `timeline: serving http://ADDR, state DIR, epoch N`.")]
 pub(crate) struct Args {
@@ -66,6 +69,8 @@ pub(crate) struct Args {
     /// How many threads evaluate [default: one for each processor of the machine].
     #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) outputs: outputs::Flags,
 }
 
 /// Time between two checkpoints.
@@ -87,6 +92,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         )));
     }
     let membership = Membership { address: advertised(args.advertise.as_deref(), address)?, token: token.clone() };
+    let outputs = args.outputs.outputs(args, settings)?;
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let options = Options {
@@ -96,6 +102,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         checkpoint_every: CHECKPOINT_EVERY,
         keep: i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX),
         exit_at_end: args.exit_at_end,
+        outputs,
         writer: writer_name(),
         claims: Claims::Told,
         membership: Some(membership),
@@ -221,19 +228,30 @@ fn source(text: &str, args: &Args) -> Result<(Option<String>, Input)> {
 
 #[cfg(feature = "pulsar")]
 fn topics(place: &str, args: &Args) -> Result<Input> {
-    use event_feeder::pulsar::{Credentials, Settings};
     let (broker, topics) =
         processor::input::Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
-    let token = std::env::var("TIMELINE_PULSAR_TOKEN").ok().map(Credentials::Token);
-    let credentials = args.pulsar_token_file.clone().map(Credentials::File).or(token);
     let subscription = args.subscription.clone().unwrap_or_else(|| "timeline".into());
-    let log = processor::input::Topics::new(
-        Settings { broker, credentials, ca: args.pulsar_ca.clone() },
-        topics,
-        subscription,
-    );
+    let log = processor::input::Topics::new(self::broker(broker, args), topics, subscription);
     let log = log.map_err(|error| Error::Other(error.into()))?.accepting(accepted(&args.accept_gap));
     Ok(Input::Log(Arc::new(log)))
+}
+
+/// How a broker is reached.
+#[cfg(feature = "pulsar")]
+fn broker(broker: String, args: &Args) -> event_feeder::pulsar::Settings {
+    use event_feeder::pulsar::{Credentials, Settings};
+    let token = std::env::var("TIMELINE_PULSAR_TOKEN").ok().map(Credentials::Token);
+    let credentials = args.pulsar_token_file.clone().map(Credentials::File).or(token);
+    Settings { broker, credentials, ca: args.pulsar_ca.clone() }
+}
+
+/// The topics of a source, as whole addresses; none of files, and none of what is no address.
+#[cfg(feature = "pulsar")]
+fn topics_of(source: &str) -> Vec<String> {
+    let place = source.split_once('=').map_or(source, |(_, place)| place);
+    let Ok((broker, topics)) = processor::input::Topics::parse(place) else { return vec![] };
+    let addresses = topics.iter().filter_map(|topic| format!("{broker}/{topic}").parse().ok());
+    addresses.map(|address: event_feeder::pulsar::Address| address.to_string()).collect()
 }
 
 /// Gaps that may be gone over: all if one is not named.

@@ -7,6 +7,8 @@ mod gaps;
 pub(crate) mod harness;
 #[cfg(feature = "sql")]
 mod joined;
+#[cfg(feature = "sql")]
+mod outputs;
 mod packed;
 #[cfg(feature = "sql")]
 mod secure;

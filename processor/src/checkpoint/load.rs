@@ -168,5 +168,6 @@ fn names(manifest: &Manifest) -> BTreeSet<String> {
 fn lengths(store: &dyn Store) -> Result<BTreeMap<String, u64>, Error> {
     let mut entries = store.list(Kind::Result.folder())?;
     entries.extend(store.list(Kind::Kept.folder())?);
+    entries.extend(store.list(Kind::Outbox.folder())?);
     Ok(entries.into_iter().map(|entry| (entry.name, entry.length)).collect())
 }

@@ -27,11 +27,13 @@ pub enum Kind {
     Result,
     /// Events as they were received, as an Arrow IPC file; kept for a while to be read again.
     Kept,
+    /// Messages that are to be published, as an Arrow IPC file; gone once they are.
+    Outbox,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 3] = [Kind::Segment, Kind::Result, Kind::Kept];
+    pub const ALL: [Kind; 4] = [Kind::Segment, Kind::Result, Kind::Kept, Kind::Outbox];
 
     /// The folder of this kind's files.
     pub fn folder(self) -> &'static str {
@@ -39,12 +41,13 @@ impl Kind {
             Kind::Segment => "segments",
             Kind::Result => "results",
             Kind::Kept => "kept",
+            Kind::Outbox => "outbox",
         }
     }
 
     fn extension(self) -> &'static str {
         match self {
-            Kind::Segment | Kind::Kept => "arrow",
+            Kind::Segment | Kind::Kept | Kind::Outbox => "arrow",
             Kind::Result => "parquet",
         }
     }

@@ -19,8 +19,10 @@ pub type Generation = u64;
 pub(super) const FORMAT: u64 = 1;
 /// The format of a head that its owner has given up; a program that does not know such heads must not take them for held.
 pub(super) const FORMAT_RELEASED: u64 = 2;
+/// The format of a manifest with messages that are to be published; a program that does not know them would lose them.
+pub(super) const FORMAT_OUTBOX: u64 = 3;
 /// The highest format that this program reads.
-pub(super) const FORMAT_MAX: u64 = FORMAT_RELEASED;
+pub(super) const FORMAT_MAX: u64 = FORMAT_OUTBOX;
 
 /// Who writes: unique to one run of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, &str, &str); 9] = [
+const METRICS: [(&str, &str, &str, &str); 11] = [
     ("records", "timeline_records_total", "counter", "Records read from the log."),
     ("events", "timeline_events_total", "counter", "Events accepted."),
     ("late_events", "timeline_late_events_total", "counter", "Events behind the watermark."),
@@ -13,6 +13,8 @@ const METRICS: [(&str, &str, &str, &str); 9] = [
     ("live_sessions", "timeline_live_sessions", "gauge", "Sessions that are open."),
     ("state_bytes", "timeline_state_bytes", "gauge", "Memory of the sessions' state."),
     ("epoch", "timeline_checkpoints_total", "counter", "Checkpoints committed."),
+    ("published", "timeline_published_total", "counter", "Messages that destinations of outputs have."),
+    ("waiting", "timeline_waiting_messages", "gauge", "Committed messages that destinations of outputs have not."),
     ("lag_bytes", "timeline_lag_bytes", "gauge", "What the log holds beyond the position reached."),
 ];
 

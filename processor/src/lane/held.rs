@@ -116,6 +116,11 @@ impl Held {
         self.released = before.div_euclid(self.width);
     }
 
+    /// An instant: everything before it has been released or never was held, given the watermark. It depends on nothing else.
+    pub(super) fn floor(&self, watermark: Time) -> Time {
+        watermark.div_euclid(self.width).saturating_mul(self.width)
+    }
+
     /// Everything strictly before it has been released, given the watermark.
     pub(super) fn frontier(&self, watermark: Time) -> Time {
         match self.buckets.keys().next() {

@@ -11,11 +11,13 @@ mod dedup;
 mod held;
 pub mod image;
 mod index;
+mod look;
 mod recorder;
 mod session;
 mod slab;
 mod wheel;
 
+pub use look::Look;
 pub use recorder::{RecordedSpan, Recorder};
 pub use session::{AlertRow, Outcome, Session, Watcher};
 

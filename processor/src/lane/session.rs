@@ -214,6 +214,31 @@ pub(super) fn read_at<W: Watcher>(
     Some(reading(evaluator, key, row, None))
 }
 
+/// The alerts of a live session that are on just before the frontier; those that ended by then go to the outcome.
+pub(super) fn alerts_before(
+    evaluator: &mut Evaluator,
+    rules: &Rules,
+    key: &CompactString,
+    (row, life): (&mut Row<'_>, &mut Life),
+    frontier: Time,
+    outcome: &mut Outcome,
+) -> Vec<(usize, Time)> {
+    if let Some(due) = rules.due(evaluator, row, frontier, frontier) {
+        close(evaluator, rules, key, (row, life), due, (outcome, &mut ()));
+        return vec![];
+    }
+    // An instant that is not over says nothing yet.
+    if row.now() < frontier {
+        let told = &mut Told { alerts: &mut outcome.spans, observer: &mut () };
+        evaluator.settle(row, told);
+        evaluator.advance(row, frontier - 1, told);
+        outcome.name_alerts(key);
+    }
+    let view = evaluator.view(row);
+    let alerts = 0..evaluator.plan().alerts.len();
+    alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect()
+}
+
 fn close<W: Watcher>(
     evaluator: &mut Evaluator,
     rules: &Rules,

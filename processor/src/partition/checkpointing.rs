@@ -7,6 +7,8 @@ use super::{Error, Partition, Reading, Told};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
+use crate::outputs::facts::Marks;
+use crate::outputs::outbox::Outbox;
 use crate::reach::{self, Reach};
 use crate::results;
 use crate::totals::TotalsImage;
@@ -38,6 +40,7 @@ pub(super) struct Committed {
     segments: Vec<FileRef>,
     results: Vec<FileRef>,
     kept: Vec<Kept>,
+    outbox: Outbox,
     epoch: u64,
     /// No checkpoint that is kept needs the log of a source before it.
     needless: Vec<Position>,
@@ -70,6 +73,9 @@ pub(super) struct State {
     /// Where the logs of all sources are read from, if that is not their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begun: Vec<Reach>,
+    /// Up to where everything of alerts was told to whoever listens.
+    #[serde(default)]
+    pub told: Marks,
 }
 
 impl State {
@@ -108,6 +114,7 @@ impl Partition {
         for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
+        let facts = self.alert_facts()?;
         self.dirty = false;
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();
@@ -124,6 +131,7 @@ impl Partition {
             joined: reach,
             unseen,
             begun: self.begun.clone(),
+            told: self.publishing.marks(),
         };
         let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());
@@ -133,6 +141,7 @@ impl Partition {
             (keeping.kept.clone(), fresh, keeping.keep)
         };
         let keeping: Vec<(Kept, Fresh, Time)> = self.readings.iter_mut().map(cut).collect();
+        let mut outbox = self.publishing.cut();
         let (done, receiver) = channel();
         let write = move || {
             for (lane, image) in images.iter().enumerate() {
@@ -144,10 +153,12 @@ impl Partition {
                 own.write(&checkpoints.putter(), &reader, &fresh, keep)?;
                 kept.push(own);
             }
+            outbox.add(&checkpoints.putter(), &reader, &plan, (&told, &facts))?;
+            let files = segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).chain(outbox.files());
             let commit = Commit {
                 position,
                 state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
-                files: segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).cloned().collect(),
+                files: files.cloned().collect(),
             };
             let before = Instant::now();
             let epoch = checkpoints.commit(commit)?;
@@ -158,7 +169,7 @@ impl Partition {
             let of =
                 |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));
             let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
-            Ok(Committed { checkpoints, segments, results, kept, epoch, needless, before })
+            Ok(Committed { checkpoints, segments, results, kept, outbox, epoch, needless, before })
         };
         std::thread::Builder::new()
             .name("checkpoint".into())
@@ -188,6 +199,8 @@ impl Partition {
                 self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
+                self.publishing.committed(committed.outbox);
+                self.publishing.renew(committed.before);
                 self.checkpoints = Some(committed.checkpoints);
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 use super::checkpointing::{Cut, State, plan_fingerprint, positions};
 use super::keeping::{self, Keeping};
+use super::publishing::Publishing;
 use super::silence::Silence;
 use super::{Counts, Error, Handle, Options, Partition, Reading, beginning};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
@@ -111,6 +112,9 @@ impl Partition {
             })
             .collect();
         let begun = if is_new_now { reach.clone() } else { begun };
+        // What was to be published still is, whatever the queries are now.
+        let marks = state.as_ref().map(|(_, state)| state.told.clone()).unwrap_or_default();
+        let publishing = Publishing::open(&plan, &options, files, &marks, proven);
         let keep = if live { options.keep } else { 0 };
         let mut feed = Feed::new(&plan, sources, live);
         for (source, reach) in reach.iter().enumerate() {
@@ -132,6 +136,7 @@ impl Partition {
             handle,
             readings: readings.collect(),
             begun,
+            publishing,
             counts,
             totals,
             pending: Pending::default(),

@@ -6,10 +6,12 @@ use super::{Answer, Ask, Counts, Error};
 use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
 use crate::kept::Kept;
 use crate::lane::Outcome;
+use crate::outputs::outbox::facts_of;
 use crate::reach::{self, Reach};
 use crate::results::Pending;
 use crate::totals::Totals;
 use event_feeder::Position;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -51,6 +53,7 @@ pub fn at_rest(
         horizon: None,
         epoch: 0,
         counts: Counts::default(),
+        outputs: BTreeMap::new(),
         bytes: 0,
         live: 0,
         pending: Pending::default(),
@@ -73,7 +76,11 @@ pub fn at_rest(
     answer.begun = state.begun;
     answer.partial = state.counts.partial;
     answer.counts = state.counts;
-    answer.results = manifest.files.iter().filter(|file| file.kind != Kind::Segment).cloned().collect::<Vec<FileRef>>();
+    for (output, waiting) in manifest.files.iter().filter_map(facts_of) {
+        answer.outputs.entry(output.name().to_owned()).or_default().waiting += waiting;
+    }
+    let is_history = |file: &&FileRef| matches!(file.kind, Kind::Result | Kind::Kept);
+    answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     for lane in &mut load(plan, 1, manifest, &reader)? {

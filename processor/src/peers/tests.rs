@@ -3,6 +3,7 @@
 use super::{decode, encode};
 use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
 use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::outputs::Published;
 use crate::partition::{Answer, Counts};
 use crate::reach::Reach;
 use crate::results::Pending;
@@ -91,6 +92,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         horizon: Some(i64::MAX),
         epoch: 4,
         counts: Counts { records: 1, events: 2, late: 3, dead: 4, closed: 5, duplicates: 6, partial: 7, forgotten: 8 },
+        outputs: [("alerts".to_owned(), Published { published: 8, waiting: 9 })].into(),
         bytes: 6,
         live: 7,
         pending: Pending {

@@ -4,6 +4,7 @@
 //! Plans do not travel: both sides compile the same programs, and the fingerprint says whether they did.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event_feeder::{Code, DeadLetter};
@@ -14,6 +15,7 @@ use timeline_core::{Linear, Time, Value};
 
 use crate::checkpoint::{FileRef, Place, Reader};
 use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::outputs::Published;
 use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
 use crate::reach::Reach;
 use crate::results::Pending;
@@ -55,6 +57,8 @@ struct Facts {
     horizon: Option<Time>,
     epoch: u64,
     counts: Counts,
+    #[serde(default)]
+    outputs: BTreeMap<String, Published>,
     bytes: u64,
     live: u64,
     owner: Option<String>,
@@ -147,6 +151,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         horizon: answer.horizon,
         epoch: answer.epoch,
         counts: answer.counts,
+        outputs: answer.outputs.clone(),
         bytes: answer.bytes,
         live: answer.live,
         owner: answer.owner.clone(),
@@ -230,6 +235,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
         horizon: facts.horizon,
         epoch: facts.epoch,
         counts: facts.counts,
+        outputs: facts.outputs,
         bytes: facts.bytes,
         live: facts.live,
         owner: facts.owner,

@@ -9,6 +9,7 @@
 mod finals;
 mod spans;
 mod table;
+pub mod text;
 mod totals;
 
 pub use finals::{FinalRow, alerts, finals, metric_view};

@@ -5,6 +5,7 @@ use crate::checkpoint::FileRef;
 use crate::engine::{EngineError, PositionOf, TableData};
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
+use crate::outputs::Published;
 use crate::partition::Answer;
 use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
@@ -110,7 +111,15 @@ pub(super) fn status(answer: &Answer) -> Json {
         "forgotten_values": counts.forgotten,
         "state_bytes": answer.bytes,
         "lag_bytes": lag,
+        "outputs": answer.outputs,
+        "published": sum(answer, |output| output.published),
+        "waiting": sum(answer, |output| output.waiting),
     })
+}
+
+/// Over all outputs of a partition; `None` where nothing is published.
+fn sum(answer: &Answer, of: impl Fn(&Published) -> u64) -> Option<u64> {
+    (!answer.outputs.is_empty()).then(|| answer.outputs.values().map(of).sum())
 }
 
 /// Whether a table needs the sessions themselves.
@@ -328,6 +337,8 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("state_bytes", Kind::Int),
         ("owner", Kind::Text),
         ("gaps", Kind::Text),
+        ("published", Kind::Int),
+        ("waiting", Kind::Int),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for answer in logs.iter().flat_map(|log| &log.answers) {
@@ -352,6 +363,8 @@ fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(answer.bytes),
             answer.owner.clone().map_or(Cell::Null, Cell::Text),
             if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
+            sum(answer, |output| output.published).map_or(Cell::Null, int),
+            sum(answer, |output| output.waiting).map_or(Cell::Null, int),
         ]);
     }
     table.finish()

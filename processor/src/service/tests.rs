@@ -5,6 +5,7 @@ mod joined;
 use super::{Claims, Options, Service, writer_name};
 use crate::engine::Engine;
 use crate::input::{Input, memory::Memory};
+use crate::outputs::Outputs;
 use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
         checkpoint_every: Duration::from_millis(50),
         keep: KEEP,
         exit_at_end: false,
+        outputs: Outputs::default(),
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims,
         membership: None,

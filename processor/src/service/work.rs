@@ -60,6 +60,7 @@ impl Running {
             keep: options.keep,
             writer: options.writer.clone(),
             exit_at_end: options.exit_at_end,
+            outputs: options.outputs.clone(),
         };
         let (partition, recovery) = Partition::open(Arc::clone(&plan), partition_options)?;
         let handle = partition.handle();

@@ -132,6 +132,7 @@ fn serve_in(args: &Args, address: &Address, state: &Path) -> Result<()> {
         checkpoint_every: Duration::from_secs(1),
         keep: 0,
         exit_at_end: false,
+        outputs: processor::outputs::Outputs::default(),
         writer: writer_name(),
         claims: Claims::All,
         membership: None,

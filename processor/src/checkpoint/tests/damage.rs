@@ -235,10 +235,10 @@ fn a_newer_format_is_refused_before_anything_is_written() {
     let store = committed();
     let newest = store.newest_head();
     let text = String::from_utf8(store.get(&newest)).unwrap();
-    let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", "\"format\":3", 1);
+    let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", "\"format\":4", 1);
     store.set(&newest, digest::seal(body.into_bytes()));
     let before = store.objects.lock().unwrap().clone();
-    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Format { found: 3, known: 2, .. })));
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Format { found: 4, known: 3, .. })));
     assert_eq!(*store.objects.lock().unwrap(), before);
 }
 

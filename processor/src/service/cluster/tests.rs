@@ -4,6 +4,7 @@ use crate::engine::{Engine, EngineError};
 use crate::http;
 use crate::http::Token;
 use crate::input::{Input, memory::Memory};
+use crate::outputs::Outputs;
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
 use arrow::array::{Decimal128Array, Int64Array};
 use std::net::TcpListener;
@@ -39,6 +40,7 @@ impl Node {
             checkpoint_every: Duration::from_millis(100),
             keep: 3_600_000_000_000,
             exit_at_end: false,
+            outputs: Outputs::default(),
             writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
             claims: Claims::Told,
             membership: Some(Membership { address, token: token.clone() }),

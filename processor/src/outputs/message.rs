@@ -1,0 +1,111 @@
+//! A row of a table as a message.
+//!
+//! The payload is the id and the row as one JSON object, with the names and the numbers of `eval --format jsonl`. Columns without a
+//! value are left out, but for those by which a reader tells the rows of one output apart.
+//!
+//! **Invariant:** payload and id depend on the row, its source and its partition alone, not on the rows beside it.
+
+use super::cells::Shape;
+use super::{Origin, Output};
+use crate::rows::dimension_names;
+use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// Something that is told to whoever listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Two messages with one id tell the same.
+    pub id: String,
+    /// The session that it is about; `SOURCE/PARTITION` where it is about none.
+    pub key: String,
+    /// The instant for which it is true, in nanoseconds since the Unix epoch.
+    pub time: Option<Time>,
+    /// A JSON object.
+    pub payload: String,
+}
+
+impl Output {
+    /// Columns that say which row it is, in an order that never changes. Of sources that share a key each has its own log.
+    fn identity(self, plan: &Plan) -> Vec<String> {
+        let names: &[&str] = match self {
+            Output::Alerts => &["session", "alert", "start_ns", "end_ns"],
+            Output::Finals => &["metric", "session", "start_ns"],
+            Output::LateEvents => &["source", "session", "position", "reason"],
+            Output::DeadLetters => &["source", "position", "code", "column"],
+        };
+        let own = names.iter().map(ToString::to_string);
+        match self {
+            Output::Finals => own.chain(dimension_names([plan])).collect(),
+            _ => own.collect(),
+        }
+    }
+
+    /// Columns that are there even if they are null.
+    fn always(self) -> &'static [&'static str] {
+        match self {
+            Output::Alerts => &["end", "end_ns"],
+            Output::Finals => &["value"],
+            Output::LateEvents | Output::DeadLetters => &[],
+        }
+    }
+
+    /// The columns of the instant for which a row is true; the first that has one.
+    fn times(self) -> &'static [&'static str] {
+        match self {
+            Output::Alerts => &["end", "start"],
+            Output::Finals => &["end"],
+            Output::LateEvents => &["time"],
+            Output::DeadLetters => &[],
+        }
+    }
+}
+
+/// The messages of some rows, in their order.
+pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<Message> {
+    let shape = Shape::of(rows);
+    let (identity, always) = (origin.output.identity(plan), origin.output.always());
+    let sessions = rows.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
+    let times: Vec<&TimestampNanosecondArray> =
+        origin.output.times().iter().filter_map(|name| rows.column_by_name(name)?.as_any().downcast_ref()).collect();
+    let message = |i: usize| {
+        let cells = shape.cells(rows, i);
+        let known = identity.iter().filter_map(|name| cells.iter().find(|(own, _)| own == name));
+        let id = id(origin, known.filter_map(|(name, cell)| Some((name.as_str(), cell.as_deref()?))));
+        let mut payload = format!("{{\"id\":\"{id}\"");
+        for (name, cell) in &cells {
+            if cell.is_some() || always.contains(&name.as_str()) {
+                let (name, cell) = (serde_json::Value::from(name.as_str()), cell.as_deref().unwrap_or("null"));
+                payload += &format!(",{name}:{cell}");
+            }
+        }
+        payload.push('}');
+        Message {
+            id,
+            key: match sessions {
+                Some(sessions) => sessions.value(i).to_owned(),
+                None => format!("{}/{}", origin.source, origin.partition),
+            },
+            time: times.iter().find(|times| times.is_valid(i)).map(|times| times.value(i)),
+            payload,
+        }
+    };
+    (0..rows.num_rows()).map(message).collect()
+}
+
+/// 128 bits of BLAKE3 over everything that says which row it is, each part with its length.
+fn id<'a>(origin: &Origin, cells: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
+    add(origin.output.name());
+    add(&origin.source);
+    add(&origin.partition.to_string());
+    for (name, cell) in cells {
+        add(name);
+        add(cell);
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
