@@ -4,7 +4,7 @@
 //! than what it had begun to say, which is committed and which the next owner says again with the same ids.
 
 use super::{Destination, Error, Message, Origin, Outlet, outbox};
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{self, FileRef, Problem, Reader};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,8 +115,8 @@ struct Task {
 impl Task {
     fn run(mut self, queue: &Receiver<FileRef>, tell: &Sender<Result<(), Error>>) {
         while let Ok(file) = queue.recv() {
-            let result = match outbox::read(&self.reader, &file) {
-                Ok(messages) if self.publish(&messages) => Ok(()),
+            let result = match self.read(&file) {
+                Ok(Some(messages)) if self.publish(&messages) => Ok(()),
                 // The partition has ended.
                 Ok(_) => return,
                 Err(error) => Err(error),
@@ -125,6 +125,25 @@ impl Task {
                 return;
             }
         }
+    }
+
+    /// The messages of a file, as soon as the store says what it has; `None` if the partition has ended before.
+    fn read(&self, file: &FileRef) -> Result<Option<Vec<Message>>, Error> {
+        let mut pause = PAUSES.0;
+        while self.permit.wait() {
+            match outbox::read(&self.reader, file) {
+                // A bucket may be away for a while.
+                Err(Error::Checkpoint(checkpoint::Error::Corrupt(finding)))
+                    if matches!(finding.problem, Problem::Unreadable { .. }) =>
+                {
+                    tracing::warn!("{finding}; trying again in {:.1} s", pause.as_secs_f64());
+                    self.sleep(pause);
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+                result => return result.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     /// False if the partition has ended before all were published.
