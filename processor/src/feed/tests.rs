@@ -1,3 +1,5 @@
+//! What a feed hands out: in which order, and for whom it waits.
+
 use super::{Fed, Feed};
 use event_feeder::file::FileTable;
 use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source, Target};
