@@ -271,6 +271,50 @@ fn a_reader_that_drops_equal_ids_sees_every_row_once_whatever_is_killed() {
 }
 
 #[test]
+fn an_owner_that_was_frozen_and_wakes_takes_nothing_back() {
+    let Some(broker) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("video.tl"), program()).unwrap();
+    let (topic, alerts) = (broker.topic("frozen", 2), broker.topic("frozen-alerts", 0));
+    let address = |topic: &str| format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
+    let (source, to) = (address(&topic), address(&alerts));
+    let args = ["--source", &source, "--alerts-to", &to];
+    let mut producer = Command::new(TIMELINE)
+        .args(["produce", "video", "--events", "16000", "--sessions", "100", "--rate", "2000", "--to", &source])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let signal = |server: &Server, name: &str| {
+        let pid = server.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
+    };
+    let frozen = Server::start_for_sure(dir.path(), &args);
+    std::thread::sleep(Duration::from_secs(2));
+    signal(&frozen, "-STOP");
+    let other = Server::start_for_sure(dir.path(), &args);
+    assert!(producer.wait().unwrap().success());
+    // The answer waits for all partitions, so it has them now, however long the broker kept them for the other.
+    let owners = other.rows("SELECT DISTINCT owner FROM partitions");
+    assert_eq!(owners.len(), 1, "{owners:?}");
+    signal(&frozen, "-CONT");
+    let (status, said) = frozen.end();
+    assert_eq!(status.code(), Some(5), "{said}");
+    let_time_pass(&broker, &topic, 2);
+    other.rows("SELECT * FROM partitions");
+    let (status, said) = other.stop();
+    assert!(status.success() && !said.contains("are left"), "{said}");
+    let mut known = BTreeMap::new();
+    for n in 0..2 {
+        let name = format!("part{n}.ndjson");
+        std::fs::write(dir.path().join(&name), lines(&broker, &format!("{topic}-partition-{n}"))).unwrap();
+        let rows = run(dir.path(), &["eval", "video.tl", &name, "--show", "alerts", "--format", "jsonl"]);
+        known.extend(rows.iter().filter(is_of_the_workload).map(|row| (alert(row), row["end_ns"].as_i64())));
+    }
+    assert!(known.len() > 50, "{}", known.len());
+    assert_same(last_words(&heard(&broker, &alerts).0).into_iter(), known.into_iter());
+}
+
+#[test]
 fn a_file_publishes_too_and_what_is_left_at_the_end_is_published_at_the_next_start() {
     let Some(broker) = broker() else { return };
     let dir = tempfile::tempdir().unwrap();
