@@ -449,7 +449,8 @@ impl Partition {
 
     /// Goes on behind records of a source that are missing, and says so for good.
     fn go_over(&mut self, source: usize, gap: Gap) -> Result<(), Error> {
-        self.pipeline.flush()?;
+        self.pipeline.gap(source)?;
+        self.cut.begin_anew();
         let reading = &mut self.readings[source];
         if !reading.gaps.contains(&gap) {
             reading.gaps.push(gap);

@@ -61,6 +61,8 @@ enum Command<W> {
     Silence(usize, Silences),
     /// A source has ended.
     End(usize),
+    /// Records of a source are missing.
+    Gap(usize),
     Call(Call<W>),
 }
 
@@ -165,6 +167,16 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         Ok(())
     }
 
+    /// Tells all lanes that records of a source are missing: sessions that are alive are partial, and so are those that may
+    /// have begun there.
+    pub fn gap(&mut self, source: usize) -> Result<(), WorkerLost> {
+        self.flush()?;
+        for command in &self.commands {
+            command.send(Command::Gap(source)).map_err(|_| WorkerLost)?;
+        }
+        Ok(())
+    }
+
     /// Runs a closure on every lane after all blocks fed so far, and waits for what they return, in the order of the lanes.
     pub fn call<T: Send + 'static>(
         &mut self,
@@ -248,6 +260,11 @@ impl<W: Watcher> Worker<W> {
                 Command::End(source) => {
                     self.progress.sources[source].ended = true;
                     self.lane.release(self.progress.clock());
+                }
+                Command::Gap(source) => {
+                    self.progress.sources[source].unseen = Unseen::Everything;
+                    self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
+                    self.lane.miss();
                 }
                 Command::Call(call) => call(&mut self.lane, &self.progress),
             }

@@ -2,7 +2,11 @@
 //!
 //! Everything is measured in one run on one file, so that the ratios mean something on a machine that is not quiet.
 
+#[cfg(feature = "pulsar")]
+mod latency;
 mod plain;
+#[cfg(feature = "pulsar")]
+mod process;
 #[cfg(feature = "pulsar")]
 mod pulsar;
 

@@ -252,19 +252,48 @@ fn what_cannot_be_read_says_why() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic("busy", 0);
     let _first = broker.source(&topic, "s", Position::START);
-    let code = |broker: &Broker, topic: &str| {
-        let subscription = Subscription {
-            topic: topic.into(),
-            name: "s".into(),
-            after: Position::START,
-            queue: 10,
-            accept: AcceptGaps::None,
-        };
-        broker.client().subscribe(subscription).map(drop).unwrap_err().code()
-    };
+    let code =
+        |broker: &Broker, topic: &str| broker.client().subscribe(subscription(topic)).map(drop).unwrap_err().code();
     assert_eq!(code(&broker, &topic), Code::TopicBusy);
     assert_eq!(code(&broker, "persistent://public/nowhere/t"), Code::NoTopic);
     let nobody = event_feeder::pulsar::Settings { broker: "pulsar://127.0.0.1:1".into(), ..Default::default() };
     let nobody = event_feeder::pulsar::Client::new(nobody).unwrap();
     assert_eq!(nobody.partitions(&topic).unwrap_err().code(), Code::NoBroker);
+}
+
+/// The memory of this process, in MiB; `None` where there is no `/proc`.
+fn memory_mib() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(statm.split_whitespace().nth(1)?.parse::<u64>().ok()? * 4096 >> 20)
+}
+
+#[test]
+fn large_messages_wait_at_the_broker() {
+    let Some(broker) = broker() else { return };
+    let topic = broker.topic("large", 0);
+    let mut publisher = broker.publisher(&topic, 1);
+    let padding = "x".repeat(1 << 20);
+    let count = 400;
+    for n in 0..count {
+        let payload = format!("{{\"k\":\"a\",\"t\":{n},\"n\":{n},\"x\":\"{padding}\"}}").into_bytes();
+        publisher.send(0, Outgoing { key: "a".into(), payload, ..Outgoing::default() }).unwrap();
+        if n % 20 == 19 {
+            publisher.flush().unwrap();
+        }
+    }
+    drop(publisher);
+    let Some(before) = memory_mib() else { return };
+    let subscription = Subscription { queue: Subscription::QUEUE, ..subscription(&topic) };
+    let mut source = broker.client().subscribe(subscription).unwrap();
+    // Nobody takes anything, so all that may come has come.
+    std::thread::sleep(Duration::from_secs(5));
+    let more = memory_mib().unwrap().saturating_sub(before);
+    assert!(more < 160, "{more} MiB wait in memory");
+    let (seen, _) = read(&mut source, |seen| seen.len() == count);
+    assert_eq!(numbers(&seen), (0..count as i64).collect::<Vec<_>>());
+}
+
+fn subscription(topic: &str) -> Subscription {
+    let (topic, name) = (topic.to_owned(), "s".to_owned());
+    Subscription { topic, name, after: Position::START, queue: 10, accept: AcceptGaps::None }
 }

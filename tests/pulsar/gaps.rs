@@ -296,6 +296,17 @@ fn the_processor_stops_at_a_gap_and_shows_for_good_what_it_was_told_to_go_over()
     let gap = name.split('@').nth(1).unwrap();
     assert_eq!(ran.stdout.trim(), format!("{{\"records\":{},\"gaps\":\"{gap}\"}}", 20 + 20), "{}", ran.stderr);
     assert!(ran.stderr.contains(&format!("without {gap}")), "{}", ran.stderr);
+    // The session was open there; whoever asks for others later gets the same answer.
+    let ask = |server: &Server| {
+        let sql = "SELECT session, partial, value FROM finals WHERE metric = 'm'";
+        sandbox.run(&["query", sql, "--sync", "--format", "jsonl", "--server", &server.1]).stdout
+    };
+    let live = ask(&server);
+    assert!(live.contains("\"partial\":true") && live.lines().count() == 1, "{live}");
+    sandbox.file("more.tl", PROGRAM.replace("metric m", "metric n = latest(b)\nmetric m"));
+    let deployed = sandbox.run(&["deploy", "more.tl", "--server", &server.1]);
+    assert_eq!(deployed.code, 0, "{}", deployed.stderr);
+    assert_eq!(ask(&server), live, "read again, with its gap");
     drop(server);
     let said = sandbox.run(&doctor);
     assert_eq!(said.code, 0, "{}", said.stdout);

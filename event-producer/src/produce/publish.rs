@@ -17,7 +17,7 @@ pub struct Messages {
     /// Messages that go to the broker together at most; 1 sends each on its own
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub batch: u32,
-    /// How messages are packed: none, lz4, zlib, zstd or snappy
+    /// How messages are packed: none, lz4, zlib or zstd
     #[arg(long, default_value = "none", value_name = "HOW")]
     pub compression: Compression,
     /// How the broker is reached

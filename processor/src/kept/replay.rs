@@ -4,7 +4,7 @@ use super::{Error, Kept, Messages, read};
 use crate::checkpoint::{FileRef, Reader};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
-use event_feeder::{Block, Mark, Next, Notice, Payload, Position, Source, Target};
+use event_feeder::{Block, Gap, Mark, Next, Notice, Payload, Position, Source, Target};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct Replay {
     segment_end: Position,
     at: Position,
     until: Position,
+    /// What the log lost among them.
+    gaps: VecDeque<Gap>,
     /// Where the log goes on; it ends where the kept events do without it.
     then: Option<Box<dyn Source>>,
     files: FileTable,
@@ -43,10 +45,22 @@ impl Replay {
             segment_end: after,
             at: after,
             until,
+            gaps: VecDeque::new(),
             then,
             files: vec![],
             origin: "kept events".into(),
         }
+    }
+
+    /// Tells of what the log lost among the kept events, each gap in its place.
+    pub fn without(self, gaps: &[Gap]) -> Self {
+        let among = |gap: &&Gap| gap.from >= self.at && gap.from < self.until;
+        Replay { gaps: gaps.iter().filter(among).copied().collect(), ..self }
+    }
+
+    /// The gap that comes next, if it does.
+    fn gap(&mut self) -> Option<Gap> {
+        self.gaps.pop_front_if(|gap| gap.from <= self.at)
     }
 
     /// The next block of kept events, if there is one.
@@ -83,7 +97,9 @@ impl Replay {
             return Ok(None);
         };
         let (mut bytes, mut marks, mut i) = (vec![], vec![], first);
-        while i < rows && bytes.len() < BLOCK && messages.position(i) < self.until {
+        // A block ends where a gap begins.
+        let end = self.gaps.front().and_then(|gap| gap.to).map_or(self.until, |to| to.min(self.until));
+        while i < rows && bytes.len() < BLOCK && messages.position(i) < end {
             marks.push(Mark { at: bytes.len() as u32, position: messages.position(i), received: messages.received(i) });
             bytes.extend_from_slice(messages.bytes.value(i));
             i += 1;
@@ -108,6 +124,9 @@ impl Replay {
 
 impl Source for Replay {
     fn next(&mut self) -> Result<Next, event_feeder::Error> {
+        if let Some(gap) = self.gap() {
+            return Ok(Next::Gap(gap));
+        }
         let kept = self.kept().map_err(|error| event_feeder::Error::Read {
             file: "kept events".into(),
             error: std::io::Error::other(error.to_string()),

@@ -154,6 +154,11 @@ impl<W: Watcher> Lane<W> {
         self.unseen = until;
     }
 
+    /// Says that events are missing here: every session that is alive may have had some. The next image is to be a full one.
+    pub fn miss(&mut self) {
+        self.slab.set_partial();
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Arc<Plan> {
         self.evaluator.plan()

@@ -184,6 +184,15 @@ impl Slab {
         }
     }
 
+    /// Notes of every session that is alive that something of it was not seen.
+    pub(super) fn set_partial(&mut self) {
+        for slot in 0..self.heads.len() as Slot {
+            if self.heads[slot as usize].meta.life == Life::Live {
+                self.row(slot).set_partial();
+            }
+        }
+    }
+
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         let rows = self.chunks.len() * CHUNK_ROWS * self.row_words * 8;

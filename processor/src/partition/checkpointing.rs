@@ -34,6 +34,13 @@ pub(super) struct Cut {
     has_base: bool,
 }
 
+impl Cut {
+    /// Lets the next checkpoint be a base, for rows have changed that no event has touched.
+    pub(super) fn begin_anew(&mut self) {
+        self.has_base = false;
+    }
+}
+
 /// What a checkpoint that was written left.
 pub(super) struct Committed {
     checkpoints: Checkpoints,

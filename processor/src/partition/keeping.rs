@@ -4,7 +4,7 @@ use super::{Error, Partition, Reading};
 use crate::checkpoint::Reader;
 use crate::input::From;
 use crate::kept::{Fresh, Kept, Replay};
-use event_feeder::{Block, Position, Source};
+use event_feeder::{Block, Gap, Position, Source};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -71,12 +71,16 @@ pub(super) fn open(
     options: &super::Options,
     (plan, source): (&Plan, usize),
     after: Position,
-    kept: &Kept,
+    (kept, gaps): (&Kept, &[Gap]),
     reader: &Reader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);
     let from = From { position: end, files: vec![] };
     let from = Some(&from).filter(|from| from.position > Position::START);
     let live = options.log.open(&options.part, plan, source, from)?;
-    Ok(if end > after { Box::new(Replay::new(kept, reader.clone(), after, end, Some(live))) } else { live })
+    Ok(if end > after {
+        Box::new(Replay::new(kept, reader.clone(), after, end, Some(live)).without(gaps))
+    } else {
+        live
+    })
 }

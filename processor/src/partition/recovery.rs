@@ -58,11 +58,21 @@ impl Partition {
         let files = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
         let starts = Reach::starts(&plan);
         let kept = (0..starts.len() as u8).map(|source| Kept::of(files, source)).collect::<Result<Vec<_>, _>>()?;
+        let read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
+        // What was decided about the log stays decided when it is read again.
+        let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
+        let gaps = |source: usize| known.get(source).map_or(&[][..], |known| &known.gaps);
         let open = |from: &[Reach], resumed: bool| -> Result<Vec<Box<dyn Source>>, Error> {
             let one = |(source, from): (usize, &Reach)| {
                 let place = From { position: from.position.of(0), files: from.files.clone() };
                 if live {
-                    return keeping::open(&options, (&plan, source), place.position, &kept[source], &reader);
+                    return keeping::open(
+                        &options,
+                        (&plan, source),
+                        place.position,
+                        (&kept[source], gaps(source)),
+                        &reader,
+                    );
                 }
                 Ok(options.log.open(&options.part, &plan, source, Some(&place).filter(|_| resumed))?)
             };
@@ -85,7 +95,6 @@ impl Partition {
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
             None => {
-                let read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
                 let mut reach = if begun.is_empty() { starts } else { begun.clone() };
                 let is_kept =
                     |((from, read), kept): ((&Reach, &Position), &Kept)| kept.is_whole(from.position.of(0), read.of(0));
@@ -93,10 +102,8 @@ impl Partition {
                     return Err(Error::NotKept);
                 }
                 let sources = open(&reach, !begun.is_empty())?;
-                // What silence decided about the log stays decided when the log is read again.
-                let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
-                reach.iter_mut().zip(known).for_each(|(reach, known)| {
-                    (reach.silences, reach.gaps) = (known.silences, known.gaps);
+                reach.iter_mut().zip(&known).for_each(|(reach, known)| {
+                    (reach.silences, reach.gaps) = (known.silences.clone(), known.gaps.clone());
                 });
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }

@@ -1,10 +1,12 @@
 //! Several processors of one process over one log of eight partitions, each with its HTTP server.
 
+use crate::checkpoint::{Owner, TakeFrom};
 use crate::engine::{Engine, EngineError};
 use crate::http;
 use crate::http::Token;
 use crate::input::{Input, memory::Memory};
 use crate::outputs::Outputs;
+use crate::members::member_of;
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
 use arrow::array::{Decimal128Array, Int64Array};
 use std::net::TcpListener;
@@ -227,4 +229,24 @@ fn the_second_processor_of_files_is_told_who_runs() {
     assert!(first.service.wait(Duration::from_millis(200)).is_none(), "the first goes on");
     first.stop();
     Node::start(&state, input()).unwrap().stop();
+}
+
+#[test]
+fn an_owner_that_came_after_the_last_look_is_not_held_for_dead() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Memory::new(PARTITIONS);
+    let input = || Input::Log(Arc::new(log.clone()));
+    let first = Node::start(dir.path(), input()).unwrap();
+    let cluster = first.service.cluster.as_ref().unwrap();
+    let before = cluster.view();
+    let second = Node::start(dir.path(), input()).unwrap();
+    let owner = |writer: &str| TakeFrom::Owner(Owner { writer: writer.into(), generation: 1 });
+    let came = second.service.options.writer.clone();
+    assert!(!before.known.contains_key(member_of(&came)), "it came later");
+    let takes = [owner(&came), owner("nobody-1-1")];
+    let there = first.service.silent_and_there(cluster, &before, takes.iter());
+    // Who has never been in a listing is dead indeed.
+    assert_eq!(there.into_iter().collect::<Vec<_>>(), [member_of(&came).to_owned()]);
+    second.stop();
+    first.stop();
 }
