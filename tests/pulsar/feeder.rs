@@ -264,7 +264,7 @@ fn what_cannot_be_read_says_why() {
 /// The memory of this process, in MiB; `None` where there is no `/proc`.
 fn memory_mib() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    Some(statm.split_whitespace().nth(1)?.parse::<u64>().ok()? * 4096 >> 20)
+    Some(statm.split_whitespace().nth(1)?.parse::<u64>().ok()? * 4096 / (1 << 20))
 }
 
 #[test]
