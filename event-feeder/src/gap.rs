@@ -11,11 +11,16 @@ use std::fmt;
 pub struct Gap {
     /// Everything before it was read.
     pub from: Position,
-    /// Where the log goes on; `None` while nothing is there.
+    /// Where the log goes on, which is the same place for a [`Gap::split`]; `None` while nothing is there.
     pub to: Option<Position>,
 }
 
 impl Gap {
+    /// Where nothing is missing, but keys may have gone elsewhere or come from there: the topic got more partitions.
+    pub fn split(at: Position) -> Gap {
+        Gap { from: at, to: Some(at) }
+    }
+
     /// What happened, for people.
     pub fn reason(&self) -> String {
         let from = self.from;
@@ -36,6 +41,9 @@ impl Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.to == Some(self.from) {
+            return write!(f, "split at {}", self.from);
+        }
         write!(f, "{}..", self.from)?;
         self.to.map_or(Ok(()), |to| write!(f, "{to}"))
     }

@@ -55,6 +55,13 @@ pub trait Log: Send + Sync {
     /// Opens one of them for what a plan reads of its source with that number.
     fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
 
+    /// The partitions among which the keys of one are shared out, itself included, as they were last seen; never waits.
+    /// `None` where they are always the same ones, or nobody has looked.
+    fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
+        let _ = part;
+        None
+    }
+
     /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
     /// what is to be looked into later must be kept.
     fn is_live(&self) -> bool;

@@ -11,6 +11,7 @@
 
 mod beginning;
 mod checkpointing;
+mod growth;
 mod keeping;
 mod publishing;
 mod recovery;
@@ -33,6 +34,7 @@ use crate::totals::Totals;
 use crate::watermark::Unseen;
 use checkpointing::{Committed, Cut};
 use event_feeder::{Gap, Notice, Position, Target, key_hash};
+use growth::Siblings;
 use keeping::Keeping;
 use publishing::Publishing;
 use silence::Silence;
@@ -55,6 +57,8 @@ pub struct Options {
     pub store: Arc<dyn Store>,
     /// How that place is called within the job's state.
     pub folder: String,
+    /// Where the checkpoints of the first of its siblings are, if that is another one.
+    pub elder: Option<Arc<dyn Store>>,
     /// Whom it may be taken over from.
     pub take: TakeFrom,
     /// Threads, and lanes; at least one is used.
@@ -319,6 +323,9 @@ pub struct Partition {
     begun: Vec<Reach>,
     publishing: Publishing,
     counts: Counts,
+    siblings: Siblings,
+    /// When their number was last looked at.
+    siblings_seen: Instant,
     /// Of sessions that are over.
     totals: Totals,
     pending: Pending,
@@ -397,6 +404,7 @@ impl Partition {
                 // What is durable never ends for good: its log may go on when it is opened again.
                 Fed::Ended(_) | Fed::Idle | Fed::Waits(_) | Fed::End => self.pipeline.flush()?,
             }
+            self.look_for_growth()?;
             self.take_decoded();
             for source in 0..self.readings.len() {
                 if self.feed.is_drained(source) {

@@ -52,7 +52,8 @@ pub(super) fn tell(positions: &[Position]) {
         let watermark = watermark(p);
         let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
         let owner = if p.unowned { ", as of its last checkpoint: no processor works on it now" } else { "" };
-        let gaps = if p.gaps.is_empty() { String::new() } else { format!(", without {}", p.gaps.join(" and ")) };
+        let named = |gap: &String| if gap.contains("..") { format!(", without {gap}") } else { format!(", {gap}") };
+        let gaps: String = p.gaps.iter().map(named).collect();
         eprintln!("true for partition {} at {}{watermark}{gaps}{owner}", partition(p), bare(&p.position));
         if p.partial_sessions > 0 {
             let count = p.partial_sessions;

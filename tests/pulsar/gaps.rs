@@ -311,3 +311,53 @@ fn the_processor_stops_at_a_gap_and_shows_for_good_what_it_was_told_to_go_over()
     let said = sandbox.run(&doctor);
     assert_eq!(said.code, 0, "{}", said.stdout);
 }
+
+#[test]
+fn sessions_that_more_partitions_may_have_split_are_partial() {
+    let Some(broker) = broker() else { return };
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", PROGRAM.replace("idle never", "idle never  end after 10s"));
+    let topic = broker.topic("grown", 2);
+    let source = format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
+    let event = |publisher: &mut Publisher, partition: usize, key: &str, t: u64| {
+        let payload = format!("{{\"k\":\"{key}\",\"t\":{t},\"b\":true}}").into_bytes();
+        publisher.send(partition, Outgoing { key: key.into(), payload, ..Outgoing::default() }).unwrap();
+        publisher.flush().unwrap();
+    };
+    let mut publisher = broker.publisher(&topic, 1);
+    event(&mut publisher, 0, "open", 1_000);
+    event(&mut publisher, 1, "over", 1_000);
+    event(&mut publisher, 1, "next", 60_000);
+    let server = Server::start(&sandbox, &source, &[]);
+    let ask = |server: &Server, sql: &str| {
+        let ran = sandbox.run(&["query", sql, "--sync", "--format", "jsonl", "--server", &server.1]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let sessions = "SELECT session, partial FROM finals ORDER BY session";
+    let row = |name: &str, partial: bool| format!("{{\"session\":\"{name}\",\"partial\":{partial}}}");
+    assert_eq!(ask(&server, sessions), [row("next", false), row("open", false), row("over", false)]);
+    broker.grow(&topic, 3);
+    let split = "SELECT partition FROM partitions WHERE gaps LIKE 'split at %' ORDER BY partition";
+    let began = Instant::now();
+    while ask(&server, split).len() < 3 {
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(
+            began.elapsed() < PATIENCE,
+            "the growth is not noticed: {:?}",
+            ask(&server, "SELECT * FROM partitions")
+        );
+    }
+    // The new partition's first session may be the rest of one, and a later one cannot.
+    let mut publisher = broker.publisher(&topic, 1);
+    event(&mut publisher, 2, "rest", 5_000);
+    event(&mut publisher, 2, "whole", 90_000);
+    let expected = [row("next", true), row("open", true), row("over", false), row("rest", true), row("whole", false)];
+    assert_eq!(ask(&server, sessions), expected);
+    // Killed and started again, it tells the same.
+    std::thread::sleep(Duration::from_millis(2_500));
+    drop(server);
+    let server = Server::start(&sandbox, &source, &[]);
+    assert_eq!(ask(&server, sessions), expected);
+    assert_eq!(ask(&server, split).len(), 3);
+}

@@ -164,6 +164,12 @@ impl Broker {
         Position::at(ledger.parse().unwrap(), (entry.parse::<i64>().unwrap() + 1) as u64)
     }
 
+    /// Gives a topic more partitions.
+    pub(crate) fn grow(&self, topic: &str, partitions: u32) {
+        let request = ureq::post(self.admin_url(topic, "/partitions")).header("content-type", "application/json");
+        request.send(partitions.to_string()).unwrap();
+    }
+
     /// Deletes all ledgers that no subscription needs and no retention keeps.
     pub(crate) fn trim(&self, topic: &str) {
         ureq::post(self.admin_url(topic, "/trim")).send_empty().unwrap();

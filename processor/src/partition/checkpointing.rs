@@ -3,6 +3,7 @@
 //! Every checkpoint names a *base*, one segment per lane with all its sessions and waiting events, and the *deltas* since.
 //! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
+use super::growth::Siblings;
 use super::{Error, Partition, Reading, Told};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::kept::{Fresh, Kept};
@@ -83,6 +84,9 @@ pub(super) struct State {
     /// Up to where everything of alerts was told to whoever listens.
     #[serde(default)]
     pub told: Marks,
+    /// The partitions among which keys are shared out.
+    #[serde(default, skip_serializing_if = "Siblings::is_unknown")]
+    pub siblings: Siblings,
 }
 
 impl State {
@@ -139,6 +143,7 @@ impl Partition {
             unseen,
             begun: self.begun.clone(),
             told: self.publishing.marks(),
+            siblings: self.siblings.clone(),
         };
         let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());

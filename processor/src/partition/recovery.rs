@@ -1,6 +1,7 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
 use super::checkpointing::{Cut, State, plan_fingerprint, positions};
+use super::growth;
 use super::keeping::{self, Keeping};
 use super::publishing::Publishing;
 use super::silence::Silence;
@@ -108,6 +109,11 @@ impl Partition {
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
         };
+        let siblings = state.as_ref().map(|(_, state)| state.siblings.clone()).unwrap_or_default();
+        let mut reach = reach;
+        if state.is_none() && growth::is_of_growth(&options)? {
+            growth::begin_split(&mut reach);
+        }
         let seen: Vec<Begun> = reach
             .iter()
             .map(|Reach { position, max_time, silences, unseen, .. }| Begun {
@@ -142,6 +148,8 @@ impl Partition {
             requests,
             handle,
             readings: readings.collect(),
+            siblings,
+            siblings_seen: Instant::now(),
             begun,
             publishing,
             counts,

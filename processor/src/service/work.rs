@@ -54,6 +54,10 @@ impl Running {
             part: part.clone(),
             store: options.state.store(&folder),
             folder,
+            elder: bound.log.siblings(&part).and_then(|all| {
+                let elder = all.into_iter().next().filter(|elder| elder.number != part.number)?;
+                Some(options.state.store(&self::folder(&source, &elder)))
+            }),
             take,
             threads,
             checkpoint_every: options.checkpoint_every,
