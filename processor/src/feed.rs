@@ -86,6 +86,8 @@ impl Feed {
         let mut order: Vec<usize> = (0..self.readings.len()).filter(|i| !self.is(*i, Quiet::Ended)).collect();
         order.sort_by_key(|i| self.readings[*i].watermark());
         let alone = self.readings.len() == 1;
+        // What was drained a while ago may hold more by now, which is not known before it is asked again.
+        order.iter().for_each(|i| self.readings[*i].quiet = Quiet::No);
         for i in order {
             let reading = &mut self.readings[i];
             match reading.source.next()? {
@@ -138,7 +140,7 @@ impl Feed {
         reading.idle = reading.idle.max(watermark);
     }
 
-    /// Whether the log of a source is known to hold no more, when it was last asked.
+    /// Whether the log of a source is known to hold no more: it was asked by the last [`Feed::read`].
     pub fn is_drained(&self, source: usize) -> bool {
         self.is(source, Quiet::Drained) || self.is(source, Quiet::Ended)
     }

@@ -80,7 +80,12 @@ fn two_topics_are_one_log_partition_by_partition_whatever_is_killed() {
     drop(server);
     let doctor = || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_timeline"));
-        let out = command.current_dir(dir.path()).args(["doctor", "--state", "state"]).args(sources).output().unwrap();
+        let out = command
+            .current_dir(dir.path())
+            .args(["doctor", "--state", "state", "--messages", "100000"])
+            .args(sources)
+            .output()
+            .unwrap();
         (String::from_utf8(out.stdout).unwrap(), out.status.code())
     };
     let (said, code) = doctor();

@@ -97,3 +97,17 @@ fn nothing_is_read_ahead_while_paused() {
     feed.pause(false);
     assert_eq!(next(&mut feed), "1 of 1");
 }
+
+#[test]
+fn a_source_that_is_not_asked_is_not_known_to_be_drained() {
+    let mut feed = Feed::new(&plan(), vec![script(3, Some(true)), script(0, Some(true))], true);
+    assert_eq!(next(&mut feed), "0 of 0");
+    feed.reached(0, Some(10_000_000_000));
+    assert_eq!(next(&mut feed), "1 of 0");
+    assert!(feed.is_drained(1));
+    feed.passed(1, 99_000_000_000);
+    assert_eq!(next(&mut feed), "2 of 0");
+    assert!(!feed.is_drained(1), "its backlog would be taken for silence");
+    assert_eq!(next(&mut feed), "idle");
+    assert!(feed.is_drained(0) && feed.is_drained(1));
+}

@@ -42,6 +42,12 @@ impl Silence {
         self.now = None;
     }
 
+    /// Whether it has lasted long enough for the clock to go on.
+    fn lasts(&self) -> bool {
+        let (Some(limit), Some(quiet)) = (self.limit, self.now) else { return false };
+        nanoseconds(quiet.since.elapsed()) >= limit
+    }
+
     /// Takes note of an event of its log that was late, perhaps because of it.
     pub(super) fn note(&mut self, late: &Late) {
         // Also one that was behind the log's own watermark may have been lost only because of it.
@@ -74,13 +80,18 @@ impl Partition {
 
     /// The log of a source is known to hold no more now: lets its clock go on if that has lasted long enough.
     ///
-    /// One of several sources does not hold the others back then: its clock follows theirs, if its own is behind.
+    /// One of several sources does not hold the others back then: its clock follows the slowest of those that are not silent,
+    /// if its own is behind.
     pub(super) fn stay_silent(&mut self, source: usize) -> Result<(), Error> {
         let Some(limit) = self.readings[source].silence.limit else { return Ok(()) };
         let progress = self.progress();
         let own = progress.sources[source];
-        let others = progress.sources.iter().enumerate().filter(|(other, _)| *other != source);
-        let others = others.map(|(_, reached)| reached.watermark()).min().unwrap_or(Time::MIN);
+        let others = || progress.sources.iter().zip(&self.readings).enumerate().filter(|(other, _)| *other != source);
+        let speaking = others().filter(|(_, (_, reading))| !reading.silence.lasts());
+        let speaking = speaking.map(|(_, (reached, _))| reached.watermark()).min();
+        // Where all are silent none holds the rest back.
+        let farthest = others().map(|(_, (reached, _))| reached.watermark()).max();
+        let others = speaking.or(farthest).unwrap_or(Time::MIN);
         if own.watermark() == Time::MIN && others == Time::MIN {
             return Ok(());
         }

@@ -193,3 +193,31 @@ fn no_more_waits_for_a_source_than_is_allowed() {
     assert_eq!(totals(&service), Some((1, i128::from(count / 2))));
     service.stop();
 }
+
+#[test]
+fn of_several_silent_sources_none_holds_back_the_one_that_speaks() {
+    let begun = jiff::Timestamp::now().as_second() - 3_600;
+    let dir = tempfile::tempdir().expect("a folder");
+    let logs = [(); 3].map(|()| Memory::new(1));
+    let texts = ["a", "b", "c"].map(|name| {
+        let idle = if name == "c" { "idle never" } else { "idle 200ms" };
+        format!("source {name} {{ key k  time t in s  {idle}  end after 100s  {name}_is: bool }}\n")
+    });
+    let program =
+        format!("{}metric m = duration_where(latest(a_is) && latest(b_is) && latest(c_is))\n", texts.concat());
+    write(&logs[0], 0, "x", begun, "a_is", true);
+    write(&logs[1], 0, "x", begun + 10, "b_is", true);
+    write(&logs[2], 0, "x", begun + 20, "c_is", true);
+    write(&logs[2], 0, "y", begun + 500, "c_is", true);
+    let input = |(name, log): (&str, &Memory)| (Some(name.to_owned()), Input::Log(Arc::new(log.clone())));
+    let sources = ["a", "b", "c"].into_iter().zip(&logs).map(input).collect();
+    let options = Options { sources, ..options(dir.path(), &logs[0], Claims::All) };
+    let (service, _) = Service::start(options, &[("p.tl".into(), program)]).expect("it starts");
+    let patience = Instant::now();
+    // The clocks of both silent ones, at 0 and 10, go on to that of the third, where the session is over.
+    while column(&service, "partitions", "closed_sessions", numbers) != [1] {
+        assert!(patience.elapsed() < Duration::from_secs(60), "a silent source holds the others back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.stop();
+}
