@@ -34,6 +34,7 @@ pub mod reach;
 pub mod results;
 pub mod rows;
 pub mod service;
+pub mod spans;
 pub mod sql;
 pub mod story;
 pub mod totals;

@@ -163,6 +163,8 @@ pub enum Ask {
     Totals,
     /// All sessions.
     Sessions,
+    /// All sessions, and that all events before the position can be read again.
+    Spans,
     /// The sessions of one key, and that all events before the position can be read again.
     Key(String),
 }
@@ -578,12 +580,12 @@ impl Partition {
 
     fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
         self.prove()?;
-        if matches!(ask, Ask::Key(_)) && self.has_fresh_events() {
+        if matches!(ask, Ask::Key(_) | Ask::Spans) && self.has_fresh_events() {
             self.finish_commit(true)?;
             self.start_commit()?;
             self.finish_commit(true)?;
         }
-        let (wants_sessions, wants_totals) = (*ask == Ask::Sessions, *ask == Ask::Totals);
+        let (wants_sessions, wants_totals) = (matches!(ask, Ask::Sessions | Ask::Spans), *ask == Ask::Totals);
         let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
         let plan = Arc::clone(&self.plan);
         let parts = self.pipeline.call(move |lane, progress| {

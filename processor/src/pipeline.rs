@@ -331,3 +331,6 @@ impl<W: Watcher> Worker<W> {
         Routed { batch, lanes }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! Changing the programs restarts the partitions: what is deployed then reads the log from its start, which for files is
 //! always there. So a query deployed late says what it would have said had it been there from the beginning.
 
+mod again;
 mod answers;
 mod changes;
 mod cluster;
@@ -17,13 +18,13 @@ pub use work::Ended;
 use crate::checkpoint::{Error as StateError, Place, ProgramStore, TakeFrom};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
 use crate::input::{Input, Joined, Log, Part, log_of};
-use crate::kept::{self, Kept};
+use crate::kept::Kept;
 use crate::outputs::Outputs;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Error, NoAnswer, Recovery};
 use crate::programs::{Begin, LoadError, Programs};
 use crate::story;
 use arrow::array::RecordBatch;
-use event_feeder::{Position, Source};
+use event_feeder::Position;
 use serde_json::{Value as Json, json};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -538,15 +539,27 @@ impl Engine for Service {
     }
 
     fn table_names(&self) -> Vec<String> {
-        let fixed =
-            ["sessions", "finals", "alerts", "totals", "late_events", "dead_letters", "queries", "nodes", "partitions"];
+        let fixed = [
+            "sessions",
+            "finals",
+            "spans",
+            "alerts",
+            "totals",
+            "late_events",
+            "dead_letters",
+            "queries",
+            "nodes",
+            "partitions",
+        ];
         let metrics = self.plans().into_iter().flat_map(|plan| plan.metrics.clone());
         fixed.into_iter().map(str::to_owned).chain(metrics.map(|metric| metric.name)).collect()
     }
 
     fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
         let sessions = tables.iter().any(|name| answers::reads_sessions(name));
-        let ask = if sessions {
+        let ask = if tables.iter().any(|name| name == "spans") {
+            Ask::Spans
+        } else if sessions {
             Ask::Sessions
         } else if tables.iter().any(|name| name == "totals") {
             Ask::Totals
@@ -557,6 +570,7 @@ impl Engine for Service {
         let answers = self.ask(&ask, sync)?;
         let logs = answers::by_source(&plans, &answers);
         let tables = tables.iter().map(|name| match name.as_str() {
+            "spans" => again::spans(&plans, &answers),
             "queries" => Ok(answers::plain("queries", self.queries()?)),
             name => answers::table(name, &logs),
         });
@@ -584,22 +598,7 @@ impl Engine for Service {
                 continue;
             }
             let internal = |error: &dyn std::fmt::Display| EngineError::Internal(error.to_string());
-            let (mut logs, mut is_whole): (Vec<Box<dyn Source>>, _) = (vec![], true);
-            let mut before = vec![];
-            for (source, reach) in (0..).zip(&answer.reach) {
-                let position = reach.position.of(0);
-                let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
-                if !reach.files.is_empty() {
-                    let places = (from, position);
-                    logs.push(story::files_again(&answer.plan, usize::from(source), reach.files.clone(), places));
-                    before.push(None);
-                    continue;
-                }
-                let kept = Kept::of(&answer.results, source).map_err(|error| internal(&error))?;
-                logs.push(Box::new(kept::reread(&kept, answer.reader.clone(), position)));
-                before.push(kept.before());
-                is_whole &= kept.is_whole(from, position);
-            }
+            let again::Logs { sources: logs, before, is_whole } = again::logs(answer)?;
             let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
             let mut story = story::tell(&answer.plan, logs, &question).map_err(|error| internal(&error))?;
             if !is_whole {

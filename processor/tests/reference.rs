@@ -465,7 +465,7 @@ fn event(key: &str, time: Time, position: u64) -> reference::Event {
 fn a_session_out_of_an_image_ends_without_a_further_event() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     // `y` is never heard of again: it ends while the other session of its lane goes on.
     let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
@@ -482,7 +482,7 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
 fn a_derived_end_is_told_when_the_clock_passes_it() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Count { of }).expect("a number");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
     let when = builder.add(Op::NotFollowedBy { first: of, then: of, window: 5 * SECOND }).expect("an event");
     builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
     let event = |key, seconds, position| event(key, seconds * SECOND, position);
@@ -507,7 +507,7 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
 fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None });
+    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     let plan = builder.finish();
     let log: Vec<_> = (0..9).map(|i| event(&format!("k{i}"), 0, i)).collect();

@@ -79,6 +79,8 @@ pub struct Definition {
     pub value: Expr,
     /// Of metrics only.
     pub aggregate: Option<AggregateItem>,
+    /// `| keep spans`, of metrics only.
+    pub keep_spans: bool,
     /// The whole declaration.
     pub span: Span,
 }

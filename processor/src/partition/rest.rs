@@ -89,7 +89,7 @@ pub fn at_rest(
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
             answer.partial += u64::from(session.partial);
-            if *ask == Ask::Sessions || matches!(ask, Ask::Key(key) if *key == session.key) {
+            if matches!(ask, Ask::Sessions | Ask::Spans) || matches!(ask, Ask::Key(key) if *key == session.key) {
                 answer.sessions.push(session);
             }
         });

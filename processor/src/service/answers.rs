@@ -487,6 +487,19 @@ pub(super) fn forgotten(answer: &Answer, key: &str, story: &mut Json) -> Result<
     Ok(known.difference(&told).copied().collect())
 }
 
+/// All sessions of a partition, alive and over, by key and start.
+pub(super) fn known_starts(answer: &Answer) -> Result<BTreeSet<(String, i64)>, EngineError> {
+    let live = answer.pending.sessions.iter().chain(&answer.sessions);
+    let mut known: BTreeSet<(String, i64)> = live.map(|session| (session.key.to_string(), session.start)).collect();
+    for batch in read(answer, "finals")? {
+        let keys = text_column(&batch, "session")?;
+        let starts = batch.column_by_name("start").and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
+        let Some(starts) = starts else { continue };
+        known.extend((0..batch.num_rows()).map(|i| (keys.value(i).to_owned(), starts.value(i))));
+    }
+    Ok(known)
+}
+
 /// The sessions farthest from the rest, out of those of all partitions.
 pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
     let plan = log.plan;

@@ -13,6 +13,8 @@ pub struct Metric {
     pub dimensions: Vec<String>,
     /// How sessions are put together, if the metric says so.
     pub aggregate: Option<Aggregate>,
+    /// Whether its spans can be asked for, those of sessions that are over included.
+    pub keep_spans: bool,
 }
 
 /// Boolean timeline whose true spans become rows.

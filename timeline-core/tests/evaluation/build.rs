@@ -57,7 +57,7 @@ impl Program {
 
     pub(crate) fn metric(&mut self, name: &str, root: NodeId, dimensions: &[&str], aggregate: Option<Aggregate>) {
         let dimensions = dimensions.iter().map(|d| (*d).to_owned()).collect();
-        self.0.add_metric(Metric { name: name.into(), root, dimensions, aggregate });
+        self.0.add_metric(Metric { name: name.into(), root, dimensions, aggregate, keep_spans: false });
     }
 
     pub(crate) fn alert(&mut self, name: &str, root: NodeId) {

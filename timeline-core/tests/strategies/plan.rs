@@ -480,7 +480,7 @@ impl MetricShape {
         // Conditions are as often as not counted at once.
         let counted = builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
         let root = if counted { builder.add(Op::Concurrency { of: root }).expect("a condition") } else { root };
-        Metric { name, root, dimensions, aggregate }
+        Metric { name, root, dimensions, aggregate, keep_spans: false }
     }
 }
 

@@ -51,9 +51,10 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "keep_true_for",
-        form: "keep_true_for(b, D)",
+        form: "keep_true_for(b, D), keep_true_for(p, D)",
         gives: "state<bool>",
-        meaning: "A condition with its ends moved by `D` to the right; it is the same worker as `has_existed_within(b, D)`.",
+        meaning: "A condition with its ends moved by `D` to the right; after a match it is true for `D`. \
+                  It is the same worker as `has_existed_within`.",
         before: "false",
         memory: CONSTANT,
         timer: "`D` after the condition ended",

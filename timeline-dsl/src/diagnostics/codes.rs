@@ -1,5 +1,7 @@
 //! The codes: stable for ever, one section each in `docs/errors.md`.
 //!
+//! TL0105 was a clause that was not supported; it is given no more, and never to anything else.
+//!
 //! `TL00xx` are about reading the text, `TL01xx` about names, `TL02xx` about types, `TL03xx` about sources.
 
 /// A code and its title.
@@ -35,7 +37,6 @@ codes! {
     UNKNOWN_FUNCTION = "TL0102", "No operator has this name";
     NOT_YET = "TL0103", "An operator that is not supported yet";
     UNKNOWN_CLAUSE = "TL0104", "A source has no such clause";
-    CLAUSE_NOT_YET = "TL0105", "A clause that is not supported yet";
     DEFINED_BELOW = "TL0106", "Used before it is defined";
     DUPLICATE = "TL0107", "Defined twice";
     REDEFINED = "TL0108", "Another definition under a known name";

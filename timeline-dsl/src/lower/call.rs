@@ -71,7 +71,7 @@ impl Lowering<'_> {
                 }
             }
             (Function::KeepTrueFor, [b, d]) => {
-                let condition = self.need_condition(b, "keep_true_for");
+                let condition = self.need_occurrence(b, "keep_true_for", None);
                 let window = self.need_duration(d, true);
                 match (condition, window) {
                     (Some((source, of)), Some(window)) => self.add(source, Op::HasExistedWithin { of, window }, span),

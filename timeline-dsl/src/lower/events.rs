@@ -9,7 +9,7 @@ use crate::diagnostics::codes;
 use crate::names::Function;
 use crate::syntax::{Expr, Literal, Span};
 use timeline_core::plan::{Kind, NodeId, Op, Unit};
-use timeline_core::{Time, Type};
+use timeline_core::{SECOND, Time, Type};
 
 impl Lowering<'_> {
     /// The call of an operator of this module; nothing if it is another one, or has other arguments.
@@ -120,10 +120,19 @@ impl Lowering<'_> {
     fn at(&mut self, span: Span, event: &Expr, timeline: &Expr) -> Lowered {
         let matches = self.need_matches(event, "at");
         let sampled = self.need_sampled(timeline);
-        let (Some((source, event)), Some((other, of))) = (matches, sampled) else { return Lowered::Error };
+        let (Some((source, event)), Some((other, mut of))) = (matches, sampled) else { return Lowered::Error };
         let mut noted = Some(source);
         if !self.same_source(&mut noted, other, timeline.span) {
             return Lowered::Error;
+        }
+        if self.kind(source, of) == Kind::Number(Unit::Area) {
+            // An integral is sampled in value times seconds.
+            let second = Op::ConstantNumber { numerator: SECOND, denominator: 1, unit: Unit::Duration };
+            let quotient = self
+                .node(source, second, span)
+                .and_then(|denominator| self.node(source, Op::Ratio { numerator: of, denominator }, span));
+            let Some(quotient) = quotient else { return Lowered::Error };
+            of = quotient;
         }
         self.add(source, Op::At { event, of }, span)
     }
@@ -176,18 +185,9 @@ impl Lowering<'_> {
     fn need_sampled(&mut self, e: &Expr) -> Option<Place> {
         match self.lower(e) {
             Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::State(_) | Kind::Number(Unit::Int | Unit::Float | Unit::Duration) | Kind::Ratio(_) => {
-                    Some((source, id))
-                }
+                Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => Some((source, id)),
                 Kind::Event(ty) => {
                     self.event_for_state(e, ty, "`at` samples a state or a number", "state<...> or number");
-                    None
-                }
-                Kind::Number(Unit::Area) => {
-                    let message = "`at` does not sample an integral yet";
-                    let help =
-                        "compare it first, and sample the condition, or divide it by a duration: `at(event, x / 1s)`";
-                    self.error(codes::NOT_YET, e.span, message, help);
                     None
                 }
             },

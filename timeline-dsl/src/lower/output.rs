@@ -56,7 +56,7 @@ impl Lowering<'_> {
                 None => return,
             },
         };
-        let metric = Metric { name: d.name.text.clone(), root, dimensions, aggregate };
+        let metric = Metric { name: d.name.text.clone(), root, dimensions, aggregate, keep_spans: d.keep_spans };
         self.produce(&d.name, source, Defined::Metric(metric), value);
     }
 

@@ -7,17 +7,19 @@ use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, Name, Span};
 use timeline_core::plan::Members;
 
 impl Parser<'_> {
-    /// `| aggregate(...)`, if there is one.
-    pub(super) fn pipe(&mut self) -> Option<AggregateItem> {
+    /// `| aggregate(...)`, if there is one, and whether there is `| keep spans`.
+    pub(super) fn pipe(&mut self) -> (Option<AggregateItem>, bool) {
         let mut aggregate: Option<AggregateItem> = None;
+        let mut keep_spans = false;
         while self.eat_sign("|") {
             let start = self.span();
             if self.at_word("keep") && self.nth_word(1) == "spans" {
                 self.bump();
                 self.bump();
-                let help = "`timeline eval --show spans` shows the spans of every metric";
-                let span = start.to(self.last_span());
-                self.mistake(codes::CLAUSE_NOT_YET, span, "`keep spans` is not supported yet", help);
+                if std::mem::replace(&mut keep_spans, true) {
+                    let span = start.to(self.last_span());
+                    self.mistake(codes::REPEATED, span, "`keep spans` stands twice", "leave one of them out");
+                }
             } else if self.eat_word("aggregate") {
                 let new = self.aggregate(start);
                 if aggregate.is_some() {
@@ -27,10 +29,10 @@ impl Parser<'_> {
                     aggregate = Some(new);
                 }
             } else {
-                self.expected("`aggregate(...)`");
+                self.expected("`aggregate(...)` or `keep spans`");
             }
         }
-        aggregate
+        (aggregate, keep_spans)
     }
 
     fn aggregate(&mut self, start: Span) -> AggregateItem {

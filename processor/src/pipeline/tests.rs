@@ -1,0 +1,57 @@
+//! What lanes say of sessions on both sides of a gap.
+
+use super::Pipeline;
+use crate::lane::{Lane, Outcome};
+use event_feeder::{Block, Payload, Position};
+use std::sync::Arc;
+use timeline_core::SECOND;
+use timeline_core::plan::Plan;
+use timeline_dsl::{Program, compile};
+
+const PROGRAM: &str = "source s { key k  time t in s  lateness 2s  end after 10s  b: bool }
+metric m = duration_where(latest(b))";
+
+fn plan() -> Arc<Plan> {
+    let programs = [Program { name: "p.tl".into(), text: PROGRAM.into(), ..Program::default() }];
+    Arc::new(compile(&programs).plans.remove(0))
+}
+
+fn block(at: u64, events: &[(&str, i64)]) -> Block {
+    let lines: String = events.iter().map(|(k, t)| format!("{{\"k\":\"{k}\",\"t\":{t},\"b\":true}}\n")).collect();
+    let (start, end) = (Position::at(0, at), Position::at(0, at + lines.len() as u64));
+    Block { payload: Payload::Lines(lines.into_bytes()), start, end, origin: "test".into(), marks: vec![] }
+}
+
+#[test]
+fn sessions_on_both_sides_of_a_gap_are_partial_until_none_can_have_begun_in_it() {
+    let plan = plan();
+    for lanes in 1..=3 {
+        let all = (0..lanes).map(|_| Lane::<()>::new(Arc::clone(&plan), None)).collect();
+        let mut pipeline = Pipeline::start(&plan, all, &[], None);
+        pipeline.feed(block(0, &[("over", 0), ("runs", 20), ("runs", 25)])).unwrap();
+        pipeline.gap(0).unwrap();
+        // The first event behind it is at 30, so what is missing is at 32 at the latest, and runs no longer than to 42.
+        pipeline.feed(block(1000, &[("runs", 30), ("early", 42), ("late", 43), ("end", 100)])).unwrap();
+        let parts = pipeline
+            .call(|lane, progress| {
+                let (told, _) = lane.drain();
+                let (mut outcome, mut all) = (Outcome::default(), told.closed);
+                lane.read(progress.horizon().unwrap(), &mut outcome, |session| all.push(session));
+                all.extend(outcome.closed);
+                all
+            })
+            .unwrap();
+        let mut seen: Vec<(String, i64, bool)> =
+            parts.concat().iter().map(|s| (s.key.to_string(), s.start / SECOND, s.partial)).collect();
+        seen.sort();
+        let session = |key: &str, start, partial| (key.to_owned(), start, partial);
+        let expected = [
+            session("early", 42, true),
+            session("end", 100, false),
+            session("late", 43, false),
+            session("over", 0, false),
+            session("runs", 20, true),
+        ];
+        assert_eq!(seen, expected, "{lanes} lanes");
+    }
+}

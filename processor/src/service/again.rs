@@ -1,0 +1,64 @@
+//! What an answer can only say by reading logs again, up to the places that it is true for: stories, and spans.
+
+use super::answers::{known_starts, plain};
+use crate::engine::{EngineError, TableData};
+use crate::kept::{self, Kept};
+use crate::lane::RecordedSpan;
+use crate::partition::Answer;
+use crate::{rows, spans, story};
+use event_feeder::{Position, Source};
+use std::sync::Arc;
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// The logs of a partition once more, one for each source.
+pub(super) struct Logs {
+    pub sources: Vec<Box<dyn Source>>,
+    /// Of each the largest event time of what is not read again, since it is not kept.
+    pub before: Vec<Option<Time>>,
+    /// Whether all that was ever read is read again.
+    pub is_whole: bool,
+}
+
+/// The logs from where they were read from up to where an answer is true.
+pub(super) fn logs(answer: &Answer) -> Result<Logs, EngineError> {
+    let mut logs = Logs { sources: vec![], before: vec![], is_whole: true };
+    for (source, reach) in (0..).zip(&answer.reach) {
+        let position = reach.position.of(0);
+        let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
+        if !reach.files.is_empty() {
+            let (plan, files) = (&answer.plan, reach.files.clone());
+            logs.sources.push(story::files_again(plan, usize::from(source), files, (from, position)));
+            logs.before.push(None);
+            continue;
+        }
+        let kept = Kept::of(&answer.results, source).map_err(|error| EngineError::Internal(error.to_string()))?;
+        logs.sources.push(Box::new(kept::reread(&kept, answer.reader.clone(), position)));
+        logs.before.push(kept.before());
+        logs.is_whole &= kept.is_whole(from, position);
+    }
+    Ok(logs)
+}
+
+/// The table `spans`: those of all metrics that keep them.
+pub(super) fn spans(plans: &[Arc<Plan>], answers: &[Answer]) -> Result<TableData, EngineError> {
+    let mut all: Vec<(Arc<Plan>, Vec<RecordedSpan>)> = plans.iter().map(|plan| (Arc::clone(plan), vec![])).collect();
+    for answer in answers.iter().filter(|answer| spans::are_kept(&answer.plan)) {
+        let Some(horizon) = answer.horizon else { continue };
+        let Logs { sources, before, is_whole } = logs(answer)?;
+        let told = spans::again(&answer.plan, sources, (&before, &answer.reach), horizon);
+        let mut told = told.map_err(|error| EngineError::Internal(error.to_string()))?;
+        if !is_whole {
+            // What began before the events that are kept would be told as if it had begun there.
+            let known = known_starts(answer)?;
+            told.retain(|span| known.contains(&(span.key.to_string(), span.session)));
+        }
+        match all.iter_mut().find(|(plan, _)| **plan == *answer.plan) {
+            Some((_, own)) => own.append(&mut told),
+            // The programs have just changed.
+            None => all.push((Arc::clone(&answer.plan), told)),
+        }
+    }
+    let pairs: Vec<(&Plan, &[RecordedSpan])> = all.iter().map(|(plan, spans)| (&**plan, &spans[..])).collect();
+    Ok(plain("spans", rows::spans(&pairs)))
+}
