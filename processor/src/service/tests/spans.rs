@@ -6,7 +6,10 @@ use crate::service::{Claims, Service};
 use arrow::array::{Array, Decimal128Array, StringArray, TimestampNanosecondArray};
 
 /// Metric, session, start, end and value of all rows, in seconds.
-fn rows(service: &Service) -> Vec<(String, String, i64, Option<i64>, Option<i128>)> {
+/// Session, metric, start, end and value.
+type SpanRow = (String, String, i64, Option<i64>, Option<i128>);
+
+fn rows(service: &Service) -> Vec<SpanRow> {
     let snapshot = service.snapshot(&["spans".into()], SYNC).expect("an answer");
     let batch = &snapshot.tables[0].live[0];
     let text =
