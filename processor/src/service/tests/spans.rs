@@ -6,7 +6,6 @@ use crate::service::{Claims, Service};
 use arrow::array::{Array, Decimal128Array, StringArray, TimestampNanosecondArray};
 
 /// Metric, session, start, end and value of all rows, in seconds.
-/// Session, metric, start, end and value.
 type SpanRow = (String, String, i64, Option<i64>, Option<i128>);
 
 fn rows(service: &Service) -> Vec<SpanRow> {
