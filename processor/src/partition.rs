@@ -9,8 +9,11 @@
 //!
 //! **Invariant:** after any error of the checkpoint store the loop ends: nothing is written or answered on a doubtful base.
 
+mod answering;
+mod ask;
 mod beginning;
 mod checkpointing;
+mod error;
 mod growth;
 mod keeping;
 mod publishing;
@@ -18,30 +21,33 @@ mod recovery;
 mod rest;
 mod silence;
 
+pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
 pub(crate) use checkpointing::plan_fingerprint;
+pub use error::Error;
 pub use recovery::Recovery;
 pub use rest::{at_rest, can_run};
 
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
-use crate::lane::{Lane, Late, Outcome, Session, image};
-use crate::outputs::{self, Outputs, Published};
-use crate::pipeline::{Pipeline, WorkerLost};
+use crate::lane::Outcome;
+use crate::outputs::Outputs;
+use crate::pipeline::Pipeline;
 use crate::reach::Reach;
-use crate::results::{self, Pending};
+use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Unseen;
+use answering::{Told, Waiting};
+use ask::Request;
 use checkpointing::{Committed, Cut};
-use event_feeder::{Gap, Notice, Position, Target, key_hash};
+use event_feeder::{Gap, Notice, Position};
 use growth::Siblings;
 use keeping::Keeping;
 use publishing::Publishing;
 use silence::Silence;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -75,61 +81,6 @@ pub struct Options {
     pub outputs: Outputs,
 }
 
-/// Why a partition stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The log is not what it was, or cannot be read.
-    #[error(transparent)]
-    Source(#[from] event_feeder::Error),
-    /// The state cannot be read or written, or somebody else owns it now.
-    #[error(transparent)]
-    Checkpoint(#[from] checkpoint::Error),
-    /// Committed history.
-    #[error(transparent)]
-    Results(#[from] results::Error),
-    /// A segment is not one of this plan.
-    #[error("{file}: {error}")]
-    Image {
-        /// The segment.
-        file: String,
-        /// What is wrong with it.
-        error: image::ImageError,
-    },
-    /// A segment is no Arrow file, or a checkpoint's facts are not those of one.
-    #[error("{object}: {reason}")]
-    Malformed {
-        /// What.
-        object: String,
-        /// Why.
-        reason: String,
-    },
-    /// A worker panicked.
-    #[error(transparent)]
-    Worker(#[from] WorkerLost),
-    /// It is to be read from now on, but nobody says where its log ends.
-    #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
-    NoEnd,
-    /// Kept events cannot be read or written.
-    #[error(transparent)]
-    Kept(#[from] crate::kept::Error),
-    /// Other queries need the log from its start, and that is gone.
-    #[error(
-        "the queries are others than those of the last checkpoint, and the log from its start is not kept: \
-         go on with the queries that were deployed before"
-    )]
-    NotKept,
-}
-
-impl From<outputs::Error> for Error {
-    fn from(error: outputs::Error) -> Self {
-        match error {
-            outputs::Error::Checkpoint(error) => Error::Checkpoint(error),
-            outputs::Error::Arrow(error) => Error::Malformed { object: "an outbox".into(), reason: error.to_string() },
-            outputs::Error::Malformed { file, reason } => Error::Malformed { object: file, reason },
-        }
-    }
-}
-
 /// Counts since the beginning of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
@@ -154,149 +105,8 @@ pub struct Counts {
     pub partial: u64,
 }
 
-/// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Ask {
-    /// Only how far it is.
-    Status,
-    /// The aggregated metrics.
-    Totals,
-    /// All sessions.
-    Sessions,
-    /// All sessions, and that all events before the position can be read again.
-    Spans,
-    /// The sessions of one key, and that all events before the position can be read again.
-    Key(String),
-}
-
-/// What is answered, for one position.
-#[derive(Clone)]
-pub struct Answer {
-    /// The plan.
-    pub plan: Arc<Plan>,
-    /// The number of the partition.
-    pub partition: u32,
-    /// Where its checkpoints and results are within the job's state.
-    pub folder: String,
-    /// The writer that owns it; `None` for one that nobody does, as of its last checkpoint.
-    pub owner: Option<String>,
-    /// How far the log of each source has been read.
-    pub reach: Vec<Reach>,
-    /// From where, if not from its start; none otherwise.
-    pub begun: Vec<Reach>,
-    /// Nothing before it comes any more but what is late; `None` as long as some source has no event.
-    pub watermark: Option<Time>,
-    /// The instant that sessions were read at; `None` without any event.
-    pub horizon: Option<Time>,
-    /// The last committed checkpoint.
-    pub epoch: u64,
-    /// Counts.
-    pub counts: Counts,
-    /// How far each output is, by its name.
-    pub outputs: BTreeMap<String, Published>,
-    /// Bytes of memory of the lanes, and sessions alive.
-    pub bytes: u64,
-    /// Sessions that are alive.
-    pub live: u64,
-    /// Sessions, alive or over, that may have begun before anything was seen of them.
-    pub partial: u64,
-    /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
-    pub pending: Pending,
-    /// Sessions alive at the horizon; empty unless asked for.
-    pub sessions: Vec<Session>,
-    /// Aggregated metrics; empty unless asked for.
-    pub totals: Totals,
-    /// Committed history, and kept events.
-    pub results: Vec<FileRef>,
-    /// Reads them.
-    pub reader: Reader,
-}
-
-enum Request {
-    Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
-    Stop { release: bool },
-}
-
-/// How others talk to a partition.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    requests: Sender<Request>,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// It took longer than the caller wanted to wait.
-    #[error("the records that the source held were not all read in time")]
-    Timeout,
-    /// The partition stopped.
-    #[error("the partition has stopped")]
-    Stopped,
-}
-
-impl Handle {
-    /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
-    pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
-        self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME))
-    }
-
-    /// Asks without waiting, so that several partitions can be asked at once.
-    pub fn begin(&self, ask: Ask, sync: bool) -> Result<Asked, NoAnswer> {
-        let (reply, answer) = channel();
-        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| NoAnswer::Stopped)?;
-        Ok(Asked(answer))
-    }
-
-    /// Asks the partition to end with a last checkpoint, and to give it up to whoever comes if `release`.
-    pub fn stop(&self, release: bool) {
-        // One that has ended already needs no asking.
-        let _ = self.requests.send(Request::Stop { release });
-    }
-}
-
-/// A question that is on its way.
-#[derive(Debug)]
-pub struct Asked(Receiver<Answer>);
-
-/// How long an answer that waits for nothing may take.
-pub const ANSWER_TIME: Duration = Duration::from_secs(60);
-
-impl Asked {
-    /// Waits for the answer.
-    pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
-        self.0.recv_timeout(limit).map_err(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
-            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
-        })
-    }
-}
-
 /// What is being committed, and where it will be said that it was.
 type Committing = (Arc<Pending>, Receiver<Result<Committed, Error>>);
-
-/// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
-struct Told {
-    outcome: Outcome,
-    late: Vec<Late>,
-    totals: Totals,
-}
-
-impl Told {
-    fn of(lane: &mut Lane) -> Self {
-        let (outcome, late) = lane.drain();
-        let mut totals = Totals::new(lane.plan());
-        outcome.closed.iter().for_each(|session| totals.add(lane.plan(), session));
-        Told { outcome, late, totals }
-    }
-}
-
-/// A question that waits until a position is reached.
-struct Waiting {
-    /// Of each source.
-    targets: Vec<Target>,
-    ask: Ask,
-    reply: Sender<Answer>,
-}
 
 /// The log of one source, as it is at work.
 struct Reading {
@@ -563,94 +373,5 @@ impl Partition {
         }
         self.pauses = pauses;
         self.feed.pause(pauses);
-    }
-
-    fn answer_waiting(&mut self) -> Result<(), Error> {
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            let mut targets = waiting.targets.iter_mut().zip(&self.readings);
-            // Targets are places of a log by itself.
-            if targets.all(|(target, reading)| target.reached(reading.position.of(0))) {
-                self.answer(&waiting.ask, &waiting.reply)?;
-            } else {
-                self.waiting.push(waiting);
-            }
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
-        self.prove()?;
-        if matches!(ask, Ask::Key(_) | Ask::Spans) && self.has_fresh_events() {
-            self.finish_commit(true)?;
-            self.start_commit()?;
-            self.finish_commit(true)?;
-        }
-        let (wants_sessions, wants_totals) = (matches!(ask, Ask::Sessions | Ask::Spans), *ask == Ask::Totals);
-        let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
-        let plan = Arc::clone(&self.plan);
-        let parts = self.pipeline.call(move |lane, progress| {
-            let told = Told::of(lane);
-            let (mut outcome, mut live, mut totals) = (Outcome::default(), vec![], Totals::new(&plan));
-            if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.horizon()) {
-                lane.read(horizon, &mut outcome, |session| {
-                    totals.add(&plan, &session);
-                    if wants_sessions {
-                        live.push(session);
-                    }
-                });
-                outcome.closed.iter().for_each(|session| totals.add(&plan, session));
-            }
-            if let (Some((hash, key)), Some(horizon)) = (&key, progress.horizon()) {
-                lane.read_key(*hash, key, horizon, &mut outcome, |session| live.push(session));
-            }
-            ((told, progress.clone()), outcome, live, totals, lane.size())
-        })?;
-        self.take_decoded();
-        let mut sessions = vec![];
-        let mut totals = Totals::new(&self.plan);
-        let (mut bytes, mut live, mut partial) = (0, 0, 0);
-        let mut read = Pending::default();
-        for ((told, progress), over, alive, part, size) in parts {
-            self.take_told(told);
-            self.take_unseen(&progress);
-            totals.merge(&part);
-            sessions.extend(alive);
-            let Outcome { closed, alerts, .. } = over;
-            read.append(Pending { sessions: closed, alerts, ..Pending::default() });
-            bytes += size.bytes;
-            live += size.live;
-            partial += size.partial;
-        }
-        totals.merge(&self.totals);
-        let mut pending =
-            self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| Pending::clone(pending));
-        pending.append(self.pending.clone());
-        pending.append(read);
-        let progress = self.progress();
-        let answer = Answer {
-            plan: Arc::clone(&self.plan),
-            partition: self.options.part.number,
-            folder: self.options.folder.clone(),
-            owner: Some(self.options.writer.clone()),
-            reach: self.reach(),
-            begun: self.begun.clone(),
-            watermark: progress.known_watermark(),
-            horizon: progress.horizon(),
-            epoch: self.epoch,
-            counts: self.counts,
-            outputs: self.publishing.progress(),
-            bytes,
-            live,
-            partial: self.counts.partial + partial,
-            pending,
-            sessions,
-            totals,
-            results: self.results.iter().chain(self.kept_files()).cloned().collect(),
-            reader: self.reader.clone(),
-        };
-        self.prove()?;
-        // Whoever asked may have gone.
-        let _ = reply.send(answer);
-        Ok(())
     }
 }

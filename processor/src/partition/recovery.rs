@@ -17,7 +17,6 @@ use crate::results::Pending;
 use crate::totals::Totals;
 use event_feeder::{Position, Source};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::Instant;
 use timeline_core::plan::Plan;
 
@@ -53,8 +52,7 @@ impl Partition {
         };
         let threads = options.threads.max(1);
         let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
-        let (requests_in, requests) = channel();
-        let handle = Handle { requests: requests_in };
+        let (handle, requests) = Handle::new();
         let live = options.log.is_live();
         let files = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
         let starts = Reach::starts(&plan);

@@ -1,0 +1,138 @@
+//! What a partition is asked and answers, and how others talk to it.
+
+use super::Counts;
+use crate::checkpoint::{FileRef, Reader};
+use crate::lane::Session;
+use crate::outputs::Published;
+use crate::reach::Reach;
+use crate::results::Pending;
+use crate::totals::Totals;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use timeline_core::Time;
+use timeline_core::plan::Plan;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Ask {
+    /// Only how far it is.
+    Status,
+    /// The aggregated metrics.
+    Totals,
+    /// All sessions.
+    Sessions,
+    /// All sessions, and that all events before the position can be read again.
+    Spans,
+    /// The sessions of one key, and that all events before the position can be read again.
+    Key(String),
+}
+
+/// What is answered, for one position.
+#[derive(Clone)]
+pub struct Answer {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The number of the partition.
+    pub partition: u32,
+    /// Where its checkpoints and results are within the job's state.
+    pub folder: String,
+    /// The writer that owns it; `None` for one that nobody does, as of its last checkpoint.
+    pub owner: Option<String>,
+    /// How far the log of each source has been read.
+    pub reach: Vec<Reach>,
+    /// From where, if not from its start; none otherwise.
+    pub begun: Vec<Reach>,
+    /// Nothing before it comes any more but what is late; `None` as long as some source has no event.
+    pub watermark: Option<Time>,
+    /// The instant that sessions were read at; `None` without any event.
+    pub horizon: Option<Time>,
+    /// The last committed checkpoint.
+    pub epoch: u64,
+    /// Counts.
+    pub counts: Counts,
+    /// How far each output is, by its name.
+    pub outputs: BTreeMap<String, Published>,
+    /// Bytes of memory of the lanes, and sessions alive.
+    pub bytes: u64,
+    /// Sessions that are alive.
+    pub live: u64,
+    /// Sessions, alive or over, that may have begun before anything was seen of them.
+    pub partial: u64,
+    /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
+    pub pending: Pending,
+    /// Sessions alive at the horizon; empty unless asked for.
+    pub sessions: Vec<Session>,
+    /// Aggregated metrics; empty unless asked for.
+    pub totals: Totals,
+    /// Committed history, and kept events.
+    pub results: Vec<FileRef>,
+    /// Reads them.
+    pub reader: Reader,
+}
+
+pub(super) enum Request {
+    Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
+    Stop { release: bool },
+}
+
+/// How others talk to a partition.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    requests: Sender<Request>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It took longer than the caller wanted to wait.
+    #[error("the records that the source held were not all read in time")]
+    Timeout,
+    /// The partition stopped.
+    #[error("the partition has stopped")]
+    Stopped,
+}
+
+/// How long an answer that waits for nothing may take.
+pub const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+impl Handle {
+    /// A handle, and what it sends.
+    pub(super) fn new() -> (Self, Receiver<Request>) {
+        let (requests, received) = channel();
+        (Handle { requests }, received)
+    }
+
+    /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
+    pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
+        self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME))
+    }
+
+    /// Asks without waiting, so that several partitions can be asked at once.
+    pub fn begin(&self, ask: Ask, sync: bool) -> Result<Asked, NoAnswer> {
+        let (reply, answer) = channel();
+        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| NoAnswer::Stopped)?;
+        Ok(Asked(answer))
+    }
+
+    /// Asks the partition to end with a last checkpoint, and to give it up to whoever comes if `release`.
+    pub fn stop(&self, release: bool) {
+        // One that has ended already needs no asking.
+        let _ = self.requests.send(Request::Stop { release });
+    }
+}
+
+/// A question that is on its way.
+#[derive(Debug)]
+pub struct Asked(Receiver<Answer>);
+
+impl Asked {
+    /// Waits for the answer.
+    pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
+        self.0.recv_timeout(limit).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
+            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a partition stopped.
+
+use crate::lane::image;
+use crate::pipeline::WorkerLost;
+use crate::{checkpoint, outputs, results};
+
+/// Why a partition stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log is not what it was, or cannot be read.
+    #[error(transparent)]
+    Source(#[from] event_feeder::Error),
+    /// The state cannot be read or written, or somebody else owns it now.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// Committed history.
+    #[error(transparent)]
+    Results(#[from] results::Error),
+    /// A segment is not one of this plan.
+    #[error("{file}: {error}")]
+    Image {
+        /// The segment.
+        file: String,
+        /// What is wrong with it.
+        error: image::ImageError,
+    },
+    /// A segment is no Arrow file, or a checkpoint's facts are not those of one.
+    #[error("{object}: {reason}")]
+    Malformed {
+        /// What.
+        object: String,
+        /// Why.
+        reason: String,
+    },
+    /// A worker panicked.
+    #[error(transparent)]
+    Worker(#[from] WorkerLost),
+    /// It is to be read from now on, but nobody says where its log ends.
+    #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
+    NoEnd,
+    /// Kept events cannot be read or written.
+    #[error(transparent)]
+    Kept(#[from] crate::kept::Error),
+    /// Other queries need the log from its start, and that is gone.
+    #[error(
+        "the queries are others than those of the last checkpoint, and the log from its start is not kept: \
+         go on with the queries that were deployed before"
+    )]
+    NotKept,
+}
+
+impl From<outputs::Error> for Error {
+    fn from(error: outputs::Error) -> Self {
+        match error {
+            outputs::Error::Checkpoint(error) => Error::Checkpoint(error),
+            outputs::Error::Arrow(error) => Error::Malformed { object: "an outbox".into(), reason: error.to_string() },
+            outputs::Error::Malformed { file, reason } => Error::Malformed { object: file, reason },
+        }
+    }
+}

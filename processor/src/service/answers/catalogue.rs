@@ -1,0 +1,161 @@
+//! What runs: partitions, nodes and queries, each a table.
+
+use super::{LogAnswer, sum};
+use crate::reach;
+use crate::rows::{Cell, Kind, TableBuilder};
+use arrow::array::RecordBatch;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use timeline_core::incremental::Layout;
+use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
+use timeline_dsl::explain::operator_text;
+
+pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
+    let columns = [
+        ("source", Kind::Text),
+        ("partition", Kind::Int),
+        ("position", Kind::Text),
+        ("watermark", Kind::Time),
+        ("horizon", Kind::Time),
+        ("epoch", Kind::Int),
+        ("records", Kind::Int),
+        ("events", Kind::Int),
+        ("late_events", Kind::Int),
+        ("dead_letters", Kind::Int),
+        ("duplicates", Kind::Int),
+        ("live_sessions", Kind::Int),
+        ("closed_sessions", Kind::Int),
+        ("state_bytes", Kind::Int),
+        ("owner", Kind::Text),
+        ("gaps", Kind::Text),
+        ("published", Kind::Int),
+        ("waiting", Kind::Int),
+    ];
+    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
+    for answer in logs.iter().flat_map(|log| &log.answers) {
+        let int = |x: u64| Cell::Int(x as i64);
+        let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
+        let counts = answer.counts;
+        let gaps = reach::gaps(&answer.plan, &answer.reach);
+        table.push([
+            Cell::Text(answer.plan.name()),
+            Cell::Int(i64::from(answer.partition)),
+            Cell::Text(reach::to_text(&answer.plan, &answer.reach)),
+            time(answer.watermark),
+            time(answer.horizon),
+            int(answer.epoch),
+            int(counts.records),
+            int(counts.events),
+            int(counts.late),
+            int(counts.dead),
+            int(counts.duplicates),
+            int(answer.live),
+            int(counts.closed),
+            int(answer.bytes),
+            answer.owner.clone().map_or(Cell::Null, Cell::Text),
+            if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
+            sum(answer, |output| output.published).map_or(Cell::Null, int),
+            sum(answer, |output| output.waiting).map_or(Cell::Null, int),
+        ]);
+    }
+    table.finish()
+}
+
+pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
+    let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"];
+    let columns = columns.into_iter().map(|name| (name.to_owned(), Kind::Text));
+    let mut table =
+        TableBuilder::new(columns.chain([("bytes".to_owned(), Kind::Int), ("used_by".to_owned(), Kind::Int)]));
+    for plan in logs.iter().map(|log| log.plan) {
+        let layout = Layout::new(plan);
+        for (id, node) in plan.iter() {
+            let leaf = node.op.inputs().iter().all(|input| matches!(plan.node(*input).kind, NodeKind::Event(_)));
+            table.push([
+                Cell::Text(plan.name()),
+                Cell::Text(id.to_string()),
+                Cell::Text(operator_text(plan, id)),
+                Cell::Text(node.kind.to_string()),
+                Cell::Text(if leaf { "leaf" } else { "derived" }.into()),
+                Cell::Text(node.fingerprint.to_string()),
+                Cell::Int(layout.node_bytes(id) as i64),
+                Cell::Int(users(plan, id) as i64),
+            ]);
+        }
+    }
+    table.finish()
+}
+
+pub(super) fn users(plan: &Plan, id: NodeId) -> usize {
+    let nodes = plan.nodes.iter().filter(|node| node.op.inputs().contains(&id)).count();
+    let outputs =
+        plan.metrics.iter().filter(|m| m.root == id).count() + plan.alerts.iter().filter(|a| a.root == id).count();
+    nodes + outputs
+}
+
+/// Nodes that an output reads, itself included.
+pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
+    let mut all = BTreeSet::new();
+    let mut open = vec![root];
+    while let Some(id) = open.pop() {
+        if all.insert(id) {
+            open.extend(plan.node(id).op.inputs());
+        }
+    }
+    all
+}
+
+/// `name, sort, source, definition, nodes, shared_nodes, session_bytes`.
+pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
+    let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
+    let columns =
+        columns.into_iter().chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)]);
+    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
+    for plan in plans {
+        let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
+        let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
+        let outputs: Vec<_> = metrics.chain(alerts).collect();
+        for (i, (name, sort, root)) in outputs.iter().enumerate() {
+            let own = needed(plan, *root);
+            let others: BTreeSet<NodeId> = outputs
+                .iter()
+                .enumerate()
+                .filter(|(j, _)| *j != i)
+                .flat_map(|(_, (_, _, root))| needed(plan, *root))
+                .collect();
+            table.push([
+                Cell::Text(name.clone()),
+                Cell::Text((*sort).into()),
+                Cell::Text(plan.name()),
+                Cell::Text(operator_text(plan, *root)),
+                Cell::Int(own.len() as i64),
+                Cell::Int(own.intersection(&others).count() as i64),
+                Cell::Int(Layout::new(plan).session_bytes() as i64),
+            ]);
+        }
+    }
+    table.finish()
+}
+
+/// The nodes that a story shows: what an output (or all of them) reads, with labels as programs write them.
+pub(in crate::service) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)> {
+    let metrics = plan.metrics.iter().map(|metric| (&metric.name, metric.root));
+    let outputs: Vec<(&String, NodeId)> =
+        metrics.chain(plan.alerts.iter().map(|alert| (&alert.name, alert.root))).collect();
+    let wanted = |name: &String| query.is_none_or(|query| query == name);
+    let mut ids = BTreeSet::new();
+    for (_, root) in outputs.iter().filter(|(name, _)| wanted(name)) {
+        ids.extend(needed(plan, *root));
+    }
+    // Events say nothing between their instants.
+    let constant = |id: &NodeId| {
+        let node = plan.node(*id);
+        matches!(node.op, Op::Constant(_) | Op::ConstantNumber { .. }) || matches!(node.kind, NodeKind::Event(_))
+    };
+    ids.into_iter()
+        .filter(|id| !constant(id))
+        .map(|id| match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {
+            Some((name, _)) => (id, (*name).clone()),
+            None => (id, operator_text(plan, id)),
+        })
+        .collect()
+}
