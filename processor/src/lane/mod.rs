@@ -11,12 +11,15 @@ mod dedup;
 mod held;
 pub mod image;
 mod index;
+mod late;
 mod look;
+mod read;
 mod recorder;
 mod session;
 mod slab;
 mod wheel;
 
+pub use late::{Late, LateReason};
 pub use look::Look;
 pub use recorder::{RecordedSpan, Recorder};
 pub use session::{AlertRow, Outcome, Session, Watcher};
@@ -25,12 +28,11 @@ use crate::watermark::Watermarks;
 use compact_str::CompactString;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
-use held::{Bucket, Held, HeldEvent};
+use held::{Held, HeldEvent};
 use session::Rules;
 use slab::{Life, Slab, Slot};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Row};
+use timeline_core::incremental::{Evaluator, Event};
 use timeline_core::plan::Plan;
 use timeline_core::{SECOND, Time, Type};
 use wheel::Wheel;
@@ -39,46 +41,6 @@ use wheel::Wheel;
 const AHEAD: usize = 16;
 /// Texts that are collected at the earliest.
 const TEXTS_MIN: usize = 1 << 16;
-
-/// An event that came too late, or after its session was over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Late {
-    /// The key.
-    pub key: CompactString,
-    /// The event's time.
-    pub time: Time,
-    /// Where its record begins.
-    pub position: Position,
-    /// Why it is late.
-    pub reason: LateReason,
-    /// Whether it counts all the same: the source repairs.
-    pub repaired: bool,
-}
-
-/// Why an event is late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LateReason {
-    /// It was behind the watermark.
-    BehindWatermark,
-    /// It was behind the watermark only because the log had been silent.
-    Idle,
-    /// Its session was over, no longer ago than the lateness.
-    SessionClosed,
-}
-
-impl LateReason {
-    /// Every reason.
-    pub const ALL: [LateReason; 3] = [LateReason::BehindWatermark, LateReason::Idle, LateReason::SessionClosed];
-
-    /// As the ledger of late events says it.
-    pub fn name(self) -> &'static str {
-        match self {
-            LateReason::BehindWatermark => "behind the watermark",
-            LateReason::Idle => "idle",
-            LateReason::SessionClosed => "session closed",
-        }
-    }
-}
 
 /// A lane of a partition. `W` watches the sessions of every key; nobody does by default.
 #[derive(Debug)]
@@ -367,59 +329,6 @@ impl<W: Watcher> Lane<W> {
             |f| held.iter_mut().flat_map(Held::buckets_mut).for_each(|bucket| bucket.for_each_text(texts, &mut *f)),
         );
         self.texts_kept = self.evaluator.dictionary().len().max(TEXTS_MIN);
-    }
-
-    /// Reads every session as it is at the horizon, on copies: the lane does not change.
-    ///
-    /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`.
-    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
-        let slots: Vec<Slot> = self.slab.occupied().collect();
-        self.read_slots(slots, horizon, outcome, &mut live);
-    }
-
-    /// Like [`Lane::read`], for one key.
-    pub fn read_key(
-        &mut self,
-        hash: u64,
-        key: &str,
-        horizon: Time,
-        outcome: &mut Outcome,
-        mut live: impl FnMut(Session),
-    ) {
-        let slots = self.slab.find(hash, key.as_bytes()).into_iter().collect();
-        self.read_slots(slots, horizon, outcome, &mut live);
-    }
-
-    fn read_slots(&mut self, slots: Vec<Slot>, horizon: Time, outcome: &mut Outcome, live: &mut dyn FnMut(Session)) {
-        let mut waiting: BTreeMap<Slot, Vec<(&Bucket, &HeldEvent)>> = BTreeMap::new();
-        for bucket in self.held.iter().flat_map(Held::buckets) {
-            for event in bucket.events.iter().filter(|event| slots.len() > 1 || slots.contains(&event.slot)) {
-                waiting.entry(event.slot).or_default().push((bucket, event));
-            }
-        }
-        let (mut words, mut dense) = (vec![], vec![0; self.words.len()]);
-        for slot in slots {
-            while self.watchers.len() <= slot as usize {
-                self.watchers.push(W::new(self.evaluator.plan()));
-            }
-            let watcher = &mut self.watchers[slot as usize];
-            let (evaluator, rules, key) = (&mut self.evaluator, &self.rules, self.slab.key(slot));
-            let unseen = self.unseen;
-            let (mut heap, mut life) = self.slab.copy(slot, &mut words);
-            let mut row = Row { words: &mut words, heap: &mut heap };
-            let mut events = waiting.remove(&slot).unwrap_or_default();
-            events.sort_by_key(|(_, event)| event.sort_key());
-            for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
-                let event = bucket.unpack(event, &mut dense);
-                // A straggler says nothing to this answer; it goes to the ledger when it is released.
-                let told = (&mut *outcome, &mut *watcher);
-                session::step(evaluator, (rules, unseen), key, (&mut row, &mut life), &event, told);
-            }
-            let session = (&mut row, &mut life);
-            if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {
-                live(session);
-            }
-        }
     }
 
     /// What the lane has told since the last call: sessions and alerts that ended, and late events.

@@ -3,24 +3,26 @@
 //!
 //! The decisions are those of [`crate::members`]; here is the I/O that obeys. One thread decides, a few times a second.
 
-use super::work::{Ended, folder};
+use super::work::Ended;
 use super::{Service, StartError};
-use crate::checkpoint::{Error as StateError, TakeFrom, holder};
+use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
 use crate::http::Token;
 use crate::input::Part;
+use crate::members::Member;
 use crate::members::beat::{Beat, View};
-use crate::members::decide::{Decision, Facts, Sharing, decide_idle, decide_running, is_interesting};
+use crate::members::decide::Sharing;
 use crate::members::process::Process;
-use crate::members::{Member, member_of, share::share};
 use crate::partition::{Error, Recovery};
 use crate::peers::Peers;
 use crate::programs::Programs;
-use std::collections::{BTreeMap, BTreeSet};
+use round::Round;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod round;
 #[cfg(test)]
 mod tests;
 
@@ -232,166 +234,6 @@ impl Service {
             std::thread::sleep(ROUND);
         }
     }
-
-    /// One look at everything, and what follows from it.
-    fn round(&self, cluster: &Cluster) -> Round {
-        let view = cluster.view();
-        let parts = self.known_parts();
-        let owned: BTreeSet<(String, u32)> =
-            self.owned().into_iter().map(|(source, part)| (source, part.number)).collect();
-        let me = self.options.writer.as_str();
-        let owners = |members: &BTreeMap<String, Member>| -> BTreeMap<String, String> {
-            let able = |source: &str| -> BTreeSet<&str> {
-                let able = |member: &&Member| member.id == me || member.sources.iter().any(|own| own == source);
-                members.values().filter(able).map(|member| member.id.as_str()).collect()
-            };
-            let shares = share(parts.iter().map(|(source, part, _)| (name(source, part), able(source))));
-            shares.into_iter().map(|(partition, id)| (partition, id.to_owned())).collect()
-        };
-        // What goes to somebody else goes to one that is alive for sure; what is claimed is not claimed from under one that
-        // may be about to.
-        let (sure, perhaps) = (owners(&view.live), owners(&view.perhaps));
-        let mine = sure.values().filter(|owner| *owner == me).count();
-        let threads = (self.options.threads / mine.max(1)).max(1);
-        let finished = lock(&cluster.finished).clone();
-
-        let mut round = Round::default();
-        let mut claims = vec![];
-        for (source, part, sharing) in &parts {
-            let running = owned.contains(&(source.clone(), part.number));
-            if cluster.is_stopping() || finished.contains(&(source.clone(), part.number)) {
-                continue;
-            }
-            let wanted = sure.get(&name(source, part)).map(String::as_str);
-            let facts = Facts { me, wanted, sharing: *sharing, running };
-            if running {
-                if decide_running(&facts) == Decision::Release {
-                    tracing::info!(source, partition = part.number, "gives the partition up");
-                    self.release(source, part.number);
-                }
-                continue;
-            }
-            if !is_interesting(&facts) {
-                continue;
-            }
-            if *sharing == Sharing::Shared && perhaps.get(&name(source, part)).map(String::as_str) != Some(me) {
-                round.waits = true;
-                continue;
-            }
-            let store = self.options.state.store(&folder(source, part));
-            let decision = match holder(&*store) {
-                Ok(holder) => decide_idle(&facts, &holder, |id| view.life(id)),
-                Err(error) => {
-                    tracing::warn!(source, partition = part.number, %error, "cannot see who has the partition");
-                    Decision::Wait
-                }
-            };
-            match decision {
-                Decision::Leave | Decision::Release => {}
-                Decision::Wait => round.waits = true,
-                Decision::Refuse(owner) => {
-                    let member = view.live.get(member_of(&owner.writer));
-                    let address = member.map(|member| member.address.clone()).unwrap_or_default();
-                    let (source_name, by) = (source.clone(), owner.writer);
-                    round.refused = Some(StartError::Taken { source_name, by, address });
-                }
-                Decision::ClaimAny => claims.push((source, part, TakeFrom::Anybody)),
-                Decision::Claim(None) => claims.push((source, part, TakeFrom::Nobody)),
-                Decision::Claim(Some(owner)) => claims.push((source, part, TakeFrom::Owner(owner))),
-            }
-        }
-        let there = self.silent_and_there(cluster, &view, claims.iter().map(|(_, _, take)| take));
-        claims.retain(|(_, _, take)| {
-            let waits = matches!(take, TakeFrom::Owner(owner) if there.contains(member_of(&owner.writer)));
-            round.waits |= waits;
-            !waits
-        });
-        // Loading takes long, and the partitions of one that died are all wanted at once.
-        let steps: Vec<Result<Step, StartError>> = std::thread::scope(|scope| {
-            let claim = |(source, part, take): (&String, &Part, TakeFrom)| {
-                let (source, number) = (source.clone(), part.number);
-                scope.spawn(move || self.try_to_claim(&source, number, take, threads))
-            };
-            let claiming: Vec<_> = claims.into_iter().map(claim).collect();
-            claiming.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
-        });
-        for step in steps {
-            match step {
-                Ok(Step::Claimed(recovery)) => round.recoveries.push(recovery),
-                Ok(Step::Waits) => round.waits = true,
-                Ok(Step::Nothing) => {}
-                Err(error) => round.failed = Some(error),
-            }
-        }
-        round
-    }
-
-    /// Members that seem to be dead and are not: their counters stand still and they answer all the same, for their disk or
-    /// their bucket is slow; or they have come since the view was taken, which a head read later may name. A member has its
-    /// entry before it claims anything, so a listing made now has it. Each is asked once.
-    fn silent_and_there<'a>(
-        &self,
-        cluster: &Cluster,
-        view: &View,
-        takes: impl Iterator<Item = &'a TakeFrom>,
-    ) -> BTreeSet<String> {
-        let silent: BTreeSet<&str> = takes
-            .filter_map(|take| if let TakeFrom::Owner(owner) = take { Some(member_of(&owner.writer)) } else { None })
-            .filter(|id| *id != self.options.writer)
-            .collect();
-        let is_known = |id: &str| view.known.contains_key(id);
-        let newer = if silent.iter().all(|id| is_known(id)) {
-            None
-        } else {
-            // Without a listing nobody is dead.
-            Some(cluster.look().map(|()| cluster.view()))
-        };
-        let has_come = |id: &str| match &newer {
-            _ if is_known(id) => false,
-            Some(Ok(newer)) => newer.known.contains_key(id),
-            Some(Err(_)) => true,
-            None => false,
-        };
-        let is_there = |id: &&str| {
-            if has_come(id) {
-                return true;
-            }
-            let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
-            view.known.get(*id).is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address))
-        };
-        silent.into_iter().filter(is_there).map(str::to_owned).collect()
-    }
-
-    fn try_to_claim(&self, source: &str, partition: u32, take: TakeFrom, threads: usize) -> Result<Step, StartError> {
-        match self.claim_from(source, partition, take, threads) {
-            Ok(Some(recovery)) => {
-                tracing::info!(source, partition, epoch = recovery.epoch, "works on the partition");
-                Ok(Step::Claimed(recovery))
-            }
-            Ok(None) => Ok(Step::Nothing),
-            // Others were quicker; what they did is seen at the next look.
-            Err(StartError::Partition(Error::Checkpoint(
-                StateError::Held { .. } | StateError::Contended { .. } | StateError::Fenced { .. },
-            ))) => Ok(Step::Waits),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// What came of a round.
-#[derive(Default)]
-struct Round {
-    recoveries: Vec<Recovery>,
-    /// Something that should be done could not be done yet.
-    waits: bool,
-    refused: Option<StartError>,
-    failed: Option<StartError>,
-}
-
-enum Step {
-    Claimed(Recovery),
-    Waits,
-    Nothing,
 }
 
 /// Decides until the service stops or is gone.
@@ -444,10 +286,6 @@ fn is_out_of_reach(error: &StartError) -> bool {
 /// What can be read from everywhere can be read by whoever should; files are on one machine.
 fn sharing(is_live: bool) -> Sharing {
     if is_live { Sharing::Shared } else { Sharing::Alone }
-}
-
-fn name(source: &str, part: &Part) -> String {
-    format!("{source}/{:010}", part.number)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,0 +1,64 @@
+//! Sessions as they are at an instant that the watermark has not reached: read on copies, the lane does not change.
+
+use super::Lane;
+use super::held::{Bucket, Held, HeldEvent};
+use super::session::{self, Outcome, Session, Watcher};
+use super::slab::Slot;
+use std::collections::BTreeMap;
+use timeline_core::Time;
+use timeline_core::incremental::Row;
+
+impl<W: Watcher> Lane<W> {
+    /// Reads every session as it is at the horizon, on copies: the lane does not change.
+    ///
+    /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`.
+    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
+        let slots: Vec<Slot> = self.slab.occupied().collect();
+        self.read_slots(slots, horizon, outcome, &mut live);
+    }
+
+    /// Like [`Lane::read`], for one key.
+    pub fn read_key(
+        &mut self,
+        hash: u64,
+        key: &str,
+        horizon: Time,
+        outcome: &mut Outcome,
+        mut live: impl FnMut(Session),
+    ) {
+        let slots = self.slab.find(hash, key.as_bytes()).into_iter().collect();
+        self.read_slots(slots, horizon, outcome, &mut live);
+    }
+
+    fn read_slots(&mut self, slots: Vec<Slot>, horizon: Time, outcome: &mut Outcome, live: &mut dyn FnMut(Session)) {
+        let mut waiting: BTreeMap<Slot, Vec<(&Bucket, &HeldEvent)>> = BTreeMap::new();
+        for bucket in self.held.iter().flat_map(Held::buckets) {
+            for event in bucket.events.iter().filter(|event| slots.len() > 1 || slots.contains(&event.slot)) {
+                waiting.entry(event.slot).or_default().push((bucket, event));
+            }
+        }
+        let (mut words, mut dense) = (vec![], vec![0; self.words.len()]);
+        for slot in slots {
+            while self.watchers.len() <= slot as usize {
+                self.watchers.push(W::new(self.evaluator.plan()));
+            }
+            let watcher = &mut self.watchers[slot as usize];
+            let (evaluator, rules, key) = (&mut self.evaluator, &self.rules, self.slab.key(slot));
+            let unseen = self.unseen;
+            let (mut heap, mut life) = self.slab.copy(slot, &mut words);
+            let mut row = Row { words: &mut words, heap: &mut heap };
+            let mut events = waiting.remove(&slot).unwrap_or_default();
+            events.sort_by_key(|(_, event)| event.sort_key());
+            for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
+                let event = bucket.unpack(event, &mut dense);
+                // A straggler says nothing to this answer; it goes to the ledger when it is released.
+                let told = (&mut *outcome, &mut *watcher);
+                session::step(evaluator, (rules, unseen), key, (&mut row, &mut life), &event, told);
+            }
+            let session = (&mut row, &mut life);
+            if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {
+                live(session);
+            }
+        }
+    }
+}
