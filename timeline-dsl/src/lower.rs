@@ -157,7 +157,7 @@ impl<'a> Lowering<'a> {
             ExprKind::Arithmetic(first, rest) => self.arithmetic(first, rest),
             ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),
             ExprKind::ScopeBy(of, by) => self.scope_by(e.span, of, by),
-            ExprKind::SplitBy(of, _) => {
+            ExprKind::SplitBy(of, ..) => {
                 self.lower(of);
                 let message = "`split by` stands only at the outside of a metric";
                 let help = "define a `metric` with this split; its name stands for the timeline before the split";

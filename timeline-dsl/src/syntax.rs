@@ -229,8 +229,8 @@ pub enum ExprKind {
     ScopeBy(Box<Expr>, Box<Expr>),
     /// The windows of `x every D`, which stand among the dimensions of a split.
     Every(Box<Expr>),
-    /// `x split by a, b`
-    SplitBy(Box<Expr>, Vec<Dimension>),
+    /// `x split by a, b cap 100`
+    SplitBy(Box<Expr>, Vec<Dimension>, Option<Box<Expr>>),
 }
 
 /// Which connective.

@@ -8,7 +8,7 @@
 use super::slab::Life;
 use compact_str::CompactString;
 use std::sync::Arc;
-use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told};
+use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told, Turns};
 use timeline_core::plan::{EndRule, GroupOf, Op, Plan};
 use timeline_core::{Time, Value};
 
@@ -27,8 +27,8 @@ pub struct Session {
     pub shares: Vec<Vec<Share>>,
     /// For each metric the values of the group columns that are states; `None` for other columns.
     pub groups: Vec<Vec<Option<Value>>>,
-    /// For each metric that counts sessions at once the instants at which its condition turned, true first.
-    pub turns: Vec<Vec<Time>>,
+    /// For each metric that counts sessions at once where its condition turned.
+    pub turns: Vec<Turns>,
     /// Alerts that are still on, with their starts; none once the session is over.
     pub open_alerts: Vec<(usize, Time)>,
     /// Whether it may have begun before anything was seen of it.

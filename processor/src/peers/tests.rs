@@ -11,7 +11,7 @@ use crate::totals::Totals;
 use crate::watermark::{Silences, Unseen};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{Reading, Share};
+use timeline_core::incremental::{Reading, Share, Turns};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Value};
 use timeline_dsl::{Program, compile};
@@ -36,7 +36,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         read: i64::MIN,
         shares: vec![vec![share.clone(), share], vec![]],
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
-        turns: vec![vec![-1, i64::MAX], vec![]],
+        turns: vec![Turns { at: vec![-1, i64::MAX], before: 3 }, Turns::default()],
         open_alerts: vec![(0, i64::MAX)],
         partial: true,
         forgotten: 3,

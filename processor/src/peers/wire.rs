@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use event_feeder::{Code, DeadLetter};
 use serde::{Deserialize, Serialize};
-use timeline_core::incremental::{Reading, Share};
+use timeline_core::incremental::{Reading, Share, Turns};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Time, Value};
 
@@ -103,7 +103,8 @@ struct SessionImage {
     shares: Vec<Vec<(Values, ReadingImage)>>,
     groups: Vec<Values>,
     read: Time,
-    turns: Vec<Vec<Time>>,
+    /// Where conditions turned, and for how long they were true before.
+    turns: Vec<(Vec<Time>, Time)>,
     open_alerts: Vec<(usize, Time)>,
     partial: bool,
     forgotten: u64,
@@ -259,7 +260,7 @@ impl SessionImage {
             shares: session.shares.iter().map(|shares| shares.iter().map(share).collect()).collect(),
             groups: session.groups.iter().map(|group| values(group)).collect(),
             read: session.read,
-            turns: session.turns.clone(),
+            turns: session.turns.iter().map(|turns| (turns.at.clone(), turns.before)).collect(),
             open_alerts: session.open_alerts.clone(),
             partial: session.partial,
             forgotten: session.forgotten,
@@ -283,7 +284,7 @@ impl SessionImage {
             shares: self.shares.into_iter().map(|shares| shares.into_iter().map(share).collect()).collect(),
             groups: self.groups.into_iter().map(from_values).collect(),
             read: self.read,
-            turns: self.turns,
+            turns: self.turns.into_iter().map(|(at, before)| Turns { at, before }).collect(),
             open_alerts: self.open_alerts,
             partial: self.partial,
             forgotten: self.forgotten,

@@ -2,12 +2,13 @@
 //!
 //! Sessions are looked at lazily and one after the other, so the count at an instant is known only when all have told their
 //! turns: what is kept is by how much the count changes where it does, which adds up in any order.
-//! It grows with the instants at which it changes; closed sessions do not shrink it.
+//! It grows with the instants at which it changes; closed sessions do not shrink it. What a session tells is capped.
 
 use super::amount::{Amount, Number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
+use timeline_core::incremental::Turns;
 use timeline_core::plan::{Function, RatioUnit};
 
 /// The count of a group, as its changes.
@@ -18,17 +19,20 @@ pub struct Concurrency {
     /// The latest instant at which a session was read.
     until: Time,
     changes: BTreeMap<Time, i64>,
+    /// For how long conditions were true before the turns that their sessions kept.
+    #[serde(default, with = "super::wide")]
+    before: i128,
 }
 
 impl Concurrency {
-    /// One session: from its beginning to its reading, with the instants at which the condition turned, true first.
+    /// One session: from its beginning to its reading, with the turns of the condition.
     /// `is_over`: it counts no longer than to its reading.
-    pub fn new(from: Time, until: Time, turns: &[Time], is_over: bool) -> Self {
-        let mut count = Concurrency { from, until, changes: BTreeMap::new() };
-        for (i, turn) in turns.iter().enumerate() {
+    pub fn new(from: Time, until: Time, turns: &Turns, is_over: bool) -> Self {
+        let mut count = Concurrency { from, until, changes: BTreeMap::new(), before: i128::from(turns.before) };
+        for (i, turn) in turns.at.iter().enumerate() {
             count.change(*turn, if i % 2 == 0 { 1 } else { -1 });
         }
-        if is_over && turns.len() % 2 == 1 {
+        if is_over && turns.at.len() % 2 == 1 {
             count.change(until, -1);
         }
         count
@@ -38,6 +42,7 @@ impl Concurrency {
     pub fn merge(&mut self, other: &Concurrency) {
         self.from = self.from.min(other.from);
         self.until = self.until.max(other.until);
+        self.before += other.before;
         other.changes.iter().for_each(|(at, by)| self.change(*at, *by));
     }
 
@@ -56,9 +61,9 @@ impl Concurrency {
             Function::Mean => {
                 // Each change counts from where it happens to the end.
                 let time = |at: Time| i128::from(self.until) - i128::from(at);
-                let area = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();
+                let area: i128 = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();
                 Amount::Ratio {
-                    numerator: Number::Exact(area),
+                    numerator: Number::Exact(area + self.before),
                     denominator: Number::Exact(time(self.from)),
                     unit: RatioUnit::Plain,
                 }

@@ -192,7 +192,9 @@ pub(super) enum Code {
         on: u16,
         of: Bool,
         out: Bool,
+        at: usize,
         cell: usize,
+        cap: usize,
     },
     Every {
         at: usize,
@@ -515,9 +517,9 @@ impl Compiled {
                 None => Code::Pulled { inputs: [n(a), n(b)] },
                 Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
             },
-            Op::Concurrency { of } => {
+            Op::Concurrency { of, cap } => {
                 let cell = self.layout.nodes[id.index()].cell;
-                Code::Concurrency { on: n(of), of: self.bool(*of), out, cell }
+                Code::Concurrency { on: n(of), of: self.bool(*of), out, at, cell, cap: *cap as usize }
             }
             Op::Every { length } => {
                 self.initial.push((at + 1, NEVER as u64));
@@ -593,7 +595,7 @@ impl Compiled {
                     _ => Code::StateSince { on: n(of), of: self.bool(*of), at },
                 }
             }
-            Op::Split { of, by } => {
+            Op::Split { of, by, .. } => {
                 self.initial.push((at, super::split::NO_ENTRY));
                 self.initial.push((at + 1, NEVER as u64));
                 Code::Split { by: by.iter().map(|id| (n(id), self.state(*id))).collect(), of: n(of), at }

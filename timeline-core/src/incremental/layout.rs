@@ -100,9 +100,9 @@ impl Layout {
         self.words * 8 + size_of::<super::row::Heap>()
     }
 
-    /// The words that count what was forgotten beyond a cap.
+    /// The words that count what was forgotten beyond a cap; splits count it beside their entries.
     pub(super) fn forgotten(&self, plan: &Plan) -> impl Iterator<Item = usize> {
-        let capped = plan.iter().filter(|(_, node)| matches!(node.op, Op::IsNew { .. }));
+        let capped = plan.iter().filter(|(_, node)| matches!(node.op, Op::IsNew { .. } | Op::Concurrency { .. }));
         capped.map(|(id, _)| self.nodes[id.index()].at)
     }
 
@@ -144,7 +144,7 @@ fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
         let is_text = plan.node(*of).kind == Kind::Event(Type::String);
         return (2, if is_text { vec![0] } else { vec![] });
     }
-    let Op::Split { of, by } = op else { return (1, vec![]) };
+    let Op::Split { of, by, .. } = op else { return (1, vec![]) };
     let sums = if matches!(plan.node(*of).kind, Kind::Ratio(_)) { 2 } else { 1 };
     let texts = (0..by.len()).filter(|i| plan.node(by[*i]).kind == Kind::State(Type::String)).collect();
     (by.len() + sums, texts)
@@ -186,8 +186,9 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
                 1
             }
         }
-        // How many values were forgotten.
+        // How many values were forgotten; how many spans, and for how long they were true together.
         Op::IsNew { .. } => 1,
+        Op::Concurrency { .. } => 2,
         // The last match.
         Op::TimeSince { .. } => 1,
         // The count, and when it next falls.
@@ -207,7 +208,6 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         | Op::ConstantNumber { .. }
         | Op::Add(..)
         | Op::Sub(..)
-        | Op::Concurrency { .. }
         | Op::Mul(..)
         | Op::Scale { .. }
         | Op::Ratio { .. } => 0,

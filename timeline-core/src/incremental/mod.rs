@@ -41,7 +41,7 @@ pub mod codec;
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use layout::Layout;
 pub use row::{ABSENT, Heap, Row, is_partial};
-pub use view::{Reading, Share, View};
+pub use view::{Reading, Share, Turns, View};
 
 use crate::plan::{Op, Plan};
 use crate::{Field, Record, Time, Type, Value};

@@ -78,7 +78,7 @@ pub(super) fn step(
                 choose::put(row, *out, value) || fresh
             }
         }
-        Code::Concurrency { on, of, out, cell } => {
+        Code::Concurrency { on, of, out, at, cell, cap } => {
             if !is_dirty(*on) {
                 return false;
             }
@@ -87,7 +87,16 @@ pub(super) fn step(
             if turned {
                 out.set(row.words, value);
                 let turn = Piece { start: now, value: value as i64, slope: 0, entry: 0 };
-                row.heap.cell_mut(&compiled.layout, *cell).pieces.push_back(turn);
+                let turns = &mut row.heap.cell_mut(&compiled.layout, *cell).pieces;
+                turns.push_back(turn);
+                // The oldest span is over: a later one has begun.
+                if turns.len() > 2 * cap
+                    && let (Some(start), Some(end)) = (turns.pop_front(), turns.pop_front())
+                {
+                    row.words[*at] += 1;
+                    let before = row.words[at + 1] as Time;
+                    row.words[at + 1] = before.saturating_add(end.start.saturating_sub(start.start)) as u64;
+                }
             }
             turned || fresh
         }

@@ -5,12 +5,16 @@
 //! `-x` at the instant it came into force, so that its share is the charge plus `x` and nothing is done while `x` grows.
 //! Jumps of that instant belong to the entry that comes into force.
 //!
+//! So many values have an entry as the cap says; all others are charged to the entry of absent values.
+//! Once that has happened, one more entry stands behind all that there can be, and is none: the values in force, and how
+//! often some without an entry came into force.
+//!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
 use super::compile::{Code, Compiled};
 use super::layout::INLINE_ENTRIES;
 use super::number;
-use super::row::{NEVER, Piece, Row};
+use super::row::{ABSENT, NEVER, Piece, Row};
 use super::scope::{of_word, word};
 use super::window;
 use crate::plan::{Kind, NodeId, Op, Unit};
@@ -25,19 +29,40 @@ struct Entries {
     cell: usize,
     dimensions: usize,
     words: usize,
+    cap: usize,
 }
 
 impl Entries {
     fn of(compiled: &Compiled, node: usize) -> Self {
         let place = compiled.layout.nodes[node];
-        let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
+        let Op::Split { by, cap, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
         let words = compiled.layout.cell_texts[place.cell].0;
-        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words }
+        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words, cap: *cap as usize }
     }
 
     fn count(&self, row: &Row<'_>) -> usize {
+        self.slots(row).min(self.cap + 1)
+    }
+
+    /// The entries, and the one behind them that is none.
+    fn slots(&self, row: &Row<'_>) -> usize {
         let spilled = row.heap.cell(self.cell).map_or(0, |cell| cell.entries.len() / self.words);
         if spilled > 0 { INLINE_ENTRIES + spilled } else { (row.words[self.at] >> 32) as usize }
+    }
+
+    /// The place of the entry that is none, if it is there.
+    fn overflow(&self, row: &Row<'_>) -> Option<usize> {
+        (self.slots(row) > self.cap + 1).then_some(self.cap + 1)
+    }
+
+    /// The entry of absent values among the first ones.
+    fn absent(&self, row: &Row<'_>, count: usize) -> Option<usize> {
+        (0..count).find(|i| self.entry(row, *i)[..self.dimensions].iter().all(|word| *word == ABSENT))
+    }
+
+    /// Whether as many values have an entry as the cap says; that of absent ones does not count.
+    fn is_full(&self, row: &Row<'_>, count: usize) -> bool {
+        count > self.cap || (count == self.cap && self.absent(row, count).is_none())
     }
 
     fn entry<'a>(&self, row: &'a Row<'_>, i: usize) -> &'a [u64] {
@@ -94,23 +119,48 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
     let holds = |row: &Row<'_>, i: usize| {
         entries.entry(row, i).iter().zip(by).all(|(word, (_, state))| *word == state.get(row.words))
     };
-    if !is_new && holds(row, current) {
+    let overflow = entries.overflow(row);
+    if !is_new && holds(row, current) && overflow.is_none() {
         return;
     }
-    let (charges, units) = (charges(compiled, row, of), units(compiled, of));
-    if !is_new {
-        charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, units, 1);
-    }
     let count = if is_new { 0 } else { entries.count(row) };
-    let next = (0..count).find(|i| holds(row, *i)).unwrap_or(count);
-    if next == count {
+    let found = (0..count).find(|i| holds(row, *i));
+    let is_absent = by.iter().all(|(_, state)| state.get(row.words) == ABSENT);
+    // Values without an entry are charged to that of absent ones.
+    let beyond = found.is_none() && !is_absent && entries.is_full(row, count);
+    let next = match found {
+        None if beyond => entries.absent(row, count).unwrap_or(count),
+        found => found.unwrap_or(count),
+    };
+    if next != current || is_new {
+        let (charges, units) = (charges(compiled, row, of), units(compiled, of));
+        if !is_new {
+            charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, units, 1);
+        }
+        if next == count {
+            for (i, (_, state)) in by.iter().enumerate() {
+                let word = if beyond { ABSENT } else { state.get(row.words) };
+                entries.entry_mut(row, compiled, next)[i] = word;
+            }
+        }
+        charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, units, -1);
+        entries.set_current(row, next, count.max(next + 1).min(INLINE_ENTRIES));
+    }
+    if beyond || overflow.is_some() {
+        let slot = entries.cap + 1;
+        let counts = beyond && !(overflow.is_some() && holds(row, slot));
         for (i, (_, state)) in by.iter().enumerate() {
             let word = state.get(row.words);
-            entries.entry_mut(row, compiled, next)[i] = word;
+            entries.entry_mut(row, compiled, slot)[i] = word;
         }
+        entries.entry_mut(row, compiled, slot)[entries.dimensions] += u64::from(counts);
     }
-    charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, units, -1);
-    entries.set_current(row, next, count.max(next + 1).min(INLINE_ENTRIES));
+}
+
+/// How often values without an entry came into force.
+pub(super) fn beyond(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> u64 {
+    let entries = Entries::of(compiled, id.index());
+    entries.overflow(row).map_or(0, |slot| entries.entry(row, slot)[entries.dimensions])
 }
 
 fn charge(entry: &mut [u64], dimensions: usize, charges: [u64; 2], units: [Unit; 2], sign: i64) {

@@ -42,6 +42,15 @@ pub struct Share {
     pub reading: Reading,
 }
 
+/// Where a condition turned whose sessions are counted at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// The instants at which it turned, true first, as far as they are kept.
+    pub at: Vec<Time>,
+    /// For how long it was true before them.
+    pub before: Time,
+}
+
 impl<'a> View<'a> {
     pub(super) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
         View { compiled, dictionary, row }
@@ -91,21 +100,25 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The instants at which an [`Op::Concurrency`] turned, true first; nothing for other nodes.
-    pub fn turns(&self, id: NodeId) -> Vec<Time> {
+    /// The turns of an [`Op::Concurrency`]; none for other nodes.
+    pub fn turns(&self, id: NodeId) -> Turns {
         match self.compiled.plan.node(id).op {
             Op::Concurrency { .. } => {
-                let cell = self.row.heap.cell(self.compiled.layout.nodes[id.index()].cell);
-                cell.map_or_else(Vec::new, |cell| cell.pieces.iter().map(|turn| turn.start).collect())
+                let place = self.compiled.layout.nodes[id.index()];
+                let cell = self.row.heap.cell(place.cell);
+                let at = cell.map_or_else(Vec::new, |cell| cell.pieces.iter().map(|turn| turn.start).collect());
+                Turns { at, before: self.row.words[place.at + 1] as Time }
             }
-            _ => vec![],
+            _ => Turns::default(),
         }
     }
 
     /// How many values were forgotten beyond the caps of its workers.
     pub fn forgotten(&self) -> u64 {
         let words = self.compiled.layout.forgotten(&self.compiled.plan);
-        words.map(|at| self.row.words[at]).fold(0, u64::saturating_add)
+        let splits = self.compiled.plan.iter().filter(|(_, node)| matches!(node.op, Op::Split { .. }));
+        let beyond = splits.map(|(id, _)| split::beyond(self.compiled, self.row, id));
+        words.map(|at| self.row.words[at]).chain(beyond).fold(0, u64::saturating_add)
     }
 
     /// The start of an alert's span that is open at the instant.

@@ -184,7 +184,7 @@ impl Builder {
             {
                 Some(Number(a.joined(*b)))
             }
-            (Op::Concurrency { .. }, [State(Type::Bool)]) => Some(State(Type::Bool)),
+            (Op::Concurrency { cap: 1..=Op::MAX_REMEMBERED, .. }, [State(Type::Bool)]) => Some(State(Type::Bool)),
             (Op::Every { .. }, []) => Some(State(Type::Int)),
             (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
             (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),
@@ -207,7 +207,7 @@ impl Builder {
             (Op::Previous { n: 1..=Op::MAX_PREVIOUS, .. }, [Event(ty)]) => Some(State(*ty)),
             (Op::Min { .. } | Op::Max { .. }, [Event(ty)]) if ty.is_numeric() => Some(State(*ty)),
             (Op::TimeSince { .. }, [Event(_) | State(Type::Bool)]) => Some(Number(Unit::Duration)),
-            (Op::Split { of: id, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
+            (Op::Split { of: id, cap: 1..=Op::MAX_REMEMBERED, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
                 if self.can_split(*id) && !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
             {
                 Some(*of)

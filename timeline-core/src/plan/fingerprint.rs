@@ -90,9 +90,9 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::Min { .. } => out.push_str("min"),
         Op::Max { .. } => out.push_str("max"),
         Op::TimeSince { .. } => out.push_str("time_since"),
-        Op::Concurrency { .. } => out.push_str("concurrency"),
+        Op::Concurrency { cap, .. } => put(out, format_args!("concurrency {cap}")),
         Op::Every { length } => put(out, format_args!("every {length}")),
-        Op::Split { .. } => out.push_str("split"),
+        Op::Split { cap, .. } => put(out, format_args!("split {cap}")),
     }
     for fingerprint in op.inputs().into_iter().map(input) {
         put(out, format_args!(" {fingerprint}"));

@@ -273,6 +273,9 @@ pub enum Op {
     Concurrency {
         /// A `state<bool>`.
         of: NodeId,
+        /// Of how many true spans a session keeps the turns, 1 to [`Op::MAX_REMEMBERED`]: the last ones. Those before them
+        /// count in the mean, and no longer in the peak.
+        cap: u32,
     },
     /// The clock in windows of that length, counted from the Unix epoch: the instant at which the present one began.
     /// Among the dimensions of a [`Op::Split`] that instant is written as a text.
@@ -286,12 +289,18 @@ pub enum Op {
         of: NodeId,
         /// States, at least one.
         by: Vec<NodeId>,
+        /// How many values have a share of their own, 1 to [`Op::MAX_REMEMBERED`]: those that come first into force.
+        /// All others are charged to the share of absent values, which is not counted here.
+        cap: u32,
     },
 }
 
 impl Op {
-    /// How many values [`Op::IsNew`] may remember for each session.
+    /// How many values [`Op::IsNew`], [`Op::Split`] and [`Op::Concurrency`] may remember for each session.
     pub const MAX_REMEMBERED: u32 = 10_000;
+
+    /// How many the last two remember where nothing is said.
+    pub const USUALLY_REMEMBERED: u32 = 1000;
 
     /// How far [`Op::Previous`] looks back at most: so many payloads are kept for each session.
     pub const MAX_PREVIOUS: u16 = 100;
@@ -311,7 +320,7 @@ impl Op {
             | Op::DurationOf(of)
             | Op::Scale { of, .. }
             | Op::Longest { of }
-            | Op::Concurrency { of }
+            | Op::Concurrency { of, .. }
             | Op::DurationOfPreviousState { of }
             | Op::Rise { of }
             | Op::Fall { of }
@@ -336,7 +345,7 @@ impl Op {
                 vec![*a, *b]
             }
             Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
-            Op::Split { of, by } => std::iter::once(*of).chain(by.iter().copied()).collect(),
+            Op::Split { of, by, .. } => std::iter::once(*of).chain(by.iter().copied()).collect(),
         }
     }
 

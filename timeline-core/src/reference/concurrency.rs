@@ -2,6 +2,7 @@
 //!
 //! The count is a step function from the beginning of the group's first session to the latest instant at which one of its
 //! sessions is read. A session that is over counts up to where it is read, a live one goes on.
+//! Of each session the last true spans count, as many as the cap says; what was true before them counts in the mean alone.
 
 use super::number::Number;
 use super::piecewise::{Extent, since};
@@ -16,13 +17,19 @@ pub(super) struct Presence {
     from: Time,
     until: Time,
     stretches: Vec<Stretch>,
+    /// For how long it was true before these.
+    before: i128,
 }
 
 impl Presence {
     /// Where a state is true, as far as the session is read.
-    pub(super) fn new(origin: Time, state: &State, extent: Extent) -> Self {
-        let shown = true_stretches(state).into_iter().filter_map(|(start, end)| extent.show(start, end));
-        Presence { from: origin, until: extent.limit(), stretches: shown.collect() }
+    pub(super) fn new(origin: Time, state: &State, extent: Extent, cap: u32) -> Self {
+        let until = extent.limit();
+        let mut all: Vec<Stretch> = true_stretches(state).into_iter().filter(|(start, _)| *start <= until).collect();
+        let kept = all.split_off(all.len().saturating_sub(cap as usize));
+        let before = all.iter().map(|(start, end)| since(*start, end.unwrap_or(until))).sum();
+        let shown = kept.into_iter().filter_map(|(start, end)| extent.show(start, end));
+        Presence { from: origin, until, stretches: shown.collect(), before }
     }
 }
 
@@ -39,7 +46,10 @@ pub(super) fn count(function: Function, sessions: &[Presence]) -> Reading {
         Function::Now => exact(all().filter(|(_, end)| end.is_none()).count()),
         Function::Peak => exact(all().map(|(start, _)| at(start)).max().unwrap_or(0)),
         Function::Mean => Reading::Ratio {
-            numerator: Number::Exact(all().map(|(start, end)| since(start, end.unwrap_or(until))).sum()),
+            numerator: Number::Exact(
+                all().map(|(start, end)| since(start, end.unwrap_or(until))).sum::<i128>()
+                    + sessions.iter().map(|s| s.before).sum::<i128>(),
+            ),
             denominator: Number::Exact(since(from, until)),
         },
         _ => Reading::Absent,

@@ -20,6 +20,19 @@ pub struct Share {
     pub timeline: Whole,
 }
 
+/// The values that are charged where only the first `cap` of them have a share: in place of all others absent ones, which
+/// do not count.
+pub(super) fn capped(in_force: &Piecewise<Dimensions>, cap: u32) -> Piecewise<Dimensions> {
+    let is_absent = |dimensions: &Dimensions| dimensions.iter().all(Option::is_none);
+    let mut kept: Vec<Dimensions> = vec![];
+    for span in in_force.spans() {
+        if kept.len() < cap as usize && !is_absent(&span.value) && !kept.contains(&span.value) {
+            kept.push(span.value);
+        }
+    }
+    in_force.map(|dimensions| if kept.contains(&dimensions) { dimensions } else { vec![None; dimensions.len()] })
+}
+
 /// A share for every value that is ever in force, in the order in which they come into force.
 pub(super) fn shares(in_force: &Piecewise<Dimensions>, timeline: impl Fn(&Dimensions) -> Whole) -> Vec<Share> {
     let mut shares: Vec<Share> = vec![];

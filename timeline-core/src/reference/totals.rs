@@ -86,9 +86,9 @@ fn counts(members: Members, session: &Session) -> bool {
 
 /// Where the metric counts sessions at once: when the session is one of them.
 fn presence(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Option<Presence> {
-    let Op::Concurrency { .. } = plan.node(root).op else { return None };
+    let Op::Concurrency { cap, .. } = plan.node(root).op else { return None };
     match &whole(plan, session)[root.index()] {
-        Whole::State(state) => Some(Presence::new(session.origin, state, read_at(plan, session, horizon))),
+        Whole::State(state) => Some(Presence::new(session.origin, state, read_at(plan, session, horizon), cap)),
         _ => None,
     }
 }

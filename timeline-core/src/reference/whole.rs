@@ -138,7 +138,7 @@ impl Inputs<'_> {
                 Kind::Number(unit) => Whole::Number(coalesce(number(a), number(b)).map(|x| Some(x?.in_unit(unit)))),
                 _ => Whole::State(coalesce(state(a), state(b))),
             },
-            Op::Concurrency { of } => Whole::State(state(of).map(|value| boolean(Some(truth(&value) == Some(true))))),
+            Op::Concurrency { of, .. } => Whole::State(state(of).map(|value| boolean(Some(truth(&value) == Some(true))))),
             Op::Every { length } => Whole::State(windows(origin, self.session.horizon, *length)),
             Op::Scope { of, by } => {
                 let unit = self.unit(*of);
@@ -176,7 +176,7 @@ impl Inputs<'_> {
             Op::Min { of } => Whole::State(fold::extreme(origin, self.events(*of), Ordering::Less)),
             Op::Max { of } => Whole::State(fold::extreme(origin, self.events(*of), Ordering::Greater)),
             Op::TimeSince { of } => Whole::Number(fold::time_since(origin, &self.stretches(*of))),
-            Op::Split { of, by } => Whole::Split(self.split(*of, by)),
+            Op::Split { of, by, cap } => Whole::Split(self.split(*of, by, *cap)),
         }
     }
 
@@ -192,11 +192,12 @@ impl Inputs<'_> {
         }
     }
 
-    fn split(&self, of: NodeId, by: &[NodeId]) -> Vec<Share> {
+    fn split(&self, of: NodeId, by: &[NodeId], cap: u32) -> Vec<Share> {
         let dimensions = by.iter().fold(Piecewise::constant(self.session.origin, vec![]), |all, id| {
             let named = |value: Option<Value>| value.map(|value| self.plan.node(*id).op.as_dimension(value));
             all.with(self.state(*id), |all, value| all.into_iter().chain([named(value)]).collect())
         });
+        let dimensions = super::split::capped(&dimensions, cap);
         shares(&dimensions, |dims| match &self.plan.node(of).op {
             Op::Ratio { numerator, denominator } => Whole::Ratio {
                 numerator: self.share(*numerator, dims, &dimensions),

@@ -21,7 +21,7 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
     let rebuffering = p.add(Op::And(quiet, buffering));
     let cirr = p.add(Op::DurationWhere { of: rebuffering });
     let cdn = p.latest("cdn", Type::String);
-    let split = p.add(Op::Split { of: cirr, by: vec![cdn] });
+    let split = p.add(Op::Split { of: cirr, by: vec![cdn], cap: Op::USUALLY_REMEMBERED });
     let is_play = p.is("playerState", "play");
     let play_time = p.add(Op::DurationWhere { of: is_play });
     let both = p.add(Op::Add(cirr, play_time));

@@ -2,6 +2,7 @@
 
 mod accrue;
 mod build;
+mod capped;
 mod events;
 mod golden;
 mod incremental;

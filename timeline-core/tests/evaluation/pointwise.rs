@@ -159,7 +159,7 @@ impl Instants<'_> {
                 };
                 self.same_as(id, t, if has_value { *a } else { *b })
             }
-            Op::Concurrency { of } => self.truth_is(id, t, Some(self.truth(*of, t) == Some(true))),
+            Op::Concurrency { of, .. } => self.truth_is(id, t, Some(self.truth(*of, t) == Some(true))),
             Op::Every { length } => self.state_is(id, t, Some(Value::Int(t - t.rem_euclid(*length)))),
             Op::Scope { of, by } => {
                 let now = self.state(*by, t);
@@ -274,7 +274,7 @@ impl Instants<'_> {
                 let end = |u: Time| if is_state && u < t { u + 1 } else { u };
                 self.number_is(id, t, last.map(|u| Number::Exact(i128::from(t - end(u)))))
             }
-            Op::Split { of, by } => self.check_split(id, *of, by, t),
+            Op::Split { of, by, cap } => self.check_split(id, *of, by, *cap as usize, t),
         }
     }
 
@@ -307,10 +307,21 @@ impl Instants<'_> {
     }
 
     /// Shares add up to the whole, and those that are not in force stand still (unless a window slides over them).
-    fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], t: Time) -> Checked {
+    fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], cap: usize, t: Time) -> Checked {
         let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
         let named = |b: &NodeId, t: Time| Some(self.plan.node(*b).op.as_dimension(self.state(*b, t)?));
-        let in_force: Vec<Option<Value>> = by.iter().map(|b| named(b, t)).collect();
+        let none: Vec<Option<Value>> = vec![None; by.len()];
+        let begun = |t: Time| shares.iter().filter(move |s| s.since <= t);
+        let named_shares = begun(t).filter(|s| s.dimensions != none).count();
+        prop_assert!(named_shares <= cap, "{:?} at {}", shares, t);
+        // Values without a share of their own are charged to that of absent ones.
+        let charged = |t: Time| {
+            let values: Vec<Option<Value>> = by.iter().map(|b| named(b, t)).collect();
+            if begun(t).any(|s| s.dimensions == values) { values } else { none.clone() }
+        };
+        let in_force = charged(t);
+        let beyond = by.iter().any(|b| named(b, t).is_some()) && in_force == none;
+        prop_assert!(!beyond || named_shares == cap, "{:?} at {}", shares, t);
         prop_assert_eq!(shares.iter().filter(|s| s.dimensions == in_force && s.since <= t).count(), 1);
         let side = |whole: &Whole, below: bool, t: Time| match whole {
             Whole::Number(x) => x.at(t),
@@ -324,7 +335,7 @@ impl Instants<'_> {
             let sum =
                 shares.iter().try_fold(Number::Exact(0), |sum, s| self.sum(Some(sum), value(&s.timeline, below, t), 1));
             prop_assert_eq!(sum, value(&self.all[of.index()], below, t), "{:?} at {}", shares, t);
-            let next: Vec<Option<Value>> = by.iter().map(|b| named(b, t + 1)).collect();
+            let next = charged(t + 1);
             for share in shares.iter().filter(|s| !windowed && s.dimensions != in_force && s.dimensions != next) {
                 let still = (value(&share.timeline, below, t), value(&share.timeline, below, t + 1));
                 prop_assert_eq!(still.0, still.1, "{:?} at {}", share, t);

@@ -201,7 +201,7 @@ fn charged(end: impl Fn(&mut Program) -> EndRule, rows: &[(Time, &str)], horizon
     let b = p.add(Op::Latest { of, ttl: Some(4 * SECOND) });
     let ever = p.add(Op::Constant(Value::Bool(true)));
     let elapsed = p.add(Op::DurationWhere { of: ever });
-    let split = p.add(Op::Split { of: elapsed, by: vec![b] });
+    let split = p.add(Op::Split { of: elapsed, by: vec![b], cap: Op::USUALLY_REMEMBERED });
     p.metric("m", split, &["b"], None);
     let end = end(&mut p);
     p.end(end);

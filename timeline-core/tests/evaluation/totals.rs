@@ -106,7 +106,7 @@ fn groups_are_states_when_the_session_is_read_or_dimensions() {
     let mut p = Program::new();
     let duration = duration(&mut p);
     let cdn = p.latest("cdn", Type::String);
-    let split = p.add(Op::Split { of: duration, by: vec![cdn] });
+    let split = p.add(Op::Split { of: duration, by: vec![cdn], cap: Op::USUALLY_REMEMBERED });
     let country = p.latest("country", Type::String);
     let of = [group("cdn", GroupOf::Dimension(0)), group("country", GroupOf::State(country))];
     let functions = vec![Function::Count, Function::Sum];

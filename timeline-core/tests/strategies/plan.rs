@@ -460,8 +460,9 @@ impl MetricShape {
         let numbers = ids(builder, |k| matches!(k, Kind::Number(_) | Kind::Ratio(_)));
         let by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
         let from = usize::from(self.root) % numbers.len().max(1);
+        let cap = choose(&[1, 2, 3, Op::USUALLY_REMEMBERED], self.root / 2);
         let split = numbers[from..].iter().chain(&numbers[..from]).find_map(|of| {
-            let split = Op::Split { of: *of, by: by.clone() };
+            let split = Op::Split { of: *of, by: by.clone(), cap };
             if by.is_empty() { None } else { builder.add(split).ok() }
         });
         let dimensions = if split.is_some() { (0..by.len()).map(|i| format!("d{i}")).collect() } else { vec![] };
@@ -479,7 +480,7 @@ impl MetricShape {
         let root = split.unwrap_or_else(|| nth(&roots, self.root));
         // Conditions are as often as not counted at once.
         let counted = builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
-        let root = if counted { builder.add(Op::Concurrency { of: root }).expect("a condition") } else { root };
+        let root = if counted { builder.add(Op::Concurrency { of: root, cap }).expect("a condition") } else { root };
         Metric { name, root, dimensions, aggregate, keep_spans: false }
     }
 }

@@ -126,11 +126,13 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "split by",
-        form: "x split by s, ...",
+        form: "x split by s, ..., x split by s cap N",
         gives: "a number for each value",
-        meaning: "Charges every instant to the value of the states in force then, so that a switch in the middle of a span splits it.",
+        meaning: "Charges every instant to the value of the states in force then, so that a switch in the middle of a span splits it. \
+                  The first N values have a share of their own, 1000 where nothing is said; \
+                  all others are charged to that of absent values, and counted.",
         before: "0 for every value that comes into force",
-        memory: "O(values)",
+        memory: "O(cap): N values",
         timer: NONE,
         example: "duration_where(latest(b)) split by latest(state)",
     },
@@ -398,23 +400,26 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "every",
-        form: "x every D",
+        form: "x every D, x every D cap N",
         gives: "a number for each window",
-        meaning: "What a cumulative number has grown by in each window of `D`, cut at whole multiples of it.",
+        meaning: "What a cumulative number has grown by in each window of `D`, cut at whole multiples of it. \
+                  The first N windows of a session are told, 1000 where nothing is said; those after them are one, and counted.",
         before: "0",
-        memory: "O(1)",
+        memory: "O(cap): N windows",
         timer: "at the end of each window",
         example: "duration_where(latest(b)) every 1m",
     },
     Operator {
         name: "concurrency",
-        form: "concurrency(b)",
+        form: "concurrency(b), concurrency(b, cap N)",
         gives: "state<bool>",
         meaning: "For how many sessions of a group a condition is true at once. \
                   `aggregate(now, peak, mean)` reads it: the count now, the greatest one, and its mean since the group's first session began. \
-                  A session belongs to the group that it is in when it is read.",
+                  A session belongs to the group that it is in when it is read. \
+                  The last N true spans of a session count in the peak, 1000 where nothing is said; \
+                  those before them count in the mean alone, and are counted.",
         before: "0",
-        memory: "O(changes)",
+        memory: "O(cap): N spans; a group keeps every change of its count",
         timer: NONE,
         example: "concurrency(latest(b)) | aggregate(now, peak, mean)",
     },

@@ -101,10 +101,9 @@ fn moving(plan: &Plan) -> Vec<bool> {
 fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op {
         Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
-        Op::Concurrency { .. } => "O(changes)",
-        Op::IsNew { .. } => "O(cap)",
-        Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + values)",
-        Op::Split { .. } => "O(values)",
+        Op::IsNew { .. } | Op::Concurrency { .. } => "O(cap)",
+        Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + cap)",
+        Op::Split { .. } => "O(cap)",
         _ => "O(1)",
     }
 }

@@ -115,7 +115,10 @@ impl Writer<'_> {
                 let all = [a, b].map(|id| self.node(*id, 0, depth));
                 (binds::UNARY, format!("coalesce({})", all.join(", ")))
             }
-            Op::Concurrency { of } => (binds::UNARY, format!("concurrency({})", self.node(*of, 0, depth))),
+            Op::Concurrency { of, cap } => {
+                let of = self.node(*of, 0, depth);
+                (binds::UNARY, if usual(*cap) { format!("concurrency({of})") } else { format!("concurrency({of}, cap {cap})") })
+            }
             Op::Every { length } => (binds::UNARY, format!("every {}", duration_text(*length))),
             Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
             Op::Scope { of, by } => {
@@ -170,7 +173,7 @@ impl Writer<'_> {
             Op::Min { of } => (binds::UNARY, format!("min({})", self.node(*of, 0, depth))),
             Op::Max { of } => (binds::UNARY, format!("max({})", self.node(*of, 0, depth))),
             Op::TimeSince { of } => (binds::UNARY, format!("time_since({})", self.node(*of, 0, depth))),
-            Op::Split { of, by } => {
+            Op::Split { of, by, cap } => {
                 let of = self.node(*of, binds::CLAUSE, depth);
                 let mut text = of;
                 let mut between = " split by ";
@@ -183,6 +186,9 @@ impl Writer<'_> {
                         text.push_str(&format!("{between}{d}"));
                         between = ", ";
                     }
+                }
+                if !usual(*cap) {
+                    text.push_str(&format!(" cap {cap}"));
                 }
                 (binds::CLAUSE, text)
             }
@@ -321,4 +327,9 @@ fn number_text(numerator: i64, denominator: i64, unit: Unit) -> (u8, String) {
 
 fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Whether a cap is the one of programs that say nothing.
+fn usual(cap: u32) -> bool {
+    cap == Op::USUALLY_REMEMBERED
 }

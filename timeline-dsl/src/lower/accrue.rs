@@ -14,12 +14,24 @@ impl Lowering<'_> {
     pub(super) fn accrue(&mut self, span: Span, function: Function, e: &Expr) -> Lowered {
         let op = match function {
             Function::Longest => self.need_condition(e, "longest").map(|(s, of)| (s, Op::Longest { of })),
-            Function::Concurrency => self.need_condition(e, "concurrency").map(|(s, of)| (s, Op::Concurrency { of })),
             _ => self
                 .need_state(e, "`duration_of_previous_state`")
                 .map(|(s, of)| (s, Op::DurationOfPreviousState { of })),
         };
         op.map_or(Lowered::Error, |(source, op)| self.add(source, op, span))
+    }
+
+    /// `concurrency(b)` and `concurrency(b, cap N)`.
+    pub(super) fn concurrency(&mut self, span: Span, e: &Expr, cap: Option<&Expr>) -> Lowered {
+        let condition = self.need_condition(e, "concurrency");
+        let cap = match cap {
+            None => Some(Op::USUALLY_REMEMBERED),
+            Some(cap) => self.need_cap(cap, "the turns of so many true spans are kept: `concurrency(b, cap 100)`"),
+        };
+        match (condition, cap) {
+            (Some((source, of)), Some(cap)) => self.add(source, Op::Concurrency { of, cap }, span),
+            _ => Lowered::Error,
+        }
     }
 
     /// `integral(x)` and `integral(x, where b)`.

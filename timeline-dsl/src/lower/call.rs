@@ -4,7 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::names::{Function, Lookup, lookup, near};
-use crate::syntax::{Argument, Expr, ExprKind, Logic, Name, Span};
+use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
 use timeline_core::plan::Op;
 
 impl Lowering<'_> {
@@ -21,20 +21,19 @@ impl Lowering<'_> {
         for argument in arguments {
             if let Some(word) = &argument.word
                 && !(function == Function::Latest && word.text == "ttl")
-                && !(function == Function::IsNew && word.text == "cap")
+                && !(matches!(function, Function::IsNew | Function::Concurrency) && word.text == "cap")
                 && !(matches!(function, Function::Integral | Function::TimeWeightedAvg) && word.text == "where")
             {
                 let message = format!("`{}` takes no `{}`", name.text, word.text);
-                let help =
-                    "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`, `cap N` to `is_new`";
+                let help = "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`, `cap N` to \
+                            `is_new`, `concurrency` and `split by`";
                 return self.error(codes::ARGUMENTS, word.span, message, help);
             }
         }
-        if let (Function::IsNew, [_, cap]) = (function, arguments)
+        if let (Function::IsNew | Function::Concurrency, [_, cap]) = (function, arguments)
             && cap.word.is_none()
         {
-            let help = format!("did you mean `cap {}`?", self.quote(cap.value.span));
-            return self.error(codes::ARGUMENTS, cap.value.span, "the second argument of `is_new` is its cap", help);
+            return self.bare_cap(name, function, &cap.value);
         }
         let values: Vec<&Expr> = arguments.iter().map(|a| &a.value).collect();
         if let Some(done) = self.event_call(span, function, &values) {
@@ -86,9 +85,9 @@ impl Lowering<'_> {
                 Some((source, of)) => self.add(source, Op::DurationInCurState { of }, span),
                 None => Lowered::Error,
             },
-            (Function::Longest | Function::Concurrency | Function::DurationOfPreviousState, [e]) => {
-                self.accrue(span, function, e)
-            }
+            (Function::Longest | Function::DurationOfPreviousState, [e]) => self.accrue(span, function, e),
+            (Function::Concurrency, [b]) => self.concurrency(span, b, None),
+            (Function::Concurrency, [b, cap]) => self.concurrency(span, b, Some(cap)),
             (Function::Integral, [x]) => self.integral(span, x, None),
             (Function::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
             (Function::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
@@ -104,6 +103,23 @@ impl Lowering<'_> {
             (Function::Not, [a]) => self.not(span, a),
             _ => self.wrong_arguments(span, name, function, &values),
         }
+    }
+
+    /// A second argument where only `cap N` can stand.
+    fn bare_cap(&mut self, name: &Name, function: Function, e: &Expr) -> Lowered {
+        let own = self.quote(e.span);
+        let fits = matches!(&e.kind, ExprKind::Literal(Literal::Number(n))
+            if n.exact.and_then(|x| x.parts()).is_some_and(|(n, d)| d == 1 && (1..=Op::MAX_REMEMBERED.into()).contains(&n)));
+        let help = if fits {
+            format!("did you mean `cap {own}`?")
+        } else {
+            format!(
+                "write {}: the cap is how many are remembered for each session, from 1 to {}",
+                form(function),
+                Op::MAX_REMEMBERED
+            )
+        };
+        self.error(codes::ARGUMENTS, e.span, format!("the second argument of `{}` is its cap", name.text), help)
     }
 
     fn wrong_arguments(&mut self, span: Span, name: &Name, function: Function, values: &[&Expr]) -> Lowered {
@@ -172,8 +188,8 @@ fn form(function: Function) -> String {
         Function::DurationWhere
         | Function::DurationInCurState
         | Function::DurationOfPreviousState
-        | Function::Longest
-        | Function::Concurrency => format!("`{name}(STATE)`"),
+        | Function::Longest => format!("`{name}(STATE)`"),
+        Function::Concurrency => "`concurrency(STATE)` or `concurrency(STATE, cap 100)`".into(),
         Function::Rise | Function::Fall => format!("`{name}(STATE)`"),
         Function::Changes => "`changes(STATE)`".into(),
         Function::At => "`at(EVENT, TIMELINE)`".into(),

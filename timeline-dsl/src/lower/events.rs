@@ -79,7 +79,7 @@ impl Lowering<'_> {
             }
             (Function::IsNew, [e, n]) => {
                 let of = self.need_event(e, name);
-                let cap = self.need_cap(n);
+                let cap = self.need_cap(n, "so many values are remembered for each session: `is_new(event, cap 100)`");
                 self.unary(span, of.filter(|_| cap.is_some()), |of| Op::IsNew { of, cap: cap.unwrap_or(1) })
             }
             (Function::TimeSince, [p]) => {
@@ -201,7 +201,7 @@ impl Lowering<'_> {
     }
 
     /// How many values are remembered.
-    fn need_cap(&mut self, e: &Expr) -> Option<u32> {
+    pub(super) fn need_cap(&mut self, e: &Expr, help: &str) -> Option<u32> {
         let found = self.lower(e);
         if let Lowered::Literal(Literal::Number(n)) = &found
             && let Some((n, 1)) = n.exact.and_then(|x| x.parts())
@@ -211,7 +211,6 @@ impl Lowering<'_> {
         }
         if !matches!(found, Lowered::Error) {
             let message = format!("a cap is a whole number from 1 to {}", Op::MAX_REMEMBERED);
-            let help = "so many values are remembered for each session: `is_new(event, cap 100)`";
             self.error(codes::ARGUMENTS, e.span, message, help);
         }
         None

@@ -20,7 +20,7 @@ enum Use {
 pub(crate) fn columns(definition: &Definition, known: &BTreeMap<String, Type>) -> BTreeMap<String, Type> {
     let mut uses = BTreeMap::new();
     let (value, dimensions): (&Expr, &[Dimension]) = match &definition.value.kind {
-        ExprKind::SplitBy(of, by) => (of, by),
+        ExprKind::SplitBy(of, by, _) => (of, by),
         _ => (&definition.value, &[]),
     };
     walk(value, None, &mut uses);
@@ -74,7 +74,7 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
             walk(a, None, uses);
             walk(b, None, uses);
         }
-        ExprKind::SplitBy(a, by) => {
+        ExprKind::SplitBy(a, by, _) => {
             walk(a, None, uses);
             by.iter().for_each(|d| walk(&d.value, None, uses));
         }

@@ -32,7 +32,7 @@ impl Lowering<'_> {
 
     pub(super) fn define_metric(&mut self, d: &Definition) {
         let (value, root, dimensions) = match &d.value.kind {
-            ExprKind::SplitBy(of, by) => match self.split(d.value.span, of, by) {
+            ExprKind::SplitBy(of, by, cap) => match self.split(d.value.span, of, by, cap.as_deref()) {
                 Some((value, root, names)) => (value, Some(root), names),
                 // The name stands for the timeline before the split, whose mistakes are said already.
                 None => (Lowered::Error, None, vec![]),

@@ -135,7 +135,7 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         | Op::DurationOf(of)
         | Op::Scale { of, .. }
         | Op::Longest { of }
-        | Op::Concurrency { of }
+        | Op::Concurrency { of, .. }
         | Op::DurationOfPreviousState { of }
         | Op::Rise { of }
         | Op::Fall { of }
@@ -158,6 +158,6 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         Op::Scope { of, by } => vec![of, by],
         Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => vec![a, b],
         Op::Ratio { numerator, denominator } => vec![numerator, denominator],
-        Op::Split { of, by } => std::iter::once(of).chain(by).collect(),
+        Op::Split { of, by, .. } => std::iter::once(of).chain(by).collect(),
     }
 }

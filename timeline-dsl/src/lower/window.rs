@@ -54,6 +54,7 @@ impl Lowering<'_> {
         span: Span,
         of: &Expr,
         dimensions: &[Dimension],
+        cap: Option<&Expr>,
     ) -> Option<(Lowered, NodeId, Vec<String>)> {
         let value = self.lower(of);
         let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
@@ -92,10 +93,14 @@ impl Lowering<'_> {
             self.not_cumulative(of.span, &value, clause);
             return None;
         }
+        let cap = match cap {
+            None => Op::USUALLY_REMEMBERED,
+            Some(cap) => self.need_cap(cap, "so many values have a share of their own: `x split by s cap 100`")?,
+        };
         if by.len() < dimensions.len() {
             return None;
         }
-        let root = self.node(source, Op::Split { of: id, by }, span)?;
+        let root = self.node(source, Op::Split { of: id, by, cap }, span)?;
         Some((value, root, names))
     }
 

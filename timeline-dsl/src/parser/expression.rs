@@ -61,7 +61,7 @@ impl Parser<'_> {
                     self.bump();
                     self.bump();
                     let dimensions = self.dimensions();
-                    value = split(value, dimensions);
+                    value = self.split(value, dimensions);
                     continue;
                 }
                 ("scope", "by") => {
@@ -76,7 +76,7 @@ impl Parser<'_> {
                     let span = start.to(self.last_span());
                     let name = Some(Name { text: "every".to_owned(), span });
                     let value_of = Expr { kind: ExprKind::Every(Box::new(length)), span };
-                    value = split(value, vec![Dimension { value: value_of, name }]);
+                    value = self.split(value, vec![Dimension { value: value_of, name }]);
                     continue;
                 }
                 _ => return value,
@@ -97,6 +97,32 @@ impl Parser<'_> {
             let d = Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help);
             self.fail(d);
         }
+    }
+
+    /// A split by further dimensions, with the cap behind them. Windows and dimensions of one metric are one split, in the
+    /// order in which they are written.
+    fn split(&mut self, of: Expr, dimensions: Vec<Dimension>) -> Expr {
+        let start = self.span();
+        let is_capped = self.at_word("cap") && matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_));
+        let cap = is_capped.then(|| {
+            self.bump();
+            Box::new(self.binary(4))
+        });
+        let span = of.span.to(self.last_span());
+        let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
+        let kind = match of.kind {
+            ExprKind::SplitBy(inner, known, known_cap)
+                if known.iter().all(is_window) != dimensions.iter().all(is_window) =>
+            {
+                if cap.is_some() && known_cap.is_some() {
+                    let help = "rows are windows with values: write one `cap` for all of them, at the end";
+                    self.mistake(codes::REPEATED, start.to(self.last_span()), "a split has one cap", help);
+                }
+                ExprKind::SplitBy(inner, known.into_iter().chain(dimensions).collect(), cap.or(known_cap))
+            }
+            kind => ExprKind::SplitBy(Box::new(Expr { kind, span: of.span }), dimensions, cap),
+        };
+        Expr { kind, span }
     }
 
     /// `a, b as name, ...`
@@ -315,20 +341,6 @@ impl Parser<'_> {
         self.close(open, ")");
         if text.is_empty() { ExprKind::Error } else { ExprKind::Column(Name { text, span }) }
     }
-}
-
-/// A split by further dimensions. Windows and dimensions of one metric are one split, in the order in which they are written.
-fn split(of: Expr, dimensions: Vec<Dimension>) -> Expr {
-    let last = dimensions.last().map_or(of.span, |d| d.name.as_ref().map_or(d.value.span, |n| n.span.to(d.value.span)));
-    let span = of.span.to(last);
-    let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
-    let kind = match of.kind {
-        ExprKind::SplitBy(inner, known) if known.iter().all(is_window) != dimensions.iter().all(is_window) => {
-            ExprKind::SplitBy(inner, known.into_iter().chain(dimensions).collect())
-        }
-        kind => ExprKind::SplitBy(Box::new(Expr { kind, span: of.span }), dimensions),
-    };
-    Expr { kind, span }
 }
 
 impl Expr {
