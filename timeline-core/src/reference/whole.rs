@@ -138,7 +138,9 @@ impl Inputs<'_> {
                 Kind::Number(unit) => Whole::Number(coalesce(number(a), number(b)).map(|x| Some(x?.in_unit(unit)))),
                 _ => Whole::State(coalesce(state(a), state(b))),
             },
-            Op::Concurrency { of, .. } => Whole::State(state(of).map(|value| boolean(Some(truth(&value) == Some(true))))),
+            Op::Concurrency { of, .. } => {
+                Whole::State(state(of).map(|value| boolean(Some(truth(&value) == Some(true)))))
+            }
             Op::Every { length } => Whole::State(windows(origin, self.session.horizon, *length)),
             Op::Scope { of, by } => {
                 let unit = self.unit(*of);

@@ -117,7 +117,10 @@ impl Writer<'_> {
             }
             Op::Concurrency { of, cap } => {
                 let of = self.node(*of, 0, depth);
-                (binds::UNARY, if usual(*cap) { format!("concurrency({of})") } else { format!("concurrency({of}, cap {cap})") })
+                (
+                    binds::UNARY,
+                    if usual(*cap) { format!("concurrency({of})") } else { format!("concurrency({of}, cap {cap})") },
+                )
             }
             Op::Every { length } => (binds::UNARY, format!("every {}", duration_text(*length))),
             Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
