@@ -97,15 +97,15 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::Not, &["not"]),
 ];
 
-/// Operators that the language has but this version has not.
-const NOT_YET: &[&str] = &["avg"];
+/// Functions of aggregates that are often looked for over events.
+const OF_AGGREGATES: &[&str] = &["avg"];
 
 /// What is known of a name before a `(`.
 pub(crate) enum Lookup {
     /// The operator.
     Known(Function),
-    /// Its name in the language; it is not supported yet.
-    NotYet(&'static str),
+    /// A function of aggregates.
+    Aggregate(&'static str),
     /// Nothing.
     Unknown,
 }
@@ -119,7 +119,7 @@ pub(crate) fn lookup(written: &str) -> Lookup {
     let Some(name) = found else { return Lookup::Unknown };
     match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
         Some((function, _)) => Lookup::Known(*function),
-        None => Lookup::NotYet(name),
+        None => Lookup::Aggregate(name),
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn near(written: &str) -> Option<&'static str> {
 }
 
 fn all() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(NOT_YET.iter().copied())
+    FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(OF_AGGREGATES.iter().copied())
 }
 
 /// The operator's own name, of whatever spelling.
@@ -141,7 +141,7 @@ pub(crate) fn own_name(written: &str) -> Option<&'static str> {
         Lookup::Known(Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil)) => Some("rounding"),
         Lookup::Known(Function::Scalar(_)) => Some("text"),
         Lookup::Known(function) => Some(function.name()),
-        Lookup::NotYet(name) => Some(name),
+        Lookup::Aggregate(name) => Some(name),
         Lookup::Unknown => None,
     }
 }

@@ -8,7 +8,7 @@ use super::expression::{Expression, Types};
 use super::layout::Layout;
 use super::row::{ABSENT, NEVER, NOT_SINCE, truth};
 use super::word_of;
-use crate::plan::{Compare, Kind, NodeId, Op, Plan, Unit};
+use crate::plan::{Compare, Kind, NodeId, Op, Plan, Scalar, Unit};
 use crate::{Time, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -186,6 +186,12 @@ pub(super) enum Code {
     Coalesce {
         on: [u16; 2],
         of: [State; 2],
+        out: Out,
+    },
+    /// Of states, and of numbers that change in steps.
+    Apply {
+        function: Scalar,
+        of: Vec<(u16, Sample, Type)>,
         out: Out,
     },
     Concurrency {
@@ -415,6 +421,14 @@ impl Compiled {
         Input { node: event.index() as u16, predicate: self.is_predicate(event) }
     }
 
+    fn sample(&self, of: NodeId) -> Sample {
+        match self.plan.node(of).kind {
+            Kind::Number(unit) => Sample::Number { of, as_float: unit == Unit::Float },
+            Kind::Ratio(unit) => Sample::Ratio { of, unit },
+            _ => Sample::State(self.state(of)),
+        }
+    }
+
     /// A state whose words the events of `of` write.
     fn written(&mut self, id: NodeId, of: NodeId, effect: Effect, dictionary: &mut Dictionary) -> Code {
         let place = self.layout.nodes[id.index()];
@@ -517,6 +531,15 @@ impl Compiled {
                 None => Code::Pulled { inputs: [n(a), n(b)] },
                 Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
             },
+            Op::Apply { function, of } => {
+                let argument = |of: &NodeId| {
+                    let ty = kind(of).stepped().expect("the builder checked the types");
+                    (n(of), self.sample(*of), ty)
+                };
+                let of = of.iter().map(argument).collect();
+                Code::Apply { function: *function, of, out: self.out(id).expect("a function makes a state") }
+            }
+            Op::Either(a, b) => Code::Derived(Derived::Either { of: [self.input(*a), self.input(*b)] }),
             Op::Concurrency { of, cap } => {
                 let cell = self.layout.nodes[id.index()].cell;
                 Code::Concurrency { on: n(of), of: self.bool(*of), out, at, cell, cap: *cap as usize }
@@ -539,14 +562,7 @@ impl Compiled {
                 self.initial.push((at, ABSENT));
                 Code::Derived(Derived::Changes { on: n(of), of: self.state(*of), at })
             }
-            Op::At { event, of } => {
-                let of = match self.plan.node(*of).kind {
-                    Kind::Number(unit) => Sample::Number { of: *of, as_float: unit == Unit::Float },
-                    Kind::Ratio(unit) => Sample::Ratio { of: *of, unit },
-                    _ => Sample::State(self.state(*of)),
-                };
-                Code::Derived(Derived::At { event: self.input(*event), of })
-            }
+            Op::At { event, of } => Code::Derived(Derived::At { event: self.input(*event), of: self.sample(*of) }),
             Op::FollowedBy { first, then, window } => {
                 self.initial.push((at, NOT_SINCE as u64));
                 let (first, then) = (self.input(*first), self.input(*then));

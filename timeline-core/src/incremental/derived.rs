@@ -40,6 +40,9 @@ pub(super) enum Derived {
         of: State,
         at: usize,
     },
+    Either {
+        of: [Input; 2],
+    },
     At {
         event: Input,
         of: Sample,
@@ -134,6 +137,11 @@ pub(super) fn step(
                 }
             }
         }
+        Derived::Either { of } => {
+            of.iter().for_each(|of| out.extend_from_slice(happened.matches(dirty, *of)));
+            out.sort_unstable();
+            out.dedup();
+        }
         Derived::At { event, of } => {
             out.extend_from_slice(happened.matches(dirty, *event));
             if !out.is_empty() {
@@ -196,7 +204,7 @@ pub(super) fn act(
 }
 
 impl Sample {
-    fn word(self, compiled: &Compiled, row: &Row<'_>) -> u64 {
+    pub(super) fn word(self, compiled: &Compiled, row: &Row<'_>) -> u64 {
         let value = match self {
             Sample::State(state) => return state.get(row.words),
             Sample::Number { of, as_float } => number::linear(compiled, row, of).map(|x| x.sample(as_float)),

@@ -80,7 +80,7 @@ impl Layout {
                 layout.cells += 1;
                 layout.cell_texts.push(entry_texts(plan, &node.op));
             }
-            layout.note_texts(plan, &node.op, place.at);
+            layout.note_texts(plan, id, place.at);
             layout.words += place.words;
             layout.nodes.push(place);
         }
@@ -111,7 +111,8 @@ impl Layout {
         self.nodes[id.index()].words * 8
     }
 
-    fn note_texts(&mut self, plan: &Plan, op: &Op, at: usize) {
+    fn note_texts(&mut self, plan: &Plan, id: NodeId, at: usize) {
+        let op = &plan.node(id).op;
         let is_text = |id: NodeId| plan.node(id).kind == Kind::State(Type::String);
         match op {
             Op::Latest { of, .. } | Op::First { of } if plan.node(*of).kind == Kind::Event(Type::String) => {
@@ -126,6 +127,7 @@ impl Layout {
                 self.texts.push(at + 1);
             }
             Op::Changes { of } | Op::If { then: of, .. } | Op::Coalesce(of, _) if is_text(*of) => self.texts.push(at),
+            Op::Apply { .. } if is_text(id) => self.texts.push(at),
             Op::Split { .. } => {
                 let (entry_words, texts) = entry_texts(plan, op);
                 for entry in 0..INLINE_ENTRIES {
@@ -166,7 +168,7 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::Every { .. } => 2,
         // What the number was before the scope, and the value of the state.
         Op::Scope { .. } => 2,
-        Op::If { .. } | Op::Coalesce(..) => match plan.node(id).kind {
+        Op::If { .. } | Op::Coalesce(..) | Op::Apply { .. } => match plan.node(id).kind {
             Kind::Number(_) | Kind::State(Type::Bool) => 0,
             _ => 1,
         },
@@ -196,6 +198,7 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         // The payload that is shown, and those after it.
         Op::Previous { n, .. } => 1 + usize::from(*n),
         Op::Event(_)
+        | Op::Either(..)
         | Op::At { .. }
         | Op::Constant(_)
         | Op::HasExisted { .. }
@@ -233,7 +236,7 @@ fn gathered(plan: &Plan) -> Vec<bool> {
     for (_, node) in plan.iter() {
         match node.op {
             Op::At { event, .. } => asked[event.index()] = true,
-            Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => {
+            Op::Either(first, then) | Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => {
                 asked[first.index()] = true;
                 asked[then.index()] = true;
             }

@@ -295,7 +295,7 @@ impl Evaluator {
 
     fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, told: &mut Told<'_, O>) {
         let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
-        run::run(&self.compiled, &self.dictionary, scratch, row, program, pending, told.alerts);
+        run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, told.alerts);
         if size_of::<O>() != 0 {
             told.observer.evaluated(&View::new(&self.compiled, &self.dictionary, row));
         }

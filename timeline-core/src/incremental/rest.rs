@@ -3,17 +3,17 @@
 //! They are kept out of the loop over those that nearly all queries have, which is worth a tenth of its time.
 
 use super::compile::{Code, Compiled};
-use super::derived::{self, Happened};
+use super::derived::{self, Happened, Sample};
 use super::dictionary::Dictionary;
-use super::row::{NEVER, Piece, Row, truth};
-use super::{accrue, choose, scope};
-use crate::Time;
+use super::row::{ABSENT, NEVER, Piece, Row, truth};
+use super::{accrue, choose, scope, value_of, word_of};
+use crate::{Time, Type};
 
 /// Brings one node up to date; true if it may have changed.
 #[inline(never)]
 pub(super) fn step(
     compiled: &Compiled,
-    dictionary: &Dictionary,
+    dictionary: &mut Dictionary,
     (dirty, happened): (&mut [bool], &mut Happened),
     row: &mut Row<'_>,
     node: usize,
@@ -77,6 +77,15 @@ pub(super) fn step(
                 let value = choose::coalesced(row, *of);
                 choose::put(row, *out, value) || fresh
             }
+        }
+        Code::Apply { function, of, out } => {
+            if !fresh && !of.iter().any(|(on, _, _)| is_dirty(*on)) {
+                return false;
+            }
+            let argument = |(_, of, ty): &(u16, Sample, Type)| value_of(of.word(compiled, row), *ty, dictionary);
+            let arguments: Vec<_> = of.iter().map(argument).collect();
+            let value = function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary));
+            choose::put(row, *out, value) || fresh
         }
         Code::Concurrency { on, of, out, at, cell, cap } => {
             if !is_dirty(*on) {

@@ -12,7 +12,7 @@ use crate::Time;
 /// Runs a program at the row's instant; `pending` are the columns that events of the instant had.
 pub(super) fn run(
     compiled: &Compiled,
-    dictionary: &Dictionary,
+    dictionary: &mut Dictionary,
     (dirty, happened): (&mut [bool], &mut Happened),
     row: &mut Row<'_>,
     program: usize,
@@ -44,7 +44,7 @@ pub(super) fn run(
 #[allow(clippy::too_many_arguments)]
 fn step(
     compiled: &Compiled,
-    dictionary: &Dictionary,
+    dictionary: &mut Dictionary,
     (dirty, happened): (&mut [bool], &mut Happened),
     row: &mut Row<'_>,
     node: usize,
@@ -193,6 +193,7 @@ fn step(
         | Code::Integral { .. }
         | Code::If { .. }
         | Code::Coalesce { .. }
+        | Code::Apply { .. }
         | Code::Every { .. }
         | Code::Concurrency { .. }
         | Code::Scope { .. } => rest::step(compiled, dictionary, (dirty, happened), row, node, pending, fresh),

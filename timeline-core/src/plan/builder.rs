@@ -186,6 +186,14 @@ impl Builder {
             }
             (Op::Concurrency { cap: 1..=Op::MAX_REMEMBERED, .. }, [State(Type::Bool)]) => Some(State(Type::Bool)),
             (Op::Every { .. }, []) => Some(State(Type::Int)),
+            (Op::Apply { function, of }, kinds) => {
+                if of.iter().any(|id| self.moves(*id)) {
+                    return Err(BuildError::Quadratic { op: "a function" });
+                }
+                let types: Option<Vec<Type>> = kinds.iter().map(|kind| kind.stepped()).collect();
+                types.and_then(|types| function.result(&types)).map(State)
+            }
+            (Op::Either(..), [Event(_), Event(_)]) => Some(Event(Type::Bool)),
             (Op::Mul(..), [Number(a), Number(b)]) => product(*a, *b).map(Number),
             (Op::Scope { of, .. }, [Number(a), State(_)]) if self.is_cumulative(*of) => Some(Number(*a)),
             (Op::OverLast { of, .. }, [Number(a)]) if self.is_cumulative(*of) => Some(Number(*a)),
@@ -251,6 +259,7 @@ impl Builder {
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
             Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),
             Op::Mul(a, b) if exchange(a, b) => Op::Mul(b, a),
+            Op::Either(a, b) if exchange(a, b) => Op::Either(b, a),
             Op::CompareStates { compare, left, right } if exchange(left, right) => {
                 Op::CompareStates { compare: compare.flipped(), left: right, right: left }
             }

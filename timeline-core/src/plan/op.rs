@@ -158,6 +158,13 @@ pub enum Op {
     },
     /// The first input where it has a value, else the second.
     Coalesce(NodeId, NodeId),
+    /// A function of what states, and numbers that change in steps, say at each instant; a state.
+    Apply {
+        /// The function; choices have operators of their own.
+        function: Scalar,
+        /// States, plain numbers and ratios that do not move by themselves, of the types that the function takes.
+        of: Vec<NodeId>,
+    },
     /// The product of two numbers of which at most one moves by itself; absent if either is. The smaller fingerprint first.
     Mul(NodeId, NodeId),
     /// `x` less what it was just before the last change of the state; what jumps at the change belongs to the new scope.
@@ -189,6 +196,9 @@ pub enum Op {
         /// A state of any type.
         of: NodeId,
     },
+    /// An event, true, at every place where one of the two has a match: a record, or the instant itself.
+    /// The smaller fingerprint first.
+    Either(NodeId, NodeId),
     /// For every match of the event one that carries what the timeline is at that instant; null where it is absent.
     /// A duration is carried as its nanoseconds, of which [`Op::DurationOf`] makes a duration again.
     At {
@@ -341,9 +351,9 @@ impl Op {
             Op::At { event, of } => vec![*event, *of],
             Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => vec![*first, *then],
             Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![*left, *right],
-            Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => {
-                vec![*a, *b]
-            }
+            Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![*a, *b],
+            Op::Mul(a, b) | Op::Coalesce(a, b) | Op::Either(a, b) => vec![*a, *b],
+            Op::Apply { of, .. } => of.clone(),
             Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
             Op::Split { of, by, .. } => std::iter::once(*of).chain(by.iter().copied()).collect(),
         }
@@ -518,14 +528,28 @@ pub enum RatioUnit {
 }
 
 impl RatioUnit {
-    /// What the quotient of two units counts; `None` where only a multiple of the denominator would make sense of it.
+    /// What the quotient of two units counts; `None` where only a multiple of the numerator would make sense of it.
+    ///
+    /// An area by a plain number is kept in nanoseconds, and so a duration that is no whole number of them.
     pub fn of(numerator: Unit, denominator: Unit) -> Option<Self> {
         use Unit::{Area, Duration, Float, Int};
         match (numerator, denominator) {
             (Duration | Area, Duration | Area) | (Int | Float, Int | Float) => Some(RatioUnit::Plain),
-            (Duration, Int | Float) => Some(RatioUnit::Duration),
+            (Duration | Area, Int | Float) => Some(RatioUnit::Duration),
             (Int | Float, Duration) => Some(RatioUnit::PerSecond),
-            (Area, Int | Float) | (Int | Float, Area) => None,
+            (Int | Float, Area) => None,
+        }
+    }
+}
+
+impl Kind {
+    /// The type of the values that such a timeline says at an instant, if it changes in steps and has no unit.
+    pub fn stepped(self) -> Option<Type> {
+        match self {
+            Kind::State(ty) => Some(ty),
+            Kind::Number(Unit::Int) => Some(Type::Int),
+            Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
+            _ => None,
         }
     }
 }

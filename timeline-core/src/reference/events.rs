@@ -64,6 +64,15 @@ pub(super) fn changes(state: &State) -> Vec<Occurrence> {
     both.map(|pair| Occurrence::of_instant(pair[1].start)).collect()
 }
 
+/// Where one of the two has a match: at a record, or at an instant after its records.
+pub(super) fn either(a: &[Occurrence], b: &[Occurrence]) -> Vec<Occurrence> {
+    let mut places: Vec<(Time, Place)> =
+        a.iter().chain(b).filter(|e| e.is_match()).map(|e| (e.time, e.place)).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().map(|(time, place)| Occurrence { time, place, payload: Some(Value::Bool(true)) }).collect()
+}
+
 /// The matches, carrying what the timeline is at their instants.
 pub(super) fn at(events: &[Occurrence], timeline: impl Fn(Time) -> Option<Value>) -> Vec<Occurrence> {
     let sample = |e: &Occurrence| Occurrence { payload: timeline(e.time), ..e.clone() };

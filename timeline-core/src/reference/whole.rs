@@ -156,6 +156,12 @@ impl Inputs<'_> {
             Op::Rise { of } => Whole::Events(events::rises(state(of))),
             Op::Fall { of } => Whole::Events(events::falls(state(of))),
             Op::Changes { of } => Whole::Events(events::changes(state(of))),
+            Op::Either(a, b) => Whole::Events(events::either(self.events(*a), self.events(*b))),
+            Op::Apply { function, of } => {
+                let turns = of.iter().flat_map(|id| self.starts(*id)).chain([origin]).collect();
+                let says = |t| of.iter().map(|id| self.sample(*id, t)).collect::<Vec<_>>();
+                Whole::State(Piecewise::at_instants(turns, |t| function.apply(&says(t))))
+            }
             Op::At { event, of } => Whole::Events(events::at(self.events(*event), |t| self.sample(*of, t))),
             Op::FollowedBy { first, then, window } => {
                 Whole::Events(events::followed_by(self.events(*first), self.events(*then), *window))
@@ -191,6 +197,16 @@ impl Inputs<'_> {
                 other => unreachable!("the builder gives a ratio here, not {other:?}"),
             },
             _ => self.state(of).at(t),
+        }
+    }
+
+    /// Where a state or a number turns.
+    fn starts(&self, of: NodeId) -> Vec<Time> {
+        match &self.done[of.index()] {
+            Whole::State(state) => state.starts(),
+            Whole::Number(number) => number.starts(),
+            Whole::Ratio { numerator, denominator } => [numerator.starts(), denominator.starts()].concat(),
+            Whole::Events(_) | Whole::Split(_) => vec![],
         }
     }
 

@@ -7,7 +7,7 @@ use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, Kind, Op, RatioUnit, Unit};
 use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Whole, run, whole};
-use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Type, Value};
+use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Value};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
@@ -172,6 +172,17 @@ impl Instants<'_> {
                 let past = if known_since(*window) { self.number(*of, t - window) } else { Some(Number::Exact(0)) };
                 self.number_is(id, t, self.sum(self.number(*of, t), past, -1))
             }
+            Op::Apply { function, of } => {
+                let arguments: Vec<Option<Value>> = of.iter().map(|id| self.sampled(*id, t)).collect();
+                self.state_is(id, t, function.apply(&arguments))
+            }
+            Op::Either(a, b) => {
+                let places: std::collections::BTreeSet<Place> =
+                    self.matches(*a, t).chain(self.matches(*b, t)).map(|e| e.place).collect();
+                let expected: Vec<_> = places.into_iter().map(|place| (place, Some(Value::Bool(true)))).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
             Op::Rise { of } => self.happens(id, t, usize::from(self.turns(*of, t, false, true))),
             Op::Fall { of } => self.happens(id, t, usize::from(self.turns(*of, t, true, false))),
             Op::Changes { of } => {
@@ -180,25 +191,7 @@ impl Instants<'_> {
                 self.happens(id, t, usize::from(both.is_some_and(|(a, b)| a != b)))
             }
             Op::At { event, of } => {
-                let sampled = match self.plan.node(*of).kind {
-                    Kind::State(_) => self.state(*of, t),
-                    Kind::Ratio(unit) => {
-                        let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
-                            panic!("a ratio")
-                        };
-                        let sides =
-                            n.at(t).zip(d.at(t)).map(|(n, d)| (Number::from(n).as_float(), Number::from(d).as_float()));
-                        sides.filter(|(_, d)| *d != 0.0).map(|(n, d)| match unit {
-                            RatioUnit::Plain => Value::Float(n / d),
-                            RatioUnit::PerSecond => Value::Float(n / d * SECOND as f64),
-                            RatioUnit::Duration => Value::Int((n / d).round() as i64),
-                        })
-                    }
-                    _ => self.number(*of, t).map(|x| match (x, self.plan.node(id).kind) {
-                        (Number::Exact(x), Kind::Event(Type::Int)) => Value::Int(x as i64),
-                        (x, _) => Value::Float(x.as_float()),
-                    }),
-                };
+                let sampled = self.sampled(*of, t);
                 let expected: Vec<_> = self.matches(*event, t).map(|e| (e.place, sampled.clone())).collect();
                 prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
                 Ok(())
@@ -282,6 +275,26 @@ impl Instants<'_> {
     fn turns(&self, of: NodeId, t: Time, from: bool, to: bool) -> bool {
         let before = t > self.session.origin && self.truth(of, t - 1) == Some(true);
         before == from && (self.truth(of, t) == Some(true)) == to
+    }
+
+    /// What a state or a number says as the payload of an event.
+    fn sampled(&self, of: NodeId, t: Time) -> Option<Value> {
+        match self.plan.node(of).kind {
+            Kind::State(_) => self.state(of, t),
+            Kind::Ratio(unit) => {
+                let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else { panic!("a ratio") };
+                let sides = n.at(t).zip(d.at(t)).map(|(n, d)| (Number::from(n).as_float(), Number::from(d).as_float()));
+                sides.filter(|(_, d)| *d != 0.0).map(|(n, d)| match unit {
+                    RatioUnit::Plain => Value::Float(n / d),
+                    RatioUnit::PerSecond => Value::Float(n / d * SECOND as f64),
+                    RatioUnit::Duration => Value::Int((n / d).round() as i64),
+                })
+            }
+            kind => self.number(of, t).map(|x| match (x, kind) {
+                (Number::Exact(x), Kind::Number(Unit::Int | Unit::Duration)) => Value::Int(x as i64),
+                (x, _) => Value::Float(x.as_float()),
+            }),
+        }
     }
 
     /// The matches of an event at `t`.

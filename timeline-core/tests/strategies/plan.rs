@@ -5,7 +5,7 @@ use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
     Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf,
-    Kind, Members, Metric, NodeId, Op, RatioUnit, Source, TimeUnit, Unit,
+    Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -77,6 +77,8 @@ enum Make {
     Every,
     Turn,
     Changes,
+    Apply,
+    Either,
     At,
     FollowedBy,
     NotFollowedBy,
@@ -167,6 +169,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Make::Every),
         3 => Just(Make::Turn),
         1 => Just(Make::Changes),
+        3 => Just(Make::Apply),
+        2 => Just(Make::Either),
         3 => Just(Make::At),
         3 => Just(Make::FollowedBy),
         3 => Just(Make::NotFollowedBy),
@@ -374,6 +378,8 @@ impl Step {
             Make::Turn if right % 2 == 0 => Op::Rise { of: pick(builder, left, truth)? },
             Make::Turn => Op::Fall { of: pick(builder, left, truth)? },
             Make::Changes => Op::Changes { of: pick(builder, left, state)? },
+            Make::Apply => self.apply(builder)?,
+            Make::Either => Op::Either(pick(builder, left, event)?, pick(builder, right, event)?),
             Make::At => {
                 let sampled = |k: Kind| {
                     state(k) || matches!(k, Kind::Number(Unit::Int | Unit::Float | Unit::Duration) | Kind::Ratio(_))
@@ -407,6 +413,37 @@ impl Step {
         let of = if still.is_empty() { return None } else { nth(&still, self.left) };
         let over = (self.right % 2 == 1).then(|| pick(builder, self.right, |k| k == Kind::State(Type::Bool))).flatten();
         Some(Op::Integral { of, over })
+    }
+
+    /// A function of states and of numbers that stand still; quotients are rounded, so that all stays exact.
+    fn apply(&self, builder: &Builder) -> Option<Op> {
+        let still = standing(builder, |k| k.stepped().is_some());
+        let a = if still.is_empty() { return None } else { nth(&still, self.left) };
+        let kind = builder.plan().node(a).kind;
+        let round = [Scalar::Round, Scalar::Floor, Scalar::Ceil];
+        let text =
+            [Scalar::Upper, Scalar::Trim, Scalar::Length, Scalar::StartsWith, Scalar::Contains, Scalar::Coalesce];
+        let function = match kind {
+            Kind::Ratio(_) => choose(&round, self.compare),
+            Kind::State(Type::String) => choose(&text, self.compare),
+            Kind::State(Type::Bool) => choose(&[Scalar::If, Scalar::Coalesce], self.compare),
+            _ => choose(&[Scalar::Abs, Scalar::Ceil, Scalar::Add, Scalar::Sub, Scalar::Coalesce], self.compare),
+        };
+        let exact = |k: Kind| k.stepped().is_some() && !matches!(k, Kind::Ratio(_));
+        let others = |ty: Type| standing(builder, |k| exact(k) && k.stepped() == Some(ty));
+        let of = match function {
+            Scalar::If => {
+                let ty = choose(&[Type::Bool, Type::Int, Type::String, Type::Float], self.right);
+                let others = others(ty);
+                let other = |pick| if others.is_empty() { None } else { Some(nth(&others, pick)) };
+                vec![a, other(self.right)?, other(self.compare)?]
+            }
+            Scalar::StartsWith | Scalar::Contains | Scalar::Add | Scalar::Sub | Scalar::Coalesce => {
+                vec![a, nth(&others(kind.stepped()?), self.right)]
+            }
+            _ => vec![a],
+        };
+        Some(Op::Apply { function, of })
     }
 
     /// Two states of one type, or two numbers of one measure.

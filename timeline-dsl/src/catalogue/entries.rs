@@ -97,7 +97,8 @@ pub const ALL: &[Operator] = &[
         name: "logic",
         form: "a && b, a || b, !a",
         gives: "event<bool> or state<bool>",
-        meaning: "Kleene logic over absence: `false && absent` is false, `true || absent` is true, and what is not decided is absent.",
+        meaning: "Kleene logic over absence: `false && absent` is false, `true || absent` is true, and what is not decided is absent. \
+                  `||` of events that operators make is an event wherever one of them has a match.",
         before: "absent",
         memory: CONSTANT,
         timer: NONE,
@@ -372,7 +373,7 @@ pub const ALL: &[Operator] = &[
         name: "text",
         form: "lower(s), upper(s), trim(s), length(s), starts_with(a, b), ends_with(a, b), contains(a, b)",
         gives: "as the event or state that it reads",
-        meaning: "Functions of a text column, or of `latest` of one.",
+        meaning: "Functions of text columns of one event, or of states of text.",
         before: "absent",
         memory: CONSTANT,
         timer: NONE,
@@ -382,7 +383,8 @@ pub const ALL: &[Operator] = &[
         name: "rounding",
         form: "abs(x), round(x), floor(x), ceil(x)",
         gives: "as the event or state that it reads",
-        meaning: "Functions of a numeric column, or of `latest` of one; halves are rounded away from zero.",
+        meaning: "Functions of a numeric column, of a state, or of a plain number or ratio that changes in steps; \
+                  halves are rounded away from zero.",
         before: "absent",
         memory: CONSTANT,
         timer: NONE,

@@ -35,7 +35,7 @@ codes! {
     TOO_MANY = "TL0010", "More mistakes than are shown";
     UNKNOWN_NAME = "TL0101", "Nothing has this name";
     UNKNOWN_FUNCTION = "TL0102", "No operator has this name";
-    NOT_YET = "TL0103", "An operator that is not supported yet";
+    NO_EVENTS = "TL0103", "A function that reads no events";
     UNKNOWN_CLAUSE = "TL0104", "A source has no such clause";
     DEFINED_BELOW = "TL0106", "Used before it is defined";
     DUPLICATE = "TL0107", "Defined twice";

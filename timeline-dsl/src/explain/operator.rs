@@ -134,6 +134,15 @@ impl Writer<'_> {
             Op::Not(of) => (binds::UNARY, format!("!{}", self.node(*of, binds::UNARY, depth))),
             Op::And(a, b) => (binds::AND, self.pair(*a, "&&", *b, (binds::AND, binds::COMPARE), depth)),
             Op::Or(a, b) => (binds::OR, self.pair(*a, "||", *b, (binds::OR, binds::AND), depth)),
+            Op::Either(a, b) => {
+                let side =
+                    |id: &NodeId| if matches!(self.plan.node(*id).op, Op::Either(..)) { binds::OR } else { binds::AND };
+                (binds::OR, self.pair(*a, "||", *b, (side(a), side(b)), depth))
+            }
+            Op::Apply { function, of } => {
+                let all: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
+                (binds::UNARY, format!("{}({})", function.name(), all.join(", ")))
+            }
             Op::NumberOf(of) | Op::DurationOf(of) => return self.node(*of, around, depth + 1),
             Op::Add(a, b) => (binds::SUM, self.pair(*a, "+", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Sub(a, b) => (binds::SUM, self.pair(*a, "-", *b, (binds::SUM, binds::PRODUCT), depth)),
@@ -143,7 +152,12 @@ impl Writer<'_> {
             Op::Ratio { numerator, denominator } if self.shift(*numerator, *denominator).is_some() => {
                 let (n, constant) = self.shift(*numerator, *denominator).unwrap_or((*numerator, *numerator));
                 let ratio = self.pair(n, "/", *denominator, (binds::PRODUCT, binds::UNARY), depth);
-                (binds::SUM, format!("{ratio} + {}", self.node(constant, binds::PRODUCT, depth)))
+                let constant = match self.plan.node(constant).op {
+                    // Of a quotient that counts durations.
+                    Op::ConstantNumber { numerator, denominator: 1, unit: Unit::Area } => duration_text(numerator),
+                    _ => self.node(constant, binds::PRODUCT, depth),
+                };
+                (binds::SUM, format!("{ratio} + {constant}"))
             }
             Op::Ratio { numerator, denominator } => {
                 (binds::PRODUCT, self.pair(*numerator, "/", *denominator, (binds::PRODUCT, binds::UNARY), depth))
@@ -212,15 +226,27 @@ impl Writer<'_> {
     /// The numerator and the constant of a quotient shifted by one, which is kept as `(n + d * c) / d`, of an area and a duration.
     fn shift(&self, numerator: NodeId, denominator: NodeId) -> Option<(NodeId, NodeId)> {
         let Op::Add(a, b) = self.plan.node(numerator).op else { return None };
+        let plain = matches!(self.plan.node(denominator).kind, Kind::Number(Unit::Int | Unit::Float));
         let constant = |id: NodeId| {
             let Op::Mul(x, y) = self.plan.node(id).op else { return None };
             let c = if x == denominator { y } else { x };
             let is_shift = (x == denominator || y == denominator)
-                && matches!(self.plan.node(c).op, Op::ConstantNumber { unit: Unit::Float, .. })
-                && self.plan.node(denominator).kind == Kind::Number(Unit::Duration);
+                && matches!(self.plan.node(c).op, Op::ConstantNumber { unit, .. }
+                    if unit == if plain { Unit::Area } else { Unit::Float })
+                && self.plan.node(id).kind == Kind::Number(Unit::Area);
             is_shift.then_some(c)
         };
-        constant(b).map(|c| (a, c)).or_else(|| constant(a).map(|c| (b, c)))
+        // Where the sides have no unit in common, what stands above is one of those products.
+        let lifted = |id: NodeId| match self.plan.node(id).op {
+            Op::Mul(x, y) => [(x, y), (y, x)].into_iter().find_map(|(of, lift)| match self.plan.node(lift).op {
+                Op::ConstantNumber { numerator: 1, denominator: 1, unit: Unit::Float }
+                | Op::ConstantNumber { numerator: 1_000_000_000, denominator: 1, unit: Unit::Area } => Some(of),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let (n, c) = constant(b).map(|c| (a, c)).or_else(|| constant(a).map(|c| (b, c)))?;
+        Some((lifted(n).unwrap_or(n), c))
     }
 
     /// A product with the constant to the right.

@@ -120,6 +120,9 @@ impl Lowering<'_> {
                 let other = match (sign, p, q) {
                     (Sign::Times, _, _) => self.multiply(span, source, a, b),
                     (Sign::Over, _, Kind::Number(_)) => self.divide(span, source, a, b),
+                    (Sign::Plus | Sign::Minus, Kind::Ratio(_), _) | (Sign::Plus | Sign::Minus, _, Kind::Ratio(_)) => {
+                        self.join_ratios(span, source, sign, a, b)
+                    }
                     _ => None,
                 };
                 if let Some(lowered) = other {
@@ -275,7 +278,7 @@ impl Lowering<'_> {
                 };
                 (sum, denominator)
             }
-            (RatioUnit::Duration, None) if sides[1] == Kind::Number(Unit::Int) => {
+            (RatioUnit::Duration, None) if sides == [Kind::Number(Unit::Duration), Kind::Number(Unit::Int)] => {
                 let Some(sum) = self.risen(span, source, (numerator, denominator), p, q, Unit::Duration) else {
                     return Ok(None);
                 };
@@ -290,7 +293,7 @@ impl Lowering<'_> {
             }
             // The two sides have different units, so the shift is a multiple of neither: only over a constant is it
             // a constant of the numerator's unit.
-            (_, Some((d, below))) => {
+            (_, Some((d, below))) if sides[0] != Kind::Number(Unit::Area) => {
                 let seconds = if below == Unit::Duration { i128::from(SECOND) } else { 1 };
                 let d = Rational::new(d.numerator, d.denominator.checked_mul(seconds).ok_or(Misfit::Range)?);
                 let shift = d.and_then(|d| d.multiply(x)).and_then(Rational::parts).ok_or(Misfit::Range)?;
@@ -309,13 +312,39 @@ impl Lowering<'_> {
                 let Some(bottom) = self.scaled(span, source, denominator, k) else { return Ok(None) };
                 (sum, bottom)
             }
-            _ => {
-                let message = "a quotient of two units shifted by a constant is not supported yet";
-                self.error(codes::NOT_YET, span, message, "compare the quotient itself: `a / b > c`");
-                return Ok(None);
-            }
+            _ => match self.risen_area(span, source, (numerator, denominator), (p, q), unit) {
+                Some(sum) => (sum, denominator),
+                None => return Ok(None),
+            },
         };
         Ok(self.node(source, Op::Ratio { numerator: top, denominator: bottom }, span))
+    }
+
+    /// `n + d * c` as an area, which is a float: where the sides of a quotient have no unit in common.
+    fn risen_area(
+        &mut self,
+        span: Span,
+        source: usize,
+        (n, d): (NodeId, NodeId),
+        (p, q): (i64, i64),
+        unit: RatioUnit,
+    ) -> Option<NodeId> {
+        let lift = match self.kind(source, n) {
+            Kind::Number(Unit::Area) => None,
+            Kind::Number(Unit::Duration) => Some(constant::number_op(1, 1, Unit::Float)),
+            _ => Some(constant::number_op(SECOND, 1, Unit::Area)),
+        };
+        let lifted = match lift {
+            None => n,
+            Some(lift) => {
+                let lift = self.node(source, lift, span)?;
+                self.node(source, Op::Mul(n, lift), span)?
+            }
+        };
+        let beside = if unit == RatioUnit::Duration { Unit::Area } else { Unit::Float };
+        let shift = self.node(source, constant::number_op(p, q, beside), span)?;
+        let shift = self.node(source, Op::Mul(d, shift), span)?;
+        self.node(source, Op::Add(lifted, shift), span)
     }
 
     /// `n + d * c`, where `c` is that constant.
@@ -382,7 +411,10 @@ impl Lowering<'_> {
         let ratio = |s: &str| s == "ratio" || s == "number per second";
         let help = match sign {
             Sign::Times if nodes => "one side of a product is a plain number: time is not multiplied by time",
-            _ if nodes && (ratio(&a) || ratio(&b)) => "join the ratios above one denominator: `(a + b) / d`",
+            _ if nodes && (ratio(&a) || ratio(&b)) => {
+                "ratios are added where they have one denominator, `a / d + b / d`, or where at most one side of each product \
+                 moves by itself"
+            }
             Sign::Plus | Sign::Minus => "both sides have one unit: two durations, or two plain numbers",
             Sign::Times | Sign::Over => "a timeline is multiplied and divided by plain constants",
         };

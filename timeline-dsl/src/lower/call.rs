@@ -11,10 +11,14 @@ impl Lowering<'_> {
     pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
         let function = match lookup(&name.text) {
             Lookup::Known(function) => function,
-            Lookup::NotYet(own) => {
-                let message = format!("operator `{own}` is not supported yet");
-                let help = "the operators that are supported are in `docs/language.md`";
-                return self.error(codes::NOT_YET, name.span, message, help);
+            Lookup::Aggregate(own) => {
+                let message = format!("`{own}` is no operator of events");
+                let x = arguments.first().map_or("x".to_owned(), |a| self.quote(a.value.span));
+                let help = format!(
+                    "did you mean `sum({x}) / count({x})`? `time_weighted_avg(latest({x}))` weighs each value by the time for \
+                     which it held, and `| aggregate({own})` is the mean over sessions"
+                );
+                return self.error(codes::NO_EVENTS, name.span, message, help);
             }
             Lookup::Unknown => return self.unknown_function(name),
         };

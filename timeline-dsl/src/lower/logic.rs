@@ -7,7 +7,7 @@ use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Logic, Span};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use timeline_core::plan::{EventExpr, Kind, Op};
+use timeline_core::plan::{EventExpr, Kind, NodeId, Op};
 use timeline_core::{Type, Value};
 
 impl Lowering<'_> {
@@ -40,6 +40,9 @@ impl Lowering<'_> {
 
     /// `&&` or `||` of what is lowered already.
     pub(super) fn logic_of(&mut self, span: Span, logic: Logic, operands: Vec<(&Expr, Lowered)>) -> Lowered {
+        if operands.iter().any(|(_, value)| self.is_made(value)) {
+            return self.logic_of_made(span, logic, &operands);
+        }
         let mut failed = false;
         for (e, value) in &operands {
             let fits = match value {
@@ -70,6 +73,88 @@ impl Lowering<'_> {
                 }))
             }
         }
+    }
+
+    /// Whether it is an event that an operator makes.
+    fn is_made(&self, value: &Lowered) -> bool {
+        matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)))
+    }
+
+    /// `||` of events of which an operator makes some: one wherever one of them has one.
+    fn logic_of_made(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {
+        if operands.iter().any(|(_, value)| matches!(value, Lowered::Error)) {
+            return Lowered::Error;
+        }
+        if logic == Logic::And {
+            return self.both_made(span, operands);
+        }
+        let mut noted = None;
+        let mut all = vec![];
+        for (e, value) in operands {
+            let place = match value {
+                Lowered::Event(event) if event.ty == Type::Bool => self.event_node(event, e.span),
+                Lowered::Node { source, id } if self.kind(*source, *id) == Kind::Event(Type::Bool) => {
+                    Some((*source, *id))
+                }
+                Lowered::Node { source, id } if self.kind(*source, *id) == Kind::State(Type::Bool) => {
+                    let made = operands.iter().find(|(_, value)| self.is_made(value));
+                    return made.map_or(Lowered::Error, |(made, _)| self.mixed(span, made, e));
+                }
+                Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)) => {
+                    let message = "`||` joins events that say true or false";
+                    let help = "compare what it carries before it is made: `at(event, state > 5)`";
+                    return self.error(codes::TYPE, e.span, message, help);
+                }
+                other => return self.not_a_truth_value(e.span, other),
+            };
+            let Some((source, id)) = place else { return Lowered::Error };
+            if !self.same_source(&mut noted, source, e.span) {
+                return Lowered::Error;
+            }
+            self.flatten(source, id, &mut all);
+        }
+        let Some(source) = noted else { return Lowered::Error };
+        // However they were put together, the same events are the same node.
+        all.sort_by_key(|id| self.groups[source].builder.plan().node(*id).fingerprint);
+        all.dedup();
+        let mut all = all.into_iter();
+        let first = all.next();
+        let joined = all.try_fold(first, |a, b| Some(self.node(source, Op::Either(a?, b), span)));
+        joined.flatten().map_or(Lowered::Error, |id| Lowered::Node { source, id })
+    }
+
+    /// The events that a node joins, or itself.
+    fn flatten(&self, source: usize, id: NodeId, all: &mut Vec<NodeId>) {
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            match *self.op(source, id) {
+                Op::Either(a, b) => open.extend([a, b]),
+                _ => all.push(id),
+            }
+        }
+    }
+
+    /// `&&` of events: of what an operator makes, two are hardly ever at one place.
+    fn both_made(&mut self, span: Span, operands: &[(&Expr, Lowered)]) -> Lowered {
+        let state = operands.iter().find(|(_, value)| {
+            matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::State(_)))
+        });
+        let made = operands.iter().find(|(_, value)| self.is_made(value));
+        let (Some((made, value)), other) = (made, state) else { return Lowered::Error };
+        let (own, found) = (self.quote(made.span), self.describe(value));
+        let help = match other {
+            Some((state, _)) => format!("did you mean `at({own}, {})`?", self.quote(state.span)),
+            None => format!(
+                "`at({own}, CONDITION)` takes those of its events at which a condition over states holds; \
+                 `followed_by(a, b, 5s)` joins events within a time"
+            ),
+        };
+        let d = self
+            .diagnostic(codes::NEEDS_STATE, span, format!("`&&` joins conditions, this is {found}"))
+            .label("speaks of single instants")
+            .note(self.file, made.span.range(), format!("this is {found}"))
+            .help(help);
+        self.say(d)
     }
 
     fn event_logic(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {

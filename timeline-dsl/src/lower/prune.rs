@@ -156,7 +156,9 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         Op::Integral { of, over } => std::iter::once(of).chain(over).collect(),
         Op::If { condition, then, otherwise } => vec![condition, then, otherwise],
         Op::Scope { of, by } => vec![of, by],
-        Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Coalesce(a, b) => vec![a, b],
+        Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![a, b],
+        Op::Mul(a, b) | Op::Coalesce(a, b) | Op::Either(a, b) => vec![a, b],
+        Op::Apply { of, .. } => of.iter_mut().collect(),
         Op::Ratio { numerator, denominator } => vec![numerator, denominator],
         Op::Split { of, by, .. } => std::iter::once(of).chain(by).collect(),
     }

@@ -1,9 +1,11 @@
-//! Functions and calculations over the columns of one event, and over `latest` of them.
+//! Functions and calculations over the columns of one event, and functions over states.
 //!
-//! A function of a state is a function of the events that set it: `lower(latest(x))` is `latest(lower(x))`, one leaf.
+//! A function of a state that one event sets is a function of that event: `lower(latest(x))` is `latest(lower(x))`, one
+//! leaf. Any other function of states, and of numbers that change in steps, is a node that reads them.
 
 use super::Lowering;
 use super::constant;
+use super::expect::Place;
 use super::value::{EventValue, Lowered};
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
@@ -25,8 +27,17 @@ impl Lowering<'_> {
         self.apply(span, function, &values)
     }
 
-    /// A function of values that are events or constants, or of one state that is the latest of an event.
+    /// A function of values that are events or constants, or states and constants.
     pub(super) fn apply(&mut self, span: Span, function: Scalar, values: &[(Lowered, Span)]) -> Lowered {
+        if values.iter().any(|(value, _)| matches!(value, Lowered::Error)) {
+            return Lowered::Error;
+        }
+        let nodes: Vec<Place> = values.iter().filter_map(|(value, _)| place_of(value)).collect();
+        let is_leaf = matches!(nodes[..], [(source, id)] if self.event_of(source, id).is_some());
+        let of_events = values.iter().any(|(value, _)| matches!(value, Lowered::Event(_)));
+        if !nodes.is_empty() && !is_leaf && !of_events {
+            return self.apply_to_states(span, function, values);
+        }
         let mut source = None;
         let mut latest: Option<Option<Time>> = None;
         let mut arguments: Vec<Option<Argument>> = vec![];
@@ -54,9 +65,9 @@ impl Lowering<'_> {
         let of_states = arguments.iter().flatten().filter(|a| a.latest.is_some()).count();
         if of_states > 1 || (of_states == 1 && arguments.iter().flatten().count() > 1) {
             let d = self
-                .diagnostic(codes::FUNCTION, span, format!("`{}` of more than one timeline", function.name()))
-                .label("reads columns of one event, or one state and constants")
-                .help("apply it to the columns of the event, inside of one `latest(...)`");
+                .diagnostic(codes::FUNCTION, span, format!("`{}` of an event and a state", function.name()))
+                .label("reads columns of one event, or states")
+                .help("make a state of the event: `latest(...)`");
             return self.say(d);
         }
         let size = arguments.iter().map(|a| a.as_ref().map_or(1, |a| a.value.size)).sum::<usize>() + 1;
@@ -73,6 +84,50 @@ impl Lowering<'_> {
                 None => Lowered::Error,
             },
             (value, _) => value,
+        }
+    }
+
+    /// A function of states, and of numbers that change in steps.
+    fn apply_to_states(&mut self, span: Span, function: Scalar, values: &[(Lowered, Span)]) -> Lowered {
+        let mut noted = None;
+        let mut types = vec![];
+        for (value, place) in values {
+            let Some((source, id)) = place_of(value) else { continue };
+            if !self.same_source(&mut noted, source, *place) {
+                return Lowered::Error;
+            }
+            if self.facts(source, id).moves {
+                let message = format!("`{}` of a number that moves by itself", function.name());
+                let d = self
+                    .diagnostic(codes::QUADRATIC, *place, message)
+                    .label("it is no straight line")
+                    .help("a function reads what changes in steps; `latest(at(EVENT, x))` is what a number was at the last event");
+                return self.say(d);
+            }
+            match self.kind(source, id).stepped() {
+                Some(ty) => types.push(ty),
+                None => return self.no_payload(*place, function, value),
+            }
+        }
+        let (Some(source), Some(beside)) = (noted, types.first().copied()) else { return Lowered::Error };
+        let (mut of, mut types) = (vec![], vec![]);
+        for (value, place) in values {
+            let id = match value {
+                Lowered::Literal(literal) => match constant::value(literal, beside) {
+                    Ok(value) => self.node(source, Op::Constant(value), *place),
+                    Err(misfit) => {
+                        return self.misfit(misfit, *place, literal, &Kind::State(beside).to_string());
+                    }
+                },
+                value => place_of(value).map(|(_, id)| id),
+            };
+            let Some(id) = id else { return Lowered::Error };
+            types.extend(self.kind(source, id).stepped());
+            of.push(id);
+        }
+        match function.result(&types) {
+            Some(_) => self.add(source, Op::Apply { function, of }, span),
+            None => self.wrong_types(span, function, values),
         }
     }
 
@@ -150,8 +205,12 @@ impl Lowering<'_> {
         let found = self.describe(value);
         let name = function.name();
         let d = self
-            .diagnostic(codes::FUNCTION, place, format!("`{name}` reads columns or `latest` of them, this is {found}"))
-            .label(format!("expected an event or `latest(...)`, found {found}"))
+            .diagnostic(
+                codes::FUNCTION,
+                place,
+                format!("`{name}` reads columns, states and plain numbers, this is {found}"),
+            )
+            .label(format!("expected a column, a state or a plain number, found {found}"))
             .help(format!("apply it to the column, inside of the operator: `latest({name}(x))`"));
         self.say(d)
     }
@@ -174,6 +233,13 @@ impl Lowering<'_> {
             )
             .help(help);
         self.say(d)
+    }
+}
+
+fn place_of(value: &Lowered) -> Option<Place> {
+    match value {
+        Lowered::Node { source, id } => Some((*source, *id)),
+        _ => None,
     }
 }
 

@@ -41,7 +41,9 @@ fn event() -> impl Strategy<Value = String> {
 
 /// Events that are made of others and of states.
 fn made() -> impl Strategy<Value = String> {
-    (event(), event(), 0..9).prop_map(|(a, b, how)| match how {
+    (event(), event(), 0..11).prop_map(|(a, b, how)| match how {
+        9 => format!("({a}) || rise(latest({b}))"),
+        10 => format!("(fall(latest({a})) || ({b} || followed_by({b}, {a}, 5s)))"),
         0 => format!("at({a}, latest({b}))"),
         1 => format!("followed_by({a}, {b}, 5s)"),
         2 => format!("not_followed_by({a}, rise(latest({b})), 1h)"),
@@ -62,6 +64,8 @@ fn condition() -> impl Strategy<Value = String> {
         Just("latest(x) == \"a\"".to_owned()),
         Just("contains(lower(latest(x)), \"a\") || latest(n) in (1, 2)".to_owned()),
         Just("latest(n) > latest(f)".to_owned()),
+        Just("contains(upper(coalesce(latest(x), first(x))), \"a\")".to_owned()),
+        Just("abs(latest(n) - latest(f)) + round(sum(f) / count(x)) > 2".to_owned()),
         Just("latest(n) + 1 < latest(f) * 3".to_owned()),
         Just("duration_in_cur_state(latest(x)) > 1h".to_owned()),
         Just("coalesce(latest(x), \"a\") == latest(x, ttl 5s)".to_owned()),
@@ -112,7 +116,11 @@ pub(crate) fn metric() -> impl Strategy<Value = String> {
     prop_oneof![
         condition(),
         number(),
-        (number(), number(), 0..10).prop_map(|(a, b, how)| match how {
+        (number(), number(), 0..14).prop_map(|(a, b, how)| match how {
+            10 => format!("({a}) / latest(f) - 5s"),
+            11 => format!("sum(n) / ({a}) + 2"),
+            12 => format!("({a}) / integral(latest(f)) + 0.5"),
+            13 => format!("({a}) / ({b}) - 2s / ({b})"),
             0 => format!("({a}) / ({b})"),
             1 => format!("({a}) / ({b}) + 0.25"),
             2 => format!("2 - ({a}) / ({b}) * 1.5"),
