@@ -37,8 +37,8 @@ pub enum Kind {
 
 /// All signs, longer ones before their beginnings.
 const SIGNS: &[&str] = &[
-    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "=", "+", "-", "*", "/", "|", "&", "(", ")", "{", "}", ",", ":",
-    ";", ".",
+    "===", "!==", "<>", "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "=", "+", "-", "*", "/", "|", "&", "(", ")",
+    "{", "}", ",", ":", ";", ".",
 ];
 
 /// The tokens of a text, the last one [`Kind::End`].
@@ -107,11 +107,24 @@ impl<'a> Lexer<'a> {
         if c == '"' || c == '\'' {
             return self.string(c);
         }
+        if self.rest().starts_with("/*") {
+            let start = self.at;
+            self.at += self.rest().find("*/").map_or(self.rest().len(), |end| end + 2);
+            let help = "a comment begins with `//` and ends with its line";
+            self.error(codes::CHARACTER, start, "the language has no `/* ... */`".to_owned(), help);
+            return Kind::Bad;
+        }
         if let Some(sign) = SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) {
             self.at += sign.len();
             return Kind::Sign(sign);
         }
         let start = self.at;
+        if self.rest().starts_with('[') || self.rest().starts_with(']') {
+            self.at += 1;
+            let help = "a list stands in parentheses: `x in (\"a\", \"b\")`";
+            self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
+            return Kind::Bad;
+        }
         // A run of noise is one mistake.
         self.skip_while(|c| !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace());
         if self.at == start {
@@ -122,7 +135,8 @@ impl<'a> Lexer<'a> {
         let help = match c {
             '#' => "a comment begins with `//`",
             '“' | '”' | '‘' | '’' | '„' => "strings stand between straight double quotes: \"...\"",
-            '^' | '%' | '~' | '@' | '$' | '?' => "the operators are && || ! == != < <= > >= + - * /",
+            '?' => "a choice is written `if(condition, a, b)`",
+            '^' | '%' | '~' | '@' | '$' => "the operators are && || ! == != < <= > >= + - * /",
             _ => "remove it, or put it between double quotes if it belongs to a string",
         };
         self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);

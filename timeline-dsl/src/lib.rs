@@ -30,6 +30,7 @@ pub mod diagnostics;
 pub mod editor;
 pub mod explain;
 mod format;
+mod habits;
 pub mod lexer;
 mod lower;
 mod names;

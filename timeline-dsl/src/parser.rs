@@ -11,6 +11,7 @@ mod source;
 
 use crate::diagnostics::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Sink};
+use crate::habits;
 use crate::lexer::{Kind, Token, lex};
 use crate::syntax::{Definition, File, Item, Literal, Name, Span};
 
@@ -166,15 +167,20 @@ impl<'a> Parser<'a> {
             return self.bump();
         }
         let found = self.found();
-        let help = self.help_for_found().unwrap_or_else(|| format!("write `{sign}` before it, or remove the bracket"));
-        let d = Diagnostic::error(
-            codes::UNCLOSED,
-            self.file,
-            self.span().range(),
-            format!("expected `{sign}`, found {found}"),
-        )
-        .note(self.file, open.range(), "this bracket is not closed")
-        .help(help);
+        let follows = !self.nth(0).line_start && matches!(self.kind(), Kind::Word | Kind::Literal(_));
+        let default = match follows {
+            true => format!("write `,` or `{sign}` before it"),
+            false => format!("write `{sign}` before it, or remove the bracket"),
+        };
+        let help = self.help_for_found().unwrap_or(default);
+        // What is missing at the end of a line is missing there.
+        let next = self.nth(0);
+        let ends = next.kind == Kind::End || next.line_start;
+        let end = self.last_span().range().end;
+        let place = if ends { end..end } else { next.span.range() };
+        let d = Diagnostic::error(codes::UNCLOSED, self.file, place, format!("expected `{sign}`, found {found}"))
+            .note(self.file, open.range(), "this bracket is not closed")
+            .help(help);
         self.fail(d);
         self.last_span()
     }
@@ -226,6 +232,9 @@ impl<'a> Parser<'a> {
             (Kind::Word, "or" | "OR") => "write `||`",
             (Kind::Word, "not" | "NOT") => "write `!`",
             (Kind::Sign(";"), _) => "declarations need no separator: remove it",
+            (Kind::Sign(":"), _) => "a definition is written `let name = expression`",
+            (Kind::Sign("*"), _) => "a star multiplies; all events of a column are `count(column)`",
+            (Kind::Word, word) => return habits::word(word, ""),
             _ => return None,
         };
         Some(help.to_owned())

@@ -91,17 +91,7 @@ impl Lexer<'_> {
     }
 
     fn bad_unit(&mut self, start: usize, digits: &str, unit: &str) -> Kind {
-        let meant = match unit.to_ascii_lowercase().as_str() {
-            "" => "",
-            "sec" | "secs" | "second" | "seconds" => "s",
-            "min" | "mins" | "minute" | "minutes" => "m",
-            "hr" | "hrs" | "hour" | "hours" => "h",
-            "day" | "days" => "d",
-            "msec" | "millis" | "milliseconds" => "ms",
-            "µs" | "μs" | "usec" | "micros" | "microseconds" => "us",
-            "nsec" | "nanos" | "nanoseconds" => "ns",
-            _ => "",
-        };
+        let meant = crate::habits::unit(unit).unwrap_or_default();
         let units = "the units are ns, us, ms, s, m, h and d";
         let help = if meant.is_empty() { units.to_owned() } else { format!("did you mean `{digits}{meant}`? {units}") };
         let message = if unit.is_empty() {

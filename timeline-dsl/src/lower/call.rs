@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
+use crate::habits;
 use crate::names::{Function, Lookup, lookup, near};
 use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
 use timeline_core::plan::Op;
@@ -169,6 +170,7 @@ impl Lowering<'_> {
         }
         let near = if self.sink.is_full() { None } else { near(&name.text) };
         let help = match near {
+            _ if habits::function(&name.text).is_some() => habits::function(&name.text).unwrap_or_default().to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the operators are {}", Function::list()),
         };

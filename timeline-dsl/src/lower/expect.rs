@@ -40,14 +40,24 @@ impl Lowering<'_> {
                 let d = self
                     .diagnostic(codes::NEEDS_EVENT, e.span, format!("`{operator}` reads an event, this is {found}"))
                     .label(format!("expected event<...>, found {found}"))
-                    .help(format!(
-                        "a timeline needs no `{operator}`; where a `let` has the name of a column, \
-                         `col(\"name\")` is the column"
-                    ));
+                    .help(match self.inside_latest(e) {
+                        Some(event) => format!("did you mean `{operator}({event})`?"),
+                        None => format!(
+                            "a timeline needs no `{operator}`; where a `let` has the name of a column, \
+                             `col(\"name\")` is the column"
+                        ),
+                    });
                 self.say(d);
                 None
             }
         }
+    }
+
+    /// The event that `latest(event)` reads, as it is written.
+    fn inside_latest(&self, e: &Expr) -> Option<String> {
+        let ExprKind::Call { name, arguments } = &e.kind else { return None };
+        let is_latest = matches!(lookup(&name.text), Lookup::Known(Function::Latest));
+        arguments.first().filter(|_| is_latest).map(|argument| self.quote(argument.value.span))
     }
 
     /// An event or a `state<bool>`.
@@ -223,7 +233,14 @@ impl Lowering<'_> {
 
     pub(super) fn constant_as_timeline<T>(&mut self, span: Span) -> Option<T> {
         let message = "a constant is no timeline";
-        self.error(codes::CONSTANT, span, message, "compare it with a timeline, for example `latest(column) == ...`");
+        let text = span.text(self.text).trim_matches('"');
+        let is_column = self.visible.iter().any(|s| self.sources[*s].columns.contains_key(text));
+        let help = if is_column {
+            format!("a name stands without quotes: did you mean `{text}`?")
+        } else {
+            "compare it with a timeline, for example `latest(column) == ...`".to_owned()
+        };
+        self.error(codes::CONSTANT, span, message, help);
         None
     }
 

@@ -83,7 +83,9 @@ impl Lowering<'_> {
         let known = columns.chain(self.scope.keys()).chain(self.outputs.keys()).map(String::as_str);
         let help = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if name == "null" => "absence is not compared: a comparison with an absent value is absent".to_owned(),
+            None if name.eq_ignore_ascii_case("null") => {
+                "absence is not compared: a comparison with an absent value is absent".to_owned()
+            }
             None => match self.visible.first() {
                 Some(s) => {
                     let source = &self.sources[*s].name;

@@ -2,9 +2,10 @@
 //!
 //! From loose to tight: `over last`, `scope by`, `split by`; `||`; `&&`; comparisons; `+ -`; `* /`; `!` and `-`.
 
-use super::{MAX_NESTING, Parser};
+use super::{DECLARATIONS, MAX_NESTING, Parser};
 use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
+use crate::habits;
 use crate::lexer::Kind;
 use crate::names;
 use crate::syntax::{Argument, Dimension, Expr, ExprKind, Literal, Logic, Name, Sign, Span};
@@ -142,6 +143,7 @@ impl Parser<'_> {
     pub(super) fn binary(&mut self, min: u8) -> Expr {
         let mut left = self.unary();
         left = self.one_of(left, min);
+        left = self.habit(left, min);
         while let Some((level, infix)) = self.infix().filter(|(level, _)| *level >= min) {
             let kind = match infix {
                 Infix::Logic(logic) => {
@@ -170,12 +172,72 @@ impl Parser<'_> {
             };
             left = Expr { kind, span: left.span.to(self.last_span()) };
             left = self.one_of(left, min);
+            left = self.habit(left, min);
         }
         left
     }
 
+    /// A sign or a word of another language between operands is said, and read as the sign that is meant; `is null` and
+    /// its like are said, and what they compare means nothing more.
+    fn habit(&mut self, left: Expr, min: u8) -> Expr {
+        if self.panicking || self.nth(0).line_start && self.kind() == &Kind::Word {
+            return left;
+        }
+        let span = self.span();
+        let written = span.text(self.text);
+        let begins = |kind: &Kind| matches!(kind, Kind::Word | Kind::Literal(_) | Kind::Sign("(" | "!" | "-"));
+        // A sign that was read as another one is that one.
+        let is_own = matches!(self.kind(), Kind::Word) || matches!(self.kind(), Kind::Sign(sign) if *sign == written);
+        // Ends of a session are joined with `or`; behind a word at the end of a line is the next declaration.
+        let is_end = ["after", "when"].contains(&self.nth_word(1)) || DECLARATIONS.contains(&self.nth_word(1));
+        let fits = |meant: &&str| Infix::of(meant).is_some_and(|(level, _)| level >= min);
+        if let Some(meant) = habits::infix(written).filter(fits)
+            && is_own
+            && !is_end
+            && begins(&self.nth(1).kind)
+        {
+            let help = match written {
+                "=" => "`==` compares; `=` stands only behind the name of a definition".to_owned(),
+                _ => format!("write `{meant}`"),
+            };
+            self.mistake(codes::SYNTAX, span, format!("`{written}` is written `{meant}`"), help);
+            let at = self.at;
+            self.tokens[at].kind = Kind::Sign(meant);
+            return left;
+        }
+        if self.kind() != &Kind::Word || min > 3 {
+            return left;
+        }
+        let last = match written.to_ascii_lowercase().as_str() {
+            "is" if self.nth_word(1).eq_ignore_ascii_case("null") => 2,
+            "is" if self.nth_word(1).eq_ignore_ascii_case("not") => 3,
+            "between" | "like" | "ilike" if begins(&self.nth(1).kind) => 1,
+            _ => return left,
+        };
+        let help = habits::word(written, left.span.text(self.text)).unwrap_or_default();
+        for _ in 0..last {
+            self.bump();
+        }
+        if last == 1 {
+            self.binary(4);
+            if written.eq_ignore_ascii_case("between") && self.nth_word(0).eq_ignore_ascii_case("and") {
+                self.bump();
+                self.binary(4);
+            }
+        }
+        let span = span.to(self.last_span());
+        let message = format!("the language has no `{}`", written.to_ascii_lowercase());
+        self.mistake(codes::SYNTAX, span, message, help);
+        Expr { kind: ExprKind::Error, span: left.span.to(span) }
+    }
+
     /// `x in (a, b)`, which binds as a comparison does.
     fn one_of(&mut self, mut left: Expr, min: u8) -> Expr {
+        if min <= 3 && self.at_word("in") && self.nth(1).kind == Kind::Bad {
+            // What the lexer could not read, it has said itself.
+            self.panicking = true;
+            return Expr { kind: ExprKind::Error, span: left.span };
+        }
         if min > 3 || self.panicking || !self.at_word("in") || self.nth(1).kind != Kind::Sign("(") {
             return left;
         }
@@ -229,6 +291,11 @@ impl Parser<'_> {
             return Expr { kind: ExprKind::Error, span: start };
         }
         self.depth += 1;
+        if self.is_not() {
+            self.mistake(codes::SYNTAX, start, format!("`{}` is written `!`", start.text(self.text)), "write `!`");
+            let at = self.at;
+            self.tokens[at].kind = Kind::Sign("!");
+        }
         let kind = if self.eat_sign("!") {
             ExprKind::Not(Box::new(self.unary()))
         } else if self.eat_sign("-") {
@@ -238,6 +305,17 @@ impl Parser<'_> {
         };
         self.depth = self.depth.saturating_sub(1);
         Expr { kind, span: start.to(self.last_span()) }
+    }
+
+    /// `NOT x`, of which `not(x)` is another spelling of `!x`.
+    fn is_not(&self) -> bool {
+        let word = self.nth_word(0);
+        word.eq_ignore_ascii_case("not")
+            && match self.nth(1).kind {
+                Kind::Word | Kind::Literal(_) => !self.nth(1).line_start,
+                Kind::Sign("(") => word != "not",
+                _ => false,
+            }
     }
 
     fn too_deep(&mut self, span: Span) {
@@ -251,7 +329,7 @@ impl Parser<'_> {
         match self.kind().clone() {
             Kind::Literal(literal) => {
                 self.bump();
-                ExprKind::Literal(literal)
+                self.unit_apart(literal, open)
             }
             Kind::Sign("(") => {
                 self.bump();
@@ -264,6 +342,15 @@ impl Parser<'_> {
                     let value = self.bump().text(self.text) == "true";
                     ExprKind::Literal(Literal::Bool(value))
                 }
+                word if self.nth(1).kind == Kind::Word
+                    && !self.nth(1).line_start
+                    && habits::beginning(word).is_some() =>
+                {
+                    let message = format!("expected an expression, found `{word}`");
+                    let help = habits::beginning(word).unwrap_or_default();
+                    self.fail(Diagnostic::error(codes::SYNTAX, self.file, open.range(), message).help(help));
+                    ExprKind::Error
+                }
                 _ => self.path_or_call(),
             },
             _ => {
@@ -271,6 +358,20 @@ impl Parser<'_> {
                 ExprKind::Error
             }
         }
+    }
+
+    /// `5 minutes`: a number, and the unit behind it.
+    fn unit_apart(&mut self, literal: Literal, start: Span) -> ExprKind {
+        if let (Literal::Number(_), Some(unit)) = (&literal, habits::unit(self.nth_word(0)))
+            && !self.panicking
+            && !self.nth(0).line_start
+        {
+            let span = start.to(self.bump());
+            let help = format!("write `{}{unit}`", start.text(self.text));
+            self.mistake(codes::DURATION, span, "a duration is written as one word", help);
+            return ExprKind::Literal(Literal::Bad);
+        }
+        ExprKind::Literal(literal)
     }
 
     fn path_or_call(&mut self) -> ExprKind {
@@ -295,6 +396,14 @@ impl Parser<'_> {
             return self.column(open);
         }
         let mut arguments = vec![];
+        if self.at_sign("*") && self.nth(1).kind == Kind::Sign(")") {
+            let message = format!("`{}(*)` counts no event", name.text);
+            let help = "name what is counted: `count(column)`, `count(column == \"value\")`";
+            self.mistake(codes::SYNTAX, self.span(), message, help);
+            self.bump();
+            self.bump();
+            return ExprKind::Error;
+        }
         while !self.panicking && !self.at_sign(")") {
             let has_word = match self.nth_word(0) {
                 "ttl" | "cap" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_)),
@@ -308,7 +417,8 @@ impl Parser<'_> {
             }
         }
         self.close(open, ")");
-        ExprKind::Call { name, arguments }
+        // What is broken inside is said; what the operator would make of the rest is not.
+        if self.panicking { ExprKind::Error } else { ExprKind::Call { name, arguments } }
     }
 
     /// `col("x")` or `col(x)`: always the column, whatever else has the name.

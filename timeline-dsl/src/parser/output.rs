@@ -1,6 +1,7 @@
 //! What stands behind the `|` of a metric.
 
 use super::Parser;
+use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
 use crate::lexer::Kind;
 use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, Name, Span};
@@ -29,7 +30,16 @@ impl Parser<'_> {
                     aggregate = Some(new);
                 }
             } else {
-                self.expected("`aggregate(...)` or `keep spans`");
+                let word = self.nth_word(0);
+                let is_function = ["count", "sum", "avg", "min", "max", "group_by"].contains(&word);
+                if is_function {
+                    let message = format!("expected `aggregate(...)` or `keep spans`, found `{word}`");
+                    let own = if word == "group_by" { "group_by(column), sum" } else { word };
+                    let help = format!("write `| aggregate({own})`");
+                    self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
+                } else {
+                    self.expected("`aggregate(...)` or `keep spans`");
+                }
             }
         }
         (aggregate, keep_spans)
