@@ -31,6 +31,7 @@ pub mod peers;
 pub mod pipeline;
 pub mod programs;
 pub mod reach;
+pub mod reread;
 pub mod results;
 pub mod rows;
 pub mod service;

@@ -3,12 +3,11 @@
 //! The log is the source's own files, or the events that were kept of a live log, up to the position that an answer is
 //! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
-use crate::feed::{Fed, Feed};
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder, Session};
 use crate::reach::{Reach, place_text};
-use crate::watermark::{Progress, Watermarks};
+use crate::reread::{Logs, reread};
 use event_feeder::file::{FileTable, Options};
-use event_feeder::{Decoder, Error, FileSource, Position, Source, fields_read, key_hash};
+use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
@@ -47,37 +46,11 @@ pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Positi
 
 /// Reads the session again, out of the logs of all sources, each of which ends at its position.
 pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question<'_>) -> Result<Json, Error> {
-    let mut decoders: Vec<Decoder> = (0..sources.len()).map(|source| Decoder::of(plan, source)).collect();
-    let mut feed = Feed::new(plan, sources, false);
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
-    let mut progress = Progress::nothing(plan, question.at);
-    for (reached, before) in progress.sources.iter_mut().zip(&question.before) {
-        reached.max_time = *before;
-    }
-    progress.sources.iter_mut().zip(question.reach).for_each(|(reached, reach)| reached.unseen = reach.unseen);
-    lane.set_unseen(progress.unseen(plan));
+    let logs = Logs { sources, before: &question.before, reach: question.reach };
     let mut events = vec![];
-    loop {
-        let block = match feed.read()? {
-            Fed::Block(block) => block,
-            Fed::Ended(source) => {
-                progress.sources[source].ended = true;
-                lane.release(progress.clock());
-                continue;
-            }
-            Fed::Gap(..) => continue,
-            Fed::Idle | Fed::Waits(_) | Fed::End => break,
-        };
-        let source = usize::from(block.start.source);
-        let batch = decoders[source].decode(block);
-        let silences = &question.reach[source].silences;
-        let reached = &mut progress.sources[source];
-        let (before, repair) = (reached.log_watermark(), reached.repair);
-        reached.max_time = reached.max_time.max(batch.max_time);
-        reached.idle = reached.idle.max(silences.at(batch.end));
-        feed.reached(source, reached.max_time);
-        let after = progress.clock();
+    reread(&mut lane, logs, question.at, |lane, batch, watermarks, repair| {
         let mine: Vec<u32> = (0..)
             .zip(&batch.events)
             .filter(|(_, event)| event.hash == hash && batch.text(event.key) == question.key)
@@ -86,16 +59,16 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
         for i in &mine {
             let event = &batch.events[*i as usize];
             let position = batch.position(event);
-            let (behind, lost) = (before.max(silences.at(position)), event.lost_in_batch || repair == 0);
+            let behind = watermarks.before.max(watermarks.silences.at(position));
+            let lost = event.lost_in_batch || repair == 0;
             if event.late_in_batch && lost || event.time < behind.saturating_sub(repair) {
                 continue;
             }
             let record = batch.record(event, &plan.columns, 0);
             events.push(Told { time: event.time, position, record: record_text(plan, &record) });
         }
-        lane.take(&batch, &mine, &Watermarks { before, after, silences });
-        feed.source(source).recycle(batch.bytes);
-    }
+        lane.take(batch, &mine, watermarks);
+    })?;
     events.sort_by_key(|event| (event.time, event.position));
     let horizon = question.at.unwrap_or(question.horizon);
     let mut outcome = Outcome::default();

@@ -5,7 +5,7 @@ use crate::engine::{EngineError, TableData};
 use crate::kept::{self, Kept};
 use crate::lane::RecordedSpan;
 use crate::partition::Answer;
-use crate::{rows, spans, story};
+use crate::{reread, rows, spans, story};
 use event_feeder::{Position, Source};
 use std::sync::Arc;
 use timeline_core::Time;
@@ -46,7 +46,7 @@ pub(super) fn spans(plans: &[Arc<Plan>], answers: &[Answer]) -> Result<TableData
     for answer in answers.iter().filter(|answer| spans::are_kept(&answer.plan)) {
         let Some(horizon) = answer.horizon else { continue };
         let Logs { sources, before, is_whole } = logs(answer)?;
-        let told = spans::again(&answer.plan, sources, (&before, &answer.reach), horizon);
+        let told = spans::again(&answer.plan, reread::Logs { sources, before: &before, reach: &answer.reach }, horizon);
         let mut told = told.map_err(|error| EngineError::Internal(error.to_string()))?;
         if !is_whole {
             // What began before the events that are kept would be told as if it had begun there.

@@ -1,0 +1,63 @@
+//! Logs read once more through one lane, up to the places that an answer is true for.
+//!
+//! **Invariant:** every event is judged as it was the first time: by the same watermarks, and the same silences.
+
+use crate::feed::{Fed, Feed};
+use crate::lane::{Lane, Watcher};
+use crate::reach::Reach;
+use crate::watermark::{Progress, Watermarks};
+use event_feeder::{Batch, Decoder, Error, Source};
+use timeline_core::Time;
+
+/// Logs as they are to be read once more, one for each source of a plan.
+pub struct Logs<'a> {
+    /// They end at the places of `reach`.
+    pub sources: Vec<Box<dyn Source>>,
+    /// Of each the largest event time of what is not read again, since it is not kept.
+    pub before: &'a [Option<Time>],
+    /// How far each was read.
+    pub reach: &'a [Reach],
+}
+
+/// Reads logs again through a lane. `each` gives it what it is to have of a batch; the last argument is how far behind
+/// its watermark the batch's source still takes events.
+pub fn reread<W: Watcher>(
+    lane: &mut Lane<W>,
+    logs: Logs<'_>,
+    until: Option<Time>,
+    mut each: impl FnMut(&mut Lane<W>, &Batch, &Watermarks<'_>, Time),
+) -> Result<(), Error> {
+    let plan = lane.plan().clone();
+    let mut decoders: Vec<Decoder> = (0..logs.sources.len()).map(|source| Decoder::of(&plan, source)).collect();
+    let mut feed = Feed::new(&plan, logs.sources, false);
+    let mut progress = Progress::nothing(&plan, until);
+    for ((reached, before), reach) in progress.sources.iter_mut().zip(logs.before).zip(logs.reach) {
+        reached.max_time = *before;
+        reached.unseen = reach.unseen;
+    }
+    lane.set_unseen(progress.unseen(&plan));
+    loop {
+        let block = match feed.read()? {
+            Fed::Block(block) => block,
+            Fed::Ended(source) => {
+                // It holds the others back no longer, as it did not when the answer was given.
+                progress.sources[source].ended = true;
+                lane.release(progress.clock());
+                continue;
+            }
+            Fed::Gap(..) => continue,
+            Fed::Idle | Fed::Waits(_) | Fed::End => return Ok(()),
+        };
+        let source = usize::from(block.start.source);
+        let batch = decoders[source].decode(block);
+        let silences = &logs.reach[source].silences;
+        let reached = &mut progress.sources[source];
+        let (before, repair) = (reached.log_watermark(), reached.repair);
+        reached.max_time = reached.max_time.max(batch.max_time);
+        reached.idle = reached.idle.max(silences.at(batch.end));
+        feed.reached(source, reached.max_time);
+        let after = progress.clock();
+        each(lane, &batch, &Watermarks { before, after, silences }, repair);
+        feed.source(source).recycle(batch.bytes);
+    }
+}
