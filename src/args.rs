@@ -83,14 +83,15 @@ impl ServerFlag {
 
     /// The client of that processor.
     pub(crate) fn client(&self, settings: &Settings) -> Result<Client> {
-        let file = self.token_file.as_deref().or(settings.token_file.as_deref());
-        Ok(Client::new(self.url(settings))?.showing(token(file)?))
+        Ok(Client::new(self.url(settings))?.showing(token(self.token_file.as_deref(), settings)?))
     }
 }
 
-/// The token in a file, else that of `TIMELINE_TOKEN`, else none.
-pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>> {
-    let (text, place) = match (file, std::env::var("TIMELINE_TOKEN")) {
+/// The token in the file that a flag names, else that of `TIMELINE_TOKEN`, else that in the file of the settings, else none.
+pub(crate) fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<Token>> {
+    let variable = std::env::var("TIMELINE_TOKEN").ok().filter(|text| !text.is_empty());
+    let file = flag.or(settings.token_file.as_deref().filter(|_| variable.is_none()));
+    let (text, place) = match (file, variable) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path);
             (
@@ -98,8 +99,8 @@ pub(crate) fn token(file: Option<&Path>) -> Result<Option<Token>> {
                 "--token-file",
             )
         }
-        (None, Ok(text)) if !text.is_empty() => (text, "TIMELINE_TOKEN"),
-        _ => return Ok(None),
+        (None, Some(text)) => (text, "TIMELINE_TOKEN"),
+        (None, None) => return Ok(None),
     };
     match Token::new(&text) {
         Some(token) => Ok(Some(token)),

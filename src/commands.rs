@@ -41,7 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         #[cfg(feature = "lsp")]
         Command::Lsp(args) => lsp::run(&args),
         Command::Test(args) => test::run(&args),
-        Command::Produce(args) => produce::run(&args),
+        Command::Produce(args) => produce::run(&args, &settings),
         Command::Serve(args) => serve::run(&args, &settings),
         #[cfg(feature = "pulsar")]
         Command::Doctor(args) => doctor::run(&args, &settings),

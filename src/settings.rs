@@ -21,6 +21,16 @@ pub(crate) struct Settings {
     pub(crate) state: Option<String>,
     /// `listen = "127.0.0.1:7171"`: where `serve` listens.
     pub(crate) listen: Option<String>,
+    /// `advertise = "HOST:PORT"`: where processors that share the state can ask this one.
+    pub(crate) advertise: Option<String>,
+    /// `keep = "24h"`: how long `serve` keeps the events of topics.
+    pub(crate) keep: Option<String>,
+    /// `subscription = "NAME"`: the subscription under which topics are read.
+    pub(crate) subscription: Option<String>,
+    /// `pulsar_token_file = "FILE"`: the token that brokers ask for.
+    pub(crate) pulsar_token_file: Option<PathBuf>,
+    /// `pulsar_ca = "FILE"`: certificates to trust brokers by.
+    pub(crate) pulsar_ca: Option<PathBuf>,
     /// `token_file = "FILE"`: the token that `serve` wants to be shown, and that commands show.
     pub(crate) token_file: Option<PathBuf>,
     /// `alerts_to = "pulsar://HOST:PORT/TOPIC"`: where `serve` publishes alerts.
@@ -50,6 +60,11 @@ impl Settings {
         }
     }
 
+    /// The file with the brokers' token, unless the token itself is in the environment, which wins.
+    pub(crate) fn pulsar_token_file(&self) -> Option<PathBuf> {
+        self.pulsar_token_file.clone().filter(|_| std::env::var_os("TIMELINE_PULSAR_TOKEN").is_none())
+    }
+
     fn parse(text: &str, path: &Path) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::Usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
     }
@@ -69,6 +84,9 @@ mod tests {
         assert_eq!(settings.server.as_deref(), Some("http://h:1"));
         assert_eq!(settings.format, Some(Format::Csv));
         assert_eq!(settings.threads, Some(2));
+        let text = "advertise = 'h:2'\nkeep = '1h'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\n";
+        let settings = Settings::parse(text, Path::new("t")).unwrap();
+        assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
     }
 
     #[test]

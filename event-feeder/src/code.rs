@@ -32,6 +32,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => $text,)+ }
             }
 
+            /// What it says.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
             /// What to do about it.
             pub fn help(self) -> &'static str {
                 match self { $(Code::$variant => $help,)+ }

@@ -187,9 +187,9 @@ fn run<W: Watcher + Send + 'static>(
 
 /// Puts what a lane tells to what others told.
 fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
-    let Outcome { closed, alerts, duplicates, .. } = outcome;
+    let Outcome { closed, alerts, duplicates, stragglers, .. } = outcome;
     evaluation.duplicates += duplicates;
-    evaluation.late.extend(late);
+    evaluation.late.extend(late.into_iter().chain(stragglers));
     evaluation.alerts.extend(alerts);
     for session in closed.into_iter().chain(live) {
         evaluation.totals.add(plan, &session);

@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Where the positions of an answer go.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PositionsFlag {
-    /// Say what the answer is true for in columns `partition`, `position`, `watermark` instead of on standard error.
+    /// Say what the answer is true for in columns `partition`, `position`, `watermark` instead of on standard error;
+    /// `answer_partition` and so on where the rows have such columns themselves.
     #[arg(long)]
     positions: bool,
 }
@@ -32,7 +33,12 @@ impl PositionsFlag {
         }
         let columns = columns(&rows.positions);
         let mut fields: Vec<Arc<Field>> = rows.schema.fields().iter().cloned().collect();
-        fields.extend(columns.iter().map(|(name, _)| Arc::new(Field::new(*name, DataType::Utf8, false))));
+        // Two columns of one name would be one of them to whoever reads the rows.
+        let named = |name: &str| match rows.schema.column_with_name(name) {
+            Some(_) => format!("answer_{name}"),
+            None => name.to_owned(),
+        };
+        fields.extend(columns.iter().map(|(name, _)| Arc::new(Field::new(named(name), DataType::Utf8, false))));
         let schema = Arc::new(Schema::new(fields));
         let wide = schema.clone();
         let batches = rows.batches().map(move |batch| {

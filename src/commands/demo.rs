@@ -4,6 +4,7 @@
 //! catch and started again on its own state; and what it answers is compared with the ledger of the generator, which
 //! knows the exact answer by construction.
 
+use super::serve::on_signal;
 use crate::args::Cli;
 use crate::client::{Client, Wait};
 use crate::error::{Error, Result};
@@ -16,8 +17,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// See it work: a million events through the durable processor, killed and resumed half way, and the answers.
@@ -47,13 +48,43 @@ const CHUNK: usize = 10_000;
 pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
     let dir = std::env::temp_dir().join(format!("timeline-demo-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(Error::Output)?;
-    let result = show(args, &dir);
+    let running = Running::default();
+    let (interrupted, left) = (running.clone(), dir.clone());
+    on_signal(move |code| {
+        // Held from here on, so that no other processor starts.
+        let _last = interrupted.stop();
+        let _ = std::fs::remove_dir_all(&left);
+        std::process::exit(code);
+    })?;
+    let result = show(args, &dir, &running);
+    drop(running.stop());
     // What cannot be removed is in the system's folder for such things.
     let _ = std::fs::remove_dir_all(&dir);
     result
 }
 
-fn show(args: &Args, dir: &Path) -> Result<()> {
+/// The processor that runs, which ends with the demonstration, whatever ends that.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<Option<Child>>>);
+
+impl Running {
+    fn slot(&self) -> MutexGuard<'_, Option<Child>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills it, as nothing can be kept from happening to a process.
+    fn stop(&self) -> MutexGuard<'_, Option<Child>> {
+        let mut slot = self.slot();
+        if let Some(mut child) = slot.take() {
+            // One that has ended by itself is none that runs.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        slot
+    }
+}
+
+fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
     let models = [(Model::Video, args.events * 9 / 10), (Model::Payments, args.events / 10)];
     println!("Viewers of three CDNs and holders of cards: {} events to come. The questions:\n", args.events);
     for (model, _) in models {
@@ -68,7 +99,7 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
         models.map(|(model, events)| stream(args.seed, model, events, dir, &written)).into_iter().collect();
 
     println!("\nStarting `timeline serve`: the durable processor, a process of its own.");
-    let mut server = Server::start(dir)?;
+    let mut server = Server::start(dir, running)?;
     let mut next_line = args.events / 4;
     let mut killed = false;
     let begin = Instant::now();
@@ -76,11 +107,10 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
         let count = written.load(Ordering::Relaxed);
         if !killed && count >= args.events / 2 {
             server.show_progress(count)?;
-            server.child.kill().map_err(Error::Output)?;
-            server.child.wait().map_err(Error::Output)?;
+            drop(running.stop());
             println!("    killed with SIGKILL, in the middle of its work; the events go on");
             std::thread::sleep(Duration::from_millis(300));
-            server = Server::start(dir)?;
+            server = Server::start(dir, running)?;
             println!("    started again: {}", server.line);
             killed = true;
             next_line = args.events * 3 / 4;
@@ -128,8 +158,6 @@ fn show(args: &Args, dir: &Path) -> Result<()> {
     if let Some(worst) = worst {
         command(args, &server, &["session", &worst, "--query", "cirr"], "one session's whole story")?;
     }
-    server.child.kill().map_err(Error::Output)?;
-    server.child.wait().map_err(Error::Output)?;
     println!(
         "Try next:\n    timeline produce video --events 100000 --to player.ndjson\n    \
          timeline eval -e 'duration_where(latest(playerState) == \"buffer\")' player.ndjson --show final\n    \
@@ -174,16 +202,16 @@ fn stream(
 
 /// The processor, as a process.
 struct Server {
-    child: Child,
     url: String,
     line: String,
 }
 
 impl Server {
-    fn start(dir: &Path) -> Result<Self> {
+    fn start(dir: &Path, running: &Running) -> Result<Self> {
         let program = std::env::current_exe().map_err(Error::Output)?;
         let log = File::options().create(true).append(true).open(dir.join("serve.log")).map_err(Error::Output)?;
         let path = |name: &str| -> PathBuf { dir.join(name) };
+        let mut slot = running.slot();
         let mut child = Command::new(program)
             .args(["serve".into(), path("video.tl"), path("payments.tl")])
             .args(["--source".to_owned(), format!("player=file:{}", path("video.ndjson").display())])
@@ -195,13 +223,16 @@ impl Server {
             .stderr(log)
             .spawn()
             .map_err(Error::Output)?;
+        let out = child.stdout.take();
+        *slot = Some(child);
+        drop(slot);
         let mut line = String::new();
-        if let Some(out) = child.stdout.take() {
+        if let Some(out) = out {
             BufReader::new(out).read_line(&mut line).map_err(Error::Output)?;
         }
         let url = line.split_whitespace().find(|word| word.starts_with("http://"));
         match url.map(|url| url.trim_end_matches(',').to_owned()) {
-            Some(url) => Ok(Server { child, url, line: line.trim().trim_start_matches("timeline: ").to_owned() }),
+            Some(url) => Ok(Server { url, line: line.trim().trim_start_matches("timeline: ").to_owned() }),
             None => {
                 let said = std::fs::read_to_string(dir.join("serve.log")).unwrap_or_default();
                 Err(Error::Other(anyhow::anyhow!("`timeline serve` did not start: {said}")))

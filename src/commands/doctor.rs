@@ -13,7 +13,7 @@ use processor::reach;
 use std::collections::BTreeMap;
 
 /// Check topics, permissions, subscriptions and state, and say what to do.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   timeline doctor --source pulsar://localhost:6650/player --state state
@@ -27,9 +27,9 @@ pub(crate) struct Args {
     /// Where the state is kept [default: .timeline].
     #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
     state: Option<String>,
-    /// The subscription under which topics are read.
-    #[arg(long, value_name = "NAME", env = "TIMELINE_SUBSCRIPTION", default_value = "timeline")]
-    subscription: String,
+    /// The subscription under which topics are read [default: timeline].
+    #[arg(long, value_name = "NAME", env = "TIMELINE_SUBSCRIPTION")]
+    subscription: Option<String>,
     /// Pulsar's HTTP address, for what only that knows: where the subscription's cursor is.
     #[arg(long, value_name = "URL")]
     admin: Option<String>,
@@ -61,7 +61,23 @@ impl Findings {
     }
 }
 
+impl Args {
+    /// The flags, and the settings where there is no flag.
+    fn or(&self, settings: &Settings) -> Args {
+        let mut args = self.clone();
+        args.subscription = args.subscription.or_else(|| settings.subscription.clone());
+        args.access.token_file = args.access.token_file.or_else(|| settings.pulsar_token_file());
+        args.access.ca = args.access.ca.or_else(|| settings.pulsar_ca.clone());
+        args
+    }
+
+    fn subscription(&self) -> &str {
+        self.subscription.as_deref().unwrap_or("timeline")
+    }
+}
+
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let args = &args.or(settings);
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
@@ -109,7 +125,7 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
         }
     }
     let settings = Broker { broker, ..client.settings().clone() };
-    let log = Topics::new(settings, topics, args.subscription.clone()).map_err(|e| Error::Other(e.into()))?;
+    let log = Topics::new(settings, topics, args.subscription().to_owned()).map_err(|e| Error::Other(e.into()))?;
     let parts = match log.partitions() {
         Ok(parts) => parts,
         Err(error) => {
@@ -212,14 +228,14 @@ fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, pa
         Err(error) => findings.fault(&error.to_string(), error.code().help()),
     }
     let Some(admin) = &args.admin else { return };
-    match cursor(admin, what, &args.subscription) {
+    match cursor(admin, what, args.subscription()) {
         Ok(Some(cursor)) if cursor > oldest => findings.fault(
-            &format!("{what}: subscription {} is at {cursor}, ahead of the state at {oldest}", args.subscription),
+            &format!("{what}: subscription {} is at {cursor}, ahead of the state at {oldest}", args.subscription()),
             "somebody else reads by this subscription, or the state was put back: choose a subscription of its own, or \
              reset this one with `pulsar-admin topics reset-cursor`",
         ),
         Ok(Some(cursor)) => findings.ok(&format!("{what}: the subscription is at {cursor}, not ahead of the state")),
-        Ok(None) => findings.unknown(&format!("{what}: there is no subscription {} yet", args.subscription)),
+        Ok(None) => findings.unknown(&format!("{what}: there is no subscription {} yet", args.subscription())),
         Err(reason) => findings.fault(&format!("{admin}: {reason}"), "check --admin: Pulsar's HTTP address"),
     }
 }

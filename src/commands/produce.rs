@@ -1,6 +1,7 @@
 //! `timeline produce`: the `event-producer` binary's job as a subcommand.
 
 use crate::error::{Error, Result};
+use crate::settings::Settings;
 
 /// Make a seeded synthetic workload (video sessions, card payments, devices), at a rate if wanted.
 #[derive(Debug, clap::Args)]
@@ -13,8 +14,21 @@ pub(crate) struct Args {
     options: event_producer::Options,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
-    let summary = event_producer::run(&args.options).map_err(|e| match e.exit_code() {
+/// What the settings say of brokers, where there is no flag.
+#[cfg(feature = "pulsar")]
+fn access(options: &mut event_producer::Options, settings: &Settings) {
+    let access = &mut options.delivery.messages.access;
+    access.token_file = access.token_file.take().or_else(|| settings.pulsar_token_file());
+    access.ca = access.ca.take().or_else(|| settings.pulsar_ca.clone());
+}
+
+#[cfg(not(feature = "pulsar"))]
+fn access(_: &mut event_producer::Options, _: &Settings) {}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let mut options = args.options.clone();
+    access(&mut options, settings);
+    let summary = event_producer::run(&options).map_err(|e| match e.exit_code() {
         2 => Error::Usage(e.to_string()),
         _ => Error::Unreachable(e.to_string()),
     })?;

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Consume sources, keep every session's timelines durably, and answer queries.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   timeline serve video.tl --source 'file:logs/*.ndjson' --state state
@@ -60,9 +60,10 @@ pub(crate) struct Args {
     /// A file with the token that every request must show; needed where others than this machine can ask.
     #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// How long events of a topic are kept beside its state, for `session` and for queries that are deployed later; 0 is none.
-    #[arg(long, value_name = "DURATION", default_value = "24h", env = "TIMELINE_KEEP", value_parser = duration)]
-    pub(crate) keep: Duration,
+    /// How long events of a topic are kept beside its state, for `session` and for queries that are deployed later; 0 is none
+    /// [default: 24h].
+    #[arg(long, value_name = "DURATION", env = "TIMELINE_KEEP", value_parser = duration)]
+    pub(crate) keep: Option<Duration>,
     /// End with a last checkpoint once every file has been read to its end.
     #[arg(long)]
     pub(crate) exit_at_end: bool,
@@ -76,12 +77,32 @@ pub(crate) struct Args {
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
+impl Args {
+    /// The flags, and the settings where there is no flag.
+    fn or(&self, settings: &Settings) -> Result<Args> {
+        let mut args = self.clone();
+        args.advertise = args.advertise.or_else(|| settings.advertise.clone());
+        args.subscription = args.subscription.or_else(|| settings.subscription.clone());
+        args.pulsar_token_file = args.pulsar_token_file.or_else(|| settings.pulsar_token_file());
+        args.pulsar_ca = args.pulsar_ca.or_else(|| settings.pulsar_ca.clone());
+        if let (None, Some(keep)) = (args.keep, &settings.keep) {
+            let keep = duration(keep).map_err(|error| Error::Usage(format!("timeline.toml: keep: {error}")))?;
+            args.keep = Some(keep);
+        }
+        Ok(args)
+    }
+}
+
+/// How long events of a topic are kept where nothing else is said.
+const KEEP: Duration = Duration::from_secs(24 * 3600);
+
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let args = &args.or(settings)?;
     let programs = args.programs.iter().map(|path| program::read(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
-    let token = token(args.token_file.as_deref().or(settings.token_file.as_deref()))?;
+    let token = token(args.token_file.as_deref(), settings)?;
     let listen = args.listen.as_deref().or(settings.listen.as_deref()).unwrap_or("127.0.0.1:7171");
     let listener = TcpListener::bind(listen)
         .map_err(|error| Error::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
@@ -100,7 +121,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         sources,
         threads,
         checkpoint_every: CHECKPOINT_EVERY,
-        keep: i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX),
+        keep: i64::try_from(args.keep.unwrap_or(KEEP).as_nanos()).unwrap_or(i64::MAX),
         exit_at_end: args.exit_at_end,
         outputs,
         writer: writer_name(),
@@ -108,7 +129,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         membership: Some(membership),
     };
     let stopping = Arc::new(AtomicBool::new(false));
-    stop_on_signals(&stopping)?;
+    let stop = Arc::clone(&stopping);
+    on_signal(move |_| stop.store(true, Ordering::Relaxed))?;
     let (service, recoveries) = Service::start(options, &programs).map_err(start_error)?;
     if !service.is_deployed() {
         return Err(Error::Usage(
@@ -270,29 +292,28 @@ fn topics(place: &str, _: &Args) -> Result<Input> {
     Err(Error::Usage(format!("--source {place}: this build reads files only (built without the `pulsar` feature)")))
 }
 
-/// SIGTERM and Ctrl-C ask for a last checkpoint.
-fn stop_on_signals(stopping: &Arc<AtomicBool>) -> Result<()> {
+/// Calls `then` once, on a thread of its own, at SIGTERM or Ctrl-C, with the exit code of a process that the signal ended.
+pub(super) fn on_signal(then: impl FnOnce(i32) + Send + 'static) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Other(error.into()))?;
-    let stopping = Arc::clone(stopping);
     let wait = move || {
-        runtime.block_on(async {
+        let code = runtime.block_on(async {
             #[cfg(unix)]
             {
                 use tokio::signal::unix::{SignalKind, signal};
                 let (Ok(mut terminate), Ok(mut interrupt)) =
                     (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
                 else {
-                    return;
+                    return None;
                 };
-                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+                tokio::select! { _ = terminate.recv() => Some(128 + 15), _ = interrupt.recv() => Some(128 + 2) }
             }
             #[cfg(not(unix))]
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
-            stopping.store(true, Ordering::Relaxed);
+            tokio::signal::ctrl_c().await.ok().map(|()| 128 + 2)
         });
+        if let Some(code) = code {
+            then(code);
+        }
     };
     std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| Error::Other(error.into()))?;
     Ok(())
@@ -324,7 +345,9 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Source(
             error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. }),
         ) => Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help())),
-        partition::Error::Source(error) => Error::Unreadable(format!("{place}{error}")),
+        partition::Error::Source(error) => {
+            Error::Unreadable(format!("{place}[{}] {error}\n  help: {}", error.code(), error.code().help()))
+        }
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))
         }

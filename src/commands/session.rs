@@ -84,7 +84,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     tell(&positions);
     let style = Style::for_stdout(args.ascii);
     let mut text = String::new();
-    for (i, session) in reply.sessions.iter().enumerate() {
+    let then: Vec<&Session> = reply.sessions.iter().filter(|session| at.is_none() || is_at(session)).collect();
+    if let (true, Some(at)) = (then.is_empty(), at) {
+        return Err(Error::Usage(format!("no session of `{}` was on at {}", args.key, time_string(at))));
+    }
+    for (i, session) in then.into_iter().enumerate() {
         if i > 0 {
             text.push('\n');
         }
@@ -96,6 +100,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     }
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
+}
+
+/// Whether anything is said of the instant that was asked for: nothing is of sessions that were over or had not begun.
+fn is_at(session: &Session) -> bool {
+    session.rows.iter().any(|row| row.at.is_some())
 }
 
 fn unknown(key: &str) -> Error {

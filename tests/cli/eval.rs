@@ -232,3 +232,19 @@ fn dead_letters_are_all_counted_and_the_first_shown() {
     assert!(run.stderr.contains("25000 dead letters (TL2002: 25000)"), "{}", run.stderr);
     assert!(run.stderr.contains("log.ndjson at 0: ") && run.stderr.contains("... and 24997 more"), "{}", run.stderr);
 }
+
+#[test]
+fn an_event_after_the_end_of_its_session_is_counted_at_the_end_of_the_log_too() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        "source s { key k  time t in s  lateness 5s  end when a == \"z\"  a: string }\nmetric m = count(a)\n",
+    );
+    // The session ends at 2; 4 is within the lateness of that, and still waits for stragglers when the log ends.
+    let line = |t: u32, a: &str| format!("{{\"k\":\"x\",\"t\":{t},\"a\":\"{a}\"}}\n");
+    sandbox.file("e.ndjson", [line(1, "x"), line(2, "z"), line(4, "x"), line(9, "x")].concat());
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--format", "csv"]);
+    assert_eq!(run.code, 0);
+    assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
+    assert_eq!(run.stderr, "timeline: s: 4 records, 1 late event, 0 dead letters\n");
+}

@@ -67,3 +67,21 @@ fn a_reader_that_goes_away_is_no_failure() {
         assert!(!stderr.contains("panicked") && !stderr.contains("roken pipe"), "{stderr}");
     }
 }
+
+#[test]
+fn a_file_that_is_not_what_it_was_is_4_with_its_code() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n");
+    let serve = ["serve", "p.tl", "--source", "file:e.ndjson", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    sandbox.file("e.ndjson", "{\"k\":\"x\",\"t\":0,\"a\":true}\n{\"k\":\"x\",\"t\":5}\n");
+    assert_eq!(sandbox.run(&serve).code, 0);
+    for (content, code) in
+        [("{\"k\":\"x\"", "[TL2102]"), ("{\"k\":\"y\",\"t\":0,\"a\":true}\n{\"k\":\"x\",\"t\":5}\n", "[TL2103]")]
+    {
+        // The same file with other content, not another file.
+        std::fs::write(sandbox.path().join("e.ndjson"), content).unwrap();
+        let run = sandbox.run(&serve);
+        assert_eq!(run.code, 4, "{}", run.stderr);
+        assert!(run.stderr.contains(code) && run.stderr.contains("\n  help: "), "{}", run.stderr);
+    }
+}

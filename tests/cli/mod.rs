@@ -1,6 +1,8 @@
 //! The command line's contract: exit codes, streams, formats, help.
 
 mod check;
+#[cfg(feature = "sql")]
+mod demo;
 mod eval;
 mod exit;
 mod fmt;

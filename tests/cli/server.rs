@@ -88,6 +88,22 @@ fn positions_can_be_columns() {
 }
 
 #[test]
+fn positions_do_not_hide_columns_of_the_rows() {
+    let columns: [(&str, ArrayRef); 2] =
+        [("partition", Arc::new(StringArray::from(vec!["7"]))), ("position", Arc::new(StringArray::from(vec!["0:1"])))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(vec![], &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    let rows = answer("200 OK", POSITIONS, &writer.into_inner().unwrap());
+    let (run, _) = ask(&["query", "SELECT 1", "--format", "csv", "--positions"], &[rows]);
+    run.expect(
+        0,
+        "partition,position,answer_partition,answer_position,watermark\n\
+         7,0:1,player; other,a.ndjson:77; 3,1970-01-01T00:00:01.000000000Z; \n",
+    );
+}
+
+#[test]
 fn queries_are_listed_as_a_table() {
     let (run, asked) = ask(&["queries", "--format", "table"], &[rows()]);
     run.expect(
@@ -172,6 +188,16 @@ value  since                           event                       timeline
 ",
     );
     assert_eq!(asked, ["GET /v1/session?key=s1&query=cirr", "GET /v1/session?key=s1&at=41500000000&query=cirr"]);
+    // Of two sessions one was over by then.
+    let both = String::from_utf8(SESSION.to_vec()).unwrap().replace(
+        "\"sessions\":[",
+        "\"sessions\":[{\"start_ns\":-9,\"end_ns\":-3,\"closed\":true,\"rows\":[{\"label\":\"cirr\",\"kind\":\"duration\",\"spans\":[]}],\"events\":[]},",
+    );
+    let (run, _) = ask(&["session", "s1", "--at", "41500000000"], &[answer("200 OK", "", both.as_bytes())]);
+    assert_eq!((run.code, run.stdout.matches("session s1").count()), (0, 1), "{}", run.stdout);
+    let never = both.replace("\"at\":", "\"then\":");
+    let (run, _) = ask(&["session", "s1", "--at", "41500000000"], &[answer("200 OK", "", never.as_bytes())]);
+    assert!(run.expect(2, "").stderr.contains("no session of `s1` was on at 1970-01-01T00:00:41.5"));
     let (run, _) = ask(&["session", "x"], &[answer("200 OK", "", br#"{"key":"x","sessions":[]}"#)]);
     assert_eq!(run.expect(2, "").stderr, "timeline: no session has the key `x`\n");
 }

@@ -30,3 +30,29 @@ fn wrong_settings_are_wrong_usage() {
     assert!(run.stderr.contains("timeline.toml") && run.stderr.contains("formt"), "{}", run.stderr);
     assert_eq!(sandbox.run(&["queries", "--config", "none.toml"]).code, 2);
 }
+
+#[test]
+fn every_variable_of_serve_has_a_setting() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n");
+    sandbox.file("e.ndjson", "");
+    let serve = ["serve", "p.tl", "--source", "file:e.ndjson", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    sandbox.file(
+        "timeline.toml",
+        "keep = '1h'\nsubscription = 's'\nadvertise = 'h:1'\npulsar_token_file = 't'\npulsar_ca = 'c'\nstate = 'd'\n",
+    );
+    assert_eq!(sandbox.run(&serve).code, 0);
+    sandbox.file("timeline.toml", "keep = 'soon'\nstate = 'd'\n");
+    let run = sandbox.run(&serve);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("keep") && run.stderr.contains("soon"), "{}", run.stderr);
+    assert_eq!(finish(sandbox.command().args(serve).env("TIMELINE_KEEP", "2h")).code, 0);
+}
+
+#[test]
+fn a_token_of_the_environment_wins_over_the_file_of_the_settings() {
+    let sandbox = Sandbox::new();
+    sandbox.file("timeline.toml", "server = \"http://127.0.0.1:3\"\ntoken_file = \"none\"\n");
+    assert_eq!(sandbox.run(&["queries"]).code, 2);
+    assert_eq!(finish(sandbox.command().arg("queries").env("TIMELINE_TOKEN", "word")).code, 3);
+}

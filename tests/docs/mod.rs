@@ -4,6 +4,7 @@ mod compose;
 mod grammar;
 
 use crate::cli::{Sandbox, finish};
+use event_feeder::Code;
 use std::fmt::Write;
 use std::path::Path;
 use timeline_dsl::catalogue::{self, Operator};
@@ -76,4 +77,25 @@ fn every_test_of_an_operator_is_on_the_page() {
         let name = path.file_stem().and_then(|s| s.to_str()).unwrap().to_owned();
         assert!(names.contains(&name), "{name} is no operator");
     }
+}
+
+const CODES_HEAD: &str = "\
+# Codes of input
+
+What is wrong with records, files and topics has a code that never changes its meaning.
+A command that stops says it in brackets, a processor that goes on in a line on standard error; `SELECT * FROM dead_letters` has the code of every record and value that was set aside.
+Codes of programs are in [errors.md](errors.md).
+This page is written by a test (`tests/docs`).
+
+| code | what it says | what to do |
+|---|---|---|
+";
+
+#[test]
+fn codes_of_input() {
+    let mut page = CODES_HEAD.to_owned();
+    for code in Code::ALL {
+        let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
+    }
+    check("docs/codes.md", &page);
 }

@@ -1,4 +1,4 @@
-//! Copies of a bucket's files on the local disk, for readers that want a file.
+//! Copies of a bucket's files on the local disk, for readers that want a file, and which files were compared with their digests.
 //!
 //! A copy is named by the digest of its bytes, so it is right for whoever asks, in any process, as long as it is whole;
 //! it is made under another name first, and compared once in the life of a process before it is used.
@@ -23,8 +23,10 @@ const BYTES_MAX: u64 = 4 << 30;
 /// A copy that was used so recently stays: a query may be reading it.
 const IN_USE: Duration = Duration::from_secs(1800);
 
-/// Copies that this process has compared with their digests.
+/// Files that this process has compared with their digests.
 static COMPARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// How many of them are remembered; all are compared anew when there are more.
+const COMPARED_MAX: usize = 1 << 16;
 static SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
 /// The path of a copy of `file`, made from `read` where there is none.
@@ -48,12 +50,20 @@ fn copy_in(folder: &Path, file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>,
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
     let half = folder.join(format!("{}.{}-{sequence}", file.digest, std::process::id()));
     fs::write(&half, &bytes).and_then(|()| fs::rename(&half, &path)).map_err(failed)?;
-    COMPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
+    remember(&path);
     Ok(path)
 }
 
-/// Whether there is a copy with the right bytes, which are read once in the life of the process.
-fn is_whole(path: &Path, file: &FileRef) -> bool {
+fn remember(path: &Path) {
+    let mut compared = COMPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if compared.len() >= COMPARED_MAX {
+        compared.clear();
+    }
+    compared.insert(path.to_owned());
+}
+
+/// Whether there is a file with the right bytes, which are read once in the life of the process.
+pub(super) fn is_whole(path: &Path, file: &FileRef) -> bool {
     if fs::metadata(path).map_or(true, |found| found.len() != file.length) {
         return false;
     }
@@ -62,7 +72,7 @@ fn is_whole(path: &Path, file: &FileRef) -> bool {
     }
     let whole = fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == file.digest);
     if whole {
-        COMPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        remember(path);
     }
     whole
 }

@@ -1,9 +1,9 @@
 //! Sessions as they are at an instant that the watermark has not reached: read on copies, the lane does not change.
 
-use super::Lane;
 use super::held::{Bucket, Held, HeldEvent};
 use super::session::{self, Outcome, Session, Watcher};
 use super::slab::Slot;
+use super::{Lane, Late, LateReason};
 use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::incremental::Row;
@@ -11,7 +11,8 @@ use timeline_core::incremental::Row;
 impl<W: Watcher> Lane<W> {
     /// Reads every session as it is at the horizon, on copies: the lane does not change.
     ///
-    /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`.
+    /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
+    /// come after the end of their session to its `stragglers`.
     pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
         let slots: Vec<Slot> = self.slab.occupied().collect();
         self.read_slots(slots, horizon, outcome, &mut live);
@@ -49,11 +50,14 @@ impl<W: Watcher> Lane<W> {
             let mut row = Row { words: &mut words, heap: &mut heap };
             let mut events = waiting.remove(&slot).unwrap_or_default();
             events.sort_by_key(|(_, event)| event.sort_key());
-            for (bucket, event) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
-                let event = bucket.unpack(event, &mut dense);
-                // A straggler says nothing to this answer; it goes to the ledger when it is released.
+            for (bucket, held) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
+                let event = bucket.unpack(held, &mut dense);
                 let told = (&mut *outcome, &mut *watcher);
-                session::step(evaluator, (rules, unseen), key, (&mut row, &mut life), &event, told);
+                if !session::step(evaluator, (rules, unseen), key, (&mut row, &mut life), &event, told) {
+                    let (key, reason) = (key.clone(), LateReason::SessionClosed);
+                    let (time, position) = (held.time, held.position);
+                    outcome.stragglers.push(Late { key, time, position, reason, repaired: false });
+                }
             }
             let session = (&mut row, &mut life);
             if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {

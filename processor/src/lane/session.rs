@@ -5,6 +5,7 @@
 //!
 //! An end event goes before age, and age before silence, where they fall on one instant.
 
+use super::late::Late;
 use super::slab::Life;
 use compact_str::CompactString;
 use std::sync::Arc;
@@ -59,6 +60,9 @@ pub struct Outcome {
     pub alerts: Vec<AlertRow>,
     /// Events that were dropped because they had come before.
     pub duplicates: u64,
+    /// Events that wait, and come after the end of their session as it is at the horizon of a reading. They are in no
+    /// ledger: what else comes may make their session longer.
+    pub stragglers: Vec<Late>,
     spans: Vec<AlertSpan>,
 }
 

@@ -84,8 +84,8 @@ impl Partition {
             self.take_unseen(&progress);
             totals.merge(&part);
             sessions.extend(alive);
-            let Outcome { closed, alerts, .. } = over;
-            read.append(Pending { sessions: closed, alerts, ..Pending::default() });
+            let Outcome { closed, alerts, stragglers, .. } = over;
+            read.append(Pending { sessions: closed, alerts, late: stragglers, ..Pending::default() });
             bytes += size.bytes;
             live += size.live;
             partial += size.partial;

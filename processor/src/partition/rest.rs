@@ -94,8 +94,8 @@ pub fn at_rest(
             }
         });
         outcome.closed.iter().for_each(|session| answer.totals.add(plan, session));
-        let Outcome { closed, alerts, .. } = outcome;
-        answer.pending.append(Pending { sessions: closed, alerts, ..Pending::default() });
+        let Outcome { closed, alerts, stragglers, .. } = outcome;
+        answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, ..Pending::default() });
         let size = lane.size();
         answer.bytes += size.bytes;
         answer.live += size.live;

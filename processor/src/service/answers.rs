@@ -127,7 +127,7 @@ fn sum(answer: &Answer, of: impl Fn(&Published) -> u64) -> Option<u64> {
 
 /// Whether a table needs the sessions themselves.
 pub(super) fn reads_sessions(name: &str) -> bool {
-    !matches!(name, "totals" | "late_events" | "dead_letters" | "queries" | "nodes" | "partitions")
+    !matches!(name, "totals" | "dead_letters" | "queries" | "nodes" | "partitions")
 }
 
 pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {

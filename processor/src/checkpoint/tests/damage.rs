@@ -9,7 +9,7 @@ use serde_json::json;
 use super::memory::MemoryStore;
 use super::workload::{Job, check};
 use crate::checkpoint::protocol::Lost;
-use crate::checkpoint::{Checkpoints, Error, Kind, Problem, Store, digest, inspect};
+use crate::checkpoint::{Checkpoints, Error, FileRef, Kind, LocalStore, Problem, Reader, Store, digest, inspect};
 
 const STEPS: u64 = 8;
 
@@ -258,6 +258,32 @@ fn history_is_checked_for_presence_at_opening_and_for_bytes_when_read() {
     ));
     store.delete(&first).unwrap();
     assert!(matches!(Job::open(store, "second"), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn a_file_that_a_query_opens_by_name_has_the_bytes_that_were_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(folder.path());
+    let bytes = b"rows of sessions that are over".to_vec();
+    let file = |name: &str| FileRef {
+        name: name.to_owned(),
+        kind: Kind::Result,
+        length: bytes.len() as u64,
+        digest: digest::Digest::of(&bytes),
+        metadata: serde_json::Value::Null,
+    };
+    let reader = Reader::new(Arc::new(LocalStore::new(folder.path())));
+    store.put("results/whole", &bytes).unwrap();
+    assert_eq!(std::fs::read(reader.path(&file("results/whole")).unwrap()).unwrap(), bytes);
+    for bit in 0..8 * bytes.len() {
+        let (name, mut flipped) = (format!("results/{bit}"), bytes.clone());
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        store.put(&name, &flipped).unwrap();
+        assert!(matches!(reader.path(&file(&name)), Err(Error::Corrupt(finding)) if finding.object == name));
+    }
+    store.put("results/cut", &bytes[1..]).unwrap();
+    assert!(matches!(reader.path(&file("results/cut")), Err(Error::Corrupt(_))));
+    assert!(matches!(reader.path(&file("results/none")), Err(Error::Corrupt(_))));
 }
 
 #[test]
