@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) alerts_to: Option<String>,
     /// `finals_to = ...`: likewise the final rows of sessions.
     pub(crate) finals_to: Option<String>,
+    /// `totals_to = ...`: likewise changes of totals.
+    pub(crate) totals_to: Option<String>,
     /// `late_events_to = ...`: likewise events that came too late.
     pub(crate) late_events_to: Option<String>,
     /// `dead_letters_to = ...`: likewise what could not be used.

@@ -72,6 +72,10 @@ pub(crate) struct Args {
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) outputs: outputs::Flags,
+    /// The least time between two messages of a row of totals.
+    #[arg(long, value_name = "DURATION", default_value = "1s", env = "TIMELINE_TOTALS_EVERY", value_parser = duration)]
+    #[arg(help_heading = "Outputs")]
+    pub(crate) totals_every: Duration,
 }
 
 /// Time between two checkpoints.

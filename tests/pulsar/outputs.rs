@@ -163,6 +163,22 @@ fn plain(row: &Json) -> String {
     shown.map(|(name, value)| format!("{name}={value} ")).collect()
 }
 
+/// What the last row of each metric, group and partition says: metric, group, and all that is not null.
+fn last_totals(rows: &[Json]) -> Vec<String> {
+    let mut last = BTreeMap::new();
+    for row in rows {
+        let mut row = row.as_object().expect("an object").clone();
+        let (_, at) = (row.remove("id"), row.remove("at").expect("a place"));
+        last.insert(format!("{} {} {}", row["metric"], row["cdn"], at["partition"]), shown(&row));
+    }
+    last.into_values().collect()
+}
+
+fn shown(row: &serde_json::Map<String, Json>) -> String {
+    let known: BTreeMap<&String, &Json> = row.iter().filter(|(_, value)| !value.is_null()).collect();
+    known.iter().map(|(name, value)| format!("{name}={value} ")).collect()
+}
+
 /// Whether a row is one of the workload, and not of the events that let time pass at its end.
 fn is_of_the_workload(row: &&Json) -> bool {
     row["session"].as_str().is_some_and(|session| !session.starts_with("clock"))
@@ -194,11 +210,12 @@ fn a_reader_that_drops_equal_ids_sees_every_row_once_whatever_is_killed() {
     std::fs::write(dir.path().join("video.tl"), program()).unwrap();
     let topic = broker.topic("outputs", 2);
     let (alerts, finals, bad) = (broker.topic("alerts", 0), broker.topic("finals", 3), broker.topic("bad", 0));
+    let totals = broker.topic("totals", 2);
     let parts = [0, 1].map(|n| format!("{topic}-partition-{n}"));
     let address = |topic: &str| format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
-    let (source, to) = (address(&topic), [&alerts, &finals, &bad].map(|topic| address(topic)));
+    let (source, to) = (address(&topic), [&alerts, &finals, &bad, &totals].map(|topic| address(topic)));
     let args = ["--source", &source, "--alerts-to", &to[0], "--finals-to", &to[1], "--dead-letters-to", &to[2]];
-    let args = [&args[..], &["--late-events-to", &to[2]]].concat();
+    let args = [&args[..], &["--late-events-to", &to[2], "--totals-to", &to[3]]].concat();
     let mut producer = Command::new(TIMELINE)
         .args(["produce", "video", "--events", "40000", "--sessions", "200", "--jitter", "2s", "--late", "0.01"])
         .args(["--rate", "2000", "--batch", "50", "--to", &source])
@@ -248,7 +265,7 @@ fn a_reader_that_drops_equal_ids_sees_every_row_once_whatever_is_killed() {
     let (status, said) = server.stop();
     assert!(status.success(), "{said}");
 
-    let (mut known_alerts, mut known_finals) = (BTreeMap::new(), vec![]);
+    let (mut known_alerts, mut known_finals, mut known_totals) = (BTreeMap::new(), vec![], vec![]);
     for (n, part) in parts.iter().enumerate() {
         let name = format!("part{n}.ndjson");
         std::fs::write(dir.path().join(&name), lines(&broker, part)).unwrap();
@@ -257,6 +274,7 @@ fn a_reader_that_drops_equal_ids_sees_every_row_once_whatever_is_killed() {
             known_alerts.insert(alert(row), row["end_ns"].as_i64());
         }
         known_finals.extend(eval("final").iter().filter(is_of_the_workload).map(plain));
+        known_totals.extend(eval("totals").iter().map(|row| shown(row.as_object().expect("an object"))));
     }
     assert!(known_alerts.len() > 100 && known_alerts.values().all(Option::is_some), "{}", known_alerts.len());
     let (rows, dropped) = heard(&broker, &alerts);
@@ -264,6 +282,9 @@ fn a_reader_that_drops_equal_ids_sees_every_row_once_whatever_is_killed() {
     assert!(dropped < rows.len(), "repeats are few: {dropped} beside {}", rows.len());
     let (rows, _) = heard(&broker, &finals);
     assert_same(rows.iter().map(plain), known_finals.into_iter());
+    let (rows, _) = heard(&broker, &totals);
+    assert!(rows.len() > 3 * known_totals.len(), "totals are told as they change: {}", rows.len());
+    assert_same(last_totals(&rows).into_iter(), known_totals.into_iter());
     let (rows, _) = heard(&broker, &bad);
     let dead: BTreeSet<&str> = rows.iter().filter_map(|row| row["record"].as_str()).collect();
     assert_eq!((dead.len(), rows.iter().filter(|row| row["code"] == "TL2002").count()), (letters, letters));

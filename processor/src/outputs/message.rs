@@ -17,7 +17,7 @@ use timeline_core::plan::Plan;
 pub struct Message {
     /// Two messages with one id tell the same.
     pub id: String,
-    /// The session that it is about; `SOURCE/PARTITION` where it is about none.
+    /// The session that it is about, or the metric, partition and group of a total; `SOURCE/PARTITION` where it is about none.
     pub key: String,
     /// The instant for which it is true, in nanoseconds since the Unix epoch.
     pub time: Option<Time>,
@@ -31,6 +31,8 @@ impl Output {
         let names: &[&str] = match self {
             Output::Alerts => &["session", "alert", "start_ns", "end_ns"],
             Output::Finals => &["metric", "session", "start_ns"],
+            // Their messages are made where they are compared.
+            Output::Totals => &[],
             Output::LateEvents => &["source", "session", "position", "reason"],
             Output::DeadLetters => &["source", "position", "code", "column"],
         };
@@ -46,7 +48,7 @@ impl Output {
         match self {
             Output::Alerts => &["end", "end_ns"],
             Output::Finals => &["value"],
-            Output::LateEvents | Output::DeadLetters => &[],
+            Output::Totals | Output::LateEvents | Output::DeadLetters => &[],
         }
     }
 
@@ -56,7 +58,7 @@ impl Output {
             Output::Alerts => &["end", "start"],
             Output::Finals => &["end"],
             Output::LateEvents => &["time"],
-            Output::DeadLetters => &[],
+            Output::Totals | Output::DeadLetters => &[],
         }
     }
 }
@@ -94,7 +96,7 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<M
 }
 
 /// 128 bits of BLAKE3 over everything that says which row it is, each part with its length.
-fn id<'a>(origin: &Origin, cells: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(super) fn id<'a>(origin: &Origin, cells: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |part: &str| {
         hasher.update(&(part.len() as u64).to_le_bytes());

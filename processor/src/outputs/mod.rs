@@ -1,4 +1,5 @@
-//! Results on their way out: alerts, final rows, late events and dead letters, published as they are committed.
+//! Results on their way out: alerts, final rows, changes of totals, late events and dead letters, published as they are
+//! committed.
 //!
 //! What is to be published is put into the *outbox*, files that a checkpoint names like those of its state. Only when
 //! the checkpoint is committed are they published, and only when the destination has all of a file is it left out of the
@@ -13,16 +14,19 @@
 //! **Invariant:** a message's id follows from what it tells and from where in the log that stands, never from when, by
 //! whom or how often it was published.
 //!
-//! **Invariant:** only what is final is told: no event that may still come changes it.
+//! **Invariant:** only what is final is told: no event that may still come changes it. A total is told for a place of the
+//! log, and of what lies before that place nothing changes any more; a later one replaces it and takes nothing back.
 //!
 //! | module | is |
 //! |---|---|
 //! | `message`, `cells` | a row as a message: id, key, time, payload |
+//! | [`changes`] | what is told of totals: each that is another one than was told last |
 //! | [`facts`] | what is told of alerts: that they began, and that they ended, once each |
 //! | [`outbox`] | files of messages, and which of them a checkpoint names |
 //! | [`publisher`] | the thread that publishes them, as often as it takes |
 
 mod cells;
+pub(crate) mod changes;
 pub mod facts;
 mod message;
 pub(crate) mod outbox;
@@ -44,6 +48,7 @@ use arrow::error::ArrowError;
 use event_feeder::Error as FeederError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +57,8 @@ pub enum Output {
     Alerts,
     /// The final rows of sessions that are over.
     Finals,
+    /// Rows of aggregated metrics that changed.
+    Totals,
     /// Events that came too late.
     LateEvents,
     /// Records and values that could not be used.
@@ -60,13 +67,15 @@ pub enum Output {
 
 impl Output {
     /// Every output.
-    pub const ALL: [Output; 4] = [Output::Alerts, Output::Finals, Output::LateEvents, Output::DeadLetters];
+    pub const ALL: [Output; 5] =
+        [Output::Alerts, Output::Finals, Output::Totals, Output::LateEvents, Output::DeadLetters];
 
-    /// The table of history that has the same rows.
+    /// The table that has the same rows.
     pub fn name(self) -> &'static str {
         match self {
             Output::Alerts => "alerts",
             Output::Finals => "finals",
+            Output::Totals => "totals",
             Output::LateEvents => "late_events",
             Output::DeadLetters => "dead_letters",
         }
@@ -111,20 +120,30 @@ pub trait Outlet: Send {
 
 /// The destinations of a processor.
 #[derive(Clone, Debug, Default)]
-pub struct Outputs(Vec<(Output, Arc<dyn Destination>)>);
+pub struct Outputs {
+    all: Vec<(Output, Arc<dyn Destination>)>,
+    pub(crate) totals_every: Duration,
+}
 
 impl Outputs {
     /// Lets an output go to a destination as well; one output has one destination.
     #[must_use]
     pub fn with(mut self, output: Output, destination: Arc<dyn Destination>) -> Self {
-        self.0.retain(|(own, _)| *own != output);
-        self.0.push((output, destination));
+        self.all.retain(|(own, _)| *own != output);
+        self.all.push((output, destination));
+        self
+    }
+
+    /// Lets changes of totals be told no more often than that; else as often as there are checkpoints.
+    #[must_use]
+    pub fn totals_every(mut self, least: Duration) -> Self {
+        self.totals_every = least;
         self
     }
 
     /// Each output that is published, with its destination.
     pub fn iter(&self) -> impl Iterator<Item = (Output, &Arc<dyn Destination>)> {
-        self.0.iter().map(|(output, destination)| (*output, destination))
+        self.all.iter().map(|(output, destination)| (*output, destination))
     }
 }
 

@@ -54,12 +54,15 @@ impl Outbox {
         putter: &Putter,
         reader: &Reader,
         plan: &Plan,
-        (told, facts): (&Pending, &Facts),
+        (told, facts, changes): (&Pending, &Facts, &[Message]),
     ) -> Result<(), Error> {
         for Files { origin, files, left_alone } in &mut self.own {
             let mut messages = vec![];
             for rows in tables(origin, plan, told, facts) {
                 messages.extend(of_rows(origin, plan, &rows));
+            }
+            if origin.output == Output::Totals {
+                messages.extend_from_slice(changes);
             }
             files.extend(write(putter, origin, &messages)?);
             tidy(putter, reader, origin, files, *left_alone)?;
@@ -68,11 +71,12 @@ impl Outbox {
     }
 }
 
-/// The rows that an output tells.
+/// The rows that an output tells, but for totals.
 fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &Facts) -> Vec<RecordBatch> {
     match origin.output {
         // Whoever reads them in order hears of a beginning before its end.
         Output::Alerts => [&facts.began, &facts.ended].map(|alerts| rows::alerts(&[(plan, alerts.as_slice())])).into(),
+        Output::Totals => vec![],
         output => vec![told.table(output.name(), plan, origin.partition)],
     }
 }

@@ -1,5 +1,7 @@
 //! What is published, judged by the tables: in memory, with destinations that are away and owners that are ended.
 
+mod totals;
+
 use super::memory::Board;
 use super::{Output, Outputs};
 use crate::engine::Engine;

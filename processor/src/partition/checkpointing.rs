@@ -8,6 +8,7 @@ use super::{Error, Partition, Reading, Told};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
 use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
+use crate::outputs::changes::Known;
 use crate::outputs::facts::Marks;
 use crate::outputs::outbox::Outbox;
 use crate::reach::{self, Reach};
@@ -84,6 +85,9 @@ pub(super) struct State {
     /// Up to where everything of alerts was told to whoever listens.
     #[serde(default)]
     pub told: Marks,
+    /// The totals as they were told last.
+    #[serde(default, skip_serializing_if = "Known::is_nothing")]
+    pub told_totals: Known,
     /// The partitions among which keys are shared out.
     #[serde(default, skip_serializing_if = "Siblings::is_unknown")]
     pub siblings: Siblings,
@@ -126,6 +130,7 @@ impl Partition {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
         let facts = self.alert_facts()?;
+        let changes = self.total_changes()?;
         self.dirty = false;
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();
@@ -143,6 +148,7 @@ impl Partition {
             unseen,
             begun: self.begun.clone(),
             told: self.publishing.marks(),
+            told_totals: self.publishing.known_totals(&self.plan),
             siblings: self.siblings.clone(),
         };
         let pending = Arc::new(std::mem::take(&mut self.pending));
@@ -165,7 +171,7 @@ impl Partition {
                 own.write(&checkpoints.putter(), &reader, &fresh, keep)?;
                 kept.push(own);
             }
-            outbox.add(&checkpoints.putter(), &reader, &plan, (&told, &facts))?;
+            outbox.add(&checkpoints.putter(), &reader, &plan, (&told, &facts, &changes))?;
             let files = segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).chain(outbox.files());
             let commit = Commit {
                 position,

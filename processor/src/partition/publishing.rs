@@ -5,16 +5,20 @@
 
 use super::{Error, OWNER_LOOK, Options, Partition};
 use crate::checkpoint::{FileRef, Kind, Reader};
+use crate::lane::Outcome;
+use crate::outputs::changes::{At, Changes, Known};
 use crate::outputs::facts::{Facts, Marks, Windows};
 use crate::outputs::outbox::{self, Files, Outbox};
 use crate::outputs::publisher::{Permit, Publisher};
-use crate::outputs::{Origin, Output, Published};
+use crate::outputs::{Message, Origin, Output, Published};
+use crate::reach;
+use crate::totals::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use timeline_core::plan::Plan;
 
-/// A look at the alerts of all sessions may take one part of so many of the time.
+/// A look at all sessions, for their alerts or their totals, may take one part of so many of the time.
 const LOOK_SHARE: u32 = 20;
 /// How long the end waits for what is to be published.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -30,10 +34,41 @@ pub(super) struct Publishing {
     /// Files of outputs that have no destination now.
     others: Vec<FileRef>,
     permit: Arc<Permit>,
-    /// When the alerts may be looked at again.
-    next_look: Instant,
+    alerts: Looks,
+    changes: Changes,
+    totals: Looks,
+    /// The least time between two looks at the totals.
+    totals_every: Duration,
+}
+
+/// When all sessions are looked at.
+struct Looks {
+    /// Not before that.
+    next: Instant,
     /// Whether the last checkpoint was cut without a look.
     is_behind: bool,
+}
+
+impl Looks {
+    fn new() -> Self {
+        Looks { next: Instant::now(), is_behind: true }
+    }
+
+    /// Whether it is time for one; else what is told is behind.
+    fn begin(&mut self) -> bool {
+        self.is_behind = Instant::now() < self.next;
+        !self.is_behind
+    }
+
+    /// One that began then is over.
+    fn done(&mut self, began: Instant, pause_min: Duration) {
+        self.next = Instant::now() + (began.elapsed() * LOOK_SHARE).max(pause_min);
+    }
+
+    /// Whether a checkpoint is wanted for it.
+    fn is_overdue(&self) -> bool {
+        self.is_behind && Instant::now() >= self.next
+    }
 }
 
 /// An output with its destination.
@@ -52,7 +87,13 @@ struct Way {
 
 impl Publishing {
     /// Goes on from a checkpoint with those files and marks.
-    pub(super) fn open(plan: &Plan, options: &Options, files: &[FileRef], marks: &Marks, proven: Instant) -> Self {
+    pub(super) fn open(
+        plan: &Plan,
+        options: &Options,
+        files: &[FileRef],
+        (marks, known): (&Marks, &Known),
+        proven: Instant,
+    ) -> Self {
         let permit = Arc::new(Permit::new(proven, OWNER_LOOK));
         let reader = Reader::new(Arc::clone(&options.store));
         let mut others: Vec<FileRef> = files.iter().filter(|file| file.kind == Kind::Outbox).cloned().collect();
@@ -77,14 +118,21 @@ impl Publishing {
             ways,
             others,
             permit,
-            next_look: Instant::now(),
-            is_behind: true,
+            alerts: Looks::new(),
+            changes: Changes::new(plan, known),
+            totals: Looks::new(),
+            totals_every: options.outputs.totals_every,
         }
     }
 
     /// For a checkpoint.
     pub(super) fn marks(&self) -> Marks {
         self.windows.marks()
+    }
+
+    /// For a checkpoint.
+    pub(super) fn known_totals(&self, plan: &Plan) -> Known {
+        self.changes.known(plan)
     }
 
     /// The files that the next checkpoint is to name, before what is new.
@@ -140,14 +188,19 @@ impl Publishing {
         self.permit.renew(proven);
     }
 
-    /// Whether what is told of alerts may be behind what is known by now.
-    pub(super) fn is_behind(&self) -> bool {
-        self.is_behind && self.tells_alerts()
+    /// Whether anybody listens to what changes with time alone.
+    pub(super) fn follows_time(&self) -> bool {
+        self.tells(Output::Alerts) || self.tells(Output::Totals)
     }
 
-    /// Whether anybody listens to alerts.
-    pub(super) fn tells_alerts(&self) -> bool {
-        self.ways.iter().any(|way| way.origin.output == Output::Alerts)
+    fn tells(&self, output: Output) -> bool {
+        self.ways.iter().any(|way| way.origin.output == output)
+    }
+
+    /// The looks at what somebody listens to.
+    fn looks(&self) -> impl Iterator<Item = &Looks> {
+        let all = [(Output::Alerts, &self.alerts), (Output::Totals, &self.totals)];
+        all.into_iter().filter(|(output, _)| self.tells(*output)).map(|(_, looks)| looks)
     }
 
     fn is_empty(&self) -> bool {
@@ -165,14 +218,13 @@ impl Partition {
     /// What is to be told of alerts since the last cut. The lanes have just told what they had, and nothing was fed since.
     pub(super) fn alert_facts(&mut self) -> Result<Facts, Error> {
         let mut facts = Facts::default();
-        if self.plan.alerts.is_empty() || !self.publishing.tells_alerts() {
-            self.publishing.is_behind = false;
+        if self.plan.alerts.is_empty() || !self.publishing.tells(Output::Alerts) {
+            self.publishing.alerts.is_behind = false;
             return Ok(facts);
         }
         self.publishing.windows.told(&self.pending.alerts, &mut facts);
         let began = Instant::now();
-        self.publishing.is_behind = began < self.publishing.next_look;
-        if self.publishing.is_behind {
+        if !self.publishing.alerts.begin() {
             return Ok(facts);
         }
         let looks = self.pipeline.call(|lane, progress| {
@@ -185,20 +237,58 @@ impl Partition {
         if let Some(frontier) = looks.iter().map(|(_, frontier)| *frontier).min() {
             self.publishing.windows.advance(frontier);
         }
-        self.publishing.next_look = Instant::now() + began.elapsed() * LOOK_SHARE;
+        self.publishing.alerts.done(began, Duration::ZERO);
         Ok(facts)
+    }
+
+    /// The totals that are others than those told last, for the place of the cut. Nothing was fed since.
+    pub(super) fn total_changes(&mut self) -> Result<Vec<Message>, Error> {
+        let way = self.publishing.ways.iter().find(|way| way.origin.output == Output::Totals);
+        let Some(origin) = way.map(|way| way.origin.clone()) else { return Ok(vec![]) };
+        if self.plan.metrics.iter().all(|metric| metric.aggregate.is_none()) {
+            self.publishing.totals.is_behind = false;
+            return Ok(vec![]);
+        }
+        let began = Instant::now();
+        if !self.publishing.totals.begin() {
+            return Ok(vec![]);
+        }
+        let plan = Arc::clone(&self.plan);
+        let parts = self.pipeline.call(move |lane, progress| {
+            let mut totals = Totals::new(&plan);
+            if let Some(horizon) = progress.horizon() {
+                let mut outcome = Outcome::default();
+                lane.read(horizon, &mut outcome, |session| totals.add(&plan, &session));
+                outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+            }
+            (totals, progress.clone())
+        })?;
+        let mut totals = self.totals.clone();
+        let mut times = (None, None);
+        for (part, progress) in parts {
+            totals.merge(&part);
+            times = (progress.known_watermark(), progress.horizon());
+        }
+        let (watermark, Some(horizon)) = times else { return Ok(vec![]) };
+        let reach = self.reach();
+        let places = reach.iter().map(|reach| reach.position).collect();
+        let at = At { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
+        let changes = self.publishing.changes.take(&self.plan, &origin, &totals, &at);
+        self.publishing.totals.done(began, self.publishing.totals_every);
+        Ok(changes)
     }
 
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.
     pub(super) fn tend_outputs(&mut self) -> Result<(), Error> {
-        self.dirty |= self.publishing.tend()?;
+        self.dirty |= self.publishing.tend()? || self.publishing.looks().any(Looks::is_overdue);
         Ok(())
     }
 
-    /// Before a last checkpoint: alerts are looked at in it, whenever they were before.
+    /// Before a last checkpoint: alerts and totals are looked at in it, whenever they were before.
     pub(super) fn look_at_last(&mut self) {
-        self.dirty |= self.publishing.is_behind();
-        self.publishing.next_look = Instant::now();
+        self.dirty |= self.publishing.looks().any(|looks| looks.is_behind);
+        let now = Instant::now();
+        (self.publishing.alerts.next, self.publishing.totals.next) = (now, now);
     }
 
     /// Waits a while until everything is published, and leaves that out of a very last checkpoint.

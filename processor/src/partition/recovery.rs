@@ -124,8 +124,8 @@ impl Partition {
             .collect();
         let begun = if is_new_now { reach.clone() } else { begun };
         // What was to be published still is, whatever the queries are now.
-        let marks = state.as_ref().map(|(_, state)| state.told.clone()).unwrap_or_default();
-        let publishing = Publishing::open(&plan, &options, files, &marks, proven);
+        let told = state.as_ref().map(|(_, state)| (state.told.clone(), state.told_totals.clone())).unwrap_or_default();
+        let publishing = Publishing::open(&plan, &options, files, (&told.0, &told.1), proven);
         let keep = if live { options.keep } else { 0 };
         let mut feed = Feed::new(&plan, sources, live);
         for (source, reach) in reach.iter().enumerate() {

@@ -131,7 +131,7 @@ impl Partition {
         self.feed.passed(source, to);
         let all = self.pipeline.call(|lane, _| (Told::of(lane), lane.held()))?;
         self.note_held(all.iter().map(|(_, held)| held).sum());
-        self.dirty |= self.publishing.tells_alerts();
+        self.dirty |= self.publishing.follows_time();
         for (told, _) in all {
             // What has ended is made durable as history as well.
             self.dirty |= !told.outcome.closed.is_empty() || !told.outcome.alerts.is_empty();

@@ -15,6 +15,9 @@ pub(crate) struct Flags {
     /// A topic for the final rows of sessions that are over.
     #[arg(long, value_name = "pulsar://HOST:PORT/TOPIC", env = "TIMELINE_FINALS_TO")]
     finals_to: Option<String>,
+    /// A topic for changes of totals: each row of an aggregated metric that is another one than before, by partition.
+    #[arg(long, value_name = "pulsar://HOST:PORT/TOPIC", env = "TIMELINE_TOTALS_TO")]
+    totals_to: Option<String>,
     /// A topic for events that came too late.
     #[arg(long, value_name = "pulsar://HOST:PORT/TOPIC", env = "TIMELINE_LATE_EVENTS_TO")]
     late_events_to: Option<String>,
@@ -25,10 +28,14 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// Each output with its flag and its place, if it has one.
-    fn places<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = (Output, &'static str, &'a str)> {
+    pub(crate) fn places<'a>(
+        &'a self,
+        settings: &'a Settings,
+    ) -> impl Iterator<Item = (Output, &'static str, &'a str)> {
         let all = [
             (Output::Alerts, "--alerts-to", self.alerts_to.as_ref().or(settings.alerts_to.as_ref())),
             (Output::Finals, "--finals-to", self.finals_to.as_ref().or(settings.finals_to.as_ref())),
+            (Output::Totals, "--totals-to", self.totals_to.as_ref().or(settings.totals_to.as_ref())),
             (Output::LateEvents, "--late-events-to", self.late_events_to.as_ref().or(settings.late_events_to.as_ref())),
             (
                 Output::DeadLetters,
@@ -50,7 +57,7 @@ impl Flags {
 
         let read = args.sources.iter().flat_map(|source| serve::topics_of(source)).collect::<Vec<String>>();
         let mut clients: BTreeMap<String, Client> = BTreeMap::new();
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs::default().totals_every(args.totals_every);
         for (output, flag, place) in self.places(settings) {
             let address: Address = place.parse().map_err(|error| Error::Usage(format!("{flag} {place}: {error}")))?;
             if read.contains(&address.to_string()) {
