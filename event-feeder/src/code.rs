@@ -6,7 +6,7 @@
 //! | TL2010 to TL2013 | one value; the rest of its event counts |
 //! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
-//! | TL2120 to TL2123, TL2127 | nothing: a topic cannot be reached; tried again once it was |
+//! | TL2120 to TL2123, TL2127, TL2128 | nothing: a topic cannot be reached; tried again once it was |
 //! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
 //! | TL2130 | nothing: sources do not fit together |
@@ -108,6 +108,8 @@ codes! {
     OtherTopic = "TL2126", "start over with an empty state, or name the topic that the state is of";
     /// A broker's certificate is not trusted, or is another one's.
     NotTrusted = "TL2127", "name the authority that signed the broker's certificate with --pulsar-ca; it must be for the host that is connected to";
+    /// Another producer has a topic for itself.
+    TopicTaken = "TL2128", "stop the producer that has exclusive access to the topic, or choose another topic";
     /// Sources that share sessions have different numbers of partitions.
     CountsDiffer = "TL2130", "give all of them as many partitions, and one router: a key is in the same one of each";
 }

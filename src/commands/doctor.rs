@@ -2,6 +2,9 @@
 //!
 //! It looks and changes nothing. Each finding is a line: `ok`, `fault` with what to do, or `?` for what cannot be told.
 
+mod outputs;
+
+use super::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::pulsar::{Behind, Client, Settings as Broker};
@@ -17,6 +20,7 @@ use std::collections::BTreeMap;
 #[command(after_help = "\
 Examples:
   timeline doctor --source pulsar://localhost:6650/player --state state
+  timeline doctor --source pulsar://localhost:6650/player --alerts-to pulsar://localhost:6650/alerts
   timeline doctor --source player=pulsar://localhost:6650/player --state state --admin http://localhost:8080
 
 Exits with 1 if it finds a fault.")]
@@ -38,6 +42,8 @@ pub(crate) struct Args {
     messages: usize,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    outputs: serve::Outputs,
 }
 
 /// What was found so far.
@@ -90,6 +96,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     for group in groups(&state) {
         one_router(&group, &seen, &mut findings);
     }
+    outputs::look(args, settings, &mut findings)?;
     match findings.faults {
         0 => Ok(()),
         1 => Err(Error::Other(anyhow::anyhow!("1 fault was found"))),

@@ -2,6 +2,9 @@
 
 mod outputs;
 
+#[cfg(feature = "pulsar")]
+pub(crate) use outputs::Flags as Outputs;
+
 use super::program;
 use crate::args::{duration, token};
 use crate::error::{Error, Result};
@@ -273,7 +276,7 @@ fn broker(broker: String, args: &Args) -> event_feeder::pulsar::Settings {
 
 /// The topics of a source, as whole addresses; none of files, and none of what is no address.
 #[cfg(feature = "pulsar")]
-fn topics_of(source: &str) -> Vec<String> {
+pub(super) fn topics_of(source: &str) -> Vec<String> {
     let place = source.split_once('=').map_or(source, |(_, place)| place);
     let Ok((broker, topics)) = processor::input::Topics::parse(place) else { return vec![] };
     let addresses = topics.iter().filter_map(|topic| format!("{broker}/{topic}").parse().ok());

@@ -3,7 +3,7 @@
 use super::harness::{Broker, PATIENCE, broker};
 use crate::cli::Sandbox;
 use event_feeder::Position;
-use event_feeder::pulsar::{Outgoing, Publisher};
+use event_feeder::pulsar::{Outgoing, Publisher, Publishing};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -80,4 +80,45 @@ fn faults_are_found_and_say_what_to_do() {
     send(&mut publisher, 1, "a", 40..41);
     let (said, _) = doctor(&sandbox, &args);
     assert!(said.contains("key a is in partitions 0") && said.contains("same hashing scheme"), "{said}");
+}
+
+#[test]
+fn topics_of_outputs_are_looked_at_and_none_comes_into_being() {
+    let Some(broker) = broker() else { return };
+    let sandbox = Sandbox::new();
+    let [source, plain, parted, taken] =
+        [("outputs-of", 0), ("plain", 0), ("parted", 3), ("taken", 0)].map(|(name, parts)| broker.topic(name, parts));
+    let [source, plain, parted] = [source, plain, parted].map(|topic| address(&broker, &topic));
+    let (missing, nowhere) = (format!("{}/not-yet", broker.url), format!("{}/no-tenant/no-namespace/t", broker.url));
+    let args = ["--source", &source, "--state", "state", "--messages", "0"];
+    let doctor = |more: &[&str]| doctor(&sandbox, &[&args[..], more].concat());
+    let (said, code) = doctor(&["--alerts-to", &plain, "--totals-to", &parted, "--finals-to", &missing]);
+    assert_eq!(code, 0, "{said}");
+    for (flag, what) in [("--alerts-to", "plain"), ("--totals-to", "parted")] {
+        let line = said.lines().find(|line| line.contains(flag)).expect("a line");
+        assert!(line.starts_with("ok ") && line.contains(what) && line.contains("takes messages"), "{line}");
+    }
+    assert!(said.contains("?      --finals-to: there is no persistent://public/default/not-yet yet"), "{said}");
+    assert!(!broker.client().exists("persistent://public/default/not-yet").unwrap(), "it was only looked at");
+
+    // Settings count as flags do.
+    sandbox.file("timeline.toml", format!("dead_letters_to = \"{nowhere}\"\n"));
+    let (said, code) = doctor(&["--late-events-to", &source]);
+    assert!(code == 1 && said.contains("--late-events-to") && said.contains("it is read as a source"), "{said}");
+    assert!(said.contains("--dead-letters-to") && said.contains("no-tenant"), "{said}");
+    sandbox.file("timeline.toml", "");
+
+    // Somebody has it for himself: nobody else can publish, `serve` neither.
+    let alone = Publishing { exclusive: true, ..Publishing::default() };
+    let owner = Publisher::open(&broker.client(), &taken, &alone).unwrap();
+    let taken = address(&broker, &taken);
+    let (said, code) = doctor(&["--alerts-to", &taken]);
+    assert!(code == 1 && said.contains("--alerts-to: [TL2128]") && said.contains("exclusive access"), "{said}");
+    drop(owner);
+    let began = Instant::now();
+    while doctor(&["--alerts-to", &taken]).1 != 0 {
+        assert!(began.elapsed() < PATIENCE, "it has gone");
+    }
+    let (said, code) = doctor(&["--alerts-to", "pulsar://127.0.0.1:1/t"]);
+    assert!(code == 1 && said.contains("--alerts-to: [TL2120]"), "{said}");
 }

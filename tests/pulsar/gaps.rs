@@ -315,20 +315,39 @@ fn the_processor_stops_at_a_gap_and_shows_for_good_what_it_was_told_to_go_over()
 #[test]
 fn sessions_that_more_partitions_may_have_split_are_partial() {
     let Some(broker) = broker() else { return };
+    grown(&broker, &["s"], &PROGRAM.replace("idle never", "idle never  end after 10s"));
+}
+
+#[test]
+fn so_are_those_of_topics_that_share_a_key_whichever_gets_more_first() {
+    let Some(broker) = broker() else { return };
+    let source = |name: &str| format!("source {name} {{ key k  time t in ms  idle never  end after 10s  b: bool }}\n");
+    let metric = "metric m = duration_where(latest(s.b) || latest(u.b))\n";
+    grown(&broker, &["s", "u"], &format!("{}{}{metric}", source("s"), source("u")));
+}
+
+/// A topic for each source gets a third partition while sessions are open.
+fn grown(broker: &Broker, sources: &[&str], program: &str) {
     let sandbox = Sandbox::new();
-    sandbox.file("p.tl", PROGRAM.replace("idle never", "idle never  end after 10s"));
-    let topic = broker.topic("grown", 2);
-    let source = format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
-    let event = |publisher: &mut Publisher, partition: usize, key: &str, t: u64| {
-        let payload = format!("{{\"k\":\"{key}\",\"t\":{t},\"b\":true}}").into_bytes();
-        publisher.send(partition, Outgoing { key: key.into(), payload, ..Outgoing::default() }).unwrap();
-        publisher.flush().unwrap();
+    sandbox.file("p.tl", program);
+    let topics: Vec<String> = sources.iter().map(|_| broker.topic("grown", 2)).collect();
+    let bound = sources.iter().zip(&topics);
+    let bound: Vec<String> =
+        bound.map(|(source, topic)| format!("{source}={}/{}", broker.url, topic.rsplit('/').next().unwrap())).collect();
+    let more: Vec<&str> = bound[1..].iter().flat_map(|bound| ["--source", bound]).collect();
+    let event = |publishers: &mut [Publisher], partition: usize, key: &str, t: u64| {
+        for publisher in publishers {
+            let payload = format!("{{\"k\":\"{key}\",\"t\":{t},\"b\":true}}").into_bytes();
+            publisher.send(partition, Outgoing { key: key.into(), payload, ..Outgoing::default() }).unwrap();
+            publisher.flush().unwrap();
+        }
     };
-    let mut publisher = broker.publisher(&topic, 1);
-    event(&mut publisher, 0, "open", 1_000);
-    event(&mut publisher, 1, "over", 1_000);
-    event(&mut publisher, 1, "next", 60_000);
-    let server = Server::start(&sandbox, &source, &[]);
+    let publishers = || topics.iter().map(|topic| broker.publisher(topic, 1)).collect::<Vec<_>>();
+    let mut before = publishers();
+    event(&mut before, 0, "open", 1_000);
+    event(&mut before, 1, "over", 1_000);
+    event(&mut before, 1, "next", 60_000);
+    let server = Server::start(&sandbox, &bound[0], &more);
     let ask = |server: &Server, sql: &str| {
         let ran = sandbox.run(&["query", sql, "--sync", "--format", "jsonl", "--server", &server.1]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -337,27 +356,34 @@ fn sessions_that_more_partitions_may_have_split_are_partial() {
     let sessions = "SELECT session, partial FROM finals ORDER BY session";
     let row = |name: &str, partial: bool| format!("{{\"session\":\"{name}\",\"partial\":{partial}}}");
     assert_eq!(ask(&server, sessions), [row("next", false), row("open", false), row("over", false)]);
-    broker.grow(&topic, 3);
-    let split = "SELECT partition FROM partitions WHERE gaps LIKE 'split at %' ORDER BY partition";
-    let began = Instant::now();
-    while ask(&server, split).len() < 3 {
-        std::thread::sleep(Duration::from_millis(200));
-        assert!(
-            began.elapsed() < PATIENCE,
-            "the growth is not noticed: {:?}",
-            ask(&server, "SELECT * FROM partitions")
-        );
+    let split = "SELECT partition FROM partitions WHERE gaps LIKE '%split at %' ORDER BY partition";
+    let eventually = |server: &Server, count: usize| {
+        let began = Instant::now();
+        while ask(server, split).len() < count {
+            std::thread::sleep(Duration::from_millis(200));
+            let known = ask(server, "SELECT * FROM partitions");
+            assert!(began.elapsed() < PATIENCE, "the growth is not noticed: {known:?}");
+        }
+    };
+    broker.grow(&topics[0], 3);
+    if let [_, others @ ..] = &topics[..]
+        && !others.is_empty()
+    {
+        // The others have not got more yet, and keys go elsewhere already.
+        eventually(&server, 2);
+        others.iter().for_each(|topic| broker.grow(topic, 3));
     }
+    eventually(&server, 3);
     // The new partition's first session may be the rest of one, and a later one cannot.
-    let mut publisher = broker.publisher(&topic, 1);
-    event(&mut publisher, 2, "rest", 5_000);
-    event(&mut publisher, 2, "whole", 90_000);
+    let mut after = publishers();
+    event(&mut after, 2, "rest", 5_000);
+    event(&mut after, 2, "whole", 90_000);
     let expected = [row("next", true), row("open", true), row("over", false), row("rest", true), row("whole", false)];
     assert_eq!(ask(&server, sessions), expected);
     // Killed and started again, it tells the same.
     std::thread::sleep(Duration::from_millis(2_500));
     drop(server);
-    let server = Server::start(&sandbox, &source, &[]);
+    let server = Server::start(&sandbox, &bound[0], &more);
     assert_eq!(ask(&server, sessions), expected);
     assert_eq!(ask(&server, split).len(), 3);
 }

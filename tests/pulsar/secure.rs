@@ -2,8 +2,8 @@
 
 use super::harness::own_broker;
 use crate::cli::Sandbox;
-use event_feeder::Code;
 use event_feeder::pulsar::{Client, Credentials, Settings};
+use event_feeder::{Code, Position};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,6 +63,7 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
     let configuration = format!(
         "brokerServicePortTls={port}\ntlsCertificateFilePath={}\ntlsKeyFilePath={}\ntlsTrustCertsFilePath={}\n\
          authenticationEnabled=true\nanonymousUserRole=anonymous\ntokenSecretKey=file://{}\n\
+         authorizationEnabled=true\nsuperUserRoles=anonymous\n\
          authenticationProviders=org.apache.pulsar.broker.authentication.AuthenticationProviderToken",
         path("broker.pem"),
         path("broker.key"),
@@ -70,6 +71,12 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
         path("secret"),
     );
     let Some(broker) = own_broker("secure", &configuration) else { return };
+    let grant = |role: &str, actions: &str| {
+        let url = format!("{}/admin/v2/namespaces/public/default/permissions/{role}", broker.admin);
+        ureq::post(&url).header("content-type", "application/json").send(actions).unwrap();
+    };
+    grant("reader", r#"["consume","produce"]"#);
+    grant("listener", r#"["consume"]"#);
     let secure = format!("pulsar+ssl://127.0.0.1:{port}");
     let good = Credentials::Token(token(dir, SECRET, "reader"));
     let ask = |broker: &str, ca: Option<&str>, credentials: &Credentials| {
@@ -107,10 +114,29 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
     let published = sandbox.run(&[&["produce", "video", "--events", "2000", "--to", &source], &access[..]].concat());
     assert_eq!(published.code, 0, "{}", published.stderr);
     let serve = ["serve", "p.tl", "--source", &source, "--state", "state", "--listen", "127.0.0.1:0", "--exit-at-end"];
-    let served = sandbox.run(&[&serve[..], &access].concat());
+    let totals = format!("{secure}/secure-totals");
+    let to = ["--totals-to", &totals];
+    let served = sandbox.run(&[&serve[..], &access, &to].concat());
     assert_eq!(served.code, 0, "{}", served.stderr);
-    let doctor = sandbox.run(&[&["doctor", "--source", &source, "--state", "state"], &access[..]].concat());
-    assert!(doctor.code == 0 && doctor.stdout.contains("can be read"), "{}", doctor.stdout);
+    let doctor = ["doctor", "--source", &source, "--state", "state"];
+    let said = sandbox.run(&[&doctor[..], &access, &to].concat());
+    assert!(said.code == 0 && said.stdout.contains("can be read"), "{}", said.stdout);
+    assert!(said.stdout.contains("--totals-to: persistent://public/default/secure-totals is there"), "{}", said.stdout);
+
+    // What was published is there, and reads as what is answered.
+    let settings = Settings { broker: secure.clone(), credentials: Some(good.clone()), ca: Some(dir.join("ca.pem")) };
+    let look = Client::new(settings).unwrap();
+    let look = look.look("persistent://public/default/secure-totals", Position::START, 100).unwrap();
+    assert!(look.keys.iter().any(|(key, _)| key == r#"["m",0]"#), "{:?}", look.keys);
+
+    // One who may not produce is told so at the start, and by the doctor.
+    sandbox.file("listener", token(dir, SECRET, "listener"));
+    let listener = ["--pulsar-ca", "ca.pem", "--pulsar-token-file", "listener"];
+    let refused = sandbox.run(&[&serve[..], &listener, &to].concat());
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--totals-to: [TL2121]"), "{}", refused.stderr);
+    let said = sandbox.run(&[&doctor[..], &listener, &to].concat());
+    assert!(said.code == 1 && said.stdout.contains("fault  --totals-to: [TL2121]"), "{}", said.stdout);
     let refused = sandbox.run(&[&serve[..], &["--pulsar-ca", "other.pem"]].concat());
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     assert!(refused.stderr.contains("[TL2127]") && refused.stderr.contains("--pulsar-ca"), "{}", refused.stderr);

@@ -8,6 +8,7 @@ use ::pulsar::message::proto::ServerError;
 pub(super) fn problem(topic: &str, error: &::pulsar::Error) -> Error {
     let code = match server_error(error) {
         Some(ServerError::ConsumerBusy) => Code::TopicBusy,
+        Some(ServerError::ProducerFenced | ServerError::ProducerBusy) => Code::TopicTaken,
         Some(ServerError::AuthenticationError | ServerError::AuthorizationError) => Code::NoPermission,
         Some(ServerError::TopicNotFound | ServerError::InvalidTopicName) => Code::NoTopic,
         _ if is_authentication(error) => Code::NoPermission,

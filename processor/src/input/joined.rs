@@ -41,12 +41,7 @@ impl Log for Joined {
                 Some(_) => {}
             }
         }
-        let mut parts = first.map_or_else(Vec::new, |(_, parts)| parts);
-        // Of several topics none is what the state is of.
-        for part in parts.iter_mut().filter(|part| !part.folder.is_empty()) {
-            part.folder = format!("partition-{}", part.number);
-        }
-        Ok(parts)
+        Ok(first.map_or_else(Vec::new, |(_, parts)| parts).into_iter().map(of_all).collect())
     }
 
     fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
@@ -57,9 +52,23 @@ impl Log for Joined {
         log.open(&own.ok_or(Error::Counts { sources, counts })?, plan, source, from)
     }
 
+    /// Those of every log, one log after the other: each that gets more shares out its keys anew, whatever the others have.
+    fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
+        let all = self.logs.iter().map(|(_, log)| log.siblings(part)).collect::<Option<Vec<_>>>()?;
+        Some(all.into_iter().flatten().map(of_all).collect())
+    }
+
     fn is_live(&self) -> bool {
         self.logs.iter().any(|(_, log)| log.is_live())
     }
+}
+
+/// A partition of one log as that of all: none of several topics is what the state is of.
+fn of_all(mut part: Part) -> Part {
+    if !part.folder.is_empty() {
+        part.folder = format!("partition-{}", part.number);
+    }
+    part
 }
 
 #[cfg(test)]

@@ -14,14 +14,14 @@
 
 use super::cells::Shape;
 use super::message::id;
-use super::{Message, Origin};
+use super::{Message, Origin, meaning};
 use crate::rows;
 use crate::totals::Totals;
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
-use timeline_core::plan::{Fingerprint, GroupOf, Metric, Plan};
+use timeline_core::plan::{Metric, Plan};
 
 /// What was told of the metrics, by their names; part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Changes {
     /// Those of a plan, as far as they are known.
     pub(crate) fn new(plan: &Plan, known: &Known) -> Self {
         let told = |metric: &Metric| {
-            let meaning = meaning(plan, metric);
+            let meaning = meaning::of_totals(plan, metric);
             let known = known.0.get(&metric.name).filter(|known| known.meaning == meaning);
             known.cloned().unwrap_or_else(|| Told { meaning, ..Told::default() })
         };
@@ -164,20 +164,4 @@ impl Row<'_> {
 fn group_of(key: &str) -> Vec<String> {
     let parts: Vec<serde_json::Value> = serde_json::from_str(key).unwrap_or_default();
     parts.iter().skip(2).map(ToString::to_string).collect()
-}
-
-/// What a metric's totals depend on beside the log.
-fn meaning(plan: &Plan, metric: &Metric) -> String {
-    let mut text = format!("{:?} {:?} {}", plan.sources().collect::<Vec<_>>(), plan.end, plan.since);
-    text += &format!(" {} {:?}", plan.node(metric.root).fingerprint, metric.dimensions);
-    if let Some(aggregate) = &metric.aggregate {
-        text += &format!(" {:?} {:?}", aggregate.functions, aggregate.members);
-        for key in &aggregate.group_by {
-            match key.of {
-                GroupOf::Dimension(d) => text += &format!(" {:?} {d}", key.name),
-                GroupOf::State(node) => text += &format!(" {:?} {}", key.name, plan.node(node).fingerprint),
-            }
-        }
-    }
-    Fingerprint::of_text(&text).to_string()
 }

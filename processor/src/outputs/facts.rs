@@ -8,11 +8,12 @@
 //! **Invariant:** each beginning and each end is told once, however often and whenever somebody looks, and also if nobody
 //! ever does: then both are told when the span has ended.
 
+use super::meaning;
 use crate::lane::{AlertRow, Look};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
-use timeline_core::plan::{Fingerprint, Plan};
+use timeline_core::plan::{Alert, Plan};
 
 /// The instants, by the meaning of the alerts; part of a checkpoint. An alert that gets another meaning begins anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +38,7 @@ pub struct Windows {
 impl Windows {
     /// Those of a plan, as far as they are known.
     pub fn new(plan: &Plan, marks: &Marks) -> Self {
-        let name = |alert: &timeline_core::plan::Alert| {
-            let meaning = format!("{:?} {:?} {}", plan.source, plan.end, plan.node(alert.root).fingerprint);
-            format!("{} {}", alert.name, Fingerprint::of_text(&meaning))
-        };
+        let name = |alert: &Alert| format!("{} {}", alert.name, meaning::of_alert(plan, alert));
         let names: Vec<String> = plan.alerts.iter().map(name).collect();
         let from = names.iter().map(|name| marks.0.get(name).copied().unwrap_or(Time::MIN)).collect();
         Windows { names, from }

@@ -6,9 +6,10 @@
 //! **Invariant:** payload and id depend on the row, its source and its partition alone, not on the rows beside it.
 
 use super::cells::Shape;
-use super::{Origin, Output};
+use super::{Origin, Output, meaning};
 use crate::rows::dimension_names;
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -70,10 +71,21 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<M
     let sessions = rows.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
     let times: Vec<&TimestampNanosecondArray> =
         origin.output.times().iter().filter_map(|name| rows.column_by_name(name)?.as_any().downcast_ref()).collect();
+    // Under one name there may have been other metrics before, whose rows are not these.
+    let meanings: BTreeMap<String, String> = match origin.output {
+        Output::Finals => {
+            let named = plan.metrics.iter();
+            named.map(|m| (serde_json::Value::from(m.name.as_str()).to_string(), meaning::of_values(plan, m))).collect()
+        }
+        _ => BTreeMap::new(),
+    };
     let message = |i: usize| {
         let cells = shape.cells(rows, i);
+        let metric = cells.iter().find(|(name, _)| name == "metric").and_then(|(_, cell)| cell.as_ref());
+        let meaning = metric.and_then(|metric| meanings.get(metric)).map(|meaning| ("meaning", meaning.as_str()));
         let known = identity.iter().filter_map(|name| cells.iter().find(|(own, _)| own == name));
-        let id = id(origin, known.filter_map(|(name, cell)| Some((name.as_str(), cell.as_deref()?))));
+        let known = known.filter_map(|(name, cell)| Some((name.as_str(), cell.as_deref()?)));
+        let id = id(origin, meaning.into_iter().chain(known));
         let mut payload = format!("{{\"id\":\"{id}\"");
         for (name, cell) in &cells {
             if cell.is_some() || always.contains(&name.as_str()) {

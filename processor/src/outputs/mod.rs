@@ -19,7 +19,7 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | `message`, `cells` | a row as a message: id, key, time, payload |
+//! | `message`, `cells`, `meaning` | a row as a message: id, key, time, payload |
 //! | [`changes`] | what is told of totals: each that is another one than was told last |
 //! | [`facts`] | what is told of alerts: that they began, and that they ended, once each |
 //! | [`outbox`] | files of messages, and which of them a checkpoint names |
@@ -28,6 +28,7 @@
 mod cells;
 pub(crate) mod changes;
 pub mod facts;
+mod meaning;
 mod message;
 pub(crate) mod outbox;
 pub(crate) mod publisher;

@@ -272,3 +272,42 @@ fn queries_that_are_changed_tell_no_alert_twice() {
     service.stop();
     assert_eq!(board.messages().len(), 4, "{:?}", board.messages());
 }
+
+#[test]
+fn a_metric_with_another_meaning_has_other_ids() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (log, board) = (Memory::new(1), Board::default());
+    let program = format!("{PROGRAM}\nmetric steady = duration_where(latest(b))");
+    let service = start_with(&program, dir.path(), &log, &to(Output::Finals, &board));
+    write(&log, "a", 100, true);
+    write(&log, "a", 105, false);
+    write(&log, "clock", 1_000, false);
+    let ids = |board: &Board| heard(board).0.iter().map(|row| row["id"].to_string()).collect::<BTreeSet<_>>();
+    eventually("the rows", || !ids(&board).is_empty());
+    let before = ids(&board);
+    // One that stays has the ids that it had, whatever else is deployed.
+    let other = program.replace("metric m = duration_where(latest(b))", "metric m = duration_where(!latest(b))");
+    service.deploy(vec![("p.tl".into(), other)], false, None).expect("it is deployed");
+    eventually("the other row", || ids(&board).len() > before.len());
+    caught_up(&service);
+    service.stop();
+    let steady = |row: &&Json| row["metric"] == "steady";
+    assert_eq!(heard(&board).0.iter().filter(steady).count(), 1, "{:?}", heard(&board).0);
+    assert!(ids(&board).is_superset(&before));
+}
+
+#[test]
+fn what_a_stale_owner_could_not_commit_it_does_not_publish() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (log, stale, present) = (Memory::new(1), Board::default(), Board::default());
+    let old = start(dir.path(), &log, &to(Output::DeadLetters, &stale));
+    write(&log, "a", 1, true);
+    caught_up(&old);
+    // The one that comes takes it over, and the other does not know yet.
+    let new = start(dir.path(), &log, &to(Output::DeadLetters, &present));
+    log.write(0, "no record");
+    eventually("the end of the stale one", || old.wait(Duration::ZERO).is_some_and(|ended| ended.result.is_err()));
+    eventually("the message", || present.messages().len() == 1);
+    assert_eq!(stale.messages().len(), 0, "it was the other's to tell");
+    new.stop();
+}

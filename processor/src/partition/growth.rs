@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Siblings {
     /// The numbers of those that there were from the beginning; none where nobody has looked.
     pub first: Vec<u32>,
-    /// How many there are now.
+    /// How many there are now; of topics that share a key, of all of them together.
     pub now: u32,
 }
 
@@ -51,10 +51,13 @@ impl Partition {
         }
         // One of them says it for all.
         if now.first().is_some_and(|first| first.number == part.number) {
+            let topics = match self.plan.joined.is_empty() {
+                true => format!("the topic of {} has", part.name),
+                false => format!("the topics of {} together have", self.plan.name()),
+            };
             tracing::warn!(
-                "the topic of {} has {count} partitions now, and had {}: keys go elsewhere, and sessions that this may have \
-                 split are partial",
-                part.name,
+                "{topics} {count} partitions now, and had {}: keys go elsewhere, and sessions that this may have split are \
+                 partial",
                 self.siblings.now
             );
         }
