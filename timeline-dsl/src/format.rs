@@ -7,15 +7,16 @@
 //! * A declaration begins a line, and so does every clause of a source that is not written on one line; columns share lines.
 //! * Words of clauses, and the names of definitions that follow each other, are filled up so that what is behind them aligns.
 //! * A line that goes on is indented to its bracket, or to the expression; `|` stands below the `=`.
+//! * A line of more than 100 columns is broken where it binds loosest; comments, and what has no place to break, are not.
 //! * Of blank lines at most one stays.
 
 mod layout;
 mod pieces;
+mod wrap;
 
 use crate::diagnostics::{Diagnostic, Severity, Sink};
 use crate::parser;
 use crate::syntax::{ClauseKind, Item, Span};
-use layout::Layout;
 use pieces::pieces;
 
 /// What the layout needs to know of a program beside its tokens.
@@ -54,5 +55,5 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Layout::new(&pieces(text, &marks)).text())
+    Ok(wrap::wrapped(pieces(text, &marks)))
 }

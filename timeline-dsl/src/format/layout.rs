@@ -22,6 +22,18 @@ pub(super) struct Layout<'p, 't> {
     column: usize,
     /// Blanks that it begins with.
     indent: usize,
+    line: usize,
+    places: Vec<Place>,
+}
+
+/// Where a piece came to stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    /// Its first column.
+    pub(super) start: usize,
+    /// The column behind it.
+    pub(super) end: usize,
 }
 
 /// A bracket that is open.
@@ -35,17 +47,19 @@ struct Open {
 
 impl<'p, 't> Layout<'p, 't> {
     pub(super) fn new(pieces: &'p [Piece<'t>]) -> Self {
-        Layout { pieces, out: String::new(), column: 0, indent: 0 }
+        let places = vec![Place::default(); pieces.len()];
+        Layout { pieces, out: String::new(), column: 0, indent: 0, line: 0, places }
     }
 
-    pub(super) fn text(mut self) -> String {
+    /// The text, and where each piece stands in it.
+    pub(super) fn text(mut self) -> (String, Vec<Place>) {
         let mut at = 0;
         while at < self.pieces.len() {
             let piece = self.pieces[at];
             match (piece.what, piece.text) {
                 (What::Comment, _) => {
                     self.begin(at, 0);
-                    self.put(piece.text);
+                    self.put_piece(at);
                     at += 1;
                 }
                 (What::Item, "source") => at = self.source(at),
@@ -57,11 +71,12 @@ impl<'p, 't> Layout<'p, 't> {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
-        self.out
+        (self.out, self.places)
     }
 
     /// Begins the line of a piece, behind the blank line that the author left before it.
     fn begin(&mut self, at: usize, indent: usize) {
+        self.line += 1;
         if !self.out.is_empty() {
             self.out.push('\n');
             if self.pieces[at].lines > 1 && !self.out.ends_with("{\n") {
@@ -76,6 +91,12 @@ impl<'p, 't> Layout<'p, 't> {
     fn put(&mut self, text: &str) {
         self.out.push_str(text);
         self.column += width(text);
+    }
+
+    fn put_piece(&mut self, at: usize) {
+        let start = self.column;
+        self.put(self.pieces[at].text);
+        self.places[at] = Place { line: self.line, start, end: self.column };
     }
 
     fn blank(&mut self, n: usize) {
@@ -120,17 +141,17 @@ impl<'p, 't> Layout<'p, 't> {
         for (at, end) in group {
             self.begin(at, 0);
             if self.pieces[at..end.min(at + 3)].iter().any(|piece| piece.what == What::Comment) {
-                self.put(self.pieces[at].text);
+                self.put_piece(at);
                 self.expression(at + 1, INDENT, INDENT, end);
                 continue;
             }
             for (offset, widest) in [(0, word), (1, name)] {
                 let text = self.pieces[at + offset].text;
-                self.put(text);
+                self.put_piece(at + offset);
                 self.blank(widest - width(text) + 1);
             }
             let equals = self.column;
-            self.put(self.pieces[at + 2].text);
+            self.put_piece(at + 2);
             self.expression(at + 3, equals, equals + 2, end);
         }
         at
@@ -163,7 +184,7 @@ impl<'p, 't> Layout<'p, 't> {
                 self.blank(1);
             }
             let begins_at = self.column;
-            self.put(piece.text);
+            self.put_piece(at);
             match piece.text {
                 "(" => {
                     let hanging =
@@ -184,6 +205,7 @@ impl<'p, 't> Layout<'p, 't> {
 
     /// Begins a line inside of a definition, where blank lines do not stay.
     fn begin_inside(&mut self, indent: usize) {
+        self.line += 1;
         self.out.push('\n');
         self.column = 0;
         self.indent = indent;
@@ -246,7 +268,7 @@ impl<'p, 't> Layout<'p, 't> {
                 What::Token if self.is_spaced(at) => self.blank(1),
                 What::Token => {}
             }
-            self.put(piece.text);
+            self.put_piece(at);
             columns_before = match piece.what {
                 What::Column => true,
                 What::Clause => false,

@@ -40,6 +40,26 @@ fn lines_that_go_on() {
 }
 
 #[test]
+fn lines_that_are_too_long() {
+    check(
+        "metric cirr = duration_where(has_existed(playerState == \"play\") && !has_existed_within(userAction == \"seek\", 5s) && latest(playerState) == \"buffer\") split by latest(cdn) | aggregate(group_by(cdn), sum)\nlet a = x // a comment stays where it is, however long it may be, for nobody knows where its sentences may be broken\n",
+        "metric cirr = duration_where(has_existed(playerState == \"play\")\n                             \
+         && !has_existed_within(userAction == \"seek\", 5s)\n                             \
+         && latest(playerState) == \"buffer\")\n              split by latest(cdn)\n            \
+         | aggregate(group_by(cdn), sum)\n\
+         let a = x  // a comment stays where it is, however long it may be, for nobody knows where its sentences may be broken\n",
+    );
+    check(
+        "source s { key k  time t in s  aaaaaaaaaaaaaaaaaaaaaaaaaa: string, bbbbbbbbbbbbbbbbbbbbbbbbbb: string, ccccccccccccccccccc: string, d: int }\n\
+         alert a = latest(x) in (\"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbb\", \"cccccccccccccccc\", \"ddddddddddddddddddd\", \"e\")\n",
+        "source s {\n  key  k\n  time t in s\n  aaaaaaaaaaaaaaaaaaaaaaaaaa: string, bbbbbbbbbbbbbbbbbbbbbbbbbb: string\n  \
+         ccccccccccccccccccc: string, d: int\n}\n\
+         alert a = latest(x) in (\"aaaaaaaaaaaaaaaaaaaa\", \"bbbbbbbbbbbbbbbbbbbbbbb\", \"cccccccccccccccc\",\n                        \
+         \"ddddddddddddddddddd\", \"e\")\n",
+    );
+}
+
+#[test]
 fn sources_on_one_line() {
     check(
         "source s{key a,b time t in s, x:string,y:int;late ledger}metric m=latest (s . x)",
@@ -160,5 +180,9 @@ proptest! {
         let text = format!("{}metric m = {expression}", crate::written_back::SOURCE);
         let found = format(&text).unwrap();
         prop_assert_eq!(compiled(&found).plans, compiled(&text).plans, "{}", found);
+        prop_assert_eq!(format(&found).unwrap(), found.clone(), "a second pass");
+        for line in found.lines() {
+            prop_assert!(line.chars().count() <= 100 || !line.contains(" && "), "{}", found);
+        }
     }
 }
