@@ -18,9 +18,10 @@ struct Candidate<'a> {
     dimensions: String,
     amount: Amount,
     value: f64,
+    partial: bool,
 }
 
-/// `session, dimensions, value..., score, why`: the `top` sessions (or shares) of a metric, farthest first.
+/// `session, dimensions, value..., score, why, partial`: the `top` sessions (or shares) of a metric, farthest first.
 pub fn of_metric<'a>(
     plan: &Plan,
     metric: usize,
@@ -38,7 +39,8 @@ pub fn of_metric<'a>(
             let dimensions: Vec<String> =
                 share.dimensions.iter().map(|d| d.as_ref().map_or("absent".to_owned(), ToString::to_string)).collect();
             let value = amount.number().as_float();
-            candidates.push(Candidate { session: &session.key, dimensions: dimensions.join(", "), amount, value });
+            let (dimensions, partial) = (dimensions.join(", "), session.partial);
+            candidates.push(Candidate { session: &session.key, dimensions, amount, value, partial });
         }
     }
     let (median, spread, name) = spread(candidates.iter().map(|c| c.value).collect());
@@ -49,22 +51,27 @@ pub fn of_metric<'a>(
             .total_cmp(&score(a).abs())
             .then_with(|| (a.session, &a.dimensions).cmp(&(b.session, &b.dimensions)))
     });
-    let text = |name: &str| (name.to_owned(), Kind::Text);
-    let columns = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
-    let mut table = TableBuilder::new(columns.chain([("score".to_owned(), Kind::Float), text("why")]));
+    let mut table = TableBuilder::new(columns());
     for candidate in candidates.iter().filter(|c| score(c) != 0.0).take(top) {
         let side = if candidate.value > median { "above" } else { "below" };
         let shown = if matches!(candidate.amount, Amount::Duration(_)) { median / 1e9 } else { median };
         let why = format!("{:.1} {name}s {side} the median {shown}", score(candidate).abs());
         let cells = [Cell::Text(candidate.session.to_owned()), Cell::Text(candidate.dimensions.clone())].into_iter();
         let cells = cells.chain(value_cells(&candidate.amount));
-        table.push(cells.chain([Cell::Float(score(candidate)), Cell::Text(why)]));
+        table.push(cells.chain([Cell::Float(score(candidate)), Cell::Text(why), Cell::Bool(candidate.partial)]));
     }
     table.finish()
 }
 
-/// `session, dimensions, value..., score, why`: the `top` sessions of an alert, by the time that it was on.
-pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize) -> RecordBatch {
+fn columns() -> impl Iterator<Item = (String, Kind)> {
+    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let values = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
+    values.chain([("score".to_owned(), Kind::Float), text("why"), ("partial".to_owned(), Kind::Bool)])
+}
+
+/// `session, dimensions, value..., score, why, partial`: the `top` sessions of an alert, by the time that it was on.
+/// `partial` says whether a session of that key is; null where that is not known.
+pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize, partial: impl Fn(&str) -> Option<bool>) -> RecordBatch {
     let mut by_session: std::collections::BTreeMap<&str, (i128, usize, i64)> = std::collections::BTreeMap::new();
     for (alert, end) in alerts {
         let entry = by_session.entry(&alert.key).or_insert((0, 0, alert.start));
@@ -74,14 +81,13 @@ pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize) -> RecordBatch {
     }
     let mut sessions: Vec<_> = by_session.into_iter().collect();
     sessions.sort_by_key(|(session, (on, _, _))| (std::cmp::Reverse(*on), *session));
-    let text = |name: &str| (name.to_owned(), Kind::Text);
-    let columns = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
-    let mut table = TableBuilder::new(columns.chain([("score".to_owned(), Kind::Float), text("why")]));
+    let mut table = TableBuilder::new(columns());
     for (session, (on, times, _)) in sessions.into_iter().take(top) {
         let why = format!("on {times} time{}, for {} s in all", if times == 1 { "" } else { "s" }, on as f64 / 1e9);
         let cells = [Cell::Text(session.to_owned()), Cell::Text(String::new())].into_iter();
         let cells = cells.chain(value_cells(&Amount::Duration(on)));
-        table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why)]));
+        let partial = partial(session).map_or(Cell::Null, Cell::Bool);
+        table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why), partial]));
     }
     table.finish()
 }
@@ -106,7 +112,7 @@ fn median(values: &mut [f64]) -> f64 {
 
 /// Sessions of a metric out of committed rows of `finals`.
 pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Session> {
-    use arrow::array::{Array, Decimal128Array, Float64Array, StringArray};
+    use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, StringArray};
     let own = &plan.metrics[metric];
     let column = |name: &str| batch.column_by_name(name);
     let text = |name: &str| column(name).and_then(|c| c.as_any().downcast_ref::<StringArray>().cloned());
@@ -114,6 +120,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
     let decimals = column("value").and_then(|c| c.as_any().downcast_ref::<Decimal128Array>().cloned());
     let floats = column("value_f64").and_then(|c| c.as_any().downcast_ref::<Float64Array>().cloned());
     let dimensions: Vec<Option<StringArray>> = own.dimensions.iter().map(|name| text(name)).collect();
+    let partial = column("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>().cloned());
     let is_duration = matches!(
         plan.node(own.root).kind,
         plan::Kind::Number(plan::Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
@@ -145,7 +152,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             groups: vec![],
             turns: vec![],
             open_alerts: vec![],
-            partial: false,
+            partial: partial.as_ref().is_some_and(|partial| partial.value(i)),
             forgotten: 0,
         })
     })

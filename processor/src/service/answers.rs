@@ -16,8 +16,9 @@ use crate::reach::{self, Reach};
 use crate::results;
 use crate::rows;
 use crate::totals::Totals;
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -208,7 +209,16 @@ pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Op
         for batch in log.history("alerts")? {
             all.extend(outliers::alerts_from_history(alert, name, &batch));
         }
-        return Ok(Some(outliers::of_alert(&all, top)));
+        // Of several sessions with one key, one that is partial makes the answer so.
+        let mut partial: BTreeMap<String, bool> = BTreeMap::new();
+        let mut note = |key: &str, is: bool| *partial.entry(key.to_owned()).or_default() |= is;
+        log.sessions().iter().for_each(|session| note(&session.key, session.partial));
+        for batch in log.history("finals")? {
+            let keys = text_column(&batch, "session")?;
+            let is = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
+            (0..batch.num_rows()).for_each(|i| note(keys.value(i), is.is_some_and(|is| is.value(i))));
+        }
+        return Ok(Some(outliers::of_alert(&all, top, |key| partial.get(key).copied())));
     }
     Ok(None)
 }

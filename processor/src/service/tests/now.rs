@@ -37,6 +37,13 @@ fn row(key: &str, start: i64, value: i128, partial: bool) -> (String, i64, i128,
     (key.into(), start, value, partial)
 }
 
+/// The outliers of a metric, and whether they are partial.
+fn outliers(service: &Service, metric: &str) -> Vec<(String, bool)> {
+    let (found, _) = service.outliers(metric, 5, SYNC).expect("an answer");
+    let (keys, partial): (&StringArray, &BooleanArray) = (column(&found, "session"), column(&found, "partial"));
+    (0..found.num_rows()).map(|i| (keys.value(i).to_owned(), partial.value(i))).collect()
+}
+
 fn write(log: &Memory, key: &str, t: i64, b: bool) {
     log.write(0, &format!(r#"{{"k":"{key}","t":{t},"b":{b}}}"#));
 }
@@ -69,6 +76,7 @@ fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
     let seen = [row("a", 20, 10, true), row("c", 120, 11, true), row("d", 121, 10, false)];
     assert_eq!(rows(&service, "n"), seen);
     assert_eq!(rows(&service, "m")[0], row("a", 0, 30, false), "what was there before knows all");
+    assert_eq!(outliers(&service, "n"), [("c".to_owned(), true)]);
     let told = service.session("a", None, Some("n"), SYNC).expect("a story");
     assert_eq!(
         (&told["sessions"][0]["partial"], &told["sessions"][0]["start_ns"]),
@@ -90,6 +98,7 @@ fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
     let ended = [row("a", 20, 10, true), row("a", 500, 10, false), row("c", 120, 0, true), row("d", 121, 10, false)];
     assert_eq!(rows(&service, "n"), ended, "a new session of a key that was partial is whole");
     assert_eq!(rows(&service, "m").len(), 4);
+    assert_eq!(outliers(&service, "n"), [("c".to_owned(), true)]);
     service.drop_query("n").expect("it is there");
     assert!(service.snapshot(&["n".into()], SYNC).is_err());
     service.stop();
