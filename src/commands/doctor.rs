@@ -1,8 +1,10 @@
-//! `timeline doctor`: whether topics and state fit together, and what to do where they do not.
+//! `timeline doctor`: whether sources and state are whole and fit together, and what to do where they do not.
 //!
 //! It looks and changes nothing. Each finding is a line: `ok`, `fault` with what to do, or `?` for what cannot be told.
 
+mod files;
 mod outputs;
+mod state;
 
 use super::serve;
 use crate::error::{Error, Result};
@@ -15,18 +17,20 @@ use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
 
-/// Check topics, permissions, subscriptions and state, and say what to do.
+/// Check sources, permissions, subscriptions, state and clock, and say what to do.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  timeline doctor --state state
+  timeline doctor --source 'file:logs/*.ndjson' --state state
   timeline doctor --source pulsar://localhost:6650/player --state state
   timeline doctor --source pulsar://localhost:6650/player --alerts-to pulsar://localhost:6650/alerts
   timeline doctor --source player=pulsar://localhost:6650/player --state state --admin http://localhost:8080
 
 Exits with 1 if it finds a fault.")]
 pub(crate) struct Args {
-    /// A topic, as `serve` takes it; NAME= says which source's state is meant.
-    #[arg(long = "source", value_name = "[NAME=]pulsar://HOST:PORT/TOPIC", required = true)]
+    /// Files or a topic, as `serve` takes them; NAME= says which source's state is meant.
+    #[arg(long = "source", value_name = "[NAME=]PLACE")]
     sources: Vec<String>,
     /// Where the state is kept [default: .timeline].
     #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
@@ -87,9 +91,15 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
+    findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
+    state::check(&state, now(), &mut findings);
     let mut seen: Vec<(String, Keys)> = vec![];
     for text in &args.sources {
         let (name, place) = named(text);
+        if let Some(pattern) = place.strip_prefix("file:") {
+            files::check(&state, name, pattern, &mut findings);
+            continue;
+        }
         let keys = source(args, &state, name, place, &mut findings)?;
         seen.extend(name.map(|name| (name.to_owned(), keys)));
     }
@@ -102,6 +112,12 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         1 => Err(Error::Other(anyhow::anyhow!("1 fault was found"))),
         n => Err(Error::Other(anyhow::anyhow!("{n} faults were found"))),
     }
+}
+
+/// The wall clock.
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// `[NAME=]PLACE`.

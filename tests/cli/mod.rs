@@ -3,6 +3,8 @@
 mod check;
 #[cfg(feature = "sql")]
 mod demo;
+#[cfg(all(feature = "sql", feature = "pulsar"))]
+mod doctor;
 mod eval;
 mod exit;
 mod fmt;

@@ -1,0 +1,53 @@
+//! Files as a source: whether they are there, and are still what a state has read of them.
+
+use super::{Findings, state};
+use event_feeder::file::{FileTable, Mode, Options};
+use event_feeder::{FileSource, Source};
+use processor::checkpoint::{Place, inspect};
+use processor::reach;
+
+/// Whether the files of a pattern are there, and still what was read.
+pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: &mut Findings) {
+    let options = || Options { mode: Mode::Tail, format: None, fields: None };
+    let patterns = [pattern.to_owned()];
+    let files = match FileSource::open(&patterns, options()) {
+        Ok(source) => source.files().clone(),
+        Err(error) => return findings.fault(&format!("{pattern}: {error}"), error.code().help()),
+    };
+    match files.len() {
+        0 => findings
+            .fault(&format!("{pattern}: no file matches"), "check the path; a processor waits for the first one"),
+        1 => findings.ok(&format!("{pattern}: 1 file is there and can be read")),
+        n => findings.ok(&format!("{pattern}: {n} files are there and can be read")),
+    }
+    let mut known = false;
+    for folder in state::partitions(state) {
+        let members: Vec<&str> = folder.trim_start_matches("sources/").split('+').collect();
+        let number = match name {
+            Some(name) => members.iter().position(|member| *member == name),
+            None => Some(0).filter(|_| members.len() == 1),
+        };
+        let (Some(number), Ok(inspection)) = (number, inspect(&*state.store(&folder))) else { continue };
+        let Some(newest) = inspection.kept.first() else { continue };
+        let facts = match number {
+            0 => &newest.state["files"],
+            joined => &newest.state["joined"][joined - 1]["files"],
+        };
+        let place = reach::from_json(&newest.position).ok().and_then(|places| places.get(number).copied());
+        let (Some(place), Ok(table)) = (place, serde_json::from_value::<FileTable>(facts.clone())) else { continue };
+        // The state of a topic knows no files.
+        if table.is_empty() {
+            continue;
+        }
+        known = true;
+        // What is there is compared with the table when reading begins.
+        let resumed = FileSource::resume(&patterns, options(), table, place);
+        match resumed.and_then(|mut source| source.next().map(|_| ())) {
+            Ok(_) => findings.ok(&format!("{pattern}: what {folder} has read of it, up to {place}, is there")),
+            Err(error) => findings.fault(&format!("{folder}: [{}] {error}", error.code()), error.code().help()),
+        }
+    }
+    if !known {
+        findings.unknown(&format!("{pattern}: no state has read of it yet"));
+    }
+}

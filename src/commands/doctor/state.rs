@@ -1,0 +1,96 @@
+//! What is kept beside the sources: whether all of it is whole, and of a format that this program knows.
+//!
+//! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
+
+use super::Findings;
+use processor::checkpoint::{Place, Reader, inspect};
+use std::path::Path;
+use timeline_core::Time;
+
+/// The partitions in a state, as folders of it; none is known of a bucket, which has no folders to list.
+pub(super) fn partitions(state: &Place) -> Vec<String> {
+    let Place::Local(root) = state else { return vec![] };
+    let mut found = vec![];
+    for source in folders(&root.join("sources")) {
+        let folder = format!("sources/{source}");
+        if root.join(&folder).join("heads").is_dir() {
+            found.push(folder);
+        } else {
+            found.extend(folders(&root.join(&folder)).into_iter().map(|part| format!("{folder}/{part}")));
+        }
+    }
+    found
+}
+
+fn folders(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Whether all partitions of a state are whole, and no clock was ahead of this machine's.
+pub(super) fn check(state: &Place, now: Time, findings: &mut Findings) {
+    let all = partitions(state);
+    if let (true, Place::Local(root)) = (all.is_empty(), state) {
+        findings.unknown(&format!("there is no state in {} yet", root.display()));
+    }
+    for folder in all {
+        partition(state, &folder, now, findings);
+    }
+}
+
+fn partition(state: &Place, folder: &str, now: Time, findings: &mut Findings) {
+    let store = state.store(folder);
+    let inspection = match inspect(&*store) {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            return findings.fault(&format!("{folder}: {error}"), "run the program that wrote it, or a newer one");
+        }
+    };
+    if let Some(lost) = &inspection.lost {
+        return findings.fault(
+            &format!("{folder}: {lost}"),
+            "put the objects back from a copy, or start over with an empty state",
+        );
+    }
+    let faults = findings.faults;
+    for finding in &inspection.findings {
+        findings.fault(
+            &format!("{folder}: {finding}"),
+            "the next start falls back to what is whole, and reads on from there",
+        );
+    }
+    let Some(newest) = inspection.kept.first() else {
+        return findings.fault(
+            &format!("{folder}: no checkpoint is whole"),
+            "put the objects back from a copy, or start over with an empty state",
+        );
+    };
+    let reader = Reader::new(store);
+    for file in &newest.files {
+        if let Err(error) = reader.read(file) {
+            findings.fault(
+                &format!("{folder}: {error}"),
+                "put the object back from a copy, or start over with an empty state; until then questions that need it are refused",
+            );
+        }
+    }
+    if findings.faults == faults {
+        findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
+    }
+    let ahead = newest.state["max_time"].as_i64().map_or(0, |newest| newest.saturating_sub(now));
+    if ahead > DAY {
+        findings.fault(
+            &format!("{folder}: its newest event is {} hours ahead of this machine's clock", ahead / HOUR),
+            "set the clock of this machine, or that of whoever wrote the event; what comes in order behind it is late",
+        );
+    }
+}
+
+const HOUR: Time = 3_600_000_000_000;
+/// As much as `future` allows by default.
+const DAY: Time = 24 * HOUR;

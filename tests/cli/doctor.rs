@@ -1,0 +1,76 @@
+//! `timeline doctor` on files and their state.
+
+use super::Sandbox;
+
+const LINES: &str = "{\"k\":\"x\",\"t\":0,\"a\":true}\n{\"k\":\"x\",\"t\":5,\"end\":true}\n{\"k\":\"y\",\"t\":9}\n";
+
+fn served(events: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        "source s { key k  time t in s  a: bool, end: bool  end when end }\nmetric m = duration_where(latest(a))\n",
+    );
+    sandbox.file("e.ndjson", events);
+    let serve =
+        ["serve", "p.tl", "--source", "file:e.ndjson", "--state", "d", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    assert_eq!(sandbox.run(&serve).code, 0);
+    sandbox
+}
+
+/// What it says and its exit code, which is 1 if it says `fault`.
+#[track_caller]
+fn doctor(sandbox: &Sandbox, args: &[&str], says: &[&str]) {
+    let run = sandbox.run(&[&["doctor", "--state", "d"], args].concat());
+    assert_eq!(run.code, i32::from(run.stdout.contains("fault")), "{}{}", run.stdout, run.stderr);
+    for text in says {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_place_without_a_state_is_no_fault() {
+    let sandbox = Sandbox::new();
+    doctor(&sandbox, &[], &["ok     timeline ", "?      there is no state in d yet"]);
+    doctor(&sandbox, &["--source", "file:none*"], &["fault  none*: no file matches"]);
+}
+
+#[test]
+fn what_was_read_is_compared_with_what_is_there() {
+    let sandbox = served(LINES);
+    let source = ["--source", "s=file:e.ndjson"];
+    doctor(
+        &sandbox,
+        &source,
+        &["is whole, with its", "1 file is there", "ok     e.ndjson: what sources/s has read of it"],
+    );
+    std::fs::write(sandbox.path().join("e.ndjson"), &LINES[..20]).unwrap();
+    doctor(&sandbox, &source, &["fault  sources/s: [TL2102]", "a log only grows"]);
+}
+
+#[test]
+fn every_damaged_file_of_the_newest_checkpoint_is_found() {
+    let sandbox = served(LINES);
+    let folder = sandbox.path().join("d/sources/s");
+    let mut seen = 0;
+    for kind in ["segments", "results", "manifests", "heads"] {
+        for entry in std::fs::read_dir(folder.join(kind)).unwrap().flatten() {
+            let whole = std::fs::read(entry.path()).unwrap();
+            let mut flipped = whole.clone();
+            let middle = flipped.len() / 2;
+            flipped[middle] ^= 4;
+            std::fs::write(entry.path(), flipped).unwrap();
+            let run = sandbox.run(&["doctor", "--state", "d"]);
+            seen += usize::from(run.code == 1 && run.stdout.contains(entry.file_name().to_str().unwrap()));
+            std::fs::write(entry.path(), whole).unwrap();
+        }
+    }
+    // Two lanes or one, history, the manifest and the head that names them.
+    assert!(seen >= 4, "{seen}");
+    doctor(&sandbox, &[], &["is whole"]);
+}
+
+#[test]
+fn an_event_of_a_clock_far_ahead_is_said() {
+    let sandbox = served("{\"k\":\"x\",\"t\":9000000000}\n");
+    doctor(&sandbox, &[], &["ahead of this machine's clock"]);
+}
