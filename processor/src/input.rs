@@ -62,6 +62,12 @@ pub trait Log: Send + Sync {
         None
     }
 
+    /// Lets go for good of what was kept for a plan that is deployed no more, and whose reading has ended.
+    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+        let _ = (part, plan);
+        Ok(())
+    }
+
     /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
     /// what is to be looked into later must be kept.
     fn is_live(&self) -> bool;

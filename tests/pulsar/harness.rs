@@ -164,6 +164,14 @@ impl Broker {
         Position::at(ledger.parse().unwrap(), (entry.parse::<i64>().unwrap() + 1) as u64)
     }
 
+    /// The subscriptions that a topic has, by name.
+    pub(crate) fn subscriptions(&self, topic: &str) -> Vec<String> {
+        let mut answer = ureq::get(self.admin_url(topic, "/subscriptions")).call().unwrap();
+        let mut all: Vec<String> = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+        all.sort();
+        all
+    }
+
     /// Gives a topic more partitions.
     pub(crate) fn grow(&self, topic: &str, partitions: u32) {
         let request = ureq::post(self.admin_url(topic, "/partitions")).header("content-type", "application/json");

@@ -102,3 +102,21 @@ fn what_other_clients_pack_is_read_or_set_aside_with_its_reason() {
         }
     }
 }
+
+#[test]
+fn a_subscription_is_deleted_with_the_broker_s_place_for_it() {
+    let Some(broker) = broker() else { return };
+    let topic = broker.topic("deleted", 0);
+    let mut publisher = broker.publisher(&topic, 1);
+    publisher.send(0, Outgoing { key: "a".into(), payload: line(1).into_bytes(), ..Outgoing::default() }).unwrap();
+    publisher.flush().unwrap();
+    let mut sources = ["s", "s@2"].map(|name| broker.source(&topic, name, Position::START));
+    sources.iter_mut().for_each(|source| assert_eq!(read(&mut **source).0, [1]));
+    assert_eq!(broker.subscriptions(&topic), ["s", "s@2"]);
+    let [kept, left] = sources;
+    drop(left);
+    broker.client().unsubscribe(&topic, "s@2").unwrap();
+    assert_eq!(broker.subscriptions(&topic), ["s"]);
+    assert!(broker.client().unsubscribe(&topic, "s").is_err(), "somebody reads by it");
+    drop(kept);
+}

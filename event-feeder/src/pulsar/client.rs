@@ -7,13 +7,13 @@ use super::source::PulsarSource;
 use crate::{AcceptGaps, Code, Error, Position};
 use ::pulsar::authentication::Authentication;
 use ::pulsar::error::AuthenticationError;
-use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
+use ::pulsar::{ConnectionRetryOptions, Consumer, OperationRetryOptions, Pulsar, SubType, TokioExecutor};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -133,6 +133,22 @@ impl Client {
         Ok(source)
     }
 
+    /// Deletes a subscription that nobody reads any more, with the broker's place in the topic for it.
+    pub fn unsubscribe(&self, topic: &str, name: &str) -> Result<(), Error> {
+        let (settings, topic_of, name) = (Arc::clone(&self.settings), topic.to_owned(), name.to_owned());
+        self.ask(topic, async move {
+            let began = Instant::now();
+            loop {
+                match unsubscribe(&settings, &topic_of, &name).await {
+                    Ok(()) => return Ok(()),
+                    // Whoever just left may still be there for the broker.
+                    Err(_) if began.elapsed() < PATIENCE / 2 => tokio::time::sleep(Duration::from_millis(500)).await,
+                    Err(error) => return Err(problem(&topic_of, &error)),
+                }
+            }
+        })
+    }
+
     /// Runs something on the thread and waits for it. Never called on that thread.
     pub(super) fn ask<T: Send + 'static>(
         &self,
@@ -154,6 +170,14 @@ impl Client {
             }),
         }
     }
+}
+
+async fn unsubscribe(settings: &Settings, topic: &str, name: &str) -> Result<(), ::pulsar::Error> {
+    let client = connect(settings).await?;
+    let consumer = client.consumer().with_topic(topic).with_subscription(name);
+    let mut consumer: Consumer<Vec<u8>, TokioExecutor> =
+        consumer.with_subscription_type(SubType::Exclusive).build().await?;
+    consumer.unsubscribe().await
 }
 
 /// A connection of its own. Nothing is tried twice in it: who uses it decides when to try again, with a new one, for a

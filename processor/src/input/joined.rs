@@ -58,6 +58,14 @@ impl Log for Joined {
         Some(all.into_iter().flatten().map(of_all).collect())
     }
 
+    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+        for (_, log) in &self.logs {
+            let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
+            own.map_or(Ok(()), |own| log.forget(&own, plan))?;
+        }
+        Ok(())
+    }
+
     fn is_live(&self) -> bool {
         self.logs.iter().any(|(_, log)| log.is_live())
     }

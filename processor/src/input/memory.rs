@@ -12,12 +12,14 @@ pub(crate) struct Memory {
     parts: Vec<Arc<Mutex<Vec<u8>>>>,
     /// Up to where each partition was let go of.
     pub(crate) let_go: Arc<Mutex<Vec<Position>>>,
+    /// The plans and partitions that were forgotten.
+    pub(crate) forgotten: Arc<Mutex<Vec<(String, u32)>>>,
 }
 
 impl Memory {
     pub(crate) fn new(parts: usize) -> Self {
         let let_go = Arc::new(Mutex::new(vec![Position::START; parts]));
-        Memory { parts: (0..parts).map(|_| Arc::default()).collect(), let_go }
+        Memory { parts: (0..parts).map(|_| Arc::default()).collect(), let_go, forgotten: Arc::default() }
     }
 
     /// Appends a line to a partition.
@@ -40,6 +42,11 @@ impl Log for Memory {
         let gone = let_go.lock().expect("no test panics while it reads")[number];
         let at = from.map_or(Position::START, |from| from.position).max(gone);
         Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[number]), at, files: vec![], number, let_go }))
+    }
+
+    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+        self.forgotten.lock().expect("no test panics while it writes").push((plan.name(), part.number));
+        Ok(())
     }
 
     fn is_live(&self) -> bool {

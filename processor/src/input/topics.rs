@@ -50,6 +50,14 @@ impl Topics {
         Ok((first.broker, topics))
     }
 
+    /// Who begins later reads, and lets go of what was read, for itself.
+    fn subscription_of(&self, plan: &Plan) -> String {
+        match plan.since {
+            0 => self.subscription.clone(),
+            since => format!("{}@{since}", self.subscription),
+        }
+    }
+
     fn look(&self) -> Result<Vec<Part>, Error> {
         let count = self.topics.len() as u32;
         let mut parts = vec![];
@@ -85,11 +93,7 @@ impl Log for Topics {
     }
 
     fn open(&self, part: &Part, plan: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
-        // Who begins later reads, and lets go of what was read, for itself.
-        let name = match plan.since {
-            0 => self.subscription.clone(),
-            since => format!("{}@{since}", self.subscription),
-        };
+        let name = self.subscription_of(plan);
         let source = self.client.subscribe(Subscription {
             topic: part.name.clone(),
             name,
@@ -98,6 +102,15 @@ impl Log for Topics {
             accept: self.accept.clone(),
         })?;
         Ok(Box::new(source))
+    }
+
+    /// Deletes the subscription of who began later: the broker keeps messages for it as long as it is there. That of all
+    /// others stays, for other programs go on with it.
+    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+        match plan.since {
+            0 => Ok(()),
+            _ => self.client.unsubscribe(&part.name, &self.subscription_of(plan)),
+        }
     }
 
     fn siblings(&self, part: &Part) -> Option<Vec<Part>> {

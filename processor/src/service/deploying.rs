@@ -1,15 +1,48 @@
 //! Other programs for a processor at work: its partitions end, and start again with the new plans.
 
 use super::binding::{all_parts, stay_together};
-use super::work::{Bound, halt};
+use super::work::{Bound, Running, halt};
 use super::{Claims, Inner, Service, StartError};
 use crate::engine::EngineError;
+use crate::input::{Log, Part};
 use crate::kept::Kept;
 use crate::partition::{Answer, Ask};
 use crate::programs::Programs;
 use event_feeder::Position;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
+
+/// What a plan is to be forgotten of: where it read, and which partition of it.
+type Gone = (Arc<dyn Log>, Arc<Plan>, Part);
+
+/// The partitions at work for plans that are there no more.
+fn gone(inner: &Inner, after: &[Bound]) -> Vec<Gone> {
+    let of = |running: &Running| {
+        let name = running.plan.name();
+        let stays = after.iter().any(|bound| bound.plan.name() == name);
+        let bound = inner.bound.iter().find(|bound| bound.plan.name() == name).filter(|_| !stays)?;
+        Some((Arc::clone(&bound.log), Arc::clone(&bound.plan), running.part.clone()))
+    };
+    inner.running.iter().filter_map(of).collect()
+}
+
+/// Tells their logs, without waiting for it: what cannot be said now is left to whoever looks after the broker.
+fn forget(gone: Vec<Gone>) {
+    if gone.is_empty() {
+        return;
+    }
+    let tell = move || {
+        for (log, plan, part) in gone {
+            if let Err(error) = log.forget(&part, &plan) {
+                tracing::warn!("{}: {error}; a subscription of {} may have stayed", part.name, plan.name());
+                return;
+            }
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("forget".into()).spawn(tell) {
+        tracing::warn!("no thread to forget what was dropped: {error}");
+    }
+}
 
 impl Service {
     /// Puts other programs to work: the partitions end, and start again.
@@ -27,8 +60,10 @@ impl Service {
     pub(super) fn adopt(&self, inner: &mut Inner, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
         let internal = |error: StartError| EngineError::Internal(error.to_string());
         let owned: Vec<(String, u32)> = inner.running.iter().map(|one| (one.plan.name(), one.part.number)).collect();
+        let gone = gone(inner, &bound);
         inner.running.iter().for_each(|running| running.replace(false));
         halt(&mut inner.running);
+        forget(gone);
         inner.programs = programs;
         inner.bound = bound;
         let mut parts = all_parts(&inner.bound).map_err(internal)?;

@@ -99,8 +99,15 @@ fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
     assert_eq!(rows(&service, "n"), ended, "a new session of a key that was partial is whole");
     assert_eq!(rows(&service, "m").len(), 4);
     assert_eq!(outliers(&service, "n"), [("c".to_owned(), true)]);
+    assert_eq!(log.forgotten.lock().expect("nobody panics")[..], [], "one of two queries left the other its place");
     service.drop_query("n").expect("it is there");
     assert!(service.snapshot(&["n".into()], SYNC).is_err());
+    let began = std::time::Instant::now();
+    while log.forgotten.lock().expect("nobody panics").is_empty() {
+        assert!(began.elapsed().as_secs() < 60, "what was kept for the query is forgotten");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(log.forgotten.lock().expect("nobody panics")[..], [("s@2".to_owned(), 0)]);
     service.stop();
 }
 
