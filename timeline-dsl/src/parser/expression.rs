@@ -365,6 +365,8 @@ impl Parser<'_> {
         if let (Literal::Number(_), Some(unit)) = (&literal, habits::unit(self.nth_word(0)))
             && !self.panicking
             && !self.nth(0).line_start
+            // Of a source on one line: `lateness 5  s: string`.
+            && self.nth(1).kind != Kind::Sign(":")
         {
             let span = start.to(self.bump());
             let help = format!("write `{}{unit}`", start.text(self.text));
