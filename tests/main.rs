@@ -9,6 +9,8 @@ mod docs;
 #[cfg(feature = "sql")]
 mod durability;
 mod language;
+#[cfg(feature = "wasm")]
+mod operators;
 #[cfg(feature = "pulsar")]
 mod pulsar;
 #[cfg(feature = "sql")]

@@ -68,6 +68,8 @@ codes! {
     NotFinite = "TL2012", "leave the value out, or write null";
     /// Text with an escape that is no Unicode character (half of a surrogate pair).
     BadText = "TL2013", "write characters beyond the first 65536 as a pair of escapes";
+    /// A user operator failed on the record; it says nothing of the record's session from then on.
+    Operator = "TL2014", "what an operator may do is in docs/user-operators.md; try it on such a record with `timeline test`";
     /// A file cannot be opened or read.
     Unreadable = "TL2101", "check that the file exists and may be read";
     /// A file is shorter than what was read of it.

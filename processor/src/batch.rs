@@ -187,7 +187,11 @@ fn run<W: Watcher + Send + 'static>(
 
 /// Puts what a lane tells to what others told.
 fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
-    let Outcome { closed, alerts, duplicates, stragglers, .. } = outcome;
+    let Outcome { closed, alerts, duplicates, stragglers, failed, .. } = outcome;
+    for letter in failed.iter().map(|failed| failed.letter(plan)) {
+        *evaluation.dead_counts.entry(letter.code).or_default() += 1;
+        evaluation.dead.push(letter);
+    }
     evaluation.duplicates += duplicates;
     evaluation.late.extend(late.into_iter().chain(stragglers));
     evaluation.alerts.extend(alerts);

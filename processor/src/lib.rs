@@ -24,6 +24,7 @@ pub mod input;
 pub mod kept;
 pub mod lane;
 pub mod members;
+pub mod operators;
 pub mod outliers;
 pub mod outputs;
 pub mod partition;

@@ -338,8 +338,10 @@ impl Partition {
             self.readings[usize::from(late.position.source)].silence.note(late);
         }
         self.totals.merge(&totals);
-        let Outcome { closed, alerts, .. } = outcome;
-        self.pending.append(Pending { sessions: closed, alerts, late, dead: vec![] });
+        let Outcome { closed, alerts, failed, .. } = outcome;
+        let dead: Vec<_> = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
+        self.counts.dead += dead.len() as u64;
+        self.pending.append(Pending { sessions: closed, alerts, late, dead });
     }
 
     /// How far the log of each source has been read.

@@ -5,11 +5,12 @@
 use crate::checkpoint::Error as StoreError;
 use crate::checkpoint::ProgramStore;
 use crate::engine::EngineError;
+use crate::operators::Operators;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Compilation, Program, compile, render};
+use timeline_dsl::{Compilation, Program, compile_with, render};
 
 /// A program as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +174,7 @@ fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
         .iter()
         .map(|p| Program { name: p.name.clone(), text: p.text.clone(), without: p.without.clone() })
         .collect();
-    let compilation: Compilation = compile(&programs);
+    let compilation: Compilation = compile_with(&programs, &Operators::Deployed);
     if compilation.is_ok() {
         Ok(compilation.plans)
     } else {

@@ -43,7 +43,7 @@ enum From {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let mut programs = vec![];
     for path in &args.programs {
-        let (name, text) = program::read(path)?;
+        let (name, text) = program::read_whole(path)?;
         programs.push(NamedProgram { name, text });
     }
     let from = match args.from {

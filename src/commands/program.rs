@@ -2,10 +2,11 @@
 //! whose diagnostics go to standard error.
 
 use crate::error::{Error, Result};
+use processor::operators::{self, Operators};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Compilation, Defaults, Program, compile, compile_expression, is_expression, render};
+use timeline_dsl::{Compilation, Defaults, Program, compile_expression, compile_with, is_expression, render};
 
 /// The name that messages give a program, and its text. `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<(String, String)> {
@@ -29,6 +30,19 @@ pub(super) fn from_file(path: &Path) -> Result<Program> {
     Ok(Program { name, text, ..Program::default() })
 }
 
+/// The program in a file, with the modules of its user operators in the text: it means the same wherever it is deployed.
+pub(super) fn read_whole(path: &Path) -> Result<(String, String)> {
+    let (name, text) = read(path)?;
+    let whole = operators::carry(&name, &text).map_err(|error| {
+        let program = Program { name: name.clone(), text: text.clone(), ..Program::default() };
+        // The compiler says the same with the place.
+        let found = compile_with(std::slice::from_ref(&program), &Operators::Local);
+        let rendered = if found.is_ok() { error.message } else { render(&found.diagnostics, &[program], false) };
+        Error::Program(rendered)
+    })?;
+    Ok((name, whole))
+}
+
 /// The program that stands on the command line.
 pub(super) fn from_expression(text: &str) -> Program {
     Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }
@@ -44,7 +58,7 @@ pub(super) fn compilation(program: &Program, defaults: &Defaults) -> Compilation
     if is_expression(&program.text) {
         compile_expression(&program.text, defaults)
     } else {
-        compile(std::slice::from_ref(program))
+        compile_with(std::slice::from_ref(program), &Operators::Local)
     }
 }
 

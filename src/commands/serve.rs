@@ -105,7 +105,7 @@ const KEEP: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let args = &args.or(settings)?;
-    let programs = args.programs.iter().map(|path| program::read(path)).collect::<Result<Vec<_>>>()?;
+    let programs = args.programs.iter().map(|path| program::read_whole(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;

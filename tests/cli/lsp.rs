@@ -115,6 +115,35 @@ fn mistakes_are_told_as_they_are_typed() {
     editor.end();
 }
 
+/// The module of an operator is looked for beside the program, whose address has its special characters in codes.
+#[cfg(feature = "wasm")]
+#[test]
+fn what_is_wrong_with_a_module_is_told_at_its_name() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("a b");
+    std::fs::create_dir(&folder).unwrap();
+    let uri = format!("file://{}/p.tl", folder.display()).replace(' ', "%20");
+    let text = "source s { key k  time t in s  x: float }\noperator same(x: float): float from \"same.wasm\"\nmetric m = same(x)\n";
+    let mut editor = Editor::start(&sandbox);
+    editor.ask("initialize", json!({"capabilities": {}, "processId": null, "rootUri": null}));
+    editor.tell("initialized", json!({}));
+    let mut told = |version: u32| {
+        let document = json!({"uri": uri, "languageId": "timeline", "version": version, "text": text});
+        editor.tell("textDocument/didOpen", json!({"textDocument": document}));
+        editor.receive()["params"]["diagnostics"].clone()
+    };
+    let missing = told(1);
+    assert_eq!(missing[0]["code"], json!("TL0401"), "{missing}");
+    let place = json!({"start": {"line": 1, "character": 36}, "end": {"line": 1, "character": 47}});
+    assert_eq!(missing[0]["range"], place);
+    let module = |text: &str| std::fs::write(folder.join("same.wasm"), wat::parse_str(text).unwrap()).unwrap();
+    module(r#"(module (func (export "apply") (param i64 f64) (result i64) (local.get 0)))"#);
+    assert_eq!(told(2)[0]["code"], json!("TL0403"));
+    module(r#"(module (func (export "apply") (param i64 f64) (result f64) (local.get 1)))"#);
+    assert_eq!(told(3), json!([]));
+    editor.end();
+}
+
 #[test]
 fn hover_completion_and_layout() {
     let sandbox = Sandbox::new();

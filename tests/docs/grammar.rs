@@ -28,10 +28,11 @@ fn the_grammar_knows_every_operator() {
             pattern("constant.numeric.duration.timeline", r"\b([0-9][0-9_]*(\.[0-9]+)?(ns|us|ms|s|m|h|d))+\b".into()),
             pattern("constant.numeric.timeline", r"\b[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\b".into()),
             pattern("constant.language.timeline", r"\b(true|false)\b".into()),
-            { "match": r"^\s*(source|let|metric|alert)\s+([A-Za-z_][A-Za-z_0-9]*)", "captures": {
+            { "match": r"^\s*(source|let|metric|alert|operator)\s+([A-Za-z_][A-Za-z_0-9]*)", "captures": {
                 "1": { "name": "keyword.declaration.timeline" },
                 "2": { "name": "entity.name.type.timeline" },
             }},
+            pattern("keyword.other.clause.timeline", r#"\b(state(?=\s+[0-9]+\s+from)|from(?=\s+\"))"#.into()),
             pattern("keyword.other.clause.timeline", r"\b(over\s+last|split\s+by|scope\s+by|every(?=\s+[0-9])|as|ttl|where|cap)\b".into()),
             pattern("support.function.timeline", functions()),
             { "match": r"\b([A-Za-z_][A-Za-z_0-9]*)\s*:\s*(string|float|int|bool)\b", "captures": {

@@ -62,7 +62,9 @@ fn heavy_crates_are_there_once() {
         let text = |field: &str| package[field].as_str().unwrap().to_owned();
         versions.entry(text("name")).or_default().push(text("version"));
     }
-    for name in ["arrow", "parquet", "datafusion", "object_store", "tokio", "axum", "hyper", "rustls", "pulsar"] {
+    for name in
+        ["arrow", "parquet", "datafusion", "object_store", "tokio", "axum", "hyper", "rustls", "pulsar", "wasmtime"]
+    {
         assert_eq!(versions.get(name).map(Vec::len), Some(1), "{name}: {:?}", versions.get(name));
     }
 }

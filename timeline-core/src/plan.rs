@@ -13,6 +13,7 @@ mod op;
 mod output;
 mod scalar;
 mod source;
+mod user;
 
 use crate::Time;
 pub use builder::{BuildError, Builder};
@@ -21,6 +22,7 @@ pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use scalar::Scalar;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
+pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]

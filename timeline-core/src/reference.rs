@@ -25,6 +25,7 @@ mod session;
 mod split;
 mod state;
 mod totals;
+mod user;
 mod whole;
 
 pub use events::{Occurrence, Place};

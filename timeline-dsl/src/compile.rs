@@ -2,6 +2,7 @@
 
 use crate::diagnostics::{Diagnostic, Severity, Sink, codes, nearest};
 use crate::lower::{Joins, Lowering, Observation, SourceEntry, infer_columns};
+use crate::modules::{Modules, NoModules, Trusting};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,13 +74,18 @@ const KEY_NAMES: &[&str] = &[
 const TIME_NAMES: &[&str] =
     &["ts", "time", "timestamp", "eventtime", "eventts", "eventtimestamp", "datetime", "date", "at"];
 
-/// Compiles programs together: identical sources, and identical parts of expressions, are shared.
+/// Compiles programs together: identical sources, and identical parts of expressions, are shared. User operators are refused.
 pub fn compile(programs: &[Program]) -> Compilation {
+    compile_with(programs, &NoModules)
+}
+
+/// Compiles programs together, with somebody who gives the modules of user operators.
+pub fn compile_with(programs: &[Program], modules: &dyn Modules) -> Compilation {
     let mut joins = Joins::default();
     loop {
         let mut sink = Sink::default();
         let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
-        let mut lowering = Lowering::new(programs, &joins, &mut sink);
+        let mut lowering = Lowering::new(programs, &joins, modules, &mut sink);
         for (i, tree) in trees.iter().enumerate() {
             lowering.program(i, tree);
         }
@@ -101,7 +107,7 @@ pub(crate) fn observe(program: &Program) -> Vec<Observation> {
     loop {
         let mut sink = Sink::default();
         let tree = parser::parse(0, &program.text, &mut sink);
-        let mut lowering = Lowering::new(programs, &joins, &mut sink);
+        let mut lowering = Lowering::new(programs, &joins, &Trusting, &mut sink);
         lowering.observe();
         lowering.program(0, &tree);
         let more = match lowering.more_joins() {
@@ -144,7 +150,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
         repair: None,
     };
     let joins = Joins::default();
-    let mut lowering = Lowering::new(&programs, &joins, &mut sink);
+    let mut lowering = Lowering::new(&programs, &joins, &NoModules, &mut sink);
     lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));
     lowering.program(0, &File { items: vec![Item::Metric(definition)] });
     let plans = lowering.finish();

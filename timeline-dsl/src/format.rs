@@ -47,6 +47,7 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
                     let clause = |c: &crate::syntax::Clause| (c.span, matches!(c.kind, ClauseKind::Column { .. }));
                     marks.clauses.extend(source.clauses.iter().map(clause));
                 }
+                Item::Operator(operator) => marks.items.push(operator.span.range().start),
                 Item::Let(d) | Item::Metric(d) | Item::Alert(d) => marks.items.push(d.span.range().start),
             }
         }

@@ -33,13 +33,15 @@ mod format;
 mod habits;
 pub mod lexer;
 mod lower;
+pub mod modules;
 mod names;
 pub mod outline;
 pub mod parser;
 pub mod syntax;
 
-pub use compile::{Compilation, Defaults, Program, compile, compile_expression, is_expression};
+pub use compile::{Compilation, Defaults, Program, compile, compile_expression, compile_with, is_expression};
 pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
 pub use explain::{Format, Sizes, explain, operator_text};
 pub use format::format;
+pub use modules::{Declared, ModuleError, ModuleProblem, Modules, NoModules};
 pub use outline::{Outline, outline};

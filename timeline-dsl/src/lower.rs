@@ -27,6 +27,7 @@ mod prune;
 mod resolve;
 mod scalar;
 mod source;
+mod user;
 mod value;
 mod window;
 
@@ -38,6 +39,7 @@ pub(crate) use source::SourceEntry;
 use crate::Program;
 use crate::diagnostics::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Sink};
+use crate::modules::Modules;
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use group::Group;
 use std::collections::BTreeMap;
@@ -56,6 +58,7 @@ pub(crate) struct Lowering<'a> {
     groups: Vec<Group>,
     /// Which sources share a group.
     joins: &'a Joins,
+    modules: &'a dyn Modules,
     /// Sources that expressions join although they have no group in common.
     found: Joins,
     /// Every output of all programs so far, under its name.
@@ -65,6 +68,8 @@ pub(crate) struct Lowering<'a> {
     text: &'a str,
     /// The names that it has defined so far.
     scope: BTreeMap<String, Binding>,
+    /// The operators that it declares.
+    operators: BTreeMap<String, user::Known>,
     /// The names that it defines further below.
     below: BTreeMap<String, Span>,
     /// The sources that it can name.
@@ -82,18 +87,20 @@ struct Binding {
 }
 
 impl<'a> Lowering<'a> {
-    pub(crate) fn new(programs: &'a [Program], joins: &'a Joins, sink: &'a mut Sink) -> Self {
+    pub(crate) fn new(programs: &'a [Program], joins: &'a Joins, modules: &'a dyn Modules, sink: &'a mut Sink) -> Self {
         Lowering {
             programs,
             sink,
             sources: vec![],
             groups: vec![],
             joins,
+            modules,
             found: Joins::default(),
             outputs: BTreeMap::new(),
             file: 0,
             text: "",
             scope: BTreeMap::new(),
+            operators: BTreeMap::new(),
             below: BTreeMap::new(),
             visible: vec![],
             event_nodes: 0,
@@ -106,6 +113,7 @@ impl<'a> Lowering<'a> {
         self.file = file;
         self.text = &self.programs[file].text;
         self.scope = BTreeMap::new();
+        self.operators = BTreeMap::new();
         self.below = BTreeMap::new();
         for item in &tree.items {
             if let Item::Let(d) | Item::Metric(d) | Item::Alert(d) = item {
@@ -115,8 +123,10 @@ impl<'a> Lowering<'a> {
         self.visible = vec![];
         let declares = tree.items.iter().any(|item| matches!(item, Item::Source(_)));
         for item in &tree.items {
-            if let Item::Source(source) = item {
-                self.declare_source(source);
+            match item {
+                Item::Source(source) => self.declare_source(source),
+                Item::Operator(operator) => self.declare_operator(operator),
+                Item::Let(_) | Item::Metric(_) | Item::Alert(_) => {}
             }
         }
         if !declares {
@@ -124,7 +134,9 @@ impl<'a> Lowering<'a> {
             let name = |i: usize| &self.sources[i].name;
             self.visible =
                 (0..self.sources.len()).filter(|i| (0..*i).all(|earlier| name(earlier) != name(*i))).collect();
-            if let (true, Some(first)) = (self.visible.is_empty(), tree.items.first()) {
+            if let (true, Some(first)) =
+                (self.visible.is_empty(), tree.items.iter().find(|item| !matches!(item, Item::Operator(_))))
+            {
                 let (Item::Let(d) | Item::Metric(d) | Item::Alert(d)) = first else { return };
                 let message = "no source is declared";
                 let help = "begin with `source NAME { key COLUMN  time COLUMN in ms  COLUMN: TYPE ... }`";
@@ -134,7 +146,7 @@ impl<'a> Lowering<'a> {
         }
         for item in &tree.items {
             match item {
-                Item::Source(_) => {}
+                Item::Source(_) | Item::Operator(_) => {}
                 Item::Let(d) => self.define_let(d),
                 Item::Metric(d) => self.define_metric(d),
                 Item::Alert(d) => self.define_alert(d),

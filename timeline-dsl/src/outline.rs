@@ -5,7 +5,7 @@
 
 use crate::diagnostics::Sink;
 use crate::parser;
-use crate::syntax::{ClauseKind, Definition, FieldName, Item, Span};
+use crate::syntax::{ClauseKind, Definition, FieldName, Item, OperatorItem, Span};
 use timeline_core::Type;
 use timeline_core::plan::FieldPath;
 
@@ -16,6 +16,8 @@ pub struct Outline {
     pub sources: Vec<SourceOutline>,
     /// The definitions.
     pub definitions: Vec<DefinitionOutline>,
+    /// The user operators that it brings.
+    pub operators: Vec<OperatorOutline>,
 }
 
 /// A declared source.
@@ -42,6 +44,19 @@ pub struct ColumnOutline {
     pub path: FieldPath,
     /// The declaration.
     pub span: Span,
+}
+
+/// A declared user operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorOutline {
+    /// Its name.
+    pub name: String,
+    /// `ewma(x: float): float`.
+    pub form: String,
+    /// Its module.
+    pub from: String,
+    /// The place of the module, quotes included.
+    pub from_span: Span,
 }
 
 /// A `let`, `metric` or `alert`.
@@ -72,6 +87,7 @@ pub fn outline(text: &str) -> Outline {
                 }
                 outline.sources.push(found);
             }
+            Item::Operator(operator) => outline.operators.push(declared(operator)),
             Item::Let(d) => outline.definitions.push(definition("let", d)),
             Item::Metric(d) => outline.definitions.push(definition("metric", d)),
             Item::Alert(d) => outline.definitions.push(definition("alert", d)),
@@ -93,6 +109,18 @@ impl SourceOutline {
             }
             _ => {}
         }
+    }
+}
+
+fn declared(operator: OperatorItem) -> OperatorOutline {
+    let name = |ty: Option<Type>| ty.map_or("?", Type::name);
+    let parameters: Vec<String> =
+        operator.parameters.iter().map(|(parameter, (ty, _))| format!("{}: {}", parameter.text, name(*ty))).collect();
+    OperatorOutline {
+        form: format!("{}({}): {}", operator.name.text, parameters.join(", "), name(operator.result.0)),
+        name: operator.name.text,
+        from: operator.from,
+        from_span: operator.from_span,
     }
 }
 

@@ -6,6 +6,7 @@
 //! deeper, and nesting is limited: no text can overflow the stack.
 
 mod expression;
+mod operator;
 mod output;
 mod source;
 
@@ -22,7 +23,7 @@ pub const MAX_NESTING: usize = 100;
 pub const MAX_PROGRAM_BYTES: usize = 1 << 20;
 
 /// The words that begin a declaration.
-pub(crate) const DECLARATIONS: [&str; 4] = ["source", "let", "metric", "alert"];
+pub(crate) const DECLARATIONS: [&str; 5] = ["source", "let", "metric", "alert", "operator"];
 
 /// Reads a program of declarations.
 pub(crate) fn parse(file: usize, text: &str, sink: &mut Sink) -> File {
@@ -253,7 +254,8 @@ impl<'a> Parser<'a> {
     fn at_declaration(&self) -> bool {
         DECLARATIONS.contains(&self.nth_word(0))
             && self.nth(1).kind == Kind::Word
-            && matches!(self.nth(2).kind, Kind::Sign("=" | "{"))
+            && (matches!(self.nth(2).kind, Kind::Sign("=" | "{"))
+                || self.nth_word(0) == "operator" && self.nth(2).kind == Kind::Sign("("))
     }
 
     fn item(&mut self) -> Option<Item> {
@@ -261,6 +263,7 @@ impl<'a> Parser<'a> {
         let word = self.nth_word(0);
         match word {
             "source" => self.source(),
+            "operator" => self.operator(),
             "let" | "metric" | "alert" => {
                 self.bump();
                 let definition = self.definition(start)?;
@@ -273,7 +276,7 @@ impl<'a> Parser<'a> {
             _ => {
                 let near = crate::diagnostics::nearest(word, DECLARATIONS).map(|w| format!("did you mean `{w}`? "));
                 let help = format!(
-                    "{}every declaration begins with `source`, `let`, `metric` or `alert`",
+                    "{}every declaration begins with `source`, `let`, `metric`, `alert` or `operator`",
                     near.unwrap_or_default()
                 );
                 let message = format!("expected a declaration, found {}", self.found());

@@ -68,6 +68,27 @@ pub enum Item {
     Metric(Definition),
     /// `alert name = expr`
     Alert(Definition),
+    /// `operator name(x: type): type state N from "module"`
+    Operator(OperatorItem),
+}
+
+/// A declared operator of the user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorItem {
+    /// The name.
+    pub name: Name,
+    /// Names and types of its arguments; a type is `None` if that was not readable and is reported.
+    pub parameters: Vec<(Name, (Option<Type>, Span))>,
+    /// The type of what it says, likewise.
+    pub result: (Option<Type>, Span),
+    /// How many bytes it keeps for a session.
+    pub state: Option<(u32, Span)>,
+    /// Its module.
+    pub from: String,
+    /// The place of the module, with its quotes.
+    pub from_span: Span,
+    /// The whole declaration.
+    pub span: Span,
 }
 
 /// A name for an expression.

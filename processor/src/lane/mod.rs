@@ -22,7 +22,7 @@ mod wheel;
 pub use late::{Late, LateReason};
 pub use look::Look;
 pub use recorder::{RecordedSpan, Recorder};
-pub use session::{AlertRow, Outcome, Session, Watcher};
+pub use session::{AlertRow, Failed, Outcome, Session, Watcher};
 
 use crate::watermark::Watermarks;
 use compact_str::CompactString;
@@ -246,6 +246,11 @@ impl<W: Watcher> Lane<W> {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
             self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
             return;
+        }
+        if self.evaluator.has_failures() {
+            let (key, position) = (key.clone(), position());
+            let failed = |failure| Failed { key: key.clone(), position, failure };
+            self.outcome.failed.extend(self.evaluator.take_failures().into_iter().map(failed));
         }
         // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
         if (was != Life::Live || row.is_ending() || self.rules.derived_end)

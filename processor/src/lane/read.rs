@@ -1,7 +1,7 @@
 //! Sessions as they are at an instant that the watermark has not reached: read on copies, the lane does not change.
 
 use super::held::{Bucket, Held, HeldEvent};
-use super::session::{self, Outcome, Session, Watcher};
+use super::session::{self, Failed, Outcome, Session, Watcher};
 use super::slab::Slot;
 use super::{Lane, Late, LateReason};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ impl<W: Watcher> Lane<W> {
     /// Reads every session as it is at the horizon, on copies: the lane does not change.
     ///
     /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
-    /// come after the end of their session to its `stragglers`.
+    /// come after the end of their session to its `stragglers`, and what waiting ones make fail to its `failed`.
     pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
         let slots: Vec<Slot> = self.slab.occupied().collect();
         self.read_slots(slots, horizon, outcome, &mut live);
@@ -58,6 +58,8 @@ impl<W: Watcher> Lane<W> {
                     let (time, position) = (held.time, held.position);
                     outcome.stragglers.push(Late { key, time, position, reason, repaired: false });
                 }
+                let failed = |failure| Failed { key: key.clone(), position: held.position, failure };
+                outcome.failed.extend(evaluator.take_failures().into_iter().map(failed));
             }
             let session = (&mut row, &mut life);
             if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {

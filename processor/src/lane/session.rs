@@ -8,8 +8,9 @@
 use super::late::Late;
 use super::slab::Life;
 use compact_str::CompactString;
+use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{AlertSpan, Evaluator, Event, Observer, Row, Share, Told, Turns};
+use timeline_core::incremental::{AlertSpan, Evaluator, Event, Failure, Observer, Row, Share, Told, Turns};
 use timeline_core::plan::{EndRule, GroupOf, Op, Plan};
 use timeline_core::{Time, Value};
 
@@ -51,6 +52,36 @@ pub struct AlertRow {
     pub end: Option<Time>,
 }
 
+/// A user operator that failed in a session, of which it says nothing from then on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// The session's key.
+    pub key: CompactString,
+    /// Where the record begins on which it failed.
+    pub position: Position,
+    /// Which one, and why.
+    pub failure: Failure,
+}
+
+impl Failed {
+    /// As the dead letters have it.
+    pub fn letter(&self, plan: &Plan) -> DeadLetter {
+        let operator = match &plan.node(self.failure.node).op {
+            Op::User { operator, .. } => operator.name.as_str(),
+            _ => "?",
+        };
+        DeadLetter {
+            origin: plan.source_at(usize::from(self.position.source)).name.as_str().into(),
+            position: self.position,
+            code: Code::Operator,
+            column: Some(operator.into()),
+            reason: format!("in the session `{}` the operator `{operator}` failed: {}", self.key, self.failure.fault)
+                .into(),
+            record: vec![],
+        }
+    }
+}
+
 /// What sessions tell while they go on.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -63,6 +94,8 @@ pub struct Outcome {
     /// Events that wait, and come after the end of their session as it is at the horizon of a reading. They are in no
     /// ledger: what else comes may make their session longer.
     pub stragglers: Vec<Late>,
+    /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
+    pub failed: Vec<Failed>,
     spans: Vec<AlertSpan>,
 }
 

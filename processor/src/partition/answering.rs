@@ -84,8 +84,9 @@ impl Partition {
             self.take_unseen(&progress);
             totals.merge(&part);
             sessions.extend(alive);
-            let Outcome { closed, alerts, stragglers, .. } = over;
-            read.append(Pending { sessions: closed, alerts, late: stragglers, ..Pending::default() });
+            let Outcome { closed, alerts, stragglers, failed, .. } = over;
+            let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
+            read.append(Pending { sessions: closed, alerts, late: stragglers, dead });
             bytes += size.bytes;
             live += size.live;
             partial += size.partial;

@@ -6,11 +6,12 @@
 use super::file::{ProgramAt, TestFile};
 use crate::commands::program;
 use crate::error::Result;
+use processor::operators::Operators;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use timeline_core::plan::{Kind, Metric, Plan};
-use timeline_dsl::{Diagnostic, Outline, Program, compile, is_expression, outline, render};
+use timeline_dsl::{Diagnostic, Outline, Program, compile_with, is_expression, outline, render};
 
 /// The text of a program and where it comes from.
 pub(super) struct Text {
@@ -62,7 +63,8 @@ impl Text {
             combined.push_str(section.expression);
             parts.push((start..combined.len(), section.offset));
         }
-        let compilation = compile(&[Program { name: name.to_owned(), text: combined, ..Program::default() }]);
+        let program = Program { name: name.to_owned(), text: combined, ..Program::default() };
+        let compilation = compile_with(&[program], &Operators::Local);
         if compilation.is_ok() && !compilation.plans.is_empty() {
             let plans = compilation.plans.into_iter().map(Arc::new).collect();
             return Ok(Compiled { plans, outline, names });

@@ -7,8 +7,9 @@ use super::effect::Effect;
 use super::expression::{Expression, Types};
 use super::layout::Layout;
 use super::row::{ABSENT, NEVER, NOT_SINCE, truth};
+use super::user::{self, Argument, User};
 use super::word_of;
-use crate::plan::{Compare, Kind, NodeId, Op, Plan, Scalar, Unit};
+use crate::plan::{Compare, Kind, NodeId, Op, Plan, Scalar, Unit, UserOperator};
 use crate::{Time, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(super) struct Compiled {
     pub codes: Vec<Code>,
     /// What events change directly.
     pub leaves: Vec<Leaf>,
+    /// User operators, by the number that their leaves have.
+    pub users: Vec<User>,
     /// By node, what its events do to those who read them one by one, with the reader; only for events made in the pass.
     pub reactions: Vec<Vec<(usize, Effect)>>,
     /// Words of a new session that are not 0.
@@ -279,6 +282,7 @@ impl Compiled {
         let mut compiled = Compiled {
             codes: vec![],
             leaves: vec![],
+            users: vec![],
             reactions: vec![vec![]; plan.nodes.len()],
             initial: initial(&layout),
             timed: vec![],
@@ -305,7 +309,9 @@ impl Compiled {
             compiled.alerts.push((i, compiled.bool(alert.root), compiled.layout.alerts[i]));
         }
         compiled.constants = dictionary.len();
-        compiled.compared_only = !compiled.leaves.iter().fold(0, |columns, leaf| columns | leaf.payload.read_columns());
+        let arguments = compiled.users.iter().flat_map(|user| user.arguments.iter().map(|argument| &argument.value));
+        let read = compiled.leaves.iter().map(|leaf| &leaf.payload).chain(arguments);
+        compiled.compared_only = !read.fold(0, |columns, payload| columns | payload.read_columns());
         let everything = compiled.build_program(u64::MAX, true);
         compiled.programs.push(everything);
         compiled
@@ -388,6 +394,26 @@ impl Compiled {
         let columns = e.columns();
         let payload = Expression::new(e, &self.plan, dictionary);
         self.leaves.push(Leaf { columns, payload, effect });
+        columns
+    }
+
+    /// Lets records act on a user operator; returns the columns of which they speak.
+    fn user(&mut self, id: NodeId, operator: &Arc<UserOperator>, of: &[NodeId], dictionary: &mut Dictionary) -> u64 {
+        let mut columns = 0;
+        let mut arguments = vec![];
+        for event in of {
+            let node = self.plan.node(*event);
+            let (Op::Event(e), Kind::Event(ty)) = (&node.op, node.kind) else {
+                unreachable!("the builder gives user operators events of records only")
+            };
+            columns |= e.columns();
+            arguments.push(Argument { ty, columns: e.columns(), value: Expression::new(e, &self.plan, dictionary) });
+        }
+        // The leaf says when; what it reads is the user's.
+        let payload = arguments[0].value.clone();
+        self.leaves.push(Leaf { columns, payload, effect: Effect::User { user: self.users.len() } });
+        let at = self.layout.nodes[id.index()].at;
+        self.users.push(User { node: id, at, operator: Arc::clone(operator), arguments });
         columns
     }
 
@@ -609,6 +635,16 @@ impl Compiled {
                         Code::Written { columns: self.read(id, *of, effect, dictionary) }
                     }
                     _ => Code::StateSince { on: n(of), of: self.bool(*of), at },
+                }
+            }
+            Op::User { operator, of } => {
+                self.initial.extend(user::initial(operator, at));
+                let is_bool = operator.result == Type::Bool;
+                Code::Latest {
+                    columns: self.user(id, operator, of, dictionary),
+                    at,
+                    out: is_bool.then_some(out),
+                    ttl: false,
                 }
             }
             Op::Split { of, by, .. } => {

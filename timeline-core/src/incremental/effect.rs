@@ -74,6 +74,10 @@ pub(super) enum Effect {
         at: usize,
         predicate: bool,
     },
+    /// A user operator, which reads more of the record than one payload; see [`super::user`].
+    User {
+        user: usize,
+    },
 }
 
 /// Where and when an event acts.

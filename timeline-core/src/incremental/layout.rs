@@ -197,6 +197,7 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::CountWithin { .. } => 2,
         // The payload that is shown, and those after it.
         Op::Previous { n, .. } => 1 + usize::from(*n),
+        Op::User { operator, .. } => super::user::words(operator),
         Op::Event(_)
         | Op::Either(..)
         | Op::At { .. }

@@ -3,12 +3,19 @@
 use super::Event;
 use super::compile::Compiled;
 use super::dictionary::Dictionary;
-use super::effect::Setting;
+use super::effect::{Effect, Setting};
 use super::row::{FRESH, Row};
+use super::user::{self, Failure};
 
 /// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
 #[inline]
-pub(super) fn apply(compiled: &mut Compiled, dictionary: &mut Dictionary, row: &mut Row<'_>, event: &Event<'_>) {
+pub(super) fn apply(
+    compiled: &mut Compiled,
+    dictionary: &mut Dictionary,
+    row: &mut Row<'_>,
+    event: &Event<'_>,
+    failures: &mut Vec<Failure>,
+) {
     if event.present == 0 {
         return;
     }
@@ -16,6 +23,10 @@ pub(super) fn apply(compiled: &mut Compiled, dictionary: &mut Dictionary, row: &
     let compiled = &*compiled;
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
+        if let Effect::User { user } = leaf.effect {
+            user::apply(&compiled.users[user], dictionary, row, event, failures);
+            continue;
+        }
         let payload = leaf.payload.eval(event, dictionary);
         leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload);
     }

@@ -33,6 +33,7 @@ mod row;
 mod run;
 mod scope;
 mod split;
+mod user;
 mod view;
 mod window;
 
@@ -41,6 +42,7 @@ pub mod codec;
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use layout::Layout;
 pub use row::{ABSENT, Heap, Row, is_partial};
+pub use user::Failure;
 pub use view::{Reading, Share, Turns, View};
 
 use crate::plan::{Op, Plan};
@@ -106,6 +108,8 @@ pub struct Evaluator {
     dirty: Vec<bool>,
     /// The events that were made in the current pass.
     happened: Happened,
+    /// User operators that have failed since somebody asked.
+    failures: Vec<Failure>,
 }
 
 impl Evaluator {
@@ -115,7 +119,7 @@ impl Evaluator {
         let compiled = Compiled::new(plan, &mut dictionary);
         let dirty = vec![false; compiled.plan.nodes.len()];
         let happened = Happened::new(dirty.len());
-        Evaluator { compiled, dictionary, dirty, happened }
+        Evaluator { compiled, dictionary, dirty, happened, failures: vec![] }
     }
 
     /// The plan.
@@ -172,7 +176,19 @@ impl Evaluator {
             }
             row.set_now(event.time);
         }
-        leaf::apply(&mut self.compiled, &mut self.dictionary, row, event);
+        leaf::apply(&mut self.compiled, &mut self.dictionary, row, event, &mut self.failures);
+    }
+
+    /// Whether some user operator has failed since [`Evaluator::take_failures`] was last called.
+    #[inline]
+    pub fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// The user operators that events made fail since this was last asked: usually none.
+    #[inline]
+    pub fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.failures)
     }
 
     /// Finishes the row's instant: no further event of it comes.

@@ -4,6 +4,7 @@ use super::fingerprint::{self, Fingerprint};
 use super::op::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
 use super::output::{Alert, Metric};
 use super::source::{Column, ColumnId, Dedup, EndRule, Source};
+use super::user::UserOperator;
 use super::{Node, Plan};
 use crate::{Type, Value};
 use std::collections::HashMap;
@@ -220,6 +221,7 @@ impl Builder {
             {
                 Some(*of)
             }
+            (Op::User { operator, of }, inputs) if self.feeds(operator, of, inputs) => Some(State(operator.result)),
             _ => None,
         };
         let kind = kind.ok_or_else(|| BuildError::Kinds {
@@ -293,6 +295,16 @@ impl Builder {
             Op::OverLast { of, .. } => self.is_cumulative(*of),
             _ => self.is_cumulative(id),
         }
+    }
+
+    /// Whether a user operator can read these nodes, which are of those kinds.
+    fn feeds(&self, operator: &UserOperator, of: &[NodeId], kinds: &[Kind]) -> bool {
+        let is_record = |id: &NodeId| matches!(self.plan.node(*id).op, Op::Event(_));
+        let fits = |(n, kind): (usize, &Kind)| matches!(kind, Kind::Event(ty) if operator.takes(n, *ty));
+        !of.is_empty()
+            && of.len() == operator.parameters.len()
+            && of.iter().all(is_record)
+            && kinds.iter().enumerate().all(fits)
     }
 
     fn expression_type(&self, e: &EventExpr) -> Option<Type> {

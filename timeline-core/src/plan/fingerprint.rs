@@ -95,6 +95,10 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::Concurrency { cap, .. } => put(out, format_args!("concurrency {cap}")),
         Op::Every { length } => put(out, format_args!("every {length}")),
         Op::Split { cap, .. } => put(out, format_args!("split {cap}")),
+        Op::User { operator, .. } => {
+            let super::UserOperator { module, parameters, result, state_bytes, .. } = &**operator;
+            put(out, format_args!("user {module:02x?} {parameters:?} {result} {state_bytes}"));
+        }
     }
     for fingerprint in op.inputs().into_iter().map(input) {
         put(out, format_args!(" {fingerprint}"));

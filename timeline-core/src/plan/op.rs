@@ -2,9 +2,11 @@
 
 use super::scalar::Scalar;
 use super::source::ColumnId;
+use super::user::UserOperator;
 use crate::{Time, Type, Value};
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// The number of a node in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -303,6 +305,13 @@ pub enum Op {
         /// All others are charged to the share of absent values, which is not counted here.
         cap: u32,
     },
+    /// What an operator of the user says of the events so far; nothing before the first, and from where it fails.
+    User {
+        /// The operator.
+        operator: Arc<UserOperator>,
+        /// Its arguments, events of records: a record counts that has them all.
+        of: Vec<NodeId>,
+    },
 }
 
 impl Op {
@@ -356,6 +365,7 @@ impl Op {
             Op::Apply { of, .. } => of.clone(),
             Op::Ratio { numerator, denominator } => vec![*numerator, *denominator],
             Op::Split { of, by, .. } => std::iter::once(*of).chain(by.iter().copied()).collect(),
+            Op::User { of, .. } => of.clone(),
         }
     }
 

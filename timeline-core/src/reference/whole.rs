@@ -185,6 +185,10 @@ impl Inputs<'_> {
             Op::Max { of } => Whole::State(fold::extreme(origin, self.events(*of), Ordering::Greater)),
             Op::TimeSince { of } => Whole::Number(fold::time_since(origin, &self.stretches(*of))),
             Op::Split { of, by, cap } => Whole::Split(self.split(*of, by, *cap)),
+            Op::User { operator, of } => {
+                let inputs: Vec<&[Occurrence]> = of.iter().map(|id| self.events(*id)).collect();
+                Whole::State(super::user::user(origin, operator, &inputs))
+            }
         }
     }
 

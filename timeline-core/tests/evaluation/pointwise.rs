@@ -267,6 +267,25 @@ impl Instants<'_> {
                 let end = |u: Time| if is_state && u < t { u + 1 } else { u };
                 self.number_is(id, t, last.map(|u| Number::Exact(i128::from(t - end(u)))))
             }
+            Op::User { operator, of } => {
+                let mut state = operator.code.initial().to_vec();
+                let mut said = None;
+                for event in self.past(of[0], t) {
+                    let argument = |input: &NodeId| {
+                        let here = self.past(*input, t).find(|e| (e.time, e.place) == (event.time, event.place));
+                        here.and_then(|e| e.payload.clone())
+                    };
+                    let Some(arguments) = of.iter().map(argument).collect() else { continue };
+                    match operator.call(event.time, arguments, &mut state) {
+                        Ok(value) => said = value,
+                        Err(_) => {
+                            said = None;
+                            break;
+                        }
+                    }
+                }
+                self.state_is(id, t, said)
+            }
             Op::Split { of, by, cap } => self.check_split(id, *of, by, *cap as usize, t),
         }
     }

@@ -7,6 +7,7 @@
 mod expression;
 mod log;
 mod plan;
+mod user;
 
 use proptest::prelude::*;
 use timeline_core::plan::Builder;

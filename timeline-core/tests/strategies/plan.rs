@@ -1,7 +1,7 @@
 //! Random plans, of every operator.
 
 use super::expression::{PredicateShape, called, comparison, predicates};
-use super::{choose, value};
+use super::{choose, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
     Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf,
@@ -394,6 +394,23 @@ impl Step {
             }
             Make::Count => Op::Count { of: pick(builder, left, event)? },
             Make::CountWithin => Op::CountWithin { of: pick(builder, left, event)?, window },
+            Make::Pick if right % 8 > 4 => {
+                // One or two values of a record.
+                let plan = builder.plan();
+                let is_value = |kind| matches!(kind, Kind::Event(Type::Int | Type::Float | Type::Bool));
+                let records = plan.iter().filter(|(_, n)| matches!(n.op, Op::Event(_)) && is_value(n.kind));
+                let records: Vec<NodeId> = records.map(|(id, _)| id).collect();
+                if records.is_empty() {
+                    return None;
+                }
+                let of: Vec<NodeId> =
+                    [left, right][..1 + usize::from(right % 8 > 5)].iter().map(|n| nth(&records, *n)).collect();
+                let types = of.iter().filter_map(|id| match plan.node(*id).kind {
+                    Kind::Event(ty) => Some(ty),
+                    _ => None,
+                });
+                Op::User { operator: user::operator(types.collect()), of }
+            }
             Make::Pick => match right % 4 {
                 0 => Op::First { of: pick(builder, left, event)? },
                 1 => Op::Previous { of: pick(builder, left, event)?, n: 1 + self.number.unsigned_abs() as u16 % 3 },

@@ -2,7 +2,8 @@
 //!
 //! TL0105 was a clause that was not supported; it is given no more, and never to anything else.
 //!
-//! `TL00xx` are about reading the text, `TL01xx` about names, `TL02xx` about types, `TL03xx` about sources.
+//! `TL00xx` are about reading the text, `TL01xx` about names, `TL02xx` about types, `TL03xx` about sources,
+//! `TL04xx` about user operators.
 
 /// A code and its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,4 +72,8 @@ codes! {
     DEFAULTS = "TL0305", "An expression without key or time";
     KEYS = "TL0306", "Sources that are joined have different keys";
     ENDS = "TL0307", "Sources that are joined end their sessions differently";
+    MODULE_UNREADABLE = "TL0401", "A module that cannot be read";
+    MODULE_UNFIT = "TL0402", "A module that can be no operator";
+    MODULE_SIGNATURE = "TL0403", "A module with another signature";
+    NO_MODULES = "TL0404", "User operators cannot be run here";
 }

@@ -3,7 +3,7 @@
 use super::Tokens;
 use crate::catalogue::{self, Operator};
 use crate::lexer::Kind;
-use crate::outline::{Outline, outline};
+use crate::outline::{OperatorOutline, Outline, outline};
 use timeline_core::Type;
 
 /// A proposal.
@@ -49,11 +49,12 @@ pub(super) const CLAUSES: &[(&str, &str)] = &[
     ("dedup", "`dedup by COLUMN within 10m`: drops what a producer sent twice"),
 ];
 
-const DECLARATIONS: [(&str, &str); 4] = [
+const DECLARATIONS: [(&str, &str); 5] = [
     ("source", "what identifies a session, what orders its events, and their columns"),
     ("let", "a name for an expression"),
     ("metric", "a timeline that is kept and can be queried"),
     ("alert", "a condition whose true spans become rows"),
+    ("operator", "an operator of your own, in WebAssembly"),
 ];
 
 const FUNCTIONS: [&str; 9] = ["count", "sum", "avg", "min", "max", "p95", "now", "peak", "mean"];
@@ -124,6 +125,11 @@ impl Place<'_> {
             // A name of the author's own.
             return vec![];
         }
+        if item_at.is_some_and(|i| self.tokens.text(i) == "operator") && self.back(1) == ":" {
+            return [Type::Float, Type::Int, Type::Bool]
+                .map(|ty| item(ty.name(), CompletionKind::Type, "", ""))
+                .to_vec();
+        }
         if !has_equals || self.back(1) == "}" {
             return declarations().collect();
         }
@@ -158,6 +164,8 @@ impl Place<'_> {
         all.extend(self.columns(None));
         let of = |o: &'static Operator| o.functions().into_iter().map(move |name| function(name, o));
         all.extend(catalogue::supported().iter().flat_map(of));
+        let own = |o: &OperatorOutline| item(&o.name, CompletionKind::Function, &o.form, "an operator of this program");
+        all.extend(self.outline.operators.iter().map(own));
         all.extend(["true", "false"].map(|value| word(value, "")));
         if self.outline.sources.len() > 1 {
             all.extend(self.outline.sources.iter().map(|s| item(&s.name, CompletionKind::Source, "source", "")));

@@ -59,6 +59,8 @@ pub fn hover(text: &str, at: usize) -> Option<Hover> {
     } else if let Some(operator) = operator(word) {
         let _ = write!(out, "\n`{}` gives {}\n\n{}\n", operator.form, operator.gives, operator.meaning);
         let _ = write!(out, "\nBefore the first event: {}.\n", operator.before);
+    } else if let Some(own) = outline.operators.iter().find(|operator| is_call && operator.name == word) {
+        let _ = write!(out, "\noperator `{}` of this program\n", own.form);
     }
     let span = if is_call || defined.is_some() { span } else { shown };
     (!out.is_empty()).then(|| Hover { span, text: out.trim().to_owned() })

@@ -4,7 +4,7 @@ use super::Sizes;
 use super::operator::{label, operator_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op};
+use timeline_core::plan::{NodeId, Op, UserOperator};
 
 /// The facts of a plan.
 pub(crate) struct Facts {
@@ -102,8 +102,22 @@ fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op {
         Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
         Op::IsNew { .. } | Op::Concurrency { .. } => "O(cap)",
+        Op::User { .. } => "O(state)",
         Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + cap)",
         Op::Split { .. } => "O(cap)",
         _ => "O(1)",
     }
+}
+
+/// The user operators of a plan, each once.
+pub(super) fn user_operators(plan: &Plan) -> Vec<&UserOperator> {
+    let mut all: Vec<&UserOperator> = vec![];
+    for node in &plan.nodes {
+        if let Op::User { operator, .. } = &node.op
+            && !all.iter().any(|known| **known == **operator)
+        {
+            all.push(operator);
+        }
+    }
+    all
 }

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Source};
+use timeline_core::plan::{NodeId, Op, Source};
 
 pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let end = end_text(plan, &plan.end);
@@ -68,10 +68,14 @@ fn source(source: &Source, end: &str) -> String {
 fn node(plan: &Plan, facts: &Facts, id: NodeId) -> String {
     let about = facts.node(id);
     let node = plan.node(id);
+    let module = match &node.op {
+        Op::User { operator, .. } => format!(",\"module\":\"{}\"", operator.short_digest()),
+        _ => String::new(),
+    };
     let inputs: Vec<String> = node.op.inputs().iter().map(|i| format!("\"{i}\"")).collect();
     format!(
         "{{\"id\":\"{id}\",\"operator\":{},\"text\":{},\"kind\":{},\"role\":{},\"memory\":{},\"timer\":{},\"readers\":{},\
-         \"bytes\":{},\"inputs\":[{}],\"fingerprint\":\"{}\"}}",
+         \"bytes\":{},\"inputs\":[{}],\"fingerprint\":\"{}\"{module}}}",
         quoted(&about.label),
         quoted(&about.text),
         quoted(&about.kind),

@@ -190,6 +190,10 @@ impl Writer<'_> {
             Op::Min { of } => (binds::UNARY, format!("min({})", self.node(*of, 0, depth))),
             Op::Max { of } => (binds::UNARY, format!("max({})", self.node(*of, 0, depth))),
             Op::TimeSince { of } => (binds::UNARY, format!("time_since({})", self.node(*of, 0, depth))),
+            Op::User { operator, of } => {
+                let arguments: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
+                (binds::UNARY, format!("{}({})", operator.name, arguments.join(", ")))
+            }
             Op::Split { of, by, cap } => {
                 let of = self.node(*of, binds::CLAUSE, depth);
                 let mut text = of;

@@ -60,6 +60,18 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
         })
         .collect();
     let _ = writeln!(out, "  reads {}", if columns.is_empty() { "no column".into() } else { columns.join(", ") });
+    for operator in super::facts::user_operators(plan) {
+        let parameters: Vec<&str> = operator.parameters.iter().map(|ty| ty.name()).collect();
+        let _ = writeln!(
+            out,
+            "  operator {}({}): {} state {}  module {}",
+            operator.name,
+            parameters.join(", "),
+            operator.result,
+            operator.state_bytes,
+            operator.short_digest()
+        );
+    }
     let workers = plan.nodes.iter().filter(|n| !is_constant(&n.op)).count();
     let timers = facts.nodes.iter().filter(|n| n.timer).count();
     let _ = writeln!(

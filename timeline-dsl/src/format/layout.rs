@@ -63,6 +63,7 @@ impl<'p, 't> Layout<'p, 't> {
                     at += 1;
                 }
                 (What::Item, "source") => at = self.source(at),
+                (What::Item, "operator") => at = self.operator(at),
                 (What::Item, _) => at = self.definitions(at),
                 // A bare expression.
                 _ => at = self.expression(at, 0, 0, self.pieces.len()),
@@ -120,7 +121,10 @@ impl<'p, 't> Layout<'p, 't> {
     fn definitions(&mut self, first: usize) -> usize {
         let mut group = vec![];
         let mut at = first;
-        while at < self.pieces.len() && self.pieces[at].what == What::Item && self.pieces[at].text != "source" {
+        while at < self.pieces.len()
+            && self.pieces[at].what == What::Item
+            && !matches!(self.pieces[at].text, "source" | "operator")
+        {
             let end = self.item_end(at);
             // Line breaks before the `=` do not stay; a comment there does, and leaves nothing to align.
             let has_head = self.pieces[at..end.min(at + 3)].iter().all(|piece| piece.what != What::Comment);
@@ -155,6 +159,13 @@ impl<'p, 't> Layout<'p, 't> {
             self.expression(at + 3, equals, equals + 2, end);
         }
         at
+    }
+
+    /// `operator name(...): type from "module"`.
+    fn operator(&mut self, at: usize) -> usize {
+        self.begin(at, 0);
+        self.put(self.pieces[at].text);
+        self.expression(at + 1, INDENT, INDENT, self.item_end(at))
     }
 
     /// What stands behind a `=`, or is all there is: lines go on at `inside`, or at `pipe` if they begin with one.

@@ -10,6 +10,9 @@ use timeline_core::plan::Op;
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
+        if let Some(done) = self.user_call(span, name, arguments) {
+            return done;
+        }
         let function = match lookup(&name.text) {
             Lookup::Known(function) => function,
             Lookup::Aggregate(own) => {

@@ -161,5 +161,6 @@ fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
         Op::Apply { of, .. } => of.iter_mut().collect(),
         Op::Ratio { numerator, denominator } => vec![numerator, denominator],
         Op::Split { of, by, .. } => std::iter::once(of).chain(by).collect(),
+        Op::User { of, .. } => of.iter_mut().collect(),
     }
 }

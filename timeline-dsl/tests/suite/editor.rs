@@ -104,6 +104,9 @@ fn completion_offers_what_fits() {
             assert!(!found.iter().any(|o| o == label), "{rest}: {label} in {found:?}");
         }
     }
+    let own = format!("{source}operator ewma(x: float): float from \"e.wasm\"\n");
+    assert!(offered(&format!("{own}metric m = ⟨⟩")).contains(&"ewma".to_owned()));
+    assert_eq!(offered(&format!("{source}operator ewma(x: ⟨⟩")), ["float", "int", "bool"]);
     // What several sources have is offered with the name of its source.
     let two = "source a { key k  time t in s  x: bool  own: bool }\nsource b { key k  time t in s  x: bool }\n";
     let found = offered(&format!("{two}metric m = latest(⟨⟩"));
@@ -113,6 +116,19 @@ fn completion_offers_what_fits() {
     assert!(offered(&format!("{two}metric m = latest(b.⟨⟩")).contains(&"x".to_owned()));
     // A name is known below its definition and not above it.
     assert!(!offered("let a = ⟨⟩\nlet seeking = true").contains(&"seeking".to_owned()));
+}
+
+#[test]
+fn an_operator_of_ones_own_is_taken_at_its_word() {
+    let text = "source p { key k  time t in s  rate: float }\noperator ewma(x: float): float state 16 from \"e.wasm\"\n\
+                metric m = duration_where(ewma(rate) < 3)\n";
+    let told = |place: &str| hover(text, text.rfind(place).unwrap()).expect("there is something to say").text;
+    assert!(
+        told("ewma(").contains("ewma(x: float): float") && told("ewma(").contains("state<float>"),
+        "{}",
+        told("ewma(")
+    );
+    assert!(told("duration_where").contains(": duration"), "{}", told("duration_where"));
 }
 
 proptest! {
