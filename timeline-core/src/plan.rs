@@ -8,7 +8,10 @@
 //! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`Kind`] is the one that [`Builder::add`] derived.
 
 mod builder;
+mod expression;
 mod fingerprint;
+mod inputs;
+mod kind;
 mod op;
 mod output;
 mod scalar;
@@ -17,8 +20,10 @@ mod user;
 
 use crate::Time;
 pub use builder::{BuildError, Builder};
+pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
-pub use op::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+pub use kind::{Kind, RatioUnit, Unit};
+pub use op::{NodeId, Op};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use scalar::Scalar;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};

@@ -3,7 +3,8 @@
 //!
 //! Each keeps what it had come to when its input last changed, and since when what is in force has been.
 
-use super::compile::{Bool, Compiled, State};
+use super::code::{Bool, State};
+use super::compile::Compiled;
 use super::number;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
 use crate::plan::NodeId;

@@ -1,6 +1,7 @@
 //! `if` and `coalesce`: which of their inputs is in force.
 
-use super::compile::{Bool, Compiled, State};
+use super::code::{Bool, State};
+use super::compile::Compiled;
 use super::number;
 use super::row::{ABSENT, Row, truth};
 use crate::Linear;

@@ -1,16 +1,17 @@
-//! The plan as a flat array of operations with all places resolved.
+//! The plan as a flat array of operations: which there are, and what runs for a set of columns.
 
 use super::choose::Out;
+use super::code::{Bool, Code, State};
 use super::derived::{Derived, Input, Sample};
 use super::dictionary::Dictionary;
 use super::effect::Effect;
-use super::expression::{Expression, Types};
+use super::expression::Expression;
 use super::layout::Layout;
-use super::row::{ABSENT, NEVER, NOT_SINCE, truth};
+use super::row::{ABSENT, NEVER, NOT_SINCE};
 use super::user::{self, Argument, User};
 use super::word_of;
-use crate::plan::{Compare, Kind, NodeId, Op, Plan, Scalar, Unit, UserOperator};
-use crate::{Time, Type};
+use crate::Type;
+use crate::plan::{Kind, NodeId, Op, Plan, Unit, UserOperator};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -54,218 +55,6 @@ pub(super) struct Program {
     pub timed: bool,
     /// Whether an alert may change.
     pub alerts: bool,
-}
-
-/// Where a truth value stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bool {
-    pub word: usize,
-    pub shift: u32,
-}
-
-impl Bool {
-    #[inline]
-    pub(super) fn get(self, words: &[u64]) -> u64 {
-        words[self.word] >> self.shift & 3
-    }
-
-    #[inline]
-    pub(super) fn set(self, words: &mut [u64], value: u64) {
-        let word = &mut words[self.word];
-        *word = *word & !(3 << self.shift) | value << self.shift;
-    }
-}
-
-/// Where the value of a state stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum State {
-    Word(usize),
-    Bool(Bool),
-    Constant(u64),
-}
-
-impl State {
-    #[inline]
-    pub(super) fn get(self, words: &[u64]) -> u64 {
-        match self {
-            State::Word(at) => words[at],
-            State::Constant(word) => word,
-            State::Bool(b) => match b.get(words) {
-                truth::ABSENT => ABSENT,
-                value => value,
-            },
-        }
-    }
-}
-
-/// What a pass does for one node. `on` is the input's number, `at` the node's first word.
-#[derive(Clone, Debug)]
-pub(super) enum Code {
-    /// Nothing to keep: an event, or a constant number.
-    Nothing,
-    /// A number that is calculated when it is asked for: it may have changed if an input has.
-    Pulled {
-        inputs: [u16; 2],
-    },
-    /// The same with a condition.
-    PulledOfThree {
-        inputs: [u16; 3],
-    },
-    /// A constant truth value.
-    Constant {
-        out: Bool,
-        value: u64,
-    },
-    /// The leaf wrote the value; `out` for booleans, `ttl` where a value ends.
-    Latest {
-        columns: u64,
-        at: usize,
-        out: Option<Bool>,
-        ttl: bool,
-    },
-    /// The events that it reads wrote its words.
-    Written {
-        columns: u64,
-    },
-    StateExisted {
-        on: u16,
-        of: Bool,
-        out: Bool,
-    },
-    /// The leaf wrote the instant at which it turns false.
-    EventWithin {
-        columns: u64,
-        at: usize,
-        out: Bool,
-    },
-    StateWithin {
-        on: u16,
-        of: Bool,
-        at: usize,
-        out: Bool,
-        window: Time,
-    },
-    HeldFor {
-        on: u16,
-        of: Bool,
-        at: usize,
-        out: Bool,
-        length: Time,
-    },
-    DurationWhere {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    DurationInCurState {
-        on: u16,
-        of: State,
-        at: usize,
-    },
-    Longest {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    DurationOfPreviousState {
-        on: u16,
-        of: State,
-        at: usize,
-    },
-    Integral {
-        on: [u16; 2],
-        of: NodeId,
-        over: Option<Bool>,
-        at: usize,
-    },
-    /// Between states.
-    If {
-        on: [u16; 3],
-        condition: Bool,
-        of: [State; 2],
-        out: Out,
-    },
-    /// Of states.
-    Coalesce {
-        on: [u16; 2],
-        of: [State; 2],
-        out: Out,
-    },
-    /// Of states, and of numbers that change in steps.
-    Apply {
-        function: Scalar,
-        of: Vec<(u16, Sample, Type)>,
-        out: Out,
-    },
-    Concurrency {
-        on: u16,
-        of: Bool,
-        out: Bool,
-        at: usize,
-        cell: usize,
-        cap: usize,
-    },
-    Every {
-        at: usize,
-        length: Time,
-    },
-    Scope {
-        on: [u16; 2],
-        of: NodeId,
-        by: State,
-        at: usize,
-    },
-    CompareStates {
-        on: [u16; 2],
-        compare: Compare,
-        types: Types,
-        of: [State; 2],
-        out: Bool,
-    },
-    CompareNumbers {
-        on: [u16; 2],
-        at: usize,
-        out: Bool,
-    },
-    Not {
-        on: u16,
-        of: Bool,
-        out: Bool,
-    },
-    And {
-        on: [u16; 2],
-        of: [Bool; 2],
-        out: Bool,
-    },
-    Or {
-        on: [u16; 2],
-        of: [Bool; 2],
-        out: Bool,
-    },
-    OverLast {
-        on: u16,
-        at: usize,
-    },
-    /// The events wrote the count, at `at`, and their times; the next word is when the oldest of these leaves.
-    CountWithin {
-        columns: u64,
-        at: usize,
-        cell: usize,
-        window: Time,
-    },
-    /// The word is [`NEVER`] while the state is true, and then when it ceased to be.
-    StateSince {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    /// Events that are made in the pass.
-    Derived(Derived),
-    Split {
-        by: Vec<(u16, State)>,
-        of: u16,
-        at: usize,
-    },
 }
 
 /// What an event changes directly.
@@ -660,24 +449,4 @@ impl Compiled {
 fn initial(layout: &Layout) -> Vec<(usize, u64)> {
     let alerts = layout.alerts.iter().map(|at| (*at, NOT_SINCE as u64));
     alerts.chain(layout.texts.iter().map(|at| (*at, ABSENT))).collect()
-}
-
-impl Code {
-    /// Whether it can change without an event.
-    pub(super) fn is_timed(&self) -> bool {
-        matches!(
-            self,
-            Code::Latest { ttl: true, .. }
-                | Code::EventWithin { .. }
-                | Code::StateWithin { .. }
-                | Code::HeldFor { .. }
-                | Code::CompareNumbers { .. }
-                | Code::Longest { .. }
-                | Code::Every { .. }
-                | Code::OverLast { .. }
-                | Code::CountWithin { .. }
-                | Code::Derived(Derived::NotFollowedBy { .. })
-                | Code::Split { .. }
-        )
-    }
 }

@@ -8,7 +8,8 @@
 //!
 //! **Invariant:** outside of the session's first pass, a node's events are there exactly where it is dirty.
 
-use super::compile::{Bool, Compiled, State};
+use super::code::{Bool, State};
+use super::compile::Compiled;
 use super::dictionary::Dictionary;
 use super::effect::{Setting, matches};
 use super::number;

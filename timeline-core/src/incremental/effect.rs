@@ -3,7 +3,7 @@
 //! Events of records act when they come, derived ones in the pass that ends their instant, before the worker that reads
 //! them has its turn. Either way every event of an instant is seen, and none sees another instant's.
 
-use super::compile::Bool;
+use super::code::Bool;
 use super::dictionary::Dictionary;
 use super::expression;
 use super::layout::Layout;

@@ -20,6 +20,7 @@
 
 mod accrue;
 mod choose;
+mod code;
 mod compile;
 mod derived;
 mod dictionary;

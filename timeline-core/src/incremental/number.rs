@@ -1,6 +1,7 @@
 //! Numbers are not kept but calculated when they are asked for, from the few words that their leaves keep.
 
-use super::compile::{Code, Compiled};
+use super::code::Code;
+use super::compile::Compiled;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
 use super::{accrue, choose, scope, window};
 use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};

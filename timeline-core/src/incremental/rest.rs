@@ -2,7 +2,8 @@
 //!
 //! They are kept out of the loop over those that nearly all queries have, which is worth a tenth of its time.
 
-use super::compile::{Code, Compiled};
+use super::code::Code;
+use super::compile::Compiled;
 use super::derived::{self, Happened, Sample};
 use super::dictionary::Dictionary;
 use super::row::{ABSENT, NEVER, Piece, Row, truth};

@@ -1,7 +1,8 @@
 //! One pass over the operations: the evaluation that ends an instant.
 
 use super::AlertSpan;
-use super::compile::{Bool, Code, Compiled};
+use super::code::{Bool, Code};
+use super::compile::Compiled;
 use super::derived::{Derived, Happened};
 use super::dictionary::Dictionary;
 use super::expression;

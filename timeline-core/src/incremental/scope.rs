@@ -2,7 +2,8 @@
 //!
 //! Words: what the number was just before the change, and the state's value. Nothing is done while the number grows.
 
-use super::compile::{Compiled, State};
+use super::code::State;
+use super::compile::Compiled;
 use super::number;
 use super::row::Row;
 use crate::Linear;

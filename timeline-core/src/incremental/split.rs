@@ -11,7 +11,8 @@
 //!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
-use super::compile::{Code, Compiled};
+use super::code::Code;
+use super::compile::Compiled;
 use super::layout::INLINE_ENTRIES;
 use super::number;
 use super::row::{ABSENT, NEVER, Piece, Row};

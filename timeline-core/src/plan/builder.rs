@@ -1,7 +1,9 @@
 //! Making a plan, one node at a time.
 
+use super::expression::EventExpr;
 use super::fingerprint::{self, Fingerprint};
-use super::op::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+use super::kind::{Kind, RatioUnit, Unit};
+use super::op::{NodeId, Op};
 use super::output::{Alert, Metric};
 use super::source::{Column, ColumnId, Dedup, EndRule, Source};
 use super::user::UserOperator;

@@ -3,7 +3,8 @@
 //! FNV-1a with 128 bits over a prefix-free text of the operator and the fingerprints of its inputs.
 //! Columns count by source, path and type, not by their number, so that programs with other columns agree.
 
-use super::op::{EventExpr, Op};
+use super::expression::EventExpr;
+use super::op::Op;
 use super::source::Column;
 use std::fmt::{self, Write};
 

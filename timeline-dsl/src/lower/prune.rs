@@ -54,7 +54,7 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
         if let Op::Event(e) = &mut op {
             rename_columns(e, (plan, part), &mut builder);
         }
-        for input in inputs_mut(&mut op) {
+        for input in op.inputs_mut() {
             *input = moved[input.index()].expect("inputs stand before their readers and are needed with them");
         }
         moved[id.index()] = Some(builder.add(op).expect("a part of a plan is no larger than the plan"));
@@ -118,49 +118,5 @@ fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut Builder) 
             rename_columns(a, of, builder);
             rename_columns(b, of, builder);
         }
-    }
-}
-
-fn inputs_mut(op: &mut Op) -> Vec<&mut NodeId> {
-    match op {
-        Op::Event(_) | Op::Constant(_) | Op::ConstantNumber { .. } | Op::Every { .. } => vec![],
-        Op::Latest { of, .. }
-        | Op::HasExisted { of }
-        | Op::HasExistedWithin { of, .. }
-        | Op::HeldFor { of, .. }
-        | Op::DurationWhere { of }
-        | Op::DurationInCurState { of }
-        | Op::Not(of)
-        | Op::NumberOf(of)
-        | Op::DurationOf(of)
-        | Op::Scale { of, .. }
-        | Op::Longest { of }
-        | Op::Concurrency { of, .. }
-        | Op::DurationOfPreviousState { of }
-        | Op::Rise { of }
-        | Op::Fall { of }
-        | Op::Changes { of }
-        | Op::Count { of }
-        | Op::CountWithin { of, .. }
-        | Op::First { of }
-        | Op::Previous { of, .. }
-        | Op::IsNew { of, .. }
-        | Op::Sum { of }
-        | Op::Min { of }
-        | Op::Max { of }
-        | Op::TimeSince { of }
-        | Op::OverLast { of, .. } => vec![of],
-        Op::At { event, of } => vec![event, of],
-        Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => vec![first, then],
-        Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![left, right],
-        Op::Integral { of, over } => std::iter::once(of).chain(over).collect(),
-        Op::If { condition, then, otherwise } => vec![condition, then, otherwise],
-        Op::Scope { of, by } => vec![of, by],
-        Op::And(a, b) | Op::Or(a, b) | Op::Add(a, b) | Op::Sub(a, b) => vec![a, b],
-        Op::Mul(a, b) | Op::Coalesce(a, b) | Op::Either(a, b) => vec![a, b],
-        Op::Apply { of, .. } => of.iter_mut().collect(),
-        Op::Ratio { numerator, denominator } => vec![numerator, denominator],
-        Op::Split { of, by, .. } => std::iter::once(of).chain(by).collect(),
-        Op::User { of, .. } => of.iter_mut().collect(),
     }
 }

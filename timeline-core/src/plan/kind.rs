@@ -1,0 +1,104 @@
+//! What kind of timeline a node is, and what its numbers count.
+
+use crate::Type;
+use std::fmt;
+
+/// What kind of timeline a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A sequence of events.
+    Event(Type),
+    /// A step function.
+    State(Type),
+    /// A piecewise-linear function.
+    Number(Unit),
+    /// A quotient of two numbers.
+    Ratio(RatioUnit),
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Nanoseconds, exact; shown as decimal seconds.
+    Duration,
+    /// A whole number, exact.
+    Int,
+    /// A 64-bit float.
+    Float,
+    /// A plain number times seconds, the area under a curve: a float, kept times nanoseconds and shown times seconds.
+    Area,
+}
+
+impl Unit {
+    /// Whether numbers of the two units can be added and compared.
+    pub fn same_measure(self, other: Unit) -> bool {
+        let measure = |unit| match unit {
+            Unit::Duration => 0,
+            Unit::Int | Unit::Float => 1,
+            Unit::Area => 2,
+        };
+        measure(self) == measure(other)
+    }
+
+    /// Whether its numbers are floats, and not exact integers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Unit::Float | Unit::Area)
+    }
+
+    /// The unit of sums of two units of one measure, and of what may be either.
+    pub fn joined(self, other: Unit) -> Unit {
+        if self == Unit::Float || other == Unit::Float { Unit::Float } else { self }
+    }
+}
+
+/// What a ratio counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RatioUnit {
+    /// A plain float: both sides count alike.
+    Plain,
+    /// A plain number by a duration: a float, per second.
+    PerSecond,
+    /// A duration by a plain number: a duration.
+    Duration,
+}
+
+impl RatioUnit {
+    /// What the quotient of two units counts; `None` where only a multiple of the numerator would make sense of it.
+    ///
+    /// An area by a plain number is kept in nanoseconds, and so a duration that is no whole number of them.
+    pub fn of(numerator: Unit, denominator: Unit) -> Option<Self> {
+        use Unit::{Area, Duration, Float, Int};
+        match (numerator, denominator) {
+            (Duration | Area, Duration | Area) | (Int | Float, Int | Float) => Some(RatioUnit::Plain),
+            (Duration | Area, Int | Float) => Some(RatioUnit::Duration),
+            (Int | Float, Duration) => Some(RatioUnit::PerSecond),
+            (Int | Float, Area) => None,
+        }
+    }
+}
+
+impl Kind {
+    /// The type of the values that such a timeline says at an instant, if it changes in steps and has no unit.
+    pub fn stepped(self) -> Option<Type> {
+        match self {
+            Kind::State(ty) => Some(ty),
+            Kind::Number(Unit::Int) => Some(Type::Int),
+            Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Event(ty) => write!(f, "event<{ty}>"),
+            Kind::State(ty) => write!(f, "state<{ty}>"),
+            Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
+            Kind::Number(Unit::Area) => f.write_str("value seconds"),
+            Kind::Number(_) => f.write_str("number"),
+            Kind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
+            Kind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),
+        }
+    }
+}
