@@ -115,3 +115,18 @@ fn explain_reports_what_it_cannot_explain() {
     let both = sandbox.run(&["explain", "two.tl", "--format", "json"]).stdout;
     assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&both).unwrap().len(), 2);
 }
+
+/// A build without the runtime says so where an operator is declared, and what to use.
+#[cfg(not(feature = "wasm"))]
+#[test]
+fn without_a_runtime_a_user_operator_is_refused_with_the_reason() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        "source s { key k  time t in s  x: float }\noperator f(x: float): float from \"f.wasm\"\nmetric m = f(x)\n",
+    );
+    sandbox.file("f.wasm", "whatever it is");
+    let run = sandbox.run(&["check", "p.tl"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("TL0404") && run.stderr.contains("the feature `wasm`"), "{}", run.stderr);
+}
