@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Compilation, Program, compile_with, render};
+use timeline_dsl::{Compilation, Program, compile_with, outline, render};
 
 /// A program as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,17 @@ pub struct Deployed {
     /// The version of the programs from whose moment on it reads the logs; 0 where it reads them from their start.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub since: u32,
+}
+
+impl Deployed {
+    /// Names of the metrics and alerts that it produces.
+    fn outputs(&self) -> BTreeSet<String> {
+        let all = outline(&self.text)
+            .definitions
+            .into_iter()
+            .filter(|definition| matches!(definition.what, "metric" | "alert"));
+        all.map(|definition| definition.name).filter(|name| !self.without.contains(name)).collect()
+    }
 }
 
 fn is_zero(since: &u32) -> bool {
@@ -100,24 +111,15 @@ impl Programs {
             Begin::Now => u32::try_from(self.version + 1).unwrap_or(u32::MAX),
         };
         let new = Deployed { name: name.into(), text: text.into(), without: BTreeSet::new(), since };
-        let alone = compiled(std::slice::from_ref(&new))?;
         if replace {
-            let names: BTreeSet<String> = outputs(&alone).into_iter().collect();
+            let names = new.outputs();
             for known in &mut all.all {
-                let own = compiled(std::slice::from_ref(known))?;
-                known.without.extend(outputs(&own).into_iter().filter(|name| names.contains(name)));
+                known.without.extend(known.outputs().intersection(&names).cloned());
             }
-            // What produces nothing any more is no longer deployed.
-            let mut kept = vec![];
-            for known in all.all {
-                if !outputs(&compiled(std::slice::from_ref(&known))?).is_empty() {
-                    kept.push(known);
-                }
-            }
-            all.all = kept;
         }
         all.all.push(new);
         compiled(&all.all)?;
+        all.tidy();
         Ok(all)
     }
 
@@ -126,19 +128,39 @@ impl Programs {
         let mut all = self.clone();
         let mut found = false;
         for known in &mut all.all {
-            if outputs(&compiled(std::slice::from_ref(known))?).iter().any(|own| own == name) {
+            if known.outputs().contains(name) {
                 known.without.insert(name.to_owned());
                 found = true;
             }
         }
-        let mut kept = vec![];
-        for known in all.all {
-            if !outputs(&compiled(std::slice::from_ref(&known))?).is_empty() {
-                kept.push(known);
+        all.tidy();
+        Ok(found.then_some(all))
+    }
+
+    /// Leaves out programs that produce nothing any more, but for those whose sources or outputs others speak of.
+    fn tidy(&mut self) {
+        // From the last, for a program speaks of those before it.
+        for at in (0..self.all.len()).rev() {
+            if self.all[at].outputs().is_empty() {
+                let idle = self.all.remove(at);
+                if compiled(&self.all).is_err() {
+                    self.all.insert(at, idle);
+                }
             }
         }
-        all.all = kept;
-        Ok(found.then_some(all))
+    }
+
+    /// The programs of one moment. Where one of them declares no source, those before it stand with them, and produce nothing.
+    fn of_moment(&self, since: u32) -> Vec<Deployed> {
+        let of = |program: &&Deployed| program.since == since;
+        let borrow = |program: &Deployed| outline(&program.text).sources.is_empty();
+        let last = self.all.iter().rposition(|program| of(&program) && borrow(program));
+        let silent = |program: &Deployed| {
+            let without = program.without.union(&program.outputs()).cloned().collect();
+            Deployed { without, ..program.clone() }
+        };
+        let chosen = (0..).zip(&self.all).filter(|(at, program)| of(program) || last.is_some_and(|last| *at < last));
+        chosen.map(|(_, program)| if of(&program) { program.clone() } else { silent(program) }).collect()
     }
 
     /// What they compile to.
@@ -153,20 +175,10 @@ impl Programs {
         compiled(&self.all)?;
         let mut plans = vec![];
         for since in moments {
-            let own: Vec<Deployed> = self.all.iter().filter(|program| program.since == since).cloned().collect();
-            plans.extend(compiled(&own)?.into_iter().map(|plan| Arc::new(Plan { since, ..plan })));
+            plans.extend(compiled(&self.of_moment(since))?.into_iter().map(|plan| Arc::new(Plan { since, ..plan })));
         }
         Ok(plans)
     }
-}
-
-/// Names of metrics and alerts.
-fn outputs(plans: &[Plan]) -> Vec<String> {
-    let names = |plan: &Plan| {
-        let metrics = plan.metrics.iter().map(|metric| metric.name.clone());
-        metrics.chain(plan.alerts.iter().map(|alert| alert.name.clone())).collect::<Vec<_>>()
-    };
-    plans.iter().flat_map(names).collect()
 }
 
 fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
@@ -180,5 +192,66 @@ fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
     } else {
         let rendered = render(&compilation.diagnostics, &programs, false);
         Err(EngineError::Invalid { message: "the program has errors".into(), rendered: Some(rendered) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n";
+    const MORE: &str = "metric n = count(a)\nalert long = held_for(latest(a), 5s)\n";
+
+    fn base() -> Programs {
+        Programs::default().with("base.tl", BASE, false, Begin::Start).unwrap()
+    }
+
+    /// What is produced: the source with its moment, and the names of its outputs.
+    fn produced(programs: &Programs) -> Vec<(String, Vec<String>)> {
+        let names = |plan: &Plan| {
+            let alerts = plan.alerts.iter().map(|alert| alert.name.clone());
+            plan.metrics.iter().map(|metric| metric.name.clone()).chain(alerts).collect()
+        };
+        programs.plans().unwrap().iter().map(|plan| (plan.name(), names(plan))).collect()
+    }
+
+    fn expect(programs: &Programs, expected: &[(&str, &[&str])]) {
+        let owned = |(name, all): &(&str, &[&str])| (name.to_string(), all.iter().map(|x| x.to_string()).collect());
+        assert_eq!(produced(programs), expected.iter().map(owned).collect::<Vec<(String, Vec<String>)>>());
+    }
+
+    #[test]
+    fn a_program_without_a_source_speaks_of_those_before_it() {
+        let both = base().with("more.tl", MORE, true, Begin::Start).unwrap();
+        expect(&both, &[("s", &["m", "n", "long"])]);
+        assert!(Programs::default().with("more.tl", MORE, true, Begin::Start).is_err());
+        // The program with the source stays for the sake of the other one, and goes with it.
+        let without = both.without("m").unwrap().unwrap();
+        expect(&without, &[("s", &["n", "long"])]);
+        let without = without.without("n").unwrap().unwrap().without("long").unwrap().unwrap();
+        assert_eq!(without.all, []);
+        assert_eq!(both.without("x").unwrap(), None);
+        let uses = base().with("uses.tl", "alert long = m > 5s", true, Begin::Start).unwrap();
+        expect(&uses, &[("s", &["m", "long"])]);
+        // What others speak of cannot be dropped.
+        assert!(uses.without("m").unwrap().unwrap().plans().is_err());
+    }
+
+    #[test]
+    fn it_can_replace_what_those_before_it_produce() {
+        let changed = base().with("m.tl", "metric m = count(a)", true, Begin::Start).unwrap();
+        expect(&changed, &[("s", &["m"])]);
+        assert_eq!(changed.all.len(), 2);
+        assert!(base().with("m.tl", "metric m = count(a)", false, Begin::Start).is_err());
+    }
+
+    #[test]
+    fn it_may_begin_later_than_they() {
+        let mut all = base();
+        all.version = 6;
+        let later = all.with("more.tl", MORE, true, Begin::Now).unwrap();
+        expect(&later, &[("s", &["m"]), ("s@7", &["n", "long"])]);
+        // And they may be gone by then.
+        expect(&later.without("m").unwrap().unwrap(), &[("s@7", &["n", "long"])]);
     }
 }
