@@ -180,3 +180,28 @@ fn queries_come_and_go_while_the_processor_serves() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(nanoseconds(&server.rows("SELECT value FROM m")[0]["value"]), 7_000_000_000);
 }
+
+#[test]
+fn what_is_written_after_a_deployment_from_now_counts() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("video.tl"), Model::Video.program()).expect("it is written");
+    // Without a source of its own: it speaks of the one that is deployed.
+    std::fs::write(dir.path().join("later.tl"), "metric later = count(playerState) | aggregate(sum)")
+        .expect("it is written");
+    let mut log = File::create(dir.path().join("log.ndjson")).expect("a file");
+    let mut write = |from: u64, to: u64| {
+        for i in from..to {
+            let ts = 1_700_000_000_000 + i;
+            writeln!(log, r#"{{"ts":{ts},"sessionId":"s","seq":{i},"playerState":"play","cdn":"C1"}}"#)
+                .expect("a line");
+        }
+    };
+    write(0, 100);
+    let server = Server::start_on(dir.path(), &LOG);
+    let deploy = ["deploy", "--from", "now", "later.tl", "--server", &server.url];
+    let done = Command::new(TIMELINE).current_dir(dir.path()).args(deploy).output().expect("the command runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    write(100, 107);
+    let rows = server.rows("SELECT sum FROM totals WHERE metric = 'later'");
+    assert_eq!(rows, [serde_json::json!({"sum": 7})]);
+}

@@ -163,6 +163,9 @@ impl Engine for Service {
             self.can_start_over(&all)?;
             self.change(&mut self.lock(), all)?;
         }
+        if !plan_only && from == Begin::Now {
+            self.wait_for_owners()?;
+        }
         if !plan_only {
             changes["not_yet"] = json!(self.wait_for_others());
         }

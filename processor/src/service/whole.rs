@@ -15,10 +15,32 @@ use std::time::{Duration, Instant};
 
 /// Time between two attempts to find the owners.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How long a deployment waits for owners.
+const DEPLOYED: Duration = Duration::from_secs(30);
 /// How long an answer that waits for nothing looks for owners that are there and do not answer.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Service {
+    /// Waits until somebody works on every partition, so that what is written from here on counts for queries that begin now.
+    pub(super) fn wait_for_owners(&self) -> Result<(), EngineError> {
+        let until = Instant::now() + DEPLOYED;
+        loop {
+            let answers = self.ask(&Ask::Status, None)?;
+            let is_owned = |source: &str, part: &Part| {
+                let of = |answer: &&Answer| answer.plan.name() == source && answer.partition == part.number;
+                answers.iter().find(of).is_some_and(|answer| answer.owner.is_some())
+            };
+            if self.known_parts().iter().all(|(source, part, _)| is_owned(source, part)) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let message = "it is deployed, but not at work on every partition yet: it begins there with what comes once it is";
+                return Err(EngineError::Timeout(message.into()));
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
     /// Asks every partition, wherever it is at work.
     pub(super) fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
         let Some(cluster) = &self.cluster else { return Ok(self.ask_own(ask, sync)?) };
