@@ -68,6 +68,12 @@ pub trait Log: Send + Sync {
         Ok(())
     }
 
+    /// What blocks of a partition, of what a plan reads of its source with that number, call the place that they are from.
+    fn origin(&self, part: &Part, source: usize) -> String {
+        let _ = source;
+        part.name.clone()
+    }
+
     /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
     /// what is to be looked into later must be kept.
     fn is_live(&self) -> bool;

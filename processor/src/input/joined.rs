@@ -66,6 +66,12 @@ impl Log for Joined {
         Ok(())
     }
 
+    fn origin(&self, part: &Part, source: usize) -> String {
+        let log = &self.logs[source].1;
+        let own = log.partitions().ok().and_then(|all| all.into_iter().find(|own| own.number == part.number));
+        log.origin(own.as_ref().unwrap_or(part), 0)
+    }
+
     fn is_live(&self) -> bool {
         self.logs.iter().any(|(_, log)| log.is_live())
     }

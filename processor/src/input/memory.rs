@@ -75,7 +75,13 @@ impl Source for MemorySource {
         let begins = std::iter::once(0).chain((1..end).filter(|i| lines[i - 1] == b'\n'));
         let mark = |i: usize| Mark { at: i as u32, position: start.plus(i as u64), received: None };
         let marks = begins.map(mark).collect();
-        Ok(Next::Block(Block { payload: Payload::Lines(lines), start, end: self.at, origin: "memory".into(), marks }))
+        Ok(Next::Block(Block {
+            payload: Payload::Lines(lines),
+            start,
+            end: self.at,
+            origin: format!("memory {}", self.number).into(),
+            marks,
+        }))
     }
 
     fn caught_up_target(&mut self) -> Result<Target, Error> {

@@ -52,6 +52,11 @@ impl Replay {
         }
     }
 
+    /// Lets blocks say that they are from where they were from at first: what is told of them is told alike.
+    pub fn named(self, origin: &str) -> Self {
+        Replay { origin: origin.into(), ..self }
+    }
+
     /// Tells of what the log lost among the kept events, each gap in its place.
     pub fn without(self, gaps: &[Gap]) -> Self {
         let among = |gap: &&Gap| gap.from >= self.at && gap.from < self.until;

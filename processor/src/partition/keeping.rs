@@ -79,7 +79,8 @@ pub(super) fn open(
     let from = Some(&from).filter(|from| from.position > Position::START);
     let live = options.log.open(&options.part, plan, source, from)?;
     Ok(if end > after {
-        Box::new(Replay::new(kept, reader.clone(), after, end, Some(live)).without(gaps))
+        let origin = options.log.origin(&options.part, source);
+        Box::new(Replay::new(kept, reader.clone(), after, end, Some(live)).without(gaps).named(&origin))
     } else {
         live
     })
