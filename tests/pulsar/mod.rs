@@ -11,6 +11,8 @@ mod joined;
 mod outputs;
 mod packed;
 #[cfg(feature = "sql")]
+mod schemas;
+#[cfg(feature = "sql")]
 mod secure;
 #[cfg(feature = "sql")]
 mod serve;

@@ -29,6 +29,7 @@ mod problem;
 mod publisher;
 mod reader;
 mod router;
+mod schema;
 mod source;
 mod window;
 

@@ -11,6 +11,7 @@ use super::gather::{Added, Gather, Message};
 use super::line::{Begin, By, Line, Next, Raw, entry_of, open};
 use super::probe::{Found, end, end_of, probe};
 use super::problem::{is_payload, problem, silent, unpacking};
+use super::schema::{Schemas, on_one_line};
 use super::window::Sizes;
 use crate::{AcceptGaps, Block, Code, Error, Gap, Notice, Position};
 use ::pulsar::message::proto::MessageIdData;
@@ -74,6 +75,7 @@ pub(super) struct Reader {
     settings: Arc<Settings>,
     subscription: Subscription,
     gather: Gather,
+    schemas: Schemas,
     blocks: mpsc::Sender<Item>,
     commands: mpsc::Receiver<Command>,
     spare: threads::Receiver<Vec<u8>>,
@@ -117,6 +119,7 @@ impl Reader {
             settings,
             subscription,
             gather,
+            schemas: Schemas::default(),
             blocks,
             commands,
             spare,
@@ -384,6 +387,13 @@ impl Reader {
         if !(self.gather.is_followed_by(entry) || line.expected == Some(entry) || was_at_end) {
             self.verify(line, entry).await?;
         }
+        let data = match &message.payload.metadata.schema_version {
+            None => on_one_line(message.payload.data),
+            Some(version) => {
+                let encoding = self.schemas.of(line, &self.subscription.topic, version).await;
+                encoding.map_err(|error| Ended::Lost(error.to_string()))?.text(message.payload.data)
+            }
+        };
         let id = &message.message_id.id;
         let message = Message {
             ledger: id.ledger_id,
@@ -393,7 +403,7 @@ impl Reader {
             published: i64::try_from(message.payload.metadata.publish_time)
                 .ok()
                 .and_then(|ms| ms.checked_mul(1_000_000)),
-            data: message.payload.data,
+            data,
         };
         if self.gather.add(&message) == Added::Taken {
             self.told.drained.store(false, Ordering::Relaxed);
