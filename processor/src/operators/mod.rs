@@ -8,7 +8,6 @@
 //! [`Operators`] gives both evaluators the same thing: wasmtime, behind [`timeline_core::plan::Operate`], named in
 //! `runtime` alone. Without the feature `wasm` every declaration is refused with `TL0404`.
 
-mod base64;
 #[cfg(feature = "wasm")]
 mod code;
 #[cfg(not(feature = "wasm"))]
@@ -20,6 +19,8 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,8 +45,9 @@ pub enum Operators {
 impl Modules for Operators {
     fn operator(&self, program: &str, declared: &Declared) -> Result<Arc<UserOperator>, ModuleError> {
         let bytes = match (declared.from.strip_prefix(CARRIED), self) {
-            (Some(text), _) => base64::decode(text)
-                .ok_or_else(|| unfit("what the text carries is no base64", "deploy the program from its file"))?,
+            (Some(text), _) => STANDARD
+                .decode(text)
+                .map_err(|_| unfit("what the text carries is no base64", "deploy the program from its file"))?,
             (None, Operators::Local) => read(program, &declared.from)?,
             (None, Operators::Deployed) => {
                 return Err(ModuleError {
@@ -67,7 +69,7 @@ pub fn carry(program: &str, text: &str) -> Result<String, ModuleError> {
     for operator in outline(text).operators.iter().filter(|operator| !operator.from.starts_with(CARRIED)) {
         let (bytes, span) = (read(program, &operator.from)?, operator.from_span);
         out.push_str(&text[at..span.range().start]);
-        out.push_str(&format!("\"{CARRIED}{}\"", base64::encode(&bytes)));
+        out.push_str(&format!("\"{CARRIED}{}\"", STANDARD.encode(&bytes)));
         at = span.range().end;
     }
     out.push_str(&text[at..]);
