@@ -93,6 +93,8 @@ pub(super) struct Reader {
     is_empty_accepted: bool,
     /// Where the topic was last subscribed to anew because it delivered nothing.
     stuck_at: Option<Position>,
+    /// How often in a row the schema of a message could not be learnt.
+    unknown: u32,
 }
 
 /// Why a consumer is no longer used.
@@ -132,6 +134,7 @@ impl Reader {
             resized: false,
             is_empty_accepted: false,
             stuck_at: None,
+            unknown: 0,
         }
     }
 
@@ -211,7 +214,8 @@ impl Reader {
 
     /// Subscribes anew, as often as it takes; `None` if the source is gone or something is missing.
     async fn resume(&mut self) -> Option<Line> {
-        let (mut pause, longest) = PAUSES;
+        let (shortest, longest) = PAUSES;
+        let mut pause = (shortest * (1 << self.unknown.min(8))).min(longest);
         let began = Instant::now();
         loop {
             // What waits lies before anything that may be missing, and its reader need not wait for a broker.
@@ -387,11 +391,16 @@ impl Reader {
         if !(self.gather.is_followed_by(entry) || line.expected == Some(entry) || was_at_end) {
             self.verify(line, entry).await?;
         }
-        let data = match &message.payload.metadata.schema_version {
+        // A producer without a schema names none, or an empty one.
+        let version = message.payload.metadata.schema_version.as_deref().filter(|version| !version.is_empty());
+        let data = match version {
             None => on_one_line(message.payload.data),
             Some(version) => {
+                self.unknown += 1;
                 let encoding = self.schemas.of(line, &self.subscription.topic, version).await;
-                encoding.map_err(|error| Ended::Lost(error.to_string()))?.text(message.payload.data)
+                let encoding = encoding.map_err(|error| Ended::Lost(error.to_string()))?;
+                self.unknown = 0;
+                encoding.text(message.payload.data)
             }
         };
         let id = &message.message_id.id;
