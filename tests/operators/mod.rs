@@ -79,6 +79,11 @@ fn what_is_wrong_with_a_module_is_said_with_its_place() {
         let said = format!("{}{}", run.stdout, run.stderr);
         assert!(said.contains("TL0402") && said.contains("env.now") && said.contains("p.tl:2:"), "{said}");
     }
+    for bytes in [&b""[..], b"(module)", &[0x7f; 300]] {
+        sandbox.file("total.wasm", bytes);
+        let said = sandbox.run(&["check", "p.tl"]).stderr;
+        assert!(said.starts_with("error[TL0402]: this is no WebAssembly module: it does not begin with"), "{said}");
+    }
     std::fs::remove_file(sandbox.path().join("total.wasm")).unwrap();
     assert!(sandbox.run(&["check", "p.tl"]).stderr.contains("TL0401"));
 }

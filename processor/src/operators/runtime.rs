@@ -103,8 +103,17 @@ fn engine() -> &'static Engine {
     })
 }
 
+/// How every module begins.
+const MAGIC: &[u8] = b"\0asm";
+
 impl Runner {
     fn new(bytes: &[u8], declared: &Declared) -> Result<Self, ModuleError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(unfit(
+                "this is no WebAssembly module: it does not begin with `\\0asm`",
+                "build a core module (`.wasm`); `wat2wasm` makes one of the text format",
+            ));
+        }
         check_code(bytes)?;
         let module = Module::from_binary(engine(), bytes).map_err(|e| {
             unfit(
@@ -339,6 +348,7 @@ fn fault(error: &wasmtime::Error) -> Fault {
     }
 }
 
+/// What is at the bottom of an error, on one line.
 fn root(error: &wasmtime::Error) -> String {
-    error.root_cause().to_string()
+    error.root_cause().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
