@@ -245,7 +245,7 @@ impl Server {
         let partitions = status["partitions"].as_array().cloned().unwrap_or_default();
         let sum = |name: &str| partitions.iter().filter_map(|p| p[name].as_u64()).sum::<u64>();
         println!(
-            "    {written:>9} events written, {:>9} evaluated, {:>6} sessions alive, checkpoint {}",
+            "    {written:>9} events written, {:>9} evaluated, {:>6} sessions alive, {} checkpoints of both logs",
             sum("events"),
             sum("live_sessions"),
             sum("epoch")
