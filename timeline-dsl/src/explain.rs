@@ -14,6 +14,7 @@ mod svg;
 mod tree;
 
 pub use operator::operator_text;
+pub use outputs::aggregate_text;
 
 pub(crate) use facts::Facts;
 use timeline_core::Plan;

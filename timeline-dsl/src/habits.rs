@@ -1,7 +1,19 @@
-//! What people write who come from SQL, PromQL or a programming language, and what this language writes instead.
+//! What people write who come from SQL, PromQL, KQL, Flux or a programming language, and what this language writes instead.
 //!
 //! A habit is a mistake with a fix; where its meaning is plain it is read as meant, so that it is said once and what stands
 //! around it is still checked. Nothing of it is accepted: a program with a habit in it does not compile.
+//!
+//! **Invariant:** what a help line shows between backticks, and is no mere name, compiles where its names are defined; a
+//! test compiles every one.
+
+mod functions;
+mod words;
+
+pub(crate) use functions::function;
+pub(crate) use words::{beginning, pipe, word};
+
+/// The most bytes of a program that a help line repeats: messages stay short, and their making linear.
+pub(crate) const REPEATED_MAX: usize = 80;
 
 /// The sign that is meant by another one, or by a word, between two operands.
 pub(crate) fn infix(written: &str) -> Option<&'static str> {
@@ -28,84 +40,112 @@ pub(crate) fn unit(written: &str) -> Option<&'static str> {
     })
 }
 
-/// What to write in place of a word that stands where none can, `left` being what stands before it.
-pub(crate) fn word(written: &str, left: &str) -> Option<String> {
-    // What is long is not repeated: messages stay short, and their making linear.
-    let x = if left.is_empty() || left.len() > 80 { "x" } else { left };
+/// What a comparison of texts by a pattern is here.
+pub(crate) const PATTERNS: &str =
+    "texts are compared with `starts_with(text, \"a\")`, `ends_with(text, \"a\")` and `contains(text, \"a\")`";
+
+/// Signs of other languages that begin a text, and what to write instead.
+const SIGNS: [(&str, &str); 10] = [
+    ("=~", PATTERNS),
+    ("!~", PATTERNS),
+    ("->", "one event behind another is `followed_by(a, b, 5m)`"),
+    (
+        "|>",
+        "behind a metric stand `| aggregate(sum)` and `| keep spans`; conditions stand inside: `duration_where(state)`",
+    ),
+    ("=>", "a choice is written `if(condition, a, b)`"),
+    ("::", "the type of a column is declared in its source: `column: int`"),
+    ("+=", "nothing is assigned: sums grow by themselves, `sum(event)`, `count(event)`"),
+    ("-=", "nothing is assigned: sums grow by themselves, `sum(event)`, `count(event)`"),
+    ("++", "nothing is assigned: sums grow by themselves, `sum(event)`, `count(event)`"),
+    ("??", "did you mean `coalesce(a, b)`?"),
+];
+
+/// A sign of another language at the beginning of a text, and what to write instead.
+pub(crate) fn sign(text: &str) -> Option<(&'static str, &'static str)> {
+    SIGNS.into_iter().find(|(sign, _)| text.starts_with(sign))
+}
+
+/// What is meant by a bracket at the beginning of a text: all of it as it is written, and what to write instead.
+/// `is_behind` says that it stands right behind a name or a bracket.
+pub(crate) fn bracket(text: &str, is_behind: bool) -> (&str, &'static str) {
+    const LIST: &str = "a list stands in parentheses: `x in (\"a\", \"b\")`";
+    let one = &text[..1];
+    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.split(['\n', '[']).next()) else {
+        return (one, LIST);
+    };
+    let Some(length) = inner.find(']').filter(|_| is_behind) else { return (one, LIST) };
+    let (inner, whole) = (inner[..length].trim(), &text[..length + 2]);
+    let is_length = |part: &str| {
+        part.is_empty() || part.starts_with(|c: char| c.is_ascii_digit()) && part.ends_with(|c: char| c.is_alphabetic())
+    };
+    if !inner.is_empty() && inner.split(':').all(is_length) {
+        return (whole, "a window stands behind a number: `count(event) over last 5m`, `sum(event) over last 5m`");
+    }
+    (whole, "a member of an object is a column of its own: `column: string from \"tags.name\"` in the source")
+}
+
+/// What to write in place of a name of another language, such as `null`.
+pub(crate) fn name(written: &str) -> Option<&'static str> {
     Some(match written.to_ascii_lowercase().as_str() {
-        "is" => {
-            format!("absence is neither true nor false: `coalesce({x} == {x}, false)` is true while it has a value")
-        }
-        "between" => format!("write `{x} >= a && {x} <= b`"),
-        "like" | "ilike" | "matches" => {
-            format!("write `starts_with({x}, \"...\")`, `ends_with({x}, \"...\")` or `contains({x}, \"...\")`")
-        }
-        "group" | "group_by" => "write `| aggregate(group_by(column), sum)` behind the metric".to_owned(),
-        "over" => "a window is written `x over last 5m`".to_owned(),
-        "within" => {
-            "matches within a time are `count_within(event, 10m)` and `has_existed_within(event, 10m)`".to_owned()
-        }
-        "where" | "filter" | "having" => {
-            "`duration_where(state)` is the time with a condition, `at(event, state)` takes events with one".to_owned()
-        }
-        "then" | "else" | "end" | "when" => "a choice is written `if(condition, a, b)`".to_owned(),
-        "split" => "write `split by latest(column)`".to_owned(),
-        "as" => "a `let` or a `metric` names an expression: `metric name = ...`".to_owned(),
-        "mod" => "there is no remainder of a division".to_owned(),
+        "null" | "none" | "nil" | "undefined" | "nan" | "missing" => ABSENCE,
+        "true" => "did you mean `true`?",
+        "false" => "did you mean `false`?",
+        "infinity" | "inf" => "numbers reach to about 1.8e308; a limit that is never reached is no limit",
+        "current_timestamp" | "now" => "time passes by itself: `time_since(event)`, `duration_in_cur_state(state)`",
         _ => return None,
     })
 }
 
-/// What to write in place of a word that stands where an expression begins.
-pub(crate) fn beginning(written: &str) -> Option<&'static str> {
+/// The declaration that is meant by a word of another language.
+pub(crate) fn declaration(written: &str) -> Option<&'static str> {
     Some(match written.to_ascii_lowercase().as_str() {
-        "if" | "case" | "when" => "a choice is written `if(condition, a, b)`",
-        "select" => {
-            "a program says what is measured: `metric name = duration_where(...)`; SQL asks for answers, in `timeline query`"
-        }
-        "distinct" => "`is_new(event, cap 100)` is true for values that did not come before",
+        "def" | "var" | "const" | "fn" | "function" | "define" | "macro" => "let",
+        "record" | "measure" | "kpi" | "gauge" | "counter" | "query" | "view" | "expr" => "metric",
+        "rule" | "alarm" | "trigger" | "alerting" => "alert",
+        "stream" | "input" | "topic" | "table" | "from" => "source",
+        "udf" | "udaf" => "operator",
         _ => return None,
     })
 }
 
-/// What to write in place of a function that other languages have.
-pub(crate) fn function(written: &str) -> Option<&'static str> {
+/// The type of a column that is meant by a word of another language, or is that word.
+pub(crate) fn column_type(written: &str) -> Option<&'static str> {
     Some(match written.to_ascii_lowercase().as_str() {
-        "last" | "last_value" | "current" | "value" | "state" => "did you mean `latest(event)`?",
-        "lag" | "prev" => "did you mean `previous(event, 1)`?",
-        "first_value" | "earliest" => "did you mean `first(event)`?",
-        "rate" | "increase" | "delta" | "sum_over_time" | "count_over_time" => {
-            "what a count has grown by in a time is `count(event) over last 5m`"
-        }
-        "avg_over_time" | "moving_avg" => {
-            "a mean over time is `integral(state) over last 5m / 5m`, or `time_weighted_avg(state)`"
-        }
-        "mean" | "average" => "did you mean `sum(event) / count(event)`, or `| aggregate(avg)` over sessions?",
-        "distinct" | "unique" | "count_distinct" | "approx_distinct" => {
-            "`is_new(event, cap 100)` is true for values that did not come before; `count(at(event, is_new(event, cap 100)))` counts them"
-        }
-        "median" | "percentile" | "quantile" => "percentiles are of sessions: `| aggregate(p50, p95)`",
-        name if name.strip_prefix('p').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) => {
-            "percentiles are of sessions: `| aggregate(p50, p95)`"
-        }
-        "window" | "tumble" | "tumbling" | "hop" | "sliding" => {
-            "windows are clauses behind a number: `x over last 5m` slides, `x every 5m` has a row for each"
-        }
-        "now" | "current_timestamp" => "time passes by itself: `time_since(event)`, `duration_in_cur_state(state)`",
-        "duration" | "time_in_state" | "elapsed" => "did you mean `duration_where(state)`?",
-        "is_null" | "isnull" | "is_absent" | "exists" => {
-            "`has_existed(event)` is true from the first event on; `coalesce(x == x, false)` while x has a value"
-        }
-        "ifnull" | "nvl" => "did you mean `coalesce(a, b)`?",
-        "iff" | "iif" | "case" => "did you mean `if(condition, a, b)`?",
-        "ever" | "any" | "eventually" | "once" => "did you mean `has_existed(event)`?",
-        "always" | "globally" => "did you mean `held_for(state, 10s)`?",
-        "substr" | "substring" | "regexp_like" | "regex" => "did you mean `starts_with`, `ends_with` or `contains`?",
-        "len" | "char_length" => "did you mean `length(text)`?",
-        "not_existed_within" | "absent" | "absent_for" => {
-            "did you mean `!has_existed_within(event, 5m)`, or `not_followed_by(a, b, 5m)`?"
-        }
-        "delay" | "between" => "the time between two events is `latest(at(b, time_since(a)))`",
+        "string" | "text" | "str" | "varchar" | "char" | "utf8" | "keyword" | "symbol" => "string",
+        "float" | "double" | "number" | "real" | "float64" | "float32" | "f64" | "decimal" | "numeric" => "float",
+        "int" | "integer" | "long" | "bigint" | "smallint" | "int64" | "int32" | "i64" | "u64" | "uint64" => "int",
+        "bool" | "boolean" => "bool",
         _ => return None,
     })
 }
+
+/// The clause of a source that is meant by a word of another language, as an example.
+pub(crate) fn clause(written: &str) -> Option<&'static str> {
+    Some(match written.to_ascii_lowercase().as_str() {
+        "watermark" | "allowed_lateness" | "allowedlateness" | "grace" | "delay" | "out_of_order" => "lateness 5s",
+        "partition" | "partitioned" | "keyed" | "id" | "session_id" | "entity" | "by" => "key session",
+        "timestamp" | "event_time" | "eventtime" | "rowtime" | "ts" | "timefield" | "datetime" => "time ts in ms",
+        "timeout" | "gap" | "inactivity" | "session" | "ttl" | "session_gap" => "end after 30m",
+        "sort" | "sequence" | "ordered" => "order by seq",
+        "deduplicate" | "unique" | "distinct" => "dedup by id within 10m",
+        "until" | "close" | "stop" | "finish" | "ends" => "end when type == \"end\"",
+        _ => return None,
+    })
+}
+
+/// The name that a text may become: letters, digits and `_`.
+pub(crate) fn as_name(text: &str) -> String {
+    let name: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    match name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        true => name,
+        false => format!("_{name}"),
+    }
+}
+
+/// How to ask for a value that is not there.
+const ABSENCE: &str =
+    "absence is neither true nor false, and is not compared: `coalesce(x == x, false)` is true while x has a value";
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,11 @@ impl<'a> Lexer<'a> {
                 self.at += c.len_utf8();
             } else if self.rest().starts_with("//") {
                 self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+            } else if self.is_comment_of_sql() {
+                let start = self.at;
+                self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+                let help = "a comment begins with `//`";
+                self.error(codes::CHARACTER, start, "the language has no `--` comments".to_owned(), help);
             } else {
                 return;
             }
@@ -114,15 +119,35 @@ impl<'a> Lexer<'a> {
             self.error(codes::CHARACTER, start, "the language has no `/* ... */`".to_owned(), help);
             return Kind::Bad;
         }
+        if let Some((sign, help)) = crate::habits::sign(self.rest()) {
+            let start = self.at;
+            self.at += sign.len();
+            self.error(codes::CHARACTER, start, format!("the language has no `{sign}`"), help);
+            return Kind::Bad;
+        }
         if let Some(sign) = SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) {
             self.at += sign.len();
             return Kind::Sign(sign);
         }
         let start = self.at;
-        if self.rest().starts_with('[') || self.rest().starts_with(']') {
-            self.at += 1;
-            let help = "a list stands in parentheses: `x in (\"a\", \"b\")`";
-            self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
+        if c == '[' || c == ']' {
+            let before = self.text[..start].chars().next_back();
+            let is_behind = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ')');
+            let (whole, help) = crate::habits::bracket(self.rest(), is_behind);
+            self.at += whole.len();
+            let message = match whole.len() {
+                1 => format!("the language does not use the character {c:?}"),
+                _ => format!("the language has no `{whole}`"),
+            };
+            self.error(codes::CHARACTER, start, message, help);
+            return Kind::Bad;
+        }
+        if let Some(name) = self.rest().strip_prefix('`').and_then(|rest| rest.split(['`', '\n']).next())
+            && self.rest()[name.len() + 1..].starts_with('`')
+        {
+            self.at += name.len() + 2;
+            let help = "a name stands without quotes; a field of another name is a column by its path: `name: TYPE from \"my field\"`";
+            self.error(codes::CHARACTER, start, "names stand without quotes".to_owned(), help);
             return Kind::Bad;
         }
         // A run of noise is one mistake.
@@ -136,11 +161,19 @@ impl<'a> Lexer<'a> {
             '#' => "a comment begins with `//`",
             '“' | '”' | '‘' | '’' | '„' => "strings stand between straight double quotes: \"...\"",
             '?' => "a choice is written `if(condition, a, b)`",
-            '^' | '%' | '~' | '@' | '$' => "the operators are && || ! == != < <= > >= + - * /",
+            '%' => "there is no remainder of a division",
+            '~' => crate::habits::PATTERNS,
+            '@' => "a field of such a name is written as a string: `time \"@timestamp\" in ms`",
+            '^' | '$' => "the operators are && || ! == != < <= > >= + - * /",
             _ => "remove it, or put it between double quotes if it belongs to a string",
         };
         self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
         Kind::Bad
+    }
+
+    /// Whether a line begins with `-- `, which is what a comment of SQL does and no expression.
+    fn is_comment_of_sql(&self) -> bool {
+        self.line_start && self.rest().strip_prefix("--").is_some_and(|rest| rest.starts_with(char::is_whitespace))
     }
 
     fn skip_while(&mut self, keep: impl Fn(char) -> bool) {

@@ -153,6 +153,42 @@ impl<'a> Parser<'a> {
         Some(Name { text: span.text(self.text).to_owned(), span })
     }
 
+    /// A name that is given to something. What cannot be one is said, and read as the name that it may become.
+    fn new_name(&mut self, what: &str) -> Option<Name> {
+        let start = self.span();
+        if let Kind::Literal(Literal::Text(text)) = self.kind().clone()
+            && !self.panicking
+        {
+            self.bump();
+            let name = habits::as_name(&text);
+            let help = format!("a name has letters, digits and `_`, and no quotes: `{name}`");
+            self.mistake(codes::SYNTAX, start, "a name stands without quotes", help);
+            return Some(Name { text: name, span: start });
+        }
+        let Name { mut text, mut span } = self.name(what)?;
+        // `my-metric`, `job:metric:rate5m` and `my.metric` without a blank in them.
+        while let (Kind::Sign(sign @ ("-" | "." | ":")), true) = (self.kind().clone(), self.is_joined()) {
+            let is_name = matches!(self.nth(1).kind, Kind::Word) || matches!(self.nth(1).kind, Kind::Literal(_));
+            if !is_name || self.nth(1).span.range().start != self.span().range().end {
+                break;
+            }
+            self.bump();
+            text = format!("{text}{sign}{}", self.bump().text(self.text));
+            span = span.to(self.last_span());
+        }
+        let name = habits::as_name(&text);
+        if name != text {
+            let help = format!("a name has letters, digits and `_`: `{name}`");
+            self.mistake(codes::SYNTAX, span, format!("`{text}` is no name"), help);
+        }
+        Some(Name { text: name, span })
+    }
+
+    /// Whether the token stands right behind the one before.
+    fn is_joined(&self) -> bool {
+        self.last_span().range().end == self.span().range().start
+    }
+
     /// The sign, or an error.
     fn expect_sign(&mut self, sign: &str) -> bool {
         let found = self.eat_sign(sign);
@@ -234,6 +270,7 @@ impl<'a> Parser<'a> {
             (Kind::Word, "not" | "NOT") => "write `!`",
             (Kind::Sign(";"), _) => "declarations need no separator: remove it",
             (Kind::Sign(":"), _) => "a definition is written `let name = expression`",
+            (Kind::Sign("{"), _) => "events are chosen by a condition: `count(cdn == \"C1\")`",
             (Kind::Sign("*"), _) => "a star multiplies; all events of a column are `count(column)`",
             (Kind::Word, word) => return habits::word(word, ""),
             _ => return None,
@@ -274,7 +311,20 @@ impl<'a> Parser<'a> {
                 })
             }
             _ => {
-                let near = crate::diagnostics::nearest(word, DECLARATIONS).map(|w| format!("did you mean `{w}`? "));
+                let near = self.declaration_meant();
+                // What is meant is plain, and what it defines is known below.
+                if let (Some(meant @ ("let" | "metric" | "alert")), true) = (near, self.is_definition()) {
+                    let message = format!("`{word}` is written `{meant}`");
+                    self.mistake(codes::SYNTAX, start, message, format!("write `{meant}`"));
+                    self.bump();
+                    let definition = self.definition(start)?;
+                    return Some(match meant {
+                        "let" => Item::Let(definition),
+                        "metric" => Item::Metric(definition),
+                        _ => Item::Alert(definition),
+                    });
+                }
+                let near = near.map(|w| format!("did you mean `{w}`? "));
                 let help = format!(
                     "{}every declaration begins with `source`, `let`, `metric`, `alert` or `operator`",
                     near.unwrap_or_default()
@@ -287,16 +337,33 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The declaration that is meant by a word that begins none.
+    fn declaration_meant(&self) -> Option<&'static str> {
+        let word = self.nth_word(0);
+        habits::declaration(word).or_else(|| crate::diagnostics::nearest(word, DECLARATIONS))
+    }
+
+    /// Whether a word, a name and `=` follow.
+    fn is_definition(&self) -> bool {
+        self.nth(0).line_start
+            && self.kind() == &Kind::Word
+            && self.nth(1).kind == Kind::Word
+            && matches!(self.nth(2).kind, Kind::Sign("=" | ":" | "-" | "."))
+    }
+
     fn definition(&mut self, start: Span) -> Option<Definition> {
-        let is_metric = start.text(self.text) == "metric";
-        let name = self.name("a name")?;
+        let word = start.text(self.text);
+        let is_metric = word == "metric" || !DECLARATIONS.contains(&word);
+        let name = self.new_name("a name")?;
         if !self.eat_sign("=") {
             self.expected("`=`");
             return None;
         }
         let value = self.full();
         let (aggregate, keep_spans) = if is_metric { self.pipe() } else { (None, false) };
-        if !self.panicking && self.kind() != &Kind::End && !DECLARATIONS.contains(&self.nth_word(0)) {
+        let goes_on =
+            DECLARATIONS.contains(&self.nth_word(0)) || self.is_definition() && self.declaration_meant().is_some();
+        if !self.panicking && self.kind() != &Kind::End && !goes_on {
             self.expected("an operator or the next declaration");
         }
         // A name whose definition is broken is known all the same, or each use would be one more mistake.

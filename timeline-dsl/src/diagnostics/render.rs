@@ -54,6 +54,8 @@ pub(super) struct Place<'a> {
     marked: &'a str,
     after: &'a str,
     cut: (bool, bool),
+    /// Whether the line carries a module, which is nothing to read.
+    has_module: bool,
 }
 
 impl<'a> Place<'a> {
@@ -77,7 +79,14 @@ impl<'a> Place<'a> {
             marked: &text[start..marked_end],
             after: &text[marked_end..shown_end.max(marked_end)],
             cut: (shown_start > line_start, shown_end < line_end),
+            has_module: text[line_start..line_end].contains(";base64,"),
         }
+    }
+
+    /// A piece of the line as it is shown.
+    fn shown(&self, piece: &str) -> String {
+        let piece = if self.has_module { without_module(piece) } else { piece.to_owned() };
+        width::shown(&piece)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -87,18 +96,30 @@ impl<'a> Place<'a> {
         let bar = format!("{:margin$} |", "");
         let _ = writeln!(out, "{}", blue(&bar));
         let (left, right) = (if self.cut.0 { "..." } else { "" }, if self.cut.1 { "..." } else { "" });
-        let line = format!(
-            "{left}{}{}{}{right}",
-            width::shown(self.before),
-            width::shown(self.marked),
-            width::shown(self.after)
-        );
+        let [before, marked, after] = [self.before, self.marked, self.after].map(|piece| self.shown(piece));
+        let line = format!("{left}{before}{marked}{after}{right}");
         let _ = writeln!(out, "{} {}", blue(&format!("{:margin$} |", self.line)), line.trim_end());
-        let indent = left.len() + width::of_text(self.before);
-        let marks = mark.to_string().repeat(width::of_text(self.marked).max(1));
+        let indent = left.len() + width::of_text(&before);
+        let marks = mark.to_string().repeat(width::of_text(&marked).max(1));
         let under = paint.with(tone, format!("{marks} {}", width::shown(text)).trim_end());
         let _ = writeln!(out, "{} {:indent$}{under}", blue(&bar), "");
     }
+}
+
+/// The text with long runs of Base64 cut to their beginnings.
+fn without_module(text: &str) -> String {
+    const RUN_MAX: usize = 24;
+    const KEPT: usize = 8;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let mut out = String::new();
+    for run in text.split_inclusive(|c| !is_part(c)) {
+        let length = run.trim_end_matches(|c| !is_part(c)).len();
+        match length > RUN_MAX {
+            true => out.extend([&run[..KEPT], "…", &run[length..]]),
+            false => out.push_str(run),
+        }
+    }
+    out
 }
 
 /// The nearest character boundary at or before the byte.
@@ -108,4 +129,27 @@ fn floor(text: &str, byte: usize) -> usize {
         byte -= 1;
     }
     byte
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::codes;
+
+    #[test]
+    fn a_module_in_a_line_is_not_shown() {
+        let module = "AGFzbQEAAAAB".repeat(1000);
+        let text = format!("operator f(x: int): int from \"data:application/wasm;base64,{module}==\"  oops");
+        let at = |what: &str| text.find(what).unwrap();
+        let found = [at("\"data")..at("  oops"), at("oops")..text.len()]
+            .map(|span| Diagnostic::error(codes::SYNTAX, 0, span, "wrong"));
+        let program = Program { name: "p.tl".into(), text: text.clone(), ..Program::default() };
+        let shown = render(&found, &[program], false);
+        assert!(!shown.contains("AAABAGFz") && shown.contains("base64,AGFzbQEA…"), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        let caret = |line: usize| lines[line].chars().position(|c| c == '^').unwrap();
+        let marked = |line: usize, what: char| lines[line].chars().position(|c| c == what).unwrap();
+        assert_eq!(caret(4), marked(3, '"'), "{shown}");
+        assert_eq!(lines[10].chars().nth(caret(11)), Some('o'), "{shown}");
+    }
 }

@@ -45,7 +45,7 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
 }
 
 /// `| aggregate(...)` as a program writes it.
-pub(super) fn aggregate_text(aggregate: &Aggregate) -> String {
+pub fn aggregate_text(aggregate: &Aggregate) -> String {
     let mut parts = vec![];
     match aggregate.members {
         Members::All => {}

@@ -73,10 +73,19 @@ impl Lowering<'_> {
                 }
             };
         }
-        let near = match name.text.as_str() {
-            "average" => Some("avg"),
-            "median" => Some("p50"),
-            "total" => Some("sum"),
+        if let Some((whole, _)) = name.text.strip_prefix('p').and_then(|digits| digits.split_once('.')) {
+            let near = whole.parse().ok().filter(|p| (1..=99).contains(p)).map(|p: u8| format!("`p{p}`, or "));
+            let help = format!("percentiles are whole, p1 to p99: {}`max` for the greatest", near.unwrap_or_default());
+            self.error(codes::AGGREGATE, name.span, format!("`{}` is no percentile", name.text), help);
+            return None;
+        }
+        let near = match name.text.to_ascii_lowercase().as_str() {
+            "average" | "avg" | "mean" => Some("avg"),
+            "median" | "percentile" | "quantile" => Some("p50"),
+            "total" | "sum" => Some("sum"),
+            "minimum" | "least" | "min" => Some("min"),
+            "maximum" | "greatest" | "max" => Some("max"),
+            "n" | "rows" | "sessions" | "count" => Some("count"),
             other => nearest(other, ["count", "sum", "avg", "min", "max", "group_by"]),
         };
         let near = near.map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();

@@ -6,6 +6,7 @@
 use super::Lowering;
 use super::value::{EventValue, Lowered};
 use crate::diagnostics::{codes, nearest};
+use crate::habits;
 use crate::syntax::{Name, Span};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -81,11 +82,16 @@ impl Lowering<'_> {
         }
         let columns = self.visible.iter().flat_map(|s| self.sources[*s].columns.keys());
         let known = columns.chain(self.scope.keys()).chain(self.outputs.keys()).map(String::as_str);
+        let dashed = dashed(self.text, span);
         let help = match nearest(name, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if name.eq_ignore_ascii_case("null") => {
-                "absence is not compared: a comparison with an absent value is absent".to_owned()
+            _ if habits::name(name).is_some() => habits::name(name).unwrap_or_default().to_owned(),
+            _ if dashed != name => {
+                let own = habits::as_name(dashed);
+                format!(
+                    "a name has no `-`; a field called `{dashed}` is a column of its own: `{own}: TYPE from \"{dashed}\"`"
+                )
             }
+            Some(near) => format!("did you mean `{near}`?"),
             None => match self.visible.first() {
                 Some(s) => {
                     let source = &self.sources[*s].name;
@@ -98,4 +104,16 @@ impl Lowering<'_> {
         };
         self.error(codes::UNKNOWN_NAME, span, format!("nothing is called `{name}`"), help)
     }
+}
+
+/// The name with the dashes and names that stand right beside it, as `my-column` is written elsewhere.
+fn dashed(text: &str, span: Span) -> &str {
+    const LONGEST: usize = 100;
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let (before, behind) = (&text[..span.range().start], &text[span.range().end..]);
+    let more = behind.find(|c| !is_part(c)).unwrap_or(behind.len());
+    let less = before.char_indices().rev().take_while(|(_, c)| is_part(*c)).last().map_or(before.len(), |(at, _)| at);
+    let whole = &text[less..span.range().end + more];
+    let is_name = whole.len() <= LONGEST && whole.split('-').all(|part| part.starts_with(|c: char| c.is_alphabetic()));
+    if is_name { whole } else { span.text(text) }
 }

@@ -208,10 +208,48 @@ impl Parser<'_> {
         if self.kind() != &Kind::Word || min > 3 {
             return left;
         }
+        if written.eq_ignore_ascii_case("not")
+            && ["in", "like", "ilike", "between"].contains(&self.nth_word(1).to_ascii_lowercase().as_str())
+        {
+            let x = left.span.text(self.text);
+            let x = if x.len() > habits::REPEATED_MAX { "x" } else { x };
+            let message = format!("`{written}` is written `!`, before what it denies");
+            let help = match self.nth_word(1).to_ascii_lowercase().as_str() {
+                "in" => format!("write `!({x} in (...))`"),
+                "between" => format!("write `{x} < a || {x} > b`"),
+                _ => format!("write `!starts_with({x}, \"...\")`, or `!contains({x}, \"...\")`"),
+            };
+            self.mistake(codes::SYNTAX, span, message, help);
+            self.bump();
+            if self.at_word("in") {
+                return self.one_of(left, min);
+            }
+            self.bump();
+            self.binary(4);
+            if self.nth_word(0).eq_ignore_ascii_case("and") {
+                self.bump();
+                self.binary(4);
+            }
+            return Expr { kind: ExprKind::Error, span: left.span.to(self.last_span()) };
+        }
         let last = match written.to_ascii_lowercase().as_str() {
+            "is" if ["true", "false"].contains(&self.nth_word(1).to_ascii_lowercase().as_str()) => {
+                let x = left.span.text(self.text);
+                let x = if x.len() > habits::REPEATED_MAX { "x" } else { x };
+                let not = if self.nth_word(1).eq_ignore_ascii_case("false") { "!" } else { "" };
+                let span = span.to(self.nth(1).span);
+                self.mistake(codes::SYNTAX, span, "a condition stands by itself", format!("write `{not}{x}`"));
+                self.bump();
+                self.bump();
+                return left;
+            }
             "is" if self.nth_word(1).eq_ignore_ascii_case("null") => 2,
             "is" if self.nth_word(1).eq_ignore_ascii_case("not") => 3,
-            "between" | "like" | "ilike" if begins(&self.nth(1).kind) => 1,
+            "between" | "like" | "ilike" | "rlike" | "regexp" | "matches" | "has" | "startswith" | "endswith"
+                if begins(&self.nth(1).kind) =>
+            {
+                1
+            }
             _ => return left,
         };
         let help = habits::word(written, left.span.text(self.text)).unwrap_or_default();
@@ -342,8 +380,9 @@ impl Parser<'_> {
                     let value = self.bump().text(self.text) == "true";
                     ExprKind::Literal(Literal::Bool(value))
                 }
-                word if self.nth(1).kind == Kind::Word
+                word if matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_))
                     && !self.nth(1).line_start
+                    && !["in", "over", "split", "scope", "every"].contains(&self.nth_word(1))
                     && habits::beginning(word).is_some() =>
                 {
                     let message = format!("expected an expression, found `{word}`");
@@ -388,6 +427,16 @@ impl Parser<'_> {
                 Some(name) => path.push(name),
                 None => return ExprKind::Error,
             }
+        }
+        if self.at_sign("(")
+            && let [.., of, function] = &path[..]
+        {
+            let (function, of) = (&function.text, &of.text);
+            let message = format!("`.{function}(...)` is not how an operator is written");
+            let help = format!("an operator stands before what it reads: `{function}({of})`");
+            let span = path[0].span.to(self.last_span());
+            self.fail(Diagnostic::error(codes::SYNTAX, self.file, span.range(), message).help(help));
+            return ExprKind::Error;
         }
         ExprKind::Path(path)
     }

@@ -3,6 +3,7 @@
 use super::Parser;
 use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
+use crate::habits;
 use crate::lexer::Kind;
 use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, Name, Span};
 use timeline_core::plan::Members;
@@ -36,6 +37,9 @@ impl Parser<'_> {
                     let message = format!("expected `aggregate(...)` or `keep spans`, found `{word}`");
                     let own = if word == "group_by" { "group_by(column), sum" } else { word };
                     let help = format!("write `| aggregate({own})`");
+                    self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
+                } else if let Some(help) = habits::pipe(word) {
+                    let message = format!("expected `aggregate(...)` or `keep spans`, found `{word}`");
                     self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
                 } else {
                     self.expected("`aggregate(...)` or `keep spans`");
@@ -91,7 +95,13 @@ impl Parser<'_> {
         self.close(open, ")");
     }
 
-    fn function(&mut self, name: Name, functions: &mut Vec<Name>) {
+    fn function(&mut self, mut name: Name, functions: &mut Vec<Name>) {
+        // `p99.9`: all of it is the name of what is no function.
+        if self.at_sign(".") && self.is_joined() && matches!(self.nth(1).kind, Kind::Literal(_)) {
+            self.bump();
+            name.span = name.span.to(self.bump());
+            name.text = name.span.text(self.text).to_owned();
+        }
         // `count()` is the habit of SQL and means the same.
         if self.at_sign("(") {
             let open = self.bump();

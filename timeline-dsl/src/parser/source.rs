@@ -4,6 +4,7 @@
 
 use super::Parser;
 use crate::diagnostics::{Diagnostic, codes, nearest};
+use crate::habits;
 use crate::lexer::Kind;
 use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, Literal, SourceItem};
 use timeline_core::Type;
@@ -45,7 +46,9 @@ impl Parser<'_> {
         self.depth = 0;
         let mut first = true;
         while self.kind() != &Kind::End && !self.at_sign("}") {
-            if (self.nth(0).line_start && !first) || self.at_sign(",") {
+            // On one line, the next column is worth having.
+            let is_column = self.kind() == &Kind::Word && self.nth(1).kind == Kind::Sign(":");
+            if (self.nth(0).line_start || is_column) && !first || self.at_sign(",") {
                 return;
             }
             self.bump();
@@ -54,7 +57,7 @@ impl Parser<'_> {
     }
 
     fn clause(&mut self) -> Option<ClauseKind> {
-        if self.nth(1).kind == Kind::Sign(":") {
+        if self.nth(1).kind == Kind::Sign(":") || self.is_dashed_column() {
             return self.column_declaration();
         }
         let start = self.span();
@@ -127,7 +130,8 @@ impl Parser<'_> {
                 Some(ClauseKind::Dedup { field, within: self.binary(4) })
             }
             word => {
-                let near = nearest(word, CLAUSES).map(|w| format!("did you mean `{w}`? "));
+                let near = self.clause_meant(word);
+                let near = near.or_else(|| nearest(word, CLAUSES).map(|w| format!("did you mean `{w}`? ")));
                 let help = format!(
                     "{}the clauses are key, time, order by, lateness, idle, future, dedup by, late and end; a column is written `name: type`",
                     near.unwrap_or_default()
@@ -138,6 +142,26 @@ impl Parser<'_> {
                 None
             }
         }
+    }
+
+    /// Whether `my-column:` follows, which is no name.
+    fn is_dashed_column(&self) -> bool {
+        let mut at = 0;
+        while self.nth(at).kind == Kind::Word && self.nth(at + 1).kind == Kind::Sign("-") {
+            at += 2;
+        }
+        at > 0 && self.nth(at).kind == Kind::Word && self.nth(at + 1).kind == Kind::Sign(":")
+    }
+
+    /// What is meant by words that begin no clause, where that is plain.
+    fn clause_meant(&self, word: &str) -> Option<String> {
+        let second = self.nth_word(1);
+        let meant = match (habits::column_type(word), habits::column_type(second)) {
+            (_, Some(ty)) => Some(format!("write `{word}: {ty}`; ")),
+            (Some(ty), None) if second != "" => Some(format!("write `{second}: {ty}`; ")),
+            _ => None,
+        };
+        meant.or_else(|| habits::clause(word).map(|clause| format!("did you mean `{clause}`? ")))
     }
 
     /// Whether what follows the comma is one more field of the key, and not a column or another clause.
@@ -161,23 +185,38 @@ impl Parser<'_> {
         while self.eat_sign(".") {
             members.push(self.name("a name behind the dot")?.text);
         }
+        if self.at_sign("-") && self.is_joined() {
+            while self.at_sign("-") {
+                self.bump();
+                self.name("the rest of the name")?;
+            }
+            let span = span.to(self.last_span());
+            let written = span.text(self.text);
+            let help = format!("a field of such a name is written as a string: `\"{written}\"`");
+            self.mistake(codes::SYNTAX, span, format!("`{written}` is no name"), help);
+        }
         Some(FieldName { members, span: span.to(self.last_span()) })
     }
 
     fn column_declaration(&mut self) -> Option<ClauseKind> {
-        let name = self.name("the name of a column")?;
+        let start = self.span();
+        let mut name = self.name("the name of a column")?;
+        while self.at_sign("-") {
+            self.bump();
+            name.span = start.to(self.name("the rest of the name")?.span);
+        }
+        let written = name.span.text(self.text);
+        if name.text != written {
+            name.text = habits::as_name(written);
+            let help = format!("write `{}: TYPE from \"{written}\"`", name.text);
+            self.mistake(codes::SYNTAX, name.span, format!("`{written}` is no name"), help);
+        }
         self.expect_sign(":");
         let ty = self.name("a type")?;
         let known = [Type::String, Type::Float, Type::Int, Type::Bool];
         let found = known.into_iter().find(|t| t.name() == ty.text);
         if found.is_none() {
-            let meant = match ty.text.to_ascii_lowercase().as_str() {
-                "text" | "str" | "varchar" | "utf8" => Some("string"),
-                "double" | "number" | "real" | "float64" | "f64" | "decimal" => Some("float"),
-                "integer" | "long" | "bigint" | "int64" | "i64" | "timestamp" => Some("int"),
-                "boolean" => Some("bool"),
-                other => nearest(other, known.map(Type::name)),
-            };
+            let meant = habits::column_type(&ty.text).or_else(|| nearest(&ty.text, known.map(Type::name)));
             let meant = meant.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
             let help = format!("{meant}the types are string, float, int and bool");
             self.mistake(codes::TYPE, ty.span, format!("`{}` is no type", ty.text), help);
