@@ -1,65 +1,145 @@
-//! Connections: accepted up to a bound, told to end at the end.
+//! Connections: accepted at once, up to a bound, and told to end at the end.
 //!
-//! hyper is used as it is, because what axum puts around it has no limit on the time that a request's head may take,
-//! and none on connections.
+//! **Invariant:** a connection that asks nothing costs nobody else an answer. All of them are accepted, so nobody waits
+//! behind those that came before; each phase of a request has its limit (see [`place::Phase`]); where places run out,
+//! for all or for one client, the connection that has waited longest for its client goes; and where all are at work,
+//! further ones get a few places of their own, in which [`HEALTH`] is answered and all else is told to come again.
+//!
+//! hyper is used as it is, because what axum puts around it knows no limits on time, and none on connections.
+
+mod place;
+mod places;
+mod wire;
 
 use super::App;
+use super::error::Refusal;
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+pub(super) use place::Place;
+use place::{Phase, Standing};
+use places::Places;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use wire::{Answered, Asked, Socket};
+
+/// Whether the server is there; asked by what watches over it, and answered whatever else goes on.
+pub(super) const HEALTH: &str = "/healthz";
 
 /// How long to wait after a failure to accept, which is most often a lack of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long after the limit of a body its connection ends: time to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
 pub(super) async fn accept(listener: TcpListener, router: Router, app: App) {
-    let all = u32::try_from(app.options.connections_max.max(1)).unwrap_or(u32::MAX);
-    let connections = Arc::new(Semaphore::new(all as usize));
+    let places = Places::new(&app.options);
+    // Each connection holds a sender; nothing is ever sent.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
     loop {
-        let accepted = async {
-            let permit = connections.clone().acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = app.closed() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, app) = (router.clone(), app.clone());
+            Ok((stream, client)) => {
+                // One for whom there is no place at all is closed.
+                let Some(place) = places.take(client.ip()) else { continue };
+                let (router, app, places, alive) = (router.clone(), app.clone(), places.clone(), alive.clone());
                 tokio::spawn(async move {
-                    connection(stream, router, app).await;
-                    drop(permit);
+                    connection(stream, &place, router, app).await;
+                    places.leave(&place);
+                    drop(alive);
                 });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
+                places.make_room();
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
     }
-    drop(listener);
-    let _ = tokio::time::timeout(app.options.drain_time_max, connections.acquire_many(all)).await;
+    drop((listener, alive));
+    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, app: App) {
+async fn connection(stream: TcpStream, place: &Arc<Place>, router: Router, app: App) {
     // Answers are written whole, and live ones should not wait for more of themselves.
     let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let (router, place, app) = (router.clone(), place.clone(), app.clone());
+        async move { Ok::<_, Infallible>(answer(router, place, &app, request).await) }
+    });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(app.options.header_time_max)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = pin!(connection);
-    tokio::select! {
-        // Errors are of the connection, which nobody is left to be told on.
-        _ = connection.as_mut() => return,
-        () = app.closed() => connection.as_mut().graceful_shutdown(),
+        // The limits are those of the place.
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(Socket::new(stream, place.clone())), service);
+    let (mut connection, mut closed) = (pin!(connection), pin!(app.closed()));
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            // Errors are of the connection, which nobody is left to be told on.
+            _ = connection.as_mut() => return,
+            () = place.is_over() => return,
+            () = closed.as_mut(), if !is_closing => {
+                connection.as_mut().graceful_shutdown();
+                is_closing = true;
+            }
+        }
     }
-    let _ = connection.await;
+}
+
+/// The answer to one request, whose phases the place is told of.
+async fn answer(router: Router, place: Arc<Place>, app: &App, request: Request<Incoming>) -> Response<Answered> {
+    let phase = if request.body().is_end_stream() { Phase::Answer } else { Phase::Body };
+    place.begin(phase);
+    let answered = if place.standing() == Standing::Reserved && request.uri().path() != HEALTH {
+        busy(app)
+    } else {
+        let mut request = request.map(|body| Body::new(Asked::new(body, place.clone())));
+        request.extensions_mut().insert(place.clone());
+        tokio::select! {
+            answered = TowerToHyperService::new(router).call(request) => match answered {
+                Ok(answered) => answered,
+                Err(never) => match never {},
+            },
+            () = place.is_late_with(Phase::Body) => last(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "slow",
+                format!("the body of the request did not come within {} s", app.options.body_time_max.as_secs_f64()),
+            )),
+        }
+    };
+    place.begin(Phase::Answer);
+    answered.map(|body| Answered::new(body, place))
+}
+
+fn busy(app: &App) -> Response {
+    let message = format!(
+        "{} connections are at work, {} at most of one client: ask again",
+        app.options.connections_max, app.options.connections_per_client_max
+    );
+    let mut response = last(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The last answer of a connection.
+fn last(refusal: Refusal) -> Response {
+    let mut response = refusal.into_response();
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

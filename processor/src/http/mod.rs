@@ -3,7 +3,7 @@
 //! The server has a runtime and threads of its own and reaches the processor only through [`Engine`], always on a
 //! blocking thread, so that no question can hold up the lanes. **Invariant:** everything a client can make the server
 //! hold is bounded by [`Options`]: connections, questions at work, bytes of a request, rows of a watched answer, and
-//! the time a question may take. A question ends when its client is gone.
+//! the time a question may take, as well as that of every phase of a request. A question ends when its client is gone.
 //!
 //! | request | answer |
 //! |---|---|
@@ -22,9 +22,10 @@
 //! answer that fails after its first rows breaks off without the stream's end mark. Errors are JSON
 //! `{"code", "message", "rendered"?}`.
 //!
-//! Where [`Options::token`] is set, every request but `/healthz` must show it. A listener on loopback answers only requests that name it by an address or as
-//! `localhost`, so that a web page elsewhere cannot reach it under a name of its own; requests that change something
-//! need a content type or a method that browsers send across sites only after asking, which is never granted.
+//! Where [`Options::token`] is set, every request but those of `/healthz` and the page must show it. A listener on
+//! loopback answers only requests that name it by an address or as `localhost`, so that a web page elsewhere cannot
+//! reach it under a name of its own; requests that change something need a content type or a method that browsers send
+//! across sites only after asking, which is never granted.
 
 mod answer;
 mod connection;
@@ -46,19 +47,37 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as flag};
 
+/// Every request that a server answers, as method and path: `docs/http.md` describes each.
+pub fn routes() -> Vec<(&'static str, &'static str)> {
+    routes::all().into_iter().map(|(method, path, _)| (method, path)).collect()
+}
+
 /// The bounds of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Connections at a time; more wait to be accepted.
+    /// Connections at a time. Where another one comes, the one goes that waits longest for its client; where all are at
+    /// work, it gets one of the reserved places.
     pub connections_max: usize,
+    /// Connections of one client (an address) at a time, likewise.
+    pub connections_per_client_max: usize,
+    /// Places beside these, in which `/healthz` is answered and all else is told to ask again.
+    pub reserved_max: usize,
+    /// How long anything may take in a reserved place.
+    pub reserved_time_max: Duration,
     /// Questions at work at a time; more wait, and are refused if that takes long.
     pub questions_max: usize,
     /// How long a question waits for its turn.
     pub turn_time_max: Duration,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
-    /// How long a request's head may take to arrive, and how long a connection may be idle.
+    /// How long a request's head may take to arrive.
     pub header_time_max: Duration,
+    /// How long its body may.
+    pub body_time_max: Duration,
+    /// How long a connection may be idle between an answer and the next request.
+    pub idle_time_max: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_time_max: Duration,
     /// How long one answer may take to be read to its end.
     pub answer_time_max: Duration,
     /// Rows of one watched answer.
@@ -73,10 +92,16 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             connections_max: 256,
+            connections_per_client_max: 192,
+            reserved_max: 16,
+            reserved_time_max: Duration::from_secs(2),
             questions_max: 8,
             turn_time_max: Duration::from_secs(10),
             body_bytes_max: 4 << 20,
-            header_time_max: Duration::from_secs(30),
+            header_time_max: Duration::from_secs(10),
+            body_time_max: Duration::from_secs(60),
+            idle_time_max: Duration::from_secs(60),
+            write_time_max: Duration::from_secs(30),
             answer_time_max: Duration::from_secs(600),
             watch_rows_max: 10_000,
             drain_time_max: Duration::from_secs(3),

@@ -2,7 +2,7 @@
 
 use super::answer::{stream, with_positions};
 use super::error::Refusal;
-use super::{App, metrics, token, watch};
+use super::{App, connection, metrics, token, watch};
 use crate::engine::EngineError;
 use crate::sql::{self, Answer};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -28,21 +28,28 @@ const TIMEOUT_S_MAX: f64 = 3600.0;
 /// Outliers unless the request says how many.
 const TOP: usize = 10;
 
+/// Every address and the method that it is asked with, in the order in which `docs/http.md` describes them.
+pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
+    vec![
+        ("GET", connection::HEALTH, get(|| async { "ok\n" })),
+        ("GET", "/v1/status", get(status)),
+        ("GET", "/metrics", get(prometheus)),
+        ("POST", "/v1/query", post(query)),
+        ("GET", "/v1/watch", get(watch::watch)),
+        ("GET", "/v1/session", get(session)),
+        ("GET", "/v1/outliers", get(outliers)),
+        ("GET", "/v1/queries", get(queries)),
+        ("POST", "/v1/deploy", post(deploy)),
+        ("DELETE", "/v1/queries/{name}", delete(drop_query)),
+        ("GET", "/", get(|| async { Html(include_str!("page.html")) })),
+        ("POST", "/v1/peer/answers", post(peer_answers)),
+        ("GET", "/v1/peer/programs", get(peer_programs)),
+    ]
+}
+
 pub(super) fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(|| async { Html(include_str!("page.html")) }))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(prometheus))
-        .route("/v1/status", get(status))
-        .route("/v1/query", post(query))
-        .route("/v1/session", get(session))
-        .route("/v1/outliers", get(outliers))
-        .route("/v1/queries", get(queries))
-        .route("/v1/queries/{name}", delete(drop_query))
-        .route("/v1/deploy", post(deploy))
-        .route("/v1/watch", get(watch::watch))
-        .route("/v1/peer/answers", post(peer_answers))
-        .route("/v1/peer/programs", get(peer_programs))
+    let router = all().into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer));
+    router
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")

@@ -258,6 +258,147 @@ fn bounds_hold() {
     assert_eq!(site.engine.busy_max.load(Ordering::SeqCst), 1);
 }
 
+/// A connection of one's own, on which nothing has been said yet.
+fn connect(site: &Site) -> TcpStream {
+    let stream = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// What still comes on a connection until it ends, and how long that took.
+fn rest(stream: &mut TcpStream) -> (String, Duration) {
+    let begun = Instant::now();
+    let mut rest = vec![];
+    // One that is reset has said all that it will.
+    let _ = stream.read_to_end(&mut rest);
+    (String::from_utf8_lossy(&rest).into_owned(), begun.elapsed())
+}
+
+const HALF_A_HEAD: &[u8] = b"GET /v1/status HTTP/1.1\r\nhost: localhost\r\n";
+
+#[test]
+fn whoever_asks_nothing_makes_room_for_those_who_ask() {
+    let hour = Duration::from_secs(3600);
+    let options = Options {
+        connections_max: 8,
+        connections_per_client_max: 8,
+        reserved_max: 1,
+        header_time_max: hour,
+        idle_time_max: hour,
+        ..Options::default()
+    };
+    let site = Site::new(Fake::default(), options);
+    let mut crowd: Vec<TcpStream> = vec![];
+    for n in 0..40 {
+        let mut stream = connect(&site);
+        if n % 2 == 0 {
+            stream.write_all(HALF_A_HEAD).unwrap();
+        }
+        crowd.push(stream);
+    }
+    // An idle one, whose client has asked before, is nearer to being served than those who have said nothing.
+    assert_eq!(site.get("/v1/status").status(), 200);
+    for path in ["/healthz", "/v1/status"] {
+        let mut stream = connect(&site);
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let (answer, took) = rest(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+    // Those that came first are gone.
+    let (said, took) = rest(&mut crowd[0]);
+    assert!(said.is_empty() && took < Duration::from_secs(5), "{said} after {took:?}");
+}
+
+#[test]
+fn where_all_are_at_work_health_is_told_and_the_others_are_told_so() {
+    let options = Options { connections_max: 2, connections_per_client_max: 2, questions_max: 2, ..Options::default() };
+    let site = Site::new(Fake { snapshot_takes: Duration::from_secs(2), ..Fake::default() }, options);
+    std::thread::scope(|scope| {
+        let busy = [0, 1].map(|_| {
+            scope.spawn(|| {
+                let request = b"GET /v1/watch?name=cirr HTTP/1.1\r\nhost: localhost\r\n\r\n";
+                let mut stream = connect(&site);
+                stream.write_all(request).unwrap();
+                let mut answer = [0; 15];
+                stream.read_exact(&mut answer).unwrap();
+                String::from_utf8_lossy(&answer).into_owned()
+            })
+        });
+        while site.engine.busy.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        let ask = |path: &str| {
+            let mut stream = connect(&site);
+            write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            let mut some = vec![0; 600];
+            let n = stream.read(&mut some).unwrap();
+            String::from_utf8_lossy(&some[..n]).into_owned()
+        };
+        let status = ask("/v1/status");
+        assert!(status.starts_with("HTTP/1.1 503") && status.contains("\"busy\""), "{status}");
+        assert!(status.contains("retry-after: 1") && status.contains("connection: close"), "{status}");
+        let health = ask("/healthz");
+        assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+        for answer in busy {
+            assert_eq!(answer.join().unwrap(), "HTTP/1.1 200 OK");
+        }
+    });
+}
+
+#[test]
+fn every_phase_of_a_request_has_its_limit() {
+    let short = Duration::from_millis(200);
+    let long = Duration::from_secs(3600);
+    let limits = |phase: &str| {
+        let of = |name: &str| if name == phase { short } else { long };
+        Options {
+            header_time_max: of("head"),
+            body_time_max: of("body"),
+            idle_time_max: of("idle"),
+            write_time_max: of("write"),
+            ..Options::default()
+        }
+    };
+    let soon = Duration::from_secs(5);
+
+    // Nothing at all, half a head, and a head that comes letter by letter.
+    let site = Site::new(Fake::default(), limits("head"));
+    let mut silent = connect(&site);
+    let mut half = connect(&site);
+    half.write_all(HALF_A_HEAD).unwrap();
+    let mut slow = connect(&site);
+    let begun = Instant::now();
+    while slow.write_all(b"G").is_ok() {
+        assert!(begun.elapsed() < soon, "a head that comes slowly is waited for");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for stream in [&mut silent, &mut half] {
+        let (said, took) = rest(stream);
+        assert!(said.is_empty() && took < soon, "{said} after {took:?}");
+    }
+
+    // Half a body.
+    let site = Site::new(Fake::default(), limits("body"));
+    let mut half = connect(&site);
+    let head = "POST /v1/deploy HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    write!(half, "{head}content-length: 99\r\n\r\n{{\"programs\": [").unwrap();
+    let (said, took) = rest(&mut half);
+    assert!(said.starts_with("HTTP/1.1 408") && said.contains("\"slow\""), "{said}");
+    assert!(said.contains("within 0.2 s") && took < soon, "{said} after {took:?}");
+    assert!(site.engine.done.lock().unwrap().is_empty());
+    // One that is whole has no limit on its answer.
+    let program = json!({"programs": [{"name": "p.tl", "text": "metric x"}], "plan": true, "from": "start"});
+    assert_eq!(site.post("/v1/deploy", &program).status(), 200);
+
+    // A question, and then silence.
+    let site = Site::new(Fake::default(), limits("idle"));
+    let mut idle = connect(&site);
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let (said, took) = rest(&mut idle);
+    assert!(said.ends_with("ok\n") && took < soon, "{said} after {took:?}");
+}
+
 #[test]
 fn a_watcher_that_is_gone_is_not_served() {
     let site = site();
@@ -317,6 +458,22 @@ mod with_sql {
         let mut body = vec![];
         assert!(response.into_body().into_reader().read_to_end(&mut body).is_err());
         assert!(!body.is_empty());
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_frees_its_turn_and_its_place() {
+        let options = Options { questions_max: 1, write_time_max: Duration::from_millis(300), ..Options::default() };
+        let site = Site::new(Fake::default(), options);
+        let body = json!({"sql": "SELECT * FROM range(0, 1000000000000)"}).to_string();
+        let mut stream = connect(&site);
+        let head = "POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+        let begun = Instant::now();
+        let (batches, _) = batches_of(site.post("/v1/query", &json!({"sql": "SELECT 1"})));
+        assert_eq!(row_count(&batches), 1);
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        drop(stream);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Tokens are compared by their digests, which takes the same time wherever two of them differ.
 
 use super::App;
+use super::connection::{HEALTH, Place};
 use super::error::Refusal;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
@@ -11,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::fmt;
+use std::sync::Arc;
 
 /// A secret that requests must bring as `Authorization: Bearer TOKEN`.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,11 +46,17 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Refuses requests without the token. Whether the server is there at all is no secret.
+/// What needs no token: whether the server is there at all is no secret, and the page asks for the token itself.
+const OPEN: [&str; 2] = [HEALTH, "/"];
+
+/// Refuses requests without the token.
 pub(super) async fn known(State(app): State<App>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(AUTHORIZATION);
     let is_known = app.options.token.as_ref().is_none_or(|token| shown.is_some_and(|shown| token.is_shown_by(shown)));
-    if is_known || request.uri().path() == "/healthz" {
+    if is_known && let Some(place) = request.extensions().get::<Arc<Place>>() {
+        place.is_known();
+    }
+    if is_known || OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let message = "this processor answers only those who show its token: --token-file FILE, or TIMELINE_TOKEN";

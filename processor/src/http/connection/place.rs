@@ -1,0 +1,202 @@
+//! One connection: what it is at, since when, and how long that may take.
+
+use super::super::Options;
+use super::LAST_WORDS;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing of the next request has come.
+    Idle,
+    /// The head of a request is coming; so a connection begins.
+    Head,
+    /// Its body is.
+    Body,
+    /// It is at work, or answering. That takes as long as the question may take.
+    Answer,
+}
+
+/// Which kind of place it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// One in which everything is answered.
+    Full,
+    /// One of the few in which only health is.
+    Reserved,
+}
+
+/// How long each phase may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    idle: Duration,
+    head: Duration,
+    body: Duration,
+    write: Duration,
+}
+
+impl Limits {
+    pub(super) fn of(options: &Options, standing: Standing) -> Limits {
+        let most = match standing {
+            Standing::Full => Duration::MAX,
+            Standing::Reserved => options.reserved_time_max,
+        };
+        Limits {
+            idle: options.idle_time_max.min(most),
+            head: options.header_time_max.min(most),
+            body: options.body_time_max.min(most),
+            write: options.write_time_max.min(most),
+        }
+    }
+}
+
+/// A connection as others see it.
+#[derive(Debug)]
+pub(in crate::http) struct Place {
+    pub(super) number: u64,
+    pub(super) client: IpAddr,
+    standing: Standing,
+    limits: Limits,
+    at: Mutex<At>,
+    /// Whether its client has shown what may be asked for.
+    known: AtomicBool,
+    /// Whether it must go.
+    sent_away: AtomicBool,
+    /// Told of every change of these.
+    moved: Notify,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct At {
+    phase: Phase,
+    since: Instant,
+    /// Since when the client takes nothing of what is written.
+    stuck: Option<Instant>,
+}
+
+impl Place {
+    pub(super) fn new(number: u64, client: IpAddr, standing: Standing, limits: Limits) -> Place {
+        let at = Mutex::new(At { phase: Phase::Head, since: Instant::now(), stuck: None });
+        let (known, sent_away) = (AtomicBool::new(false), AtomicBool::new(false));
+        Place { number, client, standing, limits, at, known, sent_away, moved: Notify::new() }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// A phase begins.
+    pub(super) fn begin(&self, phase: Phase) {
+        let mut at = self.lock();
+        (at.phase, at.since) = (phase, Instant::now());
+        drop(at);
+        self.moved.notify_waiters();
+    }
+
+    /// Bytes have come.
+    pub(super) fn came(&self) {
+        if self.lock().phase == Phase::Idle {
+            self.begin(Phase::Head);
+        }
+    }
+
+    /// The body of the request is whole.
+    pub(super) fn is_asked(&self) {
+        if self.lock().phase == Phase::Body {
+            self.begin(Phase::Answer);
+        }
+    }
+
+    /// The client takes what is written, or none of it.
+    pub(super) fn writes(&self, is_stuck: bool) {
+        let mut at = self.lock();
+        if is_stuck == at.stuck.is_some() {
+            return;
+        }
+        at.stuck = is_stuck.then(Instant::now);
+        drop(at);
+        self.moved.notify_waiters();
+    }
+
+    /// The client has shown that it may ask.
+    pub(in crate::http) fn is_known(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+
+    /// It must go.
+    pub(super) fn send_away(&self) {
+        self.sent_away.store(true, Ordering::Release);
+        self.moved.notify_waiters();
+    }
+
+    /// Since when it waits for its client, after those whose clients are known; `None` while it is at work.
+    pub(super) fn waits(&self) -> Option<(bool, Instant)> {
+        let at = *self.lock();
+        let since = match at.phase {
+            Phase::Idle | Phase::Head | Phase::Body => Some(at.since),
+            Phase::Answer => at.stuck,
+        };
+        since.map(|since| (self.known.load(Ordering::Relaxed), since))
+    }
+
+    /// Ready once it was sent away, or a limit has passed.
+    pub(super) async fn is_over(&self) {
+        self.until(|| {
+            if self.sent_away.load(Ordering::Acquire) {
+                return Some(Instant::now());
+            }
+            let at = *self.lock();
+            let phase = match at.phase {
+                Phase::Idle => Some((at.since, self.limits.idle)),
+                Phase::Head => Some((at.since, self.limits.head)),
+                // Those who wait for the body say so first.
+                Phase::Body => Some((at.since, self.limits.body.saturating_add(LAST_WORDS))),
+                Phase::Answer => None,
+            };
+            let stuck = at.stuck.map(|since| (since, self.limits.write));
+            phase.into_iter().chain(stuck).filter_map(|(since, limit)| since.checked_add(limit)).min()
+        })
+        .await;
+    }
+
+    /// Ready once a phase has taken too long.
+    pub(super) async fn is_late_with(&self, phase: Phase) {
+        let limit = match phase {
+            Phase::Idle => self.limits.idle,
+            Phase::Head => self.limits.head,
+            Phase::Body => self.limits.body,
+            Phase::Answer => Duration::MAX,
+        };
+        self.until(|| {
+            let at = *self.lock();
+            (at.phase == phase).then(|| at.since.checked_add(limit)).flatten()
+        })
+        .await;
+    }
+
+    /// Ready at an instant that changes whenever the place does.
+    async fn until(&self, instant: impl Fn() -> Option<Instant>) {
+        loop {
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            match instant() {
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = moved => {}
+                },
+                None => moved.await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, At> {
+        // A few words, which no panic can leave half written.
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
