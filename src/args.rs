@@ -65,13 +65,17 @@ pub(crate) enum Command {
 /// Which processor to ask.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServerFlag {
-    /// The processor to ask [default: http://127.0.0.1:7171].
+    /// The processor to ask; https:// where it is behind TLS [default: http://127.0.0.1:7171].
     #[arg(long, value_name = "URL", env = "TIMELINE_SERVER")]
     server: Option<String>,
 
     /// A file with the token that the processor wants to be shown; TIMELINE_TOKEN is the token itself.
     #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+
+    /// A file with certificates to trust an https:// server by, in PEM [default: those that browsers trust].
+    #[arg(long, value_name = "FILE", env = "TIMELINE_CA")]
+    ca: Option<PathBuf>,
 }
 
 impl ServerFlag {
@@ -83,7 +87,8 @@ impl ServerFlag {
 
     /// The client of that processor.
     pub(crate) fn client(&self, settings: &Settings) -> Result<Client> {
-        Ok(Client::new(self.url(settings))?.showing(token(self.token_file.as_deref(), settings)?))
+        let ca = self.ca.as_deref().or(settings.ca.as_deref());
+        Ok(Client::new(self.url(settings), ca)?.showing(token(self.token_file.as_deref(), settings)?))
     }
 }
 
@@ -166,6 +171,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(total))
 }
 
+/// A length of time that is not zero.
+pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err(format!("`{text}` is no time at all; write at least 1ms")),
+        some => Ok(some),
+    }
+}
+
 /// `number * scale` exactly; `None` where it is no decimal number, or has a fraction finer than the scale.
 pub(crate) fn scaled_decimal(number: &str, scale: i128) -> Option<i128> {
     let (sign, digits) = number.strip_prefix('-').map_or((1, number), |rest| (-1, rest));
@@ -191,7 +204,7 @@ pub(crate) fn rfc3339(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, duration, rfc3339, scaled_decimal};
+    use super::{Cli, duration, rfc3339, scaled_decimal, some_duration};
     use clap::CommandFactory;
     use std::time::Duration;
 
@@ -220,6 +233,8 @@ mod tests {
         for wrong in ["", "s", "-1s", "1w", "1..2s", "1e3s", "99999999999999999999d"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(some_duration("1ns"), Ok(Duration::from_nanos(1)));
+        assert!(some_duration("0s").unwrap_err().contains("at least"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The client of a running processor: plain HTTP, one blocking call a request.
+//! The client of a running processor: HTTP, with TLS or without, one blocking call a request.
 //!
 //! What the server answers is mapped to the contract's errors here and nowhere else:
 //! it cannot be reached or is too late (exit 3), it refuses a program (1), a name or a question makes no sense (2).
 
 mod reply;
+mod tls;
 mod watch;
 
 pub(crate) use reply::{Deployed, Dropped, Position, Session, SessionReply, SessionRow, Span};
@@ -15,7 +16,10 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamReader;
 use processor::http::Token;
 use serde::Serialize;
+use std::cell::Cell;
 use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
@@ -43,12 +47,23 @@ pub(crate) struct Rows {
     /// One for each partition that the answer speaks of.
     pub(crate) positions: Vec<Position>,
     batches: StreamReader<Box<dyn Read>>,
+    count: Rc<Cell<usize>>,
 }
 
 impl Rows {
     /// The rows themselves; an interrupted answer is an error, not an end.
     pub(crate) fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
-        self.batches.map(|b| b.map_err(|e| Error::Unreachable(format!("the answer broke off: {e}"))))
+        let count = self.count;
+        self.batches.map(move |batch| {
+            let batch = batch.map_err(|e| Error::Unreachable(format!("the answer broke off: {e}")))?;
+            count.set(count.get() + batch.num_rows());
+            Ok(batch)
+        })
+    }
+
+    /// How many rows [`Rows::batches`] has given so far.
+    pub(crate) fn count(&self) -> Rc<Cell<usize>> {
+        self.count.clone()
     }
 }
 
@@ -84,18 +99,26 @@ struct QueryRequest<'a> {
 }
 
 impl Client {
-    /// The processor at a base URL such as `http://127.0.0.1:7171`.
-    pub(crate) fn new(base: String) -> Result<Self> {
-        if !base.starts_with("http://") {
-            return Err(Error::Usage(format!("`{base}` is not an address of a processor; write http://HOST:PORT")));
+    /// The processor at a base URL such as `http://127.0.0.1:7171` or, with TLS, `https://timeline.example`, which is
+    /// trusted by the certificates in a file or by those that browsers trust.
+    pub(crate) fn new(base: String, ca: Option<&Path>) -> Result<Self> {
+        let is_tls = base.starts_with("https://");
+        if !is_tls && !base.starts_with("http://") {
+            return Err(Error::Usage(format!(
+                "`{base}` is not an address of a processor\n  help: write http://HOST:PORT, or https://HOST where it is behind TLS"
+            )));
+        }
+        #[cfg(not(feature = "pulsar"))]
+        if is_tls {
+            return Err(Error::Usage(format!("{base}: {}", tls::LACKING)));
         }
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
-            .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")));
+        let config = tls::trusting(config, ca.filter(|_| is_tls))?;
         Ok(Client { agent: config.new_agent(), base, token: None })
     }
 
@@ -183,6 +206,20 @@ impl Client {
         }
     }
 
+    /// What to do about a processor that cannot be reached, by what the connection says.
+    fn help(&self, why: &str) -> &'static str {
+        let is_tls = self.base.starts_with("https://");
+        if why.contains("certificate") {
+            tls::HELP
+        } else if is_tls && (why.contains("InvalidContentType") || why.contains("corrupt message")) {
+            "it does not speak TLS: write http://"
+        } else if !is_tls && why.contains("protocol") {
+            "it may speak TLS: write https://"
+        } else {
+            "is `timeline serve` running there? --server or TIMELINE_SERVER names another"
+        }
+    }
+
     fn checked(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
         match response {
             Ok(response) if response.status().is_success() => Ok(response),
@@ -190,8 +227,9 @@ impl Client {
             Err(ureq::Error::BadUri(e)) => Err(Error::Usage(format!("`{}` is not an address: {e}", self.base))),
             Err(ureq::Error::Timeout(_)) => Err(Error::Unreachable(format!("{} did not answer in time", self.base))),
             Err(e) => Err(Error::Unreachable(format!(
-                "cannot reach a processor at {}: {e}\n  help: is `timeline serve` running there? --server or TIMELINE_SERVER names another",
-                self.base
+                "cannot reach a processor at {}: {e}\n  help: {}",
+                self.base,
+                self.help(&e.to_string())
             ))),
         }
     }
@@ -211,7 +249,7 @@ fn rows(response: Response<Body>) -> Result<Rows> {
     let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
     let batches = StreamReader::try_new(body, None)
         .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
-    Ok(Rows { schema: batches.schema(), positions, batches })
+    Ok(Rows { schema: batches.schema(), positions, batches, count: Rc::default() })
 }
 
 fn positions(response: &Response<Body>) -> Result<Vec<Position>> {

@@ -15,6 +15,7 @@ pub(crate) mod fmt;
 #[cfg(feature = "lsp")]
 pub(crate) mod lsp;
 pub(crate) mod man;
+mod nothing;
 pub(crate) mod outliers;
 pub(crate) mod produce;
 mod program;

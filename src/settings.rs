@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) pulsar_ca: Option<PathBuf>,
     /// `token_file = "FILE"`: the token that `serve` wants to be shown, and that commands show.
     pub(crate) token_file: Option<PathBuf>,
+    /// `ca = "FILE"`: certificates to trust an https:// server by.
+    pub(crate) ca: Option<PathBuf>,
     /// `alerts_to = "pulsar://HOST:PORT/TOPIC"`: where `serve` publishes alerts.
     pub(crate) alerts_to: Option<String>,
     /// `finals_to = ...`: likewise the final rows of sessions.

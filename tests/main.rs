@@ -8,6 +8,8 @@ mod cluster;
 mod docs;
 #[cfg(feature = "sql")]
 mod durability;
+#[cfg(feature = "sql")]
+mod http;
 mod language;
 #[cfg(feature = "wasm")]
 mod operators;

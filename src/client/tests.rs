@@ -12,7 +12,7 @@ const WAIT: Wait = Wait { sync: true, timeout: Duration::from_millis(10) };
 /// A server that gives one answer; what it was asked comes back from the thread.
 fn server(answer: Vec<u8>) -> (Client, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = Client::new(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let client = Client::new(format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
     let thread = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut asked = Vec::new();
@@ -60,10 +60,10 @@ fn nobody_there_is_exit_3_with_help() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Client::new(format!("http://{address}")).unwrap().queries().err().unwrap();
+    let error = Client::new(format!("http://{address}"), None).unwrap().queries().err().unwrap();
     assert_eq!(Exit::from(&error), Exit::Unreachable);
     assert!(error.to_string().contains("is `timeline serve` running"), "{error}");
-    assert_eq!(Exit::from(&Client::new("ftp://x".into()).err().unwrap()), Exit::Usage);
+    assert_eq!(Exit::from(&Client::new("ftp://x".into(), None).err().unwrap()), Exit::Usage);
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
     for stream in streams {
         truths.push(stream.join().map_err(|_| Error::Other(anyhow::anyhow!("the generator stopped unexpectedly")))??);
     }
-    let client = Client::new(server.url.clone())?;
+    let client = Client::new(server.url.clone(), None)?;
     let wait = SYNCED;
     let worst = first_text(&client, "cirr", wait)?;
     println!(
@@ -241,7 +241,7 @@ impl Server {
     }
 
     fn show_progress(&self, written: u64) -> Result<()> {
-        let status = Client::new(self.url.clone())?.status()?;
+        let status = Client::new(self.url.clone(), None)?.status()?;
         let partitions = status["partitions"].as_array().cloned().unwrap_or_default();
         let sum = |name: &str| partitions.iter().filter_map(|p| p[name].as_u64()).sum::<u64>();
         println!(

@@ -6,7 +6,7 @@ mod input;
 mod sources;
 mod summary;
 
-use super::program;
+use super::{nothing, program};
 use crate::args::FormatFlag;
 use crate::error::{Error, Result};
 use crate::output;
@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use timeline_core::plan::Plan;
+use timeline_dsl::is_expression;
 
 /// Evaluate a program, or one expression, over files: NDJSON, CSV or Parquet.
 ///
@@ -72,6 +73,17 @@ enum Show {
     Alerts,
 }
 
+impl Show {
+    fn table(self) -> nothing::Table {
+        match self {
+            Show::Final => nothing::Table::Finals,
+            Show::Spans => nothing::Table::Spans,
+            Show::Totals => nothing::Table::Totals,
+            Show::Alerts => nothing::Table::Alerts,
+        }
+    }
+}
+
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let (program, files) = match &args.expression {
         Some(text) => (program::from_expression(text), &args.arguments[..]),
@@ -103,6 +115,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     for (plan, evaluation) in plans.iter().zip(&evaluations) {
         summary::tell(plan, evaluation);
     }
+    nothing::tell_of_program(args.show.table(), plans.iter().map(Arc::as_ref), is_expression(&program.text));
     output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)
 }
 

@@ -1,6 +1,7 @@
 //! `timeline query`: SQL over live and past results.
 
 use super::answer::PositionsFlag;
+use super::nothing;
 use crate::args::{FormatFlag, ServerFlag, SyncFlags};
 use crate::error::Result;
 use crate::settings::Settings;
@@ -31,5 +32,10 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let client = args.server.client(settings)?;
     let rows = client.query(&args.sql, args.sync.wait(settings)?)?;
-    args.positions.print(rows, args.format.format(settings))
+    let count = rows.count();
+    args.positions.print(rows, args.format.format(settings))?;
+    if count.get() == 0 {
+        nothing::tell_of_processor(&client, &args.sql);
+    }
+    Ok(())
 }

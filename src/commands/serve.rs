@@ -6,7 +6,7 @@ mod outputs;
 pub(crate) use outputs::Flags as Outputs;
 
 use super::program;
-use crate::args::{duration, token};
+use crate::args::{duration, some_duration, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint::{self, Place};
@@ -76,7 +76,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) outputs: outputs::Flags,
     /// The least time between two messages of a row of totals.
-    #[arg(long, value_name = "DURATION", default_value = "1s", env = "TIMELINE_TOTALS_EVERY", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", env = "TIMELINE_TOTALS_EVERY", value_parser = some_duration)]
     #[arg(help_heading = "Outputs")]
     pub(crate) totals_every: Duration,
 }

@@ -3,7 +3,8 @@
 //! On a terminal the last answer stands alone on the screen; elsewhere every answer is written in full, row by row.
 
 use super::answer::shown;
-use crate::args::{FormatFlag, ServerFlag};
+use super::nothing;
+use crate::args::ServerFlag;
 use crate::client::Row;
 use crate::error::{Error, Result};
 use crate::output::{Format, table};
@@ -21,27 +22,56 @@ pub(crate) struct Args {
     /// A name, or a question in SQL (anything with white space in it).
     #[arg(value_name = "NAME|SQL")]
     what: String,
-    #[command(flatten)]
-    format: FormatFlag,
+    /// How answers are written [default: table on a terminal, jsonl otherwise].
+    #[arg(long, value_enum, env = "TIMELINE_FORMAT")]
+    format: Option<Live>,
     #[command(flatten)]
     server: ServerFlag,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let format = args.format.format(settings);
-    if !matches!(format, Format::Table | Format::Jsonl | Format::Json) {
-        return Err(Error::Usage("watch writes table, json (an array an answer) or jsonl".into()));
+/// How answers are written that come again and again: a file of another format is one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Live {
+    /// Aligned columns for people.
+    Table,
+    /// One JSON array an answer.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+impl Live {
+    /// The format of the settings, or the one that fits standard output.
+    fn usual(settings: &Settings) -> Result<Live> {
+        match settings.format.unwrap_or_else(Format::for_stdout) {
+            Format::Table => Ok(Live::Table),
+            Format::Json => Ok(Live::Json),
+            Format::Jsonl => Ok(Live::Jsonl),
+            Format::Csv | Format::Arrow | Format::Parquet => Err(Error::Usage(
+                "watch writes table, json (an array an answer) or jsonl, and the settings have another format\n  \
+                 help: --format jsonl"
+                    .into(),
+            )),
+        }
     }
+}
+
+pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+    let format = args.format.map_or_else(|| Live::usual(settings), Ok)?;
     let parameter = if args.what.contains(char::is_whitespace) { "sql" } else { "name" };
-    let watch = args.server.client(settings)?.watch(parameter, &args.what)?;
+    let client = args.server.client(settings)?;
+    let watch = client.watch(parameter, &args.what)?;
     let mut out = stdout();
-    for answer in watch {
+    for (n, answer) in watch.enumerate() {
         let answer = answer?;
+        if n == 0 && answer.is_empty() {
+            nothing::tell_of_processor(&client, &args.what);
+        }
         let text = match format {
-            Format::Table => screen(&answer, out.is_terminal())?,
-            Format::Json => format!("[{}]\n", joined(&answer, ",")),
-            _ if answer.is_empty() => continue,
-            _ => format!("{}\n", joined(&answer, "\n")),
+            Live::Table => screen(&answer, out.is_terminal())?,
+            Live::Json => format!("[{}]\n", joined(&answer, ",")),
+            Live::Jsonl if answer.is_empty() => continue,
+            Live::Jsonl => format!("{}\n", joined(&answer, "\n")),
         };
         out.write_all(text.as_bytes())?;
         out.flush()?;

@@ -10,6 +10,7 @@ mod exit;
 mod fmt;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod nothing;
 mod pages;
 mod server;
 mod settings;

@@ -13,6 +13,6 @@ mod packed;
 #[cfg(feature = "sql")]
 mod schemas;
 #[cfg(feature = "sql")]
-mod secure;
+pub(crate) mod secure;
 #[cfg(feature = "sql")]
 mod serve;

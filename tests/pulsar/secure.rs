@@ -20,7 +20,7 @@ fn openssl(dir: &Path, line: &str, input: &[u8]) -> Vec<u8> {
 }
 
 /// An authority, and a certificate that it gave `127.0.0.1`.
-fn certificates(dir: &Path) {
+pub(crate) fn certificates(dir: &Path) {
     for authority in ["ca", "other"] {
         let line = format!("req -x509 -newkey rsa:2048 -nodes -keyout {authority}.key -out {authority}.pem -days 30");
         openssl(dir, &format!("{line} -subj /CN={authority}"), b"");

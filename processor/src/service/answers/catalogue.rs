@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::incremental::Layout;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
-use timeline_dsl::explain::operator_text;
+use timeline_dsl::explain::{aggregate_text, operator_text};
 
 pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = [
@@ -104,11 +104,13 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
     all
 }
 
-/// `name, sort, source, definition, nodes, shared_nodes, session_bytes`.
+/// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans`.
 pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
-    let columns =
-        columns.into_iter().chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)]);
+    let columns = columns
+        .into_iter()
+        .chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)])
+        .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for plan in plans {
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
@@ -122,6 +124,9 @@ pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
                 .filter(|(j, _)| *j != i)
                 .flat_map(|(_, (_, _, root))| needed(plan, *root))
                 .collect();
+            // Metrics come first.
+            let metric = plan.metrics.get(i);
+            let aggregate = metric.and_then(|metric| metric.aggregate.as_ref());
             table.push([
                 Cell::Text(name.clone()),
                 Cell::Text((*sort).into()),
@@ -130,6 +135,10 @@ pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
                 Cell::Int(own.len() as i64),
                 Cell::Int(own.intersection(&others).count() as i64),
                 Cell::Int(Layout::new(plan).session_bytes() as i64),
+                aggregate.map_or(Cell::Null, |aggregate| {
+                    Cell::Text(aggregate_text(aggregate).trim_start_matches("| ").to_owned())
+                }),
+                Cell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
             ]);
         }
     }

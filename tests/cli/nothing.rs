@@ -1,0 +1,94 @@
+//! An answer that can have no rows says so, and what to write.
+
+use super::Sandbox;
+
+const SOURCE: &str = "source s { key k  time t in s  b: bool }\n";
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file("metric.tl", format!("{SOURCE}metric m = duration_where(latest(b))\n"));
+    sandbox.file("alert.tl", format!("{SOURCE}alert a = latest(b)\n"));
+    sandbox.file(
+        "both.tl",
+        format!("{SOURCE}metric m = duration_where(latest(b)) | aggregate(sum) | keep spans\nalert a = latest(b)\n"),
+    );
+    sandbox.file("log.ndjson", "{\"k\":\"a\",\"t\":1,\"b\":false}\n");
+    sandbox
+}
+
+#[test]
+fn what_a_program_has_nothing_of_is_said_with_the_clause_to_write() {
+    let sandbox = sandbox();
+    for (program, show, says) in [
+        (
+            "metric.tl",
+            "totals",
+            "has no aggregate, so there are no totals\n  help: write `metric NAME = ... | aggregate(",
+        ),
+        ("metric.tl", "alerts", "has no alert, so there are no alerts\n  help: write `alert NAME = "),
+        ("metric.tl", "final", ""),
+        ("metric.tl", "spans", ""),
+        ("alert.tl", "final", "has no metric, so there are no finals\n  help: write `metric NAME = "),
+        ("alert.tl", "spans", "has no metric, so there are no spans"),
+        ("alert.tl", "totals", "has no aggregate"),
+        // Without a row, and with everything that could have one: nothing is to be said.
+        ("alert.tl", "alerts", ""),
+        ("both.tl", "alerts", ""),
+        ("both.tl", "totals", ""),
+    ] {
+        let run = sandbox.run(&["eval", program, "log.ndjson", "--show", show]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let is_said = if says.is_empty() { run.stderr.is_empty() } else { run.stderr.contains(says) };
+        assert!(is_said, "{program} {show}: {}", run.stderr);
+        assert!(says.is_empty() || run.stdout.is_empty(), "{program} {show}: {}", run.stdout);
+    }
+    let expression = ["eval", "-e", "duration_where(latest(b))", "--key", "k", "--time", "t in s", "log.ndjson"];
+    let run = sandbox.run(&[&expression[..], &["--show", "totals"]].concat());
+    assert!(run.stderr.contains("help: write `EXPRESSION | aggregate(count, sum, avg)`"), "{}", run.stderr);
+    // What is said can be written.
+    let run = sandbox.run(&[
+        "eval",
+        "-e",
+        "duration_where(latest(b)) | aggregate(count, sum, avg)",
+        "--key",
+        "k",
+        "--time",
+        "t in s",
+        "log.ndjson",
+        "--show",
+        "totals",
+    ]);
+    assert!(run.stderr.is_empty() && run.stdout.contains("\"count\":1"), "{}{}", run.stdout, run.stderr);
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn what_a_processor_can_have_no_rows_of_is_said() {
+    let sandbox = sandbox();
+    let processor = crate::cluster::Processor::start(
+        sandbox.command(),
+        &["metric.tl", "--source", "file:log.ndjson", "--state", "state"],
+    );
+    let ask = |sql: &str| sandbox.run(&["query", sql, "--sync", "--server", &processor.url]);
+    for (sql, says) in [
+        ("SELECT * FROM totals", "nothing that is deployed has an aggregate, so there are no totals"),
+        ("SELECT * FROM alerts", "nothing that is deployed has an alert"),
+        ("SELECT * FROM spans", "metric NAME = ... | keep spans"),
+        ("SELECT * FROM finals WHERE metric = 'n'", "nothing is called `n`; finals are of `m`"),
+    ] {
+        let run = ask(sql);
+        assert!(run.code == 0 && run.stderr.contains(says), "{sql}: {}", run.stderr);
+    }
+    for sql in ["SELECT * FROM finals", "SELECT * FROM finals WHERE session = 'nobody'", "SELECT * FROM late_events"] {
+        let run = ask(sql);
+        assert!(!run.stderr.contains("help") && !run.stderr.contains("nothing"), "{sql}: {}", run.stderr);
+    }
+    let mut watch = sandbox.command();
+    watch.args(["watch", "totals", "--server", &processor.url]).stderr(std::process::Stdio::piped());
+    let mut watch = watch.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(watch.stderr.take().unwrap()), &mut line).unwrap();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(line.contains("has an aggregate, so there are no totals"), "{line}");
+}
