@@ -2,8 +2,9 @@
 //!
 //! | code | what is set aside |
 //! |---|---|
-//! | TL2001 to TL2007 | a whole record |
-//! | TL2010 to TL2013 | one value; the rest of its event counts |
+//! | TL2001 to TL2007, TL2016 | a whole record |
+//! | TL2010 to TL2013, TL2015 | one value, whose column has none then; the rest of its event counts |
+//! | TL2019 | nothing: the processor does not begin |
 //! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
 //! | TL2120 to TL2123, TL2127, TL2128 | nothing: a topic cannot be reached; tried again once it was |
@@ -70,6 +71,12 @@ codes! {
     BadText = "TL2013", "write characters beyond the first 65536 as a pair of escapes";
     /// A user operator failed on the record; it says nothing of the record's session from then on.
     Operator = "TL2014", "what an operator may do is in docs/user-operators.md; try it on such a record with `timeline test`";
+    /// The text is longer than a column holds.
+    LongText = "TL2015", "a text has at most 64 KiB; keep its digest, or the part that queries need, in a column of its own";
+    /// The key is longer than 64 KiB.
+    LongKey = "TL2016", "take an identifier for the key, or a digest of what identifies the session";
+    /// A state was written under older rules of the language, and the log is not kept from its start to be read again.
+    OlderRules = "TL2019", "go on with the version that wrote it, or start over with an empty state; CHANGELOG.md says what changed";
     /// A file cannot be opened or read.
     Unreadable = "TL2101", "check that the file exists and may be read";
     /// A file is shorter than what was read of it.

@@ -1,7 +1,8 @@
 //! From captured cells to an event, or to dead letters.
 //!
 //! **Invariant:** a record without usable key and time leaves exactly one dead letter and nothing else; any other
-//! leaves one event, and one dead letter for each value that does not fit.
+//! leaves one event, and one dead letter for each value that does not fit, whose column then is null: something was
+//! reported and nobody knows what, so what was known before is not in force any more.
 
 use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
@@ -109,7 +110,7 @@ impl Assembler<'_> {
     fn key(&self, arena: &mut Arena<'_>, cells: &[Cell]) -> Result<Slice, (usize, Bad)> {
         if let [field] = self.fields.key[..] {
             let cell = cells[field];
-            if cell.is(Kind::Text) && cell.len() > 0 {
+            if cell.is(Kind::Text) && (1..=value::TEXT_MAX).contains(&(cell.len() as usize)) {
                 return Ok(cell.slice());
             }
         }
@@ -132,6 +133,9 @@ impl Assembler<'_> {
         // Of several values a JSON array of texts: no two lists of values give the same one.
         let texts: Vec<String> = self.fields.key.iter().map(|field| key_text(arena, cells[*field])).collect();
         let joined = serde_json::to_string(&texts).expect("a list of texts is JSON");
+        if joined.len() > value::TEXT_MAX {
+            return Err((self.fields.key[0], value::long_key()));
+        }
         Ok(slice(arena.push(joined.as_bytes())))
     }
 
@@ -154,7 +158,7 @@ impl Assembler<'_> {
         let (mut present, mut nulls) = (0, 0);
         for column in &self.fields.columns {
             let (cell, bit) = (cells[column.field], column.bit);
-            if cell.is(Kind::Text) && column.ty == Type::String {
+            if cell.is(Kind::Text) && column.ty == Type::String && cell.len() as usize <= value::TEXT_MAX {
                 present |= bit;
                 self.batch.values.push(cell.slice().pack());
             } else if cell.is(Kind::Null) {
@@ -166,7 +170,11 @@ impl Assembler<'_> {
                         present |= bit;
                         self.batch.values.push(word);
                     }
-                    Err(bad) => self.dead(place, Some(&column.name), bad),
+                    Err(bad) => {
+                        present |= bit;
+                        nulls |= bit;
+                        self.dead(place, Some(&column.name), bad);
+                    }
                 }
             }
         }
@@ -184,7 +192,7 @@ impl Assembler<'_> {
 /// The value that a cell is for a column.
 fn word(ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
     match ty {
-        Type::String => value::check_string(cell.kind()).map(|()| cell.slice().pack()),
+        Type::String => value::check_string(cell.kind(), text.len()).map(|()| cell.slice().pack()),
         Type::Float => value::float(cell.kind(), text).map(f64::to_bits),
         Type::Int => value::int_value(cell.kind(), text).map(|value| value as u64),
         Type::Bool => value::bool(cell.kind(), text).map(u64::from),

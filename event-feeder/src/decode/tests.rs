@@ -32,29 +32,90 @@ fn values_of_json() {
 }
 
 #[test]
-fn values_that_do_not_fit_leave_the_rest_of_the_event() {
+fn values_that_do_not_fit_are_nulls_and_leave_the_rest_of_the_event() {
     for (value, code) in [
         (r#""s":1"#, "TL2010 s"),
         (r#""s":true"#, "TL2010 s"),
         (r#""s":{"x":1}"#, "TL2010 s"),
         (r#""s":"\ud800""#, "TL2013 s"),
-        (r#""f":"1.5""#, "TL2010 f"),
+        (r#""f":"unavailable""#, "TL2010 f"),
+        (r#""f":"""#, "TL2010 f"),
+        (r#""f":" 1.5""#, "TL2010 f"),
+        (r#""f":"NaN""#, "TL2012 f"),
+        (r#""f":"-Infinity""#, "TL2012 f"),
+        (r#""f":"1e400""#, "TL2011 f"),
         (r#""f":1e400"#, "TL2011 f"),
         (r#""f":-1e400"#, "TL2011 f"),
         (r#""f":[]"#, "TL2010 f"),
         (r#""i":1.5"#, "TL2010 i"),
+        (r#""i":"1.5""#, "TL2010 i"),
+        (r#""i":"+1""#, "TL2010 i"),
         (r#""i":9223372036854775808"#, "TL2011 i"),
+        (r#""i":"9223372036854775808""#, "TL2011 i"),
         (r#""i":-9223372036854775808"#, "TL2011 i"),
         (r#""i":1e300"#, "TL2011 i"),
-        (r#""i":"1""#, "TL2010 i"),
         (r#""b":0"#, "TL2010 b"),
-        (r#""b":"true""#, "TL2010 b"),
+        (r#""b":"True""#, "TL2010 b"),
+        (r#""b":"1""#, "TL2010 b"),
     ] {
-        let rest = if value.starts_with("\"s\"") { "\"i\":5" } else { "\"s\":\"x\"" };
-        let shown = if value.starts_with("\"s\"") { "i=5" } else { "s=x" };
+        let column = &code[7..];
+        let rest = if column == "s" { "\"i\":5" } else { "\"s\":\"x\"" };
+        let shown = if column == "s" { "s=null i=5".into() } else { format!("s=x {column}=null") };
         check(&format!("{{\"k\":\"a\",\"t\":1,{value},{rest}}}"), &format!("a@1000000 {shown} | {code}"));
     }
-    check(r#"{"k":"a","t":1,"s":1,"f":"x","i":null,"b":1}"#, "a@1000000 i=null | TL2010 s | TL2010 f | TL2010 b");
+    let all = "s=null f=null i=null b=null | TL2010 s | TL2010 f | TL2010 b";
+    check(r#"{"k":"a","t":1,"s":1,"f":"x","i":null,"b":1}"#, &format!("a@1000000 {all}"));
+}
+
+#[test]
+fn texts_that_are_numbers_or_truth_values_are_those() {
+    for (text, want) in [
+        ("21.5", Some("21.5")),
+        ("-2", Some("-2")),
+        ("0", Some("0")),
+        ("-0.0", Some("0")),
+        ("1e2", Some("100")),
+        ("1E+2", Some("100")),
+        ("0.5e-1", Some("0.05")),
+        ("01", None),
+        ("-01", None),
+        ("+1", None),
+        (".5", None),
+        ("5.", None),
+        ("1e", None),
+        ("1e+", None),
+        ("-", None),
+        ("0x10", None),
+        ("1_0", None),
+        ("1 ", None),
+        ("inf", None),
+    ] {
+        let batch = json(&Declared::default(), &format!("{{\"k\":\"a\",\"t\":1,\"f\":\"{text}\"}}"));
+        let shown = show(&batch);
+        match want {
+            Some(number) => assert_eq!(shown, format!("a@1000000 f={number}"), "{text}"),
+            None => assert!(shown.starts_with("a@1000000 f=null | TL201"), "{text}: {shown}"),
+        }
+    }
+    check(
+        r#"{"k":"a","t":1,"f":"2\u0031","i":"9007199254740993","b":"true"}"#,
+        "a@1000000 f=21 i=9007199254740993 b=true",
+    );
+    check(r#"{"k":"a","t":1,"s":"1","i":"3.0","b":"false"}"#, "a@1000000 s=1 i=3 b=false");
+}
+
+#[test]
+fn texts_and_keys_have_at_most_64_kibibytes() {
+    let (most, more) = ("x".repeat(64 << 10), "x".repeat((64 << 10) + 1));
+    check(&format!(r#"{{"k":"a","t":1,"s":"{most}","i":1}}"#), &format!("a@1000000 s={most} i=1"));
+    check(&format!(r#"{{"k":"a","t":1,"s":"{more}","i":1}}"#), "a@1000000 s=null i=1 | TL2015 s");
+    check(&format!(r#"{{"k":"a","t":1,"s":"\n{most}","i":1}}"#), "a@1000000 s=null i=1 | TL2015 s");
+    check(&format!(r#"{{"k":"{most}","t":1}}"#), &format!("{most}@1000000"));
+    check(&format!(r#"{{"k":"{more}","t":1}}"#), "| TL2016 k");
+    let cells = csv(&Declared::default(), &["k", "t", "s"], format!("a,1,{more}\n{more},2,x").as_bytes());
+    assert_eq!(show(&cells), "a@1000000 s=null | TL2015 s | TL2016 k");
+    let two = Declared { key: vec!["a", "c"], ..Declared::default() };
+    assert_eq!(show(&json(&two, &format!(r#"{{"a":"{most}","c":"y","t":1}}"#))), "| TL2016 a");
 }
 
 #[test]
@@ -163,8 +224,8 @@ fn values_within_objects() {
         (r#""p":{"q":{"r":"x"}},"p":{}"#, ""),
         (r#""p":{"q":{"r":"x"}},"p.q.r":"y""#, " s=y"),
         (r#""p":{"q":{"r":"x"},"q":{"r":"\u0079"}}"#, " s=y"),
-        (r#""p":{"q":{"r":1}}"#, " | TL2010 s"),
-        (r#""p":{"q":{"r":"x","\ud800":1}}"#, " | TL2013 s"),
+        (r#""p":{"q":{"r":1}}"#, " s=null | TL2010 s"),
+        (r#""p":{"q":{"r":"x","\ud800":1}}"#, " s=null | TL2013 s"),
     ] {
         let line = format!("{{\"k\":\"a\",\"t\":1,{members}}}");
         assert_eq!(show(&json(&nested, &line)), format!("a@1000000{want}"), "{line}");
@@ -176,7 +237,7 @@ fn depth_does_not_matter() {
     for depth in [1, 60, 64, 65, 127, 128, 129, 100_000] {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         check(&format!("{{\"k\":\"a\",\"t\":1,\"more\":{open}{close}}}"), "a@1000000");
-        check(&format!("{{\"k\":\"a\",\"t\":1,\"s\":{open}{close}}}"), "a@1000000 | TL2010 s");
+        check(&format!("{{\"k\":\"a\",\"t\":1,\"s\":{open}{close}}}"), "a@1000000 s=null | TL2010 s");
         check(&format!("{{\"k\":\"a\",\"t\":1,\"more\":{open}{}}}", &close[1..]), "| TL2002");
     }
 }
@@ -259,10 +320,11 @@ fn cells_of_csv_are_what_the_column_wants() {
         ("\"a\"\"b\",\"1\",\"x,\ny\",1e3,-1,True", "a\"b@1000000 s=x,\ny f=1000 i=-1 b=true"),
         ("7,1,007,+1.5,007,", "7@1000000 s=007 f=1.5 i=7"),
         ("a,1,null,,,", "a@1000000 s=null"),
-        ("a,1,x,nan,inf,2", "a@1000000 s=x | TL2012 f | TL2012 i | TL2010 b"),
-        ("a,1,x,-Infinity,1.5,", "a@1000000 s=x | TL2012 f | TL2010 i"),
-        ("a,1,x,1e999,99999999999999999999,", "a@1000000 s=x | TL2011 f | TL2011 i"),
-        ("a,1,x,y,1e400,", "a@1000000 s=x | TL2010 f | TL2011 i"),
+        ("a,1,x,nan,inf,2", "a@1000000 s=x f=null i=null b=null | TL2012 f | TL2012 i | TL2010 b"),
+        ("a,1,x,-Infinity,1.5,", "a@1000000 s=x f=null i=null | TL2012 f | TL2010 i"),
+        ("a,1,x,unavailable,NULL,\"\"", "a@1000000 s=x f=null i=null b=null | TL2010 f | TL2010 i | TL2010 b"),
+        ("a,1,x,1e999,99999999999999999999,", "a@1000000 s=x f=null i=null | TL2011 f | TL2011 i"),
+        ("a,1,x,y,1e400,", "a@1000000 s=x f=null i=null | TL2010 f | TL2011 i"),
         (",1,,,,", "| TL2003 k"),
         ("\"\",1,,,,", "| TL2003 k"),
         ("a,,,,,", "| TL2004 t"),

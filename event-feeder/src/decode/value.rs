@@ -2,6 +2,8 @@
 //!
 //! * An `int` takes any number whose value is a whole number of 64 bits: `3`, `3.0`, `3e2`; never by way of a float.
 //! * A `float` takes any number that rounds to a finite one. `-0.0` is taken as `0.0`.
+//! * A text of JSON that is a number in JSON's own notation is that number, and `"true"` and `"false"` are truth values:
+//!   many producers write all values as texts. Blanks, signs and zeros before it make it no number.
 //! * A cell of CSV is what the column's type makes of it; blanks around numbers and truth values do not count.
 //! * A key is a text that is not empty, a whole number as it is written (of any length), or a truth value.
 
@@ -46,6 +48,7 @@ pub(crate) fn check_key(kind: Kind, text: &[u8]) -> Result<(), Bad> {
     let bad = |reason: &'static str| Err((Code::BadKey, reason.into()));
     match kind {
         Kind::Text | Kind::Bare if text.is_empty() => bad("the key is empty"),
+        Kind::Text | Kind::Bare | Kind::Number if text.len() > TEXT_MAX => Err(long_key()),
         Kind::Text | Kind::Bare | Kind::True | Kind::False => Ok(()),
         Kind::Number if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') => Ok(()),
         Kind::Number => bad("a key that is a number must be a whole one"),
@@ -54,6 +57,10 @@ pub(crate) fn check_key(kind: Kind, text: &[u8]) -> Result<(), Bad> {
         Kind::BadText => bad("the key has an escape that is no Unicode character"),
         Kind::Composite | Kind::Instant => bad("the key is neither text, a whole number nor a truth value"),
     }
+}
+
+pub(crate) fn long_key() -> Bad {
+    (Code::LongKey, "a key of more than 64 KiB".into())
 }
 
 /// Reads the order among equal times.
@@ -74,8 +81,7 @@ pub(crate) fn int(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
         Some(Scaled::Exact(value)) => i64::try_from(value).map_err(|_| out_of_range(Type::Int)),
         Some(Scaled::Huge) => Err(out_of_range(Type::Int)),
         Some(Scaled::Floor(_)) => Err((Code::WrongType, "a fraction where an int is expected".into())),
-        None if is_not_finite(text) => Err(not_finite()),
-        None => Err(wrong_type(kind, Type::Int)),
+        None => Err(no_number(kind, text, Type::Int)),
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) fn float(kind: Kind, text: &[u8]) -> Result<f64, Bad> {
         Some(value) if value.is_finite() => Ok(value + 0.0),
         Some(_) if is_not_finite(text) => Err(not_finite()),
         Some(_) => Err(out_of_range(Type::Float)),
-        None => Err(wrong_type(kind, Type::Float)),
+        None => Err(no_number(kind, text, Type::Float)),
     }
 }
 
@@ -101,15 +107,21 @@ pub(crate) fn bool(kind: Kind, text: &[u8]) -> Result<bool, Bad> {
     match kind {
         Kind::True => Ok(true),
         Kind::False => Ok(false),
+        Kind::Text if text == b"true" => Ok(true),
+        Kind::Text if text == b"false" => Ok(false),
         Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"true") => Ok(true),
         Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"false") => Ok(false),
         _ => Err(wrong_type(kind, Type::Bool)),
     }
 }
 
-/// Whether a value is a string.
-pub(crate) fn check_string(kind: Kind) -> Result<(), Bad> {
+/// The longest text that a column or a key holds, in bytes.
+pub(crate) const TEXT_MAX: usize = 64 << 10;
+
+/// Whether a value is a string that a column holds.
+pub(crate) fn check_string(kind: Kind, length: usize) -> Result<(), Bad> {
     match kind {
+        Kind::Text | Kind::Bare if length > TEXT_MAX => Err((Code::LongText, "a string of more than 64 KiB".into())),
         Kind::Text | Kind::Bare => Ok(()),
         _ => Err(wrong_type(kind, Type::String)),
     }
@@ -119,8 +131,41 @@ fn number_text(kind: Kind, text: &[u8], ty: Type) -> Result<&[u8], Bad> {
     match kind {
         Kind::Number | Kind::Instant => Ok(text),
         Kind::Bare => Ok(text.trim_ascii()),
+        Kind::Text if is_json_number(text) => Ok(text),
+        Kind::Text => Err(no_number(kind, text, ty)),
         _ => Err(wrong_type(kind, ty)),
     }
+}
+
+/// Whether a text is `-? (0 | [1-9] digits) (. digits)? ([eE] [+-]? digits)?`, as JSON writes numbers.
+fn is_json_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, mut rest) = text.split_at(digits(text));
+    if whole.is_empty() || whole.len() > 1 && whole[0] == b'0' {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        rest = &fraction[count..];
+        if count == 0 {
+            return false;
+        }
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or(rest.strip_prefix(b"E")) {
+        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let count = digits(exponent);
+        rest = &exponent[count..];
+        if count == 0 {
+            return false;
+        }
+    }
+    rest.is_empty()
+}
+
+/// Why a text is no number.
+fn no_number(kind: Kind, text: &[u8], ty: Type) -> Bad {
+    if is_not_finite(text) { not_finite() } else { wrong_type(kind, ty) }
 }
 
 /// Whether the library for floats would read the text as NaN or an infinity by name.

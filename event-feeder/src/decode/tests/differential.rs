@@ -90,6 +90,8 @@ fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => text().prop_map(|text| format!("\"{text}\"")),
         4 => number(),
+        2 => number().prop_map(|number| format!("\"{number}\"")),
+        1 => prop::sample::select(vec!["\"true\"", "\"false\"", "\"True\"", "\"NaN\""]).prop_map(String::from),
         2 => prop::sample::select(vec!["true", "false", "null", "tru", "nul", "nulll", "True", "", "undefined"]).prop_map(String::from),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {

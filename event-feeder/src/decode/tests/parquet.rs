@@ -37,7 +37,7 @@ fn every_type_that_values_come_from() {
     assert_eq!(batch.events.iter().map(|event| event.ordinal).collect::<Vec<_>>(), [0, 1]);
     let decimals = Decimal128Array::from(vec![12_345, 900]).with_precision_and_scale(20, 2).unwrap();
     let batch = rows(vec![key(2), time(2), ("f", Arc::new(decimals.clone())), ("i", Arc::new(decimals))]);
-    assert_eq!(show(&batch), "a@1000000 f=123.45a@1000000 f=9 i=9 | TL2010 i");
+    assert_eq!(show(&batch), "a@1000000 f=123.45 i=nulla@1000000 f=9 i=9 | TL2010 i");
     let batch = rows(vec![
         ("k", Arc::new(StringViewArray::from(vec!["a long text that is not inlined"]))),
         ("t", Arc::new(Date32Array::from(vec![1]))),
