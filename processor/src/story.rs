@@ -3,12 +3,13 @@
 //! The log is the source's own files, or the events that were kept of a live log, up to the position that an answer is
 //! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
-use crate::lane::{Lane, Outcome, RecordedSpan, Recorder, Session};
+use crate::lane::{Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
 use crate::reach::{Reach, place_text};
 use crate::reread::{Logs, reread};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
@@ -72,11 +73,16 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     events.sort_by_key(|event| (event.time, event.position));
     let horizon = question.at.unwrap_or(question.horizon);
     let mut outcome = Outcome::default();
-    let (told, _) = lane.drain();
+    let (told, mut beside) = lane.drain();
     let of = |session: &Session| (session.start, session.end, session.partial);
     let mut sessions: Vec<(Time, Option<Time>, bool)> = told.closed.iter().map(of).collect();
     lane.read(horizon, &mut outcome, |session| sessions.push(of(&session)));
     sessions.extend(outcome.closed.iter().map(of));
+    // What only goes with a session that ended is in the ledger and none of its events.
+    beside.append(&mut outcome.stragglers);
+    let beside: BTreeSet<Position> =
+        beside.iter().filter(|late| late.reason == LateReason::SessionClosed).map(|late| late.position).collect();
+    events.retain(|event| !beside.contains(&event.position));
     sessions.sort_unstable();
     sessions.dedup();
     let spans: Vec<RecordedSpan> = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans).collect();

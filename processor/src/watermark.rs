@@ -163,6 +163,8 @@ impl Progress {
     /// logs were read from their starts.
     pub fn unseen(&self, plan: &Plan) -> Time {
         let longest = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(Time::MAX);
+        // An event may belong to a session that ended unseen, and lingers.
+        let longest = longest.max(plan.end.linger);
         let of = |source: &Reached| match source.unseen {
             Unseen::Nothing => Time::MIN,
             Unseen::Everything => Time::MAX,

@@ -43,6 +43,8 @@ struct Answers {
     alerts: Vec<String>,
     totals: Vec<String>,
     late: Vec<String>,
+    /// Events that went with a session that had ended.
+    beside: Vec<String>,
 }
 
 fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
@@ -171,6 +173,7 @@ fn engine(case: &Case, (cuts, mix, ends): (&[usize], &[bool], bool), lanes: usiz
     }
     sessions.append(&mut outcome.closed);
     let spans = spans.iter().map(|span| span_text(&plan, span)).collect();
+    late.append(&mut outcome.stragglers);
     answers(&plan, &sessions, outcome.alerts, &late, spans)
 }
 
@@ -192,8 +195,10 @@ fn answers(
     alerts.extend(open);
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
-    // Which stragglers the ledger has by now depends on the watermark; those behind it are known at once.
-    let behind = late.iter().filter(|late| late.reason == LateReason::BehindWatermark && !late.repaired);
+    let of = |reason: LateReason| {
+        let own = late.iter().filter(move |late| late.reason == reason && !late.repaired);
+        sorted(own.map(|late| format!("{} of {}", late.position.offset, late.position.source)).collect())
+    };
     Answers {
         finals: sorted(sessions.iter().flat_map(|session| finals(plan, session)).collect()),
         spans: sorted(spans),
@@ -212,7 +217,8 @@ fn answers(
                 })
                 .collect(),
         ),
-        late: sorted(behind.map(|late| format!("{} of {}", late.position.offset, late.position.source)).collect()),
+        late: of(LateReason::BehindWatermark),
+        beside: of(LateReason::SessionClosed),
     }
 }
 
@@ -307,7 +313,7 @@ fn oracle(case: &Case) -> Answers {
     let log: Vec<reference::Event> = logs(case).into_iter().flatten().collect();
     let run = reference::run(plan, &log, case.until);
     let Some(horizon) = run.horizon else {
-        return Answers { finals: vec![], spans: vec![], alerts: vec![], totals: vec![], late: vec![] };
+        return Answers { finals: vec![], spans: vec![], alerts: vec![], totals: vec![], late: vec![], beside: vec![] };
     };
     let (mut finals, mut spans, mut alerts) = (vec![], vec![], vec![]);
     for (key, session) in &run.sessions {
@@ -340,13 +346,15 @@ fn oracle(case: &Case) -> Answers {
         )
     });
     let place = |record: &Record| format!("{} of {}", record.position, record.source);
-    let behind = run.late.iter().filter(|late| matches!(late.reason, reference::LateReason::BehindWatermark(_)));
+    let (beside, behind): (Vec<_>, Vec<_>) =
+        run.late.iter().partition(|late| late.reason == reference::LateReason::SessionClosed);
     Answers {
         finals: sorted(finals),
         spans: sorted(spans),
         alerts: sorted(alerts),
         totals: sorted(totals.collect()),
-        late: sorted(behind.map(|late| place(&late.event.record)).collect()),
+        late: sorted(behind.iter().map(|late| place(&late.event.record)).collect()),
+        beside: sorted(beside.iter().map(|late| place(&late.event.record)).collect()),
     }
 }
 
@@ -395,7 +403,33 @@ fn restored(case: &Case, cuts: &[usize], mix: &[bool]) -> Answers {
     }
     sessions.append(&mut outcome.closed);
     alerts.append(&mut outcome.alerts);
+    late.append(&mut outcome.stragglers);
     answers(&plan, &sessions, alerts, &late, vec![])
+}
+
+/// The case with its log in order and sources that wait for nothing. Which of duplicates comes first is a matter of order.
+fn in_order(case: &Case) -> Case {
+    let mut case = case.clone();
+    case.plan.dedup.clear();
+    case.log.sort_by_key(|event| event.record.time);
+    (0..).zip(&mut case.log).for_each(|(position, event)| event.record.position = position);
+    waiting(case, 0)
+}
+
+/// The case with sources that wait for that long.
+fn waiting(mut case: Case, lateness: Time) -> Case {
+    for source in std::iter::once(&mut case.plan.source).chain(&mut case.plan.joined) {
+        (source.lateness, source.repair) = (lateness, None);
+    }
+    case
+}
+
+/// The case with events that come later than they happened by at most the lateness; those of one instant stay in order.
+fn shuffled(mut case: Case, lateness: Time, delays: &[Time]) -> Case {
+    let delay = |time: Time| delays[time.rem_euclid(delays.len() as Time) as usize].min(lateness);
+    case.log.sort_by_key(|event| event.record.time + delay(event.record.time));
+    (0..).zip(&mut case.log).for_each(|(position, event)| event.record.position = position);
+    case
 }
 
 /// The same cases in every run; `TIMELINE_SEED` and `TIMELINE_CASES` ask for others and more.
@@ -422,6 +456,27 @@ proptest! {
         let case = without_negative_zeros(case);
         let (engine, oracle) = (engine(&case, (&cuts, &mix, ends), lanes), oracle(&case));
         prop_assert!(engine == oracle, "engine:\n{engine:#?}\nreference:\n{oracle:#?}");
+    }
+
+    #[test]
+    fn lateness_changes_no_answer_of_a_log_in_order(
+        case in strategies::cases(),
+        cuts in prop::collection::vec(0usize..64, 0..6),
+        (lateness, delays) in (1..12i64, prop::collection::vec(0..12i64, 1..7)),
+        lanes in 1usize..4,
+    ) {
+        let case = in_order(&without_negative_zeros(case));
+        let known = oracle(&case);
+        let case = waiting(case, lateness);
+        for (how, case) in [("in order", case.clone()), ("shuffled", shuffled(case, lateness, &delays))] {
+            let all = [("reference", oracle(&case)), ("engine", engine(&case, (&cuts, &[], false), lanes))];
+            for (who, answers) in all {
+                // Places in the log are others where it is shuffled.
+                let beside = if how == "in order" { answers.beside } else { known.beside.clone() };
+                let answers = Answers { beside, ..answers };
+                prop_assert!(answers == known, "{} {}:\n{:#?}\nwithout lateness:\n{:#?}", who, how, answers, known);
+            }
+        }
     }
 
     #[test]

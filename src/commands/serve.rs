@@ -150,7 +150,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         for finding in &recovery.findings {
             eprintln!("timeline: {finding}");
         }
-        if recovery.rebuilt {
+        if recovery.older_rules {
+            eprintln!(
+                "timeline: the state was written under older rules of the language; the log is read again from its start"
+            );
+        } else if recovery.rebuilt {
             eprintln!(
                 "timeline: the queries are others than those of the last checkpoint; the log is read again from its start"
             );
@@ -368,6 +372,7 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         ) => Error::Other(anyhow::anyhow!(
             "{place}{error}; nothing was changed: put the objects back from a copy, or start over with an empty state"
         )),
+        other @ partition::Error::OlderRules => Error::Unreadable(format!("{place}{other}")),
         other => Error::Other(anyhow::anyhow!("{place}{other}")),
     }
 }

@@ -238,13 +238,35 @@ fn an_event_after_the_end_of_its_session_is_counted_at_the_end_of_the_log_too() 
     let sandbox = Sandbox::new();
     sandbox.file(
         "p.tl",
-        "source s { key k  time t in s  lateness 5s  end when a == \"z\"  a: string }\nmetric m = count(a)\n",
+        "source s { key k  time t in s  lateness 5s  end when a == \"z\" linger 2s  a: string }\nmetric m = count(a)\n",
     );
-    // The session ends at 2; 4 is within the lateness of that, and still waits for stragglers when the log ends.
+    // The session ends at 2 and lingers until 4, which still waits when the log ends.
     let line = |t: u32, a: &str| format!("{{\"k\":\"x\",\"t\":{t},\"a\":\"{a}\"}}\n");
     sandbox.file("e.ndjson", [line(1, "x"), line(2, "z"), line(4, "x"), line(9, "x")].concat());
     let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--format", "csv"]);
     assert_eq!(run.code, 0);
     assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
     assert_eq!(run.stderr, "timeline: s: 4 records, 1 late event, 0 dead letters\n");
+}
+
+#[test]
+fn how_long_is_waited_for_events_changes_no_answer_of_a_log_in_order() {
+    let sandbox = Sandbox::new();
+    let line = |t: u32, a: &str| format!("{{\"k\":\"x\",\"t\":{t},\"a\":\"{a}\"}}\n");
+    let log = [(0, "play"), (50, "stop"), (51, "play"), (100, "stop"), (1901, "play"), (1911, "play")];
+    sandbox.file("e.ndjson", log.map(|(t, a)| line(t, a)).concat());
+    let answer = |clauses: &str| {
+        let source =
+            format!("source s {{ key k  time t in s  {clauses}  end when a == \"stop\" or after 30m  a: string }}");
+        sandbox.file("p.tl", format!("{source}\nmetric m = duration_where(latest(a) == \"play\")\n"));
+        let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--show", "final", "--format", "csv"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(run.stderr, "", "nothing is late, {clauses}");
+        run.stdout
+    };
+    let known = answer("");
+    assert_eq!(known.lines().count(), 4, "three sessions and the header: {known}");
+    for clauses in ["lateness 2s", "lateness 1h", "lateness 1m  late repair keep 2h"] {
+        assert_eq!(answer(clauses), known, "{clauses}");
+    }
 }

@@ -18,7 +18,6 @@ mod scalar;
 mod source;
 mod user;
 
-use crate::Time;
 pub use builder::{BuildError, Builder};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
@@ -28,6 +27,17 @@ pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric}
 pub use scalar::Scalar;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
 pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
+
+/// The version of the rules by which plans are read: of what a plan says beside what its text holds.
+///
+/// State and rows of one version are never taken for those of another. It goes up whenever an unchanged plan over an
+/// unchanged log comes to mean something else.
+///
+/// | version | since when |
+/// |---|---|
+/// | 1 | the beginning |
+/// | 2 | what comes after an end begins a session, whatever the lateness; a value that does not fit ends the state |
+pub const RULES: u32 = 2;
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,11 +99,6 @@ impl Plan {
     pub fn columns_of(&self, source: usize) -> impl Iterator<Item = (ColumnId, &Column)> {
         let numbered = (0..).map(ColumnId).zip(&self.columns);
         numbered.filter(move |(_, column)| usize::from(column.source) == source)
-    }
-
-    /// How long after the end of a session a straggler does not begin another one: the longest lateness of the sources.
-    pub fn remembered(&self) -> Time {
-        self.sources().map(|source| source.lateness).max().unwrap_or(0)
     }
 
     /// All nodes with their numbers, inputs first.

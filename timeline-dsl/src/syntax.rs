@@ -155,7 +155,7 @@ pub enum ClauseKind {
     Order(FieldName),
     /// `lateness 2s`
     Lateness(Expr),
-    /// `end when P or after D or after D in all`
+    /// `end when P linger D or after D or after D in all`
     End(Vec<EndPart>),
     /// `late ledger`
     LateLedger,
@@ -194,6 +194,8 @@ pub enum EndPart {
     AfterBilled(Expr),
     /// `after D in all`
     AfterInAll(Expr),
+    /// `linger D`
+    Linger(Expr),
 }
 
 /// A field of a record: member names from the outside in.

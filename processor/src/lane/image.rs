@@ -368,7 +368,7 @@ impl Lane<()> {
             let (_, row, meta) = self.slab.parts(slot);
             let at = match meta.life {
                 Life::Live => self.rules.next_look(&row),
-                Life::Closed => Some(row.now().saturating_add(self.rules.lateness)),
+                Life::Closed => Some(row.now().saturating_add(self.rules.linger)),
                 Life::Empty => None,
             };
             if let Some(at) = at {

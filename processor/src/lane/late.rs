@@ -26,7 +26,7 @@ pub enum LateReason {
     BehindWatermark,
     /// It was behind the watermark only because the log had been silent.
     Idle,
-    /// Its session was over, no longer ago than the lateness.
+    /// Its session was over: by an event, no longer ago than the source lingers.
     SessionClosed,
 }
 

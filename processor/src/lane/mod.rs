@@ -242,7 +242,13 @@ impl<W: Watcher> Lane<W> {
         let was = meta.life;
         let session = (&mut row, &mut meta.life);
         let told = (&mut self.outcome, watcher);
-        if !session::step(&mut self.evaluator, (&self.rules, self.unseen), key, session, event, told) {
+        let counts = session::step(&mut self.evaluator, (&self.rules, self.unseen), key, session, event, told);
+        // One that only ended the session changed it, too.
+        if !meta.dirty && (counts || meta.life != was) {
+            meta.dirty = true;
+            self.dirty.push(slot);
+        }
+        if !counts {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
             self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
             return;
@@ -257,10 +263,6 @@ impl<W: Watcher> Lane<W> {
             && let Some(at) = self.rules.next_look(&row)
         {
             self.wheel.push(at, slot);
-        }
-        if !meta.dirty {
-            meta.dirty = true;
-            self.dirty.push(slot);
         }
     }
 
@@ -279,11 +281,9 @@ impl<W: Watcher> Lane<W> {
         }
         let frontier = self.held.as_ref().map_or(watermark, |held| held.frontier(watermark));
         while let Some(mut slots) = self.wheel.pop(frontier) {
-            if self.rules.derived_end {
-                // Every event asked for a look; from here on one goes on.
-                slots.sort_unstable();
-                slots.dedup();
-            }
+            // Ends by events asked for looks of their own; from here on one goes on.
+            slots.sort_unstable();
+            slots.dedup();
             for slot in slots {
                 self.look(slot, frontier);
             }
@@ -293,7 +293,7 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Ends a session if that is due, forgets one that no straggler can reach, or looks again later.
+    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later.
     fn look(&mut self, slot: Slot, frontier: Time) {
         // A session out of an image has none before its next event.
         while self.watchers.len() <= slot as usize {
@@ -313,15 +313,28 @@ impl<W: Watcher> Lane<W> {
                 meta.dirty = true;
                 self.dirty.push(slot);
             }
+            if meta.life == Life::Empty {
+                self.forget_slot(slot);
+                return;
+            }
         }
         if meta.life == Life::Closed {
-            let remembered = row.now().saturating_add(self.rules.lateness);
-            if remembered >= frontier || meta.held > 0 {
-                self.wheel.push(remembered.max(frontier), slot);
+            let lingers = row.now().saturating_add(self.rules.linger);
+            if lingers >= frontier {
+                self.wheel.push(lingers, slot);
             } else {
-                self.removed.push(key.clone());
-                self.slab.remove(slot);
+                self.forget_slot(slot);
             }
+        }
+    }
+
+    /// Forgets the session of a slot, and its key unless events of it wait.
+    fn forget_slot(&mut self, slot: Slot) {
+        self.removed.push(self.slab.key(slot).clone());
+        let meta = self.slab.meta(slot);
+        meta.life = Life::Empty;
+        if meta.held == 0 {
+            self.slab.remove(slot);
         }
     }
 
@@ -385,7 +398,7 @@ pub struct Size {
     pub live: u64,
     /// Those of them that may have begun before anything was seen of them.
     pub partial: u64,
-    /// Sessions that are over and remembered for stragglers.
+    /// Sessions that are over and linger.
     pub remembered: u64,
     /// Events that wait in the reorder buffer.
     pub held: u64,

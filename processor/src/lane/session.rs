@@ -121,7 +121,7 @@ pub(super) struct Rules {
     pub silence: Option<Time>,
     pub billed: bool,
     pub max_age: Option<Time>,
-    pub lateness: Time,
+    pub linger: Time,
     /// Whether the end event is made of timelines, so that it may come without an event.
     pub derived_end: bool,
 }
@@ -136,9 +136,9 @@ enum Reason {
 
 impl Rules {
     pub(super) fn of(plan: &Plan) -> Self {
-        let EndRule { silence, billed, max_age, .. } = plan.end;
+        let EndRule { silence, billed, max_age, linger, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
-        Rules { silence, billed, max_age, lateness: plan.remembered(), derived_end }
+        Rules { silence, billed, max_age, linger, derived_end }
     }
 
     /// When to look at a session after an event: then it may be over, whatever else comes.
@@ -179,8 +179,8 @@ impl Rules {
     }
 }
 
-/// Lets the next event of a key happen; false if it is a straggler of a session that is over. A session that it begins at
-/// or before `unseen` is partial.
+/// Lets the next event of a key happen; false if it goes with a session that is over. A session that it begins at or before
+/// `unseen` is partial.
 #[inline]
 pub(super) fn step<W: Watcher>(
     evaluator: &mut Evaluator,
@@ -197,7 +197,7 @@ pub(super) fn step<W: Watcher>(
     {
         close(evaluator, rules, key, (row, life), due, (outcome, watcher));
     }
-    if *life == Life::Closed && t <= row.now().saturating_add(rules.lateness) {
+    if *life == Life::Closed && t <= row.now().saturating_add(rules.linger) {
         return false;
     }
     if *life != Life::Live {
@@ -297,7 +297,8 @@ fn close<W: Watcher>(
     evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, observer: &mut () });
     evaluator.end_alerts(row, &mut outcome.spans);
     outcome.name_alerts(key);
-    *life = Life::Closed;
+    // What comes next begins a session, unless this one lingers.
+    *life = if reason == Reason::EndEvent && rules.linger > 0 { Life::Closed } else { Life::Empty };
 }
 
 fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {

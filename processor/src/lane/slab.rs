@@ -49,7 +49,7 @@ pub(super) enum Life {
     Empty,
     /// A session.
     Live,
-    /// A session that is over, remembered so that stragglers do not resurrect it. The row's instant is its close.
+    /// A session that an event ended, remembered as long as the source lingers. The row's instant is its close.
     Closed,
 }
 

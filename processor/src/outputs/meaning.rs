@@ -3,7 +3,7 @@
 //! **Invariant:** queries that are deployed beside others change no meaning of theirs: nodes are named by fingerprints, for their
 //! numbers are those of one plan.
 
-use timeline_core::plan::{Alert, EndRule, Fingerprint, GroupOf, Metric, Plan};
+use timeline_core::plan::{Alert, EndRule, Fingerprint, GroupOf, Metric, Plan, RULES};
 
 /// That of an alert's spans.
 pub(super) fn of_alert(plan: &Plan, alert: &Alert) -> String {
@@ -36,12 +36,13 @@ fn values(plan: &Plan, metric: &Metric) -> String {
 
 /// Of which events sessions are made, and how they end.
 fn sessions(plan: &Plan) -> String {
-    let EndRule { when, silence, billed, max_age } = plan.end;
+    let EndRule { when, silence, billed, max_age, linger } = plan.end;
     let when = when.map(|when| plan.node(when).fingerprint.to_string());
     let sources: Vec<_> = plan.sources().collect();
     let once = plan.dedup.iter().map(|dedup| (&plan.columns[dedup.column.index()].path, dedup.within));
     let once: Vec<_> = once.collect();
-    format!("{sources:?} {once:?} {:?} {when:?} {silence:?} {billed} {max_age:?}", plan.since)
+    let ends = format!("{when:?} {silence:?} {billed} {max_age:?} {linger}");
+    format!("{RULES} {sources:?} {once:?} {:?} {ends}", plan.since)
 }
 
 fn digest(text: &str) -> String {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use timeline_core::Time;
-use timeline_core::plan::{Fingerprint, Plan};
+use timeline_core::plan::{Fingerprint, Plan, RULES};
 
 /// Where the base and the deltas stand.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,9 @@ pub(super) struct Committed {
 pub(super) struct State {
     /// Meaning of the plan: sources, queries, layout.
     pub plan: String,
+    /// The rules by which it was meant.
+    #[serde(default = "first_rules")]
+    pub rules: u32,
     /// Files of the log.
     pub files: FileTable,
     pub max_time: Option<Time>,
@@ -93,6 +96,11 @@ pub(super) struct State {
     pub siblings: Siblings,
 }
 
+/// Checkpoints once did not say.
+fn first_rules() -> u32 {
+    1
+}
+
 impl State {
     /// How far the log of each source had been read, for the places of the manifest.
     pub(super) fn reach(&self, places: &[Position]) -> Vec<Reach> {
@@ -105,7 +113,7 @@ impl State {
 
 /// The meaning of a plan as a text: state of one is never loaded under another.
 pub(crate) fn plan_fingerprint(plan: &Plan) -> String {
-    Fingerprint::of_text(&format!("{plan:?}")).to_string()
+    Fingerprint::of_text(&format!("rules {RULES} {plan:?}")).to_string()
 }
 
 impl Partition {
@@ -138,6 +146,7 @@ impl Partition {
         let Reach { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
         let state = State {
             plan: plan_fingerprint(&self.plan),
+            rules: RULES,
             files,
             max_time,
             silences,

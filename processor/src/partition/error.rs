@@ -3,6 +3,8 @@
 use crate::lane::image;
 use crate::pipeline::WorkerLost;
 use crate::{checkpoint, outputs, results};
+use event_feeder::Code;
+use timeline_core::plan::RULES;
 
 /// Why a partition stopped.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,17 @@ pub enum Error {
          go on with the queries that were deployed before"
     )]
     NotKept,
+    /// The rules of the language have changed, and the log from its start is gone.
+    #[error("[{}] the state was written under older rules of the language, and the log from its start is not kept; {}",
+        Code::OlderRules, Code::OlderRules.help())]
+    OlderRules,
+}
+
+impl Error {
+    /// Why a log cannot be read again whose state was written under rules of that version.
+    pub(super) fn not_kept(rules: u32) -> Self {
+        if rules == RULES { Error::NotKept } else { Error::OlderRules }
+    }
 }
 
 impl From<outputs::Error> for Error {

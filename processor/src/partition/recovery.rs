@@ -18,7 +18,7 @@ use crate::totals::Totals;
 use event_feeder::{Position, Source};
 use std::sync::Arc;
 use std::time::Instant;
-use timeline_core::plan::Plan;
+use timeline_core::plan::{Plan, RULES};
 
 /// How a partition came up.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Recovery {
     pub epoch: Option<u64>,
     /// Whether the queries are others than those of the checkpoint, so that the log is read again from its start.
     pub rebuilt: bool,
+    /// Whether it was the rules of the language that changed.
+    pub older_rules: bool,
     /// What was found broken or suspicious on the way.
     pub findings: Vec<Finding>,
 }
@@ -48,6 +50,7 @@ impl Partition {
         let recovery = Recovery {
             epoch: opened.recovered.as_ref().map(|manifest| manifest.epoch),
             rebuilt: state.is_some() && same.is_none(),
+            older_rules: state.as_ref().is_some_and(|(_, state)| state.rules != RULES),
             findings: opened.findings,
         };
         let threads = options.threads.max(1);
@@ -98,7 +101,7 @@ impl Partition {
                 let is_kept =
                     |((from, read), kept): ((&Reach, &Position), &Kept)| kept.is_whole(from.position.of(0), read.of(0));
                 if live && !reach.iter().zip(&read).zip(&kept).all(is_kept) {
-                    return Err(Error::NotKept);
+                    return Err(Error::not_kept(state.as_ref().map_or(RULES, |(_, state)| state.rules)));
                 }
                 let sources = open(&reach, !begun.is_empty())?;
                 reach.iter_mut().zip(&known).for_each(|(reach, known)| {

@@ -1,6 +1,6 @@
 //! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
 
-use super::checkpointing::{plan_fingerprint, positions};
+use super::checkpointing::{State, plan_fingerprint, positions};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error};
 use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
@@ -15,19 +15,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
-/// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`].
+/// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`], [`Error::OlderRules`].
 pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
     let inspection = checkpoint::inspect(store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
     let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-    if facts(manifest)?.plan == plan_fingerprint(plan) {
+    let State { plan: known, begun, rules, .. } = facts(manifest)?;
+    if known == plan_fingerprint(plan) {
         return Ok(());
     }
-    let begun = facts(manifest)?.begun;
     for (source, read) in (0..).zip(read) {
         let from = begun.get(usize::from(source)).map_or(Position::START, |reach| reach.position.of(0));
         if !Kept::of(&manifest.files, source)?.is_whole(from, read.of(0)) {
-            return Err(Error::NotKept);
+            return Err(Error::not_kept(rules));
         }
     }
     Ok(())

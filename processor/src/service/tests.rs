@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod now;
+mod rules;
 mod spans;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }

@@ -167,4 +167,7 @@ pub struct EndRule {
     pub billed: bool,
     /// Maximum age: the session closes this long after its first event. Positive.
     pub max_age: Option<Time>,
+    /// For how long after an end by an event the key begins no other session, in nanoseconds, from that end on.
+    /// Not negative; 0 where [`EndRule::when`] is not set.
+    pub linger: Time,
 }

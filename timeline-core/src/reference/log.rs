@@ -28,7 +28,7 @@ pub struct Late<'a> {
 pub enum LateReason {
     /// It is earlier than the watermark, which stood here when the log reached the event.
     BehindWatermark(Time),
-    /// It is within the lateness after its key's session closed.
+    /// Its key's session ended by an event, and lingers.
     SessionClosed,
 }
 
@@ -58,7 +58,7 @@ pub fn run<'a>(plan: &Plan, log: &'a [Event], until: Option<Time>) -> Run<'a> {
         for (key, events) in by_key {
             let mut records: Vec<Record> = events.iter().map(|e| e.record.clone()).collect();
             records.sort_by_key(Record::sort_key);
-            let (cut, stragglers) = sessions(plan, records, plan.remembered(), horizon);
+            let (cut, stragglers) = sessions(plan, records, horizon);
             all.extend(cut.into_iter().map(|session| (key.to_owned(), session)));
             let place = |record: &Record| (record.source, record.position);
             let straggled = |event: &&&Event| stragglers.iter().any(|r| place(r) == place(&event.record));

@@ -9,7 +9,8 @@
 //! * An end event that is made of timelines may come without an event of the session; otherwise it is like any other.
 //! * Whichever comes first closes. At one instant an end event goes before age, and age before silence,
 //!   for silence is only known when the instant has passed.
-//! * Later events up to `close + lateness` are stragglers; the first one after that begins a new session.
+//! * The next event begins a new session, however soon after the close. Where the source lingers and an event ended the
+//!   session, those up to `close + linger` are stragglers first; they make that no longer.
 //!
 //! Sums of times saturate.
 
@@ -53,7 +54,7 @@ pub enum CloseReason {
 }
 
 /// Cuts the events of one key, sorted by [`Record::sort_key`], into sessions and stragglers; see the module.
-pub fn sessions(plan: &Plan, records: Vec<Record>, lateness: Time, horizon: Time) -> (Vec<Session>, Vec<Record>) {
+pub fn sessions(plan: &Plan, records: Vec<Record>, horizon: Time) -> (Vec<Session>, Vec<Record>) {
     let (mut done, mut stragglers): (Vec<Session>, Vec<Record>) = (vec![], vec![]);
     let mut current: Option<Session> = None;
     for record in records.into_iter().filter(|r| r.time <= horizon) {
@@ -66,7 +67,7 @@ pub fn sessions(plan: &Plan, records: Vec<Record>, lateness: Time, horizon: Time
                 None => session.take(plan, record),
                 // The end takes effect after the whole instant.
                 Some(close) if t <= close.at => session.take(plan, record),
-                Some(close) if t <= close.at.saturating_add(lateness) => stragglers.push(record),
+                Some(close) if lingers(plan, close, t) => stragglers.push(record),
                 Some(_) => done.extend(current.replace(Session::begin(plan, record, horizon))),
             },
             None => current = Some(Session::begin(plan, record, horizon)),
@@ -93,6 +94,11 @@ impl Session {
         }
         self.records.push(record);
     }
+}
+
+/// Whether an event after the close still goes with the session that ended.
+fn lingers(plan: &Plan, close: Close, t: Time) -> bool {
+    close.reason == CloseReason::EndEvent && t <= close.at.saturating_add(plan.end.linger)
 }
 
 /// The close of an open session that the next event, at `t`, finds already behind it.

@@ -101,8 +101,38 @@ fn the_first_rule_to_strike_closes() {
 }
 
 #[test]
-fn stragglers_do_not_resurrect_a_session() {
-    let plan = plan(stop, 2);
+fn what_comes_after_an_end_begins_a_session_whatever_the_lateness() {
+    use CloseReason::{EndEvent, MaxAge, Silence};
+    for lateness in [0, 2, 60] {
+        let ended = [(0, 5, Some((5, EndEvent))), (6, 7, None)];
+        check(&plan(stop, lateness), &[(0, ""), (5, "stop"), (6, ""), (7, "true")], 7, &ended);
+        let silent = [(0, 0, Some((10, Silence))), (11, 12, None)];
+        check(&plan(silence(10), lateness), &[(0, ""), (11, ""), (12, "")], 12, &silent);
+        let aged = [(0, 9, Some((10, MaxAge))), (11, 12, None)];
+        check(&plan(max_age(10), lateness), &[(0, ""), (9, ""), (11, ""), (12, "")], 12, &aged);
+    }
+}
+
+/// As [`stop`], lingering for two seconds.
+fn lingering(p: &mut Program) -> EndRule {
+    EndRule { linger: 2 * SECOND, ..stop(p) }
+}
+
+#[test]
+fn only_what_an_event_ended_lingers() {
+    let rule = |p: &mut Program| EndRule { silence: Some(4 * SECOND), max_age: Some(9 * SECOND), ..lingering(p) };
+    let plan = plan(rule, 0);
+    check(&plan, &[(0, ""), (5, "")], 5, &[(0, 0, Some((4, CloseReason::Silence))), (5, 5, None)]);
+    let aged = [(0, 8, Some((9, CloseReason::MaxAge))), (10, 10, None)];
+    check(&plan, &[(0, ""), (4, ""), (8, ""), (10, "")], 10, &aged);
+    // An end by an event goes before age at the same instant, so it lingers.
+    let ended = [(0, 9, Some((9, CloseReason::EndEvent))), (12, 12, None)];
+    check(&plan, &[(0, ""), (4, ""), (8, ""), (9, "stop"), (11, ""), (12, "")], 12, &ended);
+}
+
+#[test]
+fn a_session_lingers_from_its_end_on_and_no_longer() {
+    let plan = plan(lingering, 0);
     let events = events(&plan, &[(0, ""), (5, "stop"), (6, ""), (7, "true"), (8, ""), (9, "")]);
     let run = run_until(&plan, &events, 9);
     assert_eq!(cuts(&run), [(0, 5, Some((5, CloseReason::EndEvent))), (8, 9, None)]);

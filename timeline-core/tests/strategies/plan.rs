@@ -24,6 +24,7 @@ pub(crate) struct PlanShape {
     silence: Option<Time>,
     billed: bool,
     max_age: Option<Time>,
+    linger: Time,
     repair: Option<Time>,
     /// Which column, and the window; a column of each source.
     dedup: Option<(u8, Time)>,
@@ -107,14 +108,14 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
         prop::collection::vec(any::<u8>(), 0..=2),
     );
     let when = (prop::option::weighted(0.2, predicates()), prop::option::weighted(0.15, any::<u8>()));
-    let end = (when, (some(2..=16), any::<bool>()), some(2..=60));
+    let end = (when, (some(2..=16), any::<bool>()), some(2..=60), prop_oneof![2 => Just(0i64), 1 => 1..8i64]);
     let rules = (prop::option::weighted(0.25, 1..=30i64), prop::option::weighted(0.25, (any::<u8>(), 0..6i64)));
     let other = (0..5i64, prop::option::weighted(0.3, any::<u8>()), prop::option::weighted(0.25, 1..=30i64));
     (declared, asked, end, (rules, prop::option::weighted(0.4, other))).prop_map(
         |(
             (columns, lateness, order),
             (steps, metrics, alerts),
-            ((when, picked), (silence, billed), max_age),
+            ((when, picked), (silence, billed), max_age, linger),
             ((repair, dedup), joined),
         )| PlanShape {
             columns,
@@ -128,6 +129,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = PlanShape> {
             silence,
             billed,
             max_age,
+            linger,
             repair,
             dedup,
             joined,
@@ -258,7 +260,8 @@ impl PlanShape {
         });
         let picked = self.picked.and_then(|of| pick(builder, of, |k| k == Kind::Event(Type::Bool)));
         let when = picked.or(when);
-        builder.set_end(EndRule { when, silence: self.silence, billed: self.billed, max_age: self.max_age });
+        let linger = if when.is_some() { self.linger } else { 0 };
+        builder.set_end(EndRule { when, silence: self.silence, billed: self.billed, max_age: self.max_age, linger });
     }
 }
 

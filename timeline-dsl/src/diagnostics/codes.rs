@@ -72,6 +72,7 @@ codes! {
     DEFAULTS = "TL0305", "An expression without key or time";
     KEYS = "TL0306", "Sources that are joined have different keys";
     ENDS = "TL0307", "Sources that are joined end their sessions differently";
+    LINGER = "TL0316", "A source that lingers without an end event";
     MODULE_UNREADABLE = "TL0401", "A module that cannot be read";
     MODULE_UNFIT = "TL0402", "A module that can be no operator";
     MODULE_SIGNATURE = "TL0403", "A module with another signature";

@@ -43,7 +43,7 @@ pub(super) const CLAUSES: &[(&str, &str)] = &[
     ("order", "`order by seq`: the producer's order among equal times"),
     ("lateness", "`lateness 2s`: how long an out-of-order event is waited for"),
     ("idle", "`idle 30s`: when the clock of a silent partition goes on"),
-    ("end", "`end when P or after 30m or after 12h in all`: when a session is over"),
+    ("end", "`end when P linger 2s or after 30m or after 12h in all`: when a session is over"),
     ("late", "`late ledger`: what becomes of late events"),
     ("future", "`future 1d`: how far ahead of the log an event may be"),
     ("dedup", "`dedup by COLUMN within 10m`: drops what a producer sent twice"),

@@ -64,7 +64,11 @@ pub fn aggregate_text(aggregate: &Aggregate) -> String {
 pub(super) fn end_text(plan: &Plan, end: &EndRule) -> String {
     let mut parts = vec![];
     if let Some(when) = end.when {
-        parts.push(format!("when {}", super::operator_text(plan, when)));
+        let linger = match end.linger {
+            0 => String::new(),
+            d => format!(" linger {}", duration_text(d)),
+        };
+        parts.push(format!("when {}{linger}", super::operator_text(plan, when)));
     }
     if let Some(d) = end.silence {
         let billed = if end.billed { " billed" } else { "" };

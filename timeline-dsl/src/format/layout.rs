@@ -4,13 +4,13 @@ use super::pieces::{Piece, What};
 use crate::diagnostics::width;
 
 /// Words behind which a bracket opens no call.
-const NO_CALL: [&str; 16] = [
+const NO_CALL: [&str; 17] = [
     "by", "last", "when", "after", "ttl", "where", "as", "every", "cap", "lateness", "idle", "future", "within",
-    "keep", "from", "in",
+    "keep", "from", "in", "linger",
 ];
 
 /// Words of the language behind which a `-` is a sign and no difference.
-const BEFORE_SIGNED: [&str; 8] = ["last", "after", "ttl", "where", "by", "every", "lateness", "when"];
+const BEFORE_SIGNED: [&str; 9] = ["last", "after", "ttl", "where", "by", "every", "lateness", "when", "linger"];
 
 /// Blanks by which the body of a source is indented, and what goes on where nothing says how far.
 const INDENT: usize = 2;

@@ -213,7 +213,7 @@ impl Lowering<'_> {
     /// How the sessions of sources end together. A limit counts if one of them states it; two that differ are a mistake.
     fn end_of(&mut self, plan: &Plan, entries: &[usize]) -> (EndRule, Vec<NodeId>) {
         let (mut rule, mut when) = (EndRule::default(), vec![]);
-        let (mut silent, mut aged): (Option<usize>, Option<usize>) = (None, None);
+        let (mut silent, mut aged, mut lingering): (Option<usize>, Option<usize>, Option<usize>) = (None, None, None);
         for entry in entries {
             let end = self.sources[*entry].end.clone();
             when.extend(end.when);
@@ -227,6 +227,13 @@ impl Lowering<'_> {
                         silent = silent.or(Some(*entry));
                     }
                 }
+            }
+            match lingering {
+                Some(first) if end.linger > 0 && rule.linger != end.linger => {
+                    self.ends_differ(first, *entry, "for how long a session lingers");
+                }
+                _ if end.linger > 0 => (rule.linger, lingering) = (end.linger, Some(*entry)),
+                _ => {}
             }
             if end.max_age.is_some() {
                 match aged {

@@ -264,13 +264,20 @@ impl Lowering<'_> {
 
     fn end_rule(&mut self, source: usize, parts: &[EndPart]) -> EndRule {
         let mut rule = EndRule::default();
-        let mut seen: [Option<Span>; 2] = [None, None];
+        let mut seen: [Option<Span>; 3] = [None, None, None];
         // The predicate speaks of this source's columns only.
         let visible = std::mem::replace(&mut self.visible, vec![source]);
         let mut when: Vec<&crate::syntax::Expr> = vec![];
         for part in parts {
             match part {
                 EndPart::When(e) => when.push(e),
+                EndPart::Linger(e) => {
+                    let length = self.need_duration(e, false);
+                    if let Some(first) = seen[2].replace(e.span) {
+                        self.repeated(e.span, first, "a source lingers once");
+                    }
+                    rule.linger = length.unwrap_or(0);
+                }
                 EndPart::After(e) | EndPart::AfterBilled(e) | EndPart::AfterInAll(e) => {
                     rule.billed |= matches!(part, EndPart::AfterBilled(_));
                     let in_all = usize::from(matches!(part, EndPart::AfterInAll(_)));
@@ -284,6 +291,12 @@ impl Lowering<'_> {
         }
         rule.when = self.end_predicate(source, &when);
         self.visible = visible;
+        if let (Some(span), true) = (seen[2], when.is_empty()) {
+            let message = "a session lingers after an end by an event, and no event ends one here";
+            let help =
+                "say which: `end when COLUMN == \"VALUE\" linger 2s`; what comes after a silence begins a session";
+            self.error(codes::LINGER, span, message, help);
+        }
         rule
     }
 

@@ -247,6 +247,11 @@ impl Parser<'_> {
                 self.expected("`when PREDICATE` or `after DURATION`");
                 return None;
             }
+            // It may stand behind any of them.
+            if self.at_word("linger") && self.nth(1).kind != Kind::Sign(":") {
+                self.bump();
+                parts.push(EndPart::Linger(self.binary(4)));
+            }
             let more = self.at_word("or") && ["when", "after"].contains(&self.nth_word(1));
             if !more {
                 break;
