@@ -7,7 +7,9 @@ mod reply;
 mod tls;
 mod watch;
 
-pub(crate) use reply::{Deployed, Dropped, Position, Session, SessionReply, SessionRow, Span};
+pub(crate) use reply::{
+    Deployed, DeployedName, DeploymentStatus, Dropped, Position, Session, SessionReply, SessionRow, Span,
+};
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
@@ -129,6 +131,11 @@ impl Client {
 
     /// How the processor is: partitions with their progress.
     pub(crate) fn status(&self) -> Result<serde_json::Value> {
+        json(self.get("/v1/status", &[], Some(CONNECT))?)
+    }
+
+    /// The deployments that are catching up.
+    pub(crate) fn deployments(&self) -> Result<DeploymentStatus> {
         json(self.get("/v1/status", &[], Some(CONNECT))?)
     }
 

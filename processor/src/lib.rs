@@ -16,12 +16,14 @@
 //! | [`sql`], [`http`] | how it is asked |
 
 pub mod batch;
+mod begun;
 pub mod checkpoint;
 pub mod engine;
 pub mod feed;
 pub mod http;
 pub mod input;
 pub mod kept;
+mod labels;
 pub mod lane;
 pub mod members;
 pub mod operators;

@@ -13,6 +13,7 @@ mod answering;
 mod ask;
 mod beginning;
 mod checkpointing;
+mod copying;
 mod error;
 mod growth;
 mod keeping;
@@ -25,14 +26,18 @@ pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
 pub(crate) use checkpointing::plan_fingerprint;
 pub use error::Error;
 pub use recovery::Recovery;
-pub use rest::{at_rest, can_run};
+pub(crate) use recovery::identity;
+pub use rest::{at_rest, can_copy, can_run, seal, sealed};
 
+use crate::begun::Begun;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
+use crate::labels::Labels;
 use crate::lane::Outcome;
 use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
+use crate::programs::Begin;
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -65,6 +70,14 @@ pub struct Options {
     pub folder: String,
     /// Where the checkpoints of the first of its siblings are, if that is another one.
     pub elder: Option<Arc<dyn Store>>,
+    /// From where it is read, if it has no state yet.
+    pub begins: Begin,
+    /// Which of the plan's outputs are seen, and as what.
+    pub(crate) labels: Labels,
+    /// Where another reading of the same partition has its state, whose kept events it begins with.
+    pub earlier: Option<Arc<dyn Store>>,
+    /// Where it is noted that the place of its checkpoints is begun.
+    pub(crate) begun: Begun,
     /// Whom it may be taken over from.
     pub take: TakeFrom,
     /// Threads, and lanes; at least one is used.
@@ -255,6 +268,7 @@ impl Partition {
             let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
             match request {
                 Some(Request::Stop { release }) => return Ok(release),
+                Some(Request::Become(labels)) => self.relabel(labels)?,
                 Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
                 Some(Request::Ask { ask, sync: true, reply }) => {
                     let target = |source| self.feed.source(source).caught_up_target();

@@ -1,53 +1,50 @@
-//! The deployed programs of a processor: their texts, which of their outputs were dropped, and what they compile to.
+//! The deployed programs of a processor: their texts, what of their outputs is seen, and what is left of those that are over.
 //!
 //! The texts are what is durable; plans are compiled from them at every start.
+//!
+//! What is deployed at one time is one [`Deployment`], with plans, a reading of the logs and a place in the state of its own.
+//! So a deployment takes nothing from those before it. A definition that means what a deployed one means stays where it
+//! is; another one of a known name gets the next version of that name, and takes its place by one [switch](Programs::switch),
+//! once it has read what the old one has read. Rows that were committed until then stay under their version.
+//!
+//! Rejected: one plan for all that reads a log from its start, which every change makes read it again. Its answers go back,
+//! and what the log has no more is lost.
+
+mod contradictions;
+mod deployment;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+pub use deployment::{Begin, Deployment, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;
 use crate::checkpoint::ProgramStore;
 use crate::engine::EngineError;
 use crate::operators::Operators;
+use deployment::meanings;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Compilation, Program, compile_with, outline, render};
+use timeline_dsl::{Program, compile_with, outline, render};
 
-/// A program as it is stored.
+/// A text as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deployed {
     /// The name that diagnostics show.
     pub name: String,
-    /// Its text.
+    /// The text.
     pub text: String,
-    /// Outputs that were dropped or replaced.
+    /// Outputs that it does not produce.
     pub without: BTreeSet<String>,
-    /// The version of the programs from whose moment on it reads the logs; 0 where it reads them from their start.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub since: u32,
 }
 
-impl Deployed {
-    /// Names of the metrics and alerts that it produces.
-    fn outputs(&self) -> BTreeSet<String> {
-        let all = outline(&self.text)
-            .definitions
-            .into_iter()
-            .filter(|definition| matches!(definition.what, "metric" | "alert"));
-        all.map(|definition| definition.name).filter(|name| !self.without.contains(name)).collect()
-    }
-}
-
-fn is_zero(since: &u32) -> bool {
-    *since == 0
-}
-
-/// Where a program begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// With the first event of the logs.
-    Start,
-    /// With the next event: sessions that are open then are partial.
-    Now,
+/// Names of the metrics and alerts of a text.
+fn outputs_of(text: &str) -> BTreeSet<String> {
+    let all = outline(text).definitions.into_iter();
+    all.filter(|definition| matches!(definition.what, "metric" | "alert")).map(|definition| definition.name).collect()
 }
 
 /// Why the deployed programs cannot be loaded.
@@ -66,11 +63,26 @@ pub enum LoadError {
     },
 }
 
-/// All deployed programs, with the version of the stored object; 0 where none was ever stored.
+/// What a deployment makes of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing of that name is deployed.
+    New(u32),
+    /// Another definition takes its place: from which version to which.
+    Replaced(u32, u32),
+    /// The deployed definition means the same.
+    Unchanged(u32),
+}
+
+/// All that is deployed, with the version of the stored object; 0 where none was ever stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Programs {
-    /// In the order of their deployment.
-    pub all: Vec<Deployed>,
+    /// In the order of their numbers.
+    pub deployments: Vec<Deployment>,
+    /// Texts of which nothing runs, though programs without sources may speak of what they declare.
+    pub declared: Vec<Deployed>,
+    /// Deployments that are over, with their rows.
+    pub sealed: Vec<Sealed>,
     /// The version that a replacement must name.
     pub version: u64,
 }
@@ -78,180 +90,274 @@ pub struct Programs {
 impl Programs {
     /// What is stored.
     pub fn load(store: &ProgramStore) -> Result<Self, LoadError> {
-        match store.load()? {
-            None => Ok(Programs::default()),
-            Some(stored) => {
-                let malformed = |error: serde_json::Error| LoadError::Malformed {
-                    version: stored.version,
-                    reason: error.to_string(),
-                };
-                let all = serde_json::from_slice(&stored.bytes).map_err(malformed)?;
-                Ok(Programs { all, version: stored.version })
-            }
-        }
+        let Some(stored) = store.load()? else { return Ok(Programs::default()) };
+        let version = stored.version;
+        stored::decode(version, &stored.bytes).map_err(|reason| LoadError::Malformed { version, reason })
     }
 
     /// Stores them, if nobody stored others since.
     pub fn store(&mut self, store: &ProgramStore) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&self.all).expect("programs are plain text");
-        self.version = store.replace(self.version, &bytes)?;
+        self.version = store.replace(self.version, &stored::encode(self))?;
         Ok(())
     }
 
-    /// The programs with one more, which replaces outputs of the same names if `replace`.
-    /// A program whose text is deployed already, whole, adds nothing.
-    pub fn with(&self, name: &str, text: &str, replace: bool, begin: Begin) -> Result<Self, EngineError> {
-        let mut all = self.clone();
-        if all.all.iter().any(|known| known.text == text && known.without.is_empty()) {
-            return Ok(all);
-        }
-        // No two deployments ever have the same number, for each has a state of its own.
-        let since = match begin {
-            Begin::Start => 0,
-            Begin::Now => u32::try_from(self.version + 1).unwrap_or(u32::MAX),
+    /// The programs with more of them, `(name, text)`; and what becomes of each name that they define. What waits to take
+    /// the place of a definition that is given again does not come any more.
+    pub fn with(
+        &self,
+        texts: &[(String, String)],
+        begins: Begin,
+    ) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
+        self.joined_by(texts, begins, true)
+    }
+
+    /// The programs with those of some that are not there yet, as [`Self::with`] has them; but what waits goes on waiting.
+    pub fn with_new(&self, texts: &[(String, String)]) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
+        self.joined_by(texts, Begin::Start, false)
+    }
+
+    fn joined_by(
+        &self,
+        texts: &[(String, String)],
+        begins: Begin,
+        cancels: bool,
+    ) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
+        let new: Vec<Deployed> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
+        let mut programs = if new.iter().all(|program| !outline(&program.text).sources.is_empty()) {
+            vec![]
+        } else {
+            self.spoken_of(&new)
         };
-        let new = Deployed { name: name.into(), text: text.into(), without: BTreeSet::new(), since };
-        if replace {
-            let names = new.outputs();
-            for known in &mut all.all {
-                known.without.extend(known.outputs().intersection(&names).cloned());
-            }
-        }
-        all.all.push(new);
-        compiled(&all.all)?;
-        all.tidy();
-        Ok(all)
-    }
+        let context = programs.len();
+        programs.extend(new.iter().cloned());
+        let wanted = meanings(&plans_of(&programs)?);
 
-    /// The programs without one output; `None` if nothing has that name.
-    pub fn without(&self, name: &str) -> Result<Option<Self>, EngineError> {
         let mut all = self.clone();
-        let mut found = false;
-        for known in &mut all.all {
-            if known.outputs().contains(name) {
-                known.without.insert(name.to_owned());
-                found = true;
-            }
-        }
-        all.tidy();
-        Ok(found.then_some(all))
-    }
-
-    /// Leaves out programs that produce nothing any more, but for those whose sources or outputs others speak of.
-    fn tidy(&mut self) {
-        // From the last, for a program speaks of those before it.
-        for at in (0..self.all.len()).rev() {
-            if self.all[at].outputs().is_empty() {
-                let idle = self.all.remove(at);
-                if compiled(&self.all).is_err() {
-                    self.all.insert(at, idle);
+        let known = self.deployments.iter().map(Deployment::meanings).collect::<Result<Vec<_>, _>>()?;
+        let mut outcomes = BTreeMap::new();
+        for (name, meaning) in &wanted {
+            outcomes.insert(name.clone(), self.outcome(&known, name, meaning));
+            // What waits to take the place of a definition that is to stay does not come.
+            let stays =
+                |(old, known): (&Deployment, &BTreeMap<_, _>)| !old.catching_up && known.get(name) == Some(meaning);
+            if cancels && self.deployments.iter().zip(&known).any(stays) {
+                for old in all.deployments.iter_mut().filter(|old| old.catching_up) {
+                    old.hide(name);
                 }
             }
         }
+        all.deployments.retain(|old| !(old.catching_up && old.is_over()));
+        let begun: BTreeSet<String> = outcomes
+            .iter()
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Unchanged(_)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if begun.is_empty() {
+            all.declare(new);
+            return Ok((all, outcomes));
+        }
+        // Of what waits to take the same names nothing is to come, and the rest of it comes with this.
+        let superseded = |old: &Deployment| old.catching_up && old.shown().any(|name| begun.contains(name));
+        let (gone, stays): (Vec<_>, Vec<_>) = all.deployments.into_iter().partition(superseded);
+        all.deployments = stays;
+        let mut joined: Vec<Deployed> = vec![];
+        let mut versions: BTreeMap<String, u32> = BTreeMap::new();
+        for old in gone {
+            versions.extend(
+                old.shown().filter(|name| !begun.contains(*name)).map(|name| (name.clone(), old.versions[name])),
+            );
+            let silent = |mut program: Deployed| {
+                program.without.extend(begun.iter().cloned());
+                program
+            };
+            joined.extend(old.programs.into_iter().map(silent));
+        }
+        for program in &mut programs[context..] {
+            program.without.extend(outcomes.keys().filter(|name| !begun.contains(*name)).cloned());
+        }
+        joined.extend(programs);
+        versions.extend(begun.iter().map(|name| {
+            let version = match outcomes[name] {
+                Outcome::New(version) | Outcome::Replaced(_, version) | Outcome::Unchanged(version) => version,
+            };
+            (name.clone(), version)
+        }));
+
+        // No two deployments ever have the same number, for each has a place of its own.
+        let is_first = self.version == 0 && begins == Begin::Start;
+        let number = if is_first { 0 } else { u32::try_from(self.version + 1).unwrap_or(u32::MAX) };
+        let mut deployment = Deployment { number, begins, programs: joined, versions, ..Deployment::default() };
+        let plans = plans_of(&deployment.programs)?;
+        if begins == Begin::Start && !is_first {
+            deployment.plain = all.unknown(&plans)?;
+        }
+        all.check_sources(&deployment, &plans)?;
+        let was_read = plans.iter().any(|plan| all.was_read(plan));
+        deployment.catching_up = all.is_read(&plans)? || was_read || begins == Begin::Now;
+        all.deployments.push(deployment);
+        // What waits for nothing is there at once.
+        if !all.deployments.last().is_some_and(|new| new.catching_up) {
+            all.take_place(all.deployments.len() - 1);
+        }
+        Ok((all, outcomes))
     }
 
-    /// The programs of one moment. Where one of them declares no source, those before it stand with them, and produce nothing.
-    fn of_moment(&self, since: u32) -> Vec<Deployed> {
-        let of = |program: &&Deployed| program.since == since;
-        let borrow = |program: &Deployed| outline(&program.text).sources.is_empty();
-        let last = self.all.iter().rposition(|program| of(&program) && borrow(program));
-        let silent = |program: &Deployed| {
-            let without = program.without.union(&program.outputs()).cloned().collect();
-            Deployed { without, ..program.clone() }
+    /// The programs without one output; `None` if nothing has that name.
+    pub fn without(&self, name: &str) -> Option<Self> {
+        let mut all = self.clone();
+        let mut found = false;
+        for deployment in &mut all.deployments {
+            found |= deployment.hide(name);
+        }
+        all.deployments.retain(|deployment| !(deployment.catching_up && deployment.is_over()));
+        found.then_some(all)
+    }
+
+    /// The programs with a deployment that has caught up: its outputs take the place of those of their names.
+    pub fn switch(&self, number: u32) -> Self {
+        let mut all = self.clone();
+        if let Some(at) = all.deployments.iter().position(|deployment| deployment.number == number) {
+            all.deployments[at].catching_up = false;
+            all.take_place(at);
+        }
+        all
+    }
+
+    /// The programs without a deployment that is over, whose rows are there.
+    pub fn seal(&self, number: u32, logs: Vec<SealedLog>) -> Self {
+        let mut all = self.clone();
+        if let Some(at) = all.deployments.iter().position(|deployment| deployment.number == number) {
+            let over = all.deployments.remove(at);
+            all.declare(over.programs.clone());
+            all.sealed.push(Sealed { number, logs, versions: over.versions });
+        }
+        all
+    }
+
+    /// What they compile to: the plans of each deployment, in the order of their numbers.
+    pub fn plans(&self) -> Result<Vec<(&Deployment, Arc<Plan>)>, EngineError> {
+        let mut all = vec![];
+        for deployment in &self.deployments {
+            all.extend(deployment.plans()?.into_iter().map(|plan| (deployment, plan)));
+        }
+        Ok(all)
+    }
+
+    /// What a definition of a name is to those that are deployed, whose meanings are `known`.
+    fn outcome(&self, known: &[BTreeMap<String, String>], name: &str, meaning: &str) -> Outcome {
+        let mut shown = None;
+        for (deployment, known) in self.deployments.iter().zip(known) {
+            let (Some(known), Some(version)) = (known.get(name), deployment.versions.get(name).copied()) else {
+                continue;
+            };
+            if known == meaning {
+                return Outcome::Unchanged(version);
+            }
+            shown = if deployment.catching_up { shown } else { Some(version) };
+        }
+        let given = self.deployments.iter().map(|deployment| &deployment.versions);
+        let given = given.chain(self.sealed.iter().map(|sealed| &sealed.versions));
+        let next = given.filter_map(|versions| versions.get(name)).max().map_or(1, |last| last + 1);
+        shown.map_or(Outcome::New(next), |shown| Outcome::Replaced(shown, next))
+    }
+
+    /// Hides the outputs of all others that have the names of one deployment's.
+    fn take_place(&mut self, at: usize) {
+        let names: BTreeSet<String> = self.deployments[at].shown().cloned().collect();
+        for (i, other) in self.deployments.iter_mut().enumerate() {
+            let taken: Vec<String> = other.shown().filter(|name| names.contains(*name)).cloned().collect();
+            if i != at && !other.catching_up {
+                other.hidden.extend(taken);
+            }
+        }
+    }
+
+    /// The texts that programs without sources speak of, the newest last; they produce nothing there.
+    fn spoken_of(&self, new: &[Deployed]) -> Vec<Deployed> {
+        let all = self.deployments.iter().flat_map(|deployment| &deployment.programs).chain(&self.declared);
+        let declares = |program: &&Deployed| !outline(&program.text).sources.is_empty();
+        let newest: Vec<Deployed> = new.iter().filter(declares).map(deployed_silently).collect();
+        let mut context: Vec<Deployed> = vec![];
+        for known in all.collect::<Vec<_>>().into_iter().rev() {
+            let silent = deployed_silently(known);
+            if context.contains(&silent) || new.iter().any(|new| new.text == known.text) {
+                continue;
+            }
+            // Of declarations that contradict each other the newest counts.
+            context.insert(0, silent);
+            if compiled(&[&context[..], &newest].concat()).is_err() {
+                context.remove(0);
+            }
+        }
+        context
+    }
+
+    /// Keeps declarations that nothing that runs has.
+    fn declare(&mut self, new: Vec<Deployed>) {
+        for program in new {
+            let known = self.deployments.iter().flat_map(|deployment| &deployment.programs).chain(&self.declared);
+            if outline(&program.text).sources.is_empty() || known.into_iter().any(|known| known.text == program.text) {
+                continue;
+            }
+            self.declared.retain(|known| known.name != program.name);
+            self.declared.push(deployed_silently(&program));
+        }
+    }
+
+    /// The names of plans that no deployment ever had.
+    fn unknown(&self, plans: &[Arc<Plan>]) -> Result<BTreeSet<String>, EngineError> {
+        let known: BTreeSet<String> = self.plans()?.iter().map(|(_, plan)| plan.name()).collect();
+        let sealed = |name: &String| self.sealed.iter().flat_map(|sealed| &sealed.logs).any(|log| log.source == *name);
+        let names = plans.iter().map(|plan| plan.name());
+        Ok(names.filter(|name| !known.contains(name) && !sealed(name)).collect())
+    }
+
+    /// Whether a deployment that is over has read any log that a plan reads.
+    pub(crate) fn was_read(&self, plan: &Plan) -> bool {
+        let base = |name: &'_ str| -> Vec<String> {
+            let sources = name.split_once('@').map_or(name, |(sources, _)| sources);
+            sources.split('+').map(str::to_owned).collect()
         };
-        let chosen = (0..).zip(&self.all).filter(|(at, program)| of(program) || last.is_some_and(|last| *at < last));
-        chosen.map(|(_, program)| if of(&program) { program.clone() } else { silent(program) }).collect()
+        let known: BTreeSet<String> =
+            self.sealed.iter().flat_map(|sealed| &sealed.logs).flat_map(|log| base(&log.source)).collect();
+        plan.sources().any(|source| known.contains(&source.name))
     }
 
-    /// What they compile to.
-    ///
-    /// Programs that begin at one moment are one plan for each source; sharing ends where they know different things.
-    pub fn plans(&self) -> Result<Vec<Arc<Plan>>, EngineError> {
-        let moments: BTreeSet<u32> = self.all.iter().map(|program| program.since).collect();
-        if moments.iter().all(|since| *since == 0) {
-            return Ok(compiled(&self.all)?.into_iter().map(Arc::new).collect());
-        }
-        // Together they are only judged: a name stands for one thing, and a source is declared alike everywhere.
-        compiled(&self.all)?;
-        let mut plans = vec![];
-        for since in moments {
-            plans.extend(compiled(&self.of_moment(since))?.into_iter().map(|plan| Arc::new(Plan { since, ..plan })));
-        }
-        Ok(plans)
+    /// Whether others that are seen read any log that these plans read.
+    fn is_read(&self, plans: &[Arc<Plan>]) -> Result<bool, EngineError> {
+        let reads = |plan: &Plan, name: &str| plan.sources().any(|source| source.name == name);
+        let names: Vec<&str> =
+            plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
+        let all = self.plans()?;
+        let mut others = all.iter().filter(|(deployment, _)| !deployment.catching_up && !deployment.is_over());
+        Ok(others.any(|(_, plan)| names.iter().any(|name| reads(plan, name))))
     }
 }
 
+fn deployed(name: &str, text: &str) -> Deployed {
+    Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() }
+}
+
+fn deployed_silently(program: &Deployed) -> Deployed {
+    Deployed { without: outputs_of(&program.text), ..program.clone() }
+}
+
+fn program(deployed: &Deployed) -> Program {
+    let Deployed { name, text, without } = deployed.clone();
+    Program { name, text, without }
+}
+
+fn plans_of(programs: &[Deployed]) -> Result<Vec<Arc<Plan>>, EngineError> {
+    Ok(compiled(programs)?.into_iter().map(Arc::new).collect())
+}
+
 fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
-    let programs: Vec<Program> = programs
-        .iter()
-        .map(|p| Program { name: p.name.clone(), text: p.text.clone(), without: p.without.clone() })
-        .collect();
-    let compilation: Compilation = compile_with(&programs, &Operators::Deployed);
+    let programs: Vec<Program> = programs.iter().map(program).collect();
+    let compilation = compile_with(&programs, &Operators::Deployed);
     if compilation.is_ok() {
         Ok(compilation.plans)
     } else {
         let rendered = render(&compilation.diagnostics, &programs, false);
         Err(EngineError::Invalid { message: "the program has errors".into(), rendered: Some(rendered) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BASE: &str = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n";
-    const MORE: &str = "metric n = count(a)\nalert long = held_for(latest(a), 5s)\n";
-
-    fn base() -> Programs {
-        Programs::default().with("base.tl", BASE, false, Begin::Start).unwrap()
-    }
-
-    /// What is produced: the source with its moment, and the names of its outputs.
-    fn produced(programs: &Programs) -> Vec<(String, Vec<String>)> {
-        let names = |plan: &Plan| {
-            let alerts = plan.alerts.iter().map(|alert| alert.name.clone());
-            plan.metrics.iter().map(|metric| metric.name.clone()).chain(alerts).collect()
-        };
-        programs.plans().unwrap().iter().map(|plan| (plan.name(), names(plan))).collect()
-    }
-
-    fn expect(programs: &Programs, expected: &[(&str, &[&str])]) {
-        let owned = |(name, all): &(&str, &[&str])| (name.to_string(), all.iter().map(|x| x.to_string()).collect());
-        assert_eq!(produced(programs), expected.iter().map(owned).collect::<Vec<(String, Vec<String>)>>());
-    }
-
-    #[test]
-    fn a_program_without_a_source_speaks_of_those_before_it() {
-        let both = base().with("more.tl", MORE, true, Begin::Start).unwrap();
-        expect(&both, &[("s", &["m", "n", "long"])]);
-        assert!(Programs::default().with("more.tl", MORE, true, Begin::Start).is_err());
-        // The program with the source stays for the sake of the other one, and goes with it.
-        let without = both.without("m").unwrap().unwrap();
-        expect(&without, &[("s", &["n", "long"])]);
-        let without = without.without("n").unwrap().unwrap().without("long").unwrap().unwrap();
-        assert_eq!(without.all, []);
-        assert_eq!(both.without("x").unwrap(), None);
-        let uses = base().with("uses.tl", "alert long = m > 5s", true, Begin::Start).unwrap();
-        expect(&uses, &[("s", &["m", "long"])]);
-        // What others speak of cannot be dropped.
-        assert!(uses.without("m").unwrap().unwrap().plans().is_err());
-    }
-
-    #[test]
-    fn it_can_replace_what_those_before_it_produce() {
-        let changed = base().with("m.tl", "metric m = count(a)", true, Begin::Start).unwrap();
-        expect(&changed, &[("s", &["m"])]);
-        assert_eq!(changed.all.len(), 2);
-        assert!(base().with("m.tl", "metric m = count(a)", false, Begin::Start).is_err());
-    }
-
-    #[test]
-    fn it_may_begin_later_than_they() {
-        let mut all = base();
-        all.version = 6;
-        let later = all.with("more.tl", MORE, true, Begin::Now).unwrap();
-        expect(&later, &[("s", &["m"]), ("s@7", &["n", "long"])]);
-        // And they may be gone by then.
-        expect(&later.without("m").unwrap().unwrap(), &[("s@7", &["n", "long"])]);
     }
 }

@@ -4,10 +4,12 @@
 //! Small files are put together from time to time; a file is never changed.
 
 use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
+use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, Cell, Kind, TableBuilder};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use event_feeder::{DeadLetter, Position};
@@ -17,6 +19,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
+use std::sync::Arc;
 use timeline_core::plan::Plan;
 
 /// The tables of history.
@@ -25,6 +28,9 @@ pub const TABLES: [&str; 4] = ["finals", "alerts", "late_events", "dead_letters"
 const FILES_MAX: usize = 24;
 /// A file this large is left as it is, in bytes.
 const LARGE: u64 = 64 << 20;
+
+/// Of a file whether its rows have versions.
+const VERSIONED: &str = "versioned";
 
 /// What has been told and is not yet committed.
 #[derive(Clone, Debug, Default)]
@@ -140,15 +146,16 @@ pub enum Error {
 }
 
 /// Writes what is pending and returns the complete list of result files, put together where they became many.
-pub fn write(
+/// Rows of definitions have the versions of those.
+pub(crate) fn write(
     putter: &Putter,
     reader: &Reader,
-    (plan, partition): (&Plan, u32),
+    (plan, partition, labels): (&Plan, u32, &Labels),
     pending: &Pending,
     mut files: Vec<FileRef>,
 ) -> Result<Vec<FileRef>, Error> {
     for table in TABLES {
-        let rows = pending.table(table, plan, partition);
+        let rows = labels.versioned(table, pending.table(table, plan, partition));
         if rows.num_rows() > 0 {
             files.push(put(putter, table, &rows)?);
         }
@@ -157,7 +164,7 @@ pub fn write(
             let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(small);
             let mut batches = vec![];
             for part in &parts {
-                batches.extend(decode(reader.read(part)?)?);
+                batches.extend(decode(reader.read(part)?)?.into_iter().map(|rows| labels.versioned(table, rows)));
             }
             files = kept;
             if let Some(first) = batches.first() {
@@ -174,10 +181,22 @@ pub fn table_of(file: &FileRef) -> Option<&'static str> {
     TABLES.into_iter().find(|table| *table == name)
 }
 
+/// Whether the rows of a result file say of which version of a definition they are, as far as they are of any.
+pub(crate) fn is_versioned(file: &FileRef) -> bool {
+    let is_of_definitions = matches!(table_of(file), Some("finals" | "alerts"));
+    !is_of_definitions || file.metadata.get(VERSIONED).and_then(serde_json::Value::as_bool) == Some(true)
+}
+
 /// The rows of a Parquet file.
 pub fn decode(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, Error> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.with_batch_size(1 << 16).build()?;
     Ok(reader.collect::<Result<Vec<_>, ArrowError>>()?)
+}
+
+/// The columns of a Parquet file on this machine.
+pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
+    let file = std::fs::File::open(path).map_err(|error| ParquetError::External(Box::new(error)))?;
+    Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema()))
 }
 
 fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Error> {
@@ -186,5 +205,10 @@ fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Erro
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
     writer.write(rows)?;
     writer.close()?;
-    Ok(putter.put(FileKind::Result, table, &bytes, json!({ "table": table, "rows": rows.num_rows() }))?)
+    Ok(putter.put(
+        FileKind::Result,
+        table,
+        &bytes,
+        json!({ "table": table, "rows": rows.num_rows(), VERSIONED: rows.column_by_name(VERSION).is_some() }),
+    )?)
 }

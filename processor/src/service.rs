@@ -2,8 +2,10 @@
 //!
 //! Partitions are claimed and released one by one, so a processor may own all of a log, a part of it, or none.
 //!
-//! Changing the programs restarts the partitions: what is deployed then reads the log from its start, which for files is
-//! always there. So a query deployed late says what it would have said had it been there from the beginning.
+//! Programs that are deployed later run beside those that are there, with plans, partitions and a place in the state of
+//! their own, and take the place of what they replace once they have caught up (`tending`). What is deployed then
+//! reads the log from its start unless it is to begin now, so it says what it would have said had it been there from the
+//! beginning; and what stays as it was is not touched.
 
 mod again;
 mod answers;
@@ -13,6 +15,7 @@ mod cluster;
 mod deploying;
 mod engine;
 mod options;
+mod tending;
 mod whole;
 mod work;
 
@@ -25,7 +28,8 @@ use crate::input::Part;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Asked, Error, NoAnswer, Recovery};
 use crate::programs::Programs;
 use binding::{all_parts, bind, deployed};
-use std::sync::atomic::AtomicBool;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +54,14 @@ pub struct Service {
     /// A partition was taken from it, so what it knows is old; set before anybody can hear that the partition has ended.
     fenced: Arc<AtomicBool>,
     cluster: Option<cluster::Cluster>,
+    /// Held by whoever changes the programs.
+    changing: Mutex<()>,
+    /// Nothing is begun any more.
+    stopping: AtomicBool,
+    /// Why plans that are catching up could not go on, and when that was.
+    troubles: Mutex<BTreeMap<String, (Instant, String)>>,
+    /// The rows of deployments that are over, by folder.
+    sealed: answers::SealedRows,
 }
 
 impl Service {
@@ -68,10 +80,14 @@ impl Service {
             endings: Mutex::new(endings),
             fenced: Arc::default(),
             cluster,
+            changing: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            troubles: Mutex::default(),
+            sealed: answers::SealedRows::default(),
         });
         let mut recoveries = {
             let mut inner = service.lock();
-            inner.bound = service.bind(&inner.programs.plans()?)?;
+            inner.bound = bind(&service.options, &inner.programs)?;
             let parts = match service.claims() {
                 Claims::All => all_parts(&inner.bound)?,
                 Claims::Told => vec![],
@@ -83,6 +99,9 @@ impl Service {
         if service.cluster.is_some() {
             recoveries.extend(service.join()?);
         }
+        let weak = Arc::downgrade(&service);
+        let thread = std::thread::Builder::new().name("deployments".into());
+        drop(thread.spawn(move || tending::tend_for_ever(&weak)).expect("the system can start a thread"));
         Ok((service, recoveries))
     }
 
@@ -136,12 +155,12 @@ impl Service {
         take: TakeFrom,
         threads: usize,
     ) -> Result<Option<Recovery>, StartError> {
-        let (version, bound) = {
+        let bound = {
             let inner = self.lock();
             if inner.running.iter().any(|running| running.is(source, partition)) {
                 return Ok(None);
             }
-            (inner.programs.version, inner.bound.clone())
+            inner.bound.clone()
         };
         let wanted = |(bound, part): &(Bound, Part)| bound.plan.name() == source && part.number == partition;
         let Some((bound, part)) = all_parts(&bound)?.into_iter().find(wanted) else {
@@ -151,13 +170,14 @@ impl Service {
         let (running, recovery) =
             Running::start(&bound, &part, (threads, take), &self.options, (self.ended.clone(), &self.fenced))?;
         let mut inner = self.lock();
-        if inner.programs.version != version {
-            // Meanwhile it is another plan that is to be run; the next claim runs that.
+        let Some(bound) = inner.bound.iter().find(|bound| bound.plan == running.plan) else {
+            // It is over meanwhile.
             drop(inner);
             running.replace(true);
             halt(&mut vec![running]);
             return Ok(None);
-        }
+        };
+        running.handle.relabel(bound.labels.clone());
         inner.running.push(running);
         inner.running.sort_by_key(|running| (running.plan.name(), running.part.number));
         Ok(Some(recovery))
@@ -187,9 +207,12 @@ impl Service {
 
     /// Ends all partitions, each with a last checkpoint, and says how they ended.
     pub fn stop(&self) -> Vec<Ended> {
+        self.stopping.store(true, Ordering::SeqCst);
         if let Some(cluster) = &self.cluster {
             cluster.stop_deciding();
         }
+        // Whoever is changing the programs may begin something yet.
+        let _changing = self.changing();
         let mut running = std::mem::take(&mut self.lock().running);
         halt(&mut running);
         if let Some(cluster) = &self.cluster {
@@ -208,8 +231,14 @@ impl Service {
         self.lock().bound.iter().map(|bound| Arc::clone(&bound.plan)).collect()
     }
 
-    fn bind(&self, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
-        bind(&self.options, plans)
+    /// The plans that answer.
+    fn answering(&self) -> Vec<Bound> {
+        self.lock().bound.iter().filter(|bound| bound.answers()).cloned().collect()
+    }
+
+    /// To be held while the programs are changed; not to be waited for under the other lock.
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts partitions to work, all at a time.
@@ -259,12 +288,21 @@ impl Service {
         }
     }
 
-    /// Asks every partition that is at work here, all at a time.
-    fn ask_own(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, NoAnswer> {
+    /// The plans that are catching up: nobody waits for them, and how far they are is all that is of use of their answers.
+    fn held(&self) -> BTreeSet<String> {
+        let inner = self.lock();
+        inner.bound.iter().filter(|bound| !bound.answers()).map(|bound| bound.plan.name()).collect()
+    }
+
+    /// Asks every partition that is at work here, all at a time; of plans that are `held` for whoever asks only how far they are.
+    fn ask_own(&self, ask: &Ask, sync: Option<Duration>, held: &BTreeSet<String>) -> Result<Vec<Answer>, NoAnswer> {
         let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
         let asked: Vec<_> = {
             let inner = self.lock();
-            let begin = |running: &Running| running.handle.begin(ask.clone(), sync.is_some());
+            let begin = |running: &Running| match held.contains(&running.plan.name()) {
+                true => running.handle.begin(Ask::Status, false),
+                false => running.handle.begin(ask.clone(), sync.is_some()),
+            };
             inner.running.iter().map(begin).collect::<Result<_, _>>()?
         };
         let wait = |asked: Asked| asked.wait(until.saturating_duration_since(Instant::now()));

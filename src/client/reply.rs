@@ -129,6 +129,12 @@ pub(crate) struct Deployed {
     /// Names that were there already, defined alike.
     #[serde(default)]
     pub(crate) unchanged: Vec<String>,
+    /// What becomes of each name that the programs define.
+    #[serde(default)]
+    pub(crate) names: Vec<DeployedName>,
+    /// The number of the deployment, if it has yet to read what is answered from now.
+    #[serde(default)]
+    pub(crate) catching_up: Option<u32>,
     /// What to know of the sessions of queries that begin now.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
@@ -140,14 +146,56 @@ pub(crate) struct Deployed {
 /// What came of removing a query.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dropped {
+    /// What stays of it.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
     /// As [`Deployed::not_yet`].
     #[serde(default)]
     pub(crate) not_yet: Vec<String>,
 }
 
+/// What becomes of one name.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeployedName {
+    pub(crate) name: String,
+    /// `new`, `replaced` or `unchanged`.
+    pub(crate) what: String,
+    /// The version of the definition that is replaced.
+    #[serde(default)]
+    pub(crate) from_version: Option<u32>,
+    /// The version of its definition from now on.
+    pub(crate) version: u32,
+    /// `start` or `now`, for one that begins.
+    #[serde(default)]
+    pub(crate) begins: Option<String>,
+}
+
+/// How a processor is, as far as deployments go.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeploymentStatus {
+    /// The deployments that are catching up.
+    #[serde(default)]
+    pub(crate) catching_up: Vec<CatchingUp>,
+}
+
+/// A deployment that is catching up.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CatchingUp {
+    pub(crate) deployment: u32,
+    /// How much it has read of what those that answer have read, as far as this processor knows.
+    #[serde(default)]
+    pub(crate) per_cent: Option<u64>,
+    /// Why it cannot go on now.
+    #[serde(default)]
+    pub(crate) trouble: Option<String>,
+}
+
 /// What becomes of one worker.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DeployedNode {
+    /// The plan that it is of.
+    #[serde(default)]
+    pub(crate) source: String,
     pub(crate) id: serde_json::Value,
     pub(crate) operator: String,
     /// `keep`, `rebuild`, or `begin` where the log is read from now on.

@@ -230,7 +230,7 @@ fn one_router(group: &[String], seen: &[(String, Keys)], findings: &mut Findings
 
 /// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
 fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
-    let Some((oldest, gaps)) = oldest(state, args, name, part, findings) else { return };
+    let Some(Oldest { place: oldest, gaps, deployment }) = oldest(state, args, name, part, findings) else { return };
     let what = &part.name;
     match client.behind(what, oldest) {
         Ok(Behind::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
@@ -251,27 +251,35 @@ fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, pa
         Err(error) => findings.fault(&error.to_string(), error.code().help()),
     }
     let Some(admin) = &args.admin else { return };
-    match cursor(admin, what, args.subscription()) {
+    let subscription = match deployment {
+        None => args.subscription().to_owned(),
+        Some(number) => format!("{}@{number}", args.subscription()),
+    };
+    match cursor(admin, what, &subscription) {
         Ok(Some(cursor)) if cursor > oldest => findings.fault(
-            &format!("{what}: subscription {} is at {cursor}, ahead of the state at {oldest}", args.subscription()),
+            &format!("{what}: subscription {subscription} is at {cursor}, ahead of the state at {oldest}"),
             "somebody else reads by this subscription, or the state was put back: choose a subscription of its own, or \
              reset this one with `pulsar-admin topics reset-cursor`",
         ),
         Ok(Some(cursor)) => findings.ok(&format!("{what}: the subscription is at {cursor}, not ahead of the state")),
-        Ok(None) => findings.unknown(&format!("{what}: there is no subscription {} yet", args.subscription())),
+        Ok(None) => findings.unknown(&format!("{what}: there is no subscription {subscription} yet")),
         Err(reason) => findings.fault(&format!("{admin}: {reason}"), "check --admin: Pulsar's HTTP address"),
     }
 }
 
-/// The position of the oldest checkpoint of a partition that is kept, and the gaps that were accepted by the newest.
-fn oldest(
-    state: &Place,
-    args: &Args,
-    name: Option<&str>,
-    part: &Part,
-    findings: &mut Findings,
-) -> Option<(Position, Vec<Gap>)> {
-    let names: Vec<String> = match (name, state) {
+/// What the state of a partition needs of its log.
+struct Oldest {
+    /// The position of the oldest checkpoint that is kept.
+    place: Position,
+    /// The gaps that were accepted by the newest.
+    gaps: Vec<Gap>,
+    /// The number of its deployment, where that is part of its name.
+    deployment: Option<String>,
+}
+
+/// What the first reading of a partition needs that is not over.
+fn oldest(state: &Place, args: &Args, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Oldest> {
+    let mut names: Vec<String> = match (name, state) {
         (_, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
             .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
             .unwrap_or_default(),
@@ -287,8 +295,10 @@ fn oldest(
             return None;
         }
     };
+    names.sort();
+    let over = state::over(state);
     for group in names {
-        let members: Vec<&str> = group.split('+').collect();
+        let members = state::sources_of(&group);
         let source = match (name, &members[..]) {
             (Some(name), all) => all.iter().position(|member| *member == name),
             (None, all) => Some(0).filter(|_| all.len() == 1),
@@ -296,7 +306,11 @@ fn oldest(
         let Some(source) = source else { continue };
         // Of topics that share sessions the state of a partition is found by its number.
         let folder = if members.len() > 1 { format!("partition-{}", part.number) } else { part.folder.clone() };
-        match inspect(&*state.store(&format!("sources/{group}/{folder}"))) {
+        let place = format!("sources/{group}/{folder}");
+        if over.contains(&place) {
+            continue;
+        }
+        match inspect(&*state.store(&place)) {
             Ok(inspection) => {
                 let places = inspection.kept.iter().filter_map(|kept| reach::from_json(&kept.position).ok());
                 let places = places.filter_map(|places| places.get(source).map(|place| place.of(0)));
@@ -306,7 +320,8 @@ fn oldest(
                         joined => &kept.state["joined"][joined - 1]["gaps"],
                     });
                     let gaps = facts.and_then(|gaps| serde_json::from_value(gaps.clone()).ok());
-                    return Some((oldest, gaps.unwrap_or_default()));
+                    let deployment = group.split_once('@').map(|(_, number)| number.to_owned());
+                    return Some(Oldest { place: oldest, gaps: gaps.unwrap_or_default(), deployment });
                 }
             }
             Err(error) => findings.fault(

@@ -1,11 +1,12 @@
-//! `timeline drop`: a query is no longer kept.
+//! `timeline drop`: a query is no longer asked; what it has committed stays.
 
 use super::answer::not_yet;
 use crate::args::ServerFlag;
 use crate::error::Result;
 use crate::settings::Settings;
 
-/// Remove a metric or an alert from a running processor.
+/// Remove a metric or an alert from a running processor. Its committed rows stay in `finals` and `alerts`, under the
+/// version of its definition.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -21,6 +22,7 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let dropped = args.server.client(settings)?.drop(&args.name)?;
     eprintln!("dropped {}", args.name);
+    dropped.notes.iter().for_each(|note| eprintln!("{note}"));
     not_yet(&dropped.not_yet);
     Ok(())
 }

@@ -117,6 +117,9 @@ fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
                 continue;
             }
             match queries.iter().find(|query| query.name == *asked) {
+                Some(query) if query.is_catching_up => notes.push(format!(
+                    "`{asked}` is catching up with its log, and has rows once it has\n  help: `timeline queries` says when"
+                )),
                 Some(query) if has(query) => {}
                 Some(_) => notes.push(format!("`{asked}` {}, so it has no {name}", negated_of_one(lack))),
                 None => {
@@ -147,6 +150,8 @@ struct Query {
     is_alert: bool,
     has_aggregate: bool,
     keeps_spans: bool,
+    /// Whether it has yet to read what others have read, and answers nothing until then.
+    is_catching_up: bool,
 }
 
 fn read(batch: &RecordBatch) -> Vec<Query> {
@@ -155,11 +160,13 @@ fn read(batch: &RecordBatch) -> Vec<Query> {
         return vec![];
     };
     let spans = batch.column_by_name("keeps_spans").and_then(|column| column.as_boolean_opt());
+    let waits = batch.column_by_name("catching_up").and_then(|column| column.as_boolean_opt());
     let query = |i: usize| Query {
         name: names.value(i).to_owned(),
         is_alert: sorts.value(i) == "alert",
         has_aggregate: aggregates.is_valid(i),
         keeps_spans: spans.is_some_and(|spans| spans.value(i)),
+        is_catching_up: waits.is_some_and(|waits| waits.value(i)),
     };
     (0..batch.num_rows()).map(query).collect()
 }

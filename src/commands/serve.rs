@@ -161,6 +161,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         }
     }
     let engine: Arc<dyn processor::engine::Engine> = service.clone();
+    for coming in engine.status()["catching_up"].as_array().into_iter().flatten() {
+        let names: Vec<&str> =
+            coming["names"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+        eprintln!("timeline: new, and answered once the log has been read: {}", names.join(", "));
+    }
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {
         // Ending and being dropped mean the same.
@@ -185,6 +190,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             Some(Ended { source, partition, result: Ok(()) }) => {
                 service.finish(&source, partition);
                 if service.partitions() == 0 {
+                    // What has caught up with its log by then has its place from then on.
+                    while service.tend().is_ok_and(|more| more) {}
                     service.stop();
                     break Ok(());
                 }
@@ -194,6 +201,13 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             {
                 failures += 1;
                 tracing::warn!(source, partition, %error, "the partition is opened again");
+                service.forget(&source, partition);
+            }
+            Some(Ended { source, partition, result: Err(error) })
+                if !service.answers(&source)
+                    && !matches!(error, partition::Error::Checkpoint(checkpoint::Error::Fenced { .. })) =>
+            {
+                service.note_trouble(&source, &error.to_string());
                 service.forget(&source, partition);
             }
             Some(Ended { source, result: Err(error), .. }) => {
@@ -332,7 +346,10 @@ pub(super) fn on_signal(then: impl FnOnce(i32) + Send + 'static) -> Result<()> {
 
 fn start_error(error: StartError) -> Error {
     match error {
-        StartError::Program(EngineError::Invalid { rendered: Some(rendered), .. }) => Error::Program(rendered),
+        StartError::Program(
+            EngineError::Invalid { rendered: Some(rendered), .. }
+            | EngineError::Conflict { rendered: Some(rendered), .. },
+        ) => Error::Program(rendered),
         StartError::Program(error) => Error::Program(error.to_string()),
         StartError::Binding(message) => Error::Usage(message),
         taken @ StartError::Taken { .. } => Error::Fenced(format!("{taken}; a source of files has one processor")),

@@ -2,6 +2,7 @@
 //!
 //! The judge is the ledger that the generator keeps by construction, in plain integers, without any of the engine's code.
 
+mod deploying;
 pub(crate) mod joined;
 
 use crate::served::{Server, TIMELINE};

@@ -1,5 +1,7 @@
 //! A real broker: what is published is read once, in order, whatever happens to the broker.
 
+#[cfg(feature = "sql")]
+mod deploying;
 mod doctor;
 mod feeder;
 #[cfg(feature = "sql")]

@@ -16,7 +16,7 @@ pub struct Program {
     pub name: String,
     /// The text; at most [`parser::MAX_PROGRAM_BYTES`].
     pub text: String,
-    /// Metrics and alerts not to produce, though their names stay usable in its expressions.
+    /// Metrics and alerts not to produce, though their names stay usable in its expressions and in those of later programs.
     pub without: BTreeSet<String>,
 }
 

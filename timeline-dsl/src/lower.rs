@@ -63,6 +63,8 @@ pub(crate) struct Lowering<'a> {
     found: Joins,
     /// Every output of all programs so far, under its name.
     outputs: BTreeMap<String, output::Output>,
+    /// Those that are not produced, though later programs may speak of them.
+    silent: BTreeMap<String, output::Output>,
     /// The program that is being lowered.
     file: usize,
     text: &'a str,
@@ -97,6 +99,7 @@ impl<'a> Lowering<'a> {
             modules,
             found: Joins::default(),
             outputs: BTreeMap::new(),
+            silent: BTreeMap::new(),
             file: 0,
             text: "",
             scope: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use super::{From, Log, Part};
 use event_feeder::file::FileTable;
 use event_feeder::{Block, Error, Mark, Next, Notice, Payload, Position, Source, Target};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use timeline_core::plan::Plan;
 
@@ -12,14 +13,23 @@ pub(crate) struct Memory {
     parts: Vec<Arc<Mutex<Vec<u8>>>>,
     /// Up to where each partition was let go of.
     pub(crate) let_go: Arc<Mutex<Vec<Position>>>,
+    /// The same for each plan, as each has a subscription of its own: what all have let go of is gone.
+    gone: Arc<Mutex<Subscriptions>>,
     /// The plans and partitions that were forgotten.
     pub(crate) forgotten: Arc<Mutex<Vec<(String, u32)>>>,
 }
 
+type Subscriptions = BTreeMap<(usize, String), Position>;
+
 impl Memory {
     pub(crate) fn new(parts: usize) -> Self {
         let let_go = Arc::new(Mutex::new(vec![Position::START; parts]));
-        Memory { parts: (0..parts).map(|_| Arc::default()).collect(), let_go, forgotten: Arc::default() }
+        Memory {
+            parts: (0..parts).map(|_| Arc::default()).collect(),
+            let_go,
+            gone: Arc::default(),
+            forgotten: Arc::default(),
+        }
     }
 
     /// Appends a line to a partition.
@@ -36,15 +46,30 @@ impl Log for Memory {
         Ok((0..self.parts.len() as u32).map(part).collect())
     }
 
-    fn open(&self, part: &Part, _: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let (number, let_go) = (part.number as usize, Arc::clone(&self.let_go));
-        // What was let go of is gone.
-        let gone = let_go.lock().expect("no test panics while it reads")[number];
+        let own = (number, format!("{} {source}", plan.name()));
+        let gone = {
+            let mut all = self.gone.lock().expect("no test panics while it reads");
+            let of_all = all.iter().filter(|((part, _), _)| *part == number).map(|(_, gone)| *gone).min();
+            *all.entry(own.clone()).or_insert(of_all.unwrap_or(Position::START))
+        };
+        let subscription = (own, Arc::clone(&self.gone));
         let at = from.map_or(Position::START, |from| from.position).max(gone);
-        Ok(Box::new(MemorySource { bytes: Arc::clone(&self.parts[number]), at, files: vec![], number, let_go }))
+        Ok(Box::new(MemorySource {
+            bytes: Arc::clone(&self.parts[number]),
+            at,
+            files: vec![],
+            number,
+            let_go,
+            subscription,
+        }))
     }
 
     fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+        let is_of = |name: &str| name.split(' ').next() == Some(&plan.name());
+        let mut gone = self.gone.lock().expect("no test panics while it writes");
+        gone.retain(|(number, name), _| *number != part.number as usize || !is_of(name));
         self.forgotten.lock().expect("no test panics while it writes").push((plan.name(), part.number));
         Ok(())
     }
@@ -60,6 +85,7 @@ struct MemorySource {
     files: FileTable,
     number: usize,
     let_go: Arc<Mutex<Vec<Position>>>,
+    subscription: ((usize, String), Arc<Mutex<Subscriptions>>),
 }
 
 impl Source for MemorySource {
@@ -103,5 +129,9 @@ impl Source for MemorySource {
         assert!(position <= self.at, "only what was read is let go of");
         let mut let_go = self.let_go.lock().expect("no test panics while it writes");
         let_go[self.number] = let_go[self.number].max(position);
+        let (own, gone) = &self.subscription;
+        let mut gone = gone.lock().expect("no test panics while it writes");
+        let of_own = gone.entry(own.clone()).or_insert(position);
+        *of_own = position.max(*of_own);
     }
 }

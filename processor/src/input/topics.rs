@@ -50,7 +50,7 @@ impl Topics {
         Ok((first.broker, topics))
     }
 
-    /// Who begins later reads, and lets go of what was read, for itself.
+    /// What is deployed later reads, and lets go of what was read, for itself.
     fn subscription_of(&self, plan: &Plan) -> String {
         match plan.since {
             0 => self.subscription.clone(),
@@ -104,13 +104,9 @@ impl Log for Topics {
         Ok(Box::new(source))
     }
 
-    /// Deletes the subscription of who began later: the broker keeps messages for it as long as it is there. That of all
-    /// others stays, for other programs go on with it.
+    /// Deletes the subscription: the broker keeps messages for it as long as it is there.
     fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
-        match plan.since {
-            0 => Ok(()),
-            _ => self.client.unsubscribe(&part.name, &self.subscription_of(plan)),
-        }
+        self.client.unsubscribe(&part.name, &self.subscription_of(plan))
     }
 
     fn siblings(&self, part: &Part) -> Option<Vec<Part>> {

@@ -15,6 +15,7 @@
 use super::cells::Shape;
 use super::message::id;
 use super::{Message, Origin, meaning};
+use crate::labels::Labels;
 use crate::rows;
 use crate::totals::Totals;
 use event_feeder::Position;
@@ -77,13 +78,19 @@ impl Changes {
     }
 
     /// Looks at the totals of a place: messages of those that are others than before.
-    pub(crate) fn take(&mut self, plan: &Plan, origin: &Origin, totals: &Totals, at: &At) -> Vec<Message> {
+    pub(crate) fn take(
+        &mut self,
+        plan: &Plan,
+        origin: &Origin,
+        totals: &Totals,
+        (at, labels): (&At, &Labels),
+    ) -> Vec<Message> {
         let table = rows::totals(&[(plan, totals)]);
         let shape = Shape::of(&table);
         let all = totals.rows(plan);
         let mut messages = vec![];
         for (i, (metric, told)) in plan.metrics.iter().zip(&mut self.0).enumerate() {
-            let Some(aggregate) = &metric.aggregate else { continue };
+            let Some(aggregate) = metric.aggregate.as_ref().filter(|_| labels.shows(&metric.name)) else { continue };
             if told.places.iter().zip(&at.places).any(|(told, now)| now < told) {
                 continue;
             }

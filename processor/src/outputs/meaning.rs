@@ -3,6 +3,7 @@
 //! **Invariant:** queries that are deployed beside others change no meaning of theirs: nodes are named by fingerprints, for their
 //! numbers are those of one plan.
 
+use std::collections::BTreeMap;
 use timeline_core::plan::{Alert, EndRule, Fingerprint, GroupOf, Metric, Plan, RULES};
 
 /// That of an alert's spans.
@@ -28,6 +29,22 @@ pub(super) fn of_totals(plan: &Plan, metric: &Metric) -> String {
         }
     }
     digest(&text)
+}
+
+/// Those of all outputs of a plan, by name: what is told and kept of them, from wherever the logs are read.
+pub(crate) fn of_outputs(plan: &Plan) -> BTreeMap<String, String> {
+    let plan = &Plan { since: 0, ..plan.clone() };
+    let metric = |metric: &Metric| {
+        let (totals, sums) = (of_totals(plan, metric), metric.aggregate.is_some());
+        (metric.name.clone(), format!("metric {totals} {sums} {}", metric.keep_spans))
+    };
+    let alert = |alert: &Alert| (alert.name.clone(), format!("alert {}", of_alert(plan, alert)));
+    plan.metrics.iter().map(metric).chain(plan.alerts.iter().map(alert)).collect()
+}
+
+/// That of the sessions of a plan, from wherever the logs are read.
+pub(crate) fn of_sessions(plan: &Plan) -> String {
+    digest(&sessions(&Plan { since: 0, ..plan.clone() }))
 }
 
 fn values(plan: &Plan, metric: &Metric) -> String {

@@ -40,6 +40,7 @@ pub(crate) mod memory;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use meaning::{of_outputs, of_sessions};
 pub use message::Message;
 #[cfg(feature = "pulsar")]
 pub use topics::Topic;

@@ -2,6 +2,7 @@
 
 use super::Counts;
 use crate::checkpoint::{FileRef, Reader};
+use crate::labels::Labels;
 use crate::lane::Session;
 use crate::outputs::Published;
 use crate::reach::Reach;
@@ -75,6 +76,7 @@ pub struct Answer {
 pub(super) enum Request {
     Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
     Stop { release: bool },
+    Become(Labels),
 }
 
 /// How others talk to a partition.
@@ -114,6 +116,12 @@ impl Handle {
         let (reply, answer) = channel();
         self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| NoAnswer::Stopped)?;
         Ok(Asked(answer))
+    }
+
+    /// Lets the partition show its outputs so from now on; what it has told until now is written as it was.
+    pub(crate) fn relabel(&self, labels: Labels) {
+        // One that has ended shows nothing.
+        let _ = self.requests.send(Request::Become(labels));
     }
 
     /// Asks the partition to end with a last checkpoint, and to give it up to whoever comes if `release`.

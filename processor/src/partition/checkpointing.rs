@@ -137,7 +137,10 @@ impl Partition {
         for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
-        let facts = self.alert_facts()?;
+        let mut facts = self.alert_facts()?;
+        let labels = self.options.labels.clone();
+        labels.hide(&self.plan, &mut self.pending);
+        labels.hide_facts(&self.plan, &mut facts);
         let changes = self.total_changes()?;
         self.dirty = false;
         let mut segments = self.note(&images, base);
@@ -174,7 +177,7 @@ impl Partition {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
-            let results = results::write(&checkpoints.putter(), &reader, (&plan, number), &told, results)?;
+            let results = results::write(&checkpoints.putter(), &reader, (&plan, number, &labels), &told, results)?;
             let mut kept = vec![];
             for (mut own, fresh, keep) in keeping {
                 own.write(&checkpoints.putter(), &reader, &fresh, keep)?;

@@ -34,6 +34,23 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A place of the state that was begun is not there any more.
+    #[error(
+        "[TL3101] {folder} was begun, and nothing is there: put it back from a copy; a state that is taken for a new one \
+         would answer without what it had"
+    )]
+    Gone {
+        /// The place.
+        folder: String,
+    },
+    /// Places were begun, and the programs for them are not there any more.
+    #[error(
+        "[TL3102] {folder} was begun, and no program is there: put `programs` back from a copy, or start with an empty state"
+    )]
+    NoPrograms {
+        /// One of the places.
+        folder: String,
+    },
     /// A worker panicked.
     #[error(transparent)]
     Worker(#[from] WorkerLost),

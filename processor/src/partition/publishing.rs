@@ -5,6 +5,7 @@
 
 use super::{Error, OWNER_LOOK, Options, Partition};
 use crate::checkpoint::{FileRef, Kind, Reader};
+use crate::labels::Labels;
 use crate::lane::Outcome;
 use crate::outputs::changes::{At, Changes, Known};
 use crate::outputs::facts::{Facts, Marks, Windows};
@@ -39,6 +40,8 @@ pub(super) struct Publishing {
     totals: Looks,
     /// The least time between two looks at the totals.
     totals_every: Duration,
+    /// Whether what is committed waits, for earlier versions still answer.
+    held: bool,
 }
 
 /// When all sessions are looked at.
@@ -122,6 +125,7 @@ impl Publishing {
             changes: Changes::new(plan, known),
             totals: Looks::new(),
             totals_every: options.outputs.totals_every,
+            held: options.labels.held,
         }
     }
 
@@ -157,6 +161,9 @@ impl Publishing {
     /// Lets the publishers go on; whether any of them has published something.
     fn tend(&mut self) -> Result<bool, Error> {
         let mut any = false;
+        if self.held {
+            return Ok(false);
+        }
         for way in &mut self.ways {
             if way.is_busy && way.publisher.is_done()? {
                 way.is_busy = false;
@@ -183,6 +190,11 @@ impl Publishing {
         self.ways.iter().map(of).collect()
     }
 
+    /// Whether what is committed waits from now on.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// The partition was owned then.
     pub(super) fn renew(&self, proven: Instant) {
         self.permit.renew(proven);
@@ -204,7 +216,7 @@ impl Publishing {
     }
 
     fn is_empty(&self) -> bool {
-        self.ways.iter().all(|way| way.sent == way.files.len())
+        self.held || self.ways.iter().all(|way| way.sent == way.files.len())
     }
 }
 
@@ -273,9 +285,22 @@ impl Partition {
         let reach = self.reach();
         let places = reach.iter().map(|reach| reach.position).collect();
         let at = At { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
-        let changes = self.publishing.changes.take(&self.plan, &origin, &totals, &at);
+        let changes = self.publishing.changes.take(&self.plan, &origin, &totals, (&at, &self.options.labels));
         self.publishing.totals.done(began, self.publishing.totals_every);
         Ok(changes)
+    }
+
+    /// Shows its outputs otherwise from now on. What was told until now is committed as it was.
+    pub(super) fn relabel(&mut self, labels: Labels) -> Result<(), Error> {
+        if self.options.labels == labels {
+            return Ok(());
+        }
+        self.finish_commit(true)?;
+        self.start_commit()?;
+        self.finish_commit(true)?;
+        self.publishing.hold(labels.held);
+        self.options.labels = labels;
+        Ok(())
     }
 
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.

@@ -5,13 +5,14 @@ use super::growth;
 use super::keeping::{self, Keeping};
 use super::publishing::Publishing;
 use super::silence::Silence;
-use super::{Counts, Error, Handle, Options, Partition, Reading, beginning};
+use super::{Counts, Error, Handle, Options, Partition, Reading, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
-use crate::input::From;
+use crate::input::{From, Part};
 use crate::kept::Kept;
 use crate::lane::{Lane, image};
 use crate::pipeline::{Begun, Pipeline};
+use crate::programs::Begin;
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -36,11 +37,14 @@ pub struct Recovery {
 impl Partition {
     /// Takes the partition over and loads its state.
     pub fn open(plan: Arc<Plan>, options: Options) -> Result<(Self, Recovery), Error> {
-        let part = if options.part.folder.is_empty() { "0" } else { &options.part.folder };
-        let partition = format!("{}/{part}", plan.name());
+        let partition = identity(&plan, &options.part);
         let identity = Identity { partition, writer: options.writer.clone() };
+        if options.begun.is_lost(&options.folder, &*options.store)? {
+            return Err(Error::Gone { folder: options.folder.clone() });
+        }
         let proven = Instant::now();
         let opened = Checkpoints::claim(Arc::clone(&options.store), &identity, &options.take)?;
+        options.begun.note(&options.folder)?;
         let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::clone(&options.store)));
         let state = match &opened.recovered {
             None => None,
@@ -57,31 +61,38 @@ impl Partition {
         let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
         let (handle, requests) = Handle::new();
         let live = options.log.is_live();
-        let files = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
+        let copied = match (&state, options.begins) {
+            (None, Begin::Start) => copying::copy(&plan, &options, &checkpoints.putter())?,
+            (None, Begin::Now) | (Some(_), _) => None,
+        };
+        let own = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
+        let files = copied.as_ref().map_or(own, |copied| &copied.files);
         let starts = Reach::starts(&plan);
         let kept = (0..starts.len() as u8).map(|source| Kept::of(files, source)).collect::<Result<Vec<_>, _>>()?;
-        let read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
+        let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
         // What was decided about the log stays decided when it is read again.
-        let known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
+        let mut known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
+        if let Some(copied) = &copied {
+            read = copied.reach.iter().map(|reach| reach.position).collect();
+            known.clone_from(&copied.reach);
+        }
         let gaps = |source: usize| known.get(source).map_or(&[][..], |known| &known.gaps);
         let open = |from: &[Reach], resumed: bool| -> Result<Vec<Box<dyn Source>>, Error> {
             let one = |(source, from): (usize, &Reach)| {
                 let place = From { position: from.position.of(0), files: from.files.clone() };
                 if live {
-                    return keeping::open(
-                        &options,
-                        (&plan, source),
-                        place.position,
-                        (&kept[source], gaps(source)),
-                        &reader,
-                    );
+                    let open = || {
+                        let kept = (&kept[source], gaps(source));
+                        keeping::open(&options, (&plan, source), place.position, kept, &reader)
+                    };
+                    return if copied.is_some() { copying::patient(open) } else { open() };
                 }
                 Ok(options.log.open(&options.part, &plan, source, Some(&place).filter(|_| resumed))?)
             };
             from.iter().enumerate().map(one).collect()
         };
         let begun = state.as_ref().map(|(_, state)| state.begun.clone()).unwrap_or_default();
-        let is_new_now = plan.since > 0 && state.is_none();
+        let is_new_now = options.begins == Begin::Now && state.is_none();
         let (sources, lanes, reach, counts, totals, results) = match same {
             Some((manifest, state)) => {
                 let reach = state.reach(&places(manifest)?);
@@ -110,9 +121,10 @@ impl Partition {
                 (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
             }
         };
-        let siblings = state.as_ref().map(|(_, state)| state.siblings.clone()).unwrap_or_default();
+        let before = state.as_ref().map(|(_, state)| state).or(copied.as_ref().map(|copied| &copied.state));
+        let siblings = before.map(|state| state.siblings.clone()).unwrap_or_default();
         let mut reach = reach;
-        if state.is_none() && growth::is_of_growth(&options)? {
+        if before.is_none() && growth::is_of_growth(&options)? {
             growth::begin_split(&mut reach);
         }
         let seen: Vec<Begun> = reach
@@ -165,7 +177,7 @@ impl Partition {
             cut: Cut::default(),
             results,
             // A rebuilt partition makes a checkpoint even if its log is empty now.
-            dirty: recovery.rebuilt,
+            dirty: recovery.rebuilt || copied.is_some(),
             waiting: vec![],
             notices: vec![],
             pauses: false,
@@ -179,6 +191,12 @@ impl Partition {
         }
         Ok((partition, recovery))
     }
+}
+
+/// How a partition of a plan is called in its state.
+pub(crate) fn identity(plan: &Plan, part: &Part) -> String {
+    let part = if part.folder.is_empty() { "0" } else { &part.folder };
+    format!("{}/{part}", plan.name())
 }
 
 /// The places of a checkpoint.

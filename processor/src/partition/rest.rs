@@ -3,7 +3,8 @@
 use super::checkpointing::{State, plan_fingerprint, positions};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error};
-use crate::checkpoint::{self, FileRef, Kind, Reader, Store};
+use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
+use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
 use crate::kept::Kept;
 use crate::lane::Outcome;
 use crate::outputs::outbox::facts_of;
@@ -31,6 +32,50 @@ pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Refuses queries that are to begin with what another reading keeps, where that is not the log from its start:
+/// [`Error::NotKept`].
+pub fn can_copy(plan: &Arc<Plan>, earlier: &dyn Store) -> Result<(), Error> {
+    let inspection = checkpoint::inspect(earlier)?;
+    let Some(manifest) = inspection.kept.first() else { return Ok(()) };
+    let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    for (source, read) in (0..plan.sources().count() as u8).zip(read) {
+        if !Kept::of(&manifest.files, source)?.is_whole(Position::START, read.of(0)) {
+            return Err(Error::NotKept);
+        }
+    }
+    Ok(())
+}
+
+/// The committed rows of a partition that runs no more, and a reader of them; an error if nothing is there.
+pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, Reader), Error> {
+    let mut inspection = checkpoint::inspect(&**store)?;
+    if inspection.kept.is_empty() {
+        let reason = match inspection.findings.first() {
+            Some(finding) => finding.to_string(),
+            None => "there is no checkpoint".into(),
+        };
+        return Err(Error::Malformed { object: "sealed rows".into(), reason });
+    }
+    let mut files = inspection.kept.remove(0).files;
+    files.retain(|file| file.kind == Kind::Result);
+    Ok((files, Reader::new(Arc::clone(store))))
+}
+
+/// Lets go of everything but the committed rows of a partition that runs no more; nobody may own it.
+pub fn seal(store: &Arc<dyn Store>, identity: &Identity) -> Result<(), Error> {
+    let opened = Checkpoints::claim(Arc::clone(store), identity, &TakeFrom::Nobody)?;
+    let (mut checkpoints, Some(manifest)) = (opened.checkpoints, opened.recovered) else { return Ok(()) };
+    let files: Vec<FileRef> = manifest.files.into_iter().filter(|file| file.kind == Kind::Result).collect();
+    // Until no kept checkpoint names anything else.
+    for _ in 0..CHECKPOINTS_KEPT {
+        let commit =
+            Commit { position: manifest.position.clone(), state: manifest.state.clone(), files: files.clone() };
+        checkpoints.commit(commit)?;
+    }
+    checkpoints.collect()?;
+    Ok(checkpoints.release()?)
 }
 
 /// The answer of a partition as of its last checkpoint; an empty one where there is none, or none of these queries.

@@ -142,7 +142,7 @@ fn another_plan_and_broken_bytes_are_refused() {
     let bytes = encode(&[answer(&ours, &place)]).unwrap();
     let other = plan(&PROGRAM.replace("duration_where(latest(b))", "duration_where(!latest(b))"));
     assert!(decode(&bytes, &[other], &place).is_err(), "numbers of another meaning");
-    assert!(decode(&bytes, &[], &place).is_err());
+    assert!(decode(&bytes, &[], &place).expect("of plans that are not known nothing is told").is_empty());
     for length in 0..bytes.len() {
         assert!(decode(&bytes[..length], std::slice::from_ref(&ours), &place).is_err(), "cut to {length}");
     }

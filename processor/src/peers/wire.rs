@@ -4,7 +4,7 @@
 //! Plans do not travel: both sides compile the same programs, and the fingerprint says whether they did.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use event_feeder::{Code, DeadLetter};
@@ -26,8 +26,8 @@ use crate::totals::{Totals, TotalsImage, ValueImage};
 pub struct Question {
     /// What is asked.
     pub ask: Ask,
-    /// The version of the programs that the asker answers in.
-    pub programs: u64,
+    /// The plans of which the asker uses no more than how far they are.
+    pub held: BTreeSet<String>,
     /// Whether the answer waits for what the sources hold, and how long, in milliseconds.
     pub sync_ms: Option<u64>,
 }
@@ -134,9 +134,12 @@ pub fn encode(answers: &[Answer]) -> Result<Vec<u8>, WireError> {
 }
 
 /// The answers in some bytes, for the asker's plans; results are read from `place`.
+///
+/// A plan of a name never changes, so parts of one add up whatever else either side runs; those of plans that the asker does
+/// not know, or no more, are left out.
 pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &Place) -> Result<Vec<Answer>, WireError> {
     let images: Vec<Image> = postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
-    images.into_iter().map(|image| answer(image, plans, place)).collect()
+    images.into_iter().filter_map(|image| answer(image, plans, place).transpose()).collect()
 }
 
 fn image(answer: &Answer) -> Result<Image, WireError> {
@@ -189,11 +192,13 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
     })
 }
 
-fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, WireError> {
+fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Answer>, WireError> {
     let facts: Facts = from_json(&image.facts)?;
-    let plan = plans.iter().find(|plan| plan.name() == facts.source);
-    let plan = plan.filter(|plan| plan_fingerprint(plan) == facts.plan);
-    let plan = Arc::clone(plan.ok_or_else(|| WireError::OtherPlan(facts.source.clone()))?);
+    let Some(plan) = plans.iter().find(|plan| plan.name() == facts.source) else { return Ok(None) };
+    if plan_fingerprint(plan) != facts.plan {
+        return Err(WireError::OtherPlan(facts.source));
+    }
+    let plan = Arc::clone(plan);
     let alert = |(key, alert, start, end): (String, usize, Time, Option<Time>)| {
         let known = alert < plan.alerts.len();
         known.then(|| AlertRow { key: key.into(), alert, start, end }).ok_or_else(|| malformed("an unknown alert"))
@@ -227,7 +232,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
         late: image.late.into_iter().map(late).collect::<Result<_, WireError>>()?,
         dead: image.dead.into_iter().map(dead).collect::<Result<_, WireError>>()?,
     };
-    Ok(Answer {
+    let sessions_alive = sessions(image.sessions)?;
+    Ok(Some(Answer {
         partition: facts.partition,
         reach: facts.reach,
         begun: facts.begun,
@@ -241,13 +247,13 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Answer, Wi
         live: facts.live,
         owner: facts.owner,
         pending,
-        sessions: sessions(image.sessions)?,
+        sessions: sessions_alive,
         totals: Totals::from_image(&plan, facts.totals),
         results: facts.results,
         reader: Reader::new(place.store(&facts.folder)),
         folder: facts.folder,
         plan,
-    })
+    }))
 }
 
 impl SessionImage {

@@ -1,6 +1,6 @@
 //! What an answer can only say by reading logs again, up to the places that it is true for: stories, and spans.
 
-use super::answers::{known_starts, plain};
+use super::answers::{LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, TableData};
 use crate::kept::{self, Kept};
 use crate::lane::RecordedSpan;
@@ -40,25 +40,27 @@ pub(super) fn logs(answer: &Answer) -> Result<Logs, EngineError> {
     Ok(logs)
 }
 
-/// The table `spans`: those of all metrics that keep them.
-pub(super) fn spans(plans: &[Arc<Plan>], answers: &[Answer]) -> Result<TableData, EngineError> {
-    let mut all: Vec<(Arc<Plan>, Vec<RecordedSpan>)> = plans.iter().map(|plan| (Arc::clone(plan), vec![])).collect();
-    for answer in answers.iter().filter(|answer| spans::are_kept(&answer.plan)) {
-        let Some(horizon) = answer.horizon else { continue };
-        let Logs { sources, before, is_whole } = logs(answer)?;
-        let told = spans::again(&answer.plan, reread::Logs { sources, before: &before, reach: &answer.reach }, horizon);
-        let mut told = told.map_err(|error| EngineError::Internal(error.to_string()))?;
-        if !is_whole {
-            // What began before the events that are kept would be told as if it had begun there.
-            let known = known_starts(answer)?;
-            told.retain(|span| known.contains(&(span.key.to_string(), span.session)));
+/// The table `spans`: those of all metrics that keep them and are seen.
+pub(super) fn spans(answering: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
+    let mut all: Vec<(&Arc<Plan>, Vec<RecordedSpan>)> = vec![];
+    for log in answering {
+        let mut own = vec![];
+        for answer in log.answers().filter(|answer| spans::are_kept(&answer.plan)) {
+            let Some(horizon) = answer.horizon else { continue };
+            let Logs { sources, before, is_whole } = logs(answer)?;
+            let logs = reread::Logs { sources, before: &before, reach: &answer.reach };
+            let told = spans::again(&answer.plan, logs, horizon);
+            let mut told = told.map_err(|error| EngineError::Internal(error.to_string()))?;
+            if !is_whole {
+                // What began before the events that are kept would be told as if it had begun there.
+                let known = known_starts(answer)?;
+                told.retain(|span| known.contains(&(span.key.to_string(), span.session)));
+            }
+            own.append(&mut told);
         }
-        match all.iter_mut().find(|(plan, _)| **plan == *answer.plan) {
-            Some((_, own)) => own.append(&mut told),
-            // The programs have just changed.
-            None => all.push((Arc::clone(&answer.plan), told)),
-        }
+        own.retain(|span| log.shows(&log.plan().metrics[span.root].name));
+        all.push((log.plan(), own));
     }
-    let pairs: Vec<(&Plan, &[RecordedSpan])> = all.iter().map(|(plan, spans)| (&**plan, &spans[..])).collect();
+    let pairs: Vec<(&Plan, &[RecordedSpan])> = all.iter().map(|(plan, spans)| (&***plan, &spans[..])).collect();
     Ok(plain("spans", rows::spans(&pairs)))
 }

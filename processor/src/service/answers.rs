@@ -2,19 +2,26 @@
 
 mod catalogue;
 mod history;
+mod sealed;
 mod sessions;
+mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
+pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};
+pub(super) use stories::add_story;
 
+use crate::checkpoint::{FileRef, Reader};
 use crate::engine::{EngineError, PositionOf, TableData};
+use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
 use crate::outputs::Published;
 use crate::partition::Answer;
 use crate::reach::{self, Reach};
-use crate::results;
+use crate::results::{self, Pending};
 use crate::rows;
+use crate::service::work::Bound;
 use crate::totals::Totals;
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
@@ -22,36 +29,58 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
-/// A source with the answers of its partitions; none where nobody works on any.
+/// A plan with the answers of its partitions; none where nobody works on any.
 pub(super) struct LogAnswer<'a> {
-    plan: &'a Plan,
+    plan: &'a Arc<Plan>,
+    bound: &'a Bound,
     answers: Vec<&'a Answer>,
 }
 
-/// The answers by the source that they belong to, in the order of the plans.
-pub(super) fn by_source<'a>(plans: &'a [Arc<Plan>], answers: &'a [Answer]) -> Vec<LogAnswer<'a>> {
-    let log = |plan: &'a Arc<Plan>| {
-        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan.name() == plan.name()).collect();
-        // If the programs have just changed, the answers say which they are of.
-        LogAnswer { plan: own.first().map_or(plan, |answer| &answer.plan), answers: own }
+/// The answers by the plan that they belong to, in the order of the plans.
+pub(super) fn by_source<'a>(bound: &'a [Bound], answers: &'a [Answer]) -> Vec<LogAnswer<'a>> {
+    let log = |bound: &'a Bound| {
+        let own = answers.iter().filter(|answer| answer.plan == bound.plan).collect();
+        LogAnswer { plan: &bound.plan, bound, answers: own }
     };
-    plans.iter().map(log).collect()
+    bound.iter().map(log).collect()
 }
 
 impl LogAnswer<'_> {
-    /// Sessions that are not in committed history.
+    /// The answers of the partitions.
+    pub(super) fn answers(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter().copied()
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        self.plan
+    }
+
+    /// Whether there is such a metric or alert, and it is seen.
+    pub(super) fn shows(&self, name: &str) -> bool {
+        self.bound.labels.shows(name) && has(self.plan, name)
+    }
+
+    /// Sessions that are not in committed history, with values of the metrics that are seen.
     fn sessions(&self) -> Vec<Session> {
-        self.answers.iter().flat_map(|answer| answer.pending.sessions.iter().chain(&answer.sessions).cloned()).collect()
+        let all =
+            self.answers.iter().flat_map(|answer| answer.pending.sessions.iter().chain(&answer.sessions).cloned());
+        let mut all = Pending { sessions: all.collect(), ..Pending::default() };
+        self.bound.labels.hide(self.plan, &mut all);
+        all.sessions
     }
 
     /// Alerts that are not in committed history, those that are on included.
     fn alerts(&self) -> Vec<AlertRow> {
-        self.answers.iter().flat_map(|answer| every_alert(answer)).collect()
+        let all = self.answers.iter().flat_map(|answer| every_alert(answer));
+        let mut all = Pending { alerts: all.collect(), ..Pending::default() };
+        self.bound.labels.hide(self.plan, &mut all);
+        all.alerts
     }
 
     fn totals(&self) -> Totals {
         let mut totals = Totals::new(self.plan);
         self.answers.iter().for_each(|answer| totals.merge(&answer.totals));
+        totals.only(self.plan, |name| self.bound.labels.shows(name));
         totals
     }
 
@@ -136,19 +165,19 @@ pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {
 }
 
 /// A table over all sources.
-pub(super) fn table(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
+pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Result<TableData, EngineError> {
     match name {
         "partitions" => Ok(plain(name, catalogue::partitions(logs))),
         "nodes" => Ok(plain(name, catalogue::nodes(logs))),
         "totals" => {
             let totals: Vec<Totals> = logs.iter().map(LogAnswer::totals).collect();
-            let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| log.plan).zip(&totals).collect();
+            let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             Ok(plain(name, rows::totals(&all)))
         }
-        "sessions" => Ok(plain(name, sessions::sessions(logs)?)),
-        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs),
+        "sessions" => Ok(plain(name, sessions::sessions(logs, sealed)?)),
+        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs, sealed),
         name => {
-            for log in logs {
+            for log in logs.iter().filter(|log| log.shows(name)) {
                 if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
                     return history::view(name, metric, log);
                 }
@@ -156,6 +185,15 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, Eng
             Err(EngineError::NotFound(format!("there is no table `{name}`")))
         }
     }
+}
+
+/// The versions of the outputs that are seen: a name is seen in one plan at the most.
+fn versions(logs: &[LogAnswer<'_>]) -> Labels {
+    let seen = logs.iter().flat_map(|log| {
+        let labels = &log.bound.labels;
+        labels.versions.iter().filter(|(name, _)| labels.shows(name))
+    });
+    Labels { versions: seen.map(|(name, version)| (name.clone(), *version)).collect(), ..Labels::default() }
 }
 
 /// Alerts that are not in committed history, those that are on included.
@@ -176,10 +214,15 @@ fn every_alert(answer: &Answer) -> Vec<AlertRow> {
 fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
     let mut batches = vec![];
     for file in answer.results.iter().filter(|file| results::table_of(file) == Some(table)) {
-        let bytes = answer.reader.read(file).map_err(|error| EngineError::Internal(error.to_string()))?;
-        batches.extend(results::decode(bytes).map_err(|error| EngineError::Internal(error.to_string()))?);
+        batches.extend(read_file(file, &answer.reader)?);
     }
     Ok(batches)
+}
+
+/// The rows of a file of history.
+fn read_file(file: &FileRef, reader: &Reader) -> Result<Vec<RecordBatch>, EngineError> {
+    let bytes = reader.read(file).map_err(|error| EngineError::Internal(error.to_string()))?;
+    results::decode(bytes).map_err(|error| EngineError::Internal(error.to_string()))
 }
 
 fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {
@@ -190,6 +233,9 @@ fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray
 /// The sessions farthest from the rest, out of those of all partitions.
 pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
     let plan = log.plan;
+    if !log.shows(name) {
+        return Ok(None);
+    }
     if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
         let mut all = log.sessions();
         for batch in log.history("finals")? {

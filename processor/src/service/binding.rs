@@ -2,11 +2,12 @@
 
 use super::work::{Bound, folder};
 use super::{Options, StartError};
+use crate::begun::Begun;
 use crate::checkpoint::{Error as StateError, ProgramStore};
 use crate::engine::EngineError;
 use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::partition::{self, Error};
-use crate::programs::{Begin, Programs};
+use crate::programs::{Begin, Outcome, Programs};
 use std::sync::Arc;
 use timeline_core::plan::{Plan, Source};
 
@@ -21,15 +22,31 @@ pub(super) fn deployed(
 ) -> Result<Programs, StartError> {
     for _ in 0..DEPLOYERS_MAX {
         let stored = Programs::load(store)?;
-        let mut all = stored.clone();
-        for (name, text) in programs {
-            all = all.with(name, text, false, Begin::Start)?;
+        if stored.version == 0
+            && let Some(folder) = Begun::of(&options.state).any()?
+        {
+            return Err(Error::NoPrograms { folder }.into());
         }
-        if all.all == stored.all {
+        if programs.is_empty() {
+            return Ok(stored);
+        }
+        let (mut all, outcomes) = stored.with_new(programs)?;
+        let replaced: Vec<&str> = outcomes
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Replaced(..)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !replaced.is_empty() {
+            let rendered = Some(stored.differences(programs, &outcomes));
+            let message = format!("another definition is deployed of {}", replaced.join(", "));
+            return Err(EngineError::Conflict { message, rendered }.into());
+        }
+        if all == stored {
             return Ok(all);
         }
-        stay_together(&stored.plans()?, &bind(options, &all.plans()?)?)?;
-        can_run(options, &all)?;
+        let bound = bind(options, &all)?;
+        stay_together(&all, &bound)?;
+        can_run(options, &bound)?;
         match all.store(store) {
             Ok(()) => return Ok(all),
             // Another processor that was started at the same time deployed first.
@@ -40,11 +57,12 @@ pub(super) fn deployed(
     Err(StartError::Binding("others deploy programs all the time; try again".into()))
 }
 
-/// The log of every source.
-pub(super) fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>, StartError> {
-    // Queries of one source that begin at different places read its log each for themselves.
+/// The log of every plan.
+pub(super) fn bind(options: &Options, programs: &Programs) -> Result<Vec<Bound>, StartError> {
+    let plans = programs.plans()?;
+    // Plans of one source that were deployed at different times read its log each for themselves.
     let mut known: Vec<&str> =
-        plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
+        plans.iter().flat_map(|(_, plan)| plan.sources()).map(|source| source.name.as_str()).collect();
     known.sort_unstable();
     known.dedup();
     for (name, input) in &options.sources {
@@ -65,30 +83,47 @@ pub(super) fn bind(options: &Options, plans: &[Arc<Plan>]) -> Result<Vec<Bound>,
         })?;
         Ok((name.clone(), log))
     };
-    let bind = |plan: &Arc<Plan>| {
+    let mut all: Vec<Bound> = vec![];
+    for (deployment, plan) in &plans {
         let mut logs = plan.sources().map(log).collect::<Result<Vec<_>, StartError>>()?;
         let log: Arc<dyn Log> = match logs.len() {
             1 => logs.remove(0).1,
             _ => Arc::new(Joined::new(logs).map_err(StartError::Binding)?),
         };
-        Ok(Bound { plan: Arc::clone(plan), log })
-    };
-    plans.iter().map(bind).collect()
+        let is_earlier =
+            |other: &&Bound| other.begins == Begin::Start && other.answers() && sources(&other.plan).eq(sources(plan));
+        let earlier = all.iter().find(is_earlier).filter(|_| deployment.begins == Begin::Start);
+        let earlier = earlier.map(|earlier| earlier.plan.name());
+        let (number, begins, labels) = (deployment.number, deployment.begins, deployment.labels());
+        all.push(Bound { plan: Arc::clone(plan), log, number, begins, labels, earlier });
+    }
+    Ok(all)
 }
 
-/// Refuses programs that join topics that are read apart, or part them: their state is under other names then, and the
-/// broker keeps only what the present one needs.
-pub(super) fn stay_together(before: &[Arc<Plan>], after: &[Bound]) -> Result<(), EngineError> {
-    for bound in after.iter().filter(|bound| bound.log.is_live()) {
+fn sources(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.sources().map(|source| source.name.as_str())
+}
+
+/// Refuses programs that read topics from their starts together that are read apart, or the other way round: what was
+/// acknowledged is kept for those that are read as they were.
+pub(super) fn stay_together(programs: &Programs, all: &[Bound]) -> Result<(), EngineError> {
+    let from_start = |bound: &&Bound| bound.log.is_live() && bound.begins == Begin::Start;
+    for bound in all.iter().filter(from_start).filter(|bound| !bound.answers() && bound.earlier.is_none()) {
+        if programs.was_read(&bound.plan) {
+            let message = format!(
+                "not kept: what read {} before is over, and let go of its log; `deploy --from now` begins with what comes next",
+                bound.plan.name()
+            );
+            return Err(EngineError::Conflict { message, rendered: None });
+        }
         for source in bound.plan.sources() {
-            let mut known = before.iter().filter(|plan| plan.since == bound.plan.since);
-            let known = known.find(|plan| plan.sources().any(|known| known.name == source.name));
-            if let Some(known) = known.filter(|known| known.name() != bound.plan.name()) {
-                let (name, was, is) = (&source.name, known.name(), bound.plan.name());
+            let reads = |other: &&Bound| other.answers() && sources(&other.plan).any(|name| name == source.name);
+            if let Some(known) = all.iter().filter(from_start).find(reads) {
+                let (name, was, is) = (&source.name, known.plan.name(), bound.plan.name());
                 return Err(EngineError::Conflict {
                     message: format!(
                         "source `{name}` is read as {was} and would be read as {is}, but its topic is not kept from its start: \
-                         start with an empty state and a subscription of its own"
+                         `deploy --from now` begins with what comes next; or start with an empty state and a subscription of its own"
                     ),
                     rendered: None,
                 });
@@ -99,11 +134,14 @@ pub(super) fn stay_together(before: &[Arc<Plan>], after: &[Bound]) -> Result<(),
 }
 
 /// Refuses programs that need a live log from its start where that is not kept, before they are stored.
-pub(super) fn can_run(options: &Options, programs: &Programs) -> Result<(), StartError> {
-    let bound = bind(options, &programs.plans()?)?;
-    for (bound, part) in all_parts(&bound)?.into_iter().filter(|(bound, _)| bound.log.is_live()) {
+pub(super) fn can_run(options: &Options, bound: &[Bound]) -> Result<(), StartError> {
+    let live: Vec<Bound> = bound.iter().filter(|bound| bound.log.is_live()).cloned().collect();
+    for (bound, part) in all_parts(&live)? {
         let store = options.state.store(&folder(&bound.plan.name(), &part));
         partition::can_run(&bound.plan, &*store)?;
+        if let Some(earlier) = bound.earlier.as_ref().filter(|_| !bound.answers()) {
+            partition::can_copy(&bound.plan, &*options.state.store(&folder(earlier, &part)))?;
+        }
     }
     Ok(())
 }

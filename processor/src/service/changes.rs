@@ -1,64 +1,93 @@
 //! What a change of the programs does, told before it is done.
 
+use crate::engine::EngineError;
+use crate::programs::{Begin, Deployment, Outcome, Programs};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::{NodeId, Plan};
 
-/// What a deployment does to every node: one that is known by its fingerprint keeps its meaning, but as the log is read
-/// again its state is computed anew with the others.
-pub(super) fn changes(before: &[Arc<Plan>], after: &[Arc<Plan>], text: impl Fn(&Plan, NodeId) -> String) -> Json {
-    let known: BTreeSet<_> = before.iter().flat_map(|plan| plan.nodes.iter().map(|node| node.fingerprint)).collect();
-    let names = |plans: &[Arc<Plan>]| -> BTreeSet<String> {
-        let of = |plan: &Arc<Plan>| {
-            let metrics = plan.metrics.iter().map(|metric| metric.name.clone());
-            metrics.chain(plan.alerts.iter().map(|alert| alert.name.clone())).collect::<Vec<_>>()
-        };
-        plans.iter().flat_map(of).collect()
+/// What a deployment does to every name that it defines, and to every node: those that run go on as they are.
+pub(super) fn changes(
+    before: &Programs,
+    after: &Programs,
+    outcomes: &BTreeMap<String, Outcome>,
+    text: impl Fn(&Plan, NodeId) -> String,
+) -> Result<Json, EngineError> {
+    let (before, after) = (before.plans()?, after.plans()?);
+    let is_new = |plan: &Arc<Plan>| !before.iter().any(|(_, old)| old == plan);
+    let action = |deployment: &Deployment, plan: &Arc<Plan>| match (is_new(plan), deployment.begins) {
+        (false, _) => "keep",
+        (true, Begin::Start) => "rebuild",
+        (true, Begin::Now) => "begin",
     };
-    let (old, new) = (names(before), names(after));
-    let unchanged = before == after;
-    let nodes: Vec<Json> = after
-        .iter()
-        .flat_map(|plan| {
-            plan.iter().map(|(id, node)| {
-                let is_old = before.iter().any(|old| old.name() == plan.name());
-                let action = match (unchanged || is_old && known.contains(&node.fingerprint), plan.since) {
-                    (true, _) => "keep",
-                    (false, 0) => "rebuild",
-                    (false, _) => "begin",
-                };
-                json!({"source": plan.name(), "id": id.to_string(), "operator": text(plan, id), "action": action})
-            })
+    let nodes = after.iter().flat_map(|(deployment, plan)| {
+        let text = &text;
+        plan.iter().map(move |(id, _)| {
+            json!({"source": plan.name(), "id": id.to_string(), "operator": text(plan, id), "action": action(deployment, plan)})
         })
-        .collect();
-    json!({
-        "nodes": nodes,
-        "added": new.difference(&old).collect::<Vec<_>>(),
-        "removed": old.difference(&new).collect::<Vec<_>>(),
-        "unchanged": new.intersection(&old).collect::<Vec<_>>(),
-        "replays_log": after.iter().any(|plan| plan.since == 0 && !before.contains(plan)),
-        "notes": notes(before, after),
-    })
+    });
+    let new: Vec<_> = after.iter().filter(|(_, plan)| is_new(plan)).collect();
+    let begins = new.last().map(|(deployment, _)| deployment.begins);
+    let name = |(name, outcome): (&String, &Outcome)| {
+        let (what, from, version) = match *outcome {
+            Outcome::New(version) => ("new", None, version),
+            Outcome::Replaced(from, version) => ("replaced", Some(from), version),
+            Outcome::Unchanged(version) => ("unchanged", None, version),
+        };
+        let begins = match begins.filter(|_| what != "unchanged") {
+            None => Json::Null,
+            Some(Begin::Start) => json!("start"),
+            Some(Begin::Now) => json!("now"),
+        };
+        json!({"name": name, "what": what, "from_version": from, "version": version, "begins": begins})
+    };
+    let of = |wanted: fn(&Outcome) -> bool| -> Vec<&String> {
+        outcomes.iter().filter(|(_, outcome)| wanted(outcome)).map(|(name, _)| name).collect()
+    };
+    Ok(json!({
+        "nodes": nodes.collect::<Vec<_>>(),
+        "names": outcomes.iter().map(name).collect::<Vec<_>>(),
+        "added": of(|outcome| matches!(outcome, Outcome::New(_))),
+        "changed": of(|outcome| matches!(outcome, Outcome::Replaced(..))),
+        "unchanged": of(|outcome| matches!(outcome, Outcome::Unchanged(_))),
+        "replays_log": begins == Some(Begin::Start),
+        "notes": new.iter().filter(|(deployment, _)| deployment.begins == Begin::Now).map(|(_, plan)| note(plan)).collect::<Vec<_>>(),
+    }))
 }
 
 /// What whoever deploys queries that begin now should know of their sessions.
-fn notes(before: &[Arc<Plan>], after: &[Arc<Plan>]) -> Vec<String> {
-    let new = after.iter().filter(|plan| plan.since > 0 && !before.iter().any(|old| old.name() == plan.name()));
-    let note = |plan: &Arc<Plan>| {
-        let longest = [plan.end.silence, plan.end.max_age].into_iter().flatten().min();
-        let late = plan.sources().map(|source| source.lateness).max().unwrap_or(0);
-        let which = match longest {
-            Some(longest) => {
-                let seconds = longest.saturating_add(late) as f64 / 1e9;
-                format!(
-                    "sessions that begin within {seconds} s after the first event are partial, later ones are whole"
-                )
-            }
-            None => "its sessions may be of any length, so all are partial; `end after 30m` in the source bounds them"
-                .into(),
-        };
-        format!("{} begins with the next event: {which}", plan.name())
+fn note(plan: &Arc<Plan>) -> String {
+    let longest = [plan.end.silence, plan.end.max_age].into_iter().flatten().min();
+    let late = plan.sources().map(|source| source.lateness).max().unwrap_or(0);
+    let which = match longest {
+        Some(longest) => {
+            let seconds = longest.saturating_add(late) as f64 / 1e9;
+            format!("sessions that begin within {seconds} s after the first event are partial, later ones are whole")
+        }
+        None => {
+            "its sessions may be of any length, so all are partial; `end after 30m` in the source bounds them".into()
+        }
     };
-    new.map(note).collect()
+    format!("{} begins with the next event: {which}", plan.name())
+}
+
+/// What stays of an output that is dropped.
+pub(super) fn kept(before: &Programs, after: &Programs, name: &str) -> Vec<String> {
+    let has = |deployment: &&Deployment| deployment.shown().any(|shown| shown == name);
+    let Some(dropped) = before.deployments.iter().find(has) else { return vec![] };
+    if dropped.catching_up {
+        return vec![format!("{name} was catching up, and had answered nothing yet")];
+    }
+    let mut notes =
+        vec![format!("its committed rows stay in finals and alerts, as version {}", dropped.versions[name])];
+    let stays = after.deployments.iter().find(|deployment| deployment.number == dropped.number);
+    if let Some(stays) = stays.filter(|stays| !stays.is_over()) {
+        let others: Vec<&str> = stays.shown().map(String::as_str).collect();
+        notes.push(format!(
+            "its workers go on unseen beside those of {}, with which it was deployed",
+            others.join(", ")
+        ));
+    }
+    notes
 }

@@ -3,6 +3,7 @@
 //!
 //! The decisions are those of [`crate::members`]; here is the I/O that obeys. One thread decides, a few times a second.
 
+use super::binding::bind;
 use super::work::Ended;
 use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
@@ -203,31 +204,34 @@ impl Service {
         all
     }
 
-    /// Runs the newest programs that are stored, whoever deployed them.
+    /// Runs the newest programs that are stored, whoever deployed them. To be called while nobody else changes them.
     pub(super) fn adopt_newest(&self) -> Result<(), EngineError> {
         if self.cluster.is_none() {
             return Ok(());
         }
         let unavailable = |error: String| EngineError::Unavailable(format!("cannot read the programs: {error}"));
         let newest = Programs::load(&self.store).map_err(|error| unavailable(error.to_string()))?;
-        let mut inner = self.lock();
-        if newest.version <= inner.programs.version {
+        if newest.version <= self.lock().programs.version {
             return Ok(());
         }
-        let bound = self.bind(&newest.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let bound = bind(&self.options, &newest).map_err(|error| EngineError::invalid(error.to_string()))?;
         tracing::info!(version = newest.version, "runs the programs that another processor deployed");
-        self.adopt(&mut inner, newest, bound)
+        self.adopt(newest, bound)
+    }
+
+    /// The addresses of the other members that do not run the present programs.
+    pub(super) fn behind(&self) -> Vec<String> {
+        let Some(cluster) = &self.cluster else { return vec![] };
+        let version = self.lock().programs.version;
+        let runs = |member: &Member| cluster.peers.programs(&member.address).is_ok_and(|runs| runs >= version);
+        self.others().iter().filter(|member| !runs(member)).map(|member| member.address.clone()).collect()
     }
 
     /// Waits until all other members run the present programs; the addresses of those that do not in time.
     pub(super) fn wait_for_others(&self) -> Vec<String> {
-        let Some(cluster) = &self.cluster else { return vec![] };
         let until = Instant::now() + DEPLOYED;
         loop {
-            let version = self.lock().programs.version;
-            let runs = |member: &Member| cluster.peers.programs(&member.address).is_ok_and(|runs| runs >= version);
-            let behind: Vec<String> =
-                self.others().iter().filter(|member| !runs(member)).map(|member| member.address.clone()).collect();
+            let behind = self.behind();
             if behind.is_empty() || Instant::now() >= until {
                 return behind;
             }
@@ -245,7 +249,10 @@ fn decide(service: &Weak<Service>) {
         let Some(cluster) = service.cluster.as_ref().filter(|cluster| !cluster.is_stopping()) else { return };
         if looked.elapsed() >= LOOK {
             looked = Instant::now();
-            if let Err(error) = service.adopt_newest() {
+            let changing = service.changing();
+            let adopted = service.adopt_newest();
+            drop(changing);
+            if let Err(error) = adopted {
                 tracing::warn!(%error, "does not run the programs that another processor deployed");
             }
         }

@@ -1,106 +1,132 @@
-//! Other programs for a processor at work: its partitions end, and start again with the new plans.
+//! Other programs for a processor at work. What stays as it was goes on undisturbed; what is new begins beside it.
 
-use super::binding::{all_parts, stay_together};
-use super::work::{Bound, Running, halt};
-use super::{Claims, Inner, Service, StartError};
+use super::binding::{all_parts, bind, stay_together};
+use super::work::{Bound, Running, folder, halt};
+use super::{Claims, Service, StartError};
+use crate::checkpoint::Identity;
 use crate::engine::EngineError;
 use crate::input::{Log, Part};
 use crate::kept::Kept;
-use crate::partition::{Answer, Ask};
+use crate::partition::{self, Answer, Ask};
 use crate::programs::Programs;
 use event_feeder::Position;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use timeline_core::plan::Plan;
 
-/// What a plan is to be forgotten of: where it read, and which partition of it.
+/// A partition of a plan that is there no more, and the log that it read.
 type Gone = (Arc<dyn Log>, Arc<Plan>, Part);
 
-/// The partitions at work for plans that are there no more.
-fn gone(inner: &Inner, after: &[Bound]) -> Vec<Gone> {
-    let of = |running: &Running| {
-        let name = running.plan.name();
-        let stays = after.iter().any(|bound| bound.plan.name() == name);
-        let bound = inner.bound.iter().find(|bound| bound.plan.name() == name).filter(|_| !stays)?;
-        Some((Arc::clone(&bound.log), Arc::clone(&bound.plan), running.part.clone()))
-    };
-    inner.running.iter().filter_map(of).collect()
-}
-
-/// Tells their logs, without waiting for it: what cannot be said now is left to whoever looks after the broker.
-fn forget(gone: Vec<Gone>) {
-    if gone.is_empty() {
-        return;
-    }
-    let tell = move || {
-        for (log, plan, part) in gone {
-            if let Err(error) = log.forget(&part, &plan) {
-                tracing::warn!("{}: {error}; a subscription of {} may have stayed", part.name, plan.name());
-                return;
-            }
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("forget".into()).spawn(tell) {
-        tracing::warn!("no thread to forget what was dropped: {error}");
-    }
-}
-
 impl Service {
-    /// Puts other programs to work: the partitions end, and start again.
-    pub(super) fn change(&self, inner: &mut Inner, mut programs: Programs) -> Result<(), EngineError> {
-        let bound = self.bind(&programs.plans()?).map_err(|error| EngineError::invalid(error.to_string()))?;
-        let before: Vec<Arc<Plan>> = inner.bound.iter().map(|bound| Arc::clone(&bound.plan)).collect();
-        stay_together(&before, &bound)?;
+    /// Puts other programs to work, once they are stored as those after the present ones.
+    pub(super) fn change(&self, mut programs: Programs) -> Result<(), EngineError> {
+        let bound = bind(&self.options, &programs).map_err(|error| EngineError::invalid(error.to_string()))?;
+        stay_together(&programs, &bound)?;
         programs
             .store(&self.store)
             .map_err(|error| EngineError::Conflict { message: error.to_string(), rendered: None })?;
-        self.adopt(inner, programs, bound)
+        self.adopt(programs, bound)
     }
 
-    /// Puts stored programs to work.
-    pub(super) fn adopt(&self, inner: &mut Inner, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
+    /// Puts stored programs to work: plans that are there no more end, those that stay go on, new ones begin.
+    pub(super) fn adopt(&self, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
         let internal = |error: StartError| EngineError::Internal(error.to_string());
-        let owned: Vec<(String, u32)> = inner.running.iter().map(|one| (one.plan.name(), one.part.number)).collect();
-        let gone = gone(inner, &bound);
-        inner.running.iter().for_each(|running| running.replace(false));
-        halt(&mut inner.running);
-        forget(gone);
-        inner.programs = programs;
-        inner.bound = bound;
-        let mut parts = all_parts(&inner.bound).map_err(internal)?;
-        if self.claims() == Claims::Told {
-            parts.retain(|(bound, part)| owned.contains(&(bound.plan.name(), part.number)));
+        let new: Vec<Bound>;
+        let (mut gone, forgotten): (Vec<Running>, Vec<Gone>);
+        {
+            let mut inner = self.lock();
+            let stays = |running: &Running| bound.iter().find(|bound| bound.plan == running.plan);
+            let running = std::mem::take(&mut inner.running);
+            (inner.running, gone) = running.into_iter().partition(|running| stays(running).is_some());
+            for running in &inner.running {
+                stays(running).into_iter().for_each(|bound| running.handle.relabel(bound.labels.clone()));
+            }
+            let of = |running: &Running| {
+                let known = inner.bound.iter().find(|known| known.plan == running.plan)?;
+                Some((Arc::clone(&known.log), Arc::clone(&known.plan), running.part.clone()))
+            };
+            forgotten = gone.iter().filter_map(of).collect();
+            let is_new = |bound: &&Bound| inner.bound.iter().all(|known| known.plan != bound.plan);
+            new = bound.iter().filter(is_new).cloned().collect();
+            inner.programs = programs;
+            inner.bound = bound;
         }
-        let (running, _) = self.launch(&inner.bound, parts).map_err(internal)?;
-        inner.running = running;
+        gone.iter().for_each(|running| running.replace(true));
+        halt(&mut gone);
+        self.forget_plans(forgotten);
+        if self.claims() == Claims::All && !self.is_stopping() {
+            let (running, _) = self.launch(&new, all_parts(&new).map_err(internal)?).map_err(internal)?;
+            self.lock().running.extend(running);
+        }
         Ok(())
     }
 
-    /// Other queries read the logs from their starts: refuses where one is not kept. Not to be called under the lock.
-    pub(super) fn can_start_over(&self, programs: &Programs) -> Result<(), EngineError> {
-        let plans = programs.plans()?;
-        // What stays as it is, or is there no more, reads nothing again.
-        let is_rebuilt =
-            |answer: &Answer| plans.iter().any(|plan| plan.name() == answer.plan.name() && **plan != *answer.plan);
-        for answer in self.ask(&Ask::Status, None)?.into_iter().filter(is_rebuilt) {
-            // Files are their own log. What is not committed yet is kept with the last checkpoint before a change.
+    /// Lets go of what is not needed of partitions that run no more, without waiting for it: their places in their logs,
+    /// and all of their state but the rows. What cannot be done now is left to whoever looks after broker and bucket.
+    fn forget_plans(&self, gone: Vec<Gone>) {
+        if gone.is_empty() {
+            return;
+        }
+        let (state, writer) = (self.options.state.clone(), self.options.writer.clone());
+        let tell = move || {
+            for (log, plan, part) in gone {
+                if let Err(error) = log.forget(&part, &plan) {
+                    tracing::warn!("{}: {error}; a subscription of {} may have stayed", part.name, plan.name());
+                }
+                let folder = folder(&plan.name(), &part);
+                let identity = Identity { partition: partition::identity(&plan, &part), writer: writer.clone() };
+                if let Err(error) = partition::seal(&state.store(&folder), &identity) {
+                    tracing::warn!("{folder}: {error}; what its queries knew of open sessions stays there");
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("forget".into()).spawn(tell) {
+            tracing::warn!("no thread to forget what was dropped: {error}");
+        }
+    }
+
+    /// What begins with the first event of a log needs that: refuses where it is not kept, and says what else of it is gone.
+    /// Not to be called under the lock.
+    pub(super) fn can_start_over(&self, programs: &Programs) -> Result<Vec<String>, EngineError> {
+        let bound = bind(&self.options, programs).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let known = self.plans();
+        let is_new = |bound: &&Bound| !known.contains(&bound.plan);
+        let earlier: Vec<&String> = bound.iter().filter(is_new).filter_map(|bound| bound.earlier.as_ref()).collect();
+        let is_earlier = |answer: &Answer| earlier.contains(&&answer.plan.name());
+        let mut gone = vec![];
+        for answer in self.ask(&Ask::Status, None)?.into_iter().filter(is_earlier) {
+            let files = answer.reach.iter().flat_map(|reach| &reach.files).map(|file| &file.name);
+            let missing: Vec<&str> =
+                files.filter(|name| !std::path::Path::new(name).exists()).map(String::as_str).collect();
+            if !missing.is_empty() {
+                gone.push(format!(
+                    "{} began with files that are gone: {}; what is new knows nothing of them",
+                    answer.plan.name(),
+                    missing.join(", ")
+                ));
+            }
+            // Files are their own log. What is not committed yet comes from the log itself.
             for (source, reach) in (0..).zip(&answer.reach) {
                 let kept = Kept::of(&answer.results, source);
                 let kept = kept.map_err(|error| EngineError::Internal(error.to_string()))?;
                 let has_begun = reach.files.is_empty() && reach.position.of(0) > Position::START;
-                let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
-                let is_kept = self.options.keep > 0 && kept.is_whole(from, kept.end());
+                let is_kept = self.options.keep > 0 && kept.is_whole(Position::START, kept.end());
                 if !has_begun || answer.epoch == 0 || is_kept {
                     continue;
                 }
                 let (source, partition) = (&answer.plan.source_at(usize::from(source)).name, answer.partition);
                 return Err(EngineError::Conflict {
                     message: format!(
-                        "not kept: other queries need the log of {source}/{partition} from its start, and its first events are older than --keep; `deploy --from now` begins with what comes next"
+                        "not kept: new queries need the log of {source}/{partition} from its start, and its first events are older than --keep; `deploy --from now` begins with what comes next"
                     ),
                     rendered: None,
                 });
             }
         }
-        Ok(())
+        Ok(gone)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 }

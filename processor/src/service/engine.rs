@@ -1,18 +1,30 @@
 //! What others ask of a processor: each question goes to the partitions, and their answers become one.
 
+use super::work::Bound;
 use super::{Service, again, answers, changes};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
-use crate::partition::{Ask, NoAnswer};
+use crate::partition::{Answer, Ask, NoAnswer};
 use crate::programs::Begin;
 use crate::story;
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two looks for what is waited for.
+const AGAIN: Duration = Duration::from_millis(30);
+/// How often a question is put again because the programs have changed meanwhile.
+const ASKED_MAX: usize = 8;
+/// How long a deployment waits for queries that begin now.
+const BEGUN: Duration = Duration::from_secs(30);
 
 impl Engine for Service {
     fn status(&self) -> Json {
         // How this processor is: whoever watches all of them adds up.
-        let partitions = match self.ask_own(&Ask::Status, None) {
+        let own = self.ask_own(&Ask::Status, None, &BTreeSet::new());
+        let catching_up = self.catching_up(own.as_deref().unwrap_or_default());
+        let partitions = match own {
             Ok(answers) => answers.iter().map(answers::status).collect(),
             Err(error) => vec![json!({"error": error.to_string()})],
         };
@@ -22,6 +34,7 @@ impl Engine for Service {
             "tables": self.table_names(),
             "partitions": partitions,
             "programs": self.programs_version(),
+            "catching_up": catching_up,
             "members": self.members(),
         })
     }
@@ -39,8 +52,14 @@ impl Engine for Service {
             "nodes",
             "partitions",
         ];
-        let metrics = self.plans().into_iter().flat_map(|plan| plan.metrics.clone());
-        fixed.into_iter().map(str::to_owned).chain(metrics.map(|metric| metric.name)).collect()
+        let mut names: Vec<String> = fixed.into_iter().map(str::to_owned).collect();
+        // Those that are catching up as well: whoever asks for them is told so.
+        for bound in &self.lock().bound {
+            let shown = bound.plan.metrics.iter().map(|metric| &metric.name).filter(|name| bound.labels.shows(name));
+            let new: Vec<String> = shown.filter(|name| !names.contains(name)).cloned().collect();
+            names.extend(new);
+        }
+        names
     }
 
     fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
@@ -54,16 +73,20 @@ impl Engine for Service {
         } else {
             Ask::Status
         };
-        let plans = self.plans();
-        let answers = self.ask(&ask, sync)?;
-        let logs = answers::by_source(&plans, &answers);
+        let sync = self.wait_for_tables(tables, sync)?;
+        let (bound, sealed, answers) = self.ask_as_deployed(&ask, sync)?;
+        let logs = answers::by_source(&bound, &answers);
+        let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
+        let answering = answers::by_source(&seen, &answers);
         let tables = tables.iter().map(|name| match name.as_str() {
-            "spans" => again::spans(&plans, &answers),
-            "queries" => Ok(answers::plain("queries", self.queries()?)),
-            name => answers::table(name, &logs),
+            "spans" => again::spans(&answering),
+            "queries" => Ok(answers::plain("queries", answers::queries(&bound))),
+            "partitions" | "nodes" => answers::table(name, &logs, &sealed),
+            name => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
-        Ok(Snapshot { tables, positions: answers.iter().map(answers::position).collect() })
+        let answers = answering.iter().flat_map(answers::LogAnswer::answers);
+        Ok(Snapshot { tables, positions: answers.map(answers::position).collect() })
     }
 
     fn session(
@@ -73,15 +96,23 @@ impl Engine for Service {
         query: Option<&str>,
         sync: Option<Duration>,
     ) -> Result<Json, EngineError> {
-        if let Some(name) = query.filter(|name| !self.plans().iter().any(|plan| answers::has(plan, name))) {
-            return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
+        let has = |bound: &Bound, name: &str| bound.labels.shows(name) && answers::has(&bound.plan, name);
+        if let Some(name) = query.filter(|name| !self.answering().iter().any(|bound| has(bound, name))) {
+            let error = EngineError::NotFound(format!("no metric or alert `{name}` is deployed"));
+            return Err(self.not_there_yet(name, error));
         }
-        let answers = self.ask(&Ask::Key(key.to_owned()), sync)?;
+        let (bound, _, answers) = self.ask_as_deployed(&Ask::Key(key.to_owned()), sync)?;
+        let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let mut sources = vec![];
         let mut gone = vec![];
-        for answer in &answers {
+        for (answer, bound) in answers
+            .iter()
+            .filter_map(|answer| Some((answer, bound.iter().find(|bound| bound.plan.name() == answer.plan.name())?)))
+        {
             let Some(horizon) = answer.horizon else { continue };
-            let nodes = answers::nodes_of(&answer.plan, query);
+            let nodes = answers::nodes_of(&answer.plan, |name| {
+                bound.labels.shows(name) && query.is_none_or(|query| query == name)
+            });
             if nodes.is_empty() {
                 continue;
             }
@@ -103,14 +134,14 @@ impl Engine for Service {
         if !found {
             return Err(EngineError::NotFound(format!("no session of `{key}` has been seen")));
         }
-        let positions: Vec<PositionOf> = answers.iter().map(answers::position).collect();
+        let positions: Vec<PositionOf> = sources.iter().map(|(answer, _)| answers::position(answer)).collect();
         let mut all: Vec<Json> = vec![];
         for (answer, story) in &sources {
             for session in story["sessions"].as_array().into_iter().flatten() {
                 let mut session = session.clone();
                 session["source"] = json!(answer.plan.name());
                 session["partition"] = json!(answer.partition);
-                all.push(session);
+                answers::add_story(&mut all, session);
             }
         }
         Ok(json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions}))
@@ -122,18 +153,21 @@ impl Engine for Service {
         top: usize,
         sync: Option<Duration>,
     ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
-        let answers = self.ask(&Ask::Sessions, sync)?;
-        let positions = answers.iter().map(answers::position).collect();
-        for log in answers::by_source(&self.plans(), &answers) {
-            if let Some(rows) = answers::outliers(&log, name, top)? {
+        let (bound, _, answers) = self.ask_as_deployed(&Ask::Sessions, sync)?;
+        let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
+        let logs = answers::by_source(&bound, &answers);
+        let positions = logs.iter().flat_map(answers::LogAnswer::answers).map(answers::position).collect();
+        for log in &logs {
+            if let Some(rows) = answers::outliers(log, name, top)? {
                 return Ok((rows, positions));
             }
         }
-        Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")))
+        let error = EngineError::NotFound(format!("no metric or alert `{name}` is deployed"));
+        Err(self.not_there_yet(name, error))
     }
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
-        Ok(answers::queries(&self.plans()))
+        Ok(answers::queries(&self.lock().bound))
     }
 
     fn deploy(
@@ -147,42 +181,42 @@ impl Engine for Service {
             Some("now") => Begin::Now,
             Some(other) => return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{other}`"))),
         };
+        let changing = self.changing();
         self.adopt_newest()?;
-        let inner = self.lock();
-        let before = inner.programs.plans()?;
-        let mut all = inner.programs.clone();
-        for (name, text) in &programs {
-            all = all.with(name, text, true, from)?;
+        let before = self.lock().programs.clone();
+        let (after, outcomes) = before.with(&programs, from)?;
+        let mut told = changes::changes(&before, &after, &outcomes, timeline_dsl::explain::operator_text)?;
+        if after != before {
+            let gone = self.can_start_over(&after)?.into_iter().map(Json::from);
+            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(gone.clone()));
         }
-        let after = all.plans()?;
-        let mut changes = changes::changes(&before, &after, timeline_dsl::explain::operator_text);
-        let changes_any = all != inner.programs;
-        // Asking takes the lock; if others deploy meanwhile, storing the programs fails.
-        drop(inner);
-        if !plan_only && changes_any {
-            self.can_start_over(&all)?;
-            self.change(&mut self.lock(), all)?;
+        if plan_only {
+            return Ok(told);
         }
-        if !plan_only && from == Begin::Now {
-            self.wait_for_owners()?;
+        if after != before {
+            self.change(after.clone())?;
         }
-        if !plan_only {
-            changes["not_yet"] = json!(self.wait_for_others());
+        drop(changing);
+        let number = after.deployments.last().filter(|last| last.catching_up).map(|last| last.number);
+        if let Some(number) = number.filter(|_| from == Begin::Now) {
+            self.wait_until_begun(number)?;
         }
-        Ok(changes)
+        told["not_yet"] = json!(self.wait_for_others());
+        told["catching_up"] = json!(number.filter(|number| self.is_catching_up(*number)));
+        Ok(told)
     }
 
     fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+        let changing = self.changing();
         self.adopt_newest()?;
-        let without = self.lock().programs.without(name)?;
-        match without {
-            None => Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed"))),
-            Some(programs) => {
-                self.can_start_over(&programs)?;
-                self.change(&mut self.lock(), programs)?;
-                Ok(json!({"dropped": [name], "not_yet": self.wait_for_others()}))
-            }
-        }
+        let before = self.lock().programs.clone();
+        let Some(after) = before.without(name) else {
+            return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
+        };
+        let kept = changes::kept(&before, &after, name);
+        self.change(after)?;
+        drop(changing);
+        Ok(json!({"dropped": [name], "notes": kept, "not_yet": self.wait_for_others()}))
     }
 
     fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
@@ -191,6 +225,81 @@ impl Engine for Service {
 
     fn programs_version(&self) -> u64 {
         self.lock().programs.version
+    }
+}
+
+/// Answers, with the plans that there were all the time meanwhile, and what is left of those that are over.
+type AsDeployed = (Vec<Bound>, Vec<Arc<answers::SealedPart>>, Vec<Answer>);
+
+impl Service {
+    /// Waits for tables of metrics that are catching up, if the answer is to be true for all that the sources hold now;
+    /// what is left of the time for that.
+    fn wait_for_tables(&self, tables: &[String], sync: Option<Duration>) -> Result<Option<Duration>, EngineError> {
+        let Some(limit) = sync else { return Ok(None) };
+        let began = Instant::now();
+        while let Some(name) = tables.iter().find(|name| self.is_coming(name)) {
+            if began.elapsed() >= limit {
+                return Err(EngineError::Timeout(format!(
+                    "`{name}` is catching up with its log, and answers once it has"
+                )));
+            }
+            std::thread::sleep(AGAIN);
+        }
+        Ok(Some(limit.saturating_sub(began.elapsed())))
+    }
+
+    /// Whether nothing of a name answers yet, and something will.
+    fn is_coming(&self, name: &str) -> bool {
+        let inner = self.lock();
+        let has = |bound: &&Bound| bound.labels.shows(name) && answers::has(&bound.plan, name);
+        let mut all = inner.bound.iter().filter(has).peekable();
+        all.peek().is_some() && all.all(|bound| !bound.answers())
+    }
+
+    /// Why nothing of a name is there: it may be on its way.
+    fn not_there_yet(&self, name: &str, error: EngineError) -> EngineError {
+        if !matches!(error, EngineError::NotFound(_)) || !self.is_coming(name) {
+            return error;
+        }
+        EngineError::Unavailable(format!(
+            "`{name}` is catching up with its log, and answers once it has; --sync waits for it, and `timeline queries` says how far it is"
+        ))
+    }
+
+    /// Asks every partition, and says which plans there were all the time meanwhile, and what is left of those that are over:
+    /// one that takes another's place while it is asked may have answered for less than the other one.
+    fn ask_as_deployed(&self, ask: &Ask, sync: Option<Duration>) -> Result<AsDeployed, EngineError> {
+        let mut tried = 0;
+        loop {
+            let (version, bound, sealed) = {
+                let inner = self.lock();
+                (inner.programs.version, inner.bound.clone(), inner.programs.sealed.clone())
+            };
+            let answers = self.ask(ask, sync)?;
+            tried += 1;
+            if self.programs_version() == version || tried == ASKED_MAX {
+                return Ok((bound, self.sealed.of(&self.options.state, &sealed)?, answers));
+            }
+        }
+    }
+
+    fn is_catching_up(&self, number: u32) -> bool {
+        self.lock().programs.deployments.iter().any(|one| one.number == number && one.catching_up)
+    }
+
+    /// Waits until queries that begin now have begun on every partition, so that what is written from here on counts.
+    fn wait_until_begun(&self, number: u32) -> Result<(), EngineError> {
+        let until = Instant::now() + BEGUN;
+        while self.is_catching_up(number) {
+            if Instant::now() >= until {
+                let message = "it is deployed, but not at work on every partition yet: it begins there with what comes once it is";
+                return Err(EngineError::Timeout(message.into()));
+            }
+            if !self.tend()? {
+                std::thread::sleep(AGAIN);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod deploying;
+mod lost;
 mod now;
 mod rules;
 mod spans;
@@ -187,6 +189,7 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
     // So it is when other queries make the log be read again from its start.
     let more = program.replace("metric m", "metric other = has_existed(b)\nmetric m");
     service.deploy(vec![("p.tl".into(), more)], false, None).expect("it is deployed");
+    service.settle();
     assert_eq!(late(&service, dir.path()), [("idle".to_owned(), false)]);
     assert!(horizon(&service) >= reached);
     service.stop();
@@ -295,6 +298,7 @@ fn events_that_are_gone_from_the_log_are_kept() {
     let more = "source s { key k  time t in s  end after 5s  b: bool  c: bool }
 metric m = duration_where(latest(c)) | aggregate(count, sum)";
     service.deploy(vec![("p.tl".into(), more.into())], false, None).expect("it is kept from the start");
+    service.settle();
     assert_eq!(totals(&service), Some((6, 34)));
     log.write(0, r#"{"k":"b","t":36,"b":false,"c":true}"#);
     assert_eq!(totals(&service), Some((6, 36)), "and the log goes on where it was");

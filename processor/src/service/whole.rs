@@ -15,35 +15,13 @@ use std::time::{Duration, Instant};
 
 /// Time between two attempts to find the owners.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long a deployment waits for owners.
-const DEPLOYED: Duration = Duration::from_secs(30);
 /// How long an answer that waits for nothing looks for owners that are there and do not answer.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Waits until somebody works on every partition, so that what is written from here on counts for queries that begin now.
-    pub(super) fn wait_for_owners(&self) -> Result<(), EngineError> {
-        let until = Instant::now() + DEPLOYED;
-        loop {
-            let answers = self.ask(&Ask::Status, None)?;
-            let is_owned = |source: &str, part: &Part| {
-                let of = |answer: &&Answer| answer.plan.name() == source && answer.partition == part.number;
-                answers.iter().find(of).is_some_and(|answer| answer.owner.is_some())
-            };
-            if self.known_parts().iter().all(|(source, part, _)| is_owned(source, part)) {
-                return Ok(());
-            }
-            if Instant::now() >= until {
-                let message = "it is deployed, but not at work on every partition yet: it begins there with what comes once it is";
-                return Err(EngineError::Timeout(message.into()));
-            }
-            std::thread::sleep(AGAIN);
-        }
-    }
-
     /// Asks every partition, wherever it is at work.
     pub(super) fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
-        let Some(cluster) = &self.cluster else { return Ok(self.ask_own(ask, sync)?) };
+        let Some(cluster) = &self.cluster else { return Ok(self.ask_own(ask, sync, &self.held())?) };
         let until = Instant::now() + sync.unwrap_or(GRACE);
         let mut looked = false;
         loop {
@@ -57,6 +35,7 @@ impl Service {
                 .into_iter()
                 .map(|(source, part, _)| (source, part))
                 .filter(|(source, part)| !found.contains_key(&(source.clone(), part.number)))
+                .filter(|(source, _)| sync.is_none() || self.answers(source))
                 .collect();
             if missing.is_empty() {
                 return Ok(found.into_values().collect());
@@ -77,6 +56,7 @@ impl Service {
             }
             if sync.is_none() && (late || troubles.is_empty()) {
                 for (source, part) in missing {
+                    let ask = if self.answers(&source) { ask } else { &Ask::Status };
                     let answer = self.at_rest(&source, &part, ask)?;
                     found.extend(answer.map(|answer| ((source, part.number), answer)));
                 }
@@ -91,19 +71,16 @@ impl Service {
 
     /// What this processor and all others answer now, by source and partition; and what kept some from answering.
     fn ask_once(&self, ask: &Ask, sync: Option<Duration>) -> Result<(Found, Vec<String>), EngineError> {
-        let (programs, plans) = {
-            let inner = self.lock();
-            (inner.programs.version, inner.bound.iter().map(|bound| bound.plan.clone()).collect::<Vec<_>>())
-        };
+        let (plans, held) = (self.plans(), self.held());
         let sync_ms = sync.map(|left| left.as_millis() as u64);
-        let question = Question { ask: ask.clone(), programs, sync_ms };
+        let question = Question { ask: ask.clone(), held: held.clone(), sync_ms };
         let others = self.others();
         let (own, theirs) = std::thread::scope(|scope| {
             let theirs =
                 self.cluster.as_ref().filter(|_| !others.is_empty()).map(|cluster| {
                     scope.spawn(|| cluster.peers.answers(&others, &question, &plans, &self.options.state))
                 });
-            let own = self.ask_own(ask, sync);
+            let own = self.ask_own(ask, sync, &held);
             (own, theirs.map(|thread| thread.join().expect("asking does not panic")).unwrap_or_default())
         });
         let mut found = Found::new();
@@ -119,10 +96,6 @@ impl Service {
                 Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
                 Err(refused) => troubles.push(refused.to_string()),
             }
-        }
-        // The programs may have changed while it was asked: parts of two meanings do not add up.
-        if self.lock().programs.version != programs {
-            return Ok((Found::new(), vec!["the programs are being changed".into()]));
         }
         Ok((found, troubles))
     }
@@ -144,19 +117,8 @@ impl Service {
     pub(super) fn answer_other(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
         let question: Question =
             serde_json::from_slice(question).map_err(|error| EngineError::invalid(error.to_string()))?;
-        let other = |version| {
-            let message = format!("runs version {version} of the programs, not {}", question.programs);
-            EngineError::Unavailable(message)
-        };
-        let version = self.lock().programs.version;
-        if version != question.programs {
-            return Err(other(version));
-        }
-        let answers = self.ask_own(&question.ask, question.sync_ms.map(Duration::from_millis))?;
-        let version = self.lock().programs.version;
-        if version != question.programs {
-            return Err(other(version));
-        }
+        let sync = question.sync_ms.map(Duration::from_millis);
+        let answers = self.ask_own(&question.ask, sync, &question.held)?;
         encode(&answers).map_err(|error| EngineError::Internal(error.to_string()))
     }
 }

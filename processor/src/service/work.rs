@@ -1,8 +1,11 @@
 //! Partitions at work: each a thread of its own, started and ended one by one.
 
+use crate::begun::Begun;
 use crate::checkpoint::TakeFrom;
 use crate::input::{Log, Part};
+use crate::labels::Labels;
 use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
+use crate::programs::Begin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -20,11 +23,33 @@ pub struct Ended {
     pub result: Result<(), Error>,
 }
 
-/// A source with the log that it reads.
+/// A plan with the log that it reads.
 #[derive(Clone)]
 pub(super) struct Bound {
     pub plan: Arc<Plan>,
     pub log: Arc<dyn Log>,
+    /// The number of its deployment.
+    pub number: u32,
+    /// From where it reads the log.
+    pub begins: Begin,
+    /// Which of its outputs are seen, and as what.
+    pub labels: Labels,
+    /// The plan that has read the same log before, and keeps its events.
+    pub earlier: Option<String>,
+}
+
+impl Bound {
+    /// Whether it answers: it has caught up with what answered before.
+    pub(super) fn answers(&self) -> bool {
+        !self.labels.held
+    }
+
+    /// Whether any of its own outputs is seen.
+    pub(super) fn is_seen(&self) -> bool {
+        let mut names = self.plan.metrics.iter().map(|metric| &metric.name);
+        let mut alerts = self.plan.alerts.iter().map(|alert| &alert.name);
+        names.any(|name| self.labels.shows(name)) || alerts.any(|name| self.labels.shows(name))
+    }
 }
 
 /// A partition at work.
@@ -58,6 +83,10 @@ impl Running {
                 let elder = all.into_iter().next().filter(|elder| elder.number != part.number)?;
                 Some(options.state.store(&self::folder(&source, &elder)))
             }),
+            begun: Begun::of(&options.state),
+            begins: bound.begins,
+            labels: bound.labels.clone(),
+            earlier: bound.earlier.as_ref().map(|earlier| options.state.store(&self::folder(earlier, &part))),
             take,
             threads,
             checkpoint_every: options.checkpoint_every,

@@ -98,6 +98,12 @@ impl Totals {
         }
     }
 
+    /// Leaves out the metrics whose names are not wanted.
+    pub(crate) fn only(&mut self, plan: &Plan, wanted: impl Fn(&str) -> bool) {
+        let unwanted = self.metrics.iter_mut().zip(&plan.metrics).filter(|(_, metric)| !wanted(&metric.name));
+        unwanted.for_each(|(groups, _)| groups.clear());
+    }
+
     /// One row for every group in which something counts, by metric, then by group.
     pub fn rows(&self, plan: &Plan) -> Vec<Total> {
         let mut rows = vec![];

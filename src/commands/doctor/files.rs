@@ -21,8 +21,9 @@ pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: 
         n => findings.ok(&format!("{pattern}: {n} files are there and can be read")),
     }
     let mut known = false;
-    for folder in state::partitions(state) {
-        let members: Vec<&str> = folder.trim_start_matches("sources/").split('+').collect();
+    let over = state::over(state);
+    for folder in state::partitions(state).into_iter().filter(|folder| !over.contains(folder)) {
+        let members = state::sources_of(folder.trim_start_matches("sources/"));
         let number = match name {
             Some(name) => members.iter().position(|member| *member == name),
             None => Some(0).filter(|_| members.len() == 1),

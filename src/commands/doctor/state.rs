@@ -3,7 +3,9 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{Place, Reader, inspect};
+use processor::checkpoint::{Place, ProgramStore, Reader, inspect};
+use processor::programs::Programs;
+use std::collections::BTreeSet;
 use std::path::Path;
 use timeline_core::Time;
 
@@ -20,6 +22,19 @@ pub(super) fn partitions(state: &Place) -> Vec<String> {
         }
     }
     found
+}
+
+/// The folders of deployments that are over: there is nothing in them but rows.
+pub(super) fn over(state: &Place) -> BTreeSet<String> {
+    // What is wrong with the programs is said by whoever runs them.
+    let programs = Programs::load(&ProgramStore::new(state.store("programs"), "doctor")).unwrap_or_default();
+    let parts = programs.sealed.into_iter().flat_map(|sealed| sealed.logs).flat_map(|log| log.parts);
+    parts.map(|(_, folder)| folder).collect()
+}
+
+/// The sources of a place, by the name of its plan: `page`, `page+backend@3`.
+pub(super) fn sources_of(plan: &str) -> Vec<&str> {
+    plan.split_once('@').map_or(plan, |(sources, _)| sources).split('+').collect()
 }
 
 fn folders(path: &Path) -> Vec<String> {

@@ -64,7 +64,7 @@ pub(super) struct Group {
     /// One for each node of the builder's plan.
     pub(super) facts: Vec<Facts>,
     /// The sources by their numbers in the plan.
-    members: Vec<usize>,
+    pub(super) members: Vec<usize>,
 }
 
 impl Lowering<'_> {

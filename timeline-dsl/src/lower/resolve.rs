@@ -46,7 +46,7 @@ impl Lowering<'_> {
         {
             return self.read_column(source, column, span);
         }
-        if let Some(output) = self.outputs.get(name) {
+        if let Some(output) = self.outputs.get(name).or_else(|| self.silent.get(name)) {
             return output.value.clone();
         }
         self.unknown(span, name)

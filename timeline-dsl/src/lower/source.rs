@@ -97,7 +97,10 @@ impl Lowering<'_> {
         let entry = SourceEntry::new(source, self.file, item.span, columns);
         let index = match known {
             // The same declaration shares the builder; nodes of its end rule must be the same ones.
-            Some(i) if self.declared_alike(i, &entry) => i,
+            Some(i) if self.declared_alike(i, &entry) => {
+                self.add_columns(i, entry);
+                i
+            }
             Some(i) => {
                 self.differs(i, item);
                 // The rest of the program is checked against its own declaration.
@@ -329,11 +332,24 @@ impl Lowering<'_> {
         }
     }
 
+    /// Takes the columns in that only another declaration of a source has.
+    fn add_columns(&mut self, known: usize, other: SourceEntry) {
+        let members = &self.groups[self.sources[known].group].members;
+        let number = members.iter().position(|member| *member == known).unwrap_or(0) as u8;
+        for (name, (column, span)) in other.columns {
+            let column = Column { source: number, ..column };
+            self.sources[known].columns.entry(name).or_insert((column, span));
+        }
+    }
+
+    /// Whether two declarations can stand side by side: their clauses are the same, and so is every column that both have.
+    /// What only one of them has changes nothing that the other one means.
     fn declared_alike(&self, known: usize, new: &SourceEntry) -> bool {
         let first = &self.sources[known];
-        let column = |(c, _): &(Column, Span)| (c.name.clone(), c.path.clone(), c.ty);
-        let columns = |s: &SourceEntry| s.columns.values().map(column).collect::<Vec<_>>();
-        first.declared == new.declared && columns(first) == columns(new)
+        let same = |(name, (column, _)): (&String, &(Column, Span))| {
+            first.columns.get(name).is_none_or(|(known, _)| known.path == column.path && known.ty == column.ty)
+        };
+        first.declared == new.declared && new.columns.iter().all(same)
     }
 
     fn differs(&mut self, known: usize, item: &SourceItem) {
@@ -342,7 +358,7 @@ impl Lowering<'_> {
             .diagnostic(codes::REDEFINED, item.span, format!("source `{}` is declared differently", item.name.text))
             .label("another declaration")
             .note(file, span.range(), "first declared here")
-            .help("declare it alike in every program, or give it another name");
+            .help("declare it alike in every program, or give it another name; more columns are no difference");
         self.say(d);
     }
 }

@@ -3,9 +3,9 @@
 use super::{LogAnswer, sum};
 use crate::reach;
 use crate::rows::{Cell, Kind, TableBuilder};
+use crate::service::work::Bound;
 use arrow::array::RecordBatch;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use timeline_core::incremental::Layout;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
 use timeline_dsl::explain::{aggregate_text, operator_text};
@@ -30,9 +30,10 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("gaps", Kind::Text),
         ("published", Kind::Int),
         ("waiting", Kind::Int),
+        ("catching_up", Kind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for answer in logs.iter().flat_map(|log| &log.answers) {
+    for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
         let int = |x: u64| Cell::Int(x as i64);
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
@@ -56,6 +57,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
             sum(answer, |output| output.published).map_or(Cell::Null, int),
             sum(answer, |output| output.waiting).map_or(Cell::Null, int),
+            Cell::Bool(!log.bound.answers()),
         ]);
     }
     table.finish()
@@ -104,19 +106,21 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
     all
 }
 
-/// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans`.
-pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
+/// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans, version,
+/// catching_up`.
+pub(in crate::service) fn queries(bound: &[Bound]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
     let columns = columns
         .into_iter()
         .chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)])
-        .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)]);
+        .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)])
+        .chain([("version", Kind::Int), ("catching_up", Kind::Bool)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for plan in plans {
+    for Bound { plan, labels, .. } in bound {
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
-        for (i, (name, sort, root)) in outputs.iter().enumerate() {
+        for (i, (name, sort, root)) in outputs.iter().enumerate().filter(|(_, (name, ..))| labels.shows(name)) {
             let own = needed(plan, *root);
             let others: BTreeSet<NodeId> = outputs
                 .iter()
@@ -139,18 +143,19 @@ pub(in crate::service) fn queries(plans: &[Arc<Plan>]) -> RecordBatch {
                     Cell::Text(aggregate_text(aggregate).trim_start_matches("| ").to_owned())
                 }),
                 Cell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
+                Cell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
+                Cell::Bool(labels.held),
             ]);
         }
     }
     table.finish()
 }
 
-/// The nodes that a story shows: what an output (or all of them) reads, with labels as programs write them.
-pub(in crate::service) fn nodes_of(plan: &Plan, query: Option<&str>) -> Vec<(NodeId, String)> {
+/// The nodes that a story shows: what the outputs that are wanted read, with labels as programs write them.
+pub(in crate::service) fn nodes_of(plan: &Plan, wanted: impl Fn(&str) -> bool) -> Vec<(NodeId, String)> {
     let metrics = plan.metrics.iter().map(|metric| (&metric.name, metric.root));
     let outputs: Vec<(&String, NodeId)> =
         metrics.chain(plan.alerts.iter().map(|alert| (&alert.name, alert.root))).collect();
-    let wanted = |name: &String| query.is_none_or(|query| query == name);
     let mut ids = BTreeSet::new();
     for (_, root) in outputs.iter().filter(|(name, _)| wanted(name)) {
         ids.extend(needed(plan, *root));

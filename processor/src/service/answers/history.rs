@@ -1,28 +1,37 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
-use super::{LogAnswer, read, text_column};
-use crate::checkpoint::FileRef;
+use super::{LogAnswer, SealedPart, read_file, text_column, versions};
+use crate::checkpoint::{FileRef, Reader};
 use crate::engine::{EngineError, TableData};
+use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
 use crate::rows;
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::row::{RowConverter, SortField};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::{self, Plan};
 
-/// Committed rows and those that are not yet, or never will be while their sessions live.
-pub(super) fn history(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
+/// Committed rows and those that are not yet, or never will be while their sessions live; of definitions that were replaced
+/// what was committed.
+pub(super) fn history(
+    name: &str,
+    logs: &[LogAnswer<'_>],
+    sealed: &[Arc<SealedPart>],
+) -> Result<TableData, EngineError> {
     let mut live = match name {
         "finals" => {
             let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
-            let pairs: Vec<(&Plan, &[Session])> = logs.iter().zip(&all).map(|(log, s)| (log.plan, &s[..])).collect();
-            vec![rows::finals(&pairs)]
+            let pairs: Vec<(&Plan, &[Session])> = logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
+            vec![versions(logs).versioned(name, rows::finals(&pairs))]
         }
         "alerts" => {
             let all: Vec<Vec<AlertRow>> = logs.iter().map(LogAnswer::alerts).collect();
-            let pairs: Vec<(&Plan, &[AlertRow])> = logs.iter().zip(&all).map(|(log, s)| (log.plan, &s[..])).collect();
-            vec![rows::alerts(&pairs)]
+            let pairs: Vec<(&Plan, &[AlertRow])> =
+                logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
+            vec![versions(logs).versioned(name, rows::alerts(&pairs))]
         }
         _ => {
             let answers = logs.iter().flat_map(|log| &log.answers);
@@ -30,24 +39,80 @@ pub(super) fn history(name: &str, logs: &[LogAnswer<'_>]) -> Result<TableData, E
         }
     };
     let nothing = || Pending::default().table(name, &empty_plan(), 0).schema();
-    let schema = live.first().map_or_else(nothing, RecordBatch::schema);
-    // With several sources the columns of one source's files may be fewer than those of the table.
-    let mut files = vec![];
-    for answer in logs.iter().flat_map(|log| &log.answers) {
-        let own: Vec<&FileRef> = answer.results.iter().filter(|f| results::table_of(f) == Some(name)).collect();
-        let same = logs.len() == 1 || answer.pending.table(name, &answer.plan, answer.partition).schema() == schema;
-        if same {
-            for file in own {
-                let path = answer.reader.path(file);
-                files.push(path.map_err(|error| EngineError::Unavailable(error.to_string()))?);
-            }
-        } else {
-            for batch in read(answer, name)? {
-                live.push(widened(&batch, &schema));
-            }
+    let mut schema = live.first().map_or_else(nothing, RecordBatch::schema);
+    let mut files: Vec<(&FileRef, &Reader, &Labels)> = vec![];
+    for part in sealed {
+        for (file, columns) in part.files.iter().zip(&part.schemas).filter(|(file, _)| is_of(file, name)) {
+            schema = with_columns(&schema, columns);
+            files.push((file, &part.reader, &part.labels));
         }
     }
-    Ok(TableData { name: name.into(), schema, live, files })
+    for log in logs {
+        for answer in &log.answers {
+            let own = answer.results.iter().filter(|file| is_of(file, name));
+            files.extend(own.map(|file| (file, &answer.reader, &log.bound.labels)));
+        }
+    }
+    let mut read = BTreeSet::new();
+    let mut sources = logs.iter().flat_map(|log| log.plan.sources());
+    let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
+    if is_read_twice && matches!(name, "late_events" | "dead_letters") {
+        return once(name, schema, live, files);
+    }
+    live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
+    let mut paths = vec![];
+    for (file, reader, labels) in files {
+        if results::is_versioned(file) {
+            let path = reader.path(file);
+            paths.push(path.map_err(|error| EngineError::Unavailable(error.to_string()))?);
+        } else {
+            live.extend(
+                read_file(file, reader)?.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)),
+            );
+        }
+    }
+    Ok(TableData { name: name.into(), schema, live, files: paths })
+}
+
+fn is_of(file: &FileRef, table: &str) -> bool {
+    results::table_of(file) == Some(table)
+}
+
+/// A table of what the logs had that could not be used, each row once: every deployment that reads a log finds it there.
+fn once(
+    name: &str,
+    schema: SchemaRef,
+    uncommitted: Vec<RecordBatch>,
+    files: Vec<(&FileRef, &Reader, &Labels)>,
+) -> Result<TableData, EngineError> {
+    let mut rows = vec![];
+    for (file, reader, _) in files {
+        rows.extend(read_file(file, reader)?);
+    }
+    rows.extend(uncommitted);
+    let internal = |error: arrow::error::ArrowError| EngineError::Internal(error.to_string());
+    let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
+    let converter = RowConverter::new(fields).map_err(internal)?;
+    let mut seen = BTreeSet::new();
+    let mut live = vec![];
+    for rows in rows {
+        let rows = widened(&rows, &schema);
+        let keys = converter.convert_columns(rows.columns()).map_err(internal)?;
+        let first: BooleanArray = keys.iter().map(|key| Some(seen.insert(key.as_ref().to_vec()))).collect();
+        live.push(arrow::compute::filter_record_batch(&rows, &first).map_err(internal)?);
+    }
+    Ok(TableData { name: name.into(), schema, live, files: vec![] })
+}
+
+/// The columns of a table with those that only some of its files have.
+fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
+    let is_new = |field: &&Arc<Field>| schema.column_with_name(field.name()).is_none();
+    let new: Vec<Arc<Field>> = more.fields().iter().filter(is_new).cloned().collect();
+    if new.is_empty() {
+        return Arc::clone(schema);
+    }
+    let fields: Vec<Arc<Field>> = schema.fields().iter().cloned().chain(new).collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// A batch with the columns of a wider table, null where it has none.

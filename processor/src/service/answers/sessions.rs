@@ -1,15 +1,30 @@
 //! Sessions, alive and over: the table of them, and which there were.
 
-use super::{LogAnswer, read, text_column};
+use super::{LogAnswer, SealedPart, read, read_file, text_column};
 use crate::engine::EngineError;
+use crate::outputs::of_sessions;
 use crate::partition::Answer;
+use crate::programs::Begin;
+use crate::results;
 use crate::rows::{Cell, Kind, TableBuilder};
 use arrow::array::{Array, BooleanArray, RecordBatch, TimestampNanosecondArray};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// `source, partition, session, start, end, closed, partial`, live and closed.
-pub(super) fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineError> {
+///
+/// Deployments that make sessions alike out of the same logs tell of the same ones: they are told once, by the first that
+/// reads the logs from their start. Sessions of a deployment that is over are told where none from the start goes on.
+pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Result<RecordBatch, EngineError> {
+    let mut logs: Vec<&LogAnswer<'_>> = logs.iter().filter(|log| log.bound.is_seen()).collect();
+    let has_metrics = |log: &LogAnswer<'_>| log.plan.metrics.iter().any(|metric| log.bound.labels.shows(&metric.name));
+    logs.sort_by_key(|log| (log.bound.begins == Begin::Now, !has_metrics(log), log.bound.number));
+    let mut known = BTreeSet::new();
+    logs.retain(|log| known.insert(of_sessions(log.plan)));
+    let base = |name: &str| name.split_once('@').map_or(name, |(name, _)| name).to_owned();
+    let whole = logs.iter().filter(|log| log.bound.begins == Begin::Start);
+    let whole: BTreeSet<String> = whole.map(|log| base(&log.plan.name())).collect();
     let columns = [
         ("source", Kind::Text),
         ("partition", Kind::Int),
@@ -20,27 +35,13 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineErro
         ("partial", Kind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for answer in logs.iter().flat_map(|log| &log.answers) {
-        let live = answer.pending.sessions.iter().chain(&answer.sessions);
-        let mut all: BTreeSet<(String, i64, Option<i64>, bool)> =
-            live.map(|session| (session.key.to_string(), session.start, session.end, session.partial)).collect();
-        for batch in read(answer, "finals")? {
-            let keys = text_column(&batch, "session")?;
-            let time = |name: &str| {
-                batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>())
-            };
-            let partial = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
-            if let (Some(starts), Some(ends), Some(partial)) = (time("start"), time("end"), partial) {
-                all.extend((0..batch.num_rows()).map(|i| {
-                    let end = (!ends.is_null(i)).then(|| ends.value(i));
-                    (keys.value(i).to_owned(), starts.value(i), end, partial.value(i))
-                }));
-            }
-        }
-        for (key, start, end, partial) in all {
+    let mut told = BTreeSet::new();
+    let mut tell = |source: String, partition: u32, (key, start, end, partial): Row| {
+        // What was told as open is told as closed by another.
+        if told.insert((base(&source), partition, key.clone(), start)) {
             table.push([
-                Cell::Text(answer.plan.name()),
-                Cell::Int(i64::from(answer.partition)),
+                Cell::Text(source),
+                Cell::Int(i64::from(partition)),
                 Cell::Text(key),
                 Cell::Time(start),
                 end.map_or(Cell::Null, Cell::Time),
@@ -48,8 +49,43 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>]) -> Result<RecordBatch, EngineErro
                 Cell::Bool(partial),
             ]);
         }
+    };
+    for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
+        for file in part.files.iter().filter(|file| results::table_of(file) == Some("finals")) {
+            let rows: BTreeSet<Row> = read_file(file, &part.reader)?.iter().flat_map(rows_of).collect();
+            rows.into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
+        }
+    }
+    for answer in logs.iter().flat_map(|log| &log.answers) {
+        let live = answer.pending.sessions.iter().chain(&answer.sessions);
+        let mut all: BTreeSet<Row> =
+            live.map(|session| (session.key.to_string(), session.start, session.end, session.partial)).collect();
+        for batch in read(answer, "finals")? {
+            all.extend(rows_of(&batch));
+        }
+        all.into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
     }
     Ok(table.finish())
+}
+
+/// Key, start, end, and whether it is partial.
+type Row = (String, i64, Option<i64>, bool);
+
+/// The sessions of rows of `finals`.
+fn rows_of(batch: &RecordBatch) -> Vec<Row> {
+    let time =
+        |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
+    let partial = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
+    let (Ok(keys), Some(starts), Some(ends), Some(partial)) =
+        (text_column(batch, "session"), time("start"), time("end"), partial)
+    else {
+        return vec![];
+    };
+    let row = |i: usize| {
+        let end = (!ends.is_null(i)).then(|| ends.value(i));
+        (keys.value(i).to_owned(), starts.value(i), end, partial.value(i))
+    };
+    (0..batch.num_rows()).map(row).collect()
 }
 
 /// Takes out of a story what is not one of the sessions that there were, for its beginning is not kept any more; says

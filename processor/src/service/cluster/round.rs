@@ -38,7 +38,7 @@ impl Service {
         let me = self.options.writer.as_str();
         let owners = |members: &BTreeMap<String, Member>| -> BTreeMap<String, String> {
             let able = |source: &str| -> BTreeSet<&str> {
-                let able = |member: &&Member| member.id == me || member.sources.iter().any(|own| own == source);
+                let able = |member: &&Member| member.id == me || reads(member, source);
                 members.values().filter(able).map(|member| member.id.as_str()).collect()
             };
             let shares = share(parts.iter().map(|(source, part, _)| (name(source, part), able(source))));
@@ -56,6 +56,9 @@ impl Service {
         for (source, part, sharing) in &parts {
             let running = owned.contains(&(source.clone(), part.number));
             if cluster.is_stopping() || finished.contains(&(source.clone(), part.number)) {
+                continue;
+            }
+            if !running && self.is_in_trouble(source) {
                 continue;
             }
             let wanted = sure.get(&name(source, part)).map(String::as_str);
@@ -103,19 +106,24 @@ impl Service {
             !waits
         });
         // Loading takes long, and the partitions of one that died are all wanted at once.
-        let steps: Vec<Result<Step, StartError>> = std::thread::scope(|scope| {
+        let steps: Vec<(String, Result<Step, StartError>)> = std::thread::scope(|scope| {
             let claim = |(source, part, take): (&String, &Part, TakeFrom)| {
                 let (source, number) = (source.clone(), part.number);
-                scope.spawn(move || self.try_to_claim(&source, number, take, threads))
+                scope.spawn(move || {
+                    let step = self.try_to_claim(&source, number, take, threads);
+                    (source, step)
+                })
             };
             let claiming: Vec<_> = claims.into_iter().map(claim).collect();
             claiming.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
         });
-        for step in steps {
+        for (source, step) in steps {
             match step {
                 Ok(Step::Claimed(recovery)) => round.recoveries.push(recovery),
                 Ok(Step::Waits) => round.waits = true,
                 Ok(Step::Nothing) => {}
+                // Nobody waits for its answers, and what it would replace answers.
+                Err(error) if !self.answers(&source) => self.note_trouble(&source, &error.to_string()),
                 Err(error) => round.failed = Some(error),
             }
         }
@@ -172,6 +180,17 @@ impl Service {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a member has the logs of a plan: it has said which it had at its start, and plans of the same logs may have come
+/// since.
+fn reads(member: &Member, plan: &str) -> bool {
+    let sources = |plan: &'_ str| -> BTreeSet<String> {
+        let whole = plan.split_once('@').map_or(plan, |(sources, _)| sources);
+        whole.split('+').map(str::to_owned).collect()
+    };
+    let own: BTreeSet<String> = member.sources.iter().flat_map(|own| sources(own)).collect();
+    sources(plan).is_subset(&own)
 }
 
 fn name(source: &str, part: &Part) -> String {

@@ -173,7 +173,8 @@ fn a_deployment_reaches_all() {
     let changes = nodes[0].service.deploy(vec![("more.tl".into(), program)], false, None).unwrap();
     assert_eq!(changes["added"], serde_json::json!(["more"]));
     assert_eq!(changes["not_yet"], serde_json::json!([]), "it returns when the others run it too");
-    assert_eq!(nodes[0].service.programs_version(), nodes[1].service.programs_version());
+    until("all have it", || nodes.iter().all(|node| node.service.table_names().contains(&"more".to_owned())));
+    nodes.iter().for_each(|node| node.service.settle());
     for node in &nodes {
         let snapshot = node.service.snapshot(&["totals".into()], SYNC).unwrap();
         let rows = &snapshot.tables[0].live[0];

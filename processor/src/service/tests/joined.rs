@@ -88,6 +88,7 @@ fn partition_by_partition_two_logs_make_one_session_whoever_is_ahead() {
         let more = format!("{program}metric n = count(over)\n");
         if restart {
             service.deploy(vec![("p.tl".into(), more)], false, None).expect("it is deployed");
+            service.settle();
             assert_eq!(totals(&service), Some((4, 10)));
             assert_eq!(column(&service, "late_events", "source", texts), ["page", "backend"]);
         }

@@ -1,0 +1,152 @@
+use super::*;
+
+const BASE: &str = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n";
+const MORE: &str = "metric n = count(a)\nalert long = held_for(latest(a), 5s)\n";
+const CHANGED: &str = "source s { key k  time t in s  a: bool }\nmetric m = count(a)\n";
+
+fn texts(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+}
+
+/// As if it had been stored.
+fn deploy(programs: &Programs, name: &str, text: &str, begins: Begin) -> Programs {
+    let (mut all, _) = programs.with(&texts(&[(name, text)]), begins).expect("it is a program");
+    all.version += 1;
+    all
+}
+
+fn base() -> Programs {
+    deploy(&Programs::default(), "base.tl", BASE, Begin::Start)
+}
+
+/// What becomes of names.
+fn outcomes(programs: &Programs, text: &str) -> Vec<(String, Outcome)> {
+    programs.with(&texts(&[("x.tl", text)]), Begin::Start).expect("it is a program").1.into_iter().collect()
+}
+
+/// What is seen: the plan, and the names of its outputs with their versions.
+fn seen(programs: &Programs) -> Vec<(String, Vec<String>)> {
+    let names = |(deployment, plan): &(&Deployment, Arc<Plan>)| {
+        let alerts = plan.alerts.iter().map(|alert| &alert.name);
+        let all = plan.metrics.iter().map(|metric| &metric.name).chain(alerts);
+        let seen = all.filter(|name| !deployment.hidden.contains(*name));
+        (plan.name(), seen.map(|name| format!("{name} {}", deployment.versions[name])).collect())
+    };
+    let plans = programs.plans().expect("they are programs");
+    plans.iter().filter(|(deployment, _)| !deployment.catching_up).map(names).collect()
+}
+
+fn expect(programs: &Programs, expected: &[(&str, &[&str])]) {
+    let owned = |(name, all): &(&str, &[&str])| (name.to_string(), all.iter().map(|x| x.to_string()).collect());
+    assert_eq!(seen(programs), expected.iter().map(owned).collect::<Vec<(String, Vec<String>)>>());
+}
+
+#[test]
+fn what_means_the_same_is_nothing_new_however_it_is_written() {
+    let programs = base();
+    let same = "// a remark\nsource s { time t in s  key k\n a: bool  more: string }\nlet x = latest(a)\nmetric m =\n  duration_where(x)\n";
+    assert_eq!(outcomes(&programs, same), [("m".to_owned(), Outcome::Unchanged(1))]);
+    let after = deploy(&programs, "base.tl", same, Begin::Start);
+    assert_eq!(after.deployments, programs.deployments, "nothing begins");
+    // What it declares can be spoken of.
+    let uses = deploy(&after, "uses.tl", "metric u = latest(more)", Begin::Start);
+    expect(&uses.switch(3), &[("s", &["m 1"]), ("s@3", &["u 1"])]);
+    // A comment and another metric: only the metric is new.
+    let more = format!("{same}metric other = count(a)\n");
+    let told = outcomes(&programs, &more);
+    assert_eq!(told, [("m".to_owned(), Outcome::Unchanged(1)), ("other".to_owned(), Outcome::New(1))]);
+}
+
+#[test]
+fn another_definition_takes_the_place_once_it_has_caught_up() {
+    let after = deploy(&base(), "v2.tl", CHANGED, Begin::Start);
+    expect(&after, &[("s", &["m 1"])]);
+    let after = after.switch(2);
+    expect(&after, &[("s", &[]), ("s@2", &["m 2"])]);
+    // What is over leaves its rows, under its version.
+    let log = SealedLog { source: "s".into(), parts: vec![(0, "sources/s".into())] };
+    let mut after = after.seal(0, vec![log]);
+    after.version = 4;
+    expect(&after, &[("s@2", &["m 2"])]);
+    assert_eq!(after.sealed[0].versions["m"], 1);
+    // The first definition again is a third one: its rows are made again.
+    let back = deploy(&after, "v3.tl", BASE, Begin::Start).switch(5);
+    expect(&back, &[("s@2", &[]), ("s@5", &["m 3"])]);
+}
+
+#[test]
+fn of_two_that_wait_for_one_name_the_later_counts() {
+    let waits = deploy(&base(), "v2.tl", &format!("{CHANGED}metric n = latest(a)\n"), Begin::Start);
+    let third = BASE.replace("duration_where(latest(a))", "latest(a)");
+    let after = deploy(&waits, "v3.tl", &third, Begin::Start);
+    assert_eq!(after.deployments.len(), 2, "what waited for the same name does not come");
+    expect(&after, &[("s", &["m 1"])]);
+    expect(&after.switch(3), &[("s", &[]), ("s@3", &["n 1", "m 3"])]);
+    // A start with the deployed one changes nothing of that.
+    assert_eq!(waits.with_new(&texts(&[("base.tl", BASE)])).expect("it is there").0, waits);
+    // And the deployed one again cancels all that waited for its name.
+    let after = deploy(&waits, "base.tl", BASE, Begin::Start);
+    expect(&after.switch(2), &[("s", &["m 1"]), ("s@2", &["n 1"])]);
+}
+
+#[test]
+fn a_program_without_a_source_speaks_of_those_before_it() {
+    assert!(Programs::default().with(&texts(&[("more.tl", MORE)]), Begin::Start).is_err());
+    let both = deploy(&base(), "more.tl", MORE, Begin::Start).switch(2);
+    expect(&both, &[("s", &["m 1"]), ("s@2", &["n 1", "long 1"])]);
+    // What it speaks of may go: it keeps the meaning that it was deployed with.
+    let uses = deploy(&base(), "uses.tl", "alert long = m > 5s", Begin::Start).switch(2);
+    expect(&uses, &[("s", &["m 1"]), ("s@2", &["long 1"])]);
+    let without = uses.without("m").expect("it is there");
+    expect(&without, &[("s", &[]), ("s@2", &["long 1"])]);
+    assert_eq!(without.without("m"), None);
+    // The newest definition of a name is the one that is spoken of.
+    let changed = deploy(&uses, "v2.tl", CHANGED, Begin::Start).switch(3);
+    let told = changed.with(&texts(&[("uses.tl", "alert long = m > 5")]), Begin::Start).expect("m is a count now").1;
+    assert_eq!(told["long"], Outcome::Replaced(1, 2));
+}
+
+#[test]
+fn it_may_begin_later_than_they() {
+    let later = deploy(&base(), "more.tl", MORE, Begin::Now);
+    assert_eq!(later.deployments[1].begins, Begin::Now);
+    expect(&later.switch(2), &[("s", &["m 1"]), ("s@2", &["n 1", "long 1"])]);
+    // A source that nothing has read before is called as it is.
+    let other =
+        deploy(&base(), "u.tl", &BASE.replace("source s", "source u").replace("metric m", "metric o"), Begin::Start);
+    expect(&other, &[("s", &["m 1"]), ("u", &["o 1"])]);
+}
+
+#[test]
+fn a_source_has_one_set_of_clauses() {
+    let more = deploy(&base(), "more.tl", MORE, Begin::Start).switch(2);
+    let late = BASE.replace("time t in s", "time t in s  lateness 5s");
+    let error = more.with(&texts(&[("late.tl", &late)]), Begin::Start).expect_err("others go on without");
+    assert!(error.to_string().contains("`timeline deploy late.tl more.tl`"), "{error}");
+    // All that read it together may be declared otherwise.
+    let both =
+        more.with(&texts(&[("late.tl", &late), ("more.tl", MORE)]), Begin::Start).expect("they are all of them").1;
+    assert!(both.values().all(|outcome| matches!(outcome, Outcome::Replaced(1, 2))), "{both:?}");
+}
+
+#[test]
+fn what_was_stored_as_an_array_means_what_it_meant() {
+    let program = |name: &str, text: &str, without: &[&str], since: u32| {
+        let mut program = serde_json::json!({"name": name, "text": text, "without": without});
+        if since > 0 {
+            program["since"] = since.into();
+        }
+        program
+    };
+    let array = serde_json::json!([
+        program("base.tl", BASE, &["m"], 0),
+        program("v2.tl", CHANGED, &[], 0),
+        program("more.tl", MORE, &[], 7),
+    ]);
+    let programs = stored::decode(9, array.to_string().as_bytes()).expect("it is read");
+    expect(&programs, &[("s", &["m 1"]), ("s@7", &["n 1", "long 1"])]);
+    assert_eq!((programs.version, programs.deployments[1].begins), (9, Begin::Now));
+    // And it is written as it is now.
+    assert_eq!(stored::decode(9, &stored::encode(&programs)).expect("it is read"), programs);
+    assert!(stored::decode(1, br#"{"format":3,"deployments":[]}"#).is_err());
+}
