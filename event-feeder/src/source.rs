@@ -80,6 +80,34 @@ pub struct Block {
     pub marks: Vec<Mark>,
 }
 
+impl Block {
+    /// The first records of the block, about so many bytes, and those behind them if any are left. Records of JSON only, and
+    /// messages only as a whole; whatever else there is stays in one piece.
+    pub fn cut(mut self, bytes: usize) -> (Block, Option<Block>) {
+        let Payload::Lines(lines) = &mut self.payload else { return (self, None) };
+        let (at, position, messages) = if self.marks.is_empty() {
+            let Some(line) = lines.get(bytes..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) else {
+                return (self, None);
+            };
+            let at = bytes + line + 1;
+            (at, self.start.plus(at as u64), 0)
+        } else {
+            let next = self.marks.iter().position(|mark| mark.at > 0 && mark.at as usize >= bytes);
+            let Some(next) = next else { return (self, None) };
+            (self.marks[next].at as usize, self.marks[next].position, next)
+        };
+        if at >= lines.len() {
+            return (self, None);
+        }
+        let payload = Payload::Lines(lines.split_off(at));
+        let mut marks = self.marks.split_off(messages);
+        marks.iter_mut().for_each(|mark| mark.at -= at as u32);
+        let rest = Block { payload, start: position, end: self.end, origin: Arc::clone(&self.origin), marks };
+        self.end = position;
+        (self, Some(rest))
+    }
+}
+
 /// Where a message of a block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -129,4 +157,60 @@ pub enum Payload {
     Rows(RecordBatch),
     /// One record that is too long to be held; its first bytes.
     TooLong(Vec<u8>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Mark, Payload};
+    use crate::Position;
+
+    fn lines(block: &Block) -> String {
+        match &block.payload {
+            Payload::Lines(lines) => String::from_utf8(lines.clone()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_block_is_cut_between_records_and_nothing_is_lost() {
+        for bytes in 0..20 {
+            let whole = "{\"a\":1}\n{}\n{\"b\":2}";
+            let block = |text: &str| Block {
+                payload: Payload::Lines(text.as_bytes().to_vec()),
+                start: Position::at(0, 7),
+                end: Position::at(0, 7 + text.len() as u64),
+                origin: "f".into(),
+                marks: vec![],
+            };
+            let (first, rest) = block(whole).cut(bytes);
+            let Some(rest) = rest else {
+                assert!(bytes >= 11, "{bytes}");
+                assert_eq!((lines(&first), first.end), (whole.into(), Position::at(0, 27)));
+                continue;
+            };
+            assert_eq!(lines(&first) + &lines(&rest), whole);
+            assert!(lines(&first).ends_with('\n') && lines(&first).len() > bytes);
+            assert_eq!((first.start, first.end), (Position::at(0, 7), Position::at(0, 7 + lines(&first).len() as u64)));
+            assert_eq!((rest.start, rest.end), (first.end, Position::at(0, 27)));
+        }
+    }
+
+    #[test]
+    fn messages_stay_whole() {
+        let mark = |at, position| Mark { at, position: Position::at(0, position), received: None };
+        let block = Block {
+            payload: Payload::Lines(b"{}\n{}\n{}\n{}".to_vec()),
+            start: Position::at(0, 5),
+            end: Position::at(0, 9),
+            origin: "t".into(),
+            marks: vec![mark(0, 5), mark(6, 7), mark(9, 8)],
+        };
+        let (first, rest) = block.cut(1);
+        let rest = rest.unwrap();
+        assert_eq!((lines(&first).len(), first.end, first.marks.len()), (6, Position::at(0, 7), 1));
+        assert_eq!((rest.start, rest.end), (Position::at(0, 7), Position::at(0, 9)));
+        assert_eq!(rest.marks, vec![mark(0, 7), mark(3, 8)]);
+        let (rest, none) = rest.cut(4);
+        assert!(none.is_none() && rest.marks.len() == 2);
+    }
 }

@@ -46,6 +46,8 @@ struct Reading {
     max_time: Option<Time>,
     idle: Time,
     quiet: Quiet,
+    /// What was read and is to be handed out next.
+    rest: Option<Block>,
 }
 
 impl Reading {
@@ -61,6 +63,8 @@ pub struct Feed {
     live: bool,
     /// Whether nothing is read ahead of the source that is farthest behind.
     paused: bool,
+    /// How many bytes are handed out at once, about.
+    piece: usize,
 }
 
 impl Feed {
@@ -77,8 +81,14 @@ impl Feed {
             max_time: None,
             idle: Time::MIN,
             quiet: Quiet::No,
+            rest: None,
         };
-        Feed { readings: sources.into_iter().zip(plan.sources()).map(reading).collect(), live, paused: false }
+        Feed {
+            readings: sources.into_iter().zip(plan.sources()).map(reading).collect(),
+            live,
+            paused: false,
+            piece: usize::MAX,
+        }
     }
 
     /// What comes next, without waiting for records that do not exist yet.
@@ -90,10 +100,17 @@ impl Feed {
         order.iter().for_each(|i| self.readings[*i].quiet = Quiet::No);
         for i in order {
             let reading = &mut self.readings[i];
-            match reading.source.next()? {
+            let next = match reading.rest.take() {
+                Some(rest) => Next::Block(rest),
+                None => reading.source.next()?,
+            };
+            match next {
                 Next::Block(block) => {
                     reading.quiet = Quiet::No;
-                    return Ok(Fed::Block(if alone { block } else { numbered(block, i as u8) }));
+                    let block = if alone { block } else { numbered(block, i as u8) };
+                    let (block, rest) = if self.piece < usize::MAX { block.cut(self.piece) } else { (block, None) };
+                    reading.rest = rest;
+                    return Ok(Fed::Block(block));
                 }
                 Next::Gap(gap) => {
                     reading.quiet = Quiet::No;
@@ -121,6 +138,11 @@ impl Feed {
     /// Whether from now on nothing is read ahead of the source that is farthest behind.
     pub fn pause(&mut self, paused: bool) {
         self.paused = paused;
+    }
+
+    /// How many bytes are handed out at once from now on, about, so that whoever works on them looks up in time.
+    pub fn hand_out(&mut self, bytes: usize) {
+        self.piece = bytes;
     }
 
     /// How many sources there are.

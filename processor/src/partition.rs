@@ -17,6 +17,7 @@ mod copying;
 mod error;
 mod growth;
 mod keeping;
+mod pace;
 mod publishing;
 mod recovery;
 mod rest;
@@ -48,6 +49,7 @@ use checkpointing::{Committed, Cut};
 use event_feeder::{Gap, Notice, Position};
 use growth::Siblings;
 use keeping::Keeping;
+use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
 use std::sync::Arc;
@@ -169,6 +171,8 @@ pub struct Partition {
     notices: Vec<Notice>,
     /// Whether so much waits for one source that the others are not read.
     pauses: bool,
+    /// How much is fed at once.
+    pace: Pace,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -216,6 +220,7 @@ impl Partition {
     fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
+            self.feed.hand_out(self.pace.bytes());
             let next = self.feed.read()?;
             let (idle, waits) = (!matches!(next, Fed::Block(_) | Fed::Gap(..)), matches!(next, Fed::Waits(_)));
             match next {
@@ -335,6 +340,7 @@ impl Partition {
             *max_time = (*max_time).max(part.max_time);
             self.feed.reached(part.source, *max_time);
             self.pending.dead.extend(part.dead);
+            self.pace.note(part.took);
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
             }

@@ -15,6 +15,7 @@ use event_feeder::{Batch, Block, DeadLetter, Decoder, Position};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -51,6 +52,8 @@ pub struct Decoded {
     pub max_time: Option<Time>,
     /// Memory of a batch that is done with.
     pub recycled: Option<Vec<u8>>,
+    /// How long the worker was busy with the events of the round before.
+    pub took: Duration,
 }
 
 type Call<W> = Box<dyn FnOnce(&mut Lane<W>, &Progress) + Send>;
@@ -119,7 +122,18 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let decoders = (0..progress.sources.len()).map(|source| Decoder::of(plan, source)).collect();
             let (progress, silences) = (progress.clone(), silences.clone());
             let tell = tell.clone();
-            let worker = Worker { number, lane, decoders, peers, inbox, tell, progress, silences, done: vec![] };
+            let worker = Worker {
+                number,
+                lane,
+                decoders,
+                peers,
+                inbox,
+                tell,
+                progress,
+                silences,
+                done: vec![],
+                took: Duration::ZERO,
+            };
             let thread = std::thread::Builder::new().name(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }
@@ -237,6 +251,8 @@ struct Worker<W> {
     silences: Vec<Silences>,
     /// Batches of its own that others may still read.
     done: Vec<Arc<Routed>>,
+    /// How long it was busy with the events of the last round.
+    took: Duration,
 }
 
 impl<W: Watcher> Worker<W> {
@@ -296,7 +312,9 @@ impl<W: Watcher> Worker<W> {
             let after = self.progress.clock();
             let mine = &routed.lanes[self.number];
             if !mine.is_empty() || after > before_clock {
+                let begun = Instant::now();
                 self.lane.take(&routed.batch, mine, &Watermarks { before, after, silences });
+                self.took += begun.elapsed();
             }
         }
         Some(())
@@ -325,6 +343,7 @@ impl<W: Watcher> Worker<W> {
             dead: std::mem::take(&mut batch.dead),
             max_time: batch.max_time,
             recycled,
+            took: std::mem::take(&mut self.took),
         };
         // The driver may be gone already, when a processor stops.
         let _ = self.tell.send(decoded);

@@ -3,9 +3,14 @@
 //! The log is the source's own files, or the events that were kept of a live log, up to the position that an answer is
 //! true for, so the story agrees with that answer to the nanosecond, whatever has been forgotten since.
 
+mod causes;
+#[cfg(test)]
+mod tests;
+
 use crate::lane::{Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
 use crate::reach::{Reach, place_text};
 use crate::reread::{Logs, reread};
+use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
@@ -13,13 +18,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
-use timeline_core::{Field, Linear, Time, Value};
+use timeline_core::{Field, Linear, Record, Time, Value};
 
 /// An event of the session.
 struct Told {
     time: Time,
     position: Position,
-    record: String,
+    record: Record,
+    text: String,
 }
 
 /// What to tell.
@@ -66,7 +72,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
                 continue;
             }
             let record = batch.record(event, &plan.columns, 0);
-            events.push(Told { time: event.time, position, record: record_text(plan, &record) });
+            events.push(Told { time: event.time, position, text: record_text(plan, &record), record });
         }
         lane.take(batch, &mine, watermarks);
     })?;
@@ -85,12 +91,17 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     events.retain(|event| !beside.contains(&event.position));
     sessions.sort_unstable();
     sessions.dedup();
-    let spans: Vec<RecordedSpan> = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans).collect();
+    let (mut spans, mut happened) = (vec![], vec![]);
+    for watcher in lane.take_watchers() {
+        spans.extend(watcher.spans);
+        happened.extend(watcher.happened);
+    }
     let shown = sessions.iter().enumerate().map(|(i, (start, end, partial))| {
         let next = sessions.get(i + 1).map_or(Time::MAX, |(start, ..)| *start);
         let own: Vec<&Told> =
             events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
-        let mut shown = session(plan, question, (*start, *end), horizon, &spans, &own);
+        let told = Recorded { spans: &spans, happened: &happened, session: *start };
+        let mut shown = session(plan, question, *end, horizon, &told, &own);
         shown["partial"] = json!(partial);
         shown
     });
@@ -105,16 +116,17 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
 fn session(
     plan: &Plan,
     question: &Question<'_>,
-    (start, end): (Time, Option<Time>),
+    end: Option<Time>,
     horizon: Time,
-    spans: &[RecordedSpan],
+    told: &Recorded<'_>,
     events: &[&Told],
 ) -> Json {
+    let start = told.session;
+    let causes = Causes { plan, told, events };
     let mut rows = vec![];
     for (id, label) in &question.nodes {
         let node = plan.node(*id);
-        let mut own: Vec<&RecordedSpan> =
-            spans.iter().filter(|span| span.session == start && span.root == id.index()).collect();
+        let mut own: Vec<&RecordedSpan> = told.spans_of(*id).collect();
         own.sort_by(|a, b| a.dimensions.cmp(&b.dimensions).then(a.start.cmp(&b.start)));
         if let (Op::Event(e), true) = (&node.op, own.is_empty()) {
             let _ = e;
@@ -135,8 +147,7 @@ fn session(
             let at = question.at.filter(|at| *at >= start).and_then(|at| {
                 let span = part.iter().rev().find(|span| span.start <= at)?;
                 let (value, _) = value_text(&span.reading, kind, end.unwrap_or(at).min(at) - span.start);
-                let cause = Causes { plan, spans, session: start, events }.of(*id, span.start);
-                Some(json!({"value": value, "since_ns": span.start, "cause": cause}))
+                Some(json!({"value": value, "since_ns": span.start, "cause": causes.of(*id, span.start)}))
             });
             let mut row =
                 json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at});
@@ -152,7 +163,7 @@ fn session(
         .iter()
         .map(|event| {
             let position = place_text(plan, event.position);
-            json!({"time_ns": event.time, "position": position, "text": event.record})
+            json!({"time_ns": event.time, "position": position, "text": event.text})
         })
         .collect();
     json!({
@@ -163,70 +174,6 @@ fn session(
         "rows": rows,
         "events": told,
     })
-}
-
-/// Finds out what changed a timeline: an event, or a timer that an event had set.
-struct Causes<'a> {
-    plan: &'a Plan,
-    spans: &'a [RecordedSpan],
-    session: Time,
-    events: &'a [&'a Told],
-}
-
-impl Causes<'_> {
-    /// What changed a node at an instant: `time_ns`, `position` and `record` of an event, and the `timer` that it had set
-    /// if the change came by one.
-    fn of(&self, node: NodeId, at: Time) -> Option<Json> {
-        let told = |event: &Told, timer: Option<String>| {
-            let (position, record) = (place_text(self.plan, event.position), &event.record);
-            json!({"time_ns": event.time, "position": position, "record": record, "timer": timer})
-        };
-        if let Some(event) = self.event_at(at) {
-            return Some(told(event, None));
-        }
-        let (mut origin, mut set_at) = self.timer(node, at);
-        let timer = timeline_dsl::explain::operator_text(self.plan, origin);
-        // What set the timer may have come by another one; each was set before it fired.
-        while let (None, Some(before)) = (self.event_at(set_at), Some(set_at).filter(|set| *set > self.session)) {
-            (origin, set_at) = self.timer(origin, before);
-            if set_at >= before {
-                break;
-            }
-        }
-        let event = self.event_at(set_at).or_else(|| self.events.iter().rev().find(|event| event.time <= at).copied());
-        Some(told(event?, Some(timer)))
-    }
-
-    fn event_at(&self, at: Time) -> Option<&Told> {
-        self.events.iter().rev().find(|event| event.time == at).copied()
-    }
-
-    /// The operator whose timer fired at an instant when a node changed, and when that timer was set.
-    fn timer(&self, node: NodeId, at: Time) -> (NodeId, Time) {
-        let changed = |id: &NodeId| self.starts(*id).any(|start| start == at);
-        let mut origin = node;
-        while let Some(input) = self.plan.node(origin).op.inputs().into_iter().find(changed) {
-            origin = input;
-        }
-        let set_at = match self.plan.node(origin).op {
-            Op::HasExistedWithin { window, .. } | Op::OverLast { window, .. } => at.saturating_sub(window),
-            Op::HeldFor { length, .. } => at.saturating_sub(length),
-            Op::Latest { ttl: Some(ttl), .. } => at.saturating_sub(ttl),
-            _ => {
-                // A crossing, say: it was set when an input last took another course.
-                let inputs = self.plan.node(origin).op.inputs();
-                let before = inputs.into_iter().flat_map(|id| self.starts(id)).filter(|start| *start < at).max();
-                before.unwrap_or(self.session)
-            }
-        };
-        (origin, set_at)
-    }
-
-    /// When the spans of a node begin.
-    fn starts(&self, node: NodeId) -> impl Iterator<Item = Time> + '_ {
-        let own = move |span: &&RecordedSpan| span.session == self.session && span.root == node.index();
-        self.spans.iter().filter(own).map(|span| span.start)
-    }
 }
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.
@@ -279,7 +226,7 @@ fn seconds(ns: i128) -> String {
 }
 
 /// The columns of a record that queries read, as JSON.
-fn record_text(plan: &Plan, record: &timeline_core::Record) -> String {
+fn record_text(plan: &Plan, record: &Record) -> String {
     let mut members = serde_json::Map::new();
     for (column, field) in plan.columns.iter().zip(&record.fields) {
         let value = match field {

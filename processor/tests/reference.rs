@@ -172,6 +172,7 @@ fn engine(case: &Case, (cuts, mix, ends): (&[usize], &[bool], bool), lanes: usiz
         spans.extend(lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans));
     }
     sessions.append(&mut outcome.closed);
+    spans_end_as_finals_do(&plan, &sessions, &spans);
     let spans = spans.iter().map(|span| span_text(&plan, span)).collect();
     late.append(&mut outcome.stragglers);
     answers(&plan, &sessions, outcome.alerts, &late, spans)
@@ -219,6 +220,33 @@ fn answers(
         ),
         late: of(LateReason::BehindWatermark),
         beside: of(LateReason::SessionClosed),
+    }
+}
+
+/// The last that the spans tell of a session is its final row.
+fn spans_end_as_finals_do(plan: &Plan, sessions: &[Session], spans: &[RecordedSpan]) {
+    for session in sessions {
+        for (metric, shares) in session.shares.iter().enumerate() {
+            let kind = plan.node(plan.metrics[metric].root).kind;
+            for share in shares {
+                let own = |span: &&RecordedSpan| {
+                    (&span.key, span.session, span.root) == (&session.key, session.start, metric)
+                        && span.dimensions == share.dimensions
+                };
+                let last = spans.iter().filter(own).max_by_key(|span| span.start);
+                let last = last.unwrap_or_else(|| panic!("{share:?} of {} has no span", session.key));
+                let dt = session.read - last.start;
+                let told = match &last.reading {
+                    Reading::Number(x) => Reading::Number(x.after(dt)),
+                    Reading::Ratio { numerator, denominator } => {
+                        Reading::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
+                    }
+                    other => other.clone(),
+                };
+                let (told, read) = (amount(&Amount::of(&told, kind)), amount(&Amount::of(&share.reading, kind)));
+                assert_eq!(told, read, "{last:?} of {} read at {}", session.key, session.read);
+            }
+        }
     }
 }
 
@@ -294,7 +322,7 @@ fn reference_reading(reading: &reference::Reading) -> String {
 fn linear(x: &Linear) -> String {
     match x {
         Linear::Exact { value, slope } => format!("{value}+{slope}t"),
-        Linear::Float { value, slope } => format!("{:?}+{:?}t", value + 0.0, slope + 0.0),
+        Linear::Float { value, slope, .. } => format!("{:?}+{:?}t", value + 0.0, slope + 0.0),
     }
 }
 

@@ -127,7 +127,9 @@ fn values(session: &Session, at: i64) -> String {
         let mut event = String::new();
         if let Some(cause) = &at.cause {
             if let Some(timer) = &cause.timer {
-                let _ = write!(event, "timer of {timer}, set by ");
+                // What the clock does, nothing has set.
+                let set_by = if cause.record.is_some() { ", set by " } else { "" };
+                let _ = write!(event, "timer of {timer}{set_by}");
             }
             if let Some(position) = &cause.position {
                 let _ = write!(event, "{} ", bare(position));

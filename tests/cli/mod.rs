@@ -13,6 +13,8 @@ mod lsp;
 mod nothing;
 mod pages;
 mod server;
+#[cfg(feature = "sql")]
+mod session;
 mod settings;
 mod tests;
 

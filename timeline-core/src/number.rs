@@ -1,7 +1,7 @@
 //! Linear pieces of number timelines, and exact comparison of them.
 //!
 //! A duration is an exact integer of nanoseconds with an integer slope (nanoseconds per nanosecond);
-//! a user number is a 64-bit float.
+//! a user number is a 64-bit float, and beside it what was rounded away on the way to it, so that `1 + 1e100 + 1 - 1e100` is 2.
 //! Exact pieces are calculated in 128 bits, so that sums and products of 64-bit durations cannot overflow
 //! where they are only compared; what is shown or stored saturates at 64 bits.
 
@@ -22,6 +22,8 @@ pub enum Linear {
     Float {
         /// Value at the agreed instant.
         value: f64,
+        /// What the value lacks: it is the nearest float of the sum of both.
+        rest: f64,
         /// Change per nanosecond.
         slope: f64,
     },
@@ -35,17 +37,41 @@ impl Linear {
 
     /// A constant float piece.
     pub fn float(value: f64) -> Self {
-        Linear::Float { value, slope: 0.0 }
+        Linear::Float { value, rest: 0.0, slope: 0.0 }
+    }
+
+    /// The same value, without its slope.
+    pub fn level(self) -> Self {
+        match self {
+            Linear::Exact { value, .. } => Linear::exact(value),
+            Linear::Float { value, rest, .. } => Linear::Float { value, rest, slope: 0.0 },
+        }
+    }
+
+    /// The number as it is shown: without what a float lacks.
+    pub fn rounded(self) -> Self {
+        match self {
+            Linear::Exact { .. } => self,
+            Linear::Float { value, slope, .. } => Linear::Float { value, rest: 0.0, slope },
+        }
     }
 
     /// The same piece as seen `dt` nanoseconds later.
     pub fn after(self, dt: Time) -> Self {
+        self.after_wide(i128::from(dt))
+    }
+
+    /// The same for two instants that are farther apart than 64 bits tell.
+    pub fn after_wide(self, dt: i128) -> Self {
         match self {
             Linear::Exact { value, slope } => {
-                Linear::Exact { value: value.saturating_add(slope.saturating_mul(i128::from(dt))), slope }
+                Linear::Exact { value: value.saturating_add(slope.saturating_mul(dt)), slope }
             }
-            Linear::Float { value, slope } if slope == 0.0 => Linear::Float { value, slope },
-            Linear::Float { value, slope } => Linear::Float { value: value + slope * dt as f64, slope },
+            Linear::Float { slope: 0.0, .. } => self,
+            Linear::Float { value, rest, slope } => {
+                let (value, rest) = sum_of((value, rest), (slope * dt as f64, 0.0));
+                Linear::Float { value, rest, slope }
+            }
         }
     }
 
@@ -57,8 +83,8 @@ impl Linear {
                 Linear::Exact { value: a.saturating_add(b), slope: p.saturating_add(q) }
             }
             (a, b) => {
-                let ((a, p), (b, q)) = (a.as_floats(), b.as_floats());
-                Linear::Float { value: a + b, slope: p + q }
+                let (value, rest) = sum_of(a.in_two(), b.in_two());
+                Linear::Float { value, rest, slope: a.as_floats().1 + b.as_floats().1 }
             }
         }
     }
@@ -76,8 +102,10 @@ impl Linear {
                 value: value.saturating_mul(i128::from(factor)),
                 slope: slope.saturating_mul(i128::from(factor)),
             },
-            Linear::Float { value, slope } => {
-                Linear::Float { value: value * factor as f64, slope: slope * factor as f64 }
+            Linear::Float { value, rest, slope } => {
+                let factor = factor as f64;
+                let (value, rest) = sum_of((value * factor, 0.0), (rest * factor, 0.0));
+                Linear::Float { value, rest, slope: slope * factor }
             }
         }
     }
@@ -90,8 +118,9 @@ impl Linear {
                 slope: p.saturating_mul(b).saturating_add(q.saturating_mul(a)),
             },
             (a, b) => {
-                let ((a, p), (b, q)) = (a.as_floats(), b.as_floats());
-                Linear::Float { value: a * b, slope: p * b + q * a }
+                let ((x, y), (slope, other)) = ((a.in_two(), b.in_two()), (a.as_floats().1, b.as_floats().1));
+                let (value, rest) = sum_of((x.0 * y.0, 0.0), (x.0 * y.1 + x.1 * y.0, 0.0));
+                Linear::Float { value, rest, slope: slope * y.0 + other * x.0 }
             }
         }
     }
@@ -100,7 +129,7 @@ impl Linear {
     pub fn in_unit(self, unit: Unit) -> Self {
         match self {
             Linear::Exact { value, slope } if unit.is_float() => {
-                Linear::Float { value: value as f64, slope: slope as f64 }
+                Linear::Float { value: value as f64, rest: 0.0, slope: slope as f64 }
             }
             other => other,
         }
@@ -110,7 +139,15 @@ impl Linear {
     pub fn as_floats(self) -> (f64, f64) {
         match self {
             Linear::Exact { value, slope } => (value as f64, slope as f64),
-            Linear::Float { value, slope } => (value, slope),
+            Linear::Float { value, slope, .. } => (value, slope),
+        }
+    }
+
+    /// The value as a float, and what was rounded away.
+    fn in_two(self) -> (f64, f64) {
+        match self {
+            Linear::Exact { value, .. } => (value as f64, 0.0),
+            Linear::Float { value, rest, .. } => (value, rest),
         }
     }
 
@@ -204,7 +241,49 @@ pub fn saturate(x: i128) -> i64 {
     i64::try_from(x).unwrap_or(if x < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// The sum of two finite floats, kept finite.
-pub fn add_finite(a: f64, b: f64) -> f64 {
-    (a + b).clamp(f64::MIN, f64::MAX)
+/// The sum of two numbers, each of a float and what that lacks, in the same form: the sum of two floats is known with the
+/// error that rounding made (Knuth's two-sum), and errors are summed beside it. What is not finite lacks nothing.
+pub(crate) fn sum_of(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let (sum, error) = two_sum(a.0, b.0);
+    if !sum.is_finite() {
+        return (sum, 0.0);
+    }
+    two_sum(sum, error + (a.1 + b.1))
+}
+
+/// The sum of a number of that form and a finite float, kept finite.
+pub(crate) fn add_finite(a: (f64, f64), b: f64) -> (f64, f64) {
+    let (sum, rest) = sum_of(a, (b, 0.0));
+    if sum.is_finite() { (sum, rest) } else { (sum.clamp(f64::MIN, f64::MAX), 0.0) }
+}
+
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let of_b = sum - a;
+    (sum, (a - (sum - of_b)) + (b - of_b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Linear, add_finite};
+
+    #[test]
+    fn what_is_rounded_away_is_kept() {
+        let sum = [1.0, 1e100, 1.0, -1e100].into_iter().fold((0.0, 0.0), add_finite);
+        assert_eq!(sum, (2.0, 0.0));
+        let sum = (0..10).fold((0.0, 0.0), |sum, _| add_finite(sum, 0.1));
+        assert_eq!(sum.0, 1.0, "ten tenths");
+        assert_eq!(add_finite((f64::MAX, 0.0), f64::MAX), (f64::MAX, 0.0));
+        assert_eq!(add_finite(add_finite((f64::MAX, 0.0), f64::MAX), f64::MIN).0, 0.0);
+    }
+
+    #[test]
+    fn differences_of_large_sums_are_what_was_added() {
+        let large = Linear::float(1e100);
+        let sum = [1.0, 3.0].into_iter().fold(large, |sum, x| sum.add(Linear::float(x)));
+        assert_eq!(sum.sub(large), Linear::float(4.0));
+        assert_eq!(sum.scale(-2).add(large.scale(2)), Linear::float(-8.0));
+        let moving = Linear::Float { value: 1e100, rest: 0.0, slope: 0.5 };
+        assert_eq!(moving.after(3).sub(large).level(), Linear::float(1.5));
+    }
 }

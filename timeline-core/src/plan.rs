@@ -16,6 +16,7 @@ mod op;
 mod output;
 mod scalar;
 mod source;
+mod timer;
 mod user;
 
 pub use builder::{BuildError, Builder};
@@ -26,6 +27,7 @@ pub use op::{NodeId, Op};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use scalar::Scalar;
 pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
+pub use timer::Timer;
 pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 
 /// The version of the rules by which plans are read: of what a plan says beside what its text holds.
@@ -37,7 +39,8 @@ pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 /// |---|---|
 /// | 1 | the beginning |
 /// | 2 | what comes after an end begins a session, whatever the lateness; a value that does not fit ends the state |
-pub const RULES: u32 = 2;
+/// | 3 | sums of floats keep what rounding loses |
+pub const RULES: u32 = 3;
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +102,15 @@ impl Plan {
     pub fn columns_of(&self, source: usize) -> impl Iterator<Item = (ColumnId, &Column)> {
         let numbered = (0..).map(ColumnId).zip(&self.columns);
         numbered.filter(move |(_, column)| usize::from(column.source) == source)
+    }
+
+    /// For how many sessions at once a metric's condition is true, if that is what its root counts: the node of the turns.
+    pub fn counted_at_once(&self, root: NodeId) -> Option<NodeId> {
+        let is_counted = |id: NodeId| matches!(self.node(id).op, Op::Concurrency { .. });
+        match self.node(root).op {
+            Op::Split { of, .. } if is_counted(of) => Some(of),
+            _ => is_counted(root).then_some(root),
+        }
     }
 
     /// All nodes with their numbers, inputs first.

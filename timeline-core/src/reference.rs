@@ -36,4 +36,4 @@ pub use readings::{AlertSpan, Final, MetricSpan, Reading, SpanValue, Timeline, a
 pub use session::{Close, CloseReason, Session, sessions};
 pub use split::{Dimensions, Share};
 pub use totals::{Total, totals};
-pub use whole::{Whole, whole};
+pub use whole::{Whole, matches, occurrences, whole};

@@ -145,7 +145,7 @@ pub(crate) fn as_name(text: &str) -> String {
 
 /// How to ask for a value that is not there.
 const ABSENCE: &str =
-    "absence is neither true nor false, and is not compared: `coalesce(x == x, false)` is true while x has a value";
+    "absence is not compared: `exists(x)` is true where x has a value, `!exists(x)` where it has none";
 
 #[cfg(test)]
 mod tests;

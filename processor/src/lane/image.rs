@@ -203,7 +203,7 @@ impl Lane<()> {
         let mut heap_bytes = vec![];
         for ((sort, slot, heap), words) in rows.iter().zip(all_words.chunks(row_bytes.max(1))) {
             heap_bytes.clear();
-            codec::encode_heap(heap, &mut heap_bytes);
+            codec::encode_heap(self.evaluator.layout(), heap, &mut heap_bytes);
             out.push(*sort, self.slab.key(*slot), words, &heap_bytes);
         }
         for (slot, bytes) in &held {

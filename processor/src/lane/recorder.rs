@@ -35,10 +35,14 @@ pub struct Recorder<const ALL: bool> {
     roots: Vec<NodeId>,
     key: CompactString,
     origin: Time,
-    /// For each root its shares, with the start of their last piece.
+    /// For each root its shares, in the order of their coming, with the start of their last piece.
     open: Vec<Vec<(Share, Time)>>,
+    /// For each root the number of the share that was in force last.
+    in_force: Vec<usize>,
     /// Finished spans, and the open ones of a session that was read alive.
     pub spans: Vec<RecordedSpan>,
+    /// When events happened that operators made of timelines: where their session began, the node, and the instant.
+    pub happened: Vec<(Time, NodeId, Time)>,
 }
 
 impl<const ALL: bool> Watcher for Recorder<ALL> {
@@ -55,13 +59,14 @@ impl<const ALL: bool> Watcher for Recorder<ALL> {
         self.key = CompactString::new(key);
         self.origin = origin;
         self.open = vec![vec![]; self.roots.len()];
+        self.in_force = vec![0; self.roots.len()];
     }
 
     fn read(&mut self, at: Time, closed: bool) {
         for (root, shares) in std::mem::take(&mut self.open).into_iter().enumerate() {
             for (share, start) in shares {
-                // Of a session that is over nothing is shown that begins where it was read.
-                if !closed || start < at {
+                // Of what begins where a session that is over was read, only the value can be told.
+                if !closed || start < at || self.jumped(root, &share, at) {
                     self.push(root, share, start, closed.then_some(at));
                 }
             }
@@ -70,20 +75,28 @@ impl<const ALL: bool> Watcher for Recorder<ALL> {
 }
 
 impl<const ALL: bool> Observer for Recorder<ALL> {
+    // The clock's own timeline has all windows.
+    const SKIPS: bool = !ALL;
+
     fn evaluated(&mut self, view: &View<'_>) {
         let now = view.now();
+        if ALL {
+            let happens = self.roots.iter().filter(|id| view.happens(**id));
+            self.happened.extend(happens.map(|id| (self.origin, *id, now)));
+        }
         for root in 0..self.roots.len() {
-            for share in view.shares(self.roots[root]) {
-                let known = self.open[root].iter().position(|(open, _)| open.dimensions == share.dimensions);
-                match known {
-                    None => self.first(root, share, now),
-                    Some(i) => {
-                        let (open, start) = &self.open[root][i];
-                        if later(&open.reading, now - start) != share.reading {
-                            let (open, start) = std::mem::replace(&mut self.open[root][i], (share, now));
-                            self.push(root, open, start, Some(now));
-                        }
-                    }
+            let known = self.open[root].len();
+            let (shares, in_force) = view.shares_since(self.roots[root], known, self.in_force[root]);
+            self.in_force[root] = in_force;
+            for (i, share) in shares {
+                if i >= known {
+                    self.first(root, share, now);
+                    continue;
+                }
+                let (open, start) = &self.open[root][i];
+                if later(&open.reading, now - start) != share.reading {
+                    let (open, start) = std::mem::replace(&mut self.open[root][i], (share, now));
+                    self.push(root, open, start, Some(now));
                 }
             }
         }
@@ -98,6 +111,8 @@ impl<const ALL: bool> Recorder<ALL> {
             Reading::Ratio { numerator, denominator } if !share.dimensions.is_empty() => {
                 Some(Reading::Ratio { numerator: zero_like(*numerator), denominator: zero_like(*denominator) })
             }
+            // Of a condition whose sessions are counted at once.
+            Reading::State(Value::Bool(_)) if !share.dimensions.is_empty() => Some(Reading::State(Value::Bool(false))),
             _ => None,
         };
         match zero {
@@ -110,6 +125,15 @@ impl<const ALL: bool> Recorder<ALL> {
             }
             _ => self.open[root].push((share, now)),
         }
+    }
+
+    /// Whether a share says another value at the instant at which it begins than the span that ended there came to.
+    fn jumped(&self, root: usize, share: &Share, at: Time) -> bool {
+        let own = |span: &&RecordedSpan| {
+            span.session == self.origin && span.root == root && span.dimensions == share.dimensions
+        };
+        let before = self.spans.iter().rev().take_while(|_| at > self.origin).find(own);
+        before.is_none_or(|span| level(&later(&span.reading, at - span.start)) != level(&share.reading))
     }
 
     fn push(&mut self, root: usize, share: Share, start: Time, end: Option<Time>) {
@@ -142,5 +166,16 @@ fn later(reading: &Reading, dt: Time) -> Reading {
             Reading::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
         }
         other => other.clone(),
+    }
+}
+
+/// What a piece says at its instant, without its slope.
+fn level(reading: &Reading) -> Reading {
+    match reading {
+        Reading::Absent | Reading::State(_) => reading.clone(),
+        Reading::Number(x) => Reading::Number(x.level()),
+        Reading::Ratio { numerator, denominator } => {
+            Reading::Ratio { numerator: numerator.level(), denominator: denominator.level() }
+        }
     }
 }

@@ -29,8 +29,8 @@ pub struct Session {
     pub shares: Vec<Vec<Share>>,
     /// For each metric the values of the group columns that are states; `None` for other columns.
     pub groups: Vec<Vec<Option<Value>>>,
-    /// For each metric that counts sessions at once where its condition turned.
-    pub turns: Vec<Turns>,
+    /// For each metric that counts sessions at once where its condition turned, for each of its shares.
+    pub turns: Vec<Vec<Turns>>,
     /// Alerts that are still on, with their starts; none once the session is over.
     pub open_alerts: Vec<(usize, Time)>,
     /// Whether it may have begun before anything was seen of it.

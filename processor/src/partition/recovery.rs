@@ -3,6 +3,7 @@
 use super::checkpointing::{Cut, State, plan_fingerprint, positions};
 use super::growth;
 use super::keeping::{self, Keeping};
+use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
 use super::{Counts, Error, Handle, Options, Partition, Reading, beginning, copying};
@@ -181,6 +182,7 @@ impl Partition {
             waiting: vec![],
             notices: vec![],
             pauses: false,
+            pace: Pace::new(),
             plan,
             options,
         };

@@ -36,7 +36,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         read: i64::MIN,
         shares: vec![vec![share.clone(), share], vec![]],
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
-        turns: vec![Turns { at: vec![-1, i64::MAX], before: 3 }, Turns::default()],
+        turns: vec![vec![Turns { at: vec![-1, i64::MAX], before: 3 }, Turns::default()], vec![]],
         open_alerts: vec![(0, i64::MAX)],
         partial: true,
         forgotten: 3,
@@ -45,7 +45,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
 
 fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
     let exact = Linear::Exact { value: i128::MAX, slope: -1 };
-    let float = Linear::Float { value: 0.1 + 0.2, slope: f64::MIN_POSITIVE };
+    let float = Linear::Float { value: 0.1 + 0.2, rest: -1e-18, slope: f64::MIN_POSITIVE };
     let readings = [
         Reading::Absent,
         Reading::State(Value::Float(1e300)),

@@ -104,7 +104,7 @@ struct SessionImage {
     groups: Vec<Values>,
     read: Time,
     /// Where conditions turned, and for how long they were true before.
-    turns: Vec<(Vec<Time>, Time)>,
+    turns: Vec<Vec<(Vec<Time>, Time)>>,
     open_alerts: Vec<(usize, Time)>,
     partial: bool,
     forgotten: u64,
@@ -124,7 +124,7 @@ enum ReadingImage {
 #[derive(Serialize, Deserialize)]
 enum LinearImage {
     Exact(i128, i128),
-    Float(u64, u64),
+    InTwo([u64; 3]),
 }
 
 /// The bytes of some answers.
@@ -266,7 +266,11 @@ impl SessionImage {
             shares: session.shares.iter().map(|shares| shares.iter().map(share).collect()).collect(),
             groups: session.groups.iter().map(|group| values(group)).collect(),
             read: session.read,
-            turns: session.turns.iter().map(|turns| (turns.at.clone(), turns.before)).collect(),
+            turns: session
+                .turns
+                .iter()
+                .map(|turns| turns.iter().map(|turns| (turns.at.clone(), turns.before)).collect())
+                .collect(),
             open_alerts: session.open_alerts.clone(),
             partial: session.partial,
             forgotten: session.forgotten,
@@ -290,7 +294,11 @@ impl SessionImage {
             shares: self.shares.into_iter().map(|shares| shares.into_iter().map(share).collect()).collect(),
             groups: self.groups.into_iter().map(from_values).collect(),
             read: self.read,
-            turns: self.turns.into_iter().map(|(at, before)| Turns { at, before }).collect(),
+            turns: self
+                .turns
+                .into_iter()
+                .map(|turns| turns.into_iter().map(|(at, before)| Turns { at, before }).collect())
+                .collect(),
             open_alerts: self.open_alerts,
             partial: self.partial,
             forgotten: self.forgotten,
@@ -326,15 +334,16 @@ impl LinearImage {
     fn of(linear: Linear) -> LinearImage {
         match linear {
             Linear::Exact { value, slope } => LinearImage::Exact(value, slope),
-            Linear::Float { value, slope } => LinearImage::Float(value.to_bits(), slope.to_bits()),
+            Linear::Float { value, rest, slope } => LinearImage::InTwo([value, rest, slope].map(f64::to_bits)),
         }
     }
 
     fn linear(self) -> Linear {
         match self {
             LinearImage::Exact(value, slope) => Linear::Exact { value, slope },
-            LinearImage::Float(value, slope) => {
-                Linear::Float { value: f64::from_bits(value), slope: f64::from_bits(slope) }
+            LinearImage::InTwo(words) => {
+                let [value, rest, slope] = words.map(f64::from_bits);
+                Linear::Float { value, rest, slope }
             }
         }
     }

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Value;
 use timeline_core::incremental::Share;
-use timeline_core::plan::{Function, GroupOf, Members, Op, Plan};
+use timeline_core::plan::{Function, GroupOf, Members, Plan};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
 pub type Group = Vec<Option<Value>>;
@@ -69,7 +69,7 @@ impl Totals {
             }
             let wants_percentiles = aggregate.functions.iter().any(|f| matches!(f, Function::Percentile(_)));
             let unit = plan.node(metric.root).kind;
-            for Share { dimensions, reading } in &session.shares[i] {
+            for (share, Share { dimensions, reading }) in session.shares[i].iter().enumerate() {
                 let amount = Amount::of(reading, unit);
                 if amount == Amount::Absent {
                     continue;
@@ -81,8 +81,7 @@ impl Totals {
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
-                if let Op::Concurrency { .. } = plan.node(metric.root).op {
-                    let turns = &session.turns[i];
+                if let Some(turns) = session.turns[i].get(share) {
                     accumulator.count_at_once(&Concurrency::new(session.start, session.read, turns, is_closed));
                 }
             }

@@ -87,7 +87,9 @@ pub(super) fn found(
         About::Alerts => answer.alerts.clone(),
         About::Spans => answer.spans.iter().filter(of_metric).map(unnamed).collect(),
         About::True => {
-            let is_true = |row: &&Row| row.cells.first().is_some_and(|(_, value)| value == "true");
+            // As of alerts, nothing that begins where a session ends.
+            let lasts = |row: &Row| !matches!(row.at, At::Span(start, end) if end == Some(start));
+            let is_true = |row: &&Row| lasts(row) && row.cells.first().is_some_and(|(_, value)| value == "true");
             let bare = |row: &Row| Row { cells: vec![], ..unnamed(row) };
             answer.spans.iter().filter(of_metric).filter(is_true).map(bare).collect()
         }
@@ -108,9 +110,12 @@ fn value_at(row: &Row, spans: &[&Row], answer: &Answer) -> Option<Row> {
     if answer.horizon.is_none_or(|horizon| t > horizon) {
         return None;
     }
+    // Where a session ends, what it came to is still true: the right limit.
+    let is_end = answer.sessions.iter().any(|(key, _, end)| *key == row.session && *end == Some(t));
     let covers = |span: &&&Row| {
         let At::Span(start, end) = span.at else { return false };
-        (&span.session, &span.group) == (&row.session, &row.group) && start <= t && end.is_none_or(|end| t < end)
+        let lasts = end.is_none_or(|end| t < end || (t == end && is_end));
+        (&span.session, &span.group) == (&row.session, &row.group) && start <= t && lasts
     };
     let value = spans.iter().rev().find(covers).and_then(|span| reading(span, t)).unwrap_or_else(|| "absent".into());
     Some(Row { cells: vec![(String::new(), value)], ..row.clone() })

@@ -102,7 +102,7 @@ fn row(about: About, text: &str) -> Option<Row> {
             row.at = At::Span(start, end);
         }
         About::Spans => {
-            let (start, end) = notation::span(rest.word()?)?;
+            let (start, end) = notation::span(rest.time()?)?;
             row.at = At::Span(start, end);
             let (value, slope) = match rest.0.rsplit_once(" slope ") {
                 Some((value, slope)) => (value, slope.trim()),
@@ -115,7 +115,7 @@ fn row(about: About, text: &str) -> Option<Row> {
             if rest.word()? != "at" {
                 return None;
             }
-            row.at = At::Instant(notation::instant(rest.word()?)?);
+            row.at = At::Instant(notation::instant(rest.time()?)?);
             row.cells.push((String::new(), rest.value("=")?));
         }
     }
@@ -143,8 +143,17 @@ impl<'t> Rest<'t> {
     }
 
     fn word(&mut self) -> Option<&'t str> {
+        self.until(|c| c.is_whitespace() || "[:=".contains(c))
+    }
+
+    /// An instant or a span, in which there may be colons.
+    fn time(&mut self) -> Option<&'t str> {
+        self.until(|c| c.is_whitespace() || c == '=')
+    }
+
+    fn until(&mut self, ends: impl Fn(char) -> bool) -> Option<&'t str> {
         let text = self.0.trim_start();
-        let end = text.find(|c: char| c.is_whitespace() || "[:=".contains(c)).unwrap_or(text.len());
+        let end = text.find(ends).unwrap_or(text.len());
         self.0 = text[end..].trim_start();
         (end > 0).then(|| &text[..end])
     }
@@ -246,6 +255,12 @@ mod tests {
             (About::Spans, "v: 0..20m play"),
             (About::Finals, "[\"a\",\"b: c\"]: m [d] = 1"),
             (About::Values, "at 1h30m = absent"),
+            (About::Values, "v: [C1] at 2026-01-01T00:00:00.5Z = 3"),
+            (About::Values, "at 2026-01-01T00:00:00Z = 3"),
+            (About::Spans, "2026-01-01T00:00:00Z..2026-01-01T00:00:01Z 3 slope 1"),
+            (About::Spans, "v: [C1] 2026-01-01T00:00:00Z.. play"),
+            (About::True, "v: 2026-01-01T00:00:00Z..2026-01-01T00:00:01Z"),
+            (About::Alerts, "v: stuck 2026-01-01T00:00:00Z.."),
         ] {
             let row = row(about, text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(row.text(about), text);

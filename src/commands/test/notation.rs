@@ -54,10 +54,13 @@ pub(super) fn span_text(start: Time, end: Option<Time>) -> String {
     format!("{}..{}", instant_text(start), end.map(instant_text).unwrap_or_default())
 }
 
-/// An instant in seconds, or in hours and minutes where it is far from the beginning.
+/// An instant in seconds, in hours and minutes where it is far from the beginning, and as a date years from there.
 pub(super) fn instant_text(time: Time) -> String {
     if time < 600 * SECOND {
         return seconds(i128::from(time));
+    }
+    if time >= 366 * 86_400 * SECOND {
+        return text::short_time(time);
     }
     let mut out = String::new();
     let mut rest = time;
@@ -134,7 +137,7 @@ mod tests {
         for wrong in ["", "s", "1x", "1h2", "soon", "1..2"] {
             assert_eq!(instant(wrong), None, "{wrong}");
         }
-        for time in [0, 7 * SECOND, 599 * SECOND + 1, 3600 * SECOND, 90_061 * SECOND + 5] {
+        for time in [0, 7 * SECOND, 599 * SECOND + 1, 3600 * SECOND, 90_061 * SECOND + 5, 1_767_225_600 * SECOND + 5] {
             assert_eq!(instant(&instant_text(time)), Some(time));
         }
     }

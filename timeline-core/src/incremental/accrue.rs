@@ -75,7 +75,7 @@ pub(super) fn previous_linear(words: &[u64], at: usize) -> Option<Linear> {
 
 /// `integral(x)` when one of its inputs may have changed; true if another value is now in force.
 ///
-/// Words: what has come together (a float, times nanoseconds), since when the value is in force, and the value;
+/// Words: what has come together (a float, times nanoseconds, and what it lacks), since when the value is in force, and the value;
 /// absent is 0 and adds nothing.
 pub(super) fn integral(
     compiled: &Compiled,
@@ -92,18 +92,19 @@ pub(super) fn integral(
         Some(x) if x.is_finite() => x.to_bits(),
         _ => 0f64.to_bits(),
     };
-    if word == row.words[at + 2] {
+    if word == row.words[at + 3] {
         return false;
     }
-    let Linear::Float { value, .. } = integral_linear(row.words, at, now) else { return false };
+    let Linear::Float { value, rest, .. } = integral_linear(row.words, at, now) else { return false };
     row.words[at] = value.to_bits();
-    row.words[at + 1] = now as u64;
-    row.words[at + 2] = word;
+    row.words[at + 1] = rest.to_bits();
+    row.words[at + 2] = now as u64;
+    row.words[at + 3] = word;
     true
 }
 
 pub(super) fn integral_linear(words: &[u64], at: usize, now: Time) -> Linear {
-    let (before, value) = (f64::from_bits(words[at]), f64::from_bits(words[at + 2]));
-    let time = (i128::from(now) - i128::from(words[at + 1] as Time)) as f64;
-    Linear::Float { value: before + value * time, slope: value }
+    let [value, rest, slope] = [0, 1, 3].map(|word| f64::from_bits(words[at + word]));
+    let time = i128::from(now) - i128::from(words[at + 2] as Time);
+    Linear::Float { value, rest, slope }.after_wide(time)
 }

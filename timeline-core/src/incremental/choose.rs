@@ -1,11 +1,11 @@
-//! `if` and `coalesce`: which of their inputs is in force.
+//! `if` and `coalesce`: which of their inputs is in force; `exists`: whether one is.
 
-use super::code::{Bool, State};
+use super::code::{Bool, Existing, State};
 use super::compile::Compiled;
 use super::number;
-use super::row::{ABSENT, Row, truth};
-use crate::Linear;
+use super::row::{ABSENT, NEVER, Row, truth};
 use crate::plan::{Kind, NodeId, Op};
+use crate::{Linear, Time};
 
 /// Where a choice between states puts its value.
 #[derive(Clone, Copy, Debug)]
@@ -58,5 +58,19 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
     match node.kind {
         Kind::Number(unit) => piece.map(|piece| piece.in_unit(unit)),
         _ => piece,
+    }
+}
+
+/// Whether a timeline has a value at the row's instant; of a quotient it is noted when that may next be otherwise.
+pub(super) fn exists(compiled: &Compiled, row: &mut Row<'_>, of: Existing, now: Time) -> bool {
+    match of {
+        Existing::State(state) => state.get(row.words) != ABSENT,
+        Existing::Number(id) => number::linear(compiled, row, id).is_some(),
+        Existing::Ratio { of, at } => {
+            let denominator = number::ratio(compiled, row, of).map(|(_, denominator)| denominator);
+            let turns_in = denominator.and_then(Linear::next_sign_change);
+            row.words[at] = turns_in.map_or(NEVER, |dt| now.saturating_add(dt)) as u64;
+            denominator.is_some_and(|denominator| denominator.sign() != 0)
+        }
     }
 }

@@ -102,6 +102,11 @@ pub(super) enum Code {
         of: [State; 2],
         out: Out,
     },
+    Exists {
+        on: u16,
+        of: Existing,
+        out: Bool,
+    },
     /// Of states, and of numbers that change in steps.
     Apply {
         function: Scalar,
@@ -115,6 +120,8 @@ pub(super) enum Code {
         at: usize,
         cell: usize,
         cap: usize,
+        /// Whether its turns are kept here: where splits read it, they keep them.
+        keeps: bool,
     },
     Every {
         at: usize,
@@ -179,6 +186,18 @@ pub(super) enum Code {
     },
 }
 
+/// What may have a value or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Existing {
+    State(State),
+    Number(NodeId),
+    /// The word `at` is when the denominator next crosses zero.
+    Ratio {
+        of: NodeId,
+        at: usize,
+    },
+}
+
 impl Code {
     /// Whether it can change without an event.
     pub(super) fn is_timed(&self) -> bool {
@@ -191,6 +210,7 @@ impl Code {
                 | Code::CompareNumbers { .. }
                 | Code::Longest { .. }
                 | Code::Every { .. }
+                | Code::Exists { of: Existing::Ratio { .. }, .. }
                 | Code::OverLast { .. }
                 | Code::CountWithin { .. }
                 | Code::Derived(Derived::NotFollowedBy { .. })

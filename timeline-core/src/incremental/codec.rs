@@ -41,16 +41,19 @@ pub fn for_each_text(layout: &Layout, row: &mut Row<'_>, mut f: impl FnMut(&mut 
 }
 
 /// Appends the row's heap to `out`; its words are written by the caller, who has them at hand. Texts were renumbered before.
-pub fn encode_heap(heap: &Heap, out: &mut Vec<u8>) {
+pub fn encode_heap(layout: &Layout, heap: &Heap, out: &mut Vec<u8>) {
     let Some(cells) = &heap.0 else { return };
     let mut put = |word: u64| out.extend_from_slice(&word.to_le_bytes());
-    for cell in cells {
+    for (cell, of_floats) in cells.iter().zip(&layout.cell_floats) {
         put(cell.entries.len() as u64);
         cell.entries.iter().for_each(|word| put(*word));
         put(cell.pieces.len() as u64);
         for piece in &cell.pieces {
             for word in [piece.start as u64, piece.value as u64, piece.slope as u64, u64::from(piece.entry)] {
                 put(word);
+            }
+            if *of_floats {
+                put(piece.rest as u64);
             }
         }
     }
@@ -63,7 +66,7 @@ pub fn decode_heap(layout: &Layout, bytes: &[u8]) -> Result<Heap, Error> {
     }
     let mut words = Words(bytes);
     let mut cells = Vec::with_capacity(layout.cells);
-    for (entry_words, _) in &layout.cell_texts {
+    for ((entry_words, _), of_floats) in layout.cell_texts.iter().zip(&layout.cell_floats) {
         let mut cell = Cell::default();
         let count = words.count(1)?;
         if count % entry_words != 0 {
@@ -72,10 +75,11 @@ pub fn decode_heap(layout: &Layout, bytes: &[u8]) -> Result<Heap, Error> {
         for _ in 0..count {
             cell.entries.push(words.next()?);
         }
-        for _ in 0..words.count(4)? {
+        for _ in 0..words.count(if *of_floats { 5 } else { 4 })? {
             let (start, value, slope) = (words.next()? as i64, words.next()? as i64, words.next()? as i64);
             let entry = u32::try_from(words.next()?).map_err(|_| Error::Length)?;
-            cell.pieces.push_back(Piece { start, value, slope, entry });
+            let rest = if *of_floats { words.next()? as i64 } else { 0 };
+            cell.pieces.push_back(Piece { start, value, rest, slope, entry });
         }
         cells.push(cell);
     }

@@ -1,7 +1,8 @@
 //! The plan as a flat array of operations: which there are, and what runs for a set of columns.
 
 use super::choose::Out;
-use super::code::{Bool, Code, State};
+use super::clock::{self, Clock};
+use super::code::{Bool, Code, Existing, State};
 use super::derived::{Derived, Input, Sample};
 use super::dictionary::Dictionary;
 use super::effect::Effect;
@@ -40,6 +41,12 @@ pub(super) struct Compiled {
     /// What runs for a set of changed columns; the first is everything.
     pub programs: Vec<Program>,
     by_columns: HashMap<u64, usize>,
+    /// What runs where some of the timed nodes, a set of their places in `timed`, change by themselves.
+    by_due: HashMap<u64, usize>,
+    last_due: (u64, usize),
+    /// Clocks whose windows may be skipped, and which of the timed nodes they are.
+    pub clocks: Vec<Clock>,
+    pub clocks_due: u64,
     /// The last set of columns that was asked for, and its program.
     recent: [(u64, usize); 8],
 }
@@ -80,6 +87,10 @@ impl Compiled {
             compared_only: u64::MAX,
             programs: vec![],
             by_columns: HashMap::new(),
+            by_due: HashMap::new(),
+            last_due: (0, 0),
+            clocks: vec![],
+            clocks_due: 0,
             recent: [(0, 0); 8],
             plan: Arc::clone(&plan),
             layout,
@@ -101,7 +112,13 @@ impl Compiled {
         let arguments = compiled.users.iter().flat_map(|user| user.arguments.iter().map(|argument| &argument.value));
         let read = compiled.leaves.iter().map(|leaf| &leaf.payload).chain(arguments);
         compiled.compared_only = !read.fold(0, |columns, payload| columns | payload.read_columns());
-        let everything = compiled.build_program(u64::MAX, true);
+        let place = |id: NodeId| compiled.layout.nodes[id.index()].at;
+        compiled.clocks = clock::clocks(&plan, place);
+        let is_clock = |node: &usize| matches!(plan.nodes[*node].op, Op::Every { .. });
+        // The last bit may be of others, too.
+        let clocks = compiled.timed.iter().enumerate().filter(|(place, node)| *place < 63 && is_clock(node));
+        compiled.clocks_due = clocks.fold(0, |set, (place, _)| set | 1 << place);
+        let everything = compiled.build_program(u64::MAX, &[], true);
         compiled.programs.push(everything);
         compiled
     }
@@ -122,7 +139,7 @@ impl Compiled {
         let program = match self.by_columns.get(&columns) {
             Some(program) => *program,
             None => {
-                let program = self.build_program(columns, false);
+                let program = self.build_program(columns, &[], false);
                 self.programs.push(program);
                 self.by_columns.insert(columns, self.programs.len() - 1);
                 self.programs.len() - 1
@@ -132,7 +149,26 @@ impl Compiled {
         program
     }
 
-    fn build_program(&self, columns: u64, everything: bool) -> Program {
+    /// The number of the program for a set of timed nodes, by their places in `timed`, that change by themselves.
+    #[inline]
+    pub(super) fn timer_program(&mut self, due: u64) -> usize {
+        if self.last_due.0 != due || due == 0 {
+            let known = self.by_due.get(&due).copied();
+            let program = known.unwrap_or_else(|| {
+                let is_due = |place: usize| due >> place.min(63) & 1 == 1;
+                let nodes = self.timed.iter().enumerate().filter(|(place, _)| is_due(*place));
+                let nodes: Vec<usize> = nodes.map(|(_, node)| *node).collect();
+                self.programs.push(self.build_program(0, &nodes, due == 0));
+                self.by_due.insert(due, self.programs.len() - 1);
+                self.programs.len() - 1
+            });
+            self.last_due = (due, program);
+        }
+        self.last_due.1
+    }
+
+    /// What runs for events with these columns, and where these nodes change by themselves.
+    fn build_program(&self, columns: u64, due: &[usize], everything: bool) -> Program {
         let mut affected = vec![false; self.codes.len()];
         let mut program = Program::default();
         for (i, code) in self.codes.iter().enumerate() {
@@ -145,7 +181,8 @@ impl Compiled {
                 _ => false,
             };
             let of_inputs = self.plan.nodes[i].op.inputs().iter().any(|input| affected[input.index()]);
-            affected[i] = (everything || of_columns || of_inputs) && !matches!(code, Code::Nothing);
+            let by_itself = due.contains(&i);
+            affected[i] = (everything || of_columns || of_inputs || by_itself) && !matches!(code, Code::Nothing);
             if affected[i] {
                 program.nodes.push(i as u16);
                 program.timed |= code.is_timed();
@@ -222,10 +259,12 @@ impl Compiled {
     /// Whether the node keeps what it was before an instant; no instant has been yet.
     fn keep_before(&mut self, id: NodeId) -> bool {
         let place = self.layout.nodes[id.index()];
-        if place.words > 1 {
-            self.initial.push((place.at + 1, NOT_SINCE as u64));
+        let words = super::layout::number_words(&self.plan, id);
+        let keeps = place.words > words;
+        if keeps {
+            self.initial.push((place.at + words, NOT_SINCE as u64));
         }
-        place.words > 1
+        keeps
     }
 
     fn is_predicate(&self, event: NodeId) -> bool {
@@ -346,6 +385,17 @@ impl Compiled {
                 None => Code::Pulled { inputs: [n(a), n(b)] },
                 Some(out) => Code::Coalesce { on: [n(a), n(b)], of: [self.state(*a), self.state(*b)], out },
             },
+            Op::Exists(of) => {
+                let existing = match kind(of) {
+                    Kind::Ratio(_) => {
+                        self.initial.push((at, NEVER as u64));
+                        Existing::Ratio { of: *of, at }
+                    }
+                    Kind::Number(_) => Existing::Number(*of),
+                    _ => Existing::State(self.state(*of)),
+                };
+                Code::Exists { on: n(of), of: existing, out }
+            }
             Op::Apply { function, of } => {
                 let argument = |of: &NodeId| {
                     let ty = kind(of).stepped().expect("the builder checked the types");
@@ -357,7 +407,9 @@ impl Compiled {
             Op::Either(a, b) => Code::Derived(Derived::Either { of: [self.input(*a), self.input(*b)] }),
             Op::Concurrency { of, cap } => {
                 let cell = self.layout.nodes[id.index()].cell;
-                Code::Concurrency { on: n(of), of: self.bool(*of), out, at, cell, cap: *cap as usize }
+                let splits = self.plan.nodes.iter().any(|node| matches!(node.op, Op::Split { of, .. } if of == id));
+                let keeps = !splits || self.plan.metrics.iter().any(|metric| metric.root == id);
+                Code::Concurrency { on: n(of), of: self.bool(*of), out, at, cell, cap: *cap as usize, keeps }
             }
             Op::Every { length } => {
                 self.initial.push((at + 1, NEVER as u64));

@@ -92,6 +92,11 @@ impl Happened {
         Happened { ranks: vec![vec![]; nodes], payloads: vec![truth::TRUE; nodes] }
     }
 
+    /// Whether the node has events in this pass.
+    pub(super) fn any(&self, dirty: &[bool], node: usize) -> bool {
+        dirty[node] && !self.ranks[node].is_empty()
+    }
+
     /// The ranks of an input's matches.
     fn matches(&self, dirty: &[bool], input: Input) -> &[u64] {
         let node = usize::from(input.node);
@@ -176,7 +181,7 @@ pub(super) fn step(
                     None => first.len(),
                 };
                 if alone > 0 && now.checked_add(*window).is_some() {
-                    waiting.push_back(Piece { start: now, value: alone as i64, slope: 0, entry: 0 });
+                    waiting.push_back(Piece { start: now, value: alone as i64, rest: 0, slope: 0, entry: 0 });
                 }
                 row.words[*at] = waiting.front().map_or(NEVER, |piece| piece.start.saturating_add(*window)) as u64;
             }

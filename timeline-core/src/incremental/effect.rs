@@ -129,14 +129,14 @@ impl Effect {
                 row.heap.cell_mut(layout, cell).entries.push(rank);
             }
             Effect::Count { at, predicate, charged } if matches(payload, predicate) => {
-                keep(row, at, charged, time);
+                keep(row, (at, 1), charged, time);
                 row.words[at] += 1;
             }
             Effect::CountWithin { at, cell, predicate } if matches(payload, predicate) => {
                 let pieces = &mut row.heap.cell_mut(layout, cell).pieces;
                 match pieces.back_mut() {
                     Some(last) if last.start == time => last.value += 1,
-                    _ => pieces.push_back(Piece { start: time, value: 1, slope: 0, entry: 0 }),
+                    _ => pieces.push_back(Piece { start: time, value: 1, rest: 0, slope: 0, entry: 0 }),
                 }
                 row.words[at] += 1;
             }
@@ -158,12 +158,15 @@ impl Effect {
                 out.set(row.words, u64::from(first as Time == time));
             }
             Effect::Sum { at, ty, charged } if payload != ABSENT => {
-                keep(row, at, charged, time);
-                let sum = row.words[at];
-                row.words[at] = match ty {
-                    Type::Float => add_finite(f64::from_bits(sum), f64::from_bits(payload)).to_bits(),
-                    _ => (sum as i64).saturating_add(payload as i64) as u64,
-                };
+                if ty == Type::Float {
+                    keep(row, (at, 2), charged, time);
+                    let sum = (f64::from_bits(row.words[at]), f64::from_bits(row.words[at + 1]));
+                    let (sum, rest) = add_finite(sum, f64::from_bits(payload));
+                    (row.words[at], row.words[at + 1]) = (sum.to_bits(), rest.to_bits());
+                } else {
+                    keep(row, (at, 1), charged, time);
+                    row.words[at] = (row.words[at] as i64).saturating_add(payload as i64) as u64;
+                }
             }
             Effect::Extreme { at, ty, greatest } if payload != ABSENT => {
                 let best = row.words[at];
@@ -181,11 +184,11 @@ impl Effect {
     }
 }
 
-/// Notes what a word was before the events of the instant: the two words behind it are the instant and the value.
-fn keep(row: &mut Row<'_>, at: usize, charged: bool, time: Time) {
-    if charged && row.words[at + 1] as Time != time {
-        row.words[at + 1] = time as u64;
-        row.words[at + 2] = row.words[at];
+/// Notes what so many words were before the events of the instant: behind them are the instant, and the words as they were.
+fn keep(row: &mut Row<'_>, (at, words): (usize, usize), charged: bool, time: Time) {
+    if charged && row.words[at + words] as Time != time {
+        row.words[at + words] = time as u64;
+        row.words.copy_within(at..at + words, at + words + 1);
     }
 }
 

@@ -123,6 +123,9 @@ fn call(function: Scalar, all: &[(Type, Expression)], event: &Event<'_>, diction
             }
         };
     }
+    if let (Scalar::Exists, [(_, a)]) = (function, all) {
+        return u64::from(a.eval(event, dictionary) != ABSENT);
+    }
     let mut arguments = Vec::with_capacity(all.len());
     for (ty, a) in all {
         let word = a.eval(event, dictionary);

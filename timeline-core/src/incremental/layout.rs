@@ -32,6 +32,8 @@ pub struct Layout {
     pub(super) texts: Vec<usize>,
     /// For each cell the number of words in an entry and which of them hold texts.
     pub(super) cell_texts: Vec<(usize, Vec<usize>)>,
+    /// For each cell whether its pieces are of floats.
+    pub(super) cell_floats: Vec<bool>,
 }
 
 /// Where one node keeps what.
@@ -64,6 +66,7 @@ impl Layout {
             alerts: vec![],
             texts: vec![],
             cell_texts: vec![],
+            cell_floats: vec![],
         };
         let charged = charged(plan);
         let mut next_bool = 1;
@@ -79,6 +82,7 @@ impl Layout {
                 place.cell = layout.cells;
                 layout.cells += 1;
                 layout.cell_texts.push(entry_texts(plan, &node.op));
+                layout.cell_floats.push(number_words(plan, id) > 1);
             }
             layout.note_texts(plan, id, place.at);
             layout.words += place.words;
@@ -147,7 +151,11 @@ fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
         return (2, if is_text { vec![0] } else { vec![] });
     }
     let Op::Split { of, by, .. } = op else { return (1, vec![]) };
-    let sums = if matches!(plan.node(*of).kind, Kind::Ratio(_)) { 2 } else { 1 };
+    let sums: usize = match plan.counted_at_once(*of) {
+        // For how long the condition was true in turns that were forgotten, and how many these were.
+        Some(_) => 2,
+        None => sides(plan, *of).into_iter().flatten().map(|side| number_words(plan, side)).sum(),
+    };
     let texts = (0..by.len()).filter(|i| plan.node(by[*i]).kind == Kind::State(Type::String)).collect();
     (by.len() + sums, texts)
 }
@@ -162,12 +170,16 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::DurationWhere { .. } | Op::DurationInCurState { .. } => 2,
         // The longest that is over, and running since.
         Op::Longest { .. } => 2,
-        // Entered at, the value, and the length of the one before; come together, since when, and the value.
-        Op::DurationOfPreviousState { .. } | Op::Integral { .. } => 3,
+        // Entered at, the value, and the length of the one before.
+        Op::DurationOfPreviousState { .. } => 3,
+        // Come together in two words, since when, and the value.
+        Op::Integral { .. } => 4,
         // The window's beginning and its end.
         Op::Every { .. } => 2,
-        // What the number was before the scope, and the value of the state.
-        Op::Scope { .. } => 2,
+        // What the number was before the scope, the value of the state, and what a float lacks.
+        Op::Scope { of, .. } => 1 + number_words(plan, *of),
+        // When a denominator next crosses zero.
+        Op::Exists(of) => usize::from(matches!(plan.node(*of).kind, Kind::Ratio(_))),
         Op::If { .. } | Op::Coalesce(..) | Op::Apply { .. } => match plan.node(id).kind {
             Kind::Number(_) | Kind::State(Type::Bool) => 0,
             _ => 1,
@@ -182,11 +194,8 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::First { .. } | Op::Min { .. } | Op::Max { .. } => 1,
         // Where that is asked for, also when the last event came, and what it was before the events of that instant.
         Op::Count { .. } | Op::Sum { .. } => {
-            if is_charged {
-                3
-            } else {
-                1
-            }
+            let words = number_words(plan, id);
+            if is_charged { 2 * words + 1 } else { words }
         }
         // How many values were forgotten; how many spans, and for how long they were true together.
         Op::IsNew { .. } => 1,
@@ -259,4 +268,20 @@ fn charged(plan: &Plan) -> Vec<bool> {
         }
     }
     charged
+}
+
+/// The numbers that a split charges: one, or the two sides of a ratio.
+pub(super) fn sides(plan: &Plan, of: NodeId) -> [Option<NodeId>; 2] {
+    match plan.node(of).op {
+        Op::Ratio { numerator, denominator } => [Some(numerator), Some(denominator)],
+        _ => [Some(of), None],
+    }
+}
+
+/// Words that hold a number: of floats the nearest one, and what that lacks.
+pub(super) fn number_words(plan: &Plan, id: NodeId) -> usize {
+    match plan.node(id).kind {
+        Kind::Number(unit) if unit.is_float() => 2,
+        _ => 1,
+    }
 }

@@ -20,6 +20,7 @@
 
 mod accrue;
 mod choose;
+mod clock;
 mod code;
 mod compile;
 mod derived;
@@ -81,6 +82,9 @@ pub struct AlertSpan {
 
 /// Sees every evaluation of a session; for drawing and for the spans of metrics.
 pub trait Observer {
+    /// Whether it wants to know nothing of windows that begin without a share of their own.
+    const SKIPS: bool = true;
+
     /// The session was evaluated at the view's instant.
     fn evaluated(&mut self, view: &View<'_>);
 }
@@ -111,6 +115,8 @@ pub struct Evaluator {
     happened: Happened,
     /// User operators that have failed since somebody asked.
     failures: Vec<Failure>,
+    /// How many passes there were.
+    passes: u64,
 }
 
 impl Evaluator {
@@ -120,7 +126,7 @@ impl Evaluator {
         let compiled = Compiled::new(plan, &mut dictionary);
         let dirty = vec![false; compiled.plan.nodes.len()];
         let happened = Happened::new(dirty.len());
-        Evaluator { compiled, dictionary, dirty, happened, failures: vec![] }
+        Evaluator { compiled, dictionary, dirty, happened, failures: vec![], passes: 0 }
     }
 
     /// The plan.
@@ -180,6 +186,11 @@ impl Evaluator {
         leaf::apply(&mut self.compiled, &mut self.dictionary, row, event, &mut self.failures);
     }
 
+    /// How many passes over the operations there were: what evaluation costs, whatever the machine.
+    pub fn passes(&self) -> u64 {
+        self.passes
+    }
+
     /// Whether some user operator has failed since [`Evaluator::take_failures`] was last called.
     #[inline]
     pub fn has_failures(&self) -> bool {
@@ -206,15 +217,28 @@ impl Evaluator {
 
     /// Goes on to `until`, through all timers due at or before it. The row's instant was settled.
     pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>) {
-        debug_assert!(row.pending() == 0, "the instant is settled before time goes on");
-        while row.deadline() <= until {
-            let deadline = row.deadline();
-            row.set_now(deadline);
-            self.pass(row, 0, 0, told);
-            assert!(row.deadline() > deadline, "a timer that fired is over");
-        }
+        self.go_on(row, until, told, false);
         if until > row.now() {
             row.set_now(until);
+        }
+    }
+
+    /// Goes through all timers due at or before `until`; no further than the session's end event, if `to_end`.
+    fn go_on<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>, to_end: bool) {
+        debug_assert!(row.pending() == 0, "the instant is settled before time goes on");
+        while row.deadline() <= until && !(to_end && row.is_ending()) {
+            let deadline = row.deadline();
+            let due = run::due(&self.compiled, row, deadline);
+            if O::SKIPS && due & !self.compiled.clocks_due == 0 {
+                clock::skip(&self.compiled, row, until);
+                if row.deadline() > deadline {
+                    continue;
+                }
+            }
+            row.set_now(deadline);
+            let program = self.compiled.timer_program(due);
+            self.pass(row, program, 0, told);
+            assert!(row.deadline() > deadline, "a timer that fired is over");
         }
     }
 
@@ -234,14 +258,8 @@ impl Evaluator {
         let row = &mut Row { words: &mut words, heap: &mut heap };
         let told = &mut Told { alerts: &mut alerts, observer: &mut () };
         self.settle(row, told);
-        while !row.is_ending() {
-            let deadline = row.deadline();
-            if deadline > until {
-                return Err(deadline);
-            }
-            self.advance(row, deadline, told);
-        }
-        Ok(row.now())
+        self.go_on(row, until, told, true);
+        if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) }
     }
 
     /// Ends the alerts that are still true: the session is over at the row's instant.
@@ -311,10 +329,12 @@ impl Evaluator {
     }
 
     fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, told: &mut Told<'_, O>) {
+        self.passes += 1;
         let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
         run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, told.alerts);
         if size_of::<O>() != 0 {
-            told.observer.evaluated(&View::new(&self.compiled, &self.dictionary, row));
+            let view = View::new(&self.compiled, &self.dictionary, row);
+            told.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
             _ => Linear::Exact { value: i128::from(now) - i128::from(row.words[at] as Time), slope: 1 },
         }),
         Op::Count { .. } | Op::CountWithin { .. } | Op::Sum { .. } => {
-            Some(gathered(row.words[at], compiled.plan.node(id).kind))
+            Some(gathered(row.words, at, compiled.plan.node(id).kind))
         }
         Op::TimeSince { .. } => match row.words[at] as Time {
             NOT_SINCE => None,
@@ -74,8 +74,10 @@ pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
     let node = compiled.plan.node(id);
     let at = compiled.layout.nodes[id.index()].at;
     match &node.op {
-        Op::Count { .. } | Op::Sum { .. } if row.words[at + 1] as Time == row.now() => {
-            Some(gathered(row.words[at + 2], node.kind))
+        Op::Count { .. } | Op::Sum { .. } => {
+            let kept = at + super::layout::number_words(&compiled.plan, id);
+            let at = if row.words[kept] as Time == row.now() { kept + 1 } else { at };
+            Some(gathered(row.words, at, node.kind))
         }
         Op::Add(a, b) => Some(before(compiled, row, *a)?.add(before(compiled, row, *b)?)),
         Op::Sub(a, b) => Some(before(compiled, row, *a)?.sub(before(compiled, row, *b)?)),
@@ -86,11 +88,11 @@ pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
     }
 }
 
-/// A count or a sum, of its word.
-fn gathered(word: u64, kind: Kind) -> Linear {
+/// A count or a sum, of its words.
+fn gathered(words: &[u64], at: usize, kind: Kind) -> Linear {
     match kind {
-        Kind::Number(Unit::Float) => Linear::float(f64::from_bits(word)),
-        _ => Linear::exact(i128::from(word as i64)),
+        Kind::Number(Unit::Float) => scope::of_words(&words[at..at + 2], Unit::Float),
+        _ => Linear::exact(i128::from(words[at] as i64)),
     }
 }
 
@@ -122,7 +124,8 @@ pub(super) fn compare(compiled: &Compiled, row: &Row<'_>, node: usize) -> (u64, 
                 turn(*compare, left.scale(*denominator).sub(Linear::exact(i128::from(*numerator))))
             }
             (Some(left), _) => match linear(compiled, row, *right) {
-                Some(right) => turn(*compare, left.sub(right)),
+                // Numbers compare as they are shown.
+                Some(right) => turn(*compare, left.rounded().sub(right.rounded())),
                 None => (truth::ABSENT, None),
             },
             (None, _) => (truth::ABSENT, None),
@@ -141,6 +144,7 @@ fn compare_ratio(compare: Compare, n: Linear, d: Linear, unit: RatioUnit, consta
     let Op::ConstantNumber { numerator: p, denominator: q, .. } = constant else {
         unreachable!("the builder compares ratios with constants only")
     };
+    let (n, d) = (n.rounded(), d.rounded());
     let n = if unit == RatioUnit::PerSecond { n.scale(SECOND) } else { n };
     let difference = n.scale(*q).sub(d.scale(*p));
     let turns_in = match (difference.next_sign_change(), d.next_sign_change()) {

@@ -2,7 +2,7 @@
 //!
 //! They are kept out of the loop over those that nearly all queries have, which is worth a tenth of its time.
 
-use super::code::Code;
+use super::code::{Code, Existing};
 use super::compile::Compiled;
 use super::derived::{self, Happened, Sample};
 use super::dictionary::Dictionary;
@@ -63,7 +63,7 @@ pub(super) fn step(
         Code::DurationOfPreviousState { on, of, at } => is_dirty(*on) && accrue::previous(row, *of, *at, now, fresh),
         Code::Integral { on: [a, b], of, over, at } => {
             if fresh {
-                row.words[at + 1] = now as u64;
+                row.words[at + 2] = now as u64;
             }
             (fresh || is_dirty(*a) || is_dirty(*b)) && (accrue::integral(compiled, row, *of, *over, *at, now) || fresh)
         }
@@ -79,6 +79,14 @@ pub(super) fn step(
                 choose::put(row, *out, value) || fresh
             }
         }
+        Code::Exists { on, of, out } => {
+            let is_due = matches!(of, Existing::Ratio { at, .. } if row.words[*at] as Time <= now);
+            if !fresh && !is_due && !is_dirty(*on) {
+                return false;
+            }
+            let value = u64::from(choose::exists(compiled, row, *of, now));
+            choose::put(row, choose::Out::Bool(*out), value) || fresh
+        }
         Code::Apply { function, of, out } => {
             if !fresh && !of.iter().any(|(on, _, _)| is_dirty(*on)) {
                 return false;
@@ -88,7 +96,7 @@ pub(super) fn step(
             let value = function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary));
             choose::put(row, *out, value) || fresh
         }
-        Code::Concurrency { on, of, out, at, cell, cap } => {
+        Code::Concurrency { on, of, out, at, cell, cap, keeps } => {
             if !is_dirty(*on) {
                 return false;
             }
@@ -96,7 +104,9 @@ pub(super) fn step(
             let turned = out.get(row.words) != value;
             if turned {
                 out.set(row.words, value);
-                let turn = Piece { start: now, value: value as i64, slope: 0, entry: 0 };
+            }
+            if turned && *keeps {
+                let turn = Piece { start: now, value: value as i64, rest: 0, slope: 0, entry: 0 };
                 let turns = &mut row.heap.cell_mut(&compiled.layout, *cell).pieces;
                 turns.push_back(turn);
                 // The oldest span is over: a later one has begun.

@@ -50,6 +50,8 @@ pub(super) struct Cell {
 pub(super) struct Piece {
     pub start: Time,
     pub value: i64,
+    /// What a value that is a float lacks; 0 where it is an integer.
+    pub rest: i64,
     pub slope: i64,
     /// The entry of the split that it is charged to; 0 where there is no split.
     pub entry: u32,

@@ -1,7 +1,7 @@
 //! One pass over the operations: the evaluation that ends an instant.
 
 use super::AlertSpan;
-use super::code::{Bool, Code};
+use super::code::{Bool, Code, Existing};
 use super::compile::Compiled;
 use super::derived::{Derived, Happened};
 use super::dictionary::Dictionary;
@@ -195,6 +195,7 @@ fn step(
         | Code::If { .. }
         | Code::Coalesce { .. }
         | Code::Apply { .. }
+        | Code::Exists { .. }
         | Code::Every { .. }
         | Code::Concurrency { .. }
         | Code::Scope { .. } => rest::step(compiled, dictionary, (dirty, happened), row, node, pending, fresh),
@@ -230,31 +231,39 @@ fn kleene_or(a: u64, b: u64) -> u64 {
 }
 
 /// The first instant after `now` at which some node changes by itself.
-fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
-    let mut next = NEVER;
-    for node in &compiled.timed {
-        let at = match &compiled.codes[*node] {
-            Code::Latest { at, .. }
-            | Code::Split { at, .. }
-            | Code::Every { at, .. }
-            | Code::CountWithin { at, .. } => row.words[at + 1] as Time,
-            Code::Longest { at, .. } => accrue::overtakes(row.words, *at),
-            Code::HeldFor { at, length, .. } => match row.words[*at] as Time {
-                NOT_SINCE => NEVER,
-                since => since.saturating_add(*length),
-            },
-            Code::EventWithin { at, .. }
-            | Code::StateWithin { at, .. }
-            | Code::CompareNumbers { at, .. }
-            | Code::Derived(Derived::NotFollowedBy { at, .. })
-            | Code::OverLast { at, .. } => row.words[*at] as Time,
-            _ => NEVER,
-        };
-        if at > now {
-            next = next.min(at);
+pub(super) fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
+    let deadlines = compiled.timed.iter().map(|node| deadline(compiled, row, *node));
+    deadlines.filter(|at| *at > now).min().unwrap_or(NEVER)
+}
+
+/// When a node that is timed changes by itself; what is over already is no change.
+#[inline]
+pub(super) fn deadline(compiled: &Compiled, row: &Row<'_>, node: usize) -> Time {
+    match &compiled.codes[node] {
+        Code::Latest { at, .. } | Code::Split { at, .. } | Code::Every { at, .. } | Code::CountWithin { at, .. } => {
+            row.words[at + 1] as Time
         }
+        Code::Longest { at, .. } => accrue::overtakes(row.words, *at),
+        Code::HeldFor { at, length, .. } => match row.words[*at] as Time {
+            NOT_SINCE => NEVER,
+            since => since.saturating_add(*length),
+        },
+        Code::EventWithin { at, .. }
+        | Code::StateWithin { at, .. }
+        | Code::CompareNumbers { at, .. }
+        | Code::Derived(Derived::NotFollowedBy { at, .. })
+        | Code::Exists { of: Existing::Ratio { at, .. }, .. }
+        | Code::OverLast { at, .. } => row.words[*at] as Time,
+        _ => NEVER,
     }
-    next
+}
+
+/// Which of the timed nodes change by themselves at an instant, as a set of their places in the list of them; what has no
+/// bit of its own shares the last one.
+#[inline]
+pub(super) fn due(compiled: &Compiled, row: &Row<'_>, now: Time) -> u64 {
+    let due = compiled.timed.iter().enumerate().filter(|(_, node)| deadline(compiled, row, **node) == now);
+    due.fold(0, |set, (place, _)| set | 1 << place.min(63))
 }
 
 fn tell_alerts(compiled: &Compiled, row: &mut Row<'_>, now: Time, alerts: &mut Vec<AlertSpan>) {

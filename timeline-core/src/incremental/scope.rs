@@ -1,6 +1,6 @@
 //! `x scope by s`: what a cumulative number has come to since the state last changed.
 //!
-//! Words: what the number was just before the change, and the state's value. Nothing is done while the number grows.
+//! Words: what the number was just before the change, the state's value, and what a float lacks. Nothing is done while the number grows.
 
 use super::code::State;
 use super::compile::Compiled;
@@ -18,7 +18,11 @@ pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, by: Sta
     }
     row.words[at + 1] = value;
     if !fresh {
-        row.words[at] = number::before(compiled, row, of).map_or(0, word);
+        let before = number::before(compiled, row, of).map_or([0; 2], words);
+        row.words[at] = before[0];
+        if super::layout::number_words(&compiled.plan, of) > 1 {
+            row.words[at + 2] = before[1];
+        }
     }
     true
 }
@@ -28,19 +32,24 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<L
     let (Op::Scope { of, .. }, Kind::Number(unit)) = (&node.op, node.kind) else {
         unreachable!("only scopes come here")
     };
-    let base = row.words[compiled.layout.nodes[id.index()].at];
-    Some(number::linear(compiled, row, *of)?.sub(of_word(base, unit)))
+    let place = compiled.layout.nodes[id.index()];
+    let base = [row.words[place.at], if place.words > 2 { row.words[place.at + 2] } else { 0 }];
+    Some(number::linear(compiled, row, *of)?.sub(of_words(&base, unit)))
 }
 
-/// A number without its slope, as a word.
-pub(super) fn word(x: Linear) -> u64 {
+/// A number without its slope, as words: of a float also what it lacks.
+pub(super) fn words(x: Linear) -> [u64; 2] {
     match x {
-        Linear::Exact { value, .. } => saturate(value) as u64,
-        Linear::Float { value, .. } => value.to_bits(),
+        Linear::Exact { value, .. } => [saturate(value) as u64, 0],
+        Linear::Float { value, rest, .. } => [value.to_bits(), rest.to_bits()],
     }
 }
 
-/// The number of a word.
-pub(super) fn of_word(word: u64, unit: Unit) -> Linear {
-    if unit.is_float() { Linear::float(f64::from_bits(word)) } else { Linear::exact(i128::from(word as i64)) }
+/// The number of its words.
+pub(super) fn of_words(words: &[u64], unit: Unit) -> Linear {
+    if unit.is_float() {
+        Linear::Float { value: f64::from_bits(words[0]), rest: f64::from_bits(words[1]), slope: 0.0 }
+    } else {
+        Linear::exact(i128::from(words[0] as i64))
+    }
 }

@@ -11,14 +11,15 @@
 //!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
-use super::code::Code;
+use super::code::{Code, State};
 use super::compile::Compiled;
-use super::layout::INLINE_ENTRIES;
+use super::layout::{INLINE_ENTRIES, sides};
 use super::number;
-use super::row::{ABSENT, NEVER, Piece, Row};
-use super::scope::{of_word, word};
+use super::row::{ABSENT, NEVER, Piece, Row, truth};
+use super::scope::{of_words, words};
+use super::view::Turns;
 use super::window;
-use crate::plan::{Kind, NodeId, Op, Unit};
+use crate::plan::{NodeId, Op, Unit};
 use crate::{Linear, Time};
 
 /// No entry is in force: the session is new.
@@ -31,6 +32,8 @@ struct Entries {
     dimensions: usize,
     words: usize,
     cap: usize,
+    /// The dimension that is a window of the clock, if one is.
+    window: Option<usize>,
 }
 
 impl Entries {
@@ -38,7 +41,8 @@ impl Entries {
         let place = compiled.layout.nodes[node];
         let Op::Split { by, cap, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
         let words = compiled.layout.cell_texts[place.cell].0;
-        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words, cap: *cap as usize }
+        let window = by.iter().position(|id| matches!(compiled.plan.node(*id).op, Op::Every { .. }));
+        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words, cap: *cap as usize, window }
     }
 
     fn count(&self, row: &Row<'_>) -> usize {
@@ -56,9 +60,27 @@ impl Entries {
         (self.slots(row) > self.cap + 1).then_some(self.cap + 1)
     }
 
-    /// The entry of absent values among the first ones.
+    /// The entry of absent values among the first ones. No window is absent, so beside windows it is the last one that came.
     fn absent(&self, row: &Row<'_>, count: usize) -> Option<usize> {
-        (0..count).find(|i| self.entry(row, *i)[..self.dimensions].iter().all(|word| *word == ABSENT))
+        let first = if self.window.is_some() { count.saturating_sub(1) } else { 0 };
+        (first..count).find(|i| self.entry(row, *i)[..self.dimensions].iter().all(|word| *word == ABSENT))
+    }
+
+    /// The entry of the values in force. Windows do not come back, and those of the present one stand last.
+    fn find(&self, row: &Row<'_>, count: usize, by: &[(u16, State)]) -> Option<usize> {
+        let value = |d: usize| by[d].1.get(row.words);
+        let holds = |entry: &[u64]| (0..self.dimensions).all(|d| entry[d] == value(d));
+        let Some(window) = self.window else { return (0..count).find(|i| holds(self.entry(row, *i))) };
+        for i in (0..count).rev() {
+            let entry = self.entry(row, i);
+            if entry[window] != ABSENT && entry[window] != value(window) {
+                return None;
+            }
+            if holds(entry) {
+                return Some(i);
+            }
+        }
+        None
     }
 
     /// Whether as many values have an entry as the cap says; that of absent ones does not count.
@@ -111,6 +133,43 @@ pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switch
         let next = window::slide(&mut cell.pieces, present, window, fresh, window::unit(compiled, inner));
         row.words[entries.at + 1] = next as u64;
     }
+    if let Op::Concurrency { cap, .. } = compiled.plan.node(*of).op {
+        turn(compiled, row, *of, &entries, cap as usize);
+    }
+}
+
+/// Notes where a condition whose sessions are counted at once turned for the entry in force: it ends for one and begins for
+/// another where the values change. So turns come in pairs, of which the oldest are forgotten beyond the cap.
+fn turn(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, entries: &Entries, cap: usize) {
+    let now = row.now();
+    let is_on = compiled.bool(of).get(row.words) == truth::TRUE;
+    let is = is_on.then(|| entries.current(row) as u32);
+    let turns = row.heap.cell(entries.cell).map(|cell| &cell.pieces);
+    let was = turns.and_then(|turns| turns.back()).filter(|turn| turn.value == 1).map(|turn| turn.entry);
+    if was == is {
+        return;
+    }
+    let turns = &mut row.heap.cell_mut(&compiled.layout, entries.cell).pieces;
+    let turn = |value, entry| Piece { start: now, value, rest: 0, slope: 0, entry };
+    turns.extend(was.map(|entry| turn(0, entry)).into_iter().chain(is.map(|entry| turn(1, entry))));
+    let beyond = turns.len().saturating_sub(2 * cap).div_ceil(2);
+    // The oldest spans are over: later ones have begun.
+    let forgotten: Vec<Piece> = turns.drain(..2 * beyond).collect();
+    for [start, end] in forgotten.as_chunks::<2>().0 {
+        let entry = &mut entries.entry_mut(row, compiled, start.entry as usize)[entries.dimensions..];
+        entry[0] = (entry[0] as Time).saturating_add(end.start.saturating_sub(start.start)) as u64;
+        entry[1] += 1;
+    }
+}
+
+/// The turns of each entry, and for how long the condition was true before them.
+pub(super) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns> {
+    let entries = Entries::of(compiled, id.index());
+    let before = |i: usize| entries.entry(row, i)[entries.dimensions] as Time;
+    let mut all: Vec<Turns> = (0..entries.count(row)).map(|i| Turns { at: vec![], before: before(i) }).collect();
+    let turns = row.heap.cell(entries.cell).into_iter().flat_map(|cell| &cell.pieces);
+    turns.for_each(|turn| all[turn.entry as usize].at.push(turn.start));
+    all
 }
 
 fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entries: &Entries) {
@@ -125,7 +184,7 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
         return;
     }
     let count = if is_new { 0 } else { entries.count(row) };
-    let found = (0..count).find(|i| holds(row, *i));
+    let found = entries.find(row, count, by);
     let is_absent = by.iter().all(|(_, state)| state.get(row.words) == ABSENT);
     // Values without an entry are charged to that of absent ones.
     let beyond = found.is_none() && !is_absent && entries.is_full(row, count);
@@ -134,9 +193,9 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
         found => found.unwrap_or(count),
     };
     if next != current || is_new {
-        let (charges, units) = (charges(compiled, row, of), units(compiled, of));
+        let charges = charges(compiled, row, of);
         if !is_new {
-            charge(entries.entry_mut(row, compiled, current), entries.dimensions, charges, units, 1);
+            charge(&mut entries.entry_mut(row, compiled, current)[entries.dimensions..], &charges, 1);
         }
         if next == count {
             for (i, (_, state)) in by.iter().enumerate() {
@@ -144,7 +203,7 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
                 entries.entry_mut(row, compiled, next)[i] = word;
             }
         }
-        charge(entries.entry_mut(row, compiled, next), entries.dimensions, charges, units, -1);
+        charge(&mut entries.entry_mut(row, compiled, next)[entries.dimensions..], &charges, -1);
         entries.set_current(row, next, count.max(next + 1).min(INLINE_ENTRIES));
     }
     if beyond || overflow.is_some() {
@@ -158,84 +217,122 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
     }
 }
 
-/// How often values without an entry came into force.
+/// Whether the values in force have no entry, so that a further window of the clock changes nothing but their number.
+pub(super) fn is_beyond(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
+    let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
+    let entries = Entries::of(compiled, node);
+    let Some(slot) = entries.overflow(row) else { return false };
+    let mut values = entries.entry(row, slot).iter().zip(by);
+    let is_charged = entries.absent(row, entries.count(row)) == Some(entries.current(row));
+    is_charged && values.all(|(word, (_, state))| *word == state.get(row.words))
+}
+
+/// Notes so many windows that have no entry, of which the last began at an instant.
+pub(super) fn skip(compiled: &Compiled, row: &mut Row<'_>, node: usize, windows: u64, last: Time) {
+    let entries = Entries::of(compiled, node);
+    if let (Some(slot), Some(window)) = (entries.overflow(row), entries.window) {
+        let entry = entries.entry_mut(row, compiled, slot);
+        entry[window] = last as u64;
+        entry[entries.dimensions] += windows;
+    }
+}
+
+/// How often values without an entry came into force, and how many turns were forgotten.
 pub(super) fn beyond(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> u64 {
     let entries = Entries::of(compiled, id.index());
-    entries.overflow(row).map_or(0, |slot| entries.entry(row, slot)[entries.dimensions])
+    let values = entries.overflow(row).map_or(0, |slot| entries.entry(row, slot)[entries.dimensions]);
+    let turns = match compiled.plan.counted_at_once(id) {
+        Some(_) => (0..entries.count(row)).map(|i| entries.entry(row, i)[entries.dimensions + 1]).sum(),
+        None => 0,
+    };
+    values.saturating_add(turns)
 }
 
-fn charge(entry: &mut [u64], dimensions: usize, charges: [u64; 2], units: [Unit; 2], sign: i64) {
-    for (word, (charge, unit)) in entry[dimensions..].iter_mut().zip(charges.into_iter().zip(units)) {
-        *word = if unit.is_float() {
-            (f64::from_bits(*word) + f64::from_bits(charge) * sign as f64).to_bits()
-        } else {
+/// Adds to what an entry was charged, or takes away from it.
+fn charge(entry: &mut [u64], charges: &[Option<(Linear, Unit)>; 2], sign: i64) {
+    let mut at = 0;
+    for (charge, unit) in charges.iter().flatten() {
+        if unit.is_float() {
+            let sum = of_words(&entry[at..at + 2], *unit).add(charge.scale(sign));
+            entry[at..at + 2].copy_from_slice(&words(sum));
+            at += 2;
+        } else if let Linear::Exact { value, .. } = charge {
             // Wrapping both ways: the bias cancels, and what is left fits wherever the share itself does.
-            word.wrapping_add((charge as i64).wrapping_mul(sign) as u64)
-        };
-    }
-}
-
-/// The units of both sides.
-fn units(compiled: &Compiled, of: NodeId) -> [Unit; 2] {
-    match compiled.plan.node(of).op {
-        Op::Ratio { numerator, denominator } => {
-            [window::unit(compiled, numerator), window::unit(compiled, denominator)]
+            entry[at] = entry[at].wrapping_add((*value as i64).wrapping_mul(sign) as u64);
+            at += 1;
         }
-        _ => [window::unit(compiled, of); 2],
     }
 }
 
-/// What the input (or both sides of it) has come to.
-fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [u64; 2] {
-    let come_to = |id| match number::before(compiled, row, id).expect("cumulative numbers are never absent") {
-        Linear::Exact { value, .. } => value as u64,
-        float => word(float),
+/// What the input (or both sides of it) has come to; of what is windowed nothing is charged.
+fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [Option<(Linear, Unit)>; 2] {
+    let come_to = |id: NodeId| {
+        let charge = number::before(compiled, row, id).expect("cumulative numbers are never absent");
+        (charge.level(), window::unit(compiled, id))
     };
     match compiled.plan.node(of).op {
-        Op::OverLast { .. } => [0, 0],
-        Op::Ratio { numerator, denominator } => [come_to(numerator), come_to(denominator)],
-        _ => [come_to(of), 0],
+        Op::OverLast { .. } | Op::Concurrency { .. } => [None; 2],
+        _ => sides(&compiled.plan, of).map(|side| side.map(come_to)),
     }
 }
 
-/// Tells the words of the dimensions of each entry with its share: one number, or the two sides of a ratio.
+/// How many entries there are, and which one is in force; of entries that are windowed all may be.
+pub(super) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize, Option<usize>) {
+    let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
+    let entries = Entries::of(compiled, id.index());
+    let is_windowed = matches!(compiled.plan.node(*of).op, Op::OverLast { .. });
+    (entries.count(row), (!is_windowed).then(|| entries.current(row)))
+}
+
+/// Tells the words of the dimensions of each entry that is wanted, with its share: one number, or the two sides of a ratio.
 pub(super) fn shares<T>(
     compiled: &Compiled,
     row: &Row<'_>,
     id: NodeId,
+    wanted: impl Fn(usize) -> bool,
     mut tell: impl FnMut(&[u64], Linear, Option<Linear>) -> T,
 ) -> Vec<T> {
     let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, id.index());
     let current = entries.current(row);
-    let (of_now, second) = match compiled.plan.node(*of).kind {
-        Kind::Ratio(_) => number::ratio(compiled, row, *of).map(|(n, d)| (n, Some(d))),
-        _ => number::linear(compiled, row, *of).map(|x| (x, None)),
+    if compiled.plan.counted_at_once(id).is_some() {
+        // One is true, if the condition is.
+        let is_on = compiled.bool(*of).get(row.words) == truth::TRUE;
+        let share = |i: usize| Linear::exact(i128::from(is_on && i == current));
+        let all = (0..entries.count(row)).filter(|i| wanted(*i));
+        return all.map(|i| tell(&entries.entry(row, i)[..entries.dimensions], share(i), None)).collect();
     }
-    .expect("cumulative numbers are never absent");
-    let units = units(compiled, *of);
+    let sides = sides(&compiled.plan, *of).map(|side| {
+        let side = side?;
+        let now = number::linear(compiled, row, side).expect("cumulative numbers are never absent");
+        Some((now, window::unit(compiled, side)))
+    });
     (0..entries.count(row))
+        .filter(|i| wanted(*i))
         .map(|i| {
-            let entry = entries.entry(row, i);
-            let (dimensions, charges) = entry.split_at(entries.dimensions);
-            let share = |charge: u64, x: Linear, unit| {
-                if i == current { biased(charge, x) } else { of_word(charge, unit) }
-            };
-            let first = match compiled.plan.node(*of).op {
-                Op::OverLast { window, .. } => windowed(compiled, row, entries.cell, (window, units[0]), i as u32),
-                _ => share(charges[0], of_now, units[0]),
-            };
-            tell(dimensions, first, second.map(|x| share(charges[1], x, units[1])))
+            let (dimensions, charges) = entries.entry(row, i).split_at(entries.dimensions);
+            if let Op::OverLast { window, .. } = compiled.plan.node(*of).op {
+                let share = windowed(compiled, row, entries.cell, (window, window::unit(compiled, *of)), i as u32);
+                return tell(dimensions, share, None);
+            }
+            let (mut at, mut shares) = (0, [None; 2]);
+            for (share, (x, unit)) in shares.iter_mut().zip(sides.iter().flatten()) {
+                let words = &charges[at..at + if unit.is_float() { 2 } else { 1 }];
+                *share = Some(if i == current { biased(words, *x) } else { of_words(words, *unit) });
+                at += words.len();
+            }
+            tell(dimensions, shares[0].expect("a split charges something"), shares[1])
         })
         .collect()
 }
 
-fn biased(charge: u64, x: Linear) -> Linear {
+/// The share of the entry in force: its charge, which is biased, and what the input has come to.
+fn biased(words: &[u64], x: Linear) -> Linear {
     match x {
         Linear::Exact { value, slope } => {
-            Linear::Exact { value: i128::from((charge as i64).wrapping_add(value as i64)), slope }
+            Linear::Exact { value: i128::from((words[0] as i64).wrapping_add(value as i64)), slope }
         }
-        Linear::Float { value, slope } => Linear::Float { value: f64::from_bits(charge) + value, slope },
+        Linear::Float { .. } => of_words(words, Unit::Float).add(x),
     }
 }
 
@@ -244,7 +341,7 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
     debug_assert!(cell < compiled.layout.cells);
     let now = row.now();
     let trailing = now.saturating_sub(window);
-    let mut sum = of_word(0, unit);
+    let mut sum = of_words(&[0; 2], unit);
     let pieces = row.heap.cell(cell).map(|cell| &cell.pieces);
     let pieces: &[Piece] = &pieces.map(|p| p.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
     for (i, piece) in pieces.iter().enumerate().filter(|(_, piece)| piece.entry == entry) {
@@ -255,7 +352,9 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
         let inside = if from < to { i128::from(to) - i128::from(from) } else { 0 };
         sum = sum.add(match piece.linear_at(piece.start, unit) {
             Linear::Exact { slope, .. } => Linear::Exact { value: slope * inside, slope: slope * rises },
-            Linear::Float { slope, .. } => Linear::Float { value: slope * inside as f64, slope: slope * rises as f64 },
+            Linear::Float { slope, .. } => {
+                Linear::Float { value: slope * inside as f64, rest: 0.0, slope: slope * rises as f64 }
+            }
         });
         if i > 0 && piece.start > trailing {
             sum = sum.add(jump(&pieces[i - 1], piece, unit));
@@ -266,13 +365,5 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
 
 /// By how much a piece begins above the end of the one before it.
 fn jump(before: &Piece, piece: &Piece, unit: Unit) -> Linear {
-    level(piece.linear_at(piece.start, unit)).sub(level(before.linear_at(piece.start, unit)))
-}
-
-/// The same value, without its slope.
-fn level(x: Linear) -> Linear {
-    match x {
-        Linear::Exact { value, .. } => Linear::exact(value),
-        Linear::Float { value, .. } => Linear::float(value),
-    }
+    piece.linear_at(piece.start, unit).level().sub(before.linear_at(piece.start, unit).level())
 }

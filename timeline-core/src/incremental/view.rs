@@ -1,6 +1,7 @@
 //! Reading a session at its instant.
 
 use super::compile::Compiled;
+use super::derived::Happened;
 use super::dictionary::Dictionary;
 use super::row::{NOT_SINCE, Row};
 use super::{number, split, value_of};
@@ -13,6 +14,8 @@ pub struct View<'a> {
     compiled: &'a Compiled,
     dictionary: &'a Dictionary,
     row: &'a Row<'a>,
+    /// The events that were made in the pass, and what it found changed; none outside of one.
+    pass: Option<(&'a Happened, &'a [bool])>,
 }
 
 /// What a timeline says at an instant.
@@ -53,7 +56,18 @@ pub struct Turns {
 
 impl<'a> View<'a> {
     pub(super) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
-        View { compiled, dictionary, row }
+        View { compiled, dictionary, row, pass: None }
+    }
+
+    /// The view of an evaluation.
+    pub(super) fn of_pass(self, happened: &'a Happened, dirty: &'a [bool]) -> Self {
+        View { pass: Some((happened, dirty)), ..self }
+    }
+
+    /// Whether the node, an event that is made of timelines, happens in the evaluation that the view is of.
+    pub fn happens(&self, id: NodeId) -> bool {
+        let is_event = matches!(self.compiled.plan.node(id).kind, Kind::Event(_));
+        is_event && self.pass.is_some_and(|(happened, dirty)| happened.any(dirty, id.index()))
     }
 
     /// The instant.
@@ -82,6 +96,22 @@ impl<'a> View<'a> {
 
     /// What a metric says: for each value of its dimensions that was in force at some instant, in the order of first being so.
     pub fn shares(&self, root: NodeId) -> Vec<Share> {
+        self.shares_where(root, |_| true)
+    }
+
+    /// Of the shares, those behind the first `known` ones, and those that may say something else than at the evaluation
+    /// before, when the one of that number was in force; each with its number, and which one now is in force.
+    pub fn shares_since(&self, root: NodeId, known: usize, before: usize) -> (Vec<(usize, Share)>, usize) {
+        let (count, now) = match self.compiled.plan.node(root).op {
+            Op::Split { .. } => split::in_force(self.compiled, self.row, root),
+            _ => (1, Some(0)),
+        };
+        let wanted = |i: usize| i >= known || i == before || now.is_none_or(|now| i == now);
+        let numbers = (0..count).filter(|i| wanted(*i));
+        (numbers.zip(self.shares_where(root, wanted)).collect(), now.unwrap_or(0))
+    }
+
+    fn shares_where(&self, root: NodeId, wanted: impl Fn(usize) -> bool) -> Vec<Share> {
         let Op::Split { by, .. } = &self.compiled.plan.node(root).op else {
             return vec![Share { dimensions: vec![], reading: self.reading(root) }];
         };
@@ -91,25 +121,28 @@ impl<'a> View<'a> {
             }
             _ => None,
         };
-        split::shares(self.compiled, self.row, root, |words, first, second| Share {
+        let is_state = matches!(self.compiled.plan.node(root).kind, Kind::State(_));
+        split::shares(self.compiled, self.row, root, wanted, |words, first, second| Share {
             dimensions: words.iter().zip(by).map(dimension).collect(),
             reading: match second {
+                None if is_state => Reading::State(Value::Bool(first.sign() != 0)),
                 None => Reading::Number(first),
                 Some(denominator) => Reading::Ratio { numerator: first, denominator },
             },
         })
     }
 
-    /// The turns of an [`Op::Concurrency`]; none for other nodes.
-    pub fn turns(&self, id: NodeId) -> Turns {
-        match self.compiled.plan.node(id).op {
-            Op::Concurrency { .. } => {
-                let place = self.compiled.layout.nodes[id.index()];
+    /// The turns of a condition whose sessions are counted at once, for each of its shares; none for other metrics.
+    pub fn turns(&self, root: NodeId) -> Vec<Turns> {
+        match (&self.compiled.plan.node(root).op, self.compiled.plan.counted_at_once(root)) {
+            (_, None) => vec![],
+            (Op::Split { .. }, Some(_)) => split::turns(self.compiled, self.row, root),
+            (_, Some(_)) => {
+                let place = self.compiled.layout.nodes[root.index()];
                 let cell = self.row.heap.cell(place.cell);
                 let at = cell.map_or_else(Vec::new, |cell| cell.pieces.iter().map(|turn| turn.start).collect());
-                Turns { at, before: self.row.words[place.at + 1] as Time }
+                vec![Turns { at, before: self.row.words[place.at + 1] as Time }]
             }
-            _ => Turns::default(),
         }
     }
 

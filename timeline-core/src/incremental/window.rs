@@ -12,7 +12,7 @@ use crate::{Linear, Time};
 use std::collections::VecDeque;
 
 /// What a cumulative number is before the session.
-const BEFORE: Piece = Piece { start: Time::MIN, value: 0, slope: 0, entry: u32::MAX };
+const BEFORE: Piece = Piece { start: Time::MIN, value: 0, rest: 0, slope: 0, entry: u32::MAX };
 
 /// Takes the input's present piece, drops what the window has left, and notes when it next leaves a piece.
 pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
@@ -38,10 +38,11 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId)
 pub(super) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
     match number::linear(compiled, row, of) {
         Some(Linear::Exact { value, slope }) => {
-            Piece { start: row.now(), value: saturate(value), slope: saturate(slope), entry }
+            Piece { start: row.now(), value: saturate(value), rest: 0, slope: saturate(slope), entry }
         }
-        Some(Linear::Float { value, slope }) => {
-            Piece { start: row.now(), value: value.to_bits() as i64, slope: slope.to_bits() as i64, entry }
+        Some(Linear::Float { value, rest, slope }) => {
+            let [value, rest, slope] = [value, rest, slope].map(|x| x.to_bits() as i64);
+            Piece { start: row.now(), value, rest, slope, entry }
         }
         None => unreachable!("a cumulative number is never absent, as the builder checked"),
     }
@@ -79,8 +80,8 @@ impl Piece {
     pub(super) fn linear_at(&self, at: Time, unit: Unit) -> Linear {
         let dt = i128::from(at) - i128::from(self.start);
         if unit.is_float() {
-            let (value, slope) = (f64::from_bits(self.value as u64), f64::from_bits(self.slope as u64));
-            return Linear::Float { value: if slope == 0.0 { value } else { value + slope * dt as f64 }, slope };
+            let [value, rest, slope] = [self.value, self.rest, self.slope].map(|x| f64::from_bits(x as u64));
+            return Linear::Float { value, rest, slope }.after_wide(dt);
         }
         let slope = i128::from(self.slope);
         Linear::Exact { value: i128::from(self.value) + slope * if slope == 0 { 0 } else { dt }, slope }

@@ -5,6 +5,7 @@ use super::fingerprint::{self, Fingerprint};
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::{NodeId, Op};
 use super::output::{Alert, Metric};
+use super::scalar::Scalar;
 use super::source::{Column, ColumnId, Dedup, EndRule, Source};
 use super::user::UserOperator;
 use super::{Node, Plan};
@@ -188,6 +189,7 @@ impl Builder {
                 Some(Number(a.joined(*b)))
             }
             (Op::Concurrency { cap: 1..=Op::MAX_REMEMBERED, .. }, [State(Type::Bool)]) => Some(State(Type::Bool)),
+            (Op::Exists(_), [State(_) | Number(_) | Ratio(_)]) => Some(State(Type::Bool)),
             (Op::Every { .. }, []) => Some(State(Type::Int)),
             (Op::Apply { function, of }, kinds) => {
                 if of.iter().any(|id| self.moves(*id)) {
@@ -223,6 +225,13 @@ impl Builder {
             {
                 Some(*of)
             }
+            (Op::Split { of, cap: 1..=Op::MAX_REMEMBERED, .. }, [State(Type::Bool), by @ ..])
+                if self.plan.counted_at_once(*of) == Some(*of)
+                    && !by.is_empty()
+                    && by.iter().all(|k| matches!(k, State(_))) =>
+            {
+                Some(State(Type::Bool))
+            }
             (Op::User { operator, of }, inputs) if self.feeds(operator, of, inputs) => Some(State(operator.result)),
             _ => None,
         };
@@ -255,6 +264,7 @@ impl Builder {
         match op {
             // There is one zero among values; decoders see to that for events.
             Op::Constant(Value::Float(x)) => Op::Constant(Value::Float(x + 0.0)),
+            Op::Apply { function: Scalar::Exists, of } if of.len() == 1 => Op::Exists(of[0]),
             Op::Event(mut e) => {
                 one_zero(&mut e);
                 Op::Event(e)

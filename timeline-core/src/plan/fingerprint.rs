@@ -74,6 +74,7 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::If { .. } => out.push_str("if"),
         Op::Coalesce(..) => out.push_str("coalesce"),
         Op::Mul(..) => out.push_str("mul"),
+        Op::Exists(_) => out.push_str("exists"),
         Op::Apply { function, .. } => put(out, format_args!("apply {}", function.name())),
         Op::Either(..) => out.push_str("either"),
         Op::Scope { .. } => out.push_str("scope"),

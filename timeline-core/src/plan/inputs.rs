@@ -15,6 +15,7 @@ macro_rules! inputs {
             | Op::DurationInCurState { of }
             | Op::Not(of)
             | Op::NumberOf(of)
+            | Op::Exists(of)
             | Op::DurationOf(of)
             | Op::Scale { of, .. }
             | Op::Longest { of }

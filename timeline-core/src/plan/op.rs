@@ -160,6 +160,8 @@ pub enum Op {
     },
     /// The first input where it has a value, else the second.
     Coalesce(NodeId, NodeId),
+    /// Whether a state, a number or a ratio has a value; never absent.
+    Exists(NodeId),
     /// A function of what states, and numbers that change in steps, say at each instant; a state.
     Apply {
         /// The function; choices have operators of their own.

@@ -1,7 +1,7 @@
 //! Functions of the payloads of one event.
 //!
 //! One definition serves both evaluators, as the arithmetic of [`crate::Linear`] does.
-//! But for `if` and `coalesce`, a function of an absent value is absent, and so is what no value can hold:
+//! But for `if`, `coalesce` and `exists`, a function of an absent value is absent, and so is what no value can hold:
 //! a quotient by zero, an integer beyond 64 bits, a float that is not finite.
 
 use crate::{Type, Value};
@@ -43,6 +43,8 @@ pub enum Scalar {
     If,
     /// The first that is not absent.
     Coalesce,
+    /// Whether it is not absent.
+    Exists,
 }
 
 impl Scalar {
@@ -66,6 +68,7 @@ impl Scalar {
             Scalar::Div => "/",
             Scalar::If => "if",
             Scalar::Coalesce => "coalesce",
+            Scalar::Exists => "exists",
         }
     }
 
@@ -79,6 +82,7 @@ impl Scalar {
             (Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil, [ty @ (Int | Float)]) => Some(*ty),
             (Scalar::Add | Scalar::Sub | Scalar::Mul, [Int, Int]) => Some(Int),
             (Scalar::Add | Scalar::Sub | Scalar::Mul | Scalar::Div, [Int | Float, Int | Float]) => Some(Float),
+            (Scalar::Exists, [_]) => Some(Bool),
             (Scalar::If, [Bool, a, b]) | (Scalar::Coalesce, [a, b]) if a == b => Some(*a),
             _ => None,
         }
@@ -95,6 +99,7 @@ impl Scalar {
                 }
             }
             (Scalar::Coalesce, [first, second]) => first.clone().or_else(|| second.clone()),
+            (Scalar::Exists, [value]) => Some(Value::Bool(value.is_some())),
             (_, [Some(a)]) => self.of_one(a),
             (_, [Some(a), Some(b)]) => self.of_two(a, b),
             _ => None,

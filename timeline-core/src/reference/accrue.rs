@@ -47,11 +47,15 @@ pub(super) fn integral(x: &Numbers, over: Option<&State>) -> Numbers {
     let spans = in_force.spans();
     Piecewise::at_instants(in_force.starts(), |t| {
         let begun = spans.iter().filter(|span| span.start < t);
-        let value = begun.fold(0.0, |sum, span| {
+        let come_to = begun.fold(Linear::float(0.0), |sum, span| {
             let end = span.end.map_or(t, |end| end.min(t));
-            sum + span.value.as_floats().0 * since(span.start, end) as f64
+            sum.add(Linear::float(span.value.as_floats().0 * since(span.start, end) as f64))
         });
-        Some(Linear::Float { value, slope: in_force.at(t).as_floats().0 })
+        // What is in force from here on has come to nothing yet.
+        Some(match come_to {
+            Linear::Float { value, rest, .. } => Linear::Float { value, rest, slope: in_force.at(t).as_floats().0 },
+            exact => exact,
+        })
     })
 }
 
@@ -86,13 +90,6 @@ pub(super) fn scope(x: &Piecewise<Linear>, by: &State, unit: Unit) -> Piecewise<
     Piecewise::at_instants(x.starts().into_iter().chain(by.starts()).collect(), |t| {
         let change = changes.iter().rev().find(|change| **change <= t);
         let before = change.and_then(|change| x.before(*change)).unwrap_or(zero(unit));
-        x.at(t).sub(level(before))
+        x.at(t).sub(before.level())
     })
-}
-
-fn level(linear: Linear) -> Linear {
-    match linear {
-        Linear::Exact { value, .. } => Linear::exact(value),
-        Linear::Float { value, .. } => Linear::float(value),
-    }
 }

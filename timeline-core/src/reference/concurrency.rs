@@ -22,14 +22,24 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Where a state is true, as far as the session is read.
-    pub(super) fn new(origin: Time, state: &State, extent: Extent, cap: u32) -> Self {
+    /// Where each of some states is true, of which never two are at once, as far as the session is read. The cap is one of
+    /// all their spans.
+    pub(super) fn of(origin: Time, states: &[&State], extent: Extent, cap: u32) -> Vec<Self> {
         let until = extent.limit();
-        let mut all: Vec<Stretch> = true_stretches(state).into_iter().filter(|(start, _)| *start <= until).collect();
-        let kept = all.split_off(all.len().saturating_sub(cap as usize));
-        let before = all.iter().map(|(start, end)| since(*start, end.unwrap_or(until))).sum();
-        let shown = kept.into_iter().filter_map(|(start, end)| extent.show(start, end));
-        Presence { from: origin, until, stretches: shown.collect(), before }
+        let begun = |state: &&State| -> Vec<Stretch> {
+            true_stretches(state).into_iter().filter(|(start, _)| *start <= until).collect()
+        };
+        let all: Vec<Vec<Stretch>> = states.iter().map(begun).collect();
+        let mut starts: Vec<Time> = all.iter().flatten().map(|(start, _)| *start).collect();
+        starts.sort_unstable();
+        let first = starts.len().checked_sub(cap as usize).and_then(|n| starts.get(n)).copied().unwrap_or(Time::MIN);
+        let presence = |stretches: Vec<Stretch>| {
+            let (kept, forgotten): (Vec<_>, Vec<_>) = stretches.into_iter().partition(|(start, _)| *start >= first);
+            let before = forgotten.iter().map(|(start, end)| since(*start, end.unwrap_or(until))).sum();
+            let shown = kept.into_iter().filter_map(|(start, end)| extent.show(start, end));
+            Presence { from: origin, until, stretches: shown.collect(), before }
+        };
+        all.into_iter().map(presence).collect()
     }
 }
 

@@ -61,13 +61,21 @@ pub(super) fn extreme(origin: Time, events: &[Occurrence], wanted: Ordering) -> 
 
 /// The sum of the payloads, which are all of the type of `zero`.
 pub(super) fn sum(origin: Time, events: &[Occurrence], zero: Value) -> Numbers {
-    let add = |sum: Value, next: &Occurrence| match (sum, &next.payload) {
-        (Value::Int(a), Some(Value::Int(b))) => Value::Int(a.saturating_add(*b)),
-        (Value::Float(a), Some(Value::Float(b))) => Value::Float(add_finite(a, *b)),
-        (sum, _) => sum,
-    };
-    let sums = until(origin, events, |past| Some(past.iter().fold(zero.clone(), add)));
-    sums.map(|value| super::number::number_of(&value))
+    let times: Vec<Time> = events.iter().map(|e| e.time).collect();
+    Piecewise::at_instants(instants(origin, &times), |t| {
+        let past = events.iter().filter(|e| e.time <= t).filter_map(|e| e.payload.as_ref());
+        Some(match zero {
+            Value::Float(_) => {
+                let floats = past.filter_map(|x| if let Value::Float(x) = x { Some(*x) } else { None });
+                let (value, rest) = floats.fold((0.0, 0.0), add_finite);
+                Linear::Float { value, rest, slope: 0.0 }
+            }
+            _ => {
+                let whole = past.filter_map(|x| if let Value::Int(x) = x { Some(*x) } else { None });
+                Linear::exact(i128::from(whole.fold(0, i64::saturating_add)))
+            }
+        })
+    })
 }
 
 /// The time since the end of the last stretch that has begun; 0 within one.

@@ -23,12 +23,7 @@ impl Piece for Vec<Option<Value>> {
 
 impl Piece for Linear {
     fn after(&self, dt: i128) -> Self {
-        match *self {
-            Linear::Exact { value, slope } => {
-                Linear::Exact { value: value.saturating_add(slope.saturating_mul(dt)), slope }
-            }
-            Linear::Float { value, slope } => Linear::Float { value: value + slope * dt as f64, slope },
-        }
+        self.after_wide(dt)
     }
 }
 

@@ -30,3 +30,11 @@ pub(super) fn compare_ratio(
         boolean(holds())
     })
 }
+
+/// Whether there is a quotient: both sides have a value, and what it is divided by is not zero.
+pub(super) fn exists(n: &Numbers, d: &Numbers) -> State {
+    let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
+    Piecewise::at_instants(refined(n, d, &[&denominator]), |t| {
+        boolean(Some(n.at(t).is_some() && denominator(t).is_some_and(|sign| sign != 0)))
+    })
+}

@@ -7,7 +7,9 @@
 //! | closed by silence `D` | `last + D` | the last event |
 //! | the same, billed | `last + D` | the right limit at `last + D` |
 //!
-//! Rows of an open session include what begins at the horizon; rows of a closed one nothing that begins where they end.
+//! Rows of an open session include what begins at the horizon; alerts of a closed one nothing that begins where it ends.
+//! Spans of a closed one end where it is read, and what jumps just there is a span without length, so that the last of the
+//! spans always says what the final row does.
 //! Rows of a split are those of the dimension values in force at some instant up to the reading.
 //! Absence is a row of its own among spans, like false and zero.
 
@@ -80,6 +82,19 @@ pub enum SpanValue {
     },
 }
 
+impl SpanValue {
+    /// The same at its instant, without its slopes.
+    fn level(&self) -> SpanValue {
+        match self {
+            SpanValue::Absent | SpanValue::State(_) => self.clone(),
+            SpanValue::Number(x) => SpanValue::Number(x.level()),
+            SpanValue::Ratio { numerator, denominator } => {
+                SpanValue::Ratio { numerator: numerator.level(), denominator: denominator.level() }
+            }
+        }
+    }
+}
+
 /// A maximal stretch on which an alert is true.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertSpan {
@@ -130,10 +145,19 @@ pub fn spans(plan: &Plan, session: &Session, horizon: Time) -> Vec<MetricSpan> {
     let extent = read_at(plan, session, horizon);
     let shown = rooted(plan, session, extent.limit());
     let rows = shown.into_iter().flat_map(|(metric, dimensions, x)| {
-        let spans = values(&x, session.origin).shown(extent);
-        spans.into_iter().map(move |span| MetricSpan { metric, dimensions: dimensions.clone(), span })
+        let values = values(&x, session.origin);
+        let spans = values.shown(extent).into_iter().chain(jump_at_the_end(&values, extent));
+        spans.map(move |span| MetricSpan { metric, dimensions: dimensions.clone(), span }).collect::<Vec<_>>()
     });
     rows.collect()
+}
+
+/// The right limit where everything ends, if that is another value than what was in force until then.
+fn jump_at_the_end(values: &Piecewise<SpanValue>, extent: Extent) -> Option<Span<SpanValue>> {
+    let Extent::UpTo(end) = extent else { return None };
+    let value = values.at(end);
+    let jumps = values.before(end).is_none_or(|before| before.level() != value.level());
+    jumps.then_some(Span { start: end, end: Some(end), value })
 }
 
 /// The true spans of every alert, by alert, then by start.

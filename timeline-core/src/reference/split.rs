@@ -59,21 +59,13 @@ pub(super) fn share(
     // What has been charged when each instant is over, and the slope from there on.
     let (mut charged, mut last, mut pieces) = (zero(unit), x.origin(), vec![]);
     for t in instants {
-        charged = level(Piece::after(&charged, since(last, t)));
+        charged = Piece::after(&charged, since(last, t)).level();
         if in_force.at(t) == *dimensions {
             let before = x.before(t).unwrap_or(zero(unit));
-            charged = charged.add(x.at(t).sub(level(before)));
+            charged = charged.add(x.at(t).sub(before.level()));
         }
         pieces.push((t, charged));
         last = t;
     }
     Piecewise::steps(x.origin(), zero(unit), &pieces)
-}
-
-/// The same value, without its slope.
-fn level(linear: Linear) -> Linear {
-    match linear {
-        Linear::Exact { value, .. } => Linear::exact(value),
-        Linear::Float { value, .. } => Linear::float(value),
-    }
 }

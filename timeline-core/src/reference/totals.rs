@@ -12,6 +12,7 @@ use super::concurrency::{self, Presence};
 use super::number::{Number, number_of};
 use super::readings::{Reading, finals, read, read_at};
 use super::session::Session;
+use super::state::State;
 use super::whole::{Whole, whole};
 use crate::plan::{Aggregate, Function, GroupOf, Members, NodeId, Op};
 use crate::{Plan, Time, Value};
@@ -39,14 +40,16 @@ pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, 
     for (metric, aggregate) in plan.metrics.iter().enumerate().filter_map(|(i, m)| Some((i, m.aggregate.as_ref()?))) {
         let mut groups: Vec<Group> = vec![];
         for session in sessions.iter().filter(|session| counts(aggregate.members, session)) {
-            let presence = presence(plan, plan.metrics[metric].root, session, horizon);
-            for (group, value) in grouped(plan, metric, aggregate, session, horizon) {
+            let presences = presences(plan, plan.metrics[metric].root, session, horizon);
+            let rows = grouped(plan, metric, aggregate, session, horizon).into_iter().enumerate();
+            for (row, (group, value)) in rows {
+                let presence = presences.get(row).cloned();
                 match groups.iter_mut().find(|(known, ..)| *known == group) {
                     Some((_, values, presences)) => {
                         values.push(value);
-                        presences.extend(presence.clone());
+                        presences.extend(presence);
                     }
-                    None => groups.push((group, vec![value], presence.clone().into_iter().collect())),
+                    None => groups.push((group, vec![value], presence.into_iter().collect())),
                 }
             }
         }
@@ -84,13 +87,26 @@ fn counts(members: Members, session: &Session) -> bool {
     }
 }
 
-/// Where the metric counts sessions at once: when the session is one of them.
-fn presence(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Option<Presence> {
-    let Op::Concurrency { cap, .. } = plan.node(root).op else { return None };
-    match &whole(plan, session)[root.index()] {
-        Whole::State(state) => Some(Presence::new(session.origin, state, read_at(plan, session, horizon), cap)),
-        _ => None,
-    }
+/// Where the metric counts sessions at once: when the session is one of them, for each of its final rows.
+fn presences(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Vec<Presence> {
+    let Some(Op::Concurrency { cap, .. }) = plan.counted_at_once(root).map(|id| &plan.node(id).op) else {
+        return vec![];
+    };
+    let extent = read_at(plan, session, horizon);
+    let all = whole(plan, session);
+    let states: Vec<&State> = match &all[root.index()] {
+        Whole::State(state) => vec![state],
+        Whole::Split(shares) => {
+            let begun = shares.iter().filter(|share| share.since <= extent.limit());
+            let states = begun.map(|share| match &share.timeline {
+                Whole::State(state) => Some(state),
+                _ => None,
+            });
+            states.flatten().collect()
+        }
+        _ => vec![],
+    };
+    Presence::of(session.origin, &states, extent, *cap)
 }
 
 /// What a session adds: values with the groups they belong to.

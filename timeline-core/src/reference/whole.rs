@@ -8,7 +8,7 @@ use super::number::{
     Numbers, compare_numbers, constant, cumulative, duration_in_cur_state, duration_where, number_of, over_last,
 };
 use super::piecewise::Piecewise;
-use super::ratio::compare_ratio;
+use super::ratio::{compare_ratio, exists};
 use super::session::Session;
 use super::split::{Share, shares};
 use super::state::{State, Stretch, from_the_first, held, latest, prolonged, true_on, true_stretches};
@@ -48,7 +48,7 @@ pub fn whole(plan: &Plan, session: &Session) -> Vec<Whole> {
 }
 
 /// The events of an expression: one for every record that has at least one of its columns.
-pub(super) fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occurrence> {
+pub fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occurrence> {
     let columns = expression.columns();
     let speaks = |record: &&Record| {
         record.fields.iter().enumerate().any(|(i, field)| columns >> i & 1 == 1 && *field != Field::Missing)
@@ -62,7 +62,7 @@ pub(super) fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occ
 }
 
 /// Whether an event with this payload counts where a predicate is wanted: booleans where true, others where not null.
-pub(super) fn matches(payload: &Option<Value>) -> bool {
+pub fn matches(payload: &Option<Value>) -> bool {
     match payload {
         None | Some(Value::Bool(false)) => false,
         Some(_) => true,
@@ -138,6 +138,14 @@ impl Inputs<'_> {
                 Kind::Number(unit) => Whole::Number(coalesce(number(a), number(b)).map(|x| Some(x?.in_unit(unit)))),
                 _ => Whole::State(coalesce(state(a), state(b))),
             },
+            Op::Exists(of) => Whole::State(match &self.done[of.index()] {
+                Whole::State(state) => state.map(|value| boolean(Some(value.is_some()))),
+                Whole::Number(number) => number.map(|x| boolean(Some(x.is_some()))),
+                Whole::Ratio { numerator, denominator } => exists(numerator, denominator),
+                other @ (Whole::Events(_) | Whole::Split(_)) => {
+                    unreachable!("the builder gives what may have a value here, not {other:?}")
+                }
+            }),
             Op::Concurrency { of, .. } => {
                 Whole::State(state(of).map(|value| boolean(Some(truth(&value) == Some(true)))))
             }
@@ -225,6 +233,10 @@ impl Inputs<'_> {
                 numerator: self.share(*numerator, dims, &dimensions),
                 denominator: self.share(*denominator, dims, &dimensions),
             },
+            Op::Concurrency { .. } => Whole::State(
+                self.state(of)
+                    .with(&dimensions, |is, in_force| boolean(Some(truth(&is) == Some(true) && in_force == *dims))),
+            ),
             _ => Whole::Number(self.share(of, dims, &dimensions)),
         })
     }

@@ -73,11 +73,49 @@ fn the_first_spans_of_many_are_told_as_one_length() {
         let root = p.add(Op::Concurrency { of, cap });
         let values: Vec<_> = "xyxxyx".chars().map(|c| [("c", text(&c.to_string()))]).collect();
         let rows: Vec<super::build::Row> = (0..).zip(&values).map(|(t, v)| (t, "s", v.as_slice())).collect();
-        look(p, &rows, 9, |view| (view.turns(root), view.forgotten()))
+        look(p, &rows, 9, |view| (view.turns(root).remove(0), view.forgotten()))
     };
     let expected =
         |at: &[Time], before: Time| Turns { at: at.iter().map(|t| t * SECOND).collect(), before: before * SECOND };
     assert_eq!(turns(3), (expected(&[0, 1, 2, 4, 5], 0), 0));
     assert_eq!(turns(2), (expected(&[2, 4, 5], 1), 1));
     assert_eq!(turns(1), (expected(&[5], 3), 2));
+}
+
+/// What a session comes to that is silent for so many windows of a second, and how many passes that takes.
+fn windows(windows: Time, cap: u32) -> (usize, Time, u64, u64) {
+    let mut p = Program::new();
+    let cdn = p.latest("cdn", Type::String);
+    let always = p.add(Op::Constant(Value::Bool(true)));
+    let of = p.add(Op::DurationWhere { of: always });
+    let every = p.add(Op::Every { length: SECOND });
+    let split = p.add(Op::Split { of, by: vec![every], cap });
+    let both = p.add(Op::Split { of, by: vec![every, cdn], cap });
+    let plan = p.finish();
+    let mut evaluator = Evaluator::new(Arc::new(plan));
+    let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
+    let row = &mut Row { words: &mut words, heap: &mut heap };
+    let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+    evaluator.begin(row, 0);
+    let nothing = |time| Event { time, present: 0, nulls: 0, words: &[0] };
+    evaluator.event(row, &nothing(0), told);
+    evaluator.event(row, &nothing(windows * SECOND), told);
+    evaluator.settle(row, told);
+    let passes = evaluator.passes();
+    let view = evaluator.view(row);
+    let sum = |split| -> Time { shares(&view, split).iter().map(|(_, seconds)| seconds).sum() };
+    assert_eq!(sum(split), sum(both));
+    assert_eq!(view.shares(split).len(), view.shares(both).len());
+    (view.shares(split).len(), sum(split), view.forgotten(), passes)
+}
+
+#[test]
+fn a_long_silence_costs_no_pass_for_each_window() {
+    // Eleven windows of which ten are told apart: one pass each, and no other.
+    assert_eq!(windows(10, 10), (11, 10, 2, 11));
+    assert_eq!(windows(9, 10), (10, 9, 0, 10));
+    // A century of seconds.
+    let (shares, sum, forgotten, passes) = windows(3_000_000_000, 10);
+    assert_eq!((shares, sum, forgotten), (11, 3_000_000_000, 2 * (3_000_000_001 - 10)));
+    assert!(passes < 20, "{passes} passes");
 }

@@ -74,7 +74,7 @@ fn wanted(whole: &Whole, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
 /// One zero for both.
 fn text(reading: &Reading) -> String {
     let linear = |x: &Linear| match x {
-        Linear::Float { value, slope } => format!("{:?} {:?}", value + 0.0, slope + 0.0),
+        Linear::Float { value, slope, .. } => format!("{:?} {:?}", value + 0.0, slope + 0.0),
         exact => format!("{exact:?}"),
     };
     match reading {
@@ -114,7 +114,7 @@ impl Kept {
     /// The session after it was written and read back.
     fn written_and_read(self, evaluator: &Evaluator) -> Self {
         let mut bytes = vec![];
-        codec::encode_heap(&self.heap, &mut bytes);
+        codec::encode_heap(evaluator.layout(), &self.heap, &mut bytes);
         let heap = codec::decode_heap(evaluator.layout(), &bytes).expect("what was written is read");
         Kept { words: self.words, heap }
     }

@@ -4,7 +4,7 @@ use super::strategies::{cases, plans};
 use proptest::prelude::*;
 use timeline_core::plan::EndRule;
 use timeline_core::reference::{
-    Event, Extent, LateReason, Timeline, Whole, accept, alerts, run, spans, timelines, totals, whole,
+    Event, Extent, LateReason, MetricSpan, Timeline, Whole, accept, alerts, run, spans, timelines, totals, whole,
 };
 use timeline_core::{Plan, Time};
 
@@ -96,7 +96,9 @@ proptest! {
                 }
             }
             for row in &rows {
-                prop_assert!(row.span.end.is_none_or(|end| row.span.start < end && end <= horizon), "{:?}", row);
+                let closes = session.close.is_some() && rows_end(&rows, row) == row.span.end;
+                let lasts = |end| row.span.start < end || (closes && row.span.start == end);
+                prop_assert!(row.span.end.is_none_or(|end| lasts(end) && end <= horizon), "{:?}", row);
                 prop_assert_eq!(row.span.end.is_none() && session.close.is_some(), false);
             }
             for alert in alerts(&case.plan, session, horizon) {
@@ -132,4 +134,10 @@ proptest! {
 fn well_formed(plan: &Plan) -> bool {
     let inputs_first = plan.iter().all(|(id, node)| node.op.inputs().iter().all(|input| *input < id));
     inputs_first && (1..=4).contains(&plan.columns.len()) && !plan.metrics.is_empty()
+}
+
+/// Where the rows of a metric's dimensions end.
+fn rows_end(rows: &[MetricSpan], of: &MetricSpan) -> Option<Time> {
+    let own = rows.iter().filter(|row| (row.metric, &row.dimensions) == (of.metric, &of.dimensions));
+    own.last().and_then(|row| row.span.end)
 }

@@ -101,6 +101,8 @@ fn is_truth(kind: Kind) -> bool {
 }
 
 fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
-    let fitting: Vec<NodeId> = builder.plan().iter().filter(|(_, n)| fits(n.kind)).map(|(id, _)| id).collect();
+    // Nothing reads the splits that metrics make.
+    let fitting = builder.plan().iter().filter(|(_, n)| fits(n.kind) && !matches!(n.op, Op::Split { .. }));
+    let fitting: Vec<NodeId> = fitting.map(|(id, _)| id).collect();
     (!fitting.is_empty()).then(|| fitting[usize::from(pick) % fitting.len()])
 }

@@ -159,6 +159,19 @@ impl Instants<'_> {
                 };
                 self.same_as(id, t, if has_value { *a } else { *b })
             }
+            Op::Exists(of) => {
+                let has_value = match self.plan.node(*of).kind {
+                    Kind::Number(_) => self.number(*of, t).is_some(),
+                    Kind::Ratio(_) => {
+                        let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
+                            panic!("a ratio")
+                        };
+                        n.at(t).is_some() && d.at(t).is_some_and(|d| Number::from(d).as_float() != 0.0)
+                    }
+                    _ => self.state(*of, t).is_some(),
+                };
+                self.truth_is(id, t, Some(has_value))
+            }
             Op::Concurrency { of, .. } => self.truth_is(id, t, Some(self.truth(*of, t) == Some(true))),
             Op::Every { length } => self.state_is(id, t, Some(Value::Int(t - t.rem_euclid(*length)))),
             Op::Scope { of, by } => {
@@ -362,6 +375,14 @@ impl Instants<'_> {
             other => panic!("not a number: {other:?}"),
         };
         let value = |whole: &Whole, below: bool, t: Time| side(whole, below, t).map(Number::from);
+        if self.plan.counted_at_once(id).is_some() {
+            for share in begun(t) {
+                let Whole::State(state) = &share.timeline else { panic!("a condition") };
+                let counts = self.truth(of, t) == Some(true) && share.dimensions == in_force;
+                prop_assert_eq!(state.at(t), Some(Value::Bool(counts)), "{:?} at {}", share, t);
+            }
+            return Ok(());
+        }
         let windowed = matches!(self.plan.node(of).op, Op::OverLast { .. });
         for below in [false, true] {
             let sum =

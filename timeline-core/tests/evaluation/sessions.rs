@@ -196,13 +196,14 @@ fn an_open_session_is_shown_through_the_horizon() {
 }
 
 #[test]
-fn an_end_event_shows_nothing_that_begins_there() {
+fn what_begins_at_an_end_event_has_no_length() {
     let plan = plan(stop, 0);
     let all = (3, vec![(0, Some(2), 0), (2, Some(5), 0)], vec![(0, 2, Some(5)), (1, 2, Some(5))]);
     assert_eq!(shown(&plan, &[(0, "false"), (2, "true"), (5, "stop")], 9), all);
     let late = (0, vec![(0, Some(5), 0)], vec![]);
     assert_eq!(shown(&plan, &[(0, "false"), (5, "stop"), (5, "true")], 9), late);
-    assert_eq!(shown(&plan, &[(0, "stop"), (0, "true")], 9), (0, vec![], vec![]));
+    let only = (0, vec![(0, Some(0), 0)], vec![]);
+    assert_eq!(shown(&plan, &[(0, "stop"), (0, "true")], 9), only);
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn silence_is_not_billed_but_its_alerts_stay_told() {
     let plan = plan(silence(10), 0);
     let all = (3, vec![(0, Some(2), 0), (2, Some(5), 0)], vec![(0, 2, Some(15)), (1, 2, Some(15))]);
     assert_eq!(shown(&plan, &[(0, "false"), (2, "true"), (5, "")], 16), all);
-    let within = (0, vec![], vec![(0, 0, Some(10)), (1, 0, Some(10))]);
+    let within = (0, vec![(0, Some(0), 0)], vec![(0, 0, Some(10)), (1, 0, Some(10))]);
     assert_eq!(shown(&plan, &[(0, "true")], 11), within, "one event is no time");
     let faded = (2, vec![(0, Some(2), 0)], vec![(0, 0, Some(2)), (1, 0, Some(5))]);
     assert_eq!(shown(&plan, &[(0, "true"), (2, "false")], 13), faded, "a look-back fades after the last event");

@@ -121,6 +121,7 @@ pub(crate) fn called(
         Scalar::EndsWith,
         Scalar::Contains,
         Scalar::Coalesce,
+        Scalar::Exists,
     ];
     let number = [
         Scalar::Abs,
@@ -136,11 +137,11 @@ pub(crate) fn called(
     let number = if exact { &number[..number.len() - 1] } else { &number[..] };
     let function = match ty {
         Type::String => choose(&text, function),
-        Type::Bool => choose(&[Scalar::If, Scalar::Coalesce], function),
+        Type::Bool => choose(&[Scalar::If, Scalar::Coalesce, Scalar::Exists], function),
         _ => choose(number, function),
     };
     let arguments = match function {
-        Scalar::Lower | Scalar::Upper | Scalar::Trim | Scalar::Length => vec![column],
+        Scalar::Lower | Scalar::Upper | Scalar::Trim | Scalar::Length | Scalar::Exists => vec![column],
         Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil => vec![column],
         Scalar::If => vec![column, second(Type::Int), EventExpr::Constant(value(Type::Int, other / 3))],
         _ => vec![column, second(ty)],

@@ -73,6 +73,7 @@ enum Make {
     TimeWeightedAvg,
     If,
     Coalesce,
+    Exists,
     Mul,
     Scope,
     Every,
@@ -166,6 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Make::TimeWeightedAvg),
         3 => Just(Make::If),
         2 => Just(Make::Coalesce),
+        2 => Just(Make::Exists),
         2 => Just(Make::Mul),
         2 => Just(Make::Scope),
         1 => Just(Make::Every),
@@ -368,6 +370,7 @@ impl Step {
                 let (a, b) = self.branches(builder)?;
                 Op::Coalesce(a, b)
             }
+            Make::Exists => Op::Exists(pick(builder, left, |k| !event(k))?),
             Make::Mul => {
                 let a = pick(builder, left, number)?;
                 let plain = |k: Kind| matches!(k, Kind::Number(Unit::Int | Unit::Float));
@@ -522,6 +525,14 @@ impl MetricShape {
             let split = Op::Split { of: *of, by: by.clone(), cap };
             if by.is_empty() { None } else { builder.add(split).ok() }
         });
+        // Conditions are counted at once for each value as often as numbers are split.
+        let conditions = ids(builder, |k| k == Kind::State(Type::Bool));
+        let at_once = (!by.is_empty() && self.root % 3 == 0 && !conditions.is_empty()).then(|| {
+            let of = Op::Concurrency { of: nth(&conditions, self.root / 3), cap };
+            let of = builder.add(of).expect("a condition");
+            builder.add(Op::Split { of, by: by.clone(), cap: choose(&[1, 2, 3, 1000], self.root / 5) }).expect("states")
+        });
+        let split = at_once.or(split);
         let dimensions = if split.is_some() { (0..by.len()).map(|i| format!("d{i}")).collect() } else { vec![] };
         let aggregate = self.aggregate.as_ref().map(|(groups, pick)| {
             let key = |(i, group): (usize, &u8)| match usize::from(*group) % (dimensions.len() + 1) {
@@ -536,7 +547,8 @@ impl MetricShape {
         });
         let root = split.unwrap_or_else(|| nth(&roots, self.root));
         // Conditions are as often as not counted at once.
-        let counted = builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
+        let counted =
+            split.is_none() && builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
         let root = if counted { builder.add(Op::Concurrency { of: root, cap }).expect("a condition") } else { root };
         Metric { name, root, dimensions, aggregate, keep_spans: false }
     }

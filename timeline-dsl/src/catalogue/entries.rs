@@ -391,6 +391,17 @@ pub const ALL: &[Operator] = &[
         example: "round(latest(x))",
     },
     Operator {
+        name: "exists",
+        form: "exists(x)",
+        gives: "state<bool>, or event<bool> of a column",
+        meaning: "Whether a state or a number has a value; it is never absent itself. \
+                  Of a column it is an event, false where the column is null.",
+        before: "false",
+        memory: CONSTANT,
+        timer: "of a quotient, when what it is divided by becomes 0",
+        example: "exists(latest(state))",
+    },
+    Operator {
         name: "scope by",
         form: "x scope by s",
         gives: "number",
@@ -417,7 +428,8 @@ pub const ALL: &[Operator] = &[
         gives: "state<bool>",
         meaning: "For how many sessions of a group a condition is true at once. \
                   `aggregate(now, peak, mean)` reads it: the count now, the greatest one, and its mean since the group's first session began. \
-                  A session belongs to the group that it is in when it is read. \
+                  A session belongs to the group that it is in when it is read; behind `split by` it counts for each value \
+                  while that is in force. \
                   The last N true spans of a session count in the peak, 1000 where nothing is said; \
                   those before them count in the mean alone, and are counted.",
         before: "0",

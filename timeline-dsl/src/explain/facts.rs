@@ -4,7 +4,7 @@ use super::Sizes;
 use super::operator::{label, operator_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op, UserOperator};
+use timeline_core::plan::{NodeId, Op, Timer, UserOperator};
 
 /// The facts of a plan.
 pub(crate) struct Facts {
@@ -52,18 +52,12 @@ impl Facts {
                 kind: node.kind.to_string(),
                 role: if node.op.inputs().is_empty() { "LEAF" } else { "DERIVED" },
                 memory: memory(plan, &node.op),
-                timer: match &node.op {
-                    Op::Latest { ttl, .. } => ttl.is_some(),
-                    Op::HasExistedWithin { .. }
-                    | Op::HeldFor { .. }
-                    | Op::OverLast { .. }
-                    | Op::Longest { .. }
-                    | Op::Every { .. }
-                    | Op::CountWithin { .. }
-                    | Op::NotFollowedBy { .. } => true,
-                    Op::CompareNumbers { left, right, .. } => moves[left.index()] || moves[right.index()],
-                    Op::Split { of, .. } => matches!(plan.node(*of).op, Op::OverLast { .. }),
-                    _ => false,
+                timer: match (node.op.timer(), &node.op) {
+                    (Timer::Course, Op::Longest { .. }) => true,
+                    (Timer::Course, op) => op.inputs().iter().any(|id| moves[id.index()]),
+                    (Timer::After(_) | Timer::Only(_) | Timer::Clock, _) => true,
+                    (Timer::Never, Op::Split { of, .. }) => matches!(plan.node(*of).op, Op::OverLast { .. }),
+                    (Timer::Never, _) => false,
                 },
                 readers: readers[id.index()],
                 bytes: sizes.node_bytes.get(id.index()).copied().unwrap_or(0),

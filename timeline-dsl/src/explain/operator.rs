@@ -115,6 +115,7 @@ impl Writer<'_> {
                 let all = [a, b].map(|id| self.node(*id, 0, depth));
                 (binds::UNARY, format!("coalesce({})", all.join(", ")))
             }
+            Op::Exists(of) => (binds::UNARY, format!("exists({})", self.node(*of, 0, depth))),
             Op::Concurrency { of, cap } => {
                 let of = self.node(*of, 0, depth);
                 (

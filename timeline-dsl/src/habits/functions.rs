@@ -118,8 +118,8 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         "did you mean `duration_where(state)`?",
     ),
     (
-        &["is_null", "isnull", "isnotnull", "isempty", "isnotempty", "is_absent", "exists", "isnan", "is_not_null"],
-        "`has_existed(event)` is true from the first event on; `coalesce(x == x, false)` while x has a value",
+        &["is_null", "isnull", "isnotnull", "isempty", "isnotempty", "is_absent", "is_missing", "isnan", "is_not_null"],
+        "`exists(x)` is true where x has a value, `has_existed(event)` from the first event on",
     ),
     (&["ifnull", "nvl", "isnull_or", "zeroifnull"], "did you mean `coalesce(a, b)`?"),
     (&["iff", "iif", "case", "nullif", "decode", "switch"], "did you mean `if(condition, a, b)`?"),

@@ -6,7 +6,7 @@ pub(crate) fn word(written: &str, left: &str) -> Option<String> {
     let written = written.to_ascii_lowercase();
     Some(match written.as_str() {
         "is" => {
-            format!("absence is neither true nor false: `coalesce({x} == {x}, false)` is true while it has a value")
+            format!("`exists({x})` is true where it has a value, `!exists({x})` where it has none")
         }
         "between" => format!("write `{x} >= a && {x} <= b`"),
         "like" | "ilike" | "rlike" | "regexp" | "matches" | "has" | "startswith" | "endswith" | "glob" => {

@@ -96,7 +96,10 @@ impl Lowering<'_> {
 
     fn function_fits(&mut self, name: &Name, f: Function, source: usize, root: NodeId) -> bool {
         let kind = self.kind(source, root);
-        let at_once = matches!(self.op(source, root), Op::Concurrency { .. });
+        let at_once = match self.op(source, root) {
+            Op::Split { of, .. } => matches!(self.op(source, *of), Op::Concurrency { .. }),
+            op => matches!(op, Op::Concurrency { .. }),
+        };
         match (f, kind) {
             (Function::Count, _) if at_once => true,
             (Function::Now | Function::Peak | Function::Mean, _) if at_once => true,

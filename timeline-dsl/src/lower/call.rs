@@ -105,6 +105,7 @@ impl Lowering<'_> {
             (Function::Scalar(f), [_, ..]) => self.scalar(span, f, &values),
             (Function::If, [c, a, b]) => self.choose(span, c, a, b),
             (Function::Coalesce, [_, _, ..]) => self.coalesce(span, &values),
+            (Function::Exists, [x]) => self.exists(span, x),
             (Function::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
             (Function::And, [_, _, ..]) => self.logic(span, Logic::And, values.iter().copied()),
             (Function::Or, [_, _, ..]) => self.logic(span, Logic::Or, values.iter().copied()),
@@ -194,6 +195,7 @@ fn form(function: Function) -> String {
         Function::Scalar(f) => format!("`{}(...)`", f.name()),
         Function::If => "`if(STATE, a, b)`".into(),
         Function::Coalesce => "`coalesce(a, b, ...)`".into(),
+        Function::Exists => "`exists(COLUMN)` or `exists(STATE_OR_NUMBER)`".into(),
         Function::DurationWhere
         | Function::DurationInCurState
         | Function::DurationOfPreviousState

@@ -58,6 +58,27 @@ impl Lowering<'_> {
         value
     }
 
+    /// `exists(x)`: of a column, whether an event that speaks of it has a value; of a timeline, whether it has one now.
+    pub(super) fn exists(&mut self, span: Span, e: &Expr) -> Lowered {
+        match self.lower(e) {
+            Lowered::Error => Lowered::Error,
+            Lowered::Literal(_) => self.constant_as_timeline(e.span).unwrap_or(Lowered::Error),
+            value @ Lowered::Event(_) => self.apply(span, Scalar::Exists, &[(value, e.span)]),
+            Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => {
+                let found = self.kind(source, id);
+                let own = self.quote(e.span);
+                let d = self
+                    .diagnostic(codes::FUNCTION, e.span, "an event that an operator makes is no column")
+                    .label(format!("expected a column, a state or a number, found {found}"))
+                    .help(format!(
+                        "did you mean `has_existed({own})`, which is true from its first match on, or `exists(latest({own}))`?"
+                    ));
+                self.say(d)
+            }
+            Lowered::Node { source, id } => self.add(source, Op::Exists(id), span),
+        }
+    }
+
     /// One node of two sides of one type.
     fn joined(
         &mut self,

@@ -224,6 +224,7 @@ impl Lowering<'_> {
             Scalar::Lower | Scalar::Upper | Scalar::Trim | Scalar::Length => "it takes one string",
             Scalar::If => "it takes a condition and two values of one type",
             Scalar::Coalesce => "it takes values of one type",
+            Scalar::Exists => "it takes one column, state or number",
         };
         let d = self
             .diagnostic(

@@ -89,7 +89,8 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        if !self.can_be_split(source, id) {
+        let at_once = matches!(self.op(source, id), Op::Concurrency { .. });
+        if !self.can_be_split(source, id) || (at_once && dimensions.iter().any(is_window)) {
             self.not_cumulative(of.span, &value, clause);
             return None;
         }
@@ -128,7 +129,7 @@ impl Lowering<'_> {
 
     fn can_be_split(&self, source: usize, id: NodeId) -> bool {
         match *self.op(source, id) {
-            Op::OverLast { .. } => true,
+            Op::OverLast { .. } | Op::Concurrency { .. } => true,
             Op::Ratio { numerator, denominator } => {
                 self.facts(source, numerator).cumulative && self.facts(source, denominator).cumulative
             }
@@ -185,7 +186,11 @@ impl Lowering<'_> {
         };
         let is_bool = matches!(value, Lowered::Node { source, id }
             if self.kind(*source, *id) == Kind::State(timeline_core::Type::Bool));
-        let help = if is_bool {
+        let at_once = matches!(value, Lowered::Node { source, id }
+            if matches!(self.op(*source, *id), Op::Concurrency { .. }));
+        let help = if at_once {
+            "`concurrency(...)` takes `split by` and no other clause".to_owned()
+        } else if is_bool {
             format!("did you mean `duration_where({own}) {clause} ...`?")
         } else if by_constant {
             "split the number itself, and scale the result: only whole multiples can be split".to_owned()

@@ -1,0 +1,240 @@
+//! Which event, timer or clock is named for a change: of every operator that has a timer, with events in between that have
+//! nothing to do with it.
+
+use super::{Question, tell};
+use crate::reach::Reach;
+use event_feeder::file::Options;
+use event_feeder::{FileSource, Position, fields_read};
+use serde_json::Value as Json;
+use std::sync::Arc;
+use timeline_core::SECOND;
+use timeline_core::plan::{NodeId, Op, Plan};
+use timeline_dsl::catalogue::{EXAMPLE_SOURCE, supported};
+use timeline_dsl::{Program, compile};
+
+/// An operator of the catalogue, a metric, events (`TIME column=value`), the instant to ask about, the operator whose timer
+/// made the change, and the second of the event that had set it; none of what the clock does.
+type Case = (&'static str, &'static str, &'static str, i64, Option<&'static str>, Option<i64>);
+
+const CASES: &[Case] = &[
+    ("latest", "latest(state, ttl 5s)", "1 state=\"a\"; 3 action=\"z\"", 7, Some("latest(state, ttl 5s)"), Some(1)),
+    (
+        "has_existed_within",
+        "has_existed_within(b, 5s)",
+        "1 b=true; 3 action=\"z\"; 4 b=false",
+        7,
+        Some("has_existed_within(b, 5s)"),
+        Some(1),
+    ),
+    // An event that comes just then and is no match has not done it.
+    (
+        "has_existed_within",
+        "has_existed_within(b, 5s)",
+        "1 b=true; 6 b=false",
+        7,
+        Some("has_existed_within(b, 5s)"),
+        Some(1),
+    ),
+    (
+        "held_for",
+        "held_for(latest(b), 5s)",
+        "1 b=true; 3 action=\"z\"; 4 b=true",
+        7,
+        Some("held_for(latest(b), 5s)"),
+        Some(1),
+    ),
+    (
+        "keep_true_for",
+        "keep_true_for(latest(b), 5s)",
+        "1 b=true; 2 b=false; 4 action=\"z\"",
+        8,
+        Some("has_existed_within(latest(b), 5s)"),
+        Some(2),
+    ),
+    (
+        "count_within",
+        "count_within(b, 5s)",
+        "1 b=true; 3 action=\"z\"; 4 b=false",
+        7,
+        Some("count_within(b, 5s)"),
+        Some(1),
+    ),
+    (
+        "count_within",
+        "count_within(b, 5s) >= 2",
+        "1 b=true; 2 b=true; 4 action=\"z\"",
+        7,
+        Some("count_within(b, 5s)"),
+        Some(1),
+    ),
+    ("count_within", "count_within(b, 5s)", "1 b=true; 3 b=true; 4 action=\"z\"", 5, None, Some(3)),
+    (
+        "not_followed_by",
+        "count(not_followed_by(state == \"a\", state == \"b\", 5s))",
+        "1 state=\"a\"; 3 action=\"z\"; 4 state=\"c\"",
+        7,
+        Some("not_followed_by(state == \"a\", state == \"b\", 5s)"),
+        Some(1),
+    ),
+    (
+        "not_followed_by",
+        "has_existed(not_followed_by(state == \"a\", state == \"b\", 5s))",
+        "1 state=\"a\"; 3 action=\"z\"; 6 state=\"a\"",
+        7,
+        Some("not_followed_by(state == \"a\", state == \"b\", 5s)"),
+        Some(1),
+    ),
+    (
+        "not_followed_by",
+        "count(not_followed_by(rise(held_for(latest(b), 2s)), state == \"b\", 5s))",
+        "1 b=true; 4 action=\"z\"",
+        9,
+        Some("not_followed_by(rise(held_for(latest(b), 2s)), state == \"b\", 5s)"),
+        Some(1),
+    ),
+    (
+        "followed_by",
+        "count(followed_by(state == \"a\", state == \"b\", 5s))",
+        "1 state=\"a\"; 3 state=\"b\"; 4 action=\"z\"",
+        7,
+        None,
+        Some(3),
+    ),
+    (
+        "over last",
+        "duration_where(latest(b)) over last 5s",
+        "1 b=true; 3 action=\"z\"",
+        7,
+        Some("duration_where(latest(b)) over last 5s"),
+        Some(1),
+    ),
+    (
+        "over last",
+        "duration_where(latest(b)) over last 5s split by latest(state)",
+        "0 state=\"s\"; 1 b=true; 3 action=\"z\"",
+        7,
+        Some("duration_where(latest(b)) over last 5s"),
+        Some(1),
+    ),
+    (
+        "compare",
+        "duration_where(latest(b)) >= 4s",
+        "1 b=true; 3 action=\"z\"",
+        7,
+        Some("duration_where(latest(b)) >= 4s"),
+        Some(1),
+    ),
+    ("compare", "time_since(b) > 5s", "1 b=true; 3 action=\"z\"; 4 b=false", 7, Some("time_since(b) > 5s"), Some(1)),
+    (
+        "compare",
+        "duration_where(latest(b)) / duration_where(!latest(b)) > 0.5",
+        "0 b=false; 4 b=true; 5 action=\"z\"",
+        7,
+        Some("duration_where(latest(b)) / duration_where(!latest(b)) > 0.5"),
+        Some(4),
+    ),
+    (
+        "longest",
+        "longest(latest(b))",
+        "0 b=true; 2 b=false; 4 b=true; 5 action=\"z\"",
+        7,
+        Some("longest(latest(b))"),
+        Some(4),
+    ),
+    (
+        "exists",
+        "exists(count(b) / (duration_where(latest(b)) - 4s))",
+        "1 b=true; 3 action=\"z\"",
+        5,
+        Some("exists(count(b) / (duration_where(latest(b)) - 4s))"),
+        Some(1),
+    ),
+    (
+        "rise",
+        "count(rise(held_for(latest(b), 5s)))",
+        "1 b=true; 3 action=\"z\"",
+        7,
+        Some("held_for(latest(b), 5s)"),
+        Some(1),
+    ),
+    (
+        "fall",
+        "count(fall(has_existed_within(b, 5s)))",
+        "1 b=true; 3 action=\"z\"",
+        7,
+        Some("has_existed_within(b, 5s)"),
+        Some(1),
+    ),
+    (
+        "changes",
+        "count(changes(has_existed_within(b, 5s)))",
+        "1 b=true; 3 action=\"z\"",
+        7,
+        Some("has_existed_within(b, 5s)"),
+        Some(1),
+    ),
+    // One timer has set another.
+    (
+        "held_for",
+        "held_for(!has_existed_within(b, 2s), 3s)",
+        "1 b=true; 4 action=\"z\"",
+        7,
+        Some("held_for(!has_existed_within(b, 2s), 3s)"),
+        Some(1),
+    ),
+    ("every", "count(b) every 5s", "1 b=true; 3 action=\"z\"", 7, Some("every 5s"), None),
+];
+
+fn plan(metric: &str) -> Arc<Plan> {
+    let text = format!("{EXAMPLE_SOURCE}metric m = {metric}");
+    let mut compilation = compile(&[Program { name: "p".into(), text, ..Program::default() }]);
+    assert!(compilation.is_ok(), "{metric}: {:?}", compilation.diagnostics);
+    Arc::new(compilation.plans.remove(0))
+}
+
+/// The node that a case asks about: the metric, or the clock of its windows.
+fn asked(plan: &Plan) -> NodeId {
+    let root = plan.metrics[0].root;
+    let clock = plan.iter().find(|(_, node)| matches!(node.op, Op::Every { .. }));
+    clock.map_or(root, |(id, _)| id)
+}
+
+fn cause(metric: &str, events: &str, at: i64) -> Json {
+    let plan = plan(metric);
+    let dir = tempfile::tempdir().unwrap();
+    let lines = std::iter::once("0 action=\"begin\"").chain(events.split("; ")).map(|event| {
+        let (t, rest) = event.split_once(' ').unwrap();
+        let (column, value) = rest.split_once('=').unwrap();
+        format!("{{\"k\":\"a\",\"t\":{t},\"{column}\":{value}}}\n")
+    });
+    let file = dir.path().join("log.ndjson");
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let fields = Some(fields_read(&plan, 0));
+    let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
+    let reach = [Reach { position: Position::START, ..Reach::default() }];
+    let node = asked(&plan);
+    let question = Question {
+        key: "a",
+        at: Some(at * SECOND),
+        nodes: vec![(node, "m".into())],
+        horizon: at * SECOND,
+        before: vec![None],
+        reach: &reach,
+    };
+    let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
+    story["sessions"][0]["rows"][0]["at"]["cause"].clone()
+}
+
+#[test]
+fn what_set_a_timer_is_named_for_every_operator_that_has_one() {
+    for (_, metric, events, at, timer, set_at) in CASES {
+        let cause = cause(metric, events, *at);
+        assert_eq!(cause["timer"].as_str(), *timer, "{metric}, {events} at {at}: {cause}");
+        let record = cause["record"].as_str().map(|_| cause["time_ns"].as_i64().unwrap() / SECOND);
+        assert_eq!(record, *set_at, "{metric}, {events} at {at}: {cause}");
+    }
+    let with_a_timer = supported().iter().filter(|operator| !operator.timer.is_empty());
+    for operator in with_a_timer {
+        assert!(CASES.iter().any(|case| case.0 == operator.name), "`{}` has a timer and no case", operator.name);
+    }
+}
