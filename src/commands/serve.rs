@@ -1,6 +1,7 @@
 //! `timeline serve`: the processor.
 
 mod outputs;
+mod start;
 
 #[cfg(feature = "pulsar")]
 pub(crate) use outputs::Flags as Outputs;
@@ -13,7 +14,7 @@ use processor::checkpoint::{self, Place};
 use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
-use processor::service::{Claims, Ended, Membership, Options, Service, StartError, writer_name};
+use processor::service::{Claims, Ended, Membership, Options, StartError, writer_name};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -67,6 +68,9 @@ pub(crate) struct Args {
     /// [default: 24h].
     #[arg(long, value_name = "DURATION", env = "TIMELINE_KEEP", value_parser = duration)]
     pub(crate) keep: Option<Duration>,
+    /// How long a start goes on trying while the bucket gives no clear answers.
+    #[arg(long, value_name = "DURATION", default_value = "60s", env = "TIMELINE_START_TIMEOUT", value_parser = duration)]
+    pub(crate) start_timeout: Duration,
     /// End with a last checkpoint once every file has been read to its end.
     #[arg(long)]
     pub(crate) exit_at_end: bool,
@@ -135,10 +139,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         claims: Claims::Told,
         membership: Some(membership),
     };
+    processor::memory::watch();
     let stopping = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopping);
     on_signal(move |_| stop.store(true, Ordering::Relaxed))?;
-    let (service, recoveries) = Service::start(options, &programs).map_err(start_error)?;
+    let (service, recoveries) = start::start(options, &programs, args.start_timeout, &stopping)?;
     if !service.is_deployed() {
         return Err(Error::Usage(
             "nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into(),
@@ -234,8 +239,18 @@ fn passes(error: &partition::Error, state: &Place) -> bool {
         P::Checkpoint(error) | P::Results(processor::results::Error::Checkpoint(error)) => error,
         _ => return false,
     };
-    let unclear = matches!(error, E::Store(_) | E::Unclear { .. } | E::Poisoned { .. } | E::Contended { .. });
+    let unclear = match error {
+        E::Store(_) | E::Unclear { .. } | E::Poisoned { .. } | E::Contended { .. } => true,
+        // What could not be read may be whole.
+        E::Damaged { findings } => findings.iter().any(is_unreadable),
+        E::Corrupt(finding) => is_unreadable(finding),
+        _ => false,
+    };
     unclear && !matches!(state, Place::Local(_))
+}
+
+fn is_unreadable(finding: &checkpoint::Finding) -> bool {
+    matches!(finding.problem, checkpoint::Problem::Unreadable { .. })
 }
 
 /// What the other processors are told: a whole address, `HOST:PORT` of their network.

@@ -1,5 +1,6 @@
 //! A processor whose state is in a bucket.
 
+use super::faulty::Faulty;
 use super::{Processor, s3};
 use crate::cli::Sandbox;
 use std::process::Command;
@@ -100,4 +101,66 @@ fn a_frozen_processor_that_wakes_is_fenced_before_it_answers() {
     }
     let (code, said) = frozen.ends(10);
     assert_eq!(code, Some(5), "{said}");
+}
+
+/// The variables, with another way to the server.
+fn by_way_of(way: &Faulty, variables: &[(String, String)]) -> Vec<(String, String)> {
+    let endpoint = ("AWS_ENDPOINT".to_owned(), way.address.clone());
+    variables.iter().filter(|(name, _)| name != "AWS_ENDPOINT").cloned().chain([endpoint]).collect()
+}
+
+fn endpoint(variables: &[(String, String)]) -> &str {
+    &variables.iter().find(|(name, _)| name == "AWS_ENDPOINT").unwrap().1
+}
+
+#[test]
+fn a_start_outlasts_a_bucket_that_answers_badly() {
+    let Some(variables) = s3::variables() else { return };
+    let job = Job::new("patient");
+    let way = Faulty::start(endpoint(variables), 14);
+    let variables = by_way_of(&way, variables);
+    for round in 0..12 {
+        // Panics if it ends instead, with what it said.
+        let processor = job.serve(&variables);
+        if round == 11 {
+            let rows = processor.rows(&job.sandbox, "SELECT count, sum FROM totals", &["--sync"]).unwrap();
+            assert_eq!(rows, [serde_json::json!({"count": 2000, "sum": 14000})]);
+        }
+        processor.signal("KILL");
+    }
+    println!("{} answers were spoilt", way.spoilt());
+    assert!(way.spoilt() > 12, "only {} answers were spoilt", way.spoilt());
+}
+
+#[test]
+fn a_start_is_patient_for_as_long_as_it_was_told() {
+    let Some(variables) = s3::variables() else { return };
+    let way = Faulty::start(endpoint(variables), 3);
+    // By chance one gets through all the same.
+    let said = (0..6).find_map(|round| {
+        let job = Job::new(&format!("impatient-{round}"));
+        let mut command = job.command(&by_way_of(&way, variables));
+        command.args([
+            "serve",
+            "p.tl",
+            "--source",
+            "file:log.ndjson",
+            "--listen",
+            "127.0.0.1:0",
+            "--state",
+            &job.state,
+        ]);
+        let run = crate::cli::finish(command.args(["--start-timeout", "1ms", "--exit-at-end"]));
+        (run.code == 1).then_some(run.stderr)
+    });
+    let said = said.expect("one of six fails");
+    assert!(said.contains("--start-timeout allows more"), "{said}");
+    let job = Job::new("refused");
+    // Who is refused is not kept waiting.
+    let mut command = job.command(variables);
+    command.args(["serve", "p.tl", "--source", "file:log.ndjson", "--listen", "127.0.0.1:0"]);
+    let begun = std::time::Instant::now();
+    let run = crate::cli::finish(command.args(["--state", "s3://no-such-bucket-of-timeline/x"]));
+    assert!(run.code != 0 && !run.stderr.contains("starting again"), "{}", run.stderr);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
 }

@@ -3,6 +3,8 @@
 #[cfg(feature = "s3")]
 mod bucket;
 #[cfg(feature = "s3")]
+mod faulty;
+#[cfg(feature = "s3")]
 mod s3;
 mod tokens;
 #[cfg(feature = "pulsar")]

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, LazyLock, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
@@ -107,12 +107,21 @@ impl Bucket {
     fn try_to_make(&self, name: &str, bytes: &[u8], attempt: u32) -> io::Result<object_store::Result<()>> {
         let (store, path) = (self.once.clone(), self.path(name));
         let payload = PutPayload::from_bytes(Bytes::copy_from_slice(bytes));
-        let pause = Duration::from_millis(if attempt == 0 { 0 } else { 25 << attempt.min(7) });
         wait(async move {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause(attempt)).await;
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             store.put_opts(&path, payload, options).await.map(|_| ())
         })
+    }
+
+    /// A request that the bucket refused or did not answer; its kind says whether another try may help.
+    fn refused(&self, action: &'static str, name: &str, error: object_store::Error) -> StoreError {
+        let kind = match (refusal(&error), &error) {
+            (_, object_store::Error::NotFound { .. }) => io::ErrorKind::NotFound,
+            (Refusal::Never, _) => io::ErrorKind::PermissionDenied,
+            _ => return self.failed(action, name, error),
+        };
+        self.failed(action, name, io::Error::new(kind, error))
     }
 
     fn failed(&self, action: &'static str, name: &str, source: impl Into<io::Error>) -> StoreError {
@@ -146,7 +155,7 @@ impl Store for Bucket {
                         _ => return Err(self.failed("write", name, io::Error::from(io::ErrorKind::AlreadyExists))),
                     },
                     Refusal::Busy | Refusal::Unclear => unclear = Some(error),
-                    Refusal::Never => return Err(self.failed("write", name, error)),
+                    Refusal::Never => return Err(self.refused("write", name, error)),
                 },
             }
         }
@@ -165,7 +174,7 @@ impl Store for Bucket {
                         tracing::warn!(name, %error, "no clear answer from the bucket");
                         return Ok(Creation::Unclear);
                     }
-                    Refusal::Never => return Err(self.failed("create", name, error)),
+                    Refusal::Never => return Err(self.refused("create", name, error)),
                 },
             }
         }
@@ -174,27 +183,33 @@ impl Store for Bucket {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(name));
-        let bytes = wait(async move { store.get(&path).await?.bytes().await });
+        let bytes = wait(again(move || {
+            let (store, path) = (store.clone(), path.clone());
+            async move { store.get(&path).await?.bytes().await }
+        }));
         match bytes.map_err(|error| self.failed("read", name, error))? {
             Ok(bytes) => Ok(Some(bytes.into())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("read", name, error)),
+            Err(error) => Err(self.refused("read", name, error)),
         }
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(folder));
         let whole = format!("{path}/");
-        let listed = wait(async move {
-            let mut found = store.list(Some(&path));
-            let mut entries = vec![];
-            while let Some(object) = found.next().await {
-                entries.push(object?);
+        let listed = wait(again(move || {
+            let (store, path) = (store.clone(), path.clone());
+            async move {
+                let mut found = store.list(Some(&path));
+                let mut entries = vec![];
+                while let Some(object) = found.next().await {
+                    entries.push(object?);
+                }
+                Ok::<_, object_store::Error>(entries)
             }
-            Ok::<_, object_store::Error>(entries)
-        });
+        }));
         let objects =
-            listed.map_err(|error| self.failed("list", folder, error))?.map_err(|e| self.failed("list", folder, e))?;
+            listed.map_err(|error| self.failed("list", folder, error))?.map_err(|e| self.refused("list", folder, e))?;
         let entry = |object: object_store::ObjectMeta| {
             // What lies deeper is in another folder.
             let base = object.location.as_ref().strip_prefix(&whole).filter(|base| !base.contains('/'))?;
@@ -210,9 +225,33 @@ impl Store for Bucket {
         let deleted = wait(async move { store.delete(&path).await });
         match deleted.map_err(|error| self.failed("delete", name, error))? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed("delete", name, error)),
+            Err(error) => Err(self.refused("delete", name, error)),
         }
     }
+}
+
+/// Asks again for what may be asked again, where an answer broke off: the library repeats a request only until its answer
+/// begins.
+async fn again<T, F: Future<Output = object_store::Result<T>>>(ask: impl Fn() -> F) -> object_store::Result<T> {
+    let begun = Instant::now();
+    let mut attempt = 0;
+    loop {
+        let result = ask().await;
+        attempt += 1;
+        let may_pass = attempt < ATTEMPTS && begun.elapsed() < RETRIES.retry_timeout;
+        match result {
+            Err(error) if may_pass && matches!(refusal(&error), Refusal::Busy | Refusal::Unclear) => {
+                tracing::debug!(%error, "the bucket's answer broke off");
+                tokio::time::sleep(pause(attempt)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The pause before an attempt that so many came before.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(if attempt == 0 { 0 } else { 25 << attempt.min(7) })
 }
 
 /// What a failed create says about the object.
@@ -234,6 +273,7 @@ fn refusal(error: &object_store::Error) -> Refusal {
         E::AlreadyExists { source, .. } if source.to_string().contains("409 Conflict") => Refusal::Busy,
         E::AlreadyExists { .. } => Refusal::Exists,
         E::Generic { source, .. } if is_busy(&source.to_string()) => Refusal::Busy,
+        E::Generic { source, .. } if is_refused(&source.to_string()) => Refusal::Never,
         E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::NotFound { .. } => Refusal::Never,
         E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } => Refusal::Never,
         E::UnknownConfigurationKey { .. } => Refusal::Never,
@@ -244,6 +284,11 @@ fn refusal(error: &object_store::Error) -> Refusal {
 /// Whether an answer says that the request was turned away before it did anything.
 fn is_busy(answer: &str) -> bool {
     answer.contains("429 Too Many Requests") || answer.contains("503") && answer.contains("SlowDown")
+}
+
+/// Whether an answer says that there is no such bucket, or that it is not ours.
+fn is_refused(answer: &str) -> bool {
+    ["NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"].iter().any(|no| answer.contains(no))
 }
 
 /// Runs a request to its end, whatever thread this is. The outer error: there are no threads for it.
