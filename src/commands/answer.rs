@@ -27,10 +27,11 @@ impl PositionsFlag {
     /// The same, with the columns of a value folded into one if `fold`.
     pub(super) fn print_as(&self, rows: Rows, format: Format, fold: bool) -> Result<()> {
         if !self.positions {
-            tell(&rows.positions);
+            tell(&rows.positions, "; --positions says where each is");
             let schema = rows.schema.clone();
             return output::print(format, &schema, rows.batches(), fold);
         }
+        eprint!("{}", lacks(&rows.positions));
         let columns = columns(&rows.positions);
         let mut fields: Vec<Arc<Field>> = rows.schema.fields().iter().cloned().collect();
         // Two columns of one name would be one of them to whoever reads the rows.
@@ -52,21 +53,73 @@ impl PositionsFlag {
     }
 }
 
-/// Says on standard error what an answer is true for.
-pub(super) fn tell(positions: &[Position]) {
-    for p in positions {
-        let watermark = watermark(p);
-        let watermark = if watermark.is_empty() { String::new() } else { format!(", watermark {watermark}") };
-        let owner = if p.unowned { ", as of its last checkpoint: no processor works on it now" } else { "" };
-        let named = |gap: &String| if gap.contains("..") { format!(", without {gap}") } else { format!(", {gap}") };
-        let gaps: String = p.gaps.iter().map(named).collect();
-        eprintln!("true for partition {} at {}{watermark}{gaps}{owner}", partition(p), bare(&p.position));
-        if p.partial_sessions > 0 {
-            let count = p.partial_sessions;
-            eprintln!("partition {}: {count} sessions are partial: they may have begun unseen", partition(p));
+/// Says on standard error what an answer is true for, in one line, and then what its partitions lack; `more` says how to
+/// learn where each of several stands.
+pub(super) fn tell(positions: &[Position], more: &str) {
+    eprint!("{}{}", summary(positions, more), lacks(positions));
+}
+
+/// A line for all partitions: where the only one stands, or how far all of several are.
+fn summary(positions: &[Position], more: &str) -> String {
+    let of = |p: &Position| p.watermark_ns.map(time_string);
+    let after = |watermark: Option<String>| watermark.map_or_else(String::new, |time| format!(", watermark {time}"));
+    match positions {
+        [] => String::new(),
+        [p] => format!("true for partition {} at {}{}\n", partition(p), bare(&p.position), after(of(p))),
+        all => {
+            let mut sources: Vec<&str> = all.iter().filter_map(|p| p.source.as_deref()).collect();
+            sources.dedup();
+            let sources = if sources.is_empty() { String::new() } else { format!(" of {}", sources.join(", ")) };
+            let known = || all.iter().filter_map(|p| p.watermark_ns);
+            let without = all.iter().filter(|p| p.watermark_ns.is_none()).count();
+            let watermarks = match (known().min(), known().max()) {
+                (Some(least), Some(most)) if least == most => after(Some(time_string(least))),
+                (Some(least), Some(most)) => {
+                    format!(", watermarks from {} to {}", time_string(least), time_string(most))
+                }
+                _ => String::new(),
+            };
+            let without = match without {
+                0 => String::new(),
+                n if n == all.len() => ", none with an event yet".into(),
+                n => format!(", {n} without an event yet"),
+            };
+            format!("true for {} partitions{sources}{watermarks}{without}{more}\n", all.len())
         }
     }
 }
+
+/// A line for each kind of what partitions lack, with the first of them by name.
+fn lacks(positions: &[Position]) -> String {
+    let mut text = String::new();
+    let names = |of: &dyn Fn(&Position) -> bool| {
+        let names: Vec<String> = positions.iter().filter(|p| of(p)).map(partition).collect();
+        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+        let word = if names.len() == 1 { "partition" } else { "partitions" };
+        format!("{word} {}{more}", names[..names.len().min(NAMED)].join(", "))
+    };
+    if positions.iter().any(|p| p.unowned) {
+        let names = names(&|p| p.unowned);
+        text.push_str(&format!("{names}: as of the last checkpoint: no processor works there now\n"));
+    }
+    let gaps = || positions.iter().flat_map(|p| p.gaps.iter().map(move |gap| (p, gap)));
+    for (p, gap) in gaps().take(NAMED) {
+        let without = if gap.contains("..") { "without " } else { "" };
+        text.push_str(&format!("partition {}: {without}{gap}\n", partition(p)));
+    }
+    if let Some(more @ 1..) = gaps().count().checked_sub(NAMED) {
+        text.push_str(&format!("and {more} more gaps: column gaps of the table partitions has them\n"));
+    }
+    let partial: u64 = positions.iter().map(|p| p.partial_sessions).sum();
+    if partial > 0 {
+        let names = names(&|p| p.partial_sessions > 0);
+        text.push_str(&format!("{names}: {partial} sessions are partial: they may have begun unseen\n"));
+    }
+    text
+}
+
+/// How many partitions or gaps are named.
+const NAMED: usize = 4;
 
 /// Says on standard error which processors of the same state are behind.
 pub(super) fn not_yet(addresses: &[String]) {

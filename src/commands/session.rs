@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     if reply.sessions.is_empty() {
         return Err(unknown(&args.key));
     }
-    tell(&positions);
+    tell(&positions, "; the table partitions says where each is");
     let style = Style::for_stdout(args.ascii);
     let mut text = String::new();
     let then: Vec<&Session> = reply.sessions.iter().filter(|session| at.is_none() || is_at(session)).collect();

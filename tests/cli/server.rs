@@ -70,7 +70,7 @@ fn rows_go_out_and_positions_to_stderr() {
         run.expect(0, "{\"cdn\":\"C1\",\"sum\":12.5,\"start\":\"1970-01-01T00:00:00.000000000Z\",\"start_ns\":0}\n");
     assert_eq!(
         run.stderr,
-        "true for partition player at a.ndjson:77, watermark 1970-01-01T00:00:01.000000000Z\ntrue for partition other at 3\n"
+        "true for 2 partitions, watermark 1970-01-01T00:00:01.000000000Z, 1 without an event yet; --positions says where each is\n"
     );
     assert_eq!(asked, [r#"POST /v1/query {"sql":"SELECT 1","sync":false,"timeout_s":2.0}"#]);
 }
