@@ -176,6 +176,11 @@ impl Feed {
         &mut *self.readings[source].source
     }
 
+    /// How many bytes of records were received and have not been read.
+    pub fn queued_bytes(&self) -> u64 {
+        self.readings.iter().map(|reading| reading.source.queued_bytes()).sum()
+    }
+
     /// The files that make up the log of a source.
     pub fn files(&self, source: usize) -> &event_feeder::file::FileTable {
         self.readings[source].source.files()

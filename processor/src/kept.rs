@@ -15,15 +15,18 @@ use crate::checkpoint::{self, FileRef, Kind, Putter, Reader, segment};
 use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, Int64Array, RecordBatch, UInt64Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use event_feeder::{Block, Mark, Payload, Position};
+use arrow::ipc::writer::FileWriter;
+use event_feeder::{Block, Mark, MessageKey, Payload, Position};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use timeline_core::Time;
 
 /// Segments before they are put together.
 const SEGMENTS_MAX: usize = 24;
-/// A segment this large is left as it is, in bytes.
-const LARGE: u64 = 64 << 20;
+/// A segment this large is left as it is, in bytes; what is put together is at most about twice as large.
+const LARGE: u64 = 32 << 20;
+/// Batches of a segment have about so many bytes.
+const BATCH: usize = 4 << 20;
 
 /// What the checkpoint says of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +105,8 @@ impl Kept {
     }
 
     /// Writes what came between two positions, and drops what is older than `keep` nanoseconds.
-    pub fn write(&mut self, putter: &Putter, reader: &Reader, fresh: &Fresh, keep: Time) -> Result<(), Error> {
+    pub fn write(&mut self, putter: &Putter, reader: &Reader, fresh: Fresh, keep: Time) -> Result<(), Error> {
+        let newest = fresh.max_time;
         if fresh.to > fresh.from && keep > 0 {
             // Events that were not kept leave a gap: what lies before it is of no use.
             if self.end() != fresh.from {
@@ -116,38 +120,92 @@ impl Kept {
                 max_time: fresh.max_time,
                 first: fresh.from == Position::START,
             };
-            let batch = rows(&fresh.blocks);
-            self.segments.push((put(putter, &batch, &facts)?, facts));
+            let mut segment = Segment::new(fresh.bytes)?;
+            for batch in batches(fresh.blocks) {
+                segment.add(batch)?;
+            }
+            self.segments.push((segment.put(putter, &facts)?, facts));
         }
-        let oldest = fresh.max_time.map(|max| max.saturating_sub(keep));
+        let oldest = newest.map(|max| max.saturating_sub(keep));
         let old = self.segments.iter().take_while(|(_, facts)| keep == 0 || facts.max_time < oldest).count();
         self.segments.drain(..old).for_each(|(file, _)| putter.forget(&file));
         self.put_together(putter, reader)
     }
 
-    /// Puts small segments that follow one another together where they became many.
+    /// Puts small segments that follow one another together where they became many, or make a large one.
     fn put_together(&mut self, putter: &Putter, reader: &Reader) -> Result<(), Error> {
-        let small = |(file, _): &&(FileRef, Facts)| file.length < LARGE;
-        let count = self.segments.iter().rev().take_while(small).count();
-        if count < SEGMENTS_MAX {
+        let (mut count, mut length) = (0, 0);
+        for (file, _) in self.segments.iter().rev() {
+            if file.length >= LARGE || length >= LARGE {
+                break;
+            }
+            (count, length) = (count + 1, length + file.length);
+        }
+        if count < 2 || count < SEGMENTS_MAX && length < LARGE {
             return Ok(());
         }
         let parts = self.segments.split_off(self.segments.len() - count);
-        let mut batches = vec![];
-        for (file, _) in &parts {
-            batches.extend(read(reader, file)?);
-        }
         let (Some((_, first)), Some((_, last))) = (parts.first(), parts.last()) else { return Ok(()) };
         let facts = Facts { to: last.to, max_time: last.max_time, ..first.clone() };
-        let malformed = |error: arrow::error::ArrowError| Error::Malformed {
-            segment: "kept events put together".into(),
-            reason: error.to_string(),
-        };
-        let batch = concat_batches(&schema(), &batches).map_err(malformed)?;
-        self.segments.push((put(putter, &batch, &facts)?, facts));
+        // One at a time for all partitions of the process: each has one old segment and the new one in memory.
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut segment = Segment::new(usize::try_from(length).unwrap_or(0))?;
+        for (file, _) in &parts {
+            for batch in read(reader, file)? {
+                segment.add(with_key(&batch))?;
+            }
+        }
+        self.segments.push((segment.put(putter, &facts)?, facts));
+        drop(alone);
         parts.iter().for_each(|(file, _)| putter.forget(file));
         Ok(())
     }
+}
+
+/// A segment on its way: batches are encoded as they come, so that its messages are in memory once.
+struct Segment {
+    writer: FileWriter<Vec<u8>>,
+    /// Small batches, and their bytes.
+    waiting: Vec<RecordBatch>,
+    bytes: usize,
+}
+
+impl Segment {
+    /// An empty one that will have about so many bytes.
+    fn new(bytes: usize) -> Result<Self, Error> {
+        let writer = FileWriter::try_new(Vec::with_capacity(bytes + bytes / 8 + (64 << 10)), &schema());
+        Ok(Segment { writer: writer.map_err(malformed)?, waiting: vec![], bytes: 0 })
+    }
+
+    fn add(&mut self, batch: RecordBatch) -> Result<(), Error> {
+        self.bytes += batch.get_array_memory_size();
+        self.waiting.push(batch);
+        if self.bytes < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.bytes = 0;
+        match &std::mem::take(&mut self.waiting)[..] {
+            [] => Ok(()),
+            [one] => self.writer.write(one).map_err(malformed),
+            many => {
+                let batch = concat_batches(&schema(), many).map_err(malformed)?;
+                self.writer.write(&batch).map_err(malformed)
+            }
+        }
+    }
+
+    fn put(mut self, putter: &Putter, facts: &Facts) -> Result<FileRef, Error> {
+        self.flush()?;
+        let bytes = self.writer.into_inner().map_err(malformed)?;
+        let metadata = serde_json::to_value(facts).expect("facts are plain data");
+        Ok(putter.put(Kind::Kept, "kept", &bytes, metadata)?)
+    }
+}
+
+fn malformed(error: arrow::error::ArrowError) -> Error {
+    Error::Malformed { segment: "new kept events".into(), reason: error.to_string() }
 }
 
 /// What was read since the last checkpoint, to be kept with the next one.
@@ -182,7 +240,7 @@ impl Fresh {
         self.to == self.from
     }
 
-    /// How many bytes of messages there are.
+    /// How many bytes of memory the messages have.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -196,15 +254,19 @@ impl Fresh {
     pub fn push(&mut self, block: &Block) {
         self.to = block.end.of(0);
         if let Payload::Lines(bytes) = &block.payload {
-            let whole = || vec![Mark { at: 0, position: block.start, received: None }];
+            let whole = || vec![Mark { at: 0, position: block.start, received: None, key: None }];
             let marks = if block.marks.is_empty() { whole() } else { block.marks.clone() };
-            self.bytes += bytes.len();
+            self.bytes += bytes.len() + marks.len() * size_of::<Mark>();
             self.blocks.push((bytes.clone(), marks));
         }
     }
 }
 
-/// The columns of a segment: a message's place, when the log received it (nanoseconds), and its bytes.
+/// The number of the column of keys.
+const KEY: usize = 5;
+
+/// The columns of a segment: a message's place, when the log received it (nanoseconds), its bytes, and the hash of its
+/// key where that is known; older segments end before it.
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("file", DataType::UInt64, false),
@@ -212,34 +274,41 @@ fn schema() -> SchemaRef {
         Field::new("part", DataType::UInt64, false),
         Field::new("received", DataType::Int64, true),
         Field::new("message", DataType::Binary, false),
+        Field::new("key", DataType::UInt64, true),
     ]))
 }
 
-fn rows(blocks: &[(Vec<u8>, Vec<Mark>)]) -> RecordBatch {
-    let marks = || blocks.iter().flat_map(|(_, marks)| marks);
-    let bytes = blocks.iter().map(|(bytes, _)| bytes.len()).sum();
-    let mut messages = BinaryBuilder::with_capacity(marks().count(), bytes);
-    for (bytes, marks) in blocks {
-        for (i, mark) in marks.iter().enumerate() {
-            let end = marks.get(i + 1).map_or(bytes.len(), |next| next.at as usize);
-            messages.append_value(&bytes[mark.at as usize..end]);
-        }
+/// Blocks as batches, each let go of when it was turned into one.
+fn batches(blocks: Vec<(Vec<u8>, Vec<Mark>)>) -> impl Iterator<Item = RecordBatch> {
+    blocks.into_iter().map(|(bytes, marks)| rows(&bytes, &marks))
+}
+
+fn rows(bytes: &[u8], marks: &[Mark]) -> RecordBatch {
+    let mut messages = BinaryBuilder::with_capacity(marks.len(), bytes.len());
+    for (i, mark) in marks.iter().enumerate() {
+        let end = marks.get(i + 1).map_or(bytes.len(), |next| next.at as usize);
+        messages.append_value(&bytes[mark.at as usize..end]);
     }
+    let marks = || marks.iter();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.file))),
         Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.offset))),
         Arc::new(UInt64Array::from_iter_values(marks().map(|mark| mark.position.part))),
         Arc::new(Int64Array::from_iter(marks().map(|mark| mark.received))),
         Arc::new(messages.finish()),
+        Arc::new(UInt64Array::from_iter(marks().map(|mark| mark.key.map(MessageKey::hash)))),
     ];
     RecordBatch::try_new(schema(), columns).expect("all columns have a row for each mark")
 }
 
-fn put(putter: &Putter, batch: &RecordBatch, facts: &Facts) -> Result<FileRef, Error> {
-    let bytes = segment::encode(&schema(), std::slice::from_ref(batch))
-        .map_err(|error| Error::Malformed { segment: "new kept events".into(), reason: error.to_string() })?;
-    let metadata = serde_json::to_value(facts).expect("facts are plain data");
-    Ok(putter.put(Kind::Kept, "kept", &bytes, metadata)?)
+/// A batch of a segment with the column of keys, which older segments have not.
+fn with_key(batch: &RecordBatch) -> RecordBatch {
+    if batch.num_columns() > KEY {
+        return batch.clone();
+    }
+    let unknown: ArrayRef = Arc::new(UInt64Array::new_null(batch.num_rows()));
+    let columns = batch.columns().iter().cloned().chain([unknown]).collect();
+    RecordBatch::try_new(schema(), columns).unwrap_or_else(|_| batch.clone())
 }
 
 fn read(reader: &Reader, file: &FileRef) -> Result<Vec<RecordBatch>, Error> {
@@ -252,6 +321,7 @@ struct Messages<'a> {
     places: [&'a UInt64Array; 3],
     received: &'a Int64Array,
     bytes: &'a BinaryArray,
+    keys: Option<&'a UInt64Array>,
 }
 
 impl<'a> Messages<'a> {
@@ -261,6 +331,7 @@ impl<'a> Messages<'a> {
             places: [place(0)?, place(1)?, place(2)?],
             received: batch.columns().get(3)?.as_any().downcast_ref()?,
             bytes: batch.columns().get(4)?.as_any().downcast_ref()?,
+            keys: place(KEY),
         })
     }
 
@@ -271,5 +342,10 @@ impl<'a> Messages<'a> {
 
     fn received(&self, i: usize) -> Option<Time> {
         self.received.is_valid(i).then(|| self.received.value(i))
+    }
+
+    fn key(&self, i: usize) -> Option<MessageKey> {
+        let keys = self.keys.filter(|keys| keys.is_valid(i))?;
+        Some(MessageKey::from_hash(keys.value(i)))
     }
 }

@@ -26,6 +26,7 @@ pub mod kept;
 mod labels;
 pub mod lane;
 pub mod members;
+pub mod memory;
 pub mod operators;
 pub mod outliers;
 pub mod outputs;

@@ -118,6 +118,10 @@ pub struct Counts {
     /// Of the sessions that ended, those that may have begun before anything was seen of them.
     #[serde(default)]
     pub partial: u64,
+    /// Usable events whose message has another key, or none: where a log has several partitions, their sessions may be in
+    /// more than one.
+    #[serde(default)]
+    pub misrouted: u64,
 }
 
 /// What is being committed, and where it will be said that it was.
@@ -179,7 +183,7 @@ pub struct Partition {
 /// those of the blocks that are on their way.
 const TOLD_MAX: usize = 1 << 16;
 /// How many bytes of messages that are to be kept wait for a checkpoint at the most, but for the last block.
-const FRESH_BYTES_MAX: usize = 64 << 20;
+const FRESH_BYTES_MAX: usize = 16 << 20;
 /// How many events of a partition with several sources may wait for the one that is farthest behind, but for those that
 /// are read until the next checkpoint.
 const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
@@ -336,6 +340,10 @@ impl Partition {
             self.counts.records += part.records;
             self.counts.events += part.events;
             self.counts.dead += part.dead.len() as u64;
+            self.counts.misrouted += part.misrouted;
+            if part.misrouted > 0 {
+                self.options.log.misrouted(&self.options.part);
+            }
             let max_time = &mut self.readings[part.source].max_time;
             *max_time = (*max_time).max(part.max_time);
             self.feed.reached(part.source, *max_time);

@@ -8,7 +8,6 @@ use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, Cell, Kind, TableBuilder};
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -28,6 +27,9 @@ pub const TABLES: [&str; 4] = ["finals", "alerts", "late_events", "dead_letters"
 const FILES_MAX: usize = 24;
 /// A file this large is left as it is, in bytes.
 const LARGE: u64 = 64 << 20;
+/// Rows that are read at a time when files are put together, and rows of which the columns are packed together.
+const BATCH_ROWS: usize = 1 << 13;
+const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// Of a file whether its rows have versions.
 const VERSIONED: &str = "versioned";
@@ -162,14 +164,8 @@ pub(crate) fn write(
         let small = |file: &FileRef| table_of(file) == Some(table) && file.length < LARGE;
         if files.iter().filter(|file| small(file)).count() >= FILES_MAX {
             let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(small);
-            let mut batches = vec![];
-            for part in &parts {
-                batches.extend(decode(reader.read(part)?)?.into_iter().map(|rows| labels.versioned(table, rows)));
-            }
             files = kept;
-            if let Some(first) = batches.first() {
-                files.push(put(putter, table, &concat_batches(&first.schema(), &batches)?)?);
-            }
+            files.extend(put_together((putter, reader), labels, table, &parts)?);
         }
     }
     Ok(files)
@@ -199,10 +195,43 @@ pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
     Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema()))
 }
 
+/// One file of several, a batch at a time: of what is read and of what is written only the compressed bytes are in memory.
+fn put_together(
+    (putter, reader): (&Putter, &Reader),
+    labels: &Labels,
+    table: &str,
+    parts: &[FileRef],
+) -> Result<Option<FileRef>, Error> {
+    let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
+    let (mut rows, mut is_versioned) = (0, false);
+    for part in parts {
+        let bytes = Bytes::from(reader.read(part)?);
+        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
+            let batch = labels.versioned(table, batch?);
+            rows += batch.num_rows();
+            is_versioned = batch.column_by_name(VERSION).is_some();
+            match &mut writer {
+                Some(writer) => writer.write(&batch)?,
+                None => {
+                    let new = ArrowWriter::try_new(vec![], batch.schema(), Some(properties()))?;
+                    writer.insert(new).write(&batch)?;
+                }
+            }
+        }
+    }
+    let Some(writer) = writer else { return Ok(None) };
+    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned });
+    Ok(Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?))
+}
+
+fn properties() -> WriterProperties {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build()
+}
+
 fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Error> {
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut bytes = vec![];
-    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties()))?;
     writer.write(rows)?;
     writer.close()?;
     Ok(putter.put(

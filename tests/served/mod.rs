@@ -40,6 +40,12 @@ impl Server {
         run(Path::new("."), &["query", sql, "--sync", "--timeout", "120s", "--format", "jsonl", "--server", &self.url])
     }
 
+    /// The number of its process.
+    #[cfg(feature = "pulsar")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn kill(self) {
         drop(self);
     }

@@ -86,6 +86,8 @@ pub struct Client {
     pub(super) runtime: Arc<Runtime>,
 }
 
+/// Messages of a connection that wait to be written. The channel has memory for all of them from the start, 4 kB each.
+const OUTBOUND_MAX: usize = 100;
 /// How long a question to a broker may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -197,7 +199,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Pulsar<TokioExecutor>
     let mut builder = Pulsar::builder(&settings.broker, TokioExecutor)
         .with_connection_retry_options(connections)
         .with_operation_retry_options(operations)
-        .with_outbound_channel_size(1000);
+        .with_outbound_channel_size(OUTBOUND_MAX);
     if let Some(credentials) = &settings.credentials {
         builder = builder.with_auth_provider(Box::new(Token(credentials.clone())));
     }

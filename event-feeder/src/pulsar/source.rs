@@ -15,7 +15,7 @@ const BLOCKS_AHEAD: usize = 2;
 /// What waits for the task.
 const COMMANDS_MAX: usize = 1024;
 /// Memory on its way back.
-const SPARE_MAX: usize = 4;
+const SPARE_MAX: usize = 2;
 
 /// A partition of a topic. Reads for as long as it lives; subscribes anew whenever it has to.
 pub struct PulsarSource {
@@ -61,7 +61,10 @@ impl Source for PulsarSource {
         // Looked at first: a block that comes in between says that it was not drained.
         let drained = self.told.drained.load(Ordering::Relaxed);
         match self.blocks.try_recv() {
-            Ok(Item::Block(block)) => Ok(Next::Block(block)),
+            Ok(Item::Block(block)) => {
+                self.told.waiting.fetch_sub(block.payload.bytes(), Ordering::Relaxed);
+                Ok(Next::Block(block))
+            }
             Ok(Item::Gap(gap)) => Ok(Next::Gap(gap)),
             Err(TryRecvError::Empty) => Ok(Next::Idle { drained }),
             Err(TryRecvError::Disconnected) => Err(self.failure()),
@@ -86,6 +89,10 @@ impl Source for PulsarSource {
     fn recycle(&mut self, bytes: Vec<u8>) {
         // More than are needed are let go.
         let _ = self.spare.try_send(bytes);
+    }
+
+    fn queued_bytes(&self) -> u64 {
+        self.told.gathered.load(Ordering::Relaxed) + self.told.waiting.load(Ordering::Relaxed)
     }
 
     fn committed(&mut self, position: Position) {

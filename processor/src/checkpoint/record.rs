@@ -5,6 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::digest::{Digest, seal, unseal};
 use super::error::{Error, Finding, Problem};
@@ -95,6 +96,29 @@ pub struct Manifest {
     pub files: Vec<FileRef>,
     /// Digest of the manifest of the checkpoint that this one continues; none in the first.
     pub previous: Option<Digest>,
+}
+
+/// A [`Manifest`] with its facts as text, to be written.
+#[derive(Serialize)]
+pub(super) struct Written<'a> {
+    format: u64,
+    partition: &'a str,
+    lineage: &'a str,
+    owner: &'a Owner,
+    epoch: Epoch,
+    position: &'a serde_json::Value,
+    state: &'a RawValue,
+    files: &'a [FileRef],
+    previous: Option<Digest>,
+}
+
+impl Manifest {
+    /// It with other facts than its own.
+    pub(super) fn with_facts<'a>(&'a self, state: &'a RawValue) -> Written<'a> {
+        let Manifest { format, partition, lineage, owner, epoch, position, state: _, files, previous } = self;
+        let (format, epoch, previous) = (*format, *epoch, *previous);
+        Written { format, partition, lineage, owner, epoch, position, state, files, previous }
+    }
 }
 
 /// How a manifest names a file: all that is needed to tell whether the bytes read are the bytes written.

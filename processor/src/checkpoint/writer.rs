@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::value::RawValue;
+
 use super::digest::Digest;
 use super::error::Error;
 use super::load::Reader;
@@ -23,20 +25,20 @@ pub struct Checkpoints {
     pub(super) shared: Arc<Shared>,
     pub(super) head: Head,
     pub(super) head_digest: Digest,
-    /// What the next head will name after its own, newest first.
-    pub(super) kept: Vec<(ManifestRef, Manifest)>,
-    manifests: Vec<Manifest>,
+    /// What the next head will name after its own, newest first; without their facts.
+    pub(super) kept: Vec<(ManifestRef, Arc<Manifest>)>,
     /// Files whose bytes were read back and compared.
     pub(super) verified: BTreeSet<String>,
 }
 
 /// What the next checkpoint consists of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Commit {
     /// The log position that the state is true for.
     pub position: serde_json::Value,
-    /// Everything else the caller needs to load the state (program version, fingerprints, watermark ...).
-    pub state: serde_json::Value,
+    /// Everything else the caller needs to load the state (program version, fingerprints, watermark ...), as text: a tree of
+    /// its values is a hundred times as large, where it has the buckets of percentiles.
+    pub state: Box<RawValue>,
     /// All files of the checkpoint: those put since the last one, and those of earlier ones that still count.
     pub files: Vec<FileRef>,
 }
@@ -57,8 +59,9 @@ impl Checkpoints {
             pending: Mutex::default(),
             stopped: Mutex::default(),
         };
-        let manifests = kept.iter().map(|(_, manifest)| manifest.clone()).collect();
-        Checkpoints { shared: Arc::new(shared), head, head_digest, kept, manifests, verified }
+        let bare = |(reference, manifest)| (reference, Arc::new(without_facts(manifest)));
+        let kept = kept.into_iter().map(bare).collect();
+        Checkpoints { shared: Arc::new(shared), head, head_digest, kept, verified }
     }
 
     /// Makes a checkpoint count, in one step. `Ok` means: durable, and this writer was the owner when it became so.
@@ -92,11 +95,11 @@ impl Checkpoints {
         Reader::new(Arc::clone(&self.shared.store))
     }
 
-    /// The checkpoints that can be fallen back to, newest first, at most three.
+    /// The checkpoints that can be fallen back to, newest first, at most three; their `state` is in the store alone.
     ///
     /// The log may be acknowledged up to the position of the **last** of them and no further.
-    pub fn kept(&self) -> &[Manifest] {
-        &self.manifests
+    pub fn kept(&self) -> impl ExactSizeIterator<Item = &Manifest> {
+        self.kept.iter().map(|(_, manifest)| &**manifest)
     }
 
     /// Epoch of the newest checkpoint that counts; 0 without any.
@@ -153,7 +156,7 @@ impl Checkpoints {
     fn check_files(&self, files: &[FileRef]) -> Result<(), Error> {
         let bad = |file: &FileRef, reason| Err(Error::BadFile { name: file.name.clone(), reason });
         let known: BTreeSet<&str> =
-            self.manifests.iter().flat_map(|manifest| &manifest.files).map(|file| file.name.as_str()).collect();
+            self.kept().flat_map(|manifest| &manifest.files).map(|file| file.name.as_str()).collect();
         let pending = self.shared.pending();
         let mut named = BTreeSet::new();
         for file in files {
@@ -178,16 +181,16 @@ impl Checkpoints {
             owner: self.head.owner.clone(),
             epoch,
             position,
-            state,
+            state: serde_json::Value::Null,
             files,
             previous: self.kept.first().map(|(reference, _)| reference.digest),
         };
-        let bytes = record::encode(&manifest);
+        let bytes = record::encode(&manifest.with_facts(&state));
         let name = names::manifest(Stamp { generation: self.head.owner.generation, epoch });
         let reference = ManifestRef { name, epoch, length: bytes.len() as u64, digest: Digest::of(&bytes) };
         self.shared.store.put(&reference.name, &bytes)?;
 
-        let mut kept = vec![(reference, manifest)];
+        let mut kept = vec![(reference, Arc::new(manifest))];
         kept.extend(self.kept.iter().take(CHECKPOINTS_KEPT - 1).cloned());
         let head = Head {
             number: self.head.number + 1,
@@ -200,12 +203,16 @@ impl Checkpoints {
             Swapped::Theirs(by) => Err(Error::Fenced { by }),
             Swapped::Mine(digest) => {
                 self.shared.committed(&kept[0].1);
-                self.manifests = kept.iter().map(|(_, manifest)| manifest.clone()).collect();
                 (self.head, self.head_digest, self.kept) = (head, digest, kept);
                 Ok(epoch)
             }
         }
     }
+}
+
+/// What of a manifest is needed as long as its checkpoint is kept.
+fn without_facts(manifest: Manifest) -> Manifest {
+    Manifest { state: serde_json::Value::Null, ..manifest }
 }
 
 /// Puts files of the checkpoint being built; may be cloned and sent to other threads.

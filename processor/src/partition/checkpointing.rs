@@ -19,6 +19,7 @@ use event_feeder::file::FileTable;
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::to_raw_value;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -180,21 +181,21 @@ impl Partition {
             let results = results::write(&checkpoints.putter(), &reader, (&plan, number, &labels), &told, results)?;
             let mut kept = vec![];
             for (mut own, fresh, keep) in keeping {
-                own.write(&checkpoints.putter(), &reader, &fresh, keep)?;
+                own.write(&checkpoints.putter(), &reader, fresh, keep)?;
                 kept.push(own);
             }
             outbox.add(&checkpoints.putter(), &reader, &plan, (&told, &facts, &changes))?;
             let files = segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).chain(outbox.files());
             let commit = Commit {
                 position,
-                state: serde_json::to_value(&state).expect("a checkpoint's facts are plain data"),
+                state: to_raw_value(&state).expect("a checkpoint's facts are plain data"),
                 files: files.cloned().collect(),
             };
             let before = Instant::now();
             let epoch = checkpoints.commit(commit)?;
             checkpoints.collect()?;
             // A checkpoint of other queries may be further on in the log than this one.
-            let positions = checkpoints.kept().iter().map(|kept| positions(&kept.position, "a kept manifest"));
+            let positions = checkpoints.kept().map(|kept| positions(&kept.position, "a kept manifest"));
             let positions = positions.collect::<Result<Vec<_>, _>>()?;
             let of =
                 |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));

@@ -17,6 +17,8 @@ pub(super) struct Keeping {
     pub kept: Kept,
     /// Since then.
     pub fresh: Fresh,
+    /// How many bytes the last checkpoint was to keep.
+    writing: usize,
     /// Kept events are still being read again: up to here.
     replaying: Option<Position>,
 }
@@ -26,7 +28,7 @@ impl Keeping {
     pub(super) fn new(keep: Time, kept: Kept, position: Position, max_time: Option<Time>) -> Self {
         let end = kept.end().max(position);
         let replaying = (end > position).then_some(end);
-        Keeping { keep, kept, fresh: Fresh::after(end, max_time), replaying }
+        Keeping { keep, kept, fresh: Fresh::after(end, max_time), writing: 0, replaying }
     }
 
     /// What is to be kept with a checkpoint at a position.
@@ -34,6 +36,7 @@ impl Keeping {
         if self.replaying.is_some() {
             return self.fresh.clone().until(max_time);
         }
+        self.writing = self.fresh.bytes();
         std::mem::replace(&mut self.fresh, Fresh::after(position, max_time)).until(max_time)
     }
 }
@@ -58,6 +61,14 @@ impl Partition {
         }
         self.readings[source].keeping.fresh.push(block);
         Ok(())
+    }
+
+    /// Bytes of messages that wait for the checkpoint that keeps them, also for the one that is being written.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        let fresh: usize = self.readings.iter().map(|reading| reading.keeping.fresh.bytes()).sum();
+        let writing: usize = self.readings.iter().map(|reading| reading.keeping.writing).sum();
+        let writing = if self.committing.is_some() { writing } else { 0 };
+        (fresh + writing) as u64
     }
 
     /// Whether a question about single sessions needs a checkpoint first, for their events to be found.

@@ -3,6 +3,7 @@
 use super::work::Bound;
 use super::{Service, again, answers, changes};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
+use crate::memory;
 use crate::partition::{Answer, Ask, NoAnswer};
 use crate::programs::Begin;
 use crate::story;
@@ -33,6 +34,7 @@ impl Engine for Service {
             "state": self.options.state.to_string(),
             "tables": self.table_names(),
             "partitions": partitions,
+            "resident_bytes": memory::resident(),
             "programs": self.programs_version(),
             "catching_up": catching_up,
             "members": self.members(),

@@ -24,7 +24,7 @@ fn what_was_committed_is_recovered_from_a_directory() {
     let job = Job::open(Arc::new(LocalStore::new(&root)), "b").unwrap();
     assert_eq!((job.value, job.checkpoints.epoch(), job.checkpoints.owner().generation), (10, 10, 2));
     assert_eq!(job.findings, []);
-    let positions: Vec<u64> = job.checkpoints.kept().iter().map(|kept| kept.position.as_u64().unwrap()).collect();
+    let positions: Vec<u64> = job.checkpoints.kept().map(|kept| kept.position.as_u64().unwrap()).collect();
     assert_eq!(positions, [10, 9, 8]);
 }
 
@@ -118,10 +118,10 @@ fn a_commit_that_names_unknown_files_is_refused_and_nothing_else_happens() {
     let mut unknown = file.clone();
     unknown.name.push('x');
     for files in [vec![unknown], vec![file.clone(), file.clone()]] {
-        let commit = Commit { position: json!(1), state: json!(null), files };
+        let commit = Commit { position: json!(1), state: Default::default(), files };
         assert!(matches!(job.checkpoints.commit(commit), Err(Error::BadFile { .. })));
     }
-    let commit = Commit { position: json!(1), state: json!(null), files: vec![file] };
+    let commit = Commit { position: json!(1), state: Default::default(), files: vec![file] };
     assert_eq!(job.checkpoints.commit(commit).unwrap(), 1);
     for stem in ["", "../x", "A", "é", &"x".repeat(65)] {
         assert!(matches!(job.checkpoints.put(Kind::Segment, stem, b"", json!(0)), Err(Error::BadStem { .. })));

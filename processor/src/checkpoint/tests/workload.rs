@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use serde_json::value::to_raw_value;
 
 use crate::checkpoint::{Checkpoints, Commit, Error, FileRef, Finding, Identity, Kind, Manifest, Opened, Store};
 
@@ -45,7 +46,11 @@ impl Job {
         let segment = self.checkpoints.put(Kind::Segment, stem, &bytes(stem, next), json!({ "value": next }))?;
         let result = self.checkpoints.put(Kind::Result, "closed", &bytes("closed", next), json!({ "value": next }))?;
         self.files.extend([segment, result]);
-        let commit = Commit { position: json!(next), state: json!({ "programs": 1 }), files: self.files.clone() };
+        let commit = Commit {
+            position: json!(next),
+            state: to_raw_value(&json!({ "programs": 1 })).unwrap(),
+            files: self.files.clone(),
+        };
         self.checkpoints.commit(commit)?;
         self.value = next;
         Ok(())
