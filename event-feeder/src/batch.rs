@@ -33,6 +33,11 @@ pub struct Batch {
     pub end: Position,
     /// How many records the block holds, unusable ones included.
     pub records: u64,
+    /// How many events stand in messages that have another key than theirs.
+    ///
+    /// A message is of the key of its first event, so that one may hold several sessions of one partition; whether it is
+    /// follows from its own bytes alone.
+    pub misrouted: u64,
     /// The block's, for [`Batch::position`].
     pub marks: Vec<Mark>,
 }

@@ -11,6 +11,7 @@
 //! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
 //! | TL2130 | nothing: sources do not fit together |
+//! | TL2131 | nothing: the event counts, in the partition that it is in |
 //!
 //! A code is never given another meaning; what is new gets a new one.
 
@@ -121,6 +122,8 @@ codes! {
     TopicTaken = "TL2128", "stop the producer that has exclusive access to the topic, or choose another topic";
     /// Sources that share sessions have different numbers of partitions.
     CountsDiffer = "TL2130", "give all of them as many partitions, and one router: a key is in the same one of each";
+    /// An event has another key than its message, so that its session may be spread over partitions, each with a part of it.
+    Misrouted = "TL2131", "give messages the key that the program names, or make such a topic with `timeline produce --repartition`; `timeline doctor` says which keys are in two partitions";
 }
 
 impl fmt::Display for Code {

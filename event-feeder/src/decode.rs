@@ -25,7 +25,7 @@ mod walk;
 pub use fields::fields_read;
 
 use crate::{Batch, Block, Code, DeadLetter, Payload};
-use assemble::{Assembler, Place};
+use assemble::{Assembler, Judged, Place};
 use cell::{Arena, Cell};
 use fields::{Fields, Members};
 use lines::Lines;
@@ -92,7 +92,7 @@ impl Decoder {
         let fields = self.fields.clone();
         let batch = self.spare.pop().unwrap_or_default();
         let batch = Batch { start: block.start, end: block.end, marks: block.marks, ..batch };
-        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0 };
+        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0, judged: Judged::default() };
         match block.payload {
             Payload::Lines(bytes) => {
                 let mut arena = Arena::new(&bytes);

@@ -63,5 +63,5 @@ pub use gap::{AcceptGaps, Gap};
 pub use hash::key_hash;
 pub use position::Position;
 pub use sniff::{Sniffed, sniff, sniff_file};
-pub use source::{Block, Mark, Next, Payload, Source, Target};
+pub use source::{Block, Mark, MessageKey, Next, Payload, Source, Target};
 pub use stream::StreamSource;

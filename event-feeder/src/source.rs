@@ -13,8 +13,9 @@
 //!    not drained.
 
 use crate::file::FileTable;
-use crate::{Error, Gap, Notice, Position};
+use crate::{Error, Gap, Notice, Position, key_hash};
 use arrow::record_batch::RecordBatch;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use timeline_core::Time;
@@ -39,6 +40,11 @@ pub trait Source: Send {
 
     /// Takes back the memory of a batch that is done with ([`crate::Batch::bytes`]), so that the next block costs no new pages.
     fn recycle(&mut self, bytes: Vec<u8>);
+
+    /// How many bytes of records were received and have not been handed out.
+    fn queued_bytes(&self) -> u64 {
+        0
+    }
 
     /// Says that no record before the position is needed any more: the oldest checkpoint that is kept is true for it.
     ///
@@ -117,6 +123,32 @@ pub struct Mark {
     pub position: Position,
     /// When the log received it.
     pub received: Option<Time>,
+    /// The key that its producer gave it, which decides where the log has it; `None` where that is not known.
+    pub key: Option<MessageKey>,
+}
+
+/// The key of a message, as [`crate::key_hash`] of its text: what is asked of it is whether it is the key of an event.
+///
+/// A message without a key has the empty one, which is no event's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageKey(NonZeroU64);
+
+impl MessageKey {
+    /// The key of a text.
+    pub fn of(key: &[u8]) -> Self {
+        MessageKey::from_hash(key_hash(key))
+    }
+
+    /// The key whose text has that hash.
+    pub fn from_hash(hash: u64) -> Self {
+        // That a hash is 0 is as likely as that two keys have the same one.
+        MessageKey(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The hash.
+    pub fn hash(self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// Up to where complete records existed when it was asked for.
@@ -159,6 +191,16 @@ pub enum Payload {
     TooLong(Vec<u8>),
 }
 
+impl Payload {
+    /// How many bytes of records there are; those of a Parquet file are not counted.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Payload::Lines(bytes) | Payload::Csv { bytes, .. } | Payload::TooLong(bytes) => bytes.len() as u64,
+            Payload::Rows(_) => 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Block, Mark, Payload};
@@ -197,7 +239,7 @@ mod tests {
 
     #[test]
     fn messages_stay_whole() {
-        let mark = |at, position| Mark { at, position: Position::at(0, position), received: None };
+        let mark = |at, position| Mark { at, position: Position::at(0, position), received: None, key: None };
         let block = Block {
             payload: Payload::Lines(b"{}\n{}\n{}\n{}".to_vec()),
             start: Position::at(0, 5),

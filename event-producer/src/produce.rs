@@ -9,6 +9,8 @@ mod access;
 mod pace;
 #[cfg(feature = "pulsar")]
 mod publish;
+#[cfg(feature = "pulsar")]
+pub mod repartition;
 mod target;
 
 use std::fmt;

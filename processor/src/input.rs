@@ -74,6 +74,12 @@ pub trait Log: Send + Sync {
         part.name.clone()
     }
 
+    /// Takes note of events whose message has another key than theirs, and says so once where that may spread a session over
+    /// partitions.
+    fn misrouted(&self, part: &Part) {
+        let _ = part;
+    }
+
     /// Whether records come as they happen, from elsewhere, and may be gone again: silence says something there, and
     /// what is to be looked into later must be kept.
     fn is_live(&self) -> bool;

@@ -46,6 +46,8 @@ pub struct Decoded {
     pub records: u64,
     /// Usable events in it.
     pub events: u64,
+    /// Events in messages that have another key.
+    pub misrouted: u64,
     /// What could not be used.
     pub dead: Vec<DeadLetter>,
     /// Largest usable event time in it.
@@ -340,6 +342,7 @@ impl<W: Watcher> Worker<W> {
             source,
             records: batch.records,
             events: batch.events.len() as u64,
+            misrouted: batch.misrouted,
             dead: std::mem::take(&mut batch.dead),
             max_time: batch.max_time,
             recycled,

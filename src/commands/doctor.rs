@@ -3,6 +3,7 @@
 //! It looks and changes nothing. Each finding is a line: `ok`, `fault` with what to do, or `?` for what cannot be told.
 
 mod files;
+mod keys;
 mod outputs;
 mod state;
 
@@ -16,6 +17,8 @@ use processor::checkpoint::{Place, inspect};
 use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use timeline_core::plan::Source as Declared;
 
 /// Check sources, permissions, subscriptions, state and clock, and say what to do.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,10 +28,14 @@ Examples:
   timeline doctor --source 'file:logs/*.ndjson' --state state
   timeline doctor --source pulsar://localhost:6650/player --state state
   timeline doctor --source pulsar://localhost:6650/player --alerts-to pulsar://localhost:6650/alerts
+  timeline doctor video.tl --source pulsar://localhost:6650/player
   timeline doctor --source player=pulsar://localhost:6650/player --state state --admin http://localhost:8080
 
 Exits with 1 if it finds a fault.")]
 pub(crate) struct Args {
+    /// Programs whose keys are looked at beside those that the state has deployed.
+    #[arg(value_name = "P.tl")]
+    programs: Vec<PathBuf>,
     /// Files or a topic, as `serve` takes them; NAME= says which source's state is meant.
     #[arg(long = "source", value_name = "[NAME=]PLACE")]
     sources: Vec<String>,
@@ -93,6 +100,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let mut findings = Findings::default();
     findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
     state::check(&state, now(), &mut findings);
+    let declared = keys::declared(&args.programs, &state, &mut findings)?;
     let mut seen: Vec<(String, Keys)> = vec![];
     for text in &args.sources {
         let (name, place) = named(text);
@@ -100,7 +108,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             files::check(&state, name, pattern, &mut findings);
             continue;
         }
-        let keys = source(args, &state, name, place, &mut findings)?;
+        let keys = source(args, (&state, &declared), (name, place), &mut findings)?;
         seen.extend(name.map(|name| (name.to_owned(), keys)));
     }
     for group in groups(&state) {
@@ -131,7 +139,12 @@ fn named(text: &str) -> (Option<&str>, &str) {
 /// The partitions in which a key was seen, each with a producer that put it there.
 type Keys = BTreeMap<String, BTreeMap<u32, String>>;
 
-fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings: &mut Findings) -> Result<Keys> {
+fn source(
+    args: &Args,
+    (state, declared): (&Place, &[Declared]),
+    (name, place): (Option<&str>, &str),
+    findings: &mut Findings,
+) -> Result<Keys> {
     let (broker, topics) = Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
     let client = args.access.client(&broker).map_err(|error| Error::Other(error.into()))?;
     for topic in &topics {
@@ -157,10 +170,14 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
         }
     };
     let mut keys = Keys::new();
+    let mut own = keys::of_source(declared, name).map(keys::Seen::new);
     for part in &parts {
         match client.look(&part.name, Position::START, args.messages) {
             Ok(look) => {
                 findings.ok(&format!("{} can be read; {} messages were looked at", part.name, look.keys.len()));
+                if let (Some(seen), Some(block)) = (&mut own, look.block) {
+                    seen.add(part.number, block);
+                }
                 for (key, producer) in look.keys.into_iter().filter(|(key, _)| !key.is_empty()) {
                     keys.entry(key).or_default().insert(part.number, producer);
                 }
@@ -173,6 +190,14 @@ fn source(args: &Args, state: &Place, name: Option<&str>, place: &str, findings:
         positions(args, &client, state, name, part, findings);
     }
     routes(&keys, parts.len(), findings);
+    match own {
+        _ if parts.len() < 2 => {}
+        Some(seen) => return Ok(seen.judge(findings)),
+        None => findings.unknown(&format!(
+            "{place}: whether its messages have the key that a program names is not known: name the program, \
+             `timeline doctor P.tl --source [NAME=]{place}`"
+        )),
+    }
     Ok(keys)
 }
 
@@ -182,12 +207,12 @@ fn routes(keys: &Keys, parts: usize, findings: &mut Findings) {
         return;
     }
     match keys.iter().find(|(_, places)| places.len() > 1) {
-        None => findings.ok(&format!("each of {} keys is in one partition", keys.len())),
+        None => findings.ok(&format!("each of {} message keys is in one partition", keys.len())),
         Some((key, places)) => {
             let places: Vec<String> =
                 places.iter().map(|(part, producer)| format!("{part} (producer {producer})")).collect();
             findings.fault(
-                &format!("key {key} is in partitions {}", places.join(" and ")),
+                &format!("message key {key} is in partitions {}", places.join(" and ")),
                 "let all producers of the topic route keys alike: the same client library, or the same hashing scheme; \
                  sessions that are spread over partitions cannot be put together",
             );

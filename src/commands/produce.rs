@@ -1,17 +1,30 @@
 //! `timeline produce`: the `event-producer` binary's job as a subcommand.
 
+#[cfg(feature = "pulsar")]
+mod repartition;
+
 use crate::error::{Error, Result};
 use crate::settings::Settings;
+#[cfg(feature = "pulsar")]
+use clap::builder::ArgPredicate;
 
 /// Make a seeded synthetic workload (video sessions, card payments, devices), at a rate if wanted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   timeline produce video --events 1000000 --sessions 20000 --to video.ndjson --truth truth.ndjson
-  timeline produce payments --jitter 1s --late 0.01 --rate 5000 | head")]
+  timeline produce payments --jitter 1s --late 0.01 --rate 5000 | head
+  timeline produce --repartition pulsar://localhost:6650/clicks --program users.tl --to pulsar://localhost:6650/by-user")]
+#[cfg_attr(feature = "pulsar", command(mut_arg("model", |model| {
+    // Which is not looked at then.
+    model.required(false).required_unless_present("repartition").default_value_if("repartition", ArgPredicate::IsPresent, "video")
+})))]
 pub(crate) struct Args {
     #[command(flatten)]
     options: event_producer::Options,
+    #[cfg(feature = "pulsar")]
+    #[command(flatten)]
+    repartition: repartition::Flags,
 }
 
 /// What the settings say of brokers, where there is no flag.
@@ -28,6 +41,10 @@ fn access(_: &mut event_producer::Options, _: &Settings) {}
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let mut options = args.options.clone();
     access(&mut options, settings);
+    #[cfg(feature = "pulsar")]
+    if repartition::run(&args.repartition, &options)? {
+        return Ok(());
+    }
     let summary = event_producer::run(&options).map_err(|e| match e.exit_code() {
         2 => Error::Usage(e.to_string()),
         _ => Error::Unreachable(e.to_string()),

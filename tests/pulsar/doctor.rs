@@ -51,7 +51,7 @@ fn faults_are_found_and_say_what_to_do() {
     serve();
     let args = ["--source", &source, "--state", "state", "--admin", &broker.admin];
     let (said, code) = doctor(&sandbox, &args);
-    assert!(code == 0 && said.contains("each of 2 keys is in one partition"), "{said}");
+    assert!(code == 0 && said.contains("each of 2 message keys is in one partition"), "{said}");
     assert!(said.contains("nothing that the state needs is gone") && said.contains("not ahead of the state"), "{said}");
 
     // Somebody reads further by the same subscription.

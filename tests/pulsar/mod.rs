@@ -10,6 +10,10 @@ pub(crate) mod harness;
 #[cfg(feature = "sql")]
 mod joined;
 #[cfg(feature = "sql")]
+mod memory;
+#[cfg(feature = "sql")]
+mod misrouted;
+#[cfg(feature = "sql")]
 mod outputs;
 mod packed;
 #[cfg(feature = "sql")]

@@ -8,11 +8,11 @@ use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use super::time::Bad;
 use super::value;
-use crate::{Batch, Code, DeadLetter, Event, Slice, key_hash};
+use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
 use std::ops::Range;
 use std::sync::Arc;
+use timeline_core::Type;
 use timeline_core::record::Order;
-use timeline_core::{Time, Type};
 
 /// Why an event from the future is a dead letter: one bad clock must not rush the watermark of all.
 const FUTURE: &str = "later than the log received it by more than the source's `future` allows";
@@ -33,6 +33,16 @@ pub(crate) struct Assembler<'a> {
     pub(crate) origin: Arc<str>,
     /// The message that the last record stood in, where there are messages.
     pub(crate) mark: usize,
+    /// What is known of that message's key.
+    pub(crate) judged: Judged,
+}
+
+/// Whether a message has the key of its first event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Judged {
+    /// The message, counted from 1.
+    message: usize,
+    is_misrouted: bool,
 }
 
 impl Assembler<'_> {
@@ -49,8 +59,8 @@ impl Assembler<'_> {
             Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
-        if let (Some(future), false) = (self.fields.future, self.batch.marks.is_empty())
-            && let Some(received) = self.received(place.ordinal)
+        let message = self.message(place.ordinal);
+        if let (Some(future), Some(received)) = (self.fields.future, message.and_then(|mark| mark.received))
             && time > received.saturating_add(future)
         {
             let name = self.fields.names[self.fields.time].clone();
@@ -61,6 +71,13 @@ impl Assembler<'_> {
         let lost_in_batch = late_in_batch && time < max.saturating_sub(self.fields.lost);
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let hash = key_hash(arena.bytes(key));
+        if let Some(key) = message.and_then(|mark| mark.key) {
+            if self.judged.message != self.mark + 1 {
+                let is_misrouted = key != MessageKey::from_hash(hash);
+                self.judged = Judged { message: self.mark + 1, is_misrouted };
+            }
+            self.batch.misrouted += u64::from(self.judged.is_misrouted);
+        }
         let order = match self.fields.order {
             None => None,
             Some((field, ty)) => self.order(cells[field], field, ty, arena, place),
@@ -82,14 +99,14 @@ impl Assembler<'_> {
         });
     }
 
-    /// When the log received the message of a record; records come in ascending order.
+    /// The message of a record, where there are messages; records come in ascending order.
     #[inline]
-    fn received(&mut self, ordinal: u32) -> Option<Time> {
+    fn message(&mut self, ordinal: u32) -> Option<Mark> {
         let marks = &self.batch.marks;
         while marks.get(self.mark + 1).is_some_and(|next| next.at <= ordinal) {
             self.mark += 1;
         }
-        marks[self.mark].received
+        marks.get(self.mark).copied()
     }
 
     /// Sets a whole record aside (or a value of it, if there is a column).

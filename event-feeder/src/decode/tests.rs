@@ -4,7 +4,7 @@ mod differential;
 mod parquet;
 mod support;
 
-use crate::{Block, Code, Mark, Payload, Position};
+use crate::{Block, Code, Mark, MessageKey, Payload, Position};
 use support::{Declared, csv, decode, json, lines, show};
 
 /// Checks one line with columns `s: string, f: float, i: int, b: bool` against what [`show`] says of it.
@@ -262,7 +262,7 @@ fn messages(lines: [&str; 3]) -> Block {
     let (mut bytes, mut marks) = (vec![], vec![]);
     for (i, text) in (0..).zip(lines) {
         let (at, received) = (bytes.len() as u32, Some(i64::from(i + 1) * 10_000_000));
-        marks.push(Mark { at, position: Position::message(7, 40 + u64::from(i / 2), i % 2), received });
+        marks.push(Mark { at, position: Position::message(7, 40 + u64::from(i / 2), i % 2), received, key: None });
         bytes.extend_from_slice(text.as_bytes());
         bytes.push(b'\n');
     }
@@ -277,6 +277,22 @@ fn a_record_of_a_message_stands_where_its_message_does() {
     let places: Vec<_> = batch.events.iter().map(|event| batch.position(event).to_string()).collect();
     assert_eq!(places, ["7:40", "7:40:1", "7:40:1+16", "7:41:0+1"]);
     assert_eq!(batch.dead[0].position, Position::message(7, 40, 1).within(32));
+}
+
+#[test]
+fn a_message_has_the_key_of_its_first_event() {
+    let lines = ["{\"k\":\"a\",\"t\":1}", "bad\n{\"k\":\"b\",\"t\":2}\n{\"k\":\"c\",\"t\":3}", "{\"k\":7,\"t\":4}"];
+    let misrouted = |keys: [Option<&str>; 3]| {
+        let mut block = messages(lines);
+        for (mark, key) in block.marks.iter_mut().zip(keys) {
+            mark.key = key.map(|key| MessageKey::of(key.as_bytes()));
+        }
+        Declared::default().decoder().decode(block).misrouted
+    };
+    assert_eq!(misrouted([Some("a"), Some("b"), Some("7")]), 0);
+    assert_eq!(misrouted([Some("x"), Some("b"), Some("7")]), 1);
+    assert_eq!(misrouted([Some("a"), Some("c"), Some("7.0")]), 3, "all events of such a message count");
+    assert_eq!(misrouted([None, Some(""), None]), 2, "a message without a key has none of its events'");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! **Invariant:** what is handed out begins where the last one ended and ends where an entry ends; no message is in two
 //! blocks, whatever comes again.
 
-use crate::{Block, Mark, Payload, Position};
+use crate::{Block, Mark, MessageKey, Payload, Position};
 use std::sync::Arc;
 use timeline_core::Time;
 
@@ -17,6 +17,7 @@ pub(super) struct Message {
     pub(super) count: u32,
     /// When the broker's log received it, as its producer's library says.
     pub(super) published: Option<Time>,
+    pub(super) key: MessageKey,
     pub(super) data: Vec<u8>,
 }
 
@@ -116,7 +117,7 @@ impl Gather {
                 continue;
             }
             let at = u32::try_from(self.bytes.len()).expect("a block is far smaller than 4 GiB");
-            self.marks.push(Mark { at, position: place, received: None });
+            self.marks.push(Mark { at, position: place, received: None, key: None });
             self.bytes.extend_from_slice(format!("a message that cannot be unpacked: {reason}\n").as_bytes());
             self.at = place.plus(1);
             self.whole = (self.bytes.len(), self.marks.len());
@@ -137,7 +138,7 @@ impl Gather {
             self.cut();
         }
         let at = u32::try_from(self.bytes.len()).expect("a block is far smaller than 4 GiB");
-        self.marks.push(Mark { at, position, received: message.published });
+        self.marks.push(Mark { at, position, received: message.published, key: Some(message.key) });
         self.bytes.extend_from_slice(&message.data);
         if message.data.last() != Some(&b'\n') {
             self.bytes.push(b'\n');
@@ -181,7 +182,15 @@ mod tests {
     use super::*;
 
     fn message(ledger: u64, entry: u64, (index, count): (u32, u32), data: &str) -> Message {
-        Message { ledger, entry, index, count, published: Some(entry as Time), data: data.into() }
+        Message {
+            ledger,
+            entry,
+            index,
+            count,
+            published: Some(entry as Time),
+            key: MessageKey::of(b"k"),
+            data: data.into(),
+        }
     }
 
     fn gather(at: Position) -> Gather {

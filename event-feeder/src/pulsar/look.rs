@@ -5,7 +5,9 @@
 use super::client::{Client, connect};
 use super::probe::{Found, probe};
 use super::problem::{problem, silent};
-use crate::{Error, Gap, Position};
+use super::reader::key_of;
+use super::schema::{Schemas, on_one_line};
+use crate::{Block, Error, Gap, Mark, Payload, Position};
 use ::pulsar::ConsumerOptions;
 use ::pulsar::consumer::InitialPosition;
 use ::pulsar::message::proto::MessageIdData;
@@ -15,12 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the beginning of a partition, or of its rest behind a position, looks like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Look {
     /// Where the first message stands; `None` if there is none.
     pub first: Option<Position>,
     /// The keys of the messages that were looked at, each with its producer's name.
     pub keys: Vec<(String, String)>,
+    /// Those messages, to be decoded; `None` if there are none.
+    pub block: Option<Block>,
 }
 
 /// What a topic has behind a position.
@@ -34,6 +38,8 @@ pub enum Behind {
     Other(Position),
 }
 
+/// The most bytes that are looked at, but for the last message.
+const LOOK_BYTES: usize = 64 << 20;
 /// How long a topic may be silent before it is taken to have no more.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -80,8 +86,9 @@ impl Client {
             }
             let reader = client.reader().with_topic(&name).with_options(options).into_reader::<Vec<u8>>();
             let mut reader = reader.await.map_err(|error| problem(&name, &error))?;
-            let mut look = Look::default();
-            while look.keys.len() < messages {
+            let (mut look, mut schemas, mut bytes, mut marks) = (Look::default(), Schemas::default(), vec![], vec![]);
+            let (mut start, mut end) = (after, after);
+            while look.keys.len() < messages && bytes.len() < LOOK_BYTES {
                 let Ok(next) = tokio::time::timeout(SILENCE, reader.next()).await else { break };
                 let message = next.ok_or_else(|| silent(&name))?.map_err(|error| problem(&name, &error))?;
                 let id = message.message_id();
@@ -89,9 +96,27 @@ impl Client {
                 if place < after {
                     continue;
                 }
-                look.first.get_or_insert(place);
-                look.keys.push((message.key().unwrap_or_default(), message.payload.metadata.producer_name));
+                if look.first.is_none() {
+                    (look.first, start) = (Some(place), place);
+                }
+                end = end.max(place.plus(1));
+                let (metadata, index) = (&message.payload.metadata, id.batch_index.unwrap_or_default());
+                let position = Position::message(place.file, place.offset, u32::try_from(index).unwrap_or_default());
+                let at = u32::try_from(bytes.len()).expect("less is looked at than 4 GiB");
+                marks.push(Mark { at, position, received: None, key: Some(key_of(metadata)) });
+                look.keys.push((message.key().unwrap_or_default(), metadata.producer_name.clone()));
+                let version = metadata.schema_version.clone().filter(|version| !version.is_empty());
+                let data = match version {
+                    None => on_one_line(message.payload.data),
+                    Some(version) => schemas.of(&client, &name, &version).await?.text(message.payload.data),
+                };
+                bytes.extend_from_slice(&data);
+                if data.last() != Some(&b'\n') {
+                    bytes.push(b'\n');
+                }
             }
+            let block = Block { payload: Payload::Lines(bytes), start, end, origin: name.as_str().into(), marks };
+            look.block = look.first.map(|_| block);
             Ok(look)
         })
     }

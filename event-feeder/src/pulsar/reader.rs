@@ -13,10 +13,12 @@ use super::probe::{Found, end, end_of, probe};
 use super::problem::{is_payload, problem, silent, unpacking};
 use super::schema::{Schemas, on_one_line};
 use super::window::Sizes;
-use crate::{AcceptGaps, Block, Code, Error, Gap, Notice, Position};
-use ::pulsar::message::proto::MessageIdData;
+use crate::{AcceptGaps, Block, Code, Error, Gap, MessageKey, Notice, Position};
+use ::pulsar::message::proto::{MessageIdData, MessageMetadata};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::FutureExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc as threads;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,6 +58,9 @@ pub(super) enum Item {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) drained: AtomicBool,
+    /// Bytes that are on their way to a block, and in blocks that wait.
+    pub(super) gathered: AtomicU64,
+    pub(super) waiting: AtomicU64,
     pub(super) notices: Mutex<Vec<Notice>>,
     /// What ended the task, after its last block.
     pub(super) failed: Mutex<Option<Failure>>,
@@ -220,7 +225,7 @@ impl Reader {
         loop {
             // What waits lies before anything that may be missing, and its reader need not wait for a broker.
             while self.gather.is_ready() {
-                let block = self.gather.take(self.spare.try_recv().unwrap_or_default());
+                let block = self.block();
                 self.blocks.send(Item::Block(block)).await.ok()?;
             }
             tokio::select! {
@@ -284,8 +289,8 @@ impl Reader {
                 biased;
                 room = async { self.blocks.reserve().await.is_ok() }, if ready => {
                     // Nobody else sends, so the room that was found is still there.
-                    let spare = self.spare.try_recv().unwrap_or_default();
-                    if !room || self.blocks.try_send(Item::Block(self.gather.take(spare))).is_err() {
+                    let block = self.block();
+                    if !room || self.blocks.try_send(Item::Block(block)).is_err() {
                         return Ended::Dropped;
                     }
                 }
@@ -344,6 +349,14 @@ impl Reader {
         }
     }
 
+    /// What was gathered.
+    fn block(&mut self) -> Block {
+        let block = self.gather.take(self.spare.try_recv().unwrap_or_default());
+        self.told.waiting.fetch_add(block.payload.bytes(), Ordering::Relaxed);
+        self.told.gathered.store(self.gather.len() as u64, Ordering::Relaxed);
+        block
+    }
+
     fn wants_more(&self) -> bool {
         // An entry that is larger than a block is still read to its end.
         self.gather.len() < BLOCK || !self.gather.is_ready()
@@ -393,11 +406,12 @@ impl Reader {
         }
         // A producer without a schema names none, or an empty one.
         let version = message.payload.metadata.schema_version.as_deref().filter(|version| !version.is_empty());
+        let key = key_of(&message.payload.metadata);
         let data = match version {
             None => on_one_line(message.payload.data),
             Some(version) => {
                 self.unknown += 1;
-                let encoding = self.schemas.of(line, &self.subscription.topic, version).await;
+                let encoding = self.schemas.of(&line.client, &self.subscription.topic, version).await;
                 let encoding = encoding.map_err(|error| Ended::Lost(error.to_string()))?;
                 self.unknown = 0;
                 encoding.text(message.payload.data)
@@ -405,6 +419,7 @@ impl Reader {
         };
         let id = &message.message_id.id;
         let message = Message {
+            key,
             ledger: id.ledger_id,
             entry: id.entry_id,
             index: id.batch_index.and_then(|index| u32::try_from(index).ok()).unwrap_or(0),
@@ -416,6 +431,7 @@ impl Reader {
         };
         if self.gather.add(&message) == Added::Taken {
             self.told.drained.store(false, Ordering::Relaxed);
+            self.told.gathered.store(self.gather.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -445,6 +461,13 @@ impl Reader {
         }
         self.done = self.done.max(position);
     }
+}
+
+/// The key of a message: the text that programs know it by, also where its producer gave it as bytes.
+pub(super) fn key_of(metadata: &MessageMetadata) -> MessageKey {
+    let text = metadata.partition_key.as_deref().unwrap_or_default();
+    let bytes = metadata.partition_key_b64_encoded().then(|| BASE64_STANDARD.decode(text).ok()).flatten();
+    MessageKey::of(bytes.as_deref().unwrap_or(text.as_bytes()))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -9,11 +9,11 @@
 mod avro;
 mod protobuf;
 
-use super::line::Line;
 use super::probe::cursor;
 use super::problem::{problem, silent};
 use crate::{Error, Position};
 use ::pulsar::message::proto::{Schema, schema::Type};
+use ::pulsar::{Pulsar, TokioExecutor};
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,11 +41,16 @@ pub(super) struct Schemas {
 
 impl Schemas {
     /// How messages of a version are encoded. [`Error`] if the broker does not say, which may be better another time.
-    pub(super) async fn of(&mut self, line: &Line, topic: &str, version: &[u8]) -> Result<&Encoding, Error> {
+    pub(super) async fn of(
+        &mut self,
+        client: &Pulsar<TokioExecutor>,
+        topic: &str,
+        version: &[u8],
+    ) -> Result<&Encoding, Error> {
         if !self.known.contains_key(version) {
             let ask = async {
                 // A consumer's questions wait behind its messages, so this one has hardly any.
-                let mut cursor = cursor(&line.client, topic, Position::START, 1).await?;
+                let mut cursor = cursor(client, topic, Position::START, 1).await?;
                 let schema = cursor.get_schema(topic, Some(version.to_vec())).await;
                 schema.map_err(|error| problem(topic, &error))
             };

@@ -58,6 +58,10 @@ impl Log for Joined {
         Some(all.into_iter().flatten().map(of_all).collect())
     }
 
+    fn misrouted(&self, part: &Part) {
+        self.logs.iter().for_each(|(_, log)| log.misrouted(part));
+    }
+
     fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
         for (_, log) in &self.logs {
             let own = log.partitions()?.into_iter().find(|own| own.number == part.number);

@@ -99,7 +99,7 @@ impl Source for MemorySource {
         self.at = start.plus(end as u64);
         let lines = rest[..end].to_vec();
         let begins = std::iter::once(0).chain((1..end).filter(|i| lines[i - 1] == b'\n'));
-        let mark = |i: usize| Mark { at: i as u32, position: start.plus(i as u64), received: None };
+        let mark = |i: usize| Mark { at: i as u32, position: start.plus(i as u64), received: None, key: None };
         let marks = begins.map(mark).collect();
         Ok(Next::Block(Block {
             payload: Payload::Lines(lines),

@@ -5,7 +5,8 @@
 
 use super::{From, Log, Part};
 use event_feeder::pulsar::{Address, Client, Settings, Subscription};
-use event_feeder::{AcceptGaps, Error, Position, Source};
+use event_feeder::{AcceptGaps, Code, Error, Position, Source};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use timeline_core::plan::Plan;
@@ -21,13 +22,15 @@ pub struct Topics {
     accept: AcceptGaps,
     /// The partitions as they were last seen, and when.
     seen: Mutex<Option<(Instant, Vec<Part>)>>,
+    /// Whether it was said that messages have other keys than their events.
+    said: AtomicBool,
 }
 
 impl Topics {
     /// Topics by their full names; connects when it is asked something.
     pub fn new(settings: Settings, topics: Vec<String>, subscription: String) -> Result<Self, Error> {
         let (client, accept) = (Client::new(settings)?, AcceptGaps::None);
-        Ok(Topics { client, topics, subscription, accept, seen: Mutex::default() })
+        Ok(Topics { client, topics, subscription, accept, seen: Mutex::default(), said: AtomicBool::new(false) })
     }
 
     /// Goes over such gaps, where a topic has lost messages that come next.
@@ -115,6 +118,18 @@ impl Log for Topics {
         let (_, parts) = seen.as_ref()?;
         let count = self.topics.len() as u32;
         Some(parts.iter().filter(|other| other.number % count == part.number % count).cloned().collect())
+    }
+
+    fn misrouted(&self, part: &Part) {
+        let is_shared_out = self.siblings(part).is_some_and(|parts| parts.len() > 1);
+        if is_shared_out && !self.said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{}: {}: events have another key than their messages, by which they are shared out over partitions; {}",
+                Code::Misrouted.as_str(),
+                part.name,
+                Code::Misrouted.help()
+            );
+        }
     }
 
     fn is_live(&self) -> bool {

@@ -105,7 +105,8 @@ impl Replay {
         // A block ends where a gap begins.
         let end = self.gaps.front().and_then(|gap| gap.to).map_or(self.until, |to| to.min(self.until));
         while i < rows && bytes.len() < BLOCK && messages.position(i) < end {
-            marks.push(Mark { at: bytes.len() as u32, position: messages.position(i), received: messages.received(i) });
+            let (at, position) = (bytes.len() as u32, messages.position(i));
+            marks.push(Mark { at, position, received: messages.received(i), key: messages.key(i) });
             bytes.extend_from_slice(messages.bytes.value(i));
             i += 1;
         }
@@ -162,6 +163,10 @@ impl Source for Replay {
         if let (true, Some(then)) = (self.is_over(), &mut self.then) {
             then.recycle(bytes);
         }
+    }
+
+    fn queued_bytes(&self) -> u64 {
+        self.then.as_ref().map_or(0, |then| then.queued_bytes())
     }
 
     fn committed(&mut self, position: Position) {

@@ -57,6 +57,10 @@ pub struct Answer {
     pub outputs: BTreeMap<String, Published>,
     /// Bytes of memory of the lanes, and sessions alive.
     pub bytes: u64,
+    /// Bytes of records that were received and not yet read.
+    pub queued_bytes: u64,
+    /// Bytes of messages that wait in memory for the checkpoint that keeps them.
+    pub kept_bytes: u64,
     /// Sessions that are alive.
     pub live: u64,
     /// Sessions, alive or over, that may have begun before anything was seen of them.

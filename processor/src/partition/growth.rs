@@ -6,13 +6,14 @@
 //! **Invariant:** where it was noticed is part of the state, so a log that is read again tells the same.
 
 use super::recovery::facts;
-use super::{Error, Options, Partition};
+use super::{Counts, Error, Options, Partition};
 use crate::checkpoint;
 use crate::reach::Reach;
 use crate::watermark::Unseen;
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
+use timeline_core::plan::Plan;
 
 /// The partitions among which the keys of one are shared out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,12 @@ pub(super) struct Siblings {
 impl Siblings {
     pub(super) fn is_unknown(&self) -> bool {
         self.first.is_empty()
+    }
+
+    /// Counts as they are shown: how messages are keyed means nothing where all of them are in one partition.
+    pub(super) fn shown(&self, counts: Counts, plan: &Plan) -> Counts {
+        let is_shared_out = self.now as usize > plan.sources().count();
+        Counts { misrouted: if is_shared_out { counts.misrouted } else { 0 }, ..counts }
     }
 }
 

@@ -100,6 +100,8 @@ pub fn at_rest(
         counts: Counts::default(),
         outputs: BTreeMap::new(),
         bytes: 0,
+        queued_bytes: 0,
+        kept_bytes: 0,
         live: 0,
         pending: Pending::default(),
         sessions: vec![],
@@ -120,7 +122,7 @@ pub fn at_rest(
     answer.epoch = manifest.epoch;
     answer.begun = state.begun;
     answer.partial = state.counts.partial;
-    answer.counts = state.counts;
+    answer.counts = state.siblings.shown(state.counts, plan);
     for (output, waiting) in manifest.files.iter().filter_map(facts_of) {
         answer.outputs.entry(output.name().to_owned()).or_default().waiting += waiting;
     }

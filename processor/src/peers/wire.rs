@@ -60,6 +60,10 @@ struct Facts {
     #[serde(default)]
     outputs: BTreeMap<String, Published>,
     bytes: u64,
+    #[serde(default)]
+    queued_bytes: u64,
+    #[serde(default)]
+    kept_bytes: u64,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -157,6 +161,8 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         counts: answer.counts,
         outputs: answer.outputs.clone(),
         bytes: answer.bytes,
+        queued_bytes: answer.queued_bytes,
+        kept_bytes: answer.kept_bytes,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -244,6 +250,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         counts: facts.counts,
         outputs: facts.outputs,
         bytes: facts.bytes,
+        queued_bytes: facts.queued_bytes,
+        kept_bytes: facts.kept_bytes,
         live: facts.live,
         owner: facts.owner,
         pending,

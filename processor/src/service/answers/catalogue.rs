@@ -31,6 +31,9 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("published", Kind::Int),
         ("waiting", Kind::Int),
         ("catching_up", Kind::Bool),
+        ("misrouted", Kind::Int),
+        ("queued_bytes", Kind::Int),
+        ("kept_bytes", Kind::Int),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
@@ -58,6 +61,9 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             sum(answer, |output| output.published).map_or(Cell::Null, int),
             sum(answer, |output| output.waiting).map_or(Cell::Null, int),
             Cell::Bool(!log.bound.answers()),
+            int(counts.misrouted),
+            int(answer.queued_bytes),
+            int(answer.kept_bytes),
         ]);
     }
     table.finish()

@@ -1,0 +1,116 @@
+//! Whether sessions are in one partition each: looked at by the key that the program names, whatever keys messages have.
+//!
+//! A program whose key is another column than its topic is keyed by reads parts of sessions in several partitions, each as a
+//! session of its own, and nothing that a partition sees by itself shows it.
+
+use super::{Findings, Keys};
+use crate::commands::program;
+use crate::error::Result;
+use event_feeder::{Block, Code, Decoder};
+use processor::checkpoint::{Place, ProgramStore};
+use processor::programs::Programs;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use timeline_core::plan::{FieldPath, Plan, Source as Declared};
+use timeline_dsl::Defaults;
+
+/// How many keys are shown that are in several partitions.
+const SHOWN: usize = 5;
+
+/// The sources of some programs, and of those that a state has deployed.
+pub(super) fn declared(programs: &[PathBuf], state: &Place, findings: &mut Findings) -> Result<Vec<Declared>> {
+    let mut all = vec![];
+    let mut add = |plan: &Plan| {
+        for source in plan.sources().filter(|source| !all.contains(*source)).collect::<Vec<_>>() {
+            all.push(source.clone());
+        }
+    };
+    for path in programs {
+        let program = program::from_file(path)?;
+        let compilation = program::compilation(&program, &Defaults::default());
+        program::plans(&program, compilation)?.iter().for_each(&mut add);
+    }
+    let store = ProgramStore::new(state.store("programs"), "doctor");
+    match Programs::load(&store).map_err(|error| error.to_string()).map(|all| all.plans()) {
+        Ok(Ok(plans)) => plans.iter().for_each(|plan| add(plan)),
+        Ok(Err(_)) => findings.unknown("the programs of the state do not compile with this version"),
+        Err(error) => findings.fault(
+            &format!("the deployed programs cannot be read: {error}"),
+            "put the objects of programs/ back from a copy",
+        ),
+    }
+    Ok(all)
+}
+
+/// The source that a topic is bound to: the one of that name, or the only one.
+pub(super) fn of_source<'a>(declared: &'a [Declared], name: Option<&str>) -> Option<&'a Declared> {
+    match (name, declared) {
+        (Some(name), all) => all.iter().find(|source| source.name == name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
+
+/// What was seen of a topic's events.
+pub(super) struct Seen<'a> {
+    declared: &'a Declared,
+    decoder: Decoder,
+    events: u64,
+    misrouted: u64,
+    /// For each key the partitions that it is in, with the place of an event.
+    keys: BTreeMap<String, BTreeMap<u32, String>>,
+}
+
+impl<'a> Seen<'a> {
+    pub(super) fn new(declared: &'a Declared) -> Self {
+        let decoder = Decoder::new(declared, &[]);
+        Seen { declared, decoder, events: 0, misrouted: 0, keys: BTreeMap::new() }
+    }
+
+    /// Adds messages of a partition.
+    pub(super) fn add(&mut self, partition: u32, block: Block) {
+        let batch = self.decoder.decode(block);
+        self.events += batch.events.len() as u64;
+        self.misrouted += batch.misrouted;
+        for event in &batch.events {
+            let places = self.keys.entry(batch.text(event.key).to_owned()).or_default();
+            places.entry(partition).or_insert_with(|| batch.position(event).to_string());
+        }
+    }
+
+    /// Says what it comes to, and gives the keys.
+    pub(super) fn judge(self, findings: &mut Findings) -> Keys {
+        let Declared { name, key, .. } = self.declared;
+        let column = key.iter().map(FieldPath::dotted).collect::<Vec<_>>().join(", ");
+        let all = self.keys.len();
+        let apart: Vec<_> = self.keys.iter().filter(|(_, places)| places.len() > 1).collect();
+        let events = format!("{} of {} events stand in messages with another key or none", self.misrouted, self.events);
+        if apart.is_empty() && self.misrouted == 0 {
+            findings
+                .ok(&format!("{name}: each of {all} keys ({column}) is in one partition, and the key of its messages"));
+        } else if apart.is_empty() {
+            findings.unknown(&format!(
+                "{name}: {events}; none of {all} keys ({column}) was seen in two partitions, but nothing keeps them in one: {}",
+                Code::Misrouted.help()
+            ));
+        } else {
+            let shown = |(key, places): &(&String, &BTreeMap<u32, String>)| {
+                let places: Vec<String> = places.iter().map(|(part, place)| format!("{part} (at {place})")).collect();
+                format!("{key} in {}", places.join(" and "))
+            };
+            let sample: Vec<String> = apart.iter().take(SHOWN).map(shown).collect();
+            let more = if apart.len() > SHOWN { format!("; and {} more", apart.len() - SHOWN) } else { String::new() };
+            findings.fault(
+                &format!(
+                    "[{}] {name}: {} of {all} keys ({column}) are in two or more partitions, each a session of its own there: \
+                     {}{more}; {events}",
+                    Code::Misrouted,
+                    apart.len(),
+                    sample.join("; ")
+                ),
+                Code::Misrouted.help(),
+            );
+        }
+        self.keys
+    }
+}
