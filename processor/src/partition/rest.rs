@@ -12,6 +12,7 @@ use crate::reach::{self, Reach};
 use crate::results::Pending;
 use crate::totals::Totals;
 use event_feeder::Position;
+use serde_json::value::to_raw_value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
@@ -70,8 +71,8 @@ pub fn seal(store: &Arc<dyn Store>, identity: &Identity) -> Result<(), Error> {
     let files: Vec<FileRef> = manifest.files.into_iter().filter(|file| file.kind == Kind::Result).collect();
     // Until no kept checkpoint names anything else.
     for _ in 0..CHECKPOINTS_KEPT {
-        let commit =
-            Commit { position: manifest.position.clone(), state: manifest.state.clone(), files: files.clone() };
+        let state = to_raw_value(&manifest.state).expect("a manifest's facts are JSON");
+        let commit = Commit { position: manifest.position.clone(), state, files: files.clone() };
         checkpoints.commit(commit)?;
     }
     checkpoints.collect()?;

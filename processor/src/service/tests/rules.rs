@@ -14,7 +14,8 @@ fn grow_old(state: &Path) {
     assert_eq!(known.remove("rules"), Some(timeline_core::plan::RULES.into()));
     known.insert("plan".into(), "as it was called then".into());
     let mut checkpoints = opened.checkpoints;
-    let commit = Commit { position: manifest.position, state: facts, files: manifest.files };
+    let state = serde_json::value::to_raw_value(&facts).expect("facts are JSON");
+    let commit = Commit { position: manifest.position, state, files: manifest.files };
     checkpoints.commit(commit).expect("it is ours");
     checkpoints.release().expect("it is ours");
 }
