@@ -31,9 +31,11 @@ pub(super) fn declared(programs: &[PathBuf], state: &Place, findings: &mut Findi
         program::plans(&program, compilation)?.iter().for_each(&mut add);
     }
     let store = ProgramStore::new(state.store("programs"), "doctor");
-    match Programs::load(&store).map_err(|error| error.to_string()).map(|all| all.plans()) {
-        Ok(Ok(plans)) => plans.iter().for_each(|plan| add(plan)),
-        Ok(Err(_)) => findings.unknown("the programs of the state do not compile with this version"),
+    match Programs::load(&store) {
+        Ok(programs) => match programs.plans() {
+            Ok(plans) => plans.iter().for_each(|(_, plan)| add(plan)),
+            Err(_) => findings.unknown("the programs of the state do not compile with this version"),
+        },
         Err(error) => findings.fault(
             &format!("the deployed programs cannot be read: {error}"),
             "put the objects of programs/ back from a copy",
