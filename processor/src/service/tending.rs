@@ -61,12 +61,12 @@ impl Service {
         let _changing = self.changing();
         let (programs, bound) = {
             let inner = self.lock();
+            // Texts may be large, and mostly nothing waits.
+            if !inner.programs.deployments.iter().any(|one| one.catching_up || one.is_over()) {
+                return Ok(false);
+            }
             (inner.programs.clone(), inner.bound.clone())
         };
-        let waits = |programs: &Programs| programs.deployments.iter().any(|one| one.catching_up || one.is_over());
-        if !waits(&programs) {
-            return Ok(false);
-        }
         // Whoever is to have caught up is asked after those that it is to have caught up with.
         let before = self.ask(&Ask::Status, None)?;
         let after = self.ask(&Ask::Status, None)?;
@@ -113,25 +113,26 @@ impl Service {
 
     /// The deployments that are catching up, each with how far it is, for people and programs.
     pub(super) fn catching_up(&self, answers: &[Answer]) -> Vec<Json> {
-        let (programs, bound) = {
+        let (waiting, bound) = {
             let inner = self.lock();
-            (inner.programs.clone(), inner.bound.clone())
+            let waiting = inner.programs.deployments.iter().filter(|deployment| deployment.catching_up);
+            let waiting = waiting.map(|one| (one.number, one.shown().cloned().collect::<Vec<_>>()));
+            (waiting.collect::<Vec<_>>(), inner.bound.clone())
         };
         let records = |of: &dyn Fn(&Answer) -> bool| -> u64 {
             answers.iter().filter(|answer| of(answer)).map(|answer| answer.counts.records).sum()
         };
-        let one = |deployment: &crate::programs::Deployment| {
-            let own: Vec<&Bound> = bound.iter().filter(|bound| bound.number == deployment.number).collect();
+        let one = |(number, names): (u32, Vec<String>)| {
+            let own: Vec<&Bound> = bound.iter().filter(|bound| bound.number == number).collect();
             let of = |answer: &Answer| own.iter().any(|own| own.plan.name() == answer.plan.name());
             let earlier = |answer: &Answer| own.iter().any(|own| own.earlier.as_ref() == Some(&answer.plan.name()));
             let (read, of_all) = (records(&of), records(&earlier));
             let per_cent = (read * 100).checked_div(of_all).map(|per_cent| per_cent.min(100));
-            let names: Vec<&String> = deployment.shown().collect();
             let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
             let of_own = |own: &&Bound| troubles.get(&own.plan.name()).map(|(_, reason)| reason.clone());
             let trouble = own.iter().find_map(of_own);
             json!({
-                "deployment": deployment.number,
+                "deployment": number,
                 "names": names,
                 "records": read,
                 "of_records": of_all,
@@ -139,7 +140,7 @@ impl Service {
                 "trouble": trouble,
             })
         };
-        programs.deployments.iter().filter(|deployment| deployment.catching_up).map(one).collect()
+        waiting.into_iter().map(one).collect()
     }
 }
 
