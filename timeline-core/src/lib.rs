@@ -18,6 +18,7 @@
 //! Time is a signed 64-bit count of nanoseconds since the Unix epoch; see [`Time`].
 
 mod calendar;
+mod decimal;
 pub mod incremental;
 pub mod number;
 pub mod plan;

@@ -113,6 +113,31 @@ impl Plan {
         }
     }
 
+    /// The columns of which an event's records have some: those behind it, which `at` and `filter` can ask. None where an
+    /// event may have no record.
+    pub fn record_columns(&self, event: NodeId) -> u64 {
+        match &self.node(event).op {
+            Op::Event(e) => e.columns(),
+            Op::At { event, .. } | Op::Each { event, .. } | Op::Filter { event, .. } => self.record_columns(*event),
+            Op::FollowedBy { then, .. } => self.record_columns(*then),
+            Op::Either(a, b) => match (self.record_columns(*a), self.record_columns(*b)) {
+                (0, _) | (_, 0) => 0,
+                (a, b) => a | b,
+            },
+            // What is true of an instant has none; what is no event neither.
+            _ => 0,
+        }
+    }
+
+    /// The source of the records behind an event, by its number; `None` where it may have none, or one of several sources.
+    pub fn record_source(&self, event: NodeId) -> Option<u8> {
+        let columns = self.record_columns(event);
+        let mut sources =
+            (0..).zip(&self.columns).filter(|(i, _)| columns >> i & 1 == 1).map(|(_, c): (u32, _)| c.source);
+        let first = sources.next()?;
+        sources.all(|source| source == first).then_some(first)
+    }
+
     /// All nodes with their numbers, inputs first.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         self.nodes.iter().enumerate().map(|(i, node)| (NodeId::new(i), node))

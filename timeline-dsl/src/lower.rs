@@ -20,6 +20,7 @@ mod expect;
 mod group;
 mod infer;
 mod logic;
+mod mixed;
 mod observe;
 mod output;
 mod product;
@@ -77,6 +78,8 @@ pub(crate) struct Lowering<'a> {
     /// The sources that it can name.
     visible: Vec<usize>,
     event_nodes: usize,
+    /// In how many `at` and `filter` the expression stands.
+    inside: usize,
     /// What every expression turned out to be, where somebody wants to know.
     seen: Option<Vec<(Span, Lowered)>>,
 }
@@ -107,6 +110,7 @@ impl<'a> Lowering<'a> {
             below: BTreeMap::new(),
             visible: vec![],
             event_nodes: 0,
+            inside: 0,
             seen: None,
         }
     }
@@ -173,7 +177,7 @@ impl<'a> Lowering<'a> {
             ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),
             ExprKind::ScopeBy(of, by) => self.scope_by(e.span, of, by),
             ExprKind::SplitBy(of, ..) => {
-                self.lower(of);
+                self.lower_plain(of);
                 let message = "`split by` stands only at the outside of a metric";
                 let help = "define a `metric` with this split; its name stands for the timeline before the split";
                 self.error(codes::SPLIT, e.span, message, help)
@@ -194,7 +198,11 @@ impl<'a> Lowering<'a> {
                     let facts = Facts::of(op, &entry.facts);
                     let is_duration =
                         |kind| matches!(kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration));
-                    let durations = matches!(op, Op::At { of, .. } if is_duration(plan.node(*of).kind));
+                    let durations = match op {
+                        Op::At { of, .. } => is_duration(plan.node(*of).kind),
+                        Op::Filter { event, .. } => entry.facts[event.index()].durations,
+                        _ => false,
+                    };
                     entry.facts.push(Facts { durations, ..facts });
                 }
                 Lowered::Node { source, id }
@@ -231,6 +239,7 @@ impl<'a> Lowering<'a> {
     fn describe(&self, value: &Lowered) -> String {
         match value {
             Lowered::Event(e) => Kind::Event(e.ty).to_string(),
+            Lowered::Mixed(mixed) => Kind::Event(mixed.ty).to_string(),
             Lowered::Node { source, id } if self.facts(*source, *id).durations => "event<duration>".to_owned(),
             Lowered::Node { source, id } => self.kind(*source, *id).to_string(),
             Lowered::Literal(literal) => constant::describe(literal).to_owned(),

@@ -27,6 +27,7 @@ pub(crate) enum Function {
     Fall,
     Changes,
     At,
+    Filter,
     FollowedBy,
     NotFollowedBy,
     Count,
@@ -66,6 +67,7 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::Fall, &["fall"]),
     (Function::Changes, &["changes"]),
     (Function::At, &["at"]),
+    (Function::Filter, &["filter"]),
     (Function::FollowedBy, &["followed_by"]),
     (Function::NotFollowedBy, &["not_followed_by"]),
     (Function::Count, &["count"]),
@@ -176,6 +178,7 @@ impl Function {
                 | Function::Fall
                 | Function::Changes
                 | Function::At
+                | Function::Filter
                 | Function::FollowedBy
                 | Function::NotFollowedBy
         )

@@ -5,6 +5,7 @@
 use super::choose::Out;
 use super::derived::{Derived, Sample};
 use super::expression::Types;
+use super::mixed::Mixed;
 use super::row::{ABSENT, truth};
 use crate::plan::{Compare, NodeId, Scalar};
 use crate::{Time, Type};
@@ -179,6 +180,8 @@ pub(super) enum Code {
     },
     /// Events that are made in the pass.
     Derived(Derived),
+    /// The same, of what their own records say.
+    Mixed(Mixed),
     Split {
         by: Vec<(u16, State)>,
         of: u16,

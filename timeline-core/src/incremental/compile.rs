@@ -8,6 +8,7 @@ use super::dictionary::Dictionary;
 use super::effect::Effect;
 use super::expression::Expression;
 use super::layout::Layout;
+use super::mixed::Mixed;
 use super::row::{ABSENT, NEVER, NOT_SINCE};
 use super::user::{self, Argument, User};
 use super::word_of;
@@ -111,7 +112,10 @@ impl Compiled {
         compiled.constants = dictionary.len();
         let arguments = compiled.users.iter().flat_map(|user| user.arguments.iter().map(|argument| &argument.value));
         let read = compiled.leaves.iter().map(|leaf| &leaf.payload).chain(arguments);
-        compiled.compared_only = !read.fold(0, |columns, payload| columns | payload.read_columns());
+        let read = read.fold(0, |columns, payload| columns | payload.read_columns());
+        // What is noted of a record is kept, so its texts need numbers.
+        let noted = plan.iter().fold(0, |columns, (_, node)| columns | asked_columns(&node.op));
+        compiled.compared_only = !(read | noted);
         let place = |id: NodeId| compiled.layout.nodes[id.index()].at;
         compiled.clocks = clock::clocks(&plan, place);
         let is_clock = |node: &usize| matches!(plan.nodes[*node].op, Op::Every { .. });
@@ -177,7 +181,8 @@ impl Compiled {
                 | Code::Written { columns: c }
                 | Code::EventWithin { columns: c, .. }
                 | Code::CountWithin { columns: c, .. }
-                | Code::Derived(Derived::Gather { columns: c, .. }) => c & columns != 0,
+                | Code::Derived(Derived::Gather { columns: c, .. })
+                | Code::Mixed(Mixed { columns: c, .. }) => c & columns != 0,
                 _ => false,
             };
             let of_inputs = self.plan.nodes[i].op.inputs().iter().any(|input| affected[input.index()]);
@@ -221,6 +226,15 @@ impl Compiled {
         let payload = Expression::new(e, &self.plan, dictionary);
         self.leaves.push(Leaf { columns, payload, effect });
         columns
+    }
+
+    /// Lets a node take note of records that may be behind the events that it reads.
+    pub(super) fn note(&mut self, id: NodeId, event: NodeId, columns: u64, dictionary: &mut Dictionary) {
+        let payload = match &self.plan.node(event).op {
+            Op::Event(e) => Expression::new(e, &self.plan, dictionary),
+            _ => Expression::Constant(ABSENT),
+        };
+        self.leaves.push(Leaf { columns, payload, effect: Effect::Note { node: id.index() } });
     }
 
     /// Lets records act on a user operator; returns the columns of which they speak.
@@ -271,11 +285,11 @@ impl Compiled {
         self.plan.node(event).kind == Kind::Event(Type::Bool)
     }
 
-    fn input(&self, event: NodeId) -> Input {
+    pub(super) fn input(&self, event: NodeId) -> Input {
         Input { node: event.index() as u16, predicate: self.is_predicate(event) }
     }
 
-    fn sample(&self, of: NodeId) -> Sample {
+    pub(super) fn sample(&self, of: NodeId) -> Sample {
         match self.plan.node(of).kind {
             Kind::Number(unit) => Sample::Number { of, as_float: unit == Unit::Float },
             Kind::Ratio(unit) => Sample::Ratio { of, unit },
@@ -430,6 +444,7 @@ impl Compiled {
                 Code::Derived(Derived::Changes { on: n(of), of: self.state(*of), at })
             }
             Op::At { event, of } => Code::Derived(Derived::At { event: self.input(*event), of: self.sample(*of) }),
+            Op::Each { .. } | Op::Filter { .. } => Code::Mixed(self.mixed(id, op, dictionary)),
             Op::FollowedBy { first, then, window } => {
                 self.initial.push((at, NOT_SINCE as u64));
                 let (first, then) = (self.input(*first), self.input(*then));
@@ -494,6 +509,15 @@ impl Compiled {
                 Code::Split { by: by.iter().map(|id| (n(id), self.state(*id))).collect(), of: n(of), at }
             }
         }
+    }
+}
+
+/// The columns of records that a node asks for in the pass that ends their instant.
+fn asked_columns(op: &Op) -> u64 {
+    match op {
+        Op::Each { value, .. } => value.columns(),
+        Op::Filter { condition, .. } => condition.columns(),
+        _ => 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Event timelines that are made of other timelines: what happens at an instant, once its states are known.
 //!
 //! All events of one node at one instant carry the same payload, for it speaks of the instant; so a node's events are
-//! their *ranks* and one payload. The rank of an event that keeps a record's place is the number of the record in its
+//! their *ranks* and one payload. Only those of [`super::mixed`] speak of their records, and have a payload each. The rank of an event that keeps a record's place is the number of the record in its
 //! session; that of an event of the instant itself is [`AFTER_ALL`]. Ranks ascend.
 //!
 //! Events live for one pass only. Records that such a node reads are noted in the session's heap until the pass comes.
@@ -16,6 +16,7 @@ use super::number;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Piece, Row, truth};
 use crate::plan::{NodeId, RatioUnit};
 use crate::{Time, Value};
+use std::borrow::Cow;
 
 /// The rank of what comes after all records of its instant.
 pub(super) const AFTER_ALL: u64 = u64::MAX;
@@ -84,12 +85,36 @@ pub(super) enum Sample {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Happened {
     ranks: Vec<Vec<u64>>,
-    payloads: Vec<u64>,
+    /// One for all events of a node, or one for each.
+    payloads: Vec<Vec<u64>>,
 }
 
 impl Happened {
     pub(super) fn new(nodes: usize) -> Self {
-        Happened { ranks: vec![vec![]; nodes], payloads: vec![truth::TRUE; nodes] }
+        Happened { ranks: vec![vec![]; nodes], payloads: vec![vec![truth::TRUE]; nodes] }
+    }
+
+    /// A node's events with their payloads; those of the last pass in which it was dirty.
+    pub(super) fn events(&self, node: usize) -> impl Iterator<Item = (u64, u64)> {
+        let payloads = self.payloads[node].iter().copied();
+        // The last one is for all that follow.
+        let last = self.payloads[node].last().copied().unwrap_or(truth::TRUE);
+        self.ranks[node].iter().copied().zip(payloads.chain(std::iter::repeat(last)))
+    }
+
+    /// The memory of a node, emptied.
+    pub(super) fn take(&mut self, node: usize) -> (Vec<u64>, Vec<u64>) {
+        let (mut ranks, mut payloads) =
+            (std::mem::take(&mut self.ranks[node]), std::mem::take(&mut self.payloads[node]));
+        ranks.clear();
+        payloads.clear();
+        (ranks, payloads)
+    }
+
+    /// The events of a node, with a payload each.
+    pub(super) fn put(&mut self, node: usize, ranks: Vec<u64>, payloads: Vec<u64>) {
+        self.ranks[node] = ranks;
+        self.payloads[node] = payloads;
     }
 
     /// Whether the node has events in this pass.
@@ -98,10 +123,14 @@ impl Happened {
     }
 
     /// The ranks of an input's matches.
-    fn matches(&self, dirty: &[bool], input: Input) -> &[u64] {
+    fn matches(&self, dirty: &[bool], input: Input) -> Cow<'_, [u64]> {
         let node = usize::from(input.node);
-        let any = dirty[node] && matches(self.payloads[node], input.predicate);
-        if any { &self.ranks[node] } else { &[] }
+        match self.payloads[node][..] {
+            _ if !dirty[node] => Cow::Borrowed(&[]),
+            [one] if matches(one, input.predicate) => Cow::Borrowed(&self.ranks[node]),
+            [_] => Cow::Borrowed(&[]),
+            _ => self.events(node).filter(|(_, said)| matches(*said, input.predicate)).map(|(rank, _)| rank).collect(),
+        }
     }
 }
 
@@ -144,21 +173,21 @@ pub(super) fn step(
             }
         }
         Derived::Either { of } => {
-            of.iter().for_each(|of| out.extend_from_slice(happened.matches(dirty, *of)));
+            of.iter().for_each(|of| out.extend_from_slice(&happened.matches(dirty, *of)));
             out.sort_unstable();
             out.dedup();
         }
         Derived::At { event, of } => {
-            out.extend_from_slice(happened.matches(dirty, *event));
+            out.extend_from_slice(&happened.matches(dirty, *event));
             if !out.is_empty() {
-                happened.payloads[node] = of.word(compiled, row);
+                happened.payloads[node] = vec![of.word(compiled, row)];
             }
         }
         Derived::FollowedBy { first, then, at, window } => {
             let (first, then) = (happened.matches(dirty, *first), happened.matches(dirty, *then));
             let last = row.words[*at] as Time;
             if last != NOT_SINCE && last.saturating_add(*window) > now {
-                out.extend_from_slice(then);
+                out.extend_from_slice(&then);
             } else if let Some(earliest) = first.first() {
                 out.extend(then.iter().filter(|rank| *rank > earliest));
             }
@@ -202,8 +231,8 @@ pub(super) fn act(
 ) {
     let setting = Setting { layout: &compiled.layout, dictionary, time: row.now() };
     for (reader, effect) in &compiled.reactions[node] {
-        for _ in &happened.ranks[node] {
-            effect.apply(&setting, row, happened.payloads[node]);
+        for (_, payload) in happened.events(node) {
+            effect.apply(&setting, row, payload);
         }
         dirty[*reader] = true;
     }

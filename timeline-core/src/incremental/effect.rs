@@ -74,6 +74,10 @@ pub(super) enum Effect {
         at: usize,
         predicate: bool,
     },
+    /// What the record says is noted for the node, see [`super::mixed`].
+    Note {
+        node: usize,
+    },
     /// A user operator, which reads more of the record than one payload; see [`super::user`].
     User {
         user: usize,

@@ -25,6 +25,8 @@ pub(super) enum Expression {
     Or(Box<Expression>, Box<Expression>),
     /// A function, with the types of its arguments.
     Call(Scalar, Vec<(Type, Expression)>),
+    /// What a timeline is, of those that are read beside the event.
+    Sample(u16),
 }
 
 /// The types of two words that are compared.
@@ -32,7 +34,12 @@ pub(super) type Types = (Type, Type);
 
 impl Expression {
     pub(super) fn new(e: &EventExpr, plan: &Plan, dictionary: &mut Dictionary) -> Self {
-        let sub = |e: &EventExpr, dictionary: &mut Dictionary| Box::new(Expression::new(e, plan, dictionary));
+        Self::beside(e, &[], plan, dictionary)
+    }
+
+    /// One that also reads timelines of those types.
+    pub(super) fn beside(e: &EventExpr, of: &[Type], plan: &Plan, dictionary: &mut Dictionary) -> Self {
+        let sub = |e: &EventExpr, dictionary: &mut Dictionary| Box::new(Expression::beside(e, of, plan, dictionary));
         match e {
             EventExpr::Column(c) => Expression::Column(c.0),
             EventExpr::Constant(value) => Expression::Constant(word_of(value, dictionary)),
@@ -48,14 +55,15 @@ impl Expression {
                 }
             }
             EventExpr::Compare(compare, a, b) => {
-                let types = (type_of(a, plan), type_of(b, plan));
+                let types = (type_of(a, of, plan), type_of(b, of, plan));
                 Expression::Compare(*compare, types, sub(a, dictionary), sub(b, dictionary))
             }
             EventExpr::Not(a) => Expression::Not(sub(a, dictionary)),
             EventExpr::Call(function, all) => {
-                let argument = |a| (type_of(a, plan), Expression::new(a, plan, dictionary));
+                let argument = |a| (type_of(a, of, plan), Expression::beside(a, of, plan, dictionary));
                 Expression::Call(*function, all.iter().map(argument).collect())
             }
+            EventExpr::Sample(n) => Expression::Sample(*n),
             EventExpr::And(a, b) => Expression::And(sub(a, dictionary), sub(b, dictionary)),
             EventExpr::Or(a, b) => Expression::Or(sub(a, dictionary), sub(b, dictionary)),
         }
@@ -65,7 +73,7 @@ impl Expression {
     pub(super) fn read_columns(&self) -> u64 {
         match self {
             Expression::Column(c) => 1 << c,
-            Expression::Constant(_) | Expression::Equals { .. } => 0,
+            Expression::Constant(_) | Expression::Equals { .. } | Expression::Sample(_) => 0,
             Expression::Not(a) => a.read_columns(),
             Expression::Call(_, all) => all.iter().fold(0, |columns, (_, a)| columns | a.read_columns()),
             Expression::Compare(_, _, a, b) | Expression::And(a, b) | Expression::Or(a, b) => {
@@ -77,6 +85,12 @@ impl Expression {
     /// The payload's word; [`ABSENT`] where a column that it needs is missing or null.
     #[inline]
     pub(super) fn eval(&self, event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
+        self.eval_beside(event, &[], dictionary)
+    }
+
+    /// The same, with the words of the timelines that are read beside the event.
+    #[inline]
+    pub(super) fn eval_beside(&self, event: &Event<'_>, of: &[u64], dictionary: &mut Dictionary) -> u64 {
         match self {
             Expression::Column(c) => column(*c, event),
             Expression::Constant(word) => *word,
@@ -84,34 +98,45 @@ impl Expression {
                 ABSENT => ABSENT,
                 value => u64::from((value == *word) != *negated),
             },
-            Expression::Compare(compare, types, a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
-                (ABSENT, _) | (_, ABSENT) => ABSENT,
-                (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
-            },
-            Expression::Call(function, all) => call(*function, all, event, dictionary),
-            Expression::Not(a) => match a.eval(event, dictionary) {
+            Expression::Compare(compare, types, a, b) => {
+                match (a.eval_beside(event, of, dictionary), b.eval_beside(event, of, dictionary)) {
+                    (ABSENT, _) | (_, ABSENT) => ABSENT,
+                    (a, b) => u64::from(compare.holds(order(*types, a, b, dictionary))),
+                }
+            }
+            Expression::Call(function, all) => call(*function, all, (event, of), dictionary),
+            Expression::Sample(n) => of.get(usize::from(*n)).copied().unwrap_or(ABSENT),
+            Expression::Not(a) => match a.eval_beside(event, of, dictionary) {
                 ABSENT => ABSENT,
                 word => 1 - word,
             },
-            Expression::And(a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+            Expression::And(a, b) => match (a.eval_beside(event, of, dictionary), b.eval_beside(event, of, dictionary))
+            {
                 (0, _) | (_, 0) => 0,
                 (1, 1) => 1,
                 _ => ABSENT,
             },
-            Expression::Or(a, b) => match (a.eval(event, dictionary), b.eval(event, dictionary)) {
-                (1, _) | (_, 1) => 1,
-                (0, 0) => 0,
-                _ => ABSENT,
-            },
+            Expression::Or(a, b) => {
+                match (a.eval_beside(event, of, dictionary), b.eval_beside(event, of, dictionary)) {
+                    (1, _) | (_, 1) => 1,
+                    (0, 0) => 0,
+                    _ => ABSENT,
+                }
+            }
         }
     }
 }
 
 /// The word of a function's value. Its text, where it makes one, is interned.
 #[cold]
-fn call(function: Scalar, all: &[(Type, Expression)], event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
+fn call(
+    function: Scalar,
+    all: &[(Type, Expression)],
+    (event, of): (&Event<'_>, &[u64]),
+    dictionary: &mut Dictionary,
+) -> u64 {
     if let (Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains, [(_, a), (_, b)]) = (function, all) {
-        return match (a.eval(event, dictionary), b.eval(event, dictionary)) {
+        return match (a.eval_beside(event, of, dictionary), b.eval_beside(event, of, dictionary)) {
             (ABSENT, _) | (_, ABSENT) => ABSENT,
             (a, b) => {
                 let (a, b) = (dictionary.text(a as u32), dictionary.text(b as u32));
@@ -124,11 +149,11 @@ fn call(function: Scalar, all: &[(Type, Expression)], event: &Event<'_>, diction
         };
     }
     if let (Scalar::Exists, [(_, a)]) = (function, all) {
-        return u64::from(a.eval(event, dictionary) != ABSENT);
+        return u64::from(a.eval_beside(event, of, dictionary) != ABSENT);
     }
     let mut arguments = Vec::with_capacity(all.len());
     for (ty, a) in all {
-        let word = a.eval(event, dictionary);
+        let word = a.eval_beside(event, of, dictionary);
         arguments.push(value_of(word, *ty, dictionary));
     }
     function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary))
@@ -165,12 +190,13 @@ fn same_words(a: &EventExpr, b: &EventExpr, plan: &Plan) -> bool {
     }
 }
 
-fn type_of(e: &EventExpr, plan: &Plan) -> Type {
+fn type_of(e: &EventExpr, of: &[Type], plan: &Plan) -> Type {
     match e {
         EventExpr::Column(c) => plan.columns[c.index()].ty,
         EventExpr::Constant(v) => v.ty(),
+        EventExpr::Sample(n) => of[usize::from(*n)],
         EventExpr::Call(function, all) => {
-            let types: Vec<Type> = all.iter().map(|a| type_of(a, plan)).collect();
+            let types: Vec<Type> = all.iter().map(|a| type_of(a, of, plan)).collect();
             function.result(&types).expect("the builder checked the types")
         }
         _ => Type::Bool,

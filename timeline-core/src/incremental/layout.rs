@@ -4,6 +4,7 @@
 //! and the words of the nodes. What has no fixed size (the pieces of a window, the third and further dimensions
 //! of a split) is in the session's [`super::row::Heap`], which stays empty where it is not needed.
 
+use super::mixed::Note;
 use crate::Type;
 use crate::plan::{Kind, NodeId, Op, Plan};
 
@@ -88,7 +89,8 @@ impl Layout {
             layout.words += place.words;
             layout.nodes.push(place);
         }
-        if layout.is_gathered.contains(&true) {
+        let asks_records = plan.iter().any(|(_, node)| matches!(node.op, Op::Each { .. } | Op::Filter { .. }));
+        if asks_records || layout.is_gathered.contains(&true) {
             layout.sequence = Some(layout.words);
             layout.words += 1;
         }
@@ -150,6 +152,9 @@ fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
         let is_text = plan.node(*of).kind == Kind::Event(Type::String);
         return (2, if is_text { vec![0] } else { vec![] });
     }
+    if let Some(note) = Note::of(plan, op) {
+        return (note.words(), note.texts(plan, op));
+    }
     let Op::Split { of, by, .. } = op else { return (1, vec![]) };
     let sums: usize = match plan.counted_at_once(*of) {
         // For how long the condition was true in turns that were forgotten, and how many these were.
@@ -210,6 +215,8 @@ fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
         Op::Event(_)
         | Op::Either(..)
         | Op::At { .. }
+        | Op::Each { .. }
+        | Op::Filter { .. }
         | Op::Constant(_)
         | Op::HasExisted { .. }
         | Op::CompareStates { .. }
@@ -237,6 +244,8 @@ fn has_cell(op: &Op) -> bool {
             | Op::NotFollowedBy { .. }
             | Op::Concurrency { .. }
             | Op::IsNew { .. }
+            | Op::Each { .. }
+            | Op::Filter { .. }
     )
 }
 

@@ -1,9 +1,11 @@
 //! What an event does to the leaves, before its instant is evaluated.
 
 use super::Event;
+use super::code::Code;
 use super::compile::Compiled;
 use super::dictionary::Dictionary;
 use super::effect::{Effect, Setting};
+use super::mixed;
 use super::row::{FRESH, Row};
 use super::user::{self, Failure};
 
@@ -28,6 +30,12 @@ pub(super) fn apply(
             continue;
         }
         let payload = leaf.payload.eval(event, dictionary);
+        if let (Effect::Note { node }, codes) = (leaf.effect, &compiled.codes)
+            && let Code::Mixed(mixed) = &codes[node]
+        {
+            mixed::note(compiled, mixed, row, event, payload);
+            continue;
+        }
         leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload);
     }
     if let Some(at) = compiled.layout.sequence {

@@ -29,6 +29,7 @@ mod effect;
 mod expression;
 mod layout;
 mod leaf;
+mod mixed;
 mod number;
 mod rest;
 mod row;
@@ -337,6 +338,11 @@ impl Evaluator {
             told.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
         }
     }
+}
+
+/// The columns of a set, ascending.
+fn columns_of(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |column| set >> column & 1 == 1)
 }
 
 /// The word of a value.

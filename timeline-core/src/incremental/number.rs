@@ -5,7 +5,7 @@ use super::compile::Compiled;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
 use super::{accrue, choose, scope, window};
 use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};
-use crate::{Linear, SECOND, Time, Type};
+use crate::{Linear, SECOND, Time, Type, decimal};
 
 /// The linear piece of a number at the row's instant; `None` where it is absent.
 pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
@@ -115,7 +115,13 @@ pub(super) fn compare(compiled: &Compiled, row: &Row<'_>, node: usize) -> (u64, 
     debug_assert!(matches!(compiled.codes[node], Code::CompareNumbers { .. }));
     match compiled.plan.node(*left).kind {
         Kind::Ratio(unit) => match ratio(compiled, row, *left) {
-            Some((n, d)) => compare_ratio(*compare, n, d, unit, &compiled.plan.node(*right).op),
+            Some((n, d)) => {
+                let sides = compiled.plan.node(*left).op.inputs();
+                let exactly = |sum: [i64; 2], about: Linear| {
+                    exactly(compiled, row, &[(*sides.first()?, sum[0]), (*sides.get(1)?, sum[1])], about)
+                };
+                compare_ratio(*compare, n, d, unit, &compiled.plan.node(*right).op, exactly)
+            }
             None => (truth::ABSENT, None),
         },
         _ => match (linear(compiled, row, *left), &compiled.plan.node(*right).op) {
@@ -123,13 +129,27 @@ pub(super) fn compare(compiled: &Compiled, row: &Row<'_>, node: usize) -> (u64, 
             (Some(left @ Linear::Exact { .. }), Op::ConstantNumber { numerator, denominator, .. }) => {
                 turn(*compare, left.scale(*denominator).sub(Linear::exact(i128::from(*numerator))))
             }
-            (Some(left), _) => match linear(compiled, row, *right) {
-                // Numbers compare as they are shown.
-                Some(right) => turn(*compare, left.rounded().sub(right.rounded())),
+            (Some(l), _) => match linear(compiled, row, *right) {
+                Some(r) => {
+                    // Numbers compare as they are shown.
+                    let about = l.rounded().sub(r.rounded());
+                    match exactly(compiled, row, &[(*left, 1), (*right, -1)], about) {
+                        Some(sign) => (u64::from(compare.holds(sign.cmp(&0))), None),
+                        None => turn(*compare, about),
+                    }
+                }
                 None => (truth::ABSENT, None),
             },
             (None, _) => (truth::ABSENT, None),
         },
+    }
+}
+
+/// The sign of a sum of floats that stand still, as if it had been calculated on paper; `about` is what floats make of it.
+fn exactly(compiled: &Compiled, row: &Row<'_>, sum: &[(NodeId, i64)], about: Linear) -> Option<i32> {
+    match about {
+        Linear::Float { slope: 0.0, .. } => decimal::sign(&compiled.plan, sum, &|id| linear(compiled, row, id)),
+        Linear::Exact { .. } | Linear::Float { .. } => None,
     }
 }
 
@@ -140,7 +160,16 @@ fn turn(compare: Compare, difference: Linear) -> (u64, Option<Time>) {
 }
 
 /// `n / d compare p / q`, as the sign of `n * q - p * d` times the sign of `d`.
-fn compare_ratio(compare: Compare, n: Linear, d: Linear, unit: RatioUnit, constant: &Op) -> (u64, Option<Time>) {
+///
+/// `exactly` is the sign of a multiple of `n` and one of `d`, where that can be told better than by their difference.
+fn compare_ratio(
+    compare: Compare,
+    n: Linear,
+    d: Linear,
+    unit: RatioUnit,
+    constant: &Op,
+    exactly: impl Fn([i64; 2], Linear) -> Option<i32>,
+) -> (u64, Option<Time>) {
     let Op::ConstantNumber { numerator: p, denominator: q, .. } = constant else {
         unreachable!("the builder compares ratios with constants only")
     };
@@ -153,7 +182,11 @@ fn compare_ratio(compare: Compare, n: Linear, d: Linear, unit: RatioUnit, consta
     };
     let value = match d.sign() {
         0 => truth::ABSENT,
-        sign => u64::from(compare.holds((difference.sign() * sign).cmp(&0))),
+        sign => {
+            let times = if unit == RatioUnit::PerSecond { q.checked_mul(SECOND) } else { Some(*q) };
+            let exact = times.zip(p.checked_neg()).and_then(|(q, p)| exactly([q, p], difference));
+            u64::from(compare.holds((exact.unwrap_or(difference.sign()) * sign).cmp(&0)))
+        }
     };
     (value, turns_in)
 }

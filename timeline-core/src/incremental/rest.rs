@@ -7,7 +7,7 @@ use super::compile::Compiled;
 use super::derived::{self, Happened, Sample};
 use super::dictionary::Dictionary;
 use super::row::{ABSENT, NEVER, Piece, Row, truth};
-use super::{accrue, choose, scope, value_of, word_of};
+use super::{accrue, choose, mixed, scope, value_of, word_of};
 use crate::{Time, Type};
 
 /// Brings one node up to date; true if it may have changed.
@@ -26,6 +26,13 @@ pub(super) fn step(
     match &compiled.codes[node] {
         Code::Derived(code) => {
             let any = derived::step(compiled, code, dirty, (happened, node), row, pending);
+            if any {
+                derived::act(compiled, dictionary, dirty, (happened, node), row);
+            }
+            any
+        }
+        Code::Mixed(mixed) => {
+            let any = mixed::step(compiled, dictionary, mixed, dirty, (happened, node), row, pending);
             if any {
                 derived::act(compiled, dictionary, dirty, (happened, node), row);
             }

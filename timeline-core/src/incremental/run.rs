@@ -187,6 +187,7 @@ fn step(
             false
         }
         Code::Derived(_)
+        | Code::Mixed(_)
         | Code::CountWithin { .. }
         | Code::StateSince { .. }
         | Code::Longest { .. }

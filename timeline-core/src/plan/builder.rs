@@ -148,7 +148,7 @@ impl Builder {
         use Kind::{Event, Number, Ratio, State};
         let inputs: Vec<Kind> = op.inputs().iter().map(|id| self.plan.node(*id).kind).collect();
         let kind = match (op, inputs.as_slice()) {
-            (Op::Event(e), []) => self.expression_type(e).map(Event),
+            (Op::Event(e), []) => self.expression_type(e, &[]).map(Event),
             (Op::Constant(v), []) => Some(State(v.ty())),
             (Op::Latest { .. }, [Event(ty)]) => Some(State(*ty)),
             (Op::HasExisted { .. } | Op::HasExistedWithin { .. }, [Event(_) | State(Type::Bool)])
@@ -205,11 +205,11 @@ impl Builder {
             (Op::Rise { .. } | Op::Fall { .. }, [State(Type::Bool)])
             | (Op::Changes { .. }, [State(_)])
             | (Op::FollowedBy { .. } | Op::NotFollowedBy { .. }, [Event(_), Event(_)]) => Some(Event(Type::Bool)),
-            (Op::At { .. }, [Event(_), State(ty)]) => Some(Event(*ty)),
-            (Op::At { .. }, [Event(_), Number(Unit::Int | Unit::Duration) | Ratio(RatioUnit::Duration)]) => {
-                Some(Event(Type::Int))
+            (Op::At { .. }, [Event(_), of]) => of.sampled().map(Event),
+            (Op::Each { event, value, .. }, [Event(_), of @ ..]) => self.of_record(*event, value, of).map(Event),
+            (Op::Filter { event, condition, .. }, [Event(ty), of @ ..]) => {
+                self.of_record(*event, condition, of).filter(|ty| *ty == Type::Bool).map(|_| Event(*ty))
             }
-            (Op::At { .. }, [Event(_), Number(Unit::Float) | Ratio(_)]) => Some(Event(Type::Float)),
             (Op::DurationOf(_), [State(Type::Int) | Number(Unit::Int)]) => Some(Number(Unit::Duration)),
             (Op::Count { .. } | Op::CountWithin { .. }, [Event(_)]) | (Op::Sum { .. }, [Event(Type::Int)]) => {
                 Some(Number(Unit::Int))
@@ -269,6 +269,14 @@ impl Builder {
                 one_zero(&mut e);
                 Op::Event(e)
             }
+            Op::Each { event, mut value, of } => {
+                one_zero(&mut value);
+                Op::Each { event, value, of }
+            }
+            Op::Filter { event, mut condition, of } => {
+                one_zero(&mut condition);
+                Op::Filter { event, condition, of }
+            }
             Op::And(a, b) if exchange(a, b) => Op::And(b, a),
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),
             Op::Add(a, b) if exchange(a, b) => Op::Add(b, a),
@@ -319,20 +327,29 @@ impl Builder {
             && kinds.iter().enumerate().all(fits)
     }
 
-    fn expression_type(&self, e: &EventExpr) -> Option<Type> {
+    /// The type of an expression over the record behind an event and timelines of those kinds; none if it cannot be made.
+    fn of_record(&self, event: NodeId, e: &EventExpr, of: &[Kind]) -> Option<Type> {
+        let columns = self.plan.columns.iter().enumerate().filter(|(i, _)| e.columns() >> i & 1 == 1);
+        let own = self.plan.record_source(event);
+        let all_own = columns.into_iter().all(|(_, column)| own == Some(column.source));
+        let of: Vec<Type> = of.iter().map(|kind| kind.sampled()).collect::<Option<_>>()?;
+        all_own.then(|| self.expression_type(e, &of))?
+    }
+
+    fn expression_type(&self, e: &EventExpr, of: &[Type]) -> Option<Type> {
+        let ty = |e: &EventExpr| self.expression_type(e, of);
         match e {
             EventExpr::Column(c) => self.plan.columns.get(c.index()).map(|c| c.ty),
             EventExpr::Constant(v) => Some(v.ty()),
-            EventExpr::Compare(_, a, b) => {
-                comparable(self.expression_type(a)?, self.expression_type(b)?).then_some(Type::Bool)
-            }
+            EventExpr::Sample(n) => of.get(usize::from(*n)).copied(),
+            EventExpr::Compare(_, a, b) => comparable(ty(a)?, ty(b)?).then_some(Type::Bool),
             EventExpr::Call(function, all) => {
-                let types: Option<Vec<Type>> = all.iter().map(|a| self.expression_type(a)).collect();
+                let types: Option<Vec<Type>> = all.iter().map(ty).collect();
                 function.result(&types?)
             }
-            EventExpr::Not(a) => (self.expression_type(a)? == Type::Bool).then_some(Type::Bool),
+            EventExpr::Not(a) => (ty(a)? == Type::Bool).then_some(Type::Bool),
             EventExpr::And(a, b) | EventExpr::Or(a, b) => {
-                (self.expression_type(a)? == Type::Bool && self.expression_type(b)? == Type::Bool).then_some(Type::Bool)
+                (ty(a)? == Type::Bool && ty(b)? == Type::Bool).then_some(Type::Bool)
             }
         }
     }
@@ -346,7 +363,7 @@ fn comparable(a: Type, b: Type) -> bool {
 fn one_zero(e: &mut EventExpr) {
     match e {
         EventExpr::Constant(Value::Float(x)) => *x += 0.0,
-        EventExpr::Column(_) | EventExpr::Constant(_) => {}
+        EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => {}
         EventExpr::Not(a) => one_zero(a),
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
             one_zero(a);

@@ -22,6 +22,9 @@ pub enum EventExpr {
     Or(Box<EventExpr>, Box<EventExpr>),
     /// A function of the values of others.
     Call(Scalar, Vec<EventExpr>),
+    /// What a timeline is once the event's instant is over: the one of that number among those that the operator reads.
+    /// Only in [`super::Op::Each`] and [`super::Op::Filter`].
+    Sample(u16),
 }
 
 impl EventExpr {
@@ -29,7 +32,7 @@ impl EventExpr {
     pub fn columns(&self) -> u64 {
         match self {
             EventExpr::Column(c) => c.bit(),
-            EventExpr::Constant(_) => 0,
+            EventExpr::Constant(_) | EventExpr::Sample(_) => 0,
             EventExpr::Not(a) => a.columns(),
             EventExpr::Call(_, all) => all.iter().fold(0, |columns, a| columns | a.columns()),
             EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => a.columns() | b.columns(),

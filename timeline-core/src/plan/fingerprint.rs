@@ -83,6 +83,14 @@ pub(super) fn of(op: &Op, columns: &[Column], input: impl Fn(super::NodeId) -> F
         Op::Fall { .. } => out.push_str("fall"),
         Op::Changes { .. } => out.push_str("changes"),
         Op::At { .. } => out.push_str("at"),
+        Op::Each { value, .. } => {
+            out.push_str("each ");
+            expression(value, columns, out);
+        }
+        Op::Filter { condition, .. } => {
+            out.push_str("filter ");
+            expression(condition, columns, out);
+        }
         Op::FollowedBy { window, .. } => put(out, format_args!("followed_by {window}")),
         Op::NotFollowedBy { window, .. } => put(out, format_args!("not_followed_by {window}")),
         Op::Count { .. } => out.push_str("count"),
@@ -122,6 +130,7 @@ fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
             }
         }
         EventExpr::Constant(v) => put(out, format_args!("{v:?}")),
+        EventExpr::Sample(n) => put(out, format_args!("(sample {n})")),
         EventExpr::Compare(compare, a, b) => pair(compare.symbol(), a, b, columns, out),
         EventExpr::And(a, b) => pair("and", a, b, columns, out),
         EventExpr::Or(a, b) => pair("or", a, b, columns, out),

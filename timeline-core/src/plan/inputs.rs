@@ -35,6 +35,7 @@ macro_rules! inputs {
             | Op::TimeSince { of }
             | Op::OverLast { of, .. } => vec![of],
             Op::At { event, of } => vec![event, of],
+            Op::Each { event, of, .. } | Op::Filter { event, of, .. } => std::iter::once(event).chain(of).collect(),
             Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => vec![first, then],
             Op::CompareStates { left, right, .. } | Op::CompareNumbers { left, right, .. } => vec![left, right],
             Op::Integral { of, over } => std::iter::once(of).chain(over).collect(),

@@ -89,6 +89,18 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The type of what such a timeline is as the payload of an event; a duration is its nanoseconds.
+    pub fn sampled(self) -> Option<Type> {
+        match self {
+            Kind::State(ty) => Some(ty),
+            Kind::Number(Unit::Int | Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => Some(Type::Int),
+            Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
+            Kind::Number(Unit::Area) | Kind::Event(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -211,6 +211,24 @@ pub enum Op {
         /// A state, a number or a ratio, but no area.
         of: NodeId,
     },
+    /// For every match of the event one that carries what the expression says of the record behind it.
+    Each {
+        /// An event; if the expression has columns, one of records of their source.
+        event: NodeId,
+        /// What is carried; null where it is absent.
+        value: EventExpr,
+        /// The timelines that it reads at that instant, as [`Op::At`] would.
+        of: Vec<NodeId>,
+    },
+    /// The events for which the expression is true of the record behind them, with their payloads, false and null ones too.
+    Filter {
+        /// An event; if the expression has columns, one of records of their source.
+        event: NodeId,
+        /// Of truth values.
+        condition: EventExpr,
+        /// The timelines that it reads at that instant, as [`Op::At`] would.
+        of: Vec<NodeId>,
+    },
     /// An event, true, at every match of `then` that has an earlier match of `first` in `(t - window, t]`.
     FollowedBy {
         /// An event.

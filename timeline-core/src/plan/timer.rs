@@ -61,6 +61,8 @@ impl Op {
             | Op::Changes { .. }
             | Op::Either(..)
             | Op::At { .. }
+            | Op::Each { .. }
+            | Op::Filter { .. }
             | Op::FollowedBy { .. }
             | Op::Count { .. }
             | Op::First { .. }

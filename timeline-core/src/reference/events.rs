@@ -79,6 +79,11 @@ pub(super) fn at(events: &[Occurrence], timeline: impl Fn(Time) -> Option<Value>
     events.iter().filter(|e| e.is_match()).map(sample).collect()
 }
 
+/// The matches, carrying what is said of each.
+pub(super) fn each(events: &[Occurrence], says: impl Fn(&Occurrence) -> Option<Value>) -> Vec<Occurrence> {
+    events.iter().filter(|e| e.is_match()).map(|e| Occurrence { payload: says(e), ..e.clone() }).collect()
+}
+
 /// The matches of `then` with an earlier match of `first` less than `window` before.
 pub(super) fn followed_by(first: &[Occurrence], then: &[Occurrence], window: Time) -> Vec<Occurrence> {
     let follows = |b: &&Occurrence| b.is_match() && first.iter().any(|a| a.is_match() && is_followed(a, b, window));

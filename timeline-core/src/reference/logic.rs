@@ -41,12 +41,22 @@ pub(super) fn compare(compare: Compare, a: &Option<Value>, b: &Option<Value>) ->
 
 /// What the expression says of the event.
 pub(super) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value> {
-    let value = |e: &EventExpr| evaluate(e, record);
+    evaluate_with(expression, Some(record), &|_| None)
+}
+
+/// The same beside timelines, which `sample` reads; of an event without a record only these.
+pub(super) fn evaluate_with(
+    expression: &EventExpr,
+    record: Option<&Record>,
+    sample: &dyn Fn(u16) -> Option<Value>,
+) -> Option<Value> {
+    let value = |e: &EventExpr| evaluate_with(e, record, sample);
     match expression {
-        EventExpr::Column(column) => match &record.fields[column.index()] {
+        EventExpr::Column(column) => match &record?.fields[column.index()] {
             Field::Missing | Field::Null => None,
             Field::Value(value) => Some(value.clone()),
         },
+        EventExpr::Sample(n) => sample(*n),
         EventExpr::Constant(constant) => Some(constant.clone()),
         EventExpr::Compare(c, a, b) => boolean(compare(*c, &value(a), &value(b))),
         EventExpr::Call(function, all) => function.apply(&all.iter().map(value).collect::<Vec<_>>()),

@@ -119,10 +119,17 @@ pub(super) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piec
 }
 
 /// The comparison of two numbers at every integer nanosecond.
-pub(super) fn compare_numbers(compare: Compare, left: &Numbers, right: &Numbers) -> State {
+///
+/// `exactly` is how they compare at an instant where that can be told better than by floats, and turns at some of `turns`.
+pub(super) fn compare_numbers(
+    compare: Compare,
+    (left, right): (&Numbers, &Numbers),
+    exactly: &dyn Fn(Time) -> Option<i32>,
+    turns: Vec<Time>,
+) -> State {
     let sides = |t: Time| Some((Number::from(left.at(t)?), Number::from(right.at(t)?)));
-    let sign = |t: Time| sides(t).map(|(a, b)| a.compare(b));
-    let instants = refined(left, right, &[&sign]);
+    let sign = |t: Time| sides(t).map(|(a, b)| exactly(t).unwrap_or_else(|| a.compare(b)));
+    let instants = refined(left, right, &[&sign]).into_iter().chain(turns).collect();
     Piecewise::at_instants(instants, |t| boolean(sign(t).map(|sign| compare.holds(sign.cmp(&0)))))
 }
 

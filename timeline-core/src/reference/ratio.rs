@@ -11,18 +11,29 @@ use crate::{SECOND, Time};
 ///
 /// It is absent where `n` or `d` is, and where `d` is zero.
 /// A number per duration counts per second, so there `n` counts [`SECOND`] times.
+///
+/// `exactly` is the sign of multiples of `n` and `d` together, where that can be told better than by floats; it turns at
+/// some of `turns`.
 pub(super) fn compare_ratio(
     compare: Compare,
     (n, d): (&Numbers, &Numbers),
     unit: RatioUnit,
     (p, q): (i64, i64),
+    exactly: &dyn Fn([i64; 2], Time) -> Option<i32>,
+    turns: Vec<Time>,
 ) -> State {
     let per_second = if unit == RatioUnit::PerSecond { SECOND } else { 1 };
     let scale = Number::Exact(i128::from(q) * i128::from(per_second));
     let limit = Number::Exact(i128::from(p));
     let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
-    let cross = |t: Time| Some(Number::from(n.at(t)?).times(scale).compare(limit.times(d.at(t)?.into())));
-    Piecewise::at_instants(refined(n, d, &[&denominator, &cross]), |t| {
+    let factors = q.checked_mul(per_second).zip(p.checked_neg());
+    let cross = |t: Time| {
+        let (above, below) = (Number::from(n.at(t)?), Number::from(d.at(t)?));
+        let exact = factors.and_then(|(q, p)| exactly([q, p], t));
+        Some(exact.unwrap_or_else(|| above.times(scale).compare(limit.times(below))))
+    };
+    let instants = refined(n, d, &[&denominator, &cross]).into_iter().chain(turns).collect();
+    Piecewise::at_instants(instants, |t| {
         let holds = || match denominator(t)? {
             0 => None,
             sign => Some(compare.holds((sign * cross(t)?).cmp(&0))),

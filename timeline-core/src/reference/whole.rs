@@ -3,7 +3,7 @@
 use super::accrue::{choice, coalesce, duration_of_previous_state, integral, longest, scope, windows};
 use super::events::{self, Occurrence, Place};
 use super::fold;
-use super::logic::{and, boolean, compare, evaluate, or, truth};
+use super::logic::{and, boolean, compare, evaluate, evaluate_with, or, truth};
 use super::number::{
     Numbers, compare_numbers, constant, cumulative, duration_in_cur_state, duration_where, number_of, over_last,
 };
@@ -13,7 +13,7 @@ use super::session::Session;
 use super::split::{Share, shares};
 use super::state::{State, Stretch, from_the_first, held, latest, prolonged, true_on, true_stretches};
 use crate::plan::{EventExpr, Kind, Node, NodeId, Op, Unit};
-use crate::{Field, Linear, Plan, Record, Time, Value};
+use crate::{Field, Linear, Plan, Record, Time, Value, decimal};
 use std::cmp::Ordering;
 
 /// A node's timeline from the session's origin on, without end.
@@ -104,9 +104,17 @@ impl Inputs<'_> {
                         let Kind::Ratio(unit) = self.plan.node(*left).kind else {
                             unreachable!("only a ratio has two sides");
                         };
-                        compare_ratio(*compare, (n, d), unit, (*p, *q))
+                        let sides = self.plan.node(*left).op.inputs();
+                        let exactly = |factors: [i64; 2], t: Time| {
+                            self.sign(&[(*sides.first()?, factors[0]), (*sides.get(1)?, factors[1])], t)
+                        };
+                        compare_ratio(*compare, (n, d), unit, (*p, *q), &exactly, self.turns_below(&[*left]))
                     }
-                    _ => compare_numbers(*compare, number(left), number(right)),
+                    _ => {
+                        let exactly = |t| self.sign(&[(*left, 1), (*right, -1)], t);
+                        let turns = self.turns_below(&[*left, *right]);
+                        compare_numbers(*compare, (number(left), number(right)), &exactly, turns)
+                    }
                 })
             }
             Op::Not(a) => Whole::State(state(a).map(|a| boolean(truth(&a).map(|a| !a)))),
@@ -171,6 +179,13 @@ impl Inputs<'_> {
                 Whole::State(Piecewise::at_instants(turns, |t| function.apply(&says(t))))
             }
             Op::At { event, of } => Whole::Events(events::at(self.events(*event), |t| self.sample(*of, t))),
+            Op::Each { event, value, of } => {
+                Whole::Events(events::each(self.events(*event), |e| self.says(value, of, e)))
+            }
+            Op::Filter { event, condition, of } => {
+                let holds = |e: &Occurrence| truth(&self.says(condition, of, e)) == Some(true);
+                Whole::Events(self.events(*event).iter().filter(|e| holds(e)).cloned().collect())
+            }
             Op::FollowedBy { first, then, window } => {
                 Whole::Events(events::followed_by(self.events(*first), self.events(*then), *window))
             }
@@ -200,6 +215,14 @@ impl Inputs<'_> {
         }
     }
 
+    /// What an expression says of the record behind an event, and of timelines at its instant.
+    fn says(&self, expression: &EventExpr, of: &[NodeId], event: &Occurrence) -> Option<Value> {
+        let place = |record: &Record| Place::Record(record.source, record.order, record.position);
+        let is_behind = |record: &&Record| (record.time, place(record)) == (event.time, event.place);
+        let record = self.session.records.iter().find(is_behind);
+        evaluate_with(expression, record, &|n| self.sample(of[usize::from(n)], event.time))
+    }
+
     /// What a state or a number is at an instant, as the payload of an event.
     fn sample(&self, of: NodeId, t: Time) -> Option<Value> {
         match self.plan.node(of).kind {
@@ -210,6 +233,27 @@ impl Inputs<'_> {
             },
             _ => self.state(of).at(t),
         }
+    }
+
+    /// The sign of a sum of numbers that stand still, as if it had been calculated on paper.
+    fn sign(&self, sum: &[(NodeId, i64)], t: Time) -> Option<i32> {
+        let says = |id: NodeId| match &self.done[id.index()] {
+            Whole::Number(number) => number.at(t),
+            Whole::Events(_) | Whole::State(_) | Whole::Ratio { .. } | Whole::Split(_) => None,
+        };
+        decimal::sign(self.plan, sum, &says)
+    }
+
+    /// Where anything turns of which these nodes are made.
+    fn turns_below(&self, of: &[NodeId]) -> Vec<Time> {
+        let (mut open, mut seen, mut turns) = (of.to_vec(), vec![false; self.done.len()], vec![]);
+        while let Some(id) = open.pop() {
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                turns.extend(self.starts(id));
+                open.extend(self.plan.node(id).op.inputs());
+            }
+        }
+        turns
     }
 
     /// Where a state or a number turns.

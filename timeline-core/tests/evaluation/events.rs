@@ -1,7 +1,7 @@
 //! Operators on events, each on a trace that was checked by hand. Times are in seconds.
 
 use super::build::{Program, Row, log, run_until, seconds, text};
-use timeline_core::plan::{NodeId, Op};
+use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Scalar};
 use timeline_core::reference::{Number, Occurrence, Place, Whole, whole};
 use timeline_core::{SECOND, Time, Type, Value};
 
@@ -201,4 +201,50 @@ fn number(trace: &[(Time, &str)], t: Time, node: impl Fn(&mut Program) -> NodeId
         Whole::Number(number) => number.at(t * SECOND).map(Number::from),
         other => panic!("a number: {other:?}"),
     }
+}
+
+#[test]
+fn each_event_says_what_its_own_record_says_beside_the_timelines_of_its_instant() {
+    let mut p = Program::new();
+    let price = p.column("price", Type::Float);
+    let event = p.event("price", Type::Float);
+    let bid = p.latest("bid", Type::Float);
+    let edge = EventExpr::Call(Scalar::Sub, vec![price.clone(), EventExpr::Sample(0)]);
+    let each = p.add(Op::Each { event, value: edge, of: vec![bid] });
+    let above = EventExpr::Compare(Compare::Gt, Box::new(price), Box::new(EventExpr::Sample(0)));
+    let filter = p.add(Op::Filter { event: each, condition: above, of: vec![bid] });
+    let plan = p.finish();
+    let float = |x: f64| Some(Value::Float(x));
+    // Two trades in one instant, and a bid of that instant between them, which holds for both.
+    let rows: [Row; 6] = [
+        (0, "s", &[("price", float(9.0))]),
+        (1, "s", &[("bid", float(7.0))]),
+        (4, "s", &[("price", float(11.0))]),
+        (4, "s", &[("bid", float(11.5))]),
+        (4, "s", &[("price", float(12.0))]),
+        (5, "s", &[("price", None)]),
+    ];
+    let log = log(&plan, &rows);
+    let run = run_until(&plan, &log, 9);
+    let all = whole(&plan, &run.sessions[0].1);
+    let said = |node: NodeId| {
+        let Whole::Events(events) = &all[node.index()] else { panic!("events") };
+        events.iter().map(|e| (seconds(e.time), e.payload.clone())).collect::<Vec<_>>()
+    };
+    // Without a bid there is no edge; a null is no match.
+    assert_eq!(said(each), [(0, None), (4, float(-0.5)), (4, float(0.5))]);
+    // The record behind an event of `at` is that of its event.
+    assert_eq!(said(filter), [(4, float(0.5))]);
+}
+
+#[test]
+fn a_filter_keeps_payloads_that_are_false_or_null() {
+    let all = events(&LOGINS, |p| {
+        let (event, of) = (p.says("c", "login"), p.is("c", "x"));
+        p.add(Op::Filter { event, condition: EventExpr::Sample(0), of: vec![of] })
+    });
+    // At 2 the last word is a login, so no event of it stays; those that say false do.
+    let found: Vec<_> = all.iter().map(|e| (seconds(e.time), e.payload.clone())).collect();
+    let no = Some(Value::Bool(false));
+    assert_eq!(found, [(0, no.clone()), (9, no.clone()), (20, no)]);
 }

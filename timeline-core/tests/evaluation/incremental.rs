@@ -19,7 +19,7 @@ proptest! {
     }
 }
 
-fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError> {
+pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError> {
     let mut evaluator = Evaluator::new(Arc::new(plan.clone()));
     let mut row = Kept::new(&evaluator);
     let expected = whole(plan, session);

@@ -3,6 +3,7 @@
 mod accrue;
 mod build;
 mod capped;
+mod decimals;
 mod events;
 mod golden;
 mod incremental;

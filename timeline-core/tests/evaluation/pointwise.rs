@@ -5,9 +5,9 @@
 
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
-use timeline_core::plan::{Compare, Kind, Op, RatioUnit, Unit};
+use timeline_core::plan::{Compare, EventExpr, Kind, Op, RatioUnit, Unit};
 use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Whole, run, whole};
-use timeline_core::{Linear, NodeId, Plan, SECOND, Time, Value};
+use timeline_core::{Field, Linear, NodeId, Plan, SECOND, Time, Value};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
@@ -209,6 +209,19 @@ impl Instants<'_> {
                 prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
                 Ok(())
             }
+            Op::Each { event, value, of } => {
+                let said = |e: &Occurrence| (e.place, self.said(value, of, e));
+                let expected: Vec<_> = self.matches(*event, t).map(said).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
+            Op::Filter { event, condition, of } => {
+                let all = self.events(*event).iter().filter(|e| e.time == t);
+                let kept = all.filter(|e| self.said(condition, of, e) == Some(Value::Bool(true)));
+                let expected: Vec<_> = kept.map(|e| (e.place, e.payload.clone())).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
             Op::FollowedBy { first, then, window } => {
                 let recent = |b: &Occurrence| {
                     let earlier = (t - window + 1..t).any(|u| self.matches(*first, u).next().is_some());
@@ -307,6 +320,35 @@ impl Instants<'_> {
     fn turns(&self, of: NodeId, t: Time, from: bool, to: bool) -> bool {
         let before = t > self.session.origin && self.truth(of, t - 1) == Some(true);
         before == from && (self.truth(of, t) == Some(true)) == to
+    }
+
+    /// What an expression says of the record that an event stands at, and of timelines at its instant.
+    fn said(&self, e: &EventExpr, of: &[NodeId], event: &Occurrence) -> Option<Value> {
+        let say = |e: &EventExpr| self.said(e, of, event);
+        let truth = |e: &EventExpr| say(e).map(|value| value == Value::Bool(true));
+        match e {
+            EventExpr::Column(column) => {
+                let Place::Record(source, order, position) = event.place else { panic!("a record stands behind it") };
+                let at = (event.time, source, order, position);
+                let record =
+                    self.session.records.iter().find(|record| record.sort_key() == at).expect("of this session");
+                match &record.fields[column.index()] {
+                    Field::Value(value) => Some(value.clone()),
+                    Field::Missing | Field::Null => None,
+                }
+            }
+            EventExpr::Constant(value) => Some(value.clone()),
+            EventExpr::Sample(n) => self.sampled(of[usize::from(*n)], event.time),
+            EventExpr::Compare(compare, a, b) => {
+                Some(Value::Bool(compare.holds(say(a)?.compare(&say(b)?).expect("the builder saw to that"))))
+            }
+            EventExpr::Call(function, all) => function.apply(&all.iter().map(say).collect::<Vec<_>>()),
+            EventExpr::Not(a) => truth(a).map(|a| Value::Bool(!a)),
+            EventExpr::And(a, b) if truth(a) == Some(false) || truth(b) == Some(false) => Some(Value::Bool(false)),
+            EventExpr::Or(a, b) if truth(a) == Some(true) || truth(b) == Some(true) => Some(Value::Bool(true)),
+            EventExpr::And(a, b) => truth(a).zip(truth(b)).map(|_| Value::Bool(true)),
+            EventExpr::Or(a, b) => truth(a).zip(truth(b)).map(|_| Value::Bool(false)),
+        }
     }
 
     /// What a state or a number says as the payload of an event.

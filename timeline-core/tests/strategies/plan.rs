@@ -82,6 +82,8 @@ enum Make {
     Apply,
     Either,
     At,
+    Each,
+    Filter,
     FollowedBy,
     NotFollowedBy,
     Count,
@@ -176,6 +178,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Make::Apply),
         2 => Just(Make::Either),
         3 => Just(Make::At),
+        4 => Just(Make::Each),
+        4 => Just(Make::Filter),
         3 => Just(Make::FollowedBy),
         3 => Just(Make::NotFollowedBy),
         3 => Just(Make::Count),
@@ -392,6 +396,16 @@ impl Step {
                 };
                 Op::At { event: pick(builder, left, event)?, of: pick(builder, right, sampled)? }
             }
+            Make::Each => {
+                let event = pick(builder, left, event)?;
+                let (value, of) = self.said(builder, event, false)?;
+                Op::Each { event, value, of }
+            }
+            Make::Filter => {
+                let event = pick(builder, left, event)?;
+                let (condition, of) = self.said(builder, event, true)?;
+                Op::Filter { event, condition, of }
+            }
             Make::FollowedBy => {
                 Op::FollowedBy { first: pick(builder, left, event)?, then: pick(builder, right, event)?, window }
             }
@@ -426,6 +440,62 @@ impl Step {
             Make::Sum => Op::Sum { of: pick(builder, left, numeric)? },
             Make::IsNew => Op::IsNew { of: pick(builder, left, event)?, cap: 1 + u32::from(right % 3) },
             Make::TimeSince => Op::TimeSince { of: pick(builder, left, match_or_truth)? },
+        })
+    }
+
+    /// Something over the record behind an event and up to two timelines: a condition, or any value.
+    fn said(&self, builder: &Builder, event: NodeId, condition: bool) -> Option<(EventExpr, Vec<NodeId>)> {
+        let plan = builder.plan();
+        let own = plan.record_source(event);
+        let columns: Vec<(EventExpr, Type)> = (0..)
+            .zip(&plan.columns)
+            .filter(|(_, column)| Some(column.source) == own)
+            .map(|(i, column)| (EventExpr::Column(ColumnId(i)), column.ty))
+            .collect();
+        let sampled = pick(builder, self.right, |k| k.sampled().is_some())?;
+        let ty = plan.node(sampled).kind.sampled()?;
+        let sample = (EventExpr::Sample(0), ty);
+        let comparable = |a: Type, b: Type| a == b || (a.is_numeric() && b.is_numeric());
+        let pick_column = |fits: &dyn Fn(Type) -> bool| {
+            let fitting: Vec<_> = columns.iter().filter(|(_, ty)| fits(*ty)).cloned().collect();
+            (!fitting.is_empty()).then(|| fitting[usize::from(self.compare) % fitting.len()].clone())
+        };
+        let beside = pick_column(&|other| comparable(ty, other));
+        let constant = |ty: Type| EventExpr::Constant(value(ty, self.compare));
+        let compared = |left: EventExpr, right: EventExpr| {
+            EventExpr::Compare(comparison(self.compare), Box::new(left), Box::new(right))
+        };
+        let holds = match &beside {
+            Some((column, _)) => compared(column.clone(), sample.0.clone()),
+            None => compared(sample.0.clone(), constant(ty)),
+        };
+        if condition || self.number % 3 == 0 {
+            let other = pick_column(&|_| true).map(|(column, ty)| compared(column, constant(ty)));
+            let second = pick(builder, self.compare, |k| k == Kind::State(Type::Bool)).filter(|_| self.number % 2 == 0);
+            let (both, of) = match (other, second) {
+                (Some(other), None) if self.number % 4 == 1 => {
+                    (EventExpr::And(holds.into(), other.into()), vec![sampled])
+                }
+                (Some(other), None) if self.number % 4 == 3 => (other, vec![]),
+                (_, Some(second)) => (
+                    EventExpr::Or(EventExpr::Not(holds.into()).into(), EventExpr::Sample(1).into()),
+                    vec![sampled, second],
+                ),
+                _ => (holds, vec![sampled]),
+            };
+            return Some((both, of));
+        }
+        let arithmetic = [Scalar::Add, Scalar::Sub, Scalar::Mul, Scalar::Coalesce];
+        Some(match beside {
+            Some((column, other)) if ty.is_numeric() && (ty == other || self.right % 4 < 3) => {
+                let function = arithmetic[usize::from(self.right % if ty == other { 4 } else { 3 })];
+                (EventExpr::Call(function, vec![column, sample.0]), vec![sampled])
+            }
+            Some((column, _)) if self.number % 2 == 0 => (column, vec![]),
+            Some((column, other)) if ty == other => {
+                (EventExpr::Call(Scalar::Coalesce, vec![column, sample.0]), vec![sampled])
+            }
+            _ => (sample.0, vec![sampled]),
         })
     }
 

@@ -65,6 +65,9 @@ codes! {
     CHOICE = "TL0221", "A choice between different types";
     FUNCTION = "TL0222", "A function of the wrong values";
     UNBOUNDED = "TL0223", "Memory without a bound";
+    NO_RECORD = "TL0240", "A column at an event that has no record";
+    OTHER_RECORD = "TL0241", "A column at an event of another source";
+    LATEST_AT = "TL0242", "The latest value at events that have their own";
     INCOMPLETE = "TL0301", "A source that lacks a clause";
     REPEATED = "TL0302", "A clause that stands twice";
     TIME_UNIT = "TL0303", "An unknown time unit";

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 16;
 ///
 /// The text means the node: where nothing is cut off, it compiles to the same one.
 pub fn operator_text(plan: &Plan, node: NodeId) -> String {
-    Writer { plan, left: MAX_OPERATORS }.node(node, 0, MAX_DEPTH)
+    Writer { plan, left: MAX_OPERATORS, of: vec![], depth: 0 }.node(node, 0, MAX_DEPTH)
 }
 
 /// The node's own operator, with `…` for its inputs; constants are written out.
@@ -22,7 +22,7 @@ pub(super) fn label(plan: &Plan, node: NodeId) -> String {
         Op::NumberOf(_) => "… as a number".to_owned(),
         Op::DurationOf(_) => "… as a duration".to_owned(),
         Op::Event(_) => operator_text(plan, node),
-        _ => Writer { plan, left: MAX_OPERATORS }.node(node, 0, 1),
+        _ => Writer { plan, left: MAX_OPERATORS, of: vec![], depth: 0 }.node(node, 0, 1),
     }
 }
 
@@ -65,6 +65,10 @@ mod binds {
 struct Writer<'p> {
     plan: &'p Plan,
     left: usize,
+    /// The timelines beside the columns of an event.
+    of: Vec<NodeId>,
+    /// How deep these are written out.
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -173,6 +177,14 @@ impl Writer<'_> {
                 let event = self.node(*event, 0, depth);
                 (binds::UNARY, format!("at({event}, {})", self.node(*of, 0, depth)))
             }
+            Op::Each { event, value, of } => {
+                let event = self.node(*event, 0, depth);
+                (binds::UNARY, format!("at({event}, {})", self.beside(value, of, depth)))
+            }
+            Op::Filter { event, condition, of } => {
+                let event = self.node(*event, 0, depth);
+                (binds::UNARY, format!("filter({event}, {})", self.beside(condition, of, depth)))
+            }
             Op::FollowedBy { first, then, window } => {
                 (binds::UNARY, format!("followed_by({})", self.follow(*first, *then, *window, depth)))
             }
@@ -269,6 +281,14 @@ impl Writer<'_> {
         self.pair(left, compare.symbol(), right, (binds::SUM, binds::SUM), depth)
     }
 
+    /// An expression over an event and timelines.
+    fn beside(&mut self, e: &EventExpr, of: &[NodeId], depth: usize) -> String {
+        let before = (std::mem::replace(&mut self.of, of.to_vec()), std::mem::replace(&mut self.depth, depth));
+        let text = self.event(e, 0, MAX_DEPTH);
+        (self.of, self.depth) = before;
+        text
+    }
+
     fn event(&mut self, e: &EventExpr, around: u8, depth: usize) -> String {
         if depth == 0 || self.left == 0 {
             return "…".into();
@@ -278,6 +298,7 @@ impl Writer<'_> {
         let (own, text) = match e {
             EventExpr::Column(c) => (binds::UNARY, column_text(&column_name(self.plan, &self.plan.columns[c.index()]))),
             EventExpr::Constant(v) => (binds::UNARY, value_text(v)),
+            EventExpr::Sample(n) => return self.node(self.of[usize::from(*n)], around, self.depth),
             EventExpr::Compare(compare, a, b) => {
                 let a = self.event(a, binds::SUM, depth);
                 (binds::COMPARE, format!("{a} {} {}", compare.symbol(), self.event(b, binds::SUM, depth)))

@@ -79,14 +79,14 @@ impl Lowering<'_> {
     }
 
     fn plain_number(&mut self, e: &Expr, operator: &str) -> Option<Place> {
-        let value = self.lower(e);
+        let value = self.lower_plain(e);
         let (source, id) = match &value {
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, &format!("`{operator}` reads a number"), "number");
                 return None;
             }
             Lowered::Literal(_) => return self.constant_as_timeline(e.span),
-            Lowered::Error => return None,
+            Lowered::Error | Lowered::Mixed(_) => return None,
             Lowered::Node { source, id } => (*source, *id),
         };
         if self.facts(source, id).moves {
@@ -118,7 +118,7 @@ impl Lowering<'_> {
 
     /// `x scope by s`.
     pub(super) fn scope_by(&mut self, span: Span, of: &Expr, by: &Expr) -> Lowered {
-        let value = self.lower(of);
+        let value = self.lower_plain(of);
         let by_place = self.need_state(by, "`scope by`");
         let (source, id) = match value {
             Lowered::Node { source, id } => (source, id),

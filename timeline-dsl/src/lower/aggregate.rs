@@ -161,7 +161,7 @@ impl Lowering<'_> {
             self.error(codes::AGGREGATE, span, format!("`{name}` is no dimension of this metric"), help);
             return None;
         }
-        let place = match (key.bare_name(), self.lower(&key.value)) {
+        let place = match (key.bare_name(), self.lower_plain(&key.value)) {
             // A bare column means its latest value when the session is read.
             (Some(_), Lowered::Event(event)) => {
                 let (source, of) = self.event_node(&event, span)?;

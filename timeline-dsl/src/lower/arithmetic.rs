@@ -40,13 +40,6 @@ impl Lowering<'_> {
             let operand = self.lower_operand(e);
             operands.push((e, operand));
         }
-        if operands.iter().any(|(_, value)| matches!(value, Lowered::Node { .. })) {
-            for (e, value) in &mut operands {
-                if let Lowered::Event(event) = value {
-                    *value = self.event_for_state(e, event.ty, "a number is needed here", "number");
-                }
-            }
-        }
         let mut operands = operands.into_iter().map(|(_, value)| value);
         let mut value = operands.next().unwrap_or(Lowered::Error);
         let mut span = first.span;
@@ -63,6 +56,9 @@ impl Lowering<'_> {
         match self.lower(e) {
             Lowered::Event(event) if !event.ty.is_numeric() => {
                 self.not_a_number(e.span, &Kind::Event(event.ty).to_string())
+            }
+            Lowered::Mixed(mixed) if !mixed.ty.is_numeric() => {
+                self.not_a_number(e.span, &Kind::Event(mixed.ty).to_string())
             }
             Lowered::Node { source, id } => match self.kind(source, id) {
                 Kind::Number(_) | Kind::Ratio(_) => Lowered::Node { source, id },
@@ -89,14 +85,8 @@ impl Lowering<'_> {
     fn calculate(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
         match (left.value, right.value) {
             (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
-            (Lowered::Event(_), _) | (_, Lowered::Event(_)) => {
-                let function = match sign {
-                    Sign::Plus => Scalar::Add,
-                    Sign::Minus => Scalar::Sub,
-                    Sign::Times => Scalar::Mul,
-                    Sign::Over => Scalar::Div,
-                };
-                self.apply(span, function, &[(left.value.clone(), left.span), (right.value.clone(), right.span)])
+            (Lowered::Event(_) | Lowered::Mixed(_), _) | (_, Lowered::Event(_) | Lowered::Mixed(_)) => {
+                self.apply(span, scalar(sign), &[(left.value.clone(), left.span), (right.value.clone(), right.span)])
             }
             (Lowered::Literal(a), Lowered::Literal(b)) => match constant::calculate(sign, a, b) {
                 Ok(literal) => Lowered::Literal(literal),
@@ -117,6 +107,14 @@ impl Lowering<'_> {
                 }
                 let (p, q) = (self.kind(*source, *a), self.kind(*source, *b));
                 let (source, a, b) = (*source, *a, *b);
+                // At an event two values are only two values, whatever they are between events.
+                let both_move = self.facts(source, a).moves && self.facts(source, b).moves;
+                if self.inside > 0
+                    && (sign == Sign::Times && both_move || sign == Sign::Over && matches!(q, Kind::Ratio(_)))
+                {
+                    let values = [(left.value.clone(), left.span), (right.value.clone(), right.span)];
+                    return self.apply_mixed(span, scalar(sign), &values);
+                }
                 let other = match (sign, p, q) {
                     (Sign::Times, _, _) => self.multiply(span, source, a, b),
                     (Sign::Over, _, Kind::Number(_)) => self.divide(span, source, a, b),
@@ -423,5 +421,15 @@ impl Lowering<'_> {
             .label(format!("{a} {} {b}", sign.symbol()))
             .help(help);
         self.say(d)
+    }
+}
+
+/// The function of two values that the sign is.
+fn scalar(sign: Sign) -> Scalar {
+    match sign {
+        Sign::Plus => Scalar::Add,
+        Sign::Minus => Scalar::Sub,
+        Sign::Times => Scalar::Mul,
+        Sign::Over => Scalar::Div,
     }
 }

@@ -16,7 +16,7 @@ impl Lowering<'_> {
     /// `if(c, a, b)`, over the columns of one event or over timelines.
     pub(super) fn choose(&mut self, span: Span, condition: &Expr, then: &Expr, otherwise: &Expr) -> Lowered {
         let values: Vec<(Lowered, Span)> = [condition, then, otherwise].map(|e| (self.lower(e), e.span)).into();
-        if is_of_event(&values) {
+        if is_of_event(&values) || self.mixes(values.iter().map(|(value, _)| value)) {
             return self.apply(span, Scalar::If, &values);
         }
         let (a, b) = (&values[1].0, &values[2].0);
@@ -40,7 +40,7 @@ impl Lowering<'_> {
     /// `coalesce(a, b, ...)`, over the columns of one event or over timelines; the first that has a value.
     pub(super) fn coalesce(&mut self, span: Span, all: &[&Expr]) -> Lowered {
         let values: Vec<(Lowered, Span)> = all.iter().map(|e| (self.lower(e), e.span)).collect();
-        let of_event = is_of_event(&values);
+        let of_event = is_of_event(&values) || self.mixes(values.iter().map(|(value, _)| value));
         let mut values = values.into_iter().rev();
         let Some((mut value, mut behind)) = values.next() else { return Lowered::Error };
         for (first, place) in values {
@@ -63,7 +63,7 @@ impl Lowering<'_> {
         match self.lower(e) {
             Lowered::Error => Lowered::Error,
             Lowered::Literal(_) => self.constant_as_timeline(e.span).unwrap_or(Lowered::Error),
-            value @ Lowered::Event(_) => self.apply(span, Scalar::Exists, &[(value, e.span)]),
+            value @ (Lowered::Event(_) | Lowered::Mixed(_)) => self.apply(span, Scalar::Exists, &[(value, e.span)]),
             Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => {
                 let found = self.kind(source, id);
                 let own = self.quote(e.span);

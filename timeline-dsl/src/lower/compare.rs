@@ -66,8 +66,22 @@ impl Lowering<'_> {
                 let expr = EventExpr::Compare(compare, Box::new(a.expr.clone()), Box::new(b.expr.clone()));
                 self.event(span, a.source, expr, Type::Bool, (a.size + b.size + 1, a.depth.max(b.depth) + 1))
             }
-            (Lowered::Event(_), Lowered::Node { .. }) => self.mixed(span, left, right),
-            (Lowered::Node { .. }, Lowered::Event(_)) => self.mixed(span, right, left),
+            (Lowered::Mixed(mixed), Lowered::Literal(literal)) if constant::value(literal, mixed.ty).is_err() => {
+                match constant::value(literal, mixed.ty) {
+                    Err(misfit) => self.constant_misfit(misfit, span, l, right, literal),
+                    Ok(_) => Lowered::Error,
+                }
+            }
+            _ if self.mixes([l, r]) => {
+                let values = [(l.clone(), left.span), (r.clone(), right.span)];
+                let Some(mut parts) = self.parts(span, &values, false) else { return Lowered::Error };
+                if !comparable(parts.types[0], parts.types[1]) {
+                    return self.clash(span, (left, l), (right, r));
+                }
+                let mut sides = std::mem::take(&mut parts.exprs).into_iter().map(Box::new);
+                let (Some(a), Some(b)) = (sides.next(), sides.next()) else { return Lowered::Error };
+                self.mixed_value(span, parts, EventExpr::Compare(compare, a, b), Type::Bool, 1)
+            }
             (Lowered::Node { source, id }, Lowered::Literal(literal)) => {
                 self.compare_with_constant(span, compare, (*source, *id), l, right, literal)
             }
@@ -127,32 +141,64 @@ impl Lowering<'_> {
         (right, r, b): (&Expr, &Lowered, NodeId),
     ) -> Lowered {
         let (p, q) = (self.kind(source, a), self.kind(source, b));
+        if matches!(p, Kind::Ratio(_)) || matches!(q, Kind::Ratio(_)) {
+            let sides = (self.over_whole(source, a, left.span), self.over_whole(source, b, right.span));
+            if let (Some((n, d)), Some((m, e))) = sides {
+                // `n / d > m / e` is `n * e > m * d`, for neither is negative: nothing is rounded.
+                let (Some(a), Some(b)) = (self.scaled(span, source, n, e), self.scaled(span, source, m, d)) else {
+                    return Lowered::Error;
+                };
+                return self.compare_numbers(span, compare, source, (left, l, a), (right, r, b));
+            }
+        }
         match (p, q) {
             (Kind::State(s), Kind::State(t)) if comparable(s, t) => {
                 self.add(source, Op::CompareStates { compare, left: a, right: b }, span)
             }
             (Kind::Ratio(_), Kind::Number(_) | Kind::Ratio(_) | Kind::State(_)) | (_, Kind::Ratio(_)) => {
-                let help = "multiply out: `a / b > c / d` is `a * d > c * b` where those are constants";
+                let help = "multiply out: `a / b > c` is `a > c * b` where `b` is never negative";
                 let d = self
                     .diagnostic(codes::COMPARE, span, "a ratio is compared with a constant only")
                     .label(format!("compares {p} with {q}"))
                     .help(help);
                 self.say(d)
             }
-            _ => {
-                let (Some((a, unit)), Some((b, other))) =
-                    (self.as_number(source, a, left.span), self.as_number(source, b, right.span))
-                else {
-                    return self.clash(span, (left, l), (right, r));
-                };
-                if !unit.same_measure(other) {
-                    return self.clash(span, (left, l), (right, r));
+            _ => self.compare_numbers(span, compare, source, (left, l, a), (right, r, b)),
+        }
+    }
+
+    fn compare_numbers(
+        &mut self,
+        span: Span,
+        compare: Compare,
+        source: usize,
+        (left, l, a): (&Expr, &Lowered, NodeId),
+        (right, r, b): (&Expr, &Lowered, NodeId),
+    ) -> Lowered {
+        let (Some((a, unit)), Some((b, other))) =
+            (self.as_number(source, a, left.span), self.as_number(source, b, right.span))
+        else {
+            return self.clash(span, (left, l), (right, r));
+        };
+        if !unit.same_measure(other) {
+            return self.clash(span, (left, l), (right, r));
+        }
+        if self.refuse_moving_equality(span, compare, &[(source, a), (source, b)]) {
+            return Lowered::Error;
+        }
+        self.add(source, Op::CompareNumbers { compare, left: a, right: b }, span)
+    }
+
+    /// A number as one over a positive whole one, which multiples by decimals are; nothing for other quotients.
+    fn over_whole(&mut self, source: usize, id: NodeId, span: Span) -> Option<(NodeId, i64)> {
+        match *self.op(source, id) {
+            Op::Ratio { numerator, denominator } => match *self.op(source, denominator) {
+                Op::ConstantNumber { numerator: whole @ 1.., denominator: 1, unit: Unit::Int } => {
+                    Some((numerator, whole))
                 }
-                if self.refuse_moving_equality(span, compare, &[(source, a), (source, b)]) {
-                    return Lowered::Error;
-                }
-                self.add(source, Op::CompareNumbers { compare, left: a, right: b }, span)
-            }
+                _ => None,
+            },
+            _ => self.as_number(source, id, span).map(|(id, _)| (id, 1)),
         }
     }
 

@@ -29,6 +29,7 @@ impl Lowering<'_> {
                 self.unary(span, of, |of| Op::Changes { of })
             }
             (Function::At, [e, timeline]) => self.at(span, e, timeline),
+            (Function::Filter, [e, condition]) => self.filter(span, e, condition),
             (Function::FollowedBy, [a, b, d]) => {
                 self.follow(span, name, [a, b, d], |first, then, window| Op::FollowedBy { first, then, window })
             }
@@ -119,7 +120,11 @@ impl Lowering<'_> {
 
     fn at(&mut self, span: Span, event: &Expr, timeline: &Expr) -> Lowered {
         let matches = self.need_matches(event, "at");
-        let sampled = self.need_sampled(timeline);
+        let said = self.lower_inside(timeline);
+        if let Lowered::Event(_) | Lowered::Mixed(_) = said {
+            return matches.map_or(Lowered::Error, |event| self.each(span, event, timeline, &said));
+        }
+        let sampled = self.need_sampled(timeline, &said);
         let (Some((source, event)), Some((other, mut of))) = (matches, sampled) else { return Lowered::Error };
         let mut noted = Some(source);
         if !self.same_source(&mut noted, other, timeline.span) {
@@ -134,6 +139,7 @@ impl Lowering<'_> {
             let Some(quotient) = quotient else { return Lowered::Error };
             of = quotient;
         }
+        self.says_latest(source, event, of, timeline);
         self.add(source, Op::At { event, of }, span)
     }
 
@@ -181,28 +187,24 @@ impl Lowering<'_> {
         }
     }
 
-    /// What `at` can sample.
-    fn need_sampled(&mut self, e: &Expr) -> Option<Place> {
-        match self.lower(e) {
-            Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => Some((source, id)),
+    /// The timeline that `at` samples.
+    fn need_sampled(&mut self, e: &Expr, said: &Lowered) -> Option<Place> {
+        match said {
+            Lowered::Node { source, id } => match self.kind(*source, *id) {
+                Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => Some((*source, *id)),
                 Kind::Event(ty) => {
-                    self.event_for_state(e, ty, "`at` samples a state or a number", "state<...> or number");
+                    self.derived_event(e.span, ty, "`at` samples a state, a number or columns");
                     None
                 }
             },
-            Lowered::Event(event) => {
-                self.event_for_state(e, event.ty, "`at` samples a state or a number", "state<...> or number");
-                None
-            }
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
-            Lowered::Error => None,
+            Lowered::Event(_) | Lowered::Mixed(_) | Lowered::Error => None,
         }
     }
 
     /// How many values are remembered.
     pub(super) fn need_cap(&mut self, e: &Expr, help: &str) -> Option<u32> {
-        let found = self.lower(e);
+        let found = self.lower_plain(e);
         if let Lowered::Literal(Literal::Number(n)) = &found
             && let Some((n, 1)) = n.exact.and_then(|x| x.parts())
             && (1..=i64::from(Op::MAX_REMEMBERED)).contains(&n)
@@ -218,7 +220,7 @@ impl Lowering<'_> {
 
     /// How far `previous` goes back.
     fn need_small(&mut self, e: &Expr, operator: &str) -> Option<u16> {
-        let found = self.lower(e);
+        let found = self.lower_plain(e);
         if let Lowered::Literal(Literal::Number(n)) = &found
             && let Some((n, 1)) = n.exact.and_then(|x| x.parts())
             && (1..=i64::from(Op::MAX_PREVIOUS)).contains(&n)
@@ -241,7 +243,7 @@ impl Lowering<'_> {
             .diagnostic(codes::NEEDS_STATE, span, format!("{message}, this is {found}"))
             .label("speaks of single instants")
             .help(format!(
-                "`at({own}, CONDITION)` takes those of its events at which a condition holds; \
+                "`filter({own}, CONDITION)` is those of its events at which a condition holds; \
                  `has_existed_within({own}, 1m)` is true for a time after each"
             ));
         self.say(d)

@@ -30,7 +30,7 @@ impl Lowering<'_> {
 
     /// An event, for the operator of that name.
     pub(super) fn need_event(&mut self, e: &Expr, operator: &str) -> Option<Place> {
-        match self.lower(e) {
+        match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
             Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => Some((source, id)),
             Lowered::Error => None,
@@ -41,6 +41,9 @@ impl Lowering<'_> {
                     .diagnostic(codes::NEEDS_EVENT, e.span, format!("`{operator}` reads an event, this is {found}"))
                     .label(format!("expected event<...>, found {found}"))
                     .help(match self.inside_latest(e) {
+                        Some(event) if matches!(operator, "filter" | "previous" | "is_new") => {
+                            format!("did you mean `{operator}({event}, ...)`?")
+                        }
                         Some(event) => format!("did you mean `{operator}({event})`?"),
                         None => format!(
                             "a timeline needs no `{operator}`; where a `let` has the name of a column, \
@@ -62,7 +65,7 @@ impl Lowering<'_> {
 
     /// An event or a `state<bool>`.
     pub(super) fn need_occurrence(&mut self, e: &Expr, operator: &str, length: Option<&Expr>) -> Option<Place> {
-        match self.lower(e) {
+        match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
             Lowered::Node { source, id }
                 if matches!(self.kind(source, id), Kind::Event(_) | Kind::State(Type::Bool)) =>
@@ -75,7 +78,7 @@ impl Lowering<'_> {
 
     /// A `state<bool>`, for the operator of that name.
     pub(super) fn need_condition(&mut self, e: &Expr, operator: &str) -> Option<Place> {
-        match self.lower(e) {
+        match self.lower_plain(e) {
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, &format!("`{operator}` reads a state<bool>"), "state<bool>");
                 None
@@ -130,7 +133,7 @@ impl Lowering<'_> {
 
     /// A state of any type.
     pub(super) fn need_state(&mut self, e: &Expr, what: &str) -> Option<Place> {
-        match self.lower(e) {
+        match self.lower_plain(e) {
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, &format!("{what} reads a state"), "state<...>");
                 None
@@ -151,13 +154,13 @@ impl Lowering<'_> {
                 }
             },
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
-            Lowered::Error => None,
+            Lowered::Error | Lowered::Mixed(_) => None,
         }
     }
 
     /// A constant duration; bare integers are seconds.
     pub(super) fn need_duration(&mut self, e: &Expr, positive: bool) -> Option<Time> {
-        let found = self.lower(e);
+        let found = self.lower_plain(e);
         let literal = match &found {
             Lowered::Error => return None,
             Lowered::Literal(literal) => literal,

@@ -67,6 +67,13 @@ pub(super) struct Group {
     pub(super) members: Vec<usize>,
 }
 
+impl Group {
+    /// The source of a number.
+    pub(super) fn member(&self, number: u8) -> usize {
+        self.members[usize::from(number)]
+    }
+}
+
 impl Lowering<'_> {
     /// Makes a source known; its index.
     pub(crate) fn add_source(&mut self, mut entry: SourceEntry) -> usize {

@@ -24,6 +24,12 @@ impl Lowering<'_> {
                 self.add(source, Op::Not(id), span)
             }
             Lowered::Literal(Literal::Bool(b)) => Lowered::Literal(Literal::Bool(!b)),
+            Lowered::Mixed(mixed) if mixed.ty == Type::Bool => {
+                let values = [(Lowered::Mixed(mixed), inner.span)];
+                let Some(mut parts) = self.parts(span, &values, false) else { return Lowered::Error };
+                let Some(of) = parts.exprs.pop() else { return Lowered::Error };
+                self.mixed_value(span, parts, EventExpr::Not(Box::new(of)), Type::Bool, 1)
+            }
             other => self.not_a_truth_value(inner.span, &other),
         }
     }
@@ -48,6 +54,7 @@ impl Lowering<'_> {
             let fits = match value {
                 Lowered::Event(event) => event.ty == Type::Bool,
                 Lowered::Node { source, id } => self.kind(*source, *id) == Kind::State(Type::Bool),
+                Lowered::Mixed(mixed) => mixed.ty == Type::Bool,
                 Lowered::Literal(literal) => matches!(literal, Literal::Bool(_)),
                 Lowered::Error => false,
             };
@@ -59,11 +66,13 @@ impl Lowering<'_> {
         if failed {
             return Lowered::Error;
         }
+        if self.mixes(operands.iter().map(|(_, value)| value)) {
+            return self.mixed_logic(span, logic, &operands);
+        }
         let event = operands.iter().find(|(_, v)| matches!(v, Lowered::Event(_)));
         let state = operands.iter().find(|(_, v)| matches!(v, Lowered::Node { .. }));
         match (event, state) {
-            (Some((e, _)), Some((s, _))) => self.mixed(span, e, s),
-            (Some(_), None) => self.event_logic(span, logic, &operands),
+            (Some(_), _) => self.event_logic(span, logic, &operands),
             (None, Some(_)) => self.state_logic(span, logic, &operands),
             (None, None) => {
                 let truth = |v: &Lowered| matches!(v, Lowered::Literal(Literal::Bool(true)));
@@ -73,6 +82,15 @@ impl Lowering<'_> {
                 }))
             }
         }
+    }
+
+    /// `&&` or `||` of columns and timelines.
+    fn mixed_logic(&mut self, span: Span, logic: Logic, operands: &[(&Expr, Lowered)]) -> Lowered {
+        let values: Vec<(Lowered, Span)> = operands.iter().map(|(e, value)| (value.clone(), e.span)).collect();
+        let Some(mut parts) = self.parts(span, &values, false) else { return Lowered::Error };
+        let levels = values.len().next_power_of_two().trailing_zeros() as usize;
+        let expr = balanced(logic, std::mem::take(&mut parts.exprs));
+        self.mixed_value(span, parts, expr, Type::Bool, levels)
     }
 
     /// Whether it is an event that an operator makes.
@@ -98,12 +116,17 @@ impl Lowering<'_> {
                 }
                 Lowered::Node { source, id } if self.kind(*source, *id) == Kind::State(Type::Bool) => {
                     let made = operands.iter().find(|(_, value)| self.is_made(value));
-                    return made.map_or(Lowered::Error, |(made, _)| self.mixed(span, made, e));
+                    return made.map_or(Lowered::Error, |(made, _)| self.made_and_state(span, made, e));
                 }
                 Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)) => {
                     let message = "`||` joins events that say true or false";
                     let help = "compare what it carries before it is made: `at(event, state > 5)`";
                     return self.error(codes::TYPE, e.span, message, help);
+                }
+                Lowered::Mixed(_) => {
+                    let message = "`||` joins events, and this is said of one";
+                    let help = "`filter(EVENT, CONDITION)` is the events of which it is true";
+                    return self.error(codes::MIXED, e.span, message, help);
                 }
                 other => return self.not_a_truth_value(e.span, other),
             };
@@ -143,9 +166,9 @@ impl Lowering<'_> {
         let (Some((made, value)), other) = (made, state) else { return Lowered::Error };
         let (own, found) = (self.quote(made.span), self.describe(value));
         let help = match other {
-            Some((state, _)) => format!("did you mean `at({own}, {})`?", self.quote(state.span)),
+            Some((state, _)) => format!("did you mean `filter({own}, {})`?", self.quote(state.span)),
             None => format!(
-                "`at({own}, CONDITION)` takes those of its events at which a condition over states holds; \
+                "`filter({own}, CONDITION)` is those of its events at which a condition holds; \
                  `followed_by(a, b, 5s)` joins events within a time"
             ),
         };
@@ -256,18 +279,15 @@ impl Lowering<'_> {
         self.error(codes::TOO_LARGE, span, message, "make states of its parts with `latest(...)` and join those")
     }
 
-    /// An event and a timeline in one expression.
-    pub(super) fn mixed(&mut self, span: Span, event: &Expr, state: &Expr) -> Lowered {
-        let (e, s) = (self.lower(event), self.lower(state));
-        let (event_kind, state_kind) = (self.describe(&e), self.describe(&s));
-        let (own, timeline) = (self.quote(event.span), self.quote(state.span));
-        let fixed = self.with_latest(event).map(|f| format!("; as a state it is `{f}`")).unwrap_or_default();
+    /// An event that an operator makes and a state in one expression.
+    fn made_and_state(&mut self, span: Span, made: &Expr, state: &Expr) -> Lowered {
+        let (own, timeline) = (self.quote(made.span), self.quote(state.span));
         let d = self
-            .diagnostic(codes::MIXED, span, format!("{event_kind} and {state_kind} in one expression"))
-            .label(format!("mixes {event_kind} with {state_kind}"))
-            .note(self.file, event.span.range(), format!("this is {event_kind}: it speaks of one event"))
-            .note(self.file, state.span.range(), format!("this is {state_kind}: it is true over time"))
-            .help(format!("`at({own}, {timeline})` is the timeline at the event{fixed}"));
+            .diagnostic(codes::MIXED, span, "an event and a state in one expression")
+            .label("mixes an event with a state")
+            .note(self.file, made.span.range(), "this is an event: it speaks of single instants")
+            .note(self.file, state.span.range(), "this is a state: it is true over time")
+            .help(format!("`filter({own}, {timeline})` is those of its events at which the other holds"));
         self.say(d)
     }
 

@@ -44,7 +44,7 @@ impl Lowering<'_> {
                     let node = &facts[*source].nodes[id.index()];
                     (Some(node.memory), node.timer)
                 }
-                Lowered::Event(_) | Lowered::Literal(_) => (None, false),
+                Lowered::Event(_) | Lowered::Mixed(_) | Lowered::Literal(_) => (None, false),
             };
             Some(Observation { span: *span, kind: self.describe(lowered), memory, timer })
         };

@@ -38,7 +38,7 @@ impl Lowering<'_> {
                 None => (Lowered::Error, None, vec![]),
             },
             _ => {
-                let value = self.lower(&d.value);
+                let value = self.lower_plain(&d.value);
                 let root = self.metric_root(&d.value, &value);
                 (value, root, vec![])
             }
@@ -82,6 +82,7 @@ impl Lowering<'_> {
                 _ => Some(*id),
             },
             Lowered::Error => None,
+            Lowered::Mixed(_) => None,
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, "a metric is a state or a number", "state or number");
                 None

@@ -51,7 +51,7 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
     let mut moved: Vec<Option<NodeId>> = vec![None; plan.nodes.len()];
     for (id, node) in plan.iter().filter(|(id, _)| needed[id.index()]) {
         let mut op = node.op.clone();
-        if let Op::Event(e) = &mut op {
+        if let Op::Event(e) | Op::Each { value: e, .. } | Op::Filter { condition: e, .. } = &mut op {
             rename_columns(e, (plan, part), &mut builder);
         }
         for input in op.inputs_mut() {
@@ -111,7 +111,7 @@ fn any(when: Vec<NodeId>, builder: &mut Builder) -> Option<NodeId> {
 fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut Builder) {
     match e {
         EventExpr::Column(c) => *c = builder.column(column(of.0, of.1, *c)).expect(FITS),
-        EventExpr::Constant(_) => {}
+        EventExpr::Constant(_) | EventExpr::Sample(_) => {}
         EventExpr::Not(a) => rename_columns(a, of, builder),
         EventExpr::Call(_, all) => all.iter_mut().for_each(|a| rename_columns(a, of, builder)),
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {

@@ -32,10 +32,12 @@ impl Lowering<'_> {
         if values.iter().any(|(value, _)| matches!(value, Lowered::Error)) {
             return Lowered::Error;
         }
+        if self.mixes(values.iter().map(|(value, _)| value)) {
+            return self.apply_mixed(span, function, values);
+        }
         let nodes: Vec<Place> = values.iter().filter_map(|(value, _)| place_of(value)).collect();
         let is_leaf = matches!(nodes[..], [(source, id)] if self.event_of(source, id).is_some());
-        let of_events = values.iter().any(|(value, _)| matches!(value, Lowered::Event(_)));
-        if !nodes.is_empty() && !is_leaf && !of_events {
+        if !nodes.is_empty() && !is_leaf {
             return self.apply_to_states(span, function, values);
         }
         let mut source = None;
@@ -43,7 +45,7 @@ impl Lowering<'_> {
         let mut arguments: Vec<Option<Argument>> = vec![];
         for (value, place) in values {
             let argument = match value {
-                Lowered::Error => return Lowered::Error,
+                Lowered::Error | Lowered::Mixed(_) => return Lowered::Error,
                 Lowered::Literal(_) => None,
                 Lowered::Event(event) => Some(Argument { value: Rc::clone(event), latest: None }),
                 Lowered::Node { source, id } => match self.event_of(*source, *id) {
@@ -85,6 +87,14 @@ impl Lowering<'_> {
             },
             (value, _) => value,
         }
+    }
+
+    /// A function of columns and timelines.
+    pub(super) fn apply_mixed(&mut self, span: Span, function: Scalar, values: &[(Lowered, Span)]) -> Lowered {
+        let Some(mut parts) = self.parts(span, values, function == Scalar::If) else { return Lowered::Error };
+        let Some(ty) = function.result(&parts.types) else { return self.wrong_types(span, function, values) };
+        let expr = EventExpr::Call(function, std::mem::take(&mut parts.exprs));
+        self.mixed_value(span, parts, expr, ty, 1)
     }
 
     /// A function of states, and of numbers that change in steps.
@@ -261,7 +271,7 @@ fn type_of(literal: &Literal, values: &[(Lowered, Span)]) -> Type {
 /// Number of parts and depth of an expression.
 fn measure(e: &EventExpr) -> (usize, usize) {
     let all: Vec<&EventExpr> = match e {
-        EventExpr::Column(_) | EventExpr::Constant(_) => vec![],
+        EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => vec![],
         EventExpr::Not(a) => vec![a],
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => vec![a, b],
         EventExpr::Call(_, all) => all.iter().collect(),

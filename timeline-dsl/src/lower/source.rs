@@ -307,7 +307,7 @@ impl Lowering<'_> {
         let (first, last) = (when.first()?, when.last()?);
         let span = first.span.to(last.span);
         let value = match when {
-            [one] => self.lower(one),
+            [one] => self.lower_plain(one),
             _ => self.logic(span, crate::syntax::Logic::Or, when.iter().copied()),
         };
         match value {

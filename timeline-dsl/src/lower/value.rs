@@ -1,5 +1,6 @@
 //! What an expression lowers to.
 
+use super::mixed::MixedValue;
 use crate::syntax::Literal;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -18,6 +19,8 @@ pub(super) enum Lowered {
         /// The node in that group's plan.
         id: NodeId,
     },
+    /// Columns beside timelines: what `at` and `filter` take beside their event.
+    Mixed(Rc<MixedValue>),
     /// A constant, of no source; becomes a node beside a timeline.
     Literal(Literal),
     /// A mistake that has been said.

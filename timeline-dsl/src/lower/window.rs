@@ -12,7 +12,7 @@ const MAX_DIMENSIONS: usize = 64;
 
 impl Lowering<'_> {
     pub(super) fn over_last(&mut self, span: Span, of: &Expr, window: &Expr) -> Lowered {
-        let value = self.lower(of);
+        let value = self.lower_plain(of);
         let window = self.need_duration(window, true);
         let (source, id) = match value {
             Lowered::Node { source, id } => (source, id),
@@ -56,7 +56,7 @@ impl Lowering<'_> {
         dimensions: &[Dimension],
         cap: Option<&Expr>,
     ) -> Option<(Lowered, NodeId, Vec<String>)> {
-        let value = self.lower(of);
+        let value = self.lower_plain(of);
         let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
         let clause = if dimensions.iter().all(is_window) { "every" } else { "split by" };
         if self.too_many_dimensions(span, dimensions) {

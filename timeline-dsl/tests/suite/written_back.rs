@@ -41,8 +41,15 @@ fn event() -> impl Strategy<Value = String> {
 
 /// Events that are made of others and of states.
 fn made() -> impl Strategy<Value = String> {
-    (event(), event(), 0..11).prop_map(|(a, b, how)| match how {
+    (event(), event(), 0..18).prop_map(|(a, b, how)| match how {
         9 => format!("({a}) || rise(latest({b}))"),
+        11 => format!("at({a}, f - latest(n) * 2 - (n - latest(f)))"),
+        12 => format!("filter(x, ({a}) && latest({b}))"),
+        13 => format!("filter(at({a}, n), !({b}) || n * latest(f) > count({a}))"),
+        14 => format!("filter(rise(latest({a})), latest({b}) || count({a}) > 3)"),
+        15 => format!("at({a}, if({b}, coalesce(lower(x), latest(x)), latest(upper(x))))"),
+        16 => format!("at({a}, duration_where(latest({b})) / 1s * (time_since({a}) / 1s) + f)"),
+        17 => format!("followed_by({a}, filter({b}, n in (1, 2) && latest(b)), 3s)"),
         10 => format!("(fall(latest({a})) || ({b} || followed_by({b}, {a}, 5s)))"),
         0 => format!("at({a}, latest({b}))"),
         1 => format!("followed_by({a}, {b}, 5s)"),
