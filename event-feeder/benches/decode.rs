@@ -23,12 +23,14 @@ fn main() {
         future: None,
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
+        csv: timeline_core::plan::Csv::default(),
     };
     let column = |name: &str, ty| Column {
         name: name.into(),
         path: FieldPath(name.split('.').map(String::from).collect()),
         ty,
         source: 0,
+        nulls: Default::default(),
     };
     let three = ["playerState", "userAction", "cdn"].map(|name| column(name, Type::String));
     let decoder = Decoder::new(&source, &three);

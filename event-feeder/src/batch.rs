@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** every [`Slice`] of an event lies in the arena and is UTF-8; every float is finite and not `-0.0`.
 
-use crate::{Code, Mark, Position};
+use crate::{Code, Mark, Position, Sniffed};
 use std::borrow::Cow;
 use std::sync::Arc;
 use timeline_core::plan::Column;
@@ -40,6 +40,46 @@ pub struct Batch {
     pub misrouted: u64,
     /// The block's, for [`Batch::position`].
     pub marks: Vec<Mark>,
+    /// What its records have, and what is odd about them.
+    pub seen: Seen,
+}
+
+/// What records have, and what is odd about them: enough to say what nobody has, and never part of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The columns that some record has, nulls and values that do not fit included, as a set of column bits.
+    pub columns: u64,
+    /// Whether some record has the order column.
+    pub order: bool,
+    /// Events that have an explicit null in at least half of the columns that are read, and in at least two.
+    pub hollow: u64,
+    /// Times with digits beyond the nanosecond, which were cut off.
+    pub cut: u64,
+    /// Local times that a change of the clocks makes twice; they were taken for the earlier.
+    pub twice: u64,
+    /// How far an event is behind the largest time before it, at most; of several batches only of those within each.
+    pub behind: Time,
+    /// The least time of a usable event.
+    pub least: Option<Time>,
+    /// The names that the first records have; only where something that is read was not in them.
+    pub names: Option<Box<Sniffed>>,
+}
+
+impl Seen {
+    /// Adds what other records of the same source have.
+    pub fn add(&mut self, other: Seen) {
+        let Seen { columns, order, hollow, cut, twice, behind, least, names } = other;
+        self.columns |= columns;
+        self.order |= order;
+        self.hollow += hollow;
+        self.cut += cut;
+        self.twice += twice;
+        self.behind = self.behind.max(behind);
+        self.least = self.least.into_iter().chain(least).min();
+        if let Some(more) = names {
+            self.names.get_or_insert_default().add(*more);
+        }
+    }
 }
 
 /// One usable event.

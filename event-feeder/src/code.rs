@@ -12,6 +12,8 @@
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
+//! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
+//! | TL2141 to TL2145 | nothing: it is said, for the answer is hardly what was meant |
 //!
 //! A code is never given another meaning; what is new gets a new one.
 
@@ -124,6 +126,18 @@ codes! {
     CountsDiffer = "TL2130", "give all of them as many partitions, and one router: a key is in the same one of each";
     /// An event has another key than its message, so that its session may be spread over partitions, each with a part of it.
     Misrouted = "TL2131", "give messages the key that the program names, or make such a topic with `timeline produce --repartition`; `timeline doctor` says which keys are in two partitions";
+    /// A file is packed, or of a kind that is not read.
+    Foreign = "TL2140", "unpack it, or write it as lines of JSON, CSV or Parquet; what gzip packs is read as it is";
+    /// No record has a column that is read.
+    Unseen = "TL2141", "compare the name with those in the records; a value within an object is `name: type from \"path\"`";
+    /// The path of a column meets a list and does not say which element.
+    InList = "TL2142", "select an element: `from \"items[0].price\"`, or by a member, `from \"params[key=page].value\"`";
+    /// Most events carry nulls in most columns, and each null ends a state.
+    MostlyNulls = "TL2143", "if the producer writes null for what it does not set, say `null is missing` in the source";
+    /// A local time that a change of the clocks makes twice; it is taken for the earlier one.
+    Twice = "TL2144", "write times with their offset, or in UTC";
+    /// A time has digits beyond the nanosecond; they are cut off.
+    CutOff = "TL2145", "nothing, unless the order of events within a nanosecond matters: then use `order by`";
 }
 
 impl fmt::Display for Code {

@@ -5,15 +5,26 @@
 //!
 //! * A record ends with a line feed, with or without a carriage return before it, outside quotes.
 //! * A quote opens a quoted cell only as the first byte of the cell; elsewhere it is a byte like any other.
-//! * Text between a closing quote and the next comma makes the record malformed.
+//! * Text between a closing quote and the next delimiter makes the record malformed.
+//! * Cells stand between commas, unless the program says otherwise or the header tells: of a comma, a semicolon, a tab and a bar
+//!   what it has most of outside quotes.
 
 use memchr::{memchr, memchr2};
 use std::ops::Range;
+
+/// What may stand between cells without being said; of those that a header has equally often the first.
+const CANDIDATES: [u8; 4] = *b",;\t|";
 
 /// Finds the ends of records in bytes that come piece by piece.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan {
     state: State,
+    /// What stands between cells; `None` until the header has told.
+    delimiter: Option<u8>,
+    /// How often each candidate stands outside quotes in the header so far.
+    seen: [u32; CANDIDATES.len()],
+    /// Whether the header has begun: lines of white space before it are none.
+    begun: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +40,23 @@ enum State {
 }
 
 impl Scan {
-    /// At the beginning of a record.
-    pub(crate) fn new() -> Self {
-        Scan { state: State::CellStart }
+    /// At the beginning of a record, or of the header where what stands between cells is not given.
+    pub(crate) fn new(delimiter: Option<u8>) -> Self {
+        Scan { state: State::CellStart, delimiter, seen: [0; CANDIDATES.len()], begun: false }
+    }
+
+    /// At the beginning of another record of the same text.
+    pub(crate) fn anew(self) -> Self {
+        Scan::new(self.delimiter)
+    }
+
+    /// What stands between cells, as far as the header has told.
+    pub(crate) fn delimiter(&self) -> u8 {
+        self.delimiter.unwrap_or_else(|| {
+            let most = self.seen.iter().copied().max().unwrap_or(0);
+            let first = self.seen.iter().position(|count| *count == most).unwrap_or(0);
+            CANDIDATES[first]
+        })
     }
 
     /// Goes on over `bytes[from..]`; the place behind the next record end, or `None` when the bytes are used up.
@@ -47,25 +72,48 @@ impl Scan {
                         continue;
                     }
                 },
-                State::AfterQuote if byte == b'"' => self.state = State::Quoted,
-                State::CellStart if byte == b'"' => self.state = State::Quoted,
-                _ => match byte {
-                    b'\n' => {
+                State::AfterQuote | State::CellStart if byte == b'"' => {
+                    (self.state, self.begun) = (State::Quoted, true);
+                }
+                _ => match (byte, self.delimiter) {
+                    (b'\n', _) => {
                         self.state = State::CellStart;
+                        match (self.delimiter, self.begun) {
+                            (None, true) => self.delimiter = Some(self.delimiter()),
+                            // Tabs of a blank line are no header's.
+                            (None, false) => self.seen.fill(0),
+                            (Some(_), _) => {}
+                        }
                         return Some(at + 1);
                     }
-                    b',' => self.state = State::CellStart,
-                    _ => {
+                    (byte, Some(delimiter)) if byte == delimiter => self.state = State::CellStart,
+                    (_, Some(delimiter)) => {
                         self.state = State::Plain;
-                        // Only a comma or a line feed changes anything now.
-                        at += memchr2(b',', b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
+                        // Only a delimiter or a line feed changes anything now.
+                        at += memchr2(delimiter, b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
                         continue;
                     }
+                    (byte, None) => self.header(byte),
                 },
             }
             at += 1;
         }
         None
+    }
+
+    /// A byte of the header outside quotes.
+    fn header(&mut self, byte: u8) {
+        match CANDIDATES.iter().position(|candidate| *candidate == byte) {
+            Some(candidate) => {
+                self.state = State::CellStart;
+                self.seen[candidate] += 1;
+                self.begun |= byte != b'\t';
+            }
+            None => {
+                self.state = State::Plain;
+                self.begun |= !byte.is_ascii_whitespace();
+            }
+        }
     }
 }
 
@@ -87,20 +135,20 @@ pub(crate) fn trim_end(record: &[u8]) -> &[u8] {
 }
 
 /// Calls `f` for each cell of a record without its line end; false if the record is malformed.
-pub(crate) fn split(record: &[u8], mut f: impl FnMut(CsvCell)) -> bool {
+pub(crate) fn split(record: &[u8], delimiter: u8, mut f: impl FnMut(CsvCell)) -> bool {
     let mut at = 0;
     loop {
         let (cell, next) = if record.get(at) == Some(&b'"') {
             let Some((end, doubled)) = closing_quote(record, at + 1) else { return false };
             (CsvCell { text: at + 1..end, quoted: true, doubled }, end + 1)
         } else {
-            let end = memchr(b',', &record[at..]).map_or(record.len(), |skip| at + skip);
+            let end = memchr(delimiter, &record[at..]).map_or(record.len(), |skip| at + skip);
             (CsvCell { text: at..end, quoted: false, doubled: false }, end)
         };
         f(cell);
         match record.get(next) {
             None => return true,
-            Some(b',') => at = next + 1,
+            Some(byte) if *byte == delimiter => at = next + 1,
             Some(_) => return false,
         }
     }
@@ -132,10 +180,10 @@ pub(crate) fn undouble(text: &[u8]) -> Vec<u8> {
 }
 
 /// The names in a header record; `None` if it is malformed or not UTF-8.
-pub(crate) fn header(record: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn header(record: &[u8], delimiter: u8) -> Option<Vec<String>> {
     let record = trim_end(record);
     let mut names = vec![];
-    let well_formed = split(record, |cell| {
+    let well_formed = split(record, delimiter, |cell| {
         let text = &record[cell.text];
         names.push(String::from_utf8(if cell.doubled { undouble(text) } else { text.to_vec() }).ok());
     });
@@ -149,7 +197,7 @@ mod tests {
 
     /// Records of a whole text, cut after every `piece` bytes.
     fn ends(text: &[u8], piece: usize) -> Vec<usize> {
-        let (mut scan, mut ends, mut from) = (Scan::new(), vec![], 0);
+        let (mut scan, mut ends, mut from) = (Scan::new(Some(b',')), vec![], 0);
         for upto in (0..=text.len()).step_by(piece).chain([text.len()]) {
             while let Some(end) = scan.next_end(&text[..upto], from) {
                 ends.push(end);
@@ -162,7 +210,7 @@ mod tests {
 
     fn cells(record: &str) -> Option<Vec<(String, bool)>> {
         let mut out = vec![];
-        split(record.as_bytes(), |cell| {
+        split(record.as_bytes(), b',', |cell| {
             let text = &record.as_bytes()[cell.text];
             let text = if cell.doubled { undouble(text) } else { text.to_vec() };
             out.push((String::from_utf8(text).unwrap(), cell.quoted));
@@ -198,6 +246,45 @@ mod tests {
         assert_eq!(cells("a,"), Some(vec![cell("a", false), cell("", false)]));
         assert_eq!(cells("\"a\"b,c"), None);
         assert_eq!(cells("\"a"), None);
+    }
+
+    /// What stands between the cells of a header without its line end.
+    fn delimiter_of(header: &[u8]) -> u8 {
+        let mut scan = Scan::new(None);
+        scan.next_end(header, 0);
+        scan.delimiter()
+    }
+
+    #[test]
+    fn headers_tell_what_stands_between_cells() {
+        for (text, want) in [
+            ("a,b", b','),
+            ("a;b;c", b';'),
+            ("a\tb,c\td", b'\t'),
+            ("a|b", b'|'),
+            ("a", b','),
+            ("", b','),
+            ("a;b,c", b','),
+            ("\"a,b,c\";d", b';'),
+            ("5\" pipe;x", b';'),
+        ] {
+            assert_eq!(delimiter_of(text.as_bytes()), want, "{text}");
+            let text = format!("\n \r\n{text}\nx;\"a\nb\";y\n");
+            for piece in 1..=text.len() {
+                let (mut scan, mut from) = (Scan::new(None), 0);
+                for upto in (0..=text.len()).step_by(piece).chain([text.len()]) {
+                    while let Some(end) = scan.next_end(&text.as_bytes()[..upto], from) {
+                        from = end;
+                    }
+                    from = upto;
+                }
+                let known = scan.delimiter;
+                assert!(known == Some(want) || text.trim_start().starts_with('x'), "{text:?} in pieces of {piece}");
+            }
+        }
+        let text = b"a;b\n1;\"x\ny\"\n";
+        let mut scan = Scan::new(None);
+        assert_eq!((scan.next_end(text, 0), scan.next_end(text, 4)), (Some(4), Some(text.len())));
     }
 
     proptest! {

@@ -53,9 +53,8 @@ pub(crate) enum Cut {
 }
 
 impl Cutter {
-    /// Cuts lines or CSV records, from a record's beginning.
-    pub(crate) fn new(csv: bool) -> Self {
-        let csv = csv.then(Scan::new);
+    /// Cuts lines, or CSV records from where that stands.
+    pub(crate) fn new(csv: Option<Scan>) -> Self {
         Cutter { csv, buffer: vec![], searched: 0, cut: 0, skipped: 0, spare: vec![], record_max: RECORD_MAX }
     }
 
@@ -76,8 +75,8 @@ impl Cutter {
     }
 
     /// Chooses between lines and CSV records before anything was handed out.
-    pub(crate) fn set_csv(&mut self, csv: bool) {
-        self.csv = csv.then(Scan::new);
+    pub(crate) fn set_csv(&mut self, csv: Option<Scan>) {
+        self.csv = csv;
         (self.searched, self.cut) = (0, 0);
     }
 
@@ -167,14 +166,14 @@ impl Cutter {
         let skipped = std::mem::take(&mut self.skipped);
         if skipped > 0 {
             // The rest was not looked at, or only up to the long record's end.
-            self.csv = self.csv.map(|_| Scan::new());
+            self.csv = self.csv.map(Scan::anew);
             (self.searched, self.cut) = (0, 0);
             let length = bytes.len() as u64 + skipped;
             return Cut::TooLong(bytes, length);
         }
         if end > self.cut {
             // The unfinished record that ends the stream: what follows, if anything, begins anew.
-            self.csv = self.csv.map(|_| Scan::new());
+            self.csv = self.csv.map(Scan::anew);
         }
         self.searched = self.searched.saturating_sub(end);
         self.cut = 0;

@@ -11,6 +11,7 @@ mod assemble;
 mod cell;
 mod csv;
 mod fields;
+mod form;
 mod index;
 mod json;
 mod lines;
@@ -24,8 +25,9 @@ mod walk;
 
 pub use fields::fields_read;
 
+use crate::sniff::{self, Sniffed};
 use crate::{Batch, Block, Code, DeadLetter, Payload};
-use assemble::{Assembler, Judged, Place};
+use assemble::{Assembler, Comma, Judged, Place};
 use cell::{Arena, Cell};
 use fields::{Fields, Members};
 use lines::Lines;
@@ -45,6 +47,10 @@ pub struct Decoder {
     cells: Vec<Cell>,
     /// Memory of batches that are done with.
     spare: Vec<Batch>,
+    /// Columns that some record had.
+    seen: u64,
+    /// How many records were looked at for the names that they have.
+    looked: u64,
 }
 
 impl Decoder {
@@ -72,7 +78,7 @@ impl Decoder {
         let lines = Lines::new(Members::new(&fields), fields.paths.len());
         // One more than there are fields, for what nobody reads.
         let cells = vec![Cell::default(); fields.paths.len() + 1];
-        Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![] }
+        Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![], seen: 0, looked: 0 }
     }
 
     /// Takes back a batch that is done with, so that the next one costs no new memory; gives its bytes for
@@ -89,10 +95,24 @@ impl Decoder {
 
     /// Decodes one block.
     pub fn decode(&mut self, block: Block) -> Batch {
+        let payload = (self.looked < LOOKED).then(|| Sample::of(&block.payload));
+        let mut batch = self.decode_all(block);
+        self.seen |= batch.seen.columns;
+        if let Some(sample) = payload {
+            let whole = self.seen == self.fields.all() && !batch.events.is_empty();
+            self.looked += batch.records;
+            // Names are wanted only for what is missing; a few first records tell them.
+            batch.seen.names = (!whole).then(|| sample.names(&batch)).flatten();
+        }
+        batch
+    }
+
+    fn decode_all(&mut self, block: Block) -> Batch {
         let fields = self.fields.clone();
         let batch = self.spare.pop().unwrap_or_default();
         let batch = Batch { start: block.start, end: block.end, marks: block.marks, ..batch };
-        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0, judged: Judged::default() };
+        let (judged, comma) = (Judged::default(), Comma::No);
+        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0, judged, comma };
         match block.payload {
             Payload::Lines(bytes) => {
                 let mut arena = Arena::new(&bytes);
@@ -100,10 +120,11 @@ impl Decoder {
                 let extra = arena.extra;
                 out.finish(bytes, &extra)
             }
-            Payload::Csv { header, bytes } => {
-                if !self.layout.as_ref().is_some_and(|layout| layout.is_of(&header)) {
-                    self.layout = Some(csv::Layout::new(header, &fields));
+            Payload::Csv { header, delimiter, bytes } => {
+                if !self.layout.as_ref().is_some_and(|layout| layout.is_of(&header, delimiter)) {
+                    self.layout = Some(csv::Layout::new(header, delimiter, &fields));
                 }
+                out.comma = Comma::of(delimiter, fields.decimal);
                 let layout = self.layout.as_ref().expect("made just now");
                 let mut arena = Arena::new(&bytes);
                 csv::records(&mut out, &mut arena, layout, &mut self.cells);
@@ -126,6 +147,37 @@ impl Decoder {
     }
 }
 
+/// How many records a decoder looks at for the names that they have.
+const LOOKED: u64 = 1000;
+
+/// What tells the names of a block's records once it was decoded.
+enum Sample {
+    /// Lines: they are the beginning of the batch's bytes, so many of them.
+    Lines(usize),
+    /// The names themselves.
+    Names(Sniffed),
+    Nothing,
+}
+
+impl Sample {
+    fn of(payload: &Payload) -> Self {
+        match payload {
+            Payload::Lines(bytes) => Sample::Lines(bytes.len()),
+            Payload::Csv { header, .. } => Sample::Names(Sniffed::of_header(header)),
+            Payload::Rows(rows) => Sample::Names(Sniffed::of_schema(rows.schema_ref())),
+            Payload::TooLong(_) => Sample::Nothing,
+        }
+    }
+
+    fn names(self, batch: &Batch) -> Option<Box<Sniffed>> {
+        match self {
+            Sample::Lines(length) => Some(Box::new(sniff::lines(&batch.bytes[..length]))),
+            Sample::Names(names) => Some(Box::new(names)),
+            Sample::Nothing => None,
+        }
+    }
+}
+
 fn too_long() -> time::Bad {
     (Code::TooLong, "longer than a record may be".into())
 }
@@ -135,8 +187,10 @@ fn excerpt(record: &[u8]) -> Vec<u8> {
     record[..record.len().min(DeadLetter::KEPT)].to_vec()
 }
 
-/// Reads a time of RFC 3339, for guessing.
-pub(crate) use time::rfc3339;
+/// Whether a text is a time of RFC 3339, for guessing.
+pub(crate) fn is_rfc3339(text: &[u8]) -> bool {
+    time::rfc3339(text).is_ok()
+}
 
 #[cfg(test)]
 mod tests;

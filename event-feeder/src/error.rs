@@ -50,11 +50,23 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file is packed, or of a kind that is not read.
+    #[error("{file} cannot be read: it is {what}")]
+    Foreign {
+        /// The file's name.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// No file has that name or matches that pattern.
-    #[error("no file matches {pattern}")]
+    #[error("no file matches {pattern}{}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
     NoMatch {
         /// The name or pattern.
         pattern: String,
+        /// The name of the file in that folder that is most like it, if one is.
+        near: Option<String>,
     },
     /// A topic cannot be read now.
     #[error("{topic}: {reason}")]
@@ -109,12 +121,31 @@ impl Error {
             Error::Replaced { .. } => Code::Replaced,
             Error::Gone { .. } => Code::Gone,
             Error::Format { .. } => Code::BadFormat,
+            Error::Foreign { .. } => Code::Foreign,
             Error::NoMatch { .. } => Code::NoMatch,
             Error::Name { .. } => Code::BadName,
             Error::Counts { .. } => Code::CountsDiffer,
             Error::Topic { code, .. } => *code,
             Error::Gap { .. } => Code::Lost,
             Error::OtherTopic { .. } => Code::OtherTopic,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Error::Foreign { help, .. } => help,
+            Error::Read { .. }
+            | Error::Truncated { .. }
+            | Error::Replaced { .. }
+            | Error::Gone { .. }
+            | Error::Format { .. }
+            | Error::NoMatch { .. }
+            | Error::Topic { .. }
+            | Error::Counts { .. }
+            | Error::Gap { .. }
+            | Error::OtherTopic { .. }
+            | Error::Name { .. } => self.code().help(),
         }
     }
 

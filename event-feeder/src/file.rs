@@ -18,10 +18,8 @@ pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
 use crate::{Code, Error, Format, Next, Notice, Position, Source, Target};
-use open::Open;
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
+use open::{Open, Text};
+use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::FieldPath;
 
 /// How files are read.
@@ -33,6 +31,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// The fields that are read of a Parquet file; without it all. See [`crate::fields_read`].
     pub fields: Option<Vec<FieldPath>>,
+    /// What stands between the cells of CSV; without it each header tells.
+    pub delimiter: Option<u8>,
 }
 
 /// Whether a log ends.
@@ -50,8 +50,10 @@ pub struct FileSource {
     patterns: Vec<String>,
     options: Options,
     files: FileTable,
-    /// What is known of each file's format.
-    formats: Vec<Option<Format>>,
+    /// What is known of each file's format, and whether it is packed.
+    formats: Vec<Option<(Format, bool)>>,
+    /// How many bytes come out of a packed file that is whole, by its number.
+    unpacked: BTreeMap<usize, u64>,
     /// Where reading goes on.
     at: Position,
     /// The end of the last block.
@@ -74,7 +76,7 @@ impl FileSource {
         if options.mode == Mode::Batch {
             for pattern in patterns {
                 if names::expand(std::slice::from_ref(pattern))?.is_empty() {
-                    return Err(Error::NoMatch { pattern: pattern.clone() });
+                    return Err(no_match(pattern));
                 }
             }
         }
@@ -103,13 +105,14 @@ impl FileSource {
             patterns: patterns.to_vec(),
             options,
             formats: vec![None; files.len()],
+            unpacked: BTreeMap::new(),
             files,
             at,
             reached: at,
             until,
             current: None,
             drained: false,
-            spare: Cutter::new(false),
+            spare: Cutter::new(None),
             watch: watch::Watch::default(),
         }
     }
@@ -137,7 +140,7 @@ impl FileSource {
             if !self.open_current(finish)? {
                 // Empty, or a Parquet file that is being written.
                 if finish {
-                    self.go_on();
+                    self.go_on()?;
                 } else if !self.look_for_files()? {
                     return Ok(IDLE);
                 }
@@ -157,7 +160,7 @@ impl FileSource {
                 return Ok(Next::Block(block));
             }
             if finish || !growing {
-                self.go_on();
+                self.go_on()?;
             } else if looked || !self.look_for_files()? {
                 self.drained = true;
                 return Ok(IDLE);
@@ -167,15 +170,36 @@ impl FileSource {
     }
 
     /// Goes on to the next file.
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Result<(), Error> {
         let file = self.at.file as usize;
         if let Some(current) = self.current.take() {
             if !self.may_grow(file) && self.until.is_none() && current.read_to() > 0 {
                 self.files[file].closed.get_or_insert(current.read_to());
+            } else if self.is_packed(file) && self.until.is_none() {
+                let known = &mut self.files[file];
+                let length = known.open(0)?.metadata().map_err(Error::read(&known.name))?.len();
+                known.closed.get_or_insert(length);
             }
             current.close(&mut self.spare);
         }
         self.at = Position::at(self.at.file + 1, 0);
+        Ok(())
+    }
+
+    /// Whether a file is known to be packed.
+    fn is_packed(&self, file: usize) -> bool {
+        matches!(self.formats.get(file), Some(Some((_, true))))
+    }
+
+    /// How many bytes come out of a packed file; `None` if it is not whole yet.
+    fn unpacked_length(&mut self, file: usize) -> Result<Option<u64>, Error> {
+        if let Some(length) = self.unpacked.get(&file) {
+            return Ok(Some(*length));
+        }
+        let known = &mut self.files[file];
+        let length = crate::packed::length(&known.open(0)?).map_err(Error::read(&known.name))?;
+        self.unpacked.extend(length.map(|length| (file, length)));
+        Ok(length)
     }
 
     /// Opens the file at the position; false if there is nothing to read in it yet.
@@ -185,8 +209,15 @@ impl FileSource {
         }
         let file = self.at.file as usize;
         let Some(format) = self.format(file)? else { return Ok(false) };
+        let packed = self.is_packed(file);
+        // One that is followed is read once it is whole: what was handed out of it can then be found again.
+        let whole = !packed || self.options.mode == Mode::Batch || self.unpacked_length(file)?.is_some();
+        let text = Text { csv: format == Format::Csv, packed, delimiter: self.options.delimiter };
         let fields = self.options.fields.as_deref();
-        self.current = Open::new(&mut self.files[file], self.at, format, fields, &mut self.spare)?;
+        self.current = match whole {
+            true => Open::new(&mut self.files[file], self.at, format, text, fields, &mut self.spare)?,
+            false => None,
+        };
         if self.current.is_none() {
             let name = self.files[file].name.clone();
             if finish {
@@ -202,25 +233,20 @@ impl FileSource {
     fn format(&mut self, file: usize) -> Result<Option<Format>, Error> {
         if self.formats[file].is_none() {
             let known = &mut self.files[file];
-            self.formats[file] = match self.options.format.or_else(|| Format::of_name(&known.name)) {
-                Some(format) => Some(format),
-                None => beginning(known.open(0)?)
-                    .map_err(Error::read(&known.name))
-                    .map(|bytes| Format::of_content(&bytes))?,
-            };
+            let (format, packed) = crate::packed::look(&known.open(0)?, &known.name, self.options.format)?;
+            self.formats[file] = format.map(|format| (format, packed));
         }
-        Ok(self.formats[file])
+        Ok(self.formats[file].map(|(format, _)| format))
     }
 
     fn may_grow(&self, file: usize) -> bool {
-        self.options.mode == Mode::Tail && file + 1 >= self.files.len()
+        self.options.mode == Mode::Tail && file + 1 >= self.files.len() && !self.unpacked.contains_key(&file)
     }
 }
 
-fn beginning(file: File) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![];
-    file.take(64 << 10).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// That a name or pattern matches no file, with the name in its folder that is most like it.
+pub fn no_match(pattern: &str) -> Error {
+    Error::NoMatch { pattern: pattern.to_owned(), near: names::near(pattern) }
 }
 
 /// A file is never known to be drained: whoever writes it may just not have written yet.

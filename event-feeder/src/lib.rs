@@ -22,8 +22,9 @@
 //!     future: None,
 //!     idle: timeline_core::plan::Idle::Usual,
 //!     repair: None,
+//!     csv: timeline_core::plan::Csv::default(),
 //! };
-//! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String, source: 0 }];
+//! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String, source: 0, nulls: Default::default() }];
 //! let input = "{\"session\":\"a\",\"ts\":1700000000123,\"state\":\"play\"}\nnot a record\n";
 //!
 //! let mut source = StreamSource::new(input.as_bytes(), "standard input", None)?;
@@ -46,6 +47,7 @@ pub mod file;
 mod format;
 mod gap;
 mod hash;
+mod packed;
 mod position;
 #[cfg(feature = "pulsar")]
 pub mod pulsar;
@@ -53,7 +55,7 @@ mod sniff;
 mod source;
 mod stream;
 
-pub use batch::{Batch, DeadLetter, Event, Slice};
+pub use batch::{Batch, DeadLetter, Event, Seen, Slice};
 pub use code::Code;
 pub use decode::{Decoder, fields_read};
 pub use error::{Error, Notice};

@@ -4,21 +4,21 @@
 //! that does not fit its column. Columns come in the order of their names.
 
 use crate::csv::{self, Scan};
-use crate::decode::rfc3339;
+use crate::decode::is_rfc3339;
 use crate::file::header_of;
-use crate::{Error, Format};
+use crate::{Error, Format, packed};
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Fields, Float64Type};
+use arrow::datatypes::{DataType, Fields, Float64Type, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use timeline_core::Type;
-use timeline_core::plan::TimeUnit;
+use timeline_core::plan::{Csv, FieldPath, TimeUnit};
 
 /// How many records are looked at.
 const RECORDS: usize = 1000;
@@ -32,31 +32,74 @@ pub struct Sniffed {
     pub columns: BTreeMap<String, Type>,
     /// For each column that could be a time, how it would be written.
     pub times: BTreeMap<String, TimeUnit>,
+    /// All names, those of columns without any value included.
+    pub names: BTreeSet<String>,
+    /// Where lists were found, and the first element of each, for whoever has to say how to select in it.
+    pub lists: BTreeMap<String, Value>,
+    /// How many records were looked at.
+    pub records: u64,
+    /// Those of them whose members are nulls for the most part.
+    pub hollow: u64,
+}
+
+/// How many names are kept of several samples.
+const NAMES_MAX: usize = 4096;
+
+impl Sniffed {
+    /// The names of a CSV header.
+    pub(crate) fn of_header(header: &[String]) -> Self {
+        Sniffed { names: header.iter().cloned().collect(), ..Sniffed::default() }
+    }
+
+    /// The names of a schema.
+    pub(crate) fn of_schema(schema: &Schema) -> Self {
+        let mut sniffed = Sniffed::default();
+        flatten("", schema.fields(), &mut sniffed);
+        sniffed
+    }
+
+    /// Adds the names of another sample.
+    pub(crate) fn add(&mut self, other: Sniffed) {
+        if self.names.len() < NAMES_MAX {
+            self.names.extend(other.names);
+            self.lists.extend(other.lists);
+        }
+        self.records += other.records;
+        self.hollow += other.hollow;
+    }
+
+    /// Whether some record has a value, or a null, there.
+    pub fn has(&self, path: &FieldPath) -> bool {
+        let dotted = path.dotted();
+        // Of an object its members are named.
+        let first = format!("{dotted}.");
+        let within = || self.names.range(first.clone()..).next().is_some_and(|name| name.starts_with(&first));
+        self.names.contains(&dotted) || self.lists.contains_key(&dotted) || within()
+    }
 }
 
 /// Looks at the beginning of a text, or at all bytes of a Parquet file; `name` is how errors call it.
-pub fn sniff(format: Format, sample: &[u8], name: &str) -> Result<Sniffed, Error> {
+pub fn sniff(format: Format, sample: &[u8], name: &str, csv: Csv) -> Result<Sniffed, Error> {
     match format {
         Format::Ndjson => Ok(lines(sample)),
-        Format::Csv => records(sample, name),
+        Format::Csv => records(sample, name, csv),
         Format::Parquet => schema(ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(sample)), name),
     }
 }
 
 /// Looks at the beginning of a file.
-pub fn sniff_file(name: &str, format: Option<Format>) -> Result<Sniffed, Error> {
+pub fn sniff_file(name: &str, format: Option<Format>, csv: Csv) -> Result<Sniffed, Error> {
     let file = File::open(name).map_err(Error::read(name))?;
-    let mut format = format.or_else(|| Format::of_name(name));
+    let (format, is_packed) = packed::look(&file, name, format)?;
     let mut sample = vec![];
-    if format != Some(Format::Parquet) {
-        (&file).take(SAMPLE).read_to_end(&mut sample).map_err(Error::read(name))?;
-        format = format.or_else(|| Format::of_content(&sample));
-    }
-    match format {
-        None => Ok(Sniffed::default()),
-        Some(Format::Parquet) => schema(ParquetRecordBatchReaderBuilder::try_new(file), name),
-        Some(format) => sniff(format, &sample, name),
-    }
+    let read = match (format, is_packed) {
+        (None, _) => return Ok(Sniffed::default()),
+        (Some(Format::Parquet), _) => return schema(ParquetRecordBatchReaderBuilder::try_new(file), name),
+        (Some(_), true) => packed::unpack(&file).take(SAMPLE).read_to_end(&mut sample),
+        (Some(_), false) => (&file).take(SAMPLE).read_to_end(&mut sample),
+    };
+    read.map_err(Error::read(name))?;
+    sniff(format.unwrap_or(Format::Ndjson), &sample, name, csv)
 }
 
 /// What was seen of a column.
@@ -71,11 +114,17 @@ struct Seen {
 }
 
 #[derive(Default)]
-struct Columns(BTreeMap<String, Seen>);
+struct Columns {
+    seen: BTreeMap<String, Seen>,
+    names: BTreeSet<String>,
+    lists: BTreeMap<String, Value>,
+    records: u64,
+    hollow: u64,
+}
 
 impl Columns {
     fn see(&mut self, name: &str, ty: Type, number: f64, is_time: bool) {
-        let seen = self.0.entry(name.to_owned()).or_insert(Seen { ty: None, largest: 0.0, all_times: true });
+        let seen = self.seen.entry(name.to_owned()).or_insert(Seen { ty: None, largest: 0.0, all_times: true });
         seen.ty = Some(match seen.ty {
             None => ty,
             Some(known) if known == ty => ty,
@@ -87,12 +136,17 @@ impl Columns {
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        self.see(name, Type::String, 0.0, rfc3339(text.as_bytes()).is_ok());
+        self.see(name, Type::String, 0.0, is_rfc3339(text.as_bytes()));
     }
 
     fn value(&mut self, name: &str, value: &Value) {
         match value {
-            Value::Null | Value::Array(_) => {}
+            Value::Null => _ = self.names.insert(name.to_owned()),
+            Value::Array(elements) => {
+                if !self.lists.contains_key(name) {
+                    self.lists.insert(name.to_owned(), elements.first().cloned().unwrap_or_default());
+                }
+            }
             Value::Bool(_) => self.see(name, Type::Bool, 0.0, false),
             Value::Number(number) => {
                 let ty = if number.is_i64() { Type::Int } else { Type::Float };
@@ -105,8 +159,17 @@ impl Columns {
         }
     }
 
-    fn cell(&mut self, name: &str, text: &str) {
-        let trimmed = text.trim();
+    fn record(&mut self, members: &serde_json::Map<String, Value>) {
+        let nulls = members.values().filter(|value| value.is_null()).count();
+        self.records += 1;
+        self.hollow += u64::from(nulls >= 2 && nulls * 2 >= members.len());
+        members.iter().for_each(|(name, value)| self.value(name, value));
+    }
+
+    fn cell(&mut self, name: &str, text: &str, comma: bool) {
+        let pointed =
+            if comma && text.matches(',').count() == 1 { text.replacen(',', ".", 1) } else { text.to_owned() };
+        let trimmed = pointed.trim();
         if trimmed.parse::<i64>().is_ok() {
             self.see(name, Type::Int, trimmed.parse().unwrap_or(0.0), true);
         } else if let Some(number) = trimmed.parse::<f64>().ok().filter(|number| number.is_finite()) {
@@ -114,13 +177,15 @@ impl Columns {
         } else if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
             self.see(name, Type::Bool, 0.0, false);
         } else {
-            self.text(name, trimmed);
+            self.text(name, text.trim());
         }
     }
 
     fn finish(self) -> Sniffed {
-        let mut sniffed = Sniffed::default();
-        for (name, seen) in self.0 {
+        let Columns { seen, mut names, lists, records, hollow } = self;
+        names.extend(seen.keys().cloned());
+        let mut sniffed = Sniffed { names, lists, records, hollow, ..Sniffed::default() };
+        for (name, seen) in seen {
             let Some(ty) = seen.ty else { continue };
             let unit = match ty {
                 Type::String => TimeUnit::Rfc3339,
@@ -145,22 +210,25 @@ fn unit_of(largest: f64) -> TimeUnit {
     }
 }
 
-fn lines(sample: &[u8]) -> Sniffed {
+pub(crate) fn lines(sample: &[u8]) -> Sniffed {
     let sample = sample.strip_prefix(crate::format::BOM).unwrap_or(sample);
     let mut columns = Columns::default();
     let records = sample.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     for record in records.take(RECORDS) {
         if let Value::Object(members) = record {
-            members.iter().for_each(|(name, value)| columns.value(name, value));
+            columns.record(&members);
         }
     }
     columns.finish()
 }
 
-fn records(sample: &[u8], name: &str) -> Result<Sniffed, Error> {
+fn records(sample: &[u8], name: &str, csv: Csv) -> Result<Sniffed, Error> {
     let mut columns = Columns::default();
-    let Some((header, mut start)) = header_of(sample, name)? else { return Ok(Sniffed::default()) };
-    let mut scan = Scan::new();
+    let Some((header, delimiter, mut start)) = header_of(sample, name, csv.delimiter)? else {
+        return Ok(Sniffed::default());
+    };
+    let comma = csv.decimal.map_or(delimiter == b';', |sign| sign == b',');
+    let mut scan = Scan::new(Some(delimiter));
     for _ in 0..RECORDS {
         // A record that the sample cuts off is not looked at, but for a file's last line.
         let end =
@@ -171,10 +239,10 @@ fn records(sample: &[u8], name: &str) -> Result<Sniffed, Error> {
         }
         start = end;
         let mut column = 0;
-        csv::split(record, |cell| {
+        csv::split(record, delimiter, |cell| {
             let text = std::str::from_utf8(&record[cell.text]).unwrap_or_default();
             if let Some(name) = header.get(column).filter(|_| !text.is_empty()) {
-                columns.cell(name, text);
+                columns.cell(name, text, comma);
             }
             column += 1;
         });
@@ -182,6 +250,7 @@ fn records(sample: &[u8], name: &str) -> Result<Sniffed, Error> {
     // A column without any value is still a column.
     let mut sniffed = columns.finish();
     for name in header.iter() {
+        sniffed.names.insert(name.clone());
         sniffed.columns.entry(name.clone()).or_insert(Type::String);
     }
     Ok(sniffed)
@@ -197,8 +266,7 @@ fn schema<R: ChunkReader + 'static>(
         reason: error.to_string(),
     };
     let builder = builder.map_err(|error| bad(&error))?;
-    let mut sniffed = Sniffed::default();
-    flatten("", builder.schema().fields(), &mut sniffed);
+    let mut sniffed = Sniffed::of_schema(builder.schema());
     let mut reader = builder.with_batch_size(RECORDS).build().map_err(|error| bad(&error))?;
     if let Some(rows) = reader.next().transpose().map_err(|error| bad(&error))? {
         for (field, array) in
@@ -215,6 +283,13 @@ fn schema<R: ChunkReader + 'static>(
 fn flatten(within: &str, fields: &Fields, sniffed: &mut Sniffed) {
     for field in fields {
         let name = format!("{within}{}", field.name());
+        match field.data_type() {
+            DataType::Struct(_) => {}
+            DataType::List(_) | DataType::LargeList(_) | DataType::Map(..) => {
+                sniffed.lists.insert(name.clone(), Value::Null);
+            }
+            _ => _ = sniffed.names.insert(name.clone()),
+        }
         let values = match field.data_type() {
             DataType::Dictionary(_, values) => values,
             ty => ty,
@@ -244,9 +319,9 @@ mod tests {
     use super::*;
 
     fn check(format: Format, sample: &str, want: &[(&str, Type, Option<TimeUnit>)]) {
-        let sniffed = sniff(format, sample.as_bytes(), "test").unwrap();
+        let sniffed = sniff(format, sample.as_bytes(), "test", Csv::default()).unwrap();
         let got: Vec<_> =
-            sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty, sniffed.times.get(name).copied())).collect();
+            sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty, sniffed.times.get(name).cloned())).collect();
         assert_eq!(got, want);
     }
 
@@ -304,7 +379,7 @@ mod tests {
         let rows = RecordBatch::try_from_iter(columns).unwrap();
         let mut writer = parquet::arrow::ArrowWriter::try_new(vec![], rows.schema(), None).unwrap();
         writer.write(&rows).unwrap();
-        let sniffed = sniff(Format::Parquet, &writer.into_inner().unwrap(), "test").unwrap();
+        let sniffed = sniff(Format::Parquet, &writer.into_inner().unwrap(), "test", Csv::default()).unwrap();
         let types: Vec<_> = sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty)).collect();
         assert_eq!(types, [("b", Type::Bool), ("ms", Type::Int), ("s", Type::String), ("t", Type::Int)]);
         assert_eq!(sniffed.times["ms"], TimeUnit::Milliseconds);

@@ -182,6 +182,8 @@ pub enum Payload {
     Csv {
         /// The names of the columns.
         header: Arc<[String]>,
+        /// What stands between cells.
+        delimiter: u8,
         /// The records.
         bytes: Vec<u8>,
     },

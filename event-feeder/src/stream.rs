@@ -1,37 +1,67 @@
 //! A stream that is read once: standard input.
 //!
 //! Its positions are bytes read so far, so they order its records but cannot be gone back to.
-//! Parquet is read to its end before its first row, for its index stands there.
+//! Parquet is read to its end before its first row, for its index stands there. What gzip packs is unpacked.
 
+use crate::csv::Scan;
 use crate::cutter::{BLOCK, Cut, Cutter};
 use crate::file::{FileTable, header_of, rows};
 use crate::sniff::{Sniffed, sniff};
-use crate::{Block, Error, Format, Next, Notice, Payload, Position, Source, Target};
+use crate::{Block, Error, Format, Next, Notice, Payload, Position, Source, Target, packed};
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-use std::io::Read;
+use std::io::{Chain, Cursor, Read};
 use std::sync::Arc;
+use timeline_core::plan::Csv;
 
 /// A log that comes in as a stream. Waits for input in [`Source::next`], and never says [`Next::Idle`].
-pub struct StreamSource<R> {
-    from: R,
+pub struct StreamSource<R: Read> {
+    from: From<R>,
     name: Arc<str>,
     format: Format,
+    csv: Csv,
     cutter: Cutter,
-    header: Option<Arc<[String]>>,
+    header: Option<(Arc<[String]>, u8)>,
     rows: Option<ParquetRecordBatchReader>,
     at: Position,
     files: FileTable,
+}
+
+/// A stream, the bytes that were looked at included.
+enum From<R: Read> {
+    Plain(Chain<Cursor<Vec<u8>>, R>),
+    Packed(Box<MultiGzDecoder<Chain<Cursor<Vec<u8>>, R>>>),
+}
+
+impl<R: Read> From<R> {
+    /// Looks whether it is packed.
+    fn new(mut from: R, name: &str) -> Result<Self, Error> {
+        let mut first = vec![];
+        Read::take(&mut from, 32).read_to_end(&mut first).map_err(Error::read(name))?;
+        let is_packed = packed::is_packed(&first);
+        packed::refuse(&first, name, None)?;
+        let whole = Cursor::new(first).chain(from);
+        Ok(if is_packed { From::Packed(Box::new(packed::unpack(whole))) } else { From::Plain(whole) })
+    }
+
+    fn by_ref(&mut self) -> &mut dyn Read {
+        match self {
+            From::Plain(from) => from,
+            From::Packed(from) => from,
+        }
+    }
 }
 
 impl<R: Read + Send> StreamSource<R> {
     /// Reads a stream; without a format its first bytes tell. `name` is how dead letters call it.
     pub fn new(from: R, name: &str, format: Option<Format>) -> Result<Self, Error> {
         let mut source = StreamSource {
-            from,
+            from: From::new(from, name)?,
             name: name.into(),
             format: Format::Ndjson,
-            cutter: Cutter::new(false),
+            csv: Csv::default(),
+            cutter: Cutter::new(None),
             header: None,
             rows: None,
             at: Position::START,
@@ -41,8 +71,14 @@ impl<R: Read + Send> StreamSource<R> {
             Some(format) => format,
             None => Format::of_content(source.sample()?).unwrap_or(Format::Ndjson),
         };
-        source.cutter.set_csv(source.format == Format::Csv);
+        source.written(Csv::default());
         Ok(source)
+    }
+
+    /// Says how its CSV is written. Only before the first block.
+    pub fn written(&mut self, csv: Csv) {
+        self.csv = csv;
+        self.cutter.set_csv((self.format == Format::Csv).then(|| Scan::new(csv.delimiter)));
     }
 
     /// The format of the stream.
@@ -53,7 +89,7 @@ impl<R: Read + Send> StreamSource<R> {
     /// The stream's first bytes, up to 1 MiB; none is lost by it. Waits until they are there or the stream has ended.
     /// Only before the first block.
     pub fn sample(&mut self) -> Result<&[u8], Error> {
-        self.cutter.fill(&mut self.from, BLOCK).map_err(Error::read(&self.name))?;
+        self.cutter.fill(self.from.by_ref(), BLOCK).map_err(Error::read(&self.name))?;
         Ok(self.cutter.buffer())
     }
 
@@ -63,11 +99,11 @@ impl<R: Read + Send> StreamSource<R> {
             Format::Parquet => self.read_all()?,
             _ => _ = self.sample()?,
         }
-        sniff(self.format, self.cutter.buffer(), &self.name)
+        sniff(self.format, self.cutter.buffer(), &self.name, self.csv)
     }
 
     fn read_all(&mut self) -> Result<(), Error> {
-        self.cutter.fill(&mut self.from, usize::MAX >> 1).map_err(Error::read(&self.name))
+        self.cutter.fill(self.from.by_ref(), usize::MAX >> 1).map_err(Error::read(&self.name))
     }
 
     fn next_rows(&mut self) -> Result<Option<Payload>, Error> {
@@ -85,17 +121,18 @@ impl<R: Read + Send> StreamSource<R> {
 
     fn next_text(&mut self) -> Result<Option<(Payload, u64)>, Error> {
         loop {
-            return Ok(Some(match self.cutter.next(&mut self.from, true).map_err(Error::read(&self.name))? {
+            return Ok(Some(match self.cutter.next(self.from.by_ref(), true).map_err(Error::read(&self.name))? {
                 Cut::Nothing => return Ok(None),
                 Cut::TooLong(bytes, length) => (Payload::TooLong(bytes), length),
                 Cut::Records(mut bytes) => {
                     if self.format == Format::Csv && self.header.is_none() {
                         let length = bytes.len() as u64;
-                        let Some((header, end)) = header_of(&bytes, &self.name)? else {
+                        let found = header_of(&bytes, &self.name, self.csv.delimiter)?;
+                        let Some((header, delimiter, end)) = found else {
                             self.at = self.at.plus(length);
                             continue;
                         };
-                        self.header = Some(header);
+                        self.header = Some((header, delimiter));
                         self.at = self.at.plus(end as u64);
                         bytes.drain(..end);
                         if bytes.is_empty() {
@@ -104,7 +141,9 @@ impl<R: Read + Send> StreamSource<R> {
                     }
                     let length = bytes.len() as u64;
                     match &self.header {
-                        Some(header) => (Payload::Csv { header: header.clone(), bytes }, length),
+                        Some((header, delimiter)) => {
+                            (Payload::Csv { header: header.clone(), delimiter: *delimiter, bytes }, length)
+                        }
                         None => (Payload::Lines(bytes), length),
                     }
                 }

@@ -5,9 +5,10 @@
 use crate::feed::{Fed, Feed};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
-use crate::pipeline::{Begun, Pipeline, WorkerLost};
+use crate::pipeline::{Begun, Decoded, Pipeline, WorkerLost};
+use crate::remarks;
 use crate::totals::Totals;
-use event_feeder::{Code, DeadLetter, Notice, Source};
+use event_feeder::{Code, DeadLetter, Notice, Position, Seen, Source};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Time;
@@ -49,8 +50,59 @@ pub struct Evaluation {
     pub records: u64,
     /// Usable events among them.
     pub events: u64,
+    /// What was seen of each source.
+    pub sources: Vec<Looked>,
     /// The instant that it was read at; `None` without any event.
     pub horizon: Option<Time>,
+}
+
+/// What was seen of a source.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Records.
+    pub records: u64,
+    /// Usable events among them.
+    pub events: u64,
+    /// What they have.
+    pub seen: Seen,
+    /// Of each block where it begins, its least and its largest time.
+    blocks: Vec<(Position, Time, Time)>,
+}
+
+impl Looked {
+    fn add(&mut self, decoded: &Decoded) {
+        self.records += decoded.records;
+        self.events += decoded.events;
+        self.seen.add(decoded.seen.clone());
+        let times = decoded.seen.least.zip(decoded.max_time);
+        self.blocks.extend(times.map(|(least, largest)| (decoded.start, least, largest)));
+    }
+
+    /// How far an event is behind the largest time before it in the log, at most: the lateness with which none is late.
+    pub fn behind(&self) -> Time {
+        let mut blocks: Vec<_> = self.blocks.iter().collect();
+        blocks.sort_unstable_by_key(|(start, ..)| *start);
+        let (mut behind, mut largest) = (self.seen.behind, Time::MIN);
+        for (_, least, most) in blocks {
+            behind = behind.max(largest.saturating_sub(*least));
+            largest = largest.max(*most);
+        }
+        behind
+    }
+}
+
+impl Evaluation {
+    fn begun(plan: &Plan) -> Self {
+        let sources = plan.sources().map(|_| Looked::default()).collect();
+        Evaluation { totals: Totals::new(plan), sources, ..Evaluation::default() }
+    }
+
+    /// What there is to say of the records: that nothing has a column, for example.
+    pub fn remarks(&self, plan: &Plan) -> Vec<Notice> {
+        let of =
+            |(number, looked): (usize, &Looked)| remarks::of(plan, number, &looked.seen, looked.records, looked.events);
+        self.sources.iter().enumerate().flat_map(of).collect()
+    }
 }
 
 /// How many dead letters an evaluation keeps; all are counted.
@@ -88,7 +140,7 @@ pub fn evaluate_restored(
     options: &Options,
 ) -> Result<Evaluation, RestoredError> {
     let threads = options.threads.max(1);
-    let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
+    let mut evaluation = Evaluation::begun(plan);
     let mut begun = vec![Begun::default(); sources.len()];
     let mut feed = Feed::new(plan, sources, false);
     let mut lanes: Vec<Lane> = (0..threads).map(|_| Lane::new(Arc::clone(plan), options.until)).collect();
@@ -149,7 +201,7 @@ fn run<W: Watcher + Send + 'static>(
     let mut begun = vec![Begun::default(); sources.len()];
     let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
     let mut feed = Feed::new(plan, sources, false);
-    let mut evaluation = Evaluation { totals: Totals::new(plan), ..Evaluation::default() };
+    let mut evaluation = Evaluation::begun(plan);
     loop {
         match feed.read()? {
             Fed::Block(block) => pipeline.feed(block)?,
@@ -229,6 +281,7 @@ fn take_decoded<W: Watcher + Send + 'static>(
     for decoded in pipeline.decoded() {
         evaluation.records += decoded.records;
         evaluation.events += decoded.events;
+        evaluation.sources[decoded.source].add(&decoded);
         for letter in &decoded.dead {
             *evaluation.dead_counts.entry(letter.code).or_default() += 1;
         }

@@ -16,7 +16,7 @@ pub use joined::Joined;
 #[cfg(feature = "pulsar")]
 pub use topics::Topics;
 
-use event_feeder::file::FileTable;
+use event_feeder::file::{self, FileTable};
 use event_feeder::{Error, Position, Source};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
@@ -68,6 +68,11 @@ pub trait Log: Send + Sync {
         Ok(())
     }
 
+    /// What of it is not there now, though it could be waited for; in words, with what may have been meant.
+    fn missing(&self) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     /// What blocks of a partition, of what a plan reads of its source with that number, call the place that they are from.
     fn origin(&self, part: &Part, source: usize) -> String {
         let _ = source;
@@ -99,6 +104,22 @@ impl std::fmt::Debug for Input {
         match self {
             Input::Files(pattern) => write!(f, "file:{pattern}"),
             Input::Log(log) => write!(f, "{:?}", log.partitions().map(|parts| parts.len())),
+        }
+    }
+}
+
+impl Input {
+    /// What of it is not there now, in words, with what may have been meant.
+    pub fn missing(&self) -> Result<Option<String>, Error> {
+        match self {
+            Input::Files(pattern) => {
+                let none = file::expand(std::slice::from_ref(pattern))?.is_empty();
+                Ok(none.then(|| {
+                    let missing = file::no_match(pattern);
+                    format!("[{}] {missing}", missing.code())
+                }))
+            }
+            Input::Log(log) => log.missing(),
         }
     }
 }

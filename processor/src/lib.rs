@@ -35,6 +35,7 @@ pub mod peers;
 pub mod pipeline;
 pub mod programs;
 pub mod reach;
+pub mod remarks;
 pub mod reread;
 pub mod results;
 pub mod rows;

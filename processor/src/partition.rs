@@ -40,13 +40,14 @@ use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
+use crate::remarks;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Unseen;
 use answering::{Told, Waiting};
 use ask::Request;
 use checkpointing::{Committed, Cut};
-use event_feeder::{Gap, Notice, Position};
+use event_feeder::{Code, Gap, Notice, Position, Seen};
 use growth::Siblings;
 use keeping::Keeping;
 use pace::Pace;
@@ -138,6 +139,16 @@ struct Reading {
     keeping: Keeping,
     /// What lies before the place from which it is read, as the lanes last said.
     unseen: Unseen,
+    /// Its first records, until something was said of them.
+    first: Option<First>,
+}
+
+/// What the first records of a source have.
+#[derive(Debug, Default)]
+struct First {
+    records: u64,
+    events: u64,
+    seen: Seen,
 }
 
 /// A partition, ready to run.
@@ -249,6 +260,10 @@ impl Partition {
             }
             let drained = (0..self.readings.len()).all(|source| self.feed.is_drained(source));
             for notice in self.feed.notices() {
+                // It is of no concern where nulls say nothing.
+                if notice.code == Code::MostlyNulls && self.plan.columns.iter().any(|column| column.nulls.missing) {
+                    continue;
+                }
                 tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
                 self.notices.push(notice);
             }
@@ -257,6 +272,7 @@ impl Partition {
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
+                (0..self.readings.len()).for_each(|source| self.say_of_first(source));
                 return Ok(true);
             }
             // What is told and what is to be kept is in memory until a checkpoint has it, so much of it does not wait for the
@@ -344,6 +360,7 @@ impl Partition {
             if part.misrouted > 0 {
                 self.options.log.misrouted(&self.options.part);
             }
+            self.look_at(part.source, part.records, part.events, part.seen);
             let max_time = &mut self.readings[part.source].max_time;
             *max_time = (*max_time).max(part.max_time);
             self.feed.reached(part.source, *max_time);
@@ -351,6 +368,28 @@ impl Partition {
             self.pace.note(part.took);
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
+            }
+        }
+    }
+
+    /// Says what there is to say of the first records of a source, once.
+    fn look_at(&mut self, source: usize, records: u64, events: u64, seen: Seen) {
+        let reading = &mut self.readings[source];
+        let Some(first) = &mut reading.first else { return };
+        first.records += records;
+        first.events += events;
+        first.seen.add(seen);
+        if first.records >= remarks::RECORDS {
+            self.say_of_first(source);
+        }
+    }
+
+    /// Says what there is to say of the records of a source so far, once.
+    fn say_of_first(&mut self, source: usize) {
+        if let Some(first) = self.readings[source].first.take() {
+            for notice in remarks::of(&self.plan, source, &first.seen, first.records, first.events) {
+                tracing::warn!("{}", remarks::text(&notice));
+                self.notices.push(notice);
             }
         }
     }

@@ -11,7 +11,7 @@
 
 use crate::lane::{Lane, Watcher};
 use crate::watermark::{Progress, Silences, Unseen, Watermarks};
-use event_feeder::{Batch, Block, DeadLetter, Decoder, Position};
+use event_feeder::{Batch, Block, DeadLetter, Decoder, Position, Seen};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -42,6 +42,8 @@ pub struct Begun {
 pub struct Decoded {
     /// The number of its source.
     pub source: usize,
+    /// Where it begins.
+    pub start: Position,
     /// Records in it.
     pub records: u64,
     /// Usable events in it.
@@ -52,6 +54,8 @@ pub struct Decoded {
     pub dead: Vec<DeadLetter>,
     /// Largest usable event time in it.
     pub max_time: Option<Time>,
+    /// What its records have.
+    pub seen: Seen,
     /// Memory of a batch that is done with.
     pub recycled: Option<Vec<u8>>,
     /// How long the worker was busy with the events of the round before.
@@ -340,11 +344,13 @@ impl<W: Watcher> Worker<W> {
         });
         let decoded = Decoded {
             source,
+            start: batch.start,
             records: batch.records,
             events: batch.events.len() as u64,
             misrouted: batch.misrouted,
             dead: std::mem::take(&mut batch.dead),
             max_time: batch.max_time,
+            seen: std::mem::take(&mut batch.seen),
             recycled,
             took: std::mem::take(&mut self.took),
         };

@@ -25,9 +25,9 @@ use crate::operators::Operators;
 use deployment::meanings;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use timeline_core::plan::Plan;
-use timeline_dsl::{Program, compile_with, outline, render};
+use timeline_dsl::{Diagnostic, Program, Severity, compile_with, outline, render};
 
 /// A text as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ impl Programs {
         };
         let context = programs.len();
         programs.extend(new.iter().cloned());
-        let wanted = meanings(&plans_of(&programs)?);
+        let wanted = meanings(&compiled(&programs, context)?.into_iter().map(Arc::new).collect::<Vec<_>>());
 
         let mut all = self.clone();
         let known = self.deployments.iter().map(Deployment::meanings).collect::<Result<Vec<_>, _>>()?;
@@ -285,7 +285,7 @@ impl Programs {
             }
             // Of declarations that contradict each other the newest counts.
             context.insert(0, silent);
-            if compiled(&[&context[..], &newest].concat()).is_err() {
+            if stored(&[&context[..], &newest].concat()).is_err() {
                 context.remove(0);
             }
         }
@@ -348,13 +348,32 @@ fn program(deployed: &Deployed) -> Program {
 }
 
 fn plans_of(programs: &[Deployed]) -> Result<Vec<Arc<Plan>>, EngineError> {
-    Ok(compiled(programs)?.into_iter().map(Arc::new).collect())
+    Ok(stored(programs)?.into_iter().map(Arc::new).collect())
 }
 
-fn compiled(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
+/// What programs compile to that are all deployed already.
+fn stored(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
+    compiled(programs, programs.len())
+}
+
+/// What is refused of new programs but stays where it is deployed: it was allowed when it was, and has meant the same ever
+/// since.
+const KEPT: &[&str] = &["TL0308"];
+
+/// What programs compile to, of which those before `known` are deployed already.
+fn compiled(programs: &[Deployed], known: usize) -> Result<Vec<Plan>, EngineError> {
     let programs: Vec<Program> = programs.iter().map(program).collect();
     let compilation = compile_with(&programs, &Operators::Deployed);
-    if compilation.is_ok() {
+    let is_kept = |d: &Diagnostic| d.file < known && KEPT.contains(&d.code);
+    let mut errors = compilation.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    if errors.clone().all(is_kept) {
+        static SAID: Once = Once::new();
+        if let Some(kept) = errors.next() {
+            SAID.call_once(|| {
+                let program = programs.get(kept.file).map_or("", |program| program.name.as_str());
+                tracing::warn!("{program}: [{}] {}; it stays as it is deployed", kept.code, kept.message);
+            });
+        }
         Ok(compilation.plans)
     } else {
         let rendered = render(&compilation.diagnostics, &programs, false);

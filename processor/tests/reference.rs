@@ -531,8 +531,10 @@ fn one_column() -> (Builder, NodeId) {
         future: None,
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
+        csv: timeline_core::plan::Csv::default(),
     });
-    let column = Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0 };
+    let column =
+        Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0, nulls: Default::default() };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
     (builder, of)

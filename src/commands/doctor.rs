@@ -1,24 +1,25 @@
 //! `timeline doctor`: whether sources and state are whole and fit together, and what to do where they do not.
 //!
-//! It looks and changes nothing. Each finding is a line: `ok`, `fault` with what to do, or `?` for what cannot be told.
+//! It looks and changes nothing. Each finding is a line: `ok`, `fault` and `warn` with what to do, or `?` for what cannot be told.
 
 mod files;
 mod keys;
 mod outputs;
+mod records;
 mod state;
 
 use super::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::pulsar::{Behind, Client, Settings as Broker};
-use event_feeder::{AcceptGaps, Code, Gap, Position};
+use event_feeder::{AcceptGaps, Code, Format, Gap, Payload, Position, sniff};
 use event_producer::produce::Access;
 use processor::checkpoint::{Place, inspect};
 use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use timeline_core::plan::Source as Declared;
+use timeline_core::plan::{Csv, Source as Declared};
 
 /// Check sources, permissions, subscriptions, state and clock, and say what to do.
 #[derive(Clone, Debug, clap::Args)]
@@ -70,6 +71,11 @@ impl Findings {
 
     fn unknown(&mut self, what: &str) {
         println!("?      {what}");
+    }
+
+    /// What is hardly meant, and no fault for all that is known.
+    fn warn(&mut self, what: &str, todo: &str) {
+        println!("warn   {what}\n       {todo}");
     }
 
     fn fault(&mut self, what: &str, todo: &str) {
@@ -136,6 +142,9 @@ fn named(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// How many bytes of a partition's messages are looked at for the names that they have.
+const LINES_MAX: usize = 1 << 20;
+
 /// The partitions in which a key was seen, each with a producer that put it there.
 type Keys = BTreeMap<String, BTreeMap<u32, String>>;
 
@@ -171,10 +180,17 @@ fn source(
     };
     let mut keys = Keys::new();
     let mut own = keys::of_source(declared, name).map(keys::Seen::new);
+    let mut lines = vec![];
     for part in &parts {
         match client.look(&part.name, Position::START, args.messages) {
             Ok(look) => {
                 findings.ok(&format!("{} can be read; {} messages were looked at", part.name, look.keys.len()));
+                if let Some(Payload::Lines(bytes)) = look.block.as_ref().map(|block| &block.payload) {
+                    lines.extend_from_slice(&bytes[..bytes.len().min(LINES_MAX)]);
+                }
+                if let Some(remark) = &look.remark {
+                    findings.warn(&format!("{}: [{}] {remark}", part.name, Code::MostlyNulls), Code::MostlyNulls.help());
+                }
                 if let (Some(seen), Some(block)) = (&mut own, look.block) {
                     seen.add(part.number, block);
                 }
@@ -190,6 +206,9 @@ fn source(
         positions(args, &client, state, name, part, findings);
     }
     routes(&keys, parts.len(), findings);
+    if let Ok(seen) = sniff(Format::Ndjson, &lines, place, Csv::default()) {
+        records::check(state, name, place, seen, findings);
+    }
     match own {
         _ if parts.len() < 2 => {}
         Some(seen) => return Ok(seen.judge(findings)),

@@ -4,6 +4,7 @@
 
 mod input;
 mod sources;
+mod spool;
 mod summary;
 
 use super::{nothing, program};
@@ -12,13 +13,14 @@ use crate::error::{Error, Result};
 use crate::output;
 use crate::settings::Settings;
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use input::Input;
 use processor::batch::{self, Evaluation};
-use processor::rows;
+use processor::{results, rows};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use timeline_core::plan::Plan;
+use timeline_core::plan::{Csv, Plan};
 use timeline_dsl::is_expression;
 
 /// Evaluate a program, or one expression, over files: NDJSON, CSV or Parquet.
@@ -31,7 +33,7 @@ use timeline_dsl::is_expression;
 Examples:
   timeline eval video.tl events.ndjson
   timeline eval -e 'duration_where(latest(playerState) == \"buffer\")' --key sessionId --time ts events.csv
-  zcat events.gz | timeline eval video.tl --show totals --format csv -
+  timeline eval video.tl --show totals --format csv events.ndjson.gz
   timeline eval shop.tl clicks=clicks.parquet orders=orders-1.csv orders=orders-2.csv"
 )]
 pub(crate) struct Args {
@@ -56,8 +58,34 @@ pub(crate) struct Args {
     /// How many threads evaluate [default: one for each processor of the machine].
     #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
     threads: Option<usize>,
+    /// Sort the input by time before it is evaluated, so that no event is late; of an expression it always is.
+    #[arg(long)]
+    sorted: bool,
+    /// What stands between the cells of CSV, where the program does not say it, e.g. `;` [default: what the header tells].
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// What stands before the fraction of a number in CSV, where the program does not say it: `.` or `,`.
+    #[arg(long, value_name = "CHAR", value_parser = decimal)]
+    decimal: Option<u8>,
     #[command(flatten)]
     format: FormatFlag,
+}
+
+/// One character that can stand between cells; `\\t` and `tab` are a tab.
+fn delimiter(text: &str) -> std::result::Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" | b"tab" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\".\r\n".contains(byte) => Ok(*byte),
+        _ => Err("a delimiter is one character that is neither a letter, a digit, a point nor a quote".into()),
+    }
+}
+
+fn decimal(text: &str) -> std::result::Result<u8, String> {
+    match text {
+        "." => Ok(b'.'),
+        "," => Ok(b','),
+        _ => Err("a decimal sign is `.` or `,`".into()),
+    }
 }
 
 /// What to show.
@@ -71,15 +99,23 @@ enum Show {
     Totals,
     /// When alerts were true.
     Alerts,
+    /// Events that came too late, and why.
+    #[value(name = "late_events")]
+    LateEvents,
+    /// What could not be read.
+    #[value(name = "dead_letters")]
+    DeadLetters,
 }
 
 impl Show {
-    fn table(self) -> nothing::Table {
+    /// The table that a program may have no rows of; none of those that any program may have.
+    fn table(self) -> Option<nothing::Table> {
         match self {
-            Show::Final => nothing::Table::Finals,
-            Show::Spans => nothing::Table::Spans,
-            Show::Totals => nothing::Table::Totals,
-            Show::Alerts => nothing::Table::Alerts,
+            Show::Final => Some(nothing::Table::Finals),
+            Show::Spans => Some(nothing::Table::Spans),
+            Show::Totals => Some(nothing::Table::Totals),
+            Show::Alerts => Some(nothing::Table::Alerts),
+            Show::LateEvents | Show::DeadLetters => None,
         }
     }
 }
@@ -93,29 +129,41 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("which files? name at least one, or `-` for standard input".into()));
     }
     let inputs: Vec<Input> = files.iter().map(|text| Input::parse(text)).collect();
-    let stdin = sources::stdin(&inputs, args.expression.is_none() && args.arguments[0] == "-")?;
-    let (plans, stdin) = sources::plans(&program, args.key.as_deref(), args.time.as_deref(), &inputs, stdin)?;
+    let csv = Csv { delimiter: args.delimiter, decimal: args.decimal };
+    // An expression declares no lateness: what it is asked of are finite files, in whatever order they are.
+    let sorted = args.sorted || is_expression(&program.text);
+    let program_is_stdin = args.expression.is_none() && args.arguments[0] == "-";
+    let mut stdin = sources::stdin(&inputs, program_is_stdin, sorted, csv)?;
+    let plans = sources::plans(&program, args.key.as_deref(), args.time.as_deref(), csv, &inputs, &mut stdin)?;
     let bound = input::bind(&plans, inputs)?;
 
     let threads = args.threads.or(settings.threads).unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
-    let mut stdin = stdin;
     let mut evaluations = vec![];
     for (plan, inputs) in plans.iter().zip(bound) {
-        let until = args.until.as_deref().map(|text| input::until(text, plan.source.time_unit)).transpose()?;
+        let until = args.until.as_deref().map(|text| input::until(text, &plan.source.time_unit)).transpose()?;
         let options = batch::Options { threads, until, spans: args.show == Show::Spans };
-        let logs = inputs.iter().enumerate().map(|(number, own)| sources::open(plan, number, own, &mut stdin));
-        let evaluation =
+        let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
+            let logs = inputs.iter().enumerate().map(|(number, own)| sources::open(plan, number, own, &mut stdin));
             batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
                 batch::Error::Source(error) => sources::unreadable(&error),
                 worker => Error::Other(worker.into()),
-            })?;
-        evaluations.push(evaluation);
+            })
+        };
+        let evaluation = run(plan)?;
+        // What is in order, as most files are, is read once and waits for nothing. What is not is read again with as much
+        // patience as it needs, which is known now.
+        evaluations.push(match sorted.then(|| sources::patient(plan, &evaluation)).flatten() {
+            Some(patient) => run(&Arc::new(patient))?,
+            None => evaluation,
+        });
     }
     let rows = rows_of(args.show, &plans, &evaluations);
     for (plan, evaluation) in plans.iter().zip(&evaluations) {
         summary::tell(plan, evaluation);
     }
-    nothing::tell_of_program(args.show.table(), plans.iter().map(Arc::as_ref), is_expression(&program.text));
+    if let Some(table) = args.show.table() {
+        nothing::tell_of_program(table, plans.iter().map(Arc::as_ref), is_expression(&program.text));
+    }
     output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)
 }
 
@@ -126,5 +174,14 @@ fn rows_of(show: Show, plans: &[Arc<Plan>], evaluations: &[Evaluation]) -> Recor
         Show::Spans => rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>()),
         Show::Totals => rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>()),
         Show::Alerts => rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>()),
+        Show::LateEvents => all(both().map(|(plan, e)| results::late_events(plan, 0, &e.late))),
+        Show::DeadLetters => all(both().map(|(plan, e)| results::dead_letters(plan, 0, &e.dead))),
     }
+}
+
+/// The rows of tables with the same columns, one after the other.
+fn all(tables: impl Iterator<Item = RecordBatch>) -> RecordBatch {
+    let tables: Vec<RecordBatch> = tables.collect();
+    let schema = tables.first().expect("a program that is evaluated has a plan").schema();
+    concat_batches(&schema, &tables).expect("tables of one name have the same columns")
 }

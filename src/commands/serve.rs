@@ -39,6 +39,10 @@ pub(crate) struct Args {
     /// An input, `file:GLOB` or `pulsar://HOST:PORT/TOPIC[,TOPIC]...`; NAME= binds it to one of several sources of the programs.
     #[arg(long = "source", value_name = "[NAME=]PLACE")]
     pub(crate) sources: Vec<String>,
+    /// Start although a file or a topic of a source is not there yet; it is waited for, and a topic is made by the broker if
+    /// it may.
+    #[arg(long, env = "TIMELINE_WAIT_FOR_SOURCES")]
+    pub(crate) wait_for_sources: bool,
     /// The subscription under which topics are read; a job's own, and the same for all processors of it [default: timeline].
     #[arg(long, value_name = "NAME", env = "TIMELINE_SUBSCRIPTION")]
     pub(crate) subscription: Option<String>,
@@ -111,6 +115,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let args = &args.or(settings)?;
     let programs = args.programs.iter().map(|path| program::read_whole(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
+    if !args.wait_for_sources {
+        are_there(&sources)?;
+    }
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let token = token(args.token_file.as_deref(), settings)?;
@@ -225,6 +232,22 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     drop(close);
     server.join();
     result
+}
+
+/// Refuses sources that are not there: what is mistyped would be waited for for ever, without a word.
+fn are_there(sources: &[(Option<String>, Input)]) -> Result<()> {
+    for (name, input) in sources {
+        let of = name.as_ref().map(|name| format!("source {name}: ")).unwrap_or_default();
+        let refused = |error: event_feeder::Error| {
+            Error::Unreachable(format!("{of}[{}] {error}\n  help: {}", error.code(), error.help()))
+        };
+        if let Some(missing) = input.missing().map_err(refused)? {
+            return Err(Error::Unreachable(format!(
+                "{of}{missing}\n  help: check the name; to start before it is there, say --wait-for-sources"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// How often a partition may be opened again after the bucket failed.
@@ -389,7 +412,7 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
             error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. }),
         ) => Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help())),
         partition::Error::Source(error) => {
-            Error::Unreadable(format!("{place}[{}] {error}\n  help: {}", error.code(), error.code().help()))
+            Error::Unreadable(format!("{place}[{}] {error}\n  help: {}", error.code(), error.help()))
         }
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))

@@ -12,6 +12,7 @@ mod fmt;
 mod lsp;
 mod nothing;
 mod pages;
+mod reading;
 mod server;
 #[cfg(feature = "sql")]
 mod session;

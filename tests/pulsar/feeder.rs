@@ -20,8 +20,12 @@ fn decoder() -> Decoder {
         future: None,
         idle: Idle::Never,
         repair: None,
+        csv: timeline_core::plan::Csv::default(),
     };
-    Decoder::new(&declared, &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0 }])
+    Decoder::new(
+        &declared,
+        &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0, nulls: Default::default() }],
+    )
 }
 
 fn line(n: i64) -> String {
@@ -49,7 +53,13 @@ fn step(source: &mut dyn Source, decoder: &mut Decoder, seen: &mut Seen) -> Opti
             let end = block.end;
             let batch = decoder.decode(block);
             assert!(batch.dead.is_empty(), "{:?}", batch.dead);
-            let columns = [Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0 }];
+            let columns = [Column {
+                name: "n".into(),
+                path: FieldPath::name("n"),
+                ty: Type::Int,
+                source: 0,
+                nulls: Default::default(),
+            }];
             for event in &batch.events {
                 let Field::Value(Value::Int(n)) = batch.record(event, &columns, 0).fields[0] else {
                     panic!("a number")

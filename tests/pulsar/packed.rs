@@ -19,6 +19,7 @@ fn read(source: &mut dyn Source) -> (Vec<i64>, Vec<String>) {
         future: None,
         idle: Idle::Never,
         repair: None,
+        csv: timeline_core::plan::Csv::default(),
     };
     let mut decoder = Decoder::new(&declared, &[]);
     let mut target = source.caught_up_target().unwrap();

@@ -20,12 +20,14 @@
 mod calendar;
 mod decimal;
 pub mod incremental;
+mod near;
 pub mod number;
 pub mod plan;
 pub mod record;
 pub mod reference;
 pub mod value;
 
+pub use near::nearest;
 pub use number::Linear;
 pub use plan::{NodeId, Plan};
 pub use record::{Field, Record};

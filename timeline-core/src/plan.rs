@@ -14,6 +14,7 @@ mod inputs;
 mod kind;
 mod op;
 mod output;
+mod path;
 mod scalar;
 mod source;
 mod timer;
@@ -25,8 +26,11 @@ pub use fingerprint::Fingerprint;
 pub use kind::{Kind, RatioUnit, Unit};
 pub use op::{NodeId, Op};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
+pub use path::{BadPath, FieldPath, Step};
 pub use scalar::Scalar;
-pub use source::{Column, ColumnId, Dedup, EndRule, FUTURE, FieldPath, Idle, MAX_SOURCES, Source, TimeUnit};
+pub use source::{
+    Column, ColumnId, Csv, Dedup, EndRule, FUTURE, Idle, MAX_SOURCES, Nulls, Source, TimeFormat, TimeUnit,
+};
 pub use timer::Timer;
 pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 

@@ -6,7 +6,7 @@ use crate::modules::{Modules, NoModules, Trusting};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::plan::{Column, FUTURE, FieldPath, Plan, Source, TimeUnit};
+use timeline_core::plan::{Column, Csv, FUTURE, FieldPath, Nulls, Plan, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A text to compile.
@@ -47,6 +47,8 @@ pub struct Defaults {
     pub time_unit: Option<TimeUnit>,
     /// How long an out-of-order event is waited for, in nanoseconds.
     pub lateness: Time,
+    /// How CSV is written, as far as that is said.
+    pub csv: Csv,
     /// The fields seen in a sample of the data, members joined by dots, and their types.
     pub known: BTreeMap<String, Type>,
 }
@@ -93,6 +95,7 @@ pub fn compile_with(programs: &[Program], modules: &dyn Modules) -> Compilation 
             Some(more) => more,
             None => {
                 let plans = lowering.finish();
+                joins.said.into_iter().for_each(|d| sink.push(d));
                 return Compilation { plans, diagnostics: sink.finish() };
             }
         };
@@ -130,7 +133,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let columns = infer_columns(&definition, &defaults.known)
         .into_iter()
         .map(|(name, ty)| {
-            let column = Column { name: name.clone(), path: path(&name), ty, source: 0 };
+            let column = Column { name: name.clone(), path: path(&name), ty, source: 0, nulls: Nulls::default() };
             (name, (column, Span::new(0, text.len())))
         })
         .collect();
@@ -142,12 +145,13 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
         name: "events".into(),
         key: key.split(',').map(|k| path(k.trim())).collect(),
         time: path(&time),
-        time_unit: defaults.time_unit.unwrap_or(default_unit),
+        time_unit: defaults.time_unit.clone().unwrap_or(default_unit),
         order: None,
         lateness: defaults.lateness,
         future: Some(FUTURE),
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
+        csv: defaults.csv,
     };
     let joins = Joins::default();
     let mut lowering = Lowering::new(&programs, &joins, &NoModules, &mut sink);
@@ -201,5 +205,5 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn path(dotted: &str) -> FieldPath {
-    FieldPath(dotted.split('.').map(str::to_owned).collect())
+    FieldPath::parse(dotted).unwrap_or_else(|_| FieldPath::name(dotted))
 }

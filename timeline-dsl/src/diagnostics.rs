@@ -5,13 +5,12 @@
 pub mod codes;
 mod json;
 mod render;
-mod suggest;
 mod width;
 
 pub(crate) use json::quoted;
 pub use json::render_json;
 pub use render::render;
-pub(crate) use suggest::nearest;
+pub(crate) use timeline_core::nearest;
 pub(crate) use width::of_text as width;
 
 use codes::Code;

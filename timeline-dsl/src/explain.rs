@@ -13,7 +13,7 @@ mod outputs;
 mod svg;
 mod tree;
 
-pub use operator::operator_text;
+pub use operator::{duration_text, operator_text};
 pub use outputs::aggregate_text;
 
 pub(crate) use facts::Facts;

@@ -25,6 +25,7 @@ mod observe;
 mod output;
 mod product;
 mod prune;
+mod reading;
 mod resolve;
 mod scalar;
 mod source;

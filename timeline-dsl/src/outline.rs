@@ -100,10 +100,10 @@ impl SourceOutline {
     fn clause(&mut self, kind: ClauseKind, span: Span) {
         let path = |field: FieldName| FieldPath(field.members);
         match kind {
-            ClauseKind::Key(fields) => self.fields.extend(fields.into_iter().map(path)),
+            ClauseKind::Key(parts) => self.fields.extend(parts.into_iter().map(|part| path(part.field))),
             ClauseKind::Time { field, .. } => self.fields.push(path(field)),
             ClauseKind::Order(field) => self.fields.push(path(field)),
-            ClauseKind::Column { name, ty, from } => {
+            ClauseKind::Column { name, ty, from, .. } => {
                 let path = from.map_or_else(|| FieldPath::name(&name.text), path);
                 self.columns.push(ColumnOutline { name: name.text, ty, path, span });
             }

@@ -142,14 +142,14 @@ pub struct Clause {
 /// What a clause says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClauseKind {
-    /// `key a, b`
-    Key(Vec<FieldName>),
-    /// `time ts in ms`
+    /// `key a, b as c`
+    Key(Vec<KeyPart>),
+    /// `time ts in ms`, or `time t as "%d.%m.%Y %H:%M:%S" in "Europe/Berlin"`
     Time {
         /// The field.
         field: FieldName,
-        /// The word behind `in`.
-        unit: Option<Name>,
+        /// How it is written; `None` if that is not said, or is reported.
+        form: Option<TimeForm>,
     },
     /// `order by seq`
     Order(FieldName),
@@ -172,7 +172,16 @@ pub enum ClauseKind {
         /// How far apart the times of duplicates may be.
         within: Expr,
     },
-    /// `name: type from "path"`
+    /// `null is missing`
+    NullIsMissing,
+    /// `csv delimiter ";" decimal ","`
+    Csv {
+        /// What stands between cells.
+        delimiter: Option<Text>,
+        /// What stands before the fraction of a number.
+        decimal: Option<Text>,
+    },
+    /// `name: type from "path" null "NaN", "-"`
     Column {
         /// The name.
         name: Name,
@@ -180,7 +189,41 @@ pub enum ClauseKind {
         ty: Option<Type>,
         /// Where it stands in a record, if not under its name.
         from: Option<FieldName>,
+        /// Texts that are explicit nulls.
+        nulls: Vec<String>,
     },
+}
+
+/// A field of the key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyPart {
+    /// The field.
+    pub field: FieldName,
+    /// What it is called where sources are joined, if not by its own name.
+    pub alias: Option<Name>,
+}
+
+/// How an event time is written, as the program says it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TimeForm {
+    /// `in ms`
+    Unit(Name),
+    /// `as "FORMAT" in "ZONE"`
+    Format {
+        /// As of `strptime`.
+        format: Text,
+        /// The zone of times that say none.
+        zone: Option<Text>,
+    },
+}
+
+/// A text, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// What it says.
+    pub text: String,
+    /// Its place, quotes included.
+    pub span: Span,
 }
 
 /// One of the rules by which sessions end.

@@ -6,12 +6,13 @@
 
 use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
-use super::time::Bad;
+use super::time::{Bad, Odd};
 use super::value;
 use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
-use timeline_core::Type;
+use timeline_core::{Time, Type};
 use timeline_core::record::Order;
 
 /// Why an event from the future is a dead letter: one bad clock must not rush the watermark of all.
@@ -35,6 +36,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) mark: usize,
     /// What is known of that message's key.
     pub(crate) judged: Judged,
+    /// Whether a comma stands before the fractions of numbers.
+    pub(crate) comma: Comma,
 }
 
 /// Whether a message has the key of its first event.
@@ -43,6 +46,29 @@ pub(crate) struct Judged {
     /// The message, counted from 1.
     message: usize,
     is_misrouted: bool,
+}
+
+/// Whether a comma stands before the fractions of numbers in cells of CSV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comma {
+    /// It does not.
+    No,
+    /// It may, or a point does: cells stand between semicolons, as they do where commas are in numbers.
+    Likely,
+    /// The program says so.
+    Said,
+}
+
+impl Comma {
+    /// What is so for cells with such a delimiter, where the program names such a decimal sign.
+    pub(crate) fn of(delimiter: u8, decimal: Option<u8>) -> Self {
+        match (decimal, delimiter) {
+            (Some(b','), _) => Comma::Said,
+            (Some(_), _) => Comma::No,
+            (None, b';') => Comma::Likely,
+            (None, _) => Comma::No,
+        }
+    }
 }
 
 impl Assembler<'_> {
@@ -55,8 +81,13 @@ impl Assembler<'_> {
             Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
         };
         let cell = cells[self.fields.time];
-        let time = match value::time(cell.kind(), arena.text(cell), self.fields.unit) {
-            Ok(time) => time,
+        let written = match self.fields.unit.nanoseconds() {
+            Some(_) => self.number(cell, arena.text(cell)),
+            None => Ok(Cow::Borrowed(arena.text(cell))),
+        };
+        let time = match written.and_then(|text| value::time(cell.kind(), &text, self.fields)) {
+            Ok((time, Odd::No)) => time,
+            Ok((time, odd)) => self.odd(time, odd),
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
         let message = self.message(place.ordinal);
@@ -68,6 +99,8 @@ impl Assembler<'_> {
         }
         let max = self.batch.max_time.unwrap_or(time);
         let late_in_batch = time < max.saturating_sub(self.fields.lateness);
+        self.batch.seen.behind = self.batch.seen.behind.max(max.saturating_sub(time));
+        self.batch.seen.least = Some(self.batch.seen.least.unwrap_or(time).min(time));
         let lost_in_batch = late_in_batch && time < max.saturating_sub(self.fields.lost);
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let hash = key_hash(arena.bytes(key));
@@ -97,6 +130,36 @@ impl Assembler<'_> {
             late_in_batch,
             lost_in_batch,
         });
+    }
+
+    #[cold]
+    fn odd(&mut self, time: Time, odd: Odd) -> Time {
+        match odd {
+            Odd::No => {}
+            Odd::Cut => self.batch.seen.cut += 1,
+            Odd::Twice => self.batch.seen.twice += 1,
+        }
+        time
+    }
+
+    /// The text of a number with a point before its fraction, whatever the CSV has there.
+    #[inline]
+    fn number<'t>(&self, cell: Cell, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
+        if self.comma == Comma::No || !cell.is(Kind::Bare) {
+            return Ok(Cow::Borrowed(text));
+        }
+        self.pointed(text)
+    }
+
+    #[inline(never)]
+    fn pointed<'t>(&self, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
+        let count = |byte| memchr::memchr_iter(byte, text).count();
+        match (count(b','), count(b'.'), self.comma) {
+            (1, 0, _) => Ok(Cow::Owned(text.iter().map(|b| if *b == b',' { b'.' } else { *b }).collect())),
+            // It groups thousands, perhaps; better no number than one that is a thousandth of what was meant.
+            (0, 1.., Comma::Said) => Err((Code::WrongType, "a point in a number whose decimal sign is a comma".into())),
+            _ => Ok(Cow::Borrowed(text)),
+        }
     }
 
     /// The message of a record, where there are messages; records come in ascending order.
@@ -157,10 +220,11 @@ impl Assembler<'_> {
     }
 
     fn order(&mut self, cell: Cell, field: usize, ty: Type, arena: &Arena<'_>, place: Place<'_>) -> Option<Order> {
-        if matches!(cell.kind(), Kind::Missing | Kind::Null) {
+        if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
             return None;
         }
-        match value::order(cell.kind(), arena.text(cell), ty) {
+        self.batch.seen.order = true;
+        match self.number(cell, arena.text(cell)).and_then(|text| value::order(cell.kind(), &text, ty)) {
             Ok(order) => Some(order),
             Err(bad) => {
                 self.dead(place, Some(&self.fields.names[field].clone()), bad);
@@ -172,30 +236,47 @@ impl Assembler<'_> {
     /// Adds the values of the columns; which are present, and which of these are null.
     #[inline]
     fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) -> (u64, u64) {
-        let (mut present, mut nulls) = (0, 0);
+        let (mut present, mut nulls, mut said, mut unknown) = (0, 0, 0u64, 0);
         for column in &self.fields.columns {
             let (cell, bit) = (cells[column.field], column.bit);
-            if cell.is(Kind::Text) && column.ty == Type::String && cell.len() as usize <= value::TEXT_MAX {
+            if cell.is(Kind::Text) && column.plain_text && cell.len() as usize <= value::TEXT_MAX {
                 present |= bit;
                 self.batch.values.push(cell.slice().pack());
             } else if cell.is(Kind::Null) {
-                present |= bit;
+                said |= bit;
                 nulls |= bit;
             } else if !cell.is(Kind::Missing) {
-                match word(column.ty, cell, arena.text(cell)) {
+                if self.fields.words && column.is_null(cell, arena.text(cell)) {
+                    nulls |= bit;
+                    continue;
+                }
+                if cell.is(Kind::Empty) {
+                    continue;
+                }
+                self.batch.seen.columns |= bit;
+                let text = match column.ty {
+                    Type::Float | Type::Int => self.number(cell, arena.text(cell)),
+                    Type::String | Type::Bool => Ok(Cow::Borrowed(arena.text(cell))),
+                };
+                match text.and_then(|text| word(column.ty, cell, &text)) {
                     Ok(word) => {
                         present |= bit;
                         self.batch.values.push(word);
                     }
                     Err(bad) => {
-                        present |= bit;
-                        nulls |= bit;
+                        unknown |= bit;
                         self.dead(place, Some(&column.name), bad);
                     }
                 }
             }
         }
-        (present, nulls)
+        self.batch.seen.columns |= present | nulls;
+        if said != 0 && said.count_ones() as usize * 2 >= self.fields.columns.len().max(3) {
+            self.batch.seen.hollow += 1;
+        }
+        // What does not fit ends a state whatever nulls say: something was reported.
+        nulls = nulls & !self.fields.null_is_missing | unknown;
+        (present | nulls, nulls)
     }
 
     /// Ends the batch: the block and what was added become its arena.

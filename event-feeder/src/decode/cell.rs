@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     BadText,
     /// An object, an array, or bytes.
     Composite,
+    /// A cell of CSV with nothing in it, not even quotes: as if it were missing, unless a column says what that means.
+    Empty,
 }
 
 /// One captured value: its kind, and the place of its text in the [`Arena`], in one word, so that a record's cells are
@@ -87,14 +89,14 @@ impl Cell {
 const KINDS: [Kind; 16] = {
     use Kind::*;
     [
-        Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Missing, Missing, Missing,
-        Missing, Missing, Missing,
+        Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Empty, Missing, Missing, Missing,
+        Missing, Missing,
     ]
 };
 
 const _: () = {
     let mut i = 0;
-    while i <= Kind::Composite as usize {
+    while i <= Kind::Empty as usize {
         assert!(KINDS[i] as usize == i, "the table is in the order of the kinds");
         i += 1;
     }

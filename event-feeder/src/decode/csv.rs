@@ -3,7 +3,7 @@
 //! * The header names the fields; a field within objects is the column whose name is its path with dots. Of columns of
 //!   one name the last one counts, as in JSON.
 //! * A cell has no type: it is what the column wants it to be. An empty cell without quotes is *missing* (CSV has no way to
-//!   leave a column out), one with quotes is empty text. There is no null.
+//!   leave a column out), one with quotes is empty text. There is no null but the words that a column names.
 //! * A record with another number of cells than the header is malformed as a whole, for its cells may have moved.
 
 use super::assemble::{Assembler, Place};
@@ -19,22 +19,23 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     header: Arc<[String]>,
+    pub(crate) delimiter: u8,
     fields: Vec<Option<usize>>,
 }
 
 impl Layout {
-    pub(crate) fn new(header: Arc<[String]>, fields: &Fields) -> Self {
+    pub(crate) fn new(header: Arc<[String]>, delimiter: u8, fields: &Fields) -> Self {
         let mut layout = vec![None; header.len()];
         for (field, name) in fields.names.iter().enumerate() {
             if let Some(column) = header.iter().rposition(|column| **column == **name) {
                 layout[column] = Some(field);
             }
         }
-        Layout { header, fields: layout }
+        Layout { header, delimiter, fields: layout }
     }
 
-    pub(crate) fn is_of(&self, header: &Arc<[String]>) -> bool {
-        Arc::ptr_eq(&self.header, header) || self.header == *header
+    pub(crate) fn is_of(&self, header: &Arc<[String]>, delimiter: u8) -> bool {
+        self.delimiter == delimiter && (Arc::ptr_eq(&self.header, header) || self.header == *header)
     }
 }
 
@@ -42,7 +43,7 @@ impl Layout {
 pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &Layout, cells: &mut [Cell]) {
     let block = arena.block;
     let all_utf8 = std::str::from_utf8(block).is_ok();
-    let (mut scan, mut start) = (Scan::new(), 0);
+    let (mut scan, mut start) = (Scan::new(Some(layout.delimiter)), 0);
     while start < block.len() {
         let end = scan.next_end(block, start).unwrap_or(block.len());
         let record = trim_end(&block[start..end]);
@@ -74,13 +75,13 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &L
 
 fn capture(record: &[u8], at: usize, arena: &mut Arena<'_>, layout: &Layout, cells: &mut [Cell]) -> Result<(), String> {
     let mut column = 0;
-    let well_formed = split(record, |cell| {
+    let well_formed = split(record, layout.delimiter, |cell| {
         if let Some(&Some(field)) = layout.fields.get(column) {
             let range = at + cell.text.start..at + cell.text.end;
             cells[field] = if cell.doubled {
                 Cell::new(Kind::Bare, arena.push(&undouble(&record[cell.text])))
             } else if range.is_empty() && !cell.quoted {
-                Cell::default()
+                Cell::of(Kind::Empty)
             } else {
                 Cell::new(Kind::Bare, range)
             };

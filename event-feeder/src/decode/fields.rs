@@ -1,7 +1,9 @@
 //! Which fields of a record are read, and what for.
 
+use super::cell::{Cell, Kind};
+use super::form::Form;
 use std::sync::Arc;
-use timeline_core::plan::{Column, FieldPath, Plan, Source, TimeUnit};
+use timeline_core::plan::{Column, FieldPath, Plan, Source, Step, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// The fields that a source's clauses and the plan's columns read of its records, without repetition.
@@ -20,6 +22,14 @@ pub(crate) struct Fields {
     pub(crate) order: Option<(usize, Type)>,
     pub(crate) columns: Vec<ColumnUse>,
     pub(crate) unit: TimeUnit,
+    /// The form of times, where the program spells one out.
+    pub(crate) form: Option<Form>,
+    /// What stands before the fraction of a number in CSV, as far as that is said.
+    pub(crate) decimal: Option<u8>,
+    /// The columns on which a null is no event.
+    pub(crate) null_is_missing: u64,
+    /// Whether some column has words that are nulls.
+    pub(crate) words: bool,
     pub(crate) lateness: Time,
     pub(crate) future: Option<Time>,
     /// How far behind the largest time an event is of no use any more.
@@ -34,6 +44,31 @@ pub(crate) struct ColumnUse {
     pub(crate) field: usize,
     pub(crate) ty: Type,
     pub(crate) name: Arc<str>,
+    /// Whether it is text, and any text is a value of it.
+    pub(crate) plain_text: bool,
+    /// Texts that are nulls.
+    pub(crate) words: Vec<Box<str>>,
+}
+
+impl ColumnUse {
+    /// Whether a value is one of the words that stand for null. Only texts are, and cells of CSV.
+    #[inline(never)]
+    pub(crate) fn is_null(&self, cell: Cell, text: &[u8]) -> bool {
+        let text = match cell.kind() {
+            Kind::Text => text,
+            Kind::Bare => text.trim_ascii(),
+            Kind::Empty => b"",
+            Kind::Missing
+            | Kind::Number
+            | Kind::True
+            | Kind::False
+            | Kind::Null
+            | Kind::Instant
+            | Kind::BadText
+            | Kind::Composite => return false,
+        };
+        self.words.iter().any(|word| word.as_bytes() == text)
+    }
 }
 
 impl Fields {
@@ -50,18 +85,45 @@ impl Fields {
         let time = field(&source.time);
         let order = source.order.as_ref().map(|(path, ty)| (field(path), *ty));
         let own = (0..).zip(columns).filter(|(_, column)| usize::from(column.source) == number);
-        let columns = own
+        let null_is_missing =
+            own.clone().filter(|(_, column)| column.nulls.missing).fold(0, |set, (i, _)| set | 1 << i);
+        let columns: Vec<ColumnUse> = own
             .map(|(i, column)| ColumnUse {
                 bit: 1 << i,
                 field: field(&column.path),
                 ty: column.ty,
                 name: Arc::from(&*column.name),
+                plain_text: column.ty == Type::String && column.nulls.words.is_empty(),
+                words: column.nulls.words.iter().map(|word| word.as_str().into()).collect(),
             })
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
-        let Source { time_unit: unit, lateness, future, .. } = *source;
+        let Source { lateness, future, .. } = *source;
+        let (unit, form) = (source.time_unit.clone(), Form::of(&source.time_unit));
         let lost = lateness.saturating_add(source.repair.unwrap_or(0));
-        Fields { paths, names, key, time, order, columns, unit, lateness, future, lost }
+        let decimal = source.csv.decimal;
+        let words = columns.iter().any(|column| !column.words.is_empty());
+        Fields {
+            paths,
+            names,
+            key,
+            time,
+            order,
+            columns,
+            unit,
+            form,
+            decimal,
+            null_is_missing,
+            words,
+            lateness,
+            future,
+            lost,
+        }
+    }
+
+    /// The columns, as a set of them.
+    pub(crate) fn all(&self) -> u64 {
+        self.columns.iter().fold(0, |set, column| set | column.bit)
     }
 }
 
@@ -72,6 +134,17 @@ pub(crate) struct Members {
     pub(crate) field: Option<usize>,
     /// Members within it, if it is an object.
     pub(crate) within: Vec<(String, Members)>,
+    /// Elements of it, if it is a list.
+    pub(crate) lists: Vec<(Selector, Members)>,
+}
+
+/// Which element of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Selector {
+    /// The one with that number.
+    At(usize),
+    /// The first whose member has that value.
+    Where { member: String, is: String },
 }
 
 impl Members {
@@ -80,12 +153,34 @@ impl Members {
     pub(crate) fn new(fields: &Fields) -> Self {
         let mut root = Members::default();
         for (i, path) in fields.paths.iter().enumerate() {
-            path.0.iter().fold(&mut root, |node, name| node.member(name)).field = Some(i);
+            match path.steps() {
+                Ok(steps) => steps.into_iter().fold(&mut root, Members::step).field = Some(i),
+                // Programs have no such path; whoever makes one by hand means the members as they are.
+                Err(_) => path.0.iter().fold(&mut root, |node, name| node.member(name)).field = Some(i),
+            }
         }
-        for (i, path) in fields.paths.iter().enumerate().filter(|(_, path)| path.0.len() > 1) {
+        for (i, path) in fields.paths.iter().enumerate().filter(|(_, path)| path.0.len() > 1 || path.selects()) {
             root.member(&path.dotted()).field.get_or_insert(i);
         }
         root
+    }
+
+    fn step(&mut self, step: Step<'_>) -> &mut Members {
+        let selector = match step {
+            Step::Member(name) => return self.member(name),
+            Step::At(at) => Selector::At(at),
+            Step::Where { member, is } => Selector::Where { member: member.into(), is: is.into() },
+        };
+        let at = self.lists.iter().position(|(known, _)| *known == selector).unwrap_or_else(|| {
+            self.lists.push((selector, Members::default()));
+            self.lists.len() - 1
+        });
+        &mut self.lists[at].1
+    }
+
+    /// Whether fields stand within it.
+    pub(crate) fn leads_on(&self) -> bool {
+        !self.within.is_empty() || !self.lists.is_empty()
     }
 
     fn member(&mut self, name: &str) -> &mut Members {
@@ -100,5 +195,6 @@ impl Members {
     pub(crate) fn each_field(&self, f: &mut impl FnMut(usize)) {
         self.field.iter().for_each(|field| f(*field));
         self.within.iter().for_each(|(_, member)| member.each_field(f));
+        self.lists.iter().for_each(|(_, member)| member.each_field(f));
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! * Members that nobody reads are checked and skipped; no tree is built.
 //! * Of members of one name the last one counts. What an earlier one had given, also within an object, is forgotten.
-//! * A field within objects is missing where one of them is missing, null or no object.
+//! * A field within objects is missing where one of them is missing, null or no object; one within lists also where no
+//!   element is selected. Of elements that are selected by a member the first one counts.
 
 use super::cell::{Arena, Cell, Kind};
-use super::fields::Members;
+use super::fields::{Members, Selector};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -66,8 +67,15 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
 impl Object<'_, '_> {
     fn member(&mut self, member: &Members, raw: &str) {
         member.each_field(&mut |field| self.cells[field] = Cell::default());
+        self.value(member, raw);
+    }
+
+    fn value(&mut self, member: &Members, raw: &str) {
         if let Some(field) = member.field {
             self.cells[field] = self.cell(raw);
+        }
+        if raw.starts_with('[') && !member.lists.is_empty() {
+            self.list(member, raw);
         }
         if raw.starts_with('{') && !member.within.is_empty() {
             let within = Object { members: member, line: self.line, arena: self.arena, cells: self.cells };
@@ -78,6 +86,21 @@ impl Object<'_, '_> {
                     .within
                     .iter()
                     .for_each(|(_, inner)| inner.each_field(&mut |field| self.cells[field] = Cell::of(Kind::BadText)));
+            }
+        }
+    }
+
+    /// Looks at the elements of a list that are selected.
+    fn list(&mut self, member: &Members, raw: &str) {
+        // It was checked to be JSON, so it is a list of values.
+        let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(raw) else { return };
+        for (selector, inner) in &member.lists {
+            let element = match selector {
+                Selector::At(at) => elements.get(*at),
+                Selector::Where { member, is } => elements.iter().find(|element| has(element.get(), member, is)),
+            };
+            if let Some(element) = element {
+                self.value(inner, element.get());
             }
         }
     }
@@ -98,6 +121,38 @@ impl Object<'_, '_> {
             b'n' => Cell::of(Kind::Null),
             _ => Cell::new(Kind::Number, range),
         }
+    }
+}
+
+/// Whether a value is an object whose member has that value, as text; of members of one name the last one counts.
+fn has(raw: &str, member: &str, is: &str) -> bool {
+    struct Wanted<'a>(&'a str);
+    impl<'de> Visitor<'de> for Wanted<'_> {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+                let value: &'de RawValue = map.next_value()?;
+                if name == self.0 {
+                    found = Some(value);
+                }
+            }
+            Ok(found)
+        }
+    }
+    if !raw.starts_with('{') {
+        return false;
+    }
+    let found = serde_json::Deserializer::from_str(raw).deserialize_map(Wanted(member));
+    match found.ok().flatten().map(RawValue::get) {
+        None => false,
+        Some(text) if text.starts_with('"') => serde_json::from_str::<String>(text).is_ok_and(|text| text == is),
+        Some(text) => text == is,
     }
 }
 

@@ -54,7 +54,7 @@ impl Names {
             let mut padded = name.clone().into_bytes();
             padded.resize(name.len() + 8, 0);
             let (first, last) = words(&padded, 0, name.len())?;
-            let member = inner.field.filter(|_| inner.within.is_empty()).map_or(WITHIN, |field| field as Member);
+            let member = inner.field.filter(|_| !inner.leads_on()).map_or(WITHIN, |field| field as Member);
             let length = u32::try_from(name.len()).ok()?;
             match names.iter_mut().find(|known| (known.first, known.last, known.length) == (first, last, length)) {
                 Some(known) => known.member = WITHIN,
@@ -140,8 +140,8 @@ mod tests {
         names.extend((0..60).map(|i| format!("column{i}")));
         names.extend((0..=17).map(|length| "abcdefghijklmnopq"[..length].to_owned()));
         let within =
-            names.iter().enumerate().map(|(i, name)| (name.clone(), Members { field: Some(i), within: vec![] }));
-        let table = Names::new(&Members { field: None, within: within.collect() }, names.len()).unwrap();
+            names.iter().enumerate().map(|(i, name)| (name.clone(), Members { field: Some(i), ..Members::default() }));
+        let table = Names::new(&Members { within: within.collect(), ..Members::default() }, names.len()).unwrap();
         let find = |name: &str| table.find(format!("{name}        ").as_bytes(), 0, name.len());
         for (i, name) in names.iter().enumerate() {
             let slow = alike.contains(&name.as_str());

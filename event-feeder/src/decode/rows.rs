@@ -1,6 +1,7 @@
 //! Rows of Parquet.
 //!
-//! * A field is the top-level column whose name is its path with dots, else the struct member along its path.
+//! * A field is the top-level column whose name is its path with dots, else the struct member along its path; where the path
+//!   selects in lists, of the element that is selected.
 //! * A null is *missing*: a column of a file cannot be absent from a row, so null is how writers leave a value out.
 //! * A timestamp is an instant whatever unit the source names, for its type says its own.
 //!
@@ -11,13 +12,15 @@ use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use crate::cutter::RECORD_MAX;
 use crate::{Code, DeadLetter};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray};
-use arrow::compute::{cast, is_not_null};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray, UInt64Array};
+use arrow::compute::{cast, is_not_null, take};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::Write;
-use timeline_core::plan::FieldPath;
+use std::ops::Range;
+use std::sync::Arc;
+use timeline_core::plan::{FieldPath, Step};
 
 /// A column in one of the few forms that values are read from.
 enum Column {
@@ -99,13 +102,50 @@ impl Column {
 
 fn column(rows: &RecordBatch, path: &FieldPath) -> Column {
     let found = rows.column_by_name(&path.dotted()).cloned().or_else(|| {
-        let (first, within) = path.0.split_first()?;
-        within.iter().try_fold(rows.column_by_name(first)?.clone(), |array, name| member(array.as_struct_opt()?, name))
+        let steps = path.steps().ok()?;
+        let (Step::Member(first), within) = steps.split_first()? else { return None };
+        within.iter().try_fold(rows.column_by_name(first)?.clone(), |array, step| match step {
+            Step::Member(name) => member(array.as_struct_opt()?, name),
+            Step::At(at) => element(&array, |range| Some(range.start + at).filter(|place| *place < range.end)),
+            Step::Where { member: name, is } => {
+                let keys = texts(&member(elements(&array)?.0.as_struct_opt()?, name)?)?;
+                element(&array, |mut range| range.find(|i| keys.is_valid(*i) && keys.value(*i) == *is))
+            }
+        })
     });
     match found {
         Some(array) => read_as(&array),
         None => Column::Missing,
     }
+}
+
+/// The elements of all rows of a list one after the other, and where each row's begin and end.
+fn elements(array: &ArrayRef) -> Option<(ArrayRef, Vec<usize>)> {
+    let ends = |offsets: &[i32]| offsets.iter().map(|offset| *offset as usize).collect();
+    if let Some(list) = array.as_list_opt::<i32>() {
+        return Some((list.values().clone(), ends(list.value_offsets())));
+    }
+    if let Some(list) = array.as_list_opt::<i64>() {
+        let ends = list.value_offsets().iter().map(|offset| *offset as usize).collect();
+        return Some((list.values().clone(), ends));
+    }
+    let map = array.as_map_opt()?;
+    Some((Arc::new(map.entries().clone()), ends(map.value_offsets())))
+}
+
+/// One element of each row's list; null where none is picked.
+fn element(array: &ArrayRef, pick: impl Fn(Range<usize>) -> Option<usize>) -> Option<ArrayRef> {
+    let (values, ends) = elements(array)?;
+    let rows = ends.windows(2).enumerate();
+    let picked = rows.map(|(row, ends)| pick(ends[0]..ends[1]).filter(|_| array.is_valid(row)));
+    let picked: UInt64Array = picked.map(|place| place.map(|place| place as u64)).collect();
+    take(&values, &picked, None).ok()
+}
+
+/// Keys of a list's elements as text: what a path compares.
+fn texts(array: &ArrayRef) -> Option<StringArray> {
+    let text = cast(array, &DataType::Utf8).ok()?;
+    Some(text.as_string::<i32>().clone())
 }
 
 /// A member of a struct; null also where the whole struct is.

@@ -2,6 +2,7 @@
 
 mod differential;
 mod parquet;
+mod reading;
 mod support;
 
 use crate::{Block, Code, Mark, MessageKey, Payload, Position};
@@ -369,7 +370,7 @@ fn header_changes_are_noticed() {
     let mut decoder = declared.decoder();
     for (header, record) in [(["k", "t", "s"], "a,1,x"), (["s", "t", "k"], "x,1,a")] {
         let header = header.map(String::from).as_slice().into();
-        let batch = decoder.decode(support::block(Payload::Csv { header, bytes: record.into() }));
+        let batch = decoder.decode(support::block(Payload::Csv { header, delimiter: b',', bytes: record.into() }));
         assert_eq!(show(&batch), "a@1000000 s=x");
     }
 }

@@ -1,7 +1,8 @@
 //! Event times, to the nanosecond.
 //!
-//! RFC 3339 is read by hand: it is most of the cost of a record that carries such a time, and the two liberties that the
-//! language takes (a space for `T`, UTC where no offset stands) are the usual ones in logs.
+//! RFC 3339 is read by hand: it is most of the cost of a record that carries such a time. The liberties that are taken are the
+//! usual ones in logs and exports of databases: a space for `T`, UTC where no offset stands, `+00`, `+0000` and ` UTC`, no
+//! seconds, a comma before the fraction, the name of a zone in brackets behind an offset, and a fraction of any length.
 //! A leap second (`:60`) is the first instant of the next minute, as in Unix time.
 
 use super::number::{Decimal, Scaled, short_integer};
@@ -13,8 +14,20 @@ use timeline_core::plan::TimeUnit;
 /// Why a value is of no use.
 pub(crate) type Bad = (Code, Cow<'static, str>);
 
+/// What is worth saying of a time that can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// Nothing.
+    #[default]
+    No,
+    /// Digits beyond the nanosecond, which are cut off.
+    Cut,
+    /// A local time that a change of the clocks makes twice.
+    Twice,
+}
+
 /// Reads a number of units; in seconds a fraction is allowed, and cut off below the nanosecond.
-pub(crate) fn numeric(text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
+pub(crate) fn numeric(text: &[u8], unit: &TimeUnit) -> Result<Time, Bad> {
     let Some(nanoseconds) = unit.nanoseconds() else {
         return Err((Code::BadTime, "a number where RFC 3339 text is expected".into()));
     };
@@ -29,10 +42,14 @@ pub(crate) fn numeric(text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
             Scaled::Floor(value) => Scaled::Exact(value),
             scaled => scaled,
         },
-        _ => decimal.scaled(i64::from(nanoseconds.ilog10())),
+        TimeUnit::Nanoseconds
+        | TimeUnit::Microseconds
+        | TimeUnit::Milliseconds
+        | TimeUnit::Rfc3339
+        | TimeUnit::Format(_) => decimal.scaled(i64::from(nanoseconds.ilog10())),
     };
     match scaled {
-        Scaled::Exact(value) if value % i128::from(nanoseconds) == 0 || unit == TimeUnit::Seconds => {
+        Scaled::Exact(value) if value % i128::from(nanoseconds) == 0 || *unit == TimeUnit::Seconds => {
             Time::try_from(value).map_err(|_| out_of_range())
         }
         Scaled::Huge => Err(out_of_range()),
@@ -41,49 +58,73 @@ pub(crate) fn numeric(text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
 }
 
 /// Reads RFC 3339 text.
-pub(crate) fn rfc3339(text: &[u8]) -> Result<Time, Bad> {
-    let (seconds, nanoseconds) = parse(text).ok_or((Code::BadTime, Cow::from("not a time of RFC 3339")))?;
-    Time::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)).map_err(|_| out_of_range())
+pub(crate) fn rfc3339(text: &[u8]) -> Result<(Time, Odd), Bad> {
+    let (seconds, nanoseconds, odd) = parse(text).ok_or((Code::BadTime, Cow::from("not a time of RFC 3339")))?;
+    let time = Time::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
+    time.map(|time| (time, odd)).map_err(|_| out_of_range())
 }
 
-fn out_of_range() -> Bad {
+pub(crate) fn out_of_range() -> Bad {
     (Code::TimeOutOfRange, "beyond what 64 bits of nanoseconds hold".into())
 }
 
 /// Seconds since the epoch and nanoseconds.
-fn parse(text: &[u8]) -> Option<(i64, u32)> {
-    let (head, mut rest) = text.split_at_checked(19)?;
-    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', _, _, b':', _, _, b':', _, _] = head else {
+fn parse(text: &[u8]) -> Option<(i64, u32, Odd)> {
+    let (head, mut rest) = text.split_at_checked(16)?;
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', _, _, b':', _, _] = head else {
         return None;
     };
     let year = two(head, 0)? * 100 + two(head, 2)?;
     let (month, day) = (two(head, 5)?, two(head, 8)?);
-    let (hour, minute, second) = (two(head, 11)?, two(head, 14)?, two(head, 17)?);
+    let (hour, minute) = (two(head, 11)?, two(head, 14)?);
+    let mut second = 0;
+    if let [b':', _, _, tail @ ..] = rest {
+        (second, rest) = (two(rest, 1)?, tail);
+    }
     if !(1..=12).contains(&month) || day < 1 || day > days_of(year, month) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let mut nanoseconds = 0;
-    if let Some((b'.', tail)) = rest.split_first() {
+    let (mut nanoseconds, mut odd) = (0, Odd::No);
+    // A fraction is one of seconds, so it needs some.
+    if let (Some((b'.' | b',', tail)), true) = (rest.split_first(), text.len() > head.len() + 3 && text[16] == b':') {
         let count = tail.iter().take_while(|b| b.is_ascii_digit()).count();
-        if !(1..=9).contains(&count) {
+        if count == 0 {
             return None;
         }
-        nanoseconds = tail[..count].iter().fold(0, |n, b| n * 10 + u32::from(b - b'0')) * 10u32.pow(9 - count as u32);
+        let (kept, cut) = tail[..count].split_at(count.min(9));
+        nanoseconds = kept.iter().fold(0, |n, b| n * 10 + u32::from(b - b'0')) * 10u32.pow(9 - kept.len() as u32);
+        if cut.iter().any(|b| *b != b'0') {
+            odd = Odd::Cut;
+        }
         rest = &tail[count..];
     }
-    let offset = match rest {
-        [] | [b'Z' | b'z'] => 0,
-        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
-            let (hours, minutes) = (two(rest, 1)?, two(rest, 4)?);
-            if hours > 23 || minutes > 59 {
-                return None;
-            }
-            let seconds = hours * 3600 + minutes * 60;
-            if *sign == b'-' { -seconds } else { seconds }
+    let seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    Some((seconds - offset(rest)?, nanoseconds, odd))
+}
+
+/// Seconds east of Greenwich: `Z`, `+01:00`, `+0100`, `+01`, ` UTC` or nothing, and behind an offset a zone in brackets,
+/// which says nothing more about the instant.
+fn offset(text: &[u8]) -> Option<i64> {
+    let text = match text.split_last() {
+        Some((b']', most)) => {
+            let open = most.iter().rposition(|b| *b == b'[').filter(|open| *open > 0)?;
+            &text[..open]
         }
+        _ => text,
+    };
+    let (sign, hours, minutes) = match text {
+        [] | [b'Z' | b'z'] | b" UTC" | b"UTC" | b" Z" => return Some(0),
+        [sign @ (b'+' | b'-'), _, _] => (sign, two(text, 1)?, 0),
+        [sign @ (b'+' | b'-'), _, _, b':', _, _] => (sign, two(text, 1)?, two(text, 4)?),
+        [sign @ (b'+' | b'-'), _, _, _, _] => (sign, two(text, 1)?, two(text, 3)?),
+        [b' ', rest @ ..] if matches!(rest, [b'+' | b'-', ..]) => return offset(rest),
         _ => return None,
     };
-    Some((days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset, nanoseconds))
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let seconds = hours * 3600 + minutes * 60;
+    Some(if *sign == b'-' { -seconds } else { seconds })
 }
 
 fn two(text: &[u8], at: usize) -> Option<i64> {
@@ -136,7 +177,7 @@ mod tests {
             ("NaN", Seconds, Err(Code::BadTime)),
             ("12", Rfc3339, Err(Code::BadTime)),
         ] {
-            assert_eq!(numeric(text.as_bytes(), unit).map_err(|bad| bad.0), want, "{text} {}", unit.name());
+            assert_eq!(numeric(text.as_bytes(), &unit).map_err(|bad| bad.0), want, "{text} {}", unit.name());
         }
     }
 
@@ -158,15 +199,40 @@ mod tests {
             ("2023-13-01T00:00:00Z", Err(Code::BadTime)),
             ("2023-01-01T24:00:00Z", Err(Code::BadTime)),
             ("2023-01-01T00:00:00.Z", Err(Code::BadTime)),
-            ("2023-01-01T00:00:00.1234567890Z", Err(Code::BadTime)),
-            ("2023-01-01T00:00:00+0100", Err(Code::BadTime)),
-            ("2023-01-01T00:00Z", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01.1234567890Z", Ok(1_123_456_789)),
+            ("1970-01-01T00:00:01,5+01:00", Ok(-3_598_500_000_000)),
+            ("1970-01-01 00:00:01+0100", Ok(-3_599_000_000_000)),
+            ("1970-01-01 00:00:01+00", Ok(1_000_000_000)),
+            ("1970-01-01 00:00:01-01", Ok(3_601_000_000_000)),
+            ("1970-01-01 00:00:01 +00:00", Ok(1_000_000_000)),
+            ("1970-01-01 00:00:01 UTC", Ok(1_000_000_000)),
+            ("1970-01-01T01:00Z", Ok(3_600_000_000_000)),
+            ("1970-01-01 01:00", Ok(3_600_000_000_000)),
+            ("1970-01-01T01:00+01:00", Ok(0)),
+            ("1970-01-01T00:00:01+01:00[Europe/Berlin]", Ok(-3_599_000_000_000)),
+            ("1970-01-01T00:00:01Z[UTC]", Ok(1_000_000_000)),
+            ("1970-01-01T00:00:01[Europe/Berlin]", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01+01:00[Europe/Berlin", Err(Code::BadTime)),
+            ("1970-01-01T00:00.5Z", Err(Code::BadTime)),
+            ("1970-01-01T00:00:0", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01+", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01+1", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01+24", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01  +00", Err(Code::BadTime)),
             ("2023-01-01", Err(Code::BadTime)),
             ("", Err(Code::BadTime)),
             ("2023-01-01T00:00:00Zx", Err(Code::BadTime)),
         ] {
-            assert_eq!(rfc3339(text.as_bytes()).map_err(|bad| bad.0), want, "{text}");
+            assert_eq!(rfc3339(text.as_bytes()).map(|(time, _)| time).map_err(|bad| bad.0), want, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_known() {
+        let odd = |text: &str| rfc3339(text.as_bytes()).unwrap().1;
+        assert_eq!(odd("1970-01-01T00:00:00.1234567891Z"), Odd::Cut);
+        assert_eq!(odd("1970-01-01T00:00:00.1234567890Z"), Odd::No);
+        assert_eq!(odd("1970-01-01T00:00:00.123456789Z"), Odd::No);
     }
 
     proptest! {
@@ -186,7 +252,8 @@ mod tests {
                 offset.abs() / 60, offset.abs() % 60,
             );
             let want = text.parse::<jiff::Timestamp>().unwrap().as_nanosecond();
-            prop_assert_eq!(rfc3339(text.as_bytes()).ok().map(i128::from), i64::try_from(want).ok().map(i128::from));
+            let got = rfc3339(text.as_bytes()).ok().map(|(time, _)| i128::from(time));
+            prop_assert_eq!(got, i64::try_from(want).ok().map(i128::from));
         }
     }
 }

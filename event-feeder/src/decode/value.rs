@@ -8,8 +8,9 @@
 //! * A key is a text that is not empty, a whole number as it is written (of any length), or a truth value.
 
 use super::cell::Kind;
+use super::fields::Fields;
 use super::number::{Decimal, Scaled, short_integer};
-use super::time::{Bad, numeric, rfc3339};
+use super::time::{Bad, Odd, numeric, rfc3339};
 use crate::Code;
 use timeline_core::plan::TimeUnit;
 use timeline_core::record::Order;
@@ -17,29 +18,37 @@ use timeline_core::{Time, Type};
 
 /// Reads a time.
 #[inline]
-pub(crate) fn time(kind: Kind, text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
+pub(crate) fn time(kind: Kind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
     if kind == Kind::Number
-        && let (Some(nanoseconds), Some(count)) = (unit.nanoseconds(), short_integer(text))
+        && let (Some(nanoseconds), Some(count)) = (fields.unit.nanoseconds(), short_integer(text))
         && let Some(time) = count.checked_mul(nanoseconds)
     {
-        return Ok(time);
+        return Ok((time, Odd::No));
     }
-    other_time(kind, text, unit)
+    other_time(kind, text, fields)
 }
 
 #[inline(never)]
-fn other_time(kind: Kind, text: &[u8], unit: TimeUnit) -> Result<Time, Bad> {
+fn other_time(kind: Kind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
     let bad = |reason: &'static str| Err((Code::BadTime, reason.into()));
-    match (kind, unit) {
-        (Kind::Number, _) => numeric(text, unit),
-        (Kind::Instant, _) => numeric(text, TimeUnit::Nanoseconds),
-        (Kind::Text, TimeUnit::Rfc3339) => rfc3339(text),
-        (Kind::Bare, TimeUnit::Rfc3339) => rfc3339(text.trim_ascii()),
-        (Kind::Text, _) if Decimal::is_plain(text) => numeric(text, unit),
-        (Kind::Bare, _) => numeric(text.trim_ascii(), unit),
-        (Kind::Missing, _) => bad("the time is missing"),
-        (Kind::Null, _) => bad("the time is null"),
-        _ => bad("neither a number nor text of the source's unit"),
+    let count = |text: &[u8]| numeric(text, &fields.unit).map(|time| (time, Odd::No));
+    if kind == Kind::Instant {
+        return numeric(text, &TimeUnit::Nanoseconds).map(|time| (time, Odd::No));
+    }
+    if let (Some(form), Kind::Text | Kind::Bare | Kind::Number) = (&fields.form, kind) {
+        return form.read(text);
+    }
+    match kind {
+        Kind::Number => count(text),
+        Kind::Text if fields.unit == TimeUnit::Rfc3339 => rfc3339(text),
+        Kind::Bare if fields.unit == TimeUnit::Rfc3339 => rfc3339(text.trim_ascii()),
+        Kind::Text if Decimal::is_plain(text) => count(text),
+        Kind::Bare => count(text.trim_ascii()),
+        Kind::Missing | Kind::Empty => bad("the time is missing"),
+        Kind::Null => bad("the time is null"),
+        Kind::Text | Kind::True | Kind::False | Kind::Instant | Kind::BadText | Kind::Composite => {
+            bad("neither a number nor text of the source's unit")
+        }
     }
 }
 
@@ -52,7 +61,7 @@ pub(crate) fn check_key(kind: Kind, text: &[u8]) -> Result<(), Bad> {
         Kind::Text | Kind::Bare | Kind::True | Kind::False => Ok(()),
         Kind::Number if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') => Ok(()),
         Kind::Number => bad("a key that is a number must be a whole one"),
-        Kind::Missing => bad("the key is missing"),
+        Kind::Missing | Kind::Empty => bad("the key is missing"),
         Kind::Null => bad("the key is null"),
         Kind::BadText => bad("the key has an escape that is no Unicode character"),
         Kind::Composite | Kind::Instant => bad("the key is neither text, a whole number nor a truth value"),
@@ -191,7 +200,7 @@ fn wrong_type(kind: Kind, ty: Type) -> Bad {
         Kind::Instant => "an instant",
         Kind::BadText => return (Code::BadText, "text with an escape that is no Unicode character".into()),
         Kind::Composite => "an object or an array",
-        Kind::Missing | Kind::Null => "nothing",
+        Kind::Missing | Kind::Empty | Kind::Null => "nothing",
     };
     let article = if ty == Type::Int { "an" } else { "a" };
     (Code::WrongType, format!("{found} where {article} {ty} is expected").into())

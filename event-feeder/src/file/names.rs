@@ -7,6 +7,7 @@
 use crate::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use timeline_core::nearest;
 
 /// The absolute names of the files that the patterns match, in the order of the log: by their bytes, each once.
 pub(crate) fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
@@ -34,6 +35,25 @@ pub(crate) fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
     names.dedup();
     Ok(names)
 }
+
+/// The name in the folder of a name or pattern that is most like it, as it would be written instead.
+pub(crate) fn near(pattern: &str) -> Option<String> {
+    let path = Path::new(pattern);
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.flatten().filter(|entry| entry.path().is_file()).take(LOOKED_AT);
+    let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    // What was meant may be packed, or have another ending.
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let same_stem = || names.iter().map(String::as_str).find(|name| !is_pattern(wanted) && stem(name) == stem(wanted));
+    let near = nearest(wanted, names.iter().map(String::as_str)).or_else(same_stem)?;
+    Some(folder.map_or_else(|| near.to_owned(), |folder| folder.join(near).display().to_string()))
+}
+
+/// How many names of a folder are compared with one that is not there.
+const LOOKED_AT: usize = 10_000;
 
 /// Whether a name has wildcards.
 pub(crate) fn is_pattern(name: &str) -> bool {

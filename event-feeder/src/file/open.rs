@@ -4,7 +4,8 @@ use super::known::KnownFile;
 use crate::csv::{self, Scan};
 use crate::cutter::{BLOCK, Cut, Cutter};
 use crate::format::BOM;
-use crate::{Block, Error, Format, Payload, Position};
+use crate::{Block, Error, Format, Payload, Position, packed};
+use flate2::read::MultiGzDecoder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::ChunkReader;
@@ -13,8 +14,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use timeline_core::plan::FieldPath;
 
-/// The names in a CSV header, and where it ends.
-type Header<Place> = (Arc<[String]>, Place);
+/// The names in a CSV header, what stands between its cells, and where it ends.
+type Header<Place> = (Arc<[String]>, u8, Place);
+
+/// How the text of a file is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    pub(super) csv: bool,
+    pub(super) packed: bool,
+    /// What stands between cells, if that is said.
+    pub(super) delimiter: Option<u8>,
+}
 
 /// How many rows a block of Parquet has at most.
 const ROWS: usize = 4096;
@@ -28,8 +38,22 @@ pub(super) struct Open {
 }
 
 enum Reader {
-    Text { file: File, cutter: Cutter, header: Option<Arc<[String]>>, csv: bool },
+    Text { bytes: Bytes, cutter: Cutter, header: Option<(Arc<[String]>, u8)>, text: Text },
     Rows(ParquetRecordBatchReader),
+}
+
+enum Bytes {
+    File(File),
+    Packed(Box<MultiGzDecoder<File>>),
+}
+
+impl Bytes {
+    fn by_ref(&mut self) -> &mut dyn Read {
+        match self {
+            Bytes::File(file) => file,
+            Bytes::Packed(unpacked) => unpacked,
+        }
+    }
 }
 
 impl Open {
@@ -38,6 +62,7 @@ impl Open {
         known: &mut KnownFile,
         at: Position,
         format: Format,
+        text: Text,
         read: Option<&[FieldPath]>,
         spare: &mut Cutter,
     ) -> Result<Option<Self>, Error> {
@@ -50,16 +75,28 @@ impl Open {
             let reader = Reader::Rows(rows(file, &origin, at.offset, read)?);
             return Ok(Some(Open { reader, origin, at }));
         }
-        let csv = format == Format::Csv;
-        let mut file = known.open(at.offset)?;
-        let header = match csv && at.offset > 0 {
-            true => read_header(&mut file, &origin)?.map(|(header, _)| header),
+        // The places of what is packed are none of the file's.
+        let open = |known: &mut KnownFile| -> Result<Bytes, Error> {
+            let file = known.open(if text.packed { 0 } else { at.offset })?;
+            Ok(if text.packed { Bytes::Packed(Box::new(packed::unpack(file))) } else { Bytes::File(file) })
+        };
+        let header = match text.csv && at.offset > 0 {
+            true => read_header(open(known)?.by_ref(), &origin, text.delimiter)?,
             false => None,
         };
-        file.seek(SeekFrom::Start(at.offset)).map_err(Error::read(&origin))?;
-        let mut cutter = Cutter::new(csv);
+        let mut bytes = open(known)?;
+        match &mut bytes {
+            Bytes::File(file) => _ = file.seek(SeekFrom::Start(at.offset)).map_err(Error::read(&origin))?,
+            Bytes::Packed(unpacked) => {
+                let passed = &mut Read::take(unpacked, at.offset);
+                std::io::copy(passed, &mut std::io::sink()).map_err(Error::read(&origin))?;
+            }
+        }
+        let delimiter = header.as_ref().map(|(_, delimiter, _)| *delimiter).or(text.delimiter);
+        let mut cutter = Cutter::new(text.csv.then(|| Scan::new(delimiter)));
         cutter.take_spare(spare);
-        Ok(Some(Open { reader: Reader::Text { file, cutter, header, csv }, origin, at }))
+        let header = header.map(|(names, delimiter, _)| (names, delimiter));
+        Ok(Some(Open { reader: Reader::Text { bytes, cutter, header, text }, origin, at }))
     }
 
     /// Where the next block begins.
@@ -98,30 +135,33 @@ impl Open {
     }
 
     fn next_text(&mut self, limit: Option<u64>, finish: bool) -> Result<Option<Payload>, Error> {
-        let Reader::Text { file, cutter, header, csv } = &mut self.reader else { return Ok(None) };
+        let Reader::Text { bytes: from, cutter, header, text } = &mut self.reader else { return Ok(None) };
         loop {
             let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.at.offset + cutter.held()));
-            match cutter.next(&mut Read::take(&*file, left), finish).map_err(Error::read(&self.origin))? {
+            match cutter.next(&mut from.by_ref().take(left), finish).map_err(Error::read(&self.origin))? {
                 Cut::Nothing => return Ok(None),
                 Cut::TooLong(bytes, length) => {
                     self.at = self.at.plus(length);
-                    if *csv && header.is_none() {
+                    if text.csv && header.is_none() {
                         return Err(bad_header(&self.origin));
                     }
                     return Ok(Some(Payload::TooLong(bytes)));
                 }
                 Cut::Records(mut bytes) => {
                     self.at = self.at.plus(bytes.len() as u64);
-                    if *csv && header.is_none() {
-                        let Some((names, length)) = header_of(&bytes, &self.origin)? else { continue };
-                        *header = Some(names);
+                    if text.csv && header.is_none() {
+                        let found = header_of(&bytes, &self.origin, text.delimiter)?;
+                        let Some((names, delimiter, length)) = found else { continue };
+                        *header = Some((names, delimiter));
                         bytes.drain(..length);
                         if bytes.is_empty() {
                             continue;
                         }
                     }
                     return Ok(Some(match header {
-                        Some(header) => Payload::Csv { header: header.clone(), bytes },
+                        Some((header, delimiter)) => {
+                            Payload::Csv { header: header.clone(), delimiter: *delimiter, bytes }
+                        }
                         None => Payload::Lines(bytes),
                     }));
                 }
@@ -129,19 +169,19 @@ impl Open {
         }
     }
 
-    /// The file itself, to look at; `None` for Parquet.
+    /// The file itself, to look at; `None` for Parquet and for what is packed.
     pub(super) fn file(&mut self) -> Option<&mut File> {
         match &mut self.reader {
-            Reader::Text { file, .. } => Some(file),
-            Reader::Rows(_) => None,
+            Reader::Text { bytes: Bytes::File(file), .. } => Some(file),
+            Reader::Text { bytes: Bytes::Packed(_), .. } | Reader::Rows(_) => None,
         }
     }
 
-    /// How far the file itself has been read, in bytes; 0 for Parquet.
+    /// How far the file itself has been read, in bytes; 0 for Parquet and for what is packed.
     pub(super) fn read_to(&self) -> u64 {
         match &self.reader {
-            Reader::Text { cutter, .. } => self.at.offset + cutter.held(),
-            Reader::Rows(_) => 0,
+            Reader::Text { bytes: Bytes::File(_), cutter, .. } => self.at.offset + cutter.held(),
+            Reader::Text { bytes: Bytes::Packed(_), .. } | Reader::Rows(_) => 0,
         }
     }
 
@@ -182,7 +222,7 @@ pub(crate) fn rows<R: ChunkReader + 'static>(
     let mask = match read {
         None => ProjectionMask::all(),
         Some(fields) => {
-            let is_read = |name: &str| fields.iter().any(|path| path.dotted() == name || path.0[0] == name);
+            let is_read = |name: &str| fields.iter().any(|path| path.dotted() == name || path.root() == name);
             let roots = schema.root_schema().get_fields().iter().enumerate();
             let roots: Vec<usize> = roots.filter(|(_, root)| is_read(root.name())).map(|(i, _)| i).collect();
             ProjectionMask::roots(schema, roots)
@@ -203,17 +243,20 @@ pub(super) fn row_count(file: File, origin: &str) -> Result<u64, Error> {
 }
 
 /// The header of a CSV file, and where it ends; `None` if there is none yet.
-pub(super) fn read_header(file: &mut File, origin: &str) -> Result<Option<Header<u64>>, Error> {
-    file.seek(SeekFrom::Start(0)).map_err(Error::read(origin))?;
-    let mut cutter = Cutter::new(true);
+pub(super) fn read_header(
+    from: &mut dyn Read,
+    origin: &str,
+    delimiter: Option<u8>,
+) -> Result<Option<Header<u64>>, Error> {
+    let mut cutter = Cutter::new(Some(Scan::new(delimiter)));
     let mut start = 0;
     loop {
-        match cutter.next(file, true).map_err(Error::read(origin))? {
+        match cutter.next(from, true).map_err(Error::read(origin))? {
             Cut::Nothing => return Ok(None),
             Cut::TooLong(..) => return Err(bad_header(origin)),
             Cut::Records(bytes) => {
-                if let Some((header, length)) = header_of(&bytes, origin)? {
-                    return Ok(Some((header, start + length as u64)));
+                if let Some((header, delimiter, length)) = header_of(&bytes, origin, delimiter)? {
+                    return Ok(Some((header, delimiter, start + length as u64)));
                 }
                 start += bytes.len() as u64;
             }
@@ -222,15 +265,16 @@ pub(super) fn read_header(file: &mut File, origin: &str) -> Result<Option<Header
 }
 
 /// The first record that is not blank, and where it ends.
-pub(crate) fn header_of(bytes: &[u8], origin: &str) -> Result<Option<Header<usize>>, Error> {
+pub(crate) fn header_of(bytes: &[u8], origin: &str, delimiter: Option<u8>) -> Result<Option<Header<usize>>, Error> {
     let mut start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-    let mut scan = Scan::new();
+    let mut scan = Scan::new(delimiter);
     while start < bytes.len() {
         let end = scan.next_end(bytes, start).unwrap_or(bytes.len());
         let record = &bytes[start..end];
         if !record.trim_ascii().is_empty() {
-            let names = csv::header(record).ok_or_else(|| bad_header(origin))?;
-            return Ok(Some((names.into(), end)));
+            let delimiter = scan.delimiter();
+            let names = csv::header(record, delimiter).ok_or_else(|| bad_header(origin))?;
+            return Ok(Some((names.into(), delimiter, end)));
         }
         start = end;
     }

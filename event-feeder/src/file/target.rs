@@ -27,6 +27,10 @@ impl FileSource {
     /// Where the last complete record of a file ends; 0 if it has none.
     fn complete(&mut self, file: usize) -> Result<u64, Error> {
         let Some(format) = self.format(file)? else { return Ok(0) };
+        if self.is_packed(file) {
+            return Ok(self.unpacked_length(file)?.unwrap_or(0));
+        }
+        let delimiter = self.options.delimiter;
         let finished = !self.may_grow(file);
         let begun = if file == self.at.file as usize { self.at.offset } else { 0 };
         let known = &mut self.files[file];
@@ -41,10 +45,10 @@ impl FileSource {
             Format::Parquet => Ok(0),
             Format::Ndjson if finished => Ok(length),
             Format::Ndjson => last_line_end(&mut opened, length).map_err(Error::read(name)),
-            Format::Csv => match read_header(&mut opened, name)? {
-                Some((_, header)) if length > header && finished => Ok(length),
-                Some((_, header)) if length > header => {
-                    last_record_end(&mut opened, begun.max(header), length).map_err(Error::read(name))
+            Format::Csv => match read_header(&mut opened, name, delimiter)? {
+                Some((.., header)) if length > header && finished => Ok(length),
+                Some((_, delimiter, header)) if length > header => {
+                    last_record_end(&mut opened, begun.max(header), length, delimiter).map_err(Error::read(name))
                 }
                 _ => Ok(0),
             },
@@ -69,9 +73,9 @@ fn last_line_end(file: &mut File, length: u64) -> io::Result<u64> {
 }
 
 /// Searches forwards, from a record's beginning, for the last record end: whether a line feed is one is known only so.
-fn last_record_end(file: &mut File, start: u64, length: u64) -> io::Result<u64> {
+fn last_record_end(file: &mut File, start: u64, length: u64, delimiter: u8) -> io::Result<u64> {
     file.seek(SeekFrom::Start(start))?;
-    let (mut scan, mut piece, mut at, mut last) = (Scan::new(), vec![], start, 0);
+    let (mut scan, mut piece, mut at, mut last) = (Scan::new(Some(delimiter)), vec![], start, 0);
     while at < length {
         piece.clear();
         let count = file.take(PIECE.min(length - at)).read_to_end(&mut piece)?;

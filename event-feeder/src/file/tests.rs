@@ -45,7 +45,7 @@ impl Folder {
 }
 
 fn options(mode: Mode) -> Options {
-    Options { mode, format: Some(Format::Ndjson), fields: None }
+    Options { mode, format: Some(Format::Ndjson), ..Options::default() }
 }
 
 fn text(block: &Block) -> &str {
@@ -287,7 +287,7 @@ fn csv_has_a_header_in_each_file_and_records_over_several_lines() {
     let mut drain = |source: &mut FileSource| {
         blocks.clear();
         while let Next::Block(block) = source.next().unwrap() {
-            let Payload::Csv { header, bytes } = &block.payload else { panic!() };
+            let Payload::Csv { header, bytes, .. } = &block.payload else { panic!() };
             let text = String::from_utf8_lossy(bytes).into_owned();
             blocks.push(format!("{} {}-{} {text:?}", header.join("+"), block.start, block.end));
         }
@@ -333,7 +333,7 @@ fn parquet_is_read_by_rows_and_only_the_columns_that_are_asked_for() {
     let bytes = parquet(10_000, 3);
     fs::write(folder.path("b.parquet"), &bytes[..bytes.len() - 1]).unwrap();
     let pattern = [folder.path("*.parquet")];
-    let options = |mode| Options { mode, fields: Some(vec![FieldPath::name("t")]), format: None };
+    let options = |mode| Options { mode, fields: Some(vec![FieldPath::name("t")]), ..Options::default() };
     let values = |source: &mut FileSource| {
         let mut out = vec![];
         loop {

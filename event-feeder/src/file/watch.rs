@@ -80,12 +80,13 @@ impl FileSource {
         }
         // The open file, if it is this one: its name may be gone by now.
         let open = self.current.as_mut().filter(|open| open.at().file as usize == last).and_then(|open| open.file());
+        let packed = matches!(self.formats[last], Some((_, true)));
         let known = &mut self.files[last];
         let metadata = match open {
             Some(file) => file.metadata(),
             None => {
                 let read = if self.at.file as usize == last { self.at.offset } else { 0 };
-                known.open(if known.name.ends_with(".parquet") { 0 } else { read })?.metadata()
+                known.open(if packed || known.name.ends_with(".parquet") { 0 } else { read })?.metadata()
             }
         };
         known.closed = Some(metadata.map_err(Error::read(&known.name))?.len());

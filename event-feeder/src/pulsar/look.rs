@@ -25,6 +25,8 @@ pub struct Look {
     pub keys: Vec<(String, String)>,
     /// Those messages, to be decoded; `None` if there are none.
     pub block: Option<Block>,
+    /// What there is to say of their schema.
+    pub remark: Option<String>,
 }
 
 /// What a topic has behind a position.
@@ -57,6 +59,36 @@ impl Client {
             let found: Vec<String> = list.await.map_err(|error| problem(&name, &error))?;
             let part = format!("{name}-partition-");
             Ok(found.iter().any(|found| *found == name || found.starts_with(&part)))
+        })
+    }
+
+    /// Whether a topic is not there, though the broker may make it when it is subscribed to; the names of the others in its
+    /// namespace then. What may not be listed is taken to be there.
+    pub fn missing(&self, topic: &str) -> Result<Option<Vec<String>>, Error> {
+        let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
+        self.ask(topic, async move {
+            let client = connect(&settings).await.map_err(|error| problem(&name, &error))?;
+            let count = client.lookup_partitioned_topic_number(&name).await.map_err(|error| problem(&name, &error))?;
+            let namespace = name.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('/')?.0.to_owned()));
+            let (0, Some(namespace)) = (count, namespace) else { return Ok(None) };
+            let mut found = match client.get_topics_of_namespace(namespace, Mode::Persistent).await {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::debug!(%error, "the topics of the namespace cannot be listed");
+                    return Ok(None);
+                }
+            };
+            // Partitions are parts of one topic.
+            for topic in &mut found {
+                if let Some((whole, number)) = topic.rsplit_once("-partition-")
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+                {
+                    *topic = whole.to_owned();
+                }
+            }
+            found.sort_unstable();
+            found.dedup();
+            Ok((!found.contains(&name)).then_some(found))
         })
     }
 
@@ -116,6 +148,7 @@ impl Client {
                 }
             }
             let block = Block { payload: Payload::Lines(bytes), start, end, origin: name.as_str().into(), marks };
+            look.remark = schemas.remark();
             look.block = look.first.map(|_| block);
             Ok(look)
         })

@@ -414,7 +414,12 @@ impl Reader {
                 let encoding = self.schemas.of(&line.client, &self.subscription.topic, version).await;
                 let encoding = encoding.map_err(|error| Ended::Lost(error.to_string()))?;
                 self.unknown = 0;
-                encoding.text(message.payload.data)
+                let text = encoding.text(message.payload.data);
+                if let Some(detail) = self.schemas.remark() {
+                    let file = self.subscription.topic.clone();
+                    locked(&self.told.notices).push(Notice { code: Code::MostlyNulls, file, detail });
+                }
+                text
             }
         };
         let id = &message.message_id.id;

@@ -37,6 +37,8 @@ pub(super) enum Encoding {
 #[derive(Debug, Default)]
 pub(super) struct Schemas {
     known: HashMap<Vec<u8>, Encoding>,
+    /// What there is to say of a schema that was met for the first time.
+    remark: Option<String>,
 }
 
 impl Schemas {
@@ -64,10 +66,34 @@ impl Schemas {
             if let Encoding::Unread(reason) = &encoding {
                 tracing::warn!("{topic}: its messages are dead letters from here on: {reason}");
             }
+            if matches!(encoding, Encoding::Text | Encoding::Avro(_)) {
+                self.remark = self.remark.take().or_else(|| null_defaults(&schema.schema_data));
+            }
             self.known.insert(version.to_vec(), encoding);
         }
         Ok(&self.known[version])
     }
+
+    /// What is to be said of the schemas that were met since the last call.
+    pub(super) fn remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+}
+
+/// Whether the fields of a schema are nulls for the most part where nothing sets them; in words.
+///
+/// Libraries that make a record's schema of a class write such a null for every field that is not set.
+fn null_defaults(schema: &[u8]) -> Option<String> {
+    let schema: serde_json::Value = serde_json::from_slice(schema).ok()?;
+    let fields = schema.get("fields")?.as_array()?;
+    let nulls = fields.iter().filter(|field| field.get("default").is_some_and(serde_json::Value::is_null)).count();
+    (nulls >= 2 && nulls * 2 > fields.len()).then(|| {
+        format!(
+            "{nulls} of {} fields of its schema are null by default: if its producers write null for what they do not set, each \
+             null ends a state; say `null is missing` in the source then",
+            fields.len()
+        )
+    })
 }
 
 /// A version as people say it; brokers count in 8 bytes.
@@ -171,6 +197,23 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn schemas_whose_fields_are_null_by_default_are_known() {
+        let field = |name: &str, null: bool| {
+            let default = if null { ",\"default\":null" } else { "" };
+            format!("{{\"name\":\"{name}\",\"type\":[\"null\",\"string\"]{default}}}")
+        };
+        let schema = |nulls: [bool; 3]| {
+            let fields = ["a", "b", "c"].into_iter().zip(nulls).map(|(name, null)| field(name, null));
+            format!("{{\"type\":\"record\",\"name\":\"E\",\"fields\":[{}]}}", fields.collect::<Vec<_>>().join(","))
+        };
+        let said = null_defaults(schema([true, true, false]).as_bytes()).unwrap();
+        assert!(said.starts_with("2 of 3 fields") && said.contains("`null is missing`"), "{said}");
+        assert_eq!(null_defaults(schema([true, false, false]).as_bytes()), None);
+        assert_eq!(null_defaults(b"\"long\""), None);
+        assert_eq!(null_defaults(b"{"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ fn payloads(input: &[u8]) -> Vec<String> {
     while let Next::Block(block) = source.next().unwrap() {
         let text = match &block.payload {
             Payload::Lines(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Payload::Csv { header, bytes } => format!("{}: {}", header.join("+"), String::from_utf8_lossy(bytes)),
+            Payload::Csv { header, bytes, .. } => format!("{}: {}", header.join("+"), String::from_utf8_lossy(bytes)),
             Payload::Rows(rows) => format!("{} rows", rows.num_rows()),
             Payload::TooLong(_) => "too long".into(),
         };

@@ -25,7 +25,8 @@ impl Log for Files {
 
     fn open(&self, _: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
         let fields = Some(fields_read(plan, source));
-        let options = Options { mode: Mode::Tail, format: None, fields };
+        let delimiter = plan.source_at(source).csv.delimiter;
+        let options = Options { mode: Mode::Tail, format: None, fields, delimiter };
         Ok(Box::new(match from {
             None => FileSource::open(&self.patterns, options)?,
             Some(from) => FileSource::resume(&self.patterns, options, from.files.clone(), from.position)?,

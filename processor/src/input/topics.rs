@@ -9,6 +9,7 @@ use event_feeder::{AcceptGaps, Code, Error, Position, Source};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use timeline_core::nearest;
 use timeline_core::plan::Plan;
 
 /// How long the brokers' word on how many partitions there are is good for.
@@ -130,6 +131,18 @@ impl Log for Topics {
                 Code::Misrouted.help()
             );
         }
+    }
+
+    fn missing(&self) -> Result<Option<String>, Error> {
+        for topic in &self.topics {
+            let Some(others) = self.client.missing(topic)? else { continue };
+            let short = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+            let names: Vec<String> = others.iter().map(|other| short(other)).collect();
+            let near = nearest(&short(topic), names.iter().map(String::as_str));
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Ok(Some(format!("[{}] there is no topic {topic}{near}", Code::NoTopic)));
+        }
+        Ok(None)
     }
 
     fn is_live(&self) -> bool {

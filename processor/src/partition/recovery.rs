@@ -6,7 +6,7 @@ use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
-use super::{Counts, Error, Handle, Options, Partition, Reading, beginning, copying};
+use super::{Counts, Error, First, Handle, Options, Partition, Reading, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
@@ -155,6 +155,7 @@ impl Partition {
             silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,
+            first: Some(First::default()),
         });
         let mut partition = Partition {
             pipeline: Pipeline::start(&plan, lanes, &seen, None),

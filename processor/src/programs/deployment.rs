@@ -3,7 +3,7 @@
 //! **Invariant:** its texts never change, and they are all that its plans depend on; so whatever else is deployed or
 //! dropped, its state stays that of its plans.
 
-use super::{Deployed, compiled};
+use super::{Deployed, stored};
 use crate::engine::EngineError;
 use crate::labels::Labels;
 use crate::outputs::of_outputs;
@@ -50,7 +50,7 @@ impl Deployment {
     /// What it compiles to: a plan for each source, or group of sources that it joins.
     pub fn plans(&self) -> Result<Vec<Arc<Plan>>, EngineError> {
         let since = |plan: &Plan| if self.plain.contains(&plan.name()) { 0 } else { self.number };
-        Ok(compiled(&self.programs)?.into_iter().map(|plan| Arc::new(Plan { since: since(&plan), ..plan })).collect())
+        Ok(stored(&self.programs)?.into_iter().map(|plan| Arc::new(Plan { since: since(&plan), ..plan })).collect())
     }
 
     /// Which of its outputs are seen, and as what.

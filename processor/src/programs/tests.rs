@@ -150,3 +150,16 @@ fn what_was_stored_as_an_array_means_what_it_meant() {
     assert_eq!(stored::decode(9, &stored::encode(&programs)).expect("it is read"), programs);
     assert!(stored::decode(1, br#"{"format":3,"deployments":[]}"#).is_err());
 }
+
+#[test]
+fn what_is_deployed_stays_where_it_would_be_refused_now() {
+    let joined = "source power { key meter  time t in s  watts: float }\nsource prices { key zone  time t in s  price: float }\n\
+                  metric cost = integral(latest(watts) * latest(price))\n";
+    let refused = Programs::default().with(&texts(&[("cost.tl", joined)]), Begin::Start);
+    assert!(matches!(refused, Err(EngineError::Invalid { rendered: Some(text), .. }) if text.contains("TL0308")));
+    let deployed = [deployed("cost.tl", joined)];
+    assert_eq!(stored(&deployed).expect("it stays").len(), 1);
+    assert!(compiled(&deployed, 0).is_err());
+    let said = joined.replace("key zone", "key zone as meter");
+    assert!(Programs::default().with(&texts(&[("cost.tl", &said)]), Begin::Start).is_ok());
+}

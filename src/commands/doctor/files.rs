@@ -1,24 +1,33 @@
 //! Files as a source: whether they are there, and are still what a state has read of them.
 
-use super::{Findings, state};
-use event_feeder::file::{FileTable, Mode, Options};
-use event_feeder::{FileSource, Source};
+use super::{Findings, records, state};
+use event_feeder::file::{self, FileTable, Mode, Options};
+use event_feeder::{FileSource, Source, sniff_file};
 use processor::checkpoint::{Place, inspect};
 use processor::reach;
+use timeline_core::plan::Csv;
 
 /// Whether the files of a pattern are there, and still what was read.
 pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: &mut Findings) {
-    let options = || Options { mode: Mode::Tail, format: None, fields: None };
+    let options = || Options { mode: Mode::Tail, ..Options::default() };
     let patterns = [pattern.to_owned()];
     let files = match FileSource::open(&patterns, options()) {
         Ok(source) => source.files().clone(),
         Err(error) => return findings.fault(&format!("{pattern}: {error}"), error.code().help()),
     };
     match files.len() {
-        0 => findings
-            .fault(&format!("{pattern}: no file matches"), "check the path; a processor waits for the first one"),
+        0 => findings.fault(
+            &file::no_match(pattern).to_string(),
+            "check the path; a processor waits for the first one with --wait-for-sources",
+        ),
         1 => findings.ok(&format!("{pattern}: 1 file is there and can be read")),
         n => findings.ok(&format!("{pattern}: {n} files are there and can be read")),
+    }
+    if let Some(first) = files.first() {
+        match sniff_file(&first.name, None, Csv::default()) {
+            Ok(seen) => records::check(state, name, &first.name, seen, findings),
+            Err(error) => findings.fault(&format!("[{}] {error}", error.code()), error.help()),
+        }
     }
     let mut known = false;
     let over = state::over(state);

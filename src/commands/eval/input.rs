@@ -67,13 +67,15 @@ pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<Input>) -> Result<Vec<Vec<Ve
 }
 
 /// The instant of `--until`: RFC 3339, or a number as the source writes its times.
-pub(super) fn until(text: &str, unit: TimeUnit) -> Result<Time> {
+pub(super) fn until(text: &str, unit: &TimeUnit) -> Result<Time> {
     let number =
         unit.nanoseconds().and_then(|unit| scaled_decimal(text, unit.into())).and_then(|ns| Time::try_from(ns).ok());
     rfc3339(text).or(number).ok_or_else(|| {
         let or_number = match unit {
-            TimeUnit::Rfc3339 => String::new(),
-            other => format!(", or a number in the unit of the source's times ({})", other.name()),
+            TimeUnit::Rfc3339 | TimeUnit::Format(_) => String::new(),
+            TimeUnit::Nanoseconds | TimeUnit::Microseconds | TimeUnit::Milliseconds | TimeUnit::Seconds => {
+                format!(", or a number in the unit of the source's times ({})", unit.name())
+            }
         };
         Error::Usage(format!("--until: `{text}` is not an instant; write RFC 3339{or_number}"))
     })
@@ -96,12 +98,12 @@ mod tests {
 
     #[test]
     fn until_is_in_the_sources_unit() {
-        assert_eq!(until("40", TimeUnit::Seconds).unwrap(), 40_000_000_000);
-        assert_eq!(until("1.5", TimeUnit::Milliseconds).unwrap(), 1_500_000);
-        assert_eq!(until("-1", TimeUnit::Nanoseconds).unwrap(), -1);
-        assert_eq!(until("1970-01-01T00:00:02Z", TimeUnit::Microseconds).unwrap(), 2_000_000_000);
-        assert!(until("40", TimeUnit::Rfc3339).is_err());
-        assert!(until("0.5", TimeUnit::Nanoseconds).is_err());
-        assert!(until("9223372036854775807", TimeUnit::Seconds).is_err());
+        assert_eq!(until("40", &TimeUnit::Seconds).unwrap(), 40_000_000_000);
+        assert_eq!(until("1.5", &TimeUnit::Milliseconds).unwrap(), 1_500_000);
+        assert_eq!(until("-1", &TimeUnit::Nanoseconds).unwrap(), -1);
+        assert_eq!(until("1970-01-01T00:00:02Z", &TimeUnit::Microseconds).unwrap(), 2_000_000_000);
+        assert!(until("40", &TimeUnit::Rfc3339).is_err());
+        assert!(until("0.5", &TimeUnit::Nanoseconds).is_err());
+        assert!(until("9223372036854775807", &TimeUnit::Seconds).is_err());
     }
 }

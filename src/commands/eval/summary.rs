@@ -2,8 +2,11 @@
 
 use event_feeder::Code;
 use processor::batch::Evaluation;
-use std::collections::BTreeMap;
-use timeline_core::Plan;
+use processor::lane::LateReason;
+use processor::remarks;
+use std::collections::{BTreeMap, BTreeSet};
+use timeline_core::{Plan, SECOND, Time};
+use timeline_dsl::explain::duration_text;
 
 /// How many dead letters are shown in full.
 const SHOWN: usize = 3;
@@ -24,6 +27,9 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
     if forgotten > 0 {
         eprintln!("timeline: {source}: {} forgotten beyond a cap: raise `cap`", counted(forgotten, "value"));
     }
+    for remark in evaluation.remarks(plan) {
+        eprintln!("timeline: {}", remarks::text(&remark));
+    }
     if dead == 0 && late == 0 && duplicates == 0 {
         return;
     }
@@ -37,12 +43,44 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
         counted(dead, "dead letter"),
         by_code(&evaluation.dead_counts)
     );
+    tell_late(plan, evaluation);
     for letter in evaluation.dead.iter().take(SHOWN) {
         let column = letter.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
         eprintln!("  [{}] {} at {}{column}: {}", letter.code, letter.origin, letter.position.offset, letter.reason);
     }
     if dead > SHOWN {
         eprintln!("  ... and {} more", dead - SHOWN);
+    }
+}
+
+/// Of each source how many events were late, of how many keys, how far behind, and what mends it.
+fn tell_late(plan: &Plan, evaluation: &Evaluation) {
+    for (number, (source, looked)) in plan.sources().zip(&evaluation.sources).enumerate() {
+        let own = evaluation.late.iter().filter(|late| usize::from(late.position.source) == number);
+        let behind: Vec<_> = own.filter(|late| late.reason == LateReason::BehindWatermark && !late.repaired).collect();
+        if behind.is_empty() {
+            continue;
+        }
+        let keys: BTreeSet<&str> = behind.iter().map(|late| late.key.as_str()).collect();
+        let lateness = duration_text(whole(looked.behind()));
+        eprintln!(
+            "timeline: {}: {} of {} {} behind the largest time before {} by more than the lateness, by {lateness} at most\n  \
+             help: `lateness {lateness}` in the source waits for them; `--sorted` sorts the whole input; `--show late_events` \
+             lists them",
+            source.name,
+            counted(behind.len(), "event"),
+            counted(keys.len(), "key"),
+            if behind.len() == 1 { "is" } else { "are" },
+            if behind.len() == 1 { "it" } else { "them" },
+        );
+    }
+}
+
+/// A length of time rounded up to what is easily written: seconds, or its own unit where it is shorter.
+fn whole(length: Time) -> Time {
+    match length {
+        x if x > SECOND => x.saturating_add(SECOND - 1) / SECOND * SECOND,
+        x => x,
     }
 }
 

@@ -7,7 +7,7 @@ use super::file::{EventsAt, Line, Problem, TestFile};
 use super::notation::{self, SESSION};
 use super::program::Compiled;
 use serde_json::{Map, Value as Json};
-use timeline_core::plan::{FieldPath, Plan, Source, TimeUnit};
+use timeline_core::plan::{FieldPath, Plan, Source, Step, TimeUnit};
 use timeline_core::{Time, Type};
 use timeline_dsl::outline::SourceOutline;
 
@@ -100,7 +100,7 @@ fn compact(plan: Of<'_>, declared: Option<&SourceOutline>, line: Line<'_>) -> Re
         let part = parts_of_key.get(i).map_or(session.unwrap_or(SESSION), String::as_str);
         put(&mut record, field, Json::from(part));
     }
-    let written = time_of(time, source.time_unit).ok_or_else(|| {
+    let written = time_of(time, &source.time_unit).ok_or_else(|| {
         wrong("the time is finer than the source's unit".into(), "give the source a finer unit, e.g. `time ts in ms`")
     })?;
     put(&mut record, &source.time, written);
@@ -175,30 +175,76 @@ fn value_of(text: &str, ty: Option<Type>) -> Option<Json> {
     }
 }
 
-fn time_of(time: Time, unit: TimeUnit) -> Option<Json> {
+fn time_of(time: Time, unit: &TimeUnit) -> Option<Json> {
+    if let TimeUnit::Format(form) = unit {
+        let zone = form.zone.as_deref().unwrap_or("UTC");
+        let zone = jiff::tz::TimeZoneDatabase::bundled().get(zone).ok()?;
+        let local = jiff::Timestamp::from_nanosecond(time.into()).ok()?.to_zoned(zone);
+        return jiff::fmt::strtime::format(&form.format, &local).ok().map(Json::from);
+    }
     let Some(size) = unit.nanoseconds() else { return Some(crate::output::text::time_string(time).into()) };
-    if unit == TimeUnit::Seconds && time % size != 0 {
+    if *unit == TimeUnit::Seconds && time % size != 0 {
         return serde_json::from_str(&notation::seconds(i128::from(time))).map(Json::Number).ok();
     }
     (time % size == 0).then(|| Json::from(time / size))
 }
 
+/// Puts a value where a path leads, with the objects and lists on the way.
 fn put(record: &mut Map<String, Json>, path: &FieldPath, value: Json) {
-    let Some((last, outer)) = path.0.split_last() else { return };
-    let mut at = record;
-    for member in outer {
-        let inner = at.entry(member.clone()).or_insert_with(|| Json::Object(Map::new()));
-        if !inner.is_object() {
-            *inner = Json::Object(Map::new());
-        }
-        at = inner.as_object_mut().expect("it was just made one");
+    let Ok(steps) = path.steps() else { return };
+    let mut whole = Json::Object(std::mem::take(record));
+    let mut at = &mut whole;
+    for step in steps {
+        at = match step {
+            Step::Member(name) => object(at).entry(name.to_owned()).or_insert(Json::Null),
+            Step::At(number) => {
+                let all = list(at);
+                if all.len() <= number {
+                    all.resize(number + 1, Json::Null);
+                }
+                &mut all[number]
+            }
+            Step::Where { member, is } => {
+                let all = list(at);
+                let known = all.iter().position(|one| one.get(member).map(text_of).as_deref() == Some(is));
+                let place = known.unwrap_or_else(|| {
+                    all.push(Json::Object(Map::from_iter([(member.to_owned(), Json::from(is))])));
+                    all.len() - 1
+                });
+                &mut all[place]
+            }
+        };
     }
-    at.insert(last.clone(), value);
+    *at = value;
+    *record = std::mem::take(object(&mut whole));
+}
+
+/// The value as an object, made one if it is none.
+fn object(value: &mut Json) -> &mut Map<String, Json> {
+    if !value.is_object() {
+        *value = Json::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was just made one")
+}
+
+/// The value as a list, made one if it is none.
+fn list(value: &mut Json) -> &mut Vec<Json> {
+    if !value.is_array() {
+        *value = Json::Array(vec![]);
+    }
+    value.as_array_mut().expect("it was just made one")
 }
 
 fn get<'a>(record: &'a Map<String, Json>, path: &FieldPath) -> Option<&'a Json> {
-    let (first, rest) = path.0.split_first()?;
-    rest.iter().try_fold(record.get(first)?, |value, member| value.get(member))
+    let steps = path.steps().ok()?;
+    let (Step::Member(first), rest) = steps.split_first()? else { return None };
+    rest.iter().try_fold(record.get(*first)?, |value, step| match step {
+        Step::Member(name) => value.get(name),
+        Step::At(number) => value.get(number),
+        Step::Where { member, is } => {
+            value.as_array()?.iter().find(|one| one.get(member).map(text_of).as_deref() == Some(*is))
+        }
+    })
 }
 
 fn text_of(value: &Json) -> String {
@@ -220,6 +266,7 @@ fn of_json(plan: Of<'_>, text: &str) -> Option<Drawn> {
     let source = plan.source;
     let time = text_of(get(&record, &source.time)?);
     let time = match source.time_unit.nanoseconds() {
+        None if matches!(source.time_unit, TimeUnit::Format(_)) => return None,
         None => crate::args::rfc3339(&time)?,
         Some(unit) => Time::try_from(crate::args::scaled_decimal(&time, unit.into())?).ok()?,
     };

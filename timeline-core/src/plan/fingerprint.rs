@@ -123,11 +123,15 @@ fn put(out: &mut String, arguments: fmt::Arguments<'_>) {
 fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
     match e {
         EventExpr::Column(c) => {
-            let Column { path, ty, source, .. } = &columns[c.index()];
+            let Column { path, ty, source, nulls, .. } = &columns[c.index()];
             match source {
-                0 => put(out, format_args!("(column {:?} {ty})", path.0)),
-                joined => put(out, format_args!("(column {:?} {ty} of {joined})", path.0)),
+                0 => put(out, format_args!("(column {:?} {ty}", path.0)),
+                joined => put(out, format_args!("(column {:?} {ty} of {joined}", path.0)),
             }
+            if !nulls.are_usual() {
+                put(out, format_args!(" nulls {} {:?}", nulls.missing, nulls.words));
+            }
+            out.push(')');
         }
         EventExpr::Constant(v) => put(out, format_args!("{v:?}")),
         EventExpr::Sample(n) => put(out, format_args!("(sample {n})")),

@@ -1,7 +1,10 @@
 //! The declaration of a source: what identifies a session, what orders its events, and when it ends.
 
 use super::op::NodeId;
+use super::path::FieldPath;
 use crate::{Time, Type};
+use std::fmt;
+use std::sync::Arc;
 
 /// A declared source.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,17 @@ pub struct Source {
     /// How far behind the watermark an event may be and still be folded in, in nanoseconds; `None`: not at all, it only
     /// goes to the ledger. Positive.
     pub repair: Option<Time>,
+    /// How its CSV is written, as far as that is said.
+    pub csv: Csv,
+}
+
+/// How CSV is written, where the program says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Csv {
+    /// What stands between cells; without it the header tells.
+    pub delimiter: Option<u8>,
+    /// What stands before the fraction of a number: `.` or `,`; without it the delimiter tells.
+    pub decimal: Option<u8>,
 }
 
 /// When the watermark of a partition goes on although no event comes; only live logs fall silent.
@@ -66,27 +80,11 @@ pub struct Dedup {
 /// What [`Source::future`] is unless the program says otherwise: a day, for clocks and time zones that are wrong.
 pub const FUTURE: Time = 86_400_000_000_000;
 
-/// Where a value stands in a record: the member names from the outside in (JSON), joined by `.` as a column name (CSV, Parquet).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FieldPath(pub Vec<String>);
-
 /// The most sources that can share a key.
 pub const MAX_SOURCES: usize = 16;
 
-impl FieldPath {
-    /// A top-level field.
-    pub fn name(name: &str) -> Self {
-        FieldPath(vec![name.to_owned()])
-    }
-
-    /// The members joined by dots, as people write it.
-    pub fn dotted(&self) -> String {
-        self.0.join(".")
-    }
-}
-
 /// How an event time is written in a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
     /// A count of nanoseconds since the Unix epoch.
     Nanoseconds,
@@ -96,30 +94,59 @@ pub enum TimeUnit {
     Milliseconds,
     /// A count of seconds; a fraction is allowed.
     Seconds,
-    /// RFC 3339 text; a space for `T` and a missing offset (UTC) are allowed.
+    /// RFC 3339 text, with the liberties that logs take: a space for `T`, no offset (UTC), no seconds.
     Rfc3339,
+    /// Text of a form of its own.
+    Format(Arc<TimeFormat>),
+}
+
+/// A form of times that the program spells out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TimeFormat {
+    /// As of `strptime`: `%d.%m.%Y %H:%M:%S`.
+    pub format: String,
+    /// The time zone of times that say none, by its IANA name; UTC without it.
+    pub zone: Option<String>,
 }
 
 impl TimeUnit {
     /// Nanoseconds in one unit; `None` for text.
-    pub fn nanoseconds(self) -> Option<i64> {
+    pub fn nanoseconds(&self) -> Option<i64> {
         match self {
             TimeUnit::Nanoseconds => Some(1),
             TimeUnit::Microseconds => Some(1_000),
             TimeUnit::Milliseconds => Some(1_000_000),
             TimeUnit::Seconds => Some(1_000_000_000),
-            TimeUnit::Rfc3339 => None,
+            TimeUnit::Rfc3339 | TimeUnit::Format(_) => None,
         }
     }
 
-    /// The word that names the unit in a program.
-    pub fn name(self) -> &'static str {
+    /// The word that names the unit in a program; that of a form of its own stands for `as "FORMAT"`.
+    pub fn name(&self) -> &'static str {
         match self {
             TimeUnit::Nanoseconds => "ns",
             TimeUnit::Microseconds => "us",
             TimeUnit::Milliseconds => "ms",
             TimeUnit::Seconds => "s",
             TimeUnit::Rfc3339 => "rfc3339",
+            TimeUnit::Format(_) => "format",
+        }
+    }
+}
+
+/// As it stands behind the field of a `time` clause: `in ms`, `as "%d.%m.%Y" in "Europe/Berlin"`.
+impl fmt::Display for TimeUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimeUnit::Format(own) => {
+                write!(f, "as {:?}", own.format)?;
+                own.zone.as_ref().map_or(Ok(()), |zone| write!(f, " in {zone:?}"))
+            }
+            TimeUnit::Nanoseconds
+            | TimeUnit::Microseconds
+            | TimeUnit::Milliseconds
+            | TimeUnit::Seconds
+            | TimeUnit::Rfc3339 => write!(f, "in {}", self.name()),
         }
     }
 }
@@ -154,6 +181,24 @@ pub struct Column {
     pub ty: Type,
     /// The source that has it, by its number in [`super::Plan::sources`].
     pub source: u8,
+    /// What stands for nothing in it.
+    pub nulls: Nulls,
+}
+
+/// What stands for nothing in a column, and what that says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Nulls {
+    /// Whether an explicit null is no event on the column, as if it were missing; else it sets the column to absent.
+    pub missing: bool,
+    /// Texts that are explicit nulls, whatever the column's type.
+    pub words: Vec<String>,
+}
+
+impl Nulls {
+    /// Whether nothing was said of them.
+    pub fn are_usual(&self) -> bool {
+        !self.missing && self.words.is_empty()
+    }
 }
 
 /// When a session ends; with nothing set it never does.

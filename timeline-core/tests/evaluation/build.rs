@@ -20,7 +20,8 @@ impl Program {
     }
 
     pub(crate) fn column(&mut self, name: &str, ty: Type) -> EventExpr {
-        let column = Column { name: name.into(), path: FieldPath::name(name), ty, source: 0 };
+        let column =
+            Column { name: name.into(), path: FieldPath::name(name), ty, source: 0, nulls: Default::default() };
         EventExpr::Column(self.0.column(column).expect("the test has few columns"))
     }
 
@@ -85,6 +86,7 @@ pub(crate) fn source() -> Source {
         future: None,
         idle: timeline_core::plan::Idle::Usual,
         repair: None,
+        csv: timeline_core::plan::Csv::default(),
     }
 }
 

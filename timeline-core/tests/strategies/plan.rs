@@ -231,7 +231,7 @@ impl PlanShape {
             let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);
             let name = format!("c{i}");
             let source = if self.joined.is_some() { (i % 2) as u8 } else { 0 };
-            let column = Column { path: FieldPath::name(&name), name, ty, source };
+            let column = Column { path: FieldPath::name(&name), name, ty, source, nulls: Default::default() };
             let id = builder.column(column).expect("at most four columns");
             // Every plan has the plain event and state of each column, so that there is always something to pick.
             let rule = self.dedup.filter(|(pick, _)| i >= usize::from(*pick) % self.columns.len());

@@ -75,6 +75,11 @@ codes! {
     DEFAULTS = "TL0305", "An expression without key or time";
     KEYS = "TL0306", "Sources that are joined have different keys";
     ENDS = "TL0307", "Sources that are joined end their sessions differently";
+    KEY_NAMES = "TL0308", "Sources whose keys have different names";
+    TIME_FORMAT = "TL0309", "A time format that cannot be read";
+    ZONE = "TL0310", "An unknown time zone";
+    PATH = "TL0311", "A path that cannot be read";
+    CSV = "TL0312", "CSV that cannot be written so";
     LINGER = "TL0316", "A source that lingers without an end event";
     MODULE_UNREADABLE = "TL0401", "A module that cannot be read";
     MODULE_UNFIT = "TL0402", "A module that can be no operator";

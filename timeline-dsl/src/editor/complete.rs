@@ -39,7 +39,10 @@ pub enum CompletionKind {
 /// The clauses of a source, and what each says.
 pub(super) const CLAUSES: &[(&str, &str)] = &[
     ("key", "`key a, b`: the fields that identify a session"),
-    ("time", "`time ts in ms`: the field with the event time, in ns, us, ms, s or rfc3339"),
+    (
+        "time",
+        "`time ts in ms`: the field with the event time, in ns, us, ms, s or rfc3339, or `as \"FORMAT\" in \"ZONE\"`",
+    ),
     ("order", "`order by seq`: the producer's order among equal times"),
     ("lateness", "`lateness 2s`: how long an out-of-order event is waited for"),
     ("idle", "`idle 30s`: when the clock of a silent partition goes on"),
@@ -47,6 +50,8 @@ pub(super) const CLAUSES: &[(&str, &str)] = &[
     ("late", "`late ledger`: what becomes of late events"),
     ("future", "`future 1d`: how far ahead of the log an event may be"),
     ("dedup", "`dedup by COLUMN within 10m`: drops what a producer sent twice"),
+    ("null", "`null is missing`: a null is no event on its column"),
+    ("csv", "`csv delimiter \";\" decimal \",\"`: how CSV is written"),
 ];
 
 const DECLARATIONS: [(&str, &str); 5] = [

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op, Source};
+use timeline_core::plan::{NodeId, Op, Source, TimeUnit};
 
 pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let end = end_text(plan, &plan.end);
@@ -60,9 +60,21 @@ fn source(source: &Source, end: &str) -> String {
         quoted(&source.name),
         key.join(","),
         quoted(&source.time.dotted()),
-        quoted(source.time_unit.name()),
+        quoted(&unit_text(&source.time_unit)),
         source.lateness,
     )
+}
+
+/// The unit's word, or the whole of a form of its own.
+fn unit_text(unit: &TimeUnit) -> String {
+    match unit {
+        TimeUnit::Format(_) => unit.to_string(),
+        TimeUnit::Nanoseconds
+        | TimeUnit::Microseconds
+        | TimeUnit::Milliseconds
+        | TimeUnit::Seconds
+        | TimeUnit::Rfc3339 => unit.name().to_owned(),
+    }
 }
 
 fn node(plan: &Plan, facts: &Facts, id: NodeId) -> String {

@@ -27,7 +27,7 @@ pub(super) fn label(plan: &Plan, node: NodeId) -> String {
 }
 
 /// A duration as a program writes it: `1h30m`, `1s500ms`.
-pub(super) fn duration_text(d: Time) -> String {
+pub fn duration_text(d: Time) -> String {
     const UNITS: [(u64, &str); 7] = [
         (86_400_000_000_000, "d"),
         (3_600_000_000_000, "h"),

@@ -5,7 +5,7 @@ use super::operator::{column_name, duration_text};
 use super::outputs::{end_text, outputs};
 use std::fmt::Write;
 use timeline_core::Plan;
-use timeline_core::plan::NodeId;
+use timeline_core::plan::{Csv, NodeId};
 
 /// Nodes deeper than this are drawn as trees of their own: lines stay readable, and the output linear.
 const MAX_DEPTH: usize = 24;
@@ -39,14 +39,13 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
     for source in plan.sources() {
         let key: Vec<String> = source.key.iter().map(|k| k.dotted()).collect();
         let _ = writeln!(out, "source {}", source.name);
-        let mut clauses = vec![
-            format!("key {}", key.join(", ")),
-            format!("time {} in {}", source.time.dotted(), source.time_unit.name()),
-        ];
+        let mut clauses =
+            vec![format!("key {}", key.join(", ")), format!("time {} {}", source.time.dotted(), source.time_unit)];
         if let Some((field, _)) = &source.order {
             clauses.push(format!("order by {}", field.dotted()));
         }
         clauses.push(format!("lateness {}", duration_text(source.lateness)));
+        clauses.extend(csv_text(source.csv));
         let _ = writeln!(out, "  {}", clauses.join("  "));
     }
     let end = end_text(plan, &plan.end);
@@ -56,9 +55,14 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
         .iter()
         .map(|c| {
             let from = if c.path.dotted() == c.name { String::new() } else { format!(" from {:?}", c.path.dotted()) };
-            format!("{}: {}{from}", column_name(plan, c), c.ty)
+            let words: Vec<String> = c.nulls.words.iter().map(|word| format!("{word:?}")).collect();
+            let nulls = if words.is_empty() { String::new() } else { format!(" null {}", words.join(", ")) };
+            format!("{}: {}{from}{nulls}", column_name(plan, c), c.ty)
         })
         .collect();
+    if plan.columns.iter().any(|c| c.nulls.missing) {
+        let _ = writeln!(out, "  null is missing");
+    }
     let _ = writeln!(out, "  reads {}", if columns.is_empty() { "no column".into() } else { columns.join(", ") });
     for operator in super::facts::user_operators(plan) {
         let parameters: Vec<&str> = operator.parameters.iter().map(|ty| ty.name()).collect();
@@ -80,6 +84,15 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
         facts.shared(plan),
         facts.session_bytes
     );
+}
+
+fn csv_text(csv: Csv) -> Option<String> {
+    let said = [("delimiter", csv.delimiter), ("decimal", csv.decimal)];
+    let said: Vec<String> = said
+        .into_iter()
+        .filter_map(|(word, byte)| byte.map(|byte| format!(" {word} {:?}", char::from(byte).to_string())))
+        .collect();
+    (!said.is_empty()).then(|| format!("csv{}", said.concat()))
 }
 
 /// The tree part of a line, and the facts beside it.

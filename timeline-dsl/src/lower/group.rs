@@ -13,7 +13,7 @@ use super::Lowering;
 use super::prune::{self, Part, roots};
 use super::source::SourceEntry;
 use super::value::Facts;
-use crate::diagnostics::codes;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::syntax::Span;
 use std::collections::BTreeSet;
 use timeline_core::plan::{Alert, Builder, EndRule, EventExpr, FieldPath, MAX_SOURCES, Metric, NodeId, Op};
@@ -28,6 +28,8 @@ pub(crate) struct Joins {
     sets: Vec<BTreeSet<String>>,
     /// How often more were found.
     rounds: usize,
+    /// What is wrong with how some of them are joined, though it is clear what is meant.
+    pub(crate) said: Vec<Diagnostic>,
 }
 
 impl Joins {
@@ -154,6 +156,41 @@ impl Lowering<'_> {
             return;
         }
         self.found.join(names);
+        self.named_alike(first, second, span);
+    }
+
+    /// Says so if the keys of two sources that are joined have different names: the same name is how a program says that the
+    /// same things are meant, and where it does not, `as` does.
+    fn named_alike(&mut self, a: usize, b: usize, span: Span) {
+        let (first, second) = (&self.sources[a], &self.sources[b]);
+        if first.key_names == second.key_names {
+            return;
+        }
+        let (left, right) = (first.key_names.join(", "), second.key_names.join(", "));
+        let message = format!(
+            "`{}` and `{}` are joined here, but the one is keyed by `{left}` and the other by `{right}`",
+            first.name, second.name
+        );
+        let parts = second.declared.key.iter().zip(&first.key_names).zip(&second.key_names);
+        let renamed: Vec<String> = parts
+            .map(|((path, wanted), own)| match wanted == own {
+                true => own.clone(),
+                false if path.0.len() == 1 && path.0[0] == *own => format!("{own} as {wanted}"),
+                false => format!("{own:?} as {wanted}"),
+            })
+            .collect();
+        let help = format!(
+            "if both mean the same, say so in `{}`: `key {}`; else write one metric for each source",
+            second.name,
+            renamed.join(", ")
+        );
+        let notes = [(first, left), (second, right)]
+            .map(|(entry, key)| (entry.file, entry.span.range(), format!("the key of `{}` is {key}", entry.name)));
+        let mut d = self.diagnostic(codes::KEY_NAMES, span, message).label("joins the two").help(help);
+        for (file, range, text) in notes {
+            d = d.note(file, range, text);
+        }
+        self.found.said.push(d);
     }
 
     /// Whether two keys can be one; says so if not.
@@ -196,6 +233,7 @@ impl Lowering<'_> {
         }
         let mut all = self.joins.clone();
         self.found.sets.iter().for_each(|set| all.join(set.iter().cloned()));
+        all.said.extend(self.found.said.iter().filter(|d| !self.joins.said.contains(d)).cloned());
         all.rounds += 1;
         Some(all)
     }
@@ -266,7 +304,7 @@ impl Lowering<'_> {
         let (a_span, b_span) = (a.end_span.unwrap_or(a.span), b.end_span.unwrap_or(b.span));
         let message = format!("`{}` and `{}` share sessions, and {what} is said by both, differently", a.name, b.name);
         let (first_file, second_file) = (a.file, b.file);
-        let d = crate::diagnostics::Diagnostic::error(codes::ENDS, second_file, b_span.range(), message)
+        let d = Diagnostic::error(codes::ENDS, second_file, b_span.range(), message)
             .note(first_file, a_span.range(), "said here first")
             .help("say it in one of them, or alike in both: a session of both ends once");
         self.say(d);

@@ -3,9 +3,9 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
-use crate::syntax::{ClauseKind, EndPart, FieldName, Name, SourceItem, Span};
+use crate::syntax::{ClauseKind, EndPart, FieldName, KeyPart, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Column, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Source, TimeUnit};
+use timeline_core::plan::{Column, Csv, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Nulls, Source, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -24,6 +24,8 @@ pub(crate) struct SourceEntry {
     /// Where that is said.
     pub(super) end_span: Option<Span>,
     pub(super) dedup: Option<Dedup>,
+    /// What the parts of its key are called where sources are joined.
+    pub(super) key_names: Vec<String>,
 }
 
 impl SourceEntry {
@@ -38,19 +40,16 @@ impl SourceEntry {
             end: EndRule::default(),
             end_span: None,
             dedup: None,
+            key_names: vec![],
         }
     }
 }
 
-/// The words behind `in`.
-const UNITS: [TimeUnit; 5] =
-    [TimeUnit::Nanoseconds, TimeUnit::Microseconds, TimeUnit::Milliseconds, TimeUnit::Seconds, TimeUnit::Rfc3339];
-
 /// Clauses as they are found.
 #[derive(Default)]
 struct Found<'a> {
-    key: Option<(Vec<FieldPath>, Span)>,
-    time: Option<(FieldPath, TimeUnit, Span)>,
+    key: Option<(&'a [KeyPart], Span)>,
+    time: Option<(&'a FieldName, TimeUnit, Span)>,
     order: Option<(&'a FieldName, Span)>,
     lateness: Option<(Time, Span)>,
     end: Option<(&'a [EndPart], Span)>,
@@ -58,12 +57,15 @@ struct Found<'a> {
     idle: Option<(Idle, Span)>,
     future: Option<(Time, Span)>,
     dedup: Option<(&'a FieldName, Time, Span)>,
+    null_is_missing: Option<Span>,
+    csv: Option<(Csv, Span)>,
 }
 
 impl Lowering<'_> {
     pub(super) fn declare_source(&mut self, item: &SourceItem) {
-        let columns = self.columns_of(item);
+        let mut columns = self.columns_of(item);
         let found = self.clauses(item);
+        columns.values_mut().for_each(|(column, _)| column.nulls.missing = found.null_is_missing.is_some());
         let name = &item.name.text;
         for (missing, clause) in [(found.key.is_none(), "key COLUMN"), (found.time.is_none(), "time COLUMN in ms")] {
             let word = &clause[..clause.find(' ').unwrap_or(0)];
@@ -80,11 +82,18 @@ impl Lowering<'_> {
         let order = found.order.and_then(|(field, span)| self.order(field, span, &columns));
         // What is missing is reported; the columns are worth having for the rest of the program all the same.
         let nothing = || FieldPath(vec![]);
-        let (time, time_unit) =
-            found.time.map_or((nothing(), TimeUnit::Milliseconds), |(field, unit, _)| (field, unit));
+        let (time, time_unit) = found
+            .time
+            .map_or((nothing(), TimeUnit::Milliseconds), |(field, unit, _)| (place_of(field, &columns), unit));
+        let parts = found.key.map_or(&[][..], |(parts, _)| parts);
+        let key_name = |part: &KeyPart| match &part.alias {
+            Some(alias) => alias.text.clone(),
+            None => part.field.members.join("."),
+        };
+        let key_names: Vec<String> = parts.iter().map(key_name).collect();
         let source = Source {
             name: name.clone(),
-            key: found.key.map_or_else(Vec::new, |(key, _)| key),
+            key: parts.iter().map(|part| place_of(&part.field, &columns)).collect(),
             time,
             time_unit,
             order,
@@ -92,9 +101,10 @@ impl Lowering<'_> {
             future: Some(found.future.map_or(FUTURE, |(length, _)| length)),
             idle: found.idle.map_or(Idle::Usual, |(idle, _)| idle),
             repair: found.late.and_then(|(keep, _)| keep),
+            csv: found.csv.map_or_else(Csv::default, |(csv, _)| csv),
         };
         let known = self.sources.iter().position(|s| s.name == *name);
-        let entry = SourceEntry::new(source, self.file, item.span, columns);
+        let entry = SourceEntry { key_names, ..SourceEntry::new(source, self.file, item.span, columns) };
         let index = match known {
             // The same declaration shares the builder; nodes of its end rule must be the same ones.
             Some(i) if self.declared_alike(i, &entry) => {
@@ -127,7 +137,7 @@ impl Lowering<'_> {
     fn columns_of(&mut self, item: &SourceItem) -> BTreeMap<String, (Column, Span)> {
         let mut columns: BTreeMap<String, (Column, Span)> = BTreeMap::new();
         for clause in &item.clauses {
-            let ClauseKind::Column { name, ty, from } = &clause.kind else { continue };
+            let ClauseKind::Column { name, ty, from, nulls } = &clause.kind else { continue };
             let path = from.as_ref().map_or_else(|| FieldPath::name(&name.text), field_path);
             if let Some((_, first)) = columns.get(&name.text) {
                 let d = self
@@ -137,7 +147,8 @@ impl Lowering<'_> {
                 self.say(d);
                 continue;
             }
-            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String), source: 0 };
+            let nulls = Nulls { missing: false, words: nulls.clone() };
+            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String), source: 0, nulls };
             columns.insert(name.text.clone(), (column, name.span));
         }
         columns
@@ -148,15 +159,11 @@ impl Lowering<'_> {
         for clause in &item.clauses {
             let span = clause.span;
             let first = match &clause.kind {
-                ClauseKind::Key(fields) => {
-                    let first = found.key.as_ref().map(|(_, s)| *s);
-                    found.key.get_or_insert((fields.iter().map(field_path).collect(), span));
-                    first
-                }
-                ClauseKind::Time { field, unit } => {
+                ClauseKind::Key(parts) => replace_none(&mut found.key, (parts.as_slice(), span)).map(|(_, s)| s),
+                ClauseKind::Time { field, form } => {
                     let first = found.time.as_ref().map(|(_, _, s)| *s);
-                    if let Some(unit) = self.time_unit(span, unit.as_ref()) {
-                        found.time.get_or_insert((field_path(field), unit, span));
+                    if let Some(unit) = self.time_unit(span, form.as_ref()) {
+                        found.time.get_or_insert((field, unit, span));
                     }
                     first
                 }
@@ -184,6 +191,11 @@ impl Lowering<'_> {
                     Some(within) => replace_none(&mut found.dedup, (field, within, span)).map(|(_, _, s)| s),
                     None => None,
                 },
+                ClauseKind::NullIsMissing => replace_none(&mut found.null_is_missing, span),
+                ClauseKind::Csv { delimiter, decimal } => {
+                    let csv = self.csv(delimiter.as_ref(), decimal.as_ref());
+                    replace_none(&mut found.csv, (csv, span)).map(|(_, s)| s)
+                }
                 ClauseKind::Column { .. } => None,
             };
             if let Some(first) = first {
@@ -199,29 +211,6 @@ impl Lowering<'_> {
             .note(self.file, first.range(), "first here")
             .help("remove one of them");
         self.say(d);
-    }
-
-    fn time_unit(&mut self, clause: Span, unit: Option<&Name>) -> Option<TimeUnit> {
-        let Some(name) = unit else {
-            let help = "say how it is written: `in ns`, `in us`, `in ms`, `in s` or `in rfc3339`";
-            self.error(codes::TIME_UNIT, clause, "the time has no unit", help);
-            return None;
-        };
-        let found = UNITS.into_iter().find(|u| u.name() == name.text);
-        if found.is_none() {
-            let meant = match name.text.to_ascii_lowercase().as_str() {
-                "millis" | "milliseconds" => Some("ms"),
-                "micros" | "microseconds" => Some("us"),
-                "nanos" | "nanoseconds" => Some("ns"),
-                "sec" | "seconds" | "unix" | "epoch" => Some("s"),
-                "iso" | "iso8601" | "datetime" | "timestamp" => Some("rfc3339"),
-                other => nearest(other, UNITS.map(TimeUnit::name)),
-            };
-            let meant = meant.map(|m| format!("did you mean `{m}`? ")).unwrap_or_default();
-            let message = format!("`{}` is no unit of an event time", name.text);
-            self.error(codes::TIME_UNIT, name.span, message, format!("{meant}the units are ns, us, ms, s and rfc3339"));
-        }
-        found
     }
 
     fn order(
@@ -347,9 +336,11 @@ impl Lowering<'_> {
     fn declared_alike(&self, known: usize, new: &SourceEntry) -> bool {
         let first = &self.sources[known];
         let same = |(name, (column, _)): (&String, &(Column, Span))| {
-            first.columns.get(name).is_none_or(|(known, _)| known.path == column.path && known.ty == column.ty)
+            first.columns.get(name).is_none_or(|(known, _)| {
+                (&known.path, known.ty, &known.nulls) == (&column.path, column.ty, &column.nulls)
+            })
         };
-        first.declared == new.declared && new.columns.iter().all(same)
+        first.declared == new.declared && first.key_names == new.key_names && new.columns.iter().all(same)
     }
 
     fn differs(&mut self, known: usize, item: &SourceItem) {
@@ -366,6 +357,11 @@ impl Lowering<'_> {
 /// The path of a field.
 fn field_path(field: &FieldName) -> FieldPath {
     FieldPath(field.members.clone())
+}
+
+/// The path of a field of a clause, which may be named by the column that stands for it.
+fn place_of(field: &FieldName, columns: &BTreeMap<String, (Column, Span)>) -> FieldPath {
+    columns.get(&field.members.join(".")).map_or_else(|| field_path(field), |(column, _)| column.path.clone())
 }
 
 /// Fills an empty place; returns what is there otherwise.

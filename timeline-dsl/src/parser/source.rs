@@ -6,11 +6,13 @@ use super::Parser;
 use crate::diagnostics::{Diagnostic, codes, nearest};
 use crate::habits;
 use crate::lexer::Kind;
-use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, Literal, SourceItem};
+use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, KeyPart, Literal, SourceItem, Text, TimeForm};
 use timeline_core::Type;
+use timeline_core::plan::FieldPath;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 9] = ["key", "time", "order", "lateness", "idle", "end", "late", "future", "dedup"];
+const CLAUSES: [&str; 11] =
+    ["key", "time", "order", "lateness", "idle", "end", "late", "future", "dedup", "null", "csv"];
 
 impl Parser<'_> {
     /// `source name { ... }`
@@ -64,18 +66,17 @@ impl Parser<'_> {
         match self.nth_word(0) {
             "key" => {
                 self.bump();
-                let mut fields = vec![self.field("the field that identifies a session")?];
+                let mut fields = vec![self.key_part("the field that identifies a session")?];
                 while self.at_sign(",") && self.key_goes_on() {
                     self.bump();
-                    fields.push(self.field("a further field of the key")?);
+                    fields.push(self.key_part("a further field of the key")?);
                 }
                 Some(ClauseKind::Key(fields))
             }
             "time" => {
                 self.bump();
                 let field = self.field("the field that holds the time")?;
-                let unit = if self.eat_word("in") { Some(self.name("a time unit")?) } else { None };
-                Some(ClauseKind::Time { field, unit })
+                Some(ClauseKind::Time { field, form: self.time_form()? })
             }
             "order" => {
                 self.bump();
@@ -129,11 +130,23 @@ impl Parser<'_> {
                 }
                 Some(ClauseKind::Dedup { field, within: self.binary(4) })
             }
+            "null" => {
+                self.bump();
+                if !self.eat_word("is") || !self.eat_word("missing") {
+                    self.expected("`is missing`");
+                    return None;
+                }
+                Some(ClauseKind::NullIsMissing)
+            }
+            "csv" => {
+                self.bump();
+                self.csv()
+            }
             word => {
                 let near = self.clause_meant(word);
                 let near = near.or_else(|| nearest(word, CLAUSES).map(|w| format!("did you mean `{w}`? ")));
                 let help = format!(
-                    "{}the clauses are key, time, order by, lateness, idle, future, dedup by, late and end; a column is written `name: type`",
+                    "{}the clauses are key, time, order by, lateness, idle, future, dedup by, late, null is missing, csv and end; a column is written `name: type`",
                     near.unwrap_or_default()
                 );
                 let message = format!("expected a clause or a column, found {}", self.found());
@@ -174,12 +187,69 @@ impl Parser<'_> {
         matches!(self.nth(1).kind, Kind::Word | Kind::Literal(Literal::Text(_))) && !is_column && !is_clause
     }
 
-    /// `a`, `a.b` or `"a.b"`.
+    /// `a`, or `a as b`.
+    fn key_part(&mut self, what: &str) -> Option<KeyPart> {
+        let field = self.field(what)?;
+        let has_alias = self.at_word("as") && self.nth(1).kind == Kind::Word;
+        let alias = if has_alias && self.eat_word("as") { Some(self.name("what the key is called")?) } else { None };
+        Some(KeyPart { field, alias })
+    }
+
+    /// `in UNIT` or `as "FORMAT" in "ZONE"`; `Some(None)` if neither stands there.
+    fn time_form(&mut self) -> Option<Option<TimeForm>> {
+        if self.eat_word("as") {
+            let format = self.quoted("a format such as \"%d.%m.%Y %H:%M:%S\"")?;
+            let zone =
+                if self.eat_word("in") { Some(self.quoted("a time zone such as \"Europe/Berlin\"")?) } else { None };
+            return Some(Some(TimeForm::Format { format, zone }));
+        }
+        Some(if self.eat_word("in") { Some(TimeForm::Unit(self.name("a time unit")?)) } else { None })
+    }
+
+    /// `delimiter ";" decimal ","`, one of them or both.
+    fn csv(&mut self) -> Option<ClauseKind> {
+        let (mut delimiter, mut decimal) = (None, None);
+        loop {
+            let (place, what) = match self.nth_word(0) {
+                "delimiter" if self.nth(1).kind != Kind::Sign(":") => (&mut delimiter, "a delimiter such as \";\""),
+                "decimal" if self.nth(1).kind != Kind::Sign(":") => (&mut decimal, "`\".\"` or `\",\"`"),
+                _ => break,
+            };
+            self.bump();
+            *place = Some(self.quoted(what)?);
+        }
+        if delimiter.is_none() && decimal.is_none() {
+            self.expected("`delimiter \";\"` or `decimal \",\"`");
+            return None;
+        }
+        Some(ClauseKind::Csv { delimiter, decimal })
+    }
+
+    fn quoted(&mut self, what: &str) -> Option<Text> {
+        let span = self.span();
+        let Kind::Literal(Literal::Text(text)) = self.kind().clone() else {
+            self.expected(what);
+            return None;
+        };
+        self.bump();
+        Some(Text { text, span })
+    }
+
+    /// `a`, `a.b` or `"a.b"`; in quotes it may select in lists.
     fn field(&mut self, what: &str) -> Option<FieldName> {
         let span = self.span();
         if let Kind::Literal(Literal::Text(text)) = self.kind().clone() {
             self.bump();
-            return Some(FieldName { members: text.split('.').map(str::to_owned).collect(), span });
+            let members = match FieldPath::parse(&text) {
+                Ok(path) => path.0,
+                Err(bad) => {
+                    let help = "an element of a list is selected by its number or by a member: `\"items[0].price\"`, \
+                                `\"params[key=page].value\"`";
+                    self.mistake(codes::PATH, span, format!("{text:?} is no path: {}", bad.reason), help);
+                    vec![text]
+                }
+            };
+            return Some(FieldName { members, span });
         }
         let mut members = vec![self.name(what)?.text];
         while self.eat_sign(".") {
@@ -223,7 +293,16 @@ impl Parser<'_> {
         }
         let has_from = self.at_word("from") && self.nth(1).kind != Kind::Sign(":");
         let from = if has_from && self.eat_word("from") { Some(self.field("the path of the value")?) } else { None };
-        Some(ClauseKind::Column { name, ty: found, from })
+        let mut nulls = vec![];
+        if self.at_word("null") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) {
+            self.bump();
+            nulls.push(self.quoted("a word that stands for null")?.text);
+            while self.at_sign(",") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) {
+                self.bump();
+                nulls.push(self.quoted("a further word that stands for null")?.text);
+            }
+        }
+        Some(ClauseKind::Column { name, ty: found, from, nulls })
     }
 
     fn end_parts(&mut self) -> Option<ClauseKind> {

@@ -1,7 +1,7 @@
 //! Declaring sources, decoding text, and showing batches.
 
 use crate::{Batch, Block, Decoder, Payload, Position, key_hash};
-use timeline_core::plan::{Column, FieldPath, Source, TimeUnit};
+use timeline_core::plan::{Column, Csv, FieldPath, Nulls, Source, TimeUnit};
 use timeline_core::{Field, Type};
 
 /// A source with times in milliseconds unless `unit` says otherwise.
@@ -13,22 +13,41 @@ pub(crate) struct Declared {
     pub(crate) future: Option<i64>,
     /// Name, path and type.
     pub(crate) columns: Vec<(&'static str, &'static str, Type)>,
+    /// Of every column.
+    pub(crate) nulls: Nulls,
+    pub(crate) csv: Csv,
 }
 
 impl Default for Declared {
     fn default() -> Self {
         let columns =
             vec![("s", "s", Type::String), ("f", "f", Type::Float), ("i", "i", Type::Int), ("b", "b", Type::Bool)];
-        Declared { key: vec!["k"], unit: "ms", order: None, lateness: 0, future: None, columns }
+        Declared {
+            key: vec!["k"],
+            unit: "ms",
+            order: None,
+            lateness: 0,
+            future: None,
+            columns,
+            nulls: Nulls::default(),
+            csv: Csv::default(),
+        }
     }
 }
 
 impl Declared {
     pub(crate) fn columns(&self) -> Vec<Column> {
-        let path = |path: &str| FieldPath(path.split('.').map(String::from).collect());
+        let path = |path: &str| FieldPath::parse(path).unwrap();
+        let nulls = || self.nulls.clone();
         self.columns
             .iter()
-            .map(|(name, from, ty)| Column { name: (*name).into(), path: path(from), ty: *ty, source: 0 })
+            .map(|(name, from, ty)| Column {
+                name: (*name).into(),
+                path: path(from),
+                ty: *ty,
+                source: 0,
+                nulls: nulls(),
+            })
             .collect()
     }
 
@@ -39,12 +58,13 @@ impl Declared {
             name: "test".into(),
             key: self.key.iter().map(|name| FieldPath::name(name)).collect(),
             time: FieldPath::name("t"),
-            time_unit: *units.iter().find(|unit| unit.name() == self.unit).unwrap(),
+            time_unit: units.into_iter().find(|unit| unit.name() == self.unit).unwrap(),
             order: self.order.map(|(name, ty)| (FieldPath::name(name), ty)),
             lateness: self.lateness,
             future: self.future,
             idle: timeline_core::plan::Idle::Usual,
             repair: None,
+            csv: self.csv,
         }
     }
 
@@ -74,7 +94,7 @@ pub(crate) fn json(declared: &Declared, line: &str) -> Batch {
 
 pub(crate) fn csv(declared: &Declared, header: &[&str], bytes: &[u8]) -> Batch {
     let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
-    decode(declared, Payload::Csv { header: header.into(), bytes: bytes.to_vec() })
+    decode(declared, Payload::Csv { header: header.into(), delimiter: b',', bytes: bytes.to_vec() })
 }
 
 /// `key@time column=value ... | code column | ...`, with the columns of [`Declared::default`] (or the first of them).

@@ -138,6 +138,7 @@ pub(super) fn empty_plan() -> Plan {
         future: None,
         idle: plan::Idle::Usual,
         repair: None,
+        csv: plan::Csv::default(),
     };
     plan::Builder::new(source).finish()
 }

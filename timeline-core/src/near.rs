@@ -1,4 +1,4 @@
-//! "Did you mean": the nearest of the known names.
+//! "Did you mean": the nearest of the known names, for everybody who has to say that something is not there.
 
 /// Names longer than this are not compared: no one mistypes them, and the time stays bounded.
 const MAX_LENGTH: usize = 64;
@@ -6,7 +6,7 @@ const MAX_LENGTH: usize = 64;
 /// The known name with the fewest edits from `wanted`, if that is close enough to be what was meant.
 ///
 /// Of equally near ones the first in the order given.
-pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wanted.len() > MAX_LENGTH {
         return None;
     }
@@ -47,4 +47,17 @@ fn distance(a: &[char], b: &[char]) -> usize {
         }
     }
     table[a.len() * width + b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        assert_eq!(nearest("state", ["Status", "State"]), Some("State"));
+        assert_eq!(nearest("user_id", ["userId", "users"]), Some("userId"));
+        assert_eq!(nearest("nothere.ndjson", ["there.ndjson", "events.csv"]), Some("there.ndjson"));
+        assert_eq!(nearest("abc", ["xyz"]), None);
+    }
 }

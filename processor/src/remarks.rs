@@ -1,0 +1,175 @@
+//! What records say about a program that reads them, beside their values: columns that nothing has, lists that a path does
+//! not select in, nulls that are hardly meant. Pure: what was seen in, sentences out.
+//!
+//! None of it changes an answer; it is why an answer is hardly the one that was meant, so nobody gets a silent 0.
+
+use event_feeder::{Code, Notice, Seen, Sniffed};
+use serde_json::Value;
+use timeline_core::nearest;
+use timeline_core::plan::{FieldPath, Plan};
+
+/// After how many records a source that goes on is spoken of.
+pub const RECORDS: u64 = 1000;
+
+/// Events that are too few to say anything of their nulls.
+pub const FEW: u64 = 10;
+
+/// What there is to say of the records of one of a plan's sources: `records` of them, of which `events` were usable.
+pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) -> Vec<Notice> {
+    let source = plan.source_at(number);
+    let mut all = vec![];
+    if records == 0 {
+        return all;
+    }
+    let none = Sniffed::default();
+    let names = seen.names.as_deref().unwrap_or(&none);
+    let mut say = |code, detail: String| all.push(Notice { code, file: source.name.clone(), detail });
+    if events == 0 {
+        // Without a usable key and time nothing is seen of columns; that these are not there is what there is to say.
+        let unseen = |path: &&FieldPath| seen.names.is_some() && !names.has(path);
+        for path in source.key.iter().chain([&source.time]).filter(unseen) {
+            let which = if *path == source.time { "the time" } else { "the key" };
+            let (code, detail) = missing(path, &format!("{which} `{}`", path.dotted()), names, records);
+            say(code, detail);
+        }
+        return all;
+    }
+    for (id, column) in plan.columns_of(number) {
+        if seen.columns & id.bit() == 0 && !names.has(&column.path) {
+            let path = column.path.dotted();
+            let what = if path == column.name {
+                format!("the column `{path}`")
+            } else {
+                format!("`{path}`, which is column `{}`", column.name)
+            };
+            let (code, detail) = missing(&column.path, &what, names, records);
+            say(code, detail);
+        }
+    }
+    if let Some((path, _)) = source.order.as_ref().filter(|(path, _)| !seen.order && !names.has(path)) {
+        let (code, detail) =
+            missing(path, &format!("`{}`, which orders events of one time", path.dotted()), names, records);
+        say(code, detail);
+    }
+    let null_is_missing = plan.columns_of(number).any(|(_, column)| column.nulls.missing);
+    if events >= FEW && seen.hollow * 2 > events && !null_is_missing {
+        say(Code::MostlyNulls, mostly_nulls(seen.hollow, events));
+    }
+    if seen.twice > 0 {
+        let detail = format!(
+            "{} local times stand for two instants, for the clocks were put back; the earlier was taken",
+            seen.twice
+        );
+        say(Code::Twice, detail);
+    }
+    if seen.cut > 0 {
+        say(Code::CutOff, format!("{} times have digits beyond the nanosecond, which are cut off", seen.cut));
+    }
+    all
+}
+
+/// What there is to say of a sample of the records of one of a plan's sources.
+pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Notice> {
+    let here = plan.columns_of(number).filter(|(_, column)| sample.has(&column.path) || column.path.selects());
+    let seen = Seen {
+        columns: here.fold(0, |set, (id, _)| set | id.bit()),
+        order: plan.source_at(number).order.as_ref().is_some_and(|(path, _)| sample.has(path)),
+        hollow: sample.hollow,
+        names: Some(Box::new(sample.clone())),
+        ..Seen::default()
+    };
+    let records = sample.records.max(1);
+    let source = plan.source_at(number);
+    let keyed = source.key.iter().chain([&source.time]).all(|path| sample.has(path) || path.selects());
+    of(plan, number, &seen, records, if keyed { records } else { 0 })
+}
+
+/// That most events carry nulls in most columns.
+pub fn mostly_nulls(hollow: u64, events: u64) -> String {
+    format!(
+        "{hollow} of {events} events carry nulls in half of their columns or more, and each null ends a state; if the producer \
+         writes null for what it does not set, say `null is missing` in the source"
+    )
+}
+
+/// A notice as people read it: with its code, its source and what to do.
+pub fn text(notice: &Notice) -> String {
+    format!("[{}] {}: {}\n  help: {}", notice.code, notice.file, notice.detail, notice.code.help())
+}
+
+/// That no record has something, and what may have been meant instead.
+fn missing(path: &FieldPath, what: &str, names: &Sniffed, records: u64) -> (Code, String) {
+    let of =
+        if records == 1 { "the one record does not have".into() } else { format!("none of {records} records has") };
+    if let Some(selected) = in_list(path, names) {
+        return (
+            Code::InList,
+            format!("{of} {what}: a list stands there, of which an element is selected: \"{selected}\""),
+        );
+    }
+    let dotted = path.dotted();
+    let known = || names.names.iter().map(String::as_str);
+    // What lies deeper, or less deep, has the same last name.
+    let last = path.0.last().map_or("", String::as_str);
+    let deeper = || known().find(|name| name.rsplit('.').next() == Some(last));
+    let near = nearest(&dotted, known()).or_else(deeper);
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    (Code::Unseen, format!("{of} {what}{near}"))
+}
+
+/// The path with an element selected where it meets a list without saying which.
+fn in_list(path: &FieldPath, names: &Sniffed) -> Option<String> {
+    let (list, rest) = (1..path.0.len()).find_map(|at| {
+        let list = path.0[..at].join(".");
+        names.lists.get(&list).map(|element| ((list, element), &path.0[at..]))
+    })?;
+    let (list, element) = list;
+    let (first, tail) = rest.split_first()?;
+    let within = |members: &[String]| members.iter().map(|member| format!(".{member}")).collect::<String>();
+    if !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("{list}[{first}]{}", within(tail)));
+    }
+    let Value::Object(members) = element else { return Some(format!("{list}[0]{}", within(rest))) };
+    if members.contains_key(first) {
+        return Some(format!("{list}[0]{}", within(rest)));
+    }
+    let named = ["key", "name", "id", "field"].into_iter().find(|name| members.contains_key(*name));
+    let value = if tail.first().is_none_or(|next| !members.contains_key(next)) && members.contains_key("value") {
+        ".value"
+    } else {
+        ""
+    };
+    Some(match named {
+        Some(named) => format!("{list}[{named}={first}]{value}{}", within(tail)),
+        None => format!("{list}[0]{}", within(rest)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_selected_in_as_their_elements_want_it() {
+        let names = Sniffed {
+            lists: [
+                ("p", r#"{"key":"x","value":5}"#),
+                ("e.q", r#"{"price":5}"#),
+                ("n", "5"),
+                ("g", r#"{"name":"x","int":5}"#),
+            ]
+            .map(|(name, element)| (name.to_owned(), serde_json::from_str(element).unwrap()))
+            .into(),
+            ..Sniffed::default()
+        };
+        let selected = |path: &str| in_list(&FieldPath::parse(path).unwrap(), &names);
+        assert_eq!(selected("p.x.value").as_deref(), Some("p[key=x].value"));
+        assert_eq!(selected("p.x").as_deref(), Some("p[key=x].value"));
+        assert_eq!(selected("p.x.int_value").as_deref(), Some("p[key=x].value.int_value"));
+        assert_eq!(selected("p.0.value").as_deref(), Some("p[0].value"));
+        assert_eq!(selected("e.q.price").as_deref(), Some("e.q[0].price"));
+        assert_eq!(selected("n.x").as_deref(), Some("n[0].x"));
+        assert_eq!(selected("g.x.int").as_deref(), Some("g[name=x].int"));
+        assert_eq!(selected("other.x"), None);
+    }
+}

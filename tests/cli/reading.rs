@@ -1,0 +1,289 @@
+//! `timeline eval` on data as others write them: nulls, names that nothing has, packed files, times, lists, dialects of CSV,
+//! keys of two names, and files that are not in order.
+
+use super::{Run, Sandbox};
+use std::io::Write;
+
+/// The values of `--show final`, as `session value` a line.
+fn values(run: &Run) -> String {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let rows = run.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let text = |row: serde_json::Value| {
+        let metric = row["metric"].as_str().filter(|name| *name != "result").map(|name| format!("{name} "));
+        format!("{} {}{}", row["session"].as_str().unwrap(), metric.unwrap_or_default(), row["value"])
+    };
+    rows.map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn eval(program: &str, name: &str, input: impl AsRef<[u8]>) -> Run {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", program);
+    sandbox.file(name, input);
+    sandbox.run(&["eval", "p.tl", name])
+}
+
+#[track_caller]
+fn says(run: &Run, wanted: &[&str]) {
+    for text in wanted {
+        assert!(run.stderr.contains(text), "{text} is not in:\n{}", run.stderr);
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+#[test]
+fn nulls_of_producers_that_write_all_columns() {
+    let clear =
+        "source s { key k  time t in s  on: bool, w: float, z: string }\nmetric m = duration_where(latest(on))\n";
+    let line = |t: u32, members: &str| format!("{{\"k\":\"a\",\"t\":{t},{members}}}\n");
+    let mut events = line(0, "\"on\":true,\"w\":null,\"z\":null");
+    (1..20).for_each(|t| events += &line(t, "\"on\":null,\"w\":1.5,\"z\":null"));
+    let wide = clear.replace("latest(on)", "latest(on) && latest(w) != 7 && latest(z) != \"x\"");
+    let run = eval(&wide, "e.ndjson", &events);
+    says(&run, &["TL2143", "20 of 20 events carry nulls", "null is missing"]);
+    let missing = clear.replace("time t in s", "time t in s  null is missing");
+    let run = eval(&missing, "e.ndjson", &events);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a 19", ""));
+    assert_eq!(values(&eval(clear, "e.ndjson", &events)), "a 1");
+}
+
+#[test]
+fn names_that_nothing_has_are_said() {
+    let run = eval(
+        "source s { key id  time ts in s  celsius: float }\nmetric warm = duration_where(latest(celsius) > 8)\n",
+        "e.csv",
+        "id,ts,Celsius\nf,0,9\nf,60,3\n",
+    );
+    assert_eq!(values(&run), "f warm 0");
+    says(&run, &["[TL2141] s: none of 2 records has the column `celsius`; did you mean `Celsius`?", "help: "]);
+    let json = "{\"id\":\"f\",\"ts\":0,\"o\":{\"temp\":9},\"p\":[{\"key\":\"x\",\"value\":5}]}\n";
+    let run = eval(
+        "source s { key id  time ts in s  temp: float, x: int from \"p.x.value\" }\nmetric m = sum(x)\nmetric n = latest(temp)\n",
+        "e.ndjson",
+        json,
+    );
+    says(&run, &["`temp`; did you mean `o.temp`?", "TL2142", "\"p[key=x].value\""]);
+    let run = eval("source s { key ID  time ts in s  order by seq  x: int }\nmetric m = sum(x)\n", "e.ndjson", json);
+    says(&run, &["TL2003", "[TL2141] s: the one record does not have the key `ID`; did you mean `id`?"]);
+    let run = eval(
+        "source s { key id  time ts in s  order by seq  x: int from \"o.temp\" }\nmetric m = sum(x)\n",
+        "e.ndjson",
+        json,
+    );
+    says(&run, &["`seq`, which orders events of one time"]);
+    // What is there, if only once, and as null, is not spoken of.
+    let once = "{\"id\":\"f\",\"ts\":0}\n{\"id\":\"f\",\"ts\":1,\"x\":null}\n";
+    let run = eval("source s { key id  time ts in s  x: int }\nmetric m = sum(x)\n", "e.ndjson", once);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_file_that_is_not_there_has_a_near_name() {
+    let sandbox = Sandbox::new();
+    sandbox.file("events.ndjson", "{\"k\":\"a\",\"t\":0}\n");
+    sandbox.file("p.tl", "source s { key k  time t in s  on: bool }\nmetric m = count(on)\n");
+    for args in [&["eval", "p.tl", "evnets.ndjson"][..], &["eval", "-e", "count(on)", "evnets.ndjson", "--key", "k"]] {
+        let run = sandbox.run(args);
+        assert_eq!(run.code, 4, "{}", run.stderr);
+        says(&run, &["[TL2106] no file matches evnets.ndjson; did you mean `events.ndjson`?"]);
+    }
+}
+
+const ON: &str = "source s { key k  time t in s  on: bool }\nmetric m = duration_where(latest(on))\n";
+const LINES: &str =
+    "{\"k\":\"a\",\"t\":0,\"on\":true}\n{\"k\":\"a\",\"t\":5,\"on\":false}\n{\"k\":\"a\",\"t\":9,\"on\":true}\n";
+
+#[test]
+fn packed_files_are_read_and_others_named() {
+    assert_eq!(values(&eval(ON, "e.ndjson.gz", gzip(LINES))), "a m 5");
+    assert_eq!(values(&eval(ON, "e.gz", gzip(LINES))), "a m 5");
+    assert_eq!(values(&eval(ON, "e.ndjson", gzip(LINES))), "a m 5", "what it is decides, not its name");
+    let members = [gzip(&LINES[..26]), gzip(&LINES[26..])].concat();
+    assert_eq!(values(&eval(ON, "e.ndjson.gz", members)), "a m 5");
+    assert_eq!(values(&eval(ON, "e.csv.gz", gzip("k;t;on\na;0;true\na;5;false\n"))), "a m 5");
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", ON);
+    assert_eq!(values(&sandbox.feed(&["eval", "p.tl", "-"], &gzip(LINES))), "a m 5");
+    assert_eq!(
+        values(
+            &sandbox
+                .feed(&["eval", "-e", "duration_where(latest(on))", "-", "--key", "k", "--time", "t"], &gzip(LINES))
+        ),
+        "a 5"
+    );
+    let cut = gzip(&LINES.repeat(1000));
+    let run = eval(ON, "e.ndjson.gz", &cut[..cut.len() - 20]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    for (name, bytes, what) in [
+        ("e.ndjson", &b"\x28\xB5\x2F\xFD\0\0\0\0\0\0"[..], "packed by zstd"),
+        ("e.csv", b"PK\x03\x04\x14\0\0\0\0\0", "a zip archive"),
+        ("e.ndjson", b"PAR1\x15\x04\x15\x10PAR1", "Parquet"),
+        ("e.csv", b"\xFF\xFEk\0,\0t\0\n\0", "UTF-16"),
+    ] {
+        let run = eval(ON, name, bytes);
+        assert_eq!(run.code, 4, "{}", run.stderr);
+        says(&run, &["[TL2140]", what, "help: "]);
+        let run = sandbox.feed(&["eval", "p.tl", "-"], bytes);
+        assert!(run.code == 4 && run.stderr.contains("TL2140") || what == "Parquet", "{}", run.stderr);
+    }
+}
+
+#[test]
+fn times_as_databases_and_offices_write_them() {
+    let program = |time: &str| ON.replace("time t in s", &format!("time {time}"));
+    let lines = |times: [&str; 2]| {
+        format!(
+            "{{\"k\":\"a\",\"t\":\"{}\",\"on\":true}}\n{{\"k\":\"a\",\"t\":\"{}\",\"on\":false}}\n",
+            times[0], times[1]
+        )
+    };
+    for times in [
+        ["2020-01-01 02:30:00+00", "2020-01-01 02:30:05+00"],
+        ["2020-01-01 02:30:00+0000", "2020-01-01 03:30:05+0100"],
+        ["2020-01-01 02:30:00 UTC", "2020-01-01 02:30:05 UTC"],
+        ["2020-01-01T02:30Z", "2020-01-01T02:30:05,0Z"],
+        ["2020-01-01T02:30:00+00:00[Europe/London]", "2020-01-01T02:30:05Z"],
+    ] {
+        let run = eval(&program("t in rfc3339"), "e.ndjson", lines(times));
+        assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 5", ""), "{times:?}");
+    }
+    let run =
+        eval(&program("t in rfc3339"), "e.ndjson", lines(["2020-01-01T02:30:00.1234567891Z", "2020-01-01T02:30:05Z"]));
+    says(&run, &["TL2145", "1 times have digits beyond the nanosecond"]);
+    let run = eval(&program("t in s"), "e.ndjson", LINES.replace("\"t\":0", "\"t\":0.25"));
+    assert_eq!(values(&run), "a m 4.75");
+    let german = program("t as \"%d.%m.%Y %H:%M:%S\" in \"Europe/Berlin\"");
+    // Over the change of the clocks: two hours of the wall are one.
+    let run = eval(&german, "e.ndjson", lines(["31.03.2024 01:30:00", "31.03.2024 03:30:00"]));
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 3600", ""));
+    let run = eval(&german, "e.ndjson", lines(["27.10.2024 02:30:00", "27.10.2024 03:30:00"]));
+    assert_eq!(values(&run), "a m 7200");
+    says(&run, &["TL2144", "1 local times stand for two instants"]);
+    let run = eval(&german, "e.ndjson", lines(["31.03.2024 02:30:00", "31.03.2024 03:30:00"]));
+    says(&run, &["TL2004", "a local time that a change of the clocks leaves out in Europe/Berlin"]);
+    for (time, wanted) in [
+        ("t as \"%d.%m\"", "TL0309"),
+        ("t as \"%d.%m.%Y\" in \"Berlin\"", "did you mean \"Europe/Berlin\"?"),
+        ("t as \"%d.%m.%Y\" in \"Europe/Berlni\"", "did you mean \"Europe/Berlin\"?"),
+    ] {
+        let run = eval(&program(time), "e.ndjson", "");
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        says(&run, &[wanted]);
+    }
+}
+
+#[test]
+fn parameters_in_a_list() {
+    let program = "source s { key u  time t in s
+  spent: int from \"params[key=spent].value.int\"
+  page: string from \"params[key=page].value.text\"
+  first: string from \"params[0].key\"
+}
+metric spent = sum(spent)
+metric pages = count(page != \"\")
+metric firsts = count(first == \"page\")
+";
+    let param = |key: &str, value: &str| format!("{{\"key\":\"{key}\",\"value\":{value}}}");
+    let line = |t: u32, params: &[String]| format!("{{\"u\":\"a\",\"t\":{t},\"params\":[{}]}}\n", params.join(","));
+    let (page, spent) = (param("page", "{\"text\":\"/\"}"), param("spent", "{\"int\":4}"));
+    let events =
+        line(0, &[page.clone()]) + &line(1, &[spent.clone(), page.clone()]) + &line(2, &[page, spent]) + &line(3, &[]);
+    let run = eval(program, "e.ndjson", events);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a spent 8\na pages 3\na firsts 2", ""));
+    assert_eq!(eval(&program.replace("[0]", "[x]"), "e.ndjson", "").code, 1);
+}
+
+#[test]
+fn dialects_of_csv() {
+    let program = "source s { key geraet  time Zeit in rfc3339\n  geraet: string from \"Gerät\"\n  w: float from \"Leistung\" }\n\
+                   metric wh = integral(latest(w)) / 3600\n";
+    let rows = "\u{feff}Gerät;Zeit;Leistung\nKühlschrank;2024-05-05 22:00:00;81,5\nKühlschrank;2024-05-05 23:00:00;\n";
+    let run = eval(program, "e.csv", rows);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("Kühlschrank wh 81.5", ""));
+    let clause = program.replace("time Zeit", "csv delimiter \"~\" decimal \",\"  time Zeit");
+    assert_eq!(values(&eval(&clause, "e.csv", rows.replace(';', "~"))), "Kühlschrank wh 81.5");
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", program);
+    sandbox.file("e.csv", rows.replace(';', "~"));
+    let run = sandbox.run(&["eval", "p.tl", "e.csv", "--delimiter", "~", "--decimal", ","]);
+    assert_eq!(values(&run), "Kühlschrank wh 81.5");
+    sandbox.file("small.csv", "id;ts;x\na;0;1,5\na;5;2\n");
+    let run = sandbox.run(&["eval", "-e", "sum(x)", "small.csv"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a 3.5", ""));
+    let words =
+        "source s { key k  time t in s  v: float null \"NaN\", \"\" }\nmetric on = duration_where(latest(v) == 1)\n";
+    assert_eq!(values(&eval(words, "e.csv", "k,t,v\na,0,1\na,5,NaN\na,9,1\na,11,\na,20,1\n")), "a on 7");
+}
+
+#[test]
+fn keys_of_two_names_are_joined_where_that_is_said() {
+    let program = "source power { key meter  time at in s  watts: float }\nsource prices { key device  time at in s  price: float }\n\
+                   metric cost = integral(latest(watts) * latest(price))\n";
+    let sandbox = Sandbox::new();
+    sandbox.file("power.ndjson", "{\"meter\":\"a\",\"at\":0,\"watts\":2}\n{\"meter\":\"a\",\"at\":10,\"watts\":0}\n");
+    sandbox.file("prices.ndjson", "{\"device\":\"a\",\"at\":0,\"price\":3}\n");
+    sandbox.file("p.tl", program);
+    let args = ["eval", "p.tl", "power=power.ndjson", "prices=prices.ndjson"];
+    let run = sandbox.run(&args);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    says(&run, &["TL0308", "keyed by `meter`", "by `device`", "`key device as meter`"]);
+    sandbox.file("p.tl", program.replace("key meter", "key meter as device"));
+    assert_eq!(values(&sandbox.run(&args)), "a cost 60");
+}
+
+#[test]
+fn files_that_are_not_in_order() {
+    let sandbox = Sandbox::new();
+    let csv = "entity_id,state,last_changed\na,on,2024-05-05T05:00:00Z\na,off,2024-05-05T06:00:00Z\n\
+               b,on,2024-05-05T01:00:00Z\nb,off,2024-05-05T02:00:00Z\nb,on,2024-05-05T01:30:00Z\n";
+    sandbox.file("e.csv", csv);
+    let key = ["--key", "entity_id", "--time", "last_changed"];
+    let expression = "duration_where(latest(state) == \"on\")";
+    let run = sandbox.run(&[&["eval", "-e", expression, "e.csv"][..], &key].concat());
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a 3600\nb 3600", ""));
+    let run = sandbox.feed(&[&["eval", "-e", expression, "-"][..], &key].concat(), csv.as_bytes());
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a 3600\nb 3600", ""));
+    let program = format!(
+        "source ha {{ key entity_id  time last_changed in rfc3339  state: string }}\nmetric result = {expression}\n"
+    );
+    sandbox.file("p.tl", &program);
+    let run = sandbox.run(&["eval", "p.tl", "e.csv"]);
+    assert_eq!(values(&run), "a 3600");
+    says(&run, &["3 events of 1 key are behind", "by 5h at most", "`lateness 5h`", "--sorted"]);
+    sandbox.file("q.tl", program.replace("state:", "lateness 5h  state:"));
+    let run = sandbox.run(&["eval", "q.tl", "e.csv"]);
+    assert_eq!(
+        (values(&run).as_str(), run.stderr.as_str()),
+        ("a 3600\nb 3600", ""),
+        "the clause that is named mends it"
+    );
+    let run = sandbox.run(&["eval", "p.tl", "e.csv", "--sorted"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a 3600\nb 3600", ""));
+    let run = sandbox.run(&["eval", "p.tl", "e.csv", "--show", "late_events"]);
+    assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
+    assert!(run.stdout.contains("\"reason\":\"behind the watermark\""), "{}", run.stdout);
+    sandbox.file("bad.csv", format!("{csv},x,y\n"));
+    let run = sandbox.run(&["eval", "p.tl", "bad.csv", "--show", "dead_letters"]);
+    assert!(run.stdout.contains("TL2003") && run.stdout.lines().count() == 1, "{}", run.stdout);
+}
+
+#[test]
+fn serve_refuses_what_is_not_there_unless_it_is_to_wait() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", ON);
+    sandbox.file("events.ndjson", LINES);
+    let serve = ["serve", "p.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--state", "state", "--source"];
+    let run = sandbox.run(&[&serve[..], &["file:evnets.ndjson"]].concat());
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    says(&run, &["[TL2106] no file matches evnets.ndjson; did you mean `events.ndjson`?", "--wait-for-sources"]);
+    let run = sandbox.run(&[&serve[..], &["file:evnets.ndjson", "--wait-for-sources"]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    sandbox.file("events.csv", "k,t,On\na,0,true\n");
+    let run = sandbox.run(&[&serve[..6], &["state2", "--source", "file:events.csv"]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, &["TL2141", "did you mean `On`?"]);
+}
