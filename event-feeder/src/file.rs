@@ -146,6 +146,8 @@ impl FileSource {
                 }
                 continue;
             }
+            // That a packed file is whole, and will not grow, may have turned out only now.
+            let finish = !self.may_grow(file);
             let until = self.until.filter(|until| until.file == self.at.file).map(|until| until.offset);
             let current = self.current.as_mut().expect("opened just now");
             let growing = current.file().is_some();

@@ -40,7 +40,7 @@ fn the_grammar_knows_every_operator() {
                 "2": { "name": "storage.type.timeline" },
             }},
             pattern("keyword.other.source.timeline",
-                r"^\s*(key|time|order(?=\s+by)|lateness|idle|end|late(?=\s+(ledger|repair))|future|dedup)\b(?!\s*[:=])".into()),
+                r"^\s*(key|time|order(?=\s+by)|lateness|idle|end|late(?=\s+(ledger|repair))|future|dedup|null(?=\s+is)|csv)\b(?!\s*[:=])".into()),
             pattern("keyword.operator.timeline", r"&&|\|\||[=!<>]=|[<>!+\-*/=|]".into()),
         ],
     });

@@ -388,3 +388,55 @@ fn content_tells_the_format_where_the_name_does_not() {
     assert!(matches!(next(), Next::Block(Block { payload: Payload::Rows(_), .. })));
     assert!(matches!(next(), Next::End));
 }
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+fn follow(folder: &Folder, pattern: &str) -> FileSource {
+    FileSource::open(&[folder.path(pattern)], Options { mode: Mode::Tail, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn a_packed_file_is_read_once_it_is_whole_and_never_grows() {
+    let folder = Folder::new();
+    let packed = gzip("{\"a\":1}\n{\"a\":2}\n");
+    fs::write(folder.path("a.ndjson.gz"), &packed[..packed.len() - 5]).unwrap();
+    let mut source = follow(&folder, "*.gz");
+    assert_eq!(target(&mut source), Position::START);
+    assert_eq!(read(&mut source), (String::new(), "idle"));
+    assert_eq!(codes(&mut source), ["TL2113"]);
+    fs::write(folder.path("a.ndjson.gz"), &packed).unwrap();
+    assert_eq!(target(&mut source), Position::at(0, 16));
+    assert_eq!(read(&mut source), ("{\"a\":1}\n{\"a\":2}\n".into(), "idle"));
+    // What comes to it later is said, and not read; a later file is.
+    fs::OpenOptions::new()
+        .append(true)
+        .open(folder.path("a.ndjson.gz"))
+        .unwrap()
+        .write_all(&gzip("{\"a\":3}\n"))
+        .unwrap();
+    fs::write(folder.path("b.ndjson.gz"), gzip("{\"a\":4}\n")).unwrap();
+    assert_eq!(read(&mut source), ("{\"a\":4}\n".into(), "idle"));
+    (0..3).for_each(|_| _ = read(&mut source));
+    assert_eq!(codes(&mut source), ["TL2110"]);
+}
+
+#[test]
+fn a_packed_file_is_gone_on_with_at_places_of_what_comes_out() {
+    let folder = Folder::new();
+    let rows: String = (0..200_000).map(|i| format!("k{i};{i};1,5\n")).collect();
+    fs::write(folder.path("a.csv.gz"), gzip(&format!("k;t;x\n{rows}"))).unwrap();
+    let mut source = follow(&folder, "*.gz");
+    let Next::Block(first) = source.next().unwrap() else { panic!() };
+    assert!(matches!(first.payload, Payload::Csv { delimiter: b';', .. }));
+    let (rest, state) = read(&mut source);
+    assert_eq!((format!("{}{rest}", text(&first)), state), (rows, "idle"));
+    let options = Options { mode: Mode::Tail, ..Options::default() };
+    let mut again = FileSource::resume(&[folder.path("*.gz")], options, source.files().clone(), first.end).unwrap();
+    assert!(matches!(again.next().unwrap(), Next::Block(Block { payload: Payload::Csv { delimiter: b';', .. }, .. })));
+    let mut again = FileSource::reread(Options::default(), source.files().clone(), first.end, source.reached);
+    assert_eq!(read(&mut again).0, rest);
+}
