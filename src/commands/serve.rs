@@ -10,10 +10,11 @@ use super::program;
 use crate::args::{duration, some_duration, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use processor::checkpoint::{self, Place};
+use processor::checkpoint::{self, Place, ProgramStore};
 use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
+use processor::programs::Programs;
 use processor::service::{Claims, Ended, Membership, Options, StartError, writer_name};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -115,9 +116,6 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let args = &args.or(settings)?;
     let programs = args.programs.iter().map(|path| program::read_whole(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
-    if !args.wait_for_sources {
-        are_there(&sources)?;
-    }
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let token = token(args.token_file.as_deref(), settings)?;
@@ -134,6 +132,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let outputs = args.outputs.outputs(args, settings)?;
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let present = if args.wait_for_sources { Ok(()) } else { are_there(&sources) };
+    present.map_err(|missing| wrong_program(&state, &programs).unwrap_or(missing))?;
     let options = Options {
         state: state.clone(),
         sources,
@@ -232,6 +232,18 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     drop(close);
     server.join();
     result
+}
+
+/// What is wrong with the programs, which is said before anything else.
+fn wrong_program(state: &Place, programs: &[(String, String)]) -> Option<Error> {
+    let mut all = Programs::load(&ProgramStore::new(state.store("programs"), "serve")).ok()?;
+    for (name, text) in programs {
+        match all.with(name, text, false, Begin::Start) {
+            Ok(more) => all = more,
+            Err(error) => return Some(start_error(StartError::Program(error))),
+        }
+    }
+    None
 }
 
 /// Refuses sources that are not there: what is mistyped would be waited for for ever, without a word.
