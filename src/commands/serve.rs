@@ -236,14 +236,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 
 /// What is wrong with the programs, which is said before anything else.
 fn wrong_program(state: &Place, programs: &[(String, String)]) -> Option<Error> {
-    let mut all = Programs::load(&ProgramStore::new(state.store("programs"), "serve")).ok()?;
-    for (name, text) in programs {
-        match all.with(name, text, false, Begin::Start) {
-            Ok(more) => all = more,
-            Err(error) => return Some(start_error(StartError::Program(error))),
-        }
-    }
-    None
+    let all = Programs::load(&ProgramStore::new(state.store("programs"), "serve")).ok()?;
+    all.with_new(programs).err().map(|error| start_error(StartError::Program(error)))
 }
 
 /// Refuses sources that are not there: what is mistyped would be waited for for ever, without a word.

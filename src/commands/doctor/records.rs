@@ -12,10 +12,11 @@ pub(super) fn check(state: &Place, name: Option<&str>, place: &str, seen: Sniffe
     if seen.records == 0 && seen.names.is_empty() {
         return;
     }
-    let store = ProgramStore::new(state.store("programs"), "doctor");
-    let plans = Programs::load(&store).ok().and_then(|programs| programs.plans().ok()).unwrap_or_default();
-    let all =
-        plans.iter().flat_map(|plan| plan.sources().enumerate().map(move |(number, source)| (plan, number, source)));
+    let programs = Programs::load(&ProgramStore::new(state.store("programs"), "doctor")).unwrap_or_default();
+    let plans = programs.plans().unwrap_or_default();
+    let all = plans
+        .iter()
+        .flat_map(|(_, plan)| plan.sources().enumerate().map(move |(number, source)| (plan, number, source)));
     let all: Vec<_> = all.collect();
     let own = all.iter().filter(|(_, _, source)| name.map_or(all.len() == 1, |name| source.name == name));
     let mut read = false;
