@@ -189,7 +189,8 @@ fn source(
                     lines.extend_from_slice(&bytes[..bytes.len().min(LINES_MAX)]);
                 }
                 if let Some(remark) = &look.remark {
-                    findings.warn(&format!("{}: [{}] {remark}", part.name, Code::MostlyNulls), Code::MostlyNulls.help());
+                    findings
+                        .warn(&format!("{}: [{}] {remark}", part.name, Code::MostlyNulls), Code::MostlyNulls.help());
                 }
                 if let (Some(seen), Some(block)) = (&mut own, look.block) {
                     seen.add(part.number, block);

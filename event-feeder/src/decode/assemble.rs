@@ -12,8 +12,8 @@ use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
-use timeline_core::{Time, Type};
 use timeline_core::record::Order;
+use timeline_core::{Time, Type};
 
 /// Why an event from the future is a dead letter: one bad clock must not rush the watermark of all.
 const FUTURE: &str = "later than the log received it by more than the source's `future` allows";

@@ -158,6 +158,7 @@ mod tests {
             future: None,
             idle: Idle::Never,
             repair: None,
+            csv: Default::default(),
         };
         let lines = ["{\"user\":\"a\",\"n\":1,\"t\":2}\n{\"user\":\"b\",\"n\":1,\"t\":3}\n", "\nno record\n"];
         let (mut bytes, mut marks) = (vec![], vec![]);
