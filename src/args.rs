@@ -179,6 +179,15 @@ pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How many threads: one at least.
+pub(crate) fn some_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing is done by no thread; write 1 or more".to_owned()),
+        Ok(n) => Ok(n),
+        Err(_) => Err(format!("`{text}` is not a number of threads")),
+    }
+}
+
 /// `number * scale` exactly; `None` where it is no decimal number, or has a fraction finer than the scale.
 pub(crate) fn scaled_decimal(number: &str, scale: i128) -> Option<i128> {
     let (sign, digits) = number.strip_prefix('-').map_or((1, number), |rest| (-1, rest));

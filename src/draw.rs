@@ -24,6 +24,7 @@ mod tests;
 pub(crate) use style::Style;
 
 use scale::Scale;
+use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
 /// What a timeline is drawn at least as wide as, however narrow the terminal.
@@ -117,9 +118,9 @@ pub(crate) fn draw(drawing: &Drawing, style: &Style) -> String {
         text.truncate(end);
         text.push('\n');
     };
-    for timeline in &drawing.rows {
+    for (timeline, label) in drawing.rows.iter().zip(labels(&drawing.rows, style, label_width)) {
         let (body, width) = row::timeline(timeline, &scale, style);
-        line(&timeline.label, &body, width, &timeline.last);
+        line(&label, &body, width, &timeline.last);
     }
     if !drawing.events.is_empty() {
         let (body, width) = row::events(&drawing.events, &scale, style);
@@ -129,4 +130,19 @@ pub(crate) fn draw(drawing: &Drawing, style: &Style) -> String {
         line("", &axis, scale.cells, "");
     }
     text
+}
+
+/// The labels as they fit, no two alike: where beginnings are, the ends are shown, or the numbers of the rows.
+fn labels(rows: &[Row], style: &Style, width: usize) -> Vec<String> {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut labels = vec![];
+    for (n, row) in rows.iter().enumerate() {
+        let number = format!("#{}", n + 1);
+        let numbered = || format!("{}{number}", style.fit(&row.label, width.saturating_sub(number.len())));
+        let fitting = [style.fit(&row.label, width), style.fit_end(&row.label, width)];
+        let label = fitting.into_iter().find(|label| !taken.contains(label)).unwrap_or_else(numbered);
+        taken.insert(label.clone());
+        labels.push(label);
+    }
+    labels
 }

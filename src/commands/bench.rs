@@ -10,6 +10,7 @@ mod process;
 #[cfg(feature = "pulsar")]
 mod pulsar;
 
+use super::serve::on_signal;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::{Decoder, FileSource, Next, Source};
@@ -76,6 +77,11 @@ pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
     }
     let dir = std::env::temp_dir().join(format!("timeline-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(Error::Output)?;
+    let left = dir.clone();
+    on_signal(move |code| {
+        let _ = std::fs::remove_dir_all(&left);
+        std::process::exit(code);
+    })?;
     let result = measure(args, &dir);
     // What cannot be removed is in the system's folder for such things.
     let _ = std::fs::remove_dir_all(&dir);

@@ -8,7 +8,7 @@ mod spool;
 mod summary;
 
 use super::{nothing, program};
-use crate::args::FormatFlag;
+use crate::args::{FormatFlag, some_threads};
 use crate::error::{Error, Result};
 use crate::output;
 use crate::settings::Settings;
@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// How many threads evaluate [default: one for each processor of the machine].
-    #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
+    #[arg(long, value_name = "N", env = "TIMELINE_THREADS", value_parser = some_threads)]
     threads: Option<usize>,
     /// Sort the input by time before it is evaluated, so that no event is late; of an expression it always is.
     #[arg(long)]

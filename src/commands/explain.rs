@@ -55,6 +55,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let names: Vec<String> = plans.iter().map(|plan| plan.source.name.clone()).collect();
         return Err(Error::Usage(format!("one picture shows one source; choose with --source: {}", names.join(", "))));
     }
+    if plans.is_empty() {
+        eprintln!("timeline: {} has no metric and no alert, so there is no worker to show", program.name);
+    }
     std::io::stdout().write_all(show(&plans, args.format).as_bytes())?;
     Ok(())
 }

@@ -19,20 +19,36 @@ pub(super) fn read(path: &Path) -> Result<(String, String)> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        Error::Program(format!("error: {name} is not UTF-8 text (byte {at})"))
+        Error::Program(format!("error: {name} is not UTF-8 text (byte {at})\n  help: a program is a text; data come behind it, as in `timeline eval P.tl FILE`"))
     })?;
+    Ok((name, text))
+}
+
+/// The name and the text of a program, which is not what events look like.
+fn read_program(path: &Path) -> Result<(String, String)> {
+    let (name, text) = read(path).map_err(|error| match error {
+        Error::Unreadable(why) => {
+            Error::Unreadable(format!("{why}\n  help: name the file of a program, or `-` for one on standard input"))
+        }
+        other => other,
+    })?;
+    if text.trim_start().starts_with(['{', '[']) {
+        return Err(Error::Usage(format!(
+            "{name} looks like data, not like a program\n  help: the program comes first: `timeline eval P.tl FILE`"
+        )));
+    }
     Ok((name, text))
 }
 
 /// The program in a file.
 pub(super) fn from_file(path: &Path) -> Result<Program> {
-    let (name, text) = read(path)?;
+    let (name, text) = read_program(path)?;
     Ok(Program { name, text, ..Program::default() })
 }
 
 /// The program in a file, with the modules of its user operators in the text: it means the same wherever it is deployed.
 pub(super) fn read_whole(path: &Path) -> Result<(String, String)> {
-    let (name, text) = read(path)?;
+    let (name, text) = read_program(path)?;
     let whole = operators::carry(&name, &text).map_err(|error| {
         let program = Program { name: name.clone(), text: text.clone(), ..Program::default() };
         // The compiler says the same with the place.

@@ -7,7 +7,7 @@ mod start;
 pub(crate) use outputs::Flags as Outputs;
 
 use super::program;
-use crate::args::{duration, some_duration, token};
+use crate::args::{duration, some_duration, some_threads, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint::{self, Place, ProgramStore};
@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) exit_at_end: bool,
     /// How many threads evaluate [default: one for each processor of the machine].
-    #[arg(long, value_name = "N", env = "TIMELINE_THREADS")]
+    #[arg(long, value_name = "N", env = "TIMELINE_THREADS", value_parser = some_threads)]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) outputs: outputs::Flags,

@@ -59,6 +59,19 @@ impl Style {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
+    /// The end of a text, cut to a width, with a sign where something is missing.
+    pub(super) fn fit_end(&self, text: &str, width: usize) -> String {
+        let text = crate::output::table::visible(text.as_bytes());
+        let mut cut = String::new();
+        for c in text.chars().rev() {
+            if cut.width() + c.width().unwrap_or(0) + 1 > width {
+                break;
+            }
+            cut.insert(0, c);
+        }
+        format!("{}{cut}", self.pick('…', '~'))
+    }
+
     /// The text cut to a width, with a sign where something is missing.
     pub(super) fn fit(&self, text: &str, width: usize) -> String {
         let text = crate::output::table::visible(text.as_bytes());

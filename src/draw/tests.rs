@@ -172,3 +172,18 @@ fn colours_change_nothing_but_colours() {
     plain.push_str(rest);
     assert_eq!(plain, draw(&session(), &Style { colour: false, ..style }));
 }
+
+#[test]
+fn no_two_rows_read_the_same() {
+    let on = [(0, None, Value::Bool(true))];
+    let long = "duration_where(latest(playerState) == \"buffer\" && ";
+    let labels = [format!("{long}a)"), format!("{long}b)"), format!("{long}a)"), "short".to_owned()];
+    let rows = labels.iter().map(|label| row(label, "", &on)).collect();
+    let drawing = Drawing { start: 0, end: SECOND, rows, events: vec![] };
+    let text = draw(&drawing, &Style { width: 60, ascii: false, colour: false });
+    let shown: Vec<&str> = text.lines().take(4).map(|line| line.split(['█', '▇']).next().unwrap().trim_end()).collect();
+    assert!(shown[0].starts_with("duration_where(") && shown[0].ends_with('…'), "{text}");
+    assert!(shown[1].starts_with('…') && shown[1].ends_with("&& b)"), "{text}");
+    assert!(shown[2].starts_with('…') && shown[2].ends_with("&& a)"), "{text}");
+    assert_eq!(shown[3], "short", "{text}");
+}

@@ -10,6 +10,8 @@ mod exit;
 mod fmt;
 #[cfg(feature = "lsp")]
 mod lsp;
+mod mistakes;
+mod names;
 mod nothing;
 mod pages;
 mod reading;

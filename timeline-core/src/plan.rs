@@ -12,6 +12,7 @@ mod expression;
 mod fingerprint;
 mod inputs;
 mod kind;
+mod names;
 mod op;
 mod output;
 mod path;
@@ -24,6 +25,7 @@ pub use builder::{BuildError, Builder};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
 pub use kind::{Kind, RatioUnit, Unit};
+pub use names::Names;
 pub use op::{NodeId, Op};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 pub use path::{BadPath, FieldPath, Step};
@@ -67,6 +69,8 @@ pub struct Plan {
     pub metrics: Vec<Metric>,
     /// Boolean timelines whose true spans become rows, in the order of the programs.
     pub alerts: Vec<Alert>,
+    /// What programs call the workers.
+    pub names: Names,
 }
 
 /// One worker.

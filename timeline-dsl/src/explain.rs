@@ -11,9 +11,10 @@ mod json;
 mod operator;
 mod outputs;
 mod svg;
+mod timers;
 mod tree;
 
-pub use operator::{duration_text, operator_text};
+pub use operator::{definition_text, duration_text, operator_text, shown_text};
 pub use outputs::aggregate_text;
 
 pub(crate) use facts::Facts;

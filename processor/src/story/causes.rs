@@ -60,7 +60,7 @@ impl Causes<'_> {
                     return Some(self.event(self.event_at(origin, at)?, timer));
                 }
             };
-            let text = timer.take().unwrap_or_else(|| timeline_dsl::explain::operator_text(self.plan, origin));
+            let text = timer.take().unwrap_or_else(|| timeline_dsl::explain::shown_text(self.plan, origin));
             let Some(before) = set_at.filter(|set| *set < at && *set >= self.told.session) else {
                 return Some(json!({"time_ns": at, "position": null, "record": null, "timer": text}));
             };

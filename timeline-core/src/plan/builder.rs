@@ -3,6 +3,7 @@
 use super::expression::EventExpr;
 use super::fingerprint::{self, Fingerprint};
 use super::kind::{Kind, RatioUnit, Unit};
+use super::names::Names;
 use super::op::{NodeId, Op};
 use super::output::{Alert, Metric};
 use super::scalar::Scalar;
@@ -64,6 +65,7 @@ impl Builder {
                 dedup: vec![],
                 metrics: vec![],
                 alerts: vec![],
+                names: Names::default(),
             },
             nodes: HashMap::new(),
             columns: HashMap::new(),
@@ -90,6 +92,11 @@ impl Builder {
     /// Adds a rule of duplicates; its source must have none yet.
     pub fn add_dedup(&mut self, dedup: Dedup) {
         self.plan.dedup.push(dedup);
+    }
+
+    /// Gives a node the name that a program has for it, unless it has one, or another node has that.
+    pub fn call(&mut self, node: NodeId, name: &str) {
+        self.plan.names.give(node, name);
     }
 
     /// Adds a metric; the name must be new.

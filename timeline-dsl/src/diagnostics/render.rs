@@ -150,6 +150,6 @@ mod tests {
         let caret = |line: usize| lines[line].chars().position(|c| c == '^').unwrap();
         let marked = |line: usize, what: char| lines[line].chars().position(|c| c == what).unwrap();
         assert_eq!(caret(4), marked(3, '"'), "{shown}");
-        assert_eq!(lines[10].chars().nth(caret(11)), Some('o'), "{shown}");
+        assert_eq!(lines[9].chars().nth(caret(10)), Some('o'), "{shown}");
     }
 }

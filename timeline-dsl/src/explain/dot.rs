@@ -18,7 +18,7 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
             let _ = write!(second, " shared by {}", about.readers);
         }
         let style = if about.role == "LEAF" { ", style=filled, fillcolor=\"#e3f0e3\"" } else { "" };
-        let label = quoted(&format!("{id} {}\u{1}{second}", about.label)).replace("\\u0001", "\\n");
+        let label = quoted(&format!("{id} {}\u{1}{second}", about.picture)).replace("\\u0001", "\\n");
         let _ = writeln!(out, "  {id} [label={label}{style}];");
         for input in node.op.inputs().into_iter().filter(|i| !is_constant(&plan.node(*i).op)) {
             let _ = writeln!(out, "  {input} -> {id};");

@@ -1,7 +1,7 @@
 //! What is said of each node, in whatever form.
 
 use super::Sizes;
-use super::operator::{label, operator_text};
+use super::operator::{label, operator_text, picture, shown_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
 use timeline_core::plan::{NodeId, Op, Timer, UserOperator};
@@ -18,6 +18,10 @@ pub(crate) struct Facts {
 pub(crate) struct NodeFacts {
     /// The operator with its inputs left out.
     pub(super) label: String,
+    /// The same as pictures show it, with names.
+    pub(super) picture: String,
+    /// The node by its name, or as an expression of names.
+    pub(super) shown: String,
     /// The operator with its inputs.
     pub(super) text: String,
     /// `event<string>`, `duration` ...
@@ -48,6 +52,8 @@ impl Facts {
             .iter()
             .map(|(id, node)| NodeFacts {
                 label: label(plan, id),
+                picture: picture(plan, id),
+                shown: shown_text(plan, id),
                 text: operator_text(plan, id),
                 kind: node.kind.to_string(),
                 role: if node.op.inputs().is_empty() { "LEAF" } else { "DERIVED" },

@@ -84,9 +84,11 @@ fn node(plan: &Plan, facts: &Facts, id: NodeId) -> String {
         Op::User { operator, .. } => format!(",\"module\":\"{}\"", operator.short_digest()),
         _ => String::new(),
     };
+    let set_by = if about.timer { quoted(&super::timers::text(plan, id)) } else { "null".to_owned() };
+    let name = plan.names.of(id).map_or("null".to_owned(), quoted);
     let inputs: Vec<String> = node.op.inputs().iter().map(|i| format!("\"{i}\"")).collect();
     format!(
-        "{{\"id\":\"{id}\",\"operator\":{},\"text\":{},\"kind\":{},\"role\":{},\"memory\":{},\"timer\":{},\"readers\":{},\
+        "{{\"id\":\"{id}\",\"name\":{name},\"operator\":{},\"text\":{},\"kind\":{},\"role\":{},\"memory\":{},\"timer\":{},\"timer_text\":{set_by},\"readers\":{},\
          \"bytes\":{},\"inputs\":[{}],\"fingerprint\":\"{}\"{module}}}",
         quoted(&about.label),
         quoted(&about.text),

@@ -13,7 +13,28 @@ const MAX_DEPTH: usize = 16;
 ///
 /// The text means the node: where nothing is cut off, it compiles to the same one.
 pub fn operator_text(plan: &Plan, node: NodeId) -> String {
-    Writer { plan, left: MAX_OPERATORS, of: vec![], depth: 0 }.node(node, 0, MAX_DEPTH)
+    Writer::new(plan, false).own(node, 0, MAX_DEPTH)
+}
+
+/// The node as people know it: by the name that a program gave it, else as an expression of such names.
+pub fn shown_text(plan: &Plan, node: NodeId) -> String {
+    Writer::new(plan, true).node(node, 0, MAX_DEPTH)
+}
+
+/// The node's operator over the names of what it reads, whatever it is called itself.
+pub fn definition_text(plan: &Plan, node: NodeId) -> String {
+    Writer::new(plan, true).own(node, 0, MAX_DEPTH)
+}
+
+/// The node as a picture shows it: its name, if it has one, and its own operator with the names of its inputs, or `…`.
+pub(super) fn picture(plan: &Plan, node: NodeId) -> String {
+    let own = match plan.node(node).op {
+        Op::NumberOf(of) => format!("{} as a number", plan.names.of(of).unwrap_or("…")),
+        Op::DurationOf(of) => format!("{} as a duration", plan.names.of(of).unwrap_or("…")),
+        Op::Event(_) => operator_text(plan, node),
+        _ => Writer::new(plan, true).own(node, 0, 1),
+    };
+    plan.names.of(node).map_or_else(|| own.clone(), |name| format!("{name} = {own}"))
 }
 
 /// The node's own operator, with `…` for its inputs; constants are written out.
@@ -22,7 +43,7 @@ pub(super) fn label(plan: &Plan, node: NodeId) -> String {
         Op::NumberOf(_) => "… as a number".to_owned(),
         Op::DurationOf(_) => "… as a duration".to_owned(),
         Op::Event(_) => operator_text(plan, node),
-        _ => Writer { plan, left: MAX_OPERATORS, of: vec![], depth: 0 }.node(node, 0, 1),
+        _ => Writer::new(plan, false).own(node, 0, 1),
     }
 }
 
@@ -69,11 +90,31 @@ struct Writer<'p> {
     of: Vec<NodeId>,
     /// How deep these are written out.
     depth: usize,
+    /// Whether nodes are called by their names.
+    names: bool,
+}
+
+impl<'p> Writer<'p> {
+    fn new(plan: &'p Plan, names: bool) -> Self {
+        Writer { plan, left: MAX_OPERATORS, of: vec![], depth: 0, names }
+    }
 }
 
 impl Writer<'_> {
     /// The node as an operand of something that binds as tightly as `around`.
     fn node(&mut self, id: NodeId, around: u8, depth: usize) -> String {
+        match self.name(id) {
+            Some(name) => name.to_owned(),
+            None => self.own(id, around, depth),
+        }
+    }
+
+    fn name(&self, id: NodeId) -> Option<&str> {
+        self.plan.names.of(id).filter(|_| self.names)
+    }
+
+    /// The node's own operator, likewise.
+    fn own(&mut self, id: NodeId, around: u8, depth: usize) -> String {
         let op = &self.plan.node(id).op;
         let is_constant = super::facts::is_constant(op);
         if !is_constant && (depth == 0 || self.left == 0) {
@@ -137,6 +178,8 @@ impl Writer<'_> {
                 (binds::COMPARE, self.comparison(*compare, *left, *right, depth))
             }
             Op::Not(of) => (binds::UNARY, format!("!{}", self.node(*of, binds::UNARY, depth))),
+            Op::And(..) if self.has_names(id) => (binds::AND, self.chain(id, " && ", binds::COMPARE, depth)),
+            Op::Or(..) if self.has_names(id) => (binds::OR, self.chain(id, " || ", binds::AND, depth)),
             Op::And(a, b) => (binds::AND, self.pair(*a, "&&", *b, (binds::AND, binds::COMPARE), depth)),
             Op::Or(a, b) => (binds::OR, self.pair(*a, "||", *b, (binds::OR, binds::AND), depth)),
             Op::Either(a, b) => {
@@ -228,6 +271,65 @@ impl Writer<'_> {
             }
         };
         wrap(own, around, text)
+    }
+
+    /// What a chain of `&&` or of `||` joins, in the order in which programs came to it: that of the plan is one that
+    /// is the same for every program.
+    fn joined(&self, id: NodeId, all: &mut Vec<NodeId>) {
+        let inputs = |id: NodeId| match self.plan.node(id).op {
+            Op::And(a, b) => Some((true, a, b)),
+            Op::Or(a, b) => Some((false, a, b)),
+            _ => None,
+        };
+        let mut open = vec![id];
+        let kind = inputs(id).map(|(is_and, ..)| is_and);
+        while let Some(next) = open.pop() {
+            // What is longer is cut off anyway, and each part of it would be gone through for each.
+            if all.len() + open.len() > MAX_OPERATORS {
+                return all.clear();
+            }
+            match inputs(next) {
+                Some((is_and, a, b)) if Some(is_and) == kind && (next == id || self.name(next).is_none()) => {
+                    open.extend([a, b]);
+                }
+                _ => all.push(next),
+            }
+        }
+        let first = |id: &NodeId| match self.plan.node(*id).op {
+            Op::Not(of) => of,
+            _ => *id,
+        };
+        all.sort_by_key(first);
+    }
+
+    /// Whether some of what a chain joins is called by its name.
+    fn has_names(&self, id: NodeId) -> bool {
+        let mut all = vec![];
+        if self.names {
+            self.joined(id, &mut all);
+        }
+        let of_not = |id: &NodeId| match self.plan.node(*id).op {
+            Op::Not(of) => self.name(of).is_some(),
+            _ => false,
+        };
+        all.iter().any(|id| self.name(*id).is_some() || of_not(id))
+    }
+
+    fn chain(&mut self, id: NodeId, sign: &str, around: u8, depth: usize) -> String {
+        let mut all = vec![];
+        self.joined(id, &mut all);
+        let texts: Vec<String> = all.iter().map(|id| self.operand(*id, around, depth)).collect();
+        texts.join(sign)
+    }
+
+    /// An operand of a chain: a `!` before a name takes no depth.
+    fn operand(&mut self, id: NodeId, around: u8, depth: usize) -> String {
+        match self.plan.node(id).op {
+            Op::Not(of) if self.name(of).is_some() && self.name(id).is_none() => {
+                format!("!{}", self.node(of, binds::UNARY, depth))
+            }
+            _ => self.node(id, around, depth),
+        }
     }
 
     fn follow(&mut self, first: NodeId, then: NodeId, window: Time, depth: usize) -> String {

@@ -80,7 +80,7 @@ fn shapes(plan: &Plan, facts: &Facts) -> Vec<Shape> {
             let _ = write!(second, " x{}", about.readers);
         }
         shape_of[id.index()] = Some(shapes.len());
-        let lines = [format!("{id} {}", about.label), second];
+        let lines = [format!("{id} {}", about.picture), second];
         let fill = if about.role == "LEAF" { "#e3f0e3" } else { "#f6f6f6" };
         shapes.push(Shape { level: level(&inputs, &shapes), row: 0, lines, fill, inputs });
     }

@@ -111,23 +111,23 @@ impl Trees<'_> {
         let corner = if last { "└─ " } else { "├─ " };
         if self.drawn[id.index()] {
             let room = MAX_COLUMN.saturating_sub(indent.chars().count() + 8).max(16);
-            lines.push((format!("{indent}{corner}{id} {}", cut(&node.text, room)), "see above".into()));
+            lines.push((format!("{indent}{corner}{id} {}", cut(&node.shown, room)), "see above".into()));
             return;
         }
         if depth >= MAX_DEPTH {
             self.later.push(id);
-            lines.push((format!("{indent}{corner}{id} {}", node.label), "continued below".into()));
+            lines.push((format!("{indent}{corner}{id} {}", node.picture), "continued below".into()));
             return;
         }
         self.drawn[id.index()] = true;
         let mut about = format!("{:<14} {:<7} {:<9} {:>4} B", node.kind, node.role, node.memory, node.bytes);
-        if node.timer {
-            about.push_str("  timer");
-        }
         if node.readers > 1 {
             let _ = write!(about, "  shared by {}", node.readers);
         }
-        lines.push((format!("{indent}{corner}{id} {}", node.label), about));
+        if node.timer {
+            let _ = write!(about, "  timer {}", super::timers::text(self.plan, id));
+        }
+        lines.push((format!("{indent}{corner}{id} {}", node.picture), about));
         let indent = format!("{indent}{}", if last { "   " } else { "│  " });
         let mut inputs = self.plan.node(id).op.inputs();
         inputs.retain(|input| !is_constant(&self.plan.node(*input).op));

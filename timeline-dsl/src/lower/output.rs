@@ -27,6 +27,9 @@ enum Defined {
 impl Lowering<'_> {
     pub(super) fn define_let(&mut self, d: &Definition) {
         let value = self.lower(&d.value);
+        if let Lowered::Node { source, id } = &value {
+            self.groups[*source].builder.call(*id, &d.name.text);
+        }
         self.bind(&d.name, value, "let");
     }
 

@@ -57,7 +57,11 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
         for input in op.inputs_mut() {
             *input = moved[input.index()].expect("inputs stand before their readers and are needed with them");
         }
-        moved[id.index()] = Some(builder.add(op).expect("a part of a plan is no larger than the plan"));
+        let new = builder.add(op).expect("a part of a plan is no larger than the plan");
+        if let Some(name) = plan.names.of(id) {
+            builder.call(new, name);
+        }
+        moved[id.index()] = Some(new);
     }
     let moved = |id: NodeId| moved[id.index()].expect("every root is needed");
     for dedup in &part.dedup {

@@ -18,7 +18,7 @@ impl Parser<'_> {
     /// `source name { ... }`
     pub(super) fn source(&mut self) -> Option<Item> {
         let start = self.bump();
-        let name = self.name("the name of the source")?;
+        let name = self.new_name("the name of the source")?;
         let span = start.to(name.span);
         let open = self.span();
         let mut item = SourceItem { name, clauses: vec![], span };

@@ -5,10 +5,10 @@ use crate::reach;
 use crate::rows::{Cell, Kind, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::incremental::Layout;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
-use timeline_dsl::explain::{aggregate_text, operator_text};
+use timeline_dsl::explain::{aggregate_text, definition_text, operator_text, shown_text};
 
 pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = [
@@ -70,10 +70,9 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
 }
 
 pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
-    let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"];
-    let columns = columns.into_iter().map(|name| (name.to_owned(), Kind::Text));
-    let mut table =
-        TableBuilder::new(columns.chain([("bytes".to_owned(), Kind::Int), ("used_by".to_owned(), Kind::Int)]));
+    let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"].map(|name| (name, Kind::Text));
+    let columns = columns.into_iter().chain([("bytes", Kind::Int), ("used_by", Kind::Int), ("name", Kind::Text)]);
+    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for plan in logs.iter().map(|log| log.plan) {
         let layout = Layout::new(plan);
         for (id, node) in plan.iter() {
@@ -81,12 +80,13 @@ pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
             table.push([
                 Cell::Text(plan.name()),
                 Cell::Text(id.to_string()),
-                Cell::Text(operator_text(plan, id)),
+                Cell::Text(definition_text(plan, id)),
                 Cell::Text(node.kind.to_string()),
                 Cell::Text(if leaf { "leaf" } else { "derived" }.into()),
                 Cell::Text(node.fingerprint.to_string()),
                 Cell::Int(layout.node_bytes(id) as i64),
                 Cell::Int(users(plan, id) as i64),
+                plan.names.of(id).map_or(Cell::Null, |name| Cell::Text(name.to_owned())),
             ]);
         }
     }
@@ -171,11 +171,21 @@ pub(in crate::service) fn nodes_of(plan: &Plan, wanted: impl Fn(&str) -> bool) -
         let node = plan.node(*id);
         matches!(node.op, Op::Constant(_) | Op::ConstantNumber { .. }) || matches!(node.kind, NodeKind::Event(_))
     };
-    ids.into_iter()
-        .filter(|id| !constant(id))
-        .map(|id| match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {
+    let labelled = ids.into_iter().filter(|id| !constant(id)).map(|id| {
+        match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {
             Some((name, _)) => (id, (*name).clone()),
-            None => (id, operator_text(plan, id)),
-        })
-        .collect()
+            None => (id, shown_text(plan, id)),
+        }
+    });
+    apart(labelled.collect())
+}
+
+/// Labels of which no two are the same: the number of the node tells those apart that would be.
+fn apart(mut labelled: Vec<(NodeId, String)>) -> Vec<(NodeId, String)> {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    labelled.iter().for_each(|(_, label)| *count.entry(label.clone()).or_default() += 1);
+    for (id, label) in labelled.iter_mut().filter(|(_, label)| count[label] > 1) {
+        *label = format!("{label} ({id})");
+    }
+    labelled
 }
