@@ -149,8 +149,7 @@ fn session(
                 let (value, _) = value_text(&span.reading, kind, end.unwrap_or(at).min(at) - span.start);
                 Some(json!({"value": value, "since_ns": span.start, "cause": causes.of(*id, span.start)}))
             });
-            let mut row =
-                json!({"node": id.to_string(), "label": label, "kind": kind.to_string(), "spans": shown, "at": at});
+            let mut row = json!({"node": id.to_string(), "label": label, "fingerprint": node.fingerprint.to_string(), "kind": kind.to_string(), "spans": shown, "at": at});
             // A quotient has no slope by which a reader could tell what it ends with.
             if let (Kind::Ratio(_), Some(last)) = (kind, part.last()) {
                 let read = last.end.or(end).unwrap_or(horizon);
