@@ -138,6 +138,6 @@ fn well_formed(plan: &Plan) -> bool {
 
 /// Where the rows of a metric's dimensions end.
 fn rows_end(rows: &[MetricSpan], of: &MetricSpan) -> Option<Time> {
-    let own = rows.iter().filter(|row| (row.metric, &row.dimensions) == (of.metric, &of.dimensions));
-    own.last().and_then(|row| row.span.end)
+    let mut own = rows.iter().filter(|row| (row.metric, &row.dimensions) == (of.metric, &of.dimensions));
+    own.next_back().and_then(|row| row.span.end)
 }

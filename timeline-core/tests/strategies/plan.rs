@@ -597,7 +597,7 @@ impl MetricShape {
         });
         // Conditions are counted at once for each value as often as numbers are split.
         let conditions = ids(builder, |k| k == Kind::State(Type::Bool));
-        let at_once = (!by.is_empty() && self.root % 3 == 0 && !conditions.is_empty()).then(|| {
+        let at_once = (!by.is_empty() && self.root.is_multiple_of(3) && !conditions.is_empty()).then(|| {
             let of = Op::Concurrency { of: nth(&conditions, self.root / 3), cap };
             let of = builder.add(of).expect("a condition");
             builder.add(Op::Split { of, by: by.clone(), cap: choose(&[1, 2, 3, 1000], self.root / 5) }).expect("states")
