@@ -175,8 +175,8 @@ impl Lowering<'_> {
         let renamed: Vec<String> = parts
             .map(|((path, wanted), own)| match wanted == own {
                 true => own.clone(),
-                false if path.0.len() == 1 && path.0[0] == *own => format!("{own} as {wanted}"),
-                false => format!("{own:?} as {wanted}"),
+                false if path.0.len() > 1 && path.0.last() == Some(own) => format!("{:?} as {wanted}", path.dotted()),
+                false => format!("{own} as {wanted}"),
             })
             .collect();
         let help = format!(

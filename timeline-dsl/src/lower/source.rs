@@ -88,7 +88,8 @@ impl Lowering<'_> {
         let parts = found.key.map_or(&[][..], |(parts, _)| parts);
         let key_name = |part: &KeyPart| match &part.alias {
             Some(alias) => alias.text.clone(),
-            None => part.field.members.join("."),
+            // What lies within an object is called as it is there.
+            None => part.field.members.last().cloned().unwrap_or_default(),
         };
         let key_names: Vec<String> = parts.iter().map(key_name).collect();
         let source = Source {
