@@ -48,7 +48,7 @@ fn flow(mut from: TcpStream, mut to: TcpStream, every: u64, (seen, spoilt): (&At
     let mut bytes = [0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut bytes) {
         if seen.fetch_add(1, Ordering::Relaxed) % every == every - 1 {
-            let half = if spoilt.fetch_add(1, Ordering::Relaxed) % 2 == 0 { 0 } else { read / 2 };
+            let half = if spoilt.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { 0 } else { read / 2 };
             let _ = to.write_all(&bytes[..half]);
             break;
         }
