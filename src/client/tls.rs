@@ -20,10 +20,9 @@ pub(super) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> 
     let text = std::fs::read(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
     let mut certificates = vec![];
     for item in parse_pem(&text) {
-        match item.map_err(|e| wrong(format!("is not PEM: {e}")))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            // A key that stands beside them is nothing to trust by.
-            _ => {}
+        // A key that stands beside them is nothing to trust by.
+        if let PemItem::Certificate(certificate) = item.map_err(|e| wrong(format!("is not PEM: {e}")))? {
+            certificates.push(certificate);
         }
     }
     if certificates.is_empty() {

@@ -51,13 +51,13 @@ impl Table {
 }
 
 /// Says on standard error that a program can have no rows of what is shown.
-pub(super) fn tell_of_program<'a>(table: Table, plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
+pub(super) fn tell_of_program<'a>(table: Table, mut plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
     let has = |plan: &Plan| match table {
         Table::Finals | Table::Spans => !plan.metrics.is_empty(),
         Table::Totals => plan.metrics.iter().any(|metric| metric.aggregate.is_some()),
         Table::Alerts => !plan.alerts.is_empty(),
     };
-    if plans.into_iter().any(has) {
+    if plans.any(has) {
         return;
     }
     let (what, clause) = match (is_expression, table) {

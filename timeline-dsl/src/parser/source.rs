@@ -171,7 +171,7 @@ impl Parser<'_> {
         let second = self.nth_word(1);
         let meant = match (habits::column_type(word), habits::column_type(second)) {
             (_, Some(ty)) => Some(format!("write `{word}: {ty}`; ")),
-            (Some(ty), None) if second != "" => Some(format!("write `{second}: {ty}`; ")),
+            (Some(ty), None) if !second.is_empty() => Some(format!("write `{second}: {ty}`; ")),
             _ => None,
         };
         meant.or_else(|| habits::clause(word).map(|clause| format!("did you mean `{clause}`? ")))
