@@ -17,6 +17,9 @@ use crate::plan::{Kind, NodeId, Op, Plan, Unit, UserOperator};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// For how many sets of timers that are due together there are programs of their own.
+const TIMER_PROGRAMS: usize = 256;
+
 /// A plan, ready to run.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
@@ -157,15 +160,20 @@ impl Compiled {
     #[inline]
     pub(super) fn timer_program(&mut self, due: u64) -> usize {
         if self.last_due.0 != due || due == 0 {
-            let known = self.by_due.get(&due).copied();
-            let program = known.unwrap_or_else(|| {
-                let is_due = |place: usize| due >> place.min(63) & 1 == 1;
-                let nodes = self.timed.iter().enumerate().filter(|(place, _)| is_due(*place));
-                let nodes: Vec<usize> = nodes.map(|(_, node)| *node).collect();
-                self.programs.push(self.build_program(0, &nodes, due == 0));
-                self.by_due.insert(due, self.programs.len() - 1);
-                self.programs.len() - 1
-            });
+            let program = match self.by_due.get(&due) {
+                Some(program) => *program,
+                // What else comes together is rare: then everything runs.
+                None if self.by_due.len() >= TIMER_PROGRAMS => 0,
+                None => {
+                    let is_due = |place: usize| due >> place.min(63) & 1 == 1;
+                    let nodes = self.timed.iter().enumerate().filter(|(place, _)| is_due(*place));
+                    let nodes: Vec<usize> = nodes.map(|(_, node)| *node).collect();
+                    let program = self.build_program(0, &nodes, due == 0);
+                    self.programs.push(program);
+                    self.by_due.insert(due, self.programs.len() - 1);
+                    self.programs.len() - 1
+                }
+            };
             self.last_due = (due, program);
         }
         self.last_due.1
