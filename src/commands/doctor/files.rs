@@ -16,17 +16,25 @@ pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: 
         Err(error) => return findings.fault(&format!("{pattern}: {error}"), error.code().help()),
     };
     match files.len() {
-        0 => findings.fault(
-            &file::no_match(pattern).to_string(),
-            "check the path; a processor waits for the first one with --wait-for-sources",
-        ),
+        0 => {
+            let near = match file::no_match(pattern) {
+                event_feeder::Error::NoMatch { near: Some(near), .. } => format!("; did you mean `{near}`?"),
+                _ => String::new(),
+            };
+            let todo = "check the path; a processor waits for the first one with --wait-for-sources";
+            findings.fault(&format!("{pattern}: no file matches{near}"), todo);
+        }
         1 => findings.ok(&format!("{pattern}: 1 file is there and can be read")),
         n => findings.ok(&format!("{pattern}: {n} files are there and can be read")),
     }
     if let Some(first) = files.first() {
         match sniff_file(&first.name, None, Csv::default()) {
             Ok(seen) => records::check(state, name, &first.name, seen, findings),
-            Err(error) => findings.fault(&format!("[{}] {error}", error.code()), error.help()),
+            Err(error @ event_feeder::Error::Foreign { .. }) => {
+                findings.fault(&format!("[{}] {error}", error.code()), error.help());
+            }
+            // One that is still being written says so when it is read.
+            Err(_) => {}
         }
     }
     let mut known = false;
