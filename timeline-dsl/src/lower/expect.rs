@@ -3,7 +3,9 @@
 use super::Lowering;
 use super::constant::{self, Misfit};
 use super::value::{EventValue, Lowered};
-use crate::diagnostics::codes;
+use crate::diagnostics::{Sink, codes};
+use crate::habits;
+use crate::lexer::lex;
 use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Expr, ExprKind, Literal, Span};
 use std::rc::Rc;
@@ -257,6 +259,11 @@ impl Lowering<'_> {
     pub(super) fn with_latest(&self, e: &Expr) -> Option<String> {
         let text = e.span.text(self.text);
         if text.len() > 120 || text.contains('\n') {
+            return None;
+        }
+        // What is written as other languages do would not compile with it either.
+        let tokens = lex(self.file, text, &mut Sink::default());
+        if tokens.iter().any(|token| habits::infix(token.span.text(text)).is_some()) {
             return None;
         }
         let mut places = vec![];
