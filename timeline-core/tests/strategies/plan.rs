@@ -221,6 +221,7 @@ impl PlanShape {
             future: None,
             idle: timeline_core::plan::Idle::Usual,
             repair,
+            csv: timeline_core::plan::Csv::default(),
         };
         let mut builder = Builder::new(source("random", self.lateness, self.order, self.repair));
         if let Some((lateness, order, repair)) = self.joined {
