@@ -94,9 +94,9 @@ pub(crate) struct Event {
 /// The drawing as lines of text, each with its newline.
 pub(crate) fn draw(drawing: &Drawing, style: &Style) -> String {
     let label_of_events = if drawing.events.is_empty() { "" } else { "events" };
-    let labels = drawing.rows.iter().map(|r| r.label.as_str()).chain([label_of_events]);
+    let widest = drawing.rows.iter().map(|r| r.label.as_str()).chain([label_of_events]);
     let label_most = (style.width / 3).max(8);
-    let label_width = labels.map(UnicodeWidthStr::width).max().unwrap_or(0).min(label_most);
+    let label_width = widest.map(UnicodeWidthStr::width).max().unwrap_or(0).min(label_most);
     let value_most = if style.width < 40 { 0 } else { VALUE_MOST };
     let value_width = drawing.rows.iter().map(|r| r.last.width()).max().unwrap_or(0).min(value_most);
     // One column between label and timelines, one that closes the last segment, one before the value.

@@ -190,8 +190,10 @@ metric firsts = count(first == \"page\")
     let param = |key: &str, value: &str| format!("{{\"key\":\"{key}\",\"value\":{value}}}");
     let line = |t: u32, params: &[String]| format!("{{\"u\":\"a\",\"t\":{t},\"params\":[{}]}}\n", params.join(","));
     let (page, spent) = (param("page", "{\"text\":\"/\"}"), param("spent", "{\"int\":4}"));
-    let events =
-        line(0, &[page.clone()]) + &line(1, &[spent.clone(), page.clone()]) + &line(2, &[page, spent]) + &line(3, &[]);
+    let events = line(0, std::slice::from_ref(&page))
+        + &line(1, &[spent.clone(), page.clone()])
+        + &line(2, &[page, spent])
+        + &line(3, &[]);
     let run = eval(program, "e.ndjson", events);
     assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a spent 8\na pages 3\na firsts 2", ""));
     assert_eq!(eval(&program.replace("[0]", "[x]"), "e.ndjson", "").code, 1);

@@ -49,7 +49,7 @@ fn key_and_time_come_from_flags_or_common_names() {
     assert!(found.is_ok());
     let source = &found.plans[0].source;
     assert_eq!(source.key, [FieldPath::name("Session_ID")]);
-    assert_eq!((source.time.dotted().as_str(), source.time_unit), ("timestamp", TimeUnit::Rfc3339));
+    assert_eq!((source.time.dotted().as_str(), source.time_unit.clone()), ("timestamp", TimeUnit::Rfc3339));
     assert_eq!((source.name.as_str(), source.lateness), ("events", 3 * SECOND));
     assert_eq!(found.plans[0].columns[0].ty, Type::Int);
     assert_eq!(found.plans[0].metrics[0].name, "result");
