@@ -5,8 +5,6 @@
 //! a time `Timestamp(Nanosecond, "UTC")`; the formats' conventions for them are those of the contract of the command line.
 
 mod binary;
-mod cell;
-mod columns;
 mod csv;
 mod json;
 pub(crate) mod table;

@@ -6,9 +6,11 @@
 //! **Invariant:** everything that one answer says comes from one [`Snapshot`], hence from one marker through all
 //! lanes; so two tables that a query joins are true for the same positions.
 
+use crate::results::Layout;
+use crate::rows::ValueColumn;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,7 +99,27 @@ pub struct TableData {
     /// Rows in memory, of that schema.
     pub live: Vec<RecordBatch>,
     /// Parquet files of committed history. A column of the schema that a file lacks is null there.
-    pub files: Vec<PathBuf>,
+    pub past: Vec<PastFile>,
+    /// Where the files are those of `finals`: which of their rows and values are the table's.
+    pub view: Option<View>,
+}
+
+/// A file of committed history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How its columns are called.
+    pub layout: Layout,
+}
+
+/// A metric's own table out of the rows of `finals`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The metric.
+    pub metric: String,
+    /// The column that its `value` is.
+    pub value: ValueColumn,
 }
 
 /// What an answer is true for, in one partition.

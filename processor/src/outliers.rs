@@ -5,7 +5,7 @@
 //! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
 
 use crate::lane::{AlertRow, Session};
-use crate::rows::{Cell, Kind, TableBuilder, value_cells, value_columns};
+use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::{Reading, Share};
@@ -117,9 +117,10 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
     let column = |name: &str| batch.column_by_name(name);
     let text = |name: &str| column(name).and_then(|c| c.as_any().downcast_ref::<StringArray>().cloned());
     let (Some(sessions), Some(metrics)) = (text("session"), text("metric")) else { return vec![] };
-    let decimals = column("value").and_then(|c| c.as_any().downcast_ref::<Decimal128Array>().cloned());
-    let floats = column("value_f64").and_then(|c| c.as_any().downcast_ref::<Float64Array>().cloned());
-    let dimensions: Vec<Option<StringArray>> = own.dimensions.iter().map(|name| text(name)).collect();
+    let decimals = column("value_exact").and_then(|c| c.as_any().downcast_ref::<Decimal128Array>().cloned());
+    let floats = column("value").and_then(|c| c.as_any().downcast_ref::<Float64Array>().cloned());
+    let dimensions: Vec<Option<StringArray>> =
+        own.dimensions.iter().map(|name| text(&dimension_column(name))).collect();
     let partial = column("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>().cloned());
     let is_duration = matches!(
         plan.node(own.root).kind,

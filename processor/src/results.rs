@@ -8,7 +8,9 @@ use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, Cell, Kind, TableBuilder};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{cast, is_not_null};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use event_feeder::{DeadLetter, Position};
@@ -25,6 +27,8 @@ use timeline_core::plan::Plan;
 pub const TABLES: [&str; 4] = ["finals", "alerts", "late_events", "dead_letters"];
 /// Files of one table before they are put together.
 const FILES_MAX: usize = 24;
+/// What the facts of a result file say since [`Layout::Exact`].
+const LAYOUT: &str = "layout";
 /// A file this large is left as it is, in bytes.
 const LARGE: u64 = 64 << 20;
 /// Rows that are read at a time when files are put together, and rows of which the columns are packed together.
@@ -183,10 +187,42 @@ pub(crate) fn is_versioned(file: &FileRef) -> bool {
     !is_of_definitions || file.metadata.get(VERSIONED).and_then(serde_json::Value::as_bool) == Some(true)
 }
 
-/// The rows of a Parquet file.
+/// How the columns of a result file are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub enum Layout {
+    /// `value` is the decimal, `value_f64` the float where there is no decimal: files of before [`Layout::Exact`].
+    Decimal,
+    /// `value` is the float of every number, `value_exact` the decimal.
+    Exact,
+}
+
+/// The layout of a result file.
+pub fn layout_of(file: &FileRef) -> Layout {
+    if file.metadata.get(LAYOUT).is_some() { Layout::Exact } else { Layout::Decimal }
+}
+
+/// The rows of a Parquet file, with the columns of now.
 pub fn decode(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, Error> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.with_batch_size(1 << 16).build()?;
-    Ok(reader.collect::<Result<Vec<_>, ArrowError>>()?)
+    Ok(reader.map(|batch| current(batch?)).collect::<Result<Vec<_>, ArrowError>>()?)
+}
+
+/// The rows with the columns of now, of whatever layout they are.
+pub fn current(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let is_old = |schema: &Schema| schema.index_of("value_f64").is_ok() && schema.index_of("value_exact").is_err();
+    let schema = batch.schema();
+    if !is_old(&schema) {
+        return Ok(batch);
+    }
+    let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+    let mut columns = batch.columns().to_vec();
+    let (exact, float) = (schema.index_of("value")?, schema.index_of("value_f64")?);
+    let own = cast(&columns[exact], &DataType::Float64)?;
+    columns.swap(exact, float);
+    columns[exact] = zip(&is_not_null(&own)?, &own, &columns[exact])?;
+    fields[exact] = Arc::new(Field::new("value", DataType::Float64, true));
+    fields[float] = Arc::new(Field::new("value_exact", columns[float].data_type().clone(), true));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 /// The columns of a Parquet file on this machine.
@@ -207,7 +243,7 @@ fn put_together(
     for part in parts {
         let bytes = Bytes::from(reader.read(part)?);
         for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
-            let batch = labels.versioned(table, batch?);
+            let batch = labels.versioned(table, current(batch?)?);
             rows += batch.num_rows();
             is_versioned = batch.column_by_name(VERSION).is_some();
             match &mut writer {
@@ -220,7 +256,7 @@ fn put_together(
         }
     }
     let Some(writer) = writer else { return Ok(None) };
-    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned });
+    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2 });
     Ok(Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?))
 }
 
@@ -234,10 +270,44 @@ fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Erro
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties()))?;
     writer.write(rows)?;
     writer.close()?;
-    Ok(putter.put(
-        FileKind::Result,
-        table,
-        &bytes,
-        json!({ "table": table, "rows": rows.num_rows(), VERSIONED: rows.column_by_name(VERSION).is_some() }),
-    )?)
+    let is_versioned = rows.column_by_name(VERSION).is_some();
+    let facts = json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2 });
+    Ok(putter.put(FileKind::Result, table, &bytes, facts)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{current, decode};
+    use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, RecordBatch, StringArray};
+    use arrow::datatypes::{Decimal128Type, Float64Type};
+    use parquet::arrow::ArrowWriter;
+    use std::sync::Arc;
+
+    /// Rows as files have them from before `value_exact`: a duration, a ratio and a text.
+    pub(crate) fn old() -> RecordBatch {
+        let decimals = Decimal128Array::from(vec![Some(2_268_000_001), None, None]).with_precision_and_scale(38, 9);
+        let columns: [(&str, ArrayRef); 5] = [
+            ("session", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
+            ("metric", Arc::new(StringArray::from(vec!["m", "ratio", "state"]))),
+            ("value", Arc::new(decimals.unwrap())),
+            ("value_f64", Arc::new(Float64Array::from(vec![None, Some(0.25), None]))),
+            ("value_text", Arc::new(StringArray::from(vec![None, None, Some("on")]))),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    #[test]
+    fn files_of_before_have_the_columns_of_now() {
+        let mut bytes = vec![];
+        let mut writer = ArrowWriter::try_new(&mut bytes, old().schema(), None).unwrap();
+        writer.write(&old()).unwrap();
+        writer.close().unwrap();
+        let rows = &decode(bytes).unwrap()[0];
+        let value = rows.column_by_name("value").unwrap().as_primitive::<Float64Type>();
+        assert_eq!(value.iter().collect::<Vec<_>>(), [Some(2.268_000_001), Some(0.25), None]);
+        let exact = rows.column_by_name("value_exact").unwrap().as_primitive::<Decimal128Type>();
+        assert_eq!((exact.value(0), exact.null_count()), (2_268_000_001, 2));
+        assert!(rows.column_by_name("value_f64").is_none());
+        assert_eq!(current(rows.clone()).unwrap(), *rows, "rows of now stay as they are");
+    }
 }

@@ -3,7 +3,6 @@
 //! Types stay as they are; beside each time column `X` stands `X_ns`, the same as plain integers,
 //! for the many tools that cut timestamps to microseconds.
 
-use super::columns::{is_time, nanoseconds_name};
 use crate::error::Result;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType};
@@ -11,6 +10,7 @@ use arrow::ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use processor::rows::format::{is_time, nanoseconds_name};
 use std::io::Write;
 use std::sync::Arc;
 

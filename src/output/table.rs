@@ -2,12 +2,10 @@
 //!
 //! The widths come from all rows, so a table is held in memory whole; the other formats stream.
 
-use super::cell::Cell;
-use super::columns::columns;
-use super::json::plain;
 use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use processor::rows::format::{Cell, columns, plain};
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
 

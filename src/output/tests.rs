@@ -145,28 +145,30 @@ fn floats_read_back_and_stay_json() {
 }
 
 #[test]
-fn folding_shows_the_value_that_is_there() {
+fn folding_shows_the_value_that_is_there_with_all_its_digits() {
     let rows = batch(vec![
         ("metric", texts(vec![Some("d"), Some("f"), Some("t"), Some("b"), Some("none")])),
-        ("value", decimals(vec![Some(1_500_000_000), None, None, None, None])),
-        ("value_f64", Arc::new(Float64Array::from(vec![None, Some(0.25), None, None, None]))),
+        ("value", Arc::new(Float64Array::from(vec![Some(9_007_199_254.000_001), Some(0.25), None, None, None]))),
+        ("value_exact", decimals(vec![Some(9_007_199_254_000_000_001), None, None, None, None])),
         ("value_text", texts(vec![None, None, Some("play"), None, None])),
         ("value_bool", Arc::new(BooleanArray::from(vec![None, None, None, Some(false), None]))),
-        ("other_f64", Arc::new(Float64Array::from(vec![0.5; 5]))),
+        ("other_exact", Arc::new(Float64Array::from(vec![0.5; 5]))),
     ]);
     check(
         Format::Jsonl,
         std::slice::from_ref(&rows),
         true,
-        "{\"metric\":\"d\",\"value\":1.5,\"other_f64\":0.5}\n{\"metric\":\"f\",\"value\":0.25,\"other_f64\":0.5}\n\
-         {\"metric\":\"t\",\"value\":\"play\",\"other_f64\":0.5}\n{\"metric\":\"b\",\"value\":false,\"other_f64\":0.5}\n\
-         {\"metric\":\"none\",\"value\":null,\"other_f64\":0.5}\n",
+        "{\"metric\":\"d\",\"value\":9007199254.000000001,\"other_exact\":0.5}\n\
+         {\"metric\":\"f\",\"value\":0.25,\"other_exact\":0.5}\n\
+         {\"metric\":\"t\",\"value\":\"play\",\"other_exact\":0.5}\n\
+         {\"metric\":\"b\",\"value\":false,\"other_exact\":0.5}\n\
+         {\"metric\":\"none\",\"value\":null,\"other_exact\":0.5}\n",
     );
     check(
         Format::Csv,
-        &[rows.slice(0, 1)],
+        &[rows.slice(1, 1)],
         false,
-        "metric,value,value_f64,value_text,value_bool,other_f64\nd,1.5,,,,0.5\n",
+        "metric,value,value_exact,value_text,value_bool,other_exact\nf,0.25,,,,0.5\n",
     );
 }
 

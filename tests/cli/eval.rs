@@ -191,7 +191,7 @@ fn binary_formats_carry_exact_types() {
             "metric",
             "cdn",
             "value",
-            "value_f64",
+            "value_exact",
             "value_text",
             "value_bool",
             "start",
@@ -202,7 +202,8 @@ fn binary_formats_carry_exact_types() {
             "partial"
         ]
     );
-    assert_eq!(rows.column(3).data_type(), &arrow::datatypes::DataType::Decimal128(38, 9));
+    assert_eq!(rows.column(3).data_type(), &arrow::datatypes::DataType::Float64);
+    assert_eq!(rows.column(4).data_type(), &arrow::datatypes::DataType::Decimal128(38, 9));
 }
 
 #[test]

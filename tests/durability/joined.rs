@@ -110,11 +110,11 @@ fn two_logs_that_are_written_apart_are_one_after_any_kill() {
         let late = server.rows(&format!("SELECT count(*) AS n FROM late_events WHERE source = '{source}'"));
         assert_eq!(late[0]["n"].as_u64(), Some(truth.totals.late), "{source}");
     }
-    for row in server.rows("SELECT metric, cdn, count, sum FROM totals") {
+    for row in server.rows("SELECT metric, cdn, count, sum_exact FROM totals") {
         let (metric, cdn) = (row["metric"].as_str().expect("a name"), row["cdn"].as_str().expect("a name"));
         let group = truth.totals.group(metric, cdn);
         let known = (Some(group.count), group.sum_ns);
-        assert_eq!((row["count"].as_u64(), nanoseconds(&row["sum"])), known, "{metric} {cdn}");
+        assert_eq!((row["count"].as_u64(), nanoseconds(&row["sum_exact"])), known, "{metric} {cdn}");
     }
     let parts = server.rows("SELECT source, position, records FROM partitions");
     assert_eq!((parts.len(), &parts[0]["source"]), (1, &Json::from("player+edge")));

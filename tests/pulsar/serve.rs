@@ -34,6 +34,11 @@ fn nanoseconds(value: &Json) -> i128 {
     format!("{whole}{part:0<9}").parse().expect("a decimal number")
 }
 
+/// The exact value of a row: `eval` shows it under the value's own name.
+fn exact<'a>(row: &'a Json, name: &str) -> &'a Json {
+    row.get(format!("{name}_exact")).unwrap_or(&row[name])
+}
+
 pub(super) type Totals = BTreeMap<(String, String), (i128, i128)>;
 
 /// Count and sum by metric and CDN, added up over rows of several partitions.
@@ -43,7 +48,7 @@ pub(super) fn totals(rows: &[Json]) -> Totals {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let total = totals.entry((text("metric"), text("cdn"))).or_default();
         total.0 += i128::from(row["count"].as_i64().expect("a count"));
-        total.1 += nanoseconds(&row["sum"]);
+        total.1 += nanoseconds(exact(row, "sum"));
     }
     totals
 }
@@ -55,7 +60,7 @@ pub(super) fn finals(rows: &[Json]) -> Finals {
     for row in rows.iter().filter(|row| row["metric"] != "cirr_ratio") {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let key = (text("session"), row["start_ns"].as_i64().expect("a start"), text("metric"), text("cdn"));
-        let value = (nanoseconds(&row["value"]), row["closed"].as_bool().expect("a truth value"));
+        let value = (nanoseconds(exact(row, "value")), row["closed"].as_bool().expect("a truth value"));
         assert_eq!(finals.insert(key, value), None, "a row came twice: {row}");
     }
     finals

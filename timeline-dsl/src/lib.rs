@@ -38,6 +38,7 @@ mod names;
 pub mod outline;
 pub mod parser;
 pub mod syntax;
+mod tables;
 
 pub use compile::{Compilation, Defaults, Program, compile, compile_expression, compile_with, is_expression};
 pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
@@ -45,3 +46,4 @@ pub use explain::{Format, Sizes, explain, operator_text};
 pub use format::format;
 pub use modules::{Declared, ModuleError, ModuleProblem, Modules, NoModules};
 pub use outline::{Outline, outline};
+pub use tables::is_table_column;

@@ -1,6 +1,8 @@
 //! An engine with fixed tables, for tests of the query surface.
 
-use super::{Engine, EngineError, PositionOf, Snapshot, TableData};
+use super::{Engine, EngineError, PastFile, PositionOf, Snapshot, TableData, View};
+use crate::results::Layout;
+use crate::rows::ValueColumn;
 use arrow::array::TimestampNanosecondArray;
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use std::path::PathBuf;
@@ -15,6 +17,10 @@ pub(crate) struct Fake {
     pub(crate) asked: Mutex<Vec<(Vec<String>, Option<Duration>)>>,
     /// Parquet files of `finals`.
     pub(crate) files: Vec<PathBuf>,
+    /// The same, of the layout of before.
+    pub(crate) old_files: Vec<PathBuf>,
+    /// `finals` is a view of that metric, with decimals, and has no rows in memory.
+    pub(crate) view: Option<String>,
     /// Added to the sum of C1, in nanoseconds; a test changes it to change an answer.
     pub(crate) sum_ns: AtomicI64,
     /// How long a snapshot takes.
@@ -47,8 +53,8 @@ pub(crate) fn finals(rows: &[(&str, i128, bool)]) -> RecordBatch {
         ("session", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0)))),
         ("metric", texts(&metric)),
         ("deviceType", texts(&vec![Some("tv"); rows.len()])),
-        ("value", decimals(rows.iter().map(|row| Some(row.1 * SECOND)))),
-        ("value_f64", Arc::new(Float64Array::from(vec![None::<f64>; rows.len()]))),
+        ("value", Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.1 as f64)))),
+        ("value_exact", decimals(rows.iter().map(|row| Some(row.1 * SECOND)))),
         ("start", times(0)),
         ("start_ns", Arc::new(Int64Array::from_iter_values(0..rows.len() as i64))),
         ("end", times(60_000_000_000)),
@@ -64,9 +70,10 @@ impl Fake {
             ("metric", texts(&[Some("cirr"), Some("cirr"), Some("score")])),
             ("cdn", texts(&[Some("C1"), Some("C2"), None])),
             ("count", Arc::new(Int64Array::from(vec![1, 1, 7]))),
-            ("sum", decimals([Some(12 * SECOND + more), Some(5 * SECOND), None])),
-            ("sum_f64", Arc::new(Float64Array::from(vec![None, None, Some(0.5)]))),
-            ("avg", decimals([Some(12 * SECOND), Some(5 * SECOND), None])),
+            ("sum", Arc::new(Float64Array::from(vec![12.0 + more as f64 / 1e9, 5.0, 0.5]))),
+            ("sum_exact", decimals([Some(12 * SECOND + more), Some(5 * SECOND), None])),
+            ("avg", Arc::new(Float64Array::from(vec![Some(12.0), Some(5.0), None]))),
+            ("avg_exact", decimals([Some(12 * SECOND), Some(5 * SECOND), None])),
         ];
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
     }
@@ -81,7 +88,17 @@ impl Fake {
             }
             _ => return None,
         };
-        Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], files })
+        let of = |files: Vec<PathBuf>, layout| files.into_iter().map(move |path| PastFile { path, layout });
+        let old = if name == "finals" { self.old_files.clone() } else { vec![] };
+        let past = of(files, Layout::Exact).chain(of(old, Layout::Decimal)).collect();
+        if let (Some(metric), "finals") = (&self.view, name) {
+            let value: ArrayRef = decimals([]);
+            let session: ArrayRef = Arc::new(StringArray::from(Vec::<String>::new()));
+            let live = RecordBatch::try_from_iter_with_nullable([("session", session, true), ("value", value, true)]);
+            let (live, view) = (live.unwrap(), Some(View { metric: metric.clone(), value: ValueColumn::Exact }));
+            return Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], past, view });
+        }
+        Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], past, view: None })
     }
 
     fn positions(&self) -> Vec<PositionOf> {

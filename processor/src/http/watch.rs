@@ -9,6 +9,7 @@ use super::App;
 use super::error::Refusal;
 use super::json::{Shape, rows};
 use crate::engine::{Engine, EngineError, TableData};
+use crate::results;
 use crate::sql::{self, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -130,7 +131,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
             (answer.map_err(|_| EngineError::Timeout("the answer takes too long to be watched".into()))??, Shape::Plain)
         }
     };
-    rows(&batches, shape).map_err(|error| EngineError::Internal(error.to_string()))
+    Ok(rows(&batches, shape))
 }
 
 /// The totals of a metric, else its finals, or the rows of an alert.
@@ -162,15 +163,15 @@ fn read(
     rows_max: usize,
     found: &mut Vec<RecordBatch>,
 ) -> Result<(), EngineError> {
-    let past = table.files.iter().flat_map(|path| {
-        let reader = File::open(path)
+    let past = table.past.iter().flat_map(|file| {
+        let reader = File::open(&file.path)
             .map_err(Into::into)
             .and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file)?.build());
         let (reader, error) = match reader {
             Ok(reader) => (Some(reader), None),
             Err(error) => (None, Some(Err(error.into()))),
         };
-        reader.into_iter().flatten().chain(error)
+        reader.into_iter().flatten().map(|batch| results::current(batch?)).chain(error)
     });
     for batch in table.live.iter().cloned().map(Ok).chain(past) {
         let rows = batch.and_then(|batch| matching(batch, wanted));

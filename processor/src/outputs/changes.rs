@@ -16,7 +16,7 @@ use super::cells::Shape;
 use super::message::id;
 use super::{Message, Origin, meaning};
 use crate::labels::Labels;
-use crate::rows;
+use crate::rows::{self, dimension_column};
 use crate::totals::Totals;
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,8 @@ impl Changes {
                     let cell = cells.iter().find(|(own, _)| own == name).and_then(|(_, cell)| cell.clone());
                     cell.unwrap_or_else(|| "null".into())
                 };
-                let group: Vec<String> = aggregate.group_by.iter().map(|group| cell(&group.name)).collect();
+                let group: Vec<String> =
+                    aggregate.group_by.iter().map(|group| cell(&dimension_column(&group.name))).collect();
                 let values: Vec<String> = functions.iter().map(cell).collect();
                 let digest =
                     id(origin, functions.iter().zip(&values).map(|(name, value)| (name.as_str(), value.as_str())));

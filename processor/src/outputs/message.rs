@@ -7,7 +7,7 @@
 
 use super::cells::Shape;
 use super::{Origin, Output, meaning};
-use crate::rows::dimension_names;
+use crate::rows::{dimension_column, dimension_names};
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -39,7 +39,7 @@ impl Output {
         };
         let own = names.iter().map(ToString::to_string);
         match self {
-            Output::Finals => own.chain(dimension_names([plan])).collect(),
+            Output::Finals => own.chain(dimension_names([plan]).iter().map(|name| dimension_column(name))).collect(),
             _ => own.collect(),
         }
     }

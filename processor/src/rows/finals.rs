@@ -1,6 +1,6 @@
 //! Rows of sessions: `finals`, a metric's own view, and `alerts`.
 
-use super::{Cell, Kind, TableBuilder, dimension_names, push_dimensions, value_cells, value_columns};
+use super::{Cell, Kind, TableBuilder, dimension_column, dimension_names, push_dimensions, value_cells, value_columns};
 use crate::lane::{AlertRow, Session};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
@@ -49,7 +49,8 @@ fn ordered(sessions: &[Session]) -> Vec<&Session> {
 pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
     let names = dimension_names(answers.iter().map(|(plan, _)| *plan));
     let text = |name: &str| (name.to_owned(), Kind::Text);
-    let columns = [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(name)));
+    let columns =
+        [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
     let columns = columns.chain(value_columns("value"));
     let mut table = TableBuilder::new(columns.chain(ends()));
     for (plan, sessions) in answers {
@@ -68,18 +69,38 @@ pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
     table.finish()
 }
 
+/// Which of the four columns of a value a metric's own are in, by their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum ValueColumn {
+    /// `value`.
+    Float,
+    /// `value_exact`.
+    Exact,
+    /// `value_text`.
+    Text,
+    /// `value_bool`.
+    Bool,
+}
+
+/// The column that all values of a metric are in.
+pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
+    match plan.node(plan.metrics[metric].root).kind {
+        plan::Kind::Number(Unit::Float | Unit::Area) | plan::Kind::State(Type::Float) => ValueColumn::Float,
+        plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => ValueColumn::Float,
+        plan::Kind::State(Type::String) => ValueColumn::Text,
+        plan::Kind::State(Type::Bool) => ValueColumn::Bool,
+        plan::Kind::Number(_) | plan::Kind::Ratio(_) | plan::Kind::State(Type::Int) | plan::Kind::Event(_) => {
+            ValueColumn::Exact
+        }
+    }
+}
+
 /// The rows of one metric with a `value` of its own type: `session, dimensions..., value, start, end, closed, partial`.
 pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBatch {
     let own = &plan.metrics[metric];
     let kind = plan.node(own.root).kind;
-    let place = match kind {
-        plan::Kind::Number(Unit::Float | Unit::Area) | plan::Kind::State(Type::Float) => 1,
-        plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => 1,
-        plan::Kind::State(Type::String) => 2,
-        plan::Kind::State(Type::Bool) => 3,
-        _ => 0,
-    };
-    let names = own.dimensions.iter().map(|name| (name.clone(), Kind::Text));
+    let place = value_column(plan, metric) as usize;
+    let names = own.dimensions.iter().map(|name| (dimension_column(name), Kind::Text));
     let columns = std::iter::once(("session".to_owned(), Kind::Text)).chain(names);
     let value = ("value".to_owned(), value_columns("value")[place].1);
     let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));

@@ -3,16 +3,25 @@
 //! One order whatever the batching or the number of threads: metrics as the program lists them, then session,
 //! then dimensions (absent first, then by their bytes), then start.
 //!
-//! A value of any metric takes four columns, of which one is not null: `value` (durations and whole numbers, as
-//! `Decimal128(38, 9)`; durations in seconds), `value_f64`, `value_text` and `value_bool`.
+//! A value of any metric takes four columns: `value` is a float and there for every number (durations in seconds),
+//! `value_exact` (`Decimal128(38, 9)`) beside it for durations and whole numbers, `value_text` and `value_bool` for the
+//! other states. A question about any metric is then right with `value` alone, and exact where it says so; one decimal
+//! column for all would have no ratio in it, and one text column no order. Whoever shows rows to people folds the four
+//! into the one that says most ([`format`](mod@format)).
+//!
+//! **Invariant:** no two columns of a table have one name in any letter case: dimensions stand under names that no
+//! column of ours has ([`dimension_column`]).
 
 mod finals;
+pub mod format;
+mod own;
 mod spans;
 mod table;
 pub mod text;
 mod totals;
 
-pub use finals::{FinalRow, alerts, finals, metric_view};
+pub use finals::{FinalRow, ValueColumn, alerts, finals, metric_view, value_column};
+pub use own::dimension_column;
 pub use spans::spans;
 pub use table::{Cell, Kind, TableBuilder};
 pub use totals::totals;
@@ -26,40 +35,47 @@ const UNIT: i128 = 1_000_000_000;
 
 /// The four cells of a value.
 pub(crate) fn value_cells(amount: &Amount) -> [Cell; 4] {
-    let mut cells = [Cell::Null, Cell::Null, Cell::Null, Cell::Null];
-    match amount {
-        Amount::Absent => {}
-        Amount::Duration(ns) => cells[0] = Cell::Decimal(*ns),
-        Amount::Int(x) => cells[0] = Cell::Decimal(x.saturating_mul(UNIT)),
-        Amount::Float(x) => cells[1] = Cell::Float(*x),
+    let [mut text, mut bool] = [Cell::Null, Cell::Null];
+    let [float, exact] = match amount {
+        Amount::Absent => [Cell::Null, Cell::Null],
+        Amount::Duration(ns) => number_cells(Number::Exact(*ns), true),
+        Amount::Int(x) => number_cells(Number::Exact(*x), false),
+        Amount::Float(x) => number_cells(Number::Float(*x), false),
         Amount::Ratio { unit: RatioUnit::Duration, .. } => {
-            cells[0] =
-                amount.is_value().then(|| amount.duration_quotient()).flatten().map_or(Cell::Null, Cell::Decimal);
+            let quotient = amount.is_value().then(|| amount.duration_quotient()).flatten();
+            quotient.map_or([Cell::Null, Cell::Null], |ns| number_cells(Number::Exact(ns), true))
         }
-        Amount::Ratio { .. } => cells[1] = amount.quotient().map_or(Cell::Null, Cell::Float),
-        Amount::State(Value::Bool(x)) => cells[3] = Cell::Bool(*x),
-        Amount::State(value) => cells[2] = Cell::Text(value.to_string()),
-    }
-    cells
+        Amount::Ratio { .. } => [amount.quotient().map_or(Cell::Null, Cell::Float), Cell::Null],
+        Amount::State(Value::Bool(x)) => {
+            bool = Cell::Bool(*x);
+            [Cell::Null, Cell::Null]
+        }
+        Amount::State(value) => {
+            text = Cell::Text(value.to_string());
+            [Cell::Null, Cell::Null]
+        }
+    };
+    [float, exact, text, bool]
 }
 
-/// Both cells of a number that is one side of a ratio, or a slope.
+/// Both cells of a number: as a float, and exact where it is.
 pub(crate) fn number_cells(number: Number, is_duration: bool) -> [Cell; 2] {
     match number {
-        Number::Exact(x) if is_duration => [Cell::Decimal(x), Cell::Null],
-        Number::Exact(x) => [Cell::Decimal(x.saturating_mul(UNIT)), Cell::Null],
-        Number::Float(x) => [Cell::Null, Cell::Float(x)],
+        Number::Exact(ns) if is_duration => [Cell::Float(ns as f64 / UNIT as f64), Cell::Decimal(ns)],
+        Number::Exact(x) => [Cell::Float(x as f64), Cell::Decimal(x.saturating_mul(UNIT))],
+        Number::Float(x) => [Cell::Float(x), Cell::Null],
     }
+}
+
+/// Names of a number's columns.
+pub(crate) fn number_columns(name: &str) -> [(String, Kind); 2] {
+    [(name.to_owned(), Kind::Float), (format!("{name}_exact"), Kind::Decimal)]
 }
 
 /// Names of a value's columns.
 pub(crate) fn value_columns(name: &str) -> [(String, Kind); 4] {
-    [
-        (name.to_owned(), Kind::Decimal),
-        (format!("{name}_f64"), Kind::Float),
-        (format!("{name}_text"), Kind::Text),
-        (format!("{name}_bool"), Kind::Bool),
-    ]
+    let [float, exact] = number_columns(name);
+    [float, exact, (format!("{name}_text"), Kind::Text), (format!("{name}_bool"), Kind::Bool)]
 }
 
 /// The dimension columns of all metrics of some plans, in the order of first use.

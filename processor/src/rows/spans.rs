@@ -3,7 +3,10 @@
 //! A ratio has no piecewise-linear value; where the program has one, `numerator`, `denominator` and their slopes
 //! stand beside a null value. Slopes are per second.
 
-use super::{Cell, Kind, TableBuilder, dimension_names, number_cells, push_dimensions, value_cells, value_columns};
+use super::{
+    Cell, Kind, TableBuilder, dimension_column, dimension_names, number_cells, number_columns, push_dimensions,
+    value_cells, value_columns,
+};
 use crate::lane::RecordedSpan;
 use crate::totals::{Amount, Number};
 use arrow::array::RecordBatch;
@@ -18,7 +21,8 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     let has_ratio =
         plans().any(|plan| plan.metrics.iter().any(|m| matches!(plan.node(m.root).kind, plan::Kind::Ratio(_))));
     let text = |name: &str| (name.to_owned(), Kind::Text);
-    let columns = [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(name)));
+    let columns =
+        [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
     let columns = columns.chain([("start".to_owned(), Kind::Time), ("end".to_owned(), Kind::Time)]);
     let columns = columns.chain(value_columns("value")).chain(number_columns("slope"));
     let sides = ["numerator", "numerator_slope", "denominator", "denominator_slope"];
@@ -46,10 +50,6 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
         }
     }
     table.finish()
-}
-
-fn number_columns(name: &str) -> [(String, Kind); 2] {
-    [(name.to_owned(), Kind::Decimal), (format!("{name}_f64"), Kind::Float)]
 }
 
 fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {

@@ -1,6 +1,6 @@
 //! Rows of aggregated metrics: `metric, groups..., functions...`.
 
-use super::{Cell, Kind, TableBuilder, value_cells, value_columns};
+use super::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::{Amount, Totals};
 use arrow::array::RecordBatch;
 use timeline_core::plan::{Function, Plan};
@@ -23,7 +23,7 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
         }
     }
     let columns = std::iter::once(("metric".to_owned(), Kind::Text));
-    let columns = columns.chain(groups.iter().map(|name| (name.clone(), Kind::Text)));
+    let columns = columns.chain(groups.iter().map(|name| (dimension_column(name), Kind::Text)));
     let function_columns = functions.iter().flat_map(|function| match function {
         Function::Count => vec![(function.name(), Kind::Int)],
         _ => value_columns(&function.name()).to_vec(),

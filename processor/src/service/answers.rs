@@ -164,7 +164,7 @@ pub(super) fn reads_sessions(name: &str) -> bool {
 }
 
 pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {
-    TableData { name: name.into(), schema: batch.schema(), live: vec![batch], files: vec![] }
+    TableData { name: name.into(), schema: batch.schema(), live: vec![batch], past: vec![], view: None }
 }
 
 /// A table over all sources.

@@ -3,10 +3,11 @@
 mod joined;
 
 use super::{Claims, Options, Service, writer_name};
-use crate::engine::Engine;
+use crate::engine::{Engine, TableData};
 use crate::input::{Input, memory::Memory};
 use crate::outputs::Outputs;
-use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
+use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,8 +65,26 @@ fn totals(service: &Service) -> Option<(i64, i128)> {
     let rows = &snapshot.tables[0].live[0];
     assert!(rows.num_rows() <= 1, "one group for all partitions");
     let count: &Int64Array = rows.column_by_name("count")?.as_any().downcast_ref()?;
-    let sum: &Decimal128Array = rows.column_by_name("sum")?.as_any().downcast_ref()?;
+    let sum: &Decimal128Array = rows.column_by_name("sum_exact")?.as_any().downcast_ref()?;
     (rows.num_rows() == 1).then(|| (count.value(0), sum.value(0) / 1_000_000_000))
+}
+
+/// All rows of a metric's own table, whose values are exact: those in memory, and those of `finals` in files.
+fn view(table: &TableData) -> Vec<RecordBatch> {
+    let mut batches = table.live.clone();
+    let view = table.view.as_ref().expect("a metric's own table");
+    for file in &table.past {
+        for batch in crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows") {
+            let names = batch.column_by_name("metric").expect("a column").as_any().downcast_ref::<StringArray>();
+            let names = names.expect("texts").iter().map(|name| Some(name == Some(view.metric.as_str())));
+            let rows = filter_record_batch(&batch, &names.collect::<BooleanArray>()).expect("rows");
+            let of = |name: &str| if name == "value" { "value_exact".to_owned() } else { name.to_owned() };
+            let columns = table.schema.fields().iter().map(|field| rows.column_by_name(&of(field.name())).cloned());
+            let columns = columns.map(|column| column.expect("a column")).collect();
+            batches.push(RecordBatch::try_new(table.schema.clone(), columns).expect("its types"));
+        }
+    }
+    batches
 }
 
 /// Three partitions; each key lives in one of them: `a` for 10 s, `b` for 20 s, and `c` for 500 s with a close on the way.
@@ -92,7 +111,8 @@ fn partitions_add_up() {
         let snapshot = service.snapshot(&tables, SYNC).expect("an answer");
         assert_eq!(snapshot.positions.iter().map(|p| p.partition).collect::<Vec<_>>(), [0, 1, 2]);
         let rows = |i: usize| snapshot.tables[i].live.iter().map(|batch| batch.num_rows()).sum::<usize>();
-        assert_eq!((rows(0), rows(1), rows(2)), (4, 3, 4));
+        let of_metric = view(&snapshot.tables[2]).iter().map(|batch| batch.num_rows()).sum::<usize>();
+        assert_eq!((rows(0), rows(1), of_metric), (4, 3, 4));
         let (outliers, _) = service.outliers("m", 2, SYNC).expect("an answer");
         let sessions: &StringArray = outliers.column(0).as_any().downcast_ref().expect("text");
         assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("a"), Some("b")], "far from 50 among all partitions");

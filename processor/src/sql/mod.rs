@@ -9,7 +9,7 @@
 //! Columns of the tables need none either: `start`, `count` and `sum` are no words of the parser's SQL, and `end` is
 //! told apart from the end of a `CASE`.
 //!
-//! Numbers with a point are decimals, so that `value > 1.5` compares exactly; `1e3` and `_f64` columns are floats.
+//! Numbers with a point are decimals, so that `value_exact > 1.5` compares exactly; with an exponent they are floats.
 //!
 //! Rows stream: of an answer no more than a few batches are in memory, and what a question holds besides (sorting,
 //! grouping, joining) comes from one pool that all questions share. Nothing is written to disk.
@@ -18,6 +18,8 @@
 mod error;
 #[cfg(not(feature = "sql"))]
 mod lean;
+#[cfg(feature = "sql")]
+mod planner;
 #[cfg(feature = "sql")]
 mod query;
 #[cfg(feature = "sql")]
@@ -85,5 +87,7 @@ pub(crate) fn too_many(rows_max: usize) -> EngineError {
     EngineError::invalid(format!("the answer has more than {rows_max} rows: group them, filter them or add a LIMIT"))
 }
 
+#[cfg(all(test, feature = "sql"))]
+mod judged;
 #[cfg(all(test, feature = "sql"))]
 mod tests;

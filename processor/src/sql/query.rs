@@ -1,18 +1,20 @@
 //! Running a question: its tables, one snapshot of them, and the rows as they come.
 
 use super::error::{cleaned, meant};
+use super::planner::{Arithmetic, RoundedCasts, date_part};
 use super::statement::{Question, parse};
 use super::{Answer, tables};
-use crate::engine::{Engine, EngineError, Snapshot};
+use crate::engine::{Engine, EngineError, PastFile, Snapshot};
 use arrow::array::{RecordBatch, StringArray};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio_stream::StreamExt;
@@ -52,8 +54,8 @@ pub async fn run(sql: &str, engine: Arc<dyn Engine>, sync: Option<Duration>) -> 
             .map_err(|_| EngineError::Internal("taking the snapshot failed".into()))??,
     };
     let mut providers: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
-    let files: Vec<PathBuf> = snapshot.tables.iter().flat_map(|table| table.files.iter().cloned()).collect();
-    for table in snapshot.tables {
+    let files: Vec<PastFile> = snapshot.tables.iter().flat_map(|table| table.past.iter().cloned()).collect();
+    for table in &snapshot.tables {
         providers.insert(table.name.clone(), tables::provider(&context, table)?);
     }
     for (spelling, name) in spelled {
@@ -89,7 +91,17 @@ fn context() -> Result<SessionContext, EngineError> {
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()
         .map_err(cleaned)?;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let planners = std::iter::once(Arc::new(Arithmetic) as _).chain(SessionStateDefaults::default_expr_planners());
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_expr_planners(planners.collect())
+        .build();
+    let context = SessionContext::new_with_state(state);
+    context.register_udf(date_part());
+    context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
+    Ok(context)
 }
 
 /// The tables to ask for, by the spellings that the question uses for them.

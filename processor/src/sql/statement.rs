@@ -1,7 +1,7 @@
 //! What a question is, before anything is asked of the processor for it.
 
 use super::error::cleaned;
-use super::words::quote_names;
+use super::words::{cast_exponents, quote_names};
 use crate::engine::EngineError;
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -25,6 +25,7 @@ pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
         .tokenize_with_location()
         .map_err(|error| EngineError::invalid(format!("SQL: {error}")))?;
     quote_names(&mut tokens);
+    let tokens = cast_exponents(tokens);
     let parser = DFParserBuilder::new(tokens).with_dialect(&dialect).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(cleaned)?;
     let statement = statements.pop_front().ok_or_else(|| EngineError::invalid("there is no SQL in the question"))?;

@@ -1,48 +1,127 @@
 //! A table of a snapshot as one that a query can read: rows in memory and Parquet files as one.
+//!
+//! Files of older layouts, and those of `finals` where a metric's own table is read, are seen through a projection, so
+//! that filters reach them all the same.
 
 use super::error::cleaned;
-use crate::engine::{EngineError, TableData};
+use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::results::Layout;
+use crate::rows::ValueColumn;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::Column;
+use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use datafusion::prelude::SessionContext;
-use std::path::{Path, PathBuf};
+use datafusion::error::Result;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::prelude::{Expr, SessionContext, cast, lit};
+use std::path::Path;
 use std::sync::Arc;
 
+/// The columns of a value in `finals`.
+const VALUE: [&str; 4] = ["value", "value_exact", "value_text", "value_bool"];
+
 /// The rows of `table`. Filters reach the files, so that row groups which cannot match are not read.
-pub(super) fn provider(context: &SessionContext, table: TableData) -> Result<Arc<dyn TableProvider>, EngineError> {
+pub(super) fn provider(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TableProvider>, EngineError> {
     union(context, table).map_err(cleaned)
 }
 
-fn union(context: &SessionContext, table: TableData) -> datafusion::error::Result<Arc<dyn TableProvider>> {
+fn union(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TableProvider>> {
     let live = || MemTable::try_new(table.schema.clone(), vec![table.live.clone()]);
-    if table.files.is_empty() {
-        return Ok(Arc::new(live()?));
+    let of = |layout| table.past.iter().filter(move |file| file.layout == layout);
+    let is_seen_through = |layout| table.view.is_some() || (layout == Layout::Decimal && has_values(&table.schema));
+    let layouts = [Layout::Decimal, Layout::Exact].into_iter().filter(|layout| of(*layout).next().is_some());
+    let mut parts: Vec<DataFrame> = vec![];
+    let has_live = table.live.iter().any(|batch| batch.num_rows() > 0);
+    for layout in layouts {
+        if !is_seen_through(layout) {
+            let past = listing(of(layout), table.schema.clone())?;
+            if !has_live && table.past.iter().all(|file| file.layout == layout) {
+                return Ok(Arc::new(past));
+            }
+            parts.push(context.read_table(Arc::new(past))?);
+            continue;
+        }
+        let past = listing(of(layout), schema_of(table, layout))?;
+        let mut rows = context.read_table(Arc::new(past))?;
+        if let Some(view) = &table.view {
+            rows = rows.filter(column("metric").eq(lit(view.metric.as_str())))?;
+        }
+        let columns = table.schema.fields().iter().map(|field| seen(field, layout, table.view.as_ref()));
+        parts.push(rows.select(columns.collect::<Vec<_>>())?);
     }
-    let files = table
-        .files
-        .iter()
-        .map(|path| ListingTableUrl::parse(url(path)))
-        .collect::<datafusion::error::Result<Vec<_>>>()?;
+    let Some(first) = parts.pop() else { return Ok(Arc::new(live()?)) };
+    let mut all = match has_live {
+        true => context.read_table(Arc::new(live()?))?.union(first)?,
+        false => first,
+    };
+    for part in parts {
+        all = all.union(part)?;
+    }
+    Ok(all.into_view())
+}
+
+/// Whether a table is `finals`, whose files have had several layouts.
+fn has_values(schema: &Schema) -> bool {
+    schema.index_of("value").is_ok() && schema.index_of("value_exact").is_ok()
+}
+
+/// The columns of the files of `finals`, as far as `table` shows them.
+fn schema_of(table: &TableData, layout: Layout) -> SchemaRef {
+    let (decimal, float) = (DataType::Decimal128(38, 9), DataType::Float64);
+    let values = match layout {
+        Layout::Decimal => [("value", decimal), ("value_f64", float)],
+        Layout::Exact => [("value", float), ("value_exact", decimal)],
+    };
+    let values = values.into_iter().chain([("value_text", DataType::Utf8), ("value_bool", DataType::Boolean)]);
+    let values = values.map(|(name, ty)| Arc::new(Field::new(name, ty, true)));
+    let others = table.schema.fields().iter().filter(|field| !VALUE.contains(&field.name().as_str())).cloned();
+    let metric = table.view.iter().map(|_| Arc::new(Field::new("metric", DataType::Utf8, true)));
+    Arc::new(Schema::new(metric.chain(others).chain(values).collect::<Vec<_>>()))
+}
+
+/// A column of the table in terms of a file's.
+fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
+    let value = match (field.name().as_str(), view.map(|view| view.value)) {
+        ("value", None | Some(ValueColumn::Float)) => ValueColumn::Float,
+        ("value", Some(own)) => own,
+        ("value_exact", None) => ValueColumn::Exact,
+        (name, _) => return column(name),
+    };
+    let expr = match (value, layout) {
+        (ValueColumn::Float, Layout::Exact) | (ValueColumn::Exact, Layout::Decimal) => column("value"),
+        (ValueColumn::Float, Layout::Decimal) => {
+            coalesce(vec![cast(column("value"), DataType::Float64), column("value_f64")])
+        }
+        (ValueColumn::Exact, Layout::Exact) => column("value_exact"),
+        (ValueColumn::Text, _) => column("value_text"),
+        (ValueColumn::Bool, _) => column("value_bool"),
+    };
+    expr.alias(field.name())
+}
+
+/// A column by its name as it is: the library's own way folds letter case.
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::from_name(name))
+}
+
+fn listing<'a>(files: impl Iterator<Item = &'a PastFile>, schema: SchemaRef) -> Result<ListingTable> {
+    let files = files.map(|file| ListingTableUrl::parse(url(&file.path))).collect::<Result<Vec<_>>>()?;
     // Files are told apart by name alone: the processor says which they are, so any ending will do.
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
     let config = ListingTableConfig::new_with_multi_paths(files).with_listing_options(options);
-    let past = ListingTable::try_new(config.with_schema(table.schema.clone()))?;
-    if table.live.iter().all(|batch| batch.num_rows() == 0) {
-        return Ok(Arc::new(past));
-    }
-    let live = context.read_table(Arc::new(live()?))?;
-    Ok(live.union(context.read_table(Arc::new(past))?)?.into_view())
+    ListingTable::try_new(config.with_schema(schema))
 }
 
 /// Refuses with [`EngineError::Unavailable`] if a file of history is not there.
 ///
 /// A file that is missing when the library lists it would be an empty one to it, and the answer quietly too small.
 /// Files are made once and never again: what is there after the listing was there before.
-pub(super) fn check_there(files: &[PathBuf]) -> Result<(), EngineError> {
-    let missing = files.iter().find(|path| !path.is_file());
-    missing.map_or(Ok(()), |path| {
-        Err(EngineError::Unavailable(format!("history cannot be read: there is no file `{}`", path.display())))
+pub(super) fn check_there(files: &[PastFile]) -> Result<(), EngineError> {
+    let missing = files.iter().find(|file| !file.path.is_file());
+    missing.map_or(Ok(()), |file| {
+        Err(EngineError::Unavailable(format!("history cannot be read: there is no file `{}`", file.path.display())))
     })
 }
 

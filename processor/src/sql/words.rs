@@ -1,12 +1,41 @@
-//! `end` as a name.
+//! Tokens that the parser would take for something else.
 //!
 //! Tables have a column `end`, and SQL has a word `END`, which the parser takes for one wherever it can. It closes a
 //! `CASE` and begins nothing that is answered here, so it is a name where no `CASE` is open, and inside one wherever
 //! an operand must stand: then it is given to the parser in quotes. The other dialects of the parser that know a
 //! column `end` do not know `SELECT * EXCLUDE (...)`, which wide tables ask for.
 
+//!
+//! A number with an exponent is a float, as in DuckDB. Where numbers with a point are decimals the library makes one of
+//! it too, with a negative count of digits, on which its own arithmetic panics or gives 0; so it is given the number in
+//! quotes, to be cast.
+
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Puts `CAST('1e3' AS DOUBLE)` in the place of `1e3`.
+pub(super) fn cast_exponents(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_float = |token: &Token| matches!(token, Token::Number(text, _) if text.contains(['e', 'E']));
+    if !tokens.iter().any(|token| is_float(&token.token)) {
+        return tokens;
+    }
+    let mut all = Vec::with_capacity(tokens.len());
+    for TokenWithSpan { token, span } in tokens {
+        let Token::Number(text, _) = &token else {
+            all.push(TokenWithSpan { token, span });
+            continue;
+        };
+        if !is_float(&token) {
+            all.push(TokenWithSpan { token, span });
+            continue;
+        }
+        let word = |text| Token::make_word(text, None);
+        let number = Token::SingleQuotedString(text.replace('_', ""));
+        let cast = [word("CAST"), Token::LParen, number, word("AS"), word("DOUBLE"), Token::RParen];
+        all.extend(cast.map(|token| TokenWithSpan { token, span }));
+    }
+    all
+}
 
 /// Quotes each `end` that is a name.
 pub(super) fn quote_names(tokens: &mut [TokenWithSpan]) {

@@ -155,6 +155,7 @@ impl Lowering<'_> {
             return Some(GroupKey { name, of: GroupOf::Dimension(i) });
         }
         let span = key.value.span;
+        self.refuse_reserved(key, &name);
         if !dimensions.is_empty() {
             let help =
                 format!("the metric is split by {}: group by these, or split by `{name}` too", dimensions.join(", "));

@@ -4,6 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Dimension, Expr, ExprKind, Span};
+use crate::tables::is_table_column;
 use timeline_core::SECOND;
 use timeline_core::plan::{Kind, NodeId, Op};
 
@@ -77,6 +78,7 @@ impl Lowering<'_> {
             if let (Some((s, id)), Some(name)) = (state, name)
                 && self.same_source(&mut source, s, dimension.value.span)
             {
+                self.refuse_reserved(dimension, &name);
                 by.push(id);
                 names.push(name);
             }
@@ -162,6 +164,22 @@ impl Lowering<'_> {
             return None;
         }
         Some(name)
+    }
+
+    /// Says so where a dimension is called like a column that the tables of results have themselves. It is a dimension all
+    /// the same: a processor goes on with programs that were deployed before this was refused.
+    pub(super) fn refuse_reserved(&mut self, dimension: &Dimension, name: &str) {
+        // The windows of `every` are a column of the tables and a dimension at once.
+        if !is_table_column(name) || matches!(dimension.value.kind, ExprKind::Every(_)) {
+            return;
+        }
+        let span = dimension.name.as_ref().map_or(dimension.value.span, |name| name.span);
+        let value = match dimension.bare_name() {
+            Some(column) => format!("latest({})", column.text),
+            None => self.quote(dimension.value.span),
+        };
+        let message = format!("a dimension cannot be called `{name}`: the tables of results have such a column");
+        self.error(codes::RESERVED, span, message, format!("give it another name: `{value} as my_{name}`"));
     }
 
     /// Whether the expression is a call of `latest`, in whatever spelling.

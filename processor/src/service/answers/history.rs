@@ -1,14 +1,14 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
-use super::{LogAnswer, SealedPart, read_file, text_column, versions};
+use super::{LogAnswer, SealedPart, read_file, versions};
 use crate::checkpoint::{FileRef, Reader};
-use crate::engine::{EngineError, TableData};
+use crate::engine::{EngineError, PastFile, TableData, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
 use crate::rows;
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,18 +60,17 @@ pub(super) fn history(
         return once(name, schema, live, files);
     }
     live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
-    let mut paths = vec![];
+    let mut past = vec![];
     for (file, reader, labels) in files {
         if results::is_versioned(file) {
-            let path = reader.path(file);
-            paths.push(path.map_err(|error| EngineError::Unavailable(error.to_string()))?);
+            past.push(in_place(file, reader)?);
         } else {
             live.extend(
                 read_file(file, reader)?.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)),
             );
         }
     }
-    Ok(TableData { name: name.into(), schema, live, files: paths })
+    Ok(TableData { name: name.into(), schema, live, past, view: None })
 }
 
 fn is_of(file: &FileRef, table: &str) -> bool {
@@ -101,18 +100,26 @@ fn once(
         let first: BooleanArray = keys.iter().map(|key| Some(seen.insert(key.as_ref().to_vec()))).collect();
         live.push(arrow::compute::filter_record_batch(&rows, &first).map_err(internal)?);
     }
-    Ok(TableData { name: name.into(), schema, live, files: vec![] })
+    Ok(TableData { name: name.into(), schema, live, past: vec![], view: None })
 }
 
 /// The columns of a table with those that only some of its files have.
 fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
-    let is_new = |field: &&Arc<Field>| schema.column_with_name(field.name()).is_none();
+    // Files of before `value_exact` are read with the names of now.
+    let is_known = |field: &Field| schema.column_with_name(field.name()).is_some() || field.name() == "value_f64";
+    let is_new = |field: &&Arc<Field>| !is_known(field);
     let new: Vec<Arc<Field>> = more.fields().iter().filter(is_new).cloned().collect();
     if new.is_empty() {
         return Arc::clone(schema);
     }
     let fields: Vec<Arc<Field>> = schema.fields().iter().cloned().chain(new).collect();
     Arc::new(Schema::new(fields))
+}
+
+/// A file that is read where it is.
+fn in_place(file: &FileRef, reader: &Reader) -> Result<PastFile, EngineError> {
+    let path = reader.path(file).map_err(|error| EngineError::Unavailable(error.to_string()))?;
+    Ok(PastFile { path, layout: results::layout_of(file) })
 }
 
 /// A batch with the columns of a wider table, null where it has none.
@@ -146,25 +153,12 @@ pub(super) fn empty_plan() -> Plan {
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
 pub(super) fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let live = rows::metric_view(log.plan, metric, &log.sessions());
-    let schema = live.schema();
-    let mut batches = vec![live];
-    for batch in log.history("finals")? {
-        let names = text_column(&batch, "metric")?;
-        let mine = BooleanArray::from_iter((0..batch.num_rows()).map(|i| Some(names.value(i) == name)));
-        let rows = arrow::compute::filter_record_batch(&batch, &mine)
-            .map_err(|error| EngineError::Internal(error.to_string()))?;
-        let source = |field: &Field| match (field.name().as_str(), field.data_type()) {
-            ("value", DataType::Float64) => "value_f64".to_owned(),
-            ("value", DataType::Utf8) => "value_text".to_owned(),
-            ("value", DataType::Boolean) => "value_bool".to_owned(),
-            (name, _) => name.to_owned(),
-        };
-        let columns = schema.fields().iter().map(|field| {
-            let column = rows.column_by_name(&source(field)).cloned();
-            column.unwrap_or_else(|| arrow::array::new_null_array(field.data_type(), rows.num_rows()))
-        });
-        let batch = RecordBatch::try_new(schema.clone(), columns.collect());
-        batches.push(batch.map_err(|error| EngineError::Internal(error.to_string()))?);
+    let view = View { metric: name.to_owned(), value: rows::value_column(log.plan, metric) };
+    let mut past = vec![];
+    for answer in &log.answers {
+        for file in answer.results.iter().filter(|file| is_of(file, "finals")) {
+            past.push(in_place(file, &answer.reader)?);
+        }
     }
-    Ok(TableData { name: name.into(), schema, live: batches, files: vec![] })
+    Ok(TableData { name: name.into(), schema: live.schema(), live: vec![live], past, view: Some(view) })
 }

@@ -73,7 +73,7 @@ impl Node {
         let snapshot = self.service.snapshot(&["totals".into(), "partitions".into()], sync)?;
         let rows = &snapshot.tables[0].live[0];
         let count: &Int64Array = rows.column_by_name("count").unwrap().as_any().downcast_ref().unwrap();
-        let sum: &Decimal128Array = rows.column_by_name("sum").unwrap().as_any().downcast_ref().unwrap();
+        let sum: &Decimal128Array = rows.column_by_name("sum_exact").unwrap().as_any().downcast_ref().unwrap();
         let positions: Vec<u32> = snapshot.positions.iter().map(|position| position.partition).collect();
         assert_eq!(positions, (0..PARTITIONS as u32).collect::<Vec<_>>(), "each partition once");
         Ok((count.value(0), sum.value(0) / 1_000_000_000))

@@ -1,7 +1,7 @@
 //! Queries that begin now, on sessions that run already.
 
 use super::{KEEP, KEPT_PROGRAM, Memory, PROGRAM, SYNC, options, start, start_keeping, started, totals};
-use super::{wait_until_gone, write_sessions};
+use super::{view, wait_until_gone, write_sessions};
 use crate::engine::Engine;
 use crate::input::Input;
 use crate::service::{Claims, Options, Service};
@@ -20,7 +20,7 @@ fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
 fn rows(service: &Service, metric: &str) -> Vec<(String, i64, i128, bool)> {
     let snapshot = service.snapshot(&[metric.into()], SYNC).expect("an answer");
     let mut all = vec![];
-    for batch in &snapshot.tables[0].live {
+    for batch in &view(&snapshot.tables[0]) {
         let (keys, partial): (&StringArray, &BooleanArray) = (column(batch, "session"), column(batch, "partial"));
         let (starts, values): (&TimestampNanosecondArray, &Decimal128Array) =
             (column(batch, "start"), column(batch, "value"));

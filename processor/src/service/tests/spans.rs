@@ -17,7 +17,7 @@ fn rows(service: &Service) -> Vec<SpanRow> {
         batch.column_by_name(name).expect(name).as_any().downcast_ref().expect(name)
     };
     let values: &Decimal128Array =
-        batch.column_by_name("value").expect("value").as_any().downcast_ref().expect("value");
+        batch.column_by_name("value_exact").expect("value").as_any().downcast_ref().expect("value");
     let row = |i: usize| {
         let end = time("end").is_valid(i).then(|| time("end").value(i) / 1_000_000_000);
         let value = values.is_valid(i).then(|| values.value(i) / 1_000_000_000);

@@ -10,17 +10,25 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 
 /// A value, borrowed from its batch.
-pub(super) enum Cell<'a> {
+#[derive(Debug)]
+pub enum Cell<'a> {
+    /// Nothing.
     Null,
+    /// A text.
     Text(&'a str),
+    /// A truth value.
     Bool(bool),
+    /// An integer.
     Int(i64),
+    /// An integer without a sign.
     Unsigned(u64),
     /// Unscaled value and scale.
     Decimal(i128, i8),
+    /// A float.
     Float(f64),
     /// Nanoseconds since the Unix epoch.
     Time(i64),
+    /// The values of a list.
     List(ArrayRef),
     /// Names and columns of one row, and its index in them.
     Struct(Vec<(&'a str, &'a ArrayRef)>, usize),
@@ -30,13 +38,13 @@ pub(super) enum Cell<'a> {
 
 impl Cell<'_> {
     /// Whether it is a number, which tables align to the right.
-    pub(super) fn is_number(&self) -> bool {
+    pub fn is_number(&self) -> bool {
         matches!(self, Cell::Int(_) | Cell::Unsigned(_) | Cell::Decimal(..) | Cell::Float(_))
     }
 }
 
 /// The value at `row`.
-pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
+pub fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
     if array.is_null(row) {
         return Cell::Null;
     }
@@ -73,9 +81,4 @@ pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
         }
         _ => Cell::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string())),
     }
-}
-
-/// Whether all values of the type are numbers.
-pub(super) fn is_number(ty: &DataType) -> bool {
-    ty.is_numeric()
 }

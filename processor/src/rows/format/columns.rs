@@ -1,30 +1,34 @@
 //! Which columns a text format shows, and from which columns of the batch each one takes its value.
 //!
-//! Folding: the tables over all metrics have one column a type (`value`, `value_f64`, `value_text`, `value_bool`),
-//! of which at most one is set in a row; people want the one value, so the text formats can show them as one column.
+//! Folding: the tables over all metrics have one column a type (`value`, `value_exact`, `value_text`, `value_bool`);
+//! people want the one value with all its digits, so the text formats can show them as one column: the exact one where
+//! it is set, else the float, else what else there is.
 
-use super::cell::{Cell, cell, is_number};
+use super::cell::{Cell, cell};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-/// What follows the name of a decimal column to name its siblings of the other types.
-const SIBLINGS: [&str; 3] = ["_f64", "_text", "_bool"];
+/// What follows the name of a value's column to name the exact one, which says more.
+const EXACT: &str = "_exact";
+/// What follows it to name those that are set where it is not.
+const OTHERS: [&str; 2] = ["_text", "_bool"];
 
 /// One column that is shown.
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: String,
+pub struct Column {
+    /// Its name.
+    pub name: String,
     /// Indexes into the batch; the first that is not null gives the value.
     sources: Vec<usize>,
     /// Every source is a number.
-    pub(super) number: bool,
+    pub number: bool,
     /// A time, and no column of the schema already says it in nanoseconds: formats may add that column.
-    pub(super) time: bool,
+    pub time: bool,
 }
 
 impl Column {
     /// Its value at `row`.
-    pub(super) fn cell<'a>(&self, batch: &'a RecordBatch, row: usize) -> Cell<'a> {
+    pub fn cell<'a>(&self, batch: &'a RecordBatch, row: usize) -> Cell<'a> {
         for &source in &self.sources {
             match cell(batch.column(source).as_ref(), row) {
                 Cell::Null => {}
@@ -36,12 +40,11 @@ impl Column {
 }
 
 /// The columns to show, in the order of the schema.
-pub(super) fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
-    let siblings = |name: &str| -> Vec<usize> {
-        SIBLINGS.iter().filter_map(|suffix| schema.index_of(&format!("{name}{suffix}")).ok()).collect()
-    };
+pub fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
+    let at = |name: &str, suffix: &str| schema.index_of(&format!("{name}{suffix}")).ok();
     let is_sibling = |name: &str| {
-        SIBLINGS.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(|of| schema.index_of(of).is_ok()))
+        let mut suffixes = OTHERS.iter().chain([&EXACT]);
+        suffixes.any(|suffix| name.strip_suffix(suffix).is_some_and(|of| schema.index_of(of).is_ok()))
     };
     let mut shown = vec![];
     for (index, field) in schema.fields().iter().enumerate() {
@@ -50,11 +53,12 @@ pub(super) fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
         }
         let mut sources = vec![index];
         if fold {
-            sources.extend(siblings(field.name()));
+            sources.splice(0..0, at(field.name(), EXACT));
+            sources.extend(OTHERS.iter().filter_map(|suffix| at(field.name(), suffix)));
         }
         shown.push(Column {
             name: field.name().clone(),
-            number: sources.iter().all(|&i| is_number(schema.field(i).data_type())),
+            number: sources.iter().all(|&i| schema.field(i).data_type().is_numeric()),
             time: is_time(schema, index),
             sources,
         });
@@ -63,13 +67,13 @@ pub(super) fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
 }
 
 /// Whether the column is a time that no other column already says in nanoseconds.
-pub(super) fn is_time(schema: &Schema, index: usize) -> bool {
+pub fn is_time(schema: &Schema, index: usize) -> bool {
     let field = schema.field(index);
     matches!(field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _))
         && schema.index_of(&nanoseconds_name(field.name())).is_err()
 }
 
 /// The name of the column that says a time in nanoseconds.
-pub(super) fn nanoseconds_name(name: &str) -> String {
+pub fn nanoseconds_name(name: &str) -> String {
     format!("{name}_ns")
 }

@@ -1,0 +1,109 @@
+//! Rows as JSON objects, each on a line.
+//!
+//! Always valid JSON: decimals are numbers in plain digits, floats that JSON cannot say (which no accepted event has,
+//! but SQL can make) are null. Beside each time may stand its count of nanoseconds.
+
+use super::cell::{Cell, cell};
+use super::columns::{Column, columns, nanoseconds_name};
+use crate::rows::text;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::Schema;
+
+/// Writes the rows of a schema. The columns have their names as JSON text, which is the same in every row.
+#[derive(Debug)]
+pub struct JsonRows(Vec<(Column, String, Option<String>)>);
+
+impl JsonRows {
+    /// With `fold` the columns of a value are one, with `nanoseconds` beside each time stands its count of them.
+    pub fn new(schema: &Schema, fold: bool, nanoseconds: bool) -> Self {
+        let quote = |name: &str| format!("{}:", serde_json::Value::from(name));
+        let keyed = |c: Column| {
+            let (key, ns) = (quote(&c.name), (c.time && nanoseconds).then(|| quote(&nanoseconds_name(&c.name))));
+            (c, key, ns)
+        };
+        JsonRows(columns(schema, fold).into_iter().map(keyed).collect())
+    }
+
+    /// Leaves out the columns that have no value in any row of a batch.
+    pub fn without_empty(&mut self, batch: &RecordBatch) {
+        let has_any = |column: &Column| (0..batch.num_rows()).any(|row| !matches!(column.cell(batch, row), Cell::Null));
+        self.0.retain(|(column, ..)| has_any(column));
+    }
+
+    /// Appends a row as an object.
+    pub fn push(&self, out: &mut Vec<u8>, batch: &RecordBatch, row: usize) {
+        out.push(b'{');
+        for (i, (column, key, ns)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            let value = column.cell(batch, row);
+            out.extend_from_slice(key.as_bytes());
+            json(out, &value);
+            if let Some(ns) = ns {
+                out.push(b',');
+                out.extend_from_slice(ns.as_bytes());
+                json(out, &if let Cell::Time(t) = value { Cell::Int(t) } else { Cell::Null });
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// Appends a value in JSON.
+pub fn json(out: &mut Vec<u8>, value: &Cell<'_>) {
+    match value {
+        Cell::Null => out.extend_from_slice(b"null"),
+        Cell::Text(s) => string(out, s),
+        Cell::Other(s) => string(out, s),
+        Cell::Bool(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+        Cell::Int(x) => out.extend_from_slice(x.to_string().as_bytes()),
+        Cell::Unsigned(x) => out.extend_from_slice(x.to_string().as_bytes()),
+        Cell::Decimal(x, scale) => text::decimal(out, *x, *scale),
+        Cell::Float(x) if x.is_finite() => text::float(out, *x),
+        Cell::Float(_) => out.extend_from_slice(b"null"),
+        Cell::Time(t) => {
+            out.push(b'"');
+            text::time(out, *t);
+            out.push(b'"');
+        }
+        Cell::List(items) => {
+            out.push(b'[');
+            for i in 0..items.len() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                json(out, &cell(items.as_ref(), i));
+            }
+            out.push(b']');
+        }
+        Cell::Struct(members, row) => {
+            out.push(b'{');
+            for (i, (name, column)) in members.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                string(out, name);
+                out.push(b':');
+                json(out, &cell(column.as_ref(), *row));
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Appends a value of a row inside a table or a CSV field: JSON where it is nested, bare text otherwise.
+pub fn plain(out: &mut Vec<u8>, value: &Cell<'_>) {
+    match value {
+        Cell::Null => {}
+        Cell::Text(s) => out.extend_from_slice(s.as_bytes()),
+        Cell::Other(s) => out.extend_from_slice(s.as_bytes()),
+        Cell::Time(t) => text::time(out, *t),
+        Cell::Float(x) => text::float(out, *x),
+        other => json(out, other),
+    }
+}
+
+fn string(out: &mut Vec<u8>, s: &str) {
+    serde_json::to_writer(out, s).expect("text is always JSON and memory takes it");
+}

@@ -1,0 +1,230 @@
+//! Where the library's arithmetic would silently lose something, ours: as DuckDB and PostgreSQL calculate.
+//!
+//! * A quotient of decimals is a float. The library gives it four digits more than its dividend has, so `1 / 1000000.0`
+//!   was 0; there is no number of digits that is right for all, and DuckDB decides likewise.
+//! * Parts of a length of time (`"end" - "start"`) are those of PostgreSQL's interval: hours below 24, minutes and
+//!   seconds below 60, and `epoch` is all of it in seconds with their fraction, which the library cuts off.
+//!
+//! * A number that becomes a whole one by `CAST` is rounded, and not cut off.
+//! * Sums, differences and products of whole numbers that 64 bits do not hold are errors; the library's begin again at
+//!   the other end.
+//!
+//! Whole numbers by whole numbers stay whole, as in PostgreSQL.
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array, Int64Array};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
+use datafusion::arrow::datatypes::{DataType, DurationNanosecondType, FieldRef, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue, exec_err};
+use datafusion::error::Result;
+use datafusion::functions::datetime::date_part::DatePartFunc;
+use datafusion::functions::math::expr_fn::round;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{
+    ColumnarValue, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::prelude::Expr;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use std::sync::Arc;
+
+/// Plans what is calculated otherwise here.
+#[derive(Debug)]
+pub(super) struct Arithmetic;
+
+impl ExprPlanner for Arithmetic {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let checked = match expr.op {
+            BinaryOperator::Plus => Some(Checked::Sum),
+            BinaryOperator::Minus => Some(Checked::Difference),
+            BinaryOperator::Multiply => Some(Checked::Product),
+            BinaryOperator::Divide => None,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
+        if let Some(checked) = checked {
+            // What is wider is left to the library, which makes decimals of it.
+            if !left.is_signed_integer() || !right.is_signed_integer() {
+                return Ok(PlannerResult::Original(expr));
+            }
+            let function = ScalarUDF::from(WholeNumbers { signature: checked.signature(), checked });
+            let call = ScalarFunction::new_udf(Arc::new(function), vec![expr.left, expr.right]);
+            return Ok(PlannerResult::Planned(Expr::ScalarFunction(call)));
+        }
+        if !(is_decimal(&left) || is_decimal(&right)) || !left.is_numeric() || !right.is_numeric() {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let float = |side: Expr| datafusion::prelude::cast(side, DataType::Float64);
+        Ok(PlannerResult::Planned(float(expr.left) / float(expr.right)))
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(date_part()), args))))
+    }
+}
+
+fn is_decimal(ty: &DataType) -> bool {
+    use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
+    matches!(ty, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
+}
+
+/// `date_part(part, time)`, which `extract(part FROM time)` is too.
+pub(super) fn date_part() -> ScalarUDF {
+    ScalarUDF::from(DatePart(DatePartFunc::new()))
+}
+
+/// The library's, but for lengths of time.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct DatePart(DatePartFunc);
+
+impl ScalarUDFImpl for DatePart {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.0.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.0.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.0.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.0.return_field_from_args(args)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [ColumnarValue::Scalar(part), length] = args.args.as_slice() else {
+            return self.0.invoke_with_args(args);
+        };
+        let (Some(Some(part)), DataType::Duration(_)) = (part.try_as_str(), length.data_type()) else {
+            return self.0.invoke_with_args(args);
+        };
+        match length {
+            ColumnarValue::Array(lengths) => Ok(ColumnarValue::Array(part_of(part, lengths)?)),
+            ColumnarValue::Scalar(length) => {
+                let parts = part_of(part, &length.to_array()?)?;
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&parts, 0)?))
+            }
+        }
+    }
+}
+
+/// A part of lengths of time.
+fn part_of(part: &str, lengths: &ArrayRef) -> Result<ArrayRef> {
+    let lengths = cast(lengths, &DataType::Duration(TimeUnit::Nanosecond))?;
+    let lengths = lengths.as_primitive::<DurationNanosecondType>();
+    let (second, minute, hour, day) = (1_000_000_000, 60_000_000_000, 3_600_000_000_000, 86_400_000_000_000_i64);
+    let part = part.trim_matches(|quote| quote == '\'' || quote == '"').to_lowercase();
+    let (below, unit) = match part.trim_end_matches('s') {
+        "epoch" => {
+            let seconds: Float64Array = lengths.unary(|ns| ns as f64 / 1e9);
+            return Ok(Arc::new(seconds));
+        }
+        "nanosecond" => {
+            let ns: Int64Array = lengths.unary(|ns| ns % minute);
+            return Ok(Arc::new(ns));
+        }
+        "microsecond" => (minute, 1_000),
+        "millisecond" => (minute, 1_000_000),
+        "second" => (minute, second),
+        "minute" => (hour, minute),
+        "hour" => (day, hour),
+        "day" => (i64::MAX, day),
+        "week" | "month" | "quarter" | "year" => (1, 1),
+        _ => {
+            return exec_err!("a length of time has no `{part}`; it has epoch, day, hour, minute, second, millisecond");
+        }
+    };
+    let parts: Int32Array = lengths.unary(|ns| (ns % below / unit) as i32);
+    Ok(Arc::new(parts))
+}
+
+/// An operation whose result may have more than 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Checked {
+    Sum,
+    Difference,
+    Product,
+}
+
+impl Checked {
+    fn signature(self) -> Signature {
+        Signature::exact(vec![DataType::Int64, DataType::Int64], Volatility::Immutable)
+    }
+}
+
+/// A sum, difference or product of whole numbers that fails rather than begin again at the other end.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WholeNumbers {
+    checked: Checked,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for WholeNumbers {
+    fn name(&self) -> &str {
+        match self.checked {
+            Checked::Sum => "+",
+            Checked::Difference => "-",
+            Checked::Product => "*",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [left, right] = arrays.as_slice() else { return exec_err!("`{}` takes two numbers", self.name()) };
+        let result = match self.checked {
+            Checked::Sum => add(left, right),
+            Checked::Difference => sub(left, right),
+            Checked::Product => mul(left, right),
+        };
+        let Ok(result) = result else { return exec_err!("a whole number of `{}` is beyond 64 bits", self.name()) };
+        match is_scalar {
+            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)),
+            false => Ok(ColumnarValue::Array(result)),
+        }
+    }
+}
+
+/// Rounds where a number becomes a whole one by `CAST`, as DuckDB and PostgreSQL do; the library cuts off.
+#[derive(Debug)]
+pub(super) struct RoundedCasts;
+
+impl FunctionRewrite for RoundedCasts {
+    fn name(&self) -> &str {
+        "rounded_casts"
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+        let is_rounded = |of: &Expr, to: &DataType| {
+            let from = of.get_type(schema).unwrap_or(DataType::Null);
+            to.is_integer() && (from.is_floating() || is_decimal(&from))
+        };
+        Ok(match expr {
+            Expr::Cast(cast) if is_rounded(&cast.expr, cast.field.data_type()) => {
+                Transformed::yes(Expr::Cast(Cast { expr: Box::new(round(vec![*cast.expr])), field: cast.field }))
+            }
+            Expr::TryCast(cast) if is_rounded(&cast.expr, cast.field.data_type()) => {
+                Transformed::yes(Expr::TryCast(TryCast { expr: Box::new(round(vec![*cast.expr])), field: cast.field }))
+            }
+            other => Transformed::no(other),
+        })
+    }
+}
