@@ -58,6 +58,8 @@ pub(crate) enum Command {
     #[cfg(feature = "pulsar")]
     Doctor(commands::doctor::Args),
     Bench(commands::bench::Args),
+    #[command(hide = true)]
+    AnswerQuestions(commands::answer_questions::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }

@@ -207,6 +207,8 @@ impl Client {
     }
 
     fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        // A page in a browser cannot send it, which is what it says.
+        let request = request.header("timeline-client", "1");
         match &self.token {
             Some(token) => request.header("authorization", token.header()),
             None => request,

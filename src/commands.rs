@@ -1,6 +1,7 @@
 //! The subcommands, one module each: its flags with their help and an example, and a `run`.
 
 mod answer;
+pub(crate) mod answer_questions;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -32,6 +33,10 @@ use crate::settings::Settings;
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<()> {
+    // Started by a processor, wherever that was: the settings there are not its business.
+    if let Command::AnswerQuestions(args) = &cli.command {
+        return answer_questions::run(args);
+    }
     let settings = Settings::load(cli.config.as_deref())?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, &settings),
@@ -54,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Outliers(args) => outliers::run(&args, &settings),
         Command::Watch(args) => watch::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
+        Command::AnswerQuestions(args) => answer_questions::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -15,6 +15,8 @@ mod language;
 mod operators;
 #[cfg(feature = "pulsar")]
 mod pulsar;
+#[cfg(all(feature = "sql", target_os = "linux"))]
+mod questions;
 #[cfg(feature = "sql")]
 mod served;
 mod tidy;

@@ -183,7 +183,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         // Ending and being dropped mean the same.
         let _ = closed.await;
     };
-    let options = processor::http::Options { token, ..processor::http::Options::default() };
+    let answerer = processor::sql::Answerer::Processes(super::answer_questions::pool()?);
+    let options = processor::http::Options { token, answerer, ..processor::http::Options::default() };
     let server =
         processor::http::serve(listener, engine, options, shutdown).map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.

@@ -7,10 +7,10 @@
 
 use super::App;
 use super::error::Refusal;
+use super::rows::{Encoder, Format};
 use crate::engine::{EngineError, PositionOf};
-use crate::sql::{Answer, Rows};
+use crate::sql::{Answer, Code, Rows};
 use arrow::array::RecordBatch;
-use arrow::ipc::writer::StreamWriter;
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -18,11 +18,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
+
+/// How much longer than the question's own limit we wait: an engine that waits for its sources says itself when that took
+/// too long.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Encoded batches that wait for the client.
 const QUEUE: usize = 2;
@@ -30,25 +35,33 @@ const QUEUE: usize = 2;
 /// The header that says what rows are true for.
 pub(super) const POSITIONS: &str = "timeline-positions";
 
-/// The rows of `answer`, of which the first come within `limit`.
-pub(super) async fn stream(
+/// The right to be at work on a question: shared by whatever is.
+pub(super) type Turn = Arc<OwnedSemaphorePermit>;
+
+/// The rows that `ask` gives, of which the first come within `limit`.
+pub(super) async fn stream<F>(
     app: &App,
-    answer: impl Future<Output = Result<Answer, EngineError>> + Send + 'static,
+    format: Format,
     limit: Duration,
-) -> Result<Response, Refusal> {
-    let turn = app.turn().await?;
+    ask: impl FnOnce(Turn) -> F,
+) -> Result<Response, Refusal>
+where
+    F: Future<Output = Result<Answer, EngineError>> + Send + 'static,
+{
+    let turn: Turn = Arc::new(app.turn().await?);
     let begun = Instant::now();
     let last = begun + app.options.answer_time_max;
     let (tell, told) = oneshot::channel();
+    let answer = ask(turn.clone());
     tokio::spawn(async move {
         let _turn = turn;
-        begin(answer, begun + limit, last, tell).await;
+        begin(answer, format, (begun, limit), last, tell).await;
     });
     let head =
         told.await.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())));
     let (positions, chunks) = head?;
     let body = Body::from_stream(Chunks { queue: chunks, is_over: false });
-    let content_type = HeaderValue::from_static("application/vnd.apache.arrow.stream");
+    let content_type = HeaderValue::from_static(format.content_type());
     Ok(with_positions(([(CONTENT_TYPE, content_type)], body).into_response(), &positions))
 }
 
@@ -111,28 +124,26 @@ impl Stream for Chunks {
 
 async fn begin(
     answer: impl Future<Output = Result<Answer, EngineError>>,
-    first: Instant,
+    format: Format,
+    (begun, limit): (Instant, Duration),
     last: Instant,
     mut tell: oneshot::Sender<Head>,
 ) {
-    // An engine at work cannot be stopped, and says itself when it takes too long; computing rows can be.
-    let mut answer = match answer.await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let _ = tell.send(Err(error));
-            return;
-        }
+    // Dropping the answer ends whatever is at work on it, but for an engine, which holds its turn until it is done.
+    let first = async {
+        let mut answer = answer.await?;
+        let batch = answer.rows.next().await.transpose()?;
+        Ok((answer, batch))
     };
-    let batch = tokio::select! {
-        batch = tokio::time::timeout_at(first, answer.rows.next()) => batch,
+    let first = tokio::select! {
+        first = tokio::time::timeout_at(begun + limit + GRACE, first) => first,
         () = tell.closed() => return,
     };
-    let batch = match batch {
-        Ok(batch) => batch.transpose(),
-        Err(_) => Err(EngineError::Timeout("the first rows took too long: ask for fewer, or allow more time".into())),
-    };
-    let batch = match batch {
-        Ok(batch) => batch,
+    let first = first.unwrap_or_else(|_| {
+        Err(Code::Time.error(format!("the first rows took too long: more than {} s", limit.as_secs_f64())))
+    });
+    let (mut answer, batch) = match first {
+        Ok(first) => first,
         Err(error) => {
             let _ = tell.send(Err(error));
             return;
@@ -143,7 +154,7 @@ async fn begin(
         return;
     }
     tokio::select! {
-        sent = tokio::time::timeout_at(last, send(answer, batch, &chunks)) => match sent {
+        sent = tokio::time::timeout_at(last, send(answer, format, batch, &chunks)) => match sent {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "an answer broke off"),
             Err(_) => tracing::warn!("an answer broke off: it took too long to be read"),
@@ -153,17 +164,23 @@ async fn begin(
 }
 
 /// Sends the rows and the end; a client that is gone is no error.
-async fn send(answer: Answer, first: Option<RecordBatch>, chunks: &mpsc::Sender<Chunk>) -> io::Result<()> {
-    let mut writer = StreamWriter::try_new(vec![], &answer.schema).map_err(io::Error::other)?;
+async fn send(
+    answer: Answer,
+    format: Format,
+    first: Option<RecordBatch>,
+    chunks: &mpsc::Sender<Chunk>,
+) -> io::Result<()> {
+    let mut encoder = Encoder::new(format, &answer.schema)?;
     let mut rows: Rows = Box::pin(tokio_stream::iter(first.map(Ok)).chain(answer.rows));
     while let Some(batch) = rows.next().await {
-        writer.write(&batch.map_err(io::Error::other)?).map_err(io::Error::other)?;
-        if chunks.send(Chunk::Bytes(std::mem::take(writer.get_mut()).into())).await.is_err() {
+        let bytes = encoder.rows(&batch.map_err(io::Error::other)?)?;
+        // An empty piece would be the end of the body.
+        if !bytes.is_empty() && chunks.send(Chunk::Bytes(bytes.into())).await.is_err() {
             return Ok(());
         }
     }
-    writer.finish().map_err(io::Error::other)?;
-    for chunk in [Chunk::Bytes(std::mem::take(writer.get_mut()).into()), Chunk::End] {
+    let end = Some(encoder.end()?).filter(|end| !end.is_empty());
+    for chunk in end.map(|end| Chunk::Bytes(end.into())).into_iter().chain([Chunk::End]) {
         let _ = chunks.send(chunk).await;
     }
     Ok(())

@@ -18,14 +18,16 @@
 //! | `POST /v1/peer/answers`, `GET /v1/peer/programs` | for the other processors of the same state |
 //! | `GET /healthz`, `/metrics`, `/` | `ok`; Prometheus text; a page |
 //!
-//! Rows are a stream of Arrow IPC; the header `timeline-positions` says what they are true for, as JSON in ASCII. An
-//! answer that fails after its first rows breaks off without the stream's end mark. Errors are JSON
+//! Rows are a stream of Arrow IPC, or JSON (an array, or `application/x-ndjson`, a line each) or CSV where `accept` asks
+//! for it, with the names and the spelling of `timeline query --format`; the header `timeline-positions` says what they are true for, as JSON in ASCII. An
+//! answer that fails after its first rows breaks off in the midst of a chunk. Errors are JSON
 //! `{"code", "message", "rendered"?}`.
 //!
 //! Where [`Options::token`] is set, every request but those of `/healthz` and the page must show it. A listener on
 //! loopback answers only requests that name it by an address or as `localhost`, so that a web page elsewhere cannot
-//! reach it under a name of its own; requests that change something need a content type or a method that browsers send
-//! across sites only after asking, which is never granted.
+//! reach it under a name of its own; what a browser sends for a page of another site is refused, requests that change
+//! something need a content type or a method that browsers send across sites only after asking, which is never granted,
+//! and `/v1/watch?sql=` needs the header `timeline-client`.
 
 mod answer;
 mod connection;
@@ -33,12 +35,15 @@ mod error;
 mod json;
 mod metrics;
 mod routes;
+mod rows;
+mod site;
 mod token;
 mod watch;
 
 pub use token::Token;
 
 use crate::engine::{Engine, EngineError};
+use crate::sql::Answerer;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -84,6 +89,8 @@ pub struct Options {
     pub watch_rows_max: usize,
     /// How long answers being read may go on after the end of the server was asked for.
     pub drain_time_max: Duration,
+    /// Where questions in SQL are worked at.
+    pub answerer: Answerer,
     /// What requests must show.
     pub token: Option<Token>,
 }
@@ -105,6 +112,7 @@ impl Default for Options {
             answer_time_max: Duration::from_secs(600),
             watch_rows_max: 10_000,
             drain_time_max: Duration::from_secs(3),
+            answerer: Answerer::Here,
             token: None,
         }
     }

@@ -1,14 +1,15 @@
 //! What is asked where.
 
-use super::answer::{stream, with_positions};
+use super::answer::{Turn, stream, with_positions};
 use super::error::Refusal;
-use super::{App, connection, metrics, token, watch};
+use super::rows::Format;
+use super::{App, connection, metrics, site, token, watch};
 use crate::engine::EngineError;
-use crate::sql::{self, Answer};
+use crate::sql::{Answer, Asking};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -56,6 +57,7 @@ pub(super) fn router(app: App) -> Router {
         })
         .layer(DefaultBodyLimit::max(app.options.body_bytes_max))
         .layer(from_fn_with_state(app.clone(), token::known))
+        .layer(from_fn_with_state(app.clone(), site::known))
         .layer(from_fn_with_state(app.clone(), named_as_itself))
         .with_state(app)
 }
@@ -85,11 +87,17 @@ struct Question {
     wait: Wait,
 }
 
-async fn query(State(app): State<App>, question: Result<Json<Question>, JsonRejection>) -> Result<Response, Refusal> {
+async fn query(
+    State(app): State<App>,
+    headers: HeaderMap,
+    question: Result<Json<Question>, JsonRejection>,
+) -> Result<Response, Refusal> {
     let Json(Question { sql, wait }) = question?;
     let (sync, limit) = wait.limits()?;
-    let engine = app.engine.clone();
-    stream(&app, async move { sql::run(&sql, engine, sync).await }, limit).await
+    let format = Format::accepted(&headers)?;
+    let (engine, answerer) = (app.engine.clone(), app.options.answerer.clone());
+    let ask = |turn: Turn| async move { answerer.ask(Asking { sql, engine, sync, held: Some(turn) }).await };
+    stream(&app, format, limit, ask).await
 }
 
 #[derive(Deserialize)]
@@ -126,18 +134,20 @@ struct OutlierQuestion {
 
 async fn outliers(
     State(app): State<App>,
+    headers: HeaderMap,
     question: Result<Query<OutlierQuestion>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(OutlierQuestion { name, top, sync, timeout_s }) = question?;
     let (sync, limit) = Wait { sync, timeout_s }.limits()?;
-    let top = top.unwrap_or(TOP);
+    let (top, format) = (top.unwrap_or(TOP), Format::accepted(&headers)?);
     let (batch, positions) = app.ask(move |engine| engine.outliers(&name, top, sync)).await?;
-    stream(&app, async { Ok(Answer::of(batch, positions)) }, limit).await
+    stream(&app, format, limit, |_| async { Ok(Answer::of(batch, positions)) }).await
 }
 
-async fn queries(State(app): State<App>) -> Result<Response, Refusal> {
+async fn queries(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let format = Format::accepted(&headers)?;
     let batch = app.ask(|engine| engine.queries()).await?;
-    stream(&app, async { Ok(Answer::of(batch, vec![])) }, Duration::from_secs_f64(TIMEOUT_S)).await
+    stream(&app, format, Duration::from_secs_f64(TIMEOUT_S), |_| async { Ok(Answer::of(batch, vec![])) }).await
 }
 
 async fn drop_query(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {

@@ -37,7 +37,7 @@ impl Site {
     }
 
     fn get(&self, path: &str) -> Response<Body> {
-        self.agent.get(format!("{}{path}", self.base)).call().unwrap()
+        self.agent.get(format!("{}{path}", self.base)).header("timeline-client", "1").call().unwrap()
     }
 
     fn post(&self, path: &str, body: &Value) -> Response<Body> {
@@ -446,6 +446,57 @@ mod with_sql {
         let slow =
             "SELECT count(*) FROM range(0, 1000000000000) a, range(0, 1000000) b WHERE a.value % 7 = b.value % 11";
         check_refusal(site.post("/v1/query", &json!({"sql": slow, "timeout_s": 0.3})), 504, "timeout", "too long");
+    }
+
+    #[test]
+    fn rows_come_in_the_format_that_is_accepted() {
+        let site = site();
+        let sql = json!({"sql": "SELECT session, value, start FROM finals ORDER BY session"});
+        let ask = |accept: &str, body: &Value| {
+            let request = site.agent.post(format!("{}/v1/query", site.base)).content_type("application/json");
+            request.header("accept", accept).send(body.to_string().as_bytes()).unwrap()
+        };
+        let text = |accept: &str, body: &Value| {
+            let mut response = ask(accept, body);
+            assert_eq!(response.status(), 200);
+            assert!(response.headers().contains_key("timeline-positions"));
+            let media = response.headers()["content-type"].to_str().unwrap().to_owned();
+            (media, response.body_mut().read_to_string().unwrap())
+        };
+        let (media, json) = text("application/json", &sql);
+        let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+        assert_eq!((media.as_str(), rows.len(), &rows[0]["value"]), ("application/json", 2, &json!(12)));
+        assert_eq!(rows[0]["start_ns"], json!(1_700_000_000_000_000_000_i64));
+        let (media, csv) = text("text/csv", &sql);
+        assert!(media.starts_with("text/csv"), "{media}");
+        assert!(csv.starts_with("session,value,start\ns1,12,2023-11-14T22:13:20.000000000Z\ns2,5,"), "{csv}");
+        let (_, lines) = text("application/x-ndjson", &sql);
+        assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 2);
+        let none = json!({"sql": "SELECT session FROM finals WHERE false"});
+        assert_eq!(text("application/json", &none).1, "[]\n");
+        assert_eq!(text("text/csv", &none).1, "session\n");
+        assert_eq!(batches_of(ask("*/*", &sql)).0.len(), 1);
+        check_refusal(ask("text/html", &sql), 406, "format", "TL3010");
+        let broken = json!({"sql": "SELECT 1 / (value - 50000) FROM range(0, 100000)"});
+        let mut body = vec![];
+        assert!(ask("application/json", &broken).into_body().into_reader().read_to_end(&mut body).is_err());
+    }
+
+    #[test]
+    fn a_page_of_another_site_asks_nothing() {
+        let site = site();
+        let get = |path: &str, name: &str, value: &str| {
+            site.agent.get(format!("{}{path}", site.base)).header(name, value).call().unwrap()
+        };
+        let watch = "/v1/watch?sql=SELECT%201";
+        // A picture's address, by a browser that says where it comes from and by one that does not.
+        check_refusal(get(watch, "sec-fetch-site", "cross-site"), 403, "foreign", "TL3009");
+        check_refusal(get(watch, "accept", "image/png"), 403, "foreign", "TL3009");
+        check_refusal(get("/v1/watch?name=cirr", "sec-fetch-site", "cross-site"), 403, "foreign", "TL3009");
+        check_refusal(get("/v1/status", "origin", "http://elsewhere.example"), 403, "foreign", "TL3009");
+        assert_eq!(get("/", "sec-fetch-site", "cross-site").status(), 200);
+        assert_eq!(get("/v1/watch?name=cirr", "sec-fetch-site", "same-origin").status(), 200);
+        assert!(site.engine.asked.lock().unwrap().iter().all(|(tables, _)| tables == &["totals"]));
     }
 
     #[test]

@@ -5,17 +5,19 @@
 //!
 //! A name is answered without SQL, so that lean builds have it too.
 
-use super::App;
+use super::answer::Turn;
 use super::error::Refusal;
 use super::json::{Shape, rows};
+use super::{App, site};
 use crate::engine::{Engine, EngineError, TableData};
 use crate::results;
-use crate::sql::{self, too_many};
+use crate::sql::{Asking, Code, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -23,6 +25,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::fs::File;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -61,12 +64,16 @@ enum Subject {
 
 pub(super) async fn watch(
     State(app): State<App>,
+    headers: HeaderMap,
     watched: Result<Query<Watched>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(Watched { name, sql, interval_ms }) = watched?;
     let subject = match (name, sql) {
         (Some(name), None) => Subject::Name(name),
-        (None, Some(sql)) => Subject::Sql(sql),
+        (None, Some(sql)) => {
+            site::is_client(&headers)?;
+            Subject::Sql(sql)
+        }
         _ => return Err(EngineError::invalid("watch one thing: a `name` or a question in `sql`").into()),
     };
     let interval = Duration::from_millis(interval_ms.unwrap_or(INTERVAL_MS).max(INTERVAL_MS_MIN));
@@ -125,10 +132,12 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
     let (batches, shape) = match subject.clone() {
         Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, Shape::Folded),
         Subject::Sql(sql) => {
-            let _turn = app.turn().await?;
-            let answer = async { sql::run(&sql, app.engine.clone(), None).await?.collect(rows_max).await };
+            let turn: Turn = Arc::new(app.turn().await?);
+            let asking = Asking { sql, engine: app.engine.clone(), sync: None, held: Some(turn.clone()) };
+            let answer = async { app.options.answerer.ask(asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
-            (answer.map_err(|_| EngineError::Timeout("the answer takes too long to be watched".into()))??, Shape::Plain)
+            drop(turn);
+            (answer.map_err(|_| Code::Time.error("the answer takes too long to be watched"))??, Shape::Plain)
         }
     };
     Ok(rows(&batches, shape))

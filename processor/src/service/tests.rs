@@ -156,12 +156,13 @@ fn partitions_are_claimed_and_released_one_by_one() {
 /// Reasons of late events and whether they were repaired, in the order of the log.
 fn late(service: &Service, state: &Path) -> Vec<(String, bool)> {
     let snapshot = service.snapshot(&["late_events".into()], SYNC).expect("an answer");
-    let read = |path: &std::path::PathBuf| {
+    let read = |file: &crate::engine::PastFile| {
+        let path = &file.path;
         assert!(path.starts_with(state));
         crate::results::decode(std::fs::read(path).expect("a file")).expect("rows")
     };
     let table = &snapshot.tables[0];
-    let batches: Vec<_> = table.files.iter().flat_map(read).chain(table.live.clone()).collect();
+    let batches: Vec<_> = table.past.iter().flat_map(read).chain(table.live.clone()).collect();
     let mut rows = vec![];
     for batch in &batches {
         let reasons: &StringArray =
@@ -403,8 +404,8 @@ fn dead_letters_do_not_pile_up_in_memory_and_none_is_lost() {
     let service = started(Options { checkpoint_every, ..options(dir.path(), &log, Claims::All) }, PROGRAM);
     let snapshot = service.snapshot(&["dead_letters".into()], Some(Duration::from_secs(120))).expect("an answer");
     let table = &snapshot.tables[0];
-    let committed = table.files.iter().map(|file| {
-        let rows = crate::results::decode(std::fs::read(file).expect("a file")).expect("rows");
+    let committed = table.past.iter().map(|file| {
+        let rows = crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows");
         rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
     });
     let live: usize = table.live.iter().map(|rows| rows.num_rows()).sum();

@@ -1,5 +1,6 @@
 //! Errors of the library, said as the asker can use them: what is wrong, without the library's names and traces.
 
+use super::code::Code;
 use crate::engine::EngineError;
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
@@ -18,15 +19,14 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
         DataFusionError::Configuration(message) => EngineError::invalid(told(message)),
         DataFusionError::SchemaError(error, _) => EngineError::invalid(of_schema(error)),
         DataFusionError::ArrowError(error, _) => of_arrow(error),
-        DataFusionError::ResourcesExhausted(_) => EngineError::Unavailable(format!(
-            "the answer needs more memory than questions may use together ({} MiB): ask for fewer rows or groups at a \
-             time, or again when fewer ask",
-            super::query::MEMORY_BYTES_MAX >> 20
-        )),
+        DataFusionError::ResourcesExhausted(_) => {
+            let most = super::MEMORY_BYTES_MAX >> 20;
+            Code::Memory.error(format!("the question needs more memory than one may have ({most} MiB)"))
+        }
         DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => {
             EngineError::Unavailable(format!("history cannot be read: {}", told(&error.find_root().to_string())))
         }
-        other => EngineError::Internal(told(&other.to_string())),
+        other => Code::Failed.error(told(&other.to_string())),
     }
 }
 

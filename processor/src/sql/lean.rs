@@ -1,11 +1,29 @@
 //! The answer of a build without SQL.
 
-use super::Answer;
-use crate::engine::{Engine, EngineError};
+use super::{Answer, Asking};
+use crate::engine::EngineError;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+
+/// Processes that are never started.
+#[derive(Debug)]
+pub struct Pool(());
+
+impl Pool {
+    /// None.
+    pub fn new(_program: PathBuf, _arguments: Vec<OsString>) -> Arc<Pool> {
+        Arc::new(Pool(()))
+    }
+}
 
 /// Refuses: [`EngineError::Invalid`].
-pub async fn run(_sql: &str, _engine: Arc<dyn Engine>, _sync: Option<Duration>) -> Result<Answer, EngineError> {
+pub(super) fn refuse(_asking: &Asking) -> Result<Answer, EngineError> {
     Err(EngineError::invalid("this build has no SQL (built without the `sql` feature)"))
+}
+
+/// Refuses: nobody asks this build.
+pub fn serve_questions() -> io::Result<()> {
+    Err(io::Error::other("this build has no SQL (built without the `sql` feature)"))
 }

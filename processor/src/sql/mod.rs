@@ -3,6 +3,9 @@
 //! A question is parsed first, so that only the tables it names are asked for; one snapshot then answers it whole.
 //! **Invariant:** questions only read. What is not a query is refused before the processor is asked for anything, and
 //! the plan is checked once more before it runs.
+//! **Invariant:** no question can do harm. The command has questions answered by processes of their own ([`Pool`]), which
+//! the system limits and which end with whoever asked; and statements are bounded before they are planned, so that what
+//! is too much is said and not tried.
 //!
 //! Names keep their case and need no quotes, because columns are called what the events call them (`playerState`):
 //! the usual folding to lower case would make every such column need quotes. Names of tables match in any case.
@@ -12,34 +15,98 @@
 //! Numbers with a point are decimals, so that `value_exact > 1.5` compares exactly; with an exponent they are floats.
 //!
 //! Rows stream: of an answer no more than a few batches are in memory, and what a question holds besides (sorting,
-//! grouping, joining) comes from one pool that all questions share. Nothing is written to disk.
+//! grouping, joining) is counted and limited. Nothing is written to disk.
 
 #[cfg(feature = "sql")]
+mod bounds;
+#[cfg(feature = "sql")]
+mod child;
+mod code;
+#[cfg(feature = "sql")]
 mod error;
+#[cfg(feature = "sql")]
+mod here;
 #[cfg(not(feature = "sql"))]
 mod lean;
 #[cfg(feature = "sql")]
 mod planner;
 #[cfg(feature = "sql")]
-mod query;
+mod pool;
 #[cfg(feature = "sql")]
 mod statement;
 #[cfg(feature = "sql")]
 mod tables;
 #[cfg(feature = "sql")]
-mod words;
-
-#[cfg(not(feature = "sql"))]
-pub use lean::run;
+mod wire;
 #[cfg(feature = "sql")]
-pub use query::run;
+mod words;
+#[cfg(feature = "sql")]
+mod work;
 
-use crate::engine::{EngineError, PositionOf};
+#[cfg(feature = "sql")]
+pub use child::serve_questions;
+pub use code::Code;
+#[cfg(not(feature = "sql"))]
+pub use lean::{Pool, serve_questions};
+#[cfg(feature = "sql")]
+pub use pool::Pool;
+
+use crate::engine::{Engine, EngineError, PositionOf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio_stream::{Stream, StreamExt};
+
+/// Bytes that one question may hold for sorting, grouping and joining.
+#[cfg(feature = "sql")]
+const MEMORY_BYTES_MAX: usize = 512 << 20;
+
+/// Where questions are worked at.
+#[derive(Clone, Debug, Default)]
+pub enum Answerer {
+    /// In this process.
+    #[default]
+    Here,
+    /// In processes of their own.
+    Processes(Arc<Pool>),
+}
+
+/// A question.
+pub struct Asking {
+    /// Its text.
+    pub sql: String,
+    /// Who has the tables.
+    pub engine: Arc<dyn Engine>,
+    /// Whether the tables wait for their sources, and how long.
+    pub sync: Option<Duration>,
+    /// Held for as long as anything is at work on it, even if nobody waits for it any more.
+    pub held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Answerer {
+    /// Answers a question in SQL from one snapshot of the tables it reads.
+    ///
+    /// The rows are computed as they are taken, and the computation ends when they, or this future, are dropped; a
+    /// snapshot that is being taken is left to itself.
+    ///
+    /// # Errors
+    /// [`EngineError::Invalid`] for what is no query, or wrong; [`EngineError::NotFound`] for an unknown table; what the
+    /// engine says of its snapshot; what [`Code`] lists. Rows may end in an error too (a division by zero).
+    pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
+        match self {
+            #[cfg(feature = "sql")]
+            Answerer::Here => here::ask(asking).await,
+            #[cfg(feature = "sql")]
+            Answerer::Processes(pool) => pool.ask(asking).await,
+            #[cfg(not(feature = "sql"))]
+            Answerer::Here | Answerer::Processes(_) => lean::refuse(&asking),
+        }
+    }
+}
 
 /// Batches as they are computed. Dropping it stops the computation.
 pub type Rows = Pin<Box<dyn Stream<Item = Result<RecordBatch, EngineError>> + Send>>;

@@ -1,5 +1,7 @@
 //! What a question is, before anything is asked of the processor for it.
 
+use super::bounds::{NESTING_MAX, check_length, check_tokens};
+use super::code::Code;
 use super::error::cleaned;
 use super::words::{cast_exponents, quote_names};
 use crate::engine::EngineError;
@@ -20,13 +22,15 @@ pub(super) enum Question {
 
 /// Reads one statement; [`EngineError::Invalid`] if it is none, more than one, or no query.
 pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
+    check_length(sql)?;
     let dialect = GenericDialect {};
     let mut tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
         .map_err(|error| EngineError::invalid(format!("SQL: {error}")))?;
+    check_tokens(&tokens)?;
     quote_names(&mut tokens);
     let tokens = cast_exponents(tokens);
-    let parser = DFParserBuilder::new(tokens).with_dialect(&dialect).build();
+    let parser = DFParserBuilder::new(tokens).with_dialect(&dialect).with_recursion_limit(NESTING_MAX * 2).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(cleaned)?;
     let statement = statements.pop_front().ok_or_else(|| EngineError::invalid("there is no SQL in the question"))?;
     if !statements.is_empty() {
@@ -34,10 +38,7 @@ pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
     }
     if !is_query(&statement) {
         let word = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
-        return Err(EngineError::invalid(format!(
-            "`{word}` is refused: tables of a processor can only be read, with SELECT, WITH, EXPLAIN, SHOW TABLES or \
-             DESCRIBE"
-        )));
+        return Err(Code::OnlyRead.error(format!("`{word}` is refused")));
     }
     if matches!(&statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowTables { .. })) {
         return Ok(Question::Tables);

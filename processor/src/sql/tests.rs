@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::run;
+use super::{Answerer, Asking};
 use crate::engine::fake::{Fake, finals};
 use crate::engine::{Engine, EngineError, PositionOf};
 use arrow::array::RecordBatch;
@@ -15,7 +15,8 @@ use std::time::Duration;
 pub(super) fn ask(engine: Arc<Fake>, sql: &str) -> Result<(Vec<RecordBatch>, Vec<PositionOf>), EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let answer = run(sql, engine, Some(Duration::from_secs(9))).await?;
+        let sync = Some(Duration::from_secs(9));
+        let answer = Answerer::Here.ask(Asking { sql: sql.to_owned(), engine, sync, held: None }).await?;
         let positions = answer.positions.clone();
         Ok((answer.collect(1000).await?, positions))
     })
@@ -306,6 +307,7 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(run("SELECT * FROM totals", Arc::new(Refusing), None)).unwrap_err();
+    let asking = Asking { sql: "SELECT * FROM totals".into(), engine: Arc::new(Refusing), sync: None, held: None };
+    let error = runtime.block_on(Answerer::Here.ask(asking)).unwrap_err();
     assert_eq!(error, EngineError::Timeout("late".into()));
 }

@@ -136,8 +136,8 @@ fn processors_share_a_log_and_each_answers_for_all_of_it() {
     for table in ["finals", "sessions", "m", "alerts", "nodes", "queries", "dead_letters"] {
         let whole = |node: &Node| {
             let snapshot = node.service.snapshot(&[table.into()], SYNC).unwrap();
-            let files = snapshot.tables[0].files.iter().map(|file| {
-                let rows = crate::results::decode(std::fs::read(file).unwrap()).unwrap();
+            let files = snapshot.tables[0].past.iter().map(|file| {
+                let rows = crate::results::decode(std::fs::read(&file.path).unwrap()).unwrap();
                 rows.iter().map(|rows| rows.num_rows()).sum::<usize>()
             });
             files.sum::<usize>() + snapshot.tables[0].live.iter().map(|rows| rows.num_rows()).sum::<usize>()

@@ -31,8 +31,10 @@ fn write(log: &Memory, part: usize, key: &str, t: i64, column: &str, value: bool
 fn column<T: Clone>(service: &Service, table: &str, name: &str, of: impl Fn(&dyn Array) -> Vec<T>) -> Vec<T> {
     let snapshot = service.snapshot(&[table.into()], SYNC).expect("an answer");
     let table = &snapshot.tables[0];
-    let read = |path| crate::results::decode(std::fs::read(path).expect("a file")).expect("rows");
-    let batches = table.files.iter().flat_map(read).chain(table.live.clone());
+    let read = |file: &crate::engine::PastFile| {
+        crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows")
+    };
+    let batches = table.past.iter().flat_map(read).chain(table.live.clone());
     batches.flat_map(|batch| of(batch.column_by_name(name).expect("a column"))).collect()
 }
 

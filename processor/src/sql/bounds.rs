@@ -1,0 +1,127 @@
+//! How large a statement may be, decided before anything that takes more than its length is done with it.
+//!
+//! Every node of a statement has a token of its own, so the count of tokens bounds the nodes and, as every level of a
+//! tree has a node, the depth. Brackets nest at most as deep as the parser is told. What a text cannot show by its length
+//! is how often a `WITH` is put in: thirty of them that each join the one before twice are a billion tables.
+//!
+//! The bounds are what a stack of [`super::work::STACK_BYTES`] holds in a build without optimization, by measure, and
+//! leave room for what tools write: lists and chains of some thousand terms.
+
+use super::code::Code;
+use crate::engine::EngineError;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as Ast, Visit, Visitor};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+/// Bytes of a statement.
+pub(super) const BYTES_MAX: usize = 1 << 20;
+/// Tokens of a statement that are no list of values, blanks and comments aside.
+pub(super) const TOKENS_MAX: usize = 250_000;
+/// Operators of a statement: what can stand one upon the other without a bracket.
+pub(super) const OPERATORS_MAX: usize = 12_000;
+/// Brackets in brackets, and queries in queries.
+pub(super) const NESTING_MAX: usize = 128;
+/// Tables of a statement, after each `WITH` is put in.
+pub(super) const RELATIONS_MAX: u64 = 512;
+
+/// Refuses a text that is too long.
+pub(super) fn check_length(sql: &str) -> Result<(), EngineError> {
+    if sql.len() > BYTES_MAX {
+        return Err(Code::TooLarge.error(format!("the statement has {} bytes, and may have {BYTES_MAX}", sql.len())));
+    }
+    Ok(())
+}
+
+/// Refuses what has too many tokens, or too many of those that make trees deep.
+pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> {
+    let (mut all, mut operators, mut depth) = (0, 0, 0_usize);
+    for TokenWithSpan { token, .. } in tokens {
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            // Between the values of a list nothing is stacked.
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Comma => {}
+            Token::Word(word) if word.keyword == datafusion::sql::sqlparser::keywords::Keyword::NoKeyword => {}
+            _ => operators += 1,
+        }
+        all += 1;
+        if depth > NESTING_MAX {
+            return Err(Code::TooLarge.error(format!("brackets are nested more than {NESTING_MAX} deep")));
+        }
+    }
+    if all > TOKENS_MAX {
+        return Err(Code::TooLarge.error(format!("the statement has {all} tokens, and may have {TOKENS_MAX}")));
+    }
+    if operators > OPERATORS_MAX {
+        let message = format!("the statement has {operators} operators and words of SQL, and may have {OPERATORS_MAX}");
+        return Err(Code::TooLarge.error(message));
+    }
+    Ok(())
+}
+
+/// Refuses what reads too many tables.
+pub(super) fn check_relations(statement: &Statement) -> Result<(), EngineError> {
+    let ast: &Ast = match statement {
+        Statement::Statement(ast) => ast,
+        Statement::Explain(explain) => return check_relations(&explain.statement),
+        Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => return Ok(()),
+    };
+    let mut count = Relations { queries: vec![Known::default()] };
+    let _ = ast.visit(&mut count);
+    let relations = count.queries.first().map_or(0, |query| query.relations);
+    if relations > RELATIONS_MAX {
+        let message =
+            format!("the statement reads {relations} tables with every `WITH` put in, and may read {RELATIONS_MAX}");
+        return Err(Code::TooManyRelations.error(message));
+    }
+    Ok(())
+}
+
+/// Counts tables, those of a `WITH` wherever it is named.
+struct Relations {
+    /// The queries that are open, the innermost last; the first stands for the statement.
+    queries: Vec<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    relations: u64,
+    /// The tables that each of its `WITH` comes to.
+    with: HashMap<String, u64>,
+    /// Where its `WITH` are, and their names.
+    bodies: Vec<(*const Query, String)>,
+}
+
+impl Visitor for Relations {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        let bodies = tables.map(|table| (std::ptr::from_ref(&*table.query), table.alias.name.value.clone())).collect();
+        self.queries.push(Known { bodies, ..Known::default() });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let Some(closed) = self.queries.pop() else { return ControlFlow::Continue(()) };
+        let Some(around) = self.queries.last_mut() else { return ControlFlow::Continue(()) };
+        let with = around.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query)).map(|(_, name)| name.clone());
+        match with {
+            Some(name) => _ = around.with.insert(name, closed.relations.max(1)),
+            None => around.relations = around.relations.saturating_add(closed.relations),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let name = relation.to_string().replace('"', "");
+        let known = self.queries.iter().rev().find_map(|query| query.with.get(&name)).copied().unwrap_or(1);
+        if let Some(query) = self.queries.last_mut() {
+            query.relations = query.relations.saturating_add(known);
+        }
+        ControlFlow::Continue(())
+    }
+}

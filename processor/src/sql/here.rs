@@ -1,0 +1,83 @@
+//! A question answered in this process: for tests, and for whoever uses the crate without the command.
+//!
+//! A statement that overflows even a large stack ends this process, and a function that takes all memory too; that is
+//! why the command gives questions to processes of their own ([`super::pool`]).
+
+use super::code::Code;
+use super::work::{Asked, Desk, answer, on_large_stack, unless_it_panics};
+use super::{Answer, Asking, MEMORY_BYTES_MAX};
+use crate::engine::{Engine, EngineError, PositionOf, Snapshot, TableData};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Batches that wait to be taken.
+const QUEUE: usize = 1;
+
+/// The columns, and what the rows are true for.
+type Head = Result<(SchemaRef, Vec<PositionOf>), EngineError>;
+
+struct Here {
+    engine: Arc<dyn Engine>,
+    sync: Option<Duration>,
+    positions: Vec<PositionOf>,
+    tell: Option<oneshot::Sender<Head>>,
+    batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
+}
+
+impl Desk for Here {
+    fn tables(&mut self, names: Vec<String>) -> Result<Vec<TableData>, EngineError> {
+        let snapshot = snapshot(&*self.engine, &names, self.sync)?;
+        self.positions = snapshot.positions;
+        Ok(snapshot.tables)
+    }
+
+    async fn head(&mut self, schema: &SchemaRef) -> bool {
+        let Some(tell) = self.tell.take() else { return false };
+        tell.send(Ok((schema.clone(), std::mem::take(&mut self.positions)))).is_ok()
+    }
+
+    async fn rows(&mut self, batch: RecordBatch) -> bool {
+        self.batches.send(Ok(batch)).await.is_ok()
+    }
+}
+
+/// One snapshot of the tables; what reads none is true for any position.
+pub(super) fn snapshot(engine: &dyn Engine, names: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
+    if names.is_empty() { Ok(Snapshot::default()) } else { engine.snapshot(names, sync) }
+}
+
+/// Answers in this process.
+pub(super) async fn ask(asking: Asking) -> Result<Answer, EngineError> {
+    let Asking { sql, engine, sync, held } = asking;
+    let (tell, told) = oneshot::channel();
+    let (batches, queue) = mpsc::channel(QUEUE);
+    let gone = batches.clone();
+    let asked = Asked { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX };
+    let mut here = Here { engine, sync, positions: vec![], tell: Some(tell), batches };
+    let work = move |runtime: &tokio::runtime::Runtime| {
+        let _held: Option<Arc<dyn Any + Send + Sync>> = held;
+        let done = unless_it_panics(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    done = answer(&asked, &mut here) => done,
+                    () = gone.closed() => Ok(()),
+                }
+            })
+        });
+        let Err(error) = done.and_then(|done| done) else { return };
+        match here.tell.take() {
+            Some(tell) => _ = tell.send(Err(error)),
+            None => _ = here.batches.blocking_send(Err(error)),
+        }
+    };
+    on_large_stack(work).map_err(|error| Code::NoProcess.error(format!("no thread can be started: {error}")))?;
+    let head = told.await;
+    let head = head.unwrap_or_else(|_| Err(Code::Ended.error("the thread of the question ended without an answer")));
+    // The queue is here until then: dropping this future ends the work.
+    head.map(|(schema, positions)| Answer { schema, positions, rows: Box::pin(ReceiverStream::new(queue)) })
+}
