@@ -163,3 +163,17 @@ fn what_is_deployed_stays_where_it_would_be_refused_now() {
     let said = joined.replace("key zone", "key zone as meter");
     assert!(Programs::default().with(&texts(&[("cost.tl", &said)]), Begin::Start).is_ok());
 }
+
+#[test]
+fn a_name_that_is_refused_now_goes_on_where_it_is_deployed() {
+    let source = "source s { key k  time t in s  a: bool  value: string }\n";
+    let text = format!("{source}metric m = duration_where(latest(a)) split by latest(value)\n");
+    let refused = Programs::default().with(&texts(&[("p.tl", &text)]), Begin::Start);
+    let refused = refused.err().expect("a dimension called like a column of the tables");
+    assert!(refused.rendered().unwrap_or_default().contains("TL0224"), "{refused:?}");
+    let plans = stored(&[deployed("p.tl", &text)]).expect("what runs goes on");
+    assert_eq!(plans[0].metrics[0].dimensions, ["value"]);
+    let more = deployed("q.tl", &format!("{source}metric n = count(a)\n"));
+    let both = compiled(&[deployed("p.tl", &text), more], 1).expect("another one beside it");
+    assert_eq!(both[0].metrics.len(), 2);
+}

@@ -11,6 +11,7 @@ use super::code::Code;
 use crate::engine::EngineError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as Ast, Visit, Visitor};
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -36,20 +37,27 @@ pub(super) fn check_length(sql: &str) -> Result<(), EngineError> {
 
 /// Refuses what has too many tokens, or too many of those that make trees deep.
 pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> {
-    let (mut all, mut operators, mut depth) = (0, 0, 0_usize);
+    let (mut all, mut operators, mut depth, mut in_a_row) = (0, 0, 0_usize, 0);
     for TokenWithSpan { token, .. } in tokens {
         match token {
             Token::Whitespace(_) => continue,
+            Token::Word(word) if word.keyword == Keyword::CASE => {
+                operators += 1;
+                depth += 1;
+            }
+            Token::Word(word) if word.keyword == Keyword::END => depth = depth.saturating_sub(1),
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
             // Between the values of a list nothing is stacked.
             Token::Number(..) | Token::SingleQuotedString(_) | Token::Comma => {}
-            Token::Word(word) if word.keyword == datafusion::sql::sqlparser::keywords::Keyword::NoKeyword => {}
+            Token::Word(word) if word.keyword == Keyword::NoKeyword => {}
             _ => operators += 1,
         }
         all += 1;
-        if depth > NESTING_MAX {
-            return Err(Code::TooLarge.error(format!("brackets are nested more than {NESTING_MAX} deep")));
+        // Signs and negations before one operand are each in the one before.
+        in_a_row = if is_sign(token) { in_a_row + 1 } else { 0 };
+        if depth > NESTING_MAX || in_a_row > NESTING_MAX {
+            return Err(Code::TooLarge.error(format!("the statement is nested more than {NESTING_MAX} deep")));
         }
     }
     if all > TOKENS_MAX {
@@ -60,6 +68,14 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> 
         return Err(Code::TooLarge.error(message));
     }
     Ok(())
+}
+
+fn is_sign(token: &Token) -> bool {
+    match token {
+        Token::Minus | Token::Plus | Token::Tilde => true,
+        Token::Word(word) => word.keyword == Keyword::NOT,
+        _ => false,
+    }
 }
 
 /// Refuses what reads too many tables.

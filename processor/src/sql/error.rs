@@ -13,6 +13,9 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
         DataFusionError::Plan(message) | DataFusionError::Execution(message) => EngineError::invalid(told(message)),
         DataFusionError::SQL(error, _) => {
             let text = error.to_string();
+            if text.contains("recursion limit") {
+                return Code::TooLarge.error("the statement is nested too deeply");
+            }
             EngineError::invalid(format!("SQL: {}", told(text.trim_start_matches("sql parser error: "))))
         }
         DataFusionError::NotImplemented(message) => EngineError::invalid(format!("not supported: {}", told(message))),

@@ -6,6 +6,7 @@
 //!   seconds below 60, and `epoch` is all of it in seconds with their fraction, which the library cuts off.
 //!
 //! * A number that becomes a whole one by `CAST` is rounded, and not cut off.
+//! * Lengths of time are compared by what they come to.
 //! * Sums, differences and products of whole numbers that 64 bits do not hold are errors; the library's begin again at
 //!   the other end.
 //!
@@ -14,7 +15,7 @@
 use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
-use datafusion::arrow::datatypes::{DataType, DurationNanosecondType, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, DurationNanosecondType, FieldRef, Float64Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue, exec_err};
@@ -42,9 +43,9 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::Minus => Some(Checked::Difference),
             BinaryOperator::Multiply => Some(Checked::Product),
             BinaryOperator::Divide => None,
-            _ => return Ok(PlannerResult::Original(expr)),
+            _ => return Ok(compared(expr, schema)),
         };
-        let (left, right) = (expr.left.get_type(schema)?, expr.right.get_type(schema)?);
+        let (left, right) = (type_of(&expr.left, schema)?, type_of(&expr.right, schema)?);
         if let Some(checked) = checked {
             // What is wider is left to the library, which makes decimals of it.
             if !left.is_signed_integer() || !right.is_signed_integer() {
@@ -64,6 +65,42 @@ impl ExprPlanner for Arithmetic {
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(date_part()), args))))
     }
+}
+
+/// The type of a side. Those of our own functions are known without going down a long chain of them again and again.
+fn type_of(side: &Expr, schema: &DFSchema) -> Result<DataType> {
+    match side {
+        Expr::ScalarFunction(call) if matches!(call.func.name(), "+" | "-" | "*") => Ok(DataType::Int64),
+        side => side.get_type(schema),
+    }
+}
+
+/// A comparison of lengths of time, as seconds: the library compares months, days and the rest one after the other, to
+/// which 25 hours are less than a day.
+fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    type Compare = fn(Expr, Expr) -> Expr;
+    let compare: Compare = match expr.op {
+        BinaryOperator::Eq => Expr::eq,
+        BinaryOperator::NotEq => Expr::not_eq,
+        BinaryOperator::Lt => Expr::lt,
+        BinaryOperator::LtEq => Expr::lt_eq,
+        BinaryOperator::Gt => Expr::gt,
+        BinaryOperator::GtEq => Expr::gt_eq,
+        _ => return PlannerResult::Original(expr),
+    };
+    let is_interval = |side: &Expr| matches!(side.get_type(schema), Ok(DataType::Interval(_)));
+    let is_length = |side: &Expr| is_interval(side) || matches!(side.get_type(schema), Ok(DataType::Duration(_)));
+    let (left, right) = (&expr.left, &expr.right);
+    if !(is_length(left) && is_length(right) && (is_interval(left) || is_interval(right))) {
+        return PlannerResult::Original(expr);
+    }
+    let epoch = |side| {
+        Expr::ScalarFunction(ScalarFunction::new_udf(
+            Arc::new(date_part()),
+            vec![datafusion::prelude::lit("epoch"), side],
+        ))
+    };
+    PlannerResult::Planned(compare(epoch(expr.left), epoch(expr.right)))
 }
 
 fn is_decimal(ty: &DataType) -> bool {
@@ -217,14 +254,54 @@ impl FunctionRewrite for RoundedCasts {
             let from = of.get_type(schema).unwrap_or(DataType::Null);
             to.is_integer() && (from.is_floating() || is_decimal(&from))
         };
+        // Halves of decimals go away from zero, those of floats to the even number.
+        let rounded = |of: Expr| match of.get_type(schema) {
+            Ok(ty) if is_decimal(&ty) => round(vec![of]),
+            _ => {
+                let even = HalfEven { signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable) };
+                let of = datafusion::prelude::cast(of, DataType::Float64);
+                Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(even)), vec![of]))
+            }
+        };
         Ok(match expr {
             Expr::Cast(cast) if is_rounded(&cast.expr, cast.field.data_type()) => {
-                Transformed::yes(Expr::Cast(Cast { expr: Box::new(round(vec![*cast.expr])), field: cast.field }))
+                Transformed::yes(Expr::Cast(Cast { expr: Box::new(rounded(*cast.expr)), field: cast.field }))
             }
             Expr::TryCast(cast) if is_rounded(&cast.expr, cast.field.data_type()) => {
-                Transformed::yes(Expr::TryCast(TryCast { expr: Box::new(round(vec![*cast.expr])), field: cast.field }))
+                Transformed::yes(Expr::TryCast(TryCast { expr: Box::new(rounded(*cast.expr)), field: cast.field }))
             }
             other => Transformed::no(other),
         })
+    }
+}
+
+/// The nearest whole number of a float, of two the even one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct HalfEven {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for HalfEven {
+    fn name(&self) -> &str {
+        "round_half_even"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [numbers] = arrays.as_slice() else { return exec_err!("`{}` takes a number", self.name()) };
+        let rounded: Float64Array = numbers.as_primitive::<Float64Type>().unary(f64::round_ties_even);
+        match is_scalar {
+            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&rounded, 0)?)),
+            false => Ok(ColumnarValue::Array(Arc::new(rounded))),
+        }
     }
 }

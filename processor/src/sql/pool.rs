@@ -255,7 +255,10 @@ fn crash(error: &io::Error, status: Option<ExitStatus>, said: &str) -> EngineErr
     if said.contains("has overflowed its stack") {
         return Code::TooLarge.error("the statement is nested deeper than its planning can follow");
     }
-    let how = status.map_or_else(|| error.to_string(), |status| status.to_string());
+    let Some(how) = status.map(|status| status.to_string()) else {
+        // Nobody waits for the answer any more.
+        return Code::Ended.error(format!("the question was given up: {error}"));
+    };
     tracing::warn!(how, said, "a process for questions ended");
     Code::Ended.error(format!("the process that worked at the question ended: {how}"))
 }

@@ -32,8 +32,10 @@ fn log() -> Memory {
 fn rows(service: &Service, table: &str, sync: Option<Duration>) -> Vec<RecordBatch> {
     let snapshot = service.snapshot(&[table.into()], sync).expect("an answer");
     let table = &snapshot.tables[0];
-    let read = |path| crate::results::decode(std::fs::read(path).expect("a file")).expect("rows");
-    table.files.iter().flat_map(read).chain(table.live.clone()).collect()
+    let read = |file: &crate::engine::PastFile| {
+        crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows")
+    };
+    table.past.iter().flat_map(read).chain(table.live.clone()).collect()
 }
 
 /// How many rows of ended sessions there are of each metric and version.
