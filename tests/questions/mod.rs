@@ -176,6 +176,12 @@ fn what_tools_write_is_answered() {
     assert_eq!(answered(format!("SELECT cdn FROM totals WHERE {any}")), 1);
     let values = joined(5_000, ", ", |i| format!("({i}, 'C{i}')"));
     assert_eq!(answered(format!("SELECT n FROM totals JOIN (VALUES {values}) AS v(n, name) ON cdn = name")), 1);
+    let none = |sql: &str| answered(sql.to_owned());
+    assert_eq!(
+        (none("SELECT cdn FROM totals WHERE false"), none("SELECT * FROM spans")),
+        (0, 0),
+        "no row is an answer"
+    );
     let columns = joined(500, ", ", |i| format!("sum + {i} AS s{i}"));
     assert_eq!(answered(format!("SELECT {columns} FROM totals")), 1);
 }

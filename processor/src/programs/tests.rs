@@ -169,7 +169,7 @@ fn a_name_that_is_refused_now_goes_on_where_it_is_deployed() {
     let source = "source s { key k  time t in s  a: bool  value: string }\n";
     let text = format!("{source}metric m = duration_where(latest(a)) split by latest(value)\n");
     let refused = Programs::default().with(&texts(&[("p.tl", &text)]), Begin::Start);
-    let refused = refused.err().expect("a dimension called like a column of the tables");
+    let Err(refused) = refused else { panic!("a dimension called like a column of the tables") };
     assert!(refused.rendered().unwrap_or_default().contains("TL0224"), "{refused:?}");
     let plans = stored(&[deployed("p.tl", &text)]).expect("what runs goes on");
     assert_eq!(plans[0].metrics[0].dimensions, ["value"]);

@@ -249,8 +249,7 @@ fn say(input: &mut BufWriter<ChildStdin>, frames: &[Frame]) -> io::Result<()> {
 /// What a process that ended in the middle of a question says to whoever asked.
 fn crash(error: &io::Error, status: Option<ExitStatus>, said: &str) -> EngineError {
     if said.contains("memory allocation of") || said.contains("Cannot allocate memory") {
-        let most = MEMORY_BYTES_MAX >> 20;
-        return Code::Memory.error(format!("the question needs more memory than one may have ({most} MiB)"));
+        return Code::Memory.error("the question needs more memory than one may have");
     }
     if said.contains("has overflowed its stack") {
         return Code::TooLarge.error("the statement is nested deeper than its planning can follow");

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::reader::{StreamDecoder, StreamReader};
 use arrow::ipc::writer::StreamWriter;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -133,14 +133,21 @@ impl Table {
 
 /// Rows that come in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Rows(StreamDecoder);
+pub(super) struct Rows {
+    decoder: StreamDecoder,
+    schema: Option<SchemaRef>,
+}
 
 impl Rows {
     /// Takes a piece, and gives the batches that are whole.
     pub(super) fn add(&mut self, bytes: Vec<u8>, mut take: impl FnMut(RecordBatch)) -> Result<(), ArrowError> {
+        if self.schema.is_none() {
+            // The decoder looks at the columns only when something comes behind them, and there may be no rows.
+            self.schema = Some(StreamReader::try_new(bytes.as_slice(), None)?.schema());
+        }
         let mut buffer = Buffer::from_vec(bytes);
         while !buffer.is_empty() {
-            if let Some(batch) = self.0.decode(&mut buffer)? {
+            if let Some(batch) = self.decoder.decode(&mut buffer)? {
                 take(batch);
             }
         }
@@ -149,7 +156,7 @@ impl Rows {
 
     /// The columns, once they have come.
     pub(super) fn schema(&self) -> Option<SchemaRef> {
-        self.0.schema()
+        self.schema.clone()
     }
 }
 
@@ -191,4 +198,43 @@ fn number(bytes: &[u8]) -> io::Result<u64> {
 
 fn broken() -> io::Error {
     io::Error::other("what came is no frame")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, Rows, Table};
+    use crate::engine::fake::finals;
+    use crate::engine::{EngineError, TableData};
+    use arrow::ipc::writer::StreamWriter;
+
+    #[test]
+    fn columns_come_without_rows() {
+        let batch = finals(&[]);
+        let mut writer = StreamWriter::try_new(vec![], &batch.schema()).unwrap();
+        let mut rows = Rows::default();
+        rows.add(std::mem::take(writer.get_mut()), |_| panic!("there are no rows")).unwrap();
+        assert_eq!(rows.schema(), Some(batch.schema()));
+    }
+
+    #[test]
+    fn frames_come_as_they_were_said() {
+        let batch = finals(&[("s1", 12, true)]);
+        let table = TableData {
+            name: "finals".into(),
+            schema: batch.schema(),
+            live: vec![batch.clone(), finals(&[])],
+            past: vec![],
+            view: None,
+        };
+        let mut bytes = vec![];
+        Frame::Table(Table::of(&table).unwrap()).write(&mut bytes).unwrap();
+        Frame::Failed(EngineError::Timeout("late".into()).into()).write(&mut bytes).unwrap();
+        let mut from = bytes.as_slice();
+        let Frame::Table(came) = Frame::read(&mut from).unwrap() else { panic!("another frame") };
+        let came = came.into_data().unwrap();
+        assert_eq!((came.name.as_str(), came.live), ("finals", vec![batch]));
+        let Frame::Failed(failure) = Frame::read(&mut from).unwrap() else { panic!("another frame") };
+        assert_eq!(EngineError::from(failure), EngineError::Timeout("late".into()));
+        assert!(Frame::read(&mut from).is_err(), "there is no more");
+    }
 }
