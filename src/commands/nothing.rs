@@ -217,8 +217,11 @@ mod tests {
     use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
     use std::sync::Arc;
 
-    fn queries(rows: &[(&str, &str, Option<&str>, bool)]) -> RecordBatch {
-        let texts = |of: fn(&(&str, &str, Option<&str>, bool)) -> Option<String>| -> ArrayRef {
+    /// Name, sort, aggregate and whether spans are kept.
+    type Query<'a> = (&'a str, &'a str, Option<&'a str>, bool);
+
+    fn queries(rows: &[Query]) -> RecordBatch {
+        let texts = |of: fn(&Query) -> Option<String>| -> ArrayRef {
             Arc::new(rows.iter().map(of).collect::<StringArray>())
         };
         RecordBatch::try_from_iter_with_nullable([
