@@ -221,9 +221,8 @@ mod tests {
     type Query<'a> = (&'a str, &'a str, Option<&'a str>, bool);
 
     fn queries(rows: &[Query]) -> RecordBatch {
-        let texts = |of: fn(&Query) -> Option<String>| -> ArrayRef {
-            Arc::new(rows.iter().map(of).collect::<StringArray>())
-        };
+        let texts =
+            |of: fn(&Query) -> Option<String>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
         RecordBatch::try_from_iter_with_nullable([
             ("name", texts(|row| Some(row.0.to_owned())), false),
             ("sort", texts(|row| Some(row.1.to_owned())), false),

@@ -75,7 +75,7 @@ impl Format {
 
 /// Writes an answer piece by piece.
 pub(super) enum Encoder {
-    Arrow(StreamWriter<Vec<u8>>),
+    Arrow(Box<StreamWriter<Vec<u8>>>),
     /// Rows and what stands before the next one; and whether they are one array.
     Json(JsonRows, &'static [u8], bool),
     Csv(CsvRows, Vec<u8>),
@@ -84,7 +84,7 @@ pub(super) enum Encoder {
 impl Encoder {
     pub(super) fn new(format: Format, schema: &SchemaRef) -> io::Result<Encoder> {
         Ok(match format {
-            Format::Arrow => Encoder::Arrow(StreamWriter::try_new(vec![], schema).map_err(io::Error::other)?),
+            Format::Arrow => Encoder::Arrow(Box::new(StreamWriter::try_new(vec![], schema).map_err(io::Error::other)?)),
             Format::Json => Encoder::Json(JsonRows::new(schema, false, true), b"[\n", true),
             Format::Lines => Encoder::Json(JsonRows::new(schema, false, true), b"", false),
             Format::Csv => {

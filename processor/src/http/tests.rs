@@ -471,7 +471,8 @@ mod with_sql {
         assert!(media.starts_with("text/csv"), "{media}");
         assert!(csv.starts_with("session,value,start\ns1,12,2023-11-14T22:13:20.000000000Z\ns2,5,"), "{csv}");
         let (_, lines) = text("application/x-ndjson", &sql);
-        assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 2);
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
         let none = json!({"sql": "SELECT session FROM finals WHERE false"});
         assert_eq!(text("application/json", &none).1, "[]\n");
         assert_eq!(text("text/csv", &none).1, "session\n");

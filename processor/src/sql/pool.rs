@@ -262,10 +262,13 @@ fn crash(error: &io::Error, status: Option<ExitStatus>, said: &str) -> EngineErr
     Code::Ended.error(format!("the process that worked at the question ended: {how}"))
 }
 
+/// Whom to tell the columns, and the rows that will follow them.
+type Asker = (oneshot::Sender<Result<Answer, EngineError>>, mpsc::Receiver<Result<RecordBatch, EngineError>>);
+
 /// Tells whoever asked.
 struct Teller {
     /// Until the columns are told.
-    tell: Option<(oneshot::Sender<Result<Answer, EngineError>>, mpsc::Receiver<Result<RecordBatch, EngineError>>)>,
+    tell: Option<Asker>,
     batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
     positions: Vec<crate::engine::PositionOf>,
 }
