@@ -38,7 +38,8 @@ impl<R: Read> From<R> {
     /// Looks whether it is packed.
     fn new(mut from: R, name: &str) -> Result<Self, Error> {
         let mut first = vec![];
-        Read::take(&mut from, 32).read_to_end(&mut first).map_err(Error::read(name))?;
+        // What cannot be read says so again when it is read on.
+        let _ = Read::take(&mut from, 32).read_to_end(&mut first);
         let is_packed = packed::is_packed(&first);
         packed::refuse(&first, name, None)?;
         let whole = Cursor::new(first).chain(from);
