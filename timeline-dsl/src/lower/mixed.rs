@@ -349,34 +349,41 @@ impl Lowering<'_> {
     pub(super) fn says_latest(&mut self, group: usize, event: NodeId, of: NodeId, e: &Expr) {
         let plan = self.groups[group].builder.plan();
         let Some(own) = plan.record_source(event) else { return };
-        let mut open = vec![of];
-        let mut seen = vec![false; plan.nodes.len()];
+        let asked = plan.record_columns(event);
+        let (mut open, mut seen, mut found) = (vec![of], vec![false; plan.nodes.len()], None);
         while let Some(id) = open.pop() {
             if std::mem::replace(&mut seen[id.index()], true) {
                 continue;
             }
             let op = &plan.node(id).op;
             if let Op::Latest { of, ttl: None } = op
-                && let Op::Event(EventExpr::Column(column)) = &plan.node(*of).op
-                && let column = &plan.columns[column.index()]
-                && column.source == own
+                && let Op::Event(EventExpr::Column(column)) = plan.node(*of).op
+                && plan.columns[column.index()].source == own
             {
-                let name = column.name.clone();
-                let mut d = self
-                    .diagnostic(codes::LATEST_AT, e.span, format!("`latest({name})` at events that have a `{name}` of their own"))
-                    .label("of several events of one instant, the last one's value for each")
-                    .help(format!(
-                        "`{name}` is here that event's own value, absent where it has none; `coalesce({name}, latest({name}))` \
-                         takes the latest one then"
-                    ));
-                d.severity = Severity::Warning;
-                self.say(d);
-                return;
+                // One that the event itself is made of says best what is meant.
+                if found.is_none() || asked & column.bit() != 0 {
+                    found = Some(column);
+                }
             }
             if is_calculation(op) {
                 open.extend(op.inputs());
             }
         }
+        let Some(column) = found else { return };
+        let name = plan.columns[column.index()].name.clone();
+        let mut d = self
+            .diagnostic(
+                codes::LATEST_AT,
+                e.span,
+                format!("`latest({name})` at events that have a `{name}` of their own"),
+            )
+            .label("of several events of one instant, the last one's value for each")
+            .help(format!(
+                "`{name}` is here that event's own value, absent where it has none; `coalesce({name}, latest({name}))` \
+                 takes the latest one then"
+            ));
+        d.severity = Severity::Warning;
+        self.say(d);
     }
 }
 
