@@ -229,13 +229,13 @@ mod tests {
             let (first, rest) = block(whole).cut(bytes);
             let Some(rest) = rest else {
                 assert!(bytes >= 11, "{bytes}");
-                assert_eq!((lines(&first), first.end), (whole.into(), Position::at(0, 27)));
+                assert_eq!((lines(&first), first.end), (whole.into(), Position::at(0, 25)));
                 continue;
             };
             assert_eq!(lines(&first) + &lines(&rest), whole);
             assert!(lines(&first).ends_with('\n') && lines(&first).len() > bytes);
             assert_eq!((first.start, first.end), (Position::at(0, 7), Position::at(0, 7 + lines(&first).len() as u64)));
-            assert_eq!((rest.start, rest.end), (first.end, Position::at(0, 27)));
+            assert_eq!((rest.start, rest.end), (first.end, Position::at(0, 25)));
         }
     }
 
