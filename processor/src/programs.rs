@@ -193,7 +193,18 @@ impl Programs {
         let is_first = self.version == 0 && begins == Begin::Start;
         let number = if is_first { 0 } else { u32::try_from(self.version + 1).unwrap_or(u32::MAX) };
         let mut deployment = Deployment { number, begins, programs: joined, versions, ..Deployment::default() };
-        let plans = plans_of(&deployment.programs)?;
+        let mut plans = plans_of(&deployment.programs)?;
+        let found = meanings(&plans);
+        if begun.iter().any(|name| found.get(name) != wanted.get(name)) {
+            // What stays joins sources of what is new, so it stands with that, unseen: else their sessions would be others.
+            for program in &mut deployment.programs {
+                if new.iter().any(|new| new.text == program.text) {
+                    program.without.clear();
+                }
+            }
+            deployment.hidden = outcomes.keys().filter(|name| !begun.contains(*name)).cloned().collect();
+            plans = plans_of(&deployment.programs)?;
+        }
         if begins == Begin::Start && !is_first {
             deployment.plain = all.unknown(&plans)?;
         }

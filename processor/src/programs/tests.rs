@@ -130,6 +130,18 @@ fn a_source_has_one_set_of_clauses() {
 }
 
 #[test]
+fn what_shares_sessions_with_what_stays_still_does() {
+    let sources = "source s { key k  time t in s  a: bool }\nsource u { key k  time t in s  b: bool }\n";
+    let both = format!("{sources}metric m = duration_where(latest(a) && latest(b))\n");
+    let first = deploy(&Programs::default(), "p.tl", &both, Begin::Start);
+    let more = format!("{both}metric n = count(b)\n");
+    let after = deploy(&first, "p.tl", &more, Begin::Start).switch(2);
+    expect(&after, &[("s+u", &["m 1"]), ("s+u@2", &["n 1"])]);
+    let told = outcomes(&after, &more);
+    assert_eq!(told, [("m".to_owned(), Outcome::Unchanged(1)), ("n".to_owned(), Outcome::Unchanged(1))]);
+}
+
+#[test]
 fn what_was_stored_as_an_array_means_what_it_meant() {
     let program = |name: &str, text: &str, without: &[&str], since: u32| {
         let mut program = serde_json::json!({"name": name, "text": text, "without": without});

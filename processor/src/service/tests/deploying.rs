@@ -253,7 +253,7 @@ fn the_same_meaning_starts_whatever_the_text_is() {
     let service = run(dir.path(), format!("{SOURCE}{V1}"));
     commit(&service);
     service.stop();
-    let edited = SOURCE.replace("b: bool", "b: bool\n  another: string  // not read yet");
+    let edited = SOURCE.replace("b: bool", "b: bool\n  another: string  // not read yet\n");
     let service = run(dir.path(), format!("// edited\n{edited}metric steady = count(b)\nmetric n = latest(b)\n{V1}"));
     expect(&service, &[("m", 1, 29), ("n", 1, 29), ("steady", 1, 29)]);
     let told = service.deploy(program(V1), false, None).expect("it is there");
