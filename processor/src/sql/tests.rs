@@ -120,7 +120,7 @@ fn history_and_live_rows_are_one_table() {
 fn arithmetic_loses_nothing() {
     check("SELECT count(*) / 1e3, 1 / 1e9, 1/1E2 FROM finals", &["0.002|1e-9|0.01"]);
     check("SELECT cast(start_ns AS bigint) / 1e9 FROM finals WHERE session = 's2'", &["1e-9"]);
-    check("SELECT 1 / 1000000.0, 2.0 / 3, 7 / 2", &["0.000001|0.6666666666666666|3"]);
+    check("SELECT 1 / 1000000.0, 2.0 / 3, 7 / 2", &["1e-6|0.6666666666666666|3"]);
     let length = "end - start + interval '0.268 seconds'";
     let parts = format!(
         "SELECT extract(epoch FROM {length}), date_part('epoch', {length}), \
