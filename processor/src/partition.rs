@@ -21,6 +21,7 @@ mod pace;
 mod publishing;
 mod recovery;
 mod rest;
+mod retiring;
 mod silence;
 
 pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
@@ -53,6 +54,7 @@ use keeping::Keeping;
 use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -171,6 +173,10 @@ pub struct Partition {
     /// Of sessions that are over.
     totals: Totals,
     pending: Pending,
+    /// What outputs say last that are hidden with the next checkpoint.
+    last: Pending,
+    /// The outputs that have said their last.
+    retired: BTreeSet<String>,
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,

@@ -20,6 +20,7 @@ use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::to_raw_value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -95,6 +96,9 @@ pub(super) struct State {
     /// The partitions among which keys are shared out.
     #[serde(default, skip_serializing_if = "Siblings::is_unknown")]
     pub siblings: Siblings,
+    /// The outputs that are hidden, and have said their last.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub retired: BTreeSet<String>,
 }
 
 /// Checkpoints once did not say.
@@ -163,7 +167,9 @@ impl Partition {
             told: self.publishing.marks(),
             told_totals: self.publishing.known_totals(&self.plan),
             siblings: self.siblings.clone(),
+            retired: self.retired.clone(),
         };
+        let last = std::mem::take(&mut self.last);
         let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());
         let (told, reader, number) = (Arc::clone(&pending), self.reader.clone(), self.options.part.number);
@@ -178,7 +184,12 @@ impl Partition {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
-            let results = results::write(&checkpoints.putter(), &reader, (&plan, number, &labels), &told, results)?;
+            let whose = (&*plan, number, &labels);
+            let mut results = results::write(&checkpoints.putter(), &reader, whose, &told, results)?;
+            if !last.is_empty() {
+                // Rows only: what is not final is not published.
+                results = results::write(&checkpoints.putter(), &reader, whose, &last, results)?;
+            }
             let mut kept = vec![];
             for (mut own, fresh, keep) in keeping {
                 own.write(&checkpoints.putter(), &reader, fresh, keep)?;

@@ -5,7 +5,6 @@
 
 use super::{Error, OWNER_LOOK, Options, Partition};
 use crate::checkpoint::{FileRef, Kind, Reader};
-use crate::labels::Labels;
 use crate::lane::Outcome;
 use crate::outputs::changes::{At, Changes, Known};
 use crate::outputs::facts::{Facts, Marks, Windows};
@@ -288,19 +287,6 @@ impl Partition {
         let changes = self.publishing.changes.take(&self.plan, &origin, &totals, (&at, &self.options.labels));
         self.publishing.totals.done(began, self.publishing.totals_every);
         Ok(changes)
-    }
-
-    /// Shows its outputs otherwise from now on. What was told until now is committed as it was.
-    pub(super) fn relabel(&mut self, labels: Labels) -> Result<(), Error> {
-        if self.options.labels == labels {
-            return Ok(());
-        }
-        self.finish_commit(true)?;
-        self.start_commit()?;
-        self.finish_commit(true)?;
-        self.publishing.hold(labels.held);
-        self.options.labels = labels;
-        Ok(())
     }
 
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.

@@ -37,7 +37,7 @@ pub struct Recovery {
 
 impl Partition {
     /// Takes the partition over and loads its state.
-    pub fn open(plan: Arc<Plan>, options: Options) -> Result<(Self, Recovery), Error> {
+    pub fn open(plan: Arc<Plan>, mut options: Options) -> Result<(Self, Recovery), Error> {
         let partition = identity(&plan, &options.part);
         let identity = Identity { partition, writer: options.writer.clone() };
         if options.begun.is_lost(&options.folder, &*options.store)? {
@@ -52,6 +52,10 @@ impl Partition {
             Some(manifest) => Some((manifest, facts(manifest)?)),
         };
         let same = state.as_ref().filter(|(_, state)| state.plan == plan_fingerprint(&plan));
+        // Outputs that were hidden since the last checkpoint have yet to say their last.
+        let labels = options.labels.clone();
+        let retired = same.map_or_else(|| labels.hidden.clone(), |(_, state)| state.retired.clone());
+        options.labels.hidden.clone_from(&retired);
         let recovery = Recovery {
             epoch: opened.recovered.as_ref().map(|manifest| manifest.epoch),
             rebuilt: state.is_some() && same.is_none(),
@@ -170,6 +174,8 @@ impl Partition {
             counts,
             totals,
             pending: Pending::default(),
+            last: Pending::default(),
+            retired,
             committing: None,
             epoch: checkpoints.epoch(),
             proven,
@@ -192,6 +198,7 @@ impl Partition {
             partition.start_commit()?;
             partition.finish_commit(true)?;
         }
+        partition.relabel(labels)?;
         Ok((partition, recovery))
     }
 }

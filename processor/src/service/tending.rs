@@ -178,10 +178,12 @@ fn covers(new: &Reach, old: &Reach) -> bool {
     files.into_iter().all(|(number, file)| read_to(&file.name, if number == to.file { to.offset } else { 0 }))
 }
 
-/// Whether nothing of a deployment waits to be published.
+/// Whether nothing of a deployment waits to be written or published.
 fn is_published(own: &[Bound], answers: &[Answer]) -> bool {
     let of = |answer: &&Answer| own.iter().any(|own| own.plan.name() == answer.plan.name());
-    answers.iter().filter(of).all(|answer| answer.outputs.values().all(|output| output.waiting == 0))
+    // One that nobody works on may have outputs that have yet to say their last.
+    let is_done = |answer: &Answer| answer.outputs.values().all(|output| output.waiting == 0) && answer.owner.is_some();
+    answers.iter().filter(of).all(is_done)
 }
 
 /// Where the rows of a deployment are.

@@ -53,7 +53,7 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Re
     for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
         for file in part.files.iter().filter(|file| results::table_of(file) == Some("finals")) {
             let rows: BTreeSet<Row> = read_file(file, &part.reader)?.iter().flat_map(rows_of).collect();
-            rows.into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
+            closed_first(rows).into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
         }
     }
     for answer in logs.iter().flat_map(|log| &log.answers) {
@@ -63,13 +63,20 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Re
         for batch in read(answer, "finals")? {
             all.extend(rows_of(&batch));
         }
-        all.into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
+        closed_first(all).into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
     }
     Ok(table.finish())
 }
 
 /// Key, start, end, and whether it is partial.
 type Row = (String, i64, Option<i64>, bool);
+
+/// Sessions by key and start; one that was told while it was open, by an output that was hidden then, as it is now.
+fn closed_first(rows: BTreeSet<Row>) -> Vec<Row> {
+    let mut rows: Vec<Row> = rows.into_iter().collect();
+    rows.sort_by(|a, b| (&a.0, a.1, a.2.is_none()).cmp(&(&b.0, b.1, b.2.is_none())));
+    rows
+}
 
 /// The sessions of rows of `finals`.
 fn rows_of(batch: &RecordBatch) -> Vec<Row> {

@@ -59,6 +59,20 @@ fn expect(service: &Service, expected: &[(&str, i64, usize)]) {
     assert_eq!(ended(service), expected.collect());
 }
 
+/// How many rows of sessions that are open there are of a version of a metric.
+fn open(service: &Service, metric: &str, version: i64) -> usize {
+    let of = |batch: &RecordBatch| {
+        let names: &StringArray =
+            batch.column_by_name("metric").expect("a name").as_any().downcast_ref().expect("texts");
+        let versions: &Int64Array =
+            batch.column_by_name("version").expect("a version").as_any().downcast_ref().expect("numbers");
+        let ends = batch.column_by_name("end").expect("an end");
+        let is_own = |i: &usize| names.value(*i) == metric && versions.value(*i) == version && ends.is_null(*i);
+        (0..batch.num_rows()).filter(is_own).count()
+    };
+    rows(service, "finals", SYNC).iter().map(of).sum()
+}
+
 /// Waits until all ended sessions are committed.
 fn commit(service: &Service) {
     totals(service);
@@ -91,12 +105,14 @@ fn a_changed_program_that_begins_now_erases_nothing() {
     service.deploy(program(V2), false, Some("now".into())).expect("it is deployed");
     expect(&service, &[("m", 1, 29), ("steady", 1, 29)]);
     assert_eq!(totals(&service), None, "of the new definition nothing has been read yet");
+    assert_eq!((open(&service, "m", 1), open(&service, "steady", 1)), (1, 1), "what was open stands as it was");
     // What stays goes on; what is new knows what comes.
     for (t, b) in [(6_000, true), (6_007, false), (6_010, false), (6_200, true)] {
         log.write(0, &format!(r#"{{"k":"later{}","t":{t},"b":{b}}}"#, t / 100));
     }
     expect(&service, &[("m", 1, 29), ("m", 2, 1), ("steady", 1, 31)]);
     assert_eq!(totals(&service), Some((2, 3)));
+    assert_eq!((open(&service, "m", 1), open(&service, "m", 2), open(&service, "steady", 1)), (1, 1, 1));
     let live: usize = rows(&service, "m", SYNC).iter().map(RecordBatch::num_rows).sum();
     assert_eq!(live, 2, "the metric's own view is of the present definition");
     assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
@@ -231,6 +247,7 @@ fn what_is_dropped_leaves_its_rows() {
     service.drop_query("steady").expect("it is there");
     service.settle();
     expect(&service, &[("m", 1, 29), ("steady", 1, 30)]);
+    assert_eq!((open(&service, "m", 1), open(&service, "steady", 1)), (1, 1), "as they were dropped");
     assert_eq!(service.queries().expect("a list").num_rows(), 0);
     // What it had kept of the log is gone with it, so nothing begins at its start any more.
     let refused = service.deploy(program(V1), false, None).expect_err("the log is not kept");
