@@ -278,6 +278,9 @@ impl Partition {
             self.answer_waiting()?;
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
+                // What was read last may still be on its way through the lanes.
+                self.pipeline.call(|_, _| ())?;
+                self.take_decoded();
                 (0..self.readings.len()).for_each(|source| self.say_of_first(source));
                 return Ok(true);
             }
