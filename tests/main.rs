@@ -5,6 +5,8 @@
 mod cli;
 #[cfg(feature = "sql")]
 mod cluster;
+#[cfg(feature = "sql")]
+mod damage;
 mod docs;
 #[cfg(feature = "sql")]
 mod durability;

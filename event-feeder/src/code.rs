@@ -14,6 +14,8 @@
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
 //! | TL2141 to TL2145 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL3116 | nothing: the source stops, for the log is not what it was |
+//! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
 //! A code is never given another meaning; what is new gets a new one.
 
@@ -138,6 +140,10 @@ codes! {
     Twice = "TL2144", "write times with their offset, or in UTC";
     /// A time has digits beyond the nanosecond; they are cut off.
     CutOff = "TL2145", "nothing, unless the order of events within a nanosecond matters: then use `order by`";
+    /// Bytes of a file that had been read are others now.
+    Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
+    /// A subscription has acknowledged messages, and there is no state that has them.
+    Acknowledged = "TL3117", "put the state back; read by a subscription of its own (--subscription), or go on with what the topic still holds with --accept-gap";
 }
 
 impl fmt::Display for Code {

@@ -32,6 +32,14 @@ pub enum Error {
         /// What differs.
         what: &'static str,
     },
+    /// Bytes that had been read of a file are others now.
+    #[error("{file} does not begin with the {read} bytes that had been read of it: they were rewritten")]
+    Rewritten {
+        /// The file's name.
+        file: String,
+        /// How many had been read.
+        read: u64,
+    },
     /// A file that is still needed is gone.
     #[error("{file} is gone, but the log is needed from byte {read} of it on")]
     Gone {
@@ -94,6 +102,21 @@ pub enum Error {
         /// What is missing.
         gap: Gap,
     },
+    /// A subscription has let go of messages, and whoever reads by it now has no state that has them.
+    #[error(
+        "{topic}: subscription {subscription} has acknowledged everything before {upto}, and there is no state that has it; \
+         the topic holds {}", match gap.to { Some(to) => format!("what came from {to} on"), None => "nothing".into() }
+    )]
+    Acknowledged {
+        /// Its name.
+        topic: String,
+        /// The subscription's.
+        subscription: String,
+        /// Behind the last message that it has acknowledged.
+        upto: Position,
+        /// From the topic's start to what it still holds.
+        gap: Gap,
+    },
     /// A topic of that name is there, and it is not the one that was read.
     #[error("{topic} ends at {end}, before {read} that had been read of it: it is another topic of the same name")]
     OtherTopic {
@@ -119,6 +142,7 @@ impl Error {
             Error::Read { .. } => Code::Unreadable,
             Error::Truncated { .. } => Code::Truncated,
             Error::Replaced { .. } => Code::Replaced,
+            Error::Rewritten { .. } => Code::Rewritten,
             Error::Gone { .. } => Code::Gone,
             Error::Format { .. } => Code::BadFormat,
             Error::Foreign { .. } => Code::Foreign,
@@ -127,6 +151,7 @@ impl Error {
             Error::Counts { .. } => Code::CountsDiffer,
             Error::Topic { code, .. } => *code,
             Error::Gap { .. } => Code::Lost,
+            Error::Acknowledged { .. } => Code::Acknowledged,
             Error::OtherTopic { .. } => Code::OtherTopic,
         }
     }
@@ -138,6 +163,8 @@ impl Error {
             Error::Read { .. }
             | Error::Truncated { .. }
             | Error::Replaced { .. }
+            | Error::Rewritten { .. }
+            | Error::Acknowledged { .. }
             | Error::Gone { .. }
             | Error::Format { .. }
             | Error::NoMatch { .. }

@@ -7,18 +7,20 @@
 //!
 //! **Invariant:** `files` is sorted by name and only ever appended to, so a position means the same place for ever.
 
+mod digest;
 mod known;
 mod names;
 mod open;
 mod target;
 mod watch;
 
+pub use digest::Digested;
 pub use known::{FileTable, Head, Identity, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
 use crate::{Code, Error, Format, Next, Notice, Position, Source, Target};
-use open::{Open, Text};
+use open::{Open, Reading, Text};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::FieldPath;
 
@@ -157,6 +159,9 @@ impl FileSource {
                 (until, closed) => until.or(closed),
             };
             if let Some(block) = current.next(limit, finish)? {
+                if let (None, Some(read)) = (self.until, current.digested()) {
+                    self.files[file].read = Some(read);
+                }
                 self.at = block.end;
                 self.reached = block.end;
                 return Ok(Next::Block(block));
@@ -216,8 +221,13 @@ impl FileSource {
         let whole = !packed || self.options.mode == Mode::Batch || self.unpacked_length(file)?.is_some();
         let text = Text { csv: format == Format::Csv, packed, delimiter: self.options.delimiter };
         let fields = self.options.fields.as_deref();
+        let reading = match (self.options.mode, self.until) {
+            (_, Some(_)) => Reading::Again,
+            (Mode::Tail, None) => Reading::Tail,
+            (Mode::Batch, None) => Reading::Once,
+        };
         self.current = match whole {
-            true => Open::new(&mut self.files[file], self.at, format, text, fields, &mut self.spare)?,
+            true => Open::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,
             false => None,
         };
         if self.current.is_none() {
@@ -266,6 +276,10 @@ impl Source for FileSource {
 
     fn caught_up_target(&mut self) -> Result<Target, Error> {
         self.target().map(Target::At)
+    }
+
+    fn left_out(&mut self) -> Result<Vec<Notice>, Error> {
+        self.too_early()
     }
 
     fn files(&self) -> &FileTable {

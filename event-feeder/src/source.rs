@@ -32,6 +32,12 @@ pub trait Source: Send {
     /// the target is known later.
     fn caught_up_target(&mut self) -> Result<Target, Error>;
 
+    /// What of the source as it is now the log leaves out, although it looks like a part of it: no answer is true for all of
+    /// the source then.
+    fn left_out(&mut self) -> Result<Vec<Notice>, Error> {
+        Ok(vec![])
+    }
+
     /// The files that make up the log so far; a checkpoint keeps them beside the position. Empty for a stream.
     fn files(&self) -> &FileTable;
 

@@ -146,6 +146,9 @@ pub struct PositionOf {
     /// Records before it that the log lost before they were read, `FROM..TO` each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<String>,
+    /// What the answer is without, since it was broken and given up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -55,6 +55,13 @@ pub trait Log: Send + Sync {
     /// Opens one of them for what a plan reads of its source with that number.
     fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
 
+    /// Whether a live log still has what comes behind a place, as far as that can be learnt without changing anything. What
+    /// cannot be learnt now is no error.
+    fn check(&self, part: &Part, source: usize, from: &From) -> Result<(), Error> {
+        let _ = (part, source, from);
+        Ok(())
+    }
+
     /// The partitions among which the keys of one are shared out, itself included, as they were last seen; never waits.
     /// `None` where they are always the same ones, or nobody has looked.
     fn siblings(&self, part: &Part) -> Option<Vec<Part>> {

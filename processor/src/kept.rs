@@ -12,6 +12,7 @@ mod replay;
 pub use replay::{Replay, reread};
 
 use crate::checkpoint::{self, FileRef, Kind, Putter, Reader, segment};
+use crate::damage::Damage;
 use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, Int64Array, RecordBatch, UInt64Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -104,8 +105,25 @@ impl Kept {
         self.segments.first().and_then(|(_, facts)| facts.before)
     }
 
+    /// Gives up a segment: what lies before it is of no use either. The files that go.
+    pub fn give_up(&mut self, object: &str) -> Vec<FileRef> {
+        let count = self.segments.iter().position(|(file, _)| file.name == object).map_or(0, |at| at + 1);
+        self.segments.drain(..count).map(|(file, _)| file).collect()
+    }
+
+    /// Compares every segment with what was written.
+    pub fn compare(&self, reader: &Reader) -> Result<(), Error> {
+        self.segments.iter().try_for_each(|(file, _)| reader.read(file).map(drop).map_err(Error::from))
+    }
+
     /// Writes what came between two positions, and drops what is older than `keep` nanoseconds.
-    pub fn write(&mut self, putter: &Putter, reader: &Reader, fresh: Fresh, keep: Time) -> Result<(), Error> {
+    pub fn write(
+        &mut self,
+        (putter, reader): (&Putter, &Reader),
+        fresh: Fresh,
+        keep: Time,
+        damage: (&str, &mut Damage),
+    ) -> Result<(), Error> {
         let newest = fresh.max_time;
         if fresh.to > fresh.from && keep > 0 {
             // Events that were not kept leave a gap: what lies before it is of no use.
@@ -129,14 +147,20 @@ impl Kept {
         let oldest = newest.map(|max| max.saturating_sub(keep));
         let old = self.segments.iter().take_while(|(_, facts)| keep == 0 || facts.max_time < oldest).count();
         self.segments.drain(..old).for_each(|(file, _)| putter.forget(&file));
-        self.put_together(putter, reader)
+        self.put_together(putter, reader, damage)
     }
 
-    /// Puts small segments that follow one another together where they became many, or make a large one.
-    fn put_together(&mut self, putter: &Putter, reader: &Reader) -> Result<(), Error> {
+    /// Puts small segments that follow one another together where they became many, or make a large one. One that is not as
+    /// it was written stays as it is, and parts those before it from those behind.
+    fn put_together(
+        &mut self,
+        putter: &Putter,
+        reader: &Reader,
+        (folder, damage): (&str, &mut Damage),
+    ) -> Result<(), Error> {
         let (mut count, mut length) = (0, 0);
         for (file, _) in self.segments.iter().rev() {
-            if file.length >= LARGE || length >= LARGE {
+            if file.length >= LARGE || length >= LARGE || damage.has(folder, &file.name) {
                 break;
             }
             (count, length) = (count + 1, length + file.length);
@@ -152,7 +176,16 @@ impl Kept {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut segment = Segment::new(usize::try_from(length).unwrap_or(0))?;
         for (file, _) in &parts {
-            for batch in read(reader, file)? {
+            let batches = match read(reader, file) {
+                Ok(batches) => batches,
+                Err(Error::Checkpoint(checkpoint::Error::Corrupt(finding))) => {
+                    damage.note(folder, file, &finding.problem);
+                    self.segments.extend(parts);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            for batch in batches {
                 segment.add(with_key(&batch))?;
             }
         }

@@ -10,6 +10,7 @@
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`kept`] | events of a live log, kept to be read again |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
+//! | [`damage`], [`code`] | what of all that is missing or broken; the codes that say so |
 //! | [`outputs`] | results on their way out: published as they are committed |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
@@ -18,6 +19,8 @@
 pub mod batch;
 mod begun;
 pub mod checkpoint;
+pub mod code;
+pub mod damage;
 pub mod engine;
 pub mod feed;
 pub mod http;

@@ -14,10 +14,12 @@ mod ask;
 mod beginning;
 mod checkpointing;
 mod copying;
+mod damaged;
 mod error;
 mod growth;
 mod keeping;
 mod pace;
+mod preflight;
 mod publishing;
 mod recovery;
 mod rest;
@@ -27,12 +29,15 @@ mod silence;
 pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
 pub(crate) use checkpointing::plan_fingerprint;
 pub use error::Error;
+pub use preflight::before;
 pub use recovery::Recovery;
 pub(crate) use recovery::identity;
 pub use rest::{at_rest, can_copy, can_run, seal, sealed};
 
 use crate::begun::Begun;
+use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
+use crate::damage::Damage;
 use crate::feed::{Fed, Feed};
 use crate::input::{Log, Part};
 use crate::labels::Labels;
@@ -97,6 +102,10 @@ pub struct Options {
     pub exit_at_end: bool,
     /// Where results are published.
     pub outputs: Outputs,
+    /// Files beside the state that are given up if they are broken, by their names.
+    pub accept_damage: Vec<String>,
+    /// Files of history that are broken or were given up: the log is read again from its start to make them anew.
+    pub remake: Vec<String>,
 }
 
 /// Counts since the beginning of the log.
@@ -183,6 +192,11 @@ pub struct Partition {
     reader: Reader,
     cut: Cut,
     results: Vec<FileRef>,
+    damage: Damage,
+    /// Whether files of results lie about that only older checkpoints name.
+    lingers: bool,
+    /// When files that are broken were last looked at.
+    damage_looked: Instant,
     epoch: u64,
     /// When it was certainly the owner: before the look at the head, or the commit, that said so.
     proven: Instant,
@@ -206,8 +220,11 @@ const FRESH_BYTES_MAX: usize = 16 << 20;
 const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
-/// How long after the last proof of its ownership an owner looks for another, and before which it answers nothing.
+/// How long after the last proof of its ownership an owner looks for another.
 const OWNER_LOOK: Duration = Duration::from_secs(3);
+/// How old that proof may be for an answer. Another one takes over when a counter has stood still for three seconds, which
+/// may have moved a second before the proof.
+const ANSWER_LOOK: Duration = Duration::from_secs(1);
 
 impl Partition {
     /// How to talk to it.
@@ -292,24 +309,19 @@ impl Partition {
                 self.finish_commit(true)?;
             }
             let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
-            if due && self.dirty && self.committing.is_none() {
+            if due && (self.dirty || self.lingers) && self.committing.is_none() {
                 self.start_commit()?;
                 last_cut = Instant::now();
             }
             if self.committing.is_none() {
-                self.prove()?;
+                self.prove(OWNER_LOOK)?;
             }
             let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
             match request {
                 Some(Request::Stop { release }) => return Ok(release),
                 Some(Request::Become(labels)) => self.relabel(labels)?,
                 Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
-                Some(Request::Ask { ask, sync: true, reply }) => {
-                    let target = |source| self.feed.source(source).caught_up_target();
-                    let targets = (0..self.readings.len()).map(target).collect::<Result<_, _>>()?;
-                    self.waiting.push(Waiting { targets, ask, reply });
-                    self.answer_waiting()?;
-                }
+                Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
                 None => {}
             }
         }
@@ -338,17 +350,25 @@ impl Partition {
             self.start_commit()?;
             self.finish_commit(true)?;
         }
-        self.flush_outputs()
+        self.flush_outputs()?;
+        // What was put together is to be there once when nobody is at work.
+        for _ in 0..CHECKPOINTS_KEPT {
+            if self.lingers {
+                self.start_commit()?;
+                self.finish_commit(true)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Makes sure that it was the owner not long ago. One that slept finds out here that it is none any more, before it
-    /// says anything.
-    fn prove(&mut self) -> Result<(), Error> {
-        if self.proven.elapsed() < OWNER_LOOK {
+    /// Makes sure that it was the owner so long ago at the most. One that slept finds out here that it is none any more,
+    /// before it says anything.
+    fn prove(&mut self, ago: Duration) -> Result<(), Error> {
+        if self.proven.elapsed() < ago {
             return Ok(());
         }
         self.finish_commit(true)?;
-        if self.proven.elapsed() >= OWNER_LOOK {
+        if self.proven.elapsed() >= ago {
             let before = Instant::now();
             if let Some(checkpoints) = &self.checkpoints {
                 checkpoints.check_still_owner()?;

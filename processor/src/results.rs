@@ -4,6 +4,7 @@
 //! Small files are put together from time to time; a file is never changed.
 
 use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
+use crate::damage::Damage;
 use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, Cell, Kind, TableBuilder};
@@ -153,24 +154,35 @@ pub enum Error {
 
 /// Writes what is pending and returns the complete list of result files, put together where they became many.
 /// Rows of definitions have the versions of those.
+///
+/// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without.
 pub(crate) fn write(
     putter: &Putter,
     reader: &Reader,
     (plan, partition, labels): (&Plan, u32, &Labels),
     pending: &Pending,
     mut files: Vec<FileRef>,
+    (folder, damage): (&str, &mut Damage),
 ) -> Result<Vec<FileRef>, Error> {
     for table in TABLES {
         let rows = labels.versioned(table, pending.table(table, plan, partition));
-        if rows.num_rows() > 0 {
-            files.push(put(putter, table, &rows)?);
-        }
+        let rows = Some(rows).filter(|rows| rows.num_rows() > 0);
         let small = |file: &FileRef| table_of(file) == Some(table) && file.length < LARGE;
-        if files.iter().filter(|file| small(file)).count() >= FILES_MAX {
-            let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(small);
-            files = kept;
-            files.extend(put_together((putter, reader), labels, table, &parts)?);
+        let whole = |file: &FileRef| small(file) && !damage.has(folder, &file.name);
+        if files.iter().filter(|file| whole(file)).count() + usize::from(rows.is_some()) < FILES_MAX {
+            if let Some(rows) = rows {
+                files.push(put(putter, table, &rows)?);
+            }
+            continue;
         }
+        let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(whole);
+        files = kept;
+        let (file, broken) = put_together((putter, reader), (labels, table), &parts, rows)?;
+        for (part, problem) in broken {
+            damage.note(folder, &part, &problem);
+            files.push(part);
+        }
+        files.extend(file);
     }
     Ok(files)
 }
@@ -231,33 +243,50 @@ pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
     Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema()))
 }
 
-/// One file of several, a batch at a time: of what is read and of what is written only the compressed bytes are in memory.
+/// Files with what is wrong with them.
+type Broken = Vec<(FileRef, checkpoint::Problem)>;
+
+/// One file of several, and of what is new, a batch at a time: of what is read and of what is written only the compressed
+/// bytes are in memory. What is new has no file of its own: one that no checkpoint names would lie about. Those that are not
+/// as they were written are given back.
 fn put_together(
     (putter, reader): (&Putter, &Reader),
-    labels: &Labels,
-    table: &str,
+    (labels, table): (&Labels, &str),
     parts: &[FileRef],
-) -> Result<Option<FileRef>, Error> {
+    new: Option<RecordBatch>,
+) -> Result<(Option<FileRef>, Broken), Error> {
     let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
     let (mut rows, mut is_versioned) = (0, false);
-    for part in parts {
-        let bytes = Bytes::from(reader.read(part)?);
-        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
-            let batch = labels.versioned(table, current(batch?)?);
-            rows += batch.num_rows();
-            is_versioned = batch.column_by_name(VERSION).is_some();
-            match &mut writer {
-                Some(writer) => writer.write(&batch)?,
-                None => {
-                    let new = ArrowWriter::try_new(vec![], batch.schema(), Some(properties()))?;
-                    writer.insert(new).write(&batch)?;
-                }
+    let mut add = |batch: RecordBatch| -> Result<(), Error> {
+        rows += batch.num_rows();
+        is_versioned = batch.column_by_name(VERSION).is_some();
+        match &mut writer {
+            Some(writer) => writer.write(&batch)?,
+            None => {
+                let first = ArrowWriter::try_new(vec![], batch.schema(), Some(properties()))?;
+                writer.insert(first).write(&batch)?;
             }
         }
+        Ok(())
+    };
+    let mut broken = vec![];
+    for part in parts {
+        let bytes = match reader.read(part) {
+            Ok(bytes) => Bytes::from(bytes),
+            Err(checkpoint::Error::Corrupt(finding)) => {
+                broken.push((part.clone(), finding.problem));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
+            add(labels.versioned(table, current(batch?)?))?;
+        }
     }
-    let Some(writer) = writer else { return Ok(None) };
+    new.map_or(Ok(()), &mut add)?;
+    let Some(writer) = writer else { return Ok((None, broken)) };
     let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2 });
-    Ok(Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?))
+    Ok((Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
 }
 
 fn properties() -> WriterProperties {

@@ -14,7 +14,9 @@ mod changes;
 mod cluster;
 mod deploying;
 mod engine;
+mod lost;
 mod options;
+mod standing;
 mod tending;
 mod whole;
 mod work;
@@ -53,6 +55,8 @@ pub struct Service {
     endings: Mutex<Receiver<Ended>>,
     /// A partition was taken from it, so what it knows is old; set before anybody can hear that the partition has ended.
     fenced: Arc<AtomicBool>,
+    /// How partitions were when they last said so.
+    seen: standing::Seen,
     cluster: Option<cluster::Cluster>,
     /// Held by whoever changes the programs.
     changing: Mutex<()>,
@@ -79,6 +83,7 @@ impl Service {
             ended,
             endings: Mutex::new(endings),
             fenced: Arc::default(),
+            seen: standing::Seen::default(),
             cluster,
             changing: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -190,6 +195,7 @@ impl Service {
         let running = inner.running.remove(at);
         // Others are answered meanwhile.
         drop(inner);
+        self.seen.forget(source, partition);
         running.replace(true);
         halt(&mut vec![running]);
         true

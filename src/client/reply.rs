@@ -29,6 +29,9 @@ pub(crate) struct Position {
     /// What its log lost before it was read.
     #[serde(default)]
     pub(crate) gaps: Vec<String>,
+    /// What the answer is without, since it was broken and given up.
+    #[serde(default)]
+    pub(crate) lost: Vec<String>,
 }
 
 /// All sessions of a key.

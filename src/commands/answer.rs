@@ -110,6 +110,9 @@ fn lacks(positions: &[Position]) -> String {
     if let Some(more @ 1..) = gaps().count().checked_sub(NAMED) {
         text.push_str(&format!("and {more} more gaps: column gaps of the table partitions has them\n"));
     }
+    for (p, lost) in positions.iter().flat_map(|p| p.lost.iter().map(move |lost| (p, lost))).take(NAMED) {
+        text.push_str(&format!("partition {}: {lost}\n", partition(p)));
+    }
     let partial: u64 = positions.iter().map(|p| p.partial_sessions).sum();
     if partial > 0 {
         let names = names(&|p| p.partial_sessions > 0);

@@ -232,6 +232,8 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
         keep: 0,
         exit_at_end: true,
         outputs: processor::outputs::Outputs::default(),
+        accept_damage: vec![],
+        remake: vec![],
         writer: writer_name(),
         claims: Claims::All,
         membership: None,

@@ -6,6 +6,7 @@ mod files;
 mod keys;
 mod outputs;
 mod records;
+mod room;
 mod state;
 
 use super::serve;
@@ -105,6 +106,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
     findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
+    room::check(&state, &mut findings);
     state::check(&state, now(), &mut findings);
     let declared = keys::declared(&args.programs, &state, &mut findings)?;
     let mut seen: Vec<(String, Keys)> = vec![];
@@ -275,8 +277,19 @@ fn one_router(group: &[String], seen: &[(String, Keys)], findings: &mut Findings
 
 /// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
 fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
-    let Some(Oldest { place: oldest, gaps, deployment }) = oldest(state, args, name, part, findings) else { return };
     let what = &part.name;
+    let Some(Oldest { place: oldest, gaps, deployment }) = oldest(state, args, name, part, findings) else {
+        if let Some(admin) = &args.admin
+            && let Ok(Some(cursor)) = cursor(admin, what, args.subscription())
+            && cursor.offset > 0
+        {
+            let (code, subscription) = (Code::Acknowledged, args.subscription());
+            let said =
+                format!("[{code}] {what}: subscription {subscription} has acknowledged everything before {cursor}");
+            findings.fault(&format!("{said}, and there is no state that has it"), code.help());
+        }
+        return;
+    };
     match client.behind(what, oldest) {
         Ok(Behind::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
         Ok(Behind::Gap(gap)) if gaps.contains(&gap) => {

@@ -11,6 +11,7 @@ use crate::args::{duration, some_duration, some_threads, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint::{self, Place, ProgramStore};
+use processor::code::Code;
 use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
@@ -57,6 +58,13 @@ pub(crate) struct Args {
     /// named as the refusal to go on names it.
     #[arg(long, value_name = "GAP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) accept_gap: Vec<String>,
+    /// Go on without a file beside the state that is missing or broken, named as the line that says so names it; what it
+    /// held is missing from answers from then on, and each says so.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept_damage: Vec<String>,
+    /// Make a file of history anew that is missing, broken or was given up: the log is read again from its start.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remake: Vec<String>,
     /// Where the state is kept: a folder, or a prefix of a bucket [default: .timeline]. Several processors may share it.
     #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_STATE")]
     pub(crate) state: Option<String>,
@@ -142,6 +150,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         keep: i64::try_from(args.keep.unwrap_or(KEEP).as_nanos()).unwrap_or(i64::MAX),
         exit_at_end: args.exit_at_end,
         outputs,
+        accept_damage: args.accept_damage.clone(),
+        remake: args.remake.clone(),
         writer: writer_name(),
         claims: Claims::Told,
         membership: Some(membership),
@@ -161,6 +171,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         epoch = epoch.max(recovery.epoch.unwrap_or(0));
         for finding in &recovery.findings {
             eprintln!("timeline: {finding}");
+        }
+        for said in &recovery.said {
+            eprintln!("timeline: {said}");
         }
         if recovery.older_rules {
             eprintln!(
@@ -402,13 +415,23 @@ fn start_error(error: StartError) -> Error {
     }
 }
 
+/// Whether the place takes nothing more.
+fn has_no_room(error: &checkpoint::Error) -> bool {
+    use std::io::ErrorKind as E;
+    let checkpoint::Error::Store(error) = error else { return false };
+    matches!(error.source.kind(), E::StorageFull | E::QuotaExceeded | E::ReadOnlyFilesystem | E::PermissionDenied)
+}
+
 fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
     match error {
         partition::Error::Source(error @ event_feeder::Error::Topic { .. }) => {
             Error::Unreachable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
         }
-        partition::Error::Source(ref gone @ event_feeder::Error::Gap { ref topic, ref gap }) => {
+        partition::Error::Source(
+            ref gone @ (event_feeder::Error::Gap { ref topic, ref gap }
+            | event_feeder::Error::Acknowledged { ref topic, ref gap, .. }),
+        ) => {
             let (code, name) = (gone.code(), event_feeder::AcceptGaps::name(topic, gap));
             Error::Unreadable(format!(
                 "{place}[{code}] {gone}; nothing was changed: {}\n  this gap alone is accepted by --accept-gap={name}",
@@ -425,8 +448,9 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
             Error::Fenced(format!("{place}{error}"))
         }
         partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
+            let code = if has_no_room(&error) { format!("[{}] ", Code::NoRoom) } else { String::new() };
             Error::Other(anyhow::anyhow!(
-                "{place}{error}; nothing that was committed is lost: start again when it is mended"
+                "{place}{code}{error}; nothing that was committed is lost: start again when it is mended"
             ))
         }
         partition::Error::Checkpoint(

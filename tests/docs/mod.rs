@@ -91,10 +91,24 @@ This page is written by a test (`tests/docs`).
 |---|---|---|
 ";
 
+const STATE_HEAD: &str = "
+## Codes of a state
+
+What is wrong with the state itself, or with what its parts say of each other; [reliability.md](reliability.md) has what is done about each.
+`NAME` stands for the file's name, as the message has it.
+
+| code | what it says | what to do |
+|---|---|---|
+";
+
 #[test]
 fn codes_of_input() {
     let mut page = CODES_HEAD.to_owned();
     for code in Code::ALL {
+        let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
+    }
+    page += STATE_HEAD;
+    for code in processor::code::Code::ALL {
         let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
     }
     check("docs/codes.md", &page);

@@ -147,10 +147,16 @@ fn reading_begins_where_the_state_is_wherever_the_subscription_is() {
     let (_, _, end) = read(&mut *source, Position::START);
     drop(source);
     broker.skip_all(&topic, "s");
-    // An old subscription of that name, and a new state.
-    let mut source = open(&broker, &topic, Position::START, AcceptGaps::None).unwrap();
-    let (times, _, at) = read(&mut *source, Position::START);
-    assert_eq!((times, at), ((0..LEDGER + 20).collect(), end));
+    // An old subscription of that name, and a new state: what it has let go of may be gone, so it is refused.
+    let error = open(&broker, &topic, Position::START, AcceptGaps::None).err().unwrap();
+    assert_eq!(error.code(), Code::Acknowledged, "{error}");
+    let first = Position::at(broker.ledgers(&topic)[0], 0);
+    let gap = Gap { from: Position::START, to: Some(first) };
+    assert!(matches!(&error, Error::Acknowledged { upto, gap: found, .. } if *upto == end && *found == gap), "{error}");
+    let named = AcceptGaps::Named(vec![AcceptGaps::name(&topic, &gap)]);
+    let mut source = open(&broker, &topic, Position::START, named).unwrap();
+    let (times, gaps, at) = read(&mut *source, Position::START);
+    assert_eq!((times, gaps, at), ((0..LEDGER + 20).collect(), vec![gap], end));
     // From there on the subscription's own messages come, each once.
     send(&mut publisher, LEDGER + 20..LEDGER + 40);
     let (times, _, _) = read(&mut *source, at);
@@ -168,7 +174,7 @@ fn reading_begins_where_the_state_is_wherever_the_subscription_is() {
     broker.skip_all(&topic, "s");
     broker.unload(&topic);
     trim(&broker, &topic, broker.client().behind(&topic, Position::START).map_or(0, |_| middle.file));
-    let (times, _, at) = read(&mut *open(&broker, &topic, Position::START, AcceptGaps::None).unwrap(), Position::START);
+    let (times, _, at) = read(&mut *open(&broker, &topic, Position::START, AcceptGaps::All).unwrap(), Position::START);
     assert_eq!((times, at), (vec![], Position::START));
     // An old one is told that what it read last is gone, too.
     let error = open(&broker, &topic, middle, AcceptGaps::None).err().unwrap();

@@ -4,6 +4,7 @@
 //! is kept but not compared: file systems get new ones when they are mounted again.
 //! **Invariant:** a [`Head`] only ever grows, and only over bytes that follow those it was made of.
 
+use super::digest::Digested;
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
@@ -23,6 +24,9 @@ pub struct KnownFile {
     pub head: Head,
     /// Its length in bytes when a later file closed it; what it has beyond is no part of the log.
     pub closed: Option<u64>,
+    /// What was read of it; none of Parquet, nor where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Digested>,
 }
 
 /// What a file system calls a file.
@@ -76,7 +80,16 @@ impl KnownFile {
         let mut file = File::open(name).map_err(Error::read(name))?;
         let metadata = file.metadata().map_err(Error::read(name))?;
         let bytes = beginning(&mut file).map_err(Error::read(name))?;
-        Ok(KnownFile { name: name.to_owned(), identity: Identity::of(&metadata), head: Head::of(&bytes), closed: None })
+        let (name, identity, head) = (name.to_owned(), Identity::of(&metadata), Head::of(&bytes));
+        Ok(KnownFile { name, identity, head, closed: None, read: None })
+    }
+
+    /// Compares all that was read of it with what is there; how many bytes that were, `None` where that is not known.
+    pub fn compare(&self) -> Result<Option<u64>, Error> {
+        let Some(digested) = &self.read else { return Ok(None) };
+        let mut file = File::open(&self.name).map_err(Error::read(&self.name))?;
+        digested.compare(&mut file, &self.name)?;
+        Ok(Some(digested.bytes))
     }
 
     /// Opens the file, which must be the one that is known, and have at least the `read` bytes that were read of it.

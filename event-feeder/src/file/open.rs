@@ -1,5 +1,6 @@
 //! One open file of a log, read block by block.
 
+use super::digest::{Digested, Rolling};
 use super::known::KnownFile;
 use crate::csv::{self, Scan};
 use crate::cutter::{BLOCK, Cut, Cutter};
@@ -35,6 +36,19 @@ pub(super) struct Open {
     origin: Arc<str>,
     /// Where the next block begins: bytes, or rows.
     at: Position,
+    /// Of what was read; none where that is not known, and of Parquet.
+    rolling: Option<Rolling>,
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// To be read to its end, and no more.
+    Once,
+    /// To be gone on with after a restart.
+    Tail,
+    /// To be read as it was read before.
+    Again,
 }
 
 enum Reader {
@@ -61,8 +75,7 @@ impl Open {
     pub(super) fn new(
         known: &mut KnownFile,
         at: Position,
-        format: Format,
-        text: Text,
+        (format, text, reading): (Format, Text, Reading),
         read: Option<&[FieldPath]>,
         spare: &mut Cutter,
     ) -> Result<Option<Self>, Error> {
@@ -73,7 +86,7 @@ impl Open {
                 return Ok(None);
             }
             let reader = Reader::Rows(rows(file, &origin, at.offset, read)?);
-            return Ok(Some(Open { reader, origin, at }));
+            return Ok(Some(Open { reader, origin, at, rolling: None }));
         }
         // The places of what is packed are none of the file's.
         let open = |known: &mut KnownFile| -> Result<Bytes, Error> {
@@ -85,6 +98,12 @@ impl Open {
             false => None,
         };
         let mut bytes = open(known)?;
+        let rolling = match (&mut bytes, reading, &known.read) {
+            (Bytes::Packed(_), ..) | (_, Reading::Once, _) => None,
+            (_, Reading::Again, known) => known.as_ref().filter(|_| at.offset == 0).map(Rolling::again),
+            (Bytes::File(file), Reading::Tail, Some(known)) => Some(Rolling::resume(known, file, &origin)?),
+            (Bytes::File(_), Reading::Tail, None) => Some(Rolling::default()).filter(|_| at.offset == 0),
+        };
         match &mut bytes {
             Bytes::File(file) => _ = file.seek(SeekFrom::Start(at.offset)).map_err(Error::read(&origin))?,
             Bytes::Packed(unpacked) => {
@@ -96,7 +115,7 @@ impl Open {
         let mut cutter = Cutter::new(text.csv.then(|| Scan::new(delimiter)));
         cutter.take_spare(spare);
         let header = header.map(|(names, delimiter, _)| (names, delimiter));
-        Ok(Some(Open { reader: Reader::Text { bytes, cutter, header, text }, origin, at }))
+        Ok(Some(Open { reader: Reader::Text { bytes, cutter, header, text }, origin, at, rolling }))
     }
 
     /// Where the next block begins.
@@ -141,6 +160,8 @@ impl Open {
             match cutter.next(&mut from.by_ref().take(left), finish).map_err(Error::read(&self.origin))? {
                 Cut::Nothing => return Ok(None),
                 Cut::TooLong(bytes, length) => {
+                    // Its middle is nowhere any more.
+                    self.rolling = None;
                     self.at = self.at.plus(length);
                     if text.csv && header.is_none() {
                         return Err(bad_header(&self.origin));
@@ -148,6 +169,12 @@ impl Open {
                     return Ok(Some(Payload::TooLong(bytes)));
                 }
                 Cut::Records(mut bytes) => {
+                    if let Some(rolling) = &mut self.rolling {
+                        match rolling.update(self.at.offset, &bytes) {
+                            true => rolling.check(&self.origin)?,
+                            false => self.rolling = None,
+                        }
+                    }
                     self.at = self.at.plus(bytes.len() as u64);
                     if text.csv && header.is_none() {
                         let found = header_of(&bytes, &self.origin, text.delimiter)?;
@@ -175,6 +202,11 @@ impl Open {
             Reader::Text { bytes: Bytes::File(file), .. } => Some(file),
             Reader::Text { bytes: Bytes::Packed(_), .. } | Reader::Rows(_) => None,
         }
+    }
+
+    /// What was read of it, where that is known.
+    pub(super) fn digested(&self) -> Option<Digested> {
+        self.rolling.as_ref().map(Rolling::digested)
     }
 
     /// How far the file itself has been read, in bytes; 0 for Parquet and for what is packed.

@@ -71,6 +71,25 @@ impl FileSource {
         Ok(found)
     }
 
+    /// Files that match now and are not read, for their names sort before one that was there.
+    pub(super) fn too_early(&self) -> Result<Vec<Notice>, Error> {
+        let mut early = vec![];
+        for name in names::expand(&self.patterns)? {
+            match self.files.binary_search_by(|known| known.name.cmp(&name)) {
+                Err(place) if place < self.files.len() => {}
+                _ => continue,
+            }
+            let identity = fs::metadata(&name).map(|metadata| Identity::of(&metadata)).ok();
+            let is_known = |known: &KnownFile| known.identity.inode != 0 && identity == Some(known.identity);
+            // One that is gone again, or known under another name, is nothing that should be read.
+            if identity.is_some() && !self.files.iter().any(is_known) {
+                let detail = "its name sorts before a file that was there; it is not read".into();
+                early.push(Notice { code: Code::NameTooEarly, file: name, detail });
+            }
+        }
+        Ok(early)
+    }
+
     /// Fixes the length of the last file, because a later one has come. In batch mode a file's length is fixed when it
     /// has been read.
     fn close_last(&mut self) -> Result<(), Error> {

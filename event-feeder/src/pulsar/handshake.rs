@@ -25,14 +25,28 @@ pub(super) fn says_nothing(error: &::pulsar::Error) -> bool {
 
 /// What is wrong, if the handshake fails again.
 pub(super) async fn failure(settings: &Settings) -> Option<ConnectionError> {
-    shake_hands(settings).await.err()
+    shake_hands_at(settings, &settings.broker, None).await.err()
 }
 
-async fn shake_hands(settings: &Settings) -> Result<(), ConnectionError> {
-    let (scheme, place) = settings.broker.split_once("://").ok_or(ConnectionError::NotFound)?;
+/// A connection that the broker has agreed to.
+pub(super) type Agreed = Framed<Box<dyn Stream>, Codec>;
+
+/// What carries it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Connects to a broker at an address, or to another one `through` a proxy there.
+pub(super) async fn shake_hands_at(
+    settings: &Settings,
+    address: &str,
+    through: Option<String>,
+) -> Result<Agreed, ConnectionError> {
+    let (scheme, place) = address.split_once("://").ok_or(ConnectionError::NotFound)?;
+    let place = place.trim_end_matches('/');
     let stream = TcpStream::connect(place).await?;
     if scheme != "pulsar+ssl" {
-        return greet(stream, settings).await;
+        return greet(Box::new(stream), settings, through).await;
     }
     let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -54,7 +68,7 @@ async fn shake_hands(settings: &Settings) -> Result<(), ConnectionError> {
         let plain = || ConnectionError::Unexpected(format!("{error}: it may not speak TLS at this port (pulsar://)"));
         tls.map_or_else(plain, ConnectionError::Tls)
     })?;
-    greet(secure, settings).await
+    greet(Box::new(secure), settings, through).await
 }
 
 /// The certificates of a file; it must have some.
@@ -70,13 +84,18 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// Says who we are, and hears what the broker thinks of it.
-async fn greet(stream: impl AsyncRead + AsyncWrite + Unpin, settings: &Settings) -> Result<(), ConnectionError> {
+async fn greet(
+    stream: Box<dyn Stream>,
+    settings: &Settings,
+    proxy_to_broker_url: Option<String>,
+) -> Result<Agreed, ConnectionError> {
     let token = settings.credentials.as_ref().map(Credentials::token).transpose();
     let token = token.map_err(|error| ConnectionError::Authentication(AuthenticationError::Custom(error)))?;
     let connect = CommandConnect {
         auth_method_name: token.is_some().then(|| "token".to_owned()),
         auth_data: token.map(String::into_bytes),
         client_version: client_version(),
+        proxy_to_broker_url,
         protocol_version: Some(12),
         ..CommandConnect::default()
     };
@@ -88,7 +107,7 @@ async fn greet(stream: impl AsyncRead + AsyncWrite + Unpin, settings: &Settings)
         Some(Ok(Message { command: BaseCommand { error: Some(error), .. }, .. })) => {
             Err(ConnectionError::PulsarError(ServerError::try_from(error.error).ok(), Some(error.message)))
         }
-        Some(Ok(_)) => Ok(()),
+        Some(Ok(_)) => Ok(stream),
         Some(Err(error)) => Err(error),
         None => {
             Err(ConnectionError::Unexpected("it hung up when it was greeted: it may speak TLS (pulsar+ssl://)".into()))

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** of the subscription's messages none is taken before all that lie between it and the position were.
 
+use super::acknowledged::acknowledged;
 use super::client::{Settings, Subscription, connect};
 use super::probe::{Found, cursor, probe};
 use super::problem::problem;
@@ -52,7 +53,7 @@ pub(super) struct Begin {
     pub(super) is_empty_accepted: bool,
 }
 
-/// One attempt. [`Error::Gap`] if messages are missing.
+/// One attempt. [`Error::Gap`] if messages are missing, [`Error::Acknowledged`] if some may be.
 pub(super) async fn open(
     settings: Arc<Settings>,
     subscription: Subscription,
@@ -66,6 +67,14 @@ pub(super) async fn open(
         Found::Gap(gap) => return Err(Error::Gap { topic: topic.clone(), gap }),
         Found::Ends(end) => return Err(Error::OtherTopic { topic: topic.clone(), end, read: at }),
     };
+    // Whoever begins anew under a subscription that has let go of messages does not know what they were.
+    if at == Position::START
+        && !is_empty_accepted
+        && let Some(upto) = acknowledged(&settings, &client, topic, name).await
+    {
+        let (topic, subscription) = (topic.clone(), name.clone());
+        return Err(Error::Acknowledged { topic, subscription, upto, gap: Gap { from: at, to: next } });
+    }
     let window = window.unwrap_or_else(|| window::of(bytes, *queue));
     let options =
         ConsumerOptions::default().with_initial_position(InitialPosition::Earliest).with_receiver_queue_size(window);

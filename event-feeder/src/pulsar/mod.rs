@@ -16,6 +16,7 @@
 //! **Invariant:** a block ends where an entry ends. So a position between two blocks says which entries were read, whole
 //! entries are acknowledged, and a batch that was cut off by a lost connection is read again from its beginning.
 
+mod acknowledged;
 mod address;
 mod bare;
 mod client;

@@ -152,7 +152,9 @@ impl Reader {
                     self.line = Some(line);
                     return Ok(self);
                 }
-                Err(Error::Gap { gap, .. }) if self.accepts(&gap) => self.accept(gap).await,
+                Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) if self.accepts(&gap) => {
+                    self.accept(gap).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -244,8 +246,10 @@ impl Reader {
                     self.acknowledge(&mut line, done).await;
                     return Some(line);
                 }
-                Err(Error::Gap { gap, .. }) if self.accepts(&gap) => self.accept(gap).await,
-                Err(Error::Gap { gap, .. }) => {
+                Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) if self.accepts(&gap) => {
+                    self.accept(gap).await;
+                }
+                Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) => {
                     *locked(&self.told.failed) = Some(Failure::Gap(gap));
                     return None;
                 }

@@ -72,11 +72,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Results and kept events of an earlier owner: checked by length when they were recovered, and by digest at every read.
+    /// What an earlier owner wrote beside the state: compared when it was recovered, as far as it was, and at every read.
+    /// What is broken of it is said then, and stands in the way of nothing.
     fn is_old_history(&self, name: &str) -> bool {
         let earlier = names::stamp(name).is_some_and(|stamp| stamp.generation < self.head.owner.generation);
-        let of = |kind: Kind| name.strip_prefix(kind.folder()).is_some_and(|rest| rest.starts_with('/'));
-        earlier && (of(Kind::Result) || of(Kind::Kept))
+        earlier && Kind::of(name).is_some_and(|kind| !kind.is_state())
     }
 
     /// What is to be deleted, in the order in which it must be, and the names nobody makes.

@@ -48,6 +48,8 @@ pub struct Inspection {
     pub kept: Vec<Manifest>,
     /// What is broken or suspicious. A missing genesis is one here, although an opener completes it.
     pub findings: Vec<Finding>,
+    /// What of the rest that the first of `kept` names is missing or broken, as far as an opener would see.
+    pub damaged: Vec<Finding>,
     /// Manifests and files that no kept checkpoint names; leftovers, or on their way into the next one.
     pub unnamed: Vec<String>,
 }
@@ -63,12 +65,48 @@ pub fn inspect(store: &dyn Store) -> Result<Inspection, Error> {
             Start::TakeOver { newest } => inspect_from(store, newest, &around)?,
         };
         // What seems broken may have been collected by the owner since: look again if it has moved on.
-        let clean = last.findings.is_empty() && last.lost.is_none();
+        let clean = last.findings.is_empty() && last.damaged.is_empty() && last.lost.is_none();
         if clean || swap::numbers(store)?.last().copied() == around.seen.newest_head && last.lost.is_none() {
             break;
         }
     }
     Ok(last)
+}
+
+/// The newest checkpoint as an opener would find it, as far as that is known without reading its files; `None` where
+/// none was ever committed. An error is why there is none that can be opened.
+pub fn peek(store: &dyn Store) -> Result<Option<Manifest>, Error> {
+    let mut lost = None;
+    for _ in 0..ATTEMPTS {
+        let around = open::look(store)?;
+        let newest = match protocol::start(&around.seen) {
+            Start::New => return Ok(None),
+            Start::TakeOver { newest } => newest,
+            Start::Lost(how) => {
+                lost = Some(how);
+                continue;
+            }
+        };
+        let mut findings = Vec::new();
+        let head = open::last_whole_head(store, newest, &mut findings)?;
+        if let Some((_, head)) = &head {
+            open::check_genesis(&around, head)?;
+            let (manifests, broken) = load::manifests(store, head)?;
+            if let Some((_, newest)) = manifests.into_iter().next() {
+                return Ok(Some(newest));
+            }
+            if head.manifests.is_empty() && newest == head.number {
+                return Ok(None);
+            }
+            findings.extend(broken);
+        }
+        // What seems broken may have been collected by the owner since.
+        if swap::numbers(store)?.last() == Some(&newest) {
+            return Err(Error::Damaged { findings });
+        }
+        lost = None;
+    }
+    Err(lost.map_or(Error::Contended { object: names::HEADS.to_owned(), attempts: ATTEMPTS }, Error::Lost))
 }
 
 fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result<Inspection, Error> {
@@ -102,5 +140,5 @@ fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result
         unnamed.extend(entries.filter(|name| !named.contains(name.as_str())));
     }
     let kept = loaded.kept.iter().map(|(_, manifest)| manifest.clone()).collect();
-    Ok(Inspection { head: Some(head), lost: None, kept, findings, unnamed })
+    Ok(Inspection { head: Some(head), lost: None, kept, findings, damaged: loaded.damaged, unnamed })
 }

@@ -28,6 +28,11 @@ impl Reader {
         sealed(&*self.store, &file.name, file.length, &file.digest).map_err(Error::Corrupt)
     }
 
+    /// Whether reading costs no request to somebody else.
+    pub fn is_local(&self) -> bool {
+        self.store.path("").is_some()
+    }
+
     /// A file on this machine with the bytes of `file`: where the store has it, or a copy.
     ///
     /// Both are compared with the digest once in the life of a process: history is not looked at when a checkpoint is
@@ -46,18 +51,53 @@ impl Reader {
 pub(super) struct Loaded {
     /// The newest whole checkpoint and the kept ones before it whose manifests are readable, newest first.
     pub(super) kept: Vec<(ManifestRef, Manifest)>,
-    /// What is broken.
+    /// What is broken, so that a newer checkpoint than the first of these cannot be used.
     pub(super) findings: Vec<Finding>,
+    /// What is broken of what the first of these names and its state does not need.
+    pub(super) damaged: Vec<Finding>,
     /// Names of the files whose bytes were compared with their digests.
     pub(super) verified: BTreeSet<String>,
 }
 
-/// Loads the checkpoints that `head` names, leaving out the newest ones that are not whole.
+/// Loads the checkpoints that `head` names, leaving out the newest ones whose state is not whole.
+///
+/// Of those whose state is whole the one that lacks least of the rest counts, the newest of several: what a newer one
+/// has and an older one has not is read again out of the log. What every one of them lacks is no reason to fall back.
 ///
 /// An error is a manifest of a newer format or of another place: nothing to fall back from.
 pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
+    let (mut kept, mut findings) = manifests(store, head)?;
+    let lengths = lengths(store)?;
+    let old: BTreeSet<String> =
+        kept.last().map(|(_, oldest)| names(oldest)).filter(|_| kept.len() > 1).unwrap_or_default();
+    let mut verified = BTreeSet::new();
+    let mut best: Option<(usize, Vec<Finding>)> = None;
+    let mut passed = Vec::new();
+    for (index, (_, manifest)) in kept.iter().enumerate() {
+        let Broken { state, rest } = check_files(store, manifest, &lengths, &old, &mut verified);
+        let can_be_shed = rest.iter().any(|finding| !old.contains(&finding.object));
+        passed.push([&state[..], &rest[..]].concat());
+        if state.is_empty() && best.as_ref().is_none_or(|(_, least)| rest.len() < least.len()) {
+            best = Some((index, rest));
+            if !can_be_shed {
+                break;
+            }
+        }
+    }
+    let (first, damaged) = best.unwrap_or((kept.len(), Vec::new()));
+    for finding in passed.into_iter().take(first).flatten() {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    kept.drain(..first);
+    Ok(Loaded { kept, findings, damaged, verified })
+}
+
+/// The manifests that `head` names, newest first, and what is wrong with others.
+pub(super) fn manifests(store: &dyn Store, head: &Head) -> Result<(Vec<Named>, Vec<Finding>), Error> {
     let mut findings = Vec::new();
-    let mut kept: Vec<(ManifestRef, Manifest)> = Vec::new();
+    let mut kept = Vec::new();
     for (index, reference) in head.manifests.iter().enumerate() {
         let before = head.manifests.get(index + 1).map(|reference| reference.digest);
         match manifest(store, head, reference, before) {
@@ -66,20 +106,11 @@ pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
             Err(error) => return Err(error),
         }
     }
-    let lengths = lengths(store)?;
-    let old: BTreeSet<String> =
-        kept.last().map(|(_, oldest)| names(oldest)).filter(|_| kept.len() > 1).unwrap_or_default();
-    let mut verified = BTreeSet::new();
-    while let Some((_, manifest)) = kept.first() {
-        let broken = check_files(store, manifest, &lengths, &old, &mut verified);
-        if broken.is_empty() {
-            break;
-        }
-        findings.extend(broken);
-        kept.remove(0);
-    }
-    Ok(Loaded { kept, findings, verified })
+    Ok((kept, findings))
 }
+
+/// A manifest as a head names it.
+pub(super) type Named = (ManifestRef, Manifest);
 
 /// The bytes of an object if they have the sealed length and digest.
 pub(super) fn sealed(store: &dyn Store, name: &str, length: u64, digest: &Digest) -> Result<Vec<u8>, Finding> {
@@ -129,37 +160,46 @@ fn manifest(
 }
 
 /// What is broken among the files of a checkpoint.
+struct Broken {
+    /// Of what it needs to go on from.
+    state: Vec<Finding>,
+    /// Of the rest: history, and messages.
+    rest: Vec<Finding>,
+}
+
+/// Compares the files of a checkpoint.
 ///
-/// State is compared byte for byte. So are results and kept events that falling back can shed; of those that every kept
-/// checkpoint names (in the long run nearly all of them) presence and length are checked here, and the bytes at every read.
+/// State is compared byte for byte, and so is what is to be published. So are results and kept events that falling back
+/// can shed; of those that every kept checkpoint names (in the long run nearly all of them) presence and length are
+/// checked here, and the bytes at every read.
 fn check_files(
     store: &dyn Store,
     manifest: &Manifest,
     lengths: &BTreeMap<String, u64>,
     old: &BTreeSet<String>,
     verified: &mut BTreeSet<String>,
-) -> Vec<Finding> {
-    let mut broken = Vec::new();
+) -> Broken {
+    let mut broken = Broken { state: Vec::new(), rest: Vec::new() };
     for file in &manifest.files {
         if verified.contains(&file.name) {
             continue;
         }
-        if file.kind != Kind::Segment && old.contains(&file.name) {
-            match lengths.get(&file.name) {
-                Some(found) if *found == file.length => {}
-                Some(found) => {
-                    broken.push(Finding::new(&file.name, Problem::Length { expected: file.length, found: *found }))
+        let found = match lengths.get(&file.name) {
+            Some(found) if file.kind.is_history() && old.contains(&file.name) => match *found == file.length {
+                true => None,
+                false => Some(Problem::Length { expected: file.length, found: *found }),
+            },
+            None if file.kind.is_history() && old.contains(&file.name) => Some(Problem::Missing),
+            Some(_) | None => match sealed(store, &file.name, file.length, &file.digest) {
+                Ok(_) => {
+                    verified.insert(file.name.clone());
+                    None
                 }
-                None => broken.push(Finding::new(&file.name, Problem::Missing)),
-            }
-            continue;
-        }
-        match sealed(store, &file.name, file.length, &file.digest) {
-            Ok(_) => {
-                verified.insert(file.name.clone());
-            }
-            Err(finding) => broken.push(finding),
-        }
+                Err(finding) => Some(finding.problem),
+            },
+        };
+        let to = if file.kind.is_state() { &mut broken.state } else { &mut broken.rest };
+        to.extend(found.map(|problem| Finding::new(&file.name, problem)));
     }
     broken
 }
@@ -171,6 +211,5 @@ fn names(manifest: &Manifest) -> BTreeSet<String> {
 fn lengths(store: &dyn Store) -> Result<BTreeMap<String, u64>, Error> {
     let mut entries = store.list(Kind::Result.folder())?;
     entries.extend(store.list(Kind::Kept.folder())?);
-    entries.extend(store.list(Kind::Outbox.folder())?);
     Ok(entries.into_iter().map(|entry| (entry.name, entry.length)).collect())
 }

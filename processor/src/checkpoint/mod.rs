@@ -48,7 +48,7 @@ mod tests;
 pub use collect::Collected;
 pub use digest::Digest;
 pub use error::{Error, Finding, Problem};
-pub use inspect::{Holder, Inspection, holder, inspect};
+pub use inspect::{Holder, Inspection, holder, inspect, peek};
 pub use load::Reader;
 pub use local::LocalStore;
 pub use names::Kind;

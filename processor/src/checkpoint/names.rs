@@ -35,6 +35,28 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Kind; 4] = [Kind::Segment, Kind::Result, Kind::Kept, Kind::Outbox];
 
+    /// Whether a job cannot go on without it. What else is missing costs questions, or messages, and is said.
+    pub fn is_state(self) -> bool {
+        match self {
+            Kind::Segment => true,
+            Kind::Result | Kind::Kept | Kind::Outbox => false,
+        }
+    }
+
+    /// Whether it becomes much in the long run, and is only looked at by those who ask.
+    pub(super) fn is_history(self) -> bool {
+        match self {
+            Kind::Result | Kind::Kept => true,
+            Kind::Segment | Kind::Outbox => false,
+        }
+    }
+
+    /// The kind of a file, by its name.
+    pub fn of(name: &str) -> Option<Kind> {
+        let (folder, _) = name.split_once('/')?;
+        Kind::ALL.into_iter().find(|kind| kind.folder() == folder)
+    }
+
     /// The folder of this kind's files.
     pub fn folder(self) -> &'static str {
         match self {

@@ -32,6 +32,8 @@ pub struct Opened {
     pub recovered: Option<Manifest>,
     /// What was found broken or suspicious on the way. Not empty means: tell the user, every line of it.
     pub findings: Vec<Finding>,
+    /// What of the rest that the checkpoint names is missing or broken, as far as it was looked at. The state is whole.
+    pub damaged: Vec<Finding>,
     /// Who owned the partition before.
     pub predecessor: Option<Owner>,
 }
@@ -146,7 +148,7 @@ fn found(store: &Arc<dyn Store>, identity: &Identity) -> Result<Option<Opened>, 
     };
     complete_genesis(&**store, &head)?;
     let checkpoints = Checkpoints::new(Arc::clone(store), head, digest, Vec::new(), Default::default());
-    Ok(Some(Opened { checkpoints, recovered: None, findings: Vec::new(), predecessor: None }))
+    Ok(Some(Opened { checkpoints, recovered: None, findings: Vec::new(), damaged: Vec::new(), predecessor: None }))
 }
 
 /// Takes over from the newest head that is whole. `None`: another writer was quicker.
@@ -203,7 +205,7 @@ fn take_over(
         }
     }
     let loaded = load::load(&**store, &head)?;
-    if !loaded.findings.is_empty() {
+    if !loaded.findings.is_empty() || !loaded.damaged.is_empty() {
         // What is gone may have been collected by a still newer owner: that is no damage.
         let now = swap::newest(&**store)?;
         if now.as_ref().map(|now| now.claim.digest) != Some(digest) {
@@ -216,7 +218,8 @@ fn take_over(
     }
     let recovered = loaded.kept.first().map(|(_, manifest)| manifest.clone());
     let checkpoints = Checkpoints::new(Arc::clone(store), head, digest, loaded.kept, loaded.verified);
-    Ok(Some(Opened { checkpoints, recovered, findings, predecessor: Some(old.owner) }))
+    let damaged = loaded.damaged;
+    Ok(Some(Opened { checkpoints, recovered, findings, damaged, predecessor: Some(old.owner) }))
 }
 
 /// The newest whole head at or below `newest`, with the digest of its bytes; `None` if there is none.

@@ -112,6 +112,7 @@ impl Fake {
             epoch: 3,
             unowned: false,
             gaps: vec![],
+            lost: vec![],
         }]
     }
 }

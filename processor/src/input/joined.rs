@@ -52,6 +52,12 @@ impl Log for Joined {
         log.open(&own.ok_or(Error::Counts { sources, counts })?, plan, source, from)
     }
 
+    fn check(&self, part: &Part, source: usize, from: &From) -> Result<(), Error> {
+        let log = &self.logs[source].1;
+        let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
+        own.map_or(Ok(()), |own| log.check(&own, source, from))
+    }
+
     /// Those of every log, one log after the other: each that gets more shares out its keys anew, whatever the others have.
     fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
         let all = self.logs.iter().map(|(_, log)| log.siblings(part)).collect::<Option<Vec<_>>>()?;

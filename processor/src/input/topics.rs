@@ -4,7 +4,7 @@
 //! Its state is found by the topic's name.
 
 use super::{From, Log, Part};
-use event_feeder::pulsar::{Address, Client, Settings, Subscription};
+use event_feeder::pulsar::{Address, Behind, Client, Settings, Subscription};
 use event_feeder::{AcceptGaps, Code, Error, Position, Source};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -106,6 +106,24 @@ impl Log for Topics {
             accept: self.accept.clone(),
         })?;
         Ok(Box::new(source))
+    }
+
+    fn check(&self, part: &Part, _: usize, from: &From) -> Result<(), Error> {
+        if from.position == Position::START {
+            return Ok(());
+        }
+        match self.client.behind(&part.name, from.position) {
+            Ok(Behind::Gap(gap)) if !self.accept.has(&part.name, &gap) => {
+                Err(Error::Gap { topic: part.name.clone(), gap })
+            }
+            Ok(Behind::Other(end)) => Err(Error::OtherTopic { topic: part.name.clone(), end, read: from.position }),
+            Ok(Behind::Whole(_) | Behind::Gap(_)) => Ok(()),
+            // Whoever opens it waits for the broker, and says what is wrong.
+            Err(error) => {
+                tracing::debug!("{}: {error}", part.name);
+                Ok(())
+            }
+        }
     }
 
     /// Deletes the subscription: the broker keeps messages for it as long as it is there.

@@ -135,7 +135,7 @@ impl Source for Replay {
         }
         let kept = self.kept().map_err(|error| event_feeder::Error::Read {
             file: "kept events".into(),
-            error: std::io::Error::other(error.to_string()),
+            error: std::io::Error::other(error),
         })?;
         match (kept, &mut self.then) {
             (Some(block), _) => Ok(Next::Block(block)),
@@ -149,6 +149,10 @@ impl Source for Replay {
             Some(then) => then.caught_up_target(),
             None => Ok(Target::At(self.until)),
         }
+    }
+
+    fn left_out(&mut self) -> Result<Vec<Notice>, event_feeder::Error> {
+        self.then.as_mut().map_or(Ok(vec![]), |then| then.left_out())
     }
 
     fn files(&self) -> &FileTable {

@@ -31,6 +31,8 @@ fn options(state: &Path, log: &Memory, outputs: Outputs) -> Options {
         keep: 3_600_000_000_000,
         exit_at_end: false,
         outputs,
+        accept_damage: vec![],
+        remake: vec![],
         writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
         claims: Claims::All,
         membership: None,
@@ -254,6 +256,42 @@ fn what_waits_for_an_output_that_is_not_named_waits() {
     board.is_away.store(false, Ordering::SeqCst);
     start(dir.path(), &log, &to(Output::DeadLetters, &board)).stop();
     assert_eq!(board.messages().len(), 1);
+}
+
+#[test]
+fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (log, board) = (Memory::new(1), Board::default());
+    board.is_away.store(true, Ordering::SeqCst);
+    let service = start(dir.path(), &log, &to(Output::DeadLetters, &board));
+    let waiting = |service: &Service| service.status()["partitions"][0]["waiting"].as_u64();
+    log.write(0, "no record");
+    eventually("its commit", || waiting(&service) == Some(1));
+    // Until no checkpoint can be fallen back to that does without.
+    for n in 1..5 {
+        let before = service.epoch();
+        write(&log, "a", n, true);
+        eventually("a commit", || service.epoch() > before);
+    }
+    drop(service);
+    let folder = dir.path().join("sources/s/part-0/outbox");
+    let file = std::fs::read_dir(&folder).expect("a folder").next().expect("one").expect("a file").path();
+    std::fs::write(&file, "cut").expect("it is written");
+    let refused = || match Service::start(options(dir.path(), &log, to(Output::DeadLetters, &board)), &[]) {
+        Ok(_) => panic!("it started"),
+        Err(error) => error.to_string(),
+    };
+    let heads = || std::fs::read_dir(dir.path().join("sources/s/part-0/heads")).expect("a folder").count();
+    let before = heads();
+    let error = refused();
+    assert!(error.contains("[TL3112]") && error.contains("sources/s/part-0/outbox/"), "{error}");
+    assert_eq!(heads(), before, "nothing was taken over");
+    let name = file.file_name().expect("a name").to_str().expect("text").to_owned();
+    let accepting = Options { accept_damage: vec![name], ..options(dir.path(), &log, to(Output::DeadLetters, &board)) };
+    let (service, recoveries) = Service::start(accepting, &[]).expect("it starts");
+    assert!(recoveries[0].said.iter().any(|said| said.contains("[TL3111]")), "{:?}", recoveries[0].said);
+    assert_eq!(waiting(&service), Some(0));
+    service.stop();
 }
 
 #[test]

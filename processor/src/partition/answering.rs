@@ -1,20 +1,20 @@
 //! Answers: read from the lanes at one position of the log, beside what they have told and no checkpoint holds yet.
 
-use super::ask::{Answer, Ask};
-use super::{Error, Partition};
+use super::ask::{Answer, Ask, NoAnswer, Reply};
+use super::{ANSWER_LOOK, Error, Partition};
+use crate::code::Code;
 use crate::lane::{Lane, Late, Outcome};
 use crate::results::Pending;
 use crate::totals::Totals;
 use event_feeder::{Target, key_hash};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 /// A question that waits until a position is reached.
 pub(super) struct Waiting {
     /// Of each source.
     pub(super) targets: Vec<Target>,
     pub(super) ask: Ask,
-    pub(super) reply: Sender<Answer>,
+    pub(super) reply: Reply,
 }
 
 /// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
@@ -34,6 +34,25 @@ impl Told {
 }
 
 impl Partition {
+    /// Takes a question that waits for all that the sources hold now; refused where they hold what is never read.
+    pub(super) fn wait_for_all(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
+        let mut targets = vec![];
+        for source in 0..self.readings.len() {
+            let source = self.feed.source(source);
+            if let Some(left) = source.left_out()?.first() {
+                // Whoever asked may have gone.
+                let code = Code::NotAll;
+                let left = format!("[{}] {}: {}", left.code, left.file, left.detail);
+                let said = format!("[{code}] no answer is true for the source as it is now ({left}); {}", code.help());
+                let _ = reply.send(Err(NoAnswer::LeftOut(said)));
+                return Ok(());
+            }
+            targets.push(source.caught_up_target()?);
+        }
+        self.waiting.push(Waiting { targets, ask, reply });
+        self.answer_waiting()
+    }
+
     pub(super) fn answer_waiting(&mut self) -> Result<(), Error> {
         for mut waiting in std::mem::take(&mut self.waiting) {
             let mut targets = waiting.targets.iter_mut().zip(&self.readings);
@@ -47,8 +66,8 @@ impl Partition {
         Ok(())
     }
 
-    pub(super) fn answer(&mut self, ask: &Ask, reply: &Sender<Answer>) -> Result<(), Error> {
-        self.prove()?;
+    pub(super) fn answer(&mut self, ask: &Ask, reply: &Reply) -> Result<(), Error> {
+        self.prove(ANSWER_LOOK)?;
         if matches!(ask, Ask::Key(_) | Ask::Spans) && self.has_fresh_events() {
             self.finish_commit(true)?;
             self.start_commit()?;
@@ -118,11 +137,12 @@ impl Partition {
             sessions,
             totals,
             results: self.results.iter().chain(self.kept_files()).cloned().collect(),
+            damage: self.damage.clone(),
             reader: self.reader.clone(),
         };
-        self.prove()?;
+        self.prove(ANSWER_LOOK)?;
         // Whoever asked may have gone.
-        let _ = reply.send(answer);
+        let _ = reply.send(Ok(answer));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Counts;
 use crate::checkpoint::{FileRef, Reader};
+use crate::damage::Damage;
 use crate::labels::Labels;
 use crate::lane::Session;
 use crate::outputs::Published;
@@ -73,12 +74,17 @@ pub struct Answer {
     pub totals: Totals,
     /// Committed history, and kept events.
     pub results: Vec<FileRef>,
+    /// What of them is missing or broken, and what was given up.
+    pub damage: Damage,
     /// Reads them.
     pub reader: Reader,
 }
 
+/// Where an answer goes.
+pub(super) type Reply = Sender<Result<Answer, NoAnswer>>;
+
 pub(super) enum Request {
-    Ask { ask: Ask, sync: bool, reply: Sender<Answer> },
+    Ask { ask: Ask, sync: bool, reply: Reply },
     Stop { release: bool },
     Become(Labels),
 }
@@ -90,8 +96,11 @@ pub struct Handle {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
+    /// The source has something that is not read, so that no answer is true for all that it holds.
+    #[error("{0}; without --sync it is answered for what was read")]
+    LeftOut(String),
     /// It took longer than the caller wanted to wait.
     #[error("the records that the source held were not all read in time")]
     Timeout,
@@ -137,14 +146,14 @@ impl Handle {
 
 /// A question that is on its way.
 #[derive(Debug)]
-pub struct Asked(Receiver<Answer>);
+pub struct Asked(Receiver<Result<Answer, NoAnswer>>);
 
 impl Asked {
     /// Waits for the answer.
     pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
-        self.0.recv_timeout(limit).map_err(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => NoAnswer::Timeout,
-            std::sync::mpsc::RecvTimeoutError::Disconnected => NoAnswer::Stopped,
+        self.0.recv_timeout(limit).unwrap_or_else(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => Err(NoAnswer::Timeout),
+            std::sync::mpsc::RecvTimeoutError::Disconnected => Err(NoAnswer::Stopped),
         })
     }
 }

@@ -5,7 +5,8 @@
 
 use super::growth::Siblings;
 use super::{Error, Partition, Reading, Told};
-use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, segment};
+use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, segment};
+use crate::damage::{Damage, Lost};
 use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
 use crate::outputs::changes::Known;
@@ -23,9 +24,12 @@ use serde_json::value::to_raw_value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use timeline_core::Time;
 use timeline_core::plan::{Fingerprint, Plan, RULES};
+
+/// Time between two looks at files that are broken: somebody may put them back.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Where the base and the deltas stand.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +56,9 @@ pub(super) struct Committed {
     results: Vec<FileRef>,
     kept: Vec<Kept>,
     outbox: Outbox,
+    damage: Damage,
+    /// Whether files of results lie about that only older checkpoints name.
+    lingers: bool,
     epoch: u64,
     /// No checkpoint that is kept needs the log of a source before it.
     needless: Vec<Position>,
@@ -99,6 +106,9 @@ pub(super) struct State {
     /// The outputs that are hidden, and have said their last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub retired: BTreeSet<String>,
+    /// Files of history that were given up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
 }
 
 /// Checkpoints once did not say.
@@ -168,8 +178,14 @@ impl Partition {
             told_totals: self.publishing.known_totals(&self.plan),
             siblings: self.siblings.clone(),
             retired: self.retired.clone(),
+            lost: self.damage.lost.clone(),
         };
         let last = std::mem::take(&mut self.last);
+        let (mut damage, folder) = (self.damage.clone(), self.options.folder.clone());
+        let looks_again = self.damage_looked.elapsed() >= LOOK_AGAIN;
+        if looks_again {
+            self.damage_looked = Instant::now();
+        }
         let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());
         let (told, reader, number) = (Arc::clone(&pending), self.reader.clone(), self.options.part.number);
@@ -184,18 +200,27 @@ impl Partition {
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
+            if looks_again {
+                let files: Vec<FileRef> =
+                    results.iter().chain(keeping.iter().flat_map(|(kept, ..)| kept.files())).cloned().collect();
+                damage.look_again(&folder, &files, &reader);
+            }
+            if reader.is_local() {
+                damage.compare_one(&folder, &results, &reader);
+            }
+            let putter = checkpoints.putter();
             let whose = (&*plan, number, &labels);
-            let mut results = results::write(&checkpoints.putter(), &reader, whose, &told, results)?;
+            let mut results = results::write(&putter, &reader, whose, &told, results, (&folder, &mut damage))?;
             if !last.is_empty() {
                 // Rows only: what is not final is not published.
-                results = results::write(&checkpoints.putter(), &reader, whose, &last, results)?;
+                results = results::write(&putter, &reader, whose, &last, results, (&folder, &mut damage))?;
             }
             let mut kept = vec![];
             for (mut own, fresh, keep) in keeping {
-                own.write(&checkpoints.putter(), &reader, fresh, keep)?;
+                own.write((&putter, &reader), fresh, keep, (&folder, &mut damage))?;
                 kept.push(own);
             }
-            outbox.add(&checkpoints.putter(), &reader, &plan, (&told, &facts, &changes))?;
+            outbox.add(&putter, &reader, &plan, (&told, &facts, &changes))?;
             let files = segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).chain(outbox.files());
             let commit = Commit {
                 position,
@@ -211,7 +236,8 @@ impl Partition {
             let of =
                 |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));
             let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
-            Ok(Committed { checkpoints, segments, results, kept, outbox, epoch, needless, before })
+            let lingers = lingers(checkpoints.kept());
+            Ok(Committed { checkpoints, segments, results, kept, outbox, damage, lingers, epoch, needless, before })
         };
         std::thread::Builder::new()
             .name("checkpoint".into())
@@ -241,6 +267,8 @@ impl Partition {
                 self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
+                self.lingers = committed.lingers;
+                self.damage.renew(committed.damage).iter().for_each(|said| tracing::warn!("{said}"));
                 self.publishing.committed(committed.outbox);
                 self.publishing.renew(committed.before);
                 self.checkpoints = Some(committed.checkpoints);
@@ -268,6 +296,14 @@ impl Partition {
             self.cut.segments.clone()
         }
     }
+}
+
+/// Whether checkpoints that can be fallen back to name files of results that the newest one has put together: whoever
+/// reads all files of the folder counts their rows twice, so a few more checkpoints let them go.
+pub(super) fn lingers<'a>(mut kept: impl Iterator<Item = &'a Manifest>) -> bool {
+    let Some(newest) = kept.next() else { return false };
+    let mut results = kept.flat_map(|older| &older.files).filter(|file| file.kind == Kind::Result);
+    results.any(|file| !newest.files.iter().any(|named| named.name == file.name))
 }
 
 fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef, Error> {

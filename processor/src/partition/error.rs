@@ -1,5 +1,6 @@
 //! Why a partition stopped.
 
+use crate::code::Code;
 use crate::lane::image;
 use crate::pipeline::WorkerLost;
 use crate::{checkpoint, outputs, results};
@@ -57,6 +58,16 @@ pub enum Error {
     /// It is to be read from now on, but nobody says where its log ends.
     #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
     NoEnd,
+    /// Messages that are to be published are broken.
+    #[error("[{}] {file}: {problem}; nothing was published of it\n  help: {help}", Code::Owed)]
+    Owed {
+        /// The file's name within the job's state.
+        file: String,
+        /// What is wrong with it.
+        problem: checkpoint::Problem,
+        /// What to do.
+        help: String,
+    },
     /// Kept events cannot be read or written.
     #[error(transparent)]
     Kept(#[from] crate::kept::Error),

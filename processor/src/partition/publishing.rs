@@ -308,7 +308,7 @@ impl Partition {
         self.tend_outputs()?;
         while !self.publishing.is_empty() && Instant::now() < until {
             std::thread::sleep(PAUSE);
-            self.prove()?;
+            self.prove(OWNER_LOOK)?;
             self.tend_outputs()?;
         }
         for (output, Published { waiting, .. }) in self.publishing.progress() {

@@ -1,6 +1,7 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
-use super::checkpointing::{Cut, State, plan_fingerprint, positions};
+use super::checkpointing::{Cut, State, lingers, plan_fingerprint, positions};
+use super::damaged::{Settled, settle};
 use super::growth;
 use super::keeping::{self, Keeping};
 use super::pace::Pace;
@@ -33,6 +34,8 @@ pub struct Recovery {
     pub older_rules: bool,
     /// What was found broken or suspicious on the way.
     pub findings: Vec<Finding>,
+    /// What is to be said of files beside the state, each once.
+    pub said: Vec<String>,
 }
 
 impl Partition {
@@ -51,6 +54,10 @@ impl Partition {
             None => None,
             Some(manifest) => Some((manifest, facts(manifest)?)),
         };
+        let mut settled = match &state {
+            None => Settled::default(),
+            Some((manifest, state)) => settle(&options, manifest, &opened.damaged, state.lost.clone(), &reader)?,
+        };
         let same = state.as_ref().filter(|(_, state)| state.plan == plan_fingerprint(&plan));
         // Outputs that were hidden since the last checkpoint have yet to say their last.
         let labels = options.labels.clone();
@@ -61,7 +68,13 @@ impl Partition {
             rebuilt: state.is_some() && same.is_none(),
             older_rules: state.as_ref().is_some_and(|(_, state)| state.rules != RULES),
             findings: opened.findings,
+            said: std::mem::take(&mut settled.said),
         };
+        let is_settled = settled.is_changed;
+        let same = same.filter(|_| !settled.remake);
+        if same.is_none() {
+            settled.read_again();
+        }
         let threads = options.threads.max(1);
         let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
         let (handle, requests) = Handle::new();
@@ -70,8 +83,7 @@ impl Partition {
             (None, Begin::Start) => copying::copy(&plan, &options, &checkpoints.putter())?,
             (None, Begin::Now) | (Some(_), _) => None,
         };
-        let own = opened.recovered.as_ref().map_or(&[][..], |manifest| &manifest.files);
-        let files = copied.as_ref().map_or(own, |copied| &copied.files);
+        let files = copied.as_ref().map_or(&settled.files[..], |copied| &copied.files);
         let starts = Reach::starts(&plan);
         let kept = (0..starts.len() as u8).map(|source| Kept::of(files, source)).collect::<Result<Vec<_>, _>>()?;
         let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
@@ -104,7 +116,7 @@ impl Partition {
                 let sources = open(&reach, true)?;
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
-                let results: Vec<FileRef> = manifest.files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
+                let results: Vec<FileRef> = files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
                 (sources, lanes, reach, state.counts, totals, results)
             }
             None if is_new_now => {
@@ -161,6 +173,7 @@ impl Partition {
             unseen: reach.unseen,
             first: Some(First::default()),
         });
+        let lingers = lingers(checkpoints.kept());
         let mut partition = Partition {
             pipeline: Pipeline::start(&plan, lanes, &seen, None),
             feed,
@@ -185,7 +198,10 @@ impl Partition {
             cut: Cut::default(),
             results,
             // A rebuilt partition makes a checkpoint even if its log is empty now.
-            dirty: recovery.rebuilt || copied.is_some(),
+            dirty: recovery.rebuilt || settled.remake || copied.is_some(),
+            damage: settled.damage,
+            lingers,
+            damage_looked: Instant::now(),
             waiting: vec![],
             notices: vec![],
             pauses: false,
@@ -193,8 +209,8 @@ impl Partition {
             plan,
             options,
         };
-        if is_new_now {
-            // Where it begins is durable before anything that follows from it is shown.
+        if is_new_now || is_settled {
+            // Where it begins, and what was given up, is durable before anything that follows from it is shown.
             partition.start_commit()?;
             partition.finish_commit(true)?;
         }

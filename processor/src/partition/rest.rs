@@ -5,6 +5,7 @@ use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
+use crate::damage::Damage;
 use crate::kept::Kept;
 use crate::lane::Outcome;
 use crate::outputs::outbox::facts_of;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 use timeline_core::plan::Plan;
 
 /// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`], [`Error::OlderRules`].
-pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
-    let inspection = checkpoint::inspect(store)?;
+pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
+    let inspection = checkpoint::inspect(&**store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
     let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
     let State { plan: known, begun, rules, .. } = facts(manifest)?;
@@ -28,9 +29,11 @@ pub fn can_run(plan: &Arc<Plan>, store: &dyn Store) -> Result<(), Error> {
     }
     for (source, read) in (0..).zip(read) {
         let from = begun.get(usize::from(source)).map_or(Position::START, |reach| reach.position.of(0));
-        if !Kept::of(&manifest.files, source)?.is_whole(from, read.of(0)) {
+        let kept = Kept::of(&manifest.files, source)?;
+        if !kept.is_whole(from, read.of(0)) {
             return Err(Error::not_kept(rules));
         }
+        kept.compare(&Reader::new(Arc::clone(store)))?;
     }
     Ok(())
 }
@@ -108,9 +111,13 @@ pub fn at_rest(
         sessions: vec![],
         totals: Totals::new(plan),
         results: vec![],
+        damage: Damage::default(),
         reader: reader.clone(),
     };
     let inspection = checkpoint::inspect(&**store)?;
+    if let Some(lost) = inspection.lost {
+        return Err(checkpoint::Error::Lost(lost).into());
+    }
     let Some(manifest) = inspection.kept.first() else { return Ok(answer) };
     let state = facts(manifest)?;
     if state.plan != plan_fingerprint(plan) {
@@ -129,6 +136,12 @@ pub fn at_rest(
     }
     let is_history = |file: &&FileRef| matches!(file.kind, Kind::Result | Kind::Kept);
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
+    answer.damage = Damage::with(state.lost);
+    for finding in &inspection.damaged {
+        if let Some(file) = manifest.files.iter().find(|file| file.name == finding.object) {
+            answer.damage.note(&answer.folder, file, &finding.problem);
+        }
+    }
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     for lane in &mut load(plan, 1, manifest, &reader)? {

@@ -2,6 +2,7 @@
 
 use super::{decode, encode};
 use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
+use crate::damage::{Damage, Lost};
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
 use crate::partition::{Answer, Counts};
@@ -122,6 +123,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
             digest: Digest::of(b"r"),
             metadata: serde_json::json!({"table": "finals"}),
         }],
+        damage: Damage::with(vec![Lost { file: "sources/s/3/x".into(), table: "finals".into(), what: "rows".into() }]),
         reader: Reader::new(place.store("sources/s/3")),
     }
 }
@@ -141,6 +143,7 @@ fn an_answer_arrives_as_it_was_sent() {
     assert_eq!(got.pending.dead, sent.pending.dead);
     assert_eq!((&got.reach, got.counts), (&sent.reach, sent.counts));
     assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
+    assert_eq!(got.damage, sent.damage);
     assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
     // The same again: nothing was lost on the way that would be missed only at the next hop.
     assert_eq!(encode(&decode(&bytes, &[plan], &place).unwrap()).unwrap(), bytes);

@@ -14,6 +14,7 @@ use timeline_core::plan::Plan;
 use timeline_core::{Linear, Time, Value};
 
 use crate::checkpoint::{FileRef, Place, Reader};
+use crate::damage::Damage;
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
 use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
@@ -68,6 +69,8 @@ struct Facts {
     owner: Option<String>,
     totals: TotalsImage,
     results: Vec<FileRef>,
+    #[serde(default)]
+    damage: Damage,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +170,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
         results: answer.results.clone(),
+        damage: answer.damage.clone(),
     };
     let pending = &answer.pending;
     let dead = |letter: &DeadLetter| {
@@ -258,6 +262,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         sessions: sessions_alive,
         totals: Totals::from_image(&plan, facts.totals),
         results: facts.results,
+        damage: facts.damage,
         reader: Reader::new(place.store(&facts.folder)),
         folder: facts.folder,
         plan,

@@ -1,6 +1,6 @@
 //! What an answer can only say by reading logs again, up to the places that it is true for: stories, and spans.
 
-use super::answers::{LogAnswer, known_starts, plain};
+use super::answers::{self, LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, TableData};
 use crate::kept::{self, Kept};
 use crate::lane::RecordedSpan;
@@ -40,6 +40,19 @@ pub(super) fn logs(answer: &Answer) -> Result<Logs, EngineError> {
     Ok(logs)
 }
 
+/// Why a question is refused that reads a log again which is not what it was.
+pub(super) fn unread(error: event_feeder::Error) -> EngineError {
+    let code = error.code();
+    let message = format!("[{code}] {error}; {}", code.help());
+    match error {
+        event_feeder::Error::Read { error, .. } if error.get_ref().is_some_and(|kept| kept.is::<kept::Error>()) => {
+            let kept = error.into_inner().and_then(|kept| kept.downcast::<kept::Error>().ok());
+            kept.map_or(EngineError::Internal(message), |kept| answers::unread(*kept))
+        }
+        _ => EngineError::Conflict { message, rendered: None },
+    }
+}
+
 /// The table `spans`: those of all metrics that keep them and are seen.
 pub(super) fn spans(answering: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
     let mut all: Vec<(&Arc<Plan>, Vec<RecordedSpan>)> = vec![];
@@ -50,7 +63,7 @@ pub(super) fn spans(answering: &[LogAnswer<'_>]) -> Result<TableData, EngineErro
             let Logs { sources, before, is_whole } = logs(answer)?;
             let logs = reread::Logs { sources, before: &before, reach: &answer.reach };
             let told = spans::again(&answer.plan, logs, horizon);
-            let mut told = told.map_err(|error| EngineError::Internal(error.to_string()))?;
+            let mut told = told.map_err(unread)?;
             if !is_whole {
                 // What began before the events that are kept would be told as if it had begun there.
                 let known = known_starts(answer)?;

@@ -11,13 +11,15 @@ pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};
 pub(super) use stories::add_story;
 
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{Error as StateError, FileRef, Reader};
+use crate::damage::{self, Lost};
 use crate::engine::{EngineError, PositionOf, TableData};
+use crate::kept;
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
 use crate::outputs::Published;
-use crate::partition::Answer;
+use crate::partition::{self, Answer};
 use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
 use crate::rows;
@@ -99,7 +101,10 @@ pub(super) fn has(plan: &Plan, name: &str) -> bool {
     plan.metrics.iter().any(|metric| metric.name == name) || plan.alerts.iter().any(|alert| alert.name == name)
 }
 
-pub(super) fn position(answer: &Answer) -> PositionOf {
+/// What an answer that reads those tables is true for.
+pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
+    let needed: Vec<&str> = tables.iter().filter_map(|table| needs(table)).collect();
+    let lost = answer.damage.lost.iter().filter(|lost| needed.contains(&lost.table.as_str()));
     PositionOf {
         source: answer.plan.name(),
         partition: answer.partition,
@@ -110,7 +115,30 @@ pub(super) fn position(answer: &Answer) -> PositionOf {
         partial_sessions: answer.partial,
         unowned: answer.owner.is_none(),
         gaps: reach::gaps(&answer.plan, &answer.reach),
+        lost: lost.map(Lost::said).collect(),
     }
+}
+
+/// The history that a table is made of.
+fn needs(table: &str) -> Option<&str> {
+    match table {
+        "totals" | "queries" | "nodes" | "partitions" => None,
+        "alerts" | "late_events" | "dead_letters" => Some(table),
+        "spans" | "session" => Some("kept"),
+        // And the views of metrics.
+        _ => Some("finals"),
+    }
+}
+
+/// Why a question is refused that needs what cannot be read.
+pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
+    let finding = match error.into() {
+        partition::Error::Checkpoint(StateError::Corrupt(finding))
+        | partition::Error::Kept(kept::Error::Checkpoint(StateError::Corrupt(finding)))
+        | partition::Error::Results(results::Error::Checkpoint(StateError::Corrupt(finding))) => finding,
+        other => return EngineError::Internal(other.to_string()),
+    };
+    EngineError::Conflict { message: damage::refusal(&finding), rendered: None }
 }
 
 pub(super) fn status(answer: &Answer) -> Json {
@@ -128,6 +156,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "partition": answer.partition,
         "position": reach::to_text(&answer.plan, &answer.reach),
         "gaps": reach::gaps(&answer.plan, &answer.reach),
+        "damaged": answer.damage.texts(),
         "file": file,
         "watermark_ns": answer.watermark,
         "horizon_ns": answer.horizon,
@@ -224,8 +253,8 @@ fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
 
 /// The rows of a file of history.
 fn read_file(file: &FileRef, reader: &Reader) -> Result<Vec<RecordBatch>, EngineError> {
-    let bytes = reader.read(file).map_err(|error| EngineError::Internal(error.to_string()))?;
-    results::decode(bytes).map_err(|error| EngineError::Internal(error.to_string()))
+    let bytes = reader.read(file).map_err(unread)?;
+    results::decode(bytes).map_err(unread)
 }
 
 fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {

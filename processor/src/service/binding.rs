@@ -1,9 +1,11 @@
 //! From programs and inputs to logs and their partitions, refused where they do not fit.
 
+use super::lost;
 use super::work::{Bound, folder};
 use super::{Options, StartError};
 use crate::begun::Begun;
 use crate::checkpoint::{Error as StateError, ProgramStore};
+use crate::damage::is_named;
 use crate::engine::EngineError;
 use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::partition::{self, Error};
@@ -23,11 +25,13 @@ pub(super) fn deployed(
     for _ in 0..DEPLOYERS_MAX {
         let stored = Programs::load(store)?;
         if stored.version == 0
+            && !is_named(&options.accept_damage, "programs")
             && let Some(folder) = Begun::of(&options.state).any()?
         {
             return Err(Error::NoPrograms { folder }.into());
         }
         if programs.is_empty() {
+            lost::before(options, &bind(options, &stored)?)?;
             return Ok(stored);
         }
         let (mut all, outcomes) = stored.with_new(programs)?;
@@ -41,10 +45,11 @@ pub(super) fn deployed(
             let message = format!("another definition is deployed of {}", replaced.join(", "));
             return Err(EngineError::Conflict { message, rendered }.into());
         }
+        let bound = bind(options, &all)?;
+        lost::before(options, &bound)?;
         if all == stored {
             return Ok(all);
         }
-        let bound = bind(options, &all)?;
         stay_together(&all, &bound)?;
         can_run(options, &bound)?;
         match all.store(store) {
@@ -138,7 +143,7 @@ pub(super) fn can_run(options: &Options, bound: &[Bound]) -> Result<(), StartErr
     let live: Vec<Bound> = bound.iter().filter(|bound| bound.log.is_live()).cloned().collect();
     for (bound, part) in all_parts(&live)? {
         let store = options.state.store(&folder(&bound.plan.name(), &part));
-        partition::can_run(&bound.plan, &*store)?;
+        partition::can_run(&bound.plan, &store)?;
         if let Some(earlier) = bound.earlier.as_ref().filter(|_| !bound.answers()) {
             partition::can_copy(&bound.plan, &*options.state.store(&folder(earlier, &part)))?;
         }

@@ -163,6 +163,7 @@ impl Service {
             lock(&cluster.finished).insert((source.to_owned(), partition));
         }
         self.forget(source, partition);
+        self.seen.forget(source, partition);
     }
 
     /// The members that are alive, by address.
@@ -259,6 +260,7 @@ fn decide(service: &Weak<Service>) {
         let round = service.round(cluster);
         for recovery in &round.recoveries {
             recovery.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+            recovery.said.iter().for_each(|said| tracing::warn!("{said}"));
         }
         if let Some(StartError::Partition(error)) = round.failed {
             if passes(&error) {
@@ -278,7 +280,7 @@ fn passes(error: &Error) -> bool {
     use event_feeder::Error as Feeder;
     match error {
         // What is gone does not come back, and nobody is to think that it was counted.
-        Error::Source(Feeder::Gap { .. } | Feeder::OtherTopic { .. }) => false,
+        Error::Source(Feeder::Gap { .. } | Feeder::Acknowledged { .. } | Feeder::OtherTopic { .. }) => false,
         Error::Checkpoint(StateError::Store(_) | StateError::Unclear { .. }) | Error::Source(_) => true,
         _ => false,
     }

@@ -2,7 +2,7 @@
 
 use super::binding::{all_parts, bind, stay_together};
 use super::work::{Bound, Running, folder, halt};
-use super::{Claims, Service, StartError};
+use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::Identity;
 use crate::engine::EngineError;
 use crate::input::{Log, Part};
@@ -111,7 +111,12 @@ impl Service {
                 let kept = kept.map_err(|error| EngineError::Internal(error.to_string()))?;
                 let has_begun = reach.files.is_empty() && reach.position.of(0) > Position::START;
                 let is_kept = self.options.keep > 0 && kept.is_whole(Position::START, kept.end());
-                if !has_begun || answer.epoch == 0 || is_kept {
+                if !has_begun || answer.epoch == 0 {
+                    continue;
+                }
+                if is_kept {
+                    // Whether they can be read is known before anything is changed.
+                    kept.compare(&answer.reader).map_err(answers::unread)?;
                     continue;
                 }
                 let (source, partition) = (&answer.plan.source_at(usize::from(source)).name, answer.partition);

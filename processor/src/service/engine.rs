@@ -9,7 +9,6 @@ use crate::programs::Begin;
 use crate::story;
 use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,12 +22,8 @@ const BEGUN: Duration = Duration::from_secs(30);
 impl Engine for Service {
     fn status(&self) -> Json {
         // How this processor is: whoever watches all of them adds up.
-        let own = self.ask_own(&Ask::Status, None, &BTreeSet::new());
-        let catching_up = self.catching_up(own.as_deref().unwrap_or_default());
-        let partitions = match own {
-            Ok(answers) => answers.iter().map(answers::status).collect(),
-            Err(error) => vec![json!({"error": error.to_string()})],
-        };
+        let (partitions, own) = self.status_own();
+        let catching_up = self.catching_up(&own);
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "state": self.options.state.to_string(),
@@ -80,6 +75,7 @@ impl Engine for Service {
         let logs = answers::by_source(&bound, &answers);
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let answering = answers::by_source(&seen, &answers);
+        let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let tables = tables.iter().map(|name| match name.as_str() {
             "spans" => again::spans(&answering),
             "queries" => Ok(answers::plain("queries", answers::queries(&bound))),
@@ -88,7 +84,8 @@ impl Engine for Service {
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
-        Ok(Snapshot { tables, positions: answers.map(answers::position).collect() })
+        let positions = answers.map(|answer| answers::position(answer, &names)).collect();
+        Ok(Snapshot { tables, positions })
     }
 
     fn session(
@@ -118,10 +115,9 @@ impl Engine for Service {
             if nodes.is_empty() {
                 continue;
             }
-            let internal = |error: &dyn std::fmt::Display| EngineError::Internal(error.to_string());
             let again::Logs { sources: logs, before, is_whole } = again::logs(answer)?;
             let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
-            let mut story = story::tell(&answer.plan, logs, &question).map_err(|error| internal(&error))?;
+            let mut story = story::tell(&answer.plan, logs, &question).map_err(again::unread)?;
             if !is_whole {
                 gone.extend(answers::forgotten(answer, key, &mut story)?);
             }
@@ -136,7 +132,8 @@ impl Engine for Service {
         if !found {
             return Err(EngineError::NotFound(format!("no session of `{key}` has been seen")));
         }
-        let positions: Vec<PositionOf> = sources.iter().map(|(answer, _)| answers::position(answer)).collect();
+        let positions: Vec<PositionOf> =
+            sources.iter().map(|(answer, _)| answers::position(answer, &["session"])).collect();
         let mut all: Vec<Json> = vec![];
         for (answer, story) in &sources {
             for session in story["sessions"].as_array().into_iter().flatten() {
@@ -158,7 +155,8 @@ impl Engine for Service {
         let (bound, _, answers) = self.ask_as_deployed(&Ask::Sessions, sync)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let logs = answers::by_source(&bound, &answers);
-        let positions = logs.iter().flat_map(answers::LogAnswer::answers).map(answers::position).collect();
+        let position = |answer| answers::position(answer, &["finals", "alerts"]);
+        let positions = logs.iter().flat_map(answers::LogAnswer::answers).map(position).collect();
         for log in &logs {
             if let Some(rows) = answers::outliers(log, name, top)? {
                 return Ok((rows, positions));
@@ -310,6 +308,7 @@ impl From<NoAnswer> for EngineError {
         match error {
             NoAnswer::Timeout => EngineError::Timeout(error.to_string()),
             NoAnswer::Stopped => EngineError::Unavailable(error.to_string()),
+            NoAnswer::LeftOut(_) => EngineError::Conflict { message: error.to_string(), rendered: None },
         }
     }
 }

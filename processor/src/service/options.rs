@@ -27,6 +27,10 @@ pub struct Options {
     pub exit_at_end: bool,
     /// Where results are published.
     pub outputs: Outputs,
+    /// Files beside the state that are given up if they are broken, by their names.
+    pub accept_damage: Vec<String>,
+    /// Files of history to be made anew, out of the log.
+    pub remake: Vec<String>,
     /// A name that no other run of any process ever has.
     pub writer: String,
     /// Which partitions it works on from its start.

@@ -87,7 +87,7 @@ impl Service {
         let mut troubles = vec![];
         match own {
             Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
-            Err(NoAnswer::Timeout) => return Err(NoAnswer::Timeout.into()),
+            Err(error @ (NoAnswer::Timeout | NoAnswer::LeftOut(_))) => return Err(error.into()),
             // It was given up or taken over just now: somebody else has it, or will.
             Err(NoAnswer::Stopped) => troubles.push(NoAnswer::Stopped.to_string()),
         }

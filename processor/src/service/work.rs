@@ -72,29 +72,8 @@ impl Running {
         (tell, fenced): (Sender<Ended>, &Arc<AtomicBool>),
     ) -> Result<(Running, Recovery), Error> {
         let source = bound.plan.name();
-        let folder = folder(&source, part);
         let (plan, part) = (Arc::clone(&bound.plan), part.clone());
-        let partition_options = PartitionOptions {
-            log: Arc::clone(&bound.log),
-            part: part.clone(),
-            store: options.state.store(&folder),
-            folder,
-            elder: bound.log.siblings(&part).and_then(|all| {
-                let elder = all.into_iter().next().filter(|elder| elder.number != part.number)?;
-                Some(options.state.store(&self::folder(&source, &elder)))
-            }),
-            begun: Begun::of(&options.state),
-            begins: bound.begins,
-            labels: bound.labels.clone(),
-            earlier: bound.earlier.as_ref().map(|earlier| options.state.store(&self::folder(earlier, &part))),
-            take,
-            threads,
-            checkpoint_every: options.checkpoint_every,
-            keep: options.keep,
-            writer: options.writer.clone(),
-            exit_at_end: options.exit_at_end,
-            outputs: options.outputs.clone(),
-        };
+        let partition_options = partition_options(bound, &part, (threads, take), options);
         let (partition, recovery) = Partition::open(Arc::clone(&plan), partition_options)?;
         let handle = partition.handle();
         let replaced = Arc::new(AtomicBool::new(false));
@@ -123,6 +102,40 @@ impl Running {
     pub(super) fn replace(&self, release: bool) {
         self.replaced.store(true, Ordering::SeqCst);
         self.handle.stop(release);
+    }
+}
+
+/// How a partition of a log works here.
+pub(super) fn partition_options(
+    bound: &Bound,
+    part: &Part,
+    (threads, take): (usize, TakeFrom),
+    options: &super::Options,
+) -> PartitionOptions {
+    let source = bound.plan.name();
+    let folder = folder(&source, part);
+    PartitionOptions {
+        log: Arc::clone(&bound.log),
+        part: part.clone(),
+        store: options.state.store(&folder),
+        folder,
+        elder: bound.log.siblings(part).and_then(|all| {
+            let elder = all.into_iter().next().filter(|elder| elder.number != part.number)?;
+            Some(options.state.store(&self::folder(&source, &elder)))
+        }),
+        begun: Begun::of(&options.state),
+        begins: bound.begins,
+        labels: bound.labels.clone(),
+        earlier: bound.earlier.as_ref().map(|earlier| options.state.store(&self::folder(earlier, part))),
+        take,
+        threads,
+        checkpoint_every: options.checkpoint_every,
+        keep: options.keep,
+        writer: options.writer.clone(),
+        exit_at_end: options.exit_at_end,
+        outputs: options.outputs.clone(),
+        accept_damage: options.accept_damage.clone(),
+        remake: options.remake.clone(),
     }
 }
 

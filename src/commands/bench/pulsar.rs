@@ -231,6 +231,8 @@ fn serving_in(address: &Address, state: &Path, work: impl FnOnce(&Service) -> Re
         keep: 0,
         exit_at_end: false,
         outputs: processor::outputs::Outputs::default(),
+        accept_damage: vec![],
+        remake: vec![],
         writer: writer_name(),
         claims: Claims::All,
         membership: None,

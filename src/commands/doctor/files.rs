@@ -58,6 +58,19 @@ pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: 
             continue;
         }
         known = true;
+        for file in &table {
+            match file.compare() {
+                Ok(Some(bytes)) => {
+                    findings.ok(&format!("{}: all {bytes} bytes that {folder} has read are the same", file.name))
+                }
+                Ok(None) => {
+                    findings.unknown(&format!("{}: whether what {folder} has read is the same is not known", file.name))
+                }
+                // One that is gone is told of where it is needed.
+                Err(event_feeder::Error::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => findings.fault(&format!("{folder}: [{}] {error}", error.code()), error.code().help()),
+            }
+        }
         // What is there is compared with the table when reading begins.
         let resumed = FileSource::resume(&patterns, options(), table, place);
         match resumed.and_then(|mut source| source.next().map(|_| ())) {

@@ -3,7 +3,9 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{Place, ProgramStore, Reader, inspect};
+use processor::checkpoint::{Kind, Place, ProgramStore, Reader, inspect};
+use processor::code::Code;
+use processor::damage::{Lost, help, whole_name};
 use processor::programs::Programs;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -87,13 +89,20 @@ fn partition(state: &Place, folder: &str, now: Time, findings: &mut Findings) {
     };
     let reader = Reader::new(store);
     for file in &newest.files {
-        if let Err(error) = reader.read(file) {
-            findings.fault(
-                &format!("{folder}: {error}"),
-                "put the object back from a copy, or start over with an empty state; until then questions that need it are refused",
-            );
-        }
+        let Err(error) = reader.read(file) else { continue };
+        let name = whole_name(folder, &file.name);
+        let code = match file.kind {
+            Kind::Result | Kind::Kept => Code::Damaged,
+            Kind::Outbox => Code::Owed,
+            Kind::Segment => {
+                findings.fault(&format!("{folder}: {error}"), "the next start falls back to what is whole");
+                continue;
+            }
+        };
+        findings.fault(&format!("[{code}] {folder}: {error}"), &help(code, &name));
     }
+    let lost: Vec<Lost> = serde_json::from_value(newest.state["lost"].clone()).unwrap_or_default();
+    lost.iter().for_each(|lost| findings.unknown(&lost.said()));
     if findings.faults == faults {
         findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
     }

@@ -5,11 +5,14 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use serde_json::value::to_raw_value;
 
 use super::memory::MemoryStore;
-use super::workload::{Job, check};
-use crate::checkpoint::protocol::Lost;
-use crate::checkpoint::{Checkpoints, Error, FileRef, Kind, LocalStore, Problem, Reader, Store, digest, inspect};
+use super::workload::Job;
+use crate::checkpoint::protocol::{CHECKPOINTS_KEPT, Lost};
+use crate::checkpoint::{
+    Checkpoints, Commit, Error, FileRef, Kind, LocalStore, Problem, Reader, Store, digest, inspect,
+};
 
 const STEPS: u64 = 8;
 
@@ -242,22 +245,84 @@ fn a_newer_format_is_refused_before_anything_is_written() {
     assert_eq!(*store.objects.lock().unwrap(), before);
 }
 
-#[test]
-fn history_is_checked_for_presence_at_opening_and_for_bytes_when_read() {
-    let store = committed();
-    let first = store.names("results").remove(0);
-    let mut bytes = store.get(&first);
-    bytes[0] ^= 1;
-    let flipped = store.copy();
-    flipped.set(&first, bytes);
-    let opened = Checkpoints::open(flipped, &super::workload::identity("second")).unwrap();
+/// Opens a place whose history is damaged at `object`: the state is whole, and nobody who reads the history is told other
+/// rows than were written. What the opening itself told.
+fn goes_on_without(store: Arc<MemoryStore>, object: &str, what: &str) -> (u64, Vec<String>) {
+    let opened = Checkpoints::open(store, &super::workload::identity("second")).unwrap();
     let manifest = opened.recovered.unwrap();
-    assert!(matches!(
-        check(&manifest, |file| opened.checkpoints.read(file)),
-        Err(Error::Corrupt(finding)) if finding.object == first
-    ));
-    store.delete(&first).unwrap();
-    assert!(matches!(Job::open(store, "second"), Err(Error::Damaged { .. })));
+    let value = manifest.position.as_u64().unwrap();
+    let mut refused = vec![];
+    for file in &manifest.files {
+        match opened.checkpoints.read(file) {
+            Ok(bytes) => assert_eq!(digest::Digest::of(&bytes), file.digest, "{object}, {what}"),
+            Err(Error::Corrupt(finding)) => refused.push((file.kind, finding.object)),
+            Err(error) => panic!("{object}, {what}: {error}"),
+        }
+    }
+    assert!(
+        refused.iter().all(|(kind, name)| *kind == Kind::Result && name == object),
+        "{object}, {what}: {refused:?}"
+    );
+    let told: Vec<String> =
+        opened.findings.iter().chain(&opened.damaged).map(|finding| finding.object.clone()).collect();
+    assert!(told.iter().all(|name| name == object), "{object}, {what}: {told:?}");
+    // Either it was fallen back from, or whoever reads it is refused.
+    assert_eq!(refused.is_empty(), value < STEPS, "{object}, {what}: {value}");
+    // What goes on goes on: the file stays named, and is nobody's business but that of those who read it.
+    let mut checkpoints = opened.checkpoints;
+    for _ in 0..CHECKPOINTS_KEPT {
+        let commit = Commit {
+            position: json!(value),
+            state: to_raw_value(&json!(null)).unwrap(),
+            files: manifest.files.clone(),
+        };
+        checkpoints.commit(commit).unwrap();
+        checkpoints.collect().unwrap();
+    }
+    (value, told)
+}
+
+#[test]
+fn every_flip_in_history_costs_questions_and_nothing_else() {
+    let store = committed();
+    let results = store.names("results");
+    assert_eq!(results.len() as u64, STEPS);
+    for (at, name) in (1..).zip(&results) {
+        let whole = store.get(name);
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let damaged = store.copy();
+            damaged.set(name, bytes);
+            // What older checkpoints do without is read again out of the log.
+            let expected = if at > STEPS - 2 { at - 1 } else { STEPS };
+            assert_eq!(goes_on_without(damaged, name, &format!("bit {bit}")).0, expected);
+        }
+    }
+}
+
+#[test]
+fn history_that_is_missing_cut_or_swapped_is_told_and_the_state_is_whole() {
+    let store = committed();
+    let results = store.names("results");
+    let (old, other) = (&results[0], &results[1]);
+    let missing = store.copy();
+    missing.delete(old).unwrap();
+    assert_eq!(goes_on_without(missing, old, "missing"), (STEPS, vec![old.clone()]));
+    for length in 0..store.get(old).len() {
+        let cut = store.copy();
+        cut.set(old, store.get(old)[..length].to_vec());
+        assert_eq!(goes_on_without(cut, old, "cut"), (STEPS, vec![old.clone()]));
+    }
+    let swapped = store.copy();
+    swapped.set(old, store.get(other));
+    let (value, told) = goes_on_without(swapped, old, "swapped");
+    assert_eq!((value, told), (STEPS, vec![old.clone()]), "of another length");
+    // All of it: one refusal for each, and nothing else.
+    results.iter().for_each(|name| store.delete(name).unwrap());
+    let opened = Checkpoints::open(store, &super::workload::identity("second")).unwrap();
+    let value = opened.recovered.unwrap().position.as_u64().unwrap();
+    assert_eq!(opened.damaged.len() as u64, value);
 }
 
 #[test]

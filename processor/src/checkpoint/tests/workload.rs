@@ -26,7 +26,9 @@ pub(super) struct Job {
 impl Job {
     /// Opens, and checks that what was recovered is a right state as a whole.
     pub(super) fn open(store: Arc<dyn Store>, writer: &str) -> Result<Job, Error> {
-        let Opened { checkpoints, recovered, findings, .. } = Checkpoints::open(store, &identity(writer))?;
+        let opened = Checkpoints::open(store, &identity(writer))?;
+        let Opened { checkpoints, recovered, findings, damaged, .. } = opened;
+        assert_eq!(damaged, [], "history that was not touched");
         let value = match &recovered {
             Some(manifest) => check(manifest, |file| checkpoints.read(file))?,
             None => 0,

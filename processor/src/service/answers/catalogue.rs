@@ -28,6 +28,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("state_bytes", Kind::Int),
         ("owner", Kind::Text),
         ("gaps", Kind::Text),
+        ("damaged", Kind::Text),
         ("published", Kind::Int),
         ("waiting", Kind::Int),
         ("catching_up", Kind::Bool),
@@ -41,6 +42,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
         let gaps = reach::gaps(&answer.plan, &answer.reach);
+        let damaged = answer.damage.texts();
         table.push([
             Cell::Text(answer.plan.name()),
             Cell::Int(i64::from(answer.partition)),
@@ -58,6 +60,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(answer.bytes),
             answer.owner.clone().map_or(Cell::Null, Cell::Text),
             if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
+            if damaged.is_empty() { Cell::Null } else { Cell::Text(damaged.join("; ")) },
             sum(answer, |output| output.published).map_or(Cell::Null, int),
             sum(answer, |output| output.waiting).map_or(Cell::Null, int),
             Cell::Bool(!log.bound.answers()),

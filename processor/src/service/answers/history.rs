@@ -1,6 +1,6 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
-use super::{LogAnswer, SealedPart, read_file, versions};
+use super::{LogAnswer, SealedPart, read_file, unread, versions};
 use crate::checkpoint::{FileRef, Reader};
 use crate::engine::{EngineError, PastFile, TableData, View};
 use crate::labels::Labels;
@@ -118,7 +118,7 @@ fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
 
 /// A file that is read where it is.
 fn in_place(file: &FileRef, reader: &Reader) -> Result<PastFile, EngineError> {
-    let path = reader.path(file).map_err(|error| EngineError::Unavailable(error.to_string()))?;
+    let path = reader.path(file).map_err(unread)?;
     Ok(PastFile { path, layout: results::layout_of(file) })
 }
 

@@ -43,6 +43,8 @@ impl Node {
             keep: 3_600_000_000_000,
             exit_at_end: false,
             outputs: Outputs::default(),
+            accept_damage: vec![],
+            remake: vec![],
             writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
             claims: Claims::Told,
             membership: Some(Membership { address, token: token.clone() }),

@@ -1,0 +1,54 @@
+//! The stable codes of what is wrong with a state, and of what it proves.
+//!
+//! A code is never given another meaning; what is new gets a new one. Codes of input are in [`event_feeder::Code`].
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $help:literal;)+) => {
+        /// What is wrong with a state, as a code that scripts may rely on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in ascending order.
+            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+
+            /// The code as people see it: `TL3110`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)+ }
+            }
+
+            /// What it says.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
+            /// What to do about it.
+            pub fn help(self) -> &'static str {
+                match self { $(Code::$variant => $help,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file of history is missing, or has other bytes than were written; questions that need it are refused.
+    Damaged = "TL3110", "put the file back from a copy; or read the log again from its start with `serve --remake NAME`, or go on without with `serve --accept-damage NAME`";
+    /// Rows of history are lost, which was accepted; answers are without them.
+    Lost = "TL3111", "`serve --remake NAME` reads the log again from its start, where that is still there";
+    /// Messages that are to be published are missing, or have other bytes than were written.
+    Owed = "TL3112", "put the file back from a copy, or leave those messages out with `serve --accept-damage NAME`";
+    /// A source has files that are not read, so that no answer is true for the source as it is.
+    NotAll = "TL3115", "name the state's own files with --source, or give the files that came names that sort last";
+    /// The place of the state takes nothing more: it is full, or may not be written to.
+    NoRoom = "TL3118", "make room, or let whoever runs `serve` write there; nothing that was committed is lost";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,197 @@
+//! States that have lost a part, and sources that are not what they were, as a user meets them.
+
+use crate::cli::{Run, Sandbox};
+use crate::served::Server;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PROGRAM: &str = "source s { key k  time t in s  a: bool, end: bool  end when end }
+metric m = duration_where(latest(a)) | aggregate(count, sum)
+";
+
+fn events(keys: std::ops::Range<u32>) -> String {
+    let of = |k: u32| {
+        let t = k * 10;
+        format!("{{\"k\":\"k{k}\",\"t\":{t},\"a\":true}}\n{{\"k\":\"k{k}\",\"t\":{},\"end\":true}}\n", t + 5)
+    };
+    keys.map(of).collect()
+}
+
+const SERVE: [&str; 8] =
+    ["serve", "video.tl", "--source", "file:log.ndjson", "--state", "state", "--listen", "127.0.0.1:0"];
+
+fn serve(sandbox: &Sandbox, more: &[&str]) -> Run {
+    sandbox.run(&[&SERVE[..], &["--exit-at-end"], more].concat())
+}
+
+/// A state that has read six sessions in three runs, so that its first files are old.
+fn state() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    for n in 1..=5 {
+        sandbox.file("log.ndjson", &events(0..2 * n));
+        let run = serve(&sandbox, &[]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    sandbox
+}
+
+/// Every file of a folder, with its bytes.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(tree(&path)),
+            false => drop(all.insert(path.clone(), std::fs::read(&path).unwrap())),
+        }
+    }
+    all
+}
+
+/// What it says of a state, and that nothing of it is changed by that.
+#[track_caller]
+fn refused(sandbox: &Sandbox, more: &[&str], code: i32, says: &[&str]) {
+    let state = sandbox.path().join("state");
+    let before = tree(&state);
+    let run = serve(sandbox, more);
+    assert_eq!(run.code, code, "{}", run.stderr);
+    for text in says {
+        assert!(run.stderr.contains(text), "{text}: {}", run.stderr);
+    }
+    assert!(tree(&state) == before, "a start that is refused writes nothing");
+}
+
+#[track_caller]
+fn doctor(sandbox: &Sandbox, code: i32, says: &[&str]) {
+    let run = sandbox.run(&["doctor", "--state", "state", "--source", "s=file:log.ndjson"]);
+    assert_eq!(run.code, code, "{}", run.stdout);
+    for text in says {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+}
+
+fn query(sandbox: &Sandbox, server: &Server, sql: &str) -> Run {
+    sandbox.run(&["query", sql, "--sync", "--format", "jsonl", "--server", &server.url])
+}
+
+fn first_result(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.path().join("state/sources/s/results");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all.remove(0)
+}
+
+#[test]
+fn a_damaged_file_of_history_is_said_by_serve_doctor_and_partitions() {
+    let sandbox = state();
+    let file = first_result(&sandbox);
+    let object = format!("results/{}", file.file_name().unwrap().to_str().unwrap());
+    let name = format!("sources/s/{object}");
+    std::fs::remove_file(&file).unwrap();
+    doctor(&sandbox, 1, &["[TL3110]", &name, &format!("--accept-damage {name}")]);
+    let run = serve(&sandbox, &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("[TL3110]").count(), 1, "{}", run.stderr);
+    let start = |more: &[&str]| Server::start_on(sandbox.path(), &[&["--source", "file:log.ndjson"], more].concat());
+    let server = start(&[]);
+    let run = query(&sandbox, &server, "SELECT session FROM finals");
+    assert!(run.code == 1 && run.stderr.contains("[TL3110]") && run.stderr.contains(&object), "{}", run.stderr);
+    assert_eq!(query(&sandbox, &server, "SELECT count FROM totals").stdout, "{\"count\":10}\n");
+    let run = query(&sandbox, &server, "SELECT damaged FROM partitions");
+    assert!(run.stdout.contains(&name), "{}", run.stdout);
+    drop(server);
+
+    let server = start(&["--accept-damage", &name]);
+    let run = query(&sandbox, &server, "SELECT session FROM finals");
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 9), "{}", run.stderr);
+    assert!(run.stderr.contains("[TL3111]") && run.stderr.contains(&name), "{}", run.stderr);
+    assert!(!query(&sandbox, &server, "SELECT count FROM totals").stderr.contains("TL3111"));
+    drop(server);
+    doctor(&sandbox, 0, &["[TL3111]", "is whole"]);
+
+    let server = start(&["--remake", &name]);
+    let run = query(&sandbox, &server, "SELECT session FROM finals");
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 10), "{}", run.stderr);
+    assert!(!run.stderr.contains("TL3111"), "{}", run.stderr);
+}
+
+#[test]
+fn another_sources_files_are_not_answered_for() {
+    let sandbox = state();
+    sandbox.file("early.ndjson", &events(0..50));
+    let server = Server::start_on(sandbox.path(), &["--source", "file:early.ndjson"]);
+    let sql = "SELECT count FROM totals";
+    let run = query(&sandbox, &server, sql);
+    assert!(run.code == 1 && run.stderr.contains("[TL3115]") && run.stderr.contains("early.ndjson"), "{}", run.stderr);
+    let run = sandbox.run(&["query", sql, "--format", "jsonl", "--server", &server.url]);
+    assert_eq!(run.stdout, "{\"count\":10}\n", "what was read is answered for: {}", run.stderr);
+}
+
+#[test]
+fn bytes_that_were_rewritten_are_found() {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    sandbox.file("log.ndjson", &events(0..300));
+    assert_eq!(serve(&sandbox, &[]).code, 0);
+    doctor(&sandbox, 0, &["bytes that sources/s has read are the same"]);
+    let log = sandbox.path().join("log.ndjson");
+    let mut bytes = std::fs::read(&log).unwrap();
+    // In the midst: neither its beginning nor its length says anything.
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    std::fs::write(&log, &bytes).unwrap();
+    doctor(&sandbox, 1, &["[TL3116]", "log.ndjson"]);
+    refused(&sandbox, &[], 4, &["[TL3116]", "log.ndjson"]);
+}
+
+#[test]
+fn a_source_that_is_not_what_it_was_is_refused_before_anything_is_written() {
+    let sandbox = state();
+    sandbox.file("log.ndjson", &events(0..3));
+    refused(&sandbox, &[], 4, &["[TL2102]"]);
+    std::fs::remove_file(sandbox.path().join("log.ndjson")).unwrap();
+    refused(&sandbox, &[], 4, &["[TL2104]"]);
+}
+
+/// A file system of its own that is full but for so many bytes; `None` where none can be mounted.
+struct Full(PathBuf);
+
+impl Full {
+    fn mounted(at: &Path) -> Option<Full> {
+        std::fs::create_dir_all(at).unwrap();
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).stderr(Stdio::null()).status();
+        done.is_ok_and(|done| done.success()).then(|| Full(at.to_owned()))
+    }
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        // What could not be taken down is left to whoever looks after the machine.
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn doctor_and_serve_agree_on_a_full_disk() {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    sandbox.file("log.ndjson", &events(0..5));
+    let Some(disk) = Full::mounted(&sandbox.path().join("state")) else { return };
+    assert_eq!(serve(&sandbox, &[]).code, 0);
+    doctor(&sandbox, 0, &["is whole"]);
+    // Filled to the last byte.
+    let filler = disk.0.join("filler");
+    let mut room = 2 << 20;
+    while room > 0 && std::fs::write(&filler, vec![0; room]).is_err() {
+        room -= 1 << 12;
+    }
+    doctor(&sandbox, 1, &["[TL3118]"]);
+    let run = serve(&sandbox, &[]);
+    assert!(run.code == 1 && run.stderr.contains("[TL3118]"), "{}", run.stderr);
+    std::fs::remove_file(filler).unwrap();
+    doctor(&sandbox, 0, &["is whole"]);
+    assert_eq!(serve(&sandbox, &[]).code, 0);
+}
