@@ -100,7 +100,7 @@ pub enum Error {
         /// Its name.
         topic: String,
         /// What is missing.
-        gap: Gap,
+        gap: Box<Gap>,
     },
     /// A subscription has let go of messages, and whoever reads by it now has no state that has them.
     #[error(
@@ -112,10 +112,10 @@ pub enum Error {
         topic: String,
         /// The subscription's.
         subscription: String,
-        /// Behind the last message that it has acknowledged.
-        upto: Position,
+        /// Behind the last message that it has acknowledged; boxed as the gap is, for every result of the crate is as large as this.
+        upto: Box<Position>,
         /// From the topic's start to what it still holds.
-        gap: Gap,
+        gap: Box<Gap>,
     },
     /// A topic of that name is there, and it is not the one that was read.
     #[error("{topic} ends at {end}, before {read} that had been read of it: it is another topic of the same name")]

@@ -30,7 +30,7 @@ fn state() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.file("video.tl", PROGRAM);
     for n in 1..=5 {
-        sandbox.file("log.ndjson", &events(0..2 * n));
+        sandbox.file("log.ndjson", events(0..2 * n));
         let run = serve(&sandbox, &[]);
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
@@ -120,7 +120,7 @@ fn a_damaged_file_of_history_is_said_by_serve_doctor_and_partitions() {
 #[test]
 fn another_sources_files_are_not_answered_for() {
     let sandbox = state();
-    sandbox.file("early.ndjson", &events(0..50));
+    sandbox.file("early.ndjson", events(0..50));
     let server = Server::start_on(sandbox.path(), &["--source", "file:early.ndjson"]);
     let sql = "SELECT count FROM totals";
     let run = query(&sandbox, &server, sql);
@@ -133,7 +133,7 @@ fn another_sources_files_are_not_answered_for() {
 fn bytes_that_were_rewritten_are_found() {
     let sandbox = Sandbox::new();
     sandbox.file("video.tl", PROGRAM);
-    sandbox.file("log.ndjson", &events(0..300));
+    sandbox.file("log.ndjson", events(0..300));
     assert_eq!(serve(&sandbox, &[]).code, 0);
     doctor(&sandbox, 0, &["bytes that sources/s has read are the same"]);
     let log = sandbox.path().join("log.ndjson");
@@ -149,7 +149,7 @@ fn bytes_that_were_rewritten_are_found() {
 #[test]
 fn a_source_that_is_not_what_it_was_is_refused_before_anything_is_written() {
     let sandbox = state();
-    sandbox.file("log.ndjson", &events(0..3));
+    sandbox.file("log.ndjson", events(0..3));
     refused(&sandbox, &[], 4, &["[TL2102]"]);
     std::fs::remove_file(sandbox.path().join("log.ndjson")).unwrap();
     refused(&sandbox, &[], 4, &["[TL2104]"]);
@@ -178,7 +178,7 @@ impl Drop for Full {
 fn doctor_and_serve_agree_on_a_full_disk() {
     let sandbox = Sandbox::new();
     sandbox.file("video.tl", PROGRAM);
-    sandbox.file("log.ndjson", &events(0..5));
+    sandbox.file("log.ndjson", events(0..5));
     let Some(disk) = Full::mounted(&sandbox.path().join("state")) else { return };
     assert_eq!(serve(&sandbox, &[]).code, 0);
     doctor(&sandbox, 0, &["is whole"]);

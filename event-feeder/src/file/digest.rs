@@ -100,7 +100,7 @@ impl Rolling {
             self.rest.update(piece);
             self.bytes += piece.len() as u64;
             bytes = rest;
-            if self.bytes % PIECE == 0 {
+            if self.bytes.is_multiple_of(PIECE) {
                 let mut chain = Hasher::new();
                 if let Some(before) = &self.chain {
                     chain.update(before.as_bytes());

@@ -64,7 +64,7 @@ pub(super) async fn open(
     let (next, bytes) = match probe(&client, topic, at).await? {
         Found::Whole { next, bytes } => (next, bytes),
         Found::Gap(Gap { to: None, .. }) if is_empty_accepted => (None, None),
-        Found::Gap(gap) => return Err(Error::Gap { topic: topic.clone(), gap }),
+        Found::Gap(gap) => return Err(Error::Gap { topic: topic.clone(), gap: Box::new(gap) }),
         Found::Ends(end) => return Err(Error::OtherTopic { topic: topic.clone(), end, read: at }),
     };
     // Whoever begins anew under a subscription that has let go of messages does not know what they were.
@@ -72,8 +72,8 @@ pub(super) async fn open(
         && !is_empty_accepted
         && let Some(upto) = acknowledged(&settings, &client, topic, name).await
     {
-        let (topic, subscription) = (topic.clone(), name.clone());
-        return Err(Error::Acknowledged { topic, subscription, upto, gap: Gap { from: at, to: next } });
+        let (topic, subscription, gap) = (topic.clone(), name.clone(), Box::new(Gap { from: at, to: next }));
+        return Err(Error::Acknowledged { topic, subscription, upto: Box::new(upto), gap });
     }
     let window = window.unwrap_or_else(|| window::of(bytes, *queue));
     let options =

@@ -153,7 +153,7 @@ impl Reader {
                     return Ok(self);
                 }
                 Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) if self.accepts(&gap) => {
-                    self.accept(gap).await;
+                    self.accept(*gap).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -247,10 +247,10 @@ impl Reader {
                     return Some(line);
                 }
                 Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) if self.accepts(&gap) => {
-                    self.accept(gap).await;
+                    self.accept(*gap).await;
                 }
                 Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) => {
-                    *locked(&self.told.failed) = Some(Failure::Gap(gap));
+                    *locked(&self.told.failed) = Some(Failure::Gap(*gap));
                     return None;
                 }
                 Err(Error::OtherTopic { end, read, .. }) => {

@@ -44,7 +44,7 @@ impl PulsarSource {
     fn failure(&self) -> Error {
         let topic = self.topic.clone();
         match *self.told.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Some(Failure::Gap(gap)) => Error::Gap { topic, gap },
+            Some(Failure::Gap(gap)) => Error::Gap { topic, gap: Box::new(gap) },
             Some(Failure::Other { end, read }) => Error::OtherTopic { topic, end, read },
             None => Error::Topic { topic, code: Code::NoBroker, reason: "its reader stopped unexpectedly".into() },
         }

@@ -114,7 +114,7 @@ impl Log for Topics {
         }
         match self.client.behind(&part.name, from.position) {
             Ok(Behind::Gap(gap)) if !self.accept.has(&part.name, &gap) => {
-                Err(Error::Gap { topic: part.name.clone(), gap })
+                Err(Error::Gap { topic: part.name.clone(), gap: Box::new(gap) })
             }
             Ok(Behind::Other(end)) => Err(Error::OtherTopic { topic: part.name.clone(), end, read: from.position }),
             Ok(Behind::Whole(_) | Behind::Gap(_)) => Ok(()),

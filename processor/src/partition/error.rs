@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::lane::image;
 use crate::pipeline::WorkerLost;
 use crate::{checkpoint, outputs, results};
-use event_feeder::Code;
+use event_feeder::Code as Feeder;
 use timeline_core::plan::RULES;
 
 /// Why a partition stopped.
@@ -79,7 +79,7 @@ pub enum Error {
     NotKept,
     /// The rules of the language have changed, and the log from its start is gone.
     #[error("[{}] the state was written under older rules of the language, and the log from its start is not kept; {}",
-        Code::OlderRules, Code::OlderRules.help())]
+        Feeder::OlderRules, Feeder::OlderRules.help())]
     OlderRules,
 }
 

@@ -86,7 +86,7 @@ fn damaged(service: &Service) -> String {
     let snapshot = ask(service, "partitions").unwrap();
     let column = snapshot.tables[0].live[0].column_by_name("damaged").unwrap().clone();
     let column: &arrow::array::StringArray = column.as_any().downcast_ref().unwrap();
-    arrow::array::Array::is_valid(column, 0).then(|| column.value(0).to_owned()).unwrap_or_default()
+    if arrow::array::Array::is_valid(column, 0) { column.value(0).to_owned() } else { String::new() }
 }
 
 #[test]
