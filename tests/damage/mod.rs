@@ -152,7 +152,8 @@ fn a_source_that_is_not_what_it_was_is_refused_before_anything_is_written() {
     sandbox.file("log.ndjson", events(0..3));
     refused(&sandbox, &[], 4, &["[TL2102]"]);
     std::fs::remove_file(sandbox.path().join("log.ndjson")).unwrap();
-    refused(&sandbox, &[], 4, &["[TL2104]"]);
+    refused(&sandbox, &[], 3, &["[TL2106]"]);
+    refused(&sandbox, &["--wait-for-sources"], 4, &["[TL2104]"]);
 }
 
 /// A file system of its own that is full but for so many bytes; `None` where none can be mounted.

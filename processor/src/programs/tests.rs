@@ -1,3 +1,5 @@
+//! What becomes of definitions from deployment to deployment, judged by what is run and shown.
+
 use super::*;
 
 const BASE: &str = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n";
