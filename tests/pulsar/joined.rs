@@ -91,7 +91,11 @@ fn two_topics_are_one_log_partition_by_partition_whatever_is_killed() {
     let (said, code) = doctor();
     assert!(code == Some(0) && said.contains("share sessions, have their keys in the same partitions"), "{said}");
     assert_eq!(said.matches("nothing that the state needs is gone").count(), 4, "{said}");
-    let stray = |key: &str| Outgoing { key: key.into(), payload: b"{}".to_vec(), ..Outgoing::default() };
+    let stray = |key: &str| Outgoing {
+        key: key.into(),
+        payload: b"{\"sessionId\":\"stray\",\"ts\":1700000000000}".to_vec(),
+        ..Outgoing::default()
+    };
     for (publisher, partition) in publishers.iter_mut().zip([0, 1]) {
         publisher.send(partition, stray("stray")).unwrap();
         publisher.flush().unwrap();
