@@ -5,6 +5,7 @@ mod build;
 mod capped;
 mod decimals;
 mod events;
+mod floats;
 mod golden;
 mod incremental;
 mod invariance;
