@@ -19,6 +19,7 @@ mod events;
 mod expect;
 mod group;
 mod infer;
+mod length;
 mod logic;
 mod mixed;
 mod observe;

@@ -191,3 +191,12 @@ fn a_name_that_is_refused_now_goes_on_where_it_is_deployed() {
     let both = compiled(&[deployed("p.tl", &text), more], 1).expect("another one beside it");
     assert_eq!(both[0].metrics.len(), 2);
 }
+
+#[test]
+fn a_length_that_is_refused_now_goes_on_where_it_is_deployed() {
+    let text = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a)) over last 5m / 5m\n";
+    let Err(refused) = Programs::default().with(&texts(&[("p.tl", text)]), Begin::Start) else { panic!("no length") };
+    assert!(refused.rendered().unwrap_or_default().contains("TL0225"), "{refused:?}");
+    let of_a_second = stored(&[deployed("p.tl", &text.replace("5m / 5m", "1s"))]).expect("a length");
+    assert_eq!(stored(&[deployed("p.tl", text)]).expect("what runs goes on"), of_a_second);
+}

@@ -176,6 +176,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        self.refuse_quotient(e, literal);
         match constant::duration(literal) {
             Ok(d) if d > 0 || (d == 0 && !positive) => Some(d),
             Ok(_) => {

@@ -14,13 +14,16 @@ const MAX_DIMENSIONS: usize = 64;
 impl Lowering<'_> {
     pub(super) fn over_last(&mut self, span: Span, of: &Expr, window: &Expr) -> Lowered {
         let value = self.lower_plain(of);
-        let window = self.need_duration(window, true);
+        let length = self.need_duration(window, true);
+        if let Some(length) = length {
+            self.warn_of_calculated("over last", window, length);
+        }
         let (source, id) = match value {
             Lowered::Node { source, id } => (source, id),
             Lowered::Error => return Lowered::Error,
             other => return self.not_cumulative(of.span, &other, "over last"),
         };
-        let Some(window) = window else { return Lowered::Error };
+        let Some(window) = length else { return Lowered::Error };
         self.over_cumulative(span, of.span, (source, id), "over last", |of| Op::OverLast { of, window })
     }
 
@@ -109,7 +112,9 @@ impl Lowering<'_> {
 
     /// The windows of `every`.
     fn windows(&mut self, source: Option<usize>, length: &Expr, span: Span) -> Option<(usize, NodeId)> {
-        let length = self.need_duration(length, true)?;
+        let written = length;
+        let length = self.need_duration(written, true)?;
+        self.warn_of_calculated("every", written, length);
         if length < SECOND {
             let message = "a window of `every` is at least a second long";
             self.error(codes::WINDOW, span, message, "there is a row for each window; write `every 1s` or longer");
