@@ -61,7 +61,7 @@ pub struct Service {
     /// Held by whoever changes the programs.
     changing: Mutex<()>,
     /// Nothing is begun any more.
-    stopping: AtomicBool,
+    stopping: Arc<AtomicBool>,
     /// Why plans that are catching up could not go on, and when that was.
     troubles: Mutex<BTreeMap<String, (Instant, String)>>,
     /// The rows of deployments that are over, by folder.
@@ -86,7 +86,7 @@ impl Service {
             seen: standing::Seen::default(),
             cluster,
             changing: Mutex::default(),
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
             troubles: Mutex::default(),
             sealed: answers::SealedRows::default(),
         });

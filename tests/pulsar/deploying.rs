@@ -78,3 +78,31 @@ fn a_replaced_deployment_leaves_its_rows_and_lets_go_of_the_topic() {
     assert_eq!(counts(&server), ["1,19,19", "2,31,62"]);
     assert_eq!(broker.subscriptions(&topic), ["timeline@2"]);
 }
+
+#[test]
+fn a_topic_is_let_go_of_once_a_broker_that_was_away_is_back() {
+    let Some(broker) = broker().filter(super::harness::Broker::is_ours) else { return };
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", PROGRAM);
+    let topic = broker.topic("away", 0);
+    let source = format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
+    let server = Server::start(&sandbox, &source);
+    sandbox.file("n.tl", PROGRAM.replace("metric m", "metric n"));
+    let ran = sandbox.run(&["deploy", "n.tl", "--from", "now", "--server", &server.1]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let wait_for = |all: &[&str]| {
+        let began = Instant::now();
+        while broker.subscriptions(&topic) != all {
+            assert!(began.elapsed() < PATIENCE, "{:?}", broker.subscriptions(&topic));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    wait_for(&["timeline", "timeline@2"]);
+    broker.kill();
+    let ran = sandbox.run(&["drop", "n", "--server", &server.1]);
+    // For as long as anybody has patience with a broker at once.
+    std::thread::sleep(Duration::from_secs(20));
+    broker.start();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    wait_for(&["timeline"]);
+}

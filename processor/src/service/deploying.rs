@@ -9,13 +9,17 @@ use crate::input::{Log, Part};
 use crate::kept::Kept;
 use crate::partition::{self, Answer, Ask};
 use crate::programs::Programs;
-use event_feeder::Position;
+use event_feeder::{Code, Position};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use timeline_core::plan::Plan;
 
 /// A partition of a plan that is there no more, and the log that it read.
 type Gone = (Arc<dyn Log>, Arc<Plan>, Part);
+
+/// How long a log is left alone that could not be told to forget a place.
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Service {
     /// Puts other programs to work, once they are stored as those after the present ones.
@@ -62,23 +66,22 @@ impl Service {
     }
 
     /// Lets go of what is not needed of partitions that run no more, without waiting for it: their places in their logs,
-    /// and all of their state but the rows. What cannot be done now is left to whoever looks after broker and bucket.
+    /// and all of their state but the rows. A log that is out of reach is asked again until the processor ends.
     fn forget_plans(&self, gone: Vec<Gone>) {
         if gone.is_empty() {
             return;
         }
         let (state, writer) = (self.options.state.clone(), self.options.writer.clone());
+        let stopping = Arc::clone(&self.stopping);
         let tell = move || {
-            for (log, plan, part) in gone {
-                if let Err(error) = log.forget(&part, &plan) {
-                    tracing::warn!("{}: {error}; a subscription of {} may have stayed", part.name, plan.name());
-                }
-                let folder = folder(&plan.name(), &part);
-                let identity = Identity { partition: partition::identity(&plan, &part), writer: writer.clone() };
+            for (_, plan, part) in &gone {
+                let folder = folder(&plan.name(), part);
+                let identity = Identity { partition: partition::identity(plan, part), writer: writer.clone() };
                 if let Err(error) = partition::seal(&state.store(&folder), &identity) {
                     tracing::warn!("{folder}: {error}; what its queries knew of open sessions stays there");
                 }
             }
+            forget_places(gone, &stopping);
         };
         if let Err(error) = std::thread::Builder::new().name("forget".into()).spawn(tell) {
             tracing::warn!("no thread to forget what was dropped: {error}");
@@ -133,5 +136,41 @@ impl Service {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// Tells logs to forget places that nobody reads from any more; those that are out of reach again and again, until the
+/// processor ends.
+fn forget_places(mut gone: Vec<Gone>, stopping: &AtomicBool) {
+    let mut is_said = false;
+    loop {
+        gone.retain(|(log, plan, part)| match log.forget(part, plan) {
+            Ok(()) => false,
+            Err(error) if error.code() == Code::NoTopic => false,
+            Err(error) => {
+                if !is_said {
+                    tracing::warn!(
+                        "{}: {error}; the subscription of {} stays until it can be deleted",
+                        part.name,
+                        plan.name()
+                    );
+                }
+                true
+            }
+        });
+        if gone.is_empty() {
+            return;
+        }
+        is_said = true;
+        let again = Instant::now() + AGAIN;
+        while Instant::now() < again {
+            if stopping.load(Ordering::SeqCst) {
+                for (_, plan, part) in &gone {
+                    tracing::warn!("{}: the subscription of {} has stayed: delete it by hand", part.name, plan.name());
+                }
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
