@@ -74,3 +74,19 @@ fn an_event_of_a_clock_far_ahead_is_said() {
     let sandbox = served("{\"k\":\"x\",\"t\":9000000000}\n");
     doctor(&sandbox, &[], &["ahead of this machine's clock"]);
 }
+
+#[test]
+fn a_processor_that_was_killed_before_its_first_checkpoint_is_no_fault() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a))\n");
+    let args = ["p.tl", "--source", "file:later.ndjson", "--state", "d", "--wait-for-sources"];
+    // It is killed when it is dropped.
+    drop(crate::cluster::Processor::start(sandbox.command(), &args));
+    doctor(&sandbox, &[], &["ok     sources/s: nothing was committed yet"]);
+    // What was committed and is gone is another matter.
+    sandbox.file("later.ndjson", LINES);
+    let serve = ["serve", "p.tl", "--source", "file:later.ndjson", "--state", "d", "--listen", "127.0.0.1:0"];
+    assert_eq!(sandbox.run(&[&serve[..], &["--exit-at-end"]].concat()).code, 0);
+    std::fs::remove_dir_all(sandbox.path().join("d/sources/s/manifests")).unwrap();
+    doctor(&sandbox, &[], &["fault", "no checkpoint is whole"]);
+}

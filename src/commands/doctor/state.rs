@@ -82,6 +82,11 @@ fn partition(state: &Place, folder: &str, now: Time, findings: &mut Findings) {
         );
     }
     let Some(newest) = inspection.kept.first() else {
+        // A head that names no checkpoint is there from the beginning, before anything was read.
+        let is_new = inspection.head.as_ref().is_none_or(|head| head.manifests.is_empty());
+        if is_new && inspection.findings.is_empty() {
+            return findings.ok(&format!("{folder}: nothing was committed yet; its log is read from the start"));
+        }
         return findings.fault(
             &format!("{folder}: no checkpoint is whole"),
             "put the objects back from a copy, or start over with an empty state",
