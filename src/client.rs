@@ -13,8 +13,9 @@ pub(crate) use reply::{
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use processor::http::Token;
 use serde::Serialize;
@@ -49,24 +50,37 @@ pub(crate) struct Rows {
     /// One for each partition that the answer speaks of.
     pub(crate) positions: Vec<Position>,
     batches: StreamReader<Box<dyn Read>>,
-    count: Rc<Cell<usize>>,
+    tells: Rc<Cell<bool>>,
 }
 
 impl Rows {
     /// The rows themselves; an interrupted answer is an error, not an end.
     pub(crate) fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
-        let count = self.count;
+        let tells = self.tells;
         self.batches.map(move |batch| {
             let batch = batch.map_err(|e| Error::Unreachable(format!("the answer broke off: {e}")))?;
-            count.set(count.get() + batch.num_rows());
+            tells.set(tells.get() || any_value(&batch));
             Ok(batch)
         })
     }
 
-    /// How many rows [`Rows::batches`] has given so far.
-    pub(crate) fn count(&self) -> Rc<Cell<usize>> {
-        self.count.clone()
+    /// Whether a row that [`Rows::batches`] has given so far has any value but nulls and zeros, which an aggregate of no
+    /// rows has.
+    pub(crate) fn tells(&self) -> Rc<Cell<bool>> {
+        self.tells.clone()
     }
+}
+
+/// Whether rows have any value but nulls and zeros.
+fn any_value(batch: &RecordBatch) -> bool {
+    batch.columns().iter().any(|column| {
+        let values = column.len() - column.null_count();
+        let numbers = if column.data_type().is_numeric() { cast(column, &DataType::Float64).ok() } else { None };
+        match numbers {
+            Some(numbers) => numbers.as_primitive::<Float64Type>().iter().flatten().any(|x| x != 0.0),
+            None => values > 0,
+        }
+    })
 }
 
 /// Whether an answer waits until everything that the source holds now has been read, and how long.
@@ -258,7 +272,7 @@ fn rows(response: Response<Body>) -> Result<Rows> {
     let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
     let batches = StreamReader::try_new(body, None)
         .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
-    Ok(Rows { schema: batches.schema(), positions, batches, count: Rc::default() })
+    Ok(Rows { schema: batches.schema(), positions, batches, tells: Rc::default() })
 }
 
 fn positions(response: &Response<Body>) -> Result<Vec<Position>> {

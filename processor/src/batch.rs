@@ -101,7 +101,7 @@ impl Evaluation {
     pub fn remarks(&self, plan: &Plan) -> Vec<Notice> {
         let of =
             |(number, looked): (usize, &Looked)| remarks::of(plan, number, &looked.seen, looked.records, looked.events);
-        self.sources.iter().enumerate().flat_map(of).collect()
+        self.sources.iter().enumerate().flat_map(of).map(|remark| remark.notice).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod damaged;
 mod error;
 mod growth;
 mod keeping;
+mod looking;
 mod pace;
 mod preflight;
 mod publishing;
@@ -29,6 +30,7 @@ mod silence;
 pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
 pub(crate) use checkpointing::plan_fingerprint;
 pub use error::Error;
+pub use looking::Looks;
 pub use preflight::before;
 pub use recovery::Recovery;
 pub(crate) use recovery::identity;
@@ -46,16 +48,16 @@ use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
-use crate::remarks;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Unseen;
 use answering::{Told, Waiting};
 use ask::Request;
 use checkpointing::{Committed, Cut};
-use event_feeder::{Code, Gap, Notice, Position, Seen};
+use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
 use keeping::Keeping;
+use looking::Looked;
 use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
@@ -150,16 +152,8 @@ struct Reading {
     keeping: Keeping,
     /// What lies before the place from which it is read, as the lanes last said.
     unseen: Unseen,
-    /// Its first records, until something was said of them.
-    first: Option<First>,
-}
-
-/// What the first records of a source have.
-#[derive(Debug, Default)]
-struct First {
-    records: u64,
-    events: u64,
-    seen: Seen,
+    /// What its records have.
+    looked: Looked,
 }
 
 /// A partition, ready to run.
@@ -293,6 +287,9 @@ impl Partition {
             self.finish_commit(false)?;
             self.tend_outputs()?;
             self.answer_waiting()?;
+            if idle && !waits && !self.options.log.is_live() {
+                (0..self.readings.len()).for_each(|source| self.look_at_rest(source));
+            }
             let at_end = if self.options.log.is_live() { drained } else { idle };
             if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
                 // What was read last may still be on its way through the lanes.
@@ -397,28 +394,6 @@ impl Partition {
             self.pace.note(part.took);
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
-            }
-        }
-    }
-
-    /// Says what there is to say of the first records of a source, once.
-    fn look_at(&mut self, source: usize, records: u64, events: u64, seen: Seen) {
-        let reading = &mut self.readings[source];
-        let Some(first) = &mut reading.first else { return };
-        first.records += records;
-        first.events += events;
-        first.seen.add(seen);
-        if first.records >= remarks::RECORDS {
-            self.say_of_first(source);
-        }
-    }
-
-    /// Says what there is to say of the records of a source so far, once.
-    fn say_of_first(&mut self, source: usize) {
-        if let Some(first) = self.readings[source].first.take() {
-            for notice in remarks::of(&self.plan, source, &first.seen, first.records, first.events) {
-                tracing::warn!("{}", remarks::text(&notice));
-                self.notices.push(notice);
             }
         }
     }

@@ -14,8 +14,17 @@ pub const RECORDS: u64 = 1000;
 /// Events that are too few to say anything of their nulls.
 pub const FEW: u64 = 10;
 
+/// Something to say of records, and the column of which it is said, if that is one of the plan's: its bit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What is said.
+    pub notice: Notice,
+    /// Of which column.
+    pub column: Option<u64>,
+}
+
 /// What there is to say of the records of one of a plan's sources: `records` of them, of which `events` were usable.
-pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) -> Vec<Notice> {
+pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) -> Vec<Remark> {
     let source = plan.source_at(number);
     let mut all = vec![];
     if records == 0 {
@@ -23,14 +32,15 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     }
     let none = Sniffed::default();
     let names = seen.names.as_deref().unwrap_or(&none);
-    let mut say = |code, detail: String| all.push(Notice { code, file: source.name.clone(), detail });
+    let mut say = |column, (code, detail): (Code, String)| {
+        all.push(Remark { notice: Notice { code, file: source.name.clone(), detail }, column });
+    };
     if events == 0 {
         // Without a usable key and time nothing is seen of columns; that these are not there is what there is to say.
         let unseen = |path: &&FieldPath| seen.names.is_some() && !names.has(path);
         for path in source.key.iter().chain([&source.time]).filter(unseen) {
             let which = if *path == source.time { "the time" } else { "the key" };
-            let (code, detail) = missing(path, &format!("{which} `{}`", path.dotted()), names, records);
-            say(code, detail);
+            say(None, missing(path, &format!("{which} `{}`", path.dotted()), names, records));
         }
         return all;
     }
@@ -42,34 +52,32 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
             } else {
                 format!("`{path}`, which is column `{}`", column.name)
             };
-            let (code, detail) = missing(&column.path, &what, names, records);
-            say(code, detail);
+            say(Some(id.bit()), missing(&column.path, &what, names, records));
         }
     }
     if let Some((path, _)) = source.order.as_ref().filter(|(path, _)| !seen.order && !names.has(path)) {
-        let (code, detail) =
-            missing(path, &format!("`{}`, which orders events of one time", path.dotted()), names, records);
-        say(code, detail);
+        say(None, missing(path, &format!("`{}`, which orders events of one time", path.dotted()), names, records));
     }
     let null_is_missing = plan.columns_of(number).any(|(_, column)| column.nulls.missing);
     if events >= FEW && seen.hollow * 2 > events && !null_is_missing {
-        say(Code::MostlyNulls, mostly_nulls(seen.hollow, events));
+        say(None, (Code::MostlyNulls, mostly_nulls(seen.hollow, events)));
     }
     if seen.twice > 0 {
         let detail = format!(
             "{} local times stand for two instants, for the clocks were put back; the earlier was taken",
             seen.twice
         );
-        say(Code::Twice, detail);
+        say(None, (Code::Twice, detail));
     }
     if seen.cut > 0 {
-        say(Code::CutOff, format!("{} times have digits beyond the nanosecond, which are cut off", seen.cut));
+        let detail = format!("{} times have digits beyond the nanosecond, which are cut off", seen.cut);
+        say(None, (Code::CutOff, detail));
     }
     all
 }
 
 /// What there is to say of a sample of the records of one of a plan's sources.
-pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Notice> {
+pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Remark> {
     let here = plan.columns_of(number).filter(|(_, column)| sample.has(&column.path) || column.path.selects());
     let seen = Seen {
         columns: here.fold(0, |set, (id, _)| set | id.bit()),
@@ -94,7 +102,12 @@ pub fn mostly_nulls(hollow: u64, events: u64) -> String {
 
 /// A notice as people read it: with its code, its source and what to do.
 pub fn text(notice: &Notice) -> String {
-    format!("[{}] {}: {}\n  help: {}", notice.code, notice.file, notice.detail, notice.code.help())
+    format!("{}\n  help: {}", line(notice), notice.code.help())
+}
+
+/// The same in one line, without what to do.
+pub fn line(notice: &Notice) -> String {
+    format!("[{}] {}: {}", notice.code, notice.file, notice.detail)
 }
 
 /// That no record has something, and what may have been meant instead.

@@ -20,7 +20,7 @@ use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use timeline_core::plan::{Csv, Source as Declared};
+use timeline_core::plan::{Csv, Plan, Source as Declared};
 
 /// Check sources, permissions, subscriptions, state and clock, and say what to do.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +35,7 @@ Examples:
 
 Exits with 1 if it finds a fault.")]
 pub(crate) struct Args {
-    /// Programs whose keys are looked at beside those that the state has deployed.
+    /// Programs whose keys and columns are looked at beside those that the state has deployed.
     #[arg(value_name = "P.tl")]
     programs: Vec<PathBuf>,
     /// Files or a topic, as `serve` takes them; NAME= says which source's state is meant.
@@ -108,15 +108,16 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
     room::check(&state, &mut findings);
     state::check(&state, now(), &mut findings);
-    let declared = keys::declared(&args.programs, &state, &mut findings)?;
+    let plans = keys::plans(&args.programs, &state, &mut findings)?;
+    let declared = keys::declared(&plans);
     let mut seen: Vec<(String, Keys)> = vec![];
     for text in &args.sources {
         let (name, place) = named(text);
         if let Some(pattern) = place.strip_prefix("file:") {
-            files::check(&state, name, pattern, &mut findings);
+            files::check((&state, &plans), name, pattern, &mut findings);
             continue;
         }
-        let keys = source(args, (&state, &declared), (name, place), &mut findings)?;
+        let keys = source(args, (&state, &plans, &declared), (name, place), &mut findings)?;
         seen.extend(name.map(|name| (name.to_owned(), keys)));
     }
     for group in groups(&state) {
@@ -152,7 +153,7 @@ type Keys = BTreeMap<String, BTreeMap<u32, String>>;
 
 fn source(
     args: &Args,
-    (state, declared): (&Place, &[Declared]),
+    (state, plans, declared): (&Place, &[Plan], &[Declared]),
     (name, place): (Option<&str>, &str),
     findings: &mut Findings,
 ) -> Result<Keys> {
@@ -210,7 +211,7 @@ fn source(
     }
     routes(&keys, parts.len(), findings);
     if let Ok(seen) = sniff(Format::Ndjson, &lines, place, Csv::default()) {
-        records::check(state, name, place, seen, findings);
+        records::check(plans, name, place, seen, findings);
     }
     match own {
         _ if parts.len() < 2 => {}

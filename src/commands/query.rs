@@ -32,9 +32,9 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let client = args.server.client(settings)?;
     let rows = client.query(&args.sql, args.sync.wait(settings)?)?;
-    let count = rows.count();
+    let tells = rows.tells();
     args.positions.print(rows, args.format.format(settings))?;
-    if count.get() == 0 {
+    if !tells.get() {
         nothing::tell_of_processor(&client, &args.sql);
     }
     Ok(())

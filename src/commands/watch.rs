@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let mut out = stdout();
     for (n, answer) in watch.enumerate() {
         let answer = answer?;
-        if n == 0 && answer.is_empty() {
+        if n == 0 && !tells(&answer) {
             nothing::tell_of_processor(&client, &args.what);
         }
         let text = match format {
@@ -77,6 +77,16 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         out.flush()?;
     }
     Err(Error::Unreachable("the server has ended".into()))
+}
+
+/// Whether rows have any value but nulls and zeros, which an aggregate of no rows has.
+fn tells(rows: &[Box<RawValue>]) -> bool {
+    let is_something = |value: &RawValue| !matches!(value.get(), "null" | "0" | "0.0");
+    // What cannot be read is said where it is shown.
+    let any = |row: &RawValue| {
+        serde_json::from_str(row.get()).map_or(true, |Row(all)| all.iter().any(|(_, v)| is_something(v)))
+    };
+    rows.iter().any(|row| any(row))
 }
 
 fn joined(rows: &[Box<RawValue>], separator: &str) -> String {

@@ -75,20 +75,38 @@ fn what_a_processor_can_have_no_rows_of_is_said() {
         ("SELECT * FROM alerts", "nothing that is deployed has an alert"),
         ("SELECT * FROM spans", "metric NAME = ... | keep spans"),
         ("SELECT * FROM finals WHERE metric = 'n'", "nothing is called `n`; finals are of `m`"),
+        // An aggregate of no rows is a row.
+        ("SELECT sum(value), count(*) FROM finals WHERE metric = 'M'", "nothing is called `M`; finals are of `m`"),
+        ("SELECT count(*) AS n FROM totals", "nothing that is deployed has an aggregate, so there are no totals"),
     ] {
         let run = ask(sql);
         assert!(run.code == 0 && run.stderr.contains(says), "{sql}: {}", run.stderr);
     }
-    for sql in ["SELECT * FROM finals", "SELECT * FROM finals WHERE session = 'nobody'", "SELECT * FROM late_events"] {
+    for sql in [
+        "SELECT * FROM finals",
+        "SELECT * FROM finals WHERE session = 'nobody'",
+        "SELECT * FROM late_events",
+        "SELECT count(*) FROM finals WHERE metric = 'm' OR metric = 'n'",
+        "SELECT sum(value) FROM finals WHERE metric = 'm'",
+    ] {
         let run = ask(sql);
         assert!(!run.stderr.contains("help") && !run.stderr.contains("nothing"), "{sql}: {}", run.stderr);
     }
-    let mut watch = sandbox.command();
-    watch.args(["watch", "totals", "--server", &processor.url]).stderr(std::process::Stdio::piped());
-    let mut watch = watch.stdout(std::process::Stdio::null()).spawn().unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(watch.stderr.take().unwrap()), &mut line).unwrap();
-    watch.kill().unwrap();
-    watch.wait().unwrap();
-    assert!(line.contains("has an aggregate, so there are no totals"), "{line}");
+    // What is asked for under another name, or of another table, is named.
+    let run = ask("SELECT sum FROM m");
+    assert!(run.code == 2 && run.stderr.contains("SELECT sum FROM totals WHERE metric = 'm'"), "{}", run.stderr);
+    for args in [&["session", "a", "--query", "M"][..], &["outliers", "M"], &["drop", "M"]] {
+        let run = sandbox.run(&[args, &["--server", &processor.url]].concat());
+        assert!(run.code == 2 && run.stderr.contains("did you mean `m`?"), "{args:?}: {}", run.stderr);
+    }
+    for asked in ["totals", "SELECT count(*) AS n FROM totals"] {
+        let mut watch = sandbox.command();
+        watch.args(["watch", asked, "--server", &processor.url]).stderr(std::process::Stdio::piped());
+        let mut watch = watch.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(watch.stderr.take().unwrap()), &mut line).unwrap();
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        assert!(line.contains("has an aggregate, so there are no totals"), "{asked}: {line}");
+    }
 }

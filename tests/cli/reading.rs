@@ -289,3 +289,39 @@ fn serve_refuses_what_is_not_there_unless_it_is_to_wait() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     says(&run, &["TL2141", "did you mean `On`?"]);
 }
+
+#[cfg(feature = "sql")]
+#[test]
+fn what_nobody_has_is_said_of_each_query_until_it_comes() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        "source s { key k  time t in s  on: bool, x: float }\nmetric m = duration_where(latest(on))\nmetric n = sum(x)\n\
+         alert a = latest(x) > 1\n",
+    );
+    let lines: String = (0..12).map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true,\"X\":1}}\n")).collect();
+    sandbox.file("e.ndjson", &lines);
+    let said = "[TL2141] s: none of 12 records has the column `x`; did you mean `X`?";
+    // A program that is not deployed yet is looked at, too.
+    let doctor = sandbox.run(&["doctor", "p.tl", "--state", "state", "--source", "file:e.ndjson"]);
+    assert_eq!(doctor.stdout.matches("did you mean `X`?").count(), 1, "{}", doctor.stdout);
+    let args = ["p.tl", "--source", "file:e.ndjson", "--state", "state"];
+    let mut processor = crate::cluster::Processor::start(sandbox.command(), &args);
+    let remarks = || {
+        let rows = processor.rows(&sandbox, "SELECT name, remarks FROM queries ORDER BY name", &["--sync"]).unwrap();
+        rows.iter().map(|row| row["remarks"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(remarks(), [Some(said.to_owned()), None, Some(said.to_owned())], "of those that read it");
+    let listed = sandbox.run(&["queries", "--format", "jsonl", "--server", &processor.url]);
+    assert_eq!(listed.stdout.matches("TL2141").count(), 2, "{}", listed.stdout);
+    sandbox.file("e.ndjson", lines + "{\"k\":\"a\",\"t\":12,\"x\":2}\n");
+    assert_eq!(remarks(), [None, None, None]);
+    processor.signal("TERM");
+    let (code, stderr) = processor.ends(30);
+    assert_eq!(code, Some(0));
+    for said in [said, "s: `x` is there after all: one of 13 records has it"] {
+        assert_eq!(stderr.matches(said).count(), 1, "{stderr}");
+    }
+    let doctor = sandbox.run(&["doctor", "p.tl", "--state", "state", "--source", "file:e.ndjson"]);
+    assert!(!doctor.stdout.contains("TL2141"), "{}", doctor.stdout);
+}

@@ -137,6 +137,17 @@ impl Plan {
         }
     }
 
+    /// The columns of records that a node reads by itself, as a set of column bits.
+    pub fn columns_read(&self, id: NodeId) -> u64 {
+        match &self.node(id).op {
+            Op::Event(e) => e.columns(),
+            Op::Each { value, .. } => value.columns(),
+            Op::Filter { condition, .. } => condition.columns(),
+            // Others read nodes.
+            _ => 0,
+        }
+    }
+
     /// The source of the records behind an event, by its number; `None` where it may have none, or one of several sources.
     pub fn record_source(&self, event: NodeId) -> Option<u8> {
         let columns = self.record_columns(event);

@@ -129,6 +129,7 @@ impl Partition {
             counts: self.siblings.shown(self.counts, &self.plan),
             outputs: self.publishing.progress(),
             bytes,
+            looks: self.looks(),
             queued_bytes: self.feed.queued_bytes(),
             kept_bytes: self.kept_bytes(),
             live,

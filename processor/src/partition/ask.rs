@@ -1,6 +1,6 @@
 //! What a partition is asked and answers, and how others talk to it.
 
-use super::Counts;
+use super::{Counts, Looks};
 use crate::checkpoint::{FileRef, Reader};
 use crate::damage::Damage;
 use crate::labels::Labels;
@@ -56,6 +56,8 @@ pub struct Answer {
     pub counts: Counts,
     /// How far each output is, by its name.
     pub outputs: BTreeMap<String, Published>,
+    /// What there is to say of the records that were read.
+    pub looks: Looks,
     /// Bytes of memory of the lanes, and sessions alive.
     pub bytes: u64,
     /// Bytes of records that were received and not yet read.

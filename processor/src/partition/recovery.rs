@@ -7,7 +7,7 @@ use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
-use super::{Counts, Error, First, Handle, Options, Partition, Reading, beginning, copying};
+use super::{Counts, Error, Handle, Looked, Options, Partition, Reading, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
@@ -171,7 +171,7 @@ impl Partition {
             silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,
-            first: Some(First::default()),
+            looked: Looked::default(),
         });
         let lingers = lingers(checkpoints.kept());
         let mut partition = Partition {

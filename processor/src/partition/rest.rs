@@ -2,7 +2,7 @@
 
 use super::checkpointing::{State, plan_fingerprint, positions};
 use super::recovery::{facts, load};
-use super::{Answer, Ask, Counts, Error};
+use super::{Answer, Ask, Counts, Error, Looks};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
 use crate::damage::Damage;
@@ -104,6 +104,7 @@ pub fn at_rest(
         counts: Counts::default(),
         outputs: BTreeMap::new(),
         bytes: 0,
+        looks: Looks::default(),
         queued_bytes: 0,
         kept_bytes: 0,
         live: 0,

@@ -5,7 +5,7 @@ use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
 use crate::damage::{Damage, Lost};
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
-use crate::partition::{Answer, Counts};
+use crate::partition::{Answer, Counts, Looks};
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -105,6 +105,10 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         },
         outputs: [("alerts".to_owned(), Published { published: 8, waiting: 9 })].into(),
         bytes: 6,
+        looks: Looks {
+            columns: 5,
+            remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
+        },
         queued_bytes: 7,
         kept_bytes: 8,
         live: 7,
@@ -143,7 +147,7 @@ fn an_answer_arrives_as_it_was_sent() {
     assert_eq!(got.pending.dead, sent.pending.dead);
     assert_eq!((&got.reach, got.counts), (&sent.reach, sent.counts));
     assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
-    assert_eq!(got.damage, sent.damage);
+    assert_eq!((&got.damage, &got.looks), (&sent.damage, &sent.looks));
     assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
     // The same again: nothing was lost on the way that would be missed only at the next hop.
     assert_eq!(encode(&decode(&bytes, &[plan], &place).unwrap()).unwrap(), bytes);

@@ -17,7 +17,7 @@ use crate::checkpoint::{FileRef, Place, Reader};
 use crate::damage::Damage;
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
-use crate::partition::{Answer, Ask, Counts, plan_fingerprint};
+use crate::partition::{Answer, Ask, Counts, Looks, plan_fingerprint};
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::{Totals, TotalsImage, ValueImage};
@@ -61,6 +61,8 @@ struct Facts {
     #[serde(default)]
     outputs: BTreeMap<String, Published>,
     bytes: u64,
+    #[serde(default)]
+    looks: Looks,
     #[serde(default)]
     queued_bytes: u64,
     #[serde(default)]
@@ -164,6 +166,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         counts: answer.counts,
         outputs: answer.outputs.clone(),
         bytes: answer.bytes,
+        looks: answer.looks.clone(),
         queued_bytes: answer.queued_bytes,
         kept_bytes: answer.kept_bytes,
         live: answer.live,
@@ -254,6 +257,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         counts: facts.counts,
         outputs: facts.outputs,
         bytes: facts.bytes,
+        looks: facts.looks,
         queued_bytes: facts.queued_bytes,
         kept_bytes: facts.kept_bytes,
         live: facts.live,

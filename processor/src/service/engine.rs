@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use timeline_core::nearest;
 
 /// Time between two looks for what is waited for.
 const AGAIN: Duration = Duration::from_millis(30);
@@ -78,7 +79,7 @@ impl Engine for Service {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let tables = tables.iter().map(|name| match name.as_str() {
             "spans" => again::spans(&answering),
-            "queries" => Ok(answers::plain("queries", answers::queries(&bound))),
+            "queries" => Ok(answers::plain("queries", answers::queries(&bound, &answers))),
             "partitions" | "nodes" => answers::table(name, &logs, &sealed),
             name => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
         });
@@ -97,8 +98,7 @@ impl Engine for Service {
     ) -> Result<Json, EngineError> {
         let has = |bound: &Bound, name: &str| bound.labels.shows(name) && answers::has(&bound.plan, name);
         if let Some(name) = query.filter(|name| !self.answering().iter().any(|bound| has(bound, name))) {
-            let error = EngineError::NotFound(format!("no metric or alert `{name}` is deployed"));
-            return Err(self.not_there_yet(name, error));
+            return Err(self.not_there_yet(name, self.unknown(name)));
         }
         let (bound, _, answers) = self.ask_as_deployed(&Ask::Key(key.to_owned()), sync)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
@@ -162,12 +162,13 @@ impl Engine for Service {
                 return Ok((rows, positions));
             }
         }
-        let error = EngineError::NotFound(format!("no metric or alert `{name}` is deployed"));
-        Err(self.not_there_yet(name, error))
+        Err(self.not_there_yet(name, self.unknown(name)))
     }
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
-        Ok(answers::queries(&self.lock().bound))
+        // What runs is known though a partition does not answer; what there is to say of its records is not.
+        let answers = self.ask(&Ask::Status, None).unwrap_or_default();
+        Ok(answers::queries(&self.lock().bound, &answers))
     }
 
     fn deploy(
@@ -211,7 +212,7 @@ impl Engine for Service {
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
         let Some(after) = before.without(name) else {
-            return Err(EngineError::NotFound(format!("no metric or alert `{name}` is deployed")));
+            return Err(self.unknown(name));
         };
         let kept = changes::kept(&before, &after, name);
         self.change(after)?;
@@ -246,6 +247,18 @@ impl Service {
             std::thread::sleep(AGAIN);
         }
         Ok(Some(limit.saturating_sub(began.elapsed())))
+    }
+
+    /// That nothing has a name, and which one may have been meant.
+    fn unknown(&self, name: &str) -> EngineError {
+        let inner = self.lock();
+        let shown = inner.bound.iter().flat_map(|bound| {
+            let metrics = bound.plan.metrics.iter().map(|metric| &*metric.name);
+            let all = metrics.chain(bound.plan.alerts.iter().map(|alert| &*alert.name));
+            all.filter(|name| bound.labels.shows(name))
+        });
+        let near = nearest(name, shown).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        EngineError::NotFound(format!("no metric or alert `{name}` is deployed{near}"))
     }
 
     /// Whether nothing of a name answers yet, and something will.

@@ -3,8 +3,8 @@
 use super::code::Code;
 use crate::engine::EngineError;
 use arrow::error::ArrowError;
-use datafusion::common::SchemaError;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 /// The error at the root of `error`.
@@ -48,6 +48,12 @@ fn of_schema(error: &SchemaError) -> String {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let names = || valid_fields.iter().map(|column| column.name.as_str());
             let meant = meant(&field.name, names());
+            let is_value = |column: &Column| column.name == "value";
+            let aggregated =
+                is_function(&field.name).then(|| valid_fields.iter().find(|column| is_value(column))).flatten();
+            if let Some(column) = aggregated {
+                return format!("there is no column `{}`; {}", field.flat_name(), totals(&field.name, column));
+            }
             let there = if meant.is_empty() && !valid_fields.is_empty() {
                 format!("; there are {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
             } else {
@@ -57,6 +63,21 @@ fn of_schema(error: &SchemaError) -> String {
         }
         other => told(&other.to_string()),
     }
+}
+
+/// Whether a column of `totals` may be called so.
+fn is_function(name: &str) -> bool {
+    let is_percentile =
+        |name: &str| name.strip_prefix('p').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    ["count", "sum", "avg", "min", "max"].contains(&name) || is_percentile(name)
+}
+
+/// Where the aggregate is that somebody asks a table of values for.
+fn totals(function: &str, value: &Column) -> String {
+    let metric =
+        value.relation.as_ref().map(|table| table.table()).filter(|table| !["finals", "spans"].contains(table));
+    let of = metric.map(|metric| format!(" WHERE metric = '{metric}'")).unwrap_or_default();
+    format!("a row here is a session's value, and aggregates are in `totals`: SELECT {function} FROM totals{of}")
 }
 
 fn of_arrow(error: &ArrowError) -> EngineError {

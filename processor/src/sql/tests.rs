@@ -242,6 +242,8 @@ fn mistakes_are_told_with_help() {
     assert_eq!(refused("SELECT * FROM total").code(), "not_found");
     check_refused("SELECT Sum FROM totals", "there is no column `Sum`; did you mean `sum`?");
     check_refused("SELECT t.summ FROM totals t", "there is no column `t.summ`; did you mean `sum`?");
+    check_refused("SELECT sum FROM finals", "there is no column `sum`; a row here is a session's value");
+    check_refused("SELECT p95 FROM finals f", "SELECT p95 FROM totals");
     check_refused("SELECT xyz FROM alerts", "there is no column `xyz`; there are `session`, `alert`");
     check_refused("SELEC 1", "SQL: Expected");
     check_refused("SELECT frob(1)", "frob");

@@ -172,7 +172,11 @@ fn wanted(
             None if own && context.state().table_functions().contains_key(spelling) => None,
             _ => {
                 let meant = meant(spelling, known.iter().map(String::as_str));
-                let help = if meant.is_empty() { "; SHOW TABLES lists what there is".to_owned() } else { meant };
+                let help = if meant.is_empty() {
+                    "; SHOW TABLES lists what there is, and alerts are rows of `alerts`".to_owned()
+                } else {
+                    meant
+                };
                 return Err(EngineError::NotFound(format!("there is no table `{reference}`{help}")));
             }
         };

@@ -5,10 +5,10 @@ use event_feeder::file::{self, FileTable, Mode, Options};
 use event_feeder::{FileSource, Source, sniff_file};
 use processor::checkpoint::{Place, inspect};
 use processor::reach;
-use timeline_core::plan::Csv;
+use timeline_core::plan::{Csv, Plan};
 
 /// Whether the files of a pattern are there, and still what was read.
-pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: &mut Findings) {
+pub(super) fn check((state, plans): (&Place, &[Plan]), name: Option<&str>, pattern: &str, findings: &mut Findings) {
     let options = || Options { mode: Mode::Tail, ..Options::default() };
     let patterns = [pattern.to_owned()];
     let files = match FileSource::open(&patterns, options()) {
@@ -29,7 +29,7 @@ pub(super) fn check(state: &Place, name: Option<&str>, pattern: &str, findings: 
     }
     if let Some(first) = files.first() {
         match sniff_file(&first.name, None, Csv::default()) {
-            Ok(seen) => records::check(state, name, &first.name, seen, findings),
+            Ok(seen) => records::check(plans, name, &first.name, seen, findings),
             Err(error @ event_feeder::Error::Foreign { .. }) => {
                 findings.fault(&format!("[{}] {error}", error.code()), error.help());
             }

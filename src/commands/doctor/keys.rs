@@ -17,12 +17,12 @@ use timeline_dsl::Defaults;
 /// How many keys are shown that are in several partitions.
 const SHOWN: usize = 5;
 
-/// The sources of some programs, and of those that a state has deployed.
-pub(super) fn declared(programs: &[PathBuf], state: &Place, findings: &mut Findings) -> Result<Vec<Declared>> {
+/// What reads: the plans of some programs, and of those that a state has deployed.
+pub(super) fn plans(programs: &[PathBuf], state: &Place, findings: &mut Findings) -> Result<Vec<Plan>> {
     let mut all = vec![];
     let mut add = |plan: &Plan| {
-        for source in plan.sources().filter(|source| !all.contains(*source)).collect::<Vec<_>>() {
-            all.push(source.clone());
+        if !all.contains(plan) {
+            all.push(plan.clone());
         }
     };
     for path in programs {
@@ -42,6 +42,17 @@ pub(super) fn declared(programs: &[PathBuf], state: &Place, findings: &mut Findi
         ),
     }
     Ok(all)
+}
+
+/// The sources of some plans.
+pub(super) fn declared(plans: &[Plan]) -> Vec<Declared> {
+    let mut all: Vec<Declared> = vec![];
+    for source in plans.iter().flat_map(Plan::sources) {
+        if !all.contains(source) {
+            all.push(source.clone());
+        }
+    }
+    all
 }
 
 /// The source that a topic is bound to: the one of that name, or the only one.

@@ -2,29 +2,30 @@
 
 use super::Findings;
 use event_feeder::Sniffed;
-use processor::checkpoint::{Place, ProgramStore};
-use processor::programs::Programs;
 use processor::remarks;
+use timeline_core::plan::Plan;
 
-/// Says what of the records is hardly what the deployed programs mean, or any would: columns that nothing has, nulls in most
-/// of them.
-pub(super) fn check(state: &Place, name: Option<&str>, place: &str, seen: Sniffed, findings: &mut Findings) {
+/// Says what of the records is hardly what the programs mean, or any would: columns that nothing has, nulls in most of them.
+pub(super) fn check(plans: &[Plan], name: Option<&str>, place: &str, seen: Sniffed, findings: &mut Findings) {
     if seen.records == 0 && seen.names.is_empty() {
         return;
     }
-    let programs = Programs::load(&ProgramStore::new(state.store("programs"), "doctor")).unwrap_or_default();
-    let plans = programs.plans().unwrap_or_default();
-    let all = plans
+    let all: Vec<_> = plans
         .iter()
-        .flat_map(|(_, plan)| plan.sources().enumerate().map(move |(number, source)| (plan, number, source)));
-    let all: Vec<_> = all.collect();
-    let own = all.iter().filter(|(_, _, source)| name.map_or(all.len() == 1, |name| source.name == name));
-    let mut read = false;
+        .flat_map(|plan| plan.sources().enumerate().map(move |(number, source)| (plan, number, source)))
+        .collect();
+    let is_only = all.windows(2).all(|two| two[0].2.name == two[1].2.name);
+    let own = all.iter().filter(|(_, _, source)| name.map_or(is_only, |name| source.name == name));
+    let (mut read, mut said) = (false, vec![]);
     for (plan, number, _) in own {
         read = true;
-        for remark in remarks::of_sample(plan, *number, &seen) {
+        for remarks::Remark { notice: remark, .. } in remarks::of_sample(plan, *number, &seen) {
             let what = format!("{place}: [{}] {}", remark.code, remark.detail);
-            findings.warn(&what, remark.code.help());
+            // A program that is given may be one that is deployed.
+            if !said.contains(&what) {
+                findings.warn(&what, remark.code.help());
+                said.push(what);
+            }
         }
     }
     if !read && seen.records >= remarks::FEW && seen.hollow * 2 > seen.records {

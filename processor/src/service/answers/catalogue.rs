@@ -1,6 +1,7 @@
 //! What runs: partitions, nodes and queries, each a table.
 
 use super::{LogAnswer, sum};
+use crate::partition::{Answer, Looks};
 use crate::reach;
 use crate::rows::{Cell, Kind, TableBuilder};
 use crate::service::work::Bound;
@@ -116,19 +117,21 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 }
 
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans, version,
-/// catching_up`.
-pub(in crate::service) fn queries(bound: &[Bound]) -> RecordBatch {
+/// catching_up, remarks`.
+pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
     let columns = columns
         .into_iter()
         .chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)])
         .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)])
-        .chain([("version", Kind::Int), ("catching_up", Kind::Bool)]);
+        .chain([("version", Kind::Int), ("catching_up", Kind::Bool), ("remarks", Kind::Text)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for Bound { plan, labels, .. } in bound {
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
+        let looks: Vec<&Looks> =
+            answers.iter().filter(|answer| answer.plan == *plan).map(|answer| &answer.looks).collect();
         for (i, (name, sort, root)) in outputs.iter().enumerate().filter(|(_, (name, ..))| labels.shows(name)) {
             let own = needed(plan, *root);
             let others: BTreeSet<NodeId> = outputs
@@ -154,10 +157,23 @@ pub(in crate::service) fn queries(bound: &[Bound]) -> RecordBatch {
                 Cell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
                 Cell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
                 Cell::Bool(labels.held),
+                remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id))),
             ]);
         }
     }
     table.finish()
+}
+
+/// What there is to say of the records that a query reads: of one column only where it reads that, and no partition has it.
+fn remarks(looks: &[&Looks], read: u64) -> Cell {
+    let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
+    let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
+    // Partitions say the same of other numbers of records.
+    let mut all: BTreeMap<String, &str> = BTreeMap::new();
+    for (_, text) in looks.iter().flat_map(|looks| &looks.remarks).filter(|(column, _)| is_of_it(column)) {
+        all.entry(text.replace(|c: char| c.is_ascii_digit(), "")).or_insert(text);
+    }
+    if all.is_empty() { Cell::Null } else { Cell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }
 }
 
 /// The nodes that a story shows: what the outputs that are wanted read, with labels as programs write them.

@@ -1,0 +1,95 @@
+//! What the records of a source have, as far as it is to be said: after the first of them, when something that was said turns
+//! out otherwise, and to whoever asks what runs.
+
+use super::Partition;
+use crate::remarks::{self, Remark};
+use event_feeder::Seen;
+use serde::{Deserialize, Serialize};
+use timeline_core::plan::Plan;
+
+/// What the records of a source have, since reading began.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    records: u64,
+    events: u64,
+    seen: Seen,
+    /// The columns of which it was said that no record has them; `None` as long as nothing was said of the records.
+    said: Option<u64>,
+}
+
+/// What there is to say of the records that a partition has read since it began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    /// The columns that some record has, as a set of column bits.
+    pub columns: u64,
+    /// What is said, with the column of which it is.
+    pub remarks: Vec<(Option<u64>, String)>,
+}
+
+impl Looked {
+    fn remarks(&self, plan: &Plan, source: usize) -> Vec<Remark> {
+        remarks::of(plan, source, &self.seen, self.records, self.events)
+    }
+}
+
+impl Partition {
+    /// Takes what some records of a source have; says what there is to say of the first of them, once.
+    pub(super) fn look_at(&mut self, source: usize, records: u64, events: u64, seen: Seen) {
+        let looked = &mut self.readings[source].looked;
+        looked.records += records;
+        looked.events += events;
+        looked.seen.add(seen);
+        let Some(said) = &mut looked.said else {
+            if looked.records >= remarks::RECORDS {
+                self.say_of_first(source);
+            }
+            return;
+        };
+        let here = *said & looked.seen.columns;
+        if here != 0 {
+            *said &= !here;
+            let name = &self.plan.source_at(source).name;
+            for (_, column) in self.plan.columns_of(source).filter(|(id, _)| here & id.bit() != 0) {
+                tracing::warn!(
+                    "{name}: `{}` is there after all: one of {} records has it",
+                    column.path.dotted(),
+                    looked.records
+                );
+            }
+        }
+    }
+
+    /// Says what there is to say of the records of a source so far, if nothing was said yet.
+    pub(super) fn say_of_first(&mut self, source: usize) {
+        let looked = &mut self.readings[source].looked;
+        if looked.said.is_some() {
+            return;
+        }
+        let remarks = looked.remarks(&self.plan, source);
+        looked.said = Some(remarks.iter().filter_map(|remark| remark.column).fold(0, |said, column| said | column));
+        for Remark { notice, .. } in remarks {
+            tracing::warn!("{}", remarks::text(&notice));
+            self.notices.push(notice);
+        }
+    }
+
+    /// Says what there is to say of a file that has been read to its end, which may be long before there are as many records
+    /// as are waited for.
+    pub(super) fn look_at_rest(&mut self, source: usize) {
+        let looked = &self.readings[source].looked;
+        if looked.said.is_none() && looked.records >= remarks::FEW {
+            self.say_of_first(source);
+        }
+    }
+
+    /// What there is to say of the records of all sources now.
+    pub(super) fn looks(&self) -> Looks {
+        let mut looks = Looks::default();
+        for (source, reading) in self.readings.iter().enumerate() {
+            looks.columns |= reading.looked.seen.columns;
+            let remarks = reading.looked.remarks(&self.plan, source).into_iter();
+            looks.remarks.extend(remarks.map(|Remark { notice, column }| (column, remarks::line(&notice))));
+        }
+        looks
+    }
+}
