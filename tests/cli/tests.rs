@@ -164,3 +164,45 @@ fn drawings_show_what_was_asked_about() {
     }
     assert!(drawn.stdout.is_ascii());
 }
+
+#[test]
+fn dates_are_instants_in_every_section() {
+    let sandbox = Sandbox::new();
+    let test = "\
+--- program
+source s { key k  time t in rfc3339  b: bool, d: string }
+metric on = duration_where(latest(b)) split by latest(d)
+alert long = held_for(latest(b), 2s)
+--- events
+2026-01-01T00:00:00Z: b=true, d=x
+2026-01-01T01:00:05+01:00: b=false
+v: 2026-01-01T00:00:07.25Z: b=true
+--- until 2026-01-01T00:00:10Z
+--- alerts
+long 2026-01-01T00:00:02Z..2026-01-01T00:00:05Z
+v: long 2026-01-01T00:00:09.25Z..
+--- true latest(b)
+2026-01-01T00:00:00Z..2026-01-01T00:00:05Z
+v: 2026-01-01T00:00:07.25Z..
+--- spans on
+[x] 2026-01-01T00:00:00Z..2026-01-01T00:00:05Z 0 slope 1
+[x] 2026-01-01T00:00:05Z.. 5
+v: [absent] 2026-01-01T00:00:07.25Z.. 0 slope 1
+--- values duration_where(latest(b))
+at 2026-01-01T00:00:04Z = 4
+at 2026-01-01T01:00:04+01:00 = 4
+v: at 2026-01-01T00:00:10Z = 2.75
+";
+    let events = test.replace("v: 2026-01-01T00:00:07.25Z: b", "2026-01-01T00:00:07.25Z v: b");
+    sandbox.file("t.tltest", &events);
+    let run = sandbox.run(&["test", "t.tltest"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    for (right, wrong, found) in [
+        ("at 2026-01-01T00:00:04Z = 4", "at 2026-01-01T00:00:04Z = 5", "+ at 2026-01-01T00:00:04Z = 4"),
+        ("05Z.. 5", "06Z.. 5", "+ [x] 2026-01-01T00:00:05Z.. 5"),
+    ] {
+        sandbox.file("t.tltest", events.replace(right, wrong));
+        let run = sandbox.run(&["test", "t.tltest"]);
+        assert!(run.code == 1 && run.stdout.contains(found), "{found}: {}{}", run.stdout, run.stderr);
+    }
+}

@@ -5,3 +5,4 @@ mod crowd;
 mod documented;
 #[cfg(feature = "pulsar")]
 mod encrypted;
+mod page;

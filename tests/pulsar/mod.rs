@@ -22,3 +22,5 @@ mod schemas;
 pub(crate) mod secure;
 #[cfg(feature = "sql")]
 mod serve;
+#[cfg(feature = "sql")]
+mod there;

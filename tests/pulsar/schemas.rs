@@ -214,3 +214,56 @@ fn protocol_buffers_are_answered_as_json() {
     assert_eq!(finals[0]["value"].to_string(), "0.08");
     assert_eq!(dead.len(), 1, "{dead:?}");
 }
+
+/// As Python's `JsonSchema` registers a class and writes its objects: every field of a record is null by default, and null is
+/// written for each that is not set.
+#[test]
+fn json_whose_fields_are_null_by_default_is_said_and_read_as_the_source_says() {
+    let Some(broker) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let topic = broker.topic("nulls", 0);
+    let field = |(name, ty): (&str, &str)| format!(r#"{{"name":"{name}","type":["null","{ty}"],"default":null}}"#);
+    let fields = [("ts", "long"), ("session", "string"), ("state", "string"), ("cdn", "string"), ("live", "boolean")];
+    let text = format!(r#"{{"type":"record","name":"Player","fields":[{}]}}"#, fields.map(field).as_slice().join(","));
+    let schema = || Schema {
+        name: "Player".into(),
+        schema_data: text.clone().into_bytes(),
+        r#type: Type::Json as i32,
+        ..Schema::default()
+    };
+    let event = |ts: u32, state: &str, cdn: &str, live: &str| {
+        let json = format!(r#"{{"ts":{ts},"session":"a","state":{state},"cdn":{cdn},"live":{live}}}"#);
+        ("a".to_owned(), json.into_bytes())
+    };
+    // Too few events to be judged by their nulls: the schema alone tells.
+    let events = [
+        event(1000, r#""buffer""#, "null", "null"),
+        event(2000, "null", r#""C1""#, "null"),
+        event(5000, "null", "null", "true"),
+        event(9000, r#""stop""#, "null", "null"),
+    ];
+    publish(&broker, &topic, schema(), &events);
+    let address = format!("{}/{}", broker.url, topic.rsplit('/').next().unwrap());
+    let of_schema = "5 of 5 fields of its schema are null by default";
+    for (folder, clause, buffering) in [("clears", "", 1.0), ("missing", "null is missing\n  ", 8.0)] {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("video.tl"), PROGRAM.replacen("end when", &format!("{clause}end when"), 1)).unwrap();
+        let serve = ["serve", "video.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--state", "state", "--source"];
+        let out = Command::new(TIMELINE).current_dir(&folder).args(serve).arg(&address).output().unwrap();
+        let stderr = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{stderr}");
+        let is_said = stderr.contains("TL2143") && stderr.contains(of_schema) && stderr.contains("null is missing");
+        assert_eq!(is_said, clause.is_empty(), "it is of no concern where nulls say nothing: {stderr}");
+        let server = Server::start_on(&folder, &["--source", &address]);
+        let rows = server.rows("SELECT metric, sum(value) AS value FROM finals GROUP BY metric ORDER BY metric");
+        let expected = [("buffering", buffering), ("live_time", 4.0)];
+        let expected = expected.map(|(metric, value)| (Json::from(metric), Some(value)));
+        let rows: Vec<_> = rows.into_iter().map(|row| (row["metric"].clone(), row["value"].as_f64())).collect();
+        assert_eq!(rows, expected, "{clause}");
+    }
+    let doctor =
+        Command::new(TIMELINE).current_dir(dir.path()).args(["doctor", "--source", &address]).output().unwrap();
+    let doctor = String::from_utf8_lossy(&doctor.stdout);
+    assert!(doctor.contains("[TL2143]") && doctor.contains(of_schema), "{doctor}");
+}
