@@ -52,6 +52,13 @@ struct Worker {
     said: JoinHandle<String>,
 }
 
+/// What came of a question that was handed to a process.
+enum Heard {
+    Answered,
+    /// The process ended, in this way, without a word.
+    Nothing(ExitStatus),
+}
+
 impl Pool {
     /// Processes that are started as `program` with `arguments`, which is to call [`super::serve_questions`].
     pub fn new(program: PathBuf, arguments: Vec<OsString>) -> Arc<Pool> {
@@ -94,11 +101,12 @@ impl Pool {
         Ok(Worker { child, input: BufWriter::new(input), output: BufReader::new(output), said })
     }
 
-    fn take(&self) -> io::Result<Worker> {
+    /// A process that waits.
+    fn waiting(&self) -> Option<Worker> {
         loop {
-            let Some(mut worker) = lock(&self.idle).pop() else { return self.start() };
+            let mut worker = lock(&self.idle).pop()?;
             if matches!(worker.child.try_wait(), Ok(None)) {
-                return Ok(worker);
+                return Some(worker);
             }
         }
     }
@@ -142,10 +150,32 @@ impl Pool {
     }
 
     fn converse(&self, asking: &Asking, at_work: &AtWork, teller: &mut Teller) -> Result<(), EngineError> {
-        let no_process = |error: io::Error| {
+        // One that waited may have ended before it heard the question, which says nothing of the question.
+        if let Some(worker) = self.waiting() {
+            match self.hand_over(asking, worker, at_work, teller)? {
+                Heard::Answered => return Ok(()),
+                Heard::Nothing(how) => tracing::warn!("a process for questions ended before it was asked: {how}"),
+            }
+        }
+        let worker = self.start().map_err(|error| {
             Code::NoProcess.error(format!("`{}` cannot be started: {error}", self.program.display()))
-        };
-        let Worker { child, mut input, mut output, said } = self.take().map_err(no_process)?;
+        })?;
+        match self.hand_over(asking, worker, at_work, teller)? {
+            Heard::Answered => Ok(()),
+            Heard::Nothing(how) => {
+                Err(Code::Ended.error(format!("the process that worked at the question ended: {how}")))
+            }
+        }
+    }
+
+    fn hand_over(
+        &self,
+        asking: &Asking,
+        worker: Worker,
+        at_work: &AtWork,
+        teller: &mut Teller,
+    ) -> Result<Heard, EngineError> {
+        let Worker { child, mut input, mut output, said } = worker;
         at_work.begin(child);
         let asked =
             Asked { sql: asking.sql.clone(), known: asking.engine.table_names(), memory_bytes: MEMORY_BYTES_MAX };
@@ -153,13 +183,22 @@ impl Pool {
             let status = at_work.end();
             crash(&error, status, &said.join().unwrap_or_default())
         };
-        if let Err(error) = say(&mut input, &[Frame::Ask(asked)]) {
-            return Err(ended(error, said));
-        }
+        let first = say(&mut input, &[Frame::Ask(asked)]).and_then(|()| Frame::read(&mut output));
+        let mut next = match first {
+            Ok(frame) => Some(frame),
+            Err(error) => {
+                let status = at_work.end();
+                let said = said.join().unwrap_or_default();
+                return match status {
+                    Some(how) if said.is_empty() => Ok(Heard::Nothing(how)),
+                    _ => Err(crash(&error, status, &said)),
+                };
+            }
+        };
         let mut rows = Rows::default();
         let (mut failed, mut refused) = (None, None);
         loop {
-            let frame = match Frame::read(&mut output) {
+            let frame = match next.take().map_or_else(|| Frame::read(&mut output), Ok) {
                 Ok(frame) => frame,
                 Err(error) => return Err(ended(error, said)),
             };
@@ -210,7 +249,7 @@ impl Pool {
                         }
                         None => {}
                     }
-                    return refused.or(failed).map_or(Ok(()), Err);
+                    return refused.or(failed).map_or(Ok(Heard::Answered), Err);
                 }
                 Frame::Ask(_) | Frame::Tables(_) | Frame::Table(_) | Frame::None => {
                     return Err(EngineError::Internal("a process for questions said what it is to be told".into()));
@@ -295,7 +334,7 @@ struct AtWork(Arc<Mutex<State>>);
 
 #[derive(Default)]
 enum State {
-    /// Not begun.
+    /// At no process.
     #[default]
     None,
     /// At work.
@@ -328,12 +367,13 @@ impl AtWork {
         };
     }
 
-    /// The process, if it may be used again.
+    /// The process, if it may be used again or followed by another.
     fn leave(&self) -> Option<Child> {
         let mut state = lock(&self.0);
-        match std::mem::replace(&mut *state, State::Killed(None)) {
+        match std::mem::take(&mut *state) {
             State::Child(child) => Some(child),
             State::Killed(child) => {
+                *state = State::Killed(None);
                 child.into_iter().for_each(|mut child| _ = child.wait());
                 None
             }
