@@ -94,7 +94,8 @@ pub struct Block {
 
 impl Block {
     /// The first records of the block, about so many bytes, and those behind them if any are left. Records of JSON only, and
-    /// messages only as a whole; whatever else there is stays in one piece.
+    /// entries of a topic only as a whole, since reading goes on at the beginning of one; whatever else there is stays in
+    /// one piece.
     pub fn cut(mut self, bytes: usize) -> (Block, Option<Block>) {
         let Payload::Lines(lines) = &mut self.payload else { return (self, None) };
         let (at, position, messages) = if self.marks.is_empty() {
@@ -104,9 +105,11 @@ impl Block {
             let at = bytes + line + 1;
             (at, self.start.plus(at as u64), 0)
         } else {
-            let next = self.marks.iter().position(|mark| mark.at > 0 && mark.at as usize >= bytes);
-            let Some(next) = next else { return (self, None) };
-            (self.marks[next].at as usize, self.marks[next].position, next)
+            let begins = |mark: &Mark| mark.at > 0 && mark.at as usize >= bytes && mark.position.part == 0;
+            let Some(next) = self.marks.iter().position(begins) else { return (self, None) };
+            let last = self.marks[next.saturating_sub(1)].position;
+            // Behind the last entry, not before the next one: they may be of two ledgers.
+            (self.marks[next].at as usize, Position { offset: last.offset + 1, part: 0, ..last }, next)
         };
         if at >= lines.len() {
             return (self, None);
@@ -257,10 +260,45 @@ mod tests {
         };
         let (first, rest) = block.cut(1);
         let rest = rest.unwrap();
-        assert_eq!((lines(&first).len(), first.end, first.marks.len()), (6, Position::at(0, 7), 1));
-        assert_eq!((rest.start, rest.end), (Position::at(0, 7), Position::at(0, 9)));
+        assert_eq!((lines(&first).len(), first.end, first.marks.len()), (6, Position::at(0, 6), 1));
+        assert_eq!((rest.start, rest.end), (Position::at(0, 6), Position::at(0, 9)));
         assert_eq!(rest.marks, vec![mark(0, 7), mark(3, 8)]);
         let (rest, none) = rest.cut(4);
         assert!(none.is_none() && rest.marks.len() == 2);
+    }
+
+    #[test]
+    fn a_piece_ends_where_an_entry_does_for_nothing_is_read_from_the_middle_of_one() {
+        let mark = |at, ledger, entry, index| Mark {
+            at,
+            position: Position::message(ledger, entry, index),
+            received: None,
+            key: None,
+        };
+        let marks = vec![
+            mark(0, 3, 8, 0),
+            mark(3, 3, 8, 1),
+            mark(6, 3, 9, 0),
+            mark(9, 3, 9, 1),
+            mark(12, 3, 9, 2),
+            mark(15, 4, 0, 0),
+        ];
+        for bytes in 0..18 {
+            let block = Block {
+                payload: Payload::Lines(b"{}\n{}\n{}\n{}\n{}\n{}\n".to_vec()),
+                start: Position::at(3, 8),
+                end: Position::at(4, 1),
+                origin: "t".into(),
+                marks: marks.clone(),
+            };
+            let (first, rest) = block.cut(bytes);
+            let end = match bytes {
+                0..=6 => Position::at(3, 9),
+                // Of the next ledger nothing is read yet.
+                7..=15 => Position::at(3, 10),
+                _ => Position::at(4, 1),
+            };
+            assert_eq!((first.end, rest.map_or(end, |rest| rest.start)), (end, end), "{bytes}");
+        }
     }
 }

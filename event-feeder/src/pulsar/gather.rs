@@ -48,6 +48,7 @@ pub(super) struct Gather {
 
 impl Gather {
     pub(super) fn new(origin: Arc<str>, at: Position) -> Self {
+        debug_assert_eq!(at.part, 0, "a topic is read from the beginning of an entry");
         Gather { origin, at, start: at, bytes: vec![], marks: vec![], whole: (0, 0), unreadable: vec![] }
     }
 
