@@ -155,6 +155,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             open_alerts: vec![],
             partial: partial.as_ref().is_some_and(|partial| partial.value(i)),
             forgotten: 0,
+            window: None,
         })
     })
     .collect()

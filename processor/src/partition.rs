@@ -400,9 +400,10 @@ impl Partition {
 
     /// Takes what the lanes have told.
     fn take_told(&mut self, Told { outcome, late, totals }: Told) {
-        self.counts.closed += outcome.closed.len() as u64;
+        let ended = outcome.closed.iter().filter(|session| session.is_whole());
+        self.counts.closed += ended.clone().count() as u64;
+        self.counts.partial += ended.filter(|session| session.partial).count() as u64;
         self.counts.forgotten += outcome.closed.iter().map(|session| session.forgotten).sum::<u64>();
-        self.counts.partial += outcome.closed.iter().filter(|session| session.partial).count() as u64;
         self.counts.late += late.len() as u64;
         self.counts.duplicates += outcome.duplicates;
         for late in &late {

@@ -81,9 +81,10 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     let mut outcome = Outcome::default();
     let (told, mut beside) = lane.drain();
     let of = |session: &Session| (session.start, session.end, session.partial);
-    let mut sessions: Vec<(Time, Option<Time>, bool)> = told.closed.iter().map(of).collect();
-    lane.read(horizon, &mut outcome, |session| sessions.push(of(&session)));
-    sessions.extend(outcome.closed.iter().map(of));
+    let whole = |session: &&Session| session.is_whole();
+    let mut sessions: Vec<(Time, Option<Time>, bool)> = told.closed.iter().filter(whole).map(of).collect();
+    lane.read(horizon, &mut outcome, |session| sessions.extend(Some(&session).filter(whole).map(of)));
+    sessions.extend(outcome.closed.iter().filter(whole).map(of));
     // What only goes with a session that ended is in the ledger and none of its events.
     beside.append(&mut outcome.stragglers);
     let beside: BTreeSet<Position> =

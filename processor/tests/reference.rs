@@ -230,8 +230,12 @@ fn spans_end_as_finals_do(plan: &Plan, sessions: &[Session], spans: &[RecordedSp
             let kind = plan.node(plan.metrics[metric].root).kind;
             for share in shares {
                 let own = |span: &&RecordedSpan| {
-                    (&span.key, span.session, span.root) == (&session.key, session.start, metric)
-                        && span.dimensions == share.dimensions
+                    let is_within = match session.window {
+                        None => span.session == session.start,
+                        // Sessions of one key have no window together in which both go on.
+                        Some(_) => (session.start..=session.read).contains(&span.start),
+                    };
+                    (&span.key, span.root) == (&session.key, metric) && is_within && span.dimensions == share.dimensions
                 };
                 let last = spans.iter().filter(own).max_by_key(|span| span.start);
                 let last = last.unwrap_or_else(|| panic!("{share:?} of {} has no span", session.key));
@@ -255,8 +259,7 @@ fn finals(plan: &Plan, session: &Session) -> Vec<String> {
         shares.iter().map(move |share| {
             let kind = plan.node(plan.metrics[metric].root).kind;
             let value = amount(&Amount::of(&share.reading, kind));
-            let end = session.end.is_some();
-            format!("{} {} {end} {metric} {:?} {value}", session.key, session.start, share.dimensions)
+            format!("{} {} {:?} {metric} {:?} {value}", session.key, session.start, session.end, share.dimensions)
         })
     });
     rows.collect()
@@ -347,8 +350,7 @@ fn oracle(case: &Case) -> Answers {
     for (key, session) in &run.sessions {
         for row in reference::finals(plan, session, horizon) {
             let value = reference_reading(&row.value);
-            let end = session.close.is_some();
-            finals.push(format!("{key} {} {end} {} {:?} {value}", session.origin, row.metric, row.dimensions));
+            finals.push(format!("{key} {} {:?} {} {:?} {value}", row.start, row.end, row.metric, row.dimensions));
         }
         for row in reference::spans(plan, session, horizon) {
             let value = match &row.span.value {

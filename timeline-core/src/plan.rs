@@ -46,7 +46,8 @@ pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 /// | 1 | the beginning |
 /// | 2 | what comes after an end begins a session, whatever the lateness; a value that does not fit ends the state |
 /// | 3 | sums of floats keep what rounding loses |
-pub const RULES: u32 = 3;
+/// | 4 | windows of `every` are told as they end |
+pub const RULES: u32 = 4;
 
 /// A compiled set of queries on one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +120,20 @@ impl Plan {
             Op::Split { of, .. } if is_counted(of) => Some(of),
             _ => is_counted(root).then_some(root),
         }
+    }
+
+    /// The clock by whose windows a metric's root is told, if it is: which of its dimensions that is, and its node.
+    pub fn windows_of(&self, root: NodeId) -> Option<(usize, NodeId)> {
+        let Op::Split { by, .. } = &self.node(root).op else { return None };
+        let clock = by.iter().position(|id| matches!(self.node(*id).op, Op::Every { .. }))?;
+        Some((clock, by[clock]))
+    }
+
+    /// Whether windows of the clock are over as soon as time has come so far, whatever events there are. Where silence ends a
+    /// session and is not billed, a window is over when an event has come behind it, or the session has ended.
+    pub fn windows_end_by_clock(&self) -> bool {
+        let is_told_by_events = self.end.silence.is_some() && !self.end.billed;
+        !is_told_by_events && self.metrics.iter().any(|metric| self.windows_of(metric.root).is_some())
     }
 
     /// The columns of which an event's records have some: those behind it, which `at` and `filter` can ask. None where an

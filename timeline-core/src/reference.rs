@@ -27,6 +27,7 @@ mod state;
 mod totals;
 mod user;
 mod whole;
+mod windows;
 
 pub use events::{Occurrence, Place};
 pub use log::{Event, Late, LateReason, Run, accept, run};

@@ -49,6 +49,8 @@ pub struct Lane<W = ()> {
     rules: Rules,
     slab: Slab,
     wheel: Wheel,
+    /// No window of the clock ends before it that the clock has not told.
+    next_window: Time,
     held: Option<Held>,
     duplicates: Option<Duplicates>,
     /// How far behind the watermark of their source events are still taken, and so kept; for each source.
@@ -85,7 +87,8 @@ impl<W: Watcher> Lane<W> {
         let width = (kept / 8).clamp(1_000_000, SECOND);
         let span = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(SECOND);
         Lane {
-            rules: Rules::of(&plan),
+            rules: Rules::of(&plan, evaluator.layout()),
+            next_window: Time::MIN,
             slab: Slab::new(evaluator.row_words()),
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
             held: waits.then(|| Held::new(width)),
@@ -288,36 +291,67 @@ impl<W: Watcher> Lane<W> {
                 self.look(slot, frontier);
             }
         }
+        if self.rules.windows_by_clock && frontier >= self.next_window {
+            self.end_windows(frontier);
+        }
         if self.evaluator.dictionary().len() > 2 * self.texts_kept {
             self.collect_texts();
         }
     }
 
-    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later.
-    fn look(&mut self, slot: Slot, frontier: Time) {
+    /// Tells the windows of all sessions that the clock has passed: they end at the same instants.
+    fn end_windows(&mut self, frontier: Time) {
+        let slots: Vec<Slot> = self.slab.occupied().collect();
+        for slot in slots {
+            if self.slab.meta(slot).life == Life::Live && self.end_if_due(slot, frontier) {
+                let (key, mut row, meta) = self.slab.parts(slot);
+                let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
+                let changed = session::end_windows(&mut self.evaluator, key, &mut row, frontier, told);
+                if changed && !meta.dirty {
+                    meta.dirty = true;
+                    self.dirty.push(slot);
+                }
+            }
+        }
+        self.next_window = self.evaluator.next_window(frontier).unwrap_or(Time::MAX);
+    }
+
+    /// Ends a live session if that is due; whether it goes on. One that does not and lingers is looked at again.
+    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> bool {
         // A session out of an image has none before its next event.
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
         let (key, mut row, meta) = self.slab.parts(slot);
+        let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
+        session::pass(&mut self.evaluator, &self.rules, key, (&mut row, &mut meta.life), frontier, told);
         if meta.life == Life::Live {
-            let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
-            session::pass(&mut self.evaluator, &self.rules, key, (&mut row, &mut meta.life), frontier, told);
-            if meta.life == Life::Live {
+            return true;
+        }
+        if !meta.dirty {
+            meta.dirty = true;
+            self.dirty.push(slot);
+        }
+        match meta.life {
+            Life::Live => {}
+            Life::Closed => self.wheel.push(row.now().saturating_add(self.rules.linger), slot),
+            Life::Empty => self.forget_slot(slot),
+        }
+        false
+    }
+
+    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later.
+    fn look(&mut self, slot: Slot, frontier: Time) {
+        if self.slab.meta(slot).life == Life::Live {
+            if self.end_if_due(slot, frontier) {
+                let row = self.slab.row(slot);
                 if let Some(at) = self.rules.look_again(&mut self.evaluator, &row, frontier) {
                     self.wheel.push(at, slot);
                 }
-                return;
             }
-            if !meta.dirty {
-                meta.dirty = true;
-                self.dirty.push(slot);
-            }
-            if meta.life == Life::Empty {
-                self.forget_slot(slot);
-                return;
-            }
+            return;
         }
+        let (_, row, meta) = self.slab.parts(slot);
         if meta.life == Life::Closed {
             let lingers = row.now().saturating_add(self.rules.linger);
             if lingers >= frontier {

@@ -9,7 +9,8 @@ use timeline_core::Time;
 use timeline_core::incremental::Row;
 
 impl<W: Watcher> Lane<W> {
-    /// Reads every session as it is at the horizon, on copies: the lane does not change.
+    /// Reads every session as it is at the horizon, on copies: the lane does not change. Of each that is alive its windows that
+    /// are not over are told, and then itself.
     ///
     /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
     /// come after the end of their session to its `stragglers`, and what waiting ones make fail to its `failed`.
@@ -62,9 +63,7 @@ impl<W: Watcher> Lane<W> {
                 outcome.failed.extend(evaluator.take_failures().into_iter().map(failed));
             }
             let session = (&mut row, &mut life);
-            if let Some(session) = session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher)) {
-                live(session);
-            }
+            session::read_at(evaluator, rules, key, session, horizon, (outcome, watcher), live);
         }
     }
 }

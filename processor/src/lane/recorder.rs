@@ -39,6 +39,10 @@ pub struct Recorder<const ALL: bool> {
     open: Vec<Vec<(Share, Time)>>,
     /// For each root the number of the share that was in force last.
     in_force: Vec<usize>,
+    /// For each root where its shares begin: with the session, or with the window of the clock that is open.
+    begun: Vec<Time>,
+    /// For each root that is told by windows of the clock the beginning of the one that is open.
+    windows: Vec<Option<Time>>,
     /// Finished spans, and the open ones of a session that was read alive.
     pub spans: Vec<RecordedSpan>,
     /// When events happened that operators made of timelines: where their session began, the node, and the instant.
@@ -60,6 +64,8 @@ impl<const ALL: bool> Watcher for Recorder<ALL> {
         self.origin = origin;
         self.open = vec![vec![]; self.roots.len()];
         self.in_force = vec![0; self.roots.len()];
+        self.begun = vec![origin; self.roots.len()];
+        self.windows = vec![None; self.roots.len()];
     }
 
     fn read(&mut self, at: Time, closed: bool) {
@@ -75,8 +81,17 @@ impl<const ALL: bool> Watcher for Recorder<ALL> {
 }
 
 impl<const ALL: bool> Observer for Recorder<ALL> {
-    // The clock's own timeline has all windows.
-    const SKIPS: bool = !ALL;
+    fn windows_over(&mut self, view: &View<'_>, roots: &[NodeId]) {
+        let now = view.now();
+        for root in 0..self.roots.len() {
+            if roots.contains(&self.roots[root]) {
+                for (share, start) in std::mem::take(&mut self.open[root]) {
+                    self.push(root, share, start, Some(now));
+                }
+                (self.begun[root], self.in_force[root]) = (now, 0);
+            }
+        }
+    }
 
     fn evaluated(&mut self, view: &View<'_>) {
         let now = view.now();
@@ -86,6 +101,9 @@ impl<const ALL: bool> Observer for Recorder<ALL> {
         }
         for root in 0..self.roots.len() {
             let known = self.open[root].len();
+            if known == 0 {
+                self.windows[root] = view.window_begin(self.roots[root]);
+            }
             let (shares, in_force) = view.shares_since(self.roots[root], known, self.in_force[root]);
             self.in_force[root] = in_force;
             for (i, share) in shares {
@@ -106,6 +124,7 @@ impl<const ALL: bool> Observer for Recorder<ALL> {
 impl<const ALL: bool> Recorder<ALL> {
     /// A share that comes into force after the session's beginning was zero before.
     fn first(&mut self, root: usize, share: Share, now: Time) {
+        let begun = self.begun[root];
         let zero = match &share.reading {
             Reading::Number(x) if !share.dimensions.is_empty() => Some(Reading::Number(zero_like(*x))),
             Reading::Ratio { numerator, denominator } if !share.dimensions.is_empty() => {
@@ -116,11 +135,11 @@ impl<const ALL: bool> Recorder<ALL> {
             _ => None,
         };
         match zero {
-            Some(zero) if now > self.origin && later(&zero, now - self.origin) == share.reading => {
-                self.open[root].push((Share { reading: zero, ..share }, self.origin));
+            Some(zero) if now > begun && later(&zero, now - begun) == share.reading => {
+                self.open[root].push((Share { reading: zero, ..share }, begun));
             }
-            Some(zero) if now > self.origin => {
-                self.push(root, Share { reading: zero, ..share.clone() }, self.origin, Some(now));
+            Some(zero) if now > begun => {
+                self.push(root, Share { reading: zero, ..share.clone() }, begun, Some(now));
                 self.open[root].push((share, now));
             }
             _ => self.open[root].push((share, now)),
@@ -129,6 +148,9 @@ impl<const ALL: bool> Recorder<ALL> {
 
     /// Whether a share says another value at the instant at which it begins than the span that ended there came to.
     fn jumped(&self, root: usize, share: &Share, at: Time) -> bool {
+        if self.windows[root] == Some(at) {
+            return share.reading.is_something();
+        }
         let own = |span: &&RecordedSpan| {
             span.session == self.origin && span.root == root && span.dimensions == share.dimensions
         };

@@ -10,8 +10,10 @@ use super::slab::Life;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{AlertSpan, Evaluator, Event, Failure, Observer, Row, Share, Told, Turns};
-use timeline_core::plan::{EndRule, GroupOf, Op, Plan};
+use timeline_core::incremental::{
+    AlertSpan, Evaluator, Event, Failure, Layout, Observer, Row, Share, Told, Turns, Window,
+};
+use timeline_core::plan::{EndRule, GroupOf, NodeId, Op, Plan};
 use timeline_core::{Time, Value};
 
 /// A session as it is read: for its final row, or alive.
@@ -37,6 +39,9 @@ pub struct Session {
     pub partial: bool,
     /// How many values were forgotten beyond the caps of its workers.
     pub forgotten: u64,
+    /// The window of the clock, from its first instant to the first after it, if it is one of those in place of a whole session:
+    /// then it has values of those metrics alone that are told by such windows, and these have none elsewhere.
+    pub window: Option<(Time, Time)>,
 }
 
 /// A span of an alert of some session.
@@ -85,7 +90,7 @@ impl Failed {
 /// What sessions tell while they go on.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Sessions that ended.
+    /// Sessions that ended, and windows of sessions that are over for good.
     pub closed: Vec<Session>,
     /// Spans of alerts that ended.
     pub alerts: Vec<AlertRow>,
@@ -97,6 +102,9 @@ pub struct Outcome {
     /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
     pub failed: Vec<Failed>,
     spans: Vec<AlertSpan>,
+    windows: Vec<Window>,
+    /// Windows that have ended and are not over for good.
+    open: Vec<Session>,
 }
 
 /// Sees the evaluations of the sessions of one key.
@@ -124,6 +132,10 @@ pub(super) struct Rules {
     pub linger: Time,
     /// Whether the end event is made of timelines, so that it may come without an event.
     pub derived_end: bool,
+    /// Whether windows of the clock are over as soon as time has come so far.
+    pub windows_by_clock: bool,
+    /// The word of a row that says when its last event was, if the row may be further.
+    last: Option<usize>,
 }
 
 /// Why a session is over.
@@ -135,10 +147,17 @@ enum Reason {
 }
 
 impl Rules {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan, layout: &Layout) -> Self {
         let EndRule { silence, billed, max_age, linger, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
-        Rules { silence, billed, max_age, linger, derived_end }
+        let (windows_by_clock, last) = (plan.windows_end_by_clock(), layout.last_event());
+        Rules { silence, billed, max_age, linger, derived_end, windows_by_clock, last }
+    }
+
+    /// When silence ends a session that has no further event.
+    fn silent(&self, row: &Row<'_>) -> Option<Time> {
+        let last = self.last.map_or(row.now(), |at| row.words[at] as Time);
+        self.silence.map(|d| last.saturating_add(d))
     }
 
     /// When to look at a session after an event: then it may be over, whatever else comes.
@@ -155,7 +174,7 @@ impl Rules {
 
     /// When a session ends that has no further event, and no end event.
     fn limit(&self, row: &Row<'_>) -> Option<Time> {
-        let silence = self.silence.map(|d| row.now().saturating_add(d));
+        let silence = self.silent(row);
         let max_age = self.max_age.map(|a| row.origin().saturating_add(a));
         match (silence, max_age) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -172,7 +191,7 @@ impl Rules {
             (row.is_ending() && row.now() < instants).then_some((row.now(), Reason::EndEvent))
         };
         let age = self.max_age.map(|a| row.origin().saturating_add(a)).filter(|at| *at < instants);
-        let silence = self.silence.map(|d| row.now().saturating_add(d)).filter(|at| *at < silences);
+        let silence = self.silent(row).filter(|at| *at < silences);
         let all = [end, age.map(|at| (at, Reason::MaxAge)), silence.map(|at| (at, Reason::Silence))];
         // The first of equals wins, which is their precedence.
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
@@ -208,9 +227,26 @@ pub(super) fn step<W: Watcher>(
         *life = Life::Live;
         watcher.begin(key, t);
     }
-    evaluator.event(row, event, &mut Told { alerts: &mut outcome.spans, observer: watcher });
-    outcome.name_alerts(key);
+    evaluator.event(row, event, &mut outcome.told(watcher));
+    // Those that end by the time of an event are over, whoever decides that.
+    outcome.name(evaluator.plan(), key, row, |_| true);
     true
+}
+
+/// Tells the windows of a session that goes on which the clock alone ends, as far as they are over where all instants before
+/// `frontier` are; true if there were some.
+pub(super) fn end_windows<W: Watcher>(
+    evaluator: &mut Evaluator,
+    key: &CompactString,
+    row: &mut Row<'_>,
+    frontier: Time,
+    (outcome, watcher): (&mut Outcome, &mut W),
+) -> bool {
+    let before = row.now();
+    evaluator.end_windows_by(row, frontier, &mut outcome.told(watcher));
+    let told = !outcome.windows.is_empty();
+    outcome.name(evaluator.plan(), key, row, |_| true);
+    told || row.now() > before
 }
 
 /// Ends a session for which that is due once everything before `frontier` has happened.
@@ -227,7 +263,7 @@ pub(super) fn pass<W: Watcher>(
     }
 }
 
-/// Reads a session, through the horizon: it may turn out to be over by then.
+/// Reads a session, through the horizon: it may turn out to be over by then. Tells it and its windows that are not over.
 pub(super) fn read_at<W: Watcher>(
     evaluator: &mut Evaluator,
     rules: &Rules,
@@ -235,20 +271,26 @@ pub(super) fn read_at<W: Watcher>(
     (row, life): (&mut Row<'_>, &mut Life),
     horizon: Time,
     (outcome, watcher): (&mut Outcome, &mut W),
-) -> Option<Session> {
+    live: &mut dyn FnMut(Session),
+) {
     if *life != Life::Live {
-        return None;
+        return;
     }
     if let Some(due) = rules.due(evaluator, row, horizon.saturating_add(1), horizon) {
         close(evaluator, rules, key, (row, life), due, (outcome, watcher));
-        return None;
+        return;
     }
-    let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
+    let told = &mut outcome.told(watcher);
     evaluator.settle(row, told);
     evaluator.advance(row, horizon, told);
     watcher.read(horizon, false);
-    outcome.name_alerts(key);
-    Some(reading(evaluator, key, row, None))
+    // Where silence is not billed, those behind the last event may yet never have been.
+    outcome.name(evaluator.plan(), key, row, |_| rules.windows_by_clock);
+    outcome.open.drain(..).for_each(&mut *live);
+    for window in evaluator.view(row).windows_open(false) {
+        live(Session::of_window(evaluator.plan(), key, row, window, None));
+    }
+    live(reading(evaluator, key, row, None));
 }
 
 /// The alerts of a live session that are on just before the frontier; those that ended by then go to the outcome.
@@ -266,7 +308,7 @@ pub(super) fn alerts_before(
     }
     // An instant that is not over says nothing yet.
     if row.now() < frontier {
-        let told = &mut Told { alerts: &mut outcome.spans, observer: &mut () };
+        let told = &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () };
         evaluator.settle(row, told);
         evaluator.advance(row, frontier - 1, told);
         outcome.name_alerts(key);
@@ -284,7 +326,7 @@ fn close<W: Watcher>(
     (at, reason): (Time, Reason),
     (outcome, watcher): (&mut Outcome, &mut W),
 ) {
-    let told = &mut Told { alerts: &mut outcome.spans, observer: watcher };
+    let told = &mut outcome.told(watcher);
     evaluator.settle(row, told);
     // An end event is at an instant that was settled, or comes by a timer.
     if reason != Reason::Silence || rules.billed {
@@ -292,9 +334,13 @@ fn close<W: Watcher>(
     }
     let read = row.now();
     watcher.read(read, true);
+    outcome.name(evaluator.plan(), key, row, |_| true);
+    for window in evaluator.view(row).windows_open(true) {
+        outcome.closed.push(Session::of_window(evaluator.plan(), key, row, window, Some(read)));
+    }
     outcome.closed.push(reading(evaluator, key, row, Some(read)));
     // Silence is not billed unless the source says so, but the alerts that it raises are told.
-    evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, observer: &mut () });
+    evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () });
     evaluator.end_alerts(row, &mut outcome.spans);
     outcome.name_alerts(key);
     // What comes next begins a session, unless this one lingers.
@@ -304,7 +350,12 @@ fn close<W: Watcher>(
 fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {
     let plan = evaluator.plan();
     let view = evaluator.view(row);
-    let shares = plan.metrics.iter().map(|metric| view.shares(metric.root)).collect();
+    let is_whole = |root: NodeId| plan.windows_of(root).is_none();
+    let shares = plan.metrics.iter().map(|metric| match is_whole(metric.root) {
+        true => view.shares(metric.root),
+        false => vec![],
+    });
+    let shares = shares.collect();
     let states = plan.metrics.iter().map(|metric| match &metric.aggregate {
         Some(aggregate) => aggregate
             .group_by
@@ -319,13 +370,64 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
     let groups = states.collect();
     let open_alerts = (0..plan.alerts.len()).filter(|_| end.is_none());
     let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
-    let turns = plan.metrics.iter().map(|metric| view.turns(metric.root)).collect();
+    let turns = plan.metrics.iter().map(|metric| match is_whole(metric.root) {
+        true => view.turns(metric.root),
+        false => vec![],
+    });
+    let turns = turns.collect();
     let (start, read) = (row.origin(), row.now());
     let (partial, forgotten) = (row.is_partial(), view.forgotten());
-    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial, forgotten }
+    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial, forgotten, window: None }
+}
+
+impl Session {
+    /// A window of a session, which is over where `end` says.
+    fn of_window(plan: &Plan, key: &CompactString, row: &Row<'_>, window: Window, end: Option<Time>) -> Self {
+        let count = plan.metrics.len();
+        let (mut shares, mut groups, mut turns) = (vec![vec![]; count], vec![vec![]; count], vec![vec![]; count]);
+        for own in window.metrics {
+            shares[own.metric] = own.shares;
+            groups[own.metric] = own.groups;
+            turns[own.metric] = own.turns;
+        }
+        Session {
+            key: key.clone(),
+            start: window.start,
+            end,
+            read: window.read,
+            shares,
+            groups,
+            turns,
+            open_alerts: vec![],
+            partial: row.is_partial(),
+            forgotten: window.forgotten,
+            window: Some((window.begin, window.end)),
+        }
+    }
+
+    /// Whether it is a session, and not a window of one.
+    pub fn is_whole(&self) -> bool {
+        self.window.is_none()
+    }
 }
 
 impl Outcome {
+    /// What an evaluation tells.
+    fn told<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Told<'a, O> {
+        Told { alerts: &mut self.spans, windows: Some(&mut self.windows), observer }
+    }
+
+    /// Gives what was told to its session. Windows for which `is_final` says no are not over.
+    #[inline]
+    fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
+        self.name_alerts(key);
+        for window in self.windows.drain(..) {
+            let end = is_final(&window).then_some(window.end);
+            let to = if end.is_some() { &mut self.closed } else { &mut self.open };
+            to.push(Session::of_window(plan, key, row, window, end));
+        }
+    }
+
     #[inline]
     fn name_alerts(&mut self, key: &CompactString) {
         if !self.spans.is_empty() {

@@ -150,7 +150,7 @@ pub fn at_rest(
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
-            answer.partial += u64::from(session.partial);
+            answer.partial += u64::from(session.partial && session.is_whole());
             if matches!(ask, Ask::Sessions | Ask::Spans) || matches!(ask, Ask::Key(key) if *key == session.key) {
                 answer.sessions.push(session);
             }

@@ -41,6 +41,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         open_alerts: vec![(0, i64::MAX)],
         partial: true,
         forgotten: 3,
+        window: None,
     }
 }
 
@@ -71,6 +72,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         shares: vec![vec![counted], vec![]],
         groups: vec![vec![]; 2],
         end: Some(3),
+        window: Some((-60, 3)),
         ..session(plan, Reading::Absent)
     };
     (0..5).for_each(|_| totals.add(plan, &closed));

@@ -117,6 +117,7 @@ struct SessionImage {
     open_alerts: Vec<(usize, Time)>,
     partial: bool,
     forgotten: u64,
+    window: Option<(Time, Time)>,
 }
 
 type Values = Vec<Option<ValueImage>>;
@@ -291,6 +292,7 @@ impl SessionImage {
             open_alerts: session.open_alerts.clone(),
             partial: session.partial,
             forgotten: session.forgotten,
+            window: session.window,
         }
     }
 
@@ -319,6 +321,7 @@ impl SessionImage {
             open_alerts: self.open_alerts,
             partial: self.partial,
             forgotten: self.forgotten,
+            window: self.window,
         })
     }
 }

@@ -82,7 +82,12 @@ impl Totals {
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
                 if let Some(turns) = session.turns.get(i).and_then(|turns| turns.get(share)) {
-                    accumulator.count_at_once(&Concurrency::new(session.start, session.read, turns, is_closed));
+                    // What is true at the end of a window goes on in the next.
+                    let (from, is_over) = match session.window {
+                        None => (session.start, is_closed),
+                        Some((begin, end)) => (begin, is_closed && session.end != Some(end)),
+                    };
+                    accumulator.count_at_once(&Concurrency::new(from, session.read, turns, is_over));
                 }
             }
         }

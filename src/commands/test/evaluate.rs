@@ -86,8 +86,8 @@ fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
     let totals = rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>());
     let alerts = rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>());
     let spans = rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>());
-    let mut sessions: Vec<_> =
-        evaluations.iter().flat_map(|e| &e.sessions).map(|s| (s.key.to_string(), s.start, s.end)).collect();
+    let whole = evaluations.iter().flat_map(|e| &e.sessions).filter(|session| session.is_whole());
+    let mut sessions: Vec<_> = whole.map(|s| (s.key.to_string(), s.start, s.end)).collect();
     sessions.sort();
     Ok(Answer {
         finals: objects(&finals)?.into_iter().map(|row| of_final(compiled, row)).collect(),

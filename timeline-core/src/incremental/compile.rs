@@ -1,11 +1,11 @@
 //! The plan as a flat array of operations: which there are, and what runs for a set of columns.
 
 use super::choose::Out;
-use super::clock::{self, Clock};
 use super::code::{Bool, Code, Existing, State};
 use super::derived::{Derived, Input, Sample};
 use super::dictionary::Dictionary;
 use super::effect::Effect;
+use super::every::{self, Clock, Left};
 use super::expression::Expression;
 use super::layout::Layout;
 use super::mixed::Mixed;
@@ -48,9 +48,10 @@ pub(super) struct Compiled {
     /// What runs where some of the timed nodes, a set of their places in `timed`, change by themselves.
     by_due: HashMap<u64, usize>,
     last_due: (u64, usize),
-    /// Clocks whose windows may be skipped, and which of the timed nodes they are.
+    /// Clocks whose windows metrics are told by.
     pub clocks: Vec<Clock>,
-    pub clocks_due: u64,
+    /// What the states are kept in by which these are grouped.
+    pub left: Option<Left>,
     /// The last set of columns that was asked for, and its program.
     recent: [(u64, usize); 8],
 }
@@ -94,7 +95,7 @@ impl Compiled {
             by_due: HashMap::new(),
             last_due: (0, 0),
             clocks: vec![],
-            clocks_due: 0,
+            left: None,
             recent: [(0, 0); 8],
             plan: Arc::clone(&plan),
             layout,
@@ -119,12 +120,8 @@ impl Compiled {
         // What is noted of a record is kept, so its texts need numbers.
         let noted = plan.iter().fold(0, |columns, (_, node)| columns | asked_columns(&node.op));
         compiled.compared_only = !(read | noted);
-        let place = |id: NodeId| compiled.layout.nodes[id.index()].at;
-        compiled.clocks = clock::clocks(&plan, place);
-        let is_clock = |node: &usize| matches!(plan.nodes[*node].op, Op::Every { .. });
-        // The last bit may be of others, too.
-        let clocks = compiled.timed.iter().enumerate().filter(|(place, node)| *place < 63 && is_clock(node));
-        compiled.clocks_due = clocks.fold(0, |set, (place, _)| set | 1 << place);
+        compiled.clocks = every::clocks(&plan, &compiled.layout);
+        compiled.left = Left::new(&compiled);
         let everything = compiled.build_program(u64::MAX, &[], true);
         compiled.programs.push(everything);
         compiled
@@ -531,6 +528,6 @@ fn asked_columns(op: &Op) -> u64 {
 
 /// Words that no node sets for itself: no alert is on, and no word is taken for the number of a text.
 fn initial(layout: &Layout) -> Vec<(usize, u64)> {
-    let alerts = layout.alerts.iter().map(|at| (*at, NOT_SINCE as u64));
-    alerts.chain(layout.texts.iter().map(|at| (*at, ABSENT))).collect()
+    let since = layout.alerts.iter().chain(&layout.left).map(|at| (*at, NOT_SINCE as u64));
+    since.chain(layout.texts.iter().map(|at| (*at, ABSENT))).collect()
 }

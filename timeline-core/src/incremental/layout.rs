@@ -4,6 +4,7 @@
 //! and the words of the nodes. What has no fixed size (the pieces of a window, the third and further dimensions
 //! of a split) is in the session's [`super::row::Heap`], which stays empty where it is not needed.
 
+use super::every;
 use super::mixed::Note;
 use crate::Type;
 use crate::plan::{Kind, NodeId, Op, Plan};
@@ -29,6 +30,10 @@ pub struct Layout {
     pub(super) sequence: Option<usize>,
     /// For each alert the word with the start of its open span.
     pub(super) alerts: Vec<usize>,
+    /// The word of the last event's time, where the row may be further: windows end by the clock, and silence is billed.
+    pub(super) last: Option<usize>,
+    /// The instant at which the row changed last, and behind it what the states were before it by which windows are grouped.
+    pub(super) left: Option<usize>,
     /// For each word whether it holds the number of a text.
     pub(super) texts: Vec<usize>,
     /// For each cell the number of words in an entry and which of them hold texts.
@@ -65,6 +70,8 @@ impl Layout {
             is_gathered: gathered(plan),
             sequence: None,
             alerts: vec![],
+            last: None,
+            left: None,
             texts: vec![],
             cell_texts: vec![],
             cell_floats: vec![],
@@ -98,7 +105,29 @@ impl Layout {
             layout.alerts.push(layout.words);
             layout.words += 1;
         }
+        layout.place_windows(plan);
         layout
+    }
+
+    /// Words that only metrics by windows of the clock need.
+    fn place_windows(&mut self, plan: &Plan) {
+        if plan.windows_end_by_clock() && plan.end.silence.is_some() {
+            self.last = Some(self.words);
+            self.words += 1;
+        }
+        let states = every::grouped_by(plan);
+        if !states.is_empty() {
+            self.left = Some(self.words);
+            let is_text = |id: &NodeId| plan.node(*id).kind == Kind::State(Type::String);
+            let texts = states.iter().enumerate().filter(|(_, id)| is_text(id));
+            self.texts.extend(texts.map(|(i, _)| self.words + 1 + i));
+            self.words += 1 + states.len();
+        }
+    }
+
+    /// The word that holds the time of the last event, where a row may be further than that.
+    pub fn last_event(&self) -> Option<usize> {
+        self.last
     }
 
     /// Bytes of a session's row and of its (empty) heap; its key and its place in the index come on top.

@@ -20,12 +20,12 @@
 
 mod accrue;
 mod choose;
-mod clock;
 mod code;
 mod compile;
 mod derived;
 mod dictionary;
 mod effect;
+mod every;
 mod expression;
 mod layout;
 mod leaf;
@@ -43,12 +43,13 @@ mod window;
 pub mod codec;
 
 pub use dictionary::{Dictionary, UNKNOWN};
+pub use every::{OfWindow, Window};
 pub use layout::Layout;
 pub use row::{ABSENT, Heap, Row, is_partial};
 pub use user::Failure;
 pub use view::{Reading, Share, Turns, View};
 
-use crate::plan::{Op, Plan};
+use crate::plan::{NodeId, Op, Plan};
 use crate::{Field, Record, Time, Type, Value};
 use compile::Compiled;
 use derived::Happened;
@@ -83,11 +84,11 @@ pub struct AlertSpan {
 
 /// Sees every evaluation of a session; for drawing and for the spans of metrics.
 pub trait Observer {
-    /// Whether it wants to know nothing of windows that begin without a share of their own.
-    const SKIPS: bool = true;
-
     /// The session was evaluated at the view's instant.
     fn evaluated(&mut self, view: &View<'_>);
+
+    /// At the view's instant, where nothing has happened yet, windows are over by which these roots are told.
+    fn windows_over(&mut self, _view: &View<'_>, _roots: &[NodeId]) {}
 }
 
 /// Nobody looks.
@@ -101,6 +102,8 @@ impl Observer for () {
 pub struct Told<'a, O: Observer> {
     /// Spans of alerts that ended are appended here.
     pub alerts: &'a mut Vec<AlertSpan>,
+    /// Windows of the clock that are over are appended here, if anybody wants to know.
+    pub windows: Option<&'a mut Vec<Window>>,
     /// Called after every evaluation.
     pub observer: &'a mut O,
 }
@@ -182,7 +185,11 @@ impl Evaluator {
             if row.deadline() < event.time {
                 self.advance(row, event.time - 1, told);
             }
+            self.turn(row, event.time, told);
             row.set_now(event.time);
+        }
+        if let Some(at) = self.compiled.layout.last {
+            row.words[at] = event.time as u64;
         }
         leaf::apply(&mut self.compiled, &mut self.dictionary, row, event, &mut self.failures);
     }
@@ -230,17 +237,64 @@ impl Evaluator {
         while row.deadline() <= until && !(to_end && row.is_ending()) {
             let deadline = row.deadline();
             let due = run::due(&self.compiled, row, deadline);
-            if O::SKIPS && due & !self.compiled.clocks_due == 0 {
-                clock::skip(&self.compiled, row, until);
-                if row.deadline() > deadline {
-                    continue;
-                }
-            }
+            self.turn(row, deadline, told);
             row.set_now(deadline);
             let program = self.compiled.timer_program(due);
             self.pass(row, program, 0, told);
             assert!(row.deadline() > deadline, "a timer that fired is over");
         }
+    }
+
+    /// Just before anything happens at an instant, to which all else has come: windows that end there are told.
+    #[inline]
+    fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, told: &mut Told<'_, O>) {
+        if every::is_due(&self.compiled, row, at) {
+            self.end_windows(row, at, told);
+        }
+        if let Some(left) = &self.compiled.left {
+            left.note(row, at);
+        }
+    }
+
+    #[inline(never)]
+    fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, told: &mut Told<'_, O>) {
+        let before = row.now();
+        row.set_now(at);
+        let view = View::new(&self.compiled, &self.dictionary, row);
+        if let Some(windows) = &mut told.windows {
+            view.windows_over(|window| windows.push(window));
+        }
+        if size_of::<O>() != 0 {
+            let over = self.compiled.clocks.iter().filter(|clock| clock.ends_at(row, at));
+            over.for_each(|clock| told.observer.windows_over(&view, &clock.roots));
+        }
+        every::begin_anew(&self.compiled, row, at);
+        row.set_now(before);
+    }
+
+    /// Tells the windows that end at or before an instant, before which nothing happens any more. The row is then just
+    /// before the end of the last of them.
+    pub fn end_windows_by<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>) {
+        if every::next_end(&self.compiled, row) > until {
+            return;
+        }
+        self.settle(row, told);
+        loop {
+            let end = every::next_end(&self.compiled, row);
+            if end > until {
+                return;
+            }
+            self.advance(row, end - 1, told);
+            // What changes on the way there may be the clock itself: another window of another clock has begun.
+            if every::next_end(&self.compiled, row) == end {
+                self.end_windows(row, end, told);
+            }
+        }
+    }
+
+    /// The windows of the clock that contain an instant end: when the first of them does, of those by which metrics are told.
+    pub fn next_window(&self, at: Time) -> Option<Time> {
+        self.compiled.clocks.iter().map(|clock| clock.end_of(&self.compiled.plan, at)).min()
     }
 
     /// Whether the session's end event is made of timelines, so that only [`Evaluator::end_by`] knows of it.
@@ -257,7 +311,7 @@ impl Evaluator {
         }
         let (mut words, mut heap, mut alerts) = (row.words.to_vec(), row.heap.clone(), vec![]);
         let row = &mut Row { words: &mut words, heap: &mut heap };
-        let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+        let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
         self.settle(row, told);
         self.go_on(row, until, told, true);
         if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) }

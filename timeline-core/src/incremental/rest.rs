@@ -7,7 +7,7 @@ use super::compile::Compiled;
 use super::derived::{self, Happened, Sample};
 use super::dictionary::Dictionary;
 use super::row::{ABSENT, NEVER, Piece, Row, truth};
-use super::{accrue, choose, mixed, scope, value_of, word_of};
+use super::{accrue, choose, every, mixed, scope, value_of, word_of};
 use crate::{Time, Type};
 
 /// Brings one node up to date; true if it may have changed.
@@ -131,10 +131,9 @@ pub(super) fn step(
             if !fresh && row.words[at + 1] as Time > now {
                 return false;
             }
-            // The first instants of time are in a window that begins before them.
-            let start = now.checked_sub(now.rem_euclid(*length)).unwrap_or(-Time::MAX);
-            row.words[*at] = start as u64;
-            row.words[at + 1] = start.saturating_add(*length) as u64;
+            let (begin, end) = every::around(*length, now);
+            row.words[*at] = begin as u64;
+            row.words[at + 1] = end as u64;
             true
         }
         Code::Scope { on: [a, b], of, by, at } => {

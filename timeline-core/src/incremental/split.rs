@@ -9,6 +9,9 @@
 //! Once that has happened, one more entry stands behind all that there can be, and is none: the values in force, and how
 //! often some without an entry came into force.
 //!
+//! Where one of the dimensions is a window of the clock, all entries are of the window that is open: it is told when it ends, and
+//! the entries begin anew ([`super::every`]). A cap is one of each window.
+//!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
 use super::code::{Code, State};
@@ -19,8 +22,8 @@ use super::row::{ABSENT, NEVER, Piece, Row, truth};
 use super::scope::{of_words, words};
 use super::view::Turns;
 use super::window;
-use crate::plan::{NodeId, Op, Unit};
-use crate::{Linear, Time};
+use crate::plan::{Kind, NodeId, Op, Unit};
+use crate::{Linear, Time, Type};
 
 /// No entry is in force: the session is new.
 pub(super) const NO_ENTRY: u64 = u32::MAX as u64;
@@ -60,27 +63,26 @@ impl Entries {
         (self.slots(row) > self.cap + 1).then_some(self.cap + 1)
     }
 
-    /// The entry of absent values among the first ones. No window is absent, so beside windows it is the last one that came.
-    fn absent(&self, row: &Row<'_>, count: usize) -> Option<usize> {
-        let first = if self.window.is_some() { count.saturating_sub(1) } else { 0 };
-        (first..count).find(|i| self.entry(row, *i)[..self.dimensions].iter().all(|word| *word == ABSENT))
+    /// Whether all dimensions but the window are absent.
+    fn is_absent(&self, mut value: impl FnMut(usize) -> u64) -> bool {
+        (0..self.dimensions).all(|d| self.window == Some(d) || value(d) == ABSENT)
     }
 
-    /// The entry of the values in force. Windows do not come back, and those of the present one stand last.
+    /// The entry of absent values among the first ones.
+    fn absent(&self, row: &Row<'_>, count: usize) -> Option<usize> {
+        (0..count).find(|i| {
+            let entry = self.entry(row, *i);
+            self.is_absent(|d| entry[d])
+        })
+    }
+
+    /// The entry of the values in force. All entries are of one window.
     fn find(&self, row: &Row<'_>, count: usize, by: &[(u16, State)]) -> Option<usize> {
         let value = |d: usize| by[d].1.get(row.words);
-        let holds = |entry: &[u64]| (0..self.dimensions).all(|d| entry[d] == value(d));
-        let Some(window) = self.window else { return (0..count).find(|i| holds(self.entry(row, *i))) };
-        for i in (0..count).rev() {
-            let entry = self.entry(row, i);
-            if entry[window] != ABSENT && entry[window] != value(window) {
-                return None;
-            }
-            if holds(entry) {
-                return Some(i);
-            }
-        }
-        None
+        (0..count).find(|i| {
+            let entry = self.entry(row, *i);
+            (0..self.dimensions).all(|d| entry[d] == value(d))
+        })
     }
 
     /// Whether as many values have an entry as the cap says; that of absent ones does not count.
@@ -185,7 +187,7 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
     }
     let count = if is_new { 0 } else { entries.count(row) };
     let found = entries.find(row, count, by);
-    let is_absent = by.iter().all(|(_, state)| state.get(row.words) == ABSENT);
+    let is_absent = entries.is_absent(|d| by[d].1.get(row.words));
     // Values without an entry are charged to that of absent ones.
     let beyond = found.is_none() && !is_absent && entries.is_full(row, count);
     let next = match found {
@@ -199,7 +201,8 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
         }
         if next == count {
             for (i, (_, state)) in by.iter().enumerate() {
-                let word = if beyond { ABSENT } else { state.get(row.words) };
+                let is_told_apart = !beyond || entries.window == Some(i);
+                let word = if is_told_apart { state.get(row.words) } else { ABSENT };
                 entries.entry_mut(row, compiled, next)[i] = word;
             }
         }
@@ -217,23 +220,28 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
     }
 }
 
-/// Whether the values in force have no entry, so that a further window of the clock changes nothing but their number.
-pub(super) fn is_beyond(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
-    let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
-    let entries = Entries::of(compiled, node);
-    let Some(slot) = entries.overflow(row) else { return false };
-    let mut values = entries.entry(row, slot).iter().zip(by);
-    let is_charged = entries.absent(row, entries.count(row)) == Some(entries.current(row));
-    is_charged && values.all(|(word, (_, state))| *word == state.get(row.words))
+/// Whether some value is in force: the session has begun, and so has the window, if it is split by one.
+pub(super) fn is_begun(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
+    row.words[compiled.layout.nodes[node].at] != NO_ENTRY
 }
 
-/// Notes so many windows that have no entry, of which the last began at an instant.
-pub(super) fn skip(compiled: &Compiled, row: &mut Row<'_>, node: usize, windows: u64, last: Time) {
+/// Forgets all entries: what comes is of another window.
+pub(super) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
     let entries = Entries::of(compiled, node);
-    if let (Some(slot), Some(window)) = (entries.overflow(row), entries.window) {
-        let entry = entries.entry_mut(row, compiled, slot);
-        entry[window] = last as u64;
-        entry[entries.dimensions] += windows;
+    row.words[entries.at] = NO_ENTRY;
+    row.words[entries.at + 2..entries.at + 2 + INLINE_ENTRIES * entries.words].fill(0);
+    let Op::Split { of, by, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
+    let is_text = |id: &NodeId| compiled.plan.node(*id).kind == Kind::State(Type::String);
+    for text in by.iter().enumerate().filter(|(_, id)| is_text(id)).map(|(i, _)| i) {
+        (0..INLINE_ENTRIES).for_each(|i| row.words[entries.at + 2 + i * entries.words + text] = ABSENT);
+    }
+    if let Some(cell) = row.heap.cell_if_any(entries.cell) {
+        cell.entries.clear();
+        match compiled.plan.node(*of).op {
+            // What the look-back still reaches is of no entry any more.
+            Op::OverLast { .. } => cell.pieces.iter_mut().for_each(|piece| piece.entry = u32::MAX),
+            _ => cell.pieces.clear(),
+        }
     }
 }
 

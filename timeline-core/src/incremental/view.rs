@@ -11,9 +11,9 @@ use crate::{Linear, Time, Value};
 /// A session as it is at the row's instant.
 #[derive(Debug)]
 pub struct View<'a> {
-    compiled: &'a Compiled,
-    dictionary: &'a Dictionary,
-    row: &'a Row<'a>,
+    pub(super) compiled: &'a Compiled,
+    pub(super) dictionary: &'a Dictionary,
+    pub(super) row: &'a Row<'a>,
     /// The events that were made in the pass, and what it found changed; none outside of one.
     pass: Option<(&'a Happened, &'a [bool])>,
 }
@@ -89,7 +89,15 @@ impl<'a> View<'a> {
     /// The value of a state; `None` where it is absent, and for anything that is no state.
     pub fn state(&self, id: NodeId) -> Option<Value> {
         match self.compiled.plan.node(id).kind {
-            Kind::State(ty) => value_of(self.compiled.state(id).get(self.row.words), ty, self.dictionary),
+            Kind::State(_) => self.value_of(id, self.compiled.state(id).get(self.row.words)),
+            _ => None,
+        }
+    }
+
+    /// The value of a word of a state.
+    pub(super) fn value_of(&self, id: NodeId, word: u64) -> Option<Value> {
+        match self.compiled.plan.node(id).kind {
+            Kind::State(ty) => value_of(word, ty, self.dictionary),
             _ => None,
         }
     }
@@ -146,10 +154,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How many values were forgotten beyond the caps of its workers.
+    /// How many values were forgotten beyond the caps of its workers; windows of the clock say it of themselves.
     pub fn forgotten(&self) -> u64 {
-        let words = self.compiled.layout.forgotten(&self.compiled.plan);
-        let splits = self.compiled.plan.iter().filter(|(_, node)| matches!(node.op, Op::Split { .. }));
+        let (plan, layout) = (&self.compiled.plan, &self.compiled.layout);
+        let words = layout.forgotten(plan);
+        let splits = plan.iter().filter(|(_, node)| matches!(node.op, Op::Split { .. }));
+        let splits = splits.filter(|(id, _)| plan.windows_of(*id).is_none());
         let beyond = splits.map(|(id, _)| split::beyond(self.compiled, self.row, id));
         words.map(|at| self.row.words[at]).chain(beyond).fold(0, u64::saturating_add)
     }

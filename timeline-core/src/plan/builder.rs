@@ -228,13 +228,13 @@ impl Builder {
             (Op::Min { .. } | Op::Max { .. }, [Event(ty)]) if ty.is_numeric() => Some(State(*ty)),
             (Op::TimeSince { .. }, [Event(_) | State(Type::Bool)]) => Some(Number(Unit::Duration)),
             (Op::Split { of: id, cap: 1..=Op::MAX_REMEMBERED, .. }, [of @ (Number(_) | Ratio(_)), by @ ..])
-                if self.can_split(*id) && !by.is_empty() && by.iter().all(|k| matches!(k, State(_))) =>
+                if self.can_split(*id) && self.can_be_dimensions(op) && by.iter().all(|k| matches!(k, State(_))) =>
             {
                 Some(*of)
             }
             (Op::Split { of, cap: 1..=Op::MAX_REMEMBERED, .. }, [State(Type::Bool), by @ ..])
                 if self.plan.counted_at_once(*of) == Some(*of)
-                    && !by.is_empty()
+                    && self.can_be_dimensions(op)
                     && by.iter().all(|k| matches!(k, State(_))) =>
             {
                 Some(State(Type::Bool))
@@ -322,6 +322,13 @@ impl Builder {
             Op::OverLast { of, .. } => self.is_cumulative(*of),
             _ => self.is_cumulative(id),
         }
+    }
+
+    /// Whether a split has dimensions, at most one of which is a clock.
+    fn can_be_dimensions(&self, split: &Op) -> bool {
+        let Op::Split { by, .. } = split else { return false };
+        let is_clock = |id: &&NodeId| matches!(self.plan.node(**id).op, Op::Every { .. });
+        !by.is_empty() && by.iter().filter(is_clock).count() <= 1
     }
 
     /// Whether a user operator can read these nodes, which are of those kinds.

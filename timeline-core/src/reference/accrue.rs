@@ -79,9 +79,13 @@ pub(super) fn windows(origin: Time, horizon: Time, length: Time) -> State {
     let first = origin.div_euclid(length);
     let until = horizon.saturating_add(length.saturating_mul(10));
     let starts = (first + 1..).map_while(|n| n.checked_mul(length)).take_while(|start| *start <= until);
-    Piecewise::at_instants(std::iter::once(origin).chain(starts).collect(), |t| {
-        Some(Value::Int(t.div_euclid(length).saturating_mul(length).max(-Time::MAX)))
-    })
+    Piecewise::at_instants(std::iter::once(origin).chain(starts).collect(), |t| Some(Value::Int(window(length, t).0)))
+}
+
+/// The window in which an instant is.
+pub(super) fn window(length: Time, t: Time) -> (Time, Time) {
+    let n = t.div_euclid(length);
+    (n.saturating_mul(length).max(-Time::MAX), n.saturating_add(1).saturating_mul(length))
 }
 
 /// `x` less what it was just before the state's last change.

@@ -8,6 +8,7 @@ use super::number::Number;
 use super::piecewise::{Extent, since};
 use super::readings::Reading;
 use super::state::{State, Stretch, true_stretches};
+use super::windows::Row;
 use crate::Time;
 use crate::plan::Function;
 
@@ -40,6 +41,39 @@ impl Presence {
             Presence { from: origin, until, stretches: shown.collect(), before }
         };
         all.into_iter().map(presence).collect()
+    }
+
+    /// The same of states that are told by windows of the clock, each with its row: what is true where a window begins has
+    /// begun there, and what is true where it ends is true at its end. The cap is one of each window.
+    pub(super) fn of_windows(rows: &[(Row, &State, (Time, Time))], cap: u32) -> Vec<Self> {
+        let stretches = |(row, state, _): &(Row, &State, (Time, Time))| -> Vec<Stretch> {
+            let within = state.from(row.start);
+            let begun = true_stretches(&within).into_iter().filter(|(start, _)| {
+                // What begins at the end of a window that is over belongs to the next.
+                if row.before { *start < row.at } else { *start <= row.at }
+            });
+            let end = |end: Option<Time>| match end {
+                Some(end) if end < row.at || (end == row.at && !row.before) => Some(end),
+                // It goes on beyond the window's end, or ends with the session.
+                _ if row.is_last => Some(row.at),
+                _ => None,
+            };
+            begun.map(|(start, until)| (start, end(until))).collect()
+        };
+        let all: Vec<Vec<Stretch>> = rows.iter().map(stretches).collect();
+        let presence = |(own, (row, _, window)): (&Vec<Stretch>, &(Row, &State, (Time, Time)))| {
+            let same = all.iter().zip(rows).filter(|(_, (_, _, other))| other == window);
+            let mut starts: Vec<Time> =
+                same.flat_map(|(stretches, _)| stretches.iter().map(|(start, _)| *start)).collect();
+            starts.sort_unstable();
+            let first =
+                starts.len().checked_sub(cap as usize).and_then(|n| starts.get(n)).copied().unwrap_or(Time::MIN);
+            let (kept, forgotten): (Vec<_>, Vec<_>) = own.iter().copied().partition(|(start, _)| *start >= first);
+            let before = forgotten.iter().map(|(start, end)| since(*start, end.unwrap_or(row.at))).sum();
+            let stretches = kept.into_iter().filter(|(start, end)| *end != Some(*start)).collect();
+            Presence { from: window.0, until: row.at, stretches, before }
+        };
+        all.iter().zip(rows).map(presence).collect()
     }
 }
 

@@ -139,6 +139,12 @@ impl<T: Piece> Piecewise<T> {
         self.0.iter().zip(ends).map(|((start, value), end)| Span { start: *start, end, value: value.clone() }).collect()
     }
 
+    /// The same function from a later instant on.
+    pub fn from(&self, start: Time) -> Self {
+        let later = self.starts().into_iter().filter(|at| *at > start).chain([start]).collect();
+        Self::at_instants(later, |t| self.at(t))
+    }
+
     /// The pieces as far as they are shown.
     pub fn shown(&self, extent: Extent) -> Vec<Span<T>> {
         let shown = self.spans().into_iter().filter_map(|span| {

@@ -10,7 +10,8 @@
 //! Rows of an open session include what begins at the horizon; alerts of a closed one nothing that begins where it ends.
 //! Spans of a closed one end where it is read, and what jumps just there is a span without length, so that the last of the
 //! spans always says what the final row does.
-//! Rows of a split are those of the dimension values in force at some instant up to the reading.
+//! Rows of a split are those of the dimension values in force at some instant up to the reading; where one of them is a window of
+//! the clock, they are of that window and read when it is over ([`super::windows`]).
 //! Absence is a row of its own among spans, like false and zero.
 
 use super::events::Occurrence;
@@ -20,6 +21,7 @@ use super::session::{CloseReason, Session};
 use super::split::Dimensions;
 use super::state::true_stretches;
 use super::whole::{Whole, whole};
+use super::windows::Row;
 use crate::plan::{Kind, Unit};
 use crate::{Linear, Plan, SECOND, Time, Value};
 
@@ -51,6 +53,10 @@ pub struct Final {
     pub dimensions: Dimensions,
     /// The value.
     pub value: Reading,
+    /// The session's first instant, or that of a window in it.
+    pub start: Time,
+    /// Where it was read, if nothing changes it any more.
+    pub end: Option<Time>,
 }
 
 /// A stretch of a metric.
@@ -130,23 +136,34 @@ pub enum Timeline {
 
 /// The value of every metric when the session is read, by metric, then in the order in which dimensions came into force.
 pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
-    let at = read_at(plan, session, horizon).limit();
-    let shown = rooted(plan, session, at);
-    let value = |metric: usize, x: &Whole| match (read(x, at), plan.node(plan.metrics[metric].root).kind) {
-        // An area is kept times nanoseconds, and shown times seconds.
-        (Reading::Number(x), Kind::Number(Unit::Area)) => Reading::Number(Number::Float(x.as_float() / SECOND as f64)),
-        (value, _) => value,
+    rows(plan, session, horizon).into_iter().map(|(own, _)| own).collect()
+}
+
+/// The same, each with its row.
+pub(super) fn rows(plan: &Plan, session: &Session, horizon: Time) -> Vec<(Final, Row)> {
+    let shown = |Rooted { metric, dimensions, row, timeline }: Rooted| {
+        let says = if row.before { read_before(&timeline, row.at) } else { read(&timeline, row.at) };
+        let value = match (says, plan.node(plan.metrics[metric].root).kind) {
+            // An area is kept times nanoseconds, and shown times seconds.
+            (Reading::Number(x), Kind::Number(Unit::Area)) => {
+                Reading::Number(Number::Float(x.as_float() / SECOND as f64))
+            }
+            (value, _) => value,
+        };
+        let Row { start, end, .. } = row;
+        (Final { metric, value, dimensions, start, end }, row)
     };
-    shown.into_iter().map(|(metric, dimensions, x)| Final { metric, value: value(metric, &x), dimensions }).collect()
+    rooted(plan, session, horizon).into_iter().map(shown).collect()
 }
 
 /// The spans of every metric, by metric, then in the order in which dimensions came into force, then by start.
 pub fn spans(plan: &Plan, session: &Session, horizon: Time) -> Vec<MetricSpan> {
-    let extent = read_at(plan, session, horizon);
-    let shown = rooted(plan, session, extent.limit());
-    let rows = shown.into_iter().flat_map(|(metric, dimensions, x)| {
-        let values = values(&x, session.origin);
-        let spans = values.shown(extent).into_iter().chain(jump_at_the_end(&values, extent));
+    let shown = rooted(plan, session, horizon);
+    let rows = shown.into_iter().flat_map(|Rooted { metric, dimensions, row, timeline }| {
+        let values = values(&timeline, session.origin).from(row.start);
+        let extent = row.extent();
+        let jump = if row.before { None } else { jump_at_the_end(&values, extent) };
+        let spans = values.shown(extent).into_iter().chain(jump);
         spans.map(move |span| MetricSpan { metric, dimensions: dimensions.clone(), span }).collect::<Vec<_>>()
     });
     rows.collect()
@@ -193,6 +210,22 @@ pub(super) fn read(timeline: &Whole, at: Time) -> Reading {
     }
 }
 
+/// The value of a timeline just before an instant behind the session's first one.
+pub(super) fn read_before(timeline: &Whole, at: Time) -> Reading {
+    let number = |x: Option<Option<Linear>>| x.flatten().map(Number::from);
+    match timeline {
+        Whole::Events(_) | Whole::Split(_) => Reading::Absent,
+        Whole::State(state) => state.before(at).flatten().map_or(Reading::Absent, Reading::State),
+        Whole::Number(x) => number(x.before(at)).map_or(Reading::Absent, Reading::Number),
+        Whole::Ratio { numerator, denominator } => {
+            match (number(numerator.before(at)), number(denominator.before(at))) {
+                (Some(numerator), Some(denominator)) => Reading::Ratio { numerator, denominator },
+                _ => Reading::Absent,
+            }
+        }
+    }
+}
+
 /// When finals, totals and spans are read.
 pub(super) fn read_at(plan: &Plan, session: &Session, horizon: Time) -> Extent {
     match session.close {
@@ -207,18 +240,42 @@ fn run_to(session: &Session, horizon: Time) -> Extent {
     session.close.map_or(Extent::Through(horizon), |close| Extent::UpTo(close.at))
 }
 
-/// The timelines of the metrics, with those dimensions that are in force at some instant up to `until`.
-fn rooted(plan: &Plan, session: &Session, until: Time) -> Vec<(usize, Dimensions, Whole)> {
+/// A metric's timeline, or one share of it, as it is told.
+struct Rooted {
+    metric: usize,
+    dimensions: Dimensions,
+    row: Row,
+    timeline: Whole,
+}
+
+/// The timelines of the metrics, with those dimensions that are in force at some instant up to the reading.
+fn rooted(plan: &Plan, session: &Session, horizon: Time) -> Vec<Rooted> {
     let all = whole(plan, session);
-    let rows = plan.metrics.iter().enumerate().flat_map(|(i, metric)| match &all[metric.root.index()] {
+    let row = Row::whole(plan, session, horizon);
+    let rows = plan.metrics.iter().enumerate().flat_map(|(metric, own)| match &all[own.root.index()] {
         Whole::Split(shares) => shares
             .iter()
-            .filter(|share| share.since <= until)
-            .map(|share| (i, share.dimensions.clone(), share.timeline.clone()))
+            .filter(|share| share.since <= row.at)
+            .map(|share| Rooted {
+                metric,
+                dimensions: share.dimensions.clone(),
+                row: share.window.map_or(row, |window| Row::of(plan, session, horizon, window)),
+                timeline: share.timeline.clone(),
+            })
+            .filter(|rooted| !rooted.row.needs_jump || has_jumped(&read(&rooted.timeline, row.at)))
             .collect(),
-        other => vec![(i, vec![], other.clone())],
+        other => vec![Rooted { metric, dimensions: vec![], row, timeline: other.clone() }],
     });
     rows.collect()
+}
+
+/// Whether what began at an instant has come to something there.
+fn has_jumped(reading: &Reading) -> bool {
+    match reading {
+        Reading::Absent | Reading::State(_) => false,
+        Reading::Number(x) => x.sign() != 0,
+        Reading::Ratio { numerator, denominator } => numerator.sign() != 0 || denominator.sign() != 0,
+    }
 }
 
 /// A metric's timeline as one function. Events have no value at any instant.

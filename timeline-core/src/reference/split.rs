@@ -16,21 +16,33 @@ pub struct Share {
     pub dimensions: Dimensions,
     /// The first instant at which these values are in force.
     pub since: Time,
+    /// The window of the clock that is one of the values: its first instant, and the first after it.
+    pub window: Option<(Time, Time)>,
     /// What they are charged with: a [`Whole::Number`] or a [`Whole::Ratio`].
     pub timeline: Whole,
 }
 
 /// The values that are charged where only the first `cap` of them have a share: in place of all others absent ones, which
-/// do not count.
-pub(super) fn capped(in_force: &Piecewise<Dimensions>, cap: u32) -> Piecewise<Dimensions> {
-    let is_absent = |dimensions: &Dimensions| dimensions.iter().all(Option::is_none);
+/// do not count. Where one of the dimensions is a window of the clock, the cap is one of each window.
+pub(super) fn capped(in_force: &Piecewise<Dimensions>, window: Option<usize>, cap: u32) -> Piecewise<Dimensions> {
+    let others = |dimensions: &Dimensions| {
+        let others = dimensions.iter().enumerate().filter(|(d, _)| window != Some(*d));
+        others.map(|(_, value)| value.clone()).collect::<Dimensions>()
+    };
     let mut kept: Vec<Dimensions> = vec![];
     for span in in_force.spans() {
-        if kept.len() < cap as usize && !is_absent(&span.value) && !kept.contains(&span.value) {
+        let in_window = |known: &&Dimensions| window.is_none_or(|d| known[d] == span.value[d]);
+        let count = kept.iter().filter(in_window).count();
+        if count < cap as usize && others(&span.value).iter().any(Option::is_some) && !kept.contains(&span.value) {
             kept.push(span.value);
         }
     }
-    in_force.map(|dimensions| if kept.contains(&dimensions) { dimensions } else { vec![None; dimensions.len()] })
+    in_force.map(|dimensions| {
+        if kept.contains(&dimensions) {
+            return dimensions;
+        }
+        dimensions.into_iter().enumerate().map(|(d, value)| value.filter(|_| window == Some(d))).collect()
+    })
 }
 
 /// A share for every value that is ever in force, in the order in which they come into force.
@@ -39,7 +51,7 @@ pub(super) fn shares(in_force: &Piecewise<Dimensions>, timeline: impl Fn(&Dimens
     for span in in_force.spans() {
         if shares.iter().all(|share| share.dimensions != span.value) {
             let timeline = timeline(&span.value);
-            shares.push(Share { dimensions: span.value, since: span.start, timeline });
+            shares.push(Share { dimensions: span.value, since: span.start, window: None, timeline });
         }
     }
     shares

@@ -10,11 +10,13 @@
 
 use super::concurrency::{self, Presence};
 use super::number::{Number, number_of};
-use super::readings::{Reading, finals, read, read_at};
+use super::readings::{Final, Reading, read, read_at, read_before, rows};
 use super::session::Session;
+use super::split::Share;
 use super::state::State;
 use super::whole::{Whole, whole};
-use crate::plan::{Aggregate, Function, GroupOf, Members, NodeId, Op};
+use super::windows::Row;
+use crate::plan::{Aggregate, Function, GroupOf, Members, Op};
 use crate::{Plan, Time, Value};
 use std::cmp::Ordering;
 use xsum::{Xsum, XsumSmall};
@@ -39,10 +41,13 @@ pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, 
     let mut totals = vec![];
     for (metric, aggregate) in plan.metrics.iter().enumerate().filter_map(|(i, m)| Some((i, m.aggregate.as_ref()?))) {
         let mut groups: Vec<Group> = vec![];
-        for session in sessions.iter().filter(|session| counts(aggregate.members, session)) {
-            let presences = presences(plan, plan.metrics[metric].root, session, horizon);
+        for session in &sessions {
+            let presences = presences(plan, metric, session, horizon);
             let rows = grouped(plan, metric, aggregate, session, horizon).into_iter().enumerate();
-            for (row, (group, value)) in rows {
+            for (row, (group, value, is_final)) in rows {
+                if !counts(aggregate.members, is_final) {
+                    continue;
+                }
                 let presence = presences.get(row).cloned();
                 match groups.iter_mut().find(|(known, ..)| *known == group) {
                     Some((_, values, presences)) => {
@@ -79,21 +84,35 @@ impl Reading {
     }
 }
 
-fn counts(members: Members, session: &Session) -> bool {
+fn counts(members: Members, is_final: bool) -> bool {
     match members {
         Members::All => true,
-        Members::Closed => session.close.is_some(),
-        Members::Live => session.close.is_none(),
+        Members::Closed => is_final,
+        Members::Live => !is_final,
     }
 }
 
 /// Where the metric counts sessions at once: when the session is one of them, for each of its final rows.
-fn presences(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Vec<Presence> {
+fn presences(plan: &Plan, metric: usize, session: &Session, horizon: Time) -> Vec<Presence> {
+    let root = plan.metrics[metric].root;
     let Some(Op::Concurrency { cap, .. }) = plan.counted_at_once(root).map(|id| &plan.node(id).op) else {
         return vec![];
     };
     let extent = read_at(plan, session, horizon);
     let all = whole(plan, session);
+    if let Whole::Split(shares) = &all[root.index()]
+        && plan.windows_of(root).is_some()
+    {
+        let rows = rows(plan, session, horizon).into_iter().filter(|(own, _)| own.metric == metric);
+        let share = |own: &Final| shares.iter().find(|share| share.dimensions == own.dimensions);
+        let windows: Vec<(Row, &State, (Time, Time))> = rows
+            .filter_map(|(own, row)| match share(&own) {
+                Some(Share { window: Some(window), timeline: Whole::State(state), .. }) => Some((row, state, *window)),
+                _ => None,
+            })
+            .collect();
+        return Presence::of_windows(&windows, *cap);
+    }
     let states: Vec<&State> = match &all[root.index()] {
         Whole::State(state) => vec![state],
         Whole::Split(shares) => {
@@ -109,26 +128,28 @@ fn presences(plan: &Plan, root: NodeId, session: &Session, horizon: Time) -> Vec
     Presence::of(session.origin, &states, extent, *cap)
 }
 
-/// What a session adds: values with the groups they belong to.
+/// What a session adds: values with the groups they belong to, and whether each is final.
 fn grouped(
     plan: &Plan,
     metric: usize,
     aggregate: &Aggregate,
     session: &Session,
     horizon: Time,
-) -> Vec<(Vec<Option<Value>>, Reading)> {
-    let (all, at) = (whole(plan, session), read_at(plan, session, horizon).limit());
-    let state = |node: NodeId| match read(&all[node.index()], at) {
-        Reading::State(value) => Some(value),
-        _ => None,
-    };
-    let rows = finals(plan, session, horizon).into_iter().filter(|row| row.metric == metric);
-    rows.map(|row| {
+) -> Vec<(Vec<Option<Value>>, Reading, bool)> {
+    let all = whole(plan, session);
+    let is_windowed = plan.windows_of(plan.metrics[metric].root).is_some();
+    let rows = rows(plan, session, horizon).into_iter().filter(|(own, _)| own.metric == metric);
+    rows.map(|(own, row)| {
+        let (at, before) = if is_windowed { row.groups_at() } else { (row.at, false) };
+        let says = |node: &Whole| if before { read_before(node, at) } else { read(node, at) };
         let key = |of: GroupOf| match of {
-            GroupOf::Dimension(i) => row.dimensions.get(i).cloned().flatten(),
-            GroupOf::State(node) => state(node),
+            GroupOf::Dimension(i) => own.dimensions.get(i).cloned().flatten(),
+            GroupOf::State(node) => match says(&all[node.index()]) {
+                Reading::State(value) => Some(value),
+                _ => None,
+            },
         };
-        (aggregate.group_by.iter().map(|group| key(group.of)).collect(), as_number(&row.value))
+        (aggregate.group_by.iter().map(|group| key(group.of)).collect(), as_number(&own.value), row.is_final)
     })
     .collect()
 }

@@ -271,8 +271,9 @@ impl Inputs<'_> {
             let named = |value: Option<Value>| value.map(|value| self.plan.node(*id).op.as_dimension(value));
             all.with(self.state(*id), |all, value| all.into_iter().chain([named(value)]).collect())
         });
-        let dimensions = super::split::capped(&dimensions, cap);
-        shares(&dimensions, |dims| match &self.plan.node(of).op {
+        let clock = by.iter().position(|id| matches!(self.plan.node(*id).op, Op::Every { .. }));
+        let dimensions = super::split::capped(&dimensions, clock, cap);
+        let mut shares = shares(&dimensions, |dims| match &self.plan.node(of).op {
             Op::Ratio { numerator, denominator } => Whole::Ratio {
                 numerator: self.share(*numerator, dims, &dimensions),
                 denominator: self.share(*denominator, dims, &dimensions),
@@ -282,7 +283,13 @@ impl Inputs<'_> {
                     .with(&dimensions, |is, in_force| boolean(Some(truth(&is) == Some(true) && in_force == *dims))),
             ),
             _ => Whole::Number(self.share(of, dims, &dimensions)),
-        })
+        });
+        if let Some(Op::Every { length }) = clock.map(|clock| &self.plan.node(by[clock]).op) {
+            for share in &mut shares {
+                share.window = Some(super::accrue::window(*length, share.since));
+            }
+        }
+        shares
     }
 
     /// One value's share of a number. `over last` windows the share of what it reads.

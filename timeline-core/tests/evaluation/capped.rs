@@ -14,7 +14,7 @@ fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&
     let mut evaluator = Evaluator::new(Arc::new(plan));
     let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+    let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
     evaluator.begin(row, session.origin);
     let mut packed = vec![];
     for record in &session.records {
@@ -82,40 +82,57 @@ fn the_first_spans_of_many_are_told_as_one_length() {
     assert_eq!(turns(1), (expected(&[5], 3), 2));
 }
 
-/// What a session comes to that is silent for so many windows of a second, and how many passes that takes.
-fn windows(windows: Time, cap: u32) -> (usize, Time, u64, u64) {
+/// The windows of a second that are told of a session which is silent for so many of them, each with the value of its shares,
+/// and how many passes that takes. The session has a value and absence in its first window, and then that value alone.
+fn windows(windows: Time, cap: u32) -> (Vec<(Time, Vec<(String, Time)>, u64)>, u64) {
     let mut p = Program::new();
     let cdn = p.latest("cdn", Type::String);
     let always = p.add(Op::Constant(Value::Bool(true)));
     let of = p.add(Op::DurationWhere { of: always });
     let every = p.add(Op::Every { length: SECOND });
-    let split = p.add(Op::Split { of, by: vec![every], cap });
-    let both = p.add(Op::Split { of, by: vec![every, cdn], cap });
+    let alone = p.add(Op::Split { of, by: vec![every], cap: 1 });
+    let both = p.add(Op::Split { of, by: vec![cdn, every], cap });
+    p.metric("alone", alone, &["every"], None);
+    p.metric("both", both, &["cdn", "every"], None);
     let plan = p.finish();
     let mut evaluator = Evaluator::new(Arc::new(plan));
-    let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
+    let (mut words, mut heap, mut alerts, mut told) = (vec![0; evaluator.row_words()], Heap::default(), vec![], vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let told = &mut Told { alerts: &mut alerts, observer: &mut () };
     evaluator.begin(row, 0);
-    let nothing = |time| Event { time, present: 0, nulls: 0, words: &[0] };
-    evaluator.event(row, &nothing(0), told);
-    evaluator.event(row, &nothing(windows * SECOND), told);
-    evaluator.settle(row, told);
-    let passes = evaluator.passes();
-    let view = evaluator.view(row);
-    let sum = |split| -> Time { shares(&view, split).iter().map(|(_, seconds)| seconds).sum() };
-    assert_eq!(sum(split), sum(both));
-    assert_eq!(view.shares(split).len(), view.shares(both).len());
-    (view.shares(split).len(), sum(split), view.forgotten(), passes)
+    for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
+        let name = u64::from(evaluator.dictionary_mut().intern(name));
+        let event = Event { time: i as Time * SECOND / 4, present: 1, nulls: 0, words: &[name] };
+        evaluator.event(row, &event, &mut Told { alerts: &mut alerts, windows: Some(&mut told), observer: &mut () });
+    }
+    let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
+    evaluator.event(row, &last, &mut Told { alerts: &mut alerts, windows: Some(&mut told), observer: &mut () });
+    let rows = told.iter().map(|window| {
+        assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));
+        let [alone, both] = &window.metrics[..] else { panic!("two metrics: {window:?}") };
+        let of = |share: &timeline_core::incremental::Share| match share.reading {
+            Reading::Number(Linear::Exact { value, .. }) => value as Time / (SECOND / 4),
+            ref other => panic!("a duration: {other:?}"),
+        };
+        assert_eq!(alone.shares.iter().map(of).collect::<Vec<_>>(), [4]);
+        let name = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
+        let shares = both.shares.iter().map(|share| (name(&share.dimensions[0]), of(share))).collect();
+        (window.begin / SECOND, shares, window.forgotten)
+    });
+    (rows.collect(), evaluator.passes())
 }
 
 #[test]
-fn a_long_silence_costs_no_pass_for_each_window() {
-    // Eleven windows of which ten are told apart: one pass each, and no other.
-    assert_eq!(windows(10, 10), (11, 10, 2, 11));
-    assert_eq!(windows(9, 10), (10, 9, 0, 10));
-    // A century of seconds.
-    let (shares, sum, forgotten, passes) = windows(3_000_000_000, 10);
-    assert_eq!((shares, sum, forgotten), (11, 3_000_000_000, 2 * (3_000_000_001 - 10)));
-    assert!(passes < 20, "{passes} passes");
+fn windows_are_told_as_they_end_and_a_cap_is_one_of_each() {
+    let (told, _) = windows(3, 1);
+    let first = (0, rows(&[("a", 1), ("-", 3)]), 2);
+    assert_eq!(told, [first, (1, rows(&[("c", 4)]), 0), (2, rows(&[("c", 4)]), 0)]);
+    let (told, _) = windows(2, 3);
+    assert_eq!(told, [(0, rows(&[("a", 1), ("b", 1), ("c", 2)]), 0), (1, rows(&[("c", 4)]), 0)]);
+}
+
+#[test]
+fn a_window_costs_one_pass() {
+    let (told, passes) = windows(10_000, 2);
+    assert_eq!(told.len(), 10_000);
+    assert!(passes < 10_010, "{passes} passes");
 }

@@ -63,6 +63,8 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
         metric,
         dimensions: dimensions.iter().map(|d| text(d)).collect(),
         value,
+        start: 0,
+        end: Some(75 * SECOND),
     };
     assert_eq!(
         finals(&plan, session, 75 * SECOND),

@@ -4,7 +4,7 @@ use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use std::sync::Arc;
 use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Told, codec};
-use timeline_core::reference::{CloseReason, Session, Whole, run, whole};
+use timeline_core::reference::{CloseReason, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, Plan, Time, Value};
 
 proptest! {
@@ -28,7 +28,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
     for (i, record) in session.records.iter().enumerate() {
         let (present, nulls) = evaluator.pack(&positive_zeros(record), &mut words);
         let event = Event { time: record.time, present, nulls, words: &words };
-        evaluator.event(&mut row.row(), &event, &mut Told { alerts: &mut alerts, observer: &mut () });
+        evaluator.event(&mut row.row(), &event, &mut Told { alerts: &mut alerts, windows: None, observer: &mut () });
         row = row.written_and_read(&evaluator);
         let next = session.records.get(i + 1).map(|r| r.time);
         // Nobody looks at a session that is over, but for the instant of its close.
@@ -38,7 +38,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
         };
         for t in record.time..next.unwrap_or(end + 1) {
             let mut copy = row.clone();
-            let told = &mut Told { alerts: &mut alerts, observer: &mut () };
+            let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
             evaluator.settle(&mut copy.row(), told);
             evaluator.advance(&mut copy.row(), t, told);
             let row = copy.row();
@@ -57,7 +57,8 @@ fn wanted(whole: &Whole, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
     let reading = match whole {
         Whole::Events(_) => Reading::Absent,
         Whole::Split(shares) => {
-            let begun = shares.iter().filter(|share| share.since <= t);
+            let is_open = |share: &&Share| share.window.is_none_or(|(_, end)| t < end);
+            let begun = shares.iter().filter(|share| share.since <= t).filter(is_open);
             let text = |x: &Whole| wanted(x, t).remove(0).1;
             return begun.map(|share| (share.dimensions.clone(), text(&share.timeline))).collect();
         }

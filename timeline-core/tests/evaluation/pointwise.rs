@@ -6,7 +6,7 @@
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, EventExpr, Kind, Op, RatioUnit, Unit};
-use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Whole, run, whole};
+use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, NodeId, Plan, SECOND, Time, Value};
 
 proptest! {
@@ -397,17 +397,30 @@ impl Instants<'_> {
     fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], cap: usize, t: Time) -> Checked {
         let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
         let named = |b: &NodeId, t: Time| Some(self.plan.node(*b).op.as_dimension(self.state(*b, t)?));
-        let none: Vec<Option<Value>> = vec![None; by.len()];
+        let is_clock = |b: &NodeId| matches!(self.plan.node(*b).op, Op::Every { .. });
+        let none = |t: Time| by.iter().map(|b| named(b, t).filter(|_| is_clock(b))).collect::<Vec<Option<Value>>>();
         let begun = |t: Time| shares.iter().filter(move |s| s.since <= t);
-        let named_shares = begun(t).filter(|s| s.dimensions != none).count();
+        let clock = by.iter().position(is_clock);
+        // A cap is one of each window.
+        let of_now = |s: &&Share| clock.is_none_or(|d| s.dimensions[d] == none(t)[d]);
+        let named_shares = begun(t).filter(of_now).filter(|s| s.dimensions != none(t)).count();
         prop_assert!(named_shares <= cap, "{:?} at {}", shares, t);
         // Values without a share of their own are charged to that of absent ones.
         let charged = |t: Time| {
             let values: Vec<Option<Value>> = by.iter().map(|b| named(b, t)).collect();
-            if begun(t).any(|s| s.dimensions == values) { values } else { none.clone() }
+            if begun(t).any(|s| s.dimensions == values) { values } else { none(t) }
         };
         let in_force = charged(t);
-        let beyond = by.iter().any(|b| named(b, t).is_some()) && in_force == none;
+        let beyond = by.iter().any(|b| named(b, t).is_some() && !is_clock(b)) && in_force == none(t);
+        for share in begun(t) {
+            let window = share.window.map(|(begin, end)| end - begin);
+            let length = clock.map(|d| match self.plan.node(by[d]).op {
+                Op::Every { length } => length,
+                _ => panic!("a clock"),
+            });
+            prop_assert_eq!(window, length);
+            prop_assert!(share.window.is_none_or(|(begin, end)| begin <= share.since && share.since < end));
+        }
         prop_assert!(!beyond || named_shares == cap, "{:?} at {}", shares, t);
         prop_assert_eq!(shares.iter().filter(|s| s.dimensions == in_force && s.since <= t).count(), 1);
         let side = |whole: &Whole, below: bool, t: Time| match whole {

@@ -172,7 +172,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Make::Exists),
         2 => Just(Make::Mul),
         2 => Just(Make::Scope),
-        1 => Just(Make::Every),
+        3 => Just(Make::Every),
         3 => Just(Make::Turn),
         1 => Just(Make::Changes),
         3 => Just(Make::Apply),
@@ -589,7 +589,18 @@ impl MetricShape {
         let states = ids(builder, |k| matches!(k, Kind::State(_)));
         let roots = ids(builder, |k| !matches!(k, Kind::Event(_)));
         let numbers = ids(builder, |k| matches!(k, Kind::Number(_) | Kind::Ratio(_)));
-        let by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
+        let mut by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
+        // A metric has one clock, and many have one.
+        let is_clock = |builder: &Builder, id: &NodeId| matches!(builder.plan().node(*id).op, Op::Every { .. });
+        let mut clocks: Vec<NodeId> = states.iter().copied().filter(|id| is_clock(builder, id)).collect();
+        if by.iter().any(|id| is_clock(builder, id)) {
+            by.retain(|id| !is_clock(builder, id));
+            clocks.truncate(1);
+            by.extend(&clocks);
+        } else if !by.is_empty() && self.root % 4 < 2 && !clocks.is_empty() {
+            let at = usize::from(self.root % 4) * by.len();
+            by.insert(at, nth(&clocks, self.root));
+        }
         let from = usize::from(self.root) % numbers.len().max(1);
         let cap = choose(&[1, 2, 3, Op::USUALLY_REMEMBERED], self.root / 2);
         let split = numbers[from..].iter().chain(&numbers[..from]).find_map(|of| {

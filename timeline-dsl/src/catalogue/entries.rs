@@ -423,12 +423,13 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "every",
-        form: "x every D, x every D cap N",
+        form: "x every D, x every D split by s cap N",
         gives: "a number for each window",
         meaning: "What a cumulative number has grown by in each window of `D`, cut at whole multiples of it. \
-                  The first N windows of a session are told, 1000 where nothing is said; those after them are one, and counted.",
+                  A window is told when it is over, and a session keeps the open one alone, so it may go on for ever. \
+                  With `split by` the first N values of each window have rows of their own, 1000 where nothing is said.",
         before: "0",
-        memory: "O(cap): N windows",
+        memory: "O(1): the window that is open; with `split by` O(cap): N values",
         timer: "at the end of each window",
         example: "duration_where(latest(b)) every 1m",
     },

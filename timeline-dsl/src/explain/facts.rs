@@ -103,8 +103,17 @@ fn memory(plan: &Plan, op: &Op) -> &'static str {
         Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
         Op::IsNew { .. } | Op::Concurrency { .. } => "O(cap)",
         Op::User { .. } => "O(state)",
-        Op::Split { of, .. } if matches!(plan.node(*of).op, Op::OverLast { .. }) => "O(window + cap)",
-        Op::Split { .. } => "O(cap)",
+        Op::Split { of, by, .. } => {
+            let is_clock = |id: &NodeId| matches!(plan.node(*id).op, Op::Every { .. });
+            let is_windowed = matches!(plan.node(*of).op, Op::OverLast { .. });
+            let counts = matches!(plan.node(*of).op, Op::Concurrency { .. });
+            match (is_windowed, by.iter().all(is_clock) && !counts) {
+                (true, true) => "O(window)",
+                (true, false) => "O(window + cap)",
+                (false, true) => "O(1)",
+                (false, false) => "O(cap)",
+            }
+        }
         _ => "O(1)",
     }
 }

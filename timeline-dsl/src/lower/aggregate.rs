@@ -38,7 +38,7 @@ impl Lowering<'_> {
         }
         let mut group_by: Vec<GroupKey> = vec![];
         for key in &item.group_by {
-            match self.group_key(source, key, dimensions, &group_by) {
+            match self.group_key((source, root), key, dimensions, &group_by) {
                 Some(key) => group_by.push(key),
                 None => failed = true,
             }
@@ -144,7 +144,7 @@ impl Lowering<'_> {
     /// A dimension of the split, or a state when the session is read.
     fn group_key(
         &mut self,
-        source: usize,
+        (source, root): (usize, NodeId),
         key: &Dimension,
         dimensions: &[String],
         taken: &[GroupKey],
@@ -156,7 +156,8 @@ impl Lowering<'_> {
         }
         let span = key.value.span;
         self.refuse_reserved(key, &name);
-        if !dimensions.is_empty() {
+        // What is told by windows is grouped by what is in force when each is over.
+        if !dimensions.is_empty() && self.groups[source].builder.plan().windows_of(root).is_none() {
             let help =
                 format!("the metric is split by {}: group by these, or split by `{name}` too", dimensions.join(", "));
             self.error(codes::AGGREGATE, span, format!("`{name}` is no dimension of this metric"), help);

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::value::Lowered;
-use crate::diagnostics::codes;
+use crate::diagnostics::{Severity, codes};
 use crate::syntax::{Dimension, Expr, ExprKind, Span};
 use crate::tables::is_table_column;
 use timeline_core::SECOND;
@@ -101,13 +101,30 @@ impl Lowering<'_> {
         }
         let cap = match cap {
             None => Op::USUALLY_REMEMBERED,
-            Some(cap) => self.need_cap(cap, "so many values have a share of their own: `x split by s cap 100`")?,
+            Some(cap) => {
+                let said = self.need_cap(cap, "so many values have a share of their own: `x split by s cap 100`")?;
+                if dimensions.iter().all(is_window) {
+                    self.warn_of_cap(cap.span);
+                    Op::USUALLY_REMEMBERED
+                } else {
+                    said
+                }
+            }
         };
         if by.len() < dimensions.len() {
             return None;
         }
         let root = self.node(source, Op::Split { of: id, by, cap }, span)?;
         Some((value, root, names))
+    }
+
+    /// Says that windows alone need no bound: the one that is open is all that there is.
+    fn warn_of_cap(&mut self, span: Span) {
+        let message = "a cap does nothing behind `every` alone: each window is told when it is over";
+        let help = "leave it out; with `split by` it bounds the values of each window";
+        let mut d = self.diagnostic(codes::CAP_OF_WINDOWS, span, message).help(help);
+        d.severity = Severity::Warning;
+        self.say(d);
     }
 
     /// The windows of `every`.

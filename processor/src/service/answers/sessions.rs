@@ -2,6 +2,7 @@
 
 use super::{LogAnswer, SealedPart, read, read_file, text_column};
 use crate::engine::EngineError;
+use crate::lane::Session;
 use crate::outputs::of_sessions;
 use crate::partition::Answer;
 use crate::programs::Begin;
@@ -51,19 +52,15 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Re
         }
     };
     for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
+        let mut found = Found::default();
         for file in part.files.iter().filter(|file| results::table_of(file) == Some("finals")) {
-            let rows: BTreeSet<Row> = read_file(file, &part.reader)?.iter().flat_map(rows_of).collect();
-            closed_first(rows).into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
+            read_file(file, &part.reader)?.iter().for_each(|batch| found.add(batch));
         }
+        found.sessions().into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
     }
     for answer in logs.iter().flat_map(|log| &log.answers) {
-        let live = answer.pending.sessions.iter().chain(&answer.sessions);
-        let mut all: BTreeSet<Row> =
-            live.map(|session| (session.key.to_string(), session.start, session.end, session.partial)).collect();
-        for batch in read(answer, "finals")? {
-            all.extend(rows_of(&batch));
-        }
-        closed_first(all).into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
+        let found = Found::of(answer)?;
+        found.sessions().into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
     }
     Ok(table.finish())
 }
@@ -71,41 +68,74 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Re
 /// Key, start, end, and whether it is partial.
 type Row = (String, i64, Option<i64>, bool);
 
-/// Sessions by key and start; one that was told while it was open, by an output that was hidden then, as it is now.
-fn closed_first(rows: BTreeSet<Row>) -> Vec<Row> {
-    let mut rows: Vec<Row> = rows.into_iter().collect();
-    rows.sort_by(|a, b| (&a.0, a.1, a.2.is_none()).cmp(&(&b.0, b.1, b.2.is_none())));
-    rows
+/// The sessions that rows tell of.
+///
+/// A session all of whose metrics are told by windows of the clock has no row of its own. Its windows follow one another
+/// without a gap, and the next session of the key begins later than it ended; so they are put together.
+#[derive(Default)]
+struct Found {
+    whole: BTreeSet<Row>,
+    windows: BTreeSet<Row>,
 }
 
-/// The sessions of rows of `finals`.
-fn rows_of(batch: &RecordBatch) -> Vec<Row> {
-    let time =
-        |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
-    let partial = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
-    let (Ok(keys), Some(starts), Some(ends), Some(partial)) =
-        (text_column(batch, "session"), time("start"), time("end"), partial)
-    else {
-        return vec![];
-    };
-    let row = |i: usize| {
-        let end = (!ends.is_null(i)).then(|| ends.value(i));
-        (keys.value(i).to_owned(), starts.value(i), end, partial.value(i))
-    };
-    (0..batch.num_rows()).map(row).collect()
+impl Found {
+    fn of(answer: &Answer) -> Result<Self, EngineError> {
+        let mut found = Found::default();
+        let live = answer.pending.sessions.iter().chain(&answer.sessions).filter(|session| session.is_whole());
+        let row = |session: &Session| (session.key.to_string(), session.start, session.end, session.partial);
+        found.whole.extend(live.map(row));
+        let windows = answer.pending.sessions.iter().filter(|session| !session.is_whole());
+        found.windows.extend(windows.map(row));
+        for batch in read(answer, "finals")? {
+            found.add(&batch);
+        }
+        Ok(found)
+    }
+
+    /// Takes rows of `finals`.
+    fn add(&mut self, batch: &RecordBatch) {
+        let time =
+            |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
+        let partial = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
+        let (Ok(keys), Some(starts), Some(ends), Some(partial)) =
+            (text_column(batch, "session"), time("start"), time("end"), partial)
+        else {
+            return;
+        };
+        let every = batch.column_by_name("every");
+        for i in 0..batch.num_rows() {
+            let end = (!ends.is_null(i)).then(|| ends.value(i));
+            let row = (keys.value(i).to_owned(), starts.value(i), end, partial.value(i));
+            let of = if every.is_some_and(|every| !every.is_null(i)) { &mut self.windows } else { &mut self.whole };
+            of.insert(row);
+        }
+    }
+
+    /// The sessions by key and start; one that was told while it was open, by an output that was hidden then, as it is now.
+    fn sessions(self) -> Vec<Row> {
+        let known: BTreeSet<(&str, i64)> = self.whole.iter().map(|row| (row.0.as_str(), row.1)).collect();
+        let mut joined: Vec<Row> = vec![];
+        for (key, start, end, partial) in &self.windows {
+            match joined.last_mut() {
+                Some(last) if last.0 == *key && last.2.is_some_and(|end| *start <= end) => {
+                    last.2 = last.2.max(*end);
+                    last.3 |= partial;
+                }
+                _ => joined.push((key.clone(), *start, *end, *partial)),
+            }
+        }
+        joined.retain(|row| !known.contains(&(row.0.as_str(), row.1)));
+        let mut rows: Vec<Row> = self.whole.iter().cloned().chain(joined).collect();
+        rows.sort_by(|a, b| (&a.0, a.1, a.2.is_none()).cmp(&(&b.0, b.1, b.2.is_none())));
+        rows
+    }
 }
 
 /// Takes out of a story what is not one of the sessions that there were, for its beginning is not kept any more; says
 /// when those began whose story is not told.
 pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json) -> Result<Vec<i64>, EngineError> {
-    let mut known: BTreeSet<i64> = answer.sessions.iter().map(|session| session.start).collect();
-    known.extend(answer.pending.sessions.iter().filter(|session| session.key == key).map(|session| session.start));
-    for batch in read(answer, "finals")? {
-        let keys = text_column(&batch, "session")?;
-        let starts = batch.column_by_name("start").and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
-        let Some(starts) = starts else { continue };
-        known.extend((0..batch.num_rows()).filter(|i| keys.value(*i) == key).map(|i| starts.value(i)));
-    }
+    let all = Found::of(answer)?.sessions();
+    let known: BTreeSet<i64> = all.into_iter().filter(|row| row.0 == key).map(|row| row.1).collect();
     let Some(told) = story["sessions"].as_array_mut() else { return Ok(vec![]) };
     let start = |session: &Json| session["start_ns"].as_i64();
     told.retain(|session| start(session).is_some_and(|start| known.contains(&start)));
@@ -115,13 +145,5 @@ pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json
 
 /// All sessions of a partition, alive and over, by key and start.
 pub(in crate::service) fn known_starts(answer: &Answer) -> Result<BTreeSet<(String, i64)>, EngineError> {
-    let live = answer.pending.sessions.iter().chain(&answer.sessions);
-    let mut known: BTreeSet<(String, i64)> = live.map(|session| (session.key.to_string(), session.start)).collect();
-    for batch in read(answer, "finals")? {
-        let keys = text_column(&batch, "session")?;
-        let starts = batch.column_by_name("start").and_then(|c| c.as_any().downcast_ref::<TimestampNanosecondArray>());
-        let Some(starts) = starts else { continue };
-        known.extend((0..batch.num_rows()).map(|i| (keys.value(i).to_owned(), starts.value(i))));
-    }
-    Ok(known)
+    Ok(Found::of(answer)?.sessions().into_iter().map(|(key, start, ..)| (key, start)).collect())
 }
