@@ -265,7 +265,6 @@ fn state_place(instance: &wasmtime::Instance, store: &mut Store<Limits>) -> Opti
 
 /// Refuses a module that would take long to compile.
 fn check_code(bytes: &[u8]) -> Result<(), ModuleError> {
-    // What is no module is refused by the compiler, with a better reason.
     let (largest, all) = code::sizes(bytes).unwrap_or_default();
     let help = "optimise it for size (`-C opt-level=s`), and leave out what it does not need";
     match (largest > code::MAX_FUNCTION_BYTES, all > code::MAX_CODE_BYTES) {
