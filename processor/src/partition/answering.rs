@@ -68,10 +68,13 @@ impl Partition {
 
     pub(super) fn answer(&mut self, ask: &Ask, reply: &Reply) -> Result<(), Error> {
         self.prove(ANSWER_LOOK)?;
-        if matches!(ask, Ask::Key(_) | Ask::Spans) && self.has_fresh_events() {
+        if matches!(ask, Ask::Key(_) | Ask::Spans) {
+            // Events that are just being kept are not to be found either.
             self.finish_commit(true)?;
-            self.start_commit()?;
-            self.finish_commit(true)?;
+            if self.has_fresh_events() {
+                self.start_commit()?;
+                self.finish_commit(true)?;
+            }
         }
         let (wants_sessions, wants_totals) = (matches!(ask, Ask::Sessions | Ask::Spans), *ask == Ask::Totals);
         let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };

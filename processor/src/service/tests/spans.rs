@@ -1,9 +1,12 @@
 //! The table `spans`, of sessions that are over and alive.
 
-use super::{KEPT_PROGRAM, Memory, SYNC, log, start_keeping, start_with, wait_until_gone, write_sessions};
+use super::{
+    KEPT_PROGRAM, Memory, SYNC, log, options, start_keeping, start_with, started, wait_until_gone, write_sessions,
+};
 use crate::engine::Engine;
-use crate::service::{Claims, Service};
+use crate::service::{Claims, Options, Service};
 use arrow::array::{Array, Decimal128Array, StringArray, TimestampNanosecondArray};
+use std::time::Duration;
 
 /// Metric, session, start, end and value of all rows, in seconds.
 type SpanRow = (String, String, i64, Option<i64>, Option<i128>);
@@ -68,5 +71,22 @@ fn spans_reach_back_as_far_as_events_are_kept() {
     log.write(0, r#"{"k":"b","t":35,"b":false,"c":true}"#);
     // The session of `b` goes on since 0, which is not kept; nothing is told that would begin in its midst.
     assert_eq!(rows(&service), [row("a", 28, Some(29), 0)]);
+    service.stop();
+}
+
+/// A commit that is on its way has taken the events, and its files are not named yet.
+#[test]
+fn events_of_a_commit_that_is_on_its_way_are_found() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = log();
+    let every = Duration::from_millis(2);
+    let service = started(Options { checkpoint_every: every, ..options(dir.path(), &log, Claims::All) }, KEPT_PROGRAM);
+    for n in 0..150_u64 {
+        log.write(0, &format!(r#"{{"k":"k{n}","t":{},"b":true}}"#, 1000 + n));
+        assert!(service.snapshot(&["totals".into()], SYNC).is_ok());
+        std::thread::sleep(Duration::from_micros(200 * (n % 16)));
+        let told = service.session(&format!("k{n}"), None, None, SYNC);
+        assert!(told.is_ok(), "{n}: {told:?}");
+    }
     service.stop();
 }
