@@ -26,6 +26,8 @@ mod code;
 mod error;
 #[cfg(feature = "sql")]
 mod here;
+#[cfg(feature = "sql")]
+mod holding;
 #[cfg(not(feature = "sql"))]
 mod lean;
 #[cfg(feature = "sql")]

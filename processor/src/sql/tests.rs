@@ -116,6 +116,35 @@ fn history_and_live_rows_are_one_table() {
     assert_eq!(gone.code(), "unavailable", "{gone}");
 }
 
+/// Files are put together and deleted while a question is at them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_question_reads_files_that_are_deleted_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [0, 1].map(|n| dir.path().join(format!("{n}.parquet")));
+    // A batch of the library's is less than a group, and only a few of them wait.
+    let group = 10_000;
+    let groups =
+        parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+    let batch = finals(&vec![("past", 1, true); group]);
+    for path in &paths {
+        let file = std::fs::File::create(path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(groups.clone())).unwrap();
+        (0..10).for_each(|_| writer.write(&batch).unwrap());
+        writer.close().unwrap();
+    }
+    let engine = Arc::new(Fake { files: paths.to_vec(), ..Fake::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sql = "SELECT * FROM finals WHERE session = 'past'".to_owned();
+    let counted = runtime.block_on(async {
+        let asking = Asking { sql, engine, sync: Some(Duration::from_secs(9)), held: None };
+        let answer = Answerer::Here.ask(asking).await.unwrap();
+        paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        answer.collect(1_000_000).await.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>()
+    });
+    assert_eq!(counted, 20 * group);
+}
+
 #[test]
 fn arithmetic_loses_nothing() {
     check("SELECT count(*) / 1e3, 1 / 1e9, 1/1E2 FROM finals", &["0.002|1e-9|0.01"]);

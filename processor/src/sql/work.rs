@@ -7,6 +7,7 @@
 use super::bounds::check_relations;
 use super::code::Code;
 use super::error::{cleaned, meant};
+use super::holding::hold;
 use super::planner::{Arithmetic, RoundedCasts, date_part};
 use super::statement::{Question, parse};
 use super::tables;
@@ -92,7 +93,8 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let spelled = wanted(&context, &reads, &asked.known)?;
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
-    let tables = desk.tables(names)?;
+    let mut tables = desk.tables(names)?;
+    let _held = hold(&mut tables)?;
     let mut providers: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
     for table in &tables {
         providers.insert(table.name.clone(), tables::provider(&context, table)?);
