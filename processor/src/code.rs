@@ -35,6 +35,10 @@ macro_rules! codes {
 }
 
 codes! {
+    /// An object of the state has a format that this version does not know.
+    Format = "TL3103", "go on with the version that wrote it, or start over with an empty state";
+    /// What the state cannot do without is missing, or has other bytes than were written.
+    Broken = "TL3104", "put the objects back from a copy, or start over with an empty state";
     /// A file of history is missing, or has other bytes than were written; questions that need it are refused.
     Damaged = "TL3110", "put the file back from a copy; or read the log again from its start with `serve --remake NAME`, or go on without with `serve --accept-damage NAME`";
     /// Rows of history are lost, which was accepted; answers are without them.

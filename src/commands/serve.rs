@@ -455,9 +455,7 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         }
         partition::Error::Checkpoint(
             error @ (checkpoint::Error::Lost(_) | checkpoint::Error::Damaged { .. } | checkpoint::Error::Corrupt(_)),
-        ) => Error::Other(anyhow::anyhow!(
-            "{place}{error}; nothing was changed: put the objects back from a copy, or start over with an empty state"
-        )),
+        ) => Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", Code::Broken.help())),
         other @ partition::Error::OlderRules => Error::Unreadable(format!("{place}{other}")),
         other => Error::Other(anyhow::anyhow!("{place}{other}")),
     }

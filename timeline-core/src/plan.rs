@@ -8,6 +8,7 @@
 //! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`Kind`] is the one that [`Builder::add`] derived.
 
 mod builder;
+mod encoding;
 mod expression;
 mod fingerprint;
 mod inputs;

@@ -1,5 +1,6 @@
 //! What can go wrong, sorted by what the caller must do about it.
 
+use crate::code::Code;
 use thiserror::Error;
 
 use super::digest::Digest;
@@ -32,7 +33,7 @@ pub enum Error {
         cause: String,
     },
     /// The place once held a job and its heads are gone. Never treated as a new, empty one.
-    #[error("{0}")]
+    #[error("[{code}] {0}", code = Code::Broken)]
     Lost(Lost),
     /// The objects here belong to another partition or another job.
     #[error("{object} belongs to {found:?}, not to {expected:?}")]
@@ -44,24 +45,24 @@ pub enum Error {
         /// What the object says.
         found: String,
     },
-    /// A newer program wrote this; nothing was touched.
-    #[error("{object} has format {found}, and this program knows up to {known}")]
+    /// Another version of the program wrote this; nothing was touched.
+    #[error("[{}] {object} has format {found}, and this program knows format {known}; {}", Code::Format, Code::Format.help())]
     Format {
         /// The object read.
         object: String,
         /// Its format number.
         found: u64,
-        /// The highest number known here.
+        /// The only number known here.
         known: u64,
     },
     /// None of the kept checkpoints is whole. Nothing was deleted; every finding says what is broken.
-    #[error("no usable checkpoint: {}", join(.findings))]
+    #[error("[{}] no usable checkpoint: {}", Code::Broken, join(.findings))]
     Damaged {
         /// All that was found broken, newest checkpoint first.
         findings: Vec<Finding>,
     },
     /// One object is missing or does not have the bytes that were sealed.
-    #[error("{0}")]
+    #[error("[{code}] {0}", code = Code::Broken)]
     Corrupt(Finding),
     /// A commit names a file that is neither in a kept checkpoint nor put by this writer, or names one twice.
     #[error("the checkpoint names {name}, which {reason}")]

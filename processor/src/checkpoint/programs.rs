@@ -127,7 +127,7 @@ fn decode(name: &str, version: u64, bytes: &[u8]) -> Result<Programs, Error> {
         body.iter().position(|byte| *byte == b'\n').ok_or_else(|| malformed("no header line".to_owned()))?;
     let (line, rest) = body.split_at(line_bytes);
     let Format { format } = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
-    if format > FORMAT {
+    if format != FORMAT {
         return Err(Error::Format { object: name.to_owned(), found: format, known: FORMAT });
     }
     let header: Header = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;

@@ -16,14 +16,8 @@ pub type Epoch = u64;
 /// Number of an ownership of a partition; grows with every take-over. The first is 1.
 pub type Generation = u64;
 
-/// The format that this program writes where nothing needs a newer one.
+/// The format of all of them: what this program writes, and the only one that it reads.
 pub(super) const FORMAT: u64 = 1;
-/// The format of a head that its owner has given up; a program that does not know such heads must not take them for held.
-pub(super) const FORMAT_RELEASED: u64 = 2;
-/// The format of a manifest with messages that are to be published; a program that does not know them would lose them.
-pub(super) const FORMAT_OUTBOX: u64 = 3;
-/// The highest format that this program reads.
-pub(super) const FORMAT_MAX: u64 = FORMAT_OUTBOX;
 
 /// Who writes: unique to one run of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +140,7 @@ pub(super) struct Genesis {
     pub(super) lineage: String,
 }
 
-/// The first thing read of any object, so that a newer one is refused and not called broken.
+/// The first thing read of any object, so that one of another format is refused and not called broken.
 #[derive(Deserialize)]
 struct Format {
     format: u64,
@@ -165,8 +159,8 @@ pub(super) fn decode<T: DeserializeOwned>(object: &str, bytes: &[u8]) -> Result<
         broken(Problem::Malformed { offset: offset(body, &error), reason: error.to_string() })
     };
     let Format { format } = serde_json::from_slice(body).map_err(malformed)?;
-    if format > FORMAT_MAX {
-        return Err(Error::Format { object: object.to_owned(), found: format, known: FORMAT_MAX });
+    if format != FORMAT {
+        return Err(Error::Format { object: object.to_owned(), found: format, known: FORMAT });
     }
     serde_json::from_slice(body).map_err(malformed)
 }

@@ -14,9 +14,7 @@ use super::error::Error;
 use super::load::Reader;
 use super::names::{self, Kind, Stamp};
 use super::protocol::CHECKPOINTS_KEPT;
-use super::record::{
-    self, Epoch, FORMAT, FORMAT_OUTBOX, FORMAT_RELEASED, FileRef, Generation, Head, Manifest, ManifestRef, Owner,
-};
+use super::record::{self, Epoch, FORMAT, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
 use super::store::Store;
 use super::swap::{self, Swapped};
 
@@ -135,7 +133,7 @@ impl Checkpoints {
     pub fn release(self) -> Result<(), Error> {
         self.shared.alive()?;
         let head = Head {
-            format: FORMAT_RELEASED,
+            format: FORMAT,
             released: true,
             number: self.head.number + 1,
             previous: Some(self.head_digest),
@@ -173,9 +171,8 @@ impl Checkpoints {
     fn swap_in(&mut self, commit: Commit) -> Result<Epoch, Error> {
         let epoch = self.head.epoch + 1;
         let Commit { position, state, files } = commit;
-        let has_outbox = files.iter().any(|file| file.kind == Kind::Outbox);
         let manifest = Manifest {
-            format: if has_outbox { FORMAT_OUTBOX } else { FORMAT },
+            format: FORMAT,
             partition: self.head.partition.clone(),
             lineage: self.head.lineage.clone(),
             owner: self.head.owner.clone(),

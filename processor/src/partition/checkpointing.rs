@@ -126,9 +126,9 @@ impl State {
     }
 }
 
-/// The meaning of a plan as a text: state of one is never loaded under another.
+/// The meaning of a plan, as the digest of its encoding: state of one is never loaded under another.
 pub(crate) fn plan_fingerprint(plan: &Plan) -> String {
-    Fingerprint::of_text(&format!("rules {RULES} {plan:?}")).to_string()
+    Fingerprint::of_text(&plan.encoding()).to_string()
 }
 
 impl Partition {

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod deploying;
+mod formats;
 mod lost;
 mod now;
 mod rules;

@@ -1,7 +1,8 @@
 //! Making a plan, one node at a time.
 
 use super::expression::EventExpr;
-use super::fingerprint::{self, Fingerprint};
+use super::encoding;
+use super::fingerprint::Fingerprint;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::names::Names;
 use super::op::{NodeId, Op};
@@ -141,7 +142,7 @@ impl Builder {
         }
         let id = NodeId::new(self.plan.nodes.len());
         let fingerprint: Fingerprint =
-            fingerprint::of(&op, &self.plan.columns, |input| self.plan.nodes[input.index()].fingerprint);
+            encoding::fingerprint(&op, &self.plan.columns, |input| self.plan.nodes[input.index()].fingerprint);
         let is_number = matches!(kind, Kind::Number(_) | Kind::Ratio(_));
         let inherited = is_number && op.inputs().iter().any(|input| self.moves(*input));
         self.moves.push(op.moves_by_itself() || inherited);

@@ -4,6 +4,7 @@ mod accrue;
 mod build;
 mod capped;
 mod decimals;
+mod encoding;
 mod events;
 mod floats;
 mod golden;

@@ -234,15 +234,20 @@ fn the_objects_of_another_job_are_refused() {
 }
 
 #[test]
-fn a_newer_format_is_refused_before_anything_is_written() {
-    let store = committed();
-    let newest = store.newest_head();
-    let text = String::from_utf8(store.get(&newest)).unwrap();
-    let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", "\"format\":4", 1);
-    store.set(&newest, digest::seal(body.into_bytes()));
-    let before = store.objects.lock().unwrap().clone();
-    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Format { found: 4, known: 3, .. })));
-    assert_eq!(*store.objects.lock().unwrap(), before);
+fn another_format_is_refused_before_anything_is_written() {
+    for other in [0, 2, 3, 4] {
+        let store = committed();
+        let newest = store.newest_head();
+        let text = String::from_utf8(store.get(&newest)).unwrap();
+        let written = format!("\"format\":{other}");
+        let body = text.split("\nblake3").next().unwrap().replacen("\"format\":1", &written, 1);
+        store.set(&newest, digest::seal(body.into_bytes()));
+        let before = store.objects.lock().unwrap().clone();
+        let refused = Job::open(store.clone(), "second").err().expect("it is of no format that is known");
+        assert!(matches!(refused, Error::Format { found, known: 1, .. } if found == other), "{refused}");
+        assert!(refused.to_string().contains("[TL3103]"), "{refused}");
+        assert_eq!(*store.objects.lock().unwrap(), before);
+    }
 }
 
 /// Opens a place whose history is damaged at `object`: the state is whole, and nobody who reads the history is told other

@@ -1,0 +1,341 @@
+//! The canonical encoding of a plan: what it means, written out as lines of text.
+//!
+//! State, rows and messages are durable under what they mean, so meaning is *written* here and never derived: nothing of
+//! this text comes from `Debug`, from the order of a declaration or from a library, and a golden file holds it fast
+//! (`timeline-core/tests/evaluation/encoding`). Every part is taken apart without `..`, so what is added to a plan does not
+//! compile before somebody has said whether it is part of what the plan means.
+//!
+//! **Invariant:** the text is prefix-free: texts are quoted, numbers stand between separators, and lists say where they end;
+//! so two plans have one encoding only if they mean the same.
+//! **Invariant:** the first line has the version of the language's rules ([`RULES`]): under other rules every plan means
+//! something else. What programs call their nodes ([`super::Names`]) is no part of it.
+
+use super::expression::EventExpr;
+use super::kind::{Kind, RatioUnit, Unit};
+use super::op::Op;
+use super::output::{Aggregate, Alert, GroupKey, GroupOf, Members, Metric};
+use super::path::FieldPath;
+use super::source::{Column, Csv, Dedup, EndRule, Idle, Nulls, Source, TimeFormat, TimeUnit};
+use super::{Fingerprint, Node, Plan, RULES};
+use crate::{Type, Value};
+use std::fmt::Write;
+
+impl Plan {
+    /// What the plan means, as text: state of one is never loaded under another.
+    pub fn encoding(&self) -> String {
+        let Plan { source: _, joined: _, since, columns, nodes, end, dedup, metrics, alerts, names: _ } = self;
+        let mut out = format!("rules {RULES}\nsince {since}\n");
+        self.sources().for_each(|declared| source(declared, &mut out));
+        for Column { name, path, ty, source, nulls } in columns {
+            put(&mut out, format_args!("column {} {} {} of {source}", quoted(name), paths(path), ty.name()));
+            self::nulls(nulls, &mut out);
+            out.push('\n');
+        }
+        for Node { op, kind, fingerprint: _ } in nodes {
+            put(&mut out, format_args!("node {} ", kind_name(*kind)));
+            operator(op, columns, &mut out);
+            for input in op.inputs() {
+                put(&mut out, format_args!(" {input}"));
+            }
+            out.push('\n');
+        }
+        end_rule(end, |node| node.to_string(), &mut out);
+        for Dedup { column, within } in dedup {
+            put(&mut out, format_args!("dedup {} within {within}\n", column.0));
+        }
+        for Metric { name, root, dimensions, aggregate, keep_spans } in metrics {
+            put(&mut out, format_args!("metric {} {root} split {} ", quoted(name), list(dimensions)));
+            match aggregate {
+                None => out.push_str("alone"),
+                Some(aggregate) => self::aggregate(aggregate, |node| node.to_string(), &mut out),
+            }
+            put(&mut out, format_args!(" spans {keep_spans}\n"));
+        }
+        for Alert { name, root } in alerts {
+            put(&mut out, format_args!("alert {} {root}\n", quoted(name)));
+        }
+        out
+    }
+
+    /// Of which events sessions are made and how they end, whatever else is read of them.
+    pub fn encoding_of_sessions(&self) -> String {
+        let mut out = format!("rules {RULES}\nsince {}\n", self.since);
+        self.sources().for_each(|declared| source(declared, &mut out));
+        end_rule(&self.end, |node| self.node(node).fingerprint.to_string(), &mut out);
+        for Dedup { column, within } in &self.dedup {
+            put(&mut out, format_args!("dedup {} within {within}\n", paths(&self.columns[column.index()].path)));
+        }
+        out
+    }
+
+    /// What the values of a metric mean, as sessions have them.
+    pub fn encoding_of_values(&self, metric: &Metric) -> String {
+        let root = self.node(metric.root).fingerprint;
+        format!("{}values {root} split {}\n", self.encoding_of_sessions(), list(&metric.dimensions))
+    }
+
+    /// What the totals of a metric mean.
+    pub fn encoding_of_totals(&self, metric: &Metric) -> String {
+        let mut out = self.encoding_of_values(metric);
+        if let Some(aggregate) = &metric.aggregate {
+            self::aggregate(aggregate, |node| self.node(node).fingerprint.to_string(), &mut out);
+            out.push('\n');
+        }
+        out
+    }
+
+    /// What the spans of an alert mean.
+    pub fn encoding_of_alert(&self, alert: &Alert) -> String {
+        format!("{}alert {}\n", self.encoding_of_sessions(), self.node(alert.root).fingerprint)
+    }
+}
+
+/// The meaning of one node: its operator over the meanings of its inputs, whatever its number and theirs.
+pub(super) fn fingerprint(
+    op: &Op,
+    columns: &[Column],
+    input: impl Fn(super::NodeId) -> Fingerprint,
+) -> Fingerprint {
+    let mut text = String::new();
+    operator(op, columns, &mut text);
+    for fingerprint in op.inputs().into_iter().map(input) {
+        put(&mut text, format_args!(" {fingerprint}"));
+    }
+    Fingerprint::of_text(&text)
+}
+
+fn source(declared: &Source, out: &mut String) {
+    let Source { name, key, time, time_unit, order, lateness, future, idle, repair, csv } = declared;
+    put(out, format_args!("source {} key", quoted(name)));
+    key.iter().for_each(|path| put(out, format_args!(" {}", paths(path))));
+    put(out, format_args!(" time {} in ", paths(time)));
+    match time_unit {
+        TimeUnit::Format(own) => {
+            let TimeFormat { format, zone } = &**own;
+            put(out, format_args!("format {} zone {}", quoted(format), optional(zone.as_deref().map(quoted))));
+        }
+        TimeUnit::Nanoseconds => out.push_str("ns"),
+        TimeUnit::Microseconds => out.push_str("us"),
+        TimeUnit::Milliseconds => out.push_str("ms"),
+        TimeUnit::Seconds => out.push_str("s"),
+        TimeUnit::Rfc3339 => out.push_str("rfc3339"),
+    }
+    let order = order.as_ref().map(|(path, ty)| format!("{} {}", paths(path), ty.name()));
+    put(out, format_args!(" order {} lateness {lateness}", optional(order)));
+    let idle = match idle {
+        Idle::Usual => "usual".to_owned(),
+        Idle::Never => "never".to_owned(),
+        Idle::After(length) => format!("after {length}"),
+    };
+    put(out, format_args!(" future {} idle {idle} repair {}", optional(*future), optional(*repair)));
+    let Csv { delimiter, decimal } = csv;
+    put(out, format_args!(" delimiter {} decimal {}\n", optional(*delimiter), optional(*decimal)));
+}
+
+fn end_rule(end: &EndRule, node: impl Fn(super::NodeId) -> String, out: &mut String) {
+    let EndRule { when, silence, billed, max_age, linger } = end;
+    let (when, silence, max_age) = (optional(when.map(node)), optional(*silence), optional(*max_age));
+    put(out, format_args!("end when {when} silence {silence} billed {billed} age {max_age} linger {linger}\n"));
+}
+
+fn aggregate(aggregate: &Aggregate, node: impl Fn(super::NodeId) -> String, out: &mut String) {
+    let Aggregate { group_by, functions, members } = aggregate;
+    out.push_str("groups [");
+    for GroupKey { name, of } in group_by {
+        let of = match of {
+            GroupOf::Dimension(d) => format!("dimension {d}"),
+            GroupOf::State(state) => format!("state {}", node(*state)),
+        };
+        put(out, format_args!("{} {of},", quoted(name)));
+    }
+    out.push_str("] functions [");
+    functions.iter().for_each(|function| put(out, format_args!("{},", function.name())));
+    let members = match members {
+        Members::All => "all",
+        Members::Closed => "closed",
+        Members::Live => "live",
+    };
+    put(out, format_args!("] of {members}"));
+}
+
+fn operator(op: &Op, columns: &[Column], out: &mut String) {
+    match op {
+        Op::Event(e) => {
+            out.push_str("event ");
+            expression(e, columns, out);
+        }
+        Op::Constant(value) => put(out, format_args!("constant {}", constant(value))),
+        Op::Latest { of: _, ttl } => match ttl {
+            None => out.push_str("latest None"),
+            Some(ttl) => put(out, format_args!("latest Some({ttl})")),
+        },
+        Op::HasExisted { of: _ } => out.push_str("has_existed"),
+        Op::HasExistedWithin { of: _, window } => put(out, format_args!("has_existed_within {window}")),
+        Op::HeldFor { of: _, length } => put(out, format_args!("held_for {length}")),
+        Op::DurationWhere { of: _ } => out.push_str("duration_where"),
+        Op::DurationInCurState { of: _ } => out.push_str("duration_in_cur_state"),
+        Op::CompareStates { compare, left: _, right: _ } => put(out, format_args!("states {}", compare.symbol())),
+        Op::CompareNumbers { compare, left: _, right: _ } => put(out, format_args!("numbers {}", compare.symbol())),
+        Op::Not(_) => out.push_str("not"),
+        Op::And(_, _) => out.push_str("and"),
+        Op::Or(_, _) => out.push_str("or"),
+        Op::NumberOf(_) => out.push_str("number_of"),
+        Op::DurationOf(_) => out.push_str("duration_of"),
+        Op::ConstantNumber { numerator, denominator, unit } => {
+            put(out, format_args!("number {numerator} {denominator} {}", unit_name(*unit)));
+        }
+        Op::Add(_, _) => out.push_str("add"),
+        Op::Sub(_, _) => out.push_str("sub"),
+        Op::Scale { of: _, factor } => put(out, format_args!("scale {factor}")),
+        Op::Ratio { numerator: _, denominator: _ } => out.push_str("ratio"),
+        Op::Longest { of: _ } => out.push_str("longest"),
+        Op::DurationOfPreviousState { of: _ } => out.push_str("duration_of_previous_state"),
+        Op::Integral { of: _, over: _ } => out.push_str("integral"),
+        Op::If { condition: _, then: _, otherwise: _ } => out.push_str("if"),
+        Op::Coalesce(_, _) => out.push_str("coalesce"),
+        Op::Mul(_, _) => out.push_str("mul"),
+        Op::Exists(_) => out.push_str("exists"),
+        Op::Apply { function, of: _ } => put(out, format_args!("apply {}", function.name())),
+        Op::Either(_, _) => out.push_str("either"),
+        Op::Scope { of: _, by: _ } => out.push_str("scope"),
+        Op::OverLast { of: _, window } => put(out, format_args!("over_last {window}")),
+        Op::Rise { of: _ } => out.push_str("rise"),
+        Op::Fall { of: _ } => out.push_str("fall"),
+        Op::Changes { of: _ } => out.push_str("changes"),
+        Op::At { event: _, of: _ } => out.push_str("at"),
+        Op::Each { event: _, value, of: _ } => {
+            out.push_str("each ");
+            expression(value, columns, out);
+        }
+        Op::Filter { event: _, condition, of: _ } => {
+            out.push_str("filter ");
+            expression(condition, columns, out);
+        }
+        Op::FollowedBy { first: _, then: _, window } => put(out, format_args!("followed_by {window}")),
+        Op::NotFollowedBy { first: _, then: _, window } => put(out, format_args!("not_followed_by {window}")),
+        Op::Count { of: _ } => out.push_str("count"),
+        Op::CountWithin { of: _, window } => put(out, format_args!("count_within {window}")),
+        Op::First { of: _ } => out.push_str("first"),
+        Op::Previous { of: _, n } => put(out, format_args!("previous {n}")),
+        Op::IsNew { of: _, cap } => put(out, format_args!("is_new {cap}")),
+        Op::Sum { of: _ } => out.push_str("sum"),
+        Op::Min { of: _ } => out.push_str("min"),
+        Op::Max { of: _ } => out.push_str("max"),
+        Op::TimeSince { of: _ } => out.push_str("time_since"),
+        Op::Concurrency { of: _, cap } => put(out, format_args!("concurrency {cap}")),
+        Op::Every { length } => put(out, format_args!("every {length}")),
+        Op::Split { of: _, by: _, cap } => put(out, format_args!("split {cap}")),
+        Op::User { operator, of: _ } => {
+            // The name is for people, and the code is what its digest says.
+            let super::UserOperator { name: _, module, parameters, result, state_bytes, code: _ } = &**operator;
+            let module: Vec<String> = module.iter().map(|byte| format!("{byte:02x}")).collect();
+            let parameters: Vec<&str> = parameters.iter().map(|ty| type_word(*ty)).collect();
+            let (module, parameters) = (module.join(", "), parameters.join(", "));
+            put(out, format_args!("user [{module}] [{parameters}] {} {state_bytes}", result.name()));
+        }
+    }
+}
+
+fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
+    match e {
+        EventExpr::Column(c) => {
+            // Columns count by source, path and type, so that programs which number or name them otherwise agree.
+            let Column { name: _, path, ty, source, nulls } = &columns[c.index()];
+            put(out, format_args!("(column {} {}", paths(path), ty.name()));
+            if *source != 0 {
+                put(out, format_args!(" of {source}"));
+            }
+            self::nulls(nulls, out);
+            out.push(')');
+        }
+        EventExpr::Constant(value) => out.push_str(&constant(value)),
+        EventExpr::Sample(n) => put(out, format_args!("(sample {n})")),
+        EventExpr::Compare(compare, a, b) => call(compare.symbol(), &[a, b], columns, out),
+        EventExpr::And(a, b) => call("and", &[a, b], columns, out),
+        EventExpr::Or(a, b) => call("or", &[a, b], columns, out),
+        EventExpr::Not(a) => call("not", &[a], columns, out),
+        EventExpr::Call(function, all) => {
+            call(&format!("call {}", function.name()), &all.iter().collect::<Vec<_>>(), columns, out);
+        }
+    }
+}
+
+fn call(name: &str, all: &[&EventExpr], columns: &[Column], out: &mut String) {
+    put(out, format_args!("({name}"));
+    for a in all {
+        out.push(' ');
+        expression(a, columns, out);
+    }
+    out.push(')');
+}
+
+/// What is said of nulls, where it is not what is usual.
+fn nulls(nulls: &Nulls, out: &mut String) {
+    let Nulls { missing, words } = nulls;
+    if !nulls.are_usual() {
+        put(out, format_args!(" nulls {missing} {}", list(words)));
+    }
+}
+
+/// A value with its type. A float is the shortest decimal that reads back as the same one, never without a point or an
+/// exponent.
+fn constant(value: &Value) -> String {
+    match value {
+        Value::Str(text) => format!("Str({})", quoted(text)),
+        Value::Float(x) => format!("Float({x:?})"),
+        Value::Int(x) => format!("Int({x})"),
+        Value::Bool(x) => format!("Bool({x})"),
+    }
+}
+
+/// The word of a type among the parameters of a user operator.
+fn type_word(ty: Type) -> &'static str {
+    match ty {
+        Type::String => "String",
+        Type::Float => "Float",
+        Type::Int => "Int",
+        Type::Bool => "Bool",
+    }
+}
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Duration => "Duration",
+        Unit::Int => "Int",
+        Unit::Float => "Float",
+        Unit::Area => "Area",
+    }
+}
+
+fn kind_name(kind: Kind) -> String {
+    match kind {
+        Kind::Event(ty) => format!("event {}", ty.name()),
+        Kind::State(ty) => format!("state {}", ty.name()),
+        Kind::Number(unit) => format!("number {}", unit_name(unit)),
+        Kind::Ratio(RatioUnit::Plain) => "ratio Plain".to_owned(),
+        Kind::Ratio(RatioUnit::PerSecond) => "ratio PerSecond".to_owned(),
+        Kind::Ratio(RatioUnit::Duration) => "ratio Duration".to_owned(),
+    }
+}
+
+fn paths(path: &FieldPath) -> String {
+    list(&path.0)
+}
+
+fn list(texts: &[String]) -> String {
+    let all: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", all.join(", "))
+}
+
+/// A text in quotes, in which a quote and a backslash stand behind a backslash and a line feed is `\n`.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+fn optional<T: std::fmt::Display>(value: Option<T>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+fn put(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    out.write_fmt(arguments).expect("writing to a string never fails");
+}
