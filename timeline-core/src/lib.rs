@@ -22,6 +22,7 @@ mod decimal;
 pub mod incremental;
 mod near;
 pub mod number;
+mod operators;
 pub mod plan;
 pub mod record;
 pub mod reference;

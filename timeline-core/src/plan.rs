@@ -8,24 +8,27 @@
 //! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`Kind`] is the one that [`Builder::add`] derived.
 
 mod builder;
+mod description;
 mod encoding;
 mod expression;
 mod fingerprint;
-mod inputs;
 mod kind;
+mod made;
 mod names;
 mod op;
 mod output;
 mod path;
 mod scalar;
 mod source;
-mod timer;
 mod user;
 
 pub use builder::{BuildError, Builder};
+pub use description::{Cumulative, Description, Due, Form, Memory, Parameter, Straight, Takes, Timer, Word};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
+pub(crate) use kind::comparable;
 pub use kind::{Kind, RatioUnit, Unit};
+pub(crate) use made::Made;
 pub use names::Names;
 pub use op::{NodeId, Op};
 pub use output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
@@ -34,7 +37,6 @@ pub use scalar::Scalar;
 pub use source::{
     Column, ColumnId, Csv, Dedup, EndRule, FUTURE, Idle, MAX_SOURCES, Nulls, Source, TimeFormat, TimeUnit,
 };
-pub use timer::Timer;
 pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 
 /// The version of the rules by which plans are read: of what a plan says beside what its text holds.
@@ -84,6 +86,10 @@ pub struct Node {
     pub kind: Kind,
     /// Its meaning as a number that is the same in every program, build and machine.
     pub fingerprint: Fingerprint,
+    /// Whether it is a number that changes with time alone, of itself or through what it reads.
+    pub moves: bool,
+    /// Whether it is a sum of what is counted up from zero at the start of the session, so that shares of it add up.
+    pub is_cumulative: bool,
 }
 
 impl Plan {
@@ -135,6 +141,16 @@ impl Plan {
     pub fn windows_end_by_clock(&self) -> bool {
         let is_told_by_events = self.end.silence.is_some() && !self.end.billed;
         !is_told_by_events && self.metrics.iter().any(|metric| self.windows_of(metric.root).is_some())
+    }
+
+    /// Whether a node can be charged to dimensions: cumulative, a ratio of such, or such over a window.
+    pub fn can_split(&self, id: NodeId) -> bool {
+        let is_cumulative = |id: &NodeId| self.node(*id).is_cumulative;
+        match &self.node(id).op {
+            Op::Ratio { numerator, denominator } => is_cumulative(numerator) && is_cumulative(denominator),
+            Op::OverLast { of, .. } => is_cumulative(of),
+            _ => is_cumulative(&id),
+        }
     }
 
     /// The columns of which an event's records have some: those behind it, which `at` and `filter` can ask. None where an

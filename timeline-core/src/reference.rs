@@ -25,9 +25,10 @@ mod session;
 mod split;
 mod state;
 mod totals;
-mod user;
 mod whole;
 mod windows;
+
+pub(crate) mod parts;
 
 pub use events::{Occurrence, Place};
 pub use log::{Event, Late, LateReason, Run, accept, run};

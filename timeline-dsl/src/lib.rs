@@ -37,6 +37,7 @@ pub mod modules;
 mod names;
 pub mod outline;
 pub mod parser;
+mod simple;
 pub mod syntax;
 mod tables;
 

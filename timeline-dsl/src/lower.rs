@@ -196,11 +196,11 @@ impl<'a> Lowering<'a> {
             Ok(id) => {
                 if id.index() == entry.facts.len() {
                     let plan = entry.builder.plan();
-                    let op = &plan.node(id).op;
-                    let facts = Facts::of(op, &entry.facts);
+                    let node = plan.node(id);
+                    let facts = Facts::of(node);
                     let is_duration =
                         |kind| matches!(kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration));
-                    let durations = match op {
+                    let durations = match &node.op {
                         Op::At { of, .. } => is_duration(plan.node(*of).kind),
                         Op::Filter { event, .. } => entry.facts[event.index()].durations,
                         _ => false,

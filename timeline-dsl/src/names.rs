@@ -3,41 +3,29 @@
 //! The long spellings (`TL_LatestEventToState`, `TLHas_Existed_Within`, `latest_event_to_state`) are synonyms;
 //! they are compared without case and underscores, the short ones as they are.
 
+use crate::simple::{Gives, SIMPLE, Simple};
 use timeline_core::plan::{Compare, Scalar};
 
 /// What a name before a `(` means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Function {
+    Simple(&'static Simple),
     Latest,
-    HasExisted,
     HasExistedWithin,
-    HeldFor,
     KeepTrueFor,
-    DurationWhere,
-    DurationInCurState,
-    DurationOfPreviousState,
-    Longest,
     Concurrency,
     Integral,
     TimeWeightedAvg,
     If,
     Coalesce,
     Exists,
-    Rise,
-    Fall,
-    Changes,
     At,
     Filter,
-    FollowedBy,
-    NotFollowedBy,
-    Count,
-    CountWithin,
     First,
     Previous,
     Sum,
     Min,
     Max,
-    TimeSince,
     IsNew,
     Scalar(Scalar),
     Compare(Compare),
@@ -49,35 +37,21 @@ pub(crate) enum Function {
 /// How each operator is called, its own name first; the long names begin where there is no underscore any more.
 const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::Latest, &["latest", "latest_event_to_state"]),
-    (Function::HasExisted, &["has_existed"]),
     (Function::HasExistedWithin, &["has_existed_within"]),
-    (Function::HeldFor, &["held_for"]),
     (Function::KeepTrueFor, &["keep_true_for"]),
-    (Function::DurationWhere, &["duration_where"]),
-    (Function::DurationInCurState, &["duration_in_cur_state", "duration_in_current_state"]),
-    (Function::DurationOfPreviousState, &["duration_of_previous_state", "duration_in_previous_state"]),
-    (Function::Longest, &["longest"]),
     (Function::Concurrency, &["concurrency"]),
     (Function::Integral, &["integral"]),
     (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
     (Function::If, &["if"]),
     (Function::Coalesce, &["coalesce"]),
     (Function::Exists, &["exists"]),
-    (Function::Rise, &["rise"]),
-    (Function::Fall, &["fall"]),
-    (Function::Changes, &["changes"]),
     (Function::At, &["at"]),
     (Function::Filter, &["filter"]),
-    (Function::FollowedBy, &["followed_by"]),
-    (Function::NotFollowedBy, &["not_followed_by"]),
-    (Function::Count, &["count"]),
-    (Function::CountWithin, &["count_within"]),
     (Function::First, &["first"]),
     (Function::Previous, &["previous"]),
     (Function::Sum, &["sum"]),
     (Function::Min, &["min"]),
     (Function::Max, &["max"]),
-    (Function::TimeSince, &["time_since"]),
     (Function::IsNew, &["is_new"]),
     (Function::Scalar(Scalar::Lower), &["lower"]),
     (Function::Scalar(Scalar::Upper), &["upper"]),
@@ -121,6 +95,9 @@ pub(crate) fn lookup(written: &str) -> Lookup {
         None => all().find(|name| *name == written),
     };
     let Some(name) = found else { return Lookup::Unknown };
+    if let Some(simple) = SIMPLE.iter().find(|simple| simple.names.contains(&name)) {
+        return Lookup::Known(Function::Simple(simple));
+    }
     match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
         Some((function, _)) => Lookup::Known(*function),
         None => Lookup::Aggregate(name),
@@ -134,7 +111,8 @@ pub(crate) fn near(written: &str) -> Option<&'static str> {
 }
 
 fn all() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.iter().flat_map(|(_, names)| names.iter().copied()).chain(OF_AGGREGATES.iter().copied())
+    let names = FUNCTIONS.iter().map(|(_, names)| *names).chain(SIMPLE.iter().map(|simple| simple.names));
+    names.chain([OF_AGGREGATES]).flatten().copied()
 }
 
 /// The operator's own name, of whatever spelling.
@@ -158,30 +136,18 @@ pub(crate) fn is_column(written: &str) -> bool {
 impl Function {
     /// Whether it gives a number.
     pub(crate) fn makes_number(self) -> bool {
-        matches!(
-            self,
-            Function::DurationWhere
-                | Function::DurationInCurState
-                | Function::DurationOfPreviousState
-                | Function::Longest
-                | Function::Integral
-                | Function::TimeWeightedAvg
-                | Function::TimeSince
-        )
+        match self {
+            Function::Simple(simple) => simple.gives == Gives::Number,
+            other => matches!(other, Function::Integral | Function::TimeWeightedAvg),
+        }
     }
 
     /// Whether it makes an event timeline.
     pub(crate) fn makes_events(self) -> bool {
-        matches!(
-            self,
-            Function::Rise
-                | Function::Fall
-                | Function::Changes
-                | Function::At
-                | Function::Filter
-                | Function::FollowedBy
-                | Function::NotFollowedBy
-        )
+        match self {
+            Function::Simple(simple) => simple.gives == Gives::Events,
+            other => matches!(other, Function::At | Function::Filter),
+        }
     }
 
     /// All operators' own names, as a sentence lists them.
@@ -189,13 +155,17 @@ impl Function {
         let own = FUNCTIONS
             .iter()
             .filter(|(f, _)| !matches!(f, Function::Compare(_) | Function::And | Function::Or | Function::Not));
-        let names: Vec<&str> = own.map(|(_, names)| names[0]).collect();
+        let names: Vec<&str> =
+            own.map(|(_, names)| names[0]).chain(SIMPLE.iter().map(|simple| simple.names[0])).collect();
         names.split_last().map_or_else(String::new, |(last, rest)| format!("{} and {last}", rest.join(", ")))
     }
 
     /// Its own name.
     pub(crate) fn name(self) -> &'static str {
-        FUNCTIONS.iter().find(|(f, _)| *f == self).map_or("?", |(_, names)| names[0])
+        match self {
+            Function::Simple(simple) => simple.names[0],
+            other => FUNCTIONS.iter().find(|(f, _)| *f == other).map_or("?", |(_, names)| names[0]),
+        }
     }
 }
 

@@ -8,8 +8,8 @@
 use super::{RecordedSpan, Told};
 use crate::reach::place_text;
 use serde_json::{Value as Json, json};
-use timeline_core::plan::{NodeId, Op, Plan, Timer};
-use timeline_core::{Time, reference};
+use timeline_core::plan::{NodeId, Op, Plan, Takes, Timer};
+use timeline_core::{Time, Value, reference};
 
 /// What was recorded of one session.
 pub(super) struct Recorded<'a> {
@@ -54,9 +54,15 @@ impl Causes<'_> {
             let set_at = match self.plan.node(origin).op.timer() {
                 Timer::After(length) if by_timer => at.checked_sub(length),
                 Timer::Only(length) => at.checked_sub(length),
-                Timer::Course if by_timer => self.last_change(origin, at),
-                Timer::Clock if at > self.told.session => None,
-                Timer::Never | Timer::After(_) | Timer::Course | Timer::Clock => {
+                Timer::Crossing(..) | Timer::Overtaking(_) | Timer::Zero(_) if by_timer => self.last_change(origin, at),
+                Timer::Clock(_) if at > self.told.session => None,
+                Timer::Never
+                | Timer::After(_)
+                | Timer::Crossing(..)
+                | Timer::Overtaking(_)
+                | Timer::Zero(_)
+                | Timer::Clock(_)
+                | Timer::OfInput(_) => {
                     return Some(self.event(self.event_at(origin, at)?, timer));
                 }
             };
@@ -101,12 +107,17 @@ impl Causes<'_> {
     /// Whether an event acted on an operator at an instant, as records do on those who read them.
     fn is_event(&self, node: NodeId, at: Time) -> bool {
         let op = &self.plan.node(node).op;
-        let takes_all = matches!(op, Op::Latest { .. } | Op::Previous { .. } | Op::User { .. } | Op::Event(_));
+        let counts = |payload: &Option<Value>| match op.describe().takes {
+            Takes::Nothing => false,
+            Takes::Matches => reference::matches(payload),
+            Takes::Payloads => payload.is_some(),
+            Takes::All => true,
+        };
         let here = || self.events.iter().filter(|event| event.time == at);
         let acts = |id: NodeId| match &self.plan.node(id).op {
             Op::Event(e) => here().any(|event| {
                 let said = reference::occurrences(e, std::slice::from_ref(&event.record));
-                said.iter().any(|said| takes_all || reference::matches(&said.payload))
+                said.iter().any(|said| counts(&said.payload))
             }),
             _ => false,
         };

@@ -1,242 +1,159 @@
-//! The operations of a plan, with all places resolved: what a pass does for each node.
+//! What a step of a pass finds and leaves: places of truth values and states, and what is going on.
 //!
-//! They are flat data, so that a pass is one loop over them; [`super::compile`] makes them.
+//! The steps themselves stand with their operators, and the flat list of them ([`Code`]) beside these.
 
-use super::choose::Out;
-use super::derived::{Derived, Sample};
-use super::expression::Types;
-use super::mixed::Mixed;
-use super::row::{ABSENT, truth};
-use crate::plan::{Compare, NodeId, Scalar};
-use crate::{Time, Type};
+use super::compile::Compiled;
+use super::dictionary::Dictionary;
+use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
+use crate::Time;
+pub(crate) use crate::operators::Code;
 
-/// What a pass does for one node. `on` is the input's number, `at` the node's first word.
+/// What a step of a pass may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) dictionary: &'a Dictionary,
+    pub(super) dirty: &'a [bool],
+    /// The node whose step it is.
+    pub(crate) node: usize,
+    /// The columns that events of the instant had.
+    pub(crate) pending: u64,
+    /// The row's instant.
+    pub(crate) now: Time,
+    /// Whether it is the session's first one, in which everything is calculated.
+    pub(crate) fresh: bool,
+}
+
+impl Pass<'_> {
+    /// Whether a node may have changed in this pass.
+    #[inline(always)]
+    pub(crate) fn is_dirty(self, on: u16) -> bool {
+        self.dirty[usize::from(on)]
+    }
+
+    /// Whether the node itself may have: events that were made in this pass act on it before its turn.
+    #[inline(always)]
+    pub(crate) fn is_acted_on(self) -> bool {
+        self.dirty[self.node]
+    }
+}
+
+/// A number that is calculated when it is asked for: it may have changed if an input has.
 #[derive(Clone, Debug)]
-pub(super) enum Code {
-    /// Nothing to keep: an event, or a constant number.
-    Nothing,
-    /// A number that is calculated when it is asked for: it may have changed if an input has.
-    Pulled {
-        inputs: [u16; 2],
-    },
-    /// The same with a condition.
-    PulledOfThree {
-        inputs: [u16; 3],
-    },
-    /// A constant truth value.
-    Constant {
-        out: Bool,
-        value: u64,
-    },
-    /// The leaf wrote the value; `out` for booleans, `ttl` where a value ends.
-    Latest {
-        columns: u64,
-        at: usize,
-        out: Option<Bool>,
-        ttl: bool,
-    },
-    /// The events that it reads wrote its words.
-    Written {
-        columns: u64,
-    },
-    StateExisted {
-        on: u16,
-        of: Bool,
-        out: Bool,
-    },
-    /// The leaf wrote the instant at which it turns false.
-    EventWithin {
-        columns: u64,
-        at: usize,
-        out: Bool,
-    },
-    StateWithin {
-        on: u16,
-        of: Bool,
-        at: usize,
-        out: Bool,
-        window: Time,
-    },
-    HeldFor {
-        on: u16,
-        of: Bool,
-        at: usize,
-        out: Bool,
-        length: Time,
-    },
-    DurationWhere {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    DurationInCurState {
-        on: u16,
-        of: State,
-        at: usize,
-    },
-    Longest {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    DurationOfPreviousState {
-        on: u16,
-        of: State,
-        at: usize,
-    },
-    Integral {
-        on: [u16; 2],
-        of: NodeId,
-        over: Option<Bool>,
-        at: usize,
-    },
-    /// Between states.
-    If {
-        on: [u16; 3],
-        condition: Bool,
-        of: [State; 2],
-        out: Out,
-    },
-    /// Of states.
-    Coalesce {
-        on: [u16; 2],
-        of: [State; 2],
-        out: Out,
-    },
-    Exists {
-        on: u16,
-        of: Existing,
-        out: Bool,
-    },
-    /// Of states, and of numbers that change in steps.
-    Apply {
-        function: Scalar,
-        of: Vec<(u16, Sample, Type)>,
-        out: Out,
-    },
-    Concurrency {
-        on: u16,
-        of: Bool,
-        out: Bool,
-        at: usize,
-        cell: usize,
-        cap: usize,
-        /// Whether its turns are kept here: where splits read it, they keep them.
-        keeps: bool,
-    },
-    Every {
-        at: usize,
-        length: Time,
-    },
-    Scope {
-        on: [u16; 2],
-        of: NodeId,
-        by: State,
-        at: usize,
-    },
-    CompareStates {
-        on: [u16; 2],
-        compare: Compare,
-        types: Types,
-        of: [State; 2],
-        out: Bool,
-    },
-    CompareNumbers {
-        on: [u16; 2],
-        at: usize,
-        out: Bool,
-    },
-    Not {
-        on: u16,
-        of: Bool,
-        out: Bool,
-    },
-    And {
-        on: [u16; 2],
-        of: [Bool; 2],
-        out: Bool,
-    },
-    Or {
-        on: [u16; 2],
-        of: [Bool; 2],
-        out: Bool,
-    },
-    OverLast {
-        on: u16,
-        at: usize,
-    },
-    /// The events wrote the count, at `at`, and their times; the next word is when the oldest of these leaves.
-    CountWithin {
-        columns: u64,
-        at: usize,
-        cell: usize,
-        window: Time,
-    },
-    /// The word is [`NEVER`] while the state is true, and then when it ceased to be.
-    StateSince {
-        on: u16,
-        of: Bool,
-        at: usize,
-    },
-    /// Events that are made in the pass.
-    Derived(Derived),
-    /// The same, of what their own records say.
-    Mixed(Mixed),
-    Split {
-        by: Vec<(u16, State)>,
-        of: u16,
-        at: usize,
-    },
+pub(crate) struct Pulled {
+    inputs: [u16; 2],
 }
 
-/// What may have a value or none.
+impl Pulled {
+    pub(crate) fn of(inputs: [u16; 2]) -> Self {
+        Pulled { inputs }
+    }
+
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, _: &mut Row<'_>) -> bool {
+        let [a, b] = self.inputs;
+        pass.is_dirty(a) || pass.is_dirty(b)
+    }
+}
+
+/// The same with a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct PulledOfThree {
+    pub(crate) inputs: [u16; 3],
+}
+
+impl PulledOfThree {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, _: &mut Row<'_>) -> bool {
+        let [a, b, c] = self.inputs;
+        pass.is_dirty(a) || pass.is_dirty(b) || pass.is_dirty(c)
+    }
+}
+
+/// The events that a node reads wrote its words.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) columns: u64,
+}
+
+impl Written {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, _: &mut Row<'_>) -> bool {
+        self.columns & pass.pending != 0
+    }
+}
+
+/// Writes a truth value; true if it is another one than before.
+#[inline]
+pub(crate) fn put(row: &mut Row<'_>, out: Bool, value: u64) -> bool {
+    let changed = out.get(row.words) != value;
+    if changed {
+        out.set(row.words, value);
+    }
+    changed
+}
+
+/// Where a choice between states puts its value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Existing {
-    State(State),
-    Number(NodeId),
-    /// The word `at` is when the denominator next crosses zero.
-    Ratio {
-        of: NodeId,
-        at: usize,
-    },
+pub(crate) enum Out {
+    Word(usize),
+    Bool(Bool),
 }
 
-impl Code {
-    /// Whether it can change without an event.
-    pub(super) fn is_timed(&self) -> bool {
-        matches!(
-            self,
-            Code::Latest { ttl: true, .. }
-                | Code::EventWithin { .. }
-                | Code::StateWithin { .. }
-                | Code::HeldFor { .. }
-                | Code::CompareNumbers { .. }
-                | Code::Longest { .. }
-                | Code::Every { .. }
-                | Code::Exists { of: Existing::Ratio { .. }, .. }
-                | Code::OverLast { .. }
-                | Code::CountWithin { .. }
-                | Code::Derived(Derived::NotFollowedBy { .. })
-                | Code::Split { .. }
-        )
+impl Out {
+    /// Puts it there; true if it is another one than before.
+    #[inline]
+    pub(crate) fn put(self, row: &mut Row<'_>, value: u64) -> bool {
+        match self {
+            Out::Word(at) => std::mem::replace(&mut row.words[at], value) != value,
+            Out::Bool(out) => put(row, out, if value == ABSENT { truth::ABSENT } else { value }),
+        }
+    }
+}
+
+/// Where the instant stands at which a node next changes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Never,
+    Word(usize),
+    /// So long after the instant in that word.
+    After(usize, Time),
+    /// Of two words: so long as the first says after the instant in the second.
+    Overtaking(usize),
+}
+
+impl Deadline {
+    /// What is over already is no change.
+    #[inline]
+    pub(super) fn get(self, words: &[u64]) -> Time {
+        let after = |at: usize, length: Time| match words[at] as Time {
+            NOT_SINCE => NEVER,
+            since => since.saturating_add(length),
+        };
+        match self {
+            Deadline::Never => NEVER,
+            Deadline::Word(at) => words[at] as Time,
+            Deadline::After(at, length) => after(at, length),
+            Deadline::Overtaking(at) => after(at + 1, words[at] as Time),
+        }
     }
 }
 
 /// Where a truth value stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bool {
-    pub word: usize,
-    pub shift: u32,
+pub(crate) struct Bool {
+    pub(crate) word: usize,
+    pub(crate) shift: u32,
 }
 
 impl Bool {
     #[inline]
-    pub(super) fn get(self, words: &[u64]) -> u64 {
+    pub(crate) fn get(self, words: &[u64]) -> u64 {
         words[self.word] >> self.shift & 3
     }
 
     #[inline]
-    pub(super) fn set(self, words: &mut [u64], value: u64) {
+    pub(crate) fn set(self, words: &mut [u64], value: u64) {
         let word = &mut words[self.word];
         *word = *word & !(3 << self.shift) | value << self.shift;
     }
@@ -244,7 +161,7 @@ impl Bool {
 
 /// Where the value of a state stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum State {
+pub(crate) enum State {
     Word(usize),
     Bool(Bool),
     Constant(u64),
@@ -252,7 +169,7 @@ pub(super) enum State {
 
 impl State {
     #[inline]
-    pub(super) fn get(self, words: &[u64]) -> u64 {
+    pub(crate) fn get(self, words: &[u64]) -> u64 {
         match self {
             State::Word(at) => words[at],
             State::Constant(word) => word,

@@ -18,7 +18,7 @@ use crate::{Linear, Time, Value};
 
 /// A clock by whose windows something is split.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     node: NodeId,
     at: usize,
     /// The metrics, by their numbers.
@@ -59,13 +59,13 @@ pub struct OfWindow {
 
 /// What states that windows are grouped by were, just before the last instant at which a row changed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Left {
+pub(crate) struct Left {
     at: usize,
     states: Vec<(NodeId, State, usize)>,
 }
 
 /// The clocks of a plan by which something is split.
-pub(super) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
+pub(crate) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
     let mut clocks: Vec<Clock> = vec![];
     for (root, _) in plan.iter() {
         let Some((_, node)) = plan.windows_of(root) else { continue };
@@ -85,7 +85,7 @@ pub(super) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
 }
 
 /// The states that windows are grouped by, each once.
-pub(super) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
+pub(crate) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
     let windowed = plan.metrics.iter().filter(|metric| plan.windows_of(metric.root).is_some());
     let keys = windowed.flat_map(|metric| metric.aggregate.iter().flat_map(|aggregate| &aggregate.group_by));
     let mut states: Vec<NodeId> = vec![];
@@ -99,7 +99,7 @@ pub(super) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
 }
 
 impl Left {
-    pub(super) fn new(compiled: &Compiled) -> Option<Self> {
+    pub(crate) fn new(compiled: &Compiled) -> Option<Self> {
         let at = compiled.layout.left?;
         let states = grouped_by(&compiled.plan).into_iter().enumerate();
         Some(Left { at, states: states.map(|(i, id)| (id, compiled.state(id), at + 1 + i)).collect() })
@@ -107,7 +107,7 @@ impl Left {
 
     /// Notes what the states are before anything happens at an instant.
     #[inline]
-    pub(super) fn note(&self, row: &mut Row<'_>, at: Time) {
+    pub(crate) fn note(&self, row: &mut Row<'_>, at: Time) {
         row.words[self.at] = at as u64;
         for (_, state, word) in &self.states {
             row.words[*word] = state.get(row.words);
@@ -117,12 +117,12 @@ impl Left {
 
 /// Whether some clock ends a window at an instant.
 #[inline]
-pub(super) fn is_due(compiled: &Compiled, row: &Row<'_>, at: Time) -> bool {
+pub(crate) fn is_due(compiled: &Compiled, row: &Row<'_>, at: Time) -> bool {
     compiled.clocks.iter().any(|clock| clock.ends_at(row, at))
 }
 
 /// The least end of a window that has not been told.
-pub(super) fn next_end(compiled: &Compiled, row: &Row<'_>) -> Time {
+pub(crate) fn next_end(compiled: &Compiled, row: &Row<'_>) -> Time {
     let open = compiled.clocks.iter().filter(|clock| is_open(compiled, row, clock));
     open.map(|clock| row.words[clock.at + 1] as Time).min().unwrap_or(NEVER)
 }
@@ -133,12 +133,12 @@ fn is_open(compiled: &Compiled, row: &Row<'_>, clock: &Clock) -> bool {
 
 impl Clock {
     /// Whether the window that is open, or was told last, ends at an instant.
-    pub(super) fn ends_at(&self, row: &Row<'_>, at: Time) -> bool {
+    pub(crate) fn ends_at(&self, row: &Row<'_>, at: Time) -> bool {
         row.words[self.at + 1] as Time == at
     }
 
     /// Where the window ends in which an instant is.
-    pub(super) fn end_of(&self, plan: &Plan, at: Time) -> Time {
+    pub(crate) fn end_of(&self, plan: &Plan, at: Time) -> Time {
         match plan.node(self.node).op {
             Op::Every { length } => around(length, at).1,
             _ => NEVER,
@@ -148,7 +148,7 @@ impl Clock {
 
 /// The window of so many nanoseconds in which an instant is: its first instant, and the first after it. The first instants
 /// of time are in a window that begins before them.
-pub(super) fn around(length: Time, at: Time) -> (Time, Time) {
+pub(crate) fn around(length: Time, at: Time) -> (Time, Time) {
     let begin = i128::from(at) - i128::from(at.rem_euclid(length));
     let within = |at: i128| at.clamp(i128::from(-Time::MAX), i128::from(Time::MAX)) as Time;
     (within(begin), within(begin + i128::from(length)))
@@ -156,7 +156,7 @@ pub(super) fn around(length: Time, at: Time) -> (Time, Time) {
 
 impl View<'_> {
     /// Tells the windows that are over at the view's instant, at which nothing has happened yet.
-    pub(super) fn windows_over(&self, mut tell: impl FnMut(Window)) {
+    pub(crate) fn windows_over(&self, mut tell: impl FnMut(Window)) {
         let (compiled, row) = (self.compiled, self.row);
         let now = row.now();
         for clock in &compiled.clocks {
@@ -266,7 +266,7 @@ impl Left {
 }
 
 /// Lets the splits of the clocks whose windows end at an instant begin anew.
-pub(super) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, at: Time) {
+pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, at: Time) {
     for clock in &compiled.clocks {
         if clock.ends_at(row, at) {
             clock.roots.iter().for_each(|root| split::begin_anew(compiled, row, root.index()));

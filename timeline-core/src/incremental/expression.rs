@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 /// An expression with its constants as words.
 #[derive(Clone, Debug)]
-pub(super) enum Expression {
+pub(crate) enum Expression {
     Column(u8),
     Constant(u64),
     /// A column against a constant of the same words, which is what nearly all predicates are.
@@ -30,15 +30,15 @@ pub(super) enum Expression {
 }
 
 /// The types of two words that are compared.
-pub(super) type Types = (Type, Type);
+pub(crate) type Types = (Type, Type);
 
 impl Expression {
-    pub(super) fn new(e: &EventExpr, plan: &Plan, dictionary: &mut Dictionary) -> Self {
+    pub(crate) fn new(e: &EventExpr, plan: &Plan, dictionary: &mut Dictionary) -> Self {
         Self::beside(e, &[], plan, dictionary)
     }
 
     /// One that also reads timelines of those types.
-    pub(super) fn beside(e: &EventExpr, of: &[Type], plan: &Plan, dictionary: &mut Dictionary) -> Self {
+    pub(crate) fn beside(e: &EventExpr, of: &[Type], plan: &Plan, dictionary: &mut Dictionary) -> Self {
         let sub = |e: &EventExpr, dictionary: &mut Dictionary| Box::new(Expression::beside(e, of, plan, dictionary));
         match e {
             EventExpr::Column(c) => Expression::Column(c.0),
@@ -70,7 +70,7 @@ impl Expression {
     }
 
     /// The columns whose texts may be looked at in any other way than as equal to a constant.
-    pub(super) fn read_columns(&self) -> u64 {
+    pub(crate) fn read_columns(&self) -> u64 {
         match self {
             Expression::Column(c) => 1 << c,
             Expression::Constant(_) | Expression::Equals { .. } | Expression::Sample(_) => 0,
@@ -84,13 +84,13 @@ impl Expression {
 
     /// The payload's word; [`ABSENT`] where a column that it needs is missing or null.
     #[inline]
-    pub(super) fn eval(&self, event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
+    pub(crate) fn eval(&self, event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
         self.eval_beside(event, &[], dictionary)
     }
 
     /// The same, with the words of the timelines that are read beside the event.
     #[inline]
-    pub(super) fn eval_beside(&self, event: &Event<'_>, of: &[u64], dictionary: &mut Dictionary) -> u64 {
+    pub(crate) fn eval_beside(&self, event: &Event<'_>, of: &[u64], dictionary: &mut Dictionary) -> u64 {
         match self {
             Expression::Column(c) => column(*c, event),
             Expression::Constant(word) => *word,
@@ -167,7 +167,7 @@ fn column(c: u8, event: &Event<'_>) -> u64 {
 
 /// Orders two present words of the given types.
 #[inline]
-pub(super) fn order(types: Types, a: u64, b: u64, dictionary: &Dictionary) -> Ordering {
+pub(crate) fn order(types: Types, a: u64, b: u64, dictionary: &Dictionary) -> Ordering {
     let (x, y) = (f64::from_bits(a), f64::from_bits(b));
     match types {
         (Type::String, _) if a == b => Ordering::Equal,

@@ -4,15 +4,17 @@
 //! and the words of the nodes. What has no fixed size (the pieces of a window, the third and further dimensions
 //! of a split) is in the session's [`super::row::Heap`], which stays empty where it is not needed.
 
+use super::code::Deadline;
 use super::every;
-use super::mixed::Note;
+use super::number::number_words;
+use super::row::{ABSENT, NEVER, NOT_SINCE};
 use crate::Type;
-use crate::plan::{Kind, NodeId, Op, Plan};
+use crate::plan::{Due, Kind, NodeId, Op, Plan, Word};
 
 /// Words of the header: origin, instant, pending columns, deadline.
-pub(super) const HEADER_WORDS: usize = 4;
+pub(crate) const HEADER_WORDS: usize = 4;
 /// How many dimension values of a split are kept in the row itself.
-pub(super) const INLINE_ENTRIES: usize = 2;
+pub(crate) const INLINE_ENTRIES: usize = 2;
 /// Truth values in a word.
 const BOOLS_PER_WORD: usize = 32;
 
@@ -20,31 +22,39 @@ const BOOLS_PER_WORD: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Words in a row.
-    pub(super) words: usize,
+    pub(crate) words: usize,
     /// Cells in a heap.
-    pub(super) cells: usize,
-    pub(super) nodes: Vec<Place>,
+    pub(crate) cells: usize,
+    pub(crate) nodes: Vec<Place>,
     /// For each node whether it is an event of records whose places in their instant are asked for.
-    pub(super) is_gathered: Vec<bool>,
+    pub(crate) is_gathered: Vec<bool>,
     /// The word that counts the records that spoke of some column, where such places are asked for.
-    pub(super) sequence: Option<usize>,
+    pub(crate) sequence: Option<usize>,
     /// For each alert the word with the start of its open span.
-    pub(super) alerts: Vec<usize>,
+    pub(crate) alerts: Vec<usize>,
     /// The word of the last event's time, where the row may be further: windows end by the clock, and silence is billed.
-    pub(super) last: Option<usize>,
+    pub(crate) last: Option<usize>,
     /// The instant at which the row changed last, and behind it what the states were before it by which windows are grouped.
-    pub(super) left: Option<usize>,
-    /// For each word whether it holds the number of a text.
-    pub(super) texts: Vec<usize>,
+    pub(crate) left: Option<usize>,
+    /// The words that hold the number of a text.
+    pub(crate) texts: Vec<usize>,
     /// For each cell the number of words in an entry and which of them hold texts.
-    pub(super) cell_texts: Vec<(usize, Vec<usize>)>,
+    pub(crate) cell_texts: Vec<(usize, Vec<usize>)>,
     /// For each cell whether its pieces are of floats.
-    pub(super) cell_floats: Vec<bool>,
+    pub(crate) cell_floats: Vec<bool>,
+    /// Words of a new session that are not 0.
+    pub(crate) initial: Vec<(usize, u64)>,
+    /// For each node where the instant stands at which it next changes by itself.
+    pub(crate) deadlines: Vec<Deadline>,
+    /// The words that count what was forgotten beyond a cap; splits count it beside their entries.
+    pub(crate) forgotten: Vec<usize>,
+    /// The columns of records that are kept beside their ranks until their instant is over.
+    pub(crate) noted: u64,
 }
 
 /// Where one node keeps what.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// First word.
     pub at: usize,
     /// Number of words.
@@ -55,6 +65,17 @@ pub(super) struct Place {
     pub bool_shift: u32,
     /// Its heap cell, if it has one.
     pub cell: usize,
+}
+
+/// A word as it stands in a row or in an entry.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// What a new session has there.
+    initial: u64,
+    /// Whether it holds the number of a text.
+    is_text: bool,
+    /// Whether it counts what was forgotten.
+    is_forgotten: bool,
 }
 
 impl Layout {
@@ -75,29 +96,64 @@ impl Layout {
             texts: vec![],
             cell_texts: vec![],
             cell_floats: vec![],
+            initial: vec![],
+            deadlines: Vec::with_capacity(plan.nodes.len()),
+            forgotten: vec![],
+            noted: 0,
         };
         let charged = charged(plan);
-        let mut next_bool = 1;
+        let (mut next_bool, mut has_ranks) = (1, false);
         for (id, node) in plan.iter() {
-            let mut place =
-                Place { at: layout.words, words: words_of(plan, id, charged[id.index()]), ..Place::default() };
+            let mut place = Place { at: layout.words, ..Place::default() };
             if node.kind == Kind::State(Type::Bool) {
                 place.bool_word = HEADER_WORDS + next_bool / BOOLS_PER_WORD;
                 place.bool_shift = (next_bool % BOOLS_PER_WORD * 2) as u32;
                 next_bool += 1;
             }
-            if layout.is_gathered[id.index()] || has_cell(&node.op) {
+            let description = node.op.describe();
+            let entry = match description.entry {
+                None if layout.is_gathered[id.index()] => Some(vec![Word::Rank]),
+                entry => entry,
+            };
+            has_ranks |= entry.iter().flatten().any(|word| *word == Word::Rank);
+            layout.noted |= entry.iter().flatten().fold(0, |set, word| match word {
+                Word::Column(column) => set | column.bit(),
+                _ => set,
+            });
+            let context = Context { plan, id, is_charged: charged[id.index()], entry: entry.as_deref().unwrap_or(&[]) };
+            if entry.is_some() {
+                let slots = context.slots(context.entry);
                 place.cell = layout.cells;
                 layout.cells += 1;
-                layout.cell_texts.push(entry_texts(plan, &node.op));
+                layout.cell_texts.push((slots.len(), (0..slots.len()).filter(|i| slots[*i].is_text).collect()));
                 layout.cell_floats.push(number_words(plan, id) > 1);
             }
-            layout.note_texts(plan, id, place.at);
+            let slots = context.slots(&description.words);
+            for (at, slot) in (place.at..).zip(&slots) {
+                if slot.initial != 0 {
+                    layout.initial.push((at, slot.initial));
+                }
+                if slot.is_text {
+                    layout.texts.push(at);
+                }
+                if slot.is_forgotten {
+                    layout.forgotten.push(at);
+                }
+            }
+            // A word that is not there for this input is no deadline.
+            let word = |n: usize| place.at + context.slots(&description.words[..n]).len();
+            layout.deadlines.push(match description.due {
+                Due::Never => Deadline::Never,
+                Due::Word(n) if context.slots(&description.words[n..=n]).is_empty() => Deadline::Never,
+                Due::Word(n) => Deadline::Word(word(n)),
+                Due::After(n, length) => Deadline::After(word(n), length),
+                Due::Overtaking => Deadline::Overtaking(place.at),
+            });
+            place.words = slots.len();
             layout.words += place.words;
             layout.nodes.push(place);
         }
-        let asks_records = plan.iter().any(|(_, node)| matches!(node.op, Op::Each { .. } | Op::Filter { .. }));
-        if asks_records || layout.is_gathered.contains(&true) {
+        if has_ranks {
             layout.sequence = Some(layout.words);
             layout.words += 1;
         }
@@ -120,7 +176,9 @@ impl Layout {
             self.left = Some(self.words);
             let is_text = |id: &NodeId| plan.node(*id).kind == Kind::State(Type::String);
             let texts = states.iter().enumerate().filter(|(_, id)| is_text(id));
-            self.texts.extend(texts.map(|(i, _)| self.words + 1 + i));
+            let texts: Vec<usize> = texts.map(|(i, _)| self.words + 1 + i).collect();
+            self.initial.extend(texts.iter().map(|at| (*at, ABSENT)));
+            self.texts.extend(texts);
             self.words += 1 + states.len();
         }
     }
@@ -135,161 +193,83 @@ impl Layout {
         self.words * 8 + size_of::<super::row::Heap>()
     }
 
-    /// The words that count what was forgotten beyond a cap; splits count it beside their entries.
-    pub(super) fn forgotten(&self, plan: &Plan) -> impl Iterator<Item = usize> {
-        let capped = plan.iter().filter(|(_, node)| matches!(node.op, Op::IsNew { .. } | Op::Concurrency { .. }));
-        capped.map(|(id, _)| self.nodes[id.index()].at)
-    }
-
     /// Bytes that one node takes in a row; truth values take two bits each, which are not counted here.
     pub fn node_bytes(&self, id: NodeId) -> usize {
         self.nodes[id.index()].words * 8
     }
+}
 
-    fn note_texts(&mut self, plan: &Plan, id: NodeId, at: usize) {
-        let op = &plan.node(id).op;
-        let is_text = |id: NodeId| plan.node(id).kind == Kind::State(Type::String);
-        match op {
-            Op::Latest { of, .. } | Op::First { of } if plan.node(*of).kind == Kind::Event(Type::String) => {
-                self.texts.push(at);
-            }
-            Op::Previous { of, n } if plan.node(*of).kind == Kind::Event(Type::String) => {
-                self.texts.extend(at..=at + usize::from(*n));
-            }
-            Op::DurationInCurState { of } | Op::DurationOfPreviousState { of } | Op::Scope { by: of, .. }
-                if is_text(*of) =>
-            {
-                self.texts.push(at + 1);
-            }
-            Op::Changes { of } | Op::If { then: of, .. } | Op::Coalesce(of, _) if is_text(*of) => self.texts.push(at),
-            Op::Apply { .. } if is_text(id) => self.texts.push(at),
-            Op::Split { .. } => {
-                let (entry_words, texts) = entry_texts(plan, op);
-                for entry in 0..INLINE_ENTRIES {
-                    self.texts.extend(texts.iter().map(|text| at + 2 + entry * entry_words + text));
+/// What decides how many words there really are.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    plan: &'a Plan,
+    id: NodeId,
+    /// Whether somebody asks for what the node was before the events of an instant.
+    is_charged: bool,
+    entry: &'a [Word],
+}
+
+impl Context<'_> {
+    fn slots(&self, words: &[Word]) -> Vec<Slot> {
+        words.iter().flat_map(|word| self.word(*word)).collect()
+    }
+
+    fn word(&self, word: Word) -> Vec<Slot> {
+        let plan = self.plan;
+        let is = |initial: u64| Slot { initial, ..Slot::default() };
+        let value = |ty: Type| Slot { initial: ABSENT, is_text: ty == Type::String, ..Slot::default() };
+        let zeros = |n: usize| vec![Slot::default(); n];
+        let type_of = |id: NodeId| match plan.node(id).kind {
+            Kind::Event(ty) | Kind::State(ty) => ty,
+            other => unreachable!("{other} has no value, as the builder checked"),
+        };
+        match word {
+            Word::Zero | Word::Rank => zeros(1),
+            Word::Since => vec![is(NOT_SINCE as u64)],
+            Word::Due => vec![is(NEVER as u64)],
+            Word::DueOfRatio(of) => match plan.node(of).kind {
+                Kind::Ratio(_) => vec![is(NEVER as u64)],
+                Kind::Event(_) | Kind::State(_) | Kind::Number(_) => vec![],
+            },
+            Word::Value(of) => vec![value(type_of(of))],
+            Word::Own => match plan.node(self.id).kind {
+                Kind::State(Type::Bool) | Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => vec![],
+                Kind::State(ty) => vec![value(ty)],
+            },
+            Word::Counted => {
+                let words = number_words(plan, self.id);
+                match self.is_charged {
+                    true => [zeros(words), vec![is(NOT_SINCE as u64)], zeros(words)].concat(),
+                    false => zeros(words),
                 }
             }
-            _ => {}
+            Word::Rest(of) => zeros(number_words(plan, of) - 1),
+            Word::Forgotten => vec![Slot { is_forgotten: true, ..Slot::default() }],
+            Word::Given(word) => vec![is(word)],
+            Word::InForce => vec![is(super::split::NO_ENTRY)],
+            Word::Entries => {
+                // Only what may be taken for the number of a text matters before an entry is there.
+                let free = |slot: Slot| Slot { initial: if slot.is_text { ABSENT } else { 0 }, ..slot };
+                let entry: Vec<Slot> = self.slots(self.entry).into_iter().map(free).collect();
+                entry.repeat(INLINE_ENTRIES)
+            }
+            // Of a condition: for how long it was true in turns that were forgotten, and how many these were.
+            Word::Share(of) if plan.counted_at_once(of).is_some() => zeros(2),
+            Word::Share(of) => zeros(sides(plan, of).into_iter().flatten().map(|side| number_words(plan, side)).sum()),
+            Word::Payload(event) => match plan.node(event).op.is_leaf() {
+                true => vec![value(type_of(event))],
+                false => vec![],
+            },
+            Word::Column(column) => vec![value(plan.columns[column.index()].ty)],
         }
     }
-}
-
-/// Words in an entry of a split, and which of them hold texts: the dimensions, then what has been charged. Of values that
-/// are remembered: the value, and when it was first seen.
-fn entry_texts(plan: &Plan, op: &Op) -> (usize, Vec<usize>) {
-    if let Op::IsNew { of, .. } = op {
-        let is_text = plan.node(*of).kind == Kind::Event(Type::String);
-        return (2, if is_text { vec![0] } else { vec![] });
-    }
-    if let Some(note) = Note::of(plan, op) {
-        return (note.words(), note.texts(plan, op));
-    }
-    let Op::Split { of, by, .. } = op else { return (1, vec![]) };
-    let sums: usize = match plan.counted_at_once(*of) {
-        // For how long the condition was true in turns that were forgotten, and how many these were.
-        Some(_) => 2,
-        None => sides(plan, *of).into_iter().flatten().map(|side| number_words(plan, side)).sum(),
-    };
-    let texts = (0..by.len()).filter(|i| plan.node(by[*i]).kind == Kind::State(Type::String)).collect();
-    (by.len() + sums, texts)
-}
-
-fn words_of(plan: &Plan, id: NodeId, is_charged: bool) -> usize {
-    let op = &plan.node(id).op;
-    match op {
-        Op::Latest { ttl, .. } => 1 + usize::from(ttl.is_some()),
-        // The instant at which it turns false; the start of the true span; accumulated and running since.
-        Op::HasExistedWithin { .. } | Op::HeldFor { .. } => 1,
-        // Accumulated, and running since; entered at, and the value.
-        Op::DurationWhere { .. } | Op::DurationInCurState { .. } => 2,
-        // The longest that is over, and running since.
-        Op::Longest { .. } => 2,
-        // Entered at, the value, and the length of the one before.
-        Op::DurationOfPreviousState { .. } => 3,
-        // Come together in two words, since when, and the value.
-        Op::Integral { .. } => 4,
-        // The window's beginning and its end.
-        Op::Every { .. } => 2,
-        // What the number was before the scope, the value of the state, and what a float lacks.
-        Op::Scope { of, .. } => 1 + number_words(plan, *of),
-        // When a denominator next crosses zero.
-        Op::Exists(of) => usize::from(matches!(plan.node(*of).kind, Kind::Ratio(_))),
-        Op::If { .. } | Op::Coalesce(..) | Op::Apply { .. } => match plan.node(id).kind {
-            Kind::Number(_) | Kind::State(Type::Bool) => 0,
-            _ => 1,
-        },
-        // The next crossing.
-        Op::CompareNumbers { .. } | Op::OverLast { .. } => 1,
-        // The entry in force, the next change, and the first entries.
-        Op::Split { .. } => 2 + INLINE_ENTRIES * entry_texts(plan, op).0,
-        // Whether it held, or the value that was; the last first match; when the oldest is alone.
-        Op::Rise { .. } | Op::Fall { .. } | Op::Changes { .. } | Op::FollowedBy { .. } | Op::NotFollowedBy { .. } => 1,
-        // What was gathered so far.
-        Op::First { .. } | Op::Min { .. } | Op::Max { .. } => 1,
-        // Where that is asked for, also when the last event came, and what it was before the events of that instant.
-        Op::Count { .. } | Op::Sum { .. } => {
-            let words = number_words(plan, id);
-            if is_charged { 2 * words + 1 } else { words }
-        }
-        // How many values were forgotten; how many spans, and for how long they were true together.
-        Op::IsNew { .. } => 1,
-        Op::Concurrency { .. } => 2,
-        // The last match.
-        Op::TimeSince { .. } => 1,
-        // The count, and when it next falls.
-        Op::CountWithin { .. } => 2,
-        // The payload that is shown, and those after it.
-        Op::Previous { n, .. } => 1 + usize::from(*n),
-        Op::User { operator, .. } => super::user::words(operator),
-        Op::Event(_)
-        | Op::Either(..)
-        | Op::At { .. }
-        | Op::Each { .. }
-        | Op::Filter { .. }
-        | Op::Constant(_)
-        | Op::HasExisted { .. }
-        | Op::CompareStates { .. }
-        | Op::Not(_)
-        | Op::And(..)
-        | Op::Or(..)
-        | Op::NumberOf(_)
-        | Op::DurationOf(_)
-        | Op::ConstantNumber { .. }
-        | Op::Add(..)
-        | Op::Sub(..)
-        | Op::Mul(..)
-        | Op::Scale { .. }
-        | Op::Ratio { .. } => 0,
-    }
-}
-
-/// Whether the node keeps something that has no fixed size.
-fn has_cell(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::OverLast { .. }
-            | Op::Split { .. }
-            | Op::CountWithin { .. }
-            | Op::NotFollowedBy { .. }
-            | Op::Concurrency { .. }
-            | Op::IsNew { .. }
-            | Op::Each { .. }
-            | Op::Filter { .. }
-    )
 }
 
 /// For each node whether it is an event of records that is read by workers which ask what came before what.
 fn gathered(plan: &Plan) -> Vec<bool> {
     let mut asked = vec![false; plan.nodes.len()];
-    for (_, node) in plan.iter() {
-        match node.op {
-            Op::At { event, .. } => asked[event.index()] = true,
-            Op::Either(first, then) | Op::FollowedBy { first, then, .. } | Op::NotFollowedBy { first, then, .. } => {
-                asked[first.index()] = true;
-                asked[then.index()] = true;
-            }
-            _ => {}
-        }
+    for (_, node) in plan.iter().filter(|(_, node)| node.op.describe().asks_order) {
+        node.op.inputs().iter().for_each(|input| asked[input.index()] = true);
     }
     plan.iter().map(|(id, node)| asked[id.index()] && matches!(node.op, Op::Event(_))).collect()
 }
@@ -299,27 +279,19 @@ fn charged(plan: &Plan) -> Vec<bool> {
     let mut charged = vec![false; plan.nodes.len()];
     // Readers stand behind what they read.
     for (id, node) in plan.nodes.iter().enumerate().rev() {
-        match &node.op {
-            Op::Split { of, .. } | Op::Scope { of, .. } => charged[of.index()] = true,
-            op if charged[id] => op.inputs().iter().for_each(|input| charged[input.index()] = true),
-            _ => {}
+        match node.op.describe().charges {
+            Some(of) => charged[of.index()] = true,
+            None if charged[id] => node.op.inputs().iter().for_each(|input| charged[input.index()] = true),
+            None => {}
         }
     }
     charged
 }
 
 /// The numbers that a split charges: one, or the two sides of a ratio.
-pub(super) fn sides(plan: &Plan, of: NodeId) -> [Option<NodeId>; 2] {
+pub(crate) fn sides(plan: &Plan, of: NodeId) -> [Option<NodeId>; 2] {
     match plan.node(of).op {
         Op::Ratio { numerator, denominator } => [Some(numerator), Some(denominator)],
         _ => [Some(of), None],
-    }
-}
-
-/// Words that hold a number: of floats the nearest one, and what that lacks.
-pub(super) fn number_words(plan: &Plan, id: NodeId) -> usize {
-    match plan.node(id).kind {
-        Kind::Number(unit) if unit.is_float() => 2,
-        _ => 1,
     }
 }

@@ -11,7 +11,7 @@ use super::user::{self, Failure};
 
 /// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
 #[inline]
-pub(super) fn apply(
+pub(crate) fn apply(
     compiled: &mut Compiled,
     dictionary: &mut Dictionary,
     row: &mut Row<'_>,
@@ -25,13 +25,13 @@ pub(super) fn apply(
     let compiled = &*compiled;
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
-        if let Effect::User { user } = leaf.effect {
-            user::apply(&compiled.users[user], dictionary, row, event, failures);
+        if let Effect::OfUser(effect) = leaf.effect {
+            user::apply(&compiled.users[effect.user], dictionary, row, event, failures);
             continue;
         }
         let payload = leaf.payload.eval(event, dictionary);
-        if let (Effect::Note { node }, codes) = (leaf.effect, &compiled.codes)
-            && let Code::Mixed(mixed) = &codes[node]
+        if let (Effect::Note(effect), codes) = (leaf.effect, &compiled.codes)
+            && let Code::Mixed(mixed) = &codes[effect.node]
         {
             mixed::note(compiled, mixed, row, event, payload);
             continue;

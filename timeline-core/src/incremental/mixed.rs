@@ -11,14 +11,15 @@ use super::derived::{Happened, Input, Sample};
 use super::dictionary::Dictionary;
 use super::effect::matches;
 use super::expression::Expression;
+use super::rest::RestPass;
 use super::row::{ABSENT, Row, truth};
 use super::{Event, columns_of};
 use crate::Type;
-use crate::plan::{EventExpr, Kind, NodeId, Op, Plan};
+use crate::plan::{EventExpr, NodeId};
 
 /// What a note of a record holds: its rank, then as said here.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Note {
+pub(crate) struct Note {
     /// Whether the payload comes next: the node reads records, and no event that is made in the pass.
     has_payload: bool,
     /// The columns that it asks for, each a word.
@@ -26,33 +27,15 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// The note of a node; `None` if it asks no records.
-    pub(super) fn of(plan: &Plan, op: &Op) -> Option<Note> {
-        let (Op::Each { event, value: asked, .. } | Op::Filter { event, condition: asked, .. }) = op else {
-            return None;
-        };
-        Some(Note { has_payload: matches!(plan.node(*event).op, Op::Event(_)), columns: asked.columns() })
-    }
-
     /// Its words.
-    pub(super) fn words(&self) -> usize {
+    pub(crate) fn words(&self) -> usize {
         1 + usize::from(self.has_payload) + self.columns.count_ones() as usize
-    }
-
-    /// Those of them that hold texts.
-    pub(super) fn texts(&self, plan: &Plan, op: &Op) -> Vec<usize> {
-        let (Op::Each { event, .. } | Op::Filter { event, .. }) = op else { return vec![] };
-        let payload = self.has_payload && plan.node(*event).kind == Kind::Event(Type::String);
-        let before = 1 + usize::from(self.has_payload);
-        let columns = columns_of(self.columns).enumerate();
-        let texts = columns.filter(|(_, column)| plan.columns[*column].ty == Type::String).map(|(i, _)| before + i);
-        payload.then_some(1).into_iter().chain(texts).collect()
     }
 }
 
 /// What a pass does for such a node.
 #[derive(Clone, Debug)]
-pub(super) struct Mixed {
+pub(crate) struct Mixed {
     note: Note,
     /// A record with one of them may be behind an event.
     pub columns: u64,
@@ -64,39 +47,46 @@ pub(super) struct Mixed {
     of: Vec<Sample>,
 }
 
-impl Compiled {
-    /// The code of a node, and the leaf that notes its records.
-    pub(super) fn mixed(&mut self, id: NodeId, op: &Op, dictionary: &mut Dictionary) -> Mixed {
-        let (is_filter, event, asked, of): (bool, NodeId, &EventExpr, &[NodeId]) = match op {
-            Op::Each { event, value, of } => (false, *event, value, of),
-            Op::Filter { event, condition, of } => (true, *event, condition, of),
-            other => unreachable!("{other:?} asks no records"),
-        };
-        let plan = std::sync::Arc::clone(&self.plan);
-        let note = Note::of(&plan, op).expect("it asks records");
+impl Mixed {
+    /// That of a node that asks `asked` of the records behind an event, beside timelines.
+    pub(super) fn new(
+        compiled: &Compiled,
+        id: NodeId,
+        (event, is_filter): (NodeId, bool),
+        (asked, of): (&EventExpr, &[NodeId]),
+        dictionary: &mut Dictionary,
+    ) -> Self {
+        let plan = &compiled.plan;
+        let note = Note { has_payload: plan.node(event).op.is_leaf(), columns: asked.columns() };
         let types: Vec<Type> = of
             .iter()
             .map(|id| plan.node(*id).kind.sampled().expect("the builder takes only what can be sampled"))
             .collect();
-        let mixed = Mixed {
+        Mixed {
             columns: if note.words() > 1 { plan.record_columns(event) } else { 0 },
-            cell: self.layout.nodes[id.index()].cell,
-            event: self.input(event),
+            cell: compiled.layout.nodes[id.index()].cell,
+            event: compiled.input(event),
             is_filter,
-            value: Expression::beside(asked, &types, &plan, dictionary),
-            of: of.iter().map(|of| self.sample(*of)).collect(),
+            value: Expression::beside(asked, &types, plan, dictionary),
+            of: of.iter().map(|of| compiled.sample(*of)).collect(),
             note,
-        };
-        if mixed.columns != 0 {
-            self.note(id, event, mixed.columns, dictionary);
         }
-        mixed
+    }
+
+    /// Makes the node's events of this pass; false if there are none.
+    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+        let happened = (&mut *pass.happened, pass.node);
+        let any = step(pass.compiled, pass.dictionary, self, pass.dirty, happened, row, pass.pending);
+        if any {
+            pass.act(row);
+        }
+        any
     }
 }
 
 /// Notes a record; `payload` is that of the event over it.
 #[inline(never)]
-pub(super) fn note(compiled: &Compiled, mixed: &Mixed, row: &mut Row<'_>, event: &Event<'_>, payload: u64) {
+pub(crate) fn note(compiled: &Compiled, mixed: &Mixed, row: &mut Row<'_>, event: &Event<'_>, payload: u64) {
     if mixed.note.has_payload && !mixed.is_filter && !matches(payload, mixed.event.predicate) {
         return;
     }
@@ -110,8 +100,7 @@ pub(super) fn note(compiled: &Compiled, mixed: &Mixed, row: &mut Row<'_>, event:
     notes.extend(columns_of(mixed.note.columns).map(|c| if known >> c & 1 == 1 { event.words[c] } else { ABSENT }));
 }
 
-/// Makes the node's events of this pass; false if there are none.
-pub(super) fn step(
+fn step(
     compiled: &Compiled,
     dictionary: &mut Dictionary,
     mixed: &Mixed,

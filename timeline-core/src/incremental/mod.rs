@@ -18,14 +18,13 @@
 //! per set of changed columns costs a third of boxed nodes, and rows that fit two cache lines beat columns
 //! as soon as sessions outgrow the cache.
 
-mod accrue;
-mod choose;
 mod code;
 mod compile;
+mod compiling;
 mod derived;
 mod dictionary;
 mod effect;
-mod every;
+pub(crate) mod every;
 mod expression;
 mod layout;
 mod leaf;
@@ -34,13 +33,13 @@ mod number;
 mod rest;
 mod row;
 mod run;
-mod scope;
-mod split;
+pub(crate) mod split;
 mod user;
 mod view;
-mod window;
+pub(crate) mod window;
 
 pub mod codec;
+pub(crate) mod parts;
 
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use every::{OfWindow, Window};
@@ -400,7 +399,7 @@ fn columns_of(set: u64) -> impl Iterator<Item = usize> {
 }
 
 /// The word of a value.
-fn word_of(value: &Value, dictionary: &mut Dictionary) -> u64 {
+pub(crate) fn word_of(value: &Value, dictionary: &mut Dictionary) -> u64 {
     match value {
         Value::Str(text) => u64::from(dictionary.intern(&**text)),
         Value::Float(x) => (x + 0.0).to_bits(),
@@ -410,7 +409,7 @@ fn word_of(value: &Value, dictionary: &mut Dictionary) -> u64 {
 }
 
 /// The value of a word; `None` if it is absent.
-fn value_of(word: u64, ty: Type, dictionary: &Dictionary) -> Option<Value> {
+pub(crate) fn value_of(word: u64, ty: Type, dictionary: &Dictionary) -> Option<Value> {
     (word != ABSENT).then(|| match ty {
         Type::String => Value::Str(dictionary.shared(word as u32)),
         Type::Float => Value::Float(f64::from_bits(word)),

@@ -1,192 +1,144 @@
 //! Numbers are not kept but calculated when they are asked for, from the few words that their leaves keep.
 
-use super::code::Code;
 use super::compile::Compiled;
-use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
-use super::{accrue, choose, scope, window};
-use crate::plan::{Compare, Kind, NodeId, Op, RatioUnit, Unit};
-use crate::{Linear, SECOND, Time, Type, decimal};
+use super::row::Row;
+use crate::number::saturate;
+use crate::plan::{Cumulative, Kind, NodeId, Op, Plan, Unit, Word};
+use crate::{Linear, Time};
+
+/// What a number is calculated from.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) row: &'a Row<'a>,
+    /// The node.
+    pub(crate) id: NodeId,
+    /// Its first word.
+    pub(crate) at: usize,
+    /// Whether its inputs are asked for what they were just before the row's instant.
+    before: bool,
+}
+
+impl Reader<'_> {
+    /// The row's instant.
+    #[inline]
+    pub(crate) fn now(self) -> Time {
+        self.row.now()
+    }
+
+    /// The node's word of that number.
+    #[inline]
+    pub(crate) fn word(self, n: usize) -> u64 {
+        self.row.words[self.at + n]
+    }
+
+    /// How many words the node has.
+    pub(crate) fn words(self) -> usize {
+        self.compiled.layout.nodes[self.id.index()].words
+    }
+
+    /// What the node's number counts.
+    pub(crate) fn unit(self) -> Unit {
+        match self.compiled.plan.node(self.id).kind {
+            Kind::Number(unit) => unit,
+            other => unreachable!("{other} is no number, as the builder checked"),
+        }
+    }
+
+    /// An input's number.
+    pub(crate) fn number(self, of: NodeId) -> Option<Linear> {
+        if self.before { before(self.compiled, self.row, of) } else { linear(self.compiled, self.row, of) }
+    }
+
+    /// A count or a sum, of its words from there on.
+    pub(crate) fn counted(self, at: usize) -> Linear {
+        let words = &self.row.words[at..];
+        match self.compiled.plan.node(self.id).kind {
+            Kind::Number(Unit::Float) => of_words(&words[..2], Unit::Float),
+            Kind::Number(_) | Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => {
+                Linear::exact(i128::from(words[0] as i64))
+            }
+        }
+    }
+}
 
 /// The linear piece of a number at the row's instant; `None` where it is absent.
-pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
-    let now = row.now();
+pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
     let at = compiled.layout.nodes[id.index()].at;
-    match &compiled.plan.node(id).op {
-        Op::DurationWhere { .. } => {
-            let accumulated = i128::from(row.words[at] as Time);
-            Some(match row.words[at + 1] as Time {
-                NOT_SINCE => Linear::exact(accumulated),
-                since => Linear::Exact { value: accumulated + i128::from(now) - i128::from(since), slope: 1 },
-            })
+    compiled.plan.node(id).op.linear(Reader { compiled, row, id, at, before: false })
+}
+
+/// How it is told what a number was just before an instant whose events and timers have been applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Before {
+    /// It is continuous: nothing of it belongs to the instant.
+    Continuous,
+    /// It jumps at events, and keeps what it was.
+    Kept,
+    /// As its inputs.
+    OfInputs,
+}
+
+impl Before {
+    /// Of what is cumulative, counts and sums jump; all else is continuous, or made of these.
+    pub(super) fn of(op: &Op) -> Self {
+        let description = op.describe();
+        match description.cumulative {
+            _ if description.words.contains(&Word::Counted) => Before::Kept,
+            Cumulative::WithInputs | Cumulative::TimesConstant => Before::OfInputs,
+            Cumulative::Never | Cumulative::Always => Before::Continuous,
         }
-        Op::DurationInCurState { .. } => Some(match row.words[at + 1] {
-            ABSENT => Linear::exact(0),
-            _ => Linear::Exact { value: i128::from(now) - i128::from(row.words[at] as Time), slope: 1 },
-        }),
-        Op::Count { .. } | Op::CountWithin { .. } | Op::Sum { .. } => {
-            Some(gathered(row.words, at, compiled.plan.node(id).kind))
-        }
-        Op::TimeSince { .. } => match row.words[at] as Time {
-            NOT_SINCE => None,
-            NEVER => Some(Linear::exact(0)),
-            since => Some(Linear::Exact { value: i128::from(now) - i128::from(since), slope: 1 }),
-        },
-        Op::DurationOf(of) => match compiled.plan.node(*of).kind {
-            Kind::Number(_) => linear(compiled, row, *of),
-            _ => match compiled.state(*of).get(row.words) {
-                ABSENT => None,
-                word => Some(Linear::exact(i128::from(word as i64))),
-            },
-        },
-        Op::NumberOf(of) => match (compiled.state(*of).get(row.words), compiled.plan.node(*of).kind) {
-            (ABSENT, _) => None,
-            (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
-            (word, _) => Some(Linear::float(f64::from_bits(word))),
-        },
-        Op::ConstantNumber { numerator, denominator, unit } => Some(constant(*numerator, *denominator, *unit)),
-        Op::Add(a, b) => Some(linear(compiled, row, *a)?.add(linear(compiled, row, *b)?)),
-        Op::Sub(a, b) => Some(linear(compiled, row, *a)?.sub(linear(compiled, row, *b)?)),
-        Op::Scale { of, factor } => Some(linear(compiled, row, *of)?.scale(*factor)),
-        Op::OverLast { of, .. } => window::linear(compiled, row, id, *of),
-        Op::Longest { .. } => Some(accrue::longest_linear(row.words, at, now)),
-        Op::DurationOfPreviousState { .. } => accrue::previous_linear(row.words, at),
-        Op::Integral { .. } => Some(accrue::integral_linear(row.words, at, now)),
-        Op::If { .. } | Op::Coalesce(..) => choose::linear(compiled, row, id),
-        Op::Mul(a, b) => Some(linear(compiled, row, *a)?.times(linear(compiled, row, *b)?)),
-        Op::Scope { .. } => scope::linear(compiled, row, id),
-        Op::Split { of, .. } => linear(compiled, row, *of),
-        other => unreachable!("{other:?} is no number, as the builder checked"),
     }
 }
 
-fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
-    if denominator == 1 && !unit.is_float() {
-        Linear::exact(i128::from(numerator))
-    } else {
-        Linear::float(numerator as f64 / denominator as f64)
-    }
-}
-
-/// What a cumulative number was just before the row's instant, whose events and timers have been applied.
-///
-/// Of what is cumulative, counts and sums jump; all else is continuous, so nothing of it belongs to the instant.
-pub(super) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
-    let node = compiled.plan.node(id);
+/// What a cumulative number was just before the row's instant.
+pub(crate) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
     let at = compiled.layout.nodes[id.index()].at;
-    match &node.op {
-        Op::Count { .. } | Op::Sum { .. } => {
-            let kept = at + super::layout::number_words(&compiled.plan, id);
+    match compiled.before[id.index()] {
+        Before::Continuous => linear(compiled, row, id),
+        Before::OfInputs => compiled.plan.node(id).op.linear(Reader { compiled, row, id, at, before: true }),
+        Before::Kept => {
+            let kept = at + number_words(&compiled.plan, id);
             let at = if row.words[kept] as Time == row.now() { kept + 1 } else { at };
-            Some(gathered(row.words, at, node.kind))
+            Some(Reader { compiled, row, id, at, before: true }.counted(at))
         }
-        Op::Add(a, b) => Some(before(compiled, row, *a)?.add(before(compiled, row, *b)?)),
-        Op::Sub(a, b) => Some(before(compiled, row, *a)?.sub(before(compiled, row, *b)?)),
-        Op::Mul(a, b) => Some(before(compiled, row, *a)?.times(before(compiled, row, *b)?)),
-        Op::DurationOf(of) if matches!(compiled.plan.node(*of).kind, Kind::Number(_)) => before(compiled, row, *of),
-        Op::Scale { of, factor } => Some(before(compiled, row, *of)?.scale(*factor)),
-        _ => linear(compiled, row, id),
-    }
-}
-
-/// A count or a sum, of its words.
-fn gathered(words: &[u64], at: usize, kind: Kind) -> Linear {
-    match kind {
-        Kind::Number(Unit::Float) => scope::of_words(&words[at..at + 2], Unit::Float),
-        _ => Linear::exact(i128::from(words[at] as i64)),
     }
 }
 
 /// Both sides of a ratio at the row's instant; `None` where one is absent.
-pub(super) fn ratio(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<(Linear, Linear)> {
+pub(crate) fn ratio(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<(Linear, Linear)> {
     match &compiled.plan.node(id).op {
-        Op::Ratio { numerator, denominator } => {
+        Op::Split { of, .. } => ratio(compiled, row, *of),
+        op => {
+            let Op::Ratio { numerator, denominator } = op else {
+                unreachable!("{op:?} is no ratio, as the builder checked")
+            };
             Some((linear(compiled, row, *numerator)?, linear(compiled, row, *denominator)?))
         }
-        Op::Split { of, .. } => ratio(compiled, row, *of),
-        other => unreachable!("{other:?} is no ratio, as the builder checked"),
     }
 }
 
-/// The truth value of a comparison of numbers, and after how many nanoseconds it may be another one by itself.
-pub(super) fn compare(compiled: &Compiled, row: &Row<'_>, node: usize) -> (u64, Option<Time>) {
-    let Op::CompareNumbers { compare, left, right } = &compiled.plan.nodes[node].op else {
-        unreachable!("only comparisons of numbers come here")
-    };
-    debug_assert!(matches!(compiled.codes[node], Code::CompareNumbers { .. }));
-    match compiled.plan.node(*left).kind {
-        Kind::Ratio(unit) => match ratio(compiled, row, *left) {
-            Some((n, d)) => {
-                let sides = compiled.plan.node(*left).op.inputs();
-                let exactly = |sum: [i64; 2], about: Linear| {
-                    exactly(compiled, row, &[(*sides.first()?, sum[0]), (*sides.get(1)?, sum[1])], about)
-                };
-                compare_ratio(*compare, n, d, unit, &compiled.plan.node(*right).op, exactly)
-            }
-            None => (truth::ABSENT, None),
-        },
-        _ => match (linear(compiled, row, *left), &compiled.plan.node(*right).op) {
-            // An exact number against a decimal is compared exactly, in parts of the decimal.
-            (Some(left @ Linear::Exact { .. }), Op::ConstantNumber { numerator, denominator, .. }) => {
-                turn(*compare, left.scale(*denominator).sub(Linear::exact(i128::from(*numerator))))
-            }
-            (Some(l), _) => match linear(compiled, row, *right) {
-                Some(r) => {
-                    // Numbers compare as they are shown.
-                    let about = l.rounded().sub(r.rounded());
-                    match exactly(compiled, row, &[(*left, 1), (*right, -1)], about) {
-                        Some(sign) => (u64::from(compare.holds(sign.cmp(&0))), None),
-                        None => turn(*compare, about),
-                    }
-                }
-                None => (truth::ABSENT, None),
-            },
-            (None, _) => (truth::ABSENT, None),
-        },
+/// Words that hold a number: of floats the nearest one, and what that lacks.
+pub(crate) fn number_words(plan: &Plan, id: NodeId) -> usize {
+    match plan.node(id).kind {
+        Kind::Number(unit) if unit.is_float() => 2,
+        Kind::Number(_) | Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => 1,
     }
 }
 
-/// The sign of a sum of floats that stand still, as if it had been calculated on paper; `about` is what floats make of it.
-fn exactly(compiled: &Compiled, row: &Row<'_>, sum: &[(NodeId, i64)], about: Linear) -> Option<i32> {
-    match about {
-        Linear::Float { slope: 0.0, .. } => decimal::sign(&compiled.plan, sum, &|id| linear(compiled, row, id)),
-        Linear::Exact { .. } | Linear::Float { .. } => None,
+/// A number without its slope, as words: of a float also what it lacks.
+pub(crate) fn words(x: Linear) -> [u64; 2] {
+    match x {
+        Linear::Exact { value, .. } => [saturate(value) as u64, 0],
+        Linear::Float { value, rest, .. } => [value.to_bits(), rest.to_bits()],
     }
 }
 
-/// The truth value of `difference compare 0`, and when its sign changes.
-fn turn(compare: Compare, difference: Linear) -> (u64, Option<Time>) {
-    let value = compare.holds(difference.sign().cmp(&0));
-    (u64::from(value), difference.next_sign_change())
-}
-
-/// `n / d compare p / q`, as the sign of `n * q - p * d` times the sign of `d`.
-///
-/// `exactly` is the sign of a multiple of `n` and one of `d`, where that can be told better than by their difference.
-fn compare_ratio(
-    compare: Compare,
-    n: Linear,
-    d: Linear,
-    unit: RatioUnit,
-    constant: &Op,
-    exactly: impl Fn([i64; 2], Linear) -> Option<i32>,
-) -> (u64, Option<Time>) {
-    let Op::ConstantNumber { numerator: p, denominator: q, .. } = constant else {
-        unreachable!("the builder compares ratios with constants only")
-    };
-    let (n, d) = (n.rounded(), d.rounded());
-    let n = if unit == RatioUnit::PerSecond { n.scale(SECOND) } else { n };
-    let difference = n.scale(*q).sub(d.scale(*p));
-    let turns_in = match (difference.next_sign_change(), d.next_sign_change()) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    let value = match d.sign() {
-        0 => truth::ABSENT,
-        sign => {
-            let times = if unit == RatioUnit::PerSecond { q.checked_mul(SECOND) } else { Some(*q) };
-            let exact = times.zip(p.checked_neg()).and_then(|(q, p)| exactly([q, p], difference));
-            u64::from(compare.holds((exact.unwrap_or(difference.sign()) * sign).cmp(&0)))
-        }
-    };
-    (value, turns_in)
+/// The number of its words.
+pub(crate) fn of_words(words: &[u64], unit: Unit) -> Linear {
+    if unit.is_float() {
+        Linear::Float { value: f64::from_bits(words[0]), rest: f64::from_bits(words[1]), slope: 0.0 }
+    } else {
+        Linear::exact(i128::from(words[0] as i64))
+    }
 }

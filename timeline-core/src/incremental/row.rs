@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 /// and an `int` column does not hold the least 64-bit integer.
 pub const ABSENT: u64 = 1 << 63;
 /// An instant that never was or will be.
-pub(super) const NEVER: Time = Time::MAX;
+pub(crate) const NEVER: Time = Time::MAX;
 /// "Not running", where a start is kept.
-pub(super) const NOT_SINCE: Time = Time::MIN;
+pub(crate) const NOT_SINCE: Time = Time::MIN;
 /// Pending columns of a new session: everything is computed.
-pub(super) const FRESH: u64 = u64::MAX;
+pub(crate) const FRESH: u64 = u64::MAX;
 
 /// The two bits of the row itself, before those of the truth values.
 const ENDING: u64 = 1;
@@ -24,19 +24,19 @@ const PENDING: usize = 2;
 const DEADLINE: usize = 3;
 
 /// A truth value in two bits.
-pub(super) mod truth {
-    pub(in crate::incremental) const FALSE: u64 = 0;
-    pub(in crate::incremental) const TRUE: u64 = 1;
-    pub(in crate::incremental) const ABSENT: u64 = 2;
+pub(crate) mod truth {
+    pub(crate) const FALSE: u64 = 0;
+    pub(crate) const TRUE: u64 = 1;
+    pub(crate) const ABSENT: u64 = 2;
 }
 
 /// What has no fixed size; empty until it is needed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heap(pub(super) Option<Box<[Cell]>>);
+pub struct Heap(pub(crate) Option<Box<[Cell]>>);
 
 /// The heap part of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// Entries of a split beyond those in the row, or the places of events in their instant.
     pub entries: Vec<u64>,
     /// Pieces of a windowed number, oldest first; or events that wait or are counted, as how many there were at a time.
@@ -47,7 +47,7 @@ pub(super) struct Cell {
 ///
 /// Value and slope are integers, or the bits of floats where the number is one of floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     pub start: Time,
     pub value: i64,
     /// What a value that is a float lacks; 0 where it is an integer.
@@ -58,16 +58,16 @@ pub(super) struct Piece {
 }
 
 impl Heap {
-    pub(super) fn cell(&self, cell: usize) -> Option<&Cell> {
+    pub(crate) fn cell(&self, cell: usize) -> Option<&Cell> {
         self.0.as_ref().map(|cells| &cells[cell])
     }
 
     /// The cell, if the session has any.
-    pub(super) fn cell_if_any(&mut self, cell: usize) -> Option<&mut Cell> {
+    pub(crate) fn cell_if_any(&mut self, cell: usize) -> Option<&mut Cell> {
         self.0.as_mut().map(|cells| &mut cells[cell])
     }
 
-    pub(super) fn cell_mut(&mut self, layout: &Layout, cell: usize) -> &mut Cell {
+    pub(crate) fn cell_mut(&mut self, layout: &Layout, cell: usize) -> &mut Cell {
         &mut self.0.get_or_insert_with(|| vec![Cell::default(); layout.cells].into())[cell]
     }
 
@@ -118,31 +118,31 @@ impl Row<'_> {
         self.words[super::layout::HEADER_WORDS] |= PARTIAL;
     }
 
-    pub(super) fn set_ending(&mut self) {
+    pub(crate) fn set_ending(&mut self) {
         self.words[super::layout::HEADER_WORDS] |= ENDING;
     }
 
-    pub(super) fn set_origin(&mut self, at: Time) {
+    pub(crate) fn set_origin(&mut self, at: Time) {
         self.words[ORIGIN] = at as u64;
     }
 
-    pub(super) fn set_now(&mut self, at: Time) {
+    pub(crate) fn set_now(&mut self, at: Time) {
         self.words[NOW] = at as u64;
     }
 
-    pub(super) fn pending(&self) -> u64 {
+    pub(crate) fn pending(&self) -> u64 {
         self.words[PENDING]
     }
 
-    pub(super) fn set_pending(&mut self, columns: u64) {
+    pub(crate) fn set_pending(&mut self, columns: u64) {
         self.words[PENDING] = columns;
     }
 
-    pub(super) fn deadline(&self) -> Time {
+    pub(crate) fn deadline(&self) -> Time {
         self.words[DEADLINE] as Time
     }
 
-    pub(super) fn set_deadline(&mut self, at: Time) {
+    pub(crate) fn set_deadline(&mut self, at: Time) {
         self.words[DEADLINE] = at as u64;
     }
 }

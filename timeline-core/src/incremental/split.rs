@@ -18,15 +18,15 @@ use super::code::{Code, State};
 use super::compile::Compiled;
 use super::layout::{INLINE_ENTRIES, sides};
 use super::number;
+use super::number::{of_words, words};
 use super::row::{ABSENT, NEVER, Piece, Row, truth};
-use super::scope::{of_words, words};
 use super::view::Turns;
 use super::window;
 use crate::plan::{Kind, NodeId, Op, Unit};
 use crate::{Linear, Time, Type};
 
 /// No entry is in force: the session is new.
-pub(super) const NO_ENTRY: u64 = u32::MAX as u64;
+pub(crate) const NO_ENTRY: u64 = u32::MAX as u64;
 
 /// The words of a split in a row, and how they are divided.
 struct Entries {
@@ -123,7 +123,7 @@ impl Entries {
 }
 
 /// Charges what has come to the dimensions that were in force, and notes those now in force.
-pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switched: bool, fresh: bool) {
+pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switched: bool, fresh: bool) {
     let Op::Split { of, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, node);
     if switched {
@@ -165,7 +165,7 @@ fn turn(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, entries: &Entries, c
 }
 
 /// The turns of each entry, and for how long the condition was true before them.
-pub(super) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns> {
+pub(crate) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns> {
     let entries = Entries::of(compiled, id.index());
     let before = |i: usize| entries.entry(row, i)[entries.dimensions] as Time;
     let mut all: Vec<Turns> = (0..entries.count(row)).map(|i| Turns { at: vec![], before: before(i) }).collect();
@@ -175,7 +175,7 @@ pub(super) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns
 }
 
 fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entries: &Entries) {
-    let Code::Split { by, .. } = &compiled.codes[node] else { unreachable!("only splits come here") };
+    let by = dimensions(compiled, node);
     let current = entries.current(row);
     let is_new = row.words[entries.at] == NO_ENTRY;
     let holds = |row: &Row<'_>, i: usize| {
@@ -221,12 +221,12 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
 }
 
 /// Whether some value is in force: the session has begun, and so has the window, if it is split by one.
-pub(super) fn is_begun(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
+pub(crate) fn is_begun(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
     row.words[compiled.layout.nodes[node].at] != NO_ENTRY
 }
 
 /// Forgets all entries: what comes is of another window.
-pub(super) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
+pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
     let entries = Entries::of(compiled, node);
     row.words[entries.at] = NO_ENTRY;
     row.words[entries.at + 2..entries.at + 2 + INLINE_ENTRIES * entries.words].fill(0);
@@ -246,7 +246,7 @@ pub(super) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
 }
 
 /// How often values without an entry came into force, and how many turns were forgotten.
-pub(super) fn beyond(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> u64 {
+pub(crate) fn beyond(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> u64 {
     let entries = Entries::of(compiled, id.index());
     let values = entries.overflow(row).map_or(0, |slot| entries.entry(row, slot)[entries.dimensions]);
     let turns = match compiled.plan.counted_at_once(id) {
@@ -285,7 +285,7 @@ fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [Option<(Linear, U
 }
 
 /// How many entries there are, and which one is in force; of entries that are windowed all may be.
-pub(super) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize, Option<usize>) {
+pub(crate) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize, Option<usize>) {
     let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, id.index());
     let is_windowed = matches!(compiled.plan.node(*of).op, Op::OverLast { .. });
@@ -293,7 +293,7 @@ pub(super) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize
 }
 
 /// Tells the words of the dimensions of each entry that is wanted, with its share: one number, or the two sides of a ratio.
-pub(super) fn shares<T>(
+pub(crate) fn shares<T>(
     compiled: &Compiled,
     row: &Row<'_>,
     id: NodeId,
@@ -374,4 +374,12 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
 /// By how much a piece begins above the end of the one before it.
 fn jump(before: &Piece, piece: &Piece, unit: Unit) -> Linear {
     piece.linear_at(piece.start, unit).level().sub(before.linear_at(piece.start, unit).level())
+}
+
+/// The dimensions of a split, with their nodes.
+fn dimensions(compiled: &Compiled, node: usize) -> &[(u16, State)] {
+    match &compiled.codes[node] {
+        Code::Split(split) => &split.by,
+        other => unreachable!("only splits come here, not {other:?}"),
+    }
 }

@@ -1,6 +1,5 @@
 //! User operators: what a record does to the words of one.
 //!
-//! The words of a node: what it says; 0, or why it failed in this session; and then its state, eight bytes to a word.
 //! So a checkpoint has the state of every user operator without knowing of any.
 
 use super::Event;
@@ -13,11 +12,11 @@ use crate::{Type, Value};
 use std::sync::Arc;
 
 /// Words before the state.
-pub(super) const HEAD_WORDS: usize = 2;
+pub(crate) const HEAD_WORDS: usize = 2;
 
 /// A user operator in place.
 #[derive(Clone, Debug)]
-pub(super) struct User {
+pub(crate) struct User {
     pub node: NodeId,
     pub at: usize,
     pub operator: Arc<UserOperator>,
@@ -26,7 +25,7 @@ pub(super) struct User {
 
 /// What an operator reads of a record.
 #[derive(Clone, Debug)]
-pub(super) struct Argument {
+pub(crate) struct Argument {
     pub ty: Type,
     /// Without any of them the record is no event of the argument, whatever the expression would say.
     pub columns: u64,
@@ -43,21 +42,13 @@ pub struct Failure {
 }
 
 /// Words of a node that keeps so many bytes.
-pub(super) fn words(operator: &UserOperator) -> usize {
+pub(crate) fn words(operator: &UserOperator) -> usize {
     HEAD_WORDS + (operator.state_bytes as usize).div_ceil(8)
-}
-
-/// The words of the state before any event that are not 0, with their places.
-pub(super) fn initial(operator: &UserOperator, at: usize) -> Vec<(usize, u64)> {
-    let mut words = vec![0; words(operator) - HEAD_WORDS];
-    put(operator.code.initial(), &mut words);
-    let placed = (at + HEAD_WORDS..).zip(words).filter(|(_, word)| *word != 0);
-    std::iter::once((at, ABSENT)).chain(placed).collect()
 }
 
 /// Lets the operator see a record that has all its arguments, unless it has failed before.
 #[inline(never)]
-pub(super) fn apply(
+pub(crate) fn apply(
     user: &User,
     dictionary: &mut Dictionary,
     row: &mut Row<'_>,

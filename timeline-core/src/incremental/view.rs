@@ -55,12 +55,12 @@ pub struct Turns {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
+    pub(crate) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
         View { compiled, dictionary, row, pass: None }
     }
 
     /// The view of an evaluation.
-    pub(super) fn of_pass(self, happened: &'a Happened, dirty: &'a [bool]) -> Self {
+    pub(crate) fn of_pass(self, happened: &'a Happened, dirty: &'a [bool]) -> Self {
         View { pass: Some((happened, dirty)), ..self }
     }
 
@@ -156,12 +156,12 @@ impl<'a> View<'a> {
 
     /// How many values were forgotten beyond the caps of its workers; windows of the clock say it of themselves.
     pub fn forgotten(&self) -> u64 {
-        let (plan, layout) = (&self.compiled.plan, &self.compiled.layout);
-        let words = layout.forgotten(plan);
+        let plan = &self.compiled.plan;
+        let words = self.compiled.layout.forgotten.iter();
         let splits = plan.iter().filter(|(_, node)| matches!(node.op, Op::Split { .. }));
         let splits = splits.filter(|(id, _)| plan.windows_of(*id).is_none());
         let beyond = splits.map(|(id, _)| split::beyond(self.compiled, self.row, id));
-        words.map(|at| self.row.words[at]).chain(beyond).fold(0, u64::saturating_add)
+        words.map(|at| self.row.words[*at]).chain(beyond).fold(0, u64::saturating_add)
     }
 
     /// The start of an alert's span that is open at the instant.

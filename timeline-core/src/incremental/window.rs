@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 const BEFORE: Piece = Piece { start: Time::MIN, value: 0, rest: 0, slope: 0, entry: u32::MAX };
 
 /// Takes the input's present piece, drops what the window has left, and notes when it next leaves a piece.
-pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
+pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
     let Op::OverLast { of, window } = compiled.plan.nodes[node].op else { unreachable!("only windows come here") };
     let present = piece(compiled, row, of, 0);
     let place = compiled.layout.nodes[node];
@@ -25,7 +25,7 @@ pub(super) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh:
 }
 
 /// The window's number at the row's instant.
-pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId) -> Option<Linear> {
+pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId) -> Option<Linear> {
     let Op::OverLast { window, .. } = compiled.plan.node(id).op else { unreachable!("only windows come here") };
     let present = number::linear(compiled, row, of)?;
     let cell = row.heap.cell(compiled.layout.nodes[id.index()].cell)?;
@@ -35,7 +35,7 @@ pub(super) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId)
 }
 
 /// The present piece of a cumulative number, charged to an entry.
-pub(super) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
+pub(crate) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
     match number::linear(compiled, row, of) {
         Some(Linear::Exact { value, slope }) => {
             Piece { start: row.now(), value: saturate(value), rest: 0, slope: saturate(slope), entry }
@@ -49,7 +49,7 @@ pub(super) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) 
 }
 
 /// The unit of a number.
-pub(super) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
+pub(crate) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
     match compiled.plan.node(id).kind {
         Kind::Number(unit) => unit,
         other => unreachable!("{other} is no number, as the builder checked"),
@@ -58,7 +58,7 @@ pub(super) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
 
 /// Appends a piece unless it continues the last one, drops those that the window has left,
 /// and says when the window next leaves one.
-pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool, unit: Unit) -> Time {
+pub(crate) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool, unit: Unit) -> Time {
     if fresh {
         pieces.clear();
         pieces.push_back(BEFORE);
@@ -77,7 +77,7 @@ pub(super) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, 
 
 impl Piece {
     /// The piece as seen from an instant at or after its start.
-    pub(super) fn linear_at(&self, at: Time, unit: Unit) -> Linear {
+    pub(crate) fn linear_at(&self, at: Time, unit: Unit) -> Linear {
         let dt = i128::from(at) - i128::from(self.start);
         if unit.is_float() {
             let [value, rest, slope] = [self.value, self.rest, self.slope].map(|x| f64::from_bits(x as u64));

@@ -10,13 +10,15 @@
 //! **Invariant:** the first line has the version of the language's rules ([`RULES`]): under other rules every plan means
 //! something else. What programs call their nodes ([`super::Names`]) is no part of it.
 
+use super::description::Parameter;
 use super::expression::EventExpr;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::Op;
 use super::output::{Aggregate, Alert, GroupKey, GroupOf, Members, Metric};
 use super::path::FieldPath;
 use super::source::{Column, Csv, Dedup, EndRule, Idle, Nulls, Source, TimeFormat, TimeUnit};
-use super::{Fingerprint, Node, Plan, RULES};
+use super::user::UserOperator;
+use super::{Fingerprint, Node, NodeId, Plan, RULES};
 use crate::{Type, Value};
 use std::fmt::Write;
 
@@ -31,7 +33,7 @@ impl Plan {
             self::nulls(nulls, &mut out);
             out.push('\n');
         }
-        for Node { op, kind, fingerprint: _ } in nodes {
+        for Node { op, kind, fingerprint: _, moves: _, is_cumulative: _ } in nodes {
             put(&mut out, format_args!("node {} ", kind_name(*kind)));
             operator(op, columns, &mut out);
             for input in op.inputs() {
@@ -91,11 +93,7 @@ impl Plan {
 }
 
 /// The meaning of one node: its operator over the meanings of its inputs, whatever its number and theirs.
-pub(super) fn fingerprint(
-    op: &Op,
-    columns: &[Column],
-    input: impl Fn(super::NodeId) -> Fingerprint,
-) -> Fingerprint {
+pub(super) fn fingerprint(op: &Op, columns: &[Column], input: impl Fn(NodeId) -> Fingerprint) -> Fingerprint {
     let mut text = String::new();
     operator(op, columns, &mut text);
     for fingerprint in op.inputs().into_iter().map(input) {
@@ -132,13 +130,13 @@ fn source(declared: &Source, out: &mut String) {
     put(out, format_args!(" delimiter {} decimal {}\n", optional(*delimiter), optional(*decimal)));
 }
 
-fn end_rule(end: &EndRule, node: impl Fn(super::NodeId) -> String, out: &mut String) {
+fn end_rule(end: &EndRule, node: impl Fn(NodeId) -> String, out: &mut String) {
     let EndRule { when, silence, billed, max_age, linger } = end;
     let (when, silence, max_age) = (optional(when.map(node)), optional(*silence), optional(*max_age));
     put(out, format_args!("end when {when} silence {silence} billed {billed} age {max_age} linger {linger}\n"));
 }
 
-fn aggregate(aggregate: &Aggregate, node: impl Fn(super::NodeId) -> String, out: &mut String) {
+fn aggregate(aggregate: &Aggregate, node: impl Fn(NodeId) -> String, out: &mut String) {
     let Aggregate { group_by, functions, members } = aggregate;
     out.push_str("groups [");
     for GroupKey { name, of } in group_by {
@@ -158,80 +156,29 @@ fn aggregate(aggregate: &Aggregate, node: impl Fn(super::NodeId) -> String, out:
     put(out, format_args!("] of {members}"));
 }
 
+/// The operator without its inputs. These texts are those that nodes have had from the first version on.
 fn operator(op: &Op, columns: &[Column], out: &mut String) {
-    match op {
-        Op::Event(e) => {
-            out.push_str("event ");
-            expression(e, columns, out);
-        }
-        Op::Constant(value) => put(out, format_args!("constant {}", constant(value))),
-        Op::Latest { of: _, ttl } => match ttl {
-            None => out.push_str("latest None"),
-            Some(ttl) => put(out, format_args!("latest Some({ttl})")),
-        },
-        Op::HasExisted { of: _ } => out.push_str("has_existed"),
-        Op::HasExistedWithin { of: _, window } => put(out, format_args!("has_existed_within {window}")),
-        Op::HeldFor { of: _, length } => put(out, format_args!("held_for {length}")),
-        Op::DurationWhere { of: _ } => out.push_str("duration_where"),
-        Op::DurationInCurState { of: _ } => out.push_str("duration_in_cur_state"),
-        Op::CompareStates { compare, left: _, right: _ } => put(out, format_args!("states {}", compare.symbol())),
-        Op::CompareNumbers { compare, left: _, right: _ } => put(out, format_args!("numbers {}", compare.symbol())),
-        Op::Not(_) => out.push_str("not"),
-        Op::And(_, _) => out.push_str("and"),
-        Op::Or(_, _) => out.push_str("or"),
-        Op::NumberOf(_) => out.push_str("number_of"),
-        Op::DurationOf(_) => out.push_str("duration_of"),
-        Op::ConstantNumber { numerator, denominator, unit } => {
-            put(out, format_args!("number {numerator} {denominator} {}", unit_name(*unit)));
-        }
-        Op::Add(_, _) => out.push_str("add"),
-        Op::Sub(_, _) => out.push_str("sub"),
-        Op::Scale { of: _, factor } => put(out, format_args!("scale {factor}")),
-        Op::Ratio { numerator: _, denominator: _ } => out.push_str("ratio"),
-        Op::Longest { of: _ } => out.push_str("longest"),
-        Op::DurationOfPreviousState { of: _ } => out.push_str("duration_of_previous_state"),
-        Op::Integral { of: _, over: _ } => out.push_str("integral"),
-        Op::If { condition: _, then: _, otherwise: _ } => out.push_str("if"),
-        Op::Coalesce(_, _) => out.push_str("coalesce"),
-        Op::Mul(_, _) => out.push_str("mul"),
-        Op::Exists(_) => out.push_str("exists"),
-        Op::Apply { function, of: _ } => put(out, format_args!("apply {}", function.name())),
-        Op::Either(_, _) => out.push_str("either"),
-        Op::Scope { of: _, by: _ } => out.push_str("scope"),
-        Op::OverLast { of: _, window } => put(out, format_args!("over_last {window}")),
-        Op::Rise { of: _ } => out.push_str("rise"),
-        Op::Fall { of: _ } => out.push_str("fall"),
-        Op::Changes { of: _ } => out.push_str("changes"),
-        Op::At { event: _, of: _ } => out.push_str("at"),
-        Op::Each { event: _, value, of: _ } => {
-            out.push_str("each ");
-            expression(value, columns, out);
-        }
-        Op::Filter { event: _, condition, of: _ } => {
-            out.push_str("filter ");
-            expression(condition, columns, out);
-        }
-        Op::FollowedBy { first: _, then: _, window } => put(out, format_args!("followed_by {window}")),
-        Op::NotFollowedBy { first: _, then: _, window } => put(out, format_args!("not_followed_by {window}")),
-        Op::Count { of: _ } => out.push_str("count"),
-        Op::CountWithin { of: _, window } => put(out, format_args!("count_within {window}")),
-        Op::First { of: _ } => out.push_str("first"),
-        Op::Previous { of: _, n } => put(out, format_args!("previous {n}")),
-        Op::IsNew { of: _, cap } => put(out, format_args!("is_new {cap}")),
-        Op::Sum { of: _ } => out.push_str("sum"),
-        Op::Min { of: _ } => out.push_str("min"),
-        Op::Max { of: _ } => out.push_str("max"),
-        Op::TimeSince { of: _ } => out.push_str("time_since"),
-        Op::Concurrency { of: _, cap } => put(out, format_args!("concurrency {cap}")),
-        Op::Every { length } => put(out, format_args!("every {length}")),
-        Op::Split { of: _, by: _, cap } => put(out, format_args!("split {cap}")),
-        Op::User { operator, of: _ } => {
-            // The name is for people, and the code is what its digest says.
-            let super::UserOperator { name: _, module, parameters, result, state_bytes, code: _ } = &**operator;
-            let module: Vec<String> = module.iter().map(|byte| format!("{byte:02x}")).collect();
-            let parameters: Vec<&str> = parameters.iter().map(|ty| type_word(*ty)).collect();
-            let (module, parameters) = (module.join(", "), parameters.join(", "));
-            put(out, format_args!("user [{module}] [{parameters}] {} {state_bytes}", result.name()));
+    let description = op.describe();
+    out.push_str(description.name);
+    for parameter in &description.parameters {
+        out.push(' ');
+        match parameter {
+            Parameter::Window(length) => put(out, format_args!("{length}")),
+            Parameter::Ttl(None) => out.push_str("None"),
+            Parameter::Ttl(Some(length)) => put(out, format_args!("Some({length})")),
+            Parameter::Whole(n) => put(out, format_args!("{n}")),
+            Parameter::Word(word) => out.push_str(word),
+            Parameter::Unit(unit) => out.push_str(unit_name(*unit)),
+            Parameter::Value(value) => out.push_str(&constant(value)),
+            Parameter::Expression(e) => expression(e, columns, out),
+            Parameter::Operator(operator) => {
+                // The name is for people, and the code is what its digest says.
+                let UserOperator { name: _, module, parameters, result, state_bytes, code: _ } = operator;
+                let module: Vec<String> = module.iter().map(|byte| format!("{byte:02x}")).collect();
+                let parameters: Vec<&str> = parameters.iter().map(|ty| type_word(*ty)).collect();
+                let (module, parameters) = (module.join(", "), parameters.join(", "));
+                put(out, format_args!("[{module}] [{parameters}] {} {state_bytes}", result.name()));
+            }
         }
     }
 }

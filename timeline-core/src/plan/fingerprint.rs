@@ -17,9 +17,7 @@ impl fmt::Display for Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a text.
     pub fn of_text(text: &str) -> Self {
-        let mix = |hash: u128, byte| {
-            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-        };
+        let mix = |hash: u128, byte| (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
         Fingerprint(text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, mix))
     }
 }

@@ -101,6 +101,22 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What may be either of two timelines: states of one type, or numbers of one measure.
+    pub(crate) fn joined(self, other: Kind) -> Option<Kind> {
+        match (self, other) {
+            (Kind::State(a), Kind::State(b)) if a == b => Some(self),
+            (Kind::Number(a), Kind::Number(b)) if a.same_measure(b) => Some(Kind::Number(a.joined(b))),
+            _ => None,
+        }
+    }
+}
+
+/// Whether values of the types can be compared.
+pub(crate) fn comparable(a: Type, b: Type) -> bool {
+    a == b || (a.is_numeric() && b.is_numeric())
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -353,16 +353,4 @@ impl Op {
             (_, value) => value,
         }
     }
-
-    /// Whether it makes a number that changes with time alone, whatever it reads; other numbers move where an input does.
-    pub fn moves_by_itself(&self) -> bool {
-        matches!(
-            self,
-            Op::DurationWhere { .. }
-                | Op::DurationInCurState { .. }
-                | Op::Longest { .. }
-                | Op::Integral { .. }
-                | Op::TimeSince { .. }
-        )
-    }
 }

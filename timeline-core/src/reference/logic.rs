@@ -4,7 +4,7 @@ use crate::plan::{Compare, EventExpr};
 use crate::{Field, Record, Value};
 
 /// The truth value of a boolean that may be absent; any other type has none.
-pub(super) fn truth(value: &Option<Value>) -> Option<bool> {
+pub(crate) fn truth(value: &Option<Value>) -> Option<bool> {
     match value {
         Some(Value::Bool(b)) => Some(*b),
         _ => None,
@@ -12,12 +12,12 @@ pub(super) fn truth(value: &Option<Value>) -> Option<bool> {
 }
 
 /// A truth value as a state's value.
-pub(super) fn boolean(truth: Option<bool>) -> Option<Value> {
+pub(crate) fn boolean(truth: Option<bool>) -> Option<Value> {
     truth.map(Value::Bool)
 }
 
 /// False if either is, true if both are, else absent.
-pub(super) fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+pub(crate) fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     match (a, b) {
         (Some(false), _) | (_, Some(false)) => Some(false),
         (Some(true), Some(true)) => Some(true),
@@ -26,7 +26,7 @@ pub(super) fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 /// True if either is, false if both are, else absent.
-pub(super) fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+pub(crate) fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     match (a, b) {
         (Some(true), _) | (_, Some(true)) => Some(true),
         (Some(false), Some(false)) => Some(false),
@@ -35,17 +35,17 @@ pub(super) fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 /// Whether the comparison holds; absent if either side is.
-pub(super) fn compare(compare: Compare, a: &Option<Value>, b: &Option<Value>) -> Option<bool> {
+pub(crate) fn compare(compare: Compare, a: &Option<Value>, b: &Option<Value>) -> Option<bool> {
     Some(compare.holds(a.as_ref()?.compare(b.as_ref()?)?))
 }
 
 /// What the expression says of the event.
-pub(super) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value> {
+pub(crate) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value> {
     evaluate_with(expression, Some(record), &|_| None)
 }
 
 /// The same beside timelines, which `sample` reads; of an event without a record only these.
-pub(super) fn evaluate_with(
+pub(crate) fn evaluate_with(
     expression: &EventExpr,
     record: Option<&Record>,
     sample: &dyn Fn(u16) -> Option<Value>,

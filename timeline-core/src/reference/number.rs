@@ -1,13 +1,13 @@
-//! Operators that make numbers, and comparisons of numbers.
+//! Numbers, what windows make of them, and comparisons.
 
-use super::logic::{boolean, truth};
+use super::logic::boolean;
 use super::piecewise::{Piecewise, Span, since};
-use super::state::{State, true_stretches};
+use super::state::State;
 use crate::plan::{Compare, Unit};
 use crate::{Linear, Time, Value};
 
 /// A piecewise-linear function; absent is `None`.
-pub(super) type Numbers = Piecewise<Option<Linear>>;
+pub(crate) type Numbers = Piecewise<Option<Linear>>;
 
 /// A number at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +59,7 @@ impl Number {
 }
 
 /// Zero of a unit.
-pub(super) fn zero(unit: Unit) -> Linear {
+pub(crate) fn zero(unit: Unit) -> Linear {
     match unit {
         Unit::Duration | Unit::Int => Linear::exact(0),
         Unit::Float | Unit::Area => Linear::float(0.0),
@@ -67,7 +67,7 @@ pub(super) fn zero(unit: Unit) -> Linear {
 }
 
 /// A numeric state as a number.
-pub(super) fn number_of(value: &Option<Value>) -> Option<Linear> {
+pub(crate) fn number_of(value: &Option<Value>) -> Option<Linear> {
     match value {
         Some(Value::Int(x)) => Some(Linear::exact(i128::from(*x))),
         Some(Value::Float(x)) => Some(Linear::float(*x)),
@@ -75,42 +75,13 @@ pub(super) fn number_of(value: &Option<Value>) -> Option<Linear> {
     }
 }
 
-/// A constant `numerator / denominator`.
-pub(super) fn constant(numerator: i64, denominator: i64, unit: Unit) -> Linear {
-    match unit {
-        // Durations and whole numbers have the denominator 1.
-        Unit::Duration | Unit::Int => Linear::exact(i128::from(numerator)),
-        Unit::Float | Unit::Area => Linear::float(numerator as f64 / denominator as f64),
-    }
-}
-
-/// The time for which the state was true in `[origin, t)`.
-pub(super) fn duration_where(state: &State) -> Numbers {
-    let stretches = true_stretches(state);
-    Piecewise::at_instants(state.starts(), |t| {
-        let begun = stretches.iter().filter(|(start, _)| *start < t);
-        let value = begun.map(|(start, end)| since(*start, end.map_or(t, |end| end.min(t)))).sum();
-        let slope = i128::from(truth(&state.at(t)) == Some(true));
-        Some(Linear::Exact { value, slope })
-    })
-}
-
-/// The time since the current value was entered; 0 while absent.
-pub(super) fn duration_in_cur_state(state: &State) -> Numbers {
-    Piecewise::at_instants(state.starts(), |t| {
-        // Pieces of a state are maximal, so a piece starts where its value was entered.
-        let slope = i128::from(state.at(t).is_some());
-        Some(Linear::Exact { value: 0, slope })
-    })
-}
-
 /// A cumulative number without its absences: they read as 0. (Cumulative numbers are never absent.)
-pub(super) fn cumulative(x: &Numbers, unit: Unit) -> Piecewise<Linear> {
+pub(crate) fn cumulative(x: &Numbers, unit: Unit) -> Piecewise<Linear> {
     x.map(|linear| linear.unwrap_or(zero(unit)))
 }
 
 /// `x(t) - x(t - window)`, where `x` is 0 before its origin.
-pub(super) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piecewise<Linear> {
+pub(crate) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piecewise<Linear> {
     let shifted = x.starts().into_iter().filter_map(|start| start.checked_add(window));
     Piecewise::at_instants(x.starts().into_iter().chain(shifted).collect(), |t| {
         let past = t.checked_sub(window).filter(|past| *past >= x.origin());
@@ -121,7 +92,7 @@ pub(super) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piec
 /// The comparison of two numbers at every integer nanosecond.
 ///
 /// `exactly` is how they compare at an instant where that can be told better than by floats, and turns at some of `turns`.
-pub(super) fn compare_numbers(
+pub(crate) fn compare_numbers(
     compare: Compare,
     (left, right): (&Numbers, &Numbers),
     exactly: &dyn Fn(Time) -> Option<i32>,
@@ -134,7 +105,7 @@ pub(super) fn compare_numbers(
 }
 
 /// All instants at which either function may turn, and those within its pieces at which one of the signs does.
-pub(super) fn refined(a: &Numbers, b: &Numbers, signs: &[&dyn Fn(Time) -> Option<i32>]) -> Vec<Time> {
+pub(crate) fn refined(a: &Numbers, b: &Numbers, signs: &[&dyn Fn(Time) -> Option<i32>]) -> Vec<Time> {
     let mut starts: Vec<Time> = a.starts().into_iter().chain(b.starts()).collect();
     starts.sort_unstable();
     starts.dedup();

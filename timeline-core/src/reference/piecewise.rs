@@ -156,7 +156,7 @@ impl<T: Piece> Piecewise<T> {
 }
 
 /// The nanoseconds from one instant to another.
-pub(super) fn since(start: Time, t: Time) -> i128 {
+pub(crate) fn since(start: Time, t: Time) -> i128 {
     i128::from(t) - i128::from(start)
 }
 

@@ -14,7 +14,7 @@ use crate::{SECOND, Time};
 ///
 /// `exactly` is the sign of multiples of `n` and `d` together, where that can be told better than by floats; it turns at
 /// some of `turns`.
-pub(super) fn compare_ratio(
+pub(crate) fn compare_ratio(
     compare: Compare,
     (n, d): (&Numbers, &Numbers),
     unit: RatioUnit,
@@ -39,13 +39,5 @@ pub(super) fn compare_ratio(
             sign => Some(compare.holds((sign * cross(t)?).cmp(&0))),
         };
         boolean(holds())
-    })
-}
-
-/// Whether there is a quotient: both sides have a value, and what it is divided by is not zero.
-pub(super) fn exists(n: &Numbers, d: &Numbers) -> State {
-    let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
-    Piecewise::at_instants(refined(n, d, &[&denominator]), |t| {
-        boolean(Some(n.at(t).is_some() && denominator(t).is_some_and(|sign| sign != 0)))
     })
 }

@@ -9,6 +9,7 @@ mod events;
 mod floats;
 mod golden;
 mod incremental;
+mod independence;
 mod invariance;
 mod laws;
 mod pointwise;

@@ -1,6 +1,6 @@
 //! The plan for Graphviz.
 
-use super::facts::{Facts, is_constant};
+use super::facts::Facts;
 use super::outputs::outputs;
 use crate::diagnostics::quoted;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use timeline_core::Plan;
 
 pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let mut out = String::from("digraph plan {\n  rankdir=BT;\n  node [shape=box, fontname=\"monospace\"];\n");
-    for (id, node) in plan.iter().filter(|(_, node)| !is_constant(&node.op)) {
+    for (id, node) in plan.iter().filter(|(_, node)| !node.op.is_constant()) {
         let about = facts.node(id);
         let mut second = format!("{} {} {}", about.kind, about.role, about.memory);
         if about.timer {
@@ -20,7 +20,7 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
         let style = if about.role == "LEAF" { ", style=filled, fillcolor=\"#e3f0e3\"" } else { "" };
         let label = quoted(&format!("{id} {}\u{1}{second}", about.picture)).replace("\\u0001", "\\n");
         let _ = writeln!(out, "  {id} [label={label}{style}];");
-        for input in node.op.inputs().into_iter().filter(|i| !is_constant(&plan.node(*i).op)) {
+        for input in node.op.inputs().into_iter().filter(|i| !plan.node(*i).op.is_constant()) {
             let _ = writeln!(out, "  {input} -> {id};");
         }
     }

@@ -4,7 +4,7 @@ use super::Sizes;
 use super::operator::{label, operator_text, picture, shown_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op, Timer, UserOperator};
+use timeline_core::plan::{Memory, NodeId, Op, Timer, UserOperator};
 
 /// The facts of a plan.
 pub(crate) struct Facts {
@@ -47,7 +47,6 @@ impl Facts {
         for output in outputs(plan) {
             output.roots.iter().for_each(|id| readers[id.index()] += 1);
         }
-        let moves = moving(plan);
         let nodes = plan
             .iter()
             .map(|(id, node)| NodeFacts {
@@ -56,15 +55,9 @@ impl Facts {
                 shown: shown_text(plan, id),
                 text: operator_text(plan, id),
                 kind: node.kind.to_string(),
-                role: if node.op.inputs().is_empty() { "LEAF" } else { "DERIVED" },
+                role: if node.op.is_leaf() { "LEAF" } else { "DERIVED" },
                 memory: memory(plan, &node.op),
-                timer: match (node.op.timer(), &node.op) {
-                    (Timer::Course, Op::Longest { .. }) => true,
-                    (Timer::Course, op) => op.inputs().iter().any(|id| moves[id.index()]),
-                    (Timer::After(_) | Timer::Only(_) | Timer::Clock, _) => true,
-                    (Timer::Never, Op::Split { of, .. }) => matches!(plan.node(*of).op, Op::OverLast { .. }),
-                    (Timer::Never, _) => false,
-                },
+                timer: has_timer(plan, &node.op),
                 readers: readers[id.index()],
                 bytes: sizes.node_bytes.get(id.index()).copied().unwrap_or(0),
             })
@@ -78,43 +71,40 @@ impl Facts {
 
     /// Nodes that several others read, constants aside.
     pub(super) fn shared(&self, plan: &Plan) -> usize {
-        plan.iter().filter(|(id, node)| self.node(*id).readers > 1 && !is_constant(&node.op)).count()
+        plan.iter().filter(|(id, node)| self.node(*id).readers > 1 && !node.op.is_constant()).count()
     }
 }
 
-/// Constants are written where they are used and are no workers of their own.
-pub(super) fn is_constant(op: &Op) -> bool {
-    matches!(op, Op::Constant(_) | Op::ConstantNumber { .. })
-}
-
-/// Which numbers change with time alone.
-fn moving(plan: &Plan) -> Vec<bool> {
-    let mut moves: Vec<bool> = vec![];
-    for (_, node) in plan.iter() {
-        let inherits = matches!(node.kind, timeline_core::plan::Kind::Number(_) | timeline_core::plan::Kind::Ratio(_));
-        let inherited = inherits && node.op.inputs().iter().any(|id| moves[id.index()]);
-        moves.push(node.op.moves_by_itself() || inherited);
+/// Whether it changes without an event.
+fn has_timer(plan: &Plan, op: &Op) -> bool {
+    let moves = |id: NodeId| plan.node(id).moves;
+    match op.timer() {
+        Timer::Never => false,
+        Timer::After(_) | Timer::Only(_) | Timer::Overtaking(_) | Timer::Clock(_) => true,
+        Timer::Crossing(left, right) => moves(left) || moves(right),
+        Timer::Zero(of) => moves(of),
+        Timer::OfInput(of) => has_timer(plan, &plan.node(of).op),
     }
-    moves
 }
 
 fn memory(plan: &Plan, op: &Op) -> &'static str {
-    match op {
-        Op::OverLast { .. } | Op::CountWithin { .. } | Op::NotFollowedBy { .. } => "O(window)",
-        Op::IsNew { .. } | Op::Concurrency { .. } => "O(cap)",
-        Op::User { .. } => "O(state)",
-        Op::Split { of, by, .. } => {
-            let is_clock = |id: &NodeId| matches!(plan.node(*id).op, Op::Every { .. });
-            let is_windowed = matches!(plan.node(*of).op, Op::OverLast { .. });
-            let counts = matches!(plan.node(*of).op, Op::Concurrency { .. });
-            match (is_windowed, by.iter().all(is_clock) && !counts) {
-                (true, true) => "O(window)",
-                (true, false) => "O(window + cap)",
-                (false, true) => "O(1)",
-                (false, false) => "O(cap)",
+    match op.describe().memory {
+        Memory::Constant => "O(1)",
+        Memory::Window => "O(window)",
+        Memory::Cap => "O(cap)",
+        Memory::Declared => "O(state)",
+        Memory::CapOfInput(of) => {
+            // Windows of the clock go when they are over: one at a time is kept.
+            let is_clock = |id: &NodeId| matches!(plan.node(*id).op.timer(), Timer::Clock(_));
+            let by_clock = op.inputs().iter().skip(1).all(is_clock);
+            match plan.node(of).op.describe().memory {
+                Memory::Window if by_clock => "O(window)",
+                Memory::Window => "O(window + cap)",
+                Memory::Cap => "O(cap)",
+                _ if by_clock => "O(1)",
+                Memory::Constant | Memory::CapOfInput(_) | Memory::Declared => "O(cap)",
             }
         }
-        _ => "O(1)",
     }
 }
 

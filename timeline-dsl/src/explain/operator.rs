@@ -1,7 +1,7 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
-use timeline_core::plan::{Column, Compare, EventExpr, Kind, NodeId, Op, Scalar, Unit};
+use timeline_core::plan::{Column, Compare, Description, EventExpr, Form, Kind, NodeId, Op, Parameter, Scalar, Unit};
 use timeline_core::{Plan, Time, Value};
 
 /// The most operators that are written out; what is deeper or comes later is `…`.
@@ -116,13 +116,15 @@ impl Writer<'_> {
     /// The node's own operator, likewise.
     fn own(&mut self, id: NodeId, around: u8, depth: usize) -> String {
         let op = &self.plan.node(id).op;
-        let is_constant = super::facts::is_constant(op);
+        let is_constant = op.is_constant();
         if !is_constant && (depth == 0 || self.left == 0) {
             return "…".into();
         }
         self.left = self.left.saturating_sub(1);
         let depth = depth.saturating_sub(1);
+        let description = op.describe();
         let (own, text) = match op {
+            _ if description.form == Form::Call => (binds::UNARY, self.call(op, &description, depth)),
             Op::Event(e) => return self.event(e, around, MAX_DEPTH),
             Op::Constant(v) => (binds::UNARY, value_text(v)),
             Op::ConstantNumber { numerator, denominator, unit } => number_text(*numerator, *denominator, *unit),
@@ -130,37 +132,11 @@ impl Writer<'_> {
             Op::Latest { of, ttl: Some(d) } => {
                 (binds::UNARY, format!("latest({}, ttl {})", self.node(*of, 0, depth), duration_text(*d)))
             }
-            Op::HasExisted { of } => (binds::UNARY, format!("has_existed({})", self.node(*of, 0, depth))),
-            Op::HasExistedWithin { of, window } => {
-                let of = self.node(*of, 0, depth);
-                (binds::UNARY, format!("has_existed_within({of}, {})", duration_text(*window)))
-            }
-            Op::HeldFor { of, length } => {
-                let of = self.node(*of, 0, depth);
-                (binds::UNARY, format!("held_for({of}, {})", duration_text(*length)))
-            }
-            Op::DurationWhere { of } => (binds::UNARY, format!("duration_where({})", self.node(*of, 0, depth))),
-            Op::DurationInCurState { of } => {
-                (binds::UNARY, format!("duration_in_cur_state({})", self.node(*of, 0, depth)))
-            }
-            Op::Longest { of } => (binds::UNARY, format!("longest({})", self.node(*of, 0, depth))),
-            Op::DurationOfPreviousState { of } => {
-                (binds::UNARY, format!("duration_of_previous_state({})", self.node(*of, 0, depth)))
-            }
             Op::Integral { of, over } => {
                 let of = self.node(*of, 0, depth);
                 let over = over.map(|over| format!(", where {}", self.node(over, binds::UNARY, depth)));
                 (binds::UNARY, format!("integral({of}{})", over.unwrap_or_default()))
             }
-            Op::If { condition, then, otherwise } => {
-                let all = [condition, then, otherwise].map(|id| self.node(*id, 0, depth));
-                (binds::UNARY, format!("if({})", all.join(", ")))
-            }
-            Op::Coalesce(a, b) => {
-                let all = [a, b].map(|id| self.node(*id, 0, depth));
-                (binds::UNARY, format!("coalesce({})", all.join(", ")))
-            }
-            Op::Exists(of) => (binds::UNARY, format!("exists({})", self.node(*of, 0, depth))),
             Op::Concurrency { of, cap } => {
                 let of = self.node(*of, 0, depth);
                 (
@@ -213,13 +189,6 @@ impl Writer<'_> {
             Op::OverLast { of, window } => {
                 (binds::CLAUSE, format!("{} over last {}", self.node(*of, binds::OR, depth), duration_text(*window)))
             }
-            Op::Rise { of } => (binds::UNARY, format!("rise({})", self.node(*of, 0, depth))),
-            Op::Fall { of } => (binds::UNARY, format!("fall({})", self.node(*of, 0, depth))),
-            Op::Changes { of } => (binds::UNARY, format!("changes({})", self.node(*of, 0, depth))),
-            Op::At { event, of } => {
-                let event = self.node(*event, 0, depth);
-                (binds::UNARY, format!("at({event}, {})", self.node(*of, 0, depth)))
-            }
             Op::Each { event, value, of } => {
                 let event = self.node(*event, 0, depth);
                 (binds::UNARY, format!("at({event}, {})", self.beside(value, of, depth)))
@@ -228,24 +197,7 @@ impl Writer<'_> {
                 let event = self.node(*event, 0, depth);
                 (binds::UNARY, format!("filter({event}, {})", self.beside(condition, of, depth)))
             }
-            Op::FollowedBy { first, then, window } => {
-                (binds::UNARY, format!("followed_by({})", self.follow(*first, *then, *window, depth)))
-            }
-            Op::NotFollowedBy { first, then, window } => {
-                (binds::UNARY, format!("not_followed_by({})", self.follow(*first, *then, *window, depth)))
-            }
-            Op::Count { of } => (binds::UNARY, format!("count({})", self.node(*of, 0, depth))),
-            Op::CountWithin { of, window } => {
-                let of = self.node(*of, 0, depth);
-                (binds::UNARY, format!("count_within({of}, {})", duration_text(*window)))
-            }
-            Op::First { of } => (binds::UNARY, format!("first({})", self.node(*of, 0, depth))),
-            Op::Previous { of, n } => (binds::UNARY, format!("previous({}, {n})", self.node(*of, 0, depth))),
             Op::IsNew { of, cap } => (binds::UNARY, format!("is_new({}, cap {cap})", self.node(*of, 0, depth))),
-            Op::Sum { of } => (binds::UNARY, format!("sum({})", self.node(*of, 0, depth))),
-            Op::Min { of } => (binds::UNARY, format!("min({})", self.node(*of, 0, depth))),
-            Op::Max { of } => (binds::UNARY, format!("max({})", self.node(*of, 0, depth))),
-            Op::TimeSince { of } => (binds::UNARY, format!("time_since({})", self.node(*of, 0, depth))),
             Op::User { operator, of } => {
                 let arguments: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
                 (binds::UNARY, format!("{}({})", operator.name, arguments.join(", ")))
@@ -269,6 +221,7 @@ impl Writer<'_> {
                 }
                 (binds::CLAUSE, text)
             }
+            other => unreachable!("{other:?} has a form of its own, which is written here"),
         };
         wrap(own, around, text)
     }
@@ -332,9 +285,20 @@ impl Writer<'_> {
         }
     }
 
-    fn follow(&mut self, first: NodeId, then: NodeId, window: Time, depth: usize) -> String {
-        let first = self.node(first, 0, depth);
-        format!("{first}, {}, {}", self.node(then, 0, depth), duration_text(window))
+    /// The operator's name, its inputs, and what it is told beside them.
+    fn call(&mut self, op: &Op, description: &Description<'_>, depth: usize) -> String {
+        let inputs = op.inputs().into_iter().map(|id| self.node(id, 0, depth)).collect::<Vec<_>>();
+        let parameters = description.parameters.iter().map(|parameter| match parameter {
+            Parameter::Window(length) => duration_text(*length),
+            Parameter::Whole(n) => n.to_string(),
+            other @ (Parameter::Ttl(_)
+            | Parameter::Word(_)
+            | Parameter::Unit(_)
+            | Parameter::Value(_)
+            | Parameter::Expression(_)
+            | Parameter::Operator(_)) => unreachable!("{other:?} is written in no call"),
+        });
+        format!("{}({})", description.name, inputs.into_iter().chain(parameters).collect::<Vec<_>>().join(", "))
     }
 
     fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {
@@ -370,14 +334,14 @@ impl Writer<'_> {
 
     /// A product with the constant to the right.
     fn product(&mut self, a: NodeId, b: NodeId, depth: usize) -> String {
-        let constant = |id: NodeId| super::facts::is_constant(&self.plan.node(id).op);
+        let constant = |id: NodeId| self.plan.node(id).op.is_constant();
         let (a, b) = if constant(a) { (b, a) } else { (a, b) };
         self.pair(a, "*", b, (binds::PRODUCT, binds::UNARY), depth)
     }
 
     /// With the constant to the right, as people write it.
     fn comparison(&mut self, compare: Compare, left: NodeId, right: NodeId, depth: usize) -> String {
-        let constant = |id: NodeId| super::facts::is_constant(&self.plan.node(id).op);
+        let constant = |id: NodeId| self.plan.node(id).op.is_constant();
         let (compare, left, right) =
             if constant(left) && !constant(right) { (compare.flipped(), right, left) } else { (compare, left, right) };
         self.pair(left, compare.symbol(), right, (binds::SUM, binds::SUM), depth)

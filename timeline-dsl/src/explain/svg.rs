@@ -1,6 +1,6 @@
 //! The plan as a picture: leaves to the left, outputs to the right, one column for each level.
 
-use super::facts::{Facts, is_constant};
+use super::facts::Facts;
 use super::outputs::outputs;
 use std::fmt::Write;
 use timeline_core::Plan;
@@ -69,7 +69,7 @@ fn shapes(plan: &Plan, facts: &Facts) -> Vec<Shape> {
         ids.iter().filter_map(|id| shape_of[id.index()]).collect()
     };
     let level = |inputs: &[usize], shapes: &[Shape]| inputs.iter().map(|i| shapes[*i].level + 1).max().unwrap_or(0);
-    for (id, node) in plan.iter().filter(|(_, node)| !is_constant(&node.op)) {
+    for (id, node) in plan.iter().filter(|(_, node)| !node.op.is_constant()) {
         let about = facts.node(id);
         let inputs = inputs_of(&node.op.inputs(), &shape_of);
         let mut second = format!("{} {} {}", about.kind, about.role, about.memory);

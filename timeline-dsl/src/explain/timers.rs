@@ -2,7 +2,7 @@
 
 use super::operator::{duration_text, shown_text};
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op, Timer};
+use timeline_core::plan::{NodeId, Timer};
 
 /// The most characters of what a timer follows.
 const INPUT_MAX: usize = 40;
@@ -11,17 +11,16 @@ const INPUT_MAX: usize = 40;
 pub(super) fn text(plan: &Plan, node: NodeId) -> String {
     let op = &plan.node(node).op;
     let first = || op.inputs().first().map_or_else(String::new, |input| input_text(plan, *input));
-    match (op.timer(), op) {
-        (Timer::After(length) | Timer::Only(length), _) => format!("{} after {}", duration_text(length), first()),
-        (Timer::Course, Op::Longest { .. }) => format!("when {} has lasted longest", first()),
-        (Timer::Course, Op::CompareNumbers { left, right, .. }) => {
-            format!("when {} crosses {}", input_text(plan, *left), input_text(plan, *right))
+    match op.timer() {
+        Timer::After(length) | Timer::Only(length) => format!("{} after {}", duration_text(length), first()),
+        Timer::Overtaking(of) => format!("when {} has lasted longest", input_text(plan, of)),
+        Timer::Crossing(left, right) => {
+            format!("when {} crosses {}", input_text(plan, left), input_text(plan, right))
         }
-        (Timer::Course, _) => format!("with {}", first()),
-        (Timer::Clock, Op::Every { length }) => format!("at the end of each {}", duration_text(*length)),
-        (Timer::Clock, _) => "by the clock".to_owned(),
-        (Timer::Never, Op::Split { of, .. }) => text(plan, *of),
-        (Timer::Never, _) => String::new(),
+        Timer::Zero(of) => format!("with {}", input_text(plan, of)),
+        Timer::Clock(length) => format!("at the end of each {}", duration_text(length)),
+        Timer::OfInput(of) => text(plan, of),
+        Timer::Never => String::new(),
     }
 }
 

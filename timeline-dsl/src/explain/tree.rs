@@ -1,6 +1,6 @@
 //! The plan as a tree of lines, one tree for each output.
 
-use super::facts::{Facts, is_constant};
+use super::facts::Facts;
 use super::operator::{column_name, duration_text};
 use super::outputs::{end_text, outputs};
 use std::fmt::Write;
@@ -76,7 +76,7 @@ fn head(plan: &Plan, facts: &Facts, out: &mut String) {
             operator.short_digest()
         );
     }
-    let workers = plan.nodes.iter().filter(|n| !is_constant(&n.op)).count();
+    let workers = plan.nodes.iter().filter(|n| !n.op.is_constant()).count();
     let timers = facts.nodes.iter().filter(|n| n.timer).count();
     let _ = writeln!(
         out,
@@ -130,7 +130,7 @@ impl Trees<'_> {
         lines.push((format!("{indent}{corner}{id} {}", node.picture), about));
         let indent = format!("{indent}{}", if last { "   " } else { "│  " });
         let mut inputs = self.plan.node(id).op.inputs();
-        inputs.retain(|input| !is_constant(&self.plan.node(*input).op));
+        inputs.retain(|input| !self.plan.node(*input).op.is_constant());
         inputs.dedup();
         for (i, input) in inputs.iter().enumerate() {
             self.draw(*input, &indent, i + 1 == inputs.len(), depth + 1, lines);

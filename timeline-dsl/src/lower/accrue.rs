@@ -1,26 +1,14 @@
-//! `longest`, `duration_of_previous_state`, `integral`, `time_weighted_avg` and `scope by`.
+//! `concurrency`, `integral`, `time_weighted_avg` and `scope by`.
 
 use super::Lowering;
 use super::expect::Place;
 use super::value::Lowered;
 use crate::diagnostics::codes;
-use crate::names::Function;
 use crate::syntax::{Expr, Span};
 use timeline_core::Type;
 use timeline_core::plan::{Compare, Kind, Op, Unit};
 
 impl Lowering<'_> {
-    /// The operators of one argument whose number grows by itself.
-    pub(super) fn accrue(&mut self, span: Span, function: Function, e: &Expr) -> Lowered {
-        let op = match function {
-            Function::Longest => self.need_condition(e, "longest").map(|(s, of)| (s, Op::Longest { of })),
-            _ => self
-                .need_state(e, "`duration_of_previous_state`")
-                .map(|(s, of)| (s, Op::DurationOfPreviousState { of })),
-        };
-        op.map_or(Lowered::Error, |(source, op)| self.add(source, op, span))
-    }
-
     /// `concurrency(b)` and `concurrency(b, cap N)`.
     pub(super) fn concurrency(&mut self, span: Span, e: &Expr, cap: Option<&Expr>) -> Lowered {
         let condition = self.need_condition(e, "concurrency");

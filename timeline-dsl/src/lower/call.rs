@@ -5,8 +5,9 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::habits;
 use crate::names::{Function, Lookup, lookup, near};
+use crate::simple::{Simple, Takes};
 use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
-use timeline_core::plan::Op;
+use timeline_core::plan::{NodeId, Op};
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
@@ -57,23 +58,11 @@ impl Lowering<'_> {
                 }
                 self.latest(span, e, Some(ttl))
             }
-            (Function::HasExisted, [p]) => match self.need_occurrence(p, "has_existed", None) {
-                Some((source, of)) => self.add(source, Op::HasExisted { of }, span),
-                None => Lowered::Error,
-            },
             (Function::HasExistedWithin, [p, d]) => {
                 let occurrence = self.need_occurrence(p, "has_existed_within", Some(d));
                 let window = self.need_duration(d, true);
                 match (occurrence, window) {
                     (Some((source, of)), Some(window)) => self.add(source, Op::HasExistedWithin { of, window }, span),
-                    _ => Lowered::Error,
-                }
-            }
-            (Function::HeldFor, [b, d]) => {
-                let condition = self.need_condition(b, "held_for");
-                let length = self.need_duration(d, true);
-                match (condition, length) {
-                    (Some((source, of)), Some(length)) => self.add(source, Op::HeldFor { of, length }, span),
                     _ => Lowered::Error,
                 }
             }
@@ -85,15 +74,9 @@ impl Lowering<'_> {
                     _ => Lowered::Error,
                 }
             }
-            (Function::DurationWhere, [b]) => match self.need_condition(b, "duration_where") {
-                Some((source, of)) => self.add(source, Op::DurationWhere { of }, span),
-                None => Lowered::Error,
-            },
-            (Function::DurationInCurState, [s]) => match self.need_state(s, "`duration_in_cur_state`") {
-                Some((source, of)) => self.add(source, Op::DurationInCurState { of }, span),
-                None => Lowered::Error,
-            },
-            (Function::Longest | Function::DurationOfPreviousState, [e]) => self.accrue(span, function, e),
+            (Function::Simple(simple), values) if values.len() == simple.takes.len() => {
+                self.simple(span, simple, values)
+            }
             (Function::Concurrency, [b]) => self.concurrency(span, b, None),
             (Function::Concurrency, [b, cap]) => self.concurrency(span, b, Some(cap)),
             (Function::Integral, [x]) => self.integral(span, x, None),
@@ -136,7 +119,7 @@ impl Lowering<'_> {
         if values.iter().filter(|e| matches!(self.lower(e), Lowered::Error)).count() > 0 {
             return Lowered::Error;
         }
-        let is_number = matches!(function, Function::DurationInCurState | Function::DurationWhere);
+        let is_number = matches!(function.name(), "duration_in_cur_state" | "duration_where");
         let help = match values {
             // The first implementation's habit.
             [of, Expr { kind: ExprKind::Compare(compare, _, right), .. }] if is_number => format!(
@@ -149,6 +132,40 @@ impl Lowering<'_> {
             _ => format!("write {}", form(function)),
         };
         self.error(codes::ARGUMENTS, span, format!("`{}` does not take these arguments", name.text), help)
+    }
+
+    /// An operator that is nothing but a call.
+    fn simple(&mut self, span: Span, simple: &Simple, values: &[&Expr]) -> Lowered {
+        let name = simple.names[0];
+        let (mut places, mut lengths, mut is_whole) = (vec![], vec![], true);
+        for (takes, e) in simple.takes.iter().zip(values) {
+            let place = match takes {
+                Takes::Condition => self.need_condition(e, name),
+                Takes::State => self.need_state(e, &format!("`{name}`")),
+                Takes::Occurrence => self.need_occurrence(e, name, None),
+                Takes::Matches => self.need_matches(e, name),
+                Takes::Length => {
+                    let length = self.need_duration(e, true);
+                    is_whole &= length.is_some();
+                    lengths.extend(length);
+                    continue;
+                }
+            };
+            is_whole &= place.is_some();
+            places.extend(place.map(|place| (place, e.span)));
+        }
+        if !is_whole {
+            return Lowered::Error;
+        }
+        let mut noted = None;
+        if !places.iter().all(|((source, _), span)| self.same_source(&mut noted, *source, *span)) {
+            return Lowered::Error;
+        }
+        let of: Vec<NodeId> = places.iter().map(|((_, id), _)| *id).collect();
+        match noted {
+            Some(source) => self.add(source, (simple.makes)(&of, &lengths), span),
+            None => Lowered::Error,
+        }
     }
 
     fn latest(&mut self, span: Span, e: &Expr, ttl: Option<&Expr>) -> Lowered {
@@ -186,9 +203,9 @@ fn form(function: Function) -> String {
     let name = function.name();
     match function {
         Function::Latest => "`latest(EVENT)` or `latest(EVENT, ttl DURATION)`".into(),
-        Function::HasExisted => "`has_existed(EVENT_OR_STATE)`".into(),
+        Function::Simple(simple) => simple.form.into(),
         Function::HasExistedWithin => "`has_existed_within(EVENT_OR_STATE, DURATION)`".into(),
-        Function::HeldFor | Function::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
+        Function::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
         Function::Integral | Function::TimeWeightedAvg => {
             format!("`{name}(NUMBER)` or `{name}(NUMBER, where STATE)`")
         }
@@ -196,22 +213,12 @@ fn form(function: Function) -> String {
         Function::If => "`if(STATE, a, b)`".into(),
         Function::Coalesce => "`coalesce(a, b, ...)`".into(),
         Function::Exists => "`exists(COLUMN)` or `exists(STATE_OR_NUMBER)`".into(),
-        Function::DurationWhere
-        | Function::DurationInCurState
-        | Function::DurationOfPreviousState
-        | Function::Longest => format!("`{name}(STATE)`"),
         Function::Concurrency => "`concurrency(STATE)` or `concurrency(STATE, cap 100)`".into(),
-        Function::Rise | Function::Fall => format!("`{name}(STATE)`"),
-        Function::Changes => "`changes(STATE)`".into(),
         Function::At => "`at(EVENT, VALUE)`".into(),
         Function::Filter => "`filter(EVENT, CONDITION)`".into(),
-        Function::FollowedBy | Function::NotFollowedBy => format!("`{name}(EVENT, EVENT, DURATION)`"),
-        Function::Count => "`count(EVENT)`".into(),
-        Function::CountWithin => "`count_within(EVENT, DURATION)`".into(),
         Function::First | Function::Sum | Function::Min | Function::Max => format!("`{name}(EVENT)`"),
         Function::Previous => "`previous(EVENT, 1)`".into(),
         Function::IsNew => "`is_new(EVENT, cap 100)`".into(),
-        Function::TimeSince => "`time_since(EVENT_OR_STATE)`".into(),
         Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
         Function::And => "`a && b`".into(),
         Function::Or => "`a || b`".into(),

@@ -9,45 +9,15 @@ use crate::diagnostics::codes;
 use crate::names::Function;
 use crate::syntax::{Expr, Literal, Span};
 use timeline_core::plan::{Kind, NodeId, Op, Unit};
-use timeline_core::{SECOND, Time, Type};
+use timeline_core::{SECOND, Type};
 
 impl Lowering<'_> {
     /// The call of an operator of this module; nothing if it is another one, or has other arguments.
     pub(super) fn event_call(&mut self, span: Span, function: Function, values: &[&Expr]) -> Option<Lowered> {
         let name = function.name();
         Some(match (function, values) {
-            (Function::Rise, [b]) => {
-                let of = self.need_condition(b, name);
-                self.unary(span, of, |of| Op::Rise { of })
-            }
-            (Function::Fall, [b]) => {
-                let of = self.need_condition(b, name);
-                self.unary(span, of, |of| Op::Fall { of })
-            }
-            (Function::Changes, [s]) => {
-                let of = self.need_state(s, "`changes`");
-                self.unary(span, of, |of| Op::Changes { of })
-            }
             (Function::At, [e, timeline]) => self.at(span, e, timeline),
             (Function::Filter, [e, condition]) => self.filter(span, e, condition),
-            (Function::FollowedBy, [a, b, d]) => {
-                self.follow(span, name, [a, b, d], |first, then, window| Op::FollowedBy { first, then, window })
-            }
-            (Function::NotFollowedBy, [a, b, d]) => {
-                self.follow(span, name, [a, b, d], |first, then, window| Op::NotFollowedBy { first, then, window })
-            }
-            (Function::Count, [p]) => {
-                let of = self.need_matches(p, name);
-                self.unary(span, of, |of| Op::Count { of })
-            }
-            (Function::CountWithin, [p, d]) => {
-                let of = self.need_matches(p, name);
-                let window = self.need_duration(d, true);
-                self.unary(span, of.filter(|_| window.is_some()), |of| Op::CountWithin {
-                    of,
-                    window: window.unwrap_or_default(),
-                })
-            }
             (Function::First, [e]) => {
                 let of = self.need_event(e, name);
                 self.unary(span, of, |of| Op::First { of })
@@ -82,10 +52,6 @@ impl Lowering<'_> {
                 let of = self.need_event(e, name);
                 let cap = self.need_cap(n, "so many values are remembered for each session: `is_new(event, cap 100)`");
                 self.unary(span, of.filter(|_| cap.is_some()), |of| Op::IsNew { of, cap: cap.unwrap_or(1) })
-            }
-            (Function::TimeSince, [p]) => {
-                let of = self.need_occurrence(p, name, None);
-                self.unary(span, of, |of| Op::TimeSince { of })
             }
             _ => return None,
         })
@@ -143,27 +109,8 @@ impl Lowering<'_> {
         self.add(source, Op::At { event, of }, span)
     }
 
-    fn follow(
-        &mut self,
-        span: Span,
-        name: &str,
-        [a, b, d]: [&Expr; 3],
-        op: impl FnOnce(NodeId, NodeId, Time) -> Op,
-    ) -> Lowered {
-        let sides = (self.need_matches(a, name), self.need_matches(b, name));
-        let window = self.need_duration(d, true);
-        let ((Some((source, first)), Some((other, then))), Some(window)) = (sides, window) else {
-            return Lowered::Error;
-        };
-        let mut noted = Some(source);
-        if !self.same_source(&mut noted, other, b.span) {
-            return Lowered::Error;
-        }
-        self.add(source, op(first, then, window), span)
-    }
-
     /// An event, or the rises of a `state<bool>`.
-    fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<Place> {
         let (source, of) = self.need_occurrence(e, operator, None)?;
         match self.kind(source, of) {
             Kind::State(_) => Some((source, self.node(source, Op::Rise { of }, e.span)?)),

@@ -1,6 +1,7 @@
 //! Types of undeclared columns, from how one expression uses them.
 
 use crate::names::{self, Function, Lookup};
+use crate::simple::{Gives, Takes};
 use crate::syntax::{AggregateItem, Argument, Definition, Dimension, Expr, ExprKind, Literal};
 use std::collections::BTreeMap;
 use timeline_core::Type;
@@ -92,12 +93,14 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
     }
     for (i, argument) in arguments.iter().enumerate() {
         let hint = match function {
+            Function::Simple(simple) => {
+                simple.takes.get(i).filter(|takes| **takes == Takes::Condition).map(|_| Use::Bool)
+            }
             Function::Latest | Function::First | Function::Previous if i == 0 => hint,
             Function::Sum | Function::Min | Function::Max => Some(Use::Number),
             Function::At if i == 1 => hint,
-            Function::Rise | Function::Fall => Some(Use::Bool),
-            Function::DurationWhere | Function::And | Function::Or | Function::Not => Some(Use::Bool),
-            Function::Longest | Function::Concurrency => Some(Use::Bool),
+            Function::And | Function::Or | Function::Not => Some(Use::Bool),
+            Function::Concurrency => Some(Use::Bool),
             Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil) => Some(Use::Number),
             Function::Scalar(_) => Some(Use::Text),
             Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),
@@ -106,7 +109,7 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
             Function::If | Function::Coalesce => {
                 hint.or_else(|| arguments.iter().skip(1).find_map(|a| shape(&a.value)))
             }
-            Function::HeldFor | Function::KeepTrueFor if i == 0 => Some(Use::Bool),
+            Function::KeepTrueFor if i == 0 => Some(Use::Bool),
             _ => None,
         };
         walk(&argument.value, hint, uses);
@@ -133,10 +136,12 @@ fn shape(e: &Expr) -> Option<Use> {
                 shape(&first.value)
             }
             (Lookup::Known(Function::At), [_, sampled]) => shape(&sampled.value),
-            (
-                Lookup::Known(Function::Count | Function::CountWithin | Function::Sum | Function::Min | Function::Max),
-                _,
-            ) => Some(Use::Number),
+            (Lookup::Known(Function::Simple(simple)), _) => match simple.gives {
+                Gives::Steps => Some(Use::Number),
+                Gives::Number => None,
+                Gives::State | Gives::Events => Some(Use::Bool),
+            },
+            (Lookup::Known(Function::Sum | Function::Min | Function::Max), _) => Some(Use::Number),
             (Lookup::Known(Function::Scalar(Scalar::Lower | Scalar::Upper | Scalar::Trim)), _) => Some(Use::Text),
             (Lookup::Known(Function::Scalar(Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains)), _) => {
                 Some(Use::Bool)

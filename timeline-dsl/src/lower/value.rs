@@ -5,7 +5,7 @@ use crate::syntax::Literal;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use timeline_core::Type;
-use timeline_core::plan::{EventExpr, NodeId, Op};
+use timeline_core::plan::{EventExpr, Node, NodeId};
 
 /// A lowered expression.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl EventValue {
 }
 
 /// What is known of a node beside its kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Facts {
     /// The number changes with time alone.
     pub(super) moves: bool,
@@ -63,29 +63,9 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The facts of an operator from those of the nodes before it.
-    pub(super) fn of(op: &Op, known: &[Facts]) -> Facts {
-        let inputs: Vec<Facts> = op.inputs().iter().map(|id| known[id.index()]).collect();
-        let moves = inputs.iter().any(|f| f.moves);
-        let all_cumulative = !inputs.is_empty() && inputs.iter().all(|f| f.cumulative);
-        match op {
-            Op::DurationWhere { .. } | Op::Integral { .. } => {
-                Facts { moves: true, cumulative: true, ..Facts::default() }
-            }
-            Op::Count { .. } | Op::Sum { .. } => Facts { cumulative: true, ..Facts::default() },
-            op if op.moves_by_itself() => Facts { moves: true, ..Facts::default() },
-            Op::ConstantNumber { .. } | Op::Constant(_) => Facts { constant: true, ..Facts::default() },
-            Op::Add(..) | Op::Sub(..) | Op::Scale { .. } | Op::DurationOf(_) => {
-                Facts { moves, cumulative: all_cumulative, ..Facts::default() }
-            }
-            // A multiple by a constant.
-            Op::Mul(..) => {
-                let cumulative = inputs.iter().any(|f| f.cumulative) && inputs.iter().any(|f| f.constant);
-                Facts { moves, cumulative, ..Facts::default() }
-            }
-            Op::If { .. } | Op::Coalesce(..) | Op::Scope { .. } => Facts { moves, ..Facts::default() },
-            Op::Ratio { .. } | Op::OverLast { .. } | Op::Split { .. } => Facts { moves, ..Facts::default() },
-            _ => Facts::default(),
-        }
+    /// The facts of a node, but for what its payloads are.
+    pub(super) fn of(node: &Node) -> Facts {
+        let Node { op, kind: _, fingerprint: _, moves, is_cumulative } = node;
+        Facts { moves: *moves, cumulative: *is_cumulative, constant: op.is_constant(), durations: false }
     }
 }

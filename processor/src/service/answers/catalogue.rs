@@ -8,7 +8,7 @@ use crate::service::work::Bound;
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::incremental::Layout;
-use timeline_core::plan::{Kind as NodeKind, NodeId, Op, Plan};
+use timeline_core::plan::{Kind as NodeKind, NodeId, Plan};
 use timeline_dsl::explain::{aggregate_text, definition_text, operator_text, shown_text};
 
 pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
@@ -80,13 +80,12 @@ pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
     for plan in logs.iter().map(|log| log.plan) {
         let layout = Layout::new(plan);
         for (id, node) in plan.iter() {
-            let leaf = node.op.inputs().iter().all(|input| matches!(plan.node(*input).kind, NodeKind::Event(_)));
             table.push([
                 Cell::Text(plan.name()),
                 Cell::Text(id.to_string()),
                 Cell::Text(definition_text(plan, id)),
                 Cell::Text(node.kind.to_string()),
-                Cell::Text(if leaf { "leaf" } else { "derived" }.into()),
+                Cell::Text(if node.op.is_leaf() { "leaf" } else { "derived" }.into()),
                 Cell::Text(node.fingerprint.to_string()),
                 Cell::Int(layout.node_bytes(id) as i64),
                 Cell::Int(users(plan, id) as i64),
@@ -188,7 +187,7 @@ pub(in crate::service) fn nodes_of(plan: &Plan, wanted: impl Fn(&str) -> bool) -
     // Events say nothing between their instants.
     let constant = |id: &NodeId| {
         let node = plan.node(*id);
-        matches!(node.op, Op::Constant(_) | Op::ConstantNumber { .. }) || matches!(node.kind, NodeKind::Event(_))
+        node.op.is_constant() || matches!(node.kind, NodeKind::Event(_))
     };
     let labelled = ids.into_iter().filter(|id| !constant(id)).map(|id| {
         match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {

@@ -1,7 +1,8 @@
 //! States as versions wrote them: what stands in `tests/formats` is read, or refused by a code, whole and damaged.
 //!
-//! A folder there is a state of one format and is never changed. A format that is kept no longer leaves with its folder; a new
-//! one comes with one of its own, which `TIMELINE_BLESS=1` writes.
+//! A folder there is a state of one format, written under one version of the language's rules, and is never changed. A format
+//! that is kept no longer leaves with its folders; a new one, or new rules, come with one of their own, which
+//! `TIMELINE_BLESS=1` writes.
 
 use super::{SYNC, options, started};
 use crate::checkpoint::{LocalStore, inspect};
@@ -151,7 +152,7 @@ fn formats() -> Vec<PathBuf> {
 
 /// Writes a state of the present format, in two runs.
 fn bless() {
-    let at = folder().join(FORMAT.to_string());
+    let at = folder().join(format!("{FORMAT}-rules-{RULES}"));
     let _ = std::fs::remove_dir_all(&at);
     let (log, all) = (Memory::new(1), lines());
     let (first, second) = all.split_at(all.len() / 2);

@@ -1,0 +1,194 @@
+//! What an operator is compiled with: where it and its inputs stand, and how events come to act on it.
+
+use super::code::{Bool, Code, Out, State};
+use super::compile::{Compiled, Leaf};
+use super::derived::{Input, Sample};
+use super::dictionary::Dictionary;
+use super::effect::{Effect, End, Note, OfUser};
+use super::expression::Expression;
+use super::mixed::Mixed;
+use super::number::number_words;
+use super::row::ABSENT;
+use super::user::{Argument, User};
+use super::word_of;
+use crate::operators::hold::latest;
+use crate::plan::{EventExpr, Kind, NodeId, Op, UserOperator};
+use crate::{Type, Value};
+use std::sync::Arc;
+
+/// A node that is compiled.
+pub(crate) struct Compiling<'a> {
+    compiled: &'a mut Compiled,
+    dictionary: &'a mut Dictionary,
+    id: NodeId,
+}
+
+impl<'a> Compiling<'a> {
+    pub(super) fn new(compiled: &'a mut Compiled, dictionary: &'a mut Dictionary, id: NodeId) -> Self {
+        Compiling { compiled, dictionary, id }
+    }
+
+    /// The node.
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Its first word.
+    pub(crate) fn at(&self) -> usize {
+        self.compiled.layout.nodes[self.id.index()].at
+    }
+
+    /// Its heap cell.
+    pub(crate) fn cell(&self) -> usize {
+        self.compiled.layout.nodes[self.id.index()].cell
+    }
+
+    /// Where its truth value stands; of what is no truth value, nowhere.
+    pub(crate) fn own_bool(&self) -> Bool {
+        self.compiled.bool(self.id)
+    }
+
+    /// The same, if it is one.
+    pub(crate) fn truth(&self) -> Option<Bool> {
+        (self.kind(self.id) == Kind::State(Type::Bool)).then(|| self.own_bool())
+    }
+
+    /// Where a choice puts its value; nowhere if it is a number.
+    pub(crate) fn out(&self) -> Option<Out> {
+        match self.kind(self.id) {
+            Kind::State(Type::Bool) => Some(Out::Bool(self.own_bool())),
+            Kind::State(_) => Some(Out::Word(self.at())),
+            Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+        }
+    }
+
+    /// Whether it keeps what it was before the events of an instant.
+    pub(crate) fn keeps_before(&self) -> bool {
+        self.compiled.layout.nodes[self.id.index()].words > number_words(&self.compiled.plan, self.id)
+    }
+
+    /// Whether the ranks of its events are noted.
+    pub(crate) fn is_gathered(&self) -> bool {
+        self.compiled.layout.is_gathered[self.id.index()]
+    }
+
+    /// Whether it is what a metric says.
+    pub(crate) fn is_root(&self) -> bool {
+        self.compiled.plan.metrics.iter().any(|metric| metric.root == self.id)
+    }
+
+    /// Whether it is split.
+    pub(crate) fn is_split(&self) -> bool {
+        self.compiled.plan.nodes.iter().any(|node| matches!(node.op, Op::Split { of, .. } if of == self.id))
+    }
+
+    /// The number of an input.
+    pub(crate) fn n(&self, of: NodeId) -> u16 {
+        of.index() as u16
+    }
+
+    /// What an input is.
+    pub(crate) fn kind(&self, of: NodeId) -> Kind {
+        self.compiled.plan.node(of).kind
+    }
+
+    /// The type of an input's payloads or values.
+    pub(crate) fn payload(&self, of: NodeId) -> Type {
+        match self.kind(of) {
+            Kind::Event(ty) | Kind::State(ty) => ty,
+            other => unreachable!("the builder gives a value here, not {other}"),
+        }
+    }
+
+    /// Whether of an event only what says true counts where matches are wanted.
+    pub(crate) fn is_predicate(&self, event: NodeId) -> bool {
+        self.compiled.is_predicate(event)
+    }
+
+    /// Where an input's truth value stands.
+    pub(crate) fn bool(&self, of: NodeId) -> Bool {
+        self.compiled.bool(of)
+    }
+
+    /// Where an input's value stands.
+    pub(crate) fn state(&self, of: NodeId) -> State {
+        self.compiled.state(of)
+    }
+
+    /// An event that is read for its matches in the pass.
+    pub(crate) fn input(&self, event: NodeId) -> Input {
+        self.compiled.input(event)
+    }
+
+    /// What an input is at an instant, as a payload.
+    pub(crate) fn sample(&self, of: NodeId) -> Sample {
+        self.compiled.sample(of)
+    }
+
+    /// The word of a value.
+    pub(crate) fn word_of(&mut self, value: &Value) -> u64 {
+        word_of(value, self.dictionary)
+    }
+
+    /// Lets the events act on the node; returns the columns of which they speak, if records make them.
+    pub(crate) fn read(&mut self, event: NodeId, effect: Effect) -> u64 {
+        let Op::Event(e) = &self.compiled.plan.node(event).op else {
+            self.compiled.reactions[event.index()].push((self.id.index(), effect));
+            return 0;
+        };
+        let columns = e.columns();
+        let payload = Expression::new(e, &self.compiled.plan, self.dictionary);
+        self.leaf(columns, payload, effect);
+        columns
+    }
+
+    /// Lets the events end the session.
+    pub(super) fn end_session(&mut self, event: NodeId) {
+        self.read(event, Effect::End(End));
+    }
+
+    /// A state whose words the events write.
+    pub(crate) fn written(&mut self, event: NodeId, effect: Effect) -> Code {
+        let columns = self.read(event, effect);
+        Code::Latest(latest::Step { columns, at: self.at(), out: self.truth(), ttl: false })
+    }
+
+    /// Lets records act on a user operator; returns the columns of which they speak.
+    pub(crate) fn user(&mut self, operator: &Arc<UserOperator>, of: &[NodeId]) -> u64 {
+        let mut columns = 0;
+        let mut arguments = vec![];
+        for event in of {
+            let node = self.compiled.plan.node(*event);
+            let (Op::Event(e), Kind::Event(ty)) = (&node.op, node.kind) else {
+                unreachable!("the builder gives user operators events of records only")
+            };
+            columns |= e.columns();
+            let value = Expression::new(e, &self.compiled.plan, self.dictionary);
+            arguments.push(Argument { ty, columns: e.columns(), value });
+        }
+        // The leaf says when; what it reads is the user's.
+        let payload = arguments[0].value.clone();
+        self.leaf(columns, payload, Effect::OfUser(OfUser { user: self.compiled.users.len() }));
+        let user = User { node: self.id, at: self.at(), operator: Arc::clone(operator), arguments };
+        self.compiled.users.push(user);
+        columns
+    }
+
+    /// What a pass does for `at` and `filter` over columns, whose records are noted as they come.
+    pub(crate) fn mixed(&mut self, event: NodeId, asked: &EventExpr, of: &[NodeId], is_filter: bool) -> Mixed {
+        let mixed = Mixed::new(self.compiled, self.id, (event, is_filter), (asked, of), self.dictionary);
+        if mixed.columns != 0 {
+            let payload = match &self.compiled.plan.node(event).op {
+                Op::Event(e) => Expression::new(e, &self.compiled.plan, self.dictionary),
+                _ => Expression::Constant(ABSENT),
+            };
+            self.leaf(mixed.columns, payload, Effect::Note(Note { node: self.id.index() }));
+        }
+        mixed
+    }
+
+    fn leaf(&mut self, columns: u64, payload: Expression, effect: Effect) {
+        self.compiled.acted_on[self.id.index()] |= columns;
+        self.compiled.leaves.push(Leaf { columns, payload, effect });
+    }
+}

@@ -1,0 +1,85 @@
+//! `duration_in_cur_state(s)`: the time since the current value was entered.
+
+use crate::incremental::parts::{ABSENT, Code, Compiling, Pass, Reader, Row, State};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::{Linear, Time};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId) -> Description<'static> {
+    Description {
+        name: "duration_in_cur_state",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: true,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Zero, Word::Value(of)],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::State(_)] => Some(Kind::Number(Unit::Duration)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::DurationInCurState(Step { on: to.n(of), of: to.state(of), at: to.at() })
+}
+
+/// Words: when the value was entered, and the value.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: u16,
+    of: State,
+    at: usize,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { on, of, at } = self;
+        if !pass.is_dirty(*on) {
+            return false;
+        }
+        let value = of.get(row.words);
+        if value != row.words[at + 1] || pass.fresh {
+            row.words[*at] = pass.now as u64;
+            row.words[at + 1] = value;
+            return true;
+        }
+        false
+    }
+}
+
+#[inline]
+pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    Some(match from.word(1) {
+        ABSENT => Linear::exact(0),
+        _ => Linear::Exact { value: i128::from(from.now()) - i128::from(from.word(0) as Time), slope: 1 },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn an_equal_value_resets_nothing() {
+        check(
+            |p| Op::DurationInCurState { of: p.state('s') },
+            "0: s=a; 2: s=a; 3: s=b; 5: s=; 7: s=b",
+            "0 1 2 0 1 0 0 0 1",
+        );
+    }
+}

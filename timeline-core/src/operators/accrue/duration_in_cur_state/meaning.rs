@@ -1,0 +1,14 @@
+//! The time since the current value was entered; 0 while absent.
+
+use crate::Linear;
+use crate::plan::NodeId;
+use crate::reference::parts::{Inputs, Piecewise, Whole};
+
+pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> Whole {
+    let state = inputs.state(of);
+    Whole::Number(Piecewise::at_instants(state.starts(), |t| {
+        // Pieces of a state are maximal, so a piece starts where its value was entered.
+        let slope = i128::from(state.at(t).is_some());
+        Some(Linear::Exact { value: 0, slope })
+    }))
+}

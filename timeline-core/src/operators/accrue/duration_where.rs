@@ -1,0 +1,87 @@
+//! `duration_where(b)`: for how long a condition was true.
+
+use crate::incremental::parts::{Bool, Code, Compiling, NOT_SINCE, Pass, Reader, Row, truth};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::{Linear, Time, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "duration_where",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: true,
+        cumulative: Cumulative::Always,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Zero, Word::Since],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::State(Type::Bool)] => Some(Kind::Number(Unit::Duration)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::DurationWhere(Step { on: to.n(of), of: to.bool(of), at: to.at() })
+}
+
+/// Words: what has come together, and since when it is true.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: u16,
+    of: Bool,
+    at: usize,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { on, of, at } = self;
+        if !pass.is_dirty(*on) {
+            return false;
+        }
+        let running = of.get(row.words) == truth::TRUE;
+        let since = row.words[at + 1] as Time;
+        match (running, since == NOT_SINCE) {
+            (true, true) => row.words[at + 1] = pass.now as u64,
+            (false, false) => {
+                let accumulated = row.words[*at] as Time;
+                row.words[*at] = accumulated.saturating_add(pass.now.saturating_sub(since)) as u64;
+                row.words[at + 1] = NOT_SINCE as u64;
+            }
+            _ => return pass.fresh,
+        }
+        true
+    }
+}
+
+#[inline]
+pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    let accumulated = i128::from(from.word(0) as Time);
+    Some(match from.word(1) as Time {
+        NOT_SINCE => Linear::exact(accumulated),
+        since => Linear::Exact { value: accumulated + i128::from(from.now()) - i128::from(since), slope: 1 },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn absence_is_not_counted() {
+        check(|p| Op::DurationWhere { of: p.state('b') }, "0: b; 3: !b; 5: b=; 6: b", "0 1 2 3 3 3 3 4 5");
+    }
+}

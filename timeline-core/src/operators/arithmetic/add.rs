@@ -1,0 +1,52 @@
+//! `a + b`.
+
+use crate::Linear;
+use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
+    Description {
+        name: "add",
+        form: Form::Own,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::WithInputs,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [a @ Kind::Number(_), b @ Kind::Number(_)] => a.joined(*b),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::Pulled(Pulled::of([to.n(a), to.n(b)]))
+}
+
+pub(crate) fn linear(a: NodeId, b: NodeId, from: Reader<'_>) -> Option<Linear> {
+    Some(from.number(a)?.add(from.number(b)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn both_sides_are_needed() {
+        check(|p| Op::Add(p.number('n'), p.number('x')), "0: n=1 x=0.5; 1: x=", "1.5 -");
+    }
+}

@@ -1,0 +1,58 @@
+//! Whole nanoseconds read as a duration.
+
+use crate::incremental::parts::{ABSENT, Code, Compiling, Pulled, Reader};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::{Linear, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "duration_of",
+        form: Form::Own,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::WithInputs,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::State(Type::Int) | Kind::Number(Unit::Int)] => Some(Kind::Number(Unit::Duration)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::Pulled(Pulled::of([to.n(of); 2]))
+}
+
+pub(crate) fn linear(of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    match from.compiled.plan.node(of).kind {
+        Kind::Number(_) => from.number(of),
+        Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => match from.compiled.state(of).get(from.row.words) {
+            ABSENT => None,
+            word => Some(Linear::exact(i128::from(word as i64))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_is_absent_where_the_state_is() {
+        check(|p| Op::DurationOf(p.state('n')), "0: n=3; 1: n=", "3 -");
+    }
+}

@@ -1,0 +1,57 @@
+//! A numeric state read as a number.
+
+use crate::incremental::parts::{ABSENT, Code, Compiling, Pulled, Reader};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::{Linear, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "number_of",
+        form: Form::Own,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::State(Type::Int)] => Some(Kind::Number(Unit::Int)),
+        [Kind::State(Type::Float)] => Some(Kind::Number(Unit::Float)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::Pulled(Pulled::of([to.n(of); 2]))
+}
+
+pub(crate) fn linear(of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    match (from.compiled.state(of).get(from.row.words), from.compiled.plan.node(of).kind) {
+        (ABSENT, _) => None,
+        (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
+        (word, _) => Some(Linear::float(f64::from_bits(word))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_is_absent_where_the_state_is() {
+        check(|p| Op::NumberOf(p.state('n')), "0: n=3; 1: n=", "3 -");
+    }
+}

@@ -1,0 +1,55 @@
+//! `a / b`, kept as its two sides.
+
+use crate::incremental::parts::{Code, Compiling, Pulled};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, RatioUnit, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_numerator: NodeId, _denominator: NodeId) -> Description<'static> {
+    Description {
+        name: "ratio",
+        form: Form::Own,
+        parameters: vec![],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_numerator: NodeId, _denominator: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Number(a), Kind::Number(b)] => RatioUnit::of(*a, *b).map(Kind::Ratio),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(numerator: NodeId, denominator: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::Pulled(Pulled::of([to.n(numerator), to.n(denominator)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+    use crate::plan::Unit;
+
+    #[test]
+    fn both_sides_are_kept() {
+        check(
+            |p| {
+                let four = Op::ConstantNumber { numerator: 4, denominator: 1, unit: Unit::Duration };
+                Op::Ratio { numerator: p.moving(), denominator: p.add(four) }
+            },
+            "0: b; 2: !b",
+            "0/4 1/4 2/4 2/4",
+        );
+    }
+}

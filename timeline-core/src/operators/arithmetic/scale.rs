@@ -1,0 +1,52 @@
+//! A number times a whole number.
+
+use crate::Linear;
+use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId, factor: i64) -> Description<'static> {
+    Description {
+        name: "scale",
+        form: Form::Own,
+        parameters: vec![Parameter::Whole(factor)],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::WithInputs,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, _factor: i64, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Number(unit)] => Some(Kind::Number(*unit)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, _factor: i64, to: &mut Compiling<'_>) -> Code {
+    Code::Pulled(Pulled::of([to.n(of); 2]))
+}
+
+pub(crate) fn linear(of: NodeId, factor: i64, from: Reader<'_>) -> Option<Linear> {
+    Some(from.number(of)?.scale(factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_moves_as_the_number_does() {
+        check(|p| Op::Scale { of: p.moving(), factor: -2 }, "0: b; 2: !b", "0 -2 -4 -4");
+    }
+}

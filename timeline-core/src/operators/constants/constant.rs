@@ -1,0 +1,63 @@
+//! A value that is always there.
+
+use crate::Value;
+use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(value: &Value) -> Description<'_> {
+    Description {
+        name: "constant",
+        form: Form::Own,
+        parameters: vec![Parameter::Value(value)],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(value: &Value, made: &Made<'_>) -> Option<Kind> {
+    made.inputs.is_empty().then(|| Kind::State(value.ty()))
+}
+
+pub(crate) fn compile(value: &Value, to: &mut Compiling<'_>) -> Code {
+    Code::Constant(Step { out: to.own_bool(), value: to.word_of(value) })
+}
+
+/// Truth values have a place like all others; those of other constants is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    out: Bool,
+    pub(crate) value: u64,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        if pass.fresh && self.out.word != 0 {
+            self.out.set(row.words, self.value & 3);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Value;
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_is_always_there() {
+        check(|_| Op::Constant(Value::text("a")), "0: b", "a a");
+    }
+}

@@ -1,0 +1,73 @@
+//! `x over last D`: what a number has grown by in a window.
+
+use crate::incremental::parts::{Code, Compiling, Pass, Reader, Row};
+use crate::incremental::window;
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+};
+use crate::{Linear, Time};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
+    Description {
+        name: "over_last",
+        form: Form::Own,
+        parameters: vec![Parameter::Window(window)],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::After(window),
+        due: Due::Word(0),
+        memory: Memory::Window,
+        words: vec![Word::Due],
+        entry: Some(vec![Word::Zero]),
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Number(unit)] if made.plan.node(of).is_cumulative => Some(Kind::Number(*unit)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, _window: Time, to: &mut Compiling<'_>) -> Code {
+    Code::OverLast(Step { on: to.n(of), at: to.at() })
+}
+
+/// The word is when the window next leaves a piece; the cell has the pieces that it still reaches.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: u16,
+    at: usize,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        if !pass.is_dirty(self.on) && !pass.fresh && row.words[self.at] as Time > pass.now {
+            return false;
+        }
+        window::update(pass.compiled, row, pass.node, pass.fresh);
+        true
+    }
+}
+
+pub(crate) fn linear(of: NodeId, _window: Time, from: Reader<'_>) -> Option<Linear> {
+    window::linear(from.compiled, from.row, from.id, of)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn what_was_before_the_window_is_left_out() {
+        check(|p| Op::OverLast { of: p.moving(), window: 2 }, "0: b; 3: !b", "0 1 2 2 1 0");
+    }
+}

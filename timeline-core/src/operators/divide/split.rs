@@ -1,0 +1,87 @@
+//! `x split by d`: what each value of the dimensions is charged with.
+
+use crate::incremental::parts::{Code, Compiling, Pass, Reader, Row, State};
+use crate::incremental::split;
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
+};
+use crate::{Linear, Time, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId, by: &[NodeId], cap: u32) -> Description<'static> {
+    Description {
+        name: "split",
+        form: Form::Own,
+        parameters: vec![Parameter::Whole(cap.into())],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::OfInput(of),
+        due: Due::Word(1),
+        memory: Memory::CapOfInput(of),
+        words: vec![Word::InForce, Word::Due, Word::Entries],
+        entry: Some(by.iter().map(|id| Word::Value(*id)).chain([Word::Share(of)]).collect()),
+        asks_order: false,
+        charges: Some(of),
+    }
+}
+
+pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Option<Kind> {
+    let ((1..=Op::MAX_REMEMBERED), [kind, dimensions @ ..]) = (cap, made.inputs) else { return None };
+    // One clock at most has windows.
+    let clocks = by.iter().filter(|id| matches!(made.plan.node(**id).op, Op::Every { .. })).count();
+    if by.is_empty() || clocks > 1 || !dimensions.iter().all(|kind| matches!(kind, Kind::State(_))) {
+        return None;
+    }
+    match kind {
+        Kind::Number(_) | Kind::Ratio(_) if made.plan.can_split(of) => Some(*kind),
+        Kind::State(Type::Bool) if made.plan.counted_at_once(of) == Some(of) => Some(*kind),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, by: &[NodeId], _cap: u32, to: &mut Compiling<'_>) -> Code {
+    let by = by.iter().map(|id| (to.n(*id), to.state(*id))).collect();
+    Code::Split(Step { by, of: to.n(of), at: to.at() })
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) by: Vec<(u16, State)>,
+    of: u16,
+    at: usize,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { by, of, at } = self;
+        let switched = pass.fresh || by.iter().any(|(on, _)| pass.is_dirty(*on));
+        if switched || (pass.is_dirty(*of) || row.words[at + 1] as Time <= pass.now) {
+            split::update(pass.compiled, row, pass.node, switched, pass.fresh);
+        }
+        false
+    }
+}
+
+/// What all shares come to.
+pub(crate) fn linear(of: NodeId, _by: &[NodeId], _cap: u32, from: Reader<'_>) -> Option<Linear> {
+    from.number(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn a_switch_splits_what_goes_on() {
+        check(
+            |p| Op::Split { of: p.moving(), by: vec![p.state('s')], cap: 10 },
+            "0: b s=a; 2: s=b; 3: !b",
+            "a=0 a=1 a=2,b=0 a=2,b=1",
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! `a || b` of events: wherever one of the two has a match.
+
+use crate::Type;
+use crate::incremental::parts::{Code, Compiling, Happened, Input, Pass, Row};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
+    Description {
+        name: "either",
+        form: Form::Own,
+        parameters: vec![],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: true,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_), Kind::Event(_)] => Some(Kind::Event(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::Either(Step { of: [to.input(a), to.input(b)] })
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    of: [Input; 2],
+}
+
+impl Step {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, _: &mut Row<'_>) {
+        self.of.iter().for_each(|of| out.extend_from_slice(&happened.matches(pass, *of)));
+        out.sort_unstable();
+        out.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn a_record_that_matches_both_is_one() {
+        check(|p| Op::Either(p.event('b'), p.event('n')), "0: b n=1; 1: !b; 2: n=2", "1 1 2");
+    }
+}

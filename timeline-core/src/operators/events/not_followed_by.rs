@@ -1,0 +1,91 @@
+//! `not_followed_by(a, b, D)`: where no `b` has followed an `a`.
+
+use crate::incremental::parts::{AFTER_ALL, Code, Compiling, Happened, Input, NEVER, Pass, Piece, Row};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+};
+use crate::{Time, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_first: NodeId, _then: NodeId, window: Time) -> Description<'static> {
+    Description {
+        name: "not_followed_by",
+        form: Form::Call,
+        parameters: vec![Parameter::Window(window)],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Only(window),
+        due: Due::Word(0),
+        memory: Memory::Window,
+        words: vec![Word::Due],
+        entry: Some(vec![Word::Zero]),
+        asks_order: true,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_first: NodeId, _then: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_), Kind::Event(_)] => Some(Kind::Event(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(first: NodeId, then: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+    let (first, then) = (to.input(first), to.input(then));
+    Code::NotFollowedBy(Step { first, then, at: to.at(), cell: to.cell(), window })
+}
+
+/// The word is when the next match is known to be alone; those that wait are in the cell, as how many there were at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    first: Input,
+    then: Input,
+    at: usize,
+    cell: usize,
+    window: Time,
+}
+
+impl Step {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+        let Step { first, then, at, cell, window } = self;
+        let now = pass.now;
+        let (first, then) = (happened.matches(pass, *first), happened.matches(pass, *then));
+        if first.is_empty() && row.words[*at] as Time == NEVER {
+            return;
+        }
+        let waiting = &mut row.heap.cell_mut(&pass.compiled.layout, *cell).pieces;
+        while let Some(piece) = waiting.pop_front_if(|piece| piece.start.saturating_add(*window) <= now) {
+            out.extend((0..piece.value).map(|_| AFTER_ALL));
+        }
+        let alone = match then.last() {
+            Some(latest) => {
+                waiting.clear();
+                first.iter().filter(|rank| *rank >= latest).count()
+            }
+            None => first.len(),
+        };
+        if alone > 0 && now.checked_add(*window).is_some() {
+            waiting.push_back(Piece { start: now, value: alone as i64, rest: 0, slope: 0, entry: 0 });
+        }
+        row.words[*at] = waiting.front().map_or(NEVER, |piece| piece.start.saturating_add(*window)) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn absence_is_known_when_the_window_is_over() {
+        check(
+            |p| Op::NotFollowedBy { first: p.event('n'), then: p.event('s'), window: 2 },
+            "0: n=1; 1: s=a; 2: n=1; 3: n=1",
+            "0 0 0 0 1 2",
+        );
+    }
+}

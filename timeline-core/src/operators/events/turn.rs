@@ -1,0 +1,30 @@
+//! An event wherever a condition turns: into truth, or out of it.
+
+use crate::incremental::parts::{AFTER_ALL, Bool, Code, Compiling, Happened, Pass, Row, truth};
+use crate::plan::NodeId;
+
+/// The word is whether the condition held before.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: u16,
+    of: Bool,
+    at: usize,
+    falling: bool,
+}
+
+pub(super) fn compile(of: NodeId, falling: bool, to: &mut Compiling<'_>) -> Code {
+    Code::Turn(Step { on: to.n(of), of: to.bool(of), at: to.at(), falling })
+}
+
+impl Step {
+    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+        let Step { on, of, at, falling } = self;
+        if pass.is_dirty(*on) {
+            let (held, holds) = (row.words[*at] == truth::TRUE, of.get(row.words) == truth::TRUE);
+            row.words[*at] = u64::from(holds);
+            if held == *falling && holds != *falling {
+                out.push(AFTER_ALL);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `count(p)`: how many matches there were.
+
+use crate::Linear;
+use crate::incremental::parts::{Code, Compiling, Effect, Reader, Row, Setting, Written, keep, matches};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "count",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Always,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Counted],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_)] => Some(Kind::Number(Unit::Int)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    let effect = Effect::Count(Matched { at: to.at(), predicate: to.is_predicate(of), charged: to.keeps_before() });
+    Code::Written(Written { columns: to.read(of, effect) })
+}
+
+/// A match is one more. `charged`: what it was before the instant is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matched {
+    at: usize,
+    predicate: bool,
+    charged: bool,
+}
+
+impl Matched {
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        if matches(payload, self.predicate) {
+            keep(row, (self.at, 1), self.charged, setting.time);
+            row.words[self.at] += 1;
+        }
+    }
+}
+
+pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    Some(from.counted(from.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn every_event_of_an_instant_counts() {
+        check(|p| Op::Count { of: p.event('b') }, "0: b; 0: b; 1: !b; 2: b", "2 2 3");
+    }
+}

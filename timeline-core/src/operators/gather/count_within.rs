@@ -1,0 +1,104 @@
+//! `count_within(p, D)`: how many matches there were in a window.
+
+use crate::incremental::parts::{Code, Compiling, Effect, NEVER, Pass, Piece, Reader, Row, Setting, matches};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit, Word,
+};
+use crate::{Linear, Time};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
+    Description {
+        name: "count_within",
+        form: Form::Call,
+        parameters: vec![Parameter::Window(window)],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::After(window),
+        due: Due::Word(1),
+        memory: Memory::Window,
+        words: vec![Word::Zero, Word::Due],
+        entry: Some(vec![Word::Zero]),
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_)] => Some(Kind::Number(Unit::Int)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+    let (at, cell) = (to.at(), to.cell());
+    let effect = Effect::CountWithin(Matched { at, cell, predicate: to.is_predicate(of) });
+    Code::CountWithin(Step { columns: to.read(of, effect), at, cell, window })
+}
+
+/// A match is one more, which leaves the window later. Words: the count, and when the oldest of them leaves; the cell has
+/// how many there were at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matched {
+    at: usize,
+    cell: usize,
+    predicate: bool,
+}
+
+impl Matched {
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        if !matches(payload, self.predicate) {
+            return;
+        }
+        let pieces = &mut row.heap.cell_mut(setting.layout, self.cell).pieces;
+        match pieces.back_mut() {
+            Some(last) if last.start == setting.time => last.value += 1,
+            _ => pieces.push_back(Piece { start: setting.time, value: 1, rest: 0, slope: 0, entry: 0 }),
+        }
+        row.words[self.at] += 1;
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    columns: u64,
+    at: usize,
+    cell: usize,
+    window: Time,
+}
+
+impl Step {
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { columns, at, cell, window } = self;
+        let mut changed = columns & pass.pending != 0;
+        if let Some(cell) = row.heap.cell_if_any(*cell) {
+            let counted = &mut cell.pieces;
+            while let Some(piece) = counted.pop_front_if(|piece| piece.start.saturating_add(*window) <= pass.now) {
+                row.words[*at] -= piece.value as u64;
+                changed = true;
+            }
+            let next = counted.front().map_or(NEVER, |piece| piece.start.saturating_add(*window));
+            row.words[at + 1] = next as u64;
+        }
+        changed
+    }
+}
+
+pub(crate) fn linear(_of: NodeId, _window: Time, from: Reader<'_>) -> Option<Linear> {
+    Some(from.counted(from.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn a_match_leaves_after_the_window() {
+        check(|p| Op::CountWithin { of: p.event('b'), window: 2 }, "0: b; 1: b; 4: b", "1 2 1 0 1");
+    }
+}

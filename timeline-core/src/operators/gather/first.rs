@@ -1,0 +1,61 @@
+//! `first(e)`: the first payload.
+
+use crate::incremental::parts::{ABSENT, Code, Compiling, Effect, Row, Setting};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId) -> Description<'static> {
+    Description {
+        name: "first",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Payloads,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Value(of)],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(ty)] => Some(Kind::State(*ty)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    to.written(of, Effect::First(Said { at: to.at() }))
+}
+
+/// Only the first one that says something counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    at: usize,
+}
+
+impl Said {
+    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        if row.words[self.at] == ABSENT {
+            row.words[self.at] = payload;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn nulls_are_skipped() {
+        check(|p| Op::First { of: p.event('n') }, "0: n=; 1: n=4; 2: n=5", "- 4 4");
+    }
+}

@@ -1,0 +1,84 @@
+//! `is_new(e, cap N)`: whether the last payload came for the first time.
+
+use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, Row, Setting, Written};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
+};
+use crate::{Time, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId, cap: u32) -> Description<'static> {
+    Description {
+        name: "is_new",
+        form: Form::Own,
+        parameters: vec![Parameter::Whole(cap.into())],
+        takes: Takes::Payloads,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Cap,
+        words: vec![Word::Forgotten],
+        entry: Some(vec![Word::Value(of), Word::Zero]),
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, cap: u32, made: &Made<'_>) -> Option<Kind> {
+    match (cap, made.inputs) {
+        (1..=Op::MAX_REMEMBERED, [Kind::Event(_)]) => Some(Kind::State(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, cap: u32, to: &mut Compiling<'_>) -> Code {
+    let effect = Effect::IsNew(Said { at: to.at(), out: to.own_bool(), cell: to.cell(), cap: cap as usize });
+    Code::Written(Written { columns: to.read(of, effect) })
+}
+
+/// Values are kept with when they were first seen, the one that was seen last at the end. The word is how many were
+/// forgotten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    at: usize,
+    out: Bool,
+    cell: usize,
+    cap: usize,
+}
+
+impl Said {
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        let Said { at, out, cell, cap } = self;
+        if payload == ABSENT {
+            return;
+        }
+        let time = setting.time;
+        let kept = &mut row.heap.cell_mut(setting.layout, cell).entries;
+        let known = kept.as_chunks::<2>().0.iter().position(|[value, _]| *value == payload);
+        let first = known.map_or(time as u64, |place| kept.drain(2 * place..2 * place + 2).next_back().unwrap_or(0));
+        kept.extend([payload, first]);
+        if kept.len() > 2 * cap {
+            kept.drain(..2);
+            row.words[at] += 1;
+        }
+        out.set(row.words, u64::from(first as Time == time));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn what_was_forgotten_is_new_again() {
+        check(
+            |p| Op::IsNew { of: p.event('s'), cap: 2 },
+            "0: s=a; 1: s=b; 2: s=a; 3: s=c; 4: s=b",
+            "true true false true true",
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! `min(e)`: the least payload.
+
+use super::extreme::Said;
+use crate::incremental::parts::{Code, Compiling, Effect};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId) -> Description<'static> {
+    Description {
+        name: "min",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Payloads,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Value(of)],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(ty)] if ty.is_numeric() => Some(Kind::State(*ty)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    to.written(of, Effect::Extreme(Said { at: to.at(), ty: to.payload(of), greatest: false }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_is_absent_before_the_first() {
+        check(|p| Op::Min { of: p.event('n') }, "0: n=; 1: n=4; 2: n=6; 3: n=2", "- 4 4 2");
+    }
+}

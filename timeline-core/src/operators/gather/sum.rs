@@ -1,0 +1,86 @@
+//! `sum(e)`: the sum of the payloads.
+
+use crate::incremental::parts::{ABSENT, Code, Compiling, Effect, Reader, Row, Setting, Written, keep};
+use crate::number::add_finite;
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::{Linear, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "sum",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Payloads,
+        moves: false,
+        cumulative: Cumulative::Always,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Counted],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(Type::Int)] => Some(Kind::Number(Unit::Int)),
+        [Kind::Event(Type::Float)] => Some(Kind::Number(Unit::Float)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    let effect = Effect::Sum(Said { at: to.at(), ty: to.payload(of), charged: to.keeps_before() });
+    Code::Written(Written { columns: to.read(of, effect) })
+}
+
+/// A payload is added. `charged`: what the sum was before the instant is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    at: usize,
+    ty: Type,
+    charged: bool,
+}
+
+impl Said {
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        let Said { at, ty, charged } = self;
+        if payload == ABSENT {
+            return;
+        }
+        if ty == Type::Float {
+            keep(row, (at, 2), charged, setting.time);
+            let sum = (f64::from_bits(row.words[at]), f64::from_bits(row.words[at + 1]));
+            let (sum, rest) = add_finite(sum, f64::from_bits(payload));
+            (row.words[at], row.words[at + 1]) = (sum.to_bits(), rest.to_bits());
+        } else {
+            keep(row, (at, 1), charged, setting.time);
+            row.words[at] = (row.words[at] as i64).saturating_add(payload as i64) as u64;
+        }
+    }
+}
+
+pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+    Some(from.counted(from.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn nulls_are_skipped() {
+        check(|p| Op::Sum { of: p.event('n') }, "0: n=2; 0: n=3; 1: n=; 2: n=-1", "5 5 4");
+    }
+
+    #[test]
+    fn floats_are_added_one_after_another() {
+        check(|p| Op::Sum { of: p.event('x') }, "0: x=0.5; 1: x=0.25", "0.5 0.75");
+    }
+}

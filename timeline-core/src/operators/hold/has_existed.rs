@@ -1,0 +1,91 @@
+//! `has_existed(p)`: true from the first match on.
+
+use crate::Type;
+use crate::incremental::parts::{Bool, Code, Compiling, Effect, Pass, Row, Setting, Written, matches, put, truth};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId) -> Description<'static> {
+    Description {
+        name: "has_existed",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_) | Kind::State(Type::Bool)] => Some(Kind::State(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+    let out = to.own_bool();
+    match to.kind(of) {
+        Kind::Event(_) => {
+            let effect = Effect::HasExisted(Matched { out, predicate: to.is_predicate(of) });
+            Code::Written(Written { columns: to.read(of, effect) })
+        }
+        _ => Code::StateExisted(Step { on: to.n(of), of: to.bool(of), out }),
+    }
+}
+
+/// An event that matches is all that there is to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matched {
+    out: Bool,
+    predicate: bool,
+}
+
+impl Matched {
+    #[inline(always)]
+    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        if matches(payload, self.predicate) {
+            self.out.set(row.words, truth::TRUE);
+        }
+    }
+}
+
+/// Over a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: u16,
+    of: Bool,
+    out: Bool,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        pass.is_dirty(self.on) && self.of.get(row.words) == truth::TRUE && put(row, self.out, truth::TRUE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn it_is_never_false_again() {
+        check(|p| Op::HasExisted { of: p.event('b') }, "0: !b; 2: b; 3: !b", "false false true true");
+    }
+
+    #[test]
+    fn a_condition_is_enough() {
+        check(|p| Op::HasExisted { of: p.state('b') }, "0: !b; 2: b; 3: !b", "false false true true");
+    }
+}

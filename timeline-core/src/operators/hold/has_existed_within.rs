@@ -1,0 +1,128 @@
+//! `has_existed_within(p, D)`: some match in `(t - D, t]`; of a state each stretch, prolonged by `D`.
+
+use crate::incremental::parts::{Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, matches, put, truth};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+};
+use crate::{Time, Type};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
+    Description {
+        name: "has_existed_within",
+        form: Form::Call,
+        parameters: vec![Parameter::Window(window)],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::After(window),
+        due: Due::Word(0),
+        memory: Memory::Constant,
+        words: vec![Word::Since],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_) | Kind::State(Type::Bool)] => Some(Kind::State(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+    let (at, out) = (to.at(), to.own_bool());
+    match to.kind(of) {
+        Kind::Event(_) => {
+            to.read(of, Effect::HasExistedWithin(Matched { at, window, predicate: to.is_predicate(of) }));
+            Code::EventWithin(OfEvent { at, out })
+        }
+        _ => Code::StateWithin(OfState { on: to.n(of), of: to.bool(of), at, out, window }),
+    }
+}
+
+/// An event that matches says until when. The word is that instant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matched {
+    at: usize,
+    window: Time,
+    predicate: bool,
+}
+
+impl Matched {
+    #[inline(always)]
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        if matches(payload, self.predicate) {
+            row.words[self.at] = setting.time.saturating_add(self.window) as u64;
+        }
+    }
+}
+
+/// Over events, which wrote the instant at which it turns false.
+#[derive(Clone, Debug)]
+pub(crate) struct OfEvent {
+    at: usize,
+    out: Bool,
+}
+
+impl OfEvent {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        put(row, self.out, u64::from(row.words[self.at] as Time > pass.now))
+    }
+}
+
+/// Over a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct OfState {
+    on: u16,
+    of: Bool,
+    at: usize,
+    out: Bool,
+    window: Time,
+}
+
+impl OfState {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let OfState { on, of, at, out, window } = self;
+        let until = row.words[*at] as Time;
+        if pass.is_dirty(*on) {
+            let held = of.get(row.words) == truth::TRUE;
+            if held {
+                row.words[*at] = NEVER as u64;
+            } else if out.get(row.words) == truth::TRUE && until == NEVER {
+                row.words[*at] = pass.now.saturating_add(*window) as u64;
+            }
+        }
+        put(row, *out, u64::from(row.words[*at] as Time > pass.now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn a_match_extends_and_never_stacks() {
+        check(
+            |p| Op::HasExistedWithin { of: p.event('b'), window: 2 },
+            "0: b; 1: b; 4: !b",
+            "true true true false false",
+        );
+    }
+
+    #[test]
+    fn a_condition_is_prolonged() {
+        check(
+            |p| Op::HasExistedWithin { of: p.state('b'), window: 2 },
+            "0: b; 3: !b",
+            "true true true true true false",
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! `latest(e)`: the payload of the last event, with a `ttl` for so long.
+
+use crate::Time;
+use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, put, truth};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(of: NodeId, ttl: Option<Time>) -> Description<'static> {
+    Description {
+        name: "latest",
+        form: Form::Own,
+        parameters: vec![Parameter::Ttl(ttl)],
+        takes: Takes::All,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: ttl.map_or(Timer::Never, Timer::After),
+        due: ttl.map_or(Due::Never, |_| Due::Word(1)),
+        memory: Memory::Constant,
+        words: std::iter::once(Word::Value(of)).chain(ttl.map(|_| Word::Due)).collect(),
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_of: NodeId, _ttl: Option<Time>, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(ty)] => Some(Kind::State(*ty)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(of: NodeId, ttl: Option<Time>, to: &mut Compiling<'_>) -> Code {
+    let effect = Effect::Latest(Said { at: to.at(), ttl });
+    Code::Latest(Step { columns: to.read(of, effect), at: to.at(), out: to.truth(), ttl: ttl.is_some() })
+}
+
+/// An event says what is in force from now on. Words: the value, and with a `ttl` until when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    at: usize,
+    ttl: Option<Time>,
+}
+
+impl Said {
+    #[inline(always)]
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+        row.words[self.at] = payload;
+        if let Some(ttl) = self.ttl {
+            let until = if payload == ABSENT { NEVER } else { setting.time.saturating_add(ttl) };
+            row.words[self.at + 1] = until as u64;
+        }
+    }
+}
+
+/// Events wrote the value; `out` for truth values, `ttl` where a value ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) columns: u64,
+    pub(crate) at: usize,
+    pub(crate) out: Option<Bool>,
+    pub(crate) ttl: bool,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { columns, at, out, ttl } = self;
+        let expired = *ttl && row.words[at + 1] as Time <= pass.now;
+        if expired {
+            row.words[*at] = ABSENT;
+            row.words[at + 1] = NEVER as u64;
+        }
+        // Events that are made in this pass have said so already.
+        let changed = expired || columns & pass.pending != 0 || pass.is_acted_on();
+        if let (true, Some(out)) = (changed, out) {
+            let value = if row.words[*at] == ABSENT { truth::ABSENT } else { row.words[*at] };
+            return put(row, *out, value);
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn a_value_ends_with_its_time_to_live() {
+        check(|p| Op::Latest { of: p.event('n'), ttl: Some(2) }, "0: n=1; 1: n=2; 5: n=", "1 2 2 - - -");
+    }
+
+    #[test]
+    fn a_null_makes_it_absent() {
+        check(|p| Op::Latest { of: p.event('b'), ttl: None }, "0: b; 1: !b; 2: b=", "true false - -");
+    }
+}

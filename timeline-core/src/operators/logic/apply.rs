@@ -1,0 +1,74 @@
+//! Functions of what states, and numbers that change in steps, say.
+
+use crate::Type;
+use crate::incremental::parts::{ABSENT, Code, Compiling, Out, RestPass, Row, Sample, value_of, word_of};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Scalar, Straight, Takes, Timer, Word,
+};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(function: Scalar, _of: &[NodeId]) -> Description<'static> {
+    Description {
+        name: "apply",
+        form: Form::Own,
+        parameters: vec![Parameter::Word(function.name())],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::WhereNoneMoves("a function"),
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![Word::Own],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(function: Scalar, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+    let types: Option<Vec<Type>> = made.inputs.iter().map(|kind| kind.stepped()).collect();
+    types.and_then(|types| function.result(&types)).map(Kind::State)
+}
+
+pub(crate) fn compile(function: Scalar, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
+    let argument = |of: &NodeId| {
+        let ty = to.kind(*of).stepped().expect("the builder checked the types");
+        (to.n(*of), to.sample(*of), ty)
+    };
+    let of = of.iter().map(argument).collect();
+    Code::Apply(Step { function, of, out: to.out().expect("a function makes a state") })
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    function: Scalar,
+    of: Vec<(u16, Sample, Type)>,
+    out: Out,
+}
+
+impl Step {
+    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { function, of, out } = self;
+        if !pass.fresh && !of.iter().any(|(on, _, _)| pass.is_dirty(*on)) {
+            return false;
+        }
+        let argument = |(_, of, ty): &(u16, Sample, Type)| value_of(of.word(pass.compiled, row), *ty, pass.dictionary);
+        let arguments: Vec<_> = of.iter().map(argument).collect();
+        let value = function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, pass.dictionary));
+        out.put(row, value) || pass.fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+    use crate::plan::Scalar;
+
+    #[test]
+    fn a_function_of_nothing_is_nothing() {
+        check(|p| Op::Apply { function: Scalar::Round, of: vec![p.state('x')] }, "0: x=1.4; 1: x=2.5; 2: x=", "1 3 -");
+    }
+}

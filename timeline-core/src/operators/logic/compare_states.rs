@@ -1,0 +1,86 @@
+//! States compared: `latest(x) == "a"`.
+
+use crate::Type;
+use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Pass, Row, State, Types, order, put, truth};
+use crate::plan::{
+    Compare, Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
+    comparable,
+};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(compare: Compare, _left: NodeId, _right: NodeId) -> Description<'static> {
+    Description {
+        name: "states",
+        form: Form::Own,
+        parameters: vec![Parameter::Word(compare.symbol())],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_compare: Compare, _left: NodeId, _right: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::State(a), Kind::State(b)] if comparable(*a, *b) => Some(Kind::State(Type::Bool)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Code {
+    let (types, of) = ((to.payload(left), to.payload(right)), [to.state(left), to.state(right)]);
+    Code::CompareStates(Step { on: [to.n(left), to.n(right)], compare, types, of, out: to.own_bool() })
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    on: [u16; 2],
+    compare: Compare,
+    types: Types,
+    of: [State; 2],
+    out: Bool,
+}
+
+impl Step {
+    #[inline(always)]
+    pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { on: [a, b], compare, types, of: [left, right], out } = self;
+        if !pass.is_dirty(*a) && !pass.is_dirty(*b) && !pass.fresh {
+            return false;
+        }
+        let value = match (left.get(row.words), right.get(row.words)) {
+            (ABSENT, _) | (_, ABSENT) => truth::ABSENT,
+            (a, b) => u64::from(compare.holds(order(*types, a, b, pass.dictionary))),
+        };
+        put(row, *out, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Value;
+    use crate::operators::testing::check;
+    use crate::plan::Compare;
+    use crate::plan::Op;
+
+    #[test]
+    fn absence_compares_with_nothing() {
+        check(
+            |p| Op::CompareStates {
+                compare: Compare::Lt,
+                left: p.state('n'),
+                right: p.add(Op::Constant(Value::Int(3))),
+            },
+            "0: n=2; 1: n=3; 2: n=",
+            "true false -",
+        );
+    }
+}

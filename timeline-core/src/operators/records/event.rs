@@ -1,0 +1,61 @@
+//! `event<T>`: one event for every record in which at least one of the expression's columns is present.
+
+use crate::incremental::parts::{Code, Compiling, Effect, Gather, Gathered};
+use crate::plan::{
+    Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer,
+};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(e: &EventExpr) -> Description<'_> {
+    Description {
+        name: "event",
+        form: Form::Own,
+        parameters: vec![Parameter::Expression(e)],
+        takes: Takes::All,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(e: &EventExpr, made: &Made<'_>) -> Option<Kind> {
+    if made.inputs.is_empty() { made.expression_type(e, &[]).map(Kind::Event) } else { None }
+}
+
+/// Its events act where they are read; where somebody asks which came before which, their ranks are noted.
+pub(crate) fn compile(_e: &EventExpr, to: &mut Compiling<'_>) -> Code {
+    let id = to.id();
+    if !to.is_gathered() {
+        return Code::Nothing;
+    }
+    let effect = Effect::Gather(Gather { cell: to.cell(), predicate: to.is_predicate(id) });
+    Code::Gathered(Gathered { columns: to.read(id, effect), cell: to.cell() })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Value;
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+    use crate::plan::{Compare, EventExpr};
+
+    #[test]
+    fn a_column_that_is_null_says_nothing() {
+        check(
+            |p| {
+                let two = Box::new(EventExpr::Constant(Value::Int(2)));
+                Op::Event(EventExpr::Compare(Compare::Gt, Box::new(p.column('n')), two))
+            },
+            "0: n=1; 1: n=3; 2: n=",
+            "0 1 1",
+        );
+    }
+}

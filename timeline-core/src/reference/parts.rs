@@ -1,0 +1,11 @@
+//! What the meanings of operators are made of: whole functions, and what a node may read.
+
+pub(crate) use super::accrue::windows;
+pub(crate) use super::events::{Occurrence, Place, times};
+pub(crate) use super::fold::{instants, until, whole_number};
+pub(crate) use super::logic::{and, boolean, compare, or, truth};
+pub(crate) use super::number::{Number, compare_numbers, cumulative, number_of, over_last, refined, zero};
+pub(crate) use super::piecewise::{Piece, Piecewise, since};
+pub(crate) use super::ratio::compare_ratio;
+pub(crate) use super::state::{State, Stretch, true_on, true_stretches};
+pub(crate) use super::whole::{Inputs, Whole, occurrences};
