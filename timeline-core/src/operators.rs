@@ -186,7 +186,7 @@ operators! {
     Constant(value) reads [] => constants::constant(value);
     ConstantNumber { numerator, denominator, unit } reads [] is number
         => constants::constant_number(*numerator, *denominator, *unit);
-    Every { length } reads [] => constants::every(*length);
+    Every(every) reads [] => constants::every(every);
     Latest { of, ttl } reads [of] => hold::latest(*of, *ttl);
     HasExisted { of } reads [of] => hold::has_existed(*of);
     HasExistedWithin { of, window } reads [of] => hold::has_existed_within(*of, *window);

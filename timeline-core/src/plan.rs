@@ -10,6 +10,7 @@
 mod builder;
 mod description;
 mod encoding;
+mod every;
 mod expression;
 mod fingerprint;
 mod kind;
@@ -24,6 +25,7 @@ mod user;
 
 pub use builder::{BuildError, Builder};
 pub use description::{Cumulative, Description, Due, Form, Memory, Parameter, Straight, Takes, Timer, Word};
+pub use every::{CalendarUnit, Every};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
 pub(crate) use kind::comparable;
@@ -132,7 +134,7 @@ impl Plan {
     /// The clock by whose windows a metric's root is told, if it is: which of its dimensions that is, and its node.
     pub fn windows_of(&self, root: NodeId) -> Option<(usize, NodeId)> {
         let Op::Split { by, .. } = &self.node(root).op else { return None };
-        let clock = by.iter().position(|id| matches!(self.node(*id).op, Op::Every { .. }))?;
+        let clock = by.iter().position(|id| matches!(self.node(*id).op, Op::Every(_)))?;
         Some((clock, by[clock]))
     }
 

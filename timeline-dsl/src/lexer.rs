@@ -8,6 +8,7 @@ mod literal;
 use crate::diagnostics::codes;
 use crate::diagnostics::{Diagnostic, Sink};
 use crate::syntax::{Literal, Span};
+use timeline_core::plan::CalendarUnit;
 
 /// One token.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub enum Kind {
     Word,
     /// A number, a duration or a string.
     Literal(Literal),
+    /// Behind `every`, so many weeks or months.
+    Calendar(u32, CalendarUnit),
     /// Punctuation, as it is written.
     Sign(&'static str),
     /// Reported already; the parser says no more about it.
@@ -107,6 +110,9 @@ impl<'a> Lexer<'a> {
             return Kind::Word;
         }
         if c.is_ascii_digit() {
+            if let Some(window) = self.window_of_calendar() {
+                return window;
+            }
             return self.number();
         }
         if c == '"' || c == '\'' {

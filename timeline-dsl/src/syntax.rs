@@ -294,9 +294,29 @@ pub enum ExprKind {
     /// `x scope by s`
     ScopeBy(Box<Expr>, Box<Expr>),
     /// The windows of `x every D`, which stand among the dimensions of a split.
-    Every(Box<Expr>),
+    Every(Box<EveryClause>),
     /// `x split by a, b cap 100`
     SplitBy(Box<Expr>, Vec<Dimension>, Option<Box<Expr>>),
+}
+
+/// `every D in "ZONE" offset D`
+#[derive(Clone, Debug, PartialEq)]
+pub struct EveryClause {
+    /// How long a window is.
+    pub length: WindowLength,
+    /// The time zone, if one is said.
+    pub zone: Option<Text>,
+    /// How long after its usual beginning a window begins.
+    pub offset: Option<Expr>,
+}
+
+/// How long a window is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WindowLength {
+    /// A length of time.
+    Time(Expr),
+    /// So many weeks or months.
+    Calendar(u32, timeline_core::plan::CalendarUnit, Span),
 }
 
 /// Which connective.

@@ -200,3 +200,13 @@ fn a_length_that_is_refused_now_goes_on_where_it_is_deployed() {
     let of_a_second = stored(&[deployed("p.tl", &text.replace("5m / 5m", "1s"))]).expect("a length");
     assert_eq!(stored(&[deployed("p.tl", text)]).expect("what runs goes on"), of_a_second);
 }
+
+#[test]
+fn windows_that_are_refused_now_go_on_where_they_are_deployed() {
+    let text = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a)) every 5h\n";
+    let Err(refused) = Programs::default().with(&texts(&[("p.tl", text)]), Begin::Start) else {
+        panic!("no such windows")
+    };
+    assert!(refused.rendered().unwrap_or_default().contains("TL0231"), "{refused:?}");
+    assert_eq!(stored(&[deployed("p.tl", text)]).expect("what runs goes on")[0].metrics.len(), 1);
+}

@@ -195,7 +195,7 @@ fn plan(metric: &str) -> Arc<Plan> {
 /// The node that a case asks about: the metric, or the clock of its windows.
 fn asked(plan: &Plan) -> NodeId {
     let root = plan.metrics[0].root;
-    let clock = plan.iter().find(|(_, node)| matches!(node.op, Op::Every { .. }));
+    let clock = plan.iter().find(|(_, node)| matches!(node.op, Op::Every(_)));
     clock.map_or(root, |(id, _)| id)
 }
 

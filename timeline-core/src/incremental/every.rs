@@ -139,19 +139,11 @@ impl Clock {
 
     /// Where the window ends in which an instant is.
     pub(crate) fn end_of(&self, plan: &Plan, at: Time) -> Time {
-        match plan.node(self.node).op {
-            Op::Every { length } => around(length, at).1,
+        match &plan.node(self.node).op {
+            Op::Every(every) => every.around(at).1,
             _ => NEVER,
         }
     }
-}
-
-/// The window of so many nanoseconds in which an instant is: its first instant, and the first after it. The first instants
-/// of time are in a window that begins before them.
-pub(crate) fn around(length: Time, at: Time) -> (Time, Time) {
-    let begin = i128::from(at) - i128::from(at.rem_euclid(length));
-    let within = |at: i128| at.clamp(i128::from(-Time::MAX), i128::from(Time::MAX)) as Time;
-    (within(begin), within(begin + i128::from(length)))
 }
 
 impl View<'_> {

@@ -44,7 +44,7 @@ impl Entries {
         let place = compiled.layout.nodes[node];
         let Op::Split { by, cap, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
         let words = compiled.layout.cell_texts[place.cell].0;
-        let window = by.iter().position(|id| matches!(compiled.plan.node(*id).op, Op::Every { .. }));
+        let window = by.iter().position(|id| matches!(compiled.plan.node(*id).op, Op::Every(_)));
         Entries { at: place.at, cell: place.cell, dimensions: by.len(), words, cap: *cap as usize, window }
     }
 

@@ -2,6 +2,7 @@
 
 use super::description::{Cumulative, Parameter, Straight};
 use super::encoding;
+use super::every::Every;
 use super::expression::EventExpr;
 use super::fingerprint::Fingerprint;
 use super::kind::Kind;
@@ -175,8 +176,11 @@ impl Builder {
             inputs: inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         })?;
         let is_empty = |parameter: &Parameter<'_>| match parameter {
-            Parameter::Window(length) | Parameter::Ttl(Some(length)) => *length <= 0,
+            Parameter::Window(length)
+            | Parameter::Ttl(Some(length))
+            | Parameter::Windows(Every::Length { length, .. }) => *length <= 0,
             Parameter::Ttl(None)
+            | Parameter::Windows(Every::Calendar { .. })
             | Parameter::Whole(_)
             | Parameter::Word(_)
             | Parameter::Unit(_)

@@ -6,6 +6,7 @@
 //! **Invariant:** no field has a default and no operator is left out of the table (`operators.rs`), so what is not said of an
 //! operator does not compile.
 
+use super::every::Every;
 use super::expression::EventExpr;
 use super::kind::Unit;
 use super::op::{NodeId, Op};
@@ -62,6 +63,8 @@ pub enum Parameter<'a> {
     Window(Time),
     /// The same, or none.
     Ttl(Option<Time>),
+    /// Windows of the clock.
+    Windows(&'a Every),
     /// A whole number.
     Whole(i64),
     /// A word or a sign.
@@ -128,8 +131,8 @@ pub enum Timer {
     Overtaking(NodeId),
     /// Where the denominator of a quotient that moves crosses zero; known when it last took another course.
     Zero(NodeId),
-    /// By the clock, at the end of each window of that length: nothing has set it.
-    Clock(Time),
+    /// By the clock, at the end of each window: nothing has set it.
+    Clock,
     /// Where the input's own timer says: it reads the same window.
     OfInput(NodeId),
 }

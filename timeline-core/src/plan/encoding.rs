@@ -11,6 +11,7 @@
 //! something else. What programs call their nodes ([`super::Names`]) is no part of it.
 
 use super::description::Parameter;
+use super::every::Every;
 use super::expression::EventExpr;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::Op;
@@ -163,7 +164,14 @@ fn operator(op: &Op, columns: &[Column], out: &mut String) {
     for parameter in &description.parameters {
         out.push(' ');
         match parameter {
-            Parameter::Window(length) => put(out, format_args!("{length}")),
+            Parameter::Window(length) | Parameter::Windows(Every::Length { length, offset: 0 }) => {
+                put(out, format_args!("{length}"));
+            }
+            Parameter::Windows(Every::Length { length, offset }) => put(out, format_args!("{length} offset {offset}")),
+            Parameter::Windows(Every::Calendar { unit, zone, offset }) => {
+                let zone = optional(zone.as_deref().map(quoted));
+                put(out, format_args!("{unit} in {zone} offset {offset}"));
+            }
             Parameter::Ttl(None) => out.push_str("None"),
             Parameter::Ttl(Some(length)) => put(out, format_args!("Some({length})")),
             Parameter::Whole(n) => put(out, format_args!("{n}")),

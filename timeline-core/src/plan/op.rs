@@ -1,5 +1,6 @@
 //! The operators: what a worker computes.
 
+use super::every::Every;
 use super::expression::{Compare, EventExpr};
 use super::kind::Unit;
 use super::scalar::Scalar;
@@ -309,12 +310,9 @@ pub enum Op {
         /// count in the mean, and no longer in the peak.
         cap: u32,
     },
-    /// The clock in windows of that length, counted from the Unix epoch: the instant at which the present one began.
+    /// The clock in windows: the instant at which the present one began.
     /// Among the dimensions of a [`Op::Split`] that instant is written as a text.
-    Every {
-        /// The length of a window.
-        length: Time,
-    },
+    Every(Every),
     /// Charges every sub-span of the input to the values of the dimensions then in force. Only a metric's root.
     Split {
         /// A cumulative number, a ratio of such, or [`Op::OverLast`] of one.
@@ -347,8 +345,8 @@ impl Op {
     /// The value of a dimension that it is: windows of the clock are named by the instant at which they begin.
     pub fn as_dimension(&self, value: Value) -> Value {
         match (self, value) {
-            (Op::Every { length }, Value::Int(start)) => {
-                Value::text(&crate::calendar::rfc3339(start, length % crate::SECOND != 0))
+            (Op::Every(every), Value::Int(start)) => {
+                Value::text(&crate::calendar::rfc3339(start, !every.is_of_seconds()))
             }
             (_, value) => value,
         }

@@ -2,18 +2,29 @@
 
 use super::piecewise::Piecewise;
 use super::state::State;
+use crate::plan::Every;
 use crate::{Time, Value};
 
 /// The windows of the clock, as far as the session is looked at and ten more; the last of them goes on.
-pub(crate) fn windows(origin: Time, horizon: Time, length: Time) -> State {
-    let first = origin.div_euclid(length);
-    let until = horizon.saturating_add(length.saturating_mul(10));
-    let starts = (first + 1..).map_while(|n| n.checked_mul(length)).take_while(|start| *start <= until);
-    Piecewise::at_instants(std::iter::once(origin).chain(starts).collect(), |t| Some(Value::Int(window(length, t).0)))
+pub(crate) fn windows(origin: Time, horizon: Time, every: &Every) -> State {
+    let mut starts = vec![origin];
+    let mut beyond = 0;
+    while let (true, (_, end)) = (beyond <= 10, window(every, starts[starts.len() - 1]))
+        && end < Time::MAX
+    {
+        starts.push(end);
+        beyond += usize::from(end > horizon);
+    }
+    Piecewise::at_instants(starts, |t| Some(Value::Int(window(every, t).0)))
 }
 
-/// The window in which an instant is.
-pub(super) fn window(length: Time, t: Time) -> (Time, Time) {
-    let n = t.div_euclid(length);
-    (n.saturating_mul(length).max(-Time::MAX), n.saturating_add(1).saturating_mul(length))
+/// The window in which an instant is. Those of a length are counted here anew, by what they are.
+pub(super) fn window(every: &Every, t: Time) -> (Time, Time) {
+    let Every::Length { length, offset } = every else { return every.around(t) };
+    let n = (i128::from(t) - i128::from(*offset)).div_euclid(i128::from(*length));
+    let begins = |n: i128| {
+        let at = n * i128::from(*length) + i128::from(*offset);
+        at.clamp(i128::from(-Time::MAX), i128::from(Time::MAX)) as Time
+    };
+    (begins(n), begins(n + 1))
 }

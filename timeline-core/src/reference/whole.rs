@@ -153,7 +153,7 @@ impl Inputs<'_> {
             let named = |value: Option<Value>| value.map(|value| self.plan.node(*id).op.as_dimension(value));
             all.with(self.state(*id), |all, value| all.into_iter().chain([named(value)]).collect())
         });
-        let clock = by.iter().position(|id| matches!(self.plan.node(*id).op, Op::Every { .. }));
+        let clock = by.iter().position(|id| matches!(self.plan.node(*id).op, Op::Every(_)));
         let dimensions = super::split::capped(&dimensions, clock, cap);
         let mut shares = shares(&dimensions, |dims| match &self.plan.node(of).op {
             Op::Ratio { numerator, denominator } => Whole::Ratio {
@@ -166,9 +166,9 @@ impl Inputs<'_> {
             ),
             _ => Whole::Number(self.share(of, dims, &dimensions)),
         });
-        if let Some(Op::Every { length }) = clock.map(|clock| &self.plan.node(by[clock]).op) {
+        if let Some(Op::Every(every)) = clock.map(|clock| &self.plan.node(by[clock]).op) {
             for share in &mut shares {
-                share.window = Some(super::accrue::window(*length, share.since));
+                share.window = Some(super::accrue::window(every, share.since));
             }
         }
         shares

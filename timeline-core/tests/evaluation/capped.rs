@@ -3,7 +3,7 @@
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
 use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Told, Turns, View};
-use timeline_core::plan::{NodeId, Op};
+use timeline_core::plan::{Every, NodeId, Op};
 use timeline_core::{Linear, SECOND, Time, Type, Value};
 
 /// Hands the session of a log to `look`, as it is at an instant in seconds.
@@ -89,7 +89,7 @@ fn windows(windows: Time, cap: u32) -> (Vec<(Time, Vec<(String, Time)>, u64)>, u
     let cdn = p.latest("cdn", Type::String);
     let always = p.add(Op::Constant(Value::Bool(true)));
     let of = p.add(Op::DurationWhere { of: always });
-    let every = p.add(Op::Every { length: SECOND });
+    let every = p.add(Op::Every(Every::length(SECOND)));
     let alone = p.add(Op::Split { of, by: vec![every], cap: 1 });
     let both = p.add(Op::Split { of, by: vec![cdn, every], cap });
     p.metric("alone", alone, &["every"], None);

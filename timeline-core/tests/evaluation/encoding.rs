@@ -6,9 +6,9 @@
 use crate::build::source;
 use std::sync::Arc;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Fault, FieldPath,
-    Fingerprint, Function, GroupKey, GroupOf, Idle, Members, Metric, NodeId, Nulls, Op, Operate, Plan, Scalar, Source,
-    TimeFormat, TimeUnit, Unit, UserOperator,
+    Aggregate, Alert, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every, Fault,
+    FieldPath, Fingerprint, Function, GroupKey, GroupOf, Idle, Members, Metric, NodeId, Nulls, Op, Operate, Plan,
+    Scalar, Source, TimeFormat, TimeUnit, Unit, UserOperator,
 };
 use timeline_core::{SECOND, Time, Type, Value};
 
@@ -129,7 +129,10 @@ fn nodes(builder: &mut Builder) -> Vec<NodeId> {
     add(Op::Max { of: i.0 });
     add(Op::TimeSince { of: p });
     let once = add(Op::Concurrency { of: held, cap: 100 });
-    let every = add(Op::Every { length: 60 * SECOND });
+    let every = add(Op::Every(Every::length(60 * SECOND)));
+    add(Op::Every(Every::Length { length: 60 * SECOND, offset: SECOND }));
+    add(Op::Every(Every::Calendar { unit: CalendarUnit::Day, zone: Some("Europe/Berlin".into()), offset: 0 }));
+    add(Op::Every(Every::Calendar { unit: CalendarUnit::Month, zone: None, offset: SECOND }));
     add(Op::Split { of: over_last, by: vec![text, every], cap: 9 });
     add(Op::Split { of: once, by: vec![text], cap: 9 });
     let operator = UserOperator {

@@ -5,7 +5,7 @@
 
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
-use timeline_core::plan::{Compare, EventExpr, Kind, Op, RatioUnit, Unit};
+use timeline_core::plan::{Compare, EventExpr, Every, Kind, Op, RatioUnit, Unit};
 use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, NodeId, Plan, SECOND, Time, Value};
 
@@ -173,7 +173,10 @@ impl Instants<'_> {
                 self.truth_is(id, t, Some(has_value))
             }
             Op::Concurrency { of, .. } => self.truth_is(id, t, Some(self.truth(*of, t) == Some(true))),
-            Op::Every { length } => self.state_is(id, t, Some(Value::Int(t - t.rem_euclid(*length)))),
+            Op::Every(Every::Length { length, offset }) => {
+                self.state_is(id, t, Some(Value::Int(t - (t - offset).rem_euclid(*length))))
+            }
+            Op::Every(Every::Calendar { .. }) => Ok(()),
             Op::Scope { of, by } => {
                 let now = self.state(*by, t);
                 let begun = (self.session.origin..=t).rev().take_while(|u| self.state(*by, *u) == now).last();
@@ -397,7 +400,7 @@ impl Instants<'_> {
     fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], cap: usize, t: Time) -> Checked {
         let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
         let named = |b: &NodeId, t: Time| Some(self.plan.node(*b).op.as_dimension(self.state(*b, t)?));
-        let is_clock = |b: &NodeId| matches!(self.plan.node(*b).op, Op::Every { .. });
+        let is_clock = |b: &NodeId| matches!(self.plan.node(*b).op, Op::Every(_));
         let none = |t: Time| by.iter().map(|b| named(b, t).filter(|_| is_clock(b))).collect::<Vec<Option<Value>>>();
         let begun = |t: Time| shares.iter().filter(move |s| s.since <= t);
         let clock = by.iter().position(is_clock);
@@ -415,8 +418,8 @@ impl Instants<'_> {
         for share in begun(t) {
             let window = share.window.map(|(begin, end)| end - begin);
             let length = clock.map(|d| match self.plan.node(by[d]).op {
-                Op::Every { length } => length,
-                _ => panic!("a clock"),
+                Op::Every(Every::Length { length, .. }) => length,
+                _ => panic!("a clock of a length"),
             });
             prop_assert_eq!(window, length);
             prop_assert!(share.window.is_none_or(|(begin, end)| begin <= share.since && share.since < end));

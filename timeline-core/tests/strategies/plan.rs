@@ -4,8 +4,8 @@ use super::expression::{PredicateShape, called, comparison, predicates};
 use super::{choose, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, FieldPath, Function, GroupKey, GroupOf,
-    Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
+    Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Every, FieldPath, Function, GroupKey,
+    GroupOf, Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -384,7 +384,7 @@ impl Step {
                 Op::Mul(a, if still.is_empty() { return None } else { nth(&still, right) })
             }
             // Not too short, for the reference makes a piece of each window.
-            Make::Every => Op::Every { length: window + 6 },
+            Make::Every => Op::Every(Every::Length { length: window + 6, offset: Time::from(right) % (window + 6) }),
             Make::Scope => Op::Scope { of: cumulative(builder, left)?, by: pick(builder, right, state)? },
             Make::Turn if right % 2 == 0 => Op::Rise { of: pick(builder, left, truth)? },
             Make::Turn => Op::Fall { of: pick(builder, left, truth)? },
@@ -591,7 +591,7 @@ impl MetricShape {
         let numbers = ids(builder, |k| matches!(k, Kind::Number(_) | Kind::Ratio(_)));
         let mut by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
         // A metric has one clock, and many have one.
-        let is_clock = |builder: &Builder, id: &NodeId| matches!(builder.plan().node(*id).op, Op::Every { .. });
+        let is_clock = |builder: &Builder, id: &NodeId| matches!(builder.plan().node(*id).op, Op::Every(_));
         let mut clocks: Vec<NodeId> = states.iter().copied().filter(|id| is_clock(builder, id)).collect();
         if by.iter().any(|id| is_clock(builder, id)) {
             by.retain(|id| !is_clock(builder, id));

@@ -423,9 +423,9 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "every",
-        form: "x every D, x every D split by s cap N",
+        form: "x every D, x every D in \"ZONE\" offset D, x every D split by s cap N",
         gives: "a number for each window",
-        meaning: "What a cumulative number has grown by in each window of `D`, cut at whole multiples of it. \
+        meaning: "What a cumulative number has grown by in each window of `D`, cut at whole multiples of it; or of `1w`, `1mo`, or days and hours of a time zone. \
                   A window is told when it is over, and a session keeps the open one alone, so it may go on for ever. \
                   With `split by` the first N values of each window have rows of their own, 1000 where nothing is said.",
         before: "0",

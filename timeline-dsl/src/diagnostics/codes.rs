@@ -68,6 +68,8 @@ codes! {
     RESERVED = "TL0224", "A dimension called like a column of the tables";
     CALCULATED = "TL0225", "A length of time that is calculated";
     CAP_OF_WINDOWS = "TL0230", "A cap that does nothing";
+    CALENDAR = "TL0231", "Windows that no calendar has";
+    SEVEN_DAYS = "TL0232", "Seven days that are no week";
     NO_RECORD = "TL0240", "A column at an event that has no record";
     OTHER_RECORD = "TL0241", "A column at an event of another source";
     LATEST_AT = "TL0242", "The latest value at events that have their own";

@@ -204,7 +204,7 @@ impl Place<'_> {
         let Some(last) = self.count.checked_sub(1).and_then(|i| self.tokens.all.get(i)) else { return false };
         match &last.kind {
             Kind::Word => !["last", "by", "ttl", "where", "as", "cap"].contains(&self.back(1)),
-            Kind::Literal(_) => true,
+            Kind::Literal(_) | Kind::Calendar(..) => true,
             Kind::Sign(sign) => *sign == ")",
             Kind::Bad | Kind::End => false,
         }

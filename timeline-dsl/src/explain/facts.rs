@@ -80,7 +80,7 @@ fn has_timer(plan: &Plan, op: &Op) -> bool {
     let moves = |id: NodeId| plan.node(id).moves;
     match op.timer() {
         Timer::Never => false,
-        Timer::After(_) | Timer::Only(_) | Timer::Overtaking(_) | Timer::Clock(_) => true,
+        Timer::After(_) | Timer::Only(_) | Timer::Overtaking(_) | Timer::Clock => true,
         Timer::Crossing(left, right) => moves(left) || moves(right),
         Timer::Zero(of) => moves(of),
         Timer::OfInput(of) => has_timer(plan, &plan.node(of).op),
@@ -95,7 +95,7 @@ fn memory(plan: &Plan, op: &Op) -> &'static str {
         Memory::Declared => "O(state)",
         Memory::CapOfInput(of) => {
             // Windows of the clock go when they are over: one at a time is kept.
-            let is_clock = |id: &NodeId| matches!(plan.node(*id).op.timer(), Timer::Clock(_));
+            let is_clock = |id: &NodeId| matches!(plan.node(*id).op.timer(), Timer::Clock);
             let by_clock = op.inputs().iter().skip(1).all(is_clock);
             match plan.node(of).op.describe().memory {
                 Memory::Window if by_clock => "O(window)",

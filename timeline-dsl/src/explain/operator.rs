@@ -1,7 +1,9 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
-use timeline_core::plan::{Column, Compare, Description, EventExpr, Form, Kind, NodeId, Op, Parameter, Scalar, Unit};
+use timeline_core::plan::{
+    Column, Compare, Description, EventExpr, Every, Form, Kind, NodeId, Op, Parameter, Scalar, Unit,
+};
 use timeline_core::{Plan, Time, Value};
 
 /// The most operators that are written out; what is deeper or comes later is `…`.
@@ -144,7 +146,7 @@ impl Writer<'_> {
                     if usual(*cap) { format!("concurrency({of})") } else { format!("concurrency({of}, cap {cap})") },
                 )
             }
-            Op::Every { length } => (binds::UNARY, format!("every {}", duration_text(*length))),
+            Op::Every(every) => (binds::UNARY, format!("every {}", every_text(every))),
             Op::Mul(a, b) => (binds::PRODUCT, self.product(*a, *b, depth)),
             Op::Scope { of, by } => {
                 let of = self.node(*of, binds::OR, depth);
@@ -292,6 +294,7 @@ impl Writer<'_> {
             Parameter::Window(length) => duration_text(*length),
             Parameter::Whole(n) => n.to_string(),
             other @ (Parameter::Ttl(_)
+            | Parameter::Windows(_)
             | Parameter::Word(_)
             | Parameter::Unit(_)
             | Parameter::Value(_)
@@ -453,4 +456,17 @@ fn gcd(a: u128, b: u128) -> u128 {
 /// Whether a cap is the one of programs that say nothing.
 fn usual(cap: u32) -> bool {
     cap == Op::USUALLY_REMEMBERED
+}
+
+/// Windows of the clock, as they are written behind `every`.
+pub(super) fn every_text(every: &Every) -> String {
+    let (mut text, offset) = match every {
+        Every::Length { length, offset } => (duration_text(*length), *offset),
+        Every::Calendar { unit, zone: None, offset } => (unit.to_string(), *offset),
+        Every::Calendar { unit, zone: Some(zone), offset } => (format!("{unit} in \"{zone}\""), *offset),
+    };
+    if offset > 0 {
+        text += &format!(" offset {}", duration_text(offset));
+    }
+    text
 }

@@ -1,8 +1,8 @@
 //! What sets a worker's timer, in words.
 
-use super::operator::{duration_text, shown_text};
+use super::operator::{duration_text, every_text, shown_text};
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Timer};
+use timeline_core::plan::{NodeId, Op, Timer};
 
 /// The most characters of what a timer follows.
 const INPUT_MAX: usize = 40;
@@ -18,7 +18,10 @@ pub(super) fn text(plan: &Plan, node: NodeId) -> String {
             format!("when {} crosses {}", input_text(plan, left), input_text(plan, right))
         }
         Timer::Zero(of) => format!("with {}", input_text(plan, of)),
-        Timer::Clock(length) => format!("at the end of each {}", duration_text(length)),
+        Timer::Clock => match op {
+            Op::Every(every) => format!("at the end of each {}", every_text(every)),
+            _ => "by the clock".to_owned(),
+        },
         Timer::OfInput(of) => text(plan, of),
         Timer::Never => String::new(),
     }

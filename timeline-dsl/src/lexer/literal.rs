@@ -7,6 +7,7 @@ use super::{Kind, Lexer};
 use crate::diagnostics::codes;
 use crate::syntax::{Literal, Number, Rational};
 use timeline_core::Time;
+use timeline_core::plan::CalendarUnit;
 
 const UNITS: &[(&str, i128)] = &[
     ("ns", 1),
@@ -19,6 +20,26 @@ const UNITS: &[(&str, i128)] = &[
 ];
 
 impl Lexer<'_> {
+    /// Behind `every` a number of weeks or months, which are no lengths of time.
+    pub(super) fn window_of_calendar(&mut self) -> Option<Kind> {
+        let before = self.text[..self.at].trim_end().strip_suffix("every")?;
+        if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            return None;
+        }
+        let rest = self.rest();
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let unit_end = rest[digits..].find(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let unit_end = unit_end.map_or(rest.len(), |end| digits + end);
+        let unit = match &rest[digits..unit_end] {
+            "w" => CalendarUnit::Week,
+            "mo" => CalendarUnit::Month,
+            _ => return None,
+        };
+        let count = rest[..digits].parse().unwrap_or(u32::MAX);
+        self.at += unit_end;
+        Some(Kind::Calendar(count, unit))
+    }
+
     /// A number, or with units behind it a duration: `5`, `1.5`, `1e3`, `5s`, `1h30m`.
     pub(super) fn number(&mut self) -> Kind {
         let start = self.at;

@@ -79,7 +79,7 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
             walk(a, None, uses);
             by.iter().for_each(|d| walk(&d.value, None, uses));
         }
-        ExprKind::Every(a) => walk(a, None, uses),
+        ExprKind::Every(_) => {}
         ExprKind::Call { name, arguments } => called(&name.text, arguments, hint, uses),
     }
 }

@@ -60,7 +60,7 @@ impl Lowering<'_> {
     }
 
     /// A zone of the database that comes with the binary, by its name there.
-    fn zone(&mut self, zone: &Text) -> Option<(String, TimeZone)> {
+    pub(super) fn zone(&mut self, zone: &Text) -> Option<(String, TimeZone)> {
         let database = TimeZoneDatabase::bundled();
         if let Ok(found) = database.get(&zone.text) {
             let name = found.iana_name().unwrap_or(&zone.text).to_owned();

@@ -3,10 +3,10 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{Severity, codes};
-use crate::syntax::{Dimension, Expr, ExprKind, Span};
+use crate::syntax::{Dimension, EveryClause, Expr, ExprKind, Span, WindowLength};
 use crate::tables::is_table_column;
-use timeline_core::SECOND;
-use timeline_core::plan::{Kind, NodeId, Op};
+use timeline_core::plan::{CalendarUnit, Every, Kind, NodeId, Op};
+use timeline_core::{SECOND, Time};
 
 /// The most dimensions of a split, and keys of a group.
 const MAX_DIMENSIONS: usize = 64;
@@ -128,17 +128,92 @@ impl Lowering<'_> {
     }
 
     /// The windows of `every`.
-    fn windows(&mut self, source: Option<usize>, length: &Expr, span: Span) -> Option<(usize, NodeId)> {
-        let written = length;
-        let length = self.need_duration(written, true)?;
-        self.warn_of_calculated("every", written, length);
+    fn windows(&mut self, source: Option<usize>, clause: &EveryClause, span: Span) -> Option<(usize, NodeId)> {
+        let every = self.every(clause, span)?;
+        let source = source?;
+        Some((source, self.node(source, Op::Every(every), span)?))
+    }
+
+    fn every(&mut self, clause: &EveryClause, span: Span) -> Option<Every> {
+        let zone = match &clause.zone {
+            None => None,
+            // UTC is the usual one, and nobody needs to ask.
+            Some(zone) => Some(self.zone(zone)?.0).filter(|name| name != "UTC"),
+        };
+        let unit = match &clause.length {
+            WindowLength::Calendar(1, unit, _) => *unit,
+            WindowLength::Calendar(count, unit, place) => {
+                let one = match unit {
+                    CalendarUnit::Week => "w",
+                    _ => "mo",
+                };
+                self.no_window(*place, &format!("there are no windows of {count}{one}"));
+                return None;
+            }
+            WindowLength::Time(length) => {
+                let (place, written) = (length.span, length);
+                let length = self.need_duration(written, true)?;
+                self.warn_of_calculated("every", written, length);
+                match self.unit_of(length, zone.is_some(), (place, span))? {
+                    Some(unit) => unit,
+                    None => {
+                        let offset = self.offset(clause.offset.as_ref(), length)?;
+                        return Some(Every::Length { length, offset });
+                    }
+                }
+            }
+        };
+        let offset = self.offset(clause.offset.as_ref(), unit.shortest())?;
+        Some(Every::Calendar { unit, zone: zone.map(Into::into), offset })
+    }
+
+    /// The unit of the calendar that a length of time stands for; none where it is just a length.
+    fn unit_of(&mut self, length: Time, in_zone: bool, (place, span): (Span, Span)) -> Option<Option<CalendarUnit>> {
+        const HOUR: Time = 3600 * SECOND;
         if length < SECOND {
             let message = "a window of `every` is at least a second long";
             self.error(codes::WINDOW, span, message, "there is a row for each window; write `every 1s` or longer");
             return None;
         }
-        let source = source?;
-        Some((source, self.node(source, Op::Every { length }, span)?))
+        let hours = if length % HOUR == 0 { length / HOUR } else { 0 };
+        if in_zone {
+            return match hours {
+                24 => Some(Some(CalendarUnit::Day)),
+                1..24 if 24 % hours == 0 => Some(Some(CalendarUnit::Hours(hours as u8))),
+                _ => {
+                    self.no_window(place, "a time zone has no such windows");
+                    None
+                }
+            };
+        }
+        if hours == 7 * 24 {
+            let message = "windows of 7d begin on Thursdays, as 1970 did";
+            let help = "weeks from Monday are `every 1w`; with `offset` they begin on another day";
+            let mut d = self.diagnostic(codes::SEVEN_DAYS, place, message).help(help);
+            d.severity = Severity::Warning;
+            self.say(d);
+        } else if hours > 24 || (hours > 0 && 24 % hours != 0) {
+            // It has windows all the same: what was deployed before goes on.
+            self.no_window(place, "windows of so many hours fit no day");
+        }
+        Some(None)
+    }
+
+    fn no_window(&mut self, place: Span, message: &str) {
+        let help = "windows of the calendar are `1h`, `2h`, `3h`, `4h`, `6h`, `8h`, `12h`, `1d`, `1w` and `1mo`";
+        self.error(codes::CALENDAR, place, message, help);
+    }
+
+    /// How long after their usual beginning windows begin, if less than they are long.
+    fn offset(&mut self, offset: Option<&Expr>, shortest: Time) -> Option<Time> {
+        let Some(said) = offset else { return Some(0) };
+        let offset = self.need_duration(said, false)?;
+        if (0..shortest).contains(&offset) {
+            return Some(offset);
+        }
+        let message = "an offset is shorter than the window";
+        self.error(codes::WINDOW, said.span, message, "it says how long after its usual beginning a window begins");
+        None
     }
 
     /// Says so where a split or a group has more keys than anyone could read.

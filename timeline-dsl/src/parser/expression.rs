@@ -8,7 +8,7 @@ use crate::diagnostics::codes;
 use crate::habits;
 use crate::lexer::Kind;
 use crate::names;
-use crate::syntax::{Argument, Dimension, Expr, ExprKind, Literal, Logic, Name, Sign, Span};
+use crate::syntax::{Argument, Dimension, EveryClause, Expr, ExprKind, Literal, Logic, Name, Sign, Span, WindowLength};
 use timeline_core::plan::Compare;
 
 /// The most trailing clauses of one expression; two make sense.
@@ -71,12 +71,12 @@ impl Parser<'_> {
                     let by = self.binary(1);
                     ExprKind::ScopeBy(Box::new(value.take()), Box::new(by))
                 }
-                ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_)) => {
+                ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_) | Kind::Calendar(..)) => {
                     self.bump();
-                    let length = self.binary(4);
+                    let every = self.every();
                     let span = start.to(self.last_span());
                     let name = Some(Name { text: "every".to_owned(), span });
-                    let value_of = Expr { kind: ExprKind::Every(Box::new(length)), span };
+                    let value_of = Expr { kind: ExprKind::Every(Box::new(every)), span };
                     value = self.split(value, vec![Dimension { value: value_of, name }]);
                     continue;
                 }
@@ -88,6 +88,27 @@ impl Parser<'_> {
             self.too_deep(self.span());
         }
         value
+    }
+
+    /// Behind `every`: how long windows are, in which zone, and from when on.
+    fn every(&mut self) -> EveryClause {
+        let length = match *self.kind() {
+            Kind::Calendar(count, unit) => WindowLength::Calendar(count, unit, self.bump()),
+            _ => WindowLength::Time(self.binary(4)),
+        };
+        let (mut zone, mut offset) = (None, None);
+        loop {
+            let is_text = matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_)));
+            if zone.is_none() && self.at_word("in") && is_text {
+                self.bump();
+                zone = self.quoted("a time zone, such as \"Europe/Berlin\"");
+            } else if offset.is_none() && self.at_word("offset") && matches!(self.nth(1).kind, Kind::Literal(_)) {
+                self.bump();
+                offset = Some(self.binary(4));
+            } else {
+                return EveryClause { length, zone, offset };
+            }
+        }
     }
 
     /// `x over last 5s > 3`: the clause binds loosest.

@@ -225,7 +225,7 @@ impl Parser<'_> {
         Some(ClauseKind::Csv { delimiter, decimal })
     }
 
-    fn quoted(&mut self, what: &str) -> Option<Text> {
+    pub(super) fn quoted(&mut self, what: &str) -> Option<Text> {
         let span = self.span();
         let Kind::Literal(Literal::Text(text)) = self.kind().clone() else {
             self.expected(what);

@@ -1,22 +1,23 @@
-//! `every D`: the clock in windows of that length.
+//! `every D`: the clock in windows.
 
-use crate::incremental::every;
 use crate::incremental::parts::{Code, Compiling, Pass, Row};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Word};
+use crate::plan::{
+    Cumulative, Description, Due, Every, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Word,
+};
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(length: Time) -> Description<'static> {
+pub(crate) fn describe(every: &Every) -> Description<'_> {
     Description {
         name: "every",
         form: Form::Own,
-        parameters: vec![Parameter::Window(length)],
+        parameters: vec![Parameter::Windows(every)],
         takes: Takes::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
-        timer: Timer::Clock(length),
+        timer: Timer::Clock,
         due: Due::Word(1),
         memory: Memory::Constant,
         words: vec![Word::Zero, Word::Due],
@@ -26,28 +27,28 @@ pub(crate) fn describe(length: Time) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_length: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_: &Every, made: &Made<'_>) -> Option<Kind> {
     made.inputs.is_empty().then_some(Kind::State(Type::Int))
 }
 
-pub(crate) fn compile(length: Time, to: &mut Compiling<'_>) -> Code {
-    Code::Every(Step { at: to.at(), length })
+pub(crate) fn compile(every: &Every, to: &mut Compiling<'_>) -> Code {
+    Code::Every(Step { at: to.at(), every: every.clone() })
 }
 
 /// Words: when the window began, and when it ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     at: usize,
-    length: Time,
+    every: Every,
 }
 
 impl Step {
     pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
-        let Step { at, length } = self;
+        let Step { at, every } = self;
         if !pass.fresh && row.words[at + 1] as Time > pass.now {
             return false;
         }
-        let (begin, end) = every::around(*length, pass.now);
+        let (begin, end) = every.around(pass.now);
         row.words[*at] = begin as u64;
         row.words[at + 1] = end as u64;
         true
@@ -57,10 +58,11 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use crate::operators::testing::check;
-    use crate::plan::Op;
+    use crate::plan::{Every, Op};
 
     #[test]
     fn a_window_begins_by_the_clock() {
-        check(|_| Op::Every { length: 3 }, "0: b", "0 0 0 3 3 3 6");
+        check(|_| Op::Every(Every::length(3)), "0: b", "0 0 0 3 3 3 6");
+        check(|_| Op::Every(Every::Length { length: 3, offset: 1 }), "0: b", "-2 1 1 1 4 4 4");
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn describe(of: NodeId, by: &[NodeId], cap: u32) -> Description<'stat
 pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Option<Kind> {
     let ((1..=Op::MAX_REMEMBERED), [kind, dimensions @ ..]) = (cap, made.inputs) else { return None };
     // One clock at most has windows.
-    let clocks = by.iter().filter(|id| matches!(made.plan.node(**id).op, Op::Every { .. })).count();
+    let clocks = by.iter().filter(|id| matches!(made.plan.node(**id).op, Op::Every(_))).count();
     if by.is_empty() || clocks > 1 || !dimensions.iter().all(|kind| matches!(kind, Kind::State(_))) {
         return None;
     }

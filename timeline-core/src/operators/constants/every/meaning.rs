@@ -1,8 +1,8 @@
 //! The windows of the clock.
 
-use crate::Time;
+use crate::plan::Every;
 use crate::reference::parts::{Inputs, Whole, windows};
 
-pub(crate) fn of(length: Time, inputs: &Inputs<'_>) -> Whole {
-    Whole::State(windows(inputs.origin(), inputs.horizon(), length))
+pub(crate) fn of(every: &Every, inputs: &Inputs<'_>) -> Whole {
+    Whole::State(windows(inputs.origin(), inputs.horizon(), every))
 }
