@@ -116,7 +116,7 @@ fn source(declared: &Source, out: &mut String) {
         TimeUnit::Nanoseconds => out.push_str("ns"),
         TimeUnit::Microseconds => out.push_str("us"),
         TimeUnit::Milliseconds => out.push_str("ms"),
-        TimeUnit::Seconds => out.push_str("s"),
+        TimeUnit::Seconds => out.push('s'),
         TimeUnit::Rfc3339 => out.push_str("rfc3339"),
     }
     let order = order.as_ref().map(|(path, ty)| format!("{} {}", paths(path), ty.name()));

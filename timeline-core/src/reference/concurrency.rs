@@ -22,6 +22,9 @@ pub(super) struct Presence {
     before: i128,
 }
 
+/// A row, its state, and the window that it is told by.
+type Windowed<'a> = (Row, &'a State, (Time, Time));
+
 impl Presence {
     /// Where each of some states is true, of which never two are at once, as far as the session is read. The cap is one of
     /// all their spans.
@@ -45,8 +48,8 @@ impl Presence {
 
     /// The same of states that are told by windows of the clock, each with its row: what is true where a window begins has
     /// begun there, and what is true where it ends is true at its end. The cap is one of each window.
-    pub(super) fn of_windows(rows: &[(Row, &State, (Time, Time))], cap: u32) -> Vec<Self> {
-        let stretches = |(row, state, _): &(Row, &State, (Time, Time))| -> Vec<Stretch> {
+    pub(super) fn of_windows(rows: &[Windowed<'_>], cap: u32) -> Vec<Self> {
+        let stretches = |(row, state, _): &Windowed<'_>| -> Vec<Stretch> {
             let within = state.from(row.start);
             let begun = true_stretches(&within).into_iter().filter(|(start, _)| {
                 // What begins at the end of a window that is over belongs to the next.
@@ -61,7 +64,7 @@ impl Presence {
             begun.map(|(start, until)| (start, end(until))).collect()
         };
         let all: Vec<Vec<Stretch>> = rows.iter().map(stretches).collect();
-        let presence = |(own, (row, _, window)): (&Vec<Stretch>, &(Row, &State, (Time, Time)))| {
+        let presence = |(own, (row, _, window)): (&Vec<Stretch>, &Windowed<'_>)| {
             let same = all.iter().zip(rows).filter(|(_, (_, _, other))| other == window);
             let mut starts: Vec<Time> =
                 same.flat_map(|(stretches, _)| stretches.iter().map(|(start, _)| *start)).collect();

@@ -82,9 +82,12 @@ fn the_first_spans_of_many_are_told_as_one_length() {
     assert_eq!(turns(1), (expected(&[5], 3), 2));
 }
 
+/// Where a window begins, its values, and how many were beyond the cap.
+type Window = (Time, Vec<(String, Time)>, u64);
+
 /// The windows of a second that are told of a session which is silent for so many of them, each with the value of its shares,
 /// and how many passes that takes. The session has a value and absence in its first window, and then that value alone.
-fn windows(windows: Time, cap: u32) -> (Vec<(Time, Vec<(String, Time)>, u64)>, u64) {
+fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
     let mut p = Program::new();
     let cdn = p.latest("cdn", Type::String);
     let always = p.add(Op::Constant(Value::Bool(true)));
