@@ -12,6 +12,7 @@
 //! 5. A connection that is lost is no error: the source builds it anew, for as long as it takes, and meanwhile is idle and
 //!    not drained.
 
+use crate::csv::Scan;
 use crate::file::FileTable;
 use crate::{Error, Gap, Notice, Position, key_hash};
 use arrow::record_batch::RecordBatch;
@@ -93,33 +94,62 @@ pub struct Block {
 }
 
 impl Block {
-    /// The first records of the block, about so many bytes, and those behind them if any are left. Records of JSON only, and
-    /// entries of a topic only as a whole, since reading goes on at the beginning of one; whatever else there is stays in
-    /// one piece.
+    /// The first records of the block, about so many bytes, and those behind them if any are left. Entries of a topic only as
+    /// a whole, since reading goes on at the beginning of one.
     pub fn cut(mut self, bytes: usize) -> (Block, Option<Block>) {
-        let Payload::Lines(lines) = &mut self.payload else { return (self, None) };
-        let (at, position, messages) = if self.marks.is_empty() {
-            let Some(line) = lines.get(bytes..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) else {
-                return (self, None);
-            };
-            let at = bytes + line + 1;
-            (at, self.start.plus(at as u64), 0)
-        } else {
-            let begins = |mark: &Mark| mark.at > 0 && mark.at as usize >= bytes && mark.position.part == 0;
-            let Some(next) = self.marks.iter().position(begins) else { return (self, None) };
-            let last = self.marks[next.saturating_sub(1)].position;
-            // Behind the last entry, not before the next one: they may be of two ledgers.
-            (self.marks[next].at as usize, Position { offset: last.offset + 1, part: 0, ..last }, next)
+        let Some((at, position, messages)) = self.place_to_cut(bytes) else { return (self, None) };
+        let payload = match &mut self.payload {
+            Payload::Lines(lines) => Payload::Lines(lines.split_off(at)),
+            Payload::Csv { header, delimiter, bytes } => {
+                Payload::Csv { header: Arc::clone(header), delimiter: *delimiter, bytes: bytes.split_off(at) }
+            }
+            Payload::Rows(rows) => {
+                let rest = rows.slice(at, rows.num_rows() - at);
+                *rows = rows.slice(0, at);
+                Payload::Rows(rest)
+            }
+            Payload::TooLong(_) => return (self, None),
         };
-        if at >= lines.len() {
-            return (self, None);
-        }
-        let payload = Payload::Lines(lines.split_off(at));
         let mut marks = self.marks.split_off(messages);
         marks.iter_mut().for_each(|mark| mark.at -= at as u32);
         let rest = Block { payload, start: position, end: self.end, origin: Arc::clone(&self.origin), marks };
         self.end = position;
         (self, Some(rest))
+    }
+
+    /// Where a block is cut that has more than so many bytes: at which byte or row, which place of the log that is, and how
+    /// many messages are before it.
+    fn place_to_cut(&self, bytes: usize) -> Option<(usize, Position, usize)> {
+        match &self.payload {
+            Payload::Lines(lines) if self.marks.is_empty() => {
+                let line = lines.get(bytes..)?.iter().position(|byte| *byte == b'\n')?;
+                let at = bytes + line + 1;
+                (at < lines.len()).then(|| (at, self.start.plus(at as u64), 0))
+            }
+            Payload::Lines(lines) => {
+                let begins = |mark: &Mark| mark.at > 0 && mark.at as usize >= bytes && mark.position.part == 0;
+                let next = self.marks.iter().position(begins)?;
+                let (at, last) = (self.marks[next].at as usize, self.marks[next.saturating_sub(1)].position);
+                // Behind the last entry, not before the next one: they may be of two ledgers.
+                (at < lines.len()).then(|| (at, Position { offset: last.offset + 1, part: 0, ..last }, next))
+            }
+            // Where a record ends is known from its beginning only: a line may be part of a cell.
+            Payload::Csv { delimiter, bytes: all, .. } => {
+                let (mut scan, mut at) = (Scan::new(Some(*delimiter)), 0);
+                while at < bytes.max(1) {
+                    at = scan.next_end(all, at)?;
+                }
+                (at < all.len()).then(|| (at, self.start.plus(at as u64), 0))
+            }
+            Payload::Rows(rows) => {
+                // Of what the rows share with others the part that is theirs counts.
+                let size = rows.columns().iter().filter_map(|column| column.to_data().get_slice_memory_size().ok());
+                let size = size.sum::<usize>().max(1) as u128;
+                let at = ((bytes as u128 * rows.num_rows() as u128).div_ceil(size) as usize).max(1);
+                (at < rows.num_rows()).then(|| (at, self.start.plus(at as u64), 0))
+            }
+            Payload::TooLong(_) => None,
+        }
     }
 }
 
@@ -216,6 +246,8 @@ impl Payload {
 mod tests {
     use super::{Block, Mark, Payload};
     use crate::Position;
+    use arrow::record_batch::RecordBatch;
+    use std::sync::Arc;
 
     fn lines(block: &Block) -> String {
         match &block.payload {
@@ -246,6 +278,51 @@ mod tests {
             assert_eq!((first.start, first.end), (Position::at(0, 7), Position::at(0, 7 + lines(&first).len() as u64)));
             assert_eq!((rest.start, rest.end), (first.end, Position::at(0, 25)));
         }
+    }
+
+    #[test]
+    fn csv_is_cut_between_records_and_never_within_a_cell() {
+        let whole = "a,\"1\n2\"\r\nb,\"\"\"\n\"\nc,3\nd,4";
+        let ends = [10, 17, 21];
+        for bytes in 0..30 {
+            let header: Arc<[String]> = vec!["k".to_owned(), "v".to_owned()].into();
+            let payload = Payload::Csv { header, delimiter: b',', bytes: whole.into() };
+            let end = Position::at(0, 5 + whole.len() as u64);
+            let block = Block { payload, start: Position::at(0, 5), end, origin: "f".into(), marks: vec![] };
+            let (first, rest) = block.cut(bytes);
+            let text = |block: &Block| match &block.payload {
+                Payload::Csv { bytes, .. } => String::from_utf8(bytes.clone()).unwrap(),
+                other => panic!("{other:?}"),
+            };
+            let Some(rest) = rest else {
+                assert!(bytes > 21 && text(&first) == whole && first.end == end, "{bytes}");
+                continue;
+            };
+            let at = ends.into_iter().find(|at| *at >= bytes.max(1)).unwrap();
+            assert_eq!((text(&first).as_str(), text(&rest).as_str()), whole.split_at(at), "{bytes}");
+            assert_eq!((first.end, rest.start, rest.end), (Position::at(0, 5 + at as u64), first.end, end));
+        }
+    }
+
+    #[test]
+    fn rows_are_cut_by_what_they_take() {
+        let column = arrow::array::StringArray::from_iter_values((0..100).map(|i| format!("{i:0100}")));
+        let rows = RecordBatch::try_from_iter([("k", Arc::new(column) as _)]).unwrap();
+        let payload = Payload::Rows(rows.clone());
+        let (start, end) = (Position::at(1, 40), Position::at(1, 140));
+        let mut rest = Some(Block { payload, start, end, origin: "f".into(), marks: vec![] });
+        let (mut at, mut pieces, mut all) = (start, 0, vec![]);
+        while let Some(block) = rest {
+            let (piece, more) = block.cut(1050);
+            let Payload::Rows(rows) = piece.payload else { panic!() };
+            assert_eq!((piece.start, piece.end), (at, at.plus(rows.num_rows() as u64)));
+            assert!((1..=12).contains(&rows.num_rows()), "{}", rows.num_rows());
+            (at, rest) = (piece.end, more);
+            pieces += 1;
+            all.push(rows);
+        }
+        assert!(at == end && (9..=12).contains(&pieces), "{pieces}");
+        assert_eq!(arrow::compute::concat_batches(&rows.schema(), &all).unwrap(), rows);
     }
 
     #[test]
