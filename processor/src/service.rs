@@ -71,7 +71,7 @@ pub struct Service {
 impl Service {
     /// Starts with the programs that are deployed, and those of `programs` (`(name, text)`) that are not yet.
     pub fn start(options: Options, programs: &[(String, String)]) -> Result<(Arc<Self>, Vec<Recovery>), StartError> {
-        let store = ProgramStore::new(options.state.store("programs"), options.writer.clone());
+        let store = ProgramStore::of(&options.state, options.writer.clone());
         let all = deployed(&options, &store, programs)?;
         let (ended, endings) = channel();
         let cluster = options.membership.clone().map(cluster::Cluster::new);
@@ -99,6 +99,7 @@ impl Service {
             };
             let (running, recoveries) = service.launch(&inner.bound, parts)?;
             inner.running = running;
+            service.store.note(inner.programs.version).map_err(Error::from)?;
             recoveries
         };
         if service.cluster.is_some() {

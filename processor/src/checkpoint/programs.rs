@@ -2,7 +2,8 @@
 //!
 //! The same technique as the heads: `programs-<n>`, each made once, the newest counts. None is ever deleted (a deployment
 //! is rare and small), so a number that is taken stays taken, and the exclusive create alone decides. Programs are never
-//! fallen back from: running older ones than were deployed would be a silent change of every answer.
+//! fallen back from: running older ones than were deployed would be a silent change of every answer. So which versions
+//! there were is noted beside them, where the loss of the newest one does not take the note with it.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, seal, unseal};
 use super::error::{Error, Finding, Problem};
+use super::place::Place;
 use super::record::FORMAT;
 use super::store::Store;
 use super::swap::ATTEMPTS;
@@ -20,6 +22,8 @@ const FOLDER: &str = "programs";
 #[derive(Clone)]
 pub struct ProgramStore {
     store: Arc<dyn Store>,
+    /// Where it is noted which versions there were.
+    notes: Option<Arc<dyn Store>>,
     writer: String,
 }
 
@@ -51,7 +55,29 @@ struct Format {
 impl ProgramStore {
     /// The programs in `store`; `writer` is a name that no other run of any process has.
     pub fn new(store: Arc<dyn Store>, writer: impl Into<String>) -> ProgramStore {
-        ProgramStore { store, writer: writer.into() }
+        ProgramStore { store, notes: None, writer: writer.into() }
+    }
+
+    /// The programs of the job whose state is there.
+    pub fn of(state: &Place, writer: impl Into<String>) -> ProgramStore {
+        ProgramStore::new(state.store("programs"), writer).noted_in(state.store("begun"))
+    }
+
+    /// With notes of the versions that there were.
+    pub fn noted_in(self, notes: Arc<dyn Store>) -> ProgramStore {
+        ProgramStore { notes: Some(notes), ..self }
+    }
+
+    /// Notes that a version is there, so that its loss is seen. To be done once it is.
+    pub fn note(&self, version: u64) -> Result<(), Error> {
+        if let (Some(notes), 1..) = (&self.notes, version) {
+            let name = name(version);
+            if notes.read(&name)?.is_none() {
+                // Another one that says the same is as good.
+                notes.create(&name, self.writer.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 
     /// The newest version, or `None` if nothing was ever deployed. Writes nothing.
@@ -87,7 +113,10 @@ impl ProgramStore {
             self.store.create(&name, &object)?;
             match self.store.read(&name)? {
                 // The header names the writer, so equal bytes are its own, also from an attempt that got no answer.
-                Some(found) if found == object => return Ok(version),
+                Some(found) if found == object => {
+                    self.note(version)?;
+                    return Ok(version);
+                }
                 Some(_) => return Err(Error::Conflict { expected, current: self.newest()? }),
                 None => {}
             }
@@ -95,14 +124,18 @@ impl ProgramStore {
         Err(Error::Unclear { object: name })
     }
 
-    /// The highest version; an error if one below it is gone, for then higher ones may be gone as well.
+    /// The highest version; an error if one below it is gone, for then higher ones may be gone as well, or one above it that
+    /// was noted. Where there are none at all, that is for the caller to judge.
     fn newest(&self) -> Result<u64, Error> {
-        let entries = self.store.list(FOLDER)?;
-        let mut versions: Vec<u64> = entries.iter().filter_map(|entry| version(&entry.name)).collect();
-        versions.sort_unstable();
-        match (1..).zip(&versions).find(|(expected, found)| expected != *found) {
-            Some((missing, _)) => Err(Error::Corrupt(Finding::new(name(missing), Problem::Missing))),
-            None => Ok(versions.len() as u64),
+        // Notes first: a version is there before its note is.
+        let noted = self.notes.as_ref().map_or(Ok(vec![]), versions)?;
+        let versions = versions(&self.store)?;
+        let missing = |(expected, found): (u64, &u64)| (expected != *found).then_some(expected);
+        let newest = versions.len() as u64;
+        let beyond = noted.last().filter(|noted| newest > 0 && **noted > newest).map(|_| newest + 1);
+        match (1..).zip(&versions).find_map(missing).or(beyond) {
+            Some(missing) => Err(Error::Corrupt(Finding::new(name(missing), Problem::Missing))),
+            None => Ok(newest),
         }
     }
 
@@ -136,6 +169,13 @@ fn decode(name: &str, version: u64, bytes: &[u8]) -> Result<Programs, Error> {
         return Err(broken(Problem::Mismatch { field: "version", expected, found }));
     }
     Ok(Programs { version, bytes: rest[1..].to_vec() })
+}
+
+/// The versions that a store has, ascending.
+fn versions(store: &Arc<dyn Store>) -> Result<Vec<u64>, Error> {
+    let mut versions: Vec<u64> = store.list(FOLDER)?.iter().filter_map(|entry| version(&entry.name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
 }
 
 fn name(version: u64) -> String {

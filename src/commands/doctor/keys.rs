@@ -30,7 +30,7 @@ pub(super) fn plans(programs: &[PathBuf], state: &Place, findings: &mut Findings
         let compilation = program::compilation(&program, &Defaults::default());
         program::plans(&program, compilation)?.iter().for_each(&mut add);
     }
-    let store = ProgramStore::new(state.store("programs"), "doctor");
+    let store = ProgramStore::of(state, "doctor");
     match Programs::load(&store) {
         Ok(programs) => match programs.plans() {
             Ok(plans) => plans.iter().for_each(|(_, plan)| add(plan)),

@@ -29,7 +29,7 @@ pub(super) fn partitions(state: &Place) -> Vec<String> {
 /// The folders of deployments that are over: there is nothing in them but rows.
 pub(super) fn over(state: &Place) -> BTreeSet<String> {
     // What is wrong with the programs is said by whoever runs them.
-    let programs = Programs::load(&ProgramStore::new(state.store("programs"), "doctor")).unwrap_or_default();
+    let programs = Programs::load(&ProgramStore::of(state, "doctor")).unwrap_or_default();
     let parts = programs.sealed.into_iter().flat_map(|sealed| sealed.logs).flat_map(|log| log.parts);
     parts.map(|(_, folder)| folder).collect()
 }

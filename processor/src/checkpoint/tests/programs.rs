@@ -32,6 +32,28 @@ fn a_lost_answer_is_recognised_as_ones_own() {
 }
 
 #[test]
+fn the_loss_of_the_newest_version_is_seen() {
+    let (store, notes) = (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
+    let programs = ProgramStore::new(store.clone(), "a").noted_in(notes.clone());
+    programs.replace(0, b"first").unwrap();
+    programs.replace(1, b"second").unwrap();
+    let newest = store.names("programs").pop().unwrap();
+    let bytes = store.get(&newest);
+    store.delete(&newest).unwrap();
+    for result in [programs.load().map(|_| ()), programs.replace(1, b"another").map(|_| ())] {
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains(&newest) && message.contains("missing"), "{message}");
+    }
+    store.set(&newest, bytes);
+    assert_eq!(programs.load().unwrap().map(|programs| programs.version), Some(2));
+    // One that was deployed before there were notes is noted when it is seen.
+    notes.delete(&newest).unwrap();
+    programs.note(2).unwrap();
+    store.delete(&newest).unwrap();
+    assert!(programs.load().is_err());
+}
+
+#[test]
 fn every_flipped_bit_and_every_cut_is_an_error() {
     let store = Arc::new(MemoryStore::default());
     let programs = ProgramStore::new(store.clone(), "a");
