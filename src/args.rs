@@ -181,6 +181,16 @@ pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How many questions at a time: one at least, and each may take its memory.
+pub(crate) fn some_questions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing is answered by no process; write 1 or more".to_owned()),
+        Ok(n @ 1..=256) => Ok(n),
+        Ok(_) => Err(format!("{text} processes are more than a machine has room for; write 256 at most")),
+        Err(_) => Err(format!("`{text}` is not a number of questions")),
+    }
+}
+
 /// How many threads: one at least.
 pub(crate) fn some_threads(text: &str) -> Result<usize, String> {
     match text.parse() {

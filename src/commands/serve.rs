@@ -7,7 +7,7 @@ mod start;
 pub(crate) use outputs::Flags as Outputs;
 
 use super::program;
-use crate::args::{duration, some_duration, some_threads, token};
+use crate::args::{duration, some_duration, some_questions, some_threads, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::checkpoint::{self, Place, ProgramStore};
@@ -90,6 +90,9 @@ pub(crate) struct Args {
     /// How many threads evaluate [default: one for each processor of the machine].
     #[arg(long, value_name = "N", env = "TIMELINE_THREADS", value_parser = some_threads)]
     pub(crate) threads: Option<usize>,
+    /// How many questions in SQL are worked at at a time, each in a process of its own; others wait for their turn.
+    #[arg(long, value_name = "N", default_value = "8", env = "TIMELINE_QUESTIONS", value_parser = some_questions)]
+    pub(crate) questions: usize,
     #[command(flatten)]
     pub(crate) outputs: outputs::Flags,
     /// The least time between two messages of a row of totals.
@@ -197,7 +200,8 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = closed.await;
     };
     let answerer = processor::sql::Answerer::Processes(super::answer_questions::pool()?);
-    let options = processor::http::Options { token, answerer, ..processor::http::Options::default() };
+    let questions_max = args.questions;
+    let options = processor::http::Options { token, answerer, questions_max, ..processor::http::Options::default() };
     let server =
         processor::http::serve(listener, engine, options, shutdown).map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
@@ -250,7 +254,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 
 /// What is wrong with the programs, which is said before anything else.
 fn wrong_program(state: &Place, programs: &[(String, String)]) -> Option<Error> {
-    let all = Programs::load(&ProgramStore::new(state.store("programs"), "serve")).ok()?;
+    let all = Programs::load(&ProgramStore::of(state, "serve")).ok()?;
     all.with_new(programs).err().map(|error| start_error(StartError::Program(error)))
 }
 

@@ -4,6 +4,11 @@
 //! tree has a node, the depth. Brackets nest at most as deep as the parser is told. What a text cannot show by its length
 //! is how often a `WITH` is put in: thirty of them that each join the one before twice are a billion tables.
 //!
+//! Of a chain of operators without a bracket each stands upon the one before. Conditions that are joined by `AND` and `OR`
+//! the library takes for the lists that they are, so tools may write thousands. Of all other operators it asks the type of
+//! a side again at every level, in planning and in each of its rewritings: a few hundred are more than anybody writes, and
+//! a few thousand take minutes.
+//!
 //! The bounds are what a stack of [`super::work::STACK_BYTES`] holds in a build without optimization, by measure, and
 //! leave room for what tools write: lists and chains of some thousand terms.
 
@@ -22,7 +27,11 @@ pub(super) const BYTES_MAX: usize = 1 << 20;
 pub(super) const TOKENS_MAX: usize = 250_000;
 /// Operators of a statement: what can stand one upon the other without a bracket.
 pub(super) const OPERATORS_MAX: usize = 12_000;
-/// Brackets in brackets, and queries in queries.
+/// Operators that stand one upon the other, but for `AND` and `OR`: sums, `||`, casts, `IS`, `AT TIME ZONE`.
+pub(super) const CHAIN_MAX: usize = 256;
+/// Queries that `UNION`, `INTERSECT` and `EXCEPT` put together.
+pub(super) const PARTS_MAX: usize = 512;
+/// Brackets in brackets, and queries in queries, each `WITH` put in.
 pub(super) const NESTING_MAX: usize = 128;
 /// Tables of a statement, after each `WITH` is put in.
 pub(super) const RELATIONS_MAX: u64 = 512;
@@ -37,7 +46,9 @@ pub(super) fn check_length(sql: &str) -> Result<(), EngineError> {
 
 /// Refuses what has too many tokens, or too many of those that make trees deep.
 pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> {
-    let (mut all, mut operators, mut depth, mut in_a_row) = (0, 0, 0_usize, 0);
+    let (mut all, mut operators, mut depth, mut in_a_row, mut parts) = (0, 0, 0_usize, 0, 1);
+    // How many stand one upon the other so far, in each bracket that is open.
+    let mut chains = vec![0];
     for TokenWithSpan { token, .. } in tokens {
         match token {
             Token::Whitespace(_) => continue,
@@ -54,11 +65,35 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> 
             _ => operators += 1,
         }
         all += 1;
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => chains.push(0),
+            Token::RParen | Token::RBracket | Token::RBrace if chains.len() > 1 => _ = chains.pop(),
+            Token::Word(word) => match word.keyword {
+                // What begins another operand, or none of an expression's.
+                Keyword::AND | Keyword::OR | Keyword::WHEN | Keyword::THEN | Keyword::ELSE => restart(&mut chains),
+                Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::ON | Keyword::JOIN => restart(&mut chains),
+                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => parts += 1,
+                Keyword::IS | Keyword::AT | Keyword::COLLATE | Keyword::LIKE | Keyword::ILIKE => upon(&mut chains),
+                Keyword::IN | Keyword::BETWEEN => upon(&mut chains),
+                _ => {}
+            },
+            Token::Comma | Token::SemiColon => restart(&mut chains),
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::Colon => {}
+            _ => upon(&mut chains),
+        }
+        if chains.last().is_some_and(|chain| *chain > CHAIN_MAX) {
+            let message = format!("more than {CHAIN_MAX} operators of the statement stand one upon the other");
+            return Err(Code::TooLarge.error(message));
+        }
         // Signs and negations before one operand are each in the one before.
         in_a_row = if is_sign(token) { in_a_row + 1 } else { 0 };
         if depth > NESTING_MAX || in_a_row > NESTING_MAX {
             return Err(Code::TooLarge.error(format!("the statement is nested more than {NESTING_MAX} deep")));
         }
+    }
+    if parts > PARTS_MAX {
+        let message = format!("the statement puts {parts} queries together, and may put {PARTS_MAX}");
+        return Err(Code::TooLarge.error(message));
     }
     if all > TOKENS_MAX {
         return Err(Code::TooLarge.error(format!("the statement has {all} tokens, and may have {TOKENS_MAX}")));
@@ -68,6 +103,14 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> 
         return Err(Code::TooLarge.error(message));
     }
     Ok(())
+}
+
+fn upon(chains: &mut [usize]) {
+    chains.iter_mut().last().into_iter().for_each(|chain| *chain += 1);
+}
+
+fn restart(chains: &mut [usize]) {
+    chains.iter_mut().last().into_iter().for_each(|chain| *chain = 0);
 }
 
 fn is_sign(token: &Token) -> bool {
@@ -87,7 +130,12 @@ pub(super) fn check_relations(statement: &Statement) -> Result<(), EngineError> 
     };
     let mut count = Relations { queries: vec![Known::default()] };
     let _ = ast.visit(&mut count);
-    let relations = count.queries.first().map_or(0, |query| query.relations);
+    let (relations, depth) = count.queries.first().map_or((0, 0), |query| (query.size.relations, query.size.depth));
+    if depth > NESTING_MAX {
+        let message =
+            format!("the statement is nested {depth} deep with every `WITH` put in, and may be {NESTING_MAX}");
+        return Err(Code::TooLarge.error(message));
+    }
     if relations > RELATIONS_MAX {
         let message =
             format!("the statement reads {relations} tables with every `WITH` put in, and may read {RELATIONS_MAX}");
@@ -102,11 +150,19 @@ struct Relations {
     queries: Vec<Known>,
 }
 
+/// How large a query is with everything put in.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    relations: u64,
+    /// How many queries stand in each other.
+    depth: usize,
+}
+
 #[derive(Default)]
 struct Known {
-    relations: u64,
-    /// The tables that each of its `WITH` comes to.
-    with: HashMap<String, u64>,
+    size: Size,
+    /// What each of its `WITH` comes to.
+    with: HashMap<String, Size>,
     /// Where its `WITH` are, and their names.
     bodies: Vec<(*const Query, String)>,
 }
@@ -125,19 +181,28 @@ impl Visitor for Relations {
         let Some(closed) = self.queries.pop() else { return ControlFlow::Continue(()) };
         let Some(around) = self.queries.last_mut() else { return ControlFlow::Continue(()) };
         let with = around.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query)).map(|(_, name)| name.clone());
+        let own = Size { relations: closed.size.relations, depth: closed.size.depth + 1 };
         match with {
-            Some(name) => _ = around.with.insert(name, closed.relations.max(1)),
-            None => around.relations = around.relations.saturating_add(closed.relations),
+            Some(name) => _ = around.with.insert(name, Size { relations: own.relations.max(1), ..own }),
+            None => around.size.add(own),
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
         let name = relation.to_string().replace('"', "");
-        let known = self.queries.iter().rev().find_map(|query| query.with.get(&name)).copied().unwrap_or(1);
+        let known = self.queries.iter().rev().find_map(|query| query.with.get(&name)).copied();
         if let Some(query) = self.queries.last_mut() {
-            query.relations = query.relations.saturating_add(known);
+            query.size.add(known.unwrap_or(Size { relations: 1, depth: 0 }));
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Size {
+    /// Takes in what stands in it.
+    fn add(&mut self, inner: Size) {
+        self.relations = self.relations.saturating_add(inner.relations);
+        self.depth = self.depth.max(inner.depth);
     }
 }
