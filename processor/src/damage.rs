@@ -8,7 +8,11 @@
 use crate::checkpoint::{FileRef, Finding, Kind, Problem, Reader};
 use crate::code::Code;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Time between two comparisons of a file that nobody asks for.
+const COMPARE_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What is known of a partition's files to be missing or broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +21,9 @@ pub struct Damage {
     pub found: Vec<Found>,
     /// Files that were given up: no checkpoint names them any more.
     pub lost: Vec<Lost>,
-    /// Files that were compared since the start.
+    /// Files that were compared, and when.
     #[serde(skip)]
-    compared: BTreeSet<String>,
+    compared: BTreeMap<String, Instant>,
 }
 
 /// A file that is not as it was written.
@@ -67,6 +71,13 @@ impl Damage {
         Some(said)
     }
 
+    /// Notes what whoever read files found of them, of those that are named; what is to be said, once.
+    pub fn note_broken(&mut self, folder: &str, files: &[&FileRef], reader: &Reader) -> Vec<String> {
+        let of = |(name, problem): (String, Problem)| Some((*files.iter().find(|file| file.name == name)?, problem));
+        let broken = reader.broken().into_iter().filter_map(of);
+        broken.filter_map(|(file, problem)| self.note(folder, file, &problem)).collect()
+    }
+
     /// Takes in another state of knowledge of the same files; what is to be said, once.
     pub fn renew(&mut self, newer: Damage) -> Vec<String> {
         let is_new = |found: &&Found| !self.found.iter().any(|known| known.file == found.file);
@@ -91,15 +102,15 @@ impl Damage {
 
     /// Compares one more file of history, so that what has rotted is found before somebody asks for it.
     pub fn compare_one(&mut self, folder: &str, files: &[FileRef], reader: &Reader) {
-        let next = files.iter().find(|file| {
-            file.kind == Kind::Result && !self.compared.contains(&file.name) && !self.has(folder, &file.name)
-        });
+        let is_known = |file: &FileRef| self.compared.get(&file.name).is_some_and(|at| at.elapsed() < COMPARE_AGAIN);
+        let next =
+            files.iter().find(|file| file.kind == Kind::Result && !is_known(file) && !self.has(folder, &file.name));
         let Some(file) = next else {
-            self.compared.retain(|name| files.iter().any(|file| file.name == *name));
+            self.compared.retain(|name, _| files.iter().any(|file| file.name == *name));
             return;
         };
         match reader.read(file) {
-            Ok(_) => drop(self.compared.insert(file.name.clone())),
+            Ok(_) => drop(self.compared.insert(file.name.clone(), Instant::now())),
             Err(crate::checkpoint::Error::Corrupt(Finding { problem: Problem::Unreadable { .. }, .. })) => {}
             Err(crate::checkpoint::Error::Corrupt(Finding { problem, .. })) => drop(self.note(folder, file, &problem)),
             Err(_) => {}

@@ -118,6 +118,28 @@ fn a_damaged_file_of_history_is_said_by_serve_doctor_and_partitions() {
 }
 
 #[test]
+fn damage_that_a_question_meets_is_said_from_then_on() {
+    let sandbox = state();
+    let file = first_result(&sandbox);
+    let object = format!("results/{}", file.file_name().unwrap().to_str().unwrap());
+    let server = Server::start_on(sandbox.path(), &["--source", "file:log.ndjson"]);
+    assert_eq!(query(&sandbox, &server, "SELECT session FROM finals").stdout.lines().count(), 10);
+    // It rots while it is served, and is as long as it was.
+    let whole = std::fs::read(&file).unwrap();
+    let mut rotten = whole.clone();
+    rotten[whole.len() / 2] ^= 1;
+    std::fs::write(&file, rotten).unwrap();
+    let run = query(&sandbox, &server, "SELECT session FROM finals");
+    assert!(run.code == 1 && run.stderr.contains("[TL3110]") && run.stderr.contains(&object), "{}", run.stderr);
+    let run = query(&sandbox, &server, "SELECT damaged FROM partitions");
+    assert!(run.stdout.contains(&format!("sources/s/{object}")), "{}", run.stdout);
+    doctor(&sandbox, 1, &["[TL3110]", &object]);
+    // Put back, it is answered for again.
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(query(&sandbox, &server, "SELECT session FROM finals").stdout.lines().count(), 10);
+}
+
+#[test]
 fn another_sources_files_are_not_answered_for() {
     let sandbox = state();
     sandbox.file("early.ndjson", events(0..50));

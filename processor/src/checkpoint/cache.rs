@@ -1,17 +1,18 @@
 //! Copies of a bucket's files on the local disk, for readers that want a file, and which files were compared with their digests.
 //!
 //! A copy is named by the digest of its bytes, so it is right for whoever asks, in any process, as long as it is whole;
-//! it is made under another name first, and compared once in the life of a process before it is used.
+//! it is made under another name first, and compared before it is used: the first time, when its time says that it was
+//! changed since, and again after an hour, for what rots below the file system changes no time.
 //! Nothing durable is here: the folder may be deleted at any time.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::digest::Digest;
 use super::error::Error;
@@ -23,8 +24,10 @@ const BYTES_MAX: u64 = 4 << 30;
 /// A copy that was used so recently stays: a query may be reading it.
 const IN_USE: Duration = Duration::from_secs(1800);
 
-/// Files that this process has compared with their digests.
-static COMPARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// Files that this process has compared with their digests: when, and their times then.
+static COMPARED: Mutex<BTreeMap<PathBuf, (Instant, Option<SystemTime>)>> = Mutex::new(BTreeMap::new());
+/// How long a comparison counts.
+const COUNTS: Duration = Duration::from_secs(3600);
 /// How many of them are remembered; all are compared anew when there are more.
 const COMPARED_MAX: usize = 1 << 16;
 static SEQUENCE: AtomicU64 = AtomicU64::new(0);
@@ -39,6 +42,9 @@ fn copy_in(folder: &Path, file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>,
     if is_whole(&path, file) {
         // Failing to note the use makes the copy look older than it is, no more.
         let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        if let Some((_, modified)) = COMPARED.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&path) {
+            *modified = fs::metadata(&path).and_then(|found| found.modified()).ok();
+        }
         return Ok(path);
     }
     let bytes = read()?;
@@ -50,29 +56,33 @@ fn copy_in(folder: &Path, file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>,
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
     let half = folder.join(format!("{}.{}-{sequence}", file.digest, std::process::id()));
     fs::write(&half, &bytes).and_then(|()| fs::rename(&half, &path)).map_err(failed)?;
-    remember(&path);
+    let modified = fs::metadata(&path).and_then(|found| found.modified()).ok();
+    remember(&path, modified);
     Ok(path)
 }
 
-fn remember(path: &Path) {
+fn remember(path: &Path, modified: Option<SystemTime>) {
     let mut compared = COMPARED.lock().unwrap_or_else(PoisonError::into_inner);
     if compared.len() >= COMPARED_MAX {
         compared.clear();
     }
-    compared.insert(path.to_owned());
+    compared.insert(path.to_owned(), (Instant::now(), modified));
 }
 
-/// Whether there is a file with the right bytes, which are read once in the life of the process.
+/// Whether there is a file with the right bytes, which are not read each time.
 pub(super) fn is_whole(path: &Path, file: &FileRef) -> bool {
-    if fs::metadata(path).map_or(true, |found| found.len() != file.length) {
+    let Ok(found) = fs::metadata(path) else { return false };
+    if found.len() != file.length {
         return false;
     }
-    if COMPARED.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+    let modified = found.modified().ok();
+    let compared = COMPARED.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+    if compared.is_some_and(|(at, then)| then == modified && at.elapsed() < COUNTS) {
         return true;
     }
     let whole = fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == file.digest);
     if whole {
-        remember(path);
+        remember(path, modified);
     }
     whole
 }
@@ -129,6 +139,18 @@ mod tests {
         fs::write(&path, b"cut").unwrap();
         copy_in(folder.path(), &file, || Ok(b"rows".to_vec())).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"rows");
+    }
+
+    #[test]
+    fn what_was_changed_since_it_was_compared_is_compared_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, path) = (file(b"rows"), folder.path().join("x.parquet"));
+        fs::write(&path, b"rows").unwrap();
+        assert!(is_whole(&path, &file) && is_whole(&path, &file));
+        // Times are as coarse as the system's clock.
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, b"rots").unwrap();
+        assert!(!is_whole(&path, &file), "as long, and of another time");
     }
 
     #[test]

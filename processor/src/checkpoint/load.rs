@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache;
 use super::digest::Digest;
@@ -15,17 +15,39 @@ use super::store::{Store, StoreError};
 #[derive(Clone)]
 pub struct Reader {
     store: Arc<dyn Store>,
+    /// What is wrong with files, as whoever last read them found. Shared by all copies of the reader: a question finds out
+    /// on its own thread, and the partition says so from then on.
+    broken: Arc<Mutex<BTreeMap<String, Problem>>>,
 }
 
 impl Reader {
     /// A reader of the files in `store`.
     pub fn new(store: Arc<dyn Store>) -> Reader {
-        Reader { store }
+        Reader { store, broken: Arc::default() }
     }
 
     /// The bytes of `file`: exactly those that were put, or [`Error::Corrupt`].
     pub fn read(&self, file: &FileRef) -> Result<Vec<u8>, Error> {
-        sealed(&*self.store, &file.name, file.length, &file.digest).map_err(Error::Corrupt)
+        let read = sealed(&*self.store, &file.name, file.length, &file.digest);
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        match &read {
+            Ok(_) => drop(broken.remove(&file.name)),
+            // A store that gives no answer says nothing of the file.
+            Err(Finding { problem: Problem::Unreadable { .. }, .. }) => {}
+            Err(finding) => drop(broken.insert(file.name.clone(), finding.problem.clone())),
+        }
+        read.map_err(Error::Corrupt)
+    }
+
+    /// Whether no file was found broken.
+    pub fn is_all_whole(&self) -> bool {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// What is wrong with some files, as whoever last read them found: nothing, but where files are broken.
+    pub fn broken(&self) -> Vec<(String, Problem)> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.iter().map(|(name, problem)| (name.clone(), problem.clone())).collect()
     }
 
     /// Whether reading costs no request to somebody else.
@@ -35,8 +57,8 @@ impl Reader {
 
     /// A file on this machine with the bytes of `file`: where the store has it, or a copy.
     ///
-    /// Both are compared with the digest once in the life of a process: history is not looked at when a checkpoint is
-    /// opened, and a reader of Parquet takes a damaged byte for a value.
+    /// Both are compared with the digest the first time, when they were changed since, and after an hour: history is not
+    /// looked at when a checkpoint is opened, and a reader of Parquet takes a damaged byte for a value.
     pub fn path(&self, file: &FileRef) -> Result<PathBuf, Error> {
         match self.store.path(&file.name) {
             Some(path) if cache::is_whole(&path, file) => Ok(path),

@@ -3,7 +3,7 @@
 //! Broken history is named and left where it is; broken messages stop the partition, for they are owed to somebody. What
 //! the user names is given up instead, or made anew out of the log.
 
-use super::{Error, Options};
+use super::{Error, Options, Partition};
 use crate::checkpoint::{self, FileRef, Finding, Kind, Manifest, Problem, Reader};
 use crate::code::Code;
 use crate::damage::{Damage, Lost, help, is_named, whole_name};
@@ -28,6 +28,20 @@ impl Settled {
     pub(super) fn read_again(&mut self) {
         self.damage.lost.retain(|lost| lost.table == "outbox");
         self.damage.found.clear();
+    }
+}
+
+impl Partition {
+    /// Notes what questions found of the files that they read.
+    pub(super) fn note_broken(&mut self) {
+        if self.reader.is_all_whole() {
+            return;
+        }
+        let mut damage = std::mem::take(&mut self.damage);
+        let files: Vec<&FileRef> = self.results.iter().chain(self.kept_files()).collect();
+        let said = damage.note_broken(&self.options.folder, &files, &self.reader);
+        self.damage = damage;
+        said.iter().for_each(|said| tracing::warn!("{said}"));
     }
 }
 
