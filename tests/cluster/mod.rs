@@ -4,6 +4,7 @@
 mod bucket;
 #[cfg(feature = "s3")]
 mod faulty;
+mod frozen;
 #[cfg(feature = "s3")]
 mod s3;
 mod tokens;
