@@ -13,6 +13,8 @@ mod durability;
 #[cfg(feature = "sql")]
 mod http;
 mod language;
+#[cfg(feature = "sql")]
+mod long;
 #[cfg(feature = "wasm")]
 mod operators;
 #[cfg(feature = "pulsar")]

@@ -7,6 +7,9 @@
 //! **Invariant:** at most one checkpoint is being written; what a checkpoint being written will commit is still part of
 //! answers until it is committed, and part of history from then on, never both.
 //!
+//! Lanes that are *behind* (`crate::lane`) are fed nothing more. Checkpoints, status and stops go on meanwhile; a question
+//! about sessions waits until they have caught up, for to answer it on copies would be the same work once more.
+//!
 //! **Invariant:** after any error of the checkpoint store the loop ends: nothing is written or answered on a doubtful base.
 
 mod answering;
@@ -51,8 +54,8 @@ use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Unseen;
-use answering::{Told, Waiting};
-use ask::Request;
+use answering::{Answering, Told, Waiting};
+use ask::{Reply, Request};
 use checkpointing::{Committed, Cut};
 use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
@@ -61,7 +64,7 @@ use looking::Looked;
 use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -197,6 +200,10 @@ pub struct Partition {
     /// Whether anything was fed since the last cut.
     dirty: bool,
     waiting: Vec<Waiting>,
+    /// Questions that wait for lanes that are behind.
+    delayed: VecDeque<(Ask, Reply)>,
+    /// The question that lanes are read for.
+    answering: Option<Answering>,
     notices: Vec<Notice>,
     /// Whether so much waits for one source that the others are not read.
     pauses: bool,
@@ -216,6 +223,8 @@ const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
 const IDLE: Duration = Duration::from_millis(10);
 /// How long after the last proof of its ownership an owner looks for another.
 const OWNER_LOOK: Duration = Duration::from_secs(3);
+/// How long a lane works before it looks up.
+const LOOK_UP: Duration = Duration::from_millis(25);
 /// How old that proof may be for an answer. Another one takes over when a counter has stood still for three seconds, which
 /// may have moved a second before the proof.
 const ANSWER_LOOK: Duration = Duration::from_secs(1);
@@ -252,10 +261,13 @@ impl Partition {
     fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
+            self.answer_delayed()?;
             self.feed.hand_out(self.pace.bytes());
-            let next = self.feed.read()?;
-            let (idle, waits) = (!matches!(next, Fed::Block(_) | Fed::Gap(..)), matches!(next, Fed::Waits(_)));
-            match next {
+            let next = if self.is_busy() { None } else { Some(self.feed.read()?) };
+            let (idle, waits) =
+                (!matches!(next, Some(Fed::Block(_) | Fed::Gap(..))), matches!(next, None | Some(Fed::Waits(_))));
+            let is_read = next.is_some();
+            match next.unwrap_or(Fed::Idle) {
                 Fed::Block(block) => {
                     self.keep(&block)?;
                     self.readings[usize::from(block.end.source)].position = block.end;
@@ -269,7 +281,9 @@ impl Partition {
             self.look_for_growth()?;
             self.take_decoded();
             for source in 0..self.readings.len() {
-                if self.feed.is_drained(source) {
+                if !is_read {
+                    // Whether its log holds more by now was not asked.
+                } else if self.feed.is_drained(source) {
                     self.stay_silent(source)?;
                 } else {
                     self.readings[source].silence.broken();
@@ -285,15 +299,16 @@ impl Partition {
                 self.notices.push(notice);
             }
             self.finish_commit(false)?;
+            self.note_broken();
             self.tend_outputs()?;
             self.answer_waiting()?;
             if idle && !waits && !self.options.log.is_live() {
                 (0..self.readings.len()).for_each(|source| self.look_at_rest(source));
             }
             let at_end = if self.options.log.is_live() { drained } else { idle };
-            if at_end && !waits && self.options.exit_at_end && self.waiting.is_empty() {
-                // What was read last may still be on its way through the lanes.
-                self.pipeline.call(|_, _| ())?;
+            let is_asked = !self.waiting.is_empty() || !self.delayed.is_empty() || self.answering.is_some();
+            // What was read last may still be on its way through the lanes.
+            if at_end && !waits && self.options.exit_at_end && !is_asked && !self.is_behind()? {
                 self.take_decoded();
                 (0..self.readings.len()).for_each(|source| self.say_of_first(source));
                 return Ok(true);
@@ -317,7 +332,7 @@ impl Partition {
             match request {
                 Some(Request::Stop { release }) => return Ok(release),
                 Some(Request::Become(labels)) => self.relabel(labels)?,
-                Some(Request::Ask { ask, sync: false, reply }) => self.answer(&ask, &reply)?,
+                Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
                 Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
                 None => {}
             }

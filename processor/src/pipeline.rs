@@ -7,13 +7,18 @@
 //! A *call* is a closure that every worker runs on its lane between two rounds. All of them run it after the same
 //! blocks, so what calls see together is true for one position of the log; that is all a checkpoint or an answer needs.
 //!
+//! Lanes look up in the midst of long work where they are told to ([`Pipeline::look_up`]), so a call never waits for it:
+//! it finds the lane *behind*, with what has not happened yet beside its sessions. Who feeds lanes that are behind only
+//! makes that longer, and asks first.
+//!
 //! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
 
-use crate::lane::{Lane, Watcher};
+use crate::lane::{Lane, LookUp, Watcher};
 use crate::watermark::{Progress, Silences, Unseen, Watermarks};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position, Seen};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use timeline_core::Time;
@@ -64,6 +69,9 @@ pub struct Decoded {
 
 type Call<W> = Box<dyn FnOnce(&mut Lane<W>, &Progress) + Send>;
 
+/// Work that is done piece by piece, each about so long; true once it is done.
+type Job<W> = Box<dyn FnMut(&mut Lane<W>, &Progress, Duration) -> bool + Send>;
+
 enum Command<W> {
     Round(Option<Block>),
     /// Of a source.
@@ -73,6 +81,7 @@ enum Command<W> {
     /// Records of a source are missing.
     Gap(usize),
     Call(Call<W>),
+    Job(Job<W>),
 }
 
 /// A batch with the events of each lane.
@@ -88,6 +97,8 @@ pub struct Pipeline<W = ()> {
     decoded: Receiver<Decoded>,
     threads: Vec<JoinHandle<()>>,
     round: Vec<Option<Block>>,
+    /// How many lanes have more to do than they have been asked for since they last looked up.
+    behind: Arc<AtomicUsize>,
 }
 
 /// A worker is gone: it panicked.
@@ -122,6 +133,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         }
         let mut commands = vec![];
         let mut threads = vec![];
+        let behind = Arc::new(AtomicUsize::new(0));
         for (number, ((lane, peers), inbox)) in lanes.into_iter().zip(senders).zip(receivers).enumerate() {
             let (command, queue) = sync_channel(ROUNDS_AHEAD);
             commands.push(command);
@@ -139,11 +151,28 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 silences,
                 done: vec![],
                 took: Duration::ZERO,
+                is_behind: false,
+                behind: Arc::clone(&behind),
+                job: None,
             };
             let thread = std::thread::Builder::new().name(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }
-        Pipeline { commands, decoded, threads, round: vec![] }
+        Pipeline { commands, decoded, threads, round: vec![], behind }
+    }
+
+    /// Lets all lanes look up after so long from now on.
+    pub fn look_up(&mut self, after: Duration) -> Result<(), WorkerLost> {
+        for (number, command) in (0..).zip(&self.commands) {
+            let call: Call<W> = Box::new(move |lane, _| lane.look_up(number, LookUp::After(after)));
+            command.send(Command::Call(call)).map_err(|_| WorkerLost)?;
+        }
+        Ok(())
+    }
+
+    /// Whether some lane was behind when it last looked up.
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed) > 0
     }
 
     /// How many lanes there are.
@@ -217,6 +246,33 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         answers.into_iter().map(|answer| answer.recv().map_err(|_| WorkerLost)).collect()
     }
 
+    /// Begins work that every lane does piece by piece after all blocks fed so far; each says what it comes to, in the order
+    /// of the lanes. Calls come in between, and nothing is to be fed until all is done.
+    ///
+    /// `begin` makes of a lane the work that is left, `piece` does some of it and is done when it says what it came to.
+    pub fn work<T: Send + 'static, U: Send + 'static>(
+        &mut self,
+        begin: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
+        piece: impl Fn(&mut Lane<W>, &Progress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+    ) -> Result<Vec<Receiver<U>>, WorkerLost> {
+        self.flush()?;
+        let (begin, piece) = (Arc::new(begin), Arc::new(piece));
+        let mut parts = vec![];
+        for command in &self.commands {
+            let (begin, piece, (tell, part)) = (Arc::clone(&begin), Arc::clone(&piece), channel());
+            let mut work = None;
+            let job: Job<W> = Box::new(move |lane, progress, length| {
+                let work = work.get_or_insert_with(|| begin(lane, progress));
+                let done = piece(lane, progress, work, length);
+                // Nobody waiting for it is no reason to stop.
+                done.map(|done| tell.send(done)).is_some()
+            });
+            command.send(Command::Job(job)).map_err(|_| WorkerLost)?;
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+
     /// What has been decoded since the last call.
     pub fn decoded(&self) -> impl Iterator<Item = Decoded> + '_ {
         self.decoded.try_iter()
@@ -259,15 +315,53 @@ struct Worker<W> {
     done: Vec<Arc<Routed>>,
     /// How long it was busy with the events of the last round.
     took: Duration,
+    /// Whether its lane is counted among those that are behind.
+    is_behind: bool,
+    behind: Arc<AtomicUsize>,
+    /// What it does piece by piece.
+    job: Option<Job<W>>,
 }
+
+/// How long a piece of such work is.
+const PIECE: Duration = Duration::from_millis(25);
 
 impl<W: Watcher> Worker<W> {
     fn run(mut self, queue: &Receiver<Command<W>>) {
         self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
         // A silence may have been made durable before its consequences were drawn.
         self.lane.release(self.progress.clock());
-        while let Ok(command) = queue.recv() {
+        loop {
+            if self.is_behind != self.lane.is_behind() {
+                self.is_behind = !self.is_behind;
+                let by = if self.is_behind { 1 } else { usize::MAX };
+                self.behind.fetch_add(by, Ordering::Relaxed);
+            }
+            let command = match queue.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) if self.job.is_some() => {
+                    self.do_piece();
+                    continue;
+                }
+                Err(TryRecvError::Empty) if self.is_behind => {
+                    let begun = Instant::now();
+                    self.lane.go_on();
+                    self.took += begun.elapsed();
+                    continue;
+                }
+                Err(TryRecvError::Empty) => match queue.recv() {
+                    Ok(command) => command,
+                    Err(_) => return,
+                },
+            };
+            if !matches!(command, Command::Call(_)) {
+                // It is done for the place that it was begun at.
+                while self.job.is_some() {
+                    self.do_piece();
+                }
+            }
             match command {
+                Command::Job(job) => self.job = Some(job),
                 Command::Round(block) => {
                     if self.round(block).is_none() {
                         return;
@@ -284,12 +378,22 @@ impl<W: Watcher> Worker<W> {
                     self.lane.release(self.progress.clock());
                 }
                 Command::Gap(source) => {
+                    // Who began before the gap is not to be taken for somebody who began in it.
+                    self.lane.catch_up();
                     self.progress.sources[source].unseen = Unseen::Everything;
                     self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
                     self.lane.miss();
                 }
                 Command::Call(call) => call(&mut self.lane, &self.progress),
             }
+        }
+    }
+
+    fn do_piece(&mut self) {
+        if let Some(job) = &mut self.job
+            && job(&mut self.lane, &self.progress, PIECE)
+        {
+            self.job = None;
         }
     }
 

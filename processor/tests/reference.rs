@@ -9,7 +9,7 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, Event, Position, Slice, key_hash};
-use processor::lane::{AlertRow, Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
+use processor::lane::{AlertRow, Lane, LateReason, LookUp, Outcome, RecordedSpan, Recorder, Session};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, Number, Totals};
 use processor::watermark::{Progress, Silences, Watermarks};
@@ -138,9 +138,22 @@ fn note(progress: &mut Progress, batch: &Batch) -> (Time, Time) {
 }
 
 /// Runs the engine with the logs cut at `cuts` and mixed by `mix`; whoever has ended says so if `ends`.
-fn engine(case: &Case, (cuts, mix, ends): (&[usize], &[bool], bool), lanes: usize) -> Answers {
+fn engine(case: &Case, how: (&[usize], &[bool], bool), lanes: usize) -> Answers {
+    engine_in_slices(case, how, lanes, (LookUp::Never, &[]))
+}
+
+/// With lanes that look up in the midst of their work; between two batches they go on as often as `turns` says, again and
+/// again from its beginning.
+fn engine_in_slices(
+    case: &Case,
+    (cuts, mix, ends): (&[usize], &[bool], bool),
+    lanes: usize,
+    (look_up, turns): (LookUp, &[usize]),
+) -> Answers {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
+    (0..).zip(&mut all).for_each(|(number, lane)| lane.look_up(number, look_up));
+    let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = Progress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
     for (i, batch) in batches.iter().enumerate() {
@@ -150,6 +163,7 @@ fn engine(case: &Case, (cuts, mix, ends): (&[usize], &[bool], bool), lanes: usiz
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
             lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
         }
         let source = batch.start.source;
         if ends && i + 1 < batches.len() && batches[i + 1..].iter().all(|later| later.start.source != source) {
@@ -396,17 +410,25 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
 /// Runs the engine with an image taken after every cut and restored into another number of lanes; only what the
 /// lanes had told by then is kept beside it.
 fn restored(case: &Case, cuts: &[usize], mix: &[bool]) -> Answers {
+    restored_in_slices(case, cuts, mix, (LookUp::Never, &[]))
+}
+
+/// With lanes that look up in the midst of their work, so that images are taken of what has not happened yet.
+fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns): (LookUp, &[usize])) -> Answers {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = vec![Lane::new(Arc::clone(&plan), None)];
+    let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = Progress::nothing(&plan, None);
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
     for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
         let lanes = all.len();
+        (0..).zip(&mut all).for_each(|(number, lane)| lane.look_up(number, look_up));
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
             lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
             let (told, lane_late) = lane.drain();
             sessions.extend(told.closed);
             alerts.extend(told.alerts);
@@ -422,6 +444,14 @@ fn restored(case: &Case, cuts: &[usize], mix: &[bool]) -> Answers {
         let lanes = if round % 3 == 2 { 1 + (all.len() + round) % 3 } else { all.len() };
         if lanes != all.len() || base {
             all = processor::lane::image::restore(&plan, lanes, &images).expect("an image is loaded");
+            for lane in &mut all {
+                // Workers begin with it.
+                lane.release(progress.clock());
+                let (told, lane_late) = lane.drain();
+                sessions.extend(told.closed);
+                alerts.extend(told.alerts);
+                late.extend(lane_late);
+            }
             images = all.iter_mut().map(|lane| lane.image(true, true).batch).collect();
         }
     }
@@ -518,6 +548,25 @@ proptest! {
         let case = without_negative_zeros(Case { until: None, ..case });
         let (engine, oracle) = (restored(&case, &cuts, &mix), Answers { spans: vec![], ..oracle(&case) });
         prop_assert!(engine == oracle, "engine:\n{engine:#?}\nreference:\n{oracle:#?}");
+    }
+
+    /// However little a lane does before it looks up, and whatever is asked of it then: an answer on copies, or an image.
+    #[test]
+    fn lanes_that_look_up_come_to_the_same(
+        case in strategies::cases(),
+        cuts in prop::collection::vec(0usize..64, 0..8),
+        (mix, ends) in (prop::collection::vec(any::<bool>(), 0..8), any::<bool>()),
+        lanes in 1usize..4,
+        (steps, turns) in (1u64..6, prop::collection::vec(0usize..4, 0..6)),
+    ) {
+        let case = without_negative_zeros(case);
+        let slices = (LookUp::Steps(steps), &turns[..]);
+        let (engine, known) = (engine_in_slices(&case, (&cuts, &mix, ends), lanes, slices), oracle(&case));
+        prop_assert!(engine == known, "engine:\n{engine:#?}\nreference:\n{known:#?}");
+        let case = Case { until: None, ..case };
+        let (restored, known) = (restored_in_slices(&case, &cuts, &mix, slices), oracle(&case));
+        let known = Answers { spans: vec![], ..known };
+        prop_assert!(restored == known, "restored:\n{restored:#?}\nreference:\n{known:#?}");
     }
 }
 

@@ -43,6 +43,13 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    /// Adds an event; `words` has one for each column that is present and not null.
+    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+        let words_at = u32::try_from(self.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
+        self.words.extend(words);
+        self.events.push(HeldEvent { words_at, ..event });
+    }
+
     /// The event, with the words of its columns spread out in `dense`.
     pub(super) fn unpack<'a>(&self, event: &HeldEvent, dense: &'a mut [u64]) -> Event<'a> {
         for (column, word) in super::columns(event.present & !event.nulls).zip(self.words(event)) {
@@ -86,11 +93,7 @@ impl Held {
 
     /// Adds an event; `words` has one for each column that is present and not null.
     pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
-        let bucket = self.buckets.entry(event.time.div_euclid(self.width)).or_default();
-        let words_at =
-            u32::try_from(bucket.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
-        bucket.words.extend(words);
-        bucket.events.push(HeldEvent { words_at, ..event });
+        self.buckets.entry(event.time.div_euclid(self.width)).or_default().push(event, words);
     }
 
     /// The first bucket, sorted, if the watermark is beyond all of it.

@@ -2,21 +2,26 @@
 //!
 //! A segment is one table of rows of four sorts, in this order: *texts* (what text words of the rows refer to, by number),
 //! *removed* keys, *sessions* (alive or remembered), *held* events in the order of their arrival, the instant before which
-//! held events have been *released*, and what is *seen* already, for duplicates.
+//! held events have been *released*, what is *seen* already, for duplicates, and events that were taken and have not
+//! happened yet, in the order of their turns: *ahead*; and what sessions on the way between two timers are *doing*.
 //! All sorts share the columns `sort`, `key`, `words` and `heap`; see `docs/formats.md`.
 //!
 //! A *full* image holds every session; another one only those that changed since the image before. An image of a *base*
 //! holds every held and seen event; another one those that came since the image before. Images of one partition are
 //! applied in the order of their epochs, to any number of lanes.
+//! What has not happened is whole in every image; a row without a key that names the lane says that earlier ones of that
+//! lane have none any more.
 
 use super::dedup::Seen;
-use super::held::{Held, HeldEvent};
+use super::held::{Bucket, Held, HeldEvent};
+use super::session::Doing;
 use super::slab::{Life, Slot};
 use super::{Lane, columns};
 use crate::pipeline::lane_of;
 use arrow::array::{Array, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, UInt8Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use event_feeder::{Position, key_hash};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::incremental::{Heap, Row, codec};
@@ -30,6 +35,8 @@ const CLOSED: u8 = 3;
 const HELD: u8 = 4;
 const RELEASED: u8 = 5;
 const SEEN: u8 = 6;
+const AHEAD: u8 = 7;
+const DOING: u8 = 8;
 
 /// Flags of a held event: it has an order; its position has a part, which then is one more word.
 const HAS_ORDER: u64 = 1;
@@ -60,6 +67,9 @@ pub enum ImageError {
     /// A held event that is cut short.
     #[error("a segment has a held event that is cut short")]
     Held,
+    /// A session on the way between two timers that is cut short, or none.
+    #[error("a segment has a session on its way that is cut short")]
+    Doing,
     /// Events seen that are cut short.
     #[error("a segment has seen events that are cut short")]
     Seen,
@@ -150,43 +160,24 @@ impl Lane<()> {
             all_words.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             rows.push((if life == Life::Live { LIVE } else { CLOSED }, *slot, heap));
         }
+        // Lanes that are behind have released as much as all others: what waited for less than their clock has its turn.
+        while let (Some(held), Some(clock)) = (&mut self.held, self.backlog.clock) {
+            let Some(bucket) = held.pop(clock) else { break };
+            self.backlog.extend(&bucket, &bucket.events);
+        }
+        let columns = self.text_columns;
         let mut held: Vec<(Slot, Vec<u8>)> = vec![];
         for bucket in self.held.iter_mut().flat_map(Held::buckets_mut) {
             let fresh = if base { 0 } else { bucket.imaged };
             bucket.imaged = bucket.events.len();
-            for event in &bucket.events[fresh..] {
-                let mut bytes = vec![];
-                let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
-                let Position { source, file, offset, part } = event.position;
-                let head = [
-                    event.time as u64,
-                    if has_order { HAS_ORDER } else { 0 }
-                        | if part == 0 { 0 } else { HAS_PART }
-                        | u64::from(source) << SOURCE_AT,
-                    order,
-                    file,
-                    offset,
-                    event.present,
-                    event.nulls,
-                ];
-                bytes.extend(head.iter().flat_map(|word| word.to_le_bytes()));
-                if part != 0 {
-                    bytes.extend(part.to_le_bytes());
-                }
-                for (column, word) in columns(event.present & !event.nulls).zip(bucket.words(event)) {
-                    let mut word = *word;
-                    if self.text_columns & 1 << column != 0 {
-                        number(&mut word);
-                    }
-                    bytes.extend(word.to_le_bytes());
-                }
-                held.push((event.slot, bytes));
-            }
+            held.extend(bucket.events[fresh..].iter().map(|e| (e.slot, packed(bucket, e, columns, &mut number))));
         }
+        let (bucket, events) = self.backlog.events();
+        let ahead: Vec<_> = events.iter().map(|e| (e.slot, packed(bucket, e, columns, &mut number))).collect();
 
         let released = self.held.as_ref().map(Held::released);
         let seen = self.duplicates.as_mut().map_or_else(Vec::new, |duplicates| duplicates.image(base));
-        let count = texts.len() + removed.len() + rows.len() + held.len() + 2;
+        let count = texts.len() + removed.len() + rows.len() + held.len() + ahead.len() + 3;
         let mut out = Builder {
             sort: Vec::with_capacity(count),
             key: StringBuilder::with_capacity(count, count * 16),
@@ -215,17 +206,57 @@ impl Lane<()> {
         if !seen.is_empty() {
             out.push(SEEN, "", &[], &seen.iter().flat_map(|seen| seen.to_bytes()).collect::<Vec<u8>>());
         }
-        Image { batch: out.finish(), full, sessions: rows.len() + held.len() + seen.len() }
+        if self.was_behind || self.is_behind() {
+            out.push(AHEAD, "", &self.number.to_le_bytes(), &[]);
+            ahead.iter().for_each(|(slot, bytes)| out.push(AHEAD, self.slab.key(*slot), &[], bytes));
+            for (slot, doing) in &self.backlog.doing {
+                out.push(DOING, self.slab.key(*slot), &doing.to_bytes(), &[]);
+            }
+        }
+        self.was_behind = self.is_behind();
+        Image { batch: out.finish(), full, sessions: rows.len() + held.len() + ahead.len() + seen.len() }
     }
+}
+
+/// An event that waits, as the image has it.
+fn packed(bucket: &Bucket, event: &HeldEvent, texts: u64, number: &mut impl FnMut(&mut u64)) -> Vec<u8> {
+    let mut bytes = vec![];
+    let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
+    let Position { source, file, offset, part } = event.position;
+    let head = [
+        event.time as u64,
+        if has_order { HAS_ORDER } else { 0 } | if part == 0 { 0 } else { HAS_PART } | u64::from(source) << SOURCE_AT,
+        order,
+        file,
+        offset,
+        event.present,
+        event.nulls,
+    ];
+    bytes.extend(head.iter().flat_map(|word| word.to_le_bytes()));
+    if part != 0 {
+        bytes.extend(part.to_le_bytes());
+    }
+    for (column, word) in columns(event.present & !event.nulls).zip(bucket.words(event)) {
+        let mut word = *word;
+        if texts & 1 << column != 0 {
+            number(&mut word);
+        }
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes
 }
 
 /// Lanes that hold what the images of a checkpoint hold, in the order of their epochs, the first ones those of a base.
 pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result<Vec<Lane<()>>, ImageError> {
     let mut all: Vec<Lane<()>> = (0..lanes).map(|_| Lane::new(Arc::clone(plan), None)).collect();
+    (0..).zip(&mut all).for_each(|(number, lane)| lane.number = number);
+    // What has not happened, as the last image of each lane that had any says: the image, and its row.
+    let mut ahead: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
     let mut texts_of = vec![];
     let mut released = None;
-    for batch in images {
+    for (image, batch) in images.iter().enumerate() {
         let rows = Rows::of(batch)?;
+        let mut writer = None;
         let mut texts: Vec<Vec<u32>> = vec![vec![]; lanes];
         for i in 0..batch.num_rows() {
             let key = rows.keys.value(i);
@@ -247,6 +278,16 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
                     released = released.max(Some(Time::from_le_bytes(bytes)));
                 }
                 SEEN => load_seen(&mut all, rows.heaps.value(i))?,
+                AHEAD if rows.heaps.value(i).is_empty() => {
+                    let number = rows.words.value(i).try_into().map_err(|_| ImageError::Held)?;
+                    let number = u32::from_le_bytes(number);
+                    writer = Some(number);
+                    ahead.insert(number, vec![]);
+                }
+                AHEAD | DOING => {
+                    let number = writer.ok_or(ImageError::Held)?;
+                    ahead.entry(number).or_default().push((image, i));
+                }
                 sort => return Err(ImageError::Sort(sort)),
             }
         }
@@ -263,6 +304,20 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
             let number = lane_of(key_hash(key.as_bytes()), lanes);
             all[number].load_held(key, rows.heaps.value(i), &texts[number], released.unwrap_or(Time::MIN))?;
         }
+    }
+    for (image, i) in ahead.into_values().flatten() {
+        let rows = Rows::of(&images[image])?;
+        let key = rows.keys.value(i);
+        let number = lane_of(key_hash(key.as_bytes()), lanes);
+        let lane = &mut all[number];
+        if rows.sorts.value(i) == DOING {
+            let slot = lane.slab.find(key_hash(key.as_bytes()), key.as_bytes()).ok_or(ImageError::Doing)?;
+            let doing = Doing::from_bytes(rows.words.value(i)).ok_or(ImageError::Doing)?;
+            lane.backlog.doing.push((slot, doing));
+            continue;
+        }
+        let (event, words) = lane.waiting(key, rows.heaps.value(i), &texts_of[image][number])?;
+        lane.backlog.push(event, words.into_iter());
     }
     for lane in &mut all {
         lane.arm();
@@ -333,12 +388,20 @@ impl Lane<()> {
 
     /// Loads an event that is held, unless it was released by now.
     fn load_held(&mut self, key: &str, bytes: &[u8], texts: &[u32], released: Time) -> Result<(), ImageError> {
+        let time = bytes.first_chunk().ok_or(ImageError::Held)?;
+        if Time::from_le_bytes(*time) < released {
+            return Ok(());
+        }
+        let (event, words) = self.waiting(key, bytes, texts)?;
+        self.held.as_mut().ok_or(ImageError::Held)?.push(event, words.into_iter());
+        Ok(())
+    }
+
+    /// An event that waits, with its words; its key has a slot from now on.
+    fn waiting(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(HeldEvent, Vec<u64>), ImageError> {
         let mut words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("chunks of eight bytes")));
         let mut next = || words.next().ok_or(ImageError::Held);
         let (time, flags, order) = (next()? as Time, next()?, next()?);
-        if time < released {
-            return Ok(());
-        }
         let (file, offset) = (next()?, next()?);
         let (present, nulls) = (next()?, next()?);
         let part = if flags & HAS_PART == 0 { 0 } else { next()? };
@@ -355,14 +418,16 @@ impl Lane<()> {
         self.slab.meta(slot).held += 1;
         let order = (flags & HAS_ORDER != 0).then(|| Order::from_bits(order));
         let position = Position { source: (flags >> SOURCE_AT) as u8, file, offset, part };
-        let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
-        let held = self.held.as_mut().ok_or(ImageError::Held)?;
-        held.push(event, values.into_iter());
-        Ok(())
+        Ok((HeldEvent { time, order, slot, position, present, nulls, words_at: 0 }, values))
     }
 
     /// Sets the wheel for all sessions that were loaded.
     fn arm(&mut self) {
+        for (slot, doing) in &self.backlog.doing {
+            if let Doing::Close { at, .. } = doing {
+                self.wheel.push(*at, *slot);
+            }
+        }
         let slots: Vec<Slot> = self.slab.occupied().collect();
         for slot in slots {
             let (_, row, meta) = self.slab.parts(slot);

@@ -7,6 +7,7 @@
 //! except for what is not yet known to be over: when sessions that are due are closed, and held events released.
 //! Those differences no answer sees, for answers are read through a horizon.
 
+mod backlog;
 mod dedup;
 mod held;
 pub mod image;
@@ -19,17 +20,19 @@ mod session;
 mod slab;
 mod wheel;
 
+pub use backlog::LookUp;
 pub use late::{Late, LateReason};
 pub use look::Look;
 pub use recorder::{RecordedSpan, Recorder};
 pub use session::{AlertRow, Failed, Outcome, Session, Watcher};
 
 use crate::watermark::Watermarks;
+use backlog::{Backlog, Stretch};
 use compact_str::CompactString;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
 use held::{Held, HeldEvent};
-use session::Rules;
+use session::{Pace, Rules, Step};
 use slab::{Life, Slab, Slot};
 use std::sync::Arc;
 use timeline_core::incremental::{Evaluator, Event};
@@ -51,7 +54,18 @@ pub struct Lane<W = ()> {
     wheel: Wheel,
     /// No window of the clock ends before it that the clock has not told.
     next_window: Time,
+    /// Where telling the windows up to an instant is to go on.
+    windows_from: Option<(Time, Slot)>,
     held: Option<Held>,
+    /// What was taken and has not happened, for the lane looked up.
+    backlog: Backlog,
+    slice: Stretch,
+    /// Events that happened, and sessions that were looked at.
+    steps: u64,
+    /// Which one of a partition's it is.
+    number: u32,
+    /// Whether the last image had a backlog.
+    was_behind: bool,
     duplicates: Option<Duplicates>,
     /// How far behind the watermark of their source events are still taken, and so kept; for each source.
     repair: Vec<Time>,
@@ -89,9 +103,15 @@ impl<W: Watcher> Lane<W> {
         Lane {
             rules: Rules::of(&plan, evaluator.layout()),
             next_window: Time::MIN,
+            windows_from: None,
             slab: Slab::new(evaluator.row_words()),
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
             held: waits.then(|| Held::new(width)),
+            backlog: Backlog::default(),
+            slice: Stretch::new(),
+            steps: 0,
+            number: 0,
+            was_behind: false,
             duplicates: Duplicates::new(&plan),
             repair,
             text_columns,
@@ -114,6 +134,58 @@ impl<W: Watcher> Lane<W> {
         self.until = until.unwrap_or(Time::MAX);
     }
 
+    /// Lets it look up now and then, and says which of a partition's lanes it is. What is left is done by [`Lane::go_on`].
+    pub fn look_up(&mut self, number: u32, look_up: LookUp) {
+        self.number = number;
+        self.slice.look_up = look_up;
+    }
+
+    /// Whether something that was taken has not happened yet.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Goes on with what has not happened yet, until it looks up again.
+    pub fn go_on(&mut self) {
+        let done = self.done();
+        self.slice.begin(done);
+        let mut words = std::mem::take(&mut self.words);
+        while let Some((held, event)) = self.backlog.first(&mut words) {
+            if self.is_over() || !self.step(held.slot, &event, || held.position) {
+                break;
+            }
+            self.slab.meta(held.slot).held -= 1;
+            self.backlog.pop();
+        }
+        self.words = words;
+        if self.backlog.len() == 0
+            && let Some(clock) = self.backlog.clock.take()
+        {
+            self.pass_time(clock);
+        }
+    }
+
+    /// Goes on until nothing is left.
+    pub fn catch_up(&mut self) {
+        while self.is_behind() {
+            self.go_on();
+        }
+    }
+
+    /// Whether it is to look up.
+    #[inline]
+    fn is_over(&mut self) -> bool {
+        let done = self.done();
+        self.slice.is_over(done)
+    }
+
+    /// How much has been done, in evaluations.
+    #[inline]
+    fn done(&self) -> u64 {
+        self.evaluator.passes() + self.steps
+    }
+
     /// Says which sessions may have begun before anything was seen of them: those that begin at or before an instant.
     pub fn set_unseen(&mut self, until: Time) {
         self.unseen = until;
@@ -131,6 +203,8 @@ impl<W: Watcher> Lane<W> {
 
     /// Takes those events of a batch that are the lane's, by their indexes.
     pub fn take(&mut self, batch: &Batch, mine: &[u32], watermarks: &Watermarks<'_>) {
+        let done = self.done();
+        self.slice.begin(done);
         // Where silence moved the watermark in the midst of the batch, it is looked up for each event.
         let silences = watermarks.silences;
         let idle = silences.at(batch.start);
@@ -170,18 +244,21 @@ impl<W: Watcher> Lane<W> {
         let slot = self.slab.find_or_insert(event.hash, event.key.of(&batch.bytes));
         self.intern(batch, event);
         let (time, present, nulls) = (event.time, event.present, event.nulls);
+        if self.held.is_none() && !self.is_behind() && !self.is_over() {
+            let words = std::mem::take(&mut self.words);
+            let happened = self.step(slot, &Event { time, present, nulls, words: &words }, || batch.position(event));
+            self.words = words;
+            if happened {
+                return;
+            }
+        }
+        self.slab.meta(slot).held += 1;
+        let words = columns(present & !nulls).map(|c| self.words[c]);
+        let (order, position) = (event.order(), batch.position(event));
+        let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
         match &mut self.held {
-            Some(held) => {
-                self.slab.meta(slot).held += 1;
-                let words = columns(present & !nulls).map(|c| self.words[c]);
-                let (order, position) = (event.order(), batch.position(event));
-                held.push(HeldEvent { time, order, slot, position, present, nulls, words_at: 0 }, words);
-            }
-            None => {
-                let words = std::mem::take(&mut self.words);
-                self.step(slot, &Event { time, present, nulls, words: &words }, || batch.position(event));
-                self.words = words;
-            }
+            Some(held) => held.push(event, words),
+            None => self.backlog.push(event, words),
         }
     }
 
@@ -234,27 +311,44 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Lets an event happen to its session, if it has one or may begin one.
+    /// Lets an event happen to its session, if it has one or may begin one; false if there is more to do first than may be
+    /// done now.
     #[inline]
-    fn step(&mut self, slot: Slot, event: &Event<'_>, position: impl Fn() -> Position) {
+    fn step(&mut self, slot: Slot, event: &Event<'_>, position: impl Fn() -> Position) -> bool {
+        self.steps += 1;
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
         let watcher = &mut self.watchers[slot as usize];
         let (key, mut row, meta) = self.slab.parts(slot);
         let was = meta.life;
-        let session = (&mut row, &mut meta.life);
-        let told = (&mut self.outcome, watcher);
-        let counts = session::step(&mut self.evaluator, (&self.rules, self.unseen), key, session, event, told);
+        let closed = self.outcome.closed.len();
+        let rules = (&self.rules, self.unseen);
+        let doing = if self.backlog.doing.is_empty() { None } else { self.backlog.take_doing(slot) };
+        let mut pace = Pace { doing, most: self.slice.timers() };
+        let step = loop {
+            let (told, session) = ((&mut self.outcome, &mut *watcher), (&mut row, &mut meta.life));
+            let step = session::step(&mut self.evaluator, rules, key, session, event, told, &mut pace);
+            if step != Step::Paused || self.slice.is_over(self.evaluator.passes() + self.steps) {
+                break step;
+            }
+        };
+        let counts = step == Step::Done;
+        // To read a session may be long.
+        self.steps += if self.outcome.closed.len() > closed { backlog::UNITS } else { 0 };
         // One that only ended the session changed it, too.
-        if !meta.dirty && (counts || meta.life != was) {
+        if !meta.dirty && (step != Step::Beside || meta.life != was) {
             meta.dirty = true;
             self.dirty.push(slot);
+        }
+        if step == Step::Paused {
+            self.backlog.doing.extend(pace.doing.map(|doing| (slot, doing)));
+            return false;
         }
         if !counts {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
             self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
-            return;
+            return true;
         }
         if self.evaluator.has_failures() {
             let (key, position) = (key.clone(), position());
@@ -267,90 +361,157 @@ impl<W: Watcher> Lane<W> {
         {
             self.wheel.push(at, slot);
         }
+        true
     }
 
     /// Releases what is before the clock, and ends what is over; see [`crate::watermark::Progress::clock`].
-    pub fn release(&mut self, watermark: Time) {
-        if let Some(duplicates) = &mut self.duplicates {
-            duplicates.forget(watermark);
+    pub fn release(&mut self, clock: Time) {
+        if self.is_behind() {
+            self.backlog.owe(clock);
+        } else {
+            self.pass_time(clock);
         }
-        while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(watermark)) {
+    }
+
+    /// Lets time pass up to a clock, or as far as it comes before it looks up.
+    fn pass_time(&mut self, clock: Time) {
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.forget(clock);
+        }
+        while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(clock)) {
             let mut words = std::mem::take(&mut self.words);
-            for event in &bucket.events {
+            for (i, event) in bucket.events.iter().enumerate() {
+                if self.is_over() || !self.step(event.slot, &bucket.unpack(event, &mut words), || event.position) {
+                    self.backlog.extend(&bucket, &bucket.events[i..]);
+                    break;
+                }
                 self.slab.meta(event.slot).held -= 1;
-                self.step(event.slot, &bucket.unpack(event, &mut words), || event.position);
             }
             self.words = words;
+            if self.is_behind() {
+                self.backlog.owe(clock);
+                return;
+            }
         }
-        let frontier = self.held.as_ref().map_or(watermark, |held| held.frontier(watermark));
-        while let Some(mut slots) = self.wheel.pop(frontier) {
+        let frontier = self.held.as_ref().map_or(clock, |held| held.frontier(clock));
+        while let Some((turn, mut slots)) = self.wheel.pop(frontier) {
             // Ends by events asked for looks of their own; from here on one goes on.
             slots.sort_unstable();
             slots.dedup();
-            for slot in slots {
-                self.look(slot, frontier);
+            for (i, slot) in slots.iter().enumerate() {
+                if self.is_over() || !self.look(*slot, frontier) {
+                    self.wheel.put_back(turn, &slots[i..]);
+                    self.backlog.owe(clock);
+                    return;
+                }
             }
         }
-        if self.rules.windows_by_clock && frontier >= self.next_window {
-            self.end_windows(frontier);
+        while self.rules.windows_by_clock && frontier >= self.next_window {
+            if !self.end_windows(frontier) {
+                self.backlog.owe(clock);
+                return;
+            }
         }
         if self.evaluator.dictionary().len() > 2 * self.texts_kept {
             self.collect_texts();
         }
     }
 
-    /// Tells the windows of all sessions that the clock has passed: they end at the same instants.
-    fn end_windows(&mut self, frontier: Time) {
-        let slots: Vec<Slot> = self.slab.occupied().collect();
+    /// Tells the windows of all sessions that the clock has passed: they end at the same instants. False if there is more to
+    /// do than may be done now.
+    fn end_windows(&mut self, frontier: Time) -> bool {
+        // It goes on where it looked up, for the instant that it began with.
+        let (until, from) = self.windows_from.take().unwrap_or((frontier, 0));
+        let slots: Vec<Slot> = self.slab.occupied().filter(|slot| *slot >= from).collect();
         for slot in slots {
-            if self.slab.meta(slot).life == Life::Live && self.end_if_due(slot, frontier) {
-                let (key, mut row, meta) = self.slab.parts(slot);
-                let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
-                let changed = session::end_windows(&mut self.evaluator, key, &mut row, frontier, told);
-                if changed && !meta.dirty {
-                    meta.dirty = true;
-                    self.dirty.push(slot);
-                }
+            if self.is_over() || !self.end_windows_of(slot, until) {
+                self.windows_from = Some((until, slot));
+                return false;
             }
         }
-        self.next_window = self.evaluator.next_window(frontier).unwrap_or(Time::MAX);
+        self.next_window = self.evaluator.next_window(until).unwrap_or(Time::MAX);
+        true
     }
 
-    /// Ends a live session if that is due; whether it goes on. One that does not and lingers is looked at again.
-    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> bool {
+    fn end_windows_of(&mut self, slot: Slot, until: Time) -> bool {
+        if self.slab.meta(slot).life != Life::Live {
+            return true;
+        }
+        match self.end_if_due(slot, until) {
+            None => return false,
+            Some(false) => return true,
+            Some(true) => {}
+        }
+        let (key, mut row, meta) = self.slab.parts(slot);
+        let watcher = &mut self.watchers[slot as usize];
+        loop {
+            let (told, most) = ((&mut self.outcome, &mut *watcher), self.slice.timers());
+            let (changed, all) = session::end_windows(&mut self.evaluator, key, &mut row, until, told, most);
+            if changed && !meta.dirty {
+                meta.dirty = true;
+                self.dirty.push(slot);
+            }
+            // Each is a row to be told.
+            self.steps += u64::from(changed);
+            if all || self.slice.is_over(self.evaluator.passes() + self.steps) {
+                return all;
+            }
+        }
+    }
+
+    /// Ends a live session if that is due; whether it goes on, or nothing if there is more to do first than may be done now.
+    /// One that does not go on and lingers is looked at again.
+    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> Option<bool> {
+        self.steps += 1;
         // A session out of an image has none before its next event.
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
         let (key, mut row, meta) = self.slab.parts(slot);
-        let told = (&mut self.outcome, &mut self.watchers[slot as usize]);
-        session::pass(&mut self.evaluator, &self.rules, key, (&mut row, &mut meta.life), frontier, told);
-        if meta.life == Life::Live {
-            return true;
+        let doing = if self.backlog.doing.is_empty() { None } else { self.backlog.take_doing(slot) };
+        let mut pace = Pace { doing, most: self.slice.timers() };
+        let watcher = &mut self.watchers[slot as usize];
+        let is_done = loop {
+            let (told, session) = ((&mut self.outcome, &mut *watcher), (&mut row, &mut meta.life));
+            let is_done = session::pass(&mut self.evaluator, &self.rules, key, session, frontier, told, &mut pace);
+            if is_done || self.slice.is_over(self.evaluator.passes() + self.steps) {
+                break is_done;
+            }
+        };
+        if is_done && meta.life == Life::Live {
+            return Some(true);
         }
+        self.steps += backlog::UNITS;
         if !meta.dirty {
             meta.dirty = true;
             self.dirty.push(slot);
+        }
+        if !is_done {
+            self.backlog.doing.extend(pace.doing.map(|doing| (slot, doing)));
+            return None;
         }
         match meta.life {
             Life::Live => {}
             Life::Closed => self.wheel.push(row.now().saturating_add(self.rules.linger), slot),
             Life::Empty => self.forget_slot(slot),
         }
-        false
+        Some(false)
     }
 
-    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later.
-    fn look(&mut self, slot: Slot, frontier: Time) {
+    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later; false if there is more to do
+    /// first than may be done now.
+    fn look(&mut self, slot: Slot, frontier: Time) -> bool {
         if self.slab.meta(slot).life == Life::Live {
-            if self.end_if_due(slot, frontier) {
+            let goes_on = self.end_if_due(slot, frontier);
+            if goes_on == Some(true) {
                 let row = self.slab.row(slot);
                 if let Some(at) = self.rules.look_again(&mut self.evaluator, &row, frontier) {
                     self.wheel.push(at, slot);
                 }
             }
-            return;
+            return goes_on.is_some();
         }
+        self.steps += 1;
         let (_, row, meta) = self.slab.parts(slot);
         if meta.life == Life::Closed {
             let lingers = row.now().saturating_add(self.rules.linger);
@@ -360,6 +521,7 @@ impl<W: Watcher> Lane<W> {
                 self.forget_slot(slot);
             }
         }
+        true
     }
 
     /// Forgets the session of a slot, and its key unless events of it wait.
@@ -374,11 +536,14 @@ impl<W: Watcher> Lane<W> {
 
     /// Drops texts that nothing refers to any more.
     fn collect_texts(&mut self) {
-        let (slab, held) = (&mut self.slab, &mut self.held);
+        let (slab, held, backlog) = (&mut self.slab, &mut self.held, &mut self.backlog);
         let texts = self.text_columns;
         self.evaluator.collect_texts(
             |f| slab.for_each_row(f),
-            |f| held.iter_mut().flat_map(Held::buckets_mut).for_each(|bucket| bucket.for_each_text(texts, &mut *f)),
+            |f| {
+                held.iter_mut().flat_map(Held::buckets_mut).for_each(|bucket| bucket.for_each_text(texts, &mut *f));
+                backlog.for_each_text(texts, f);
+            },
         );
         self.texts_kept = self.evaluator.dictionary().len().max(TEXTS_MIN);
     }
@@ -400,12 +565,14 @@ impl<W: Watcher> Lane<W> {
 
     /// Whether the lane would change if the watermark went on and no event came.
     pub fn waits_for_time(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.len() > 0) || self.slab.lives().any(|life| life == Life::Live)
+        self.is_behind()
+            || self.held.as_ref().is_some_and(|held| held.len() > 0)
+            || self.slab.lives().any(|life| life == Life::Live)
     }
 
-    /// How many events wait in the reorder buffer.
+    /// How many events wait: in the reorder buffer, or for their turn.
     pub fn held(&self) -> u64 {
-        self.held.as_ref().map_or(0, Held::len) as u64
+        (self.held.as_ref().map_or(0, Held::len) + self.backlog.len()) as u64
     }
 
     /// What the lane holds, for people.
@@ -434,7 +601,7 @@ pub struct Size {
     pub partial: u64,
     /// Sessions that are over and linger.
     pub remembered: u64,
-    /// Events that wait in the reorder buffer.
+    /// Events that wait in the reorder buffer, or for their turn.
     pub held: u64,
     /// Bytes of memory, roughly.
     pub bytes: u64,

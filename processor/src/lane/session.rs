@@ -138,9 +138,49 @@ pub(super) struct Rules {
     last: Option<usize>,
 }
 
+/// What a session was at when its lane looked up between two of its timers. Its row is on the way, and speaks of the last
+/// timer that it went through; what was decided before stays decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Going on to the instant of its next event, which it lives to see.
+    Event,
+    /// Ending at an instant.
+    Close {
+        at: Time,
+        reason: Reason,
+        /// Whether its last reading was told, and only its alerts are yet to end.
+        told: bool,
+    },
+}
+
+/// What came of an event, or of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It happened.
+    Done,
+    /// The event goes with a session that is over.
+    Beside,
+    /// There are more timers before it; the same step is to be made again.
+    Paused,
+}
+
+/// How a step goes on: from where it was, through so many timers at most.
+#[derive(Debug)]
+pub(super) struct Pace {
+    pub doing: Option<Doing>,
+    pub most: u64,
+}
+
+impl Pace {
+    /// To the end.
+    pub(super) fn whole(doing: Option<Doing>) -> Self {
+        Pace { doing, most: u64::MAX }
+    }
+}
+
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
+pub(super) enum Reason {
     EndEvent,
     MaxAge,
     Silence,
@@ -198,7 +238,7 @@ impl Rules {
     }
 }
 
-/// Lets the next event of a key happen; false if it goes with a session that is over. A session that it begins at or before
+/// Lets the next event of a key happen, unless it goes with a session that is over. A session that it begins at or before
 /// `unseen` is partial.
 #[inline]
 pub(super) fn step<W: Watcher>(
@@ -208,16 +248,27 @@ pub(super) fn step<W: Watcher>(
     (row, life): (&mut Row<'_>, &mut Life),
     event: &Event<'_>,
     (outcome, watcher): (&mut Outcome, &mut W),
-) -> bool {
+    pace: &mut Pace,
+) -> Step {
     let t = event.time;
-    if *life == Life::Live
-        && t > row.now()
-        && let Some(due) = rules.due(evaluator, row, t, t)
-    {
-        close(evaluator, rules, key, (row, life), due, (outcome, watcher));
+    if *life == Life::Live && t > row.now() {
+        let doing = pace.doing.take().or_else(|| rules.due(evaluator, row, t, t).map(Doing::closing));
+        if let Some(Doing::Close { .. }) = doing {
+            if !close(evaluator, rules, key, (row, life), doing, (outcome, watcher), pace) {
+                return Step::Paused;
+            }
+        } else if pace.most < u64::MAX {
+            let told = &mut outcome.told(watcher);
+            evaluator.settle(row, told);
+            if !evaluator.advance_some(row, t - 1, told, pace.most) {
+                outcome.name(evaluator.plan(), key, row, |_| true);
+                pace.doing = Some(Doing::Event);
+                return Step::Paused;
+            }
+        }
     }
     if *life == Life::Closed && t <= row.now().saturating_add(rules.linger) {
-        return false;
+        return Step::Beside;
     }
     if *life != Life::Live {
         evaluator.begin(row, t);
@@ -230,26 +281,27 @@ pub(super) fn step<W: Watcher>(
     evaluator.event(row, event, &mut outcome.told(watcher));
     // Those that end by the time of an event are over, whoever decides that.
     outcome.name(evaluator.plan(), key, row, |_| true);
-    true
+    Step::Done
 }
 
 /// Tells the windows of a session that goes on which the clock alone ends, as far as they are over where all instants before
-/// `frontier` are; true if there were some.
+/// `frontier` are, through so many timers at most: whether there were some, and whether there are no more.
 pub(super) fn end_windows<W: Watcher>(
     evaluator: &mut Evaluator,
     key: &CompactString,
     row: &mut Row<'_>,
     frontier: Time,
     (outcome, watcher): (&mut Outcome, &mut W),
-) -> bool {
+    most: u64,
+) -> (bool, bool) {
     let before = row.now();
-    evaluator.end_windows_by(row, frontier, &mut outcome.told(watcher));
+    let all = evaluator.end_windows_by(row, frontier, &mut outcome.told(watcher), most);
     let told = !outcome.windows.is_empty();
     outcome.name(evaluator.plan(), key, row, |_| true);
-    told || row.now() > before
+    (told || row.now() > before, all)
 }
 
-/// Ends a session for which that is due once everything before `frontier` has happened.
+/// Ends a session for which that is due once everything before `frontier` has happened; false if there is more to do first.
 pub(super) fn pass<W: Watcher>(
     evaluator: &mut Evaluator,
     rules: &Rules,
@@ -257,27 +309,30 @@ pub(super) fn pass<W: Watcher>(
     (row, life): (&mut Row<'_>, &mut Life),
     frontier: Time,
     told: (&mut Outcome, &mut W),
-) {
-    if let Some(due) = rules.due(evaluator, row, frontier, frontier) {
-        close(evaluator, rules, key, (row, life), due, told);
-    }
+    pace: &mut Pace,
+) -> bool {
+    let doing = pace.doing.take().or_else(|| rules.due(evaluator, row, frontier, frontier).map(Doing::closing));
+    close(evaluator, rules, key, (row, life), doing, told, pace)
 }
 
-/// Reads a session, through the horizon: it may turn out to be over by then. Tells it and its windows that are not over.
+/// Reads a session, through the horizon: it may turn out to be over by then, or be `doing` it. Tells it and its windows that
+/// are not over.
 pub(super) fn read_at<W: Watcher>(
     evaluator: &mut Evaluator,
     rules: &Rules,
     key: &CompactString,
     (row, life): (&mut Row<'_>, &mut Life),
-    horizon: Time,
+    (horizon, doing): (Time, Option<Doing>),
     (outcome, watcher): (&mut Outcome, &mut W),
     live: &mut dyn FnMut(Session),
 ) {
     if *life != Life::Live {
         return;
     }
-    if let Some(due) = rules.due(evaluator, row, horizon.saturating_add(1), horizon) {
-        close(evaluator, rules, key, (row, life), due, (outcome, watcher));
+    let due = |evaluator: &mut Evaluator, row: &Row<'_>| rules.due(evaluator, row, horizon.saturating_add(1), horizon);
+    let doing = doing.or_else(|| due(evaluator, row).map(Doing::closing));
+    if let Some(Doing::Close { .. }) = doing {
+        close(evaluator, rules, key, (row, life), doing, (outcome, watcher), &mut Pace::whole(None));
         return;
     }
     let told = &mut outcome.told(watcher);
@@ -303,7 +358,8 @@ pub(super) fn alerts_before(
     outcome: &mut Outcome,
 ) -> Vec<(usize, Time)> {
     if let Some(due) = rules.due(evaluator, row, frontier, frontier) {
-        close(evaluator, rules, key, (row, life), due, (outcome, &mut ()));
+        let (doing, pace) = (Some(Doing::closing(due)), &mut Pace::whole(None));
+        close(evaluator, rules, key, (row, life), doing, (outcome, &mut ()), pace);
         return vec![];
     }
     // An instant that is not over says nothing yet.
@@ -318,33 +374,87 @@ pub(super) fn alerts_before(
     alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect()
 }
 
+impl Doing {
+    /// As an image has it: the sort, and the instant.
+    pub(super) fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [0; 9];
+        let (sort, at) = match self {
+            Doing::Event => (0, 0),
+            Doing::Close { at, reason, told } => {
+                let sort = match reason {
+                    Reason::EndEvent => 1,
+                    Reason::MaxAge => 3,
+                    Reason::Silence => 5,
+                };
+                (sort + u8::from(told), at)
+            }
+        };
+        bytes[0] = sort;
+        bytes[1..].copy_from_slice(&at.to_le_bytes());
+        bytes
+    }
+
+    /// What an image says; `None` for what none says.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (sort, at) = bytes.split_first()?;
+        let at = Time::from_le_bytes(at.try_into().ok()?);
+        let reason = match sort {
+            0 => return Some(Doing::Event),
+            1 | 2 => Reason::EndEvent,
+            3 | 4 => Reason::MaxAge,
+            5 | 6 => Reason::Silence,
+            _ => return None,
+        };
+        Some(Doing::Close { at, reason, told: sort % 2 == 0 })
+    }
+
+    fn closing((at, reason): (Time, Reason)) -> Self {
+        Doing::Close { at, reason, told: false }
+    }
+}
+
+/// Ends a session, if that is what it is doing; false if it is not through all timers before.
 fn close<W: Watcher>(
     evaluator: &mut Evaluator,
     rules: &Rules,
     key: &CompactString,
     (row, life): (&mut Row<'_>, &mut Life),
-    (at, reason): (Time, Reason),
+    doing: Option<Doing>,
     (outcome, watcher): (&mut Outcome, &mut W),
-) {
-    let told = &mut outcome.told(watcher);
-    evaluator.settle(row, told);
-    // An end event is at an instant that was settled, or comes by a timer.
-    if reason != Reason::Silence || rules.billed {
-        evaluator.advance(row, at, told);
+    pace: &mut Pace,
+) -> bool {
+    let Some(Doing::Close { at, reason, told: mut is_told }) = doing else { return true };
+    if !is_told {
+        let told = &mut outcome.told(&mut *watcher);
+        evaluator.settle(row, told);
+        // An end event is at an instant that was settled, or comes by a timer.
+        let goes_on = reason != Reason::Silence || rules.billed;
+        is_told = !goes_on || evaluator.advance_some(row, at, told, pace.most);
+        if is_told {
+            watcher.read(row.now(), true);
+        }
+        outcome.name(evaluator.plan(), key, row, |_| true);
+        if is_told {
+            let read = row.now();
+            for window in evaluator.view(row).windows_open(true) {
+                outcome.closed.push(Session::of_window(evaluator.plan(), key, row, window, Some(read)));
+            }
+            outcome.closed.push(reading(evaluator, key, row, Some(read)));
+        }
     }
-    let read = row.now();
-    watcher.read(read, true);
-    outcome.name(evaluator.plan(), key, row, |_| true);
-    for window in evaluator.view(row).windows_open(true) {
-        outcome.closed.push(Session::of_window(evaluator.plan(), key, row, window, Some(read)));
-    }
-    outcome.closed.push(reading(evaluator, key, row, Some(read)));
     // Silence is not billed unless the source says so, but the alerts that it raises are told.
-    evaluator.advance(row, at, &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () });
-    evaluator.end_alerts(row, &mut outcome.spans);
+    let tells_nothing = evaluator.plan().alerts.is_empty();
+    let told = &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () };
+    let is_over = is_told && (tells_nothing || evaluator.advance_some(row, at, told, pace.most));
+    if is_over {
+        evaluator.end_alerts(row, &mut outcome.spans);
+        // What comes next begins a session, unless this one lingers.
+        *life = if reason == Reason::EndEvent && rules.linger > 0 { Life::Closed } else { Life::Empty };
+    } else {
+        pace.doing = Some(Doing::Close { at, reason, told: is_told });
+    }
     outcome.name_alerts(key);
-    // What comes next begins a session, unless this one lingers.
-    *life = if reason == Reason::EndEvent && rules.linger > 0 { Life::Closed } else { Life::Empty };
+    is_over
 }
 
 fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {

@@ -25,9 +25,14 @@ impl Wheel {
         self.turns.entry(at.div_euclid(self.width)).or_default().push(slot);
     }
 
-    /// The slots whose whole turn is before `frontier`.
-    pub(super) fn pop(&mut self, frontier: Time) -> Option<Vec<Slot>> {
+    /// The slots whose whole turn is before `frontier`, and which turn it is.
+    pub(super) fn pop(&mut self, frontier: Time) -> Option<(Time, Vec<Slot>)> {
         let first = self.turns.first_entry()?;
-        if *first.key() < frontier.div_euclid(self.width) { Some(first.remove()) } else { None }
+        if *first.key() < frontier.div_euclid(self.width) { Some(first.remove_entry()) } else { None }
+    }
+
+    /// Puts slots of a turn back, for nobody has looked at them.
+    pub(super) fn put_back(&mut self, turn: Time, slots: &[Slot]) {
+        self.turns.entry(turn).or_default().extend_from_slice(slots);
     }
 }

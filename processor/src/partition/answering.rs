@@ -3,11 +3,17 @@
 use super::ask::{Answer, Ask, NoAnswer, Reply};
 use super::{ANSWER_LOOK, Error, Partition};
 use crate::code::Code;
-use crate::lane::{Lane, Late, Outcome};
+use crate::lane::{Lane, Late, Outcome, Session, Size};
+use crate::pipeline::WorkerLost;
 use crate::results::Pending;
 use crate::totals::Totals;
+use crate::watermark::Progress;
 use event_feeder::{Target, key_hash};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use timeline_core::plan::Plan;
 
 /// A question that waits until a position is reached.
 pub(super) struct Waiting {
@@ -16,6 +22,31 @@ pub(super) struct Waiting {
     pub(super) ask: Ask,
     pub(super) reply: Reply,
 }
+
+/// What is read of a lane for an answer.
+pub(super) struct Part {
+    outcome: Outcome,
+    live: Vec<Session>,
+    totals: Totals,
+}
+
+impl Part {
+    fn new(plan: &Plan) -> Self {
+        Part { outcome: Outcome::default(), live: vec![], totals: Totals::new(plan) }
+    }
+}
+
+/// A question that lanes are read for, piece by piece.
+pub(super) struct Answering {
+    sizes: Vec<Size>,
+    parts: Vec<Receiver<Part>>,
+    /// What the first of them have come to.
+    done: Vec<Part>,
+    reply: Reply,
+}
+
+/// How long a question is waited for before anything else is done.
+const ANSWERED_AT_ONCE: Duration = Duration::from_millis(25);
 
 /// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
 pub(super) struct Told {
@@ -53,12 +84,45 @@ impl Partition {
         self.answer_waiting()
     }
 
+    /// Answers what can be answered now; what is about sessions waits until no lane is behind.
+    pub(super) fn answer_in_time(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
+        if ask != Ask::Status && (self.answering.is_some() || self.is_behind()?) {
+            self.delayed.push_back((ask, reply));
+            return Ok(());
+        }
+        self.answer(&ask, reply)
+    }
+
+    /// Answers what waited for lanes that were behind.
+    pub(super) fn answer_delayed(&mut self) -> Result<(), Error> {
+        self.finish_answer(Duration::ZERO)?;
+        while self.answering.is_none() && !self.delayed.is_empty() && !self.is_behind()? {
+            let Some((ask, reply)) = self.delayed.pop_front() else { break };
+            self.answer(&ask, reply)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is to be fed now: lanes are behind, or are read for an answer.
+    pub(super) fn is_busy(&self) -> bool {
+        self.answering.is_some() || self.pipeline.is_behind()
+    }
+
+    /// Whether some lane has yet to do some of what it was fed.
+    pub(super) fn is_behind(&mut self) -> Result<bool, Error> {
+        Ok(self.pipeline.call(|lane, _| lane.is_behind())?.into_iter().any(|is| is))
+    }
+
     pub(super) fn answer_waiting(&mut self) -> Result<(), Error> {
+        if self.waiting.is_empty() || self.is_busy() {
+            return Ok(());
+        }
         for mut waiting in std::mem::take(&mut self.waiting) {
             let mut targets = waiting.targets.iter_mut().zip(&self.readings);
             // Targets are places of a log by itself.
-            if targets.all(|(target, reading)| target.reached(reading.position.of(0))) {
-                self.answer(&waiting.ask, &waiting.reply)?;
+            let is_reached = targets.all(|(target, reading)| target.reached(reading.position.of(0)));
+            if is_reached && self.answering.is_none() && !self.is_behind()? {
+                self.answer(&waiting.ask, waiting.reply)?;
             } else {
                 self.waiting.push(waiting);
             }
@@ -66,8 +130,10 @@ impl Partition {
         Ok(())
     }
 
-    pub(super) fn answer(&mut self, ask: &Ask, reply: &Reply) -> Result<(), Error> {
+    /// Answers, or begins to: no further question is begun before it is answered.
+    pub(super) fn answer(&mut self, ask: &Ask, reply: Reply) -> Result<(), Error> {
         self.prove(ANSWER_LOOK)?;
+        self.note_broken();
         if matches!(ask, Ask::Key(_) | Ask::Spans) {
             // Events that are just being kept are not to be found either.
             self.finish_commit(true)?;
@@ -76,43 +142,86 @@ impl Partition {
                 self.finish_commit(true)?;
             }
         }
-        let (wants_sessions, wants_totals) = (matches!(ask, Ask::Sessions | Ask::Spans), *ask == Ask::Totals);
+        let told = self.pipeline.call(|lane, progress| (Told::of(lane), progress.clone(), lane.size()))?;
+        self.take_decoded();
+        let mut sizes = vec![];
+        for (told, progress, size) in told {
+            self.take_told(told);
+            self.take_unseen(&progress);
+            sizes.push(size);
+        }
+        if *ask == Ask::Status {
+            return self.tell(sizes, vec![], &reply);
+        }
+        let (wants_sessions, plan) = (*ask != Ask::Totals, Arc::clone(&self.plan));
         let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
-        let plan = Arc::clone(&self.plan);
-        let parts = self.pipeline.call(move |lane, progress| {
-            let told = Told::of(lane);
-            let (mut outcome, mut live, mut totals) = (Outcome::default(), vec![], Totals::new(&plan));
-            if let (true, Some(horizon)) = (wants_sessions || wants_totals, progress.horizon()) {
-                lane.read(horizon, &mut outcome, |session| {
-                    totals.add(&plan, &session);
+        let whole = key.is_none();
+        let begin = move |lane: &mut Lane, _: &Progress| {
+            let slots = if whole { lane.to_read() } else { VecDeque::new() };
+            (slots, Some(Part::new(lane.plan())))
+        };
+        let parts = self.pipeline.work(begin, move |lane, progress, (slots, part), length| {
+            let own = part.as_mut()?;
+            if let Some(horizon) = progress.horizon() {
+                let Part { outcome, live, totals } = &mut *own;
+                let mut tell = |session| {
+                    if whole {
+                        totals.add(&plan, &session);
+                    }
                     if wants_sessions {
                         live.push(session);
                     }
-                });
-                outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+                };
+                match &key {
+                    Some((hash, key)) => lane.read_key(*hash, key, horizon, outcome, &mut tell),
+                    None => lane.read_some(slots, horizon, outcome, &mut tell, length),
+                }
+                if !slots.is_empty() {
+                    return None;
+                }
+                if whole {
+                    let Part { outcome, totals, .. } = own;
+                    outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+                }
             }
-            if let (Some((hash, key)), Some(horizon)) = (&key, progress.horizon()) {
-                lane.read_key(*hash, key, horizon, &mut outcome, |session| live.push(session));
-            }
-            ((told, progress.clone()), outcome, live, totals, lane.size())
+            part.take()
         })?;
-        self.take_decoded();
+        self.answering = Some(Answering { sizes, parts, done: vec![], reply });
+        // Nearly always it is done at once.
+        self.finish_answer(ANSWERED_AT_ONCE)
+    }
+
+    /// Tells what lanes were asked for, if all have done it, within so long.
+    pub(super) fn finish_answer(&mut self, length: Duration) -> Result<(), Error> {
+        let Some(mut answering) = self.answering.take() else { return Ok(()) };
+        let until = Instant::now() + length;
+        while let Some(part) = answering.parts.get(answering.done.len()) {
+            match part.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(part) => answering.done.push(part),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.answering = Some(answering);
+                    return Ok(());
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(WorkerLost.into()),
+            }
+        }
+        self.tell(answering.sizes, answering.done, &answering.reply)
+    }
+
+    /// Tells whoever asked what the lanes have, and what they had told.
+    fn tell(&mut self, sizes: Vec<Size>, parts: Vec<Part>, reply: &Reply) -> Result<(), Error> {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
-        let (mut bytes, mut live, mut partial) = (0, 0, 0);
         let mut read = Pending::default();
-        for ((told, progress), over, alive, part, size) in parts {
-            self.take_told(told);
-            self.take_unseen(&progress);
+        for Part { outcome, live, totals: part } in parts {
             totals.merge(&part);
-            sessions.extend(alive);
-            let Outcome { closed, alerts, stragglers, failed, .. } = over;
+            sessions.extend(live);
+            let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
             read.append(Pending { sessions: closed, alerts, late: stragglers, dead });
-            bytes += size.bytes;
-            live += size.live;
-            partial += size.partial;
         }
+        let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
+        let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
         totals.merge(&self.totals);
         let mut pending =
             self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| Pending::clone(pending));

@@ -138,26 +138,27 @@ impl Partition {
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
-            (Told::of(lane), lane.image(full, base), progress.clone(), lane.held())
+            (Told::of(lane), lane.image(full, base), progress.clone(), lane.held(), lane.is_behind())
         })?;
         self.take_decoded();
-        self.note_held(parts.iter().map(|(.., held)| held).sum());
-        let mut images = vec![];
-        for (told, image, progress, _) in parts {
+        self.note_held(parts.iter().map(|(_, _, _, held, _)| held).sum());
+        let (mut images, mut is_behind) = (vec![], false);
+        for (told, image, progress, _, behind) in parts {
             self.take_told(told);
             self.take_unseen(&progress);
             images.push(image);
+            is_behind |= behind;
         }
         let progress = self.progress();
         for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
-        let mut facts = self.alert_facts()?;
+        let mut facts = self.alert_facts(is_behind)?;
         let labels = self.options.labels.clone();
         labels.hide(&self.plan, &mut self.pending);
         labels.hide_facts(&self.plan, &mut facts);
-        let changes = self.total_changes()?;
-        self.dirty = false;
+        let changes = self.total_changes(is_behind)?;
+        self.dirty = is_behind;
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();
         let position = reach::to_json(&reach);
@@ -181,6 +182,7 @@ impl Partition {
             lost: self.damage.lost.clone(),
         };
         let last = std::mem::take(&mut self.last);
+        self.note_broken();
         let (mut damage, folder) = (self.damage.clone(), self.options.folder.clone());
         let looks_again = self.damage_looked.elapsed() >= LOOK_AGAIN;
         if looks_again {
@@ -268,7 +270,11 @@ impl Partition {
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.lingers = committed.lingers;
-                self.damage.renew(committed.damage).iter().for_each(|said| tracing::warn!("{said}"));
+                // What questions found meanwhile is known already.
+                let mut damage = committed.damage;
+                let files: Vec<&FileRef> = self.results.iter().chain(self.kept_files()).collect();
+                damage.note_broken(&self.options.folder, &files, &self.reader);
+                self.damage.renew(damage).iter().for_each(|said| tracing::warn!("{said}"));
                 self.publishing.committed(committed.outbox);
                 self.publishing.renew(committed.before);
                 self.checkpoints = Some(committed.checkpoints);

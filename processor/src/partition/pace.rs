@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-/// A round that takes longer is followed by one of half the bytes.
+/// A round that takes longer is followed by one of as many bytes as would have taken that long.
 const LONG: Duration = Duration::from_millis(20);
 /// A round that takes less is followed by one of twice the bytes.
 const SHORT: Duration = Duration::from_millis(5);
-/// The least: a few dozen events.
-const LEAST: usize = 1 << 12;
+/// The least: a few events.
+const LEAST: usize = 1 << 9;
 /// The most: what sources hand out.
 const MOST: usize = 1 << 20;
 
@@ -30,7 +30,8 @@ impl Pace {
     /// Notes how long a lane was busy with what was fed to it.
     pub(super) fn note(&mut self, took: Duration) {
         if took > LONG {
-            self.bytes = (self.bytes / 2).max(LEAST);
+            let fitting = self.bytes as u128 * LONG.as_nanos() / took.as_nanos();
+            self.bytes = (fitting as usize).clamp(LEAST, self.bytes);
         } else if took > Duration::ZERO && took < SHORT {
             self.bytes = (self.bytes * 2).min(MOST);
         }
@@ -58,6 +59,8 @@ mod tests {
         assert_eq!(pace.bytes(), MOST);
         pace.note(LONG * 2);
         assert_eq!(pace.bytes(), MOST / 2);
+        pace.note(LONG * 8);
+        assert_eq!(pace.bytes(), MOST / 16, "at once, however long it was");
         (0..20).for_each(|_| pace.note(LONG * 2));
         assert_eq!(pace.bytes(), LEAST);
     }

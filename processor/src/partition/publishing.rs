@@ -56,9 +56,9 @@ impl Looks {
         Looks { next: Instant::now(), is_behind: true }
     }
 
-    /// Whether it is time for one; else what is told is behind.
-    fn begin(&mut self) -> bool {
-        self.is_behind = Instant::now() < self.next;
+    /// Whether it is time for one; else what is told is behind. Of lanes that are behind nothing final is known yet.
+    fn begin(&mut self, lanes_are_behind: bool) -> bool {
+        self.is_behind = lanes_are_behind || Instant::now() < self.next;
         !self.is_behind
     }
 
@@ -227,7 +227,7 @@ impl Drop for Publishing {
 
 impl Partition {
     /// What is to be told of alerts since the last cut. The lanes have just told what they had, and nothing was fed since.
-    pub(super) fn alert_facts(&mut self) -> Result<Facts, Error> {
+    pub(super) fn alert_facts(&mut self, is_behind: bool) -> Result<Facts, Error> {
         let mut facts = Facts::default();
         if self.plan.alerts.is_empty() || !self.publishing.tells(Output::Alerts) {
             self.publishing.alerts.is_behind = false;
@@ -235,7 +235,7 @@ impl Partition {
         }
         self.publishing.windows.told(&self.pending.alerts, &mut facts);
         let began = Instant::now();
-        if !self.publishing.alerts.begin() {
+        if !self.publishing.alerts.begin(is_behind) {
             return Ok(facts);
         }
         let looks = self.pipeline.call(|lane, progress| {
@@ -253,7 +253,7 @@ impl Partition {
     }
 
     /// The totals that are others than those told last, for the place of the cut. Nothing was fed since.
-    pub(super) fn total_changes(&mut self) -> Result<Vec<Message>, Error> {
+    pub(super) fn total_changes(&mut self, is_behind: bool) -> Result<Vec<Message>, Error> {
         let way = self.publishing.ways.iter().find(|way| way.origin.output == Output::Totals);
         let Some(origin) = way.map(|way| way.origin.clone()) else { return Ok(vec![]) };
         if self.plan.metrics.iter().all(|metric| metric.aggregate.is_none()) {
@@ -261,7 +261,7 @@ impl Partition {
             return Ok(vec![]);
         }
         let began = Instant::now();
-        if !self.publishing.totals.begin() {
+        if !self.publishing.totals.begin(is_behind) {
             return Ok(vec![]);
         }
         let plan = Arc::clone(&self.plan);

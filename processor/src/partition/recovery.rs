@@ -7,7 +7,7 @@ use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
-use super::{Counts, Error, Handle, Looked, Options, Partition, Reading, beginning, copying};
+use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, Reading, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
@@ -19,6 +19,7 @@ use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
 use event_feeder::{Position, Source};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 use timeline_core::plan::{Plan, RULES};
@@ -203,12 +204,15 @@ impl Partition {
             lingers,
             damage_looked: Instant::now(),
             waiting: vec![],
+            delayed: VecDeque::new(),
+            answering: None,
             notices: vec![],
             pauses: false,
             pace: Pace::new(),
             plan,
             options,
         };
+        partition.pipeline.look_up(LOOK_UP)?;
         if is_new_now || is_settled {
             // Where it begins, and what was given up, is durable before anything that follows from it is shown.
             partition.start_commit()?;

@@ -224,16 +224,40 @@ impl Evaluator {
 
     /// Goes on to `until`, through all timers due at or before it. The row's instant was settled.
     pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>) {
-        self.go_on(row, until, told, false);
-        if until > row.now() {
-            row.set_now(until);
-        }
+        self.advance_some(row, until, told, u64::MAX);
     }
 
-    /// Goes through all timers due at or before `until`; no further than the session's end event, if `to_end`.
-    fn go_on<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>, to_end: bool) {
+    /// Like [`Evaluator::advance`], but through so many timers at most; false if there are more. Then the row speaks of the
+    /// last of them, and to go on comes to what going on at once had come to, as long as no event comes in between.
+    pub fn advance_some<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        until: Time,
+        told: &mut Told<'_, O>,
+        most: u64,
+    ) -> bool {
+        let all = self.go_on(row, until, told, (false, most));
+        if all && until > row.now() {
+            row.set_now(until);
+        }
+        all
+    }
+
+    /// Goes through the timers due at or before `until`: no further than the session's end event, if `to_end`, and through
+    /// so many at most; false if there are more.
+    fn go_on<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        until: Time,
+        told: &mut Told<'_, O>,
+        (to_end, most): (bool, u64),
+    ) -> bool {
         debug_assert!(row.pending() == 0, "the instant is settled before time goes on");
+        let first = self.passes;
         while row.deadline() <= until && !(to_end && row.is_ending()) {
+            if self.passes - first >= most {
+                return false;
+            }
             let deadline = row.deadline();
             let due = run::due(&self.compiled, row, deadline);
             self.turn(row, deadline, told);
@@ -242,6 +266,7 @@ impl Evaluator {
             self.pass(row, program, 0, told);
             assert!(row.deadline() > deadline, "a timer that fired is over");
         }
+        true
     }
 
     /// Just before anything happens at an instant, to which all else has come: windows that end there are told.
@@ -271,22 +296,34 @@ impl Evaluator {
         row.set_now(before);
     }
 
-    /// Tells the windows that end at or before an instant, before which nothing happens any more. The row is then just
-    /// before the end of the last of them.
-    pub fn end_windows_by<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>) {
+    /// Tells the windows that end at or before an instant, before which nothing happens any more, going through so many timers
+    /// at most; false if there are more. The row is then just before the end of the last of them.
+    pub fn end_windows_by<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        until: Time,
+        told: &mut Told<'_, O>,
+        most: u64,
+    ) -> bool {
         if every::next_end(&self.compiled, row) > until {
-            return;
+            return true;
         }
         self.settle(row, told);
+        let first = self.passes;
+        let mut ended = 0;
         loop {
             let end = every::next_end(&self.compiled, row);
             if end > until {
-                return;
+                return true;
             }
-            self.advance(row, end - 1, told);
+            let left = most.saturating_sub(self.passes - first + ended);
+            if left == 0 || !self.advance_some(row, end - 1, told, left) {
+                return false;
+            }
             // What changes on the way there may be the clock itself: another window of another clock has begun.
             if every::next_end(&self.compiled, row) == end {
                 self.end_windows(row, end, told);
+                ended += 1;
             }
         }
     }
@@ -312,7 +349,7 @@ impl Evaluator {
         let row = &mut Row { words: &mut words, heap: &mut heap };
         let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
         self.settle(row, told);
-        self.go_on(row, until, told, true);
+        self.go_on(row, until, told, (true, u64::MAX));
         if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) }
     }
 

@@ -1,0 +1,159 @@
+//! What a lane has taken and not yet let happen: events whose turn comes, in their order, and time that is yet to pass.
+//!
+//! One event may bring ten thousand timers, and one watermark may end a million sessions. Whoever asks a lane for
+//! something is not to wait for that: a lane works for a *slice* of time, and what is left then stands here until it goes
+//! on ([`super::Lane::go_on`]). Between two slices it can be asked anything: an image holds what stands here beside the
+//! sessions, and an answer lets it happen on copies, as it does with events that wait.
+//!
+//! **Invariant:** where a slice ends decides nothing: every event was judged (late, a duplicate) when it was taken, and
+//! they happen in the same order, each as if the lane had never stopped.
+
+use super::held::{Bucket, HeldEvent};
+use super::session::Doing;
+use super::slab::Slot;
+use std::time::{Duration, Instant};
+use timeline_core::Time;
+use timeline_core::incremental::Event;
+
+/// Evaluations between two looks at the clock.
+pub(super) const UNITS: u64 = 64;
+
+/// Timers of one session between two looks at the clock.
+const TIMERS: u64 = 1024;
+
+/// How long a lane works before it looks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookUp {
+    /// It never does: nobody asks.
+    Never,
+    /// After so long, or a little longer.
+    After(Duration),
+    /// After so many evaluations, which are counted; at least one.
+    Steps(u64),
+}
+
+/// The stretch of work between two looks up.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub(super) look_up: LookUp,
+    began: Instant,
+    /// What had been done when it began, and when the clock was last looked at.
+    first: u64,
+    looked: u64,
+    over: bool,
+}
+
+impl Stretch {
+    pub(super) fn new() -> Self {
+        Stretch { look_up: LookUp::Never, began: Instant::now(), first: 0, looked: 0, over: false }
+    }
+
+    /// A new one begins.
+    pub(super) fn begin(&mut self, done: u64) {
+        (self.first, self.looked, self.over) = (done, done, false);
+        if let LookUp::After(_) = self.look_up {
+            self.began = Instant::now();
+        }
+    }
+
+    /// Through how many timers a session may go before it is to be asked again whether the slice is over.
+    pub(super) fn timers(&self) -> u64 {
+        match self.look_up {
+            LookUp::Never => u64::MAX,
+            LookUp::After(_) => TIMERS,
+            LookUp::Steps(steps) => steps.max(1),
+        }
+    }
+
+    /// Whether it is over, where so much has been done.
+    #[inline]
+    pub(super) fn is_over(&mut self, done: u64) -> bool {
+        match self.look_up {
+            LookUp::Never => false,
+            LookUp::Steps(steps) => done - self.first >= steps,
+            LookUp::After(length) => {
+                if done - self.looked >= UNITS {
+                    self.looked = done;
+                    self.over = self.began.elapsed() >= length;
+                }
+                self.over
+            }
+        }
+    }
+}
+
+/// Events whose turn comes, and time that is yet to pass.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    events: Bucket,
+    /// How many of them have happened.
+    done: usize,
+    /// The clock up to which what is over is to be ended, once the events have happened.
+    pub(super) clock: Option<Time>,
+    /// Sessions that are on the way between two of their timers: of the first event, and of what is over.
+    pub(super) doing: Vec<(Slot, Doing)>,
+}
+
+impl Backlog {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.clock.is_none()
+    }
+
+    /// How many events.
+    pub(super) fn len(&self) -> usize {
+        self.events.events.len() - self.done
+    }
+
+    /// The events in the order of their turns, and their words.
+    pub(super) fn events(&self) -> (&Bucket, &[HeldEvent]) {
+        (&self.events, &self.events.events[self.done..])
+    }
+
+    /// Adds an event behind all others; `words` has one for each column that is present and not null.
+    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+        self.events.push(event, words);
+    }
+
+    /// Adds events of a bucket.
+    pub(super) fn extend(&mut self, bucket: &Bucket, events: &[HeldEvent]) {
+        events.iter().for_each(|event| self.events.push(*event, bucket.words(event).iter().copied()));
+    }
+
+    /// The next event, with the words of its columns spread out in `dense`.
+    pub(super) fn first<'a>(&self, dense: &'a mut [u64]) -> Option<(HeldEvent, Event<'a>)> {
+        let event = self.events.events.get(self.done)?;
+        Some((*event, self.events.unpack(event, dense)))
+    }
+
+    /// The next event has happened.
+    pub(super) fn pop(&mut self) {
+        self.done += 1;
+        if self.len() == 0 {
+            // Memory that one long event took is not kept for ever.
+            self.events = Bucket::default();
+            self.done = 0;
+        }
+    }
+
+    /// What a session is at, which is no more.
+    #[inline]
+    pub(super) fn take_doing(&mut self, slot: Slot) -> Option<Doing> {
+        let at = self.doing.iter().position(|(own, _)| *own == slot)?;
+        Some(self.doing.swap_remove(at).1)
+    }
+
+    /// What a session is at.
+    pub(super) fn doing(&self, slot: Slot) -> Option<Doing> {
+        self.doing.iter().find(|(own, _)| *own == slot).map(|(_, doing)| *doing)
+    }
+
+    /// Time is to pass up to a clock.
+    pub(super) fn owe(&mut self, clock: Time) {
+        self.clock = self.clock.max(Some(clock));
+    }
+
+    /// All words of texts among the columns in `texts`.
+    pub(super) fn for_each_text(&mut self, texts: u64, f: impl FnMut(&mut u64)) {
+        self.events.for_each_text(texts, f);
+    }
+}

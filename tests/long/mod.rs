@@ -1,0 +1,91 @@
+//! Work that takes long because one event brings very much of it: whoever asks meanwhile is answered at once, what is done
+//! is durable on the way, and a kill costs no more than what came since.
+
+mod memory;
+
+use crate::cli::Sandbox;
+use crate::cluster::Processor;
+use serde_json::Value as Json;
+use std::time::{Duration, Instant};
+
+/// Sessions that one event ends, each of which has gone through ten thousand windows when it does.
+const SESSIONS: u64 = 1200;
+
+/// Rows of a session that silence ends say nothing of the windows that it is not billed for, but its alerts may.
+const PROGRAM: &str = "source s { key k  time t in s  a: bool  end after 10000s }
+metric m = duration_where(latest(a)) every 1s
+metric n = count(a) every 1s
+alert quiet = !latest(a)
+";
+
+/// How long an answer may take, on a machine that is busy with other tests; by itself it takes a few hundredths of a second.
+const SOON: Duration = Duration::from_secs(3);
+
+fn status(processor: &Processor) -> Json {
+    let mut response = ureq::get(format!("{}/v1/status", processor.url)).call().unwrap();
+    let status: Json = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+    status["partitions"][0].clone()
+}
+
+/// How many sessions have ended, once the partition is open.
+fn closed(processor: &Processor) -> u64 {
+    let begun = Instant::now();
+    loop {
+        if let Some(closed) = status(processor)["closed_sessions"].as_u64() {
+            return closed;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", status(processor));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn lanes_look_up_however_much_one_event_brings() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", PROGRAM);
+    let mut log: String = (0..SESSIONS).map(|k| format!("{{\"k\":\"k{k}\",\"t\":0,\"a\":true}}\n")).collect();
+    log.push_str("{\"k\":\"last\",\"t\":20000000,\"a\":true}\n");
+    sandbox.file("log.ndjson", log);
+    let args = ["p.tl", "--source", "file:log.ndjson", "--state", "state", "--threads", "1"];
+    let start = || Processor::start(sandbox.command(), &args);
+    let processor = start();
+    closed(&processor);
+    // At work, and answering.
+    let (begun, mut slowest, mut seen) = (Instant::now(), Duration::ZERO, vec![]);
+    while seen.iter().filter(|(closed, _)| (1..SESSIONS).contains(closed)).count() < 5 {
+        let asked = Instant::now();
+        let now = status(&processor);
+        slowest = slowest.max(asked.elapsed());
+        seen.push((now["closed_sessions"].as_u64().unwrap(), now["epoch"].as_u64().unwrap()));
+        assert!(slowest < SOON, "a status took {slowest:?}: {seen:?}");
+        assert!(begun.elapsed() < Duration::from_secs(100), "{seen:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("the slowest status took {slowest:?}: {seen:?}");
+    // What was done by the last checkpoint is not done again.
+    let wait = Instant::now();
+    let epoch = seen.last().unwrap().1;
+    while status(&processor)["epoch"].as_u64().unwrap() < epoch + 2 {
+        assert!(wait.elapsed() < Duration::from_secs(30), "checkpoints go on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let done = seen.last().unwrap().0;
+    processor.signal("KILL");
+    drop(processor);
+    let mut processor = start();
+    let again = closed(&processor);
+    assert!(again >= done, "{again} of {done} are there after a kill");
+    // A stop is heard, and its last checkpoint goes on from there.
+    let before = closed(&processor);
+    let asked = Instant::now();
+    processor.signal("TERM");
+    let (code, said) = processor.ends(20);
+    assert!(code == Some(0) && asked.elapsed() < SOON + SOON, "{code:?} after {:?}: {said}", asked.elapsed());
+    let processor = start();
+    assert!(closed(&processor) >= before);
+    // A question about sessions is answered when all is done, and as if nothing had been in between.
+    let sql = "SELECT count(*) AS n, count(DISTINCT session) AS s FROM m WHERE closed";
+    let rows = processor.rows(&sandbox, sql, &["--sync", "--timeout", "120s"]).unwrap();
+    assert_eq!(rows[0]["n"], SESSIONS, "{rows:?}");
+    assert_eq!(rows[0]["s"], SESSIONS, "{rows:?}");
+}
