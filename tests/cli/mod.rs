@@ -14,6 +14,8 @@ mod mistakes;
 mod names;
 mod nothing;
 mod pages;
+#[cfg(feature = "sql")]
+mod ratios;
 mod reading;
 mod server;
 #[cfg(feature = "sql")]
