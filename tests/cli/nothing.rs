@@ -110,3 +110,43 @@ fn what_a_processor_can_have_no_rows_of_is_said() {
         assert!(line.contains("has an aggregate, so there are no totals"), "{asked}: {line}");
     }
 }
+
+#[cfg(feature = "sql")]
+#[test]
+fn rows_of_replaced_definitions_are_said_to_be_among_the_others() {
+    let sandbox = sandbox();
+    let text = |m: &str| format!("{SOURCE}metric m = {m}\nmetric n = count(b)\nalert a = latest(b)\n");
+    sandbox.file("p.tl", text("duration_where(latest(b))"));
+    sandbox.file("log.ndjson", "{\"k\":\"a\",\"t\":1,\"b\":true}\n{\"k\":\"a\",\"t\":9,\"b\":false}\n");
+    let args = ["p.tl", "--source", "file:log.ndjson", "--state", "state"];
+    let processor = crate::cluster::Processor::start(sandbox.command(), &args);
+    let asked = |args: &[&str]| sandbox.run(&[args, &["--server", &processor.url]].concat());
+    let said = |sql: &str| {
+        let run = asked(&["query", sql, "--sync"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stderr.contains("finals have rows of replaced definitions, too, of `m` (now version 2)\n  help: ")
+    };
+    assert!(!said("SELECT sum(value) FROM finals"), "there is one version of each");
+    // What was committed is what stays.
+    let committed = || asked(&["query", "SELECT epoch FROM partitions WHERE epoch > 0"]).stdout.contains("epoch");
+    while !committed() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    sandbox.file("v2.tl", text("duration_where(!latest(b))"));
+    let run = asked(&["deploy", "v2.tl"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for (sql, is_said) in [
+        ("SELECT sum(value) FROM finals WHERE metric = 'm'", true),
+        ("SELECT count(*) FROM finals", true),
+        ("SELECT sum(value) FROM finals WHERE metric = 'n'", false),
+        ("SELECT sum(value) FROM finals WHERE metric = 'm' AND version = 2", false),
+        ("SELECT * FROM finals", false),
+        ("SELECT count(*) FROM m", false),
+        ("SELECT count(*) FROM alerts", false),
+    ] {
+        assert_eq!(said(sql), is_said, "{sql}");
+    }
+    // No session was on at that time, though there is one of that key.
+    let run = asked(&["session", "a", "--at", "1960-01-01T00:00:00Z"]);
+    assert!(run.code == 2 && run.stderr.contains("no session of `a` is known to have been on then"), "{}", run.stderr);
+}

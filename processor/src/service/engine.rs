@@ -129,6 +129,9 @@ impl Engine for Service {
                 "not kept: the sessions of `{key}` began before the events that are kept"
             )));
         }
+        if !found && at.is_some() {
+            return Err(EngineError::NotFound(format!("no session of `{key}` is known to have been on then")));
+        }
         if !found {
             return Err(EngineError::NotFound(format!("no session of `{key}` has been seen")));
         }
