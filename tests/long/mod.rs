@@ -84,7 +84,7 @@ fn lanes_look_up_however_much_one_event_brings() {
     let processor = start();
     assert!(closed(&processor) >= before);
     // A question about sessions is answered when all is done, and as if nothing had been in between.
-    let sql = "SELECT count(*) AS n, count(DISTINCT session) AS s FROM m WHERE closed";
+    let sql = "SELECT count(*) AS n, count(DISTINCT session) AS s FROM n WHERE closed";
     let rows = processor.rows(&sandbox, sql, &["--sync", "--timeout", "120s"]).unwrap();
     assert_eq!(rows[0]["n"], SESSIONS, "{rows:?}");
     assert_eq!(rows[0]["s"], SESSIONS, "{rows:?}");
