@@ -248,6 +248,9 @@ impl Partition {
         if matches!(result, Err(Error::Checkpoint(checkpoint::Error::Fenced { .. }))) {
             fenced.store(true, Ordering::SeqCst);
         }
+        if let Err(error) = &result {
+            self.handle.failed(error);
+        }
         let checkpoints = self.checkpoints.take();
         // The log is let go before the head says so, for whoever comes opens it at once.
         drop(self);

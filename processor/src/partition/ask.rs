@@ -10,8 +10,8 @@ use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -95,7 +95,11 @@ pub(super) enum Request {
 #[derive(Clone, Debug)]
 pub struct Handle {
     requests: Sender<Request>,
+    why: Why,
 }
+
+/// Why a partition stopped, once it has failed.
+pub(super) type Why = Arc<OnceLock<String>>;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,9 +110,9 @@ pub enum NoAnswer {
     /// It took longer than the caller wanted to wait.
     #[error("the records that the source held were not all read in time")]
     Timeout,
-    /// The partition stopped.
-    #[error("the partition has stopped")]
-    Stopped,
+    /// The partition stopped, for this reason if it was no order.
+    #[error("the partition has stopped{}", .0.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Stopped(Option<String>),
 }
 
 /// How long an answer that waits for nothing may take.
@@ -118,7 +122,7 @@ impl Handle {
     /// A handle, and what it sends.
     pub(super) fn new() -> (Self, Receiver<Request>) {
         let (requests, received) = channel();
-        (Handle { requests }, received)
+        (Handle { requests, why: Why::default() }, received)
     }
 
     /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
@@ -129,8 +133,19 @@ impl Handle {
     /// Asks without waiting, so that several partitions can be asked at once.
     pub fn begin(&self, ask: Ask, sync: bool) -> Result<Asked, NoAnswer> {
         let (reply, answer) = channel();
-        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| NoAnswer::Stopped)?;
-        Ok(Asked(answer))
+        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| self.stopped())?;
+        Ok(Asked { answer, why: Arc::clone(&self.why) })
+    }
+
+    /// Notes, before anybody can hear that the partition has stopped, why it did.
+    pub(super) fn failed(&self, error: &super::Error) {
+        let code = if let super::Error::Source(error) = error { format!("[{}] ", error.code()) } else { String::new() };
+        // It fails once.
+        let _ = self.why.set(format!("{code}{error}"));
+    }
+
+    fn stopped(&self) -> NoAnswer {
+        NoAnswer::Stopped(self.why.get().cloned())
     }
 
     /// Lets the partition show its outputs so from now on; what it has told until now is written as it was.
@@ -148,14 +163,17 @@ impl Handle {
 
 /// A question that is on its way.
 #[derive(Debug)]
-pub struct Asked(Receiver<Result<Answer, NoAnswer>>);
+pub struct Asked {
+    answer: Receiver<Result<Answer, NoAnswer>>,
+    why: Why,
+}
 
 impl Asked {
     /// Waits for the answer.
     pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
-        self.0.recv_timeout(limit).unwrap_or_else(|error| match error {
+        self.answer.recv_timeout(limit).unwrap_or_else(|error| match error {
             std::sync::mpsc::RecvTimeoutError::Timeout => Err(NoAnswer::Timeout),
-            std::sync::mpsc::RecvTimeoutError::Disconnected => Err(NoAnswer::Stopped),
+            std::sync::mpsc::RecvTimeoutError::Disconnected => Err(NoAnswer::Stopped(self.why.get().cloned())),
         })
     }
 }

@@ -323,7 +323,7 @@ impl From<NoAnswer> for EngineError {
     fn from(error: NoAnswer) -> Self {
         match error {
             NoAnswer::Timeout => EngineError::Timeout(error.to_string()),
-            NoAnswer::Stopped => EngineError::Unavailable(error.to_string()),
+            NoAnswer::Stopped(_) => EngineError::Unavailable(error.to_string()),
             NoAnswer::LeftOut(_) => EngineError::Conflict { message: error.to_string(), rendered: None },
         }
     }

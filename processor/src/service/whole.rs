@@ -89,7 +89,7 @@ impl Service {
             Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
             Err(error @ (NoAnswer::Timeout | NoAnswer::LeftOut(_))) => return Err(error.into()),
             // It was given up or taken over just now: somebody else has it, or will.
-            Err(NoAnswer::Stopped) => troubles.push(NoAnswer::Stopped.to_string()),
+            Err(error @ NoAnswer::Stopped(_)) => troubles.push(error.to_string()),
         }
         for answers in theirs {
             match answers {
