@@ -22,6 +22,7 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
         &["group", "group_by", "by", "without", "summarize", "partition"],
         "write `| aggregate(group_by(column), sum)` behind the metric; sessions are kept apart by the `key` of the source",
     ),
+    (&["for"], "a condition that has held for a time is `held_for(state, 5m)`"),
     (&["over"], "a window is written `x over last 5m`"),
     (&["within"], "matches within a time are `count_within(event, 10m)` and `has_existed_within(event, 10m)`"),
     (
