@@ -128,7 +128,7 @@ impl Backlog {
     /// The next event has happened.
     pub(super) fn pop(&mut self) {
         self.done += 1;
-        if self.len() == 0 {
+        if self.is_empty() {
             // Memory that one long event took is not kept for ever.
             self.events = Bucket::default();
             self.done = 0;

@@ -159,7 +159,7 @@ impl<W: Watcher> Lane<W> {
             self.backlog.pop();
         }
         self.words = words;
-        if self.backlog.len() == 0
+        if self.backlog.is_empty()
             && let Some(clock) = self.backlog.clock.take()
         {
             self.pass_time(clock);
