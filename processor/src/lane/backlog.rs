@@ -95,12 +95,13 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.clock.is_none()
+    /// Whether nothing is left to do: no event waits, and no time is yet to pass.
+    pub(super) fn is_done(&self) -> bool {
+        self.waiting() == 0 && self.clock.is_none()
     }
 
     /// How many events.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.events.events.len() - self.done
     }
 
@@ -128,7 +129,7 @@ impl Backlog {
     /// The next event has happened.
     pub(super) fn pop(&mut self) {
         self.done += 1;
-        if self.is_empty() {
+        if self.waiting() == 0 {
             // Memory that one long event took is not kept for ever.
             self.events = Bucket::default();
             self.done = 0;

@@ -143,7 +143,7 @@ impl<W: Watcher> Lane<W> {
     /// Whether something that was taken has not happened yet.
     #[inline]
     pub fn is_behind(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.backlog.is_done()
     }
 
     /// Goes on with what has not happened yet, until it looks up again.
@@ -159,7 +159,7 @@ impl<W: Watcher> Lane<W> {
             self.backlog.pop();
         }
         self.words = words;
-        if self.backlog.is_empty()
+        if self.backlog.waiting() == 0
             && let Some(clock) = self.backlog.clock.take()
         {
             self.pass_time(clock);
@@ -572,7 +572,7 @@ impl<W: Watcher> Lane<W> {
 
     /// How many events wait: in the reorder buffer, or for their turn.
     pub fn held(&self) -> u64 {
-        (self.held.as_ref().map_or(0, Held::len) + self.backlog.len()) as u64
+        (self.held.as_ref().map_or(0, Held::len) + self.backlog.waiting()) as u64
     }
 
     /// What the lane holds, for people.
