@@ -103,10 +103,18 @@ fn what_a_processor_can_have_no_rows_of_is_said() {
         let mut watch = sandbox.command();
         watch.args(["watch", asked, "--server", &processor.url]).stderr(std::process::Stdio::piped());
         let mut watch = watch.stdout(std::process::Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(watch.stderr.take().unwrap()), &mut line).unwrap();
+        let mut stderr = std::io::BufReader::new(watch.stderr.take().unwrap());
+        let (said, hears) = std::sync::mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = std::io::BufRead::read_line(&mut stderr, &mut line);
+            let _ = said.send(line);
+        });
+        let line = hears.recv_timeout(std::time::Duration::from_secs(20));
         watch.kill().unwrap();
         watch.wait().unwrap();
+        reader.join().unwrap();
+        let line = line.expect("it says something");
         assert!(line.contains("has an aggregate, so there are no totals"), "{asked}: {line}");
     }
 }
