@@ -34,10 +34,12 @@ mod records {
 
 /// States of events: what was said last, and whether something was.
 pub(crate) mod hold {
+    pub(crate) mod delayed;
     pub(crate) mod has_existed;
     pub(crate) mod has_existed_within;
     pub(crate) mod held_for;
     pub(crate) mod latest;
+    pub(crate) mod since;
 }
 
 /// Numbers that go on with time between changes of their input.
@@ -191,6 +193,8 @@ operators! {
     HasExisted { of } reads [of] => hold::has_existed(*of);
     HasExistedWithin { of, window } reads [of] => hold::has_existed_within(*of, *window);
     HeldFor { of, length } reads [of] => hold::held_for(*of, *length);
+    Since { held, begun } reads [held, begun] => hold::since(*held, *begun);
+    Delayed { of, length } reads [of] => hold::delayed(*of, *length);
     DurationWhere { of } reads [of] is number => accrue::duration_where(*of);
     DurationInCurState { of } reads [of] is number => accrue::duration_in_cur_state(*of);
     Longest { of } reads [of] is number => accrue::longest(*of);
@@ -309,6 +313,8 @@ steps! {
         DurationOfPreviousState(accrue::duration_of_previous_state::Step),
         Integral(accrue::integral::Step),
         StateSince(accrue::time_since::Step),
+        Since(hold::since::Step),
+        Delayed(hold::delayed::Step),
         If(logic::choose::Step),
         Coalesce(logic::coalesce::Step),
         Exists(logic::exists::Step),

@@ -42,6 +42,8 @@ pub(crate) enum Takes {
 pub(crate) enum Gives {
     /// A state of truth values.
     State,
+    /// A state of whatever type its input has.
+    Value,
     /// A number that changes in steps.
     Steps,
     /// A number that goes on with time.
@@ -74,6 +76,20 @@ pub(crate) const SIMPLE: &[Simple] = &[
         takes: &[Condition, Length],
         gives: Gives::State,
         makes: |of, lengths| Op::HeldFor { of: of[0], length: lengths[0] },
+    },
+    Simple {
+        names: &["since"],
+        form: "`since(STATE, STATE)`",
+        takes: &[Condition, Condition],
+        gives: Gives::State,
+        makes: |of, _| Op::Since { held: of[0], begun: of[1] },
+    },
+    Simple {
+        names: &["delayed"],
+        form: "`delayed(STATE, DURATION)`",
+        takes: &[State, Length],
+        gives: Gives::Value,
+        makes: |of, lengths| Op::Delayed { of: of[0], length: lengths[0] },
     },
     Simple {
         names: &["duration_where"],

@@ -150,6 +150,21 @@ pub enum Op {
         /// A `state<bool>`: only while it is true.
         over: Option<NodeId>,
     },
+    /// Whether the first input has been true at every instant since the last one at which the second was, that one included:
+    /// where the second has ended, also just before its end. False before the second was true; never absent.
+    Since {
+        /// A `state<bool>`.
+        held: NodeId,
+        /// A `state<bool>`.
+        begun: NodeId,
+    },
+    /// What the input was so long ago; absent before.
+    Delayed {
+        /// A state.
+        of: NodeId,
+        /// How long ago.
+        length: Time,
+    },
     /// One input where the condition is true, the other where it is false or absent (as `CASE WHEN` of SQL).
     If {
         /// A `state<bool>`.

@@ -4,6 +4,7 @@
 //! anew with `TIMELINE_BLESS=1` and let [`timeline_core::plan::RULES`] go up if the same programs now mean something else.
 
 use crate::build::source;
+use crate::strategies::trial::TRIALS;
 use std::sync::Arc;
 use timeline_core::plan::{
     Aggregate, Alert, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every, Fault,
@@ -144,6 +145,10 @@ fn nodes(builder: &mut Builder) -> Vec<NodeId> {
         code: Arc::new(Silent),
     };
     add(Op::User { operator: Arc::new(operator), of: vec![i.0, f.0] });
+    for trial in TRIALS {
+        let inputs: Vec<NodeId> = trial.takes.iter().zip([held, existed]).map(|(_, of)| of).collect();
+        add((trial.makes)(&inputs, window));
+    }
     all
 }
 

@@ -3,6 +3,7 @@
 //! All changes of timelines fall on integers, so these readings tell everything; they share no interval arithmetic with
 //! the evaluator. A state that holds "just before `t`" is the one at `t - 1`.
 
+use super::strategies::trial::{self, TRIALS};
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, EventExpr, Every, Kind, Op, RatioUnit, Unit};
@@ -316,6 +317,10 @@ impl Instants<'_> {
                 self.state_is(id, t, said)
             }
             Op::Split { of, by, cap } => self.check_split(id, *of, by, *cap as usize, t),
+            other => {
+                let said = TRIALS.iter().find_map(|trial| (trial.says)(other, self, t));
+                self.state_is(id, t, said.unwrap_or_else(|| panic!("{other:?} has no definition")))
+            }
         }
     }
 
@@ -534,6 +539,20 @@ impl Instants<'_> {
     fn number_is(&self, id: NodeId, t: Time, expected: Option<Number>) -> Checked {
         prop_assert_eq!(self.number(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
         Ok(())
+    }
+}
+
+impl trial::Instants for Instants<'_> {
+    fn origin(&self) -> Time {
+        self.session.origin
+    }
+
+    fn state(&self, id: NodeId, t: Time) -> Option<Value> {
+        self.state(id, t)
+    }
+
+    fn truth(&self, id: NodeId, t: Time) -> Option<bool> {
+        self.truth(id, t)
     }
 }
 

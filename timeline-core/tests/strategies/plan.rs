@@ -1,6 +1,7 @@
 //! Random plans, of every operator.
 
 use super::expression::{PredicateShape, called, comparison, predicates};
+use super::trial::TRIALS;
 use super::{choose, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
@@ -92,6 +93,7 @@ enum Make {
     Sum,
     TimeSince,
     IsNew,
+    Trial,
 }
 
 #[derive(Clone, Debug)]
@@ -188,6 +190,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Make::Sum),
         2 => Just(Make::TimeSince),
         2 => Just(Make::IsNew),
+        3 => Just(Make::Trial),
     ];
     (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
         |(make, left, right, window, compare, number, predicate)| Step {
@@ -440,6 +443,12 @@ impl Step {
             },
             Make::Sum => Op::Sum { of: pick(builder, left, numeric)? },
             Make::IsNew => Op::IsNew { of: pick(builder, left, event)?, cap: 1 + u32::from(right % 3) },
+            Make::Trial => {
+                let trial = choose(TRIALS, self.compare);
+                let picks = [left, right].into_iter().cycle();
+                let inputs = trial.takes.iter().zip(picks).map(|(takes, n)| pick(builder, n, |k| takes.fits(k)));
+                (trial.makes)(&inputs.collect::<Option<Vec<_>>>()?, window)
+            }
             Make::TimeSince => Op::TimeSince { of: pick(builder, left, match_or_truth)? },
         })
     }

@@ -61,6 +61,28 @@ pub const ALL: &[Operator] = &[
         example: "keep_true_for(latest(b), 5s)",
     },
     Operator {
+        name: "since",
+        form: "since(a, b)",
+        gives: "state<bool>",
+        meaning: "Whether a condition has held at every instant since the last one at which another did, that one included: \
+                  while `b` is true it is `a`, and when `b` has ended it goes on for as long as `a` stays true. \
+                  What breaks `a` is made good only by the next `b`.",
+        before: "false",
+        memory: CONSTANT,
+        timer: NONE,
+        example: "since(latest(b), latest(state) == \"a\")",
+    },
+    Operator {
+        name: "delayed",
+        form: "delayed(s, D)",
+        gives: "state",
+        meaning: "What a state was `D` ago: each of its changes comes again that much later.",
+        before: "absent",
+        memory: "O(window)",
+        timer: "`D` after each change",
+        example: "delayed(latest(state), 5s)",
+    },
+    Operator {
         name: "duration_where",
         form: "duration_where(b)",
         gives: "duration",

@@ -46,7 +46,6 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     (&["fill", "locf"], "`latest(event)` keeps its value until the next one comes"),
     (&["collate", "cast"], "the type of a column is declared in its source: `column: int`"),
     (&["xor"], "write `a && !b || !a && b`"),
-    (&["since"], "the time since an event is `time_since(event)`"),
     (&["join", "ignoring", "group_left", "group_right"], "sources whose keys are named alike are joined by using both"),
 ];
 

@@ -93,6 +93,7 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
     }
     for (i, argument) in arguments.iter().enumerate() {
         let hint = match function {
+            Function::Simple(simple) if simple.gives == Gives::Value && i == 0 => hint,
             Function::Simple(simple) => {
                 simple.takes.get(i).filter(|takes| **takes == Takes::Condition).map(|_| Use::Bool)
             }
@@ -138,6 +139,7 @@ fn shape(e: &Expr) -> Option<Use> {
             (Lookup::Known(Function::At), [_, sampled]) => shape(&sampled.value),
             (Lookup::Known(Function::Simple(simple)), _) => match simple.gives {
                 Gives::Steps => Some(Use::Number),
+                Gives::Value => arguments.first().and_then(|first| shape(&first.value)),
                 Gives::Number => None,
                 Gives::State | Gives::Events => Some(Use::Bool),
             },
