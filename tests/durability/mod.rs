@@ -4,6 +4,7 @@
 
 mod deploying;
 pub(crate) mod joined;
+mod windows;
 
 use crate::served::{Server, TIMELINE};
 use event_producer::truth::Row;
