@@ -431,7 +431,7 @@ impl Partition {
         let Outcome { closed, alerts, failed, .. } = outcome;
         let dead: Vec<_> = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
         self.counts.dead += dead.len() as u64;
-        self.pending.append(Pending { sessions: closed, alerts, late, dead });
+        self.pending.append(Pending { sessions: closed, alerts, late, dead, parts: vec![] });
     }
 
     /// How far the log of each source has been read.

@@ -8,6 +8,7 @@ use crate::damage::Damage;
 use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, Cell, Kind, TableBuilder};
+use crate::totals::{Part, part};
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, is_not_null};
@@ -25,7 +26,9 @@ use std::sync::Arc;
 use timeline_core::plan::Plan;
 
 /// The tables of history.
-pub const TABLES: [&str; 4] = ["finals", "alerts", "late_events", "dead_letters"];
+pub const TABLES: [&str; 5] = ["finals", "alerts", "late_events", "dead_letters", PARTS];
+/// What groups of windows came to that are over; no table that can be asked for, but what `totals` are made of.
+pub const PARTS: &str = "parts";
 /// Files of one table before they are put together.
 const FILES_MAX: usize = 24;
 /// What the facts of a result file say since [`Layout::Exact`].
@@ -50,17 +53,19 @@ pub struct Pending {
     pub late: Vec<Late>,
     /// Records and values that could not be used.
     pub dead: Vec<DeadLetter>,
+    /// What groups of windows came to that are over.
+    pub parts: Vec<Part>,
 }
 
 impl Pending {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.alerts.is_empty() && self.late.is_empty() && self.dead.is_empty()
+        self.len() == 0
     }
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.sessions.len() + self.alerts.len() + self.late.len() + self.dead.len()
+        self.sessions.len() + self.alerts.len() + self.late.len() + self.dead.len() + self.parts.len()
     }
 
     /// Appends what was told later.
@@ -69,6 +74,7 @@ impl Pending {
         self.alerts.append(&mut other.alerts);
         self.late.append(&mut other.late);
         self.dead.append(&mut other.dead);
+        self.parts.append(&mut other.parts);
     }
 
     /// The rows of one of [`TABLES`].
@@ -78,6 +84,7 @@ impl Pending {
             "alerts" => rows::alerts(&[(plan, &self.alerts)]),
             "late_events" => late_events(plan, partition, &self.late),
             "dead_letters" => dead_letters(plan, partition, &self.dead),
+            PARTS => part::table(&self.parts),
             other => unreachable!("{other} is no table of history"),
         }
     }

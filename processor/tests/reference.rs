@@ -189,7 +189,7 @@ fn engine_in_slices(
     spans_end_as_finals_do(&plan, &sessions, &spans);
     let spans = spans.iter().map(|span| span_text(&plan, span)).collect();
     late.append(&mut outcome.stragglers);
-    answers(&plan, &sessions, outcome.alerts, &late, spans)
+    answers(&plan, &sessions, outcome.alerts, &late, spans, horizon)
 }
 
 fn answers(
@@ -198,6 +198,7 @@ fn answers(
     mut alerts: Vec<AlertRow>,
     late: &[processor::lane::Late],
     spans: Vec<String>,
+    horizon: Option<Time>,
 ) -> Answers {
     let open = sessions.iter().flat_map(|session| {
         session.open_alerts.iter().map(|(alert, start)| AlertRow {
@@ -210,6 +211,7 @@ fn answers(
     alerts.extend(open);
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
+    totals.set_horizon(horizon);
     let of = |reason: LateReason| {
         let own = late.iter().filter(move |late| late.reason == reason && !late.repaired);
         sorted(own.map(|late| format!("{} of {}", late.position.offset, late.position.source)).collect())
@@ -464,7 +466,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
     sessions.append(&mut outcome.closed);
     alerts.append(&mut outcome.alerts);
     late.append(&mut outcome.stragglers);
-    answers(&plan, &sessions, alerts, &late, vec![])
+    answers(&plan, &sessions, alerts, &late, vec![], progress.max_time())
 }
 
 /// The case with its log in order and sources that wait for nothing. Which of duplicates comes first is a matter of order.

@@ -19,6 +19,11 @@ pub(crate) fn rfc3339(at: Time, precise: bool) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
+/// The instant that a text of [`rfc3339`] names.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Time> {
+    text.parse::<Timestamp>().ok().and_then(|at| Time::try_from(at.as_nanosecond()).ok())
+}
+
 /// Year, month and day of the Gregorian calendar, from days since 1970-01-01.
 ///
 /// Years begin in March here, so that the day that some of them lack is the last one (Hinnant, *chrono-compatible
@@ -130,6 +135,9 @@ mod tests {
         assert_eq!(rfc3339(1_700_000_000 * SECOND + 5, true), "2023-11-14T22:13:20.000000005Z");
         assert_eq!(rfc3339(i64::MIN, false), "1677-09-21T00:12:43Z");
         assert_eq!(rfc3339(i64::MAX, false), "2262-04-11T23:47:16Z");
+        for at in [0, -1, 789 * 86_400 * SECOND + 7] {
+            assert_eq!(super::parse_rfc3339(&rfc3339(at, true)), Some(at));
+        }
     }
 
     fn instant(text: &str) -> Time {

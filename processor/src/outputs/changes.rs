@@ -17,12 +17,12 @@ use super::message::id;
 use super::{Message, Origin, meaning};
 use crate::labels::Labels;
 use crate::rows::{self, dimension_column};
-use crate::totals::Totals;
+use crate::totals::{Part, Totals};
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use timeline_core::Time;
 use timeline_core::plan::{Metric, Plan};
+use timeline_core::{Time, Value};
 
 /// What was told of the metrics, by their names; part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,21 @@ impl Changes {
         Known(named.filter(|(_, told)| !told.places.is_empty()).map(|(name, told)| (name, told.clone())).collect())
     }
 
+    /// Groups are over: nothing of them will be told any more.
+    pub(crate) fn forget(&mut self, plan: &Plan, partition: u32, parts: &[Part]) {
+        for part in parts {
+            if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == part.metric) {
+                let cell = |value: &Option<Value>| {
+                    value
+                        .as_ref()
+                        .map_or_else(|| "null".into(), |value| serde_json::Value::from(value.to_string()).to_string())
+                };
+                let group: Vec<String> = part.group.iter().map(cell).collect();
+                self.0[metric].groups.remove(&key(&part.metric, partition, &group));
+            }
+        }
+    }
+
     /// Looks at the totals of a place: messages of those that are others than before.
     pub(crate) fn take(
         &mut self,
@@ -97,7 +112,7 @@ impl Changes {
             let functions: Vec<String> = aggregate.functions.iter().map(|function| function.name()).collect();
             let row = Row { origin, metric, meaning: told.meaning.clone(), functions: &functions, at };
             let mut gone = std::mem::take(&mut told.groups);
-            for (n, _) in all.iter().enumerate().filter(|(_, total)| total.metric == i) {
+            for (n, total) in all.iter().enumerate().filter(|(_, total)| total.metric == i) {
                 let cells = shape.cells(&table, n);
                 let cell = |name: &String| {
                     let cell = cells.iter().find(|(own, _)| own == name).and_then(|(_, cell)| cell.clone());
@@ -106,18 +121,20 @@ impl Changes {
                 let group: Vec<String> =
                     aggregate.group_by.iter().map(|group| cell(&dimension_column(&group.name))).collect();
                 let values: Vec<String> = functions.iter().map(cell).collect();
-                let digest =
-                    id(origin, functions.iter().zip(&values).map(|(name, value)| (name.as_str(), value.as_str())));
+                let closed = total.closed.map(|closed| closed.to_string());
+                let told_closed = closed.iter().map(|closed| ("closed", closed.as_str()));
+                let said = functions.iter().zip(&values).map(|(name, value)| (name.as_str(), value.as_str()));
+                let digest = id(origin, said.chain(told_closed));
                 let key = row.key(&group);
                 if gone.remove(&key).is_none_or(|before| before != digest) {
-                    messages.push(row.message(key.clone(), &group, &values));
+                    messages.push(row.message(key.clone(), &group, &values, closed.as_deref()));
                 }
                 told.groups.insert(key, digest);
             }
             // Nothing counts in these any more.
             for key in gone.into_keys() {
                 let group = group_of(&key);
-                messages.push(row.message(key, &group, &vec!["null".to_owned(); functions.len()]));
+                messages.push(row.message(key, &group, &vec!["null".to_owned(); functions.len()], None));
             }
             told.places.clone_from(&at.places);
         }
@@ -137,12 +154,10 @@ struct Row<'a> {
 impl Row<'_> {
     /// A JSON array of the metric, the partition and the group: a later message replaces one with the same key.
     fn key(&self, group: &[String]) -> String {
-        let metric = serde_json::Value::from(self.metric.name.as_str());
-        let parts = [metric.to_string(), self.origin.partition.to_string()].into_iter().chain(group.iter().cloned());
-        format!("[{}]", parts.collect::<Vec<_>>().join(","))
+        key(&self.metric.name, self.origin.partition, group)
     }
 
-    fn message(&self, key: String, group: &[String], values: &[String]) -> Message {
+    fn message(&self, key: String, group: &[String], values: &[String], closed: Option<&str>) -> Message {
         let At { text, watermark, horizon, .. } = self.at;
         let horizon_ns = horizon.to_string();
         let what = [("meaning", self.meaning.as_str()), ("key", &key), ("position", text), ("horizon", &horizon_ns)];
@@ -152,6 +167,9 @@ impl Row<'_> {
         let groups = self.metric.aggregate.iter().flat_map(|aggregate| &aggregate.group_by).map(|group| &group.name);
         for (column, value) in groups.zip(group).chain(self.functions.iter().zip(values)) {
             payload += &format!(",{}:{value}", name(column));
+        }
+        if let Some(closed) = closed {
+            payload += &format!(",\"closed\":{closed}");
         }
         let partition = self.origin.partition;
         payload += &format!(",\"at\":{{\"partition\":{partition},\"position\":{}", name(text));
@@ -166,6 +184,11 @@ impl Row<'_> {
         payload += "}}";
         Message { id, key, time: Some(*horizon), payload }
     }
+}
+
+fn key(metric: &str, partition: u32, group: &[String]) -> String {
+    let parts = [serde_json::Value::from(metric).to_string(), partition.to_string()].into_iter();
+    format!("[{}]", parts.chain(group.iter().cloned()).collect::<Vec<_>>().join(","))
 }
 
 /// The group of a key, as [`Row::key`] writes it.

@@ -218,7 +218,7 @@ impl Partition {
             sessions.extend(live);
             let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
-            read.append(Pending { sessions: closed, alerts, late: stragglers, dead });
+            read.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         }
         let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
@@ -226,6 +226,8 @@ impl Partition {
         let mut pending =
             self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| Pending::clone(pending));
         pending.append(self.pending.clone());
+        // What is on its way into history is in none of its files yet.
+        totals.add_parts(&self.plan, std::mem::take(&mut pending.parts));
         pending.append(read);
         let progress = self.progress();
         let answer = Answer {

@@ -25,8 +25,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use timeline_core::Time;
-use timeline_core::plan::{Fingerprint, Plan, RULES};
+use timeline_core::plan::{EndRule, Fingerprint, Plan, RULES};
+use timeline_core::{SECOND, Time};
 
 /// Time between two looks at files that are broken: somebody may put them back.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -48,6 +48,9 @@ impl Cut {
         self.has_base = false;
     }
 }
+
+/// How much later than silence ends a session lanes look at it, at most: a turn of their wheels.
+const LOOK_LATEST: Time = 120 * SECOND;
 
 /// What a checkpoint that was written left.
 pub(super) struct Committed {
@@ -132,6 +135,17 @@ pub(crate) fn plan_fingerprint(plan: &Plan) -> String {
 }
 
 impl Partition {
+    /// Lets history have what groups of windows came to that get no further value: where an event ends a window, none of its
+    /// sessions goes on when silence would have ended it.
+    fn take_ended_windows(&mut self) {
+        let EndRule { silence, billed, .. } = self.plan.end;
+        let silence = silence.filter(|_| !billed).map_or(0, |length| length.saturating_add(LOOK_LATEST));
+        let until = self.progress().clock().saturating_sub(silence);
+        let parts = self.totals.take_ended(&self.plan, until);
+        self.publishing.forget_totals(&self.plan, self.options.part.number, &parts);
+        self.pending.parts.extend(parts);
+    }
+
     /// Cuts all lanes at the present position and lets another thread write what came out.
     pub(super) fn start_commit(&mut self) -> Result<(), Error> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
@@ -157,7 +171,10 @@ impl Partition {
         let labels = self.options.labels.clone();
         labels.hide(&self.plan, &mut self.pending);
         labels.hide_facts(&self.plan, &mut facts);
-        let changes = self.total_changes(is_behind)?;
+        let (changes, looked) = self.total_changes(is_behind)?;
+        if looked && !is_behind {
+            self.take_ended_windows();
+        }
         self.dirty = is_behind;
         let mut segments = self.note(&images, base);
         let mut reach = self.reach();

@@ -12,7 +12,7 @@ use crate::outputs::outbox::{self, Files, Outbox};
 use crate::outputs::publisher::{Permit, Publisher};
 use crate::outputs::{Message, Origin, Output, Published};
 use crate::reach;
-use crate::totals::Totals;
+use crate::totals::{Part, Totals};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -138,6 +138,11 @@ impl Publishing {
         self.changes.known(plan)
     }
 
+    /// Groups of windows are over, and have been told as such.
+    pub(super) fn forget_totals(&mut self, plan: &Plan, partition: u32, parts: &[Part]) {
+        self.changes.forget(plan, partition, parts);
+    }
+
     /// The files that the next checkpoint is to name, before what is new.
     pub(super) fn cut(&mut self) -> Outbox {
         let left = |way: &mut Way| {
@@ -253,16 +258,18 @@ impl Partition {
     }
 
     /// The totals that are others than those told last, for the place of the cut. Nothing was fed since.
-    pub(super) fn total_changes(&mut self, is_behind: bool) -> Result<Vec<Message>, Error> {
+    ///
+    /// Also whether nothing is behind: then what is over may be forgotten.
+    pub(super) fn total_changes(&mut self, is_behind: bool) -> Result<(Vec<Message>, bool), Error> {
         let way = self.publishing.ways.iter().find(|way| way.origin.output == Output::Totals);
-        let Some(origin) = way.map(|way| way.origin.clone()) else { return Ok(vec![]) };
+        let Some(origin) = way.map(|way| way.origin.clone()) else { return Ok((vec![], true)) };
         if self.plan.metrics.iter().all(|metric| metric.aggregate.is_none()) {
             self.publishing.totals.is_behind = false;
-            return Ok(vec![]);
+            return Ok((vec![], true));
         }
         let began = Instant::now();
         if !self.publishing.totals.begin(is_behind) {
-            return Ok(vec![]);
+            return Ok((vec![], false));
         }
         let plan = Arc::clone(&self.plan);
         let parts = self.pipeline.call(move |lane, progress| {
@@ -279,14 +286,16 @@ impl Partition {
         for (part, progress) in parts {
             totals.merge(&part);
             times = (progress.known_watermark(), progress.horizon());
+            // Only what no event changes any more is told to be over.
+            totals.set_horizon(Some(progress.clock()));
         }
-        let (watermark, Some(horizon)) = times else { return Ok(vec![]) };
+        let (watermark, Some(horizon)) = times else { return Ok((vec![], true)) };
         let reach = self.reach();
         let places = reach.iter().map(|reach| reach.position).collect();
         let at = At { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
         let changes = self.publishing.changes.take(&self.plan, &origin, &totals, (&at, &self.options.labels));
         self.publishing.totals.done(began, self.publishing.totals_every);
-        Ok(changes)
+        Ok((changes, true))
     }
 
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.

@@ -158,7 +158,7 @@ pub fn at_rest(
         outcome.closed.iter().for_each(|session| answer.totals.add(plan, session));
         let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
         let dead = failed.iter().map(|failed| failed.letter(plan)).collect();
-        answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead });
+        answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         let size = lane.size();
         answer.bytes += size.bytes;
         answer.live += size.live;

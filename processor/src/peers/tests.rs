@@ -115,6 +115,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         kept_bytes: 8,
         live: 7,
         pending: Pending {
+            parts: vec![],
             sessions: vec![session(plan, Reading::Absent)],
             alerts: vec![AlertRow { key: "a".into(), alert: 0, start: 1, end: Some(2) }],
             late: (0..).zip(LateReason::ALL).map(late).collect(),

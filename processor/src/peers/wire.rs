@@ -70,6 +70,8 @@ struct Facts {
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
+    #[serde(default)]
+    open_windows: Vec<(String, Vec<Option<ValueImage>>)>,
     results: Vec<FileRef>,
     #[serde(default)]
     damage: Damage,
@@ -173,6 +175,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
+        open_windows: answer.totals.open_windows(&answer.plan),
         results: answer.results.clone(),
         damage: answer.damage.clone(),
     };
@@ -245,8 +248,11 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         alerts: image.alerts.into_iter().map(alert).collect::<Result<_, WireError>>()?,
         late: image.late.into_iter().map(late).collect::<Result<_, WireError>>()?,
         dead: image.dead.into_iter().map(dead).collect::<Result<_, WireError>>()?,
+        parts: vec![],
     };
     let sessions_alive = sessions(image.sessions)?;
+    let mut totals = Totals::from_image(&plan, facts.totals);
+    totals.note_open(&plan, facts.open_windows);
     Ok(Some(Answer {
         partition: facts.partition,
         reach: facts.reach,
@@ -265,7 +271,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         owner: facts.owner,
         pending,
         sessions: sessions_alive,
-        totals: Totals::from_image(&plan, facts.totals),
+        totals,
         results: facts.results,
         damage: facts.damage,
         reader: Reader::new(place.store(&facts.folder)),

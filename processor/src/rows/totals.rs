@@ -1,6 +1,7 @@
-//! Rows of aggregated metrics: `metric, groups..., functions...`.
+//! Rows of aggregated metrics: `metric, groups..., functions..., closed`, the last one of windows of the clock.
 
 use super::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
+use crate::totals::part::window_key;
 use crate::totals::{Amount, Totals};
 use arrow::array::RecordBatch;
 use timeline_core::plan::{Function, Plan};
@@ -28,7 +29,11 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
         Function::Count => vec![(function.name(), Kind::Int)],
         _ => value_columns(&function.name()).to_vec(),
     });
-    let mut table = TableBuilder::new(columns.chain(function_columns));
+    // Of windows it is said whether they are over.
+    let is_windowed = |(plan, _): &(&Plan, &Totals)| (0..plan.metrics.len()).any(|i| window_key(plan, i).is_some());
+    let has_windows = answers.iter().any(is_windowed);
+    let closed = has_windows.then(|| ("closed".to_owned(), Kind::Bool));
+    let mut table = TableBuilder::new(columns.chain(function_columns).chain(closed));
     for (plan, totals) in answers {
         for row in totals.rows(plan) {
             let metric = &plan.metrics[row.metric];
@@ -47,7 +52,8 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
                 }
             };
             let cells = std::iter::once(Cell::Text(metric.name.clone())).chain(groups.iter().map(group));
-            table.push(cells.chain(functions.iter().flat_map(result)));
+            let closed = has_windows.then(|| row.closed.map_or(Cell::Null, Cell::Bool));
+            table.push(cells.chain(functions.iter().flat_map(result)).chain(closed));
         }
     }
     table.finish()

@@ -24,7 +24,7 @@ use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
 use crate::rows;
 use crate::service::work::Bound;
-use crate::totals::Totals;
+use crate::totals::{Totals, part};
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -79,11 +79,20 @@ impl LogAnswer<'_> {
         all.alerts
     }
 
-    fn totals(&self) -> Totals {
+    /// Totals of all partitions, with what history has of windows that are over.
+    fn totals(&self) -> Result<Totals, EngineError> {
         let mut totals = Totals::new(self.plan);
-        self.answers.iter().for_each(|answer| totals.merge(&answer.totals));
+        for answer in &self.answers {
+            totals.merge(&answer.totals);
+            for batch in read(answer, results::PARTS)? {
+                let parts = part::of_table(&batch).map_err(|error| EngineError::Internal(error.to_string()))?;
+                totals.add_parts(self.plan, parts);
+            }
+        }
+        let horizons = self.answers.iter().map(|answer| answer.horizon);
+        totals.set_horizon(horizons.min().flatten());
         totals.only(self.plan, |name| self.bound.labels.shows(name));
-        totals
+        Ok(totals)
     }
 
     /// The committed rows of a table.
@@ -122,7 +131,8 @@ pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
 /// The history that a table is made of.
 fn needs(table: &str) -> Option<&str> {
     match table {
-        "totals" | "queries" | "nodes" | "partitions" => None,
+        "queries" | "nodes" | "partitions" => None,
+        "totals" => Some(results::PARTS),
         "alerts" | "late_events" | "dead_letters" => Some(table),
         "spans" | "session" => Some("kept"),
         // And the views of metrics.
@@ -202,7 +212,7 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
         "partitions" => Ok(plain(name, catalogue::partitions(logs))),
         "nodes" => Ok(plain(name, catalogue::nodes(logs))),
         "totals" => {
-            let totals: Vec<Totals> = logs.iter().map(LogAnswer::totals).collect();
+            let totals = logs.iter().map(LogAnswer::totals).collect::<Result<Vec<Totals>, _>>()?;
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             Ok(plain(name, rows::totals(&all)))
         }

@@ -20,6 +20,7 @@ mod lost;
 mod now;
 mod rules;
 mod spans;
+mod windows;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";

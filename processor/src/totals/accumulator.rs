@@ -5,9 +5,9 @@ use super::concurrency::Concurrency;
 use super::exact_sum::ExactSum;
 use super::quantiles::{Quantiles, RankKey};
 use serde::{Deserialize, Serialize};
-use timeline_core::Value;
 use timeline_core::number::saturate;
 use timeline_core::plan::{Function, RatioUnit};
+use timeline_core::{Time, Value};
 
 /// The values of one group, folded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -136,8 +136,8 @@ impl Accumulator {
         }
     }
 
-    /// The result of a function.
-    pub fn result(&self, function: Function) -> Amount {
+    /// The result of a function, at a horizon.
+    pub fn result(&self, function: Function, horizon: Option<Time>) -> Amount {
         match function {
             Function::Count => Amount::Int(i128::from(self.count)),
             Function::Sum => match self.what {
@@ -150,7 +150,7 @@ impl Accumulator {
             Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Now | Function::Peak | Function::Mean => {
-                self.concurrency.as_ref().map_or(Amount::Absent, |all| all.result(function))
+                self.concurrency.as_ref().map_or(Amount::Absent, |all| all.result(function, horizon))
             }
             Function::Percentile(p) => {
                 self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {

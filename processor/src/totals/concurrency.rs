@@ -22,13 +22,17 @@ pub struct Concurrency {
     /// For how long conditions were true before the turns that their sessions kept.
     #[serde(default, with = "super::wide")]
     before: i128,
+    /// Where the window of the clock ends that it is the count of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window: Option<Time>,
 }
 
 impl Concurrency {
     /// One session: from its beginning to its reading, with the turns of the condition.
     /// `is_over`: it counts no longer than to its reading.
     pub fn new(from: Time, until: Time, turns: &Turns, is_over: bool) -> Self {
-        let mut count = Concurrency { from, until, changes: BTreeMap::new(), before: i128::from(turns.before) };
+        let mut count =
+            Concurrency { from, until, changes: BTreeMap::new(), before: i128::from(turns.before), window: None };
         for (i, turn) in turns.at.iter().enumerate() {
             count.change(*turn, if i % 2 == 0 { 1 } else { -1 });
         }
@@ -38,16 +42,23 @@ impl Concurrency {
         count
     }
 
+    /// The same of a window of the clock that ends then.
+    pub fn of_window(self, end: Time) -> Self {
+        Concurrency { window: Some(end), ..self }
+    }
+
     /// Takes other sessions in.
     pub fn merge(&mut self, other: &Concurrency) {
         self.from = self.from.min(other.from);
         self.until = self.until.max(other.until);
         self.before += other.before;
+        self.window = self.window.max(other.window);
         other.changes.iter().for_each(|(at, by)| self.change(*at, *by));
     }
 
-    /// A function of the count.
-    pub fn result(&self, function: Function) -> Amount {
+    /// A function of the count, at a horizon. What has a window counts for all of it that is over.
+    pub fn result(&self, function: Function, horizon: Option<Time>) -> Amount {
+        let until = self.window.map_or(self.until, |end| horizon.map_or(self.until, |at| at.max(self.until)).min(end));
         let now: i64 = self.changes.values().sum();
         match function {
             Function::Now => Amount::Int(i128::from(now)),
@@ -60,7 +71,7 @@ impl Concurrency {
             }
             Function::Mean => {
                 // Each change counts from where it happens to the end.
-                let time = |at: Time| i128::from(self.until) - i128::from(at);
+                let time = |at: Time| i128::from(until) - i128::from(at);
                 let area: i128 = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();
                 Amount::Ratio {
                     numerator: Number::Exact(area + self.before),

@@ -13,6 +13,7 @@ mod accumulator;
 mod amount;
 mod concurrency;
 mod exact_sum;
+pub(crate) mod part;
 mod quantiles;
 mod wide;
 
@@ -20,14 +21,15 @@ pub use accumulator::Accumulator;
 pub use amount::{Amount, Number};
 pub use concurrency::Concurrency;
 pub use exact_sum::ExactSum;
+pub use part::Part;
 pub use quantiles::Quantiles;
 
 use crate::lane::Session;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use timeline_core::Value;
 use timeline_core::incremental::Share;
 use timeline_core::plan::{Function, GroupOf, Members, Plan};
+use timeline_core::{Time, Value};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
 pub type Group = Vec<Option<Value>>;
@@ -36,6 +38,10 @@ pub type Group = Vec<Option<Value>>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
     metrics: Vec<BTreeMap<Group, Accumulator>>,
+    /// Windows of which some row is not final.
+    open: part::Open,
+    /// What is before it is over in every partition that counts; none where that is not known.
+    horizon: Option<Time>,
 }
 
 /// One row of an aggregated metric.
@@ -49,12 +55,20 @@ pub struct Total {
     pub values: Vec<Amount>,
     /// The relative error of percentiles, if they are not exact.
     pub percentile_error: Option<f64>,
+    /// Of a group of a window of the clock whether no value of it comes or changes any more.
+    pub closed: Option<bool>,
 }
 
 impl Totals {
     /// No sessions.
     pub fn new(plan: &Plan) -> Self {
-        Totals { metrics: vec![BTreeMap::new(); plan.metrics.len()] }
+        let count = plan.metrics.len();
+        Totals { metrics: vec![BTreeMap::new(); count], open: vec![Default::default(); count], horizon: None }
+    }
+
+    /// Says how far every partition is whose totals these are.
+    pub fn set_horizon(&mut self, horizon: Option<Time>) {
+        self.horizon = horizon;
     }
 
     /// Folds a session in, for those metrics whose aggregates count it.
@@ -62,6 +76,13 @@ impl Totals {
         let is_closed = session.end.is_some();
         for (i, metric) in plan.metrics.iter().enumerate() {
             let Some(aggregate) = &metric.aggregate else { continue };
+            if session.window.is_some()
+                && !is_closed
+                && let Some((clock, _)) = plan.windows_of(metric.root)
+            {
+                let windows = session.shares[i].iter().map(|share| share.dimensions[clock].clone());
+                self.open[i].extend(windows);
+            }
             match aggregate.members {
                 Members::Closed if !is_closed => continue,
                 Members::Live if is_closed => continue,
@@ -87,7 +108,11 @@ impl Totals {
                         None => (session.start, is_closed),
                         Some((begin, end)) => (begin, is_closed && session.end != Some(end)),
                     };
-                    accumulator.count_at_once(&Concurrency::new(from, session.read, turns, is_over));
+                    let count = Concurrency::new(from, session.read, turns, is_over);
+                    accumulator.count_at_once(&match session.window {
+                        None => count,
+                        Some((_, end)) => count.of_window(end),
+                    });
                 }
             }
         }
@@ -99,6 +124,9 @@ impl Totals {
             for (group, accumulator) in theirs {
                 mine.entry(group.clone()).or_default().merge(accumulator);
             }
+        }
+        for (mine, theirs) in self.open.iter_mut().zip(&other.open) {
+            mine.extend(theirs.iter().cloned());
         }
     }
 
@@ -113,10 +141,16 @@ impl Totals {
         let mut rows = vec![];
         for (metric, groups) in self.metrics.iter().enumerate() {
             let Some(aggregate) = &plan.metrics[metric].aggregate else { continue };
+            let key = part::window_key(plan, metric);
             for (group, accumulator) in groups.iter().filter(|(_, accumulator)| accumulator.count() > 0) {
-                let values = aggregate.functions.iter().map(|f| accumulator.result(*f)).collect();
+                let values = aggregate.functions.iter().map(|f| accumulator.result(*f, self.horizon)).collect();
                 let percentile_error = accumulator.percentile_error();
-                rows.push(Total { metric, group: group.clone(), values, percentile_error });
+                let closed = key.map(|key| {
+                    let end = part::window_of(plan, metric, group[key].as_ref()).map(|(_, end)| end);
+                    let is_beyond = self.horizon.zip(end).is_some_and(|(horizon, end)| end <= horizon);
+                    is_beyond && !self.open[metric].contains(&group[key])
+                });
+                rows.push(Total { metric, group: group.clone(), values, percentile_error, closed });
             }
         }
         rows

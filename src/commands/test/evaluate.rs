@@ -155,7 +155,7 @@ fn of_total(compiled: &Compiled, row: Object) -> Row {
     let groups: Vec<&str> =
         aggregate.map(|a| a.group_by.iter().map(|key| key.name.as_str()).collect()).unwrap_or_default();
     let group = groups.iter().map(|group| text(&row, group)).collect();
-    let is_function = |column: &String| column != "metric" && !groups.contains(&column.as_str());
+    let is_function = |column: &String| column != "metric" && column != "closed" && !groups.contains(&column.as_str());
     let cells = row.keys().filter(|column| is_function(column));
     let cells = cells.filter_map(|column| Some((column.clone(), text(&row, column)?))).collect();
     Row { session: String::new(), name, group, at: At::End, cells }

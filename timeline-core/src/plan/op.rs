@@ -366,4 +366,14 @@ impl Op {
             (_, value) => value,
         }
     }
+
+    /// The window that a value of [`Op::as_dimension`] names: its first instant, and the first after it.
+    pub fn window_of_dimension(&self, value: &Value) -> Option<(Time, Time)> {
+        match (self, value) {
+            (Op::Every(every), Value::Str(text)) => {
+                crate::calendar::parse_rfc3339(text).map(|begin| every.around(begin))
+            }
+            _ => None,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The count is a step function from the beginning of the group's first session to the latest instant at which one of its
 //! sessions is read. A session that is over counts up to where it is read, a live one goes on.
+//! In a window of the clock it is one from the window's beginning to its end, or to the horizon.
 //! Of each session the last true spans count, as many as the cap says; what was true before them counts in the mean alone.
 
 use super::number::Number;
@@ -48,7 +49,7 @@ impl Presence {
 
     /// The same of states that are told by windows of the clock, each with its row: what is true where a window begins has
     /// begun there, and what is true where it ends is true at its end. The cap is one of each window.
-    pub(super) fn of_windows(rows: &[Windowed<'_>], cap: u32) -> Vec<Self> {
+    pub(super) fn of_windows(rows: &[Windowed<'_>], cap: u32, horizon: Time) -> Vec<Self> {
         let stretches = |(row, state, _): &Windowed<'_>| -> Vec<Stretch> {
             let within = state.from(row.start);
             let begun = true_stretches(&within).into_iter().filter(|(start, _)| {
@@ -74,7 +75,8 @@ impl Presence {
             let (kept, forgotten): (Vec<_>, Vec<_>) = own.iter().copied().partition(|(start, _)| *start >= first);
             let before = forgotten.iter().map(|(start, end)| since(*start, end.unwrap_or(row.at))).sum();
             let stretches = kept.into_iter().filter(|(start, end)| *end != Some(*start)).collect();
-            Presence { from: window.0, until: row.at, stretches, before }
+            // The whole window counts, whenever the session ended in it.
+            Presence { from: window.0, until: window.1.min(horizon), stretches, before }
         };
         all.iter().zip(rows).map(presence).collect()
     }

@@ -111,7 +111,7 @@ fn presences(plan: &Plan, metric: usize, session: &Session, horizon: Time) -> Ve
                 _ => None,
             })
             .collect();
-        return Presence::of_windows(&windows, *cap);
+        return Presence::of_windows(&windows, *cap, horizon);
     }
     let states: Vec<&State> = match &all[root.index()] {
         Whole::State(state) => vec![state],

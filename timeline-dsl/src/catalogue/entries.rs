@@ -464,9 +464,10 @@ pub const ALL: &[Operator] = &[
                   A session belongs to the group that it is in when it is read; behind `split by` it counts for each value \
                   while that is in force. \
                   The last N true spans of a session count in the peak, 1000 where nothing is said; \
-                  those before them count in the mean alone, and are counted.",
+                  those before them count in the mean alone, and are counted. \
+                  With `every` it is told window by window, and only the open one is kept.",
         before: "0",
-        memory: "O(cap): N spans; a group keeps every change of its count",
+        memory: "O(cap): N spans; a group keeps every change of its count, with `every` those of open windows",
         timer: NONE,
         example: "concurrency(latest(b)) | aggregate(now, peak, mean)",
     },

@@ -43,6 +43,7 @@ impl Lowering<'_> {
                 None => failed = true,
             }
         }
+        failed |= self.lacks_window((source, root), item, &group_by);
         if failed {
             return None;
         }
@@ -52,6 +53,21 @@ impl Lowering<'_> {
             root
         };
         Some((Aggregate { group_by, functions, members: item.members }, root))
+    }
+
+    /// Says so where sessions are counted at once in windows, and then in none of them.
+    fn lacks_window(&mut self, (source, root): (usize, NodeId), item: &AggregateItem, group_by: &[GroupKey]) -> bool {
+        let plan = self.groups[source].builder.plan();
+        let Some((clock, _)) = plan.windows_of(root).filter(|_| plan.counted_at_once(root).is_some()) else {
+            return false;
+        };
+        if group_by.iter().any(|key| key.of == GroupOf::Dimension(clock)) {
+            return false;
+        }
+        let message = "sessions that are counted at once in windows are not added up over them";
+        let help = "group by the window: `aggregate(group_by(every), now, peak, mean)`, or leave `every` out";
+        self.error(codes::AGGREGATE, item.span, message, help);
+        true
     }
 
     fn function(&mut self, name: &Name) -> Option<Function> {

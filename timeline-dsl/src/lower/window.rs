@@ -94,8 +94,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        let at_once = matches!(self.op(source, id), Op::Concurrency { .. });
-        if !self.can_be_split(source, id) || (at_once && dimensions.iter().any(is_window)) {
+        if !self.can_be_split(source, id) {
             self.not_cumulative(of.span, &value, clause);
             return None;
         }
@@ -304,7 +303,7 @@ impl Lowering<'_> {
         let at_once = matches!(value, Lowered::Node { source, id }
             if matches!(self.op(*source, *id), Op::Concurrency { .. }));
         let help = if at_once {
-            "`concurrency(...)` takes `split by` and no other clause".to_owned()
+            "`concurrency(...)` takes `split by` and `every`, and no other clause".to_owned()
         } else if is_bool {
             format!("did you mean `duration_where({own}) {clause} ...`?")
         } else if by_constant {

@@ -1,0 +1,75 @@
+//! Totals by windows of the clock: of all partitions, and in memory only as far as they may still change.
+
+use super::{Claims, Memory, SYNC, start_with};
+use crate::checkpoint;
+use crate::checkpoint::LocalStore;
+use crate::engine::Engine;
+use crate::service::Service;
+use arrow::array::{Array, BooleanArray, Decimal128Array, Int64Array, StringArray};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = "source s { key k  time t in s  b: bool }
+metric m = duration_where(latest(b)) every 1m | aggregate(group_by(every), count, sum)
+metric c = concurrency(latest(b)) every 1m | aggregate(group_by(every), now, peak, mean)";
+
+/// Window, count, sum in seconds, and whether it is closed.
+fn totals(service: &Service) -> Vec<(String, i64, i128, bool)> {
+    let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
+    let rows = &snapshot.tables[0].live[0];
+    let column = |name: &str| rows.column_by_name(name).expect(name).as_any();
+    let metrics: &StringArray = column("metric").downcast_ref().expect("texts");
+    let every: &StringArray = column("every").downcast_ref().expect("texts");
+    let count: &Int64Array = column("count").downcast_ref().expect("counts");
+    let sum: &Decimal128Array = column("sum_exact").downcast_ref().expect("decimals");
+    let closed: &BooleanArray = column("closed").downcast_ref().expect("truth values");
+    let peak: &Decimal128Array = column("peak_exact").downcast_ref().expect("decimals");
+    for i in (0..rows.num_rows()).filter(|i| metrics.value(*i) == "c" && closed.value(*i)) {
+        // Both are on in even minutes, and in no other.
+        let is_on = every.value(i)[14..16].parse::<i64>().expect("a minute") % 2 == 0;
+        assert_eq!(peak.value(i) / 1_000_000_000, if is_on { 2 } else { 0 }, "{}", every.value(i));
+    }
+    let of_m = (0..rows.num_rows()).filter(|i| metrics.value(*i) == "m");
+    let row = |i| (every.value(i).to_owned(), count.value(i), sum.value(i) / 1_000_000_000, closed.value(i));
+    of_m.map(row).collect()
+}
+
+/// How many groups the newest checkpoint of a partition has in its state.
+fn groups(state: &Path, part: u32) -> usize {
+    let store = LocalStore::new(state.join(format!("sources/s/part-{part}")));
+    let inspection = checkpoint::inspect(&store).expect("it can be read");
+    let Some(manifest) = inspection.kept.first() else { return usize::MAX };
+    let metrics = manifest.state["totals"].as_array().cloned().unwrap_or_default();
+    metrics.iter().filter_map(|metric| metric[1].as_array()).map(Vec::len).max().unwrap_or(0)
+}
+
+#[test]
+fn totals_by_windows_are_kept_only_as_far_as_they_change() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = Memory::new(2);
+    let mut written = 0;
+    for until in [90, 91, 200] {
+        let service = start_with(PROGRAM, dir.path(), &log, Claims::All);
+        for minute in written..until {
+            for (part, key) in [(0, "a"), (1, "b")] {
+                let (t, b) = (minute * 60, minute % 2 == 0);
+                log.write(part, &format!(r#"{{"k":"{key}","t":{t},"b":{b}}}"#));
+            }
+        }
+        written = until;
+        let window = |minute: i64| {
+            let (every, is_last) =
+                (format!("1970-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60), minute + 1 == until);
+            (every, 2, if minute % 2 == 0 && !is_last { 120 } else { 0 }, !is_last)
+        };
+        let known: Vec<_> = (0..until).map(window).collect();
+        assert_eq!(totals(&service), known);
+        let begun = Instant::now();
+        while (0..2).any(|part| groups(dir.path(), part) > 1) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the state keeps {} groups", groups(dir.path(), 0));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(totals(&service), known, "out of history");
+        service.stop();
+    }
+}
