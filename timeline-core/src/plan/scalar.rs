@@ -45,6 +45,8 @@ pub enum Scalar {
     Coalesce,
     /// Whether it is not absent.
     Exists,
+    /// Whether a bit of the first, in two's complement, is set: the second says which, from 0 to 63.
+    Bit,
 }
 
 impl Scalar {
@@ -69,6 +71,7 @@ impl Scalar {
             Scalar::If => "if",
             Scalar::Coalesce => "coalesce",
             Scalar::Exists => "exists",
+            Scalar::Bit => "bit",
         }
     }
 
@@ -82,7 +85,7 @@ impl Scalar {
             (Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil, [ty @ (Int | Float)]) => Some(*ty),
             (Scalar::Add | Scalar::Sub | Scalar::Mul, [Int, Int]) => Some(Int),
             (Scalar::Add | Scalar::Sub | Scalar::Mul | Scalar::Div, [Int | Float, Int | Float]) => Some(Float),
-            (Scalar::Exists, [_]) => Some(Bool),
+            (Scalar::Exists, [_]) | (Scalar::Bit, [Int, Int]) => Some(Bool),
             (Scalar::If, [Bool, a, b]) | (Scalar::Coalesce, [a, b]) if a == b => Some(*a),
             _ => None,
         }
@@ -127,6 +130,9 @@ impl Scalar {
             (Scalar::StartsWith, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.starts_with(&**b))),
             (Scalar::EndsWith, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.ends_with(&**b))),
             (Scalar::Contains, Value::Str(a), Value::Str(b)) => Some(Value::Bool(a.contains(&**b))),
+            (Scalar::Bit, Value::Int(x), Value::Int(n)) => {
+                u32::try_from(*n).ok().filter(|n| *n < i64::BITS).map(|n| Value::Bool(x >> n & 1 == 1))
+            }
             (Scalar::Add, Value::Int(a), Value::Int(b)) => integer(a.checked_add(*b)),
             (Scalar::Sub, Value::Int(a), Value::Int(b)) => integer(a.checked_sub(*b)),
             (Scalar::Mul, Value::Int(a), Value::Int(b)) => integer(a.checked_mul(*b)),
@@ -202,6 +208,18 @@ mod tests {
         check(Scalar::StartsWith, &[text("abc"), text("ab")], Some(Value::Bool(true)));
         check(Scalar::EndsWith, &[text("abc"), text("ab")], Some(Value::Bool(false)));
         check(Scalar::Trim, &[text(" a\t")], Some(text("a")));
+    }
+
+    #[test]
+    fn bits_are_of_twos_complement() {
+        for x in [0, 1, 5, -1, -2, i64::MAX, 1 << 40] {
+            for n in 0..64 {
+                let set = Value::Bool((i128::from(x).rem_euclid(1 << 64) / (1i128 << n)) % 2 == 1);
+                check(Scalar::Bit, &[Value::Int(x), Value::Int(n)], Some(set));
+            }
+            check(Scalar::Bit, &[Value::Int(x), Value::Int(64)], None);
+            check(Scalar::Bit, &[Value::Int(x), Value::Int(-1)], None);
+        }
     }
 
     #[test]

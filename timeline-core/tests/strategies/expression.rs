@@ -124,6 +124,7 @@ pub(crate) fn called(
         Scalar::Exists,
     ];
     let number = [
+        Scalar::Bit,
         Scalar::Abs,
         Scalar::Round,
         Scalar::Floor,
@@ -134,6 +135,7 @@ pub(crate) fn called(
         Scalar::Coalesce,
         Scalar::Div,
     ];
+    let number = if ty == Type::Int { &number[..] } else { &number[1..] };
     let number = if exact { &number[..number.len() - 1] } else { &number[..] };
     let function = match ty {
         Type::String => choose(&text, function),

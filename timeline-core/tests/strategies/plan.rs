@@ -530,6 +530,9 @@ impl Step {
             Kind::Ratio(_) => choose(&round, self.compare),
             Kind::State(Type::String) => choose(&text, self.compare),
             Kind::State(Type::Bool) => choose(&[Scalar::If, Scalar::Coalesce], self.compare),
+            Kind::State(Type::Int) => {
+                choose(&[Scalar::Bit, Scalar::Abs, Scalar::Add, Scalar::Sub, Scalar::Coalesce], self.compare)
+            }
             _ => choose(&[Scalar::Abs, Scalar::Ceil, Scalar::Add, Scalar::Sub, Scalar::Coalesce], self.compare),
         };
         let exact = |k: Kind| k.stepped().is_some() && !matches!(k, Kind::Ratio(_));
@@ -541,7 +544,7 @@ impl Step {
                 let other = |pick| if others.is_empty() { None } else { Some(nth(&others, pick)) };
                 vec![a, other(self.right)?, other(self.compare)?]
             }
-            Scalar::StartsWith | Scalar::Contains | Scalar::Add | Scalar::Sub | Scalar::Coalesce => {
+            Scalar::StartsWith | Scalar::Contains | Scalar::Add | Scalar::Sub | Scalar::Coalesce | Scalar::Bit => {
                 vec![a, nth(&others(kind.stepped()?), self.right)]
             }
             _ => vec![a],

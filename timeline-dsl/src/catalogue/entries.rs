@@ -423,6 +423,16 @@ pub const ALL: &[Operator] = &[
         example: "round(latest(x))",
     },
     Operator {
+        name: "bit",
+        form: "bit(x, n)",
+        gives: "event<bool> or state<bool>, as what it reads",
+        meaning: "Whether bit `n` of an `int` is set, from 0, the least, to 63, the sign: two's complement.",
+        before: "absent",
+        memory: CONSTANT,
+        timer: NONE,
+        example: "bit(latest(n), 1)",
+    },
+    Operator {
         name: "exists",
         form: "exists(x)",
         gives: "state<bool>, or event<bool> of a column",

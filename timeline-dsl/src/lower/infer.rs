@@ -145,9 +145,10 @@ fn shape(e: &Expr) -> Option<Use> {
             },
             (Lookup::Known(Function::Sum | Function::Min | Function::Max), _) => Some(Use::Number),
             (Lookup::Known(Function::Scalar(Scalar::Lower | Scalar::Upper | Scalar::Trim)), _) => Some(Use::Text),
-            (Lookup::Known(Function::Scalar(Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains)), _) => {
-                Some(Use::Bool)
-            }
+            (
+                Lookup::Known(Function::Scalar(Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains | Scalar::Bit)),
+                _,
+            ) => Some(Use::Bool),
             (Lookup::Known(Function::Scalar(_)), _) => Some(Use::Number),
             (Lookup::Known(function), _) if function.makes_number() => None,
             (Lookup::Known(Function::If | Function::Coalesce), all) => all.iter().skip(1).find_map(|a| shape(&a.value)),

@@ -11,7 +11,7 @@ use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
 use std::rc::Rc;
 use timeline_core::plan::{Compare, EventExpr, Kind, Op, Scalar};
-use timeline_core::{Time, Type};
+use timeline_core::{Time, Type, Value};
 
 /// What a function reads: an event, or a state that an event sets.
 struct Argument {
@@ -24,6 +24,16 @@ impl Lowering<'_> {
     /// A call of a function such as `lower(x)`.
     pub(super) fn scalar(&mut self, span: Span, function: Scalar, arguments: &[&Expr]) -> Lowered {
         let values: Vec<(Lowered, Span)> = arguments.iter().map(|e| (self.lower(e), e.span)).collect();
+        if let (Scalar::Bit, [_, (Lowered::Literal(literal), place)]) = (function, &values[..])
+            && let Ok(Value::Int(n)) = constant::value(literal, Type::Int)
+            && !(0..64).contains(&n)
+        {
+            let d = self
+                .diagnostic(codes::RANGE, *place, format!("an `int` has no bit {n}"))
+                .label("no such bit")
+                .help("bits are counted from 0, the least, to 63, the sign");
+            return self.say(d);
+        }
         self.apply(span, function, &values)
     }
 
@@ -235,6 +245,7 @@ impl Lowering<'_> {
             Scalar::If => "it takes a condition and two values of one type",
             Scalar::Coalesce => "it takes values of one type",
             Scalar::Exists => "it takes one column, state or number",
+            Scalar::Bit => "it takes an `int`, and which of its bits: `bit(flags, 3)`",
         };
         let d = self
             .diagnostic(
