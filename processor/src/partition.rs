@@ -283,6 +283,11 @@ impl Partition {
             }
             self.look_for_growth()?;
             self.take_decoded();
+            if self.pipeline.is_behind() {
+                // Long work may tell very much, and what it tells waits for a checkpoint like everything else.
+                let told = self.pipeline.call(|lane, _| Told::of(lane))?;
+                told.into_iter().for_each(|told| self.take_told(told));
+            }
             for source in 0..self.readings.len() {
                 if !is_read {
                     // Whether its log holds more by now was not asked.

@@ -343,6 +343,10 @@ impl<W: Watcher> Worker<W> {
                     self.do_piece();
                     continue;
                 }
+                Err(TryRecvError::Empty) if self.is_behind && self.lane.is_full() => match queue.recv() {
+                    Ok(command) => command,
+                    Err(_) => return,
+                },
                 Err(TryRecvError::Empty) if self.is_behind => {
                     let begun = Instant::now();
                     self.lane.go_on();

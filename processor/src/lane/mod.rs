@@ -42,6 +42,8 @@ use wheel::Wheel;
 
 /// How many events ahead a row is fetched; an entry of the index is twice as many.
 const AHEAD: usize = 16;
+/// Rows that a lane which looks up has told and nobody has taken, at the most, but for those of its last few timers.
+const TOLD_MAX: usize = 1 << 15;
 /// Texts that are collected at the earliest.
 const TEXTS_MIN: usize = 1 << 16;
 
@@ -168,16 +170,21 @@ impl<W: Watcher> Lane<W> {
 
     /// Goes on until nothing is left.
     pub fn catch_up(&mut self) {
-        while self.is_behind() {
-            self.go_on();
-        }
+        let look_up = std::mem::replace(&mut self.slice.look_up, LookUp::Never);
+        self.go_on();
+        self.slice.look_up = look_up;
+    }
+
+    /// Whether so much was told that somebody is to take it before the lane goes on.
+    pub fn is_full(&self) -> bool {
+        self.slice.look_up != LookUp::Never && self.outcome.closed.len() >= TOLD_MAX
     }
 
     /// Whether it is to look up.
     #[inline]
     fn is_over(&mut self) -> bool {
         let done = self.done();
-        self.slice.is_over(done)
+        self.slice.is_over(done) || self.is_full()
     }
 
     /// How much has been done, in evaluations.
@@ -329,7 +336,8 @@ impl<W: Watcher> Lane<W> {
         let step = loop {
             let (told, session) = ((&mut self.outcome, &mut *watcher), (&mut row, &mut meta.life));
             let step = session::step(&mut self.evaluator, rules, key, session, event, told, &mut pace);
-            if step != Step::Paused || self.slice.is_over(self.evaluator.passes() + self.steps) {
+            let is_full = self.outcome.closed.len() >= TOLD_MAX;
+            if step != Step::Paused || is_full || self.slice.is_over(self.evaluator.passes() + self.steps) {
                 break step;
             }
         };
@@ -453,7 +461,8 @@ impl<W: Watcher> Lane<W> {
             }
             // Each is a row to be told.
             self.steps += u64::from(changed);
-            if all || self.slice.is_over(self.evaluator.passes() + self.steps) {
+            let is_full = self.outcome.closed.len() >= TOLD_MAX;
+            if all || is_full || self.slice.is_over(self.evaluator.passes() + self.steps) {
                 return all;
             }
         }
