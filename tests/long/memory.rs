@@ -52,7 +52,7 @@ fn sessions_take_as_much_after_reading_as_after_a_start() {
     assert_eq!(processor.rows(&sandbox, count, &["--sync"]).unwrap()[0]["n"], SESSIONS);
     let after_start = settled(&processor);
     println!("{} MiB after reading, {} MiB after a start", after_reading / MIB, after_start / MIB);
-    assert!(after_reading < after_start * 3 / 2 + 64 * MIB, "{} MiB, {}", after_reading / MIB, after_start / MIB);
+    assert!(after_reading < after_start * 3 / 2 + 18 * MIB, "{} MiB, {}", after_reading / MIB, after_start / MIB);
 }
 
 #[test]

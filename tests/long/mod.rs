@@ -89,3 +89,43 @@ fn lanes_look_up_however_much_one_event_brings() {
     assert_eq!(rows[0]["n"], SESSIONS, "{rows:?}");
     assert_eq!(rows[0]["s"], SESSIONS, "{rows:?}");
 }
+
+#[test]
+fn killed_in_the_midst_of_long_work_nothing_is_lost_or_repeated() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        "source s { key k  time t in s  a: bool  lateness 30s  end after 10000s billed }
+metric m = duration_where(latest(a))
+metric n = count(a) every 100s | aggregate(group_by(every), count, sum)
+alert quiet = !latest(a)
+",
+    );
+    // Within the lateness one comes after another that is later; then one event ends them all, with a hundred windows each.
+    let mut log = String::new();
+    for (from, is_second) in [(0, false), (4000, true)] {
+        for k in 0..SESSIONS {
+            let (t, a) = (from + k * 7 % 20, !is_second || k % 2 == 1);
+            log.push_str(&format!("{{\"k\":\"k{k}\",\"t\":{t},\"a\":{a}}}\n"));
+        }
+    }
+    log.push_str("{\"k\":\"last\",\"t\":20000000,\"a\":true}\n");
+    sandbox.file("log.ndjson", log);
+    let sql = "SELECT (SELECT count(*) FROM m WHERE closed) AS m, (SELECT sum(value) FROM m WHERE closed) AS v, \
+               (SELECT count(*) FROM n WHERE closed) AS n, (SELECT sum(value) FROM n WHERE closed) AS w, \
+               (SELECT count(*) FROM alerts WHERE \"end\" IS NOT NULL) AS a";
+    let answer = |state: &str, kills: u64| {
+        let args = ["p.tl", "--source", "file:log.ndjson", "--state", state];
+        for kill in 0..kills {
+            let processor = Processor::start(sandbox.command(), &args);
+            std::thread::sleep(Duration::from_millis(150 + kill * 131 % 700));
+            processor.signal("KILL");
+        }
+        let processor = Processor::start(sandbox.command(), &args);
+        processor.rows(&sandbox, sql, &["--sync", "--timeout", "120s"]).unwrap()
+    };
+    let undisturbed = answer("undisturbed", 0);
+    assert_eq!(undisturbed[0]["m"], SESSIONS, "{undisturbed:?}");
+    assert_eq!(undisturbed[0]["a"], SESSIONS / 2, "{undisturbed:?}");
+    assert_eq!(answer("killed", 8), undisturbed);
+}
