@@ -173,6 +173,7 @@ const CASES: &[Case] = &[
         Some("has_existed_within(b, 5s)"),
         Some(1),
     ),
+    ("delayed", "delayed(latest(b), 5s)", "1 b=true; 3 action=\"z\"", 7, Some("delayed(latest(b), 5s)"), Some(1)),
     // One timer has set another.
     (
         "held_for",
