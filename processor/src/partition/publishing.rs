@@ -20,8 +20,10 @@ use timeline_core::plan::Plan;
 
 /// A look at all sessions, for their alerts or their totals, may take one part of so many of the time.
 const LOOK_SHARE: u32 = 20;
-/// How long the end waits for what is to be published.
+/// How long the end waits for what is to be published while none of it is taken.
 const FLUSH: Duration = Duration::from_secs(10);
+/// How long in all: whoever asked for the end does not wait for ever, and what is left is published at the next start.
+const FLUSH_MAX: Duration = Duration::from_secs(25);
 /// Files that are left as they are by a checkpoint that is being written, so that they can be published meanwhile.
 const LEFT_ALONE: usize = 8;
 /// How long it sleeps in between.
@@ -311,14 +313,20 @@ impl Partition {
         (self.publishing.alerts.next, self.publishing.totals.next) = (now, now);
     }
 
-    /// Waits a while until everything is published, and leaves that out of a very last checkpoint.
+    /// Waits until everything is published, or nothing is for a while, and leaves that out of a very last checkpoint.
     pub(super) fn flush_outputs(&mut self) -> Result<(), Error> {
-        let until = Instant::now() + FLUSH;
+        let waiting = |publishing: &Publishing| publishing.progress().values().map(|of| of.waiting).sum::<u64>();
         self.tend_outputs()?;
+        let began = Instant::now();
+        let (mut least, mut until) = (waiting(&self.publishing), began + FLUSH);
         while !self.publishing.is_empty() && Instant::now() < until {
             std::thread::sleep(PAUSE);
             self.prove(OWNER_LOOK)?;
             self.tend_outputs()?;
+            let left = waiting(&self.publishing);
+            if left < least {
+                (least, until) = (left, (Instant::now() + FLUSH).min(began + FLUSH_MAX));
+            }
         }
         for (output, Published { waiting, .. }) in self.publishing.progress() {
             if waiting > 0 {
