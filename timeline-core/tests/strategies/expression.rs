@@ -136,7 +136,7 @@ pub(crate) fn called(
         Scalar::Div,
     ];
     let number = if ty == Type::Int { &number[..] } else { &number[1..] };
-    let number = if exact { &number[..number.len() - 1] } else { &number[..] };
+    let number = if exact { &number[..number.len() - 1] } else { number };
     let function = match ty {
         Type::String => choose(&text, function),
         Type::Bool => choose(&[Scalar::If, Scalar::Coalesce, Scalar::Exists], function),
