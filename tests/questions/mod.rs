@@ -301,6 +301,7 @@ fn the_processor_ends_with_questions_at_work_and_leaves_no_process_behind() {
 #[test]
 fn processes_that_are_killed_are_replaced() {
     let site = Site::start();
+    site.counts_all();
     for _ in 0..4 {
         match site.ask("SELECT cdn FROM totals") {
             Outcome::Rows(rows) => assert_eq!(rows.len(), 1),
