@@ -59,7 +59,8 @@ fn lanes_look_up_however_much_one_event_brings() {
         seen.push((now["closed_sessions"].as_u64().unwrap(), now["epoch"].as_u64().unwrap()));
         assert!(slowest < SOON, "a status took {slowest:?}: {seen:?}");
         assert!(begun.elapsed() < Duration::from_secs(100), "{seen:?}");
-        std::thread::sleep(Duration::from_millis(200));
+        // On a quiet machine all of it takes a second or so.
+        std::thread::sleep(Duration::from_millis(5));
     }
     println!("the slowest status took {slowest:?}: {seen:?}");
     // What was done by the last checkpoint is not done again.
