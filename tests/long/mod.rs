@@ -66,8 +66,15 @@ fn lanes_look_up_however_much_one_event_brings() {
     // What was done by the last checkpoint is not done again.
     let wait = Instant::now();
     let epoch = seen.last().unwrap().1;
-    while status(&processor)["epoch"].as_u64().unwrap() < epoch + 2 {
-        assert!(wait.elapsed() < Duration::from_secs(30), "checkpoints go on");
+    loop {
+        let now = status(&processor);
+        let later = now["epoch"].as_u64().unwrap() - epoch;
+        // The next one may have been cut before; on a quiet machine all is done by then, and it is the last.
+        let is_all = now["closed_sessions"] == SESSIONS && wait.elapsed() > Duration::from_secs(5);
+        if later >= 2 || (later == 1 && is_all) {
+            break;
+        }
+        assert!(wait.elapsed() < Duration::from_secs(30), "checkpoints go on: {now}");
         std::thread::sleep(Duration::from_millis(50));
     }
     let done = seen.last().unwrap().0;
