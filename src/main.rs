@@ -3,6 +3,8 @@
 //! Answers go to standard output, everything else to standard error, and the exit code is one of [`error::Exit`]:
 //! `main` is the only place where an error becomes words and a code.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod args;
 mod client;
 mod commands;

@@ -37,6 +37,8 @@
 //! # Ok::<(), event_feeder::Error>(())
 //! ```
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod batch;
 mod code;
 mod csv;
@@ -54,6 +56,7 @@ pub mod pulsar;
 mod sniff;
 mod source;
 mod stream;
+pub mod world;
 
 pub use batch::{Batch, DeadLetter, Event, Seen, Slice};
 pub use code::Code;

@@ -8,6 +8,7 @@ use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session
 use crate::pipeline::{Begun, Decoded, Pipeline, WorkerLost};
 use crate::remarks;
 use crate::totals::Totals;
+use event_feeder::world;
 use event_feeder::{Code, DeadLetter, Notice, Position, Seen, Source};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -208,7 +209,7 @@ fn run<W: Watcher + Send + 'static>(
             Fed::Block(block) => pipeline.feed(block)?,
             Fed::Ended(source) => pipeline.end(source)?,
             Fed::Gap(..) => {}
-            Fed::Idle | Fed::Waits(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Fed::Idle | Fed::Waits(_) => world::sleep(std::time::Duration::from_millis(1)),
             Fed::End => break,
         }
         take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);

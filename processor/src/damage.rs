@@ -7,9 +7,10 @@
 
 use crate::checkpoint::{FileRef, Finding, Kind, Problem, Reader};
 use crate::code::Code;
+use event_feeder::world::Instant;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two comparisons of a file that nobody asks for.
 const COMPARE_AGAIN: Duration = Duration::from_secs(24 * 3600);

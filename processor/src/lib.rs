@@ -16,6 +16,8 @@
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`] | how it is asked |
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod batch;
 mod begun;
 pub mod checkpoint;

@@ -8,6 +8,7 @@
 //! Here a thread looks once a second, and where much more is resident than is in use lets the allocator give pages back. It
 //! decides nothing but that; where the system is no Linux with its C library, nothing is done.
 
+use event_feeder::world;
 use std::time::Duration;
 
 /// Time between two looks.
@@ -29,12 +30,12 @@ pub fn watch() {
     system::tune();
     let look = || {
         loop {
-            std::thread::sleep(LOOK);
+            world::sleep(LOOK);
             give_back();
         }
     };
     // Without the thread the process only is larger.
-    let _ = std::thread::Builder::new().name("memory".into()).spawn(look);
+    let _ = world::thread("memory").spawn(look);
 }
 
 /// Gives back what is free, if it is much.

@@ -57,6 +57,7 @@ use crate::watermark::Unseen;
 use answering::{Answering, Told, Waiting};
 use ask::{Reply, Request};
 use checkpointing::{Committed, Cut};
+use event_feeder::world::Instant;
 use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
 use keeping::Keeping;
@@ -68,7 +69,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 

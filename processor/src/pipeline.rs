@@ -15,12 +15,13 @@
 
 use crate::lane::{Lane, LookUp, Watcher};
 use crate::watermark::{Progress, Silences, Unseen, Watermarks};
+use event_feeder::world::{self, Instant};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position, Seen};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -155,7 +156,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 behind: Arc::clone(&behind),
                 job: None,
             };
-            let thread = std::thread::Builder::new().name(format!("lane-{number}"));
+            let thread = world::thread(format!("lane-{number}"));
             threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
         }
         Pipeline { commands, decoded, threads, round: vec![], behind }

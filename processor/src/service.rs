@@ -30,11 +30,12 @@ use crate::input::Part;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Asked, Error, NoAnswer, Recovery};
 use crate::programs::Programs;
 use binding::{all_parts, bind, deployed};
+use event_feeder::world::{self, Instant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 use work::{Bound, Running, halt};
 
@@ -106,7 +107,7 @@ impl Service {
             recoveries.extend(service.join()?);
         }
         let weak = Arc::downgrade(&service);
-        let thread = std::thread::Builder::new().name("deployments".into());
+        let thread = world::thread("deployments");
         drop(thread.spawn(move || tending::tend_for_ever(&weak)).expect("the system can start a thread"));
         Ok((service, recoveries))
     }
@@ -319,7 +320,7 @@ impl Service {
 
 /// A name that no other run has: process, host and start.
 pub fn writer_name() -> String {
-    let now = jiff::Timestamp::now().as_nanosecond();
+    let now = world::timestamp().as_nanosecond();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     // It is part of objects' names.
     let host: String =

@@ -2,6 +2,8 @@
 //!
 //! Whatever differs between two runs here (cuts of the log, lanes, when somebody looked) must not differ in the answers.
 
+#![allow(clippy::disallowed_methods)]
+
 #[path = "../../timeline-core/tests/strategies/mod.rs"]
 #[allow(dead_code)]
 mod strategies;

@@ -13,6 +13,7 @@ mod pulsar;
 use super::serve::on_signal;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
+use event_feeder::world::Instant;
 use event_feeder::{Decoder, FileSource, Next, Source};
 use event_producer::{Generator, Model, Workload};
 use processor::batch;
@@ -23,7 +24,7 @@ use processor::totals::Amount;
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::Value;
 use timeline_core::plan::Plan;
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::settings::Settings;
 use arrow::array::StringArray;
 use clap::Parser;
+use event_feeder::world::{self, Instant};
 use event_producer::{Generator, Model, Truth, Workload};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// See it work: a million events through the durable processor, killed and resumed half way, and the answers.
 #[derive(Debug, clap::Args)]
@@ -109,7 +110,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
             server.show_progress(count)?;
             drop(running.stop());
             println!("    killed with SIGKILL, in the middle of its work; the events go on");
-            std::thread::sleep(Duration::from_millis(300));
+            world::sleep(Duration::from_millis(300));
             server = Server::start(dir, running)?;
             println!("    started again: {}", server.line);
             killed = true;
@@ -121,7 +122,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
         if streams.iter().all(|stream| stream.is_finished()) {
             break;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        world::sleep(Duration::from_millis(20));
     }
     let mut truths = vec![];
     for stream in streams {
@@ -175,7 +176,7 @@ fn stream(
     written: &Arc<AtomicU64>,
 ) -> std::thread::JoinHandle<Result<Truth>> {
     let (path, written) = (dir.join(format!("{}.ndjson", model.name())), Arc::clone(written));
-    std::thread::spawn(move || {
+    world::spawn(move || {
         let mut workload = Workload::new(model);
         workload.seed = seed;
         workload.events = events;
@@ -194,7 +195,7 @@ fn stream(
             done += count;
             written.fetch_add(count, Ordering::Relaxed);
             let due = STREAMED_FOR.mul_f64(done as f64 / events as f64);
-            std::thread::sleep(due.saturating_sub(begin.elapsed()));
+            world::sleep(due.saturating_sub(begin.elapsed()));
         }
         generator.into_truth().map_err(|_| Error::Other(anyhow::anyhow!("the generator did not come to its end")))
     })

@@ -10,10 +10,11 @@ use crate::client::{Client, DeployRequest, Deployed, DeployedName, NamedProgram}
 use crate::error::Result;
 use crate::output::table;
 use crate::settings::Settings;
+use event_feeder::world::{self, Instant};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Add queries to a running processor, or change them; `--plan` only shows what that would do.
 ///
@@ -101,7 +102,7 @@ fn wait(client: &Client, number: u32) -> Result<()> {
             let trouble = own.trouble.map_or_else(String::new, |trouble| format!("; it cannot go on now: {trouble}"));
             eprintln!("catching up with the log{far}; what answered before goes on until then{trouble}");
         }
-        std::thread::sleep(LOOK);
+        world::sleep(LOOK);
     }
 }
 

@@ -13,6 +13,7 @@ use super::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::pulsar::{Behind, Client, Settings as Broker};
+use event_feeder::world;
 use event_feeder::{AcceptGaps, Code, Format, Gap, Payload, Position, sniff};
 use event_producer::produce::Access;
 use processor::checkpoint::{Place, inspect};
@@ -133,7 +134,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 
 /// The wall clock.
 fn now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since = world::wall_clock().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -10,6 +10,7 @@ use super::program;
 use crate::args::{duration, some_duration, some_questions, some_threads, token};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
+use event_feeder::world;
 use processor::checkpoint::{self, Place, ProgramStore};
 use processor::code::Code;
 use processor::engine::EngineError;
@@ -402,7 +403,7 @@ pub(super) fn on_signal(then: impl FnOnce(i32) + Send + 'static) -> Result<()> {
             then(code);
         }
     };
-    std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| Error::Other(error.into()))?;
+    world::thread("signals").spawn(wait).map_err(|error| Error::Other(error.into()))?;
     Ok(())
 }
 

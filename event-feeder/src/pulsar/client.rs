@@ -4,6 +4,7 @@ use super::handshake;
 use super::problem::{problem, silent};
 use super::reader::Reader;
 use super::source::PulsarSource;
+use crate::world::Instant;
 use crate::{AcceptGaps, Code, Error, Position};
 use ::pulsar::authentication::Authentication;
 use ::pulsar::error::AuthenticationError;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 

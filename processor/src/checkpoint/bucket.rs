@@ -8,10 +8,11 @@
 //! [`create`](Store::create) whose effect is unclear is never repeated, for it could take effect twice, once on each side
 //! of a deletion (see [`super::protocol`]).
 
+use event_feeder::world::Instant;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, LazyLock, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};

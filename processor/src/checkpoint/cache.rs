@@ -5,6 +5,7 @@
 //! changed since, and again after an hour, for what rots below the file system changes no time.
 //! Nothing durable is here: the folder may be deleted at any time.
 
+use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use super::digest::Digest;
 use super::error::Error;
@@ -41,7 +42,7 @@ fn copy_in(folder: &Path, file: &FileRef, read: impl FnOnce() -> Result<Vec<u8>,
     let path = folder.join(file.digest.to_string());
     if is_whole(&path, file) {
         // Failing to note the use makes the copy look older than it is, no more.
-        let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(world::wall_clock()));
         if let Some((_, modified)) = COMPARED.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&path) {
             *modified = fs::metadata(&path).and_then(|found| found.modified()).ok();
         }
@@ -101,7 +102,7 @@ fn make_room(folder: &Path, bytes: u64) {
     copies.sort();
     let mut held: u64 = copies.iter().map(|(_, length, _)| length).sum();
     for (used, length, path) in copies {
-        if held + bytes <= BYTES_MAX || used.elapsed().is_ok_and(|age| age < IN_USE) {
+        if held + bytes <= BYTES_MAX || world::wall_clock().duration_since(used).is_ok_and(|age| age < IN_USE) {
             return;
         }
         if fs::remove_file(&path).is_ok() {
@@ -148,7 +149,7 @@ mod tests {
         fs::write(&path, b"rows").unwrap();
         assert!(is_whole(&path, &file) && is_whole(&path, &file));
         // Times are as coarse as the system's clock.
-        std::thread::sleep(Duration::from_millis(20));
+        world::sleep(Duration::from_millis(20));
         fs::write(&path, b"rots").unwrap();
         assert!(!is_whole(&path, &file), "as long, and of another time");
     }

@@ -5,6 +5,7 @@ use crate::results::Layout;
 use crate::rows::ValueColumn;
 use arrow::array::TimestampNanosecondArray;
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use event_feeder::world;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -132,7 +133,7 @@ impl Engine for Fake {
         self.asked.lock().unwrap().push((tables.to_vec(), sync));
         let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
         self.busy_max.fetch_max(busy, Ordering::SeqCst);
-        std::thread::sleep(self.snapshot_takes);
+        world::sleep(self.snapshot_takes);
         self.busy.fetch_sub(1, Ordering::SeqCst);
         let table = |name: &String| self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")));
         Ok(Snapshot { tables: tables.iter().map(table).collect::<Result<_, _>>()?, positions: self.positions() })

@@ -44,6 +44,7 @@ pub use token::Token;
 
 use crate::engine::{Engine, EngineError};
 use crate::sql::Answerer;
+use event_feeder::world;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -166,7 +167,7 @@ pub fn serve(
     let (close, closing) = flag::channel(false);
     let questions = Arc::new(Semaphore::new(options.questions_max.max(1)));
     let app = App { engine, options: Arc::new(options), questions, closing, is_local: address.ip().is_loopback() };
-    let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
+    let thread = world::thread("http").spawn(move || {
         runtime.spawn(async move {
             shutdown.await;
             close.send_replace(true);

@@ -5,10 +5,11 @@
 
 use super::{From, Log, Part};
 use event_feeder::pulsar::{Address, Behind, Client, Settings, Subscription};
+use event_feeder::world::Instant;
 use event_feeder::{AcceptGaps, Code, Error, Position, Source};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::nearest;
 use timeline_core::plan::Plan;
 

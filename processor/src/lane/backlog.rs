@@ -11,7 +11,8 @@
 use super::held::{Bucket, HeldEvent};
 use super::session::Doing;
 use super::slab::Slot;
-use std::time::{Duration, Instant};
+use event_feeder::world::Instant;
+use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::incremental::Event;
 

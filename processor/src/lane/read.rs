@@ -4,8 +4,9 @@ use super::held::{Bucket, Held, HeldEvent};
 use super::session::{self, Failed, Outcome, Pace, Session, Step, Watcher};
 use super::slab::Slot;
 use super::{Lane, Late, LateReason};
+use event_feeder::world::Instant;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::incremental::Row;
 

@@ -4,10 +4,11 @@
 //! shows all counters, and one that runs meanwhile finds at least one of the two. The object itself never changes its
 //! content, so it is read once.
 
+use event_feeder::world::{self, Instant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Member;
 use super::liveness::{Life, Liveness};
@@ -74,7 +75,7 @@ impl Beat {
         shared.beat(0)?;
         shared.look()?;
         let own = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("members".into()).spawn(move || own.run());
+        let thread = world::thread("members").spawn(move || own.run());
         let thread = thread.expect("the system can start a thread");
         Ok(Beat { shared, thread: Some(thread) })
     }

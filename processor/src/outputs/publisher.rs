@@ -5,10 +5,11 @@
 
 use super::{Destination, Error, Message, Origin, Outlet, outbox};
 use crate::checkpoint::{self, FileRef, Problem, Reader};
+use event_feeder::world::{self, Instant};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Messages that are published at a time.
 const CHUNK: usize = 500;
@@ -52,7 +53,7 @@ impl Permit {
             if self.proven.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < self.good_for {
                 return true;
             }
-            std::thread::sleep(LOOK);
+            world::sleep(LOOK);
         }
     }
 }
@@ -78,7 +79,7 @@ impl Publisher {
         let published = Arc::<AtomicU64>::default();
         let name = format!("{}/{}", origin.output, origin.partition);
         let task = Task { origin, destination, reader, permit, published: Arc::clone(&published), outlet: None };
-        let thread = std::thread::Builder::new().name(name);
+        let thread = world::thread(name);
         thread.spawn(move || task.run(&queue, &tell)).expect("the system can start a thread");
         Publisher { files, done, published }
     }
@@ -210,7 +211,7 @@ impl Task {
     fn sleep(&self, pause: Duration) {
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.permit.ended.load(Ordering::SeqCst) {
-            std::thread::sleep(LOOK.min(pause));
+            world::sleep(LOOK.min(pause));
         }
     }
 }

@@ -8,11 +8,12 @@ use crate::pipeline::WorkerLost;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Progress;
+use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// A question that waits until a position is reached.

@@ -6,8 +6,9 @@
 use super::{Error, Partition};
 use crate::reach::Reach;
 use crate::watermark::{Progress, Unseen};
+use event_feeder::world::{self, Instant};
 use event_feeder::{Next, Position, Source, Target};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a log may say nothing at all while its end is looked for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +31,7 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, 
                 Next::End => break,
                 // What was let go of long ago never comes, so the end that the log names is as good.
                 Next::Idle { drained: true } if matches!(&target, Target::At(_)) => break,
-                Next::Idle { .. } if heard.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                Next::Idle { .. } if heard.elapsed() < PATIENCE => world::sleep(PAUSE),
                 Next::Idle { .. } => return Err(Error::NoEnd),
             }
         }

@@ -17,6 +17,7 @@ use crate::results;
 use crate::totals::TotalsImage;
 use crate::watermark::{Silences, Unseen};
 use event_feeder::file::FileTable;
+use event_feeder::world::{self, Instant};
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,7 +25,7 @@ use serde_json::value::to_raw_value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::{EndRule, Fingerprint, Plan, RULES};
 use timeline_core::{SECOND, Time};
 
@@ -258,8 +259,7 @@ impl Partition {
             let lingers = lingers(checkpoints.kept());
             Ok(Committed { checkpoints, segments, results, kept, outbox, damage, lingers, epoch, needless, before })
         };
-        std::thread::Builder::new()
-            .name("checkpoint".into())
+        world::thread("checkpoint")
             // The loop waits for every checkpoint before it ends, so somebody hears.
             .spawn(move || drop(done.send(write())))
             .expect("the system can start a thread");

@@ -11,9 +11,10 @@ use super::{Error, Options};
 use crate::checkpoint::{self, Error as StoreError, FileRef, Kind, Problem, Putter, Reader, Store};
 use crate::kept::Kept;
 use crate::reach::Reach;
+use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// How often it is begun again, when the owner has put files together meanwhile.
@@ -58,7 +59,7 @@ pub(super) fn patient<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error
             Err(Error::Source(event_feeder::Error::Topic { code: Code::TopicBusy, .. }))
                 if began.elapsed() < PATIENCE =>
             {
-                std::thread::sleep(PAUSE);
+                world::sleep(PAUSE);
             }
             result => return result,
         }

@@ -10,9 +10,10 @@ use super::{Counts, Error, Options, Partition};
 use crate::checkpoint;
 use crate::reach::Reach;
 use crate::watermark::Unseen;
+use event_feeder::world::Instant;
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// The partitions among which the keys of one are shared out.

@@ -13,9 +13,10 @@ use crate::outputs::publisher::{Permit, Publisher};
 use crate::outputs::{Message, Origin, Output, Published};
 use crate::reach;
 use crate::totals::{Part, Totals};
+use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// A look at all sessions, for their alerts or their totals, may take one part of so many of the time.
@@ -320,7 +321,7 @@ impl Partition {
         let began = Instant::now();
         let (mut least, mut until) = (waiting(&self.publishing), began + FLUSH);
         while !self.publishing.is_empty() && Instant::now() < until {
-            std::thread::sleep(PAUSE);
+            world::sleep(PAUSE);
             self.prove(OWNER_LOOK)?;
             self.tend_outputs()?;
             let left = waiting(&self.publishing);

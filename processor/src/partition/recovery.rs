@@ -18,10 +18,10 @@ use crate::programs::Begin;
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
+use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 use timeline_core::plan::{Plan, RULES};
 
 /// How a partition came up.

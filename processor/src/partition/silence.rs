@@ -6,7 +6,8 @@
 use super::{Error, Partition, Reading, Told};
 use crate::lane::Late;
 use crate::watermark::{Progress, Silences};
-use std::time::{Duration, Instant};
+use event_feeder::world::{self, Instant};
+use std::time::Duration;
 use timeline_core::Time;
 
 /// How a partition's silence goes.
@@ -107,7 +108,7 @@ impl Partition {
         if passed < limit || quiet.last_move.is_some_and(|last| last.elapsed() < pause) {
             return Ok(());
         }
-        let now = Time::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(Time::MAX);
+        let now = Time::try_from(world::timestamp().as_nanosecond()).unwrap_or(Time::MAX);
         let went = |clock: Time| clock.saturating_add(passed).min(now).saturating_sub(own.lateness);
         let to = quiet.clock.map_or(Time::MIN, went).max(others.min(now));
         silence.now = Some(Quiet { last_move: Some(Instant::now()), ..quiet });

@@ -17,11 +17,12 @@ use crate::members::process::Process;
 use crate::partition::{Error, Recovery};
 use crate::peers::Peers;
 use crate::programs::Programs;
+use event_feeder::world::{self, Instant};
 use round::Round;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 mod round;
 #[cfg(test)]
@@ -142,17 +143,17 @@ impl Service {
                     return Err(error);
                 }
                 tracing::warn!("{error}; trying again in {:.1} s", pause.as_secs_f64());
-                std::thread::sleep(pause);
+                world::sleep(pause);
                 pause = (pause * 2).min(Duration::from_secs(4));
                 continue;
             }
             if !round.waits || begun.elapsed() >= SETTLE {
                 break;
             }
-            std::thread::sleep(ROUND);
+            world::sleep(ROUND);
         }
         let weak = Arc::downgrade(self);
-        let thread = std::thread::Builder::new().name("ownership".into()).spawn(move || decide(&weak));
+        let thread = world::thread("ownership").spawn(move || decide(&weak));
         *lock(&cluster.decider) = Some(thread.expect("the system can start a thread"));
         Ok(recoveries)
     }
@@ -236,7 +237,7 @@ impl Service {
             if behind.is_empty() || Instant::now() >= until {
                 return behind;
             }
-            std::thread::sleep(ROUND);
+            world::sleep(ROUND);
         }
     }
 }
@@ -245,7 +246,7 @@ impl Service {
 fn decide(service: &Weak<Service>) {
     let mut looked = Instant::now();
     loop {
-        std::thread::sleep(ROUND);
+        world::sleep(ROUND);
         let Some(service) = service.upgrade() else { return };
         let Some(cluster) = service.cluster.as_ref().filter(|cluster| !cluster.is_stopping()) else { return };
         if looked.elapsed() >= LOOK {

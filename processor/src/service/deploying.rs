@@ -9,10 +9,11 @@ use crate::input::{Log, Part};
 use crate::kept::Kept;
 use crate::partition::{self, Answer, Ask};
 use crate::programs::Programs;
+use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// A partition of a plan that is there no more, and the log that it read.
@@ -83,7 +84,7 @@ impl Service {
             }
             forget_places(gone, &stopping);
         };
-        if let Err(error) = std::thread::Builder::new().name("forget".into()).spawn(tell) {
+        if let Err(error) = world::thread("forget").spawn(tell) {
             tracing::warn!("no thread to forget what was dropped: {error}");
         }
     }
@@ -170,7 +171,7 @@ fn forget_places(mut gone: Vec<Gone>, stopping: &AtomicBool) {
                 }
                 return;
             }
-            std::thread::sleep(Duration::from_millis(100));
+            world::sleep(Duration::from_millis(100));
         }
     }
 }

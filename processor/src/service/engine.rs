@@ -8,9 +8,10 @@ use crate::partition::{Answer, Ask, NoAnswer};
 use crate::programs::Begin;
 use crate::story;
 use arrow::array::RecordBatch;
+use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::nearest;
 
 /// Time between two looks for what is waited for.
@@ -247,7 +248,7 @@ impl Service {
                     "`{name}` is catching up with its log, and answers once it has"
                 )));
             }
-            std::thread::sleep(AGAIN);
+            world::sleep(AGAIN);
         }
         Ok(Some(limit.saturating_sub(began.elapsed())))
     }
@@ -312,7 +313,7 @@ impl Service {
                 return Err(EngineError::Timeout(message.into()));
             }
             if !self.tend()? {
-                std::thread::sleep(AGAIN);
+                world::sleep(AGAIN);
             }
         }
         Ok(())

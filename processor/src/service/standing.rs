@@ -2,10 +2,11 @@
 
 use super::{Service, answers};
 use crate::partition::{Answer, Ask, Asked, NoAnswer};
+use event_feeder::world::Instant;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a partition may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -13,9 +13,10 @@ use crate::engine::EngineError;
 use crate::partition::{Answer, Ask};
 use crate::programs::{Begin, Programs, SealedLog};
 use crate::reach::Reach;
+use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
 use std::sync::{PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ const LATER: Duration = Duration::from_secs(10);
 /// Looks after deployments until the service stops or is gone.
 pub(super) fn tend_for_ever(service: &Weak<Service>) {
     loop {
-        std::thread::sleep(LOOK);
+        world::sleep(LOOK);
         let Some(service) = service.upgrade() else { return };
         if service.is_stopping() {
             return;
@@ -96,7 +97,7 @@ impl Service {
         let waits = || self.lock().programs.deployments.iter().any(|one| one.catching_up || one.is_over());
         while waits() {
             assert!(began.elapsed() < Duration::from_secs(60), "a deployment does not catch up");
-            std::thread::sleep(Duration::from_millis(10));
+            world::sleep(Duration::from_millis(10));
         }
     }
 

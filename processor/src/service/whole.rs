@@ -9,9 +9,10 @@ use crate::engine::EngineError;
 use crate::input::Part;
 use crate::partition::{Answer, Ask, NoAnswer, at_rest};
 use crate::peers::{Question, encode};
+use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two attempts to find the owners.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -65,7 +66,7 @@ impl Service {
                 }
                 return Ok(found.into_values().collect());
             }
-            std::thread::sleep(AGAIN);
+            world::sleep(AGAIN);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::input::{Log, Part};
 use crate::labels::Labels;
 use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
 use crate::programs::Begin;
+use event_feeder::world;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -80,7 +81,7 @@ impl Running {
         let is_replaced = Arc::clone(&replaced);
         let number = part.number;
         let fenced = Arc::clone(fenced);
-        let thread = std::thread::Builder::new().name(format!("{source}/{number}"));
+        let thread = world::thread(format!("{source}/{number}"));
         let run = move || {
             let result = partition.run(&fenced);
             if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {

@@ -11,6 +11,7 @@ use crate::engine::{EngineError, TableData};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::StreamWriter;
+use event_feeder::world;
 use std::io::{self, BufReader, BufWriter, Stdout, Write};
 use std::mem::take;
 use std::sync::mpsc::{Receiver, channel};
@@ -30,7 +31,7 @@ pub fn serve_questions() -> io::Result<()> {
     limits::stand_back();
     let worker = on_large_stack(move |runtime| questions(runtime, &frames))?;
     limits::settle();
-    let reader = std::thread::Builder::new().name("input".into()).spawn(move || {
+    let reader = world::thread("input").spawn(move || {
         let mut input = BufReader::new(io::stdin());
         while let Ok(frame) = Frame::read(&mut input) {
             match &frame {

@@ -16,6 +16,7 @@ use super::work::Asked;
 use super::{Answer, Asking, MEMORY_BYTES_MAX};
 use crate::engine::EngineError;
 use arrow::array::RecordBatch;
+use event_feeder::world;
 use std::ffi::OsString;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -76,7 +77,7 @@ impl Pool {
                 pool.start().into_iter().for_each(|worker| pool.keep(worker));
             }
         };
-        let _ = std::thread::Builder::new().name("questions".into()).spawn(start);
+        let _ = world::thread("questions").spawn(start);
     }
 
     fn start(&self) -> io::Result<Worker> {
@@ -92,7 +93,7 @@ impl Pool {
         let (Some(input), Some(output), Some(mut errors)) = (input, output, errors) else {
             return Err(io::Error::other("a process without its pipes"));
         };
-        let said = std::thread::Builder::new().name("questions".into()).spawn(move || {
+        let said = world::thread("questions").spawn(move || {
             let mut said = vec![];
             let _ = errors.by_ref().take(SAID_BYTES_MAX).read_to_end(&mut said);
             let _ = io::copy(&mut errors, &mut io::sink());
@@ -139,8 +140,7 @@ impl Pool {
             drop(asking);
             pool.warm_up();
         };
-        std::thread::Builder::new()
-            .name("question".into())
+        world::thread("question")
             .spawn(question)
             .map_err(|error| Code::NoProcess.error(format!("no thread can be started: {error}")))?;
         let answer = told.await;
@@ -385,7 +385,7 @@ impl AtWork {
     fn end(&self) -> Option<ExitStatus> {
         self.leave().and_then(|mut child| {
             // It is about to end by itself, or has done what it should not.
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            world::sleep(std::time::Duration::from_millis(5));
             let status = child.try_wait().ok().flatten();
             let _ = child.kill();
             status.or_else(|| child.wait().ok())

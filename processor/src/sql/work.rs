@@ -22,6 +22,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use event_feeder::world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ pub(super) struct Asked {
 pub(super) fn on_large_stack<T: Send + 'static>(
     work: impl FnOnce(&tokio::runtime::Runtime) -> T + Send + 'static,
 ) -> io::Result<JoinHandle<io::Result<T>>> {
-    std::thread::Builder::new().name("question".into()).stack_size(STACK_BYTES).spawn(move || {
+    world::thread("question").stack_size(STACK_BYTES).spawn(move || {
         // What the library spawns runs on this thread, so it has this stack too. Files are read by a few others.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
         let result = work(&runtime);

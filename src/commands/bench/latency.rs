@@ -4,10 +4,11 @@ use super::process::cpu;
 use super::pulsar::{Args, Load, serving, topic};
 use crate::error::{Error, Result};
 use event_feeder::pulsar::{Address, Outgoing, Publisher, Publishing};
+use event_feeder::world::{self, Instant};
 use event_producer::produce::{Delivery, Target};
 use event_producer::{Model, Workload};
 use processor::engine::Engine;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -32,14 +33,14 @@ pub(super) fn measure(args: &Args, address: &Address, load: Load, rate: u64) -> 
     serving(address, |service| {
         let before = cpu(None);
         let began = Instant::now();
-        let producer = std::thread::spawn(move || {
+        let producer = world::spawn(move || {
             let began = Instant::now();
             event_producer::run(&options).map(|summary| (summary.lines, began.elapsed()))
         });
         let mut took: Vec<Duration> = vec![];
         let mut number = 0u64;
         while !producer.is_finished() {
-            std::thread::sleep(PAUSE);
+            world::sleep(PAUSE);
             number += 1;
             let asked = Instant::now();
             // Its time is long before the workload's, so the watermark stays where it is: it is counted as late.

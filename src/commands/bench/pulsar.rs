@@ -9,6 +9,7 @@ use super::process::{cpu, listening};
 use super::{PROGRAM, compile, latency};
 use crate::error::{Error, Result};
 use event_feeder::pulsar::{Address, Client, Settings, Subscription};
+use event_feeder::world::{self, Instant};
 use event_feeder::{AcceptGaps, Decoder, Next, Payload, Position, Source};
 use event_producer::produce::{Delivery, Messages, Target};
 use event_producer::{Model, Workload};
@@ -17,7 +18,7 @@ use processor::input::{Input, Topics};
 use processor::service::{Claims, Options, Service, writer_name};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use timeline_core::plan::Plan;
 
 /// Measure what events from a topic cost, against a broker.
@@ -129,7 +130,7 @@ pub(super) fn topic(error: event_feeder::Error) -> Error {
 }
 
 fn new_topic(args: &Args) -> Result<Address> {
-    let number = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let number = world::wall_clock().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let address = format!("{}/bench-{number}", args.broker).parse();
     address.map_err(|error| Error::Usage(format!("--broker {}: {error}", args.broker)))
 }
@@ -191,7 +192,7 @@ fn read(source: &mut dyn Source, events: u64, plan: Option<&Plan>) -> Result<()>
                     source.recycle(bytes);
                 }
             }
-            _ => std::thread::sleep(Duration::from_millis(5)),
+            _ => world::sleep(Duration::from_millis(5)),
         }
     }
     Ok(())

@@ -5,12 +5,13 @@
 
 use super::{passes, start_error};
 use crate::error::Result;
+use event_feeder::world::{self, Instant};
 use processor::checkpoint;
 use processor::partition::{Error, Recovery};
 use processor::service::{Options, Service, StartError, writer_name};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The pause before the second attempt, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -43,7 +44,7 @@ pub(super) fn start(
         tracing::warn!("{error}; starting again in {:.1} s", pause.as_secs_f64());
         let until = Instant::now() + pause;
         while Instant::now() < until && !stopping.load(Ordering::Relaxed) {
-            std::thread::sleep(STEP);
+            world::sleep(STEP);
         }
         pause = (pause * 2).min(longest);
         options.writer = writer_name();
