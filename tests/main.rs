@@ -1,7 +1,6 @@
 //! End-to-end tests: one binary, one module a theme. They run the `timeline` command as a user would.
 
 #![allow(clippy::disallowed_methods)]
-
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 mod cli;

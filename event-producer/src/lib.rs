@@ -19,7 +19,10 @@
 //! # Ok::<(), event_producer::workload::Error>(())
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "how fast events are made is a matter of the clock; which ones are, is not")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how fast events are made is a matter of the clock; which ones are, is not"
+)]
 
 pub mod devices;
 pub mod generator;

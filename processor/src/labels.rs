@@ -4,7 +4,6 @@
 //! Of those that are hidden no further row is written, published or shown; what was committed before stays readable.
 
 use crate::outputs::facts::Facts;
-use crate::results::Pending;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,21 +28,6 @@ impl Labels {
     /// Whether an output is seen.
     pub(crate) fn shows(&self, name: &str) -> bool {
         !self.hidden.contains(name)
-    }
-
-    /// Takes out of what was told what is not seen.
-    pub(crate) fn hide(&self, plan: &Plan, pending: &mut Pending) {
-        if self.hidden.is_empty() {
-            return;
-        }
-        for (i, _) in plan.metrics.iter().enumerate().filter(|(_, metric)| !self.shows(&metric.name)) {
-            for session in &mut pending.sessions {
-                if let Some(shares) = session.shares.get_mut(i) {
-                    *shares = Default::default();
-                }
-            }
-        }
-        pending.alerts.retain(|row| self.shows(&plan.alerts[row.alert].name));
     }
 
     /// Likewise of what is told of alerts.

@@ -77,6 +77,21 @@ impl Pending {
         self.parts.append(&mut other.parts);
     }
 
+    /// Takes out what is not seen.
+    pub(crate) fn hide(&mut self, plan: &Plan, labels: &Labels) {
+        if labels.hidden.is_empty() {
+            return;
+        }
+        for (i, _) in plan.metrics.iter().enumerate().filter(|(_, metric)| !labels.shows(&metric.name)) {
+            for session in &mut self.sessions {
+                if let Some(shares) = session.shares.get_mut(i) {
+                    *shares = Default::default();
+                }
+            }
+        }
+        self.alerts.retain(|row| labels.shows(&plan.alerts[row.alert].name));
+    }
+
     /// The rows of one of [`TABLES`].
     pub fn table(&self, table: &str, plan: &Plan, partition: u32) -> RecordBatch {
         match table {

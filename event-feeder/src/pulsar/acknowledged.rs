@@ -4,8 +4,8 @@
 //! anew would read the rest and take it for everything. The `pulsar` crate keeps what the broker says of a cursor to
 //! itself, so it is asked over a connection of its own, by a consumer that takes no message.
 
-use super::client::Settings;
 use super::handshake::shake_hands_at;
+use super::settings::Settings;
 use crate::Position;
 use ::pulsar::message::Message;
 use ::pulsar::message::proto::{

@@ -1,7 +1,9 @@
 //! The `pulsar` crate's consumer alone, for benchmarks: what reading costs before anything is done with a message.
 
-use super::client::{Client, Subscription, connect};
+use super::client::Client;
+use super::connection::connect;
 use super::problem::problem;
+use super::settings::Subscription;
 use crate::Error;
 use ::pulsar::consumer::InitialPosition;
 use ::pulsar::{Consumer, ConsumerOptions, SubType, TokioExecutor};

@@ -3,7 +3,7 @@
 //! The `pulsar` crate logs what a handshake failed of and gives "fatal error" for all of it. So after such an error the
 //! handshake is made once more by hand, up to the broker's answer, and what is wrong is said in full.
 
-use super::client::{Credentials, Settings};
+use super::settings::{Credentials, Settings};
 use ::pulsar::error::{AuthenticationError, ConnectionError};
 use ::pulsar::message::proto::{BaseCommand, CommandConnect, ServerError, base_command, client_version};
 use ::pulsar::message::{Codec, Message};

@@ -7,9 +7,10 @@
 //! **Invariant:** of the subscription's messages none is taken before all that lie between it and the position were.
 
 use super::acknowledged::acknowledged;
-use super::client::{Settings, Subscription, connect};
+use super::connection::connect;
 use super::probe::{Found, cursor, probe};
 use super::problem::problem;
+use super::settings::{Settings, Subscription};
 use super::window;
 use crate::{Error, Gap, Position};
 use ::pulsar::consumer::InitialPosition;

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** nothing here subscribes for longer than it takes, acknowledges anything, or makes a topic that is not there.
 
-use super::client::{Client, connect};
+use super::client::Client;
+use super::connection::connect;
 use super::probe::{Found, probe};
 use super::problem::{problem, silent};
 use super::reader::key_of;

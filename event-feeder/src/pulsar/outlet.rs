@@ -7,7 +7,8 @@
 //! crate begins a producer's sequence at 0 whatever the broker remembers of its name, so where brokers drop
 //! duplicates a name that is used again would have its first messages dropped.
 
-use super::client::{Client, connect};
+use super::client::Client;
+use super::connection::connect;
 use super::problem::{problem, silent};
 use super::publisher::Outgoing;
 use super::router::partition_of;

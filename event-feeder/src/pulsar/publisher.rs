@@ -6,8 +6,10 @@
 //! **Invariant:** after [`Publisher::flush`] the broker has every message, each at least once and in order; after a
 //! lost acknowledgement it may have one twice.
 
-use super::client::{Client, PATIENCE, Settings, connect};
+use super::client::Client;
+use super::connection::{PATIENCE, connect};
 use super::problem::{problem, silent};
+use super::settings::Settings;
 use crate::Error;
 use ::pulsar::compression;
 use ::pulsar::producer::{Message, SendFuture};

@@ -6,12 +6,12 @@
 //! **Invariant:** an entry is taken only if nothing can be missing before it: its number says so, or the topic was known to
 //! have ended there, or a [`probe`] has shown it.
 
-use super::client::{Settings, Subscription};
 use super::gather::{Added, Gather, Message};
 use super::line::{Begin, By, Line, Next, Raw, entry_of, open};
 use super::probe::{Found, end, end_of, probe};
 use super::problem::{is_payload, problem, silent, unpacking};
 use super::schema::{Schemas, on_one_line};
+use super::settings::{Settings, Subscription};
 use super::window::Sizes;
 use crate::{AcceptGaps, Block, Code, Error, Gap, MessageKey, Notice, Position};
 use ::pulsar::message::proto::{MessageIdData, MessageMetadata};

@@ -1,7 +1,8 @@
 //! One partition of a topic as a [`Source`].
 
-use super::client::{Client, Settings, Subscription};
+use super::client::Client;
 use super::reader::{Command, Failure, Item, Reader, Told};
+use super::settings::{Settings, Subscription};
 use crate::file::FileTable;
 use crate::{Code, Error, Next, Notice, Position, Source, Target};
 use std::sync::Arc;
@@ -17,6 +18,22 @@ const COMMANDS_MAX: usize = 1024;
 /// Memory on its way back.
 const SPARE_MAX: usize = 2;
 
+impl Client {
+    /// Subscribes, and reads on. Fails if the broker cannot be reached now, somebody else reads, or messages that come next
+    /// are gone; from then on all that goes wrong is put right as often as it takes, but for such a gap.
+    pub fn subscribe(&self, subscription: Subscription) -> Result<PulsarSource, Error> {
+        let topic = subscription.topic.clone();
+        let settings = Arc::clone(&self.settings);
+        let (reader, source) = PulsarSource::new(self.clone(), settings, subscription);
+        self.ask(&topic, async move {
+            let reader = reader.begin().await?;
+            tokio::spawn(reader.run());
+            Ok(())
+        })?;
+        Ok(source)
+    }
+}
+
 /// A partition of a topic. Reads for as long as it lives; subscribes anew whenever it has to.
 pub struct PulsarSource {
     topic: String,
@@ -30,7 +47,7 @@ pub struct PulsarSource {
 }
 
 impl PulsarSource {
-    pub(super) fn new(client: Client, settings: Arc<Settings>, subscription: Subscription) -> (Reader, Self) {
+    fn new(client: Client, settings: Arc<Settings>, subscription: Subscription) -> (Reader, Self) {
         let (blocks_in, blocks) = mpsc::channel(BLOCKS_AHEAD);
         let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
         let (spare, spare_out) = sync_channel(SPARE_MAX);

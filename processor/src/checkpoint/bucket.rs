@@ -21,7 +21,6 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptio
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt;
 
-use super::place::PlaceError;
 use super::store::{Creation, Entry, Store, StoreError};
 
 /// How long one request may take; what takes longer has no answer.
@@ -56,13 +55,17 @@ pub struct Bucket {
 
 impl Bucket {
     /// The bucket and prefix of `s3://BUCKET/PREFIX`, with endpoint, region and credentials of the `AWS_...` variables.
-    pub(super) fn parse(url: &str) -> Result<Bucket, PlaceError> {
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be used as it was named.
+    pub(super) fn parse(url: &str) -> Result<Bucket, String> {
         Bucket::at(url, None)
     }
 
     /// The same, at another address of the server.
-    pub(super) fn at(url: &str, endpoint: Option<&str>) -> Result<Bucket, PlaceError> {
-        let wrong = |reason: &str| PlaceError::Url { url: url.to_owned(), reason: reason.to_owned() };
+    pub(super) fn at(url: &str, endpoint: Option<&str>) -> Result<Bucket, String> {
+        let wrong = |reason: &str| reason.to_owned();
         let place = url.strip_prefix("s3://").ok_or_else(|| wrong("write s3://BUCKET/PREFIX"))?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         let prefix = prefix.trim_end_matches('/');
@@ -81,7 +84,7 @@ impl Bucket {
             let options = ClientOptions::new().with_timeout(REQUEST_TIME_MAX).with_allow_http(is_plain);
             builder.with_client_options(options).build()
         };
-        let failed = |error: object_store::Error| wrong(&error.to_string());
+        let failed = |error: object_store::Error| error.to_string();
         let once = client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?;
         let repeating = client(RETRIES).map_err(failed)?;
         Ok(Bucket { repeating: repeating.into(), once: once.into(), name: name.into(), prefix: prefix.into() })

@@ -44,7 +44,9 @@ impl Place {
             return Ok(Place::Local(text.into()));
         }
         #[cfg(feature = "s3")]
-        return Bucket::parse(text).map(Place::Bucket);
+        return Bucket::parse(text)
+            .map(Place::Bucket)
+            .map_err(|reason| PlaceError::Url { url: text.to_owned(), reason });
         #[cfg(not(feature = "s3"))]
         Err(PlaceError::Lean(text.to_owned()))
     }

@@ -170,7 +170,7 @@ impl Partition {
         }
         let mut facts = self.alert_facts(is_behind)?;
         let labels = self.options.labels.clone();
-        labels.hide(&self.plan, &mut self.pending);
+        self.pending.hide(&self.plan, labels);
         labels.hide_facts(&self.plan, &mut facts);
         let (changes, looked) = self.total_changes(is_behind)?;
         if looked && !is_behind {

@@ -59,7 +59,7 @@ impl Partition {
             last.sessions.extend(outcome.closed);
             last.sessions.extend(live);
         }
-        Labels { hidden, ..Labels::default() }.hide(&self.plan, &mut last);
+        last.hide(&self.plan, &Labels { hidden, ..Labels::default() });
         Ok(last)
     }
 }

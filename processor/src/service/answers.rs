@@ -67,7 +67,7 @@ impl LogAnswer<'_> {
         let all =
             self.answers.iter().flat_map(|answer| answer.pending.sessions.iter().chain(&answer.sessions).cloned());
         let mut all = Pending { sessions: all.collect(), ..Pending::default() };
-        self.bound.labels.hide(self.plan, &mut all);
+        all.hide(self.plan, &self.bound.labels);
         all.sessions
     }
 
@@ -75,7 +75,7 @@ impl LogAnswer<'_> {
     fn alerts(&self) -> Vec<AlertRow> {
         let all = self.answers.iter().flat_map(|answer| every_alert(answer));
         let mut all = Pending { alerts: all.collect(), ..Pending::default() };
-        self.bound.labels.hide(self.plan, &mut all);
+        all.hide(self.plan, &self.bound.labels);
         all.alerts
     }
 

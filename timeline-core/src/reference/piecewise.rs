@@ -1,6 +1,5 @@
 //! Right-continuous functions over dense time, piece by piece.
 
-use super::readings::SpanValue;
 use crate::{Linear, Time, Value};
 
 /// What a function is on one piece, stated at the piece's start.
@@ -30,18 +29,6 @@ impl Piece for Linear {
 impl Piece for Option<Linear> {
     fn after(&self, dt: i128) -> Self {
         self.as_ref().map(|linear| Piece::after(linear, dt))
-    }
-}
-
-impl Piece for SpanValue {
-    fn after(&self, dt: i128) -> Self {
-        match self {
-            SpanValue::Absent | SpanValue::State(_) => self.clone(),
-            SpanValue::Number(x) => SpanValue::Number(Piece::after(x, dt)),
-            SpanValue::Ratio { numerator, denominator } => {
-                SpanValue::Ratio { numerator: Piece::after(numerator, dt), denominator: Piece::after(denominator, dt) }
-            }
-        }
     }
 }
 

@@ -16,7 +16,7 @@
 
 use super::events::Occurrence;
 use super::number::Number;
-use super::piecewise::{Extent, Piecewise, Span};
+use super::piecewise::{Extent, Piece, Piecewise, Span};
 use super::session::{CloseReason, Session};
 use super::split::Dimensions;
 use super::state::true_stretches;
@@ -86,6 +86,18 @@ pub enum SpanValue {
         /// Below the line.
         denominator: Linear,
     },
+}
+
+impl Piece for SpanValue {
+    fn after(&self, dt: i128) -> Self {
+        match self {
+            SpanValue::Absent | SpanValue::State(_) => self.clone(),
+            SpanValue::Number(x) => SpanValue::Number(Piece::after(x, dt)),
+            SpanValue::Ratio { numerator, denominator } => {
+                SpanValue::Ratio { numerator: Piece::after(numerator, dt), denominator: Piece::after(denominator, dt) }
+            }
+        }
+    }
 }
 
 impl SpanValue {
