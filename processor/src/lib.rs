@@ -15,6 +15,7 @@
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`] | how it is asked |
+//! | `measured` | what the process measures of itself |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
@@ -30,6 +31,7 @@ pub mod input;
 pub mod kept;
 mod labels;
 pub mod lane;
+mod measured;
 pub mod members;
 pub mod memory;
 pub mod operators;

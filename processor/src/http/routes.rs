@@ -5,16 +5,18 @@ use super::error::Refusal;
 use super::rows::Format;
 use super::{App, connection, metrics, site, token, watch};
 use crate::engine::EngineError;
+use crate::measured;
 use crate::sql::{Answer, Asking};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use event_feeder::world::Instant;
 use serde::Deserialize;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -51,6 +53,7 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
 pub(super) fn router(app: App) -> Router {
     let router = all().into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer));
     router
+        .route_layer(from_fn(timed))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
@@ -197,7 +200,15 @@ async fn status(State(app): State<App>) -> Result<Json<Value>, Refusal> {
 
 async fn prometheus(State(app): State<App>) -> Result<Response, Refusal> {
     let status = app.ask_now(|engine| Ok(engine.status())).await?;
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&status)).into_response())
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(status)).into_response())
+}
+
+/// Measures how long a request waits for its answer, by its address and the status.
+async fn timed(path: MatchedPath, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let answer = next.run(request).await;
+    measured::request(path.as_str(), answer.status().as_u16(), began.elapsed());
+    answer
 }
 
 /// Refuses requests to a loopback listener under a name that anybody could have given it.

@@ -9,6 +9,7 @@ use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, segment};
 use crate::damage::{Damage, Lost};
 use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
+use crate::measured;
 use crate::outputs::changes::Known;
 use crate::outputs::facts::Marks;
 use crate::outputs::outbox::Outbox;
@@ -151,10 +152,12 @@ impl Partition {
     pub(super) fn start_commit(&mut self) -> Result<(), Error> {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
+        let began = Instant::now();
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
             (Told::of(lane), lane.image(full, base), progress.clone(), lane.held(), lane.is_behind())
         })?;
+        let pause = began.elapsed();
         self.take_decoded();
         self.note_held(parts.iter().map(|(_, _, _, held, _)| held).sum());
         let (mut images, mut is_behind) = (vec![], false);
@@ -170,7 +173,7 @@ impl Partition {
         }
         let mut facts = self.alert_facts(is_behind)?;
         let labels = self.options.labels.clone();
-        self.pending.hide(&self.plan, labels);
+        self.pending.hide(&self.plan, &labels);
         labels.hide_facts(&self.plan, &mut facts);
         let (changes, looked) = self.total_changes(is_behind)?;
         if looked && !is_behind {
@@ -257,6 +260,7 @@ impl Partition {
                 |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));
             let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
             let lingers = lingers(checkpoints.kept());
+            measured::checkpoint(&plan.name(), number, (pause, began.elapsed()));
             Ok(Committed { checkpoints, segments, results, kept, outbox, damage, lingers, epoch, needless, before })
         };
         world::thread("checkpoint")

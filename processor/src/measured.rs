@@ -1,0 +1,85 @@
+//! What this process measures of itself, for `/metrics`: how long checkpoints and answers take.
+//!
+//! Nothing here is read by anything that an answer depends on.
+
+use event_feeder::world;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A partition of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Partition {
+    source: String,
+    partition: u32,
+}
+
+/// What was asked for, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    path: String,
+    status: u16,
+}
+
+struct Measured {
+    pauses: Family<Partition, Histogram, fn() -> Histogram>,
+    checkpoints: Family<Partition, Histogram, fn() -> Histogram>,
+    last_checkpoint: Family<Partition, Gauge<f64, AtomicU64>>,
+    requests: Family<Request, Histogram, fn() -> Histogram>,
+}
+
+static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
+    pauses: Family::new_with_constructor(durations),
+    checkpoints: Family::new_with_constructor(durations),
+    last_checkpoint: Family::default(),
+    requests: Family::new_with_constructor(durations),
+});
+
+/// From a millisecond to half a minute.
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+/// A checkpoint of a partition was committed: how long its lanes stood still for it, and how long it took in all.
+pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration, Duration)) {
+    let of = Partition { source: source.to_owned(), partition };
+    MEASURED.pauses.get_or_create(&of).observe(pause.as_secs_f64());
+    MEASURED.checkpoints.get_or_create(&of).observe(took.as_secs_f64());
+    let now = world::wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
+    MEASURED.last_checkpoint.get_or_create(&of).set(now.as_secs_f64());
+}
+
+/// A request was answered, or what of its answer comes first.
+pub(crate) fn request(path: &str, status: u16, took: Duration) {
+    let of = Request { path: path.to_owned(), status };
+    MEASURED.requests.get_or_create(&of).observe(took.as_secs_f64());
+}
+
+/// Adds all that to what a scrape shows.
+pub(crate) fn register(registry: &mut Registry) {
+    registry.register(
+        "timeline_checkpoint_pause_seconds",
+        "How long a partition's lanes stood still for a checkpoint",
+        MEASURED.pauses.clone(),
+    );
+    registry.register(
+        "timeline_checkpoint_seconds",
+        "From the cut of a partition's lanes to the commit",
+        MEASURED.checkpoints.clone(),
+    );
+    registry.register(
+        "timeline_last_checkpoint_timestamp_seconds",
+        "When the last checkpoint was committed",
+        MEASURED.last_checkpoint.clone(),
+    );
+    registry.register(
+        "timeline_request_seconds",
+        "From a request to the beginning of its answer",
+        MEASURED.requests.clone(),
+    );
+}
