@@ -61,6 +61,7 @@ mod logic {
     pub(crate) mod compare_numbers;
     pub(crate) mod compare_states;
     pub(crate) mod exists;
+    pub(crate) mod lookup;
     pub(crate) mod not;
     pub(crate) mod or;
 }
@@ -211,6 +212,7 @@ operators! {
     Coalesce(a, b) reads [a, b] is number => logic::coalesce(*a, *b);
     Exists(of) reads [of] => logic::exists(*of);
     Apply { function, of } reads [of] => logic::apply(*function, of);
+    Lookup { column, of } reads [of] => logic::lookup(column, of);
     NumberOf(of) reads [of] is number => arithmetic::number_of(*of);
     DurationOf(of) reads [of] is number => arithmetic::duration_of(*of);
     Add(a, b) reads [a, b] is number => arithmetic::add(*a, *b);
@@ -325,6 +327,7 @@ steps! {
     }
     texts {
         Apply(logic::apply::Step),
+        Lookup(logic::lookup::Step),
         Mixed(Mixed),
     }
     events {

@@ -21,6 +21,7 @@ mod output;
 mod path;
 mod scalar;
 mod source;
+mod table;
 mod user;
 
 pub use builder::{BuildError, Builder};
@@ -39,6 +40,7 @@ pub use scalar::Scalar;
 pub use source::{
     Column, ColumnId, Csv, Dedup, EndRule, FUTURE, Idle, MAX_SOURCES, Nulls, Source, TimeFormat, TimeUnit,
 };
+pub use table::{Difference, Table, TableColumn, TableConflict, TableRow, TableRows, TableShape};
 pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
 
 /// The version of the rules by which plans are read: of what a plan says beside what its text holds.

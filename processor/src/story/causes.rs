@@ -55,13 +55,14 @@ impl Causes<'_> {
                 Timer::After(length) if by_timer => at.checked_sub(length),
                 Timer::Only(length) => at.checked_sub(length),
                 Timer::Crossing(..) | Timer::Overtaking(_) | Timer::Zero(_) if by_timer => self.last_change(origin, at),
-                Timer::Clock if at > self.told.session => None,
+                Timer::Clock | Timer::Rows if at > self.told.session => None,
                 Timer::Never
                 | Timer::After(_)
                 | Timer::Crossing(..)
                 | Timer::Overtaking(_)
                 | Timer::Zero(_)
                 | Timer::Clock
+                | Timer::Rows
                 | Timer::OfInput(_) => {
                     return Some(self.event(self.event_at(origin, at)?, timer));
                 }

@@ -3,9 +3,9 @@
 use super::dictionary::Dictionary;
 use super::row::ABSENT;
 use super::{Event, value_of, word_of};
-use crate::Type;
-use crate::plan::{Compare, EventExpr, Plan, Scalar};
+use crate::plan::{Compare, EventExpr, Plan, Scalar, TableColumn};
 use crate::value::compare_int_float;
+use crate::{Type, Value};
 use std::cmp::Ordering;
 
 /// An expression with its constants as words.
@@ -25,6 +25,8 @@ pub(crate) enum Expression {
     Or(Box<Expression>, Box<Expression>),
     /// A function, with the types of its arguments.
     Call(Scalar, Vec<(Type, Expression)>),
+    /// What a table says of a key, with the types of its parts.
+    Lookup(TableColumn, Vec<(Type, Expression)>),
     /// What a timeline is, of those that are read beside the event.
     Sample(u16),
 }
@@ -63,6 +65,10 @@ impl Expression {
                 let argument = |a| (type_of(a, of, plan), Expression::beside(a, of, plan, dictionary));
                 Expression::Call(*function, all.iter().map(argument).collect())
             }
+            EventExpr::Lookup(column, key) => {
+                let part = |a| (type_of(a, of, plan), Expression::beside(a, of, plan, dictionary));
+                Expression::Lookup(column.clone(), key.iter().map(part).collect())
+            }
             EventExpr::Sample(n) => Expression::Sample(*n),
             EventExpr::And(a, b) => Expression::And(sub(a, dictionary), sub(b, dictionary)),
             EventExpr::Or(a, b) => Expression::Or(sub(a, dictionary), sub(b, dictionary)),
@@ -75,7 +81,9 @@ impl Expression {
             Expression::Column(c) => 1 << c,
             Expression::Constant(_) | Expression::Equals { .. } | Expression::Sample(_) => 0,
             Expression::Not(a) => a.read_columns(),
-            Expression::Call(_, all) => all.iter().fold(0, |columns, (_, a)| columns | a.read_columns()),
+            Expression::Call(_, all) | Expression::Lookup(_, all) => {
+                all.iter().fold(0, |columns, (_, a)| columns | a.read_columns())
+            }
             Expression::Compare(_, _, a, b) | Expression::And(a, b) | Expression::Or(a, b) => {
                 a.read_columns() | b.read_columns()
             }
@@ -105,6 +113,10 @@ impl Expression {
                 }
             }
             Expression::Call(function, all) => call(*function, all, (event, of), dictionary),
+            Expression::Lookup(column, key) => {
+                let key = values(key, (event, of), dictionary);
+                column.look(&key, event.time).0.map_or(ABSENT, |value| word_of(&value, dictionary))
+            }
             Expression::Sample(n) => of.get(usize::from(*n)).copied().unwrap_or(ABSENT),
             Expression::Not(a) => match a.eval_beside(event, of, dictionary) {
                 ABSENT => ABSENT,
@@ -151,12 +163,23 @@ fn call(
     if let (Scalar::Exists, [(_, a)]) = (function, all) {
         return u64::from(a.eval_beside(event, of, dictionary) != ABSENT);
     }
-    let mut arguments = Vec::with_capacity(all.len());
+    let arguments = values(all, (event, of), dictionary);
+    function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary))
+}
+
+/// What several expressions say of one event.
+#[cold]
+fn values(
+    all: &[(Type, Expression)],
+    (event, of): (&Event<'_>, &[u64]),
+    dictionary: &mut Dictionary,
+) -> Vec<Option<Value>> {
+    let mut values = Vec::with_capacity(all.len());
     for (ty, a) in all {
         let word = a.eval_beside(event, of, dictionary);
-        arguments.push(value_of(word, *ty, dictionary));
+        values.push(value_of(word, *ty, dictionary));
     }
-    function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, dictionary))
+    values
 }
 
 #[inline]
@@ -195,6 +218,7 @@ fn type_of(e: &EventExpr, of: &[Type], plan: &Plan) -> Type {
         EventExpr::Column(c) => plan.columns[c.index()].ty,
         EventExpr::Constant(v) => v.ty(),
         EventExpr::Sample(n) => of[usize::from(*n)],
+        EventExpr::Lookup(column, _) => column.ty(),
         EventExpr::Call(function, all) => {
             let types: Vec<Type> = all.iter().map(|a| type_of(a, of, plan)).collect();
             function.result(&types).expect("the builder checked the types")

@@ -186,7 +186,8 @@ impl Builder {
             | Parameter::Unit(_)
             | Parameter::Value(_)
             | Parameter::Expression(_)
-            | Parameter::Operator(_) => false,
+            | Parameter::Operator(_)
+            | Parameter::Table(_) => false,
         };
         if description.parameters.iter().any(is_empty) { Err(BuildError::Window) } else { Ok(kind) }
     }
@@ -248,6 +249,6 @@ fn one_zero(e: &mut EventExpr) {
             one_zero(a);
             one_zero(b);
         }
-        EventExpr::Call(_, all) => all.iter_mut().for_each(one_zero),
+        EventExpr::Call(_, all) | EventExpr::Lookup(_, all) => all.iter_mut().for_each(one_zero),
     }
 }

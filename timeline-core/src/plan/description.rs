@@ -11,6 +11,7 @@ use super::expression::EventExpr;
 use super::kind::Unit;
 use super::op::{NodeId, Op};
 use super::source::ColumnId;
+use super::table::TableColumn;
 use super::user::UserOperator;
 use crate::{Time, Value};
 
@@ -77,6 +78,8 @@ pub enum Parameter<'a> {
     Expression(&'a EventExpr),
     /// An operator that the user brought.
     Operator(&'a UserOperator),
+    /// A column of a table.
+    Table(&'a TableColumn),
 }
 
 /// Which of the events that an operator reads count.
@@ -133,6 +136,8 @@ pub enum Timer {
     Zero(NodeId),
     /// By the clock, at the end of each window: nothing has set it.
     Clock,
+    /// Where a row of a table begins or ends: nothing has set it but the key.
+    Rows,
     /// Where the input's own timer says: it reads the same window.
     OfInput(NodeId),
 }

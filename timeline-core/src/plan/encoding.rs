@@ -179,6 +179,8 @@ fn operator(op: &Op, columns: &[Column], out: &mut String) {
             Parameter::Unit(unit) => out.push_str(unit_name(*unit)),
             Parameter::Value(value) => out.push_str(&constant(value)),
             Parameter::Expression(e) => expression(e, columns, out),
+            // Rows count as what they say, and are never written out.
+            Parameter::Table(column) => put(out, format_args!("{} {}", column.ty().name(), column.digest())),
             Parameter::Operator(operator) => {
                 // The name is for people, and the code is what its digest says.
                 let UserOperator { name: _, module, parameters, result, state_bytes, code: _ } = operator;
@@ -211,6 +213,10 @@ fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
         EventExpr::Not(a) => call("not", &[a], columns, out),
         EventExpr::Call(function, all) => {
             call(&format!("call {}", function.name()), &all.iter().collect::<Vec<_>>(), columns, out);
+        }
+        EventExpr::Lookup(column, key) => {
+            let name = format!("lookup {} {}", column.ty().name(), column.digest());
+            call(&name, &key.iter().collect::<Vec<_>>(), columns, out);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::scalar::Scalar;
 use super::source::ColumnId;
+use super::table::TableColumn;
 use crate::Value;
 use std::cmp::Ordering;
 
@@ -22,6 +23,8 @@ pub enum EventExpr {
     Or(Box<EventExpr>, Box<EventExpr>),
     /// A function of the values of others.
     Call(Scalar, Vec<EventExpr>),
+    /// What the row of a table that is in force at the event's instant says of the key that the others are.
+    Lookup(TableColumn, Vec<EventExpr>),
     /// What a timeline is once the event's instant is over: the one of that number among those that the operator reads.
     /// Only in [`super::Op::Each`] and [`super::Op::Filter`].
     Sample(u16),
@@ -34,7 +37,9 @@ impl EventExpr {
             EventExpr::Column(c) => c.bit(),
             EventExpr::Constant(_) | EventExpr::Sample(_) => 0,
             EventExpr::Not(a) => a.columns(),
-            EventExpr::Call(_, all) => all.iter().fold(0, |columns, a| columns | a.columns()),
+            EventExpr::Call(_, all) | EventExpr::Lookup(_, all) => {
+                all.iter().fold(0, |columns, a| columns | a.columns())
+            }
             EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => a.columns() | b.columns(),
         }
     }

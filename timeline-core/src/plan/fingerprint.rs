@@ -17,7 +17,35 @@ impl fmt::Display for Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a text.
     pub fn of_text(text: &str) -> Self {
-        let mix = |hash: u128, byte| (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-        Fingerprint(text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, mix))
+        let mut digest = Digest::default();
+        digest.bytes(text.as_bytes());
+        digest.finish()
+    }
+}
+
+/// A fingerprint on its way, of what is too large to be written out first.
+pub(super) struct Digest(u128);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Digest(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+}
+
+impl Digest {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let mix =
+            |hash: u128, byte: &u8| (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        self.0 = bytes.iter().fold(self.0, mix);
+    }
+
+    /// A text of any length, so that where it ends is told.
+    pub(super) fn text(&mut self, text: &str) {
+        self.bytes(&(text.len() as u64).to_le_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(super) fn finish(self) -> Fingerprint {
+        Fingerprint(self.0)
     }
 }

@@ -34,6 +34,10 @@ impl Made<'_> {
                 let types: Option<Vec<Type>> = all.iter().map(ty).collect();
                 function.result(&types?)
             }
+            EventExpr::Lookup(column, key) => {
+                let types: Option<Vec<Type>> = key.iter().map(ty).collect();
+                column.takes(&types?).then(|| column.ty())
+            }
             EventExpr::Not(a) => (ty(a)? == Type::Bool).then_some(Type::Bool),
             EventExpr::And(a, b) | EventExpr::Or(a, b) => {
                 (ty(a)? == Type::Bool && ty(b)? == Type::Bool).then_some(Type::Bool)

@@ -4,6 +4,7 @@ use super::every::Every;
 use super::expression::{Compare, EventExpr};
 use super::kind::Unit;
 use super::scalar::Scalar;
+use super::table::TableColumn;
 use super::user::UserOperator;
 use crate::{Time, Value};
 use std::fmt;
@@ -183,6 +184,13 @@ pub enum Op {
         /// The function; choices have operators of their own.
         function: Scalar,
         /// States, plain numbers and ratios that do not move by themselves, of the types that the function takes.
+        of: Vec<NodeId>,
+    },
+    /// What the row of a table in force at each instant says of a key; absent without one, and where a part of the key is.
+    Lookup {
+        /// What is said.
+        column: TableColumn,
+        /// The key: a state for each column of it, of its type.
         of: Vec<NodeId>,
     },
     /// The product of two numbers of which at most one moves by itself; absent if either is. The smaller fingerprint first.

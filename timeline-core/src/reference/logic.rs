@@ -1,7 +1,7 @@
 //! Kleene's three-valued logic, and expressions over the columns of one event. Absent is `None`.
 
-use crate::plan::{Compare, EventExpr};
-use crate::{Field, Record, Value};
+use crate::plan::{Compare, EventExpr, TableColumn};
+use crate::{Field, Record, Time, Value};
 
 /// The truth value of a boolean that may be absent; any other type has none.
 pub(crate) fn truth(value: &Option<Value>) -> Option<bool> {
@@ -41,16 +41,16 @@ pub(crate) fn compare(compare: Compare, a: &Option<Value>, b: &Option<Value>) ->
 
 /// What the expression says of the event.
 pub(crate) fn evaluate(expression: &EventExpr, record: &Record) -> Option<Value> {
-    evaluate_with(expression, Some(record), &|_| None)
+    evaluate_with(expression, (record.time, Some(record)), &|_| None)
 }
 
-/// The same beside timelines, which `sample` reads; of an event without a record only these.
+/// The same of an event at an instant beside timelines, which `sample` reads; of one without a record only these.
 pub(crate) fn evaluate_with(
     expression: &EventExpr,
-    record: Option<&Record>,
+    (at, record): (Time, Option<&Record>),
     sample: &dyn Fn(u16) -> Option<Value>,
 ) -> Option<Value> {
-    let value = |e: &EventExpr| evaluate_with(e, record, sample);
+    let value = |e: &EventExpr| evaluate_with(e, (at, record), sample);
     match expression {
         EventExpr::Column(column) => match &record?.fields[column.index()] {
             Field::Missing | Field::Null => None,
@@ -60,8 +60,17 @@ pub(crate) fn evaluate_with(
         EventExpr::Constant(constant) => Some(constant.clone()),
         EventExpr::Compare(c, a, b) => boolean(compare(*c, &value(a), &value(b))),
         EventExpr::Call(function, all) => function.apply(&all.iter().map(value).collect::<Vec<_>>()),
+        EventExpr::Lookup(column, key) => looked_up(column, &key.iter().map(value).collect::<Vec<_>>(), at),
         EventExpr::Not(a) => boolean(truth(&value(a)).map(|a| !a)),
         EventExpr::And(a, b) => boolean(and(truth(&value(a)), truth(&value(b)))),
         EventExpr::Or(a, b) => boolean(or(truth(&value(a)), truth(&value(b)))),
     }
+}
+
+/// What a table says of a key at an instant: what the row says that has begun and not ended.
+pub(crate) fn looked_up(column: &TableColumn, key: &[Option<Value>], at: Time) -> Option<Value> {
+    let rows = (0..column.table.len()).map(|row| column.table.row(row));
+    let is_key = |of: &[Value]| of.iter().map(Some).eq(key.iter().map(Option::as_ref));
+    let mut in_force = rows.filter(|(of, (from, until), _)| is_key(of) && *from <= at && at < *until);
+    in_force.next().and_then(|(_, _, cells)| cells[usize::from(column.column)].clone())
 }

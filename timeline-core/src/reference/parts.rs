@@ -3,7 +3,7 @@
 pub(crate) use super::accrue::windows;
 pub(crate) use super::events::{Occurrence, Place, times};
 pub(crate) use super::fold::{instants, until, whole_number};
-pub(crate) use super::logic::{and, boolean, compare, or, truth};
+pub(crate) use super::logic::{and, boolean, compare, looked_up, or, truth};
 pub(crate) use super::number::{Number, compare_numbers, cumulative, number_of, over_last, refined, zero};
 pub(crate) use super::piecewise::{Piece, Piecewise, since};
 pub(crate) use super::ratio::compare_ratio;

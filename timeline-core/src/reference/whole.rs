@@ -102,7 +102,7 @@ impl Inputs<'_> {
         let place = |record: &Record| Place::Record(record.source, record.order, record.position);
         let is_behind = |record: &&Record| (record.time, place(record)) == (event.time, event.place);
         let record = self.session.records.iter().find(is_behind);
-        evaluate_with(expression, record, &|n| self.sample(of[usize::from(n)], event.time))
+        evaluate_with(expression, (event.time, record), &|n| self.sample(of[usize::from(n)], event.time))
     }
 
     /// What a state or a number is at an instant, as the payload of an event.

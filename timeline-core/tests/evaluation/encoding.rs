@@ -4,7 +4,8 @@
 //! anew with `TIMELINE_BLESS=1` and let [`timeline_core::plan::RULES`] go up if the same programs now mean something else.
 
 use crate::build::source;
-use crate::strategies::trial::TRIALS;
+use crate::strategies::tables;
+use crate::strategies::trial::{TRIALS, Takes};
 use std::sync::Arc;
 use timeline_core::plan::{
     Aggregate, Alert, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every, Fault,
@@ -146,9 +147,12 @@ fn nodes(builder: &mut Builder) -> Vec<NodeId> {
     };
     add(Op::User { operator: Arc::new(operator), of: vec![i.0, f.0] });
     for trial in TRIALS {
-        let inputs: Vec<NodeId> = trial.takes.iter().zip([held, existed]).map(|(_, of)| of).collect();
+        let input = |(takes, usual): (&Takes, NodeId)| if *takes == Takes::Of(Type::String) { text } else { usual };
+        let inputs: Vec<NodeId> = trial.takes.iter().zip([held, existed]).map(input).collect();
         add((trial.makes)(&inputs, window));
     }
+    let looked_up = EventExpr::Lookup(tables::column(1, &[Type::String]), vec![s.1.clone()]);
+    add(Op::Each { event: s.0, value: looked_up, of: vec![] });
     all
 }
 

@@ -3,6 +3,7 @@
 //! All changes of timelines fall on integers, so these readings tell everything; they share no interval arithmetic with
 //! the evaluator. A state that holds "just before `t`" is the one at `t - 1`.
 
+use super::strategies::tables;
 use super::strategies::trial::{self, TRIALS};
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
@@ -351,6 +352,9 @@ impl Instants<'_> {
                 Some(Value::Bool(compare.holds(say(a)?.compare(&say(b)?).expect("the builder saw to that"))))
             }
             EventExpr::Call(function, all) => function.apply(&all.iter().map(say).collect::<Vec<_>>()),
+            EventExpr::Lookup(column, key) => {
+                tables::says(column, &key.iter().map(say).collect::<Vec<_>>(), event.time)
+            }
             EventExpr::Not(a) => truth(a).map(|a| Value::Bool(!a)),
             EventExpr::And(a, b) if truth(a) == Some(false) || truth(b) == Some(false) => Some(Value::Bool(false)),
             EventExpr::Or(a, b) if truth(a) == Some(true) || truth(b) == Some(true) => Some(Value::Bool(true)),

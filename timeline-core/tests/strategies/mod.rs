@@ -7,6 +7,7 @@
 mod expression;
 mod log;
 mod plan;
+pub(crate) mod tables;
 pub(crate) mod trial;
 mod user;
 

@@ -2,7 +2,7 @@
 
 use super::expression::{PredicateShape, called, comparison, predicates};
 use super::trial::TRIALS;
-use super::{choose, user, value};
+use super::{choose, tables, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
     Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Every, FieldPath, Function, GroupKey,
@@ -496,6 +496,15 @@ impl Step {
             return Some((both, of));
         }
         let arithmetic = [Scalar::Add, Scalar::Sub, Scalar::Mul, Scalar::Coalesce];
+        let text = pick_column(&|ty| ty == Type::String).filter(|_| self.left.is_multiple_of(3));
+        if let Some((text, _)) = text {
+            // As often as not a timeline is a part of the key.
+            let of_timeline = ty == Type::Bool;
+            let types = if of_timeline { &[Type::String, Type::Bool][..] } else { &[Type::String] };
+            let key = if of_timeline { vec![text, sample.0] } else { vec![text] };
+            let looked_up = EventExpr::Lookup(tables::column(self.window, types), key);
+            return Some((looked_up, if of_timeline { vec![sampled] } else { vec![] }));
+        }
         Some(match beside {
             Some((column, other)) if ty.is_numeric() && (ty == other || self.right % 4 < 3) => {
                 let function = arithmetic[usize::from(self.right % if ty == other { 4 } else { 3 })];

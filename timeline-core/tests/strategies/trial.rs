@@ -3,6 +3,7 @@
 //! The second is a definition of its own: it reads nothing but what the inputs say at whole nanoseconds, at which everything
 //! changes, and shares no interval arithmetic with the evaluators.
 
+use super::tables;
 use timeline_core::plan::{Kind, NodeId, Op};
 use timeline_core::{Time, Type, Value};
 
@@ -18,12 +19,14 @@ pub(crate) struct Trial {
 }
 
 /// What an input is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Takes {
     /// A `state<bool>`.
     Condition,
     /// A state of any type.
     State,
+    /// A state of that type.
+    Of(Type),
 }
 
 impl Takes {
@@ -31,6 +34,7 @@ impl Takes {
         match self {
             Takes::Condition => kind == Kind::State(Type::Bool),
             Takes::State => matches!(kind, Kind::State(_)),
+            Takes::Of(ty) => kind == Kind::State(ty),
         }
     }
 }
@@ -66,4 +70,21 @@ pub(crate) const TRIALS: &[Trial] = &[
             Some(if past >= at.origin() { at.state(*of, past) } else { None })
         },
     },
+    Trial {
+        takes: &[Takes::Of(Type::String)],
+        makes: |of, number| Op::Lookup { column: tables::column(number, &[Type::String]), of: of.to_vec() },
+        says: looked_up,
+    },
+    Trial {
+        takes: &[Takes::Of(Type::String), Takes::Of(Type::Bool)],
+        makes: |of, number| Op::Lookup { column: tables::column(number, &[Type::String, Type::Bool]), of: of.to_vec() },
+        says: looked_up,
+    },
 ];
+
+/// What a table says, whatever its key.
+fn looked_up(op: &Op, at: &dyn Instants, t: Time) -> Option<Option<Value>> {
+    let Op::Lookup { column, of } = op else { return None };
+    let key: Vec<Option<Value>> = of.iter().map(|id| at.state(*id, t)).collect();
+    Some(tables::says(column, &key, t))
+}

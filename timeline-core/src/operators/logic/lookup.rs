@@ -1,0 +1,117 @@
+//! `tariff[latest(zone)].price`: what a table says of a key.
+
+use crate::Type;
+use crate::incremental::parts::{ABSENT, Code, Compiling, Out, RestPass, Row, State, value_of, word_of};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, TableColumn, Takes, Timer,
+    Word,
+};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe<'a>(column: &'a TableColumn, _of: &[NodeId]) -> Description<'a> {
+    let turns = column.table.turns();
+    // A truth value has no word of its own.
+    let own = (column.ty() != Type::Bool).then_some(Word::Own);
+    Description {
+        name: "lookup",
+        form: Form::Own,
+        parameters: vec![Parameter::Table(column)],
+        takes: Takes::Nothing,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: if turns { Timer::Rows } else { Timer::Never },
+        due: if turns { Due::Word(usize::from(own.is_some())) } else { Due::Never },
+        memory: Memory::Constant,
+        words: own.into_iter().chain(turns.then_some(Word::Due)).collect(),
+        entry: None,
+        asks_order: false,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(column: &TableColumn, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+    let state = |kind: &Kind| match kind {
+        Kind::State(ty) => Some(*ty),
+        Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+    };
+    let types: Vec<Type> = made.inputs.iter().map(state).collect::<Option<_>>()?;
+    column.takes(&types).then(|| Kind::State(column.ty()))
+}
+
+pub(crate) fn compile(column: &TableColumn, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
+    let own = usize::from(column.ty() != Type::Bool);
+    let of = of.iter().map(|of| (to.n(*of), to.state(*of), to.payload(*of))).collect();
+    let due = column.table.turns().then_some(to.at() + own);
+    Code::Lookup(Step { column: column.clone(), of, out: to.out().expect("a table makes a state"), due })
+}
+
+/// Words: what is said, unless that is a truth value, and when it may next be something else.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    column: TableColumn,
+    of: Vec<(u16, State, Type)>,
+    out: Out,
+    due: Option<usize>,
+}
+
+impl Step {
+    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+        let Step { column, of, out, due } = self;
+        let is_due = due.is_some_and(|due| row.words[due] as crate::Time <= pass.now);
+        if !pass.fresh && !is_due && !of.iter().any(|(on, _, _)| pass.is_dirty(*on)) {
+            return false;
+        }
+        let part = |(_, of, ty): &(u16, State, Type)| value_of(of.get(row.words), *ty, pass.dictionary);
+        let key: Vec<_> = of.iter().map(part).collect();
+        let (value, next) = column.look(&key, pass.now);
+        if let Some(due) = due {
+            row.words[*due] = next as u64;
+        }
+        let word = value.map_or(ABSENT, |value| word_of(&value, pass.dictionary));
+        out.put(row, word) || pass.fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::{Op, Table, TableColumn, TableRow, TableShape};
+    use crate::{Time, Type, Value};
+    use std::sync::Arc;
+
+    /// Two zones: `a` says 1 from 2 on and 2 from 4 on, `b` something up to 3 and nothing from then on.
+    fn tariff(column: u16) -> TableColumn {
+        let shape = TableShape {
+            name: "tariff".into(),
+            key: vec![("zone".into(), Type::String)],
+            columns: ["n", "b", "s"].map(Into::into).into_iter().zip([Type::Int, Type::Bool, Type::String]).collect(),
+        };
+        let row = |zone: &str, (from, until): (Option<Time>, Option<Time>), n: i64| TableRow {
+            key: vec![Value::text(zone)],
+            from,
+            until,
+            cells: vec![
+                Some(Value::Int(n)),
+                (n != 3).then_some(Value::Bool(n == 1)),
+                Some(Value::text(&n.to_string())),
+            ],
+        };
+        let rows = [row("a", (Some(2), None), 1), row("a", (Some(4), None), 2), row("b", (None, Some(3)), 3)];
+        TableColumn { table: Arc::new(Table::new(shape, rows).expect("they do not overlap")), column }
+    }
+
+    #[test]
+    fn a_row_speaks_from_its_beginning_to_its_end() {
+        check(|p| Op::Lookup { column: tariff(0), of: vec![p.state('s')] }, "0: s=a", "- - 1 1 2 2");
+        check(|p| Op::Lookup { column: tariff(0), of: vec![p.state('s')] }, "0: s=b; 4: s=a; 5: s=", "3 3 3 - 2 -");
+        check(|p| Op::Lookup { column: tariff(2), of: vec![p.state('s')] }, "0: s=b; 2: s=a; 5: s=c", "3 3 1 1 2 -");
+    }
+
+    #[test]
+    fn a_condition_is_absent_where_its_cell_is() {
+        let log = "0: s=b; 1: s=a";
+        check(|p| Op::Lookup { column: tariff(1), of: vec![p.state('s')] }, log, "- - true true false");
+    }
+}
