@@ -28,7 +28,7 @@ fn the_grammar_knows_every_operator() {
             pattern("constant.numeric.duration.timeline", r"\b([0-9][0-9_]*(\.[0-9]+)?(ns|us|ms|s|m|h|d))+\b".into()),
             pattern("constant.numeric.timeline", r"\b[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\b".into()),
             pattern("constant.language.timeline", r"\b(true|false)\b".into()),
-            { "match": r"^\s*(source|let|metric|alert|operator)\s+([A-Za-z_][A-Za-z_0-9]*)", "captures": {
+            { "match": r"^\s*(source|let|metric|alert|operator|table)\s+([A-Za-z_][A-Za-z_0-9]*)", "captures": {
                 "1": { "name": "keyword.declaration.timeline" },
                 "2": { "name": "entity.name.type.timeline" },
             }},
@@ -40,7 +40,7 @@ fn the_grammar_knows_every_operator() {
                 "2": { "name": "storage.type.timeline" },
             }},
             pattern("keyword.other.source.timeline",
-                r"^\s*(key|time|order(?=\s+by)|lateness|idle|end|late(?=\s+(ledger|repair))|future|dedup|null(?=\s+is)|csv)\b(?!\s*[:=])".into()),
+                r"^\s*(key|time|order(?=\s+by)|lateness|idle|end|late(?=\s+(ledger|repair))|future|dedup|null(?=\s+is)|csv|from|until)\b(?!\s*[:=])".into()),
             pattern("keyword.operator.timeline", r"&&|\|\||[=!<>]=|[<>!+\-*/=|]".into()),
         ],
     });

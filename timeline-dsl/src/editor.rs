@@ -12,6 +12,13 @@ pub use hover::{Hover, hover};
 use crate::diagnostics::Sink;
 use crate::lexer::{Kind, Token, lex};
 
+/// What braces hold the clauses of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Braces {
+    Source,
+    Table,
+}
+
 /// A text and its tokens.
 struct Tokens<'t> {
     text: &'t str,
@@ -37,9 +44,15 @@ impl<'t> Tokens<'t> {
         self.all.iter().take_while(|token| token.kind != Kind::End && token.span.range().end <= at).count()
     }
 
-    /// Whether the place is in the braces of a source: the index of its name.
-    fn source_around(&self, count: usize) -> Option<usize> {
+    /// In the braces of which declaration the place is.
+    fn braces_around(&self, count: usize) -> Option<Braces> {
         let open = (0..count).rev().find(|i| matches!(self.text(*i), "{" | "}") && !self.is_word(*i))?;
-        (self.text(open) == "{" && open >= 2 && self.text(open - 2) == "source").then(|| open - 1)
+        let begins = |n: usize, word: &str| open >= n && self.text(open - n) == word;
+        match self.text(open) {
+            "{" if begins(2, "source") => Some(Braces::Source),
+            // `table NAME from "FILE" {`
+            "{" if begins(4, "table") => Some(Braces::Table),
+            _ => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A layout is made of tokens, comments, and the line breaks that the author chose inside of definitions; blanks are
 //! forgotten. So it does not depend on how the text was laid out before otherwise, a second pass changes nothing, and no
-//! token is ever added, dropped or changed, but for the commas and semicolons between the clauses of a source.
+//! token is ever added, dropped or changed, but for the commas and semicolons between the clauses of a source or a table.
 //!
 //! * A declaration begins a line, and so does every clause of a source that is not written on one line; columns share lines.
 //! * Words of clauses, and the names of definitions that follow each other, are filled up so that what is behind them aligns.
@@ -16,7 +16,7 @@ mod wrap;
 
 use crate::diagnostics::{Diagnostic, Severity, Sink};
 use crate::parser;
-use crate::syntax::{ClauseKind, Item, Span};
+use crate::syntax::{ClauseKind, Item, SourceItem, Span, TableItem};
 use pieces::pieces;
 
 /// What the layout needs to know of a program beside its tokens.
@@ -24,7 +24,7 @@ use pieces::pieces;
 struct Marks {
     /// Where declarations begin.
     items: Vec<usize>,
-    /// All clauses of sources, and whether they are columns.
+    /// All clauses of sources and tables, and whether they are columns.
     clauses: Vec<(Span, bool)>,
 }
 
@@ -42,10 +42,10 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     } else {
         for item in parser::parse(0, text, &mut sink).items {
             match item {
-                Item::Source(source) => {
-                    marks.items.push(source.span.range().start);
+                Item::Source(SourceItem { clauses, span, .. }) | Item::Table(TableItem { clauses, span, .. }) => {
+                    marks.items.push(span.range().start);
                     let clause = |c: &crate::syntax::Clause| (c.span, matches!(c.kind, ClauseKind::Column { .. }));
-                    marks.clauses.extend(source.clauses.iter().map(clause));
+                    marks.clauses.extend(clauses.iter().map(clause));
                 }
                 Item::Operator(operator) => marks.items.push(operator.span.range().start),
                 Item::Let(d) | Item::Metric(d) | Item::Alert(d) => marks.items.push(d.span.range().start),

@@ -66,6 +66,9 @@ pub(crate) fn sign(text: &str) -> Option<(&'static str, &'static str)> {
     SIGNS.into_iter().find(|(sign, _)| text.starts_with(sign))
 }
 
+/// How a window is written.
+const WINDOW: &str = "a window stands behind a number: `count(event) over last 5m`, `sum(event) over last 5m`";
+
 /// What is meant by a bracket at the beginning of a text: all of it as it is written, and what to write instead.
 /// `is_behind` says that it stands right behind a name or a bracket.
 pub(crate) fn bracket(text: &str, is_behind: bool) -> (&str, &'static str) {
@@ -80,9 +83,19 @@ pub(crate) fn bracket(text: &str, is_behind: bool) -> (&str, &'static str) {
         part.is_empty() || part.starts_with(|c: char| c.is_ascii_digit()) && part.ends_with(|c: char| c.is_alphabetic())
     };
     if !inner.is_empty() && inner.split(':').all(is_length) {
-        return (whole, "a window stands behind a number: `count(event) over last 5m`, `sum(event) over last 5m`");
+        return (whole, WINDOW);
     }
     (whole, "a member of an object is a column of its own: `column: string from \"tags.name\"` in the source")
+}
+
+/// Whether a bracket at the beginning of a text, right behind a name, holds what other languages have there: a window, or an
+/// index that no column stands behind, as it does where a table is asked: `tariff["north"].price`.
+pub(crate) fn is_index(text: &str) -> bool {
+    let (whole, help) = bracket(text, true);
+    let inner = whole.trim_matches(['[', ']']).trim();
+    let is_constant = inner.is_empty() || inner.starts_with(|c: char| c.is_ascii_digit() || c == '"' || c == '\'');
+    let names_column = text[whole.len()..].strip_prefix('.').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    whole.len() > 1 && (help == WINDOW || is_constant && !names_column)
 }
 
 /// What to write in place of a name of another language, such as `null`.
@@ -103,7 +116,7 @@ pub(crate) fn declaration(written: &str) -> Option<&'static str> {
         "def" | "var" | "const" | "fn" | "function" | "define" | "macro" => "let",
         "record" | "measure" | "kpi" | "gauge" | "counter" | "query" | "view" | "expr" => "metric",
         "rule" | "alarm" | "trigger" | "alerting" => "alert",
-        "stream" | "input" | "topic" | "table" | "from" => "source",
+        "stream" | "input" | "topic" | "from" => "source",
         "udf" | "udaf" => "operator",
         _ => return None,
     })

@@ -46,7 +46,7 @@ const SIGNS: &[&str] = &[
 
 /// The tokens of a text, the last one [`Kind::End`].
 pub(crate) fn lex(file: usize, text: &str, sink: &mut Sink) -> Vec<Token> {
-    let mut lexer = Lexer { file, text, at: 0, line_start: true, sink };
+    let mut lexer = Lexer { file, text, at: 0, line_start: true, brackets: 0, sink };
     let mut tokens = vec![];
     loop {
         lexer.skip_blank();
@@ -66,6 +66,8 @@ struct Lexer<'a> {
     text: &'a str,
     at: usize,
     line_start: bool,
+    /// How many brackets behind names are open.
+    brackets: usize,
     sink: &'a mut Sink,
 }
 
@@ -137,6 +139,10 @@ impl<'a> Lexer<'a> {
         }
         let start = self.at;
         if c == '[' || c == ']' {
+            if let Some(sign) = self.lookup(c) {
+                self.at += 1;
+                return Kind::Sign(sign);
+            }
             let before = self.text[..start].chars().next_back();
             let is_behind = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ')');
             let (whole, help) = crate::habits::bracket(self.rest(), is_behind);
@@ -175,6 +181,22 @@ impl<'a> Lexer<'a> {
         };
         self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
         Kind::Bad
+    }
+
+    /// A bracket with which a table is asked: it stands right behind a name, and has no window or index of another language
+    /// in it.
+    fn lookup(&mut self, c: char) -> Option<&'static str> {
+        if c == ']' {
+            self.brackets = self.brackets.checked_sub(1)?;
+            return Some("]");
+        }
+        let before = self.text[..self.at].chars().next_back();
+        let is_behind = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        if !is_behind || crate::habits::is_index(self.rest()) {
+            return None;
+        }
+        self.brackets += 1;
+        Some("[")
     }
 
     /// Whether a line begins with `-- `, which is what a comment of SQL does and no expression.

@@ -45,6 +45,6 @@ pub use compile::{Compilation, Defaults, Program, compile, compile_expression, c
 pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
 pub use explain::{Format, Sizes, explain, operator_text};
 pub use format::format;
-pub use modules::{Declared, ModuleError, ModuleProblem, Modules, NoModules};
+pub use modules::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, NoModules, TableError, TableProblem};
 pub use outline::{Outline, outline};
 pub use tables::is_table_column;

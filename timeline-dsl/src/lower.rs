@@ -30,6 +30,7 @@ mod reading;
 mod resolve;
 mod scalar;
 mod source;
+mod table;
 mod user;
 mod value;
 mod window;
@@ -75,6 +76,8 @@ pub(crate) struct Lowering<'a> {
     scope: BTreeMap<String, Binding>,
     /// The operators that it declares.
     operators: BTreeMap<String, user::Known>,
+    /// The tables that it declares.
+    tables: BTreeMap<String, table::Known>,
     /// The names that it defines further below.
     below: BTreeMap<String, Span>,
     /// The sources that it can name.
@@ -109,6 +112,7 @@ impl<'a> Lowering<'a> {
             text: "",
             scope: BTreeMap::new(),
             operators: BTreeMap::new(),
+            tables: BTreeMap::new(),
             below: BTreeMap::new(),
             visible: vec![],
             event_nodes: 0,
@@ -123,6 +127,7 @@ impl<'a> Lowering<'a> {
         self.text = &self.programs[file].text;
         self.scope = BTreeMap::new();
         self.operators = BTreeMap::new();
+        self.tables = BTreeMap::new();
         self.below = BTreeMap::new();
         for item in &tree.items {
             if let Item::Let(d) | Item::Metric(d) | Item::Alert(d) = item {
@@ -135,6 +140,7 @@ impl<'a> Lowering<'a> {
             match item {
                 Item::Source(source) => self.declare_source(source),
                 Item::Operator(operator) => self.declare_operator(operator),
+                Item::Table(table) => self.declare_table(table),
                 Item::Let(_) | Item::Metric(_) | Item::Alert(_) => {}
             }
         }
@@ -143,9 +149,10 @@ impl<'a> Lowering<'a> {
             let name = |i: usize| &self.sources[i].name;
             self.visible =
                 (0..self.sources.len()).filter(|i| (0..*i).all(|earlier| name(earlier) != name(*i))).collect();
-            if let (true, Some(first)) =
-                (self.visible.is_empty(), tree.items.iter().find(|item| !matches!(item, Item::Operator(_))))
-            {
+            if let (true, Some(first)) = (
+                self.visible.is_empty(),
+                tree.items.iter().find(|item| !matches!(item, Item::Operator(_) | Item::Table(_))),
+            ) {
                 let (Item::Let(d) | Item::Metric(d) | Item::Alert(d)) = first else { return };
                 let message = "no source is declared";
                 let help = "begin with `source NAME { key COLUMN  time COLUMN in ms  COLUMN: TYPE ... }`";
@@ -155,7 +162,7 @@ impl<'a> Lowering<'a> {
         }
         for item in &tree.items {
             match item {
-                Item::Source(_) | Item::Operator(_) => {}
+                Item::Source(_) | Item::Operator(_) | Item::Table(_) => {}
                 Item::Let(d) => self.define_let(d),
                 Item::Metric(d) => self.define_metric(d),
                 Item::Alert(d) => self.define_alert(d),
@@ -170,6 +177,7 @@ impl<'a> Lowering<'a> {
             ExprKind::Path(path) => self.path(e.span, path),
             ExprKind::Column(name) => self.column(name.span, &name.text),
             ExprKind::Call { name, arguments } => self.call(e.span, name, arguments),
+            ExprKind::Lookup { table, key, column } => self.lookup(e.span, table, key, column.as_ref()),
             ExprKind::Not(inner) => self.not(e.span, inner),
             ExprKind::Negate(inner) => self.negate(e.span, inner),
             ExprKind::Logic(logic, operands) => self.logic(e.span, *logic, operands),

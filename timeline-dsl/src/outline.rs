@@ -5,7 +5,7 @@
 
 use crate::diagnostics::Sink;
 use crate::parser;
-use crate::syntax::{ClauseKind, Definition, FieldName, Item, OperatorItem, Span};
+use crate::syntax::{ClauseKind, Definition, FieldName, Item, OperatorItem, Span, TableItem};
 use timeline_core::Type;
 use timeline_core::plan::FieldPath;
 
@@ -16,6 +16,8 @@ pub struct Outline {
     pub sources: Vec<SourceOutline>,
     /// The definitions.
     pub definitions: Vec<DefinitionOutline>,
+    /// The tables that it names.
+    pub tables: Vec<TableOutline>,
     /// The user operators that it brings.
     pub operators: Vec<OperatorOutline>,
 }
@@ -44,6 +46,23 @@ pub struct ColumnOutline {
     pub path: FieldPath,
     /// The declaration.
     pub span: Span,
+}
+
+/// A declared table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableOutline {
+    /// Its name.
+    pub name: String,
+    /// From `table` to its file.
+    pub span: Span,
+    /// The columns of its key, as they are written.
+    pub key: Vec<String>,
+    /// Its columns.
+    pub columns: Vec<ColumnOutline>,
+    /// The file of its rows.
+    pub file: String,
+    /// The place of the file, quotes included.
+    pub file_span: Span,
 }
 
 /// A declared user operator.
@@ -87,6 +106,7 @@ pub fn outline(text: &str) -> Outline {
                 }
                 outline.sources.push(found);
             }
+            Item::Table(table) => outline.tables.push(table_outline(table)),
             Item::Operator(operator) => outline.operators.push(declared(operator)),
             Item::Let(d) => outline.definitions.push(definition("let", d)),
             Item::Metric(d) => outline.definitions.push(definition("metric", d)),
@@ -110,6 +130,14 @@ impl SourceOutline {
             _ => {}
         }
     }
+}
+
+fn table_outline(table: TableItem) -> TableOutline {
+    let mut found = SourceOutline { name: table.name.text, span: table.span, fields: vec![], columns: vec![] };
+    table.clauses.into_iter().for_each(|clause| found.clause(clause.kind, clause.span));
+    let SourceOutline { name, span, fields, columns } = found;
+    let key = fields.iter().map(FieldPath::dotted).collect();
+    TableOutline { name, span, key, columns, file: table.file.text, file_span: table.file.span }
 }
 
 fn declared(operator: OperatorItem) -> OperatorOutline {

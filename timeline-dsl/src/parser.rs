@@ -9,6 +9,7 @@ mod expression;
 mod operator;
 mod output;
 mod source;
+mod table;
 
 use crate::diagnostics::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Sink};
@@ -22,8 +23,17 @@ pub const MAX_NESTING: usize = 100;
 /// The most bytes of a program: 1 MiB.
 pub const MAX_PROGRAM_BYTES: usize = 1 << 20;
 
+/// The most bytes of tables that a deployed program carries besides, packed and written as text: 32 MiB.
+pub const MAX_CARRIED_BYTES: usize = 32 << 20;
+
+/// The bytes of a text that are tables.
+fn carried(text: &str) -> usize {
+    let length = |(at, _): (usize, &str)| text[at + 1..].find('"').unwrap_or(0);
+    text.match_indices("\"data:table/").map(length).sum()
+}
+
 /// The words that begin a declaration.
-pub(crate) const DECLARATIONS: [&str; 5] = ["source", "let", "metric", "alert", "operator"];
+pub(crate) const DECLARATIONS: [&str; 6] = ["source", "let", "metric", "alert", "operator", "table"];
 
 /// Reads a program of declarations.
 pub(crate) fn parse(file: usize, text: &str, sink: &mut Sink) -> File {
@@ -77,8 +87,15 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(file: usize, text: &'a str, sink: &'a mut Sink) -> Option<Self> {
-        if text.len() > MAX_PROGRAM_BYTES {
-            let message = format!("a program has at most {MAX_PROGRAM_BYTES} bytes, this has {}", text.len());
+        let carried = if text.len() > MAX_PROGRAM_BYTES { carried(text) } else { 0 };
+        if carried > MAX_CARRIED_BYTES {
+            let message = format!("a program carries at most {MAX_CARRIED_BYTES} bytes of tables, this {carried}");
+            let help = "leave out of the tables what is not asked for, or deploy them with programs of their own";
+            sink.push(Diagnostic::error(codes::TOO_LONG, file, 0..0, message).help(help));
+            return None;
+        }
+        if text.len() - carried > MAX_PROGRAM_BYTES {
+            let message = format!("a program has at most {MAX_PROGRAM_BYTES} bytes, this has {}", text.len() - carried);
             let help = "deploy it as several programs";
             sink.push(Diagnostic::error(codes::TOO_LONG, file, 0..0, message).help(help));
             return None;
@@ -292,7 +309,8 @@ impl<'a> Parser<'a> {
         DECLARATIONS.contains(&self.nth_word(0))
             && self.nth(1).kind == Kind::Word
             && (matches!(self.nth(2).kind, Kind::Sign("=" | "{"))
-                || self.nth_word(0) == "operator" && self.nth(2).kind == Kind::Sign("("))
+                || self.nth_word(0) == "operator" && self.nth(2).kind == Kind::Sign("(")
+                || self.nth_word(0) == "table" && self.nth_word(2) == "from")
     }
 
     fn item(&mut self) -> Option<Item> {
@@ -301,6 +319,7 @@ impl<'a> Parser<'a> {
         match word {
             "source" => self.source(),
             "operator" => self.operator(),
+            "table" => self.table(),
             "let" | "metric" | "alert" => {
                 self.bump();
                 let definition = self.definition(start)?;
@@ -326,7 +345,7 @@ impl<'a> Parser<'a> {
                 }
                 let near = near.map(|w| format!("did you mean `{w}`? "));
                 let help = format!(
-                    "{}every declaration begins with `source`, `let`, `metric`, `alert` or `operator`",
+                    "{}every declaration begins with `source`, `table`, `let`, `metric`, `alert` or `operator`",
                     near.unwrap_or_default()
                 );
                 let message = format!("expected a declaration, found {}", self.found());

@@ -70,6 +70,21 @@ pub enum Item {
     Alert(Definition),
     /// `operator name(x: type): type state N from "module"`
     Operator(OperatorItem),
+    /// `table name from "file" { ... }`
+    Table(TableItem),
+}
+
+/// A declared table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableItem {
+    /// The name.
+    pub name: Name,
+    /// The file of its rows.
+    pub file: Text,
+    /// Clauses and columns in the order of the text.
+    pub clauses: Vec<Clause>,
+    /// From `table` to its file.
+    pub span: Span,
 }
 
 /// A declared operator of the user.
@@ -181,6 +196,15 @@ pub enum ClauseKind {
         /// What stands before the fraction of a number.
         decimal: Option<Text>,
     },
+    /// `from a in s until b`, of tables only.
+    Valid {
+        /// The field with a row's first instant.
+        from: Option<FieldName>,
+        /// The field with the first instant behind it.
+        until: Option<FieldName>,
+        /// How they are written; `None` if that is not said, or is reported.
+        form: Option<TimeForm>,
+    },
     /// `name: type from "path" null "NaN", "-"`
     Column {
         /// The name.
@@ -276,6 +300,15 @@ pub enum ExprKind {
         name: Name,
         /// In order.
         arguments: Vec<Argument>,
+    },
+    /// `table[a, b].column`
+    Lookup {
+        /// The table.
+        table: Name,
+        /// What is looked up.
+        key: Vec<Expr>,
+        /// Which column of the row; `None` if that is not said.
+        column: Option<Name>,
     },
     /// `!x`
     Not(Box<Expr>),

@@ -74,6 +74,10 @@ fn texts() -> Vec<(String, String)> {
         "a ",
         "if(x,",
         "key a ",
+        "t[",
+        "t[x].",
+        "table t from \"f\" {",
+        "\"data:table/",
     ];
     for piece in pieces {
         for head in ["", "source s { key k  time t in ms  x: string  n: int }\nmetric m = "] {

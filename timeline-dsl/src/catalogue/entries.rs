@@ -402,6 +402,18 @@ pub const ALL: &[Operator] = &[
         example: "latest(state) in (\"play\", \"buffer\")",
     },
     Operator {
+        name: "table",
+        form: "t[a, b].column",
+        gives: "state",
+        meaning: "What the row of a table that is in force says of the key, which is a state for each column of the table's \
+                  key. Inside of `at` and `filter` columns may be the key: then it is what the table says of that event's \
+                  values, at its instant.",
+        before: "absent; also where no row is in force, or its cell is empty",
+        memory: CONSTANT,
+        timer: "where a row begins or ends",
+        example: "tariff[latest(state)].price\ntable tariff from \"tariff.csv\" { key state  from since in s  price: float }",
+    },
+    Operator {
         name: "text",
         form: "lower(s), upper(s), trim(s), length(s), starts_with(a, b), ends_with(a, b), contains(a, b)",
         gives: "as the event or state that it reads",

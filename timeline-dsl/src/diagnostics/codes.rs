@@ -3,7 +3,7 @@
 //! TL0105 was a clause that was not supported; it is given no more, and never to anything else.
 //!
 //! `TL00xx` are about reading the text, `TL01xx` about names, `TL02xx` about types, `TL03xx` about sources,
-//! `TL04xx` about user operators.
+//! `TL04xx` about user operators, `TL05xx` about tables.
 
 /// A code and its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,4 +90,11 @@ codes! {
     MODULE_UNFIT = "TL0402", "A module that can be no operator";
     MODULE_SIGNATURE = "TL0403", "A module with another signature";
     NO_MODULES = "TL0404", "User operators cannot be run here";
+    TABLE_UNREADABLE = "TL0501", "A table that cannot be read";
+    TABLE_TOO_LARGE = "TL0502", "A table that is too large";
+    TABLE_COLUMNS = "TL0503", "A column that the table's file does not have";
+    TABLE_ROW = "TL0504", "A row that cannot be read";
+    TABLE_OVERLAP = "TL0505", "Two rows that say something at one instant";
+    TABLE_INCOMPLETE = "TL0506", "A table that lacks a key or a column";
+    NO_TABLES = "TL0507", "Tables cannot be read here";
 }

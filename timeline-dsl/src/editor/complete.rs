@@ -1,6 +1,6 @@
 //! What could stand at a place.
 
-use super::Tokens;
+use super::{Braces, Tokens};
 use crate::catalogue::{self, Operator};
 use crate::lexer::Kind;
 use crate::outline::{OperatorOutline, Outline, outline};
@@ -54,12 +54,21 @@ pub(super) const CLAUSES: &[(&str, &str)] = &[
     ("csv", "`csv delimiter \";\" decimal \",\"`: how CSV is written"),
 ];
 
-const DECLARATIONS: [(&str, &str); 5] = [
+/// The clauses of a table.
+pub(super) const TABLE_CLAUSES: &[(&str, &str)] = &[
+    ("key", "`key a, b`: the columns by which a row is found"),
+    ("from", "`from a in s until b`: the columns with a row's first instant, and the first one behind it"),
+    ("until", "`until b in s`: the column with the first instant behind a row"),
+    ("csv", "`csv delimiter \";\" decimal \",\"`: how CSV is written"),
+];
+
+const DECLARATIONS: [(&str, &str); 6] = [
     ("source", "what identifies a session, what orders its events, and their columns"),
     ("let", "a name for an expression"),
     ("metric", "a timeline that is kept and can be queried"),
     ("alert", "a condition whose true spans become rows"),
     ("operator", "an operator of your own, in WebAssembly"),
+    ("table", "a small file of what holds for a key, and when: tariffs, owners, limits"),
 ];
 
 const FUNCTIONS: [&str; 9] = ["count", "sum", "avg", "min", "max", "p95", "now", "peak", "mean"];
@@ -80,7 +89,11 @@ pub fn complete(text: &str, at: usize) -> Vec<Completion> {
         return vec![];
     }
     let place = Place { tokens: &tokens, count, outline: outline(text) };
-    if tokens.source_around(count).is_some() { place.in_source() } else { place.in_definitions() }
+    match tokens.braces_around(count) {
+        Some(Braces::Source) => place.in_source(),
+        Some(Braces::Table) => place.in_table(),
+        None => place.in_definitions(),
+    }
 }
 
 fn in_comment(text: &str, at: usize) -> bool {
@@ -118,6 +131,34 @@ impl Place<'_> {
         }
     }
 
+    fn in_table(&self) -> Vec<Completion> {
+        match self.back(1) {
+            ":" | "in" => self.in_source(),
+            _ => TABLE_CLAUSES.iter().map(|(clause, help)| word(clause, help)).collect(),
+        }
+    }
+
+    /// Behind `table[key].` the columns of the table.
+    fn of_table(&self) -> Option<Vec<Completion>> {
+        let close = self.count.checked_sub(2).filter(|i| self.back(1) == "." && self.tokens.text(*i) == "]")?;
+        let mut depth = 0;
+        let open = (0..=close).rev().find(|i| {
+            match self.tokens.text(*i) {
+                "]" => depth += 1,
+                "[" => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        })?;
+        let name = self.tokens.text(open.checked_sub(1)?);
+        let table = self.outline.tables.iter().find(|table| table.name == name)?;
+        let column = |c: &crate::outline::ColumnOutline| {
+            let detail = format!("{} of {name}", c.ty.map_or("?", Type::name));
+            item(&c.name, CompletionKind::Column, &detail, "what the row in force says")
+        };
+        Some(table.columns.iter().map(column).collect())
+    }
+
     fn in_definitions(&self) -> Vec<Completion> {
         let item_at = (0..self.count)
             .rev()
@@ -143,6 +184,9 @@ impl Place<'_> {
             return vec![word("aggregate", catalogue_help("aggregate"))];
         }
         if let Some(all) = self.in_aggregate(item_at) {
+            return all;
+        }
+        if let Some(all) = self.of_table() {
             return all;
         }
         match self.back(1) {
@@ -171,6 +215,11 @@ impl Place<'_> {
         all.extend(catalogue::supported().iter().flat_map(of));
         let own = |o: &OperatorOutline| item(&o.name, CompletionKind::Function, &o.form, "an operator of this program");
         all.extend(self.outline.operators.iter().map(own));
+        let asked = |table: &crate::outline::TableOutline| {
+            let form = format!("{}[{}]", table.name, table.key.join(", "));
+            item(&table.name, CompletionKind::Source, &form, "a table: `table[key].column` is what its row says")
+        };
+        all.extend(self.outline.tables.iter().map(asked));
         all.extend(["true", "false"].map(|value| word(value, "")));
         if self.outline.sources.len() > 1 {
             all.extend(self.outline.sources.iter().map(|s| item(&s.name, CompletionKind::Source, "source", "")));
@@ -205,7 +254,7 @@ impl Place<'_> {
         match &last.kind {
             Kind::Word => !["last", "by", "ttl", "where", "as", "cap"].contains(&self.back(1)),
             Kind::Literal(_) | Kind::Calendar(..) => true,
-            Kind::Sign(sign) => *sign == ")",
+            Kind::Sign(sign) => matches!(*sign, ")" | "]"),
             Kind::Bad | Kind::End => false,
         }
     }

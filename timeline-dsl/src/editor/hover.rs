@@ -1,6 +1,6 @@
 //! What stands at a place.
 
-use super::Tokens;
+use super::{Braces, Tokens};
 use crate::catalogue;
 use crate::compile::{Program, observe};
 use crate::lexer::Kind;
@@ -23,8 +23,8 @@ pub fn hover(text: &str, at: usize) -> Option<Hover> {
     let i = tokens.all.iter().position(|t| t.span.range().contains(&at) && t.kind != Kind::End)?;
     let span = tokens.all[i].span.range();
     let outline = outline(text);
-    if tokens.source_around(i + 1).is_some() {
-        return in_source(&tokens, i, &outline);
+    if let Some(braces) = tokens.braces_around(i + 1) {
+        return in_braces(&tokens, i, &outline, braces);
     }
     let word = tokens.text(i);
     let defined = outline.definitions.iter().find(|d| d.name_span.range() == span);
@@ -91,6 +91,13 @@ fn told_name(outline: &Outline, name: &str, out: &mut String) {
         let _ = write!(out, "\n{} `{name}` of this program\n", definition.what);
         return;
     }
+    if let Some(table) = outline.tables.iter().find(|table| table.name == name) {
+        let columns: Vec<String> =
+            table.columns.iter().map(|c| format!("{}: {}", c.name, c.ty.map_or("?", |ty| ty.name()))).collect();
+        let (key, columns) = (table.key.join(", "), columns.join(", "));
+        let _ = write!(out, "\ntable `{name}[{key}]` of this program, with {columns}\n");
+        return;
+    }
     for source in &outline.sources {
         if let Some(column) = source.columns.iter().find(|c| c.name == name) {
             let ty = column.ty.map_or("?", |ty| ty.name());
@@ -110,10 +117,12 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// A clause or a column of a source.
-fn in_source(tokens: &Tokens<'_>, i: usize, outline: &Outline) -> Option<Hover> {
+/// A clause or a column of a source or a table.
+fn in_braces(tokens: &Tokens<'_>, i: usize, outline: &Outline, braces: Braces) -> Option<Hover> {
     let span = tokens.all[i].span.range();
-    let column = outline.sources.iter().flat_map(|s| &s.columns).find(|c| c.span.range().contains(&span.start));
+    let of_sources = outline.sources.iter().flat_map(|s| &s.columns);
+    let column =
+        of_sources.chain(outline.tables.iter().flat_map(|t| &t.columns)).find(|c| c.span.range().contains(&span.start));
     let text = match column {
         Some(column) => {
             let ty = column.ty.map_or("?", |ty| ty.name());
@@ -121,7 +130,11 @@ fn in_source(tokens: &Tokens<'_>, i: usize, outline: &Outline) -> Option<Hover> 
         }
         None => {
             let word = tokens.text(i);
-            let clause = super::complete::CLAUSES.iter().find(|(clause, _)| *clause == word);
+            let clauses = match braces {
+                Braces::Source => super::complete::CLAUSES,
+                Braces::Table => super::complete::TABLE_CLAUSES,
+            };
+            let clause = clauses.iter().find(|(clause, _)| *clause == word);
             let mut told = clause.map(|(_, help)| (*help).to_owned()).unwrap_or_default();
             if told.is_empty() {
                 told_name(outline, word, &mut told);

@@ -80,7 +80,7 @@ fn has_timer(plan: &Plan, op: &Op) -> bool {
     let moves = |id: NodeId| plan.node(id).moves;
     match op.timer() {
         Timer::Never => false,
-        Timer::After(_) | Timer::Only(_) | Timer::Overtaking(_) | Timer::Clock => true,
+        Timer::After(_) | Timer::Only(_) | Timer::Overtaking(_) | Timer::Clock | Timer::Rows => true,
         Timer::Crossing(left, right) => moves(left) || moves(right),
         Timer::Zero(of) => moves(of),
         Timer::OfInput(of) => has_timer(plan, &plan.node(of).op),

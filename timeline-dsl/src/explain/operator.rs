@@ -2,7 +2,7 @@
 
 use crate::diagnostics::quoted;
 use timeline_core::plan::{
-    Column, Compare, Description, EventExpr, Every, Form, Kind, NodeId, Op, Parameter, Scalar, Unit,
+    Column, Compare, Description, EventExpr, Every, Form, Kind, NodeId, Op, Parameter, Scalar, TableColumn, Unit,
 };
 use timeline_core::{Plan, Time, Value};
 
@@ -169,6 +169,10 @@ impl Writer<'_> {
                 let all: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
                 (binds::UNARY, format!("{}({})", function.name(), all.join(", ")))
             }
+            Op::Lookup { column, of } => {
+                let key: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
+                (binds::UNARY, lookup_text(column, &key))
+            }
             Op::NumberOf(of) | Op::DurationOf(of) => return self.node(*of, around, depth + 1),
             Op::Add(a, b) => (binds::SUM, self.pair(*a, "+", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Sub(a, b) => (binds::SUM, self.pair(*a, "-", *b, (binds::SUM, binds::PRODUCT), depth)),
@@ -299,7 +303,8 @@ impl Writer<'_> {
             | Parameter::Unit(_)
             | Parameter::Value(_)
             | Parameter::Expression(_)
-            | Parameter::Operator(_)) => unreachable!("{other:?} is written in no call"),
+            | Parameter::Operator(_)
+            | Parameter::Table(_)) => unreachable!("{other:?} is written in no call"),
         });
         format!("{}({})", description.name, inputs.into_iter().chain(parameters).collect::<Vec<_>>().join(", "))
     }
@@ -383,6 +388,10 @@ impl Writer<'_> {
                     (binds::UNARY, format!("{}({})", function.name(), all.join(", ")))
                 }
             },
+            EventExpr::Lookup(column, key) => {
+                let key: Vec<String> = key.iter().map(|a| self.event(a, 0, depth)).collect();
+                (binds::UNARY, lookup_text(column, &key))
+            }
             EventExpr::Not(a) => (binds::UNARY, format!("!{}", self.event(a, binds::UNARY, depth))),
             EventExpr::And(a, b) => {
                 let a = self.event(a, binds::AND, depth);
@@ -395,6 +404,11 @@ impl Writer<'_> {
         };
         wrap(own, around, text)
     }
+}
+
+/// A table and what is looked up in it.
+fn lookup_text(column: &TableColumn, key: &[String]) -> String {
+    format!("{}[{}].{}", column.table.shape().name, key.join(", "), column.name())
 }
 
 fn wrap(own: u8, around: u8, text: String) -> String {

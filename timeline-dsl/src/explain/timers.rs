@@ -22,6 +22,7 @@ pub(super) fn text(plan: &Plan, node: NodeId) -> String {
             Op::Every(every) => format!("at the end of each {}", every_text(every)),
             _ => "by the clock".to_owned(),
         },
+        Timer::Rows => "where a row begins or ends".to_owned(),
         Timer::OfInput(of) => text(plan, of),
         Timer::Never => String::new(),
     }

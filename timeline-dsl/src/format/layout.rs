@@ -62,7 +62,7 @@ impl<'p, 't> Layout<'p, 't> {
                     self.put_piece(at);
                     at += 1;
                 }
-                (What::Item, "source") => at = self.source(at),
+                (What::Item, "source" | "table") => at = self.source(at),
                 (What::Item, "operator") => at = self.operator(at),
                 (What::Item, _) => at = self.definitions(at),
                 // A bare expression.
@@ -123,7 +123,7 @@ impl<'p, 't> Layout<'p, 't> {
         let mut at = first;
         while at < self.pieces.len()
             && self.pieces[at].what == What::Item
-            && !matches!(self.pieces[at].text, "source" | "operator")
+            && !matches!(self.pieces[at].text, "source" | "table" | "operator")
         {
             let end = self.item_end(at);
             // Line breaks before the `=` do not stay; a comment there does, and leaves nothing to align.
@@ -183,7 +183,7 @@ impl<'p, 't> Layout<'p, 't> {
                 self.begin(at, 0);
             } else if breaks {
                 let indent = match (open.last(), piece.text) {
-                    (Some(bracket), ")") => bracket.closing,
+                    (Some(bracket), ")" | "]") => bracket.closing,
                     (Some(bracket), _) => bracket.inside,
                     (None, "|") => pipe,
                     (None, _) => inside,
@@ -197,7 +197,7 @@ impl<'p, 't> Layout<'p, 't> {
             let begins_at = self.column;
             self.put_piece(at);
             match piece.text {
-                "(" => {
+                "(" | "[" => {
                     let hanging =
                         self.pieces.get(at + 1).is_some_and(|next| next.lines > 0 || next.what == What::Comment);
                     let line = self.indent;
@@ -207,7 +207,7 @@ impl<'p, 't> Layout<'p, 't> {
                         Open { inside: self.column, closing: begins_at }
                     });
                 }
-                ")" => _ = open.pop(),
+                ")" | "]" => _ = open.pop(),
                 _ => {}
             }
         }
@@ -227,7 +227,7 @@ impl<'p, 't> Layout<'p, 't> {
     fn is_spaced(&self, at: usize) -> bool {
         let (before, piece) = (self.pieces[at - 1], self.pieces[at]);
         match (before.text, piece.text) {
-            ("(" | "." | "!", _) | (_, ")" | "," | "." | ":") => false,
+            ("(" | "[" | "." | "!", _) | (_, ")" | "[" | "]" | "," | "." | ":") => false,
             (_, "(") => !before.is_word || NO_CALL.contains(&before.text),
             ("-", _) => !self.is_sign_of_number(at - 1),
             _ => true,
@@ -238,13 +238,13 @@ impl<'p, 't> Layout<'p, 't> {
     fn is_sign_of_number(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1).map(|i| self.pieces[i]) else { return true };
         match before.text {
-            ")" => false,
+            ")" | "]" => false,
             word if before.is_word => BEFORE_SIGNED.contains(&word),
             text => text.bytes().all(|b| b.is_ascii_punctuation()) && !text.starts_with('"'),
         }
     }
 
-    /// `source name { ... }`, up to the next declaration.
+    /// `source name { ... }` or `table name from "file" { ... }`, up to the next declaration.
     fn source(&mut self, first: usize) -> usize {
         let end = self.item_end(first);
         self.begin(first, 0);

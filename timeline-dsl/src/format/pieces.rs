@@ -60,7 +60,7 @@ pub(super) fn pieces<'t>(text: &'t str, marks: &Marks) -> Vec<Piece<'t>> {
             _ => What::Token,
         };
         if what == What::Item {
-            in_source = text[range.clone()] == *"source";
+            in_source = matches!(&text[range.clone()], "source" | "table");
         }
         let is_separator = in_source && starts.is_none() && matches!(token.kind, Kind::Sign("," | ";"));
         if !is_separator {

@@ -47,7 +47,7 @@ fn breaks(pieces: &[Piece<'_>], places: &[Place]) -> Vec<usize> {
 /// The breaks of one line that is too long.
 fn of_line(pieces: &[Piece<'_>], places: &[Place], first: usize, end: usize) -> Vec<usize> {
     // Nothing is broken before the `=` of a definition.
-    let is_definition = pieces[first].what == What::Item && pieces[first].text != "source";
+    let is_definition = pieces[first].what == What::Item && !matches!(pieces[first].text, "source" | "table");
     let from = if is_definition { first + 4 } else { first + 1 };
     let mut depth = 0i32;
     // For each bracket of the line that is open, where lines inside of it begin.
@@ -55,7 +55,7 @@ fn of_line(pieces: &[Piece<'_>], places: &[Place], first: usize, end: usize) -> 
     let mut best: Option<((i32, u8), usize, Vec<usize>)> = None;
     for at in first..end {
         let piece = &pieces[at];
-        if piece.text == ")" {
+        if matches!(piece.text, ")" | "]") {
             depth -= 1;
             insides.pop();
         }
@@ -70,7 +70,7 @@ fn of_line(pieces: &[Piece<'_>], places: &[Place], first: usize, end: usize) -> 
                 _ => best = Some((key, insides.last().copied().unwrap_or(places[first].start), vec![at])),
             }
         }
-        if piece.text == "(" {
+        if matches!(piece.text, "(" | "[") {
             depth += 1;
             insides.push(places[at].end);
         }
@@ -104,7 +104,7 @@ fn rank(pieces: &[Piece<'_>], at: usize) -> Option<u8> {
         (",", _) => Some(ARGUMENT),
         (_, "==" | "!=" | "<" | "<=" | ">" | ">=") => Some(6),
         (_, "+") => Some(7),
-        (_, "-") if before.is_word || before.text == ")" => Some(7),
+        (_, "-") if before.is_word || matches!(before.text, ")" | "]") => Some(7),
         (_, "*" | "/") => Some(8),
         ("(", text) if text != ")" => Some(9),
         _ => None,

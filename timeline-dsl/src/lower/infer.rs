@@ -80,6 +80,7 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
             by.iter().for_each(|d| walk(&d.value, None, uses));
         }
         ExprKind::Every(_) => {}
+        ExprKind::Lookup { key, .. } => key.iter().for_each(|part| walk(part, None, uses)),
         ExprKind::Call { name, arguments } => called(&name.text, arguments, hint, uses),
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Parts {
     of: Vec<NodeId>,
     size: usize,
     depth: usize,
-    refusal: Diagnostic,
+    pub(super) refusal: Diagnostic,
     pub(super) exprs: Vec<EventExpr>,
     pub(super) types: Vec<Type>,
 }
@@ -407,6 +407,7 @@ fn is_calculation(op: &Op) -> bool {
             | Op::Coalesce(..)
             | Op::Exists(_)
             | Op::Apply { .. }
+            | Op::Lookup { .. }
     )
 }
 
@@ -428,6 +429,6 @@ fn renumber(e: &mut EventExpr, numbers: &[u16]) {
             renumber(a, numbers);
             renumber(b, numbers);
         }
-        EventExpr::Call(_, all) => all.iter_mut().for_each(|a| renumber(a, numbers)),
+        EventExpr::Call(_, all) | EventExpr::Lookup(_, all) => all.iter_mut().for_each(|a| renumber(a, numbers)),
     }
 }

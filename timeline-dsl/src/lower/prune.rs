@@ -117,7 +117,9 @@ fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut Builder) 
         EventExpr::Column(c) => *c = builder.column(column(of.0, of.1, *c)).expect(FITS),
         EventExpr::Constant(_) | EventExpr::Sample(_) => {}
         EventExpr::Not(a) => rename_columns(a, of, builder),
-        EventExpr::Call(_, all) => all.iter_mut().for_each(|a| rename_columns(a, of, builder)),
+        EventExpr::Call(_, all) | EventExpr::Lookup(_, all) => {
+            all.iter_mut().for_each(|a| rename_columns(a, of, builder))
+        }
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
             rename_columns(a, of, builder);
             rename_columns(b, of, builder);

@@ -285,7 +285,7 @@ fn measure(e: &EventExpr) -> (usize, usize) {
         EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => vec![],
         EventExpr::Not(a) => vec![a],
         EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => vec![a, b],
-        EventExpr::Call(_, all) => all.iter().collect(),
+        EventExpr::Call(_, all) | EventExpr::Lookup(_, all) => all.iter().collect(),
     };
     let parts = all.into_iter().map(measure);
     parts.fold((1, 1), |(size, depth), (s, d)| (size + s, depth.max(d + 1)))

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
-use crate::syntax::{ClauseKind, EndPart, FieldName, KeyPart, SourceItem, Span};
+use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, KeyPart, SourceItem, Span};
 use std::collections::BTreeMap;
 use timeline_core::plan::{Column, Csv, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Nulls, Source, TimeUnit};
 use timeline_core::{Time, Type};
@@ -63,7 +63,7 @@ struct Found<'a> {
 
 impl Lowering<'_> {
     pub(super) fn declare_source(&mut self, item: &SourceItem) {
-        let mut columns = self.columns_of(item);
+        let mut columns = self.columns_of(&item.clauses);
         let found = self.clauses(item);
         columns.values_mut().for_each(|(column, _)| column.nulls.missing = found.null_is_missing.is_some());
         let name = &item.name.text;
@@ -135,9 +135,10 @@ impl Lowering<'_> {
         }
     }
 
-    fn columns_of(&mut self, item: &SourceItem) -> BTreeMap<String, (Column, Span)> {
+    /// The columns that are declared among clauses.
+    pub(super) fn columns_of(&mut self, clauses: &[Clause]) -> BTreeMap<String, (Column, Span)> {
         let mut columns: BTreeMap<String, (Column, Span)> = BTreeMap::new();
-        for clause in &item.clauses {
+        for clause in clauses {
             let ClauseKind::Column { name, ty, from, nulls } = &clause.kind else { continue };
             let path = from.as_ref().map_or_else(|| FieldPath::name(&name.text), field_path);
             if let Some((_, first)) = columns.get(&name.text) {
@@ -197,7 +198,8 @@ impl Lowering<'_> {
                     let csv = self.csv(delimiter.as_ref(), decimal.as_ref());
                     replace_none(&mut found.csv, (csv, span)).map(|(_, s)| s)
                 }
-                ClauseKind::Column { .. } => None,
+                // Of tables only.
+                ClauseKind::Valid { .. } | ClauseKind::Column { .. } => None,
             };
             if let Some(first) = first {
                 self.repeated(span, first, "this clause stands twice");
@@ -206,7 +208,7 @@ impl Lowering<'_> {
         found
     }
 
-    fn repeated(&mut self, span: Span, first: Span, message: &str) {
+    pub(super) fn repeated(&mut self, span: Span, first: Span, message: &str) {
         let d = self
             .diagnostic(codes::REPEATED, span, message)
             .note(self.file, first.range(), "first here")
@@ -356,12 +358,12 @@ impl Lowering<'_> {
 }
 
 /// The path of a field.
-fn field_path(field: &FieldName) -> FieldPath {
+pub(super) fn field_path(field: &FieldName) -> FieldPath {
     FieldPath(field.members.clone())
 }
 
 /// The path of a field of a clause, which may be named by the column that stands for it.
-fn place_of(field: &FieldName, columns: &BTreeMap<String, (Column, Span)>) -> FieldPath {
+pub(super) fn place_of(field: &FieldName, columns: &BTreeMap<String, (Column, Span)>) -> FieldPath {
     columns.get(&field.members.join(".")).map_or_else(|| field_path(field), |(column, _)| column.path.clone())
 }
 

@@ -441,6 +441,9 @@ impl Parser<'_> {
         if self.at_sign("(") {
             return self.call(first);
         }
+        if self.at_sign("[") {
+            return self.lookup(first);
+        }
         let mut path = vec![first];
         while self.at_sign(".") {
             self.bump();
@@ -460,6 +463,28 @@ impl Parser<'_> {
             return ExprKind::Error;
         }
         ExprKind::Path(path)
+    }
+
+    /// `table[key].column`
+    fn lookup(&mut self, table: Name) -> ExprKind {
+        let open = self.bump();
+        let mut key = vec![];
+        while !self.panicking && !self.at_sign("]") {
+            key.push(self.full());
+            if !self.eat_sign(",") {
+                break;
+            }
+        }
+        self.close(open, "]");
+        let column = if self.eat_sign(".") {
+            match self.name("a column of the table") {
+                Some(column) => Some(column),
+                None => return ExprKind::Error,
+            }
+        } else {
+            None
+        };
+        if self.panicking { ExprKind::Error } else { ExprKind::Lookup { table, key, column } }
     }
 
     fn call(&mut self, name: Name) -> ExprKind {

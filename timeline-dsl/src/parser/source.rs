@@ -43,7 +43,7 @@ impl Parser<'_> {
     }
 
     /// Goes to the next line, or behind the next comma.
-    fn recover_clause(&mut self) {
+    pub(super) fn recover_clause(&mut self) {
         self.panicking = false;
         self.depth = 0;
         let mut first = true;
@@ -158,7 +158,7 @@ impl Parser<'_> {
     }
 
     /// Whether `my-column:` follows, which is no name.
-    fn is_dashed_column(&self) -> bool {
+    pub(super) fn is_dashed_column(&self) -> bool {
         let mut at = 0;
         while self.nth(at).kind == Kind::Word && self.nth(at + 1).kind == Kind::Sign("-") {
             at += 2;
@@ -196,7 +196,7 @@ impl Parser<'_> {
     }
 
     /// `in UNIT` or `as "FORMAT" in "ZONE"`; `Some(None)` if neither stands there.
-    fn time_form(&mut self) -> Option<Option<TimeForm>> {
+    pub(super) fn time_form(&mut self) -> Option<Option<TimeForm>> {
         if self.eat_word("as") {
             let format = self.quoted("a format such as \"%d.%m.%Y %H:%M:%S\"")?;
             let zone =
@@ -207,7 +207,7 @@ impl Parser<'_> {
     }
 
     /// `delimiter ";" decimal ","`, one of them or both.
-    fn csv(&mut self) -> Option<ClauseKind> {
+    pub(super) fn csv(&mut self) -> Option<ClauseKind> {
         let (mut delimiter, mut decimal) = (None, None);
         loop {
             let (place, what) = match self.nth_word(0) {
@@ -236,7 +236,7 @@ impl Parser<'_> {
     }
 
     /// `a`, `a.b` or `"a.b"`; in quotes it may select in lists.
-    fn field(&mut self, what: &str) -> Option<FieldName> {
+    pub(super) fn field(&mut self, what: &str) -> Option<FieldName> {
         let span = self.span();
         if let Kind::Literal(Literal::Text(text)) = self.kind().clone() {
             self.bump();
@@ -268,7 +268,7 @@ impl Parser<'_> {
         Some(FieldName { members, span: span.to(self.last_span()) })
     }
 
-    fn column_declaration(&mut self) -> Option<ClauseKind> {
+    pub(super) fn column_declaration(&mut self) -> Option<ClauseKind> {
         let start = self.span();
         let mut name = self.name("the name of a column")?;
         while self.at_sign("-") {
@@ -291,7 +291,7 @@ impl Parser<'_> {
             let help = format!("{meant}the types are string, float, int and bool");
             self.mistake(codes::TYPE, ty.span, format!("`{}` is no type", ty.text), help);
         }
-        let has_from = self.at_word("from") && self.nth(1).kind != Kind::Sign(":");
+        let has_from = self.at_word("from") && self.nth(1).kind != Kind::Sign(":") && !self.is_validity();
         let from = if has_from && self.eat_word("from") { Some(self.field("the path of the value")?) } else { None };
         let mut nulls = vec![];
         if self.at_word("null") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) {
@@ -303,6 +303,15 @@ impl Parser<'_> {
             }
         }
         Some(ClauseKind::Column { name, ty: found, from, nulls })
+    }
+
+    /// Whether `from FIELD` is a table's clause, and no path of the column before it.
+    fn is_validity(&self) -> bool {
+        let mut at = 2;
+        while self.nth(at).kind == Kind::Sign(".") {
+            at += 2;
+        }
+        ["in", "as", "until"].contains(&self.nth_word(at))
     }
 
     fn end_parts(&mut self) -> Option<ClauseKind> {

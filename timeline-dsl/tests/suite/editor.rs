@@ -131,6 +131,24 @@ fn an_operator_of_ones_own_is_taken_at_its_word() {
     assert!(told("duration_where").contains(": duration"), "{}", told("duration_where"));
 }
 
+#[test]
+fn tables_are_told_and_offered() {
+    let source = "source p { key k  time t in s  zone: string }\n\
+                  table tariff from \"tariff.csv\" { key zone  from since in s  price: float, plan: string }\n";
+    let text = format!("{source}metric m = tariff[latest(zone)].price\n");
+    let told = |place: &str| hover(&text, text.rfind(place).unwrap()).expect("there is something to say").text;
+    let asked = told("tariff[");
+    assert!(asked.contains("state<float>") && asked.contains("table `tariff[zone]`"), "{asked}");
+    assert!(asked.contains("changes by a timer"), "{asked}");
+    assert!(told("price: float").contains("`price: float`"), "{}", told("price: float"));
+    assert!(told("from since").contains("first instant"), "{}", told("from since"));
+    assert_eq!(offered(&format!("{source}metric m = tariff[latest(zone)].⟨⟩")), ["price", "plan"]);
+    assert!(offered(&format!("{source}metric m = ⟨⟩")).contains(&"tariff".to_owned()));
+    assert!(offered(&format!("{source}metric m = tariff[⟨⟩")).contains(&"zone".to_owned()));
+    assert_eq!(offered("table t from \"f.csv\" { ⟨⟩ }"), ["key", "from", "until", "csv"]);
+    assert!(offered("table t from \"f.csv\" { key a  x: ⟨⟩ }").contains(&"float".to_owned()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 

@@ -1,13 +1,10 @@
 //! Every code has a failing example and a section in `docs/errors.md`, whose example gives that code.
 
+use crate::given::Given;
 use crate::limits::{compile_text, too_much};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use timeline_core::plan::UserOperator;
 use timeline_dsl::diagnostics::codes::ALL;
-use timeline_dsl::{
-    Declared, Defaults, ModuleError, ModuleProblem, Modules, Program, compile_expression, compile_with, is_expression,
-};
+use timeline_dsl::{Defaults, Program, compile_expression, compile_with, is_expression};
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
@@ -21,21 +18,6 @@ fn the_page_has_a_section_for_every_code_and_no_other() {
     assert_eq!(sections, expected);
 }
 
-/// Modules whose names say what is the matter with them.
-struct Named;
-
-impl Modules for Named {
-    fn operator(&self, _: &str, declared: &Declared) -> Result<Arc<UserOperator>, ModuleError> {
-        let problem = match declared.from.as_str() {
-            "missing.wasm" => ModuleProblem::Unreadable,
-            "clock.wasm" => ModuleProblem::Unfit,
-            "other.wasm" => ModuleProblem::Signature,
-            _ => ModuleProblem::Unsupported,
-        };
-        Err(ModuleError { problem, message: "no".into(), help: "another one".into() })
-    }
-}
-
 #[test]
 fn the_example_of_each_section_gives_its_code() {
     for section in PAGE.split("\n## ").skip(1) {
@@ -47,7 +29,7 @@ fn the_example_of_each_section_gives_its_code() {
         let found = if is_expression(example) {
             compile_expression(example, &Defaults::default())
         } else {
-            compile_with(&[Program { name: "p.tl".into(), text: example.into(), ..Program::default() }], &Named)
+            compile_with(&[Program { name: "p.tl".into(), text: example.into(), ..Program::default() }], &Given)
         };
         let found: BTreeSet<&str> = found.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(found, BTreeSet::from([code]), "the example of {code}");

@@ -60,6 +60,19 @@ fn lines_that_are_too_long() {
 }
 
 #[test]
+fn tables_and_what_is_asked_of_them() {
+    check(
+        "table  tariff from\"tariff.csv\"{key zone,product,from valid_from in s until valid_to,price:float\nplan:string from \"a.b\"}\n\
+         table one from \"a.csv\" { key zone, from t in s, price: float }\n\
+         metric m=integral( latest(watts)*tariff[ latest(zone),\"x\" ] . price)",
+        "table tariff from \"tariff.csv\" {\n  key  zone, product\n  from valid_from in s until valid_to\n  price: float\n  \
+         plan: string from \"a.b\"\n}\n\
+         table one from \"a.csv\" { key zone  from t in s  price: float }\n\
+         metric m = integral(latest(watts) * tariff[latest(zone), \"x\"].price)\n",
+    );
+}
+
+#[test]
 fn sources_on_one_line() {
     check(
         "source s{key a,b time t in s, x:string,y:int;late ledger}metric m=latest (s . x)",

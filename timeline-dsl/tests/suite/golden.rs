@@ -3,11 +3,12 @@
 //! A line `//// file NAME` begins a further program of one compilation; `//// defaults none` leaves an expression
 //! without key and time. `TIMELINE_BLESS=1 cargo test -p timeline-dsl` writes the expected files anew.
 
+use crate::given::Given;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use timeline_dsl::{
-    Compilation, Defaults, Format, Program, Sizes, compile, compile_expression, explain, is_expression, render,
+    Compilation, Defaults, Format, Program, Sizes, compile_expression, compile_with, explain, is_expression, render,
 };
 
 #[test]
@@ -53,7 +54,7 @@ fn answer(path: &Path) -> String {
 
 fn compile_case(programs: &[Program], text: &str) -> Compilation {
     if !is_expression(&programs[0].text) {
-        return compile(programs);
+        return compile_with(programs, &Given);
     }
     let given = |field: &str| (!text.contains("//// defaults none")).then(|| field.to_owned());
     let defaults = Defaults { key: given("sessionId"), time: given("ts"), ..Defaults::default() };

@@ -8,6 +8,7 @@ mod catalogue;
 mod editor;
 mod errors;
 mod format;
+mod given;
 mod golden;
 mod limits;
 mod soup;

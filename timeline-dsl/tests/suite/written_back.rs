@@ -1,9 +1,10 @@
 //! The text of a node means the node: compiled again, it is the same one.
 
+use crate::given::Given;
 use crate::limits::compile_text;
 use proptest::prelude::*;
 use timeline_core::plan::Fingerprint;
-use timeline_dsl::operator_text;
+use timeline_dsl::{Program, compile_with, operator_text};
 
 pub(crate) const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int  f: float  b: bool }\n";
 
@@ -156,5 +157,28 @@ proptest! {
             let text = if text.contains(" split by ") { format!("{text}) as c") } else { text };
             prop_assert_eq!(root(&text).0, fingerprint, "{}", text);
         }
+    }
+}
+
+#[test]
+fn what_is_looked_up_is_written_back() {
+    const TABLES: &str = "table t from \"t.csv\" { key x  from since in s  price: float, on: bool }\n\
+                          table u from \"u.csv\" { key n, x  n: int, name: string }\n";
+    let root = |expression: &str| {
+        let text = format!("{SOURCE}{TABLES}metric m = {expression}");
+        let program = Program { name: "p".into(), text, ..Program::default() };
+        let compilation = compile_with(&[program], &Given);
+        assert!(compilation.is_ok(), "{expression}: {:?}", compilation.diagnostics);
+        let plan = &compilation.plans[0];
+        (plan.node(plan.metrics[0].root).fingerprint, operator_text(plan, plan.metrics[0].root))
+    };
+    for expression in [
+        "t[latest(x)].price",
+        "duration_where(t[\"north\"].on && u[latest(n), \"a-b\"].name == \"c\")",
+        "sum(at(f, f * t[lower(x)].price - t[latest(x)].price))",
+        "count(filter(x, u[n, latest(x)].name == x || !t[x].on))",
+    ] {
+        let (fingerprint, text) = root(expression);
+        assert_eq!(root(&text), (fingerprint, text.clone()), "{expression}");
     }
 }
