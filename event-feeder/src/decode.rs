@@ -26,6 +26,7 @@ mod walk;
 pub use fields::fields_read;
 
 use crate::sniff::{self, Sniffed};
+use crate::table::TableFile;
 use crate::{Batch, Block, Code, DeadLetter, Payload};
 use assemble::{Assembler, Comma, Judged, Place};
 use cell::{Arena, Cell};
@@ -74,7 +75,16 @@ impl Decoder {
 
     fn numbered(source: &Source, columns: &[Column], number: usize) -> Self {
         assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
-        let fields = Fields::new(source, columns, number);
+        Self::with(Fields::new(source, columns, number))
+    }
+
+    /// A decoder of the rows of a table: of each an event whose time is the first instant of the row, with the first one behind
+    /// it for [`crate::Event::order_bits`]; the least and the greatest of all where it says none.
+    pub(crate) fn of_table(rows: &TableFile) -> Self {
+        Self::with(Fields::of_table(rows))
+    }
+
+    fn with(fields: Fields) -> Self {
         let lines = Lines::new(Members::new(&fields), fields.paths.len());
         // One more than there are fields, for what nobody reads.
         let cells = vec![Cell::default(); fields.paths.len() + 1];

@@ -56,6 +56,7 @@ pub mod pulsar;
 mod sniff;
 mod source;
 mod stream;
+mod table;
 pub mod world;
 
 pub use batch::{Batch, DeadLetter, Event, Seen, Slice};
@@ -70,3 +71,4 @@ pub use position::Position;
 pub use sniff::{Sniffed, sniff, sniff_file};
 pub use source::{Block, Mark, MessageKey, Next, Payload, Source, Target};
 pub use stream::StreamSource;
+pub use table::{Fault, FaultKind, MAX_TABLE_BYTES, TableFile, pack, read_table, too_large, unpacked};

@@ -46,14 +46,15 @@ pub(super) fn from_file(path: &Path) -> Result<Program> {
     Ok(Program { name, text, ..Program::default() })
 }
 
-/// The program in a file, with the modules of its user operators in the text: it means the same wherever it is deployed.
+/// The program in a file, with the modules of its user operators and its tables in the text: it means the same wherever it
+/// is deployed.
 pub(super) fn read_whole(path: &Path) -> Result<(String, String)> {
     let (name, text) = read_program(path)?;
     let whole = operators::carry(&name, &text).map_err(|error| {
         let program = Program { name: name.clone(), text: text.clone(), ..Program::default() };
         // The compiler says the same with the place.
         let found = compile_with(std::slice::from_ref(&program), &Operators::Local);
-        let rendered = if found.is_ok() { error.message } else { render(&found.diagnostics, &[program], false) };
+        let rendered = if found.is_ok() { error } else { render(&found.diagnostics, &[program], false) };
         Error::Program(rendered)
     })?;
     Ok((name, whole))

@@ -5,7 +5,7 @@
 //! reported and nobody knows what, so what was known before is not in force any more.
 
 use super::cell::{Arena, Cell, Kind};
-use super::fields::Fields;
+use super::fields::{Bounds, Fields};
 use super::time::{Bad, Odd};
 use super::value;
 use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
@@ -76,6 +76,9 @@ impl Assembler<'_> {
     #[inline]
     pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[Cell], place: Place<'_>) {
         self.batch.records += 1;
+        if let Some(bounds) = self.fields.bounds {
+            return self.row(bounds, arena, cells, place);
+        }
         let key = match self.key(arena, cells) {
             Ok(key) => key,
             Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
@@ -129,6 +132,45 @@ impl Assembler<'_> {
             has_order: order.is_some(),
             late_in_batch,
             lost_in_batch,
+        });
+    }
+
+    /// Adds one row of a table.
+    #[inline(never)]
+    fn row(&mut self, bounds: Bounds, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) {
+        let mut ends = [Time::MIN, Time::MAX];
+        for (end, field) in ends.iter_mut().zip([bounds.from, bounds.until]) {
+            let Some(field) = field else { continue };
+            let cell = cells[field];
+            if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
+                continue;
+            }
+            let written = match self.fields.unit.nanoseconds() {
+                Some(_) => self.number(cell, arena.text(cell)),
+                None => Ok(Cow::Borrowed(arena.text(cell))),
+            };
+            *end = match written.and_then(|text| value::time(cell.kind(), &text, self.fields)) {
+                Ok((time, odd)) => self.odd(time, odd),
+                Err(bad) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
+            };
+        }
+        let [time, until] = ends;
+        self.batch.seen.order |= until != Time::MAX;
+        self.batch.max_time = self.batch.max_time.max(Some(time));
+        let values_at = self.batch.values.len() as u32;
+        let (present, nulls) = self.columns(arena, cells, place);
+        self.batch.events.push(Event {
+            hash: 0,
+            time,
+            order_bits: until as u64,
+            key: Slice::default(),
+            present,
+            nulls,
+            values_at,
+            ordinal: place.ordinal,
+            has_order: false,
+            late_in_batch: false,
+            lost_in_batch: false,
         });
     }
 

@@ -2,8 +2,9 @@
 
 use super::cell::{Cell, Kind};
 use super::form::Form;
+use crate::table::TableFile;
 use std::sync::Arc;
-use timeline_core::plan::{Column, FieldPath, Plan, Source, Step, TimeUnit};
+use timeline_core::plan::{Column, FieldPath, Idle, Plan, Source, Step, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// The fields that a source's clauses and the plan's columns read of its records, without repetition.
@@ -34,6 +35,15 @@ pub(crate) struct Fields {
     pub(crate) future: Option<Time>,
     /// How far behind the largest time an event is of no use any more.
     pub(crate) lost: Time,
+    /// The times of a row, where records are those of a table; then nothing is said of a key, a time or an order.
+    pub(crate) bounds: Option<Bounds>,
+}
+
+/// The fields in which a row of a table says when it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) from: Option<usize>,
+    pub(crate) until: Option<usize>,
 }
 
 /// A column and the field that it reads.
@@ -118,7 +128,35 @@ impl Fields {
             lateness,
             future,
             lost,
+            bounds: None,
         }
+    }
+
+    /// What is read of the rows of a table.
+    pub(crate) fn of_table(rows: &TableFile) -> Self {
+        let first = rows.columns.first().map_or_else(|| FieldPath(vec![]), |column| column.path.clone());
+        let source = Source {
+            name: String::new(),
+            key: vec![],
+            time: first,
+            time_unit: rows.unit.clone(),
+            order: None,
+            lateness: 0,
+            future: None,
+            idle: Idle::Never,
+            repair: None,
+            csv: rows.csv,
+        };
+        let mut fields = Fields::new(&source, &rows.columns, 0);
+        let mut field = |path: &FieldPath| {
+            fields.paths.iter().position(|known| known == path).unwrap_or_else(|| {
+                fields.paths.push(path.clone());
+                fields.names.push(Arc::from(path.dotted()));
+                fields.paths.len() - 1
+            })
+        };
+        let bounds = Bounds { from: rows.from.as_ref().map(&mut field), until: rows.until.as_ref().map(&mut field) };
+        Fields { bounds: Some(bounds), ..fields }
     }
 
     /// The columns, as a set of them.

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::time::Duration;
+use timeline_dsl::parser::MAX_CARRIED_BYTES;
 
 /// How long answers may be waited for unless the request says otherwise.
 const TIMEOUT_S: f64 = 60.0;
@@ -42,13 +43,16 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
         ("GET", "/v1/session", get(session)),
         ("GET", "/v1/outliers", get(outliers)),
         ("GET", "/v1/queries", get(queries)),
-        ("POST", "/v1/deploy", post(deploy)),
+        ("POST", "/v1/deploy", post(deploy).layer(DefaultBodyLimit::max(DEPLOY_BYTES_MAX))),
         ("DELETE", "/v1/queries/{name}", delete(drop_query)),
         ("GET", "/", get(|| async { Html(include_str!("page.html")) })),
         ("POST", "/v1/peer/answers", post(peer_answers)),
         ("GET", "/v1/peer/programs", get(peer_programs)),
     ]
 }
+
+/// The most bytes of programs that are deployed at once, with the tables that they carry.
+const DEPLOY_BYTES_MAX: usize = MAX_CARRIED_BYTES + (4 << 20);
 
 pub(super) fn router(app: App) -> Router {
     let router = all().into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer));

@@ -1,4 +1,5 @@
-//! User operators: where their modules come from, and what runs them.
+//! What programs name and do not hold: user operators, where their modules come from and what runs them; and tables
+//! (`tables`).
 //!
 //! A program names its module by a file. What is deployed must mean the same on every machine and after every restart, so
 //! whoever deploys puts the module itself into the text ([`carry`]), as a `data:` address: programs are durable as text, and
@@ -15,17 +16,20 @@ mod code;
 mod runtime;
 #[cfg(feature = "wasm")]
 mod runtime;
+mod tables;
 #[cfg(feature = "wasm")]
 #[cfg(test)]
 mod tests;
+
+pub use tables::table_address;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use timeline_core::plan::UserOperator;
-use timeline_dsl::{Declared, ModuleError, ModuleProblem, Modules, outline};
+use timeline_core::plan::{Table, UserOperator};
+use timeline_dsl::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, TableError, outline};
 
 /// The most bytes of a module: 256 KiB.
 pub const MAX_MODULE_BYTES: usize = 256 << 10;
@@ -33,12 +37,12 @@ pub const MAX_MODULE_BYTES: usize = 256 << 10;
 /// How an address begins that is the module itself.
 const CARRIED: &str = "data:application/wasm;base64,";
 
-/// Gives the operators of programs.
+/// Gives the operators of programs, and their tables.
 #[derive(Clone, Copy, Debug)]
 pub enum Operators {
-    /// Of programs on this machine, whose modules may be files beside them.
+    /// Of programs on this machine, whose modules and tables may be files beside them.
     Local,
-    /// Of deployed programs, which carry their modules.
+    /// Of deployed programs, which carry them.
     Deployed,
 }
 
@@ -60,44 +64,72 @@ impl Modules for Operators {
         };
         runtime::operator(&bytes, declared)
     }
+
+    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+        tables::table(*self, program, declared)
+    }
 }
 
-/// The text with the modules that it names in place of their names.
-pub fn carry(program: &str, text: &str) -> Result<String, ModuleError> {
+/// The text with the modules and tables that it names in place of their names. The error is why one of them cannot be had.
+pub fn carry(program: &str, text: &str) -> Result<String, String> {
+    let outline = outline(text);
+    let mut all = vec![];
+    for operator in outline.operators.iter().filter(|operator| !operator.from.starts_with(CARRIED)) {
+        let bytes = read(program, &operator.from).map_err(|error| error.message)?;
+        all.push((operator.from_span.range(), format!("{CARRIED}{}", STANDARD.encode(&bytes))));
+    }
+    for table in outline.tables.iter().filter(|table| !tables::is_carried(&table.file)) {
+        let address = tables::carried(program, &table.file).map_err(|error| error.message)?;
+        all.push((table.file_span.range(), address));
+    }
+    all.sort_by_key(|(place, _)| place.start);
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for operator in outline(text).operators.iter().filter(|operator| !operator.from.starts_with(CARRIED)) {
-        let (bytes, span) = (read(program, &operator.from)?, operator.from_span);
-        out.push_str(&text[at..span.range().start]);
-        out.push_str(&format!("\"{CARRIED}{}\"", STANDARD.encode(&bytes)));
-        at = span.range().end;
+    for (place, address) in all {
+        out.push_str(&text[at..place.start]);
+        out.push_str(&format!("\"{address}\""));
+        at = place.end;
     }
     out.push_str(&text[at..]);
     Ok(out)
 }
 
-/// The bytes of a file beside the program.
+/// The bytes of a module beside the program.
 fn read(program: &str, file: &str) -> Result<Vec<u8>, ModuleError> {
+    beside(program, file, MAX_MODULE_BYTES).map_err(|unfit| match unfit {
+        Unfit::Unreadable(message) => ModuleError {
+            problem: ModuleProblem::Unreadable,
+            message,
+            help: "the file is looked for beside the program".into(),
+        },
+        Unfit::TooLarge(bytes) => too_large(bytes),
+    })
+}
+
+/// Why a file is not read.
+enum Unfit {
+    Unreadable(String),
+    /// It has so many bytes.
+    TooLarge(u64),
+}
+
+/// The bytes of a file beside the program, if they are no more than so many; of one that grows meanwhile one more.
+fn beside(program: &str, file: &str, most: usize) -> Result<Vec<u8>, Unfit> {
     let program = local(program);
     let path = program.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file));
-    let unreadable = |message: String| ModuleError {
-        problem: ModuleProblem::Unreadable,
-        message,
-        help: "the file is looked for beside the program".into(),
-    };
-    let cannot = |e: std::io::Error| unreadable(format!("cannot read {}: {e}", path.display()));
+    let cannot = |e: std::io::Error| Unfit::Unreadable(format!("cannot read {}: {e}", path.display()));
     let about = std::fs::metadata(&path).map_err(cannot)?;
     if !about.is_file() {
         // A pipe would be waited for, and a device has no end.
-        return Err(unreadable(format!("{} is no file", path.display())));
+        return Err(Unfit::Unreadable(format!("{} is no file", path.display())));
     }
-    if about.len() > MAX_MODULE_BYTES as u64 {
-        return Err(too_large(about.len()));
+    if about.len() > most as u64 {
+        return Err(Unfit::TooLarge(about.len()));
     }
     let mut bytes = vec![];
     // It may have grown since.
     let file = std::fs::File::open(&path).map_err(cannot)?;
-    file.take(MAX_MODULE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
 

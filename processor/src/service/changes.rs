@@ -3,9 +3,9 @@
 use crate::engine::EngineError;
 use crate::programs::{Begin, Deployment, Outcome, Programs};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use timeline_core::plan::{NodeId, Plan};
+use timeline_core::plan::{NodeId, Plan, TableColumn};
 
 /// What a deployment does to every name that it defines, and to every node: those that run go on as they are.
 pub(super) fn changes(
@@ -52,8 +52,33 @@ pub(super) fn changes(
         "changed": of(|outcome| matches!(outcome, Outcome::Replaced(..))),
         "unchanged": of(|outcome| matches!(outcome, Outcome::Unchanged(_))),
         "replays_log": begins == Some(Begin::Start),
-        "notes": new.iter().filter(|(deployment, _)| deployment.begins == Begin::Now).map(|(_, plan)| note(plan)).collect::<Vec<_>>(),
+        "notes": new
+            .iter()
+            .filter(|(deployment, _)| deployment.begins == Begin::Now)
+            .map(|(_, plan)| note(plan))
+            .chain(tables(&before, &new, outcomes))
+            .collect::<Vec<_>>(),
     }))
+}
+
+/// Where tables first say something else than those did that are deployed under their names, if anything is replaced.
+fn tables(
+    before: &[(&Deployment, Arc<Plan>)],
+    new: &[&(&Deployment, Arc<Plan>)],
+    outcomes: &BTreeMap<String, Outcome>,
+) -> BTreeSet<String> {
+    if !outcomes.values().any(|outcome| matches!(outcome, Outcome::Replaced(..))) {
+        return BTreeSet::new();
+    }
+    let name = |column: &TableColumn| (column.table.shape().name.clone(), column.name().to_owned());
+    let mut told = BTreeSet::new();
+    for column in new.iter().flat_map(|(_, plan)| plan.tables()) {
+        // The newest of them is what answered until now.
+        let known = before.iter().rev().flat_map(|(_, plan)| plan.tables()).find(|known| name(known) == name(column));
+        let Some(difference) = known.and_then(|known| column.difference(known)) else { continue };
+        told.insert(format!("{difference}; what asks for it is another definition, of all instants"));
+    }
+    told
 }
 
 /// What whoever deploys queries that begin now should know of their sessions.

@@ -2,6 +2,7 @@
 //! nothing to do with it.
 
 use super::{Question, tell};
+use crate::operators::{Operators, table_address};
 use crate::reach::Reach;
 use event_feeder::file::Options;
 use event_feeder::{FileSource, Position, fields_read};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use timeline_core::SECOND;
 use timeline_core::plan::{NodeId, Op, Plan};
 use timeline_dsl::catalogue::{EXAMPLE_SOURCE, supported};
-use timeline_dsl::{Program, compile};
+use timeline_dsl::{Program, compile_with};
 
 /// An operator of the catalogue, a metric, events (`TIME column=value`), the instant to ask about, the operator whose timer
 /// made the change, and the second of the event that had set it; none of what the clock does.
@@ -183,12 +184,25 @@ const CASES: &[Case] = &[
         Some("held_for(!has_existed_within(b, 2s), 3s)"),
         Some(1),
     ),
+    // What a row sets, nobody has set.
+    (
+        "table",
+        "tariff[latest(state)].price",
+        "1 state=\"a\"; 3 action=\"z\"",
+        7,
+        Some("tariff[latest(state)].price"),
+        None,
+    ),
+    ("table", "tariff[latest(state)].price", "1 state=\"b\"; 3 state=\"a\"", 4, None, Some(3)),
     ("every", "count(b) every 5s", "1 b=true; 3 action=\"z\"", 7, Some("every 5s"), None),
 ];
 
 fn plan(metric: &str) -> Arc<Plan> {
-    let text = format!("{EXAMPLE_SOURCE}metric m = {metric}");
-    let mut compilation = compile(&[Program { name: "p".into(), text, ..Program::default() }]);
+    let rows = table_address("tariff.csv", "state,since,price\na,0,1\na,5,2\n");
+    let table = format!("table tariff from \"{rows}\" {{ key state  from since in s  price: float }}\n");
+    let text = format!("{EXAMPLE_SOURCE}{table}metric m = {metric}");
+    let program = Program { name: "p".into(), text, ..Program::default() };
+    let mut compilation = compile_with(&[program], &Operators::Local);
     assert!(compilation.is_ok(), "{metric}: {:?}", compilation.diagnostics);
     Arc::new(compilation.plans.remove(0))
 }

@@ -95,6 +95,8 @@ pub(super) struct TestFile<'t> {
     pub(super) name: &'t str,
     pub(super) text: &'t str,
     pub(super) program: ProgramAt<'t>,
+    /// Tables by their files' names, and their lines.
+    pub(super) tables: Vec<(&'t str, &'t str)>,
     pub(super) events: Vec<EventsAt<'t>>,
     pub(super) until: Option<Time>,
     /// Late events; none unless the file says so.
@@ -104,7 +106,7 @@ pub(super) struct TestFile<'t> {
     pub(super) sections: Vec<Section<'t>>,
 }
 
-const HEADINGS: &str = "the headings are program, events, until, finals, totals, alerts, spans EXPR, true EXPR, \
+const HEADINGS: &str = "the headings are program, table FILE, events, until, finals, totals, alerts, spans EXPR, true EXPR, \
                         values EXPR, late N and dead N";
 
 /// A heading with what stands below it.
@@ -125,6 +127,7 @@ impl<'t> TestFile<'t> {
             name,
             text,
             program: ProgramAt::Here { text: "", offset: 0 },
+            tables: vec![],
             events: vec![],
             until: None,
             late: Count::default(),
@@ -151,6 +154,18 @@ impl<'t> TestFile<'t> {
                 }
                 "events" => {
                     test.events.push(EventsAt { line: raw.line, source: raw.rest, lines: raw.lines() });
+                    continue;
+                }
+                "table" => {
+                    if raw.rest.is_empty() || test.tables.iter().any(|(name, _)| *name == raw.rest) {
+                        let message = "a table is called like the file that it stands for, and stands in a test once";
+                        return Err(Problem::new(
+                            raw.line,
+                            message,
+                            "write `--- table tariff.csv`, and its lines below",
+                        ));
+                    }
+                    test.tables.push((raw.rest, raw.body));
                     continue;
                 }
                 "until" => {

@@ -6,12 +6,15 @@
 use super::file::{ProgramAt, TestFile};
 use crate::commands::program;
 use crate::error::Result;
-use processor::operators::Operators;
+use processor::operators::{Operators, table_address};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use timeline_core::plan::{Kind, Metric, Plan};
-use timeline_dsl::{Diagnostic, Outline, Program, compile_with, is_expression, outline, render};
+use timeline_core::plan::{Kind, Metric, Plan, Table, UserOperator};
+use timeline_dsl::{
+    Declared, DeclaredTable, Diagnostic, ModuleError, Modules, Outline, Program, TableError, compile_with,
+    is_expression, outline, render,
+};
 
 /// The text of a program and where it comes from.
 pub(super) struct Text {
@@ -20,6 +23,25 @@ pub(super) struct Text {
     text: String,
     /// Where it begins in its file.
     offset: usize,
+}
+
+/// Gives the tables that stand in a test, and files for all others.
+struct InTest<'t>(&'t [(&'t str, &'t str)]);
+
+impl Modules for InTest<'_> {
+    fn operator(&self, program: &str, declared: &Declared) -> Result<Arc<UserOperator>, ModuleError> {
+        Operators::Local.operator(program, declared)
+    }
+
+    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+        match self.0.iter().find(|(name, _)| *name == declared.file) {
+            Some((name, lines)) => {
+                let file = table_address(name, lines);
+                Operators::Local.table(program, &DeclaredTable { file, ..declared.clone() })
+            }
+            None => Operators::Local.table(program, declared),
+        }
+    }
 }
 
 /// A program that can run.
@@ -64,7 +86,7 @@ impl Text {
             parts.push((start..combined.len(), section.offset));
         }
         let program = Program { name: name.to_owned(), text: combined, ..Program::default() };
-        let compilation = compile_with(&[program], &Operators::Local);
+        let compilation = compile_with(&[program], &InTest(&test.tables));
         if compilation.is_ok() && !compilation.plans.is_empty() {
             let plans = compilation.plans.into_iter().map(Arc::new).collect();
             return Ok(Compiled { plans, outline, names });
