@@ -21,6 +21,7 @@ mod server;
 #[cfg(feature = "sql")]
 mod session;
 mod settings;
+mod tables;
 mod tests;
 
 use std::io::Write;

@@ -4,6 +4,7 @@
 
 mod deploying;
 pub(crate) mod joined;
+mod tables;
 mod windows;
 
 use crate::served::{Server, TIMELINE};

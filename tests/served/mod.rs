@@ -16,9 +16,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start_on(dir: &Path, sources: &[&str]) -> Server {
+        Self::start_with(dir, &["video.tl"], sources)
+    }
+
+    /// One with other programs, or with none but those that are deployed.
+    pub(crate) fn start_with(dir: &Path, programs: &[&str], sources: &[&str]) -> Server {
         let mut child = Command::new(TIMELINE)
             .current_dir(dir)
-            .args(["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0"])
+            .arg("serve")
+            .args(programs)
+            .args(["--state", "state", "--listen", "127.0.0.1:0"])
             .args(sources)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
