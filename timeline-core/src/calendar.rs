@@ -9,14 +9,37 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
+/// An instant in letters. Each window of each session has one, so it is written without a formatter or an allocation.
+pub(crate) struct Written {
+    bytes: [u8; 30],
+    length: usize,
+}
+
+impl Written {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("digits and signs are ASCII")
+    }
+}
+
 /// The instant as RFC 3339 in UTC: to the second, or to the nanosecond if `precise`.
-pub(crate) fn rfc3339(at: Time, precise: bool) -> String {
+pub(crate) fn rfc3339(at: Time, precise: bool) -> Written {
     let (seconds, nanoseconds) = (at.div_euclid(SECOND), at.rem_euclid(SECOND));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // All instants are in years of four digits.
     let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let fraction = if precise { format!(".{nanoseconds:09}") } else { String::new() };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+    let mut bytes = *b"0000-00-00T00:00:00.000000000Z";
+    let fields = [(0..4, year), (5..7, month), (8..10, day)].into_iter();
+    let fields = fields.chain([(11..13, second / 3600), (14..16, second / 60 % 60), (17..19, second % 60)]);
+    for (field, number) in fields.chain([(20..29, nanoseconds)]) {
+        let mut rest = number as u32;
+        for digit in bytes[field].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    let length = if precise { 30 } else { 20 };
+    bytes[length - 1] = b'Z';
+    Written { bytes, length }
 }
 
 /// The instant that a text of [`rfc3339`] names.
@@ -116,13 +139,17 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 
 #[cfg(test)]
 mod tests {
-    use super::{around, rfc3339};
+    use super::around;
     use crate::plan::CalendarUnit::{self, Day, Hours, Month, Week};
     use crate::{SECOND, Time};
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
     const HOUR: Time = 3600 * SECOND;
+
+    fn rfc3339(at: i64, precise: bool) -> String {
+        super::rfc3339(at, precise).as_str().to_owned()
+    }
 
     #[test]
     fn instants_are_written_as_the_calendar_has_them() {

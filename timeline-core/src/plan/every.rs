@@ -50,12 +50,28 @@ impl Every {
     pub fn around(&self, at: Time) -> (Time, Time) {
         match self {
             Every::Length { length, offset } => {
+                // Nearly all instants are far from both ends of time.
+                if let Some(since) = at.checked_sub(*offset)
+                    && let Some(begin) = at.checked_sub(since.rem_euclid(*length))
+                    && let Some(end) = begin.checked_add(*length)
+                    && begin > Time::MIN
+                {
+                    return (begin, end);
+                }
                 let within = |at: i128| at.clamp(i128::from(-Time::MAX), i128::from(Time::MAX)) as Time;
                 let since = (i128::from(at) - i128::from(*offset)).rem_euclid(i128::from(*length));
                 let begin = i128::from(at) - since;
                 (within(begin), within(begin + i128::from(*length)))
             }
             Every::Calendar { unit, zone, offset } => calendar::around(*unit, zone.as_deref(), *offset, at),
+        }
+    }
+
+    /// The window that begins where another one ends.
+    pub(crate) fn behind(&self, end: Time) -> (Time, Time) {
+        match self {
+            Every::Length { length, .. } => (end, end.saturating_add(*length)),
+            Every::Calendar { .. } => self.around(end),
         }
     }
 

@@ -369,7 +369,7 @@ impl Op {
     pub fn as_dimension(&self, value: Value) -> Value {
         match (self, value) {
             (Op::Every(every), Value::Int(start)) => {
-                Value::text(&crate::calendar::rfc3339(start, !every.is_of_seconds()))
+                Value::text(crate::calendar::rfc3339(start, !every.is_of_seconds()).as_str())
             }
             (_, value) => value,
         }

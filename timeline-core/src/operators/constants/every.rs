@@ -48,7 +48,9 @@ impl Step {
         if !pass.fresh && row.words[at + 1] as Time > pass.now {
             return false;
         }
-        let (begin, end) = every.around(pass.now);
+        // Nearly always time has come to the end of the window that was open.
+        let is_next = !pass.fresh && row.words[at + 1] as Time == pass.now;
+        let (begin, end) = if is_next { every.behind(pass.now) } else { every.around(pass.now) };
         row.words[*at] = begin as u64;
         row.words[at + 1] = end as u64;
         true
