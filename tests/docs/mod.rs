@@ -2,6 +2,7 @@
 
 mod compose;
 mod grammar;
+mod reliability;
 
 use crate::cli::{Sandbox, finish};
 use event_feeder::Code;
