@@ -35,6 +35,10 @@ pub trait Engine: Send + Sync + 'static {
     /// The named tables and no others; [`EngineError::NotFound`] if there is no such table.
     fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError>;
 
+    /// The named tables without their rows, for which no partition is asked; a column's metadata has its meaning under
+    /// [`rows::COMMENT`](crate::rows::COMMENT).
+    fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError>;
+
     /// All timelines of the sessions of a key, of one query or of all; with `at` (nanoseconds since the Unix epoch)
     /// every worker's value at that instant and the event that caused it.
     fn session(

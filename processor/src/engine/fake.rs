@@ -139,6 +139,15 @@ impl Engine for Fake {
         Ok(Snapshot { tables: tables.iter().map(table).collect::<Result<_, _>>()?, positions: self.positions() })
     }
 
+    fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
+        let table = |name: &String| {
+            let table = self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")))?;
+            let schema = crate::rows::documented(name, &table.schema, None);
+            Ok(TableData { schema, live: vec![], past: vec![], ..table })
+        };
+        tables.iter().map(table).collect()
+    }
+
     fn session(
         &self,
         key: &str,

@@ -103,7 +103,9 @@ async fn query(
     let (sync, limit) = wait.limits()?;
     let format = Format::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.answerer.clone());
-    let ask = |turn: Turn| async move { answerer.ask(Asking { sql, engine, sync, held: Some(turn) }).await };
+    let ask = |turn: Turn| async move {
+        answerer.ask(Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
+    };
     stream(&app, format, limit, ask).await
 }
 

@@ -133,7 +133,8 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
         Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, Shape::Folded),
         Subject::Sql(sql) => {
             let turn: Turn = Arc::new(app.turn().await?);
-            let asking = Asking { sql, engine: app.engine.clone(), sync: None, held: Some(turn.clone()) };
+            let asking =
+                Asking { sql, engine: app.engine.clone(), sync: None, parameters: vec![], held: Some(turn.clone()) };
             let answer = async { app.options.answerer.ask(asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
             drop(turn);

@@ -12,6 +12,7 @@
 //! **Invariant:** no two columns of a table have one name in any letter case: dimensions stand under names that no
 //! column of ours has ([`dimension_column`]).
 
+mod columns;
 mod finals;
 pub mod format;
 mod own;
@@ -20,6 +21,7 @@ mod table;
 pub mod text;
 mod totals;
 
+pub use columns::{COMMENT, TABLES, documented};
 pub use finals::{FinalRow, ValueColumn, alerts, finals, metric_view, value_column};
 pub use own::dimension_column;
 pub use spans::spans;

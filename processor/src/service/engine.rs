@@ -2,10 +2,11 @@
 
 use super::work::Bound;
 use super::{Service, again, answers, changes};
-use crate::engine::{Engine, EngineError, PositionOf, Snapshot};
+use crate::engine::{Engine, EngineError, PositionOf, Snapshot, TableData};
 use crate::memory;
 use crate::partition::{Answer, Ask, NoAnswer};
 use crate::programs::Begin;
+use crate::rows::{TABLES, documented};
 use crate::story;
 use arrow::array::RecordBatch;
 use event_feeder::world::{self, Instant};
@@ -13,6 +14,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
 use timeline_core::nearest;
+use timeline_dsl::explain::definition_text;
 
 /// Time between two looks for what is waited for.
 const AGAIN: Duration = Duration::from_millis(30);
@@ -39,19 +41,7 @@ impl Engine for Service {
     }
 
     fn table_names(&self) -> Vec<String> {
-        let fixed = [
-            "sessions",
-            "finals",
-            "spans",
-            "alerts",
-            "totals",
-            "late_events",
-            "dead_letters",
-            "queries",
-            "nodes",
-            "partitions",
-        ];
-        let mut names: Vec<String> = fixed.into_iter().map(str::to_owned).collect();
+        let mut names: Vec<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
         // Those that are catching up as well: whoever asks for them is told so.
         for bound in &self.lock().bound {
             let shown = bound.plan.metrics.iter().map(|metric| &metric.name).filter(|name| bound.labels.shows(name));
@@ -88,6 +78,34 @@ impl Engine for Service {
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
         Ok(Snapshot { tables, positions })
+    }
+
+    fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
+        let (bound, sealed) = {
+            let inner = self.lock();
+            (inner.bound.clone(), inner.programs.sealed.clone())
+        };
+        let sealed = self.sealed.of(&self.options.state, &sealed)?;
+        let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
+        let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
+        let table = |name: &String| {
+            let mut table = match name.as_str() {
+                "spans" => again::spans(&answering),
+                "queries" => Ok(answers::plain("queries", answers::queries(&bound, &[]))),
+                // Columns of metrics that are replaced, or gone, are columns still.
+                "finals" | "alerts" => answers::table(name, &answering, &sealed),
+                // One that is catching up has its columns already.
+                name => answers::table(name, &all, &[]),
+            }?;
+            let metrics =
+                bound.iter().flat_map(|bound| bound.plan.metrics.iter().map(move |metric| (&bound.plan, metric)));
+            let metric = metrics.filter(|(_, metric)| metric.name == *name).last();
+            let definition = metric.map(|(plan, metric)| definition_text(plan, metric.root));
+            table.schema = documented(name, &table.schema, definition.as_deref());
+            (table.live, table.past) = (vec![], vec![]);
+            Ok(table)
+        };
+        tables.iter().map(table).collect()
     }
 
     fn session(

@@ -5,7 +5,7 @@
 //! have; the first to go where the machine runs out of memory. Its end at the end of the input comes from a thread that
 //! does nothing else, so a processor that is gone leaves no process behind, whatever a question is at.
 
-use super::wire::Frame;
+use super::wire::{Frame, Wanted};
 use super::work::{Desk, answer, on_large_stack, unless_it_panics};
 use crate::engine::{EngineError, TableData};
 use arrow::array::RecordBatch;
@@ -98,13 +98,13 @@ impl Process<'_> {
 }
 
 impl Desk for Process<'_> {
-    fn tables(&mut self, names: Vec<String>) -> Result<Vec<TableData>, EngineError> {
-        let count = names.len();
+    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError> {
+        let count = wanted.names.len();
         if count == 0 {
             return Ok(vec![]);
         }
         let mut tables = vec![];
-        if self.tell(&Frame::Want(names)) {
+        if self.tell(&Frame::Want(wanted)) {
             while let Ok(frame) = self.frames.recv() {
                 match frame {
                     Frame::Tables(_) => {}

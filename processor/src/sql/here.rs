@@ -4,8 +4,9 @@
 //! why the command gives questions to processes of their own ([`super::pool`]).
 
 use super::code::Code;
+use super::wire::Wanted;
 use super::work::{Asked, Desk, answer, on_large_stack, unless_it_panics};
-use super::{Answer, Asking, MEMORY_BYTES_MAX};
+use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
 use crate::engine::{Engine, EngineError, PositionOf, Snapshot, TableData};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -30,9 +31,9 @@ struct Here {
 }
 
 impl Desk for Here {
-    fn tables(&mut self, names: Vec<String>) -> Result<Vec<TableData>, EngineError> {
-        let snapshot = snapshot(&*self.engine, &names, self.sync)?;
-        self.positions = snapshot.positions;
+    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError> {
+        let snapshot = tables(&*self.engine, &wanted, self.sync)?;
+        self.positions.extend(snapshot.positions);
         Ok(snapshot.tables)
     }
 
@@ -46,18 +47,24 @@ impl Desk for Here {
     }
 }
 
-/// One snapshot of the tables; what reads none is true for any position.
-pub(super) fn snapshot(engine: &dyn Engine, names: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
-    if names.is_empty() { Ok(Snapshot::default()) } else { engine.snapshot(names, sync) }
+/// One snapshot of the tables; what reads no row of any is true for any position.
+pub(super) fn tables(engine: &dyn Engine, wanted: &Wanted, sync: Option<Duration>) -> Result<Snapshot, EngineError> {
+    match wanted {
+        Wanted { names, .. } if names.is_empty() => Ok(Snapshot::default()),
+        Wanted { names, with_rows: true } => engine.snapshot(names, sync),
+        Wanted { names, with_rows: false } => {
+            engine.columns(names).map(|tables| Snapshot { tables, positions: vec![] })
+        }
+    }
 }
 
 /// Answers in this process.
-pub(super) async fn ask(asking: Asking) -> Result<Answer, EngineError> {
-    let Asking { sql, engine, sync, held } = asking;
+pub(super) async fn ask(asking: Asking, task: Task) -> Result<Answer, EngineError> {
+    let Asking { sql, engine, sync, parameters: _, held } = asking;
     let (tell, told) = oneshot::channel();
     let (batches, queue) = mpsc::channel(QUEUE);
     let gone = batches.clone();
-    let asked = Asked { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX };
+    let asked = Asked { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX, task };
     let mut here = Here { engine, sync, positions: vec![], tell: Some(tell), batches };
     let work = move |runtime: &tokio::runtime::Runtime| {
         let _held: Option<Arc<dyn Any + Send + Sync>> = held;

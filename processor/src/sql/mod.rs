@@ -20,6 +20,8 @@
 #[cfg(feature = "sql")]
 mod bounds;
 #[cfg(feature = "sql")]
+mod catalog;
+#[cfg(feature = "sql")]
 mod child;
 mod code;
 #[cfg(feature = "sql")]
@@ -31,13 +33,21 @@ mod holding;
 #[cfg(not(feature = "sql"))]
 mod lean;
 #[cfg(feature = "sql")]
+mod parameters;
+#[cfg(feature = "sql")]
 mod planner;
 #[cfg(feature = "sql")]
 mod pool;
 #[cfg(feature = "sql")]
+pub(crate) mod settings;
+#[cfg(feature = "sql")]
 mod statement;
 #[cfg(feature = "sql")]
+mod stretches;
+#[cfg(feature = "sql")]
 mod tables;
+#[cfg(feature = "sql")]
+pub(crate) mod types;
 #[cfg(feature = "sql")]
 mod wire;
 #[cfg(feature = "sql")]
@@ -55,7 +65,10 @@ pub use pool::Pool;
 
 use crate::engine::{Engine, EngineError, PositionOf};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+#[cfg(feature = "sql")]
+use arrow::datatypes::Field;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
@@ -66,6 +79,33 @@ use tokio_stream::{Stream, StreamExt};
 /// Bytes that one question may hold for sorting, grouping and joining.
 #[cfg(feature = "sql")]
 const MEMORY_BYTES_MAX: usize = 512 << 20;
+
+/// A value that stands for a `$1` of a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The name of its type in SQL; none where what it is compared with decides.
+    pub ty: Option<String>,
+    /// Its text; none is null.
+    pub text: Option<String>,
+}
+
+/// What is wanted of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Its rows, with these in the place of `$1`, `$2` ...
+    Rows(Vec<Parameter>),
+    /// Its columns and the types of its parameters, of which some may be known by the names of SQL.
+    Columns(Vec<Option<String>>),
+}
+
+/// What a statement takes and gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The types of `$1`, `$2` ...
+    pub parameters: Vec<DataType>,
+    /// The columns of its rows.
+    pub columns: SchemaRef,
+}
 
 /// Where questions are worked at.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +125,8 @@ pub struct Asking {
     pub engine: Arc<dyn Engine>,
     /// Whether the tables wait for their sources, and how long.
     pub sync: Option<Duration>,
+    /// The values of its parameters, if it has any.
+    pub parameters: Vec<Parameter>,
     /// Held for as long as anything is at work on it, even if nobody waits for it any more.
     pub held: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -99,13 +141,50 @@ impl Answerer {
     /// [`EngineError::Invalid`] for what is no query, or wrong; [`EngineError::NotFound`] for an unknown table; what the
     /// engine says of its snapshot; what [`Code`] lists. Rows may end in an error too (a division by zero).
     pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
+        let task = Task::Rows(asking.parameters.clone());
+        self.give(asking, task).await
+    }
+
+    /// What a statement takes and gives, for which no row of any table is read.
+    ///
+    /// # Errors
+    /// Those of [`Answerer::ask`] that a statement has without its rows.
+    pub async fn describe(&self, asking: Asking, known: Vec<Option<String>>) -> Result<Description, EngineError> {
+        let answer = self.give(asking, Task::Columns(known)).await?;
+        Ok(Description::of(&answer.schema))
+    }
+
+    async fn give(&self, asking: Asking, task: Task) -> Result<Answer, EngineError> {
         match self {
             #[cfg(feature = "sql")]
-            Answerer::Here => here::ask(asking).await,
+            Answerer::Here => here::ask(asking, task).await,
             #[cfg(feature = "sql")]
-            Answerer::Processes(pool) => pool.ask(asking).await,
+            Answerer::Processes(pool) => pool.ask(asking, task).await,
             #[cfg(not(feature = "sql"))]
-            Answerer::Here | Answerer::Processes(_) => lean::refuse(&asking),
+            Answerer::Here | Answerer::Processes(_) => lean::refuse(&asking, &task),
+        }
+    }
+}
+
+/// How many of a description's columns are parameters.
+const PARAMETERS: &str = "parameters";
+
+impl Description {
+    /// It as columns: those of the parameters first.
+    #[cfg(feature = "sql")]
+    fn schema(&self) -> SchemaRef {
+        let parameters = self.parameters.iter().map(|ty| Arc::new(Field::new("$", ty.clone(), true)));
+        let fields: Vec<_> = parameters.chain(self.columns.fields().iter().cloned()).collect();
+        let count = (PARAMETERS.to_owned(), self.parameters.len().to_string());
+        Arc::new(Schema::new_with_metadata(fields, [count].into()))
+    }
+
+    fn of(schema: &Schema) -> Description {
+        let count = schema.metadata().get(PARAMETERS).and_then(|count| count.parse().ok()).unwrap_or(0);
+        let (parameters, columns) = schema.fields().split_at(usize::min(count, schema.fields().len()));
+        Description {
+            parameters: parameters.iter().map(|field| field.data_type().clone()).collect(),
+            columns: Arc::new(Schema::new(columns.to_vec())),
         }
     }
 }

@@ -10,10 +10,10 @@
 //! interrupted, were the alternatives: the one shares the stack's and the memory's fate, the other there is none.
 
 use super::code::Code;
-use super::here::snapshot;
+use super::here::tables;
 use super::wire::{Frame, Rows, Table};
 use super::work::Asked;
-use super::{Answer, Asking, MEMORY_BYTES_MAX};
+use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
 use crate::engine::EngineError;
 use arrow::array::RecordBatch;
 use event_feeder::world;
@@ -123,7 +123,7 @@ impl Pool {
     }
 
     /// Answers a question.
-    pub(super) async fn ask(self: &Arc<Self>, asking: Asking) -> Result<Answer, EngineError> {
+    pub(super) async fn ask(self: &Arc<Self>, asking: Asking, task: Task) -> Result<Answer, EngineError> {
         let (tell, told) = oneshot::channel();
         let (batches, queue) = mpsc::channel(QUEUE);
         let at_work = AtWork::default();
@@ -131,7 +131,7 @@ impl Pool {
         let pool = Arc::clone(self);
         let question = move || {
             let mut teller = Teller { tell: Some((tell, queue)), batches, positions: vec![] };
-            let done = pool.converse(&asking, &at_work, &mut teller);
+            let done = pool.converse(&asking, &task, &at_work, &mut teller);
             // Nothing is at work on it any more once the next question may begin.
             at_work.end();
             if let Err(error) = done {
@@ -149,10 +149,16 @@ impl Pool {
         answer.map(|answer| Answer { rows: Box::pin(Ending { rows: answer.rows, _end: end }), ..answer })
     }
 
-    fn converse(&self, asking: &Asking, at_work: &AtWork, teller: &mut Teller) -> Result<(), EngineError> {
+    fn converse(&self, asking: &Asking, task: &Task, at_work: &AtWork, teller: &mut Teller) -> Result<(), EngineError> {
+        let asked = Asked {
+            sql: asking.sql.clone(),
+            known: asking.engine.table_names(),
+            memory_bytes: MEMORY_BYTES_MAX,
+            task: task.clone(),
+        };
         // One that waited may have ended before it heard the question, which says nothing of the question.
         if let Some(worker) = self.waiting() {
-            match self.hand_over(asking, worker, at_work, teller)? {
+            match self.hand_over(asking, &asked, worker, at_work, teller)? {
                 Heard::Answered => return Ok(()),
                 Heard::Nothing(how) => tracing::warn!("a process for questions ended before it was asked: {how}"),
             }
@@ -160,7 +166,7 @@ impl Pool {
         let worker = self.start().map_err(|error| {
             Code::NoProcess.error(format!("`{}` cannot be started: {error}", self.program.display()))
         })?;
-        match self.hand_over(asking, worker, at_work, teller)? {
+        match self.hand_over(asking, &asked, worker, at_work, teller)? {
             Heard::Answered => Ok(()),
             Heard::Nothing(how) => {
                 Err(Code::Ended.error(format!("the process that worked at the question ended: {how}")))
@@ -171,19 +177,18 @@ impl Pool {
     fn hand_over(
         &self,
         asking: &Asking,
+        asked: &Asked,
         worker: Worker,
         at_work: &AtWork,
         teller: &mut Teller,
     ) -> Result<Heard, EngineError> {
         let Worker { child, mut input, mut output, said } = worker;
         at_work.begin(child);
-        let asked =
-            Asked { sql: asking.sql.clone(), known: asking.engine.table_names(), memory_bytes: MEMORY_BYTES_MAX };
         let ended = |error: io::Error, said: JoinHandle<String>| {
             let status = at_work.end();
             crash(&error, status, &said.join().unwrap_or_default())
         };
-        let first = say(&mut input, &[Frame::Ask(asked)]).and_then(|()| Frame::read(&mut output));
+        let first = say(&mut input, &[Frame::Ask(asked.clone())]).and_then(|()| Frame::read(&mut output));
         let mut next = match first {
             Ok(frame) => Some(frame),
             Err(error) => {
@@ -203,9 +208,9 @@ impl Pool {
                 Err(error) => return Err(ended(error, said)),
             };
             match frame {
-                Frame::Want(names) => {
-                    let tables = snapshot(&*asking.engine, &names, asking.sync).and_then(|snapshot| {
-                        teller.positions = snapshot.positions;
+                Frame::Want(wanted) => {
+                    let tables = tables(&*asking.engine, &wanted, asking.sync).and_then(|snapshot| {
+                        teller.positions.extend(snapshot.positions);
                         let tables = snapshot.tables.iter().map(|table| Table::of(table).map(Frame::Table));
                         let tables = tables.collect::<Result<Vec<_>, _>>();
                         tables.map_err(|error| {

@@ -1,10 +1,15 @@
 //! What a question is, before anything is asked of the processor for it.
 
+use super::Task;
 use super::bounds::{NESTING_MAX, check_length, check_tokens};
+use super::catalog::rewrite;
 use super::code::Code;
 use super::error::cleaned;
+use super::parameters::{put_in, typed};
 use super::words::{cast_exponents, quote_names};
+use super::work::Asked;
 use crate::engine::EngineError;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
@@ -16,12 +21,15 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 pub(super) enum Question {
     /// `SHOW TABLES`.
     Tables,
-    /// A query, and what it reads.
-    Query { statement: Box<Statement>, reads: Vec<TableReference> },
+    /// `DESCRIBE`, of a table.
+    Describe(String),
+    /// A query, what it reads, and the types that it says its parameters have, if these are to be described.
+    Query { statement: Box<Statement>, reads: Vec<TableReference>, parameters: Vec<Option<DataType>> },
 }
 
 /// Reads one statement; [`EngineError::Invalid`] if it is none, more than one, or no query.
-pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
+pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
+    let Asked { sql, known, task, .. } = asked;
     check_length(sql)?;
     let dialect = GenericDialect {};
     let mut tokens = Tokenizer::new(&dialect, sql)
@@ -32,7 +40,8 @@ pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
     let tokens = cast_exponents(tokens);
     let parser = DFParserBuilder::new(tokens).with_dialect(&dialect).with_recursion_limit(NESTING_MAX * 2).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(cleaned)?;
-    let statement = statements.pop_front().ok_or_else(|| EngineError::invalid("there is no SQL in the question"))?;
+    let mut statement =
+        statements.pop_front().ok_or_else(|| EngineError::invalid("there is no SQL in the question"))?;
     if !statements.is_empty() {
         return Err(EngineError::invalid("one statement at a time: this is more than one"));
     }
@@ -43,8 +52,27 @@ pub(super) fn parse(sql: &str) -> Result<Question, EngineError> {
     if matches!(&statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowTables { .. })) {
         return Ok(Question::Tables);
     }
+    if let Some(name) = described(&statement) {
+        return Ok(Question::Describe(name));
+    }
+    let parameters = match task {
+        Task::Rows(values) => put_in(&mut statement, values).map(|()| vec![])?,
+        Task::Columns(known) => typed(&mut statement, known)?,
+    };
+    rewrite(&mut statement, known);
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
-    Ok(Question::Query { statement: Box::new(statement), reads })
+    Ok(Question::Query { statement: Box::new(statement), reads, parameters })
+}
+
+/// The table that a statement asks the columns of.
+fn described(statement: &Statement) -> Option<String> {
+    let Statement::Statement(ast) = statement else { return None };
+    let name = match &**ast {
+        Ast::ExplainTable { table_name, .. } => table_name,
+        Ast::ShowColumns { show_options, .. } => show_options.show_in.as_ref()?.parent_name.as_ref()?,
+        _ => return None,
+    };
+    name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone())
 }
 
 fn is_query(statement: &Statement) -> bool {

@@ -22,8 +22,8 @@ const FRAME_BYTES_MAX: u64 = 4 << 30;
 pub(super) enum Frame {
     /// To the process: a question.
     Ask(Asked),
-    /// From it: tables that the question reads.
-    Want(Vec<String>),
+    /// From it: tables that the question reads, with their rows or without.
+    Want(Wanted),
     /// To it: how many bytes of tables come.
     Tables(u64),
     /// To it: the tables that were wanted, one after the other.
@@ -36,6 +36,13 @@ pub(super) enum Frame {
     Done(bool),
     /// From it: there is no answer.
     Failed(Failure),
+}
+
+/// Tables that a question reads.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    pub(super) names: Vec<String>,
+    pub(super) with_rows: bool,
 }
 
 /// A table, but for its rows in memory.
@@ -65,7 +72,7 @@ impl Frame {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Frame::Ask(asked) => framed(out, b'a', &[&json(asked)]),
-            Frame::Want(names) => framed(out, b'w', &[&json(names)]),
+            Frame::Want(wanted) => framed(out, b'w', &[&json(wanted)]),
             Frame::Tables(bytes) => framed(out, b'b', &[&bytes.to_le_bytes()]),
             Frame::Table(Table { head, rows }) => framed(out, b't', &[&(head.len() as u64).to_le_bytes(), head, rows]),
             Frame::None => framed(out, b'n', &[]),

@@ -5,23 +5,30 @@
 //! nothing of whoever asks but [`Desk`]: so it is the same in the processor and in a process of its own.
 
 use super::bounds::check_relations;
+use super::catalog;
 use super::code::Code;
 use super::error::{cleaned, meant};
 use super::holding::hold;
 use super::planner::{Arithmetic, RoundedCasts, date_part};
 use super::statement::{Question, parse};
-use super::tables;
+use super::wire::Wanted;
+use super::{Description, Task, stretches, tables, types};
 use crate::engine::{EngineError, TableData};
-use arrow::array::{RecordBatch, StringArray};
-use arrow::datatypes::SchemaRef;
+use crate::rows::COMMENT;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::error::Result as Planned;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as Ast;
 use event_feeder::world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -34,12 +41,11 @@ const STACK_BYTES: usize = 512 << 20;
 
 const CATALOG: &str = "timeline";
 const SCHEMA: &str = "public";
-const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Where a question comes from and its answer goes.
 pub(super) trait Desk {
-    /// The named tables, true for one position.
-    fn tables(&mut self, names: Vec<String>) -> Result<Vec<TableData>, EngineError>;
+    /// Tables, those with rows true for one position.
+    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError>;
     /// Takes the columns, before any rows. `false` if nobody wants more.
     fn head(&mut self, schema: &SchemaRef) -> impl Future<Output = bool>;
     /// Takes rows. `false` if nobody wants more.
@@ -54,6 +60,8 @@ pub(super) struct Asked {
     pub(super) known: Vec<String>,
     /// Bytes that it may hold for sorting, grouping and joining.
     pub(super) memory_bytes: usize,
+    /// What is wanted of it.
+    pub(super) task: Task,
 }
 
 /// Runs `work` with a stack that holds, as the blocking work of a thread of its own.
@@ -81,20 +89,23 @@ pub(super) fn unless_it_panics<T>(work: impl FnOnce() -> T) -> Result<T, EngineE
 
 /// Answers a question from one snapshot of the tables it reads.
 pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), EngineError> {
-    let (statement, reads) = match parse(&asked.sql)? {
-        Question::Tables => {
-            let names = list(&asked.known);
-            _ = desk.head(&names.schema()).await && desk.rows(names).await;
-            return Ok(());
+    let (statement, reads, parameters) = match parse(asked)? {
+        Question::Tables => return tell(list(&asked.known), asked, desk).await,
+        Question::Describe(name) => {
+            let columns = described(&name, asked, desk)?;
+            return tell(columns, asked, desk).await;
         }
-        Question::Query { statement, reads } => (statement, reads),
+        Question::Query { statement, reads, parameters } => (statement, reads, parameters),
     };
     check_relations(&statement)?;
-    let context = context(asked.memory_bytes)?;
+    let lists = reads.iter().any(catalog::is_library)
+        || matches!(&*statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowFunctions { .. }));
+    let context = context(asked.memory_bytes, lists)?;
     let spelled = wanted(&context, &reads, &asked.known)?;
+    let with_rows = matches!(asked.task, Task::Rows(_));
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
-    let mut tables = desk.tables(names)?;
+    let mut tables = desk.tables(Wanted { names, with_rows })?;
     let _held = hold(&mut tables)?;
     let mut providers: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
     for table in &tables {
@@ -105,9 +116,16 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
         let provider = provider.ok_or_else(|| EngineError::Internal(format!("the snapshot lacks table `{name}`")))?;
         context.register_table(TableReference::bare(spelling), provider).map_err(cleaned)?;
     }
-    let plan = context.state().statement_to_plan(*statement).await.map_err(cleaned)?;
+    describe_all(&context, asked, &reads, desk)?;
+    let state = context.state();
+    let plan = state.statement_to_plan(*statement).await.map_err(cleaned)?;
     let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
+    if let Task::Columns(known) = &asked.task {
+        let description = description(&plan, known, &parameters).map_err(cleaned)?;
+        desk.head(&description.schema()).await;
+        return Ok(());
+    }
     let rows = context.execute_logical_plan(plan).await.map_err(cleaned)?.execute_stream().await;
     let mut rows = rows.map_err(cleaned)?;
     let files: Vec<_> = tables.into_iter().flat_map(|table| table.past).collect();
@@ -123,10 +141,74 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     Ok(())
 }
 
-fn context(memory_bytes: usize) -> Result<SessionContext, EngineError> {
+/// Tells a table that is there already.
+async fn tell(table: RecordBatch, asked: &Asked, desk: &mut impl Desk) -> Result<(), EngineError> {
+    match &asked.task {
+        Task::Rows(_) => _ = desk.head(&table.schema()).await && desk.rows(table).await,
+        Task::Columns(_) => {
+            let description = Description { parameters: vec![], columns: table.schema() };
+            desk.head(&description.schema()).await;
+        }
+    }
+    Ok(())
+}
+
+/// What a planned statement takes and gives.
+fn description(plan: &LogicalPlan, known: &[Option<String>], said: &[Option<DataType>]) -> Planned<Description> {
+    let inferred = plan.get_parameter_types()?;
+    let parameters = said.iter().enumerate().map(|(place, said)| {
+        let ty = said.clone().or_else(|| inferred.get(&format!("${}", place + 1)).cloned().flatten());
+        // Whose type the asker knows is not looked at again.
+        if known.get(place).is_some_and(Option::is_some) { DataType::Null } else { ty.unwrap_or(DataType::Utf8) }
+    });
+    Ok(Description { parameters: parameters.collect(), columns: Arc::new(plan.schema().as_arrow().clone()) })
+}
+
+/// Makes known to a question what the tables are, if it asks that.
+fn describe_all(
+    context: &SessionContext,
+    asked: &Asked,
+    reads: &[TableReference],
+    desk: &mut impl Desk,
+) -> Result<(), EngineError> {
+    let asks = reads.iter().any(|reference| catalog::is_catalog(reference, &asked.known));
+    // A comment is asked for by the number of its object, whatever is read.
+    let comments = asks || asked.sql.contains("_description") || asked.sql.contains("regclass");
+    let tables = match comments {
+        true => desk.tables(Wanted { names: asked.known.clone(), with_rows: false })?,
+        false => vec![],
+    };
+    catalog::register_functions(context, &tables);
+    let own = context.catalog(CATALOG).filter(|_| asks);
+    own.map_or(Ok(()), |own| catalog::register(&*own, reads, &tables)).map_err(cleaned)
+}
+
+/// The columns of a table: names, types as people know them, and what they mean.
+fn described(name: &str, asked: &Asked, desk: &mut impl Desk) -> Result<RecordBatch, EngineError> {
+    let name = known_as(name, &asked.known).ok_or_else(|| unknown(name, name, &asked.known))?;
+    let tables = desk.tables(Wanted { names: vec![name.clone()], with_rows: false })?;
+    let fields: Vec<FieldRef> = tables.iter().flat_map(|table| table.schema.fields().iter().cloned()).collect();
+    let of = |text: &dyn Fn(&FieldRef) -> Option<String>| -> ArrayRef {
+        Arc::new(fields.iter().map(text).collect::<StringArray>())
+    };
+    let columns = [
+        ("column_name", of(&|field| Some(field.name().clone()))),
+        (
+            "data_type",
+            of(&|field| Some(types::written(types::oid(field.data_type()), types::modifier(field.data_type())))),
+        ),
+        ("is_nullable", of(&|_| Some("YES".into()))),
+        ("comment", of(&|field| field.metadata().get(COMMENT).cloned())),
+    ];
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| EngineError::Internal(error.to_string()))
+}
+
+fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineError> {
     let config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
-        .with_information_schema(true)
+        // What the tables are is said by us; the library's own answers what it can do.
+        .with_information_schema(lists)
         // The lanes have the machine; a question that takes a little longer holds nobody up.
         .with_target_partitions(1)
         .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
@@ -148,6 +230,7 @@ fn context(memory_bytes: usize) -> Result<SessionContext, EngineError> {
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(date_part());
+    stretches::register(&context);
     context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
     Ok(context)
 }
@@ -160,31 +243,36 @@ fn wanted(
 ) -> Result<BTreeMap<String, String>, EngineError> {
     let mut spelled = BTreeMap::new();
     for reference in reads {
-        if reference.schema() == Some(INFORMATION_SCHEMA) {
-            // It describes every table, so every table is wanted.
-            spelled.extend(known.iter().map(|name| (name.clone(), name.clone())));
+        if catalog::is_catalog(reference, known) {
             continue;
         }
         let spelling = reference.table();
         let in_schema = reference.schema().is_none_or(|schema| schema == SCHEMA);
         let own = in_schema && reference.catalog().is_none_or(|catalog| catalog == CATALOG);
-        let exact = known.iter().find(|name| *name == spelling);
-        let name = exact.or_else(|| known.iter().find(|name| name.eq_ignore_ascii_case(spelling)));
-        match name {
+        match known_as(spelling, known) {
             Some(name) if own => spelled.insert(spelling.to_owned(), name.clone()),
             None if own && context.state().table_functions().contains_key(spelling) => None,
-            _ => {
-                let meant = meant(spelling, known.iter().map(String::as_str));
-                let help = if meant.is_empty() {
-                    "; SHOW TABLES lists what there is, and alerts are rows of `alerts`".to_owned()
-                } else {
-                    meant
-                };
-                return Err(EngineError::NotFound(format!("there is no table `{reference}`{help}")));
-            }
+            _ => return Err(unknown(&reference.to_string(), spelling, known)),
         };
     }
     Ok(spelled)
+}
+
+/// A table's name in its own letters.
+fn known_as<'a>(spelling: &str, known: &'a [String]) -> Option<&'a String> {
+    let exact = known.iter().find(|name| *name == spelling);
+    exact.or_else(|| known.iter().find(|name| name.eq_ignore_ascii_case(spelling)))
+}
+
+/// That there is no such table.
+fn unknown(written: &str, spelling: &str, known: &[String]) -> EngineError {
+    let meant = meant(spelling, known.iter().map(String::as_str));
+    let help = if meant.is_empty() {
+        "; SHOW TABLES lists what there is, and alerts are rows of `alerts`".to_owned()
+    } else {
+        meant
+    };
+    EngineError::NotFound(format!("there is no table `{written}`{help}"))
 }
 
 /// The answer to `SHOW TABLES`: names only, for which no row of any table is needed.
