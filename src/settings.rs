@@ -21,6 +21,12 @@ pub(crate) struct Settings {
     pub(crate) state: Option<String>,
     /// `listen = "127.0.0.1:7171"`: where `serve` listens.
     pub(crate) listen: Option<String>,
+    /// `listen_pg = "5432"`: where tools for PostgreSQL can ask `serve`.
+    pub(crate) listen_pg: Option<String>,
+    /// `tls_cert = "FILE"`: the certificate that tools are spoken to with.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// `tls_key = "FILE"`: its key.
+    pub(crate) tls_key: Option<PathBuf>,
     /// `advertise = "HOST:PORT"`: where processors that share the state can ask this one.
     pub(crate) advertise: Option<String>,
     /// `keep = "24h"`: how long `serve` keeps the events of topics.

@@ -25,3 +25,5 @@ mod questions;
 #[cfg(feature = "sql")]
 mod served;
 mod tidy;
+#[cfg(all(feature = "postgres", feature = "pulsar"))]
+mod tools;

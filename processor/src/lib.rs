@@ -14,7 +14,8 @@
 //! | [`outputs`] | results on their way out: published as they are committed |
 //! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
-//! | [`sql`], [`http`] | how it is asked |
+//! | [`sql`], [`http`], `postgres` | how it is asked |
+//! | [`questions`] | how many questions are at work at a time |
 //! | `measured` | what the process measures of itself |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -23,6 +24,7 @@ pub mod batch;
 mod begun;
 pub mod checkpoint;
 pub mod code;
+mod connection;
 pub mod damage;
 pub mod engine;
 pub mod feed;
@@ -40,7 +42,10 @@ pub mod outputs;
 pub mod partition;
 pub mod peers;
 pub mod pipeline;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod programs;
+pub mod questions;
 pub mod reach;
 pub mod remarks;
 pub mod reread;

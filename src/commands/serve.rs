@@ -2,6 +2,11 @@
 
 mod outputs;
 mod start;
+#[cfg(feature = "postgres")]
+mod tools;
+#[cfg(not(feature = "postgres"))]
+#[path = "serve/tools_lean.rs"]
+mod tools;
 
 #[cfg(feature = "pulsar")]
 pub(crate) use outputs::Flags as Outputs;
@@ -17,6 +22,7 @@ use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
 use processor::programs::Programs;
+use processor::questions::Turns;
 use processor::service::{Claims, Ended, Membership, Options, StartError, writer_name};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -33,6 +39,7 @@ Examples:
   timeline serve video.tl --source player=file:player.ndjson --listen 127.0.0.1:0 --exit-at-end
   timeline serve video.tl --source pulsar://127.0.0.1:6650/player
   timeline serve video.tl --source pulsar://127.0.0.1:6650/player --alerts-to pulsar://127.0.0.1:6650/alerts
+  timeline serve video.tl --source 'file:logs/*.ndjson' --listen-pg 5432
 
 Prints one line when it is ready: `timeline: serving http://ADDR, state DIR, epoch N`.")]
 pub(crate) struct Args {
@@ -72,6 +79,8 @@ pub(crate) struct Args {
     /// Where to listen; port 0 takes any free one [default: 127.0.0.1:7171].
     #[arg(long, value_name = "ADDR", env = "TIMELINE_LISTEN")]
     pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) tools: tools::Wires,
     /// Where processors that share the state can ask this one [default: where it listens].
     #[arg(long, value_name = "ADDR", env = "TIMELINE_ADVERTISE")]
     pub(crate) advertise: Option<String>,
@@ -141,6 +150,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         )));
     }
     let membership = Membership { address: advertised(args.advertise.as_deref(), address)?, token: token.clone() };
+    let tools = args.tools.listen(token.as_ref(), settings)?;
     let outputs = args.outputs.outputs(args, settings)?;
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -201,12 +211,16 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = closed.await;
     };
     let answerer = processor::sql::Answerer::Processes(super::answer_questions::pool()?);
-    let questions_max = args.questions;
-    let options = processor::http::Options { token, answerer, questions_max, ..processor::http::Options::default() };
+    let turns = Turns::new(args.questions);
+    let tools = tools.map(|tools| tools.serve(engine.clone(), turns.clone(), answerer.clone())).transpose()?;
+    let options = processor::http::Options { token, answerer, turns, ..processor::http::Options::default() };
     let server =
         processor::http::serve(listener, engine, options, shutdown).map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
     let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {state}, epoch {epoch}");
+    if let Some(tools) = &tools {
+        let _ = writeln!(std::io::stdout(), "timeline: serving {}", tools.url());
+    }
     let _ = std::io::stdout().flush();
     let mut failures = 0;
     let result = loop {
@@ -250,6 +264,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     };
     drop(close);
     server.join();
+    if let Some(tools) = tools {
+        tools.end();
+    }
     result
 }
 

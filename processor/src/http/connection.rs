@@ -1,18 +1,17 @@
 //! Connections: accepted at once, up to a bound, and told to end at the end.
 //!
 //! **Invariant:** a connection that asks nothing costs nobody else an answer. All of them are accepted, so nobody waits
-//! behind those that came before; each phase of a request has its limit (see [`place::Phase`]); where places run out,
+//! behind those that came before; each phase of a request has its limit (see [`Phase`]); where places run out,
 //! for all or for one client, the connection that has waited longest for its client goes; and where all are at work,
 //! further ones get a few places of their own, in which [`HEALTH`] is answered and all else is told to come again.
 //!
 //! hyper is used as it is, because what axum puts around it knows no limits on time, and none on connections.
 
-mod place;
-mod places;
 mod wire;
 
 use super::App;
 use super::error::Refusal;
+use crate::connection::{Phase, Place, Places, Socket, Standing};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -24,16 +23,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-pub(super) use place::Place;
-use place::{Phase, Standing};
-use places::Places;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use wire::{Answered, Asked, Socket};
+use wire::{Answered, Asked};
 
 /// Whether the server is there; asked by what watches over it, and answered whatever else goes on.
 pub(super) const HEALTH: &str = "/healthz";
@@ -41,12 +37,9 @@ pub(super) const HEALTH: &str = "/healthz";
 /// How long to wait after a failure to accept, which is most often a lack of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long after the limit of a body its connection ends: time to say why.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
 pub(super) async fn accept(listener: TcpListener, router: Router, app: App) {
-    let places = Places::new(&app.options);
+    let places = Places::new(&app.options.bounds());
     // Each connection holds a sender; nothing is ever sent.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     loop {

@@ -42,7 +42,9 @@ mod watch;
 
 pub use token::Token;
 
+use crate::connection::Bounds;
 use crate::engine::{Engine, EngineError};
+use crate::questions::Turns;
 use crate::sql::Answerer;
 use event_feeder::world;
 use std::io;
@@ -51,7 +53,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as flag};
+use tokio::sync::{OwnedSemaphorePermit, watch as flag};
 
 /// Every request that a server answers, as method and path: `docs/http.md` describes each.
 pub fn routes() -> Vec<(&'static str, &'static str)> {
@@ -70,10 +72,8 @@ pub struct Options {
     pub reserved_max: usize,
     /// How long anything may take in a reserved place.
     pub reserved_time_max: Duration,
-    /// Questions at work at a time; more wait, and are refused if that takes long.
-    pub questions_max: usize,
-    /// How long a question waits for its turn.
-    pub turn_time_max: Duration,
+    /// Whose turn it is: so many questions are at work at a time.
+    pub turns: Turns,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// How long a request's head may take to arrive.
@@ -103,8 +103,7 @@ impl Default for Options {
             connections_per_client_max: 192,
             reserved_max: 16,
             reserved_time_max: Duration::from_secs(2),
-            questions_max: 8,
-            turn_time_max: Duration::from_secs(10),
+            turns: Turns::default(),
             body_bytes_max: 4 << 20,
             header_time_max: Duration::from_secs(10),
             body_time_max: Duration::from_secs(60),
@@ -115,6 +114,22 @@ impl Default for Options {
             drain_time_max: Duration::from_secs(3),
             answerer: Answerer::Here,
             token: None,
+        }
+    }
+}
+
+impl Options {
+    /// The bounds of its connections.
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            connections_max: self.connections_max,
+            connections_per_client_max: self.connections_per_client_max,
+            reserved_max: self.reserved_max,
+            reserved_time_max: self.reserved_time_max,
+            head_time_max: self.header_time_max,
+            body_time_max: self.body_time_max,
+            idle_time_max: self.idle_time_max,
+            write_time_max: self.write_time_max,
         }
     }
 }
@@ -165,8 +180,7 @@ pub fn serve(
         tokio::net::TcpListener::from_std(listener)?
     };
     let (close, closing) = flag::channel(false);
-    let questions = Arc::new(Semaphore::new(options.questions_max.max(1)));
-    let app = App { engine, options: Arc::new(options), questions, closing, is_local: address.ip().is_loopback() };
+    let app = App { engine, options: Arc::new(options), closing, is_local: address.ip().is_loopback() };
     let thread = world::thread("http").spawn(move || {
         runtime.spawn(async move {
             shutdown.await;
@@ -184,8 +198,6 @@ pub fn serve(
 struct App {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
-    /// A permit for each question at work.
-    questions: Arc<Semaphore>,
     /// True once the end was asked for.
     closing: flag::Receiver<bool>,
     /// Whether it listens on loopback.
@@ -195,13 +207,7 @@ struct App {
 impl App {
     /// The right to be at work on one question.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        match tokio::time::timeout(self.options.turn_time_max, self.questions.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(EngineError::Unavailable(format!(
-                "{} questions are being answered already: ask again",
-                self.options.questions_max
-            ))),
-        }
+        self.options.turns.take().await
     }
 
     /// Asks the engine, when it is this question's turn. The turn lasts as long as the engine is at it, even if the

@@ -3,8 +3,9 @@
 //! Tokens are compared by their digests, which takes the same time wherever two of them differ.
 
 use super::App;
-use super::connection::{HEALTH, Place};
+use super::connection::HEALTH;
 use super::error::Refusal;
+use crate::connection::Place;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
@@ -36,7 +37,12 @@ impl Token {
     fn is_shown_by(&self, header: &HeaderValue) -> bool {
         let shown = header.as_bytes();
         let scheme = shown.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
-        scheme && blake3::hash(&shown[7..]) == blake3::hash(self.0.as_bytes())
+        scheme && self.is(&shown[7..])
+    }
+
+    /// Whether it is this word, which takes the same time wherever they differ.
+    pub(crate) fn is(&self, word: &[u8]) -> bool {
+        blake3::hash(word) == blake3::hash(self.0.as_bytes())
     }
 }
 

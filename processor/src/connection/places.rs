@@ -1,6 +1,6 @@
 //! Who has a place: so many connections in all, so many of one client, and a few reserved ones beside them.
 
-use super::super::Options;
+use super::Bounds;
 use super::place::{Limits, Place, Standing};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ fn network(client: IpAddr) -> IpAddr {
 
 /// All connections of a server.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     full_max: usize,
     per_client_max: usize,
     reserved_max: usize,
@@ -31,19 +31,19 @@ struct Open {
 }
 
 impl Places {
-    pub(super) fn new(options: &Options) -> Arc<Places> {
+    pub(crate) fn new(bounds: &Bounds) -> Arc<Places> {
         Arc::new(Places {
-            full_max: options.connections_max.max(1),
-            per_client_max: options.connections_per_client_max.max(1),
-            reserved_max: options.reserved_max,
-            limits: [Standing::Full, Standing::Reserved].map(|standing| Limits::of(options, standing)),
+            full_max: bounds.connections_max.max(1),
+            per_client_max: bounds.connections_per_client_max.max(1),
+            reserved_max: bounds.reserved_max,
+            limits: [Standing::Full, Standing::Reserved].map(|standing| Limits::of(bounds, standing)),
             open: Mutex::default(),
         })
     }
 
     /// A place for a connection; the one that waits longest for its client goes where there is none. `None` where all
     /// are at work.
-    pub(super) fn take(&self, client: IpAddr) -> Option<Arc<Place>> {
+    pub(crate) fn take(&self, client: IpAddr) -> Option<Arc<Place>> {
         let client = network(client);
         let mut open = self.lock();
         let full = |place: &Place| place.standing() == Standing::Full;
@@ -63,12 +63,12 @@ impl Places {
     }
 
     /// Gives a place back.
-    pub(super) fn leave(&self, place: &Place) {
+    pub(crate) fn leave(&self, place: &Place) {
         self.lock().places.remove(&place.number);
     }
 
     /// Sends the connection away that waits longest for its client, if one does.
-    pub(super) fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         self.lock().send_one_away(|_| true);
     }
 
@@ -98,13 +98,19 @@ impl Open {
 mod tests {
     use super::super::place::Phase;
     use super::*;
+    use std::time::Duration;
 
     fn places(full: usize, per_client: usize, reserved: usize) -> Arc<Places> {
-        Places::new(&Options {
+        let time = Duration::from_secs(60);
+        Places::new(&Bounds {
             connections_max: full,
             connections_per_client_max: per_client,
             reserved_max: reserved,
-            ..Options::default()
+            reserved_time_max: time,
+            head_time_max: time,
+            body_time_max: time,
+            idle_time_max: time,
+            write_time_max: time,
         })
     }
 

@@ -1,7 +1,6 @@
 //! One connection: what it is at, since when, and how long that may take.
 
-use super::super::Options;
-use super::LAST_WORDS;
+use super::{Bounds, LAST_WORDS};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Nothing of the next request has come.
     Idle,
     /// The head of a request is coming; so a connection begins.
@@ -24,10 +23,10 @@ pub(super) enum Phase {
 
 /// Which kind of place it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// One in which everything is answered.
     Full,
-    /// One of the few in which only health is.
+    /// One of the few beside them.
     Reserved,
 }
 
@@ -41,23 +40,23 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn of(options: &Options, standing: Standing) -> Limits {
+    pub(super) fn of(bounds: &Bounds, standing: Standing) -> Limits {
         let most = match standing {
             Standing::Full => Duration::MAX,
-            Standing::Reserved => options.reserved_time_max,
+            Standing::Reserved => bounds.reserved_time_max,
         };
         Limits {
-            idle: options.idle_time_max.min(most),
-            head: options.header_time_max.min(most),
-            body: options.body_time_max.min(most),
-            write: options.write_time_max.min(most),
+            idle: bounds.idle_time_max.min(most),
+            head: bounds.head_time_max.min(most),
+            body: bounds.body_time_max.min(most),
+            write: bounds.write_time_max.min(most),
         }
     }
 }
 
 /// A connection as others see it.
 #[derive(Debug)]
-pub(in crate::http) struct Place {
+pub(crate) struct Place {
     pub(super) number: u64,
     pub(super) client: IpAddr,
     standing: Standing,
@@ -86,12 +85,12 @@ impl Place {
         Place { number, client, standing, limits, at, known, sent_away, moved: Notify::new() }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         self.standing
     }
 
     /// A phase begins.
-    pub(super) fn begin(&self, phase: Phase) {
+    pub(crate) fn begin(&self, phase: Phase) {
         let mut at = self.lock();
         (at.phase, at.since) = (phase, Instant::now());
         drop(at);
@@ -99,21 +98,21 @@ impl Place {
     }
 
     /// Bytes have come.
-    pub(super) fn came(&self) {
+    pub(crate) fn came(&self) {
         if self.lock().phase == Phase::Idle {
             self.begin(Phase::Head);
         }
     }
 
     /// The body of the request is whole.
-    pub(super) fn is_asked(&self) {
+    pub(crate) fn is_asked(&self) {
         if self.lock().phase == Phase::Body {
             self.begin(Phase::Answer);
         }
     }
 
     /// The client takes what is written, or none of it.
-    pub(super) fn writes(&self, is_stuck: bool) {
+    pub(crate) fn writes(&self, is_stuck: bool) {
         let mut at = self.lock();
         if is_stuck == at.stuck.is_some() {
             return;
@@ -124,18 +123,18 @@ impl Place {
     }
 
     /// The client has shown that it may ask.
-    pub(in crate::http) fn is_known(&self) {
+    pub(crate) fn is_known(&self) {
         self.known.store(true, Ordering::Relaxed);
     }
 
     /// It must go.
-    pub(super) fn send_away(&self) {
+    pub(crate) fn send_away(&self) {
         self.sent_away.store(true, Ordering::Release);
         self.moved.notify_waiters();
     }
 
     /// Since when it waits for its client, after those whose clients are known; `None` while it is at work.
-    pub(super) fn waits(&self) -> Option<(bool, Instant)> {
+    pub(crate) fn waits(&self) -> Option<(bool, Instant)> {
         let at = *self.lock();
         let since = match at.phase {
             Phase::Idle | Phase::Head | Phase::Body => Some(at.since),
@@ -145,7 +144,7 @@ impl Place {
     }
 
     /// Ready once it was sent away, or a limit has passed.
-    pub(super) async fn is_over(&self) {
+    pub(crate) async fn is_over(&self) {
         self.until(|| {
             if self.sent_away.load(Ordering::Acquire) {
                 return Some(Instant::now());
@@ -165,7 +164,7 @@ impl Place {
     }
 
     /// Ready once a phase has taken too long.
-    pub(super) async fn is_late_with(&self, phase: Phase) {
+    pub(crate) async fn is_late_with(&self, phase: Phase) {
         let limit = match phase {
             Phase::Idle => self.limits.idle,
             Phase::Head => self.limits.head,

@@ -1,0 +1,218 @@
+//! A question at work for a connection: given up when the client is gone, when another connection says so, and when its
+//! time is over.
+
+use super::App;
+use super::error::Failure;
+use super::link::{End, Link, SEND_BYTES};
+use super::reply::format;
+use super::value::{Column, column, simple};
+use crate::engine::{EngineError, PositionOf};
+use crate::sql::{Answer, Asking, Code, Description};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
+use tokio_stream::StreamExt;
+
+/// Why there is no (more of an) answer.
+pub(super) enum Broken {
+    Failure(Box<Failure>),
+    End(End),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Broken {
+        Broken::Failure(Box::new(failure))
+    }
+}
+
+impl From<End> for Broken {
+    fn from(end: End) -> Broken {
+        Broken::End(end)
+    }
+}
+
+/// Rows that are on their way.
+pub(super) struct Rows {
+    answer: Answer,
+    /// A batch of which some rows are told.
+    begun: Option<(RecordBatch, usize)>,
+    is_over: bool,
+    /// When all of them must have been taken.
+    until: Option<Instant>,
+    /// The right to be at work, for as long as something is.
+    _turn: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Rows {
+    /// Rows that are at hand.
+    pub(super) fn of(batch: RecordBatch) -> Rows {
+        Rows { answer: Answer::of(batch, vec![]), begun: None, is_over: false, until: None, _turn: None }
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.answer.schema
+    }
+
+    pub(super) fn positions(&self) -> &[PositionOf] {
+        &self.answer.positions
+    }
+
+    /// Whether there may be more of them.
+    pub(super) fn has_more(&self) -> bool {
+        !self.is_over
+    }
+}
+
+/// What ends a question.
+pub(super) struct Attention<'a> {
+    link: &'a mut Link,
+    ended: &'a mut watch::Receiver<u64>,
+    timeout: Option<Duration>,
+    begun: Instant,
+}
+
+impl<'a> Attention<'a> {
+    /// For a statement that begins now. What was to be ended before is over.
+    pub(super) fn new(link: &'a mut Link, ended: &'a mut watch::Receiver<u64>, timeout: Option<Duration>) -> Self {
+        ended.mark_unchanged();
+        Attention { link, ended, timeout, begun: Instant::now() }
+    }
+
+    /// What `work` comes to, unless something ends it before.
+    async fn on<T>(&mut self, until: Option<Instant>, work: impl Future<Output = T>) -> Result<T, Broken> {
+        let limit = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.link.is_gone() => Err(End::Gone.into()),
+            _ = self.ended.changed() => Err(Failure::new("57014", "the question was cancelled").into()),
+            () = limit => {
+                let took = self.begun.elapsed().as_secs_f64();
+                let error = Code::Time.error(format!("the question took too long: more than {took:.1} s"));
+                let help = "ask for less, or allow more with SET statement_timeout TO '5min'";
+                Err(Failure { help: Some(help.into()), ..Failure::of(&error, "") }.into())
+            }
+        }
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.timeout.and_then(|timeout| self.begun.checked_add(timeout))
+    }
+
+    async fn turn(&mut self, app: &App) -> Result<Arc<OwnedSemaphorePermit>, Broken> {
+        let turn = self.on(self.until(), app.options.turns.take()).await?;
+        Ok(Arc::new(turn.map_err(|error| Failure::of(&error, ""))?))
+    }
+
+    /// What a statement takes and gives.
+    pub(super) async fn describe(
+        &mut self,
+        app: &App,
+        asking: Asking,
+        known: Vec<Option<String>>,
+        sql: &str,
+    ) -> Result<Description, Broken> {
+        let turn = self.turn(app).await?;
+        let asking = Asking { held: Some(turn), ..asking };
+        let described = self.on(self.until(), app.options.answerer.describe(asking, known)).await?;
+        described.map_err(|error| Failure::of(&error, sql).into())
+    }
+
+    /// Begins a question: its first rows come within the time that a statement may take.
+    pub(super) async fn ask(&mut self, app: &App, asking: Asking, sql: &str) -> Result<Rows, Broken> {
+        let turn = self.turn(app).await?;
+        let asking = Asking { held: Some(turn.clone()), ..asking };
+        let first = async {
+            let mut answer = app.options.answerer.ask(asking).await?;
+            // Most errors come with the first rows.
+            let batch = answer.rows.next().await.transpose()?;
+            Ok::<_, EngineError>((answer, batch))
+        };
+        let (answer, batch) = self.on(self.until(), first).await?.map_err(|error| Failure::of(&error, sql))?;
+        let is_over = batch.is_none();
+        let until = self.begun.checked_add(app.options.answer_time_max);
+        let turn = (!is_over).then_some(turn);
+        Ok(Rows { answer, begun: batch.map(|batch| (batch, 0)), is_over, until, _turn: turn })
+    }
+
+    /// Tells rows, so many at the most; how many it were.
+    pub(super) async fn tell(
+        &mut self,
+        app: &App,
+        rows: &mut Rows,
+        formats: &[u16],
+        rows_max: Option<u32>,
+        sql: &str,
+        is_told: bool,
+    ) -> Result<u64, Broken> {
+        let _ = app;
+        let most = rows_max.map_or(u64::MAX, u64::from);
+        let mut told = 0;
+        while told < most && !rows.is_over {
+            if rows.begun.is_none() {
+                let next = self.on(rows.until, rows.answer.rows.next()).await?;
+                match next.transpose().map_err(|error| Failure::of(&error, sql))? {
+                    Some(batch) => rows.begun = Some((batch, 0)),
+                    None => {
+                        rows.is_over = true;
+                        break;
+                    }
+                }
+            }
+            let Some((batch, first)) = rows.begun.take() else { break };
+            let count = usize::try_from(most - told).unwrap_or(usize::MAX).min(batch.num_rows() - first);
+            if is_told {
+                self.send(&batch, first, count, formats).await?;
+            }
+            told += count as u64;
+            if first + count < batch.num_rows() {
+                rows.begun = Some((batch, first + count));
+            } else if told == most {
+                // Whether more come is asked now, so that the last rows are said to be the last.
+                let next = self.on(rows.until, rows.answer.rows.next()).await?;
+                match next.transpose().map_err(|error| Failure::of(&error, sql))? {
+                    Some(batch) => rows.begun = Some((batch, 0)),
+                    None => rows.is_over = true,
+                }
+            }
+        }
+        if rows.is_over {
+            rows._turn = None;
+        }
+        Ok(told)
+    }
+
+    async fn send(&mut self, batch: &RecordBatch, first: usize, count: usize, formats: &[u16]) -> Result<(), Broken> {
+        let wrong = |why: String| Failure::new("22000", why);
+        let arrays = batch.columns().iter().map(simple).collect::<Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
+        let mut row = first;
+        while row < first + count {
+            {
+                // Columns are no longer there when bytes are sent: what they look at is of this thread.
+                let columns = arrays.iter().enumerate();
+                let columns = columns.map(|(place, array)| column(&**array, format(formats, place) == 1));
+                let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
+                while row < first + count && self.link.replies.bytes.len() < SEND_BYTES {
+                    let mut failed = None;
+                    self.link.replies.row(columns.len(), |out| {
+                        failed = columns.iter().try_for_each(|column| column.write(row, out)).err();
+                    });
+                    if let Some(why) = failed {
+                        return Err(wrong(why).into());
+                    }
+                    row += 1;
+                }
+            }
+            self.link.send_much().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The processor over the wire of PostgreSQL, for every tool that speaks it: the same questions, tables, limits and
+//! errors as over HTTP.
+//!
+//! Version 3 of the protocol, simple and extended, with parameters, cursors, values as text and in binary, cancellation
+//! and TLS. The token is the password, of any user. Each statement is a question with a snapshot of its own, worked at by
+//! a process ([`crate::sql`]); a connection only cuts texts into statements and answers what tools send about
+//! transactions and settings ([`command`]).
+//!
+//! **Invariant:** everything that a client can make the server hold is bounded by [`Options`]; a question ends when its
+//! client is gone, and rows that nobody fetches are given up.
+//!
+//! The protocol is written here though libraries exist (`pgwire` and, for values, `arrow-pg`): their loop does not listen
+//! to a client while its question is at work, and their decimals have 96 bits, where ours have 127.
+
+mod asking;
+mod cancel;
+mod command;
+mod error;
+mod link;
+mod message;
+mod numeric;
+mod parameter;
+mod reply;
+mod session;
+mod settings;
+mod start;
+mod value;
+
+use crate::connection::{Bounds, Phase, Places, Socket, Standing};
+use crate::engine::Engine;
+use crate::http::Token;
+use crate::questions::Turns;
+use crate::sql::Answerer;
+use cancel::Keys;
+use event_feeder::world;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime;
+use tokio::sync::{mpsc, watch as flag};
+use tokio_rustls::TlsAcceptor;
+
+/// How long to wait after a failure to accept.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// The bounds of a server.
+#[derive(Clone)]
+pub struct Options {
+    /// Connections at a time. Where another one comes, the one goes that waits longest for its client.
+    pub connections_max: usize,
+    /// Connections of one client (an address) at a time, likewise.
+    pub connections_per_client_max: usize,
+    /// Bytes of a message: a statement, or its values.
+    pub message_bytes_max: usize,
+    /// How long a connection may take to begin.
+    pub start_time_max: Duration,
+    /// How long the rest of a batch of messages may.
+    pub batch_time_max: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_time_max: Duration,
+    /// How long one answer may take to be read to its end.
+    pub answer_time_max: Duration,
+    /// How long the rows of a cursor wait to be fetched.
+    pub cursor_time_max: Duration,
+    /// How long answers may go on after the end of the server was asked for.
+    pub drain_time_max: Duration,
+    /// Whose turn it is: so many questions are at work at a time.
+    pub turns: Turns,
+    /// Where questions in SQL are worked at.
+    pub answerer: Answerer,
+    /// What clients must show as their password.
+    pub token: Option<Token>,
+    /// What TLS is spoken with.
+    pub tls: Option<Tls>,
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+pub struct Tls(TlsAcceptor);
+
+impl Tls {
+    /// Of two files in PEM.
+    ///
+    /// # Errors
+    /// Which of them cannot be read or used, in words.
+    pub fn load(certificate: &std::path::Path, key: &std::path::Path) -> Result<Tls, String> {
+        use tokio_rustls::rustls::ServerConfig;
+        use tokio_rustls::rustls::crypto::ring::default_provider;
+        use tokio_rustls::rustls::pki_types::pem::PemObject;
+        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let of = |path: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let certificates = CertificateDer::pem_file_iter(certificate).map_err(|error| of(certificate, &error))?;
+        let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| of(certificate, &error))?;
+        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, &error))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_no_client_auth()
+            .with_single_cert(certificates, private)
+            .map_err(|error| of(certificate, &error))?;
+        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            connections_max: 100,
+            connections_per_client_max: 80,
+            message_bytes_max: 4 << 20,
+            start_time_max: Duration::from_secs(10),
+            batch_time_max: Duration::from_secs(60),
+            write_time_max: Duration::from_secs(30),
+            answer_time_max: Duration::from_secs(600),
+            cursor_time_max: Duration::from_secs(60),
+            drain_time_max: Duration::from_secs(3),
+            turns: Turns::default(),
+            answerer: Answerer::Here,
+            token: None,
+            tls: None,
+        }
+    }
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for its end, which comes after the `shutdown` given to [`serve`].
+    pub fn join(self) {
+        // A panic there has been told by the thread that had it.
+        let _ = self.thread.join();
+    }
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct App {
+    engine: Arc<dyn Engine>,
+    options: Arc<Options>,
+    keys: Arc<Keys>,
+    /// True once the end was asked for.
+    closing: flag::Receiver<bool>,
+}
+
+impl App {
+    /// Ready once the end was asked for.
+    async fn closed(&self) {
+        // An error means that nobody is left who could ask for it otherwise.
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+    }
+}
+
+/// Serves `engine` on `listener` until `shutdown` is ready.
+///
+/// # Errors
+/// When the listener, the runtime or its thread cannot be set up.
+pub fn serve(
+    listener: TcpListener,
+    engine: Arc<dyn Engine>,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Server> {
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime =
+        runtime::Builder::new_multi_thread().worker_threads(2).thread_name("postgres").enable_all().build()?;
+    let listener = {
+        let _inside = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let (close, closing) = flag::channel(false);
+    let app = App { engine, options: Arc::new(options), keys: Arc::default(), closing };
+    let thread = world::thread("postgres").spawn(move || {
+        runtime.spawn(async move {
+            shutdown.await;
+            close.send_replace(true);
+        });
+        runtime.block_on(accept(listener, app));
+        // Not waited for: a question to a processor that hangs would hang its end too.
+        runtime.shutdown_background();
+    })?;
+    Ok(Server { address, thread })
+}
+
+/// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
+async fn accept(listener: tokio::net::TcpListener, app: App) {
+    let options = &app.options;
+    let places = Places::new(&Bounds {
+        connections_max: options.connections_max,
+        connections_per_client_max: options.connections_per_client_max,
+        // In which is said that there is no other, and questions are cancelled.
+        reserved_max: 16,
+        reserved_time_max: Duration::from_secs(2),
+        head_time_max: options.start_time_max,
+        body_time_max: options.batch_time_max,
+        // Pools of connections keep them for hours; where room is needed, they go.
+        idle_time_max: Duration::MAX,
+        write_time_max: options.write_time_max,
+    });
+    // Each connection holds a sender; nothing is ever sent.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = app.closed() => break,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                let Some(place) = places.take(client.ip()) else { continue };
+                let (app, places, alive) = (app.clone(), places.clone(), alive.clone());
+                tokio::spawn(async move {
+                    // Answers are written whole.
+                    let _ = stream.set_nodelay(true);
+                    place.begin(Phase::Head);
+                    let is_reserved = place.standing() == Standing::Reserved;
+                    let socket = Box::new(Socket::new(stream, place.clone()));
+                    tokio::select! {
+                        () = start::connection(socket, &place, is_reserved, app) => {}
+                        () = place.is_over() => {}
+                    }
+                    places.leave(&place);
+                    drop(alive);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                places.make_room();
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+    drop((listener, alive));
+    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
+}
+
+#[cfg(test)]
+mod tests;
