@@ -3,11 +3,13 @@
 //! Only what names a window of `every` in a row is written here; everything else is by who shows it. The rules of time zones
 //! are those that come with the binary.
 
-use crate::plan::CalendarUnit;
+use crate::plan::{CalendarUnit, Fingerprint};
 use crate::{SECOND, Time};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
+
+pub(crate) mod hours;
 
 /// An instant in letters. Each window of each session has one, so it is written without a formatter or an allocation.
 pub(crate) struct Written {
@@ -42,6 +44,16 @@ pub(crate) fn rfc3339(at: Time, precise: bool) -> Written {
     Written { bytes, length }
 }
 
+/// The instant as RFC 3339 in UTC, with as many digits as it needs.
+pub fn instant_text(at: Time) -> String {
+    let is_precise = at % SECOND != 0;
+    let text = rfc3339(at, is_precise);
+    match text.as_str().strip_suffix('Z').filter(|_| is_precise) {
+        Some(digits) => format!("{}Z", digits.trim_end_matches('0')),
+        None => text.as_str().to_owned(),
+    }
+}
+
 /// The instant that a text of [`rfc3339`] names.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<Time> {
     text.parse::<Timestamp>().ok().and_then(|at| Time::try_from(at.as_nanosecond()).ok())
@@ -67,7 +79,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// instant of the change; of one that it makes twice the first counts, so that a day of 25 hours is one. Single hours are as
 /// long as they are anywhere: there both count, and a day of 25 hours has 25 of them.
 pub(crate) fn around(unit: CalendarUnit, zone: Option<&str>, offset: Time, at: Time) -> (Time, Time) {
-    let zone = zone.map_or(TimeZone::UTC, |name| TimeZoneDatabase::bundled().get(name).unwrap_or(TimeZone::UTC));
+    let zone = zone_of(zone);
     let local = Timestamp::from_nanosecond(i128::from(at)).map(|at| zone.to_datetime(at)).unwrap_or_default();
     let near = number(unit, local, offset);
     // The clock is set by less than a day, so no other can be meant.
@@ -81,6 +93,23 @@ pub(crate) fn around(unit: CalendarUnit, zone: Option<&str>, offset: Time, at: T
         }
     }
     (begin, end)
+}
+
+/// What the rules of a zone were up to an instant: the digest of the instants at which its clock was set, and to what.
+pub fn zone_digest(zone: &str, until: Time) -> Fingerprint {
+    let zone = zone_of(Some(zone));
+    let mut text = String::new();
+    let until = Timestamp::from_nanosecond(i128::from(until)).unwrap_or(Timestamp::MAX);
+    for change in zone.preceding(until) {
+        text += &format!("{} {}\n", change.timestamp().as_second(), change.offset().seconds());
+    }
+    text += &zone.to_offset(Timestamp::MIN).seconds().to_string();
+    Fingerprint::of_text(&text)
+}
+
+/// The zone of a name that the database has, as whoever made the plan saw to; none is UTC.
+fn zone_of(name: Option<&str>) -> TimeZone {
+    name.map_or(TimeZone::UTC, |name| TimeZoneDatabase::bundled().get(name).unwrap_or(TimeZone::UTC))
 }
 
 /// The number of the window that would contain a local time, were it never set: counted from 1970.
@@ -162,9 +191,21 @@ mod tests {
         assert_eq!(rfc3339(1_700_000_000 * SECOND + 5, true), "2023-11-14T22:13:20.000000005Z");
         assert_eq!(rfc3339(i64::MIN, false), "1677-09-21T00:12:43Z");
         assert_eq!(rfc3339(i64::MAX, false), "2262-04-11T23:47:16Z");
+        assert_eq!(super::instant_text(1_700_000_000 * SECOND), "2023-11-14T22:13:20Z");
+        assert_eq!(super::instant_text(1_700_000_000 * SECOND + SECOND / 4), "2023-11-14T22:13:20.25Z");
         for at in [0, -1, 789 * 86_400 * SECOND + 7] {
             assert_eq!(super::parse_rfc3339(&rfc3339(at, true)), Some(at));
         }
+    }
+
+    #[test]
+    fn rules_are_told_apart_up_to_an_instant() {
+        use super::zone_digest;
+        let (spring, winter) = (instant("2024-04-01T00:00:00Z"), instant("2024-03-01T00:00:00Z"));
+        assert_ne!(zone_digest("Europe/Berlin", winter), zone_digest("Europe/Berlin", spring), "the clock was set");
+        assert_eq!(zone_digest("Europe/Berlin", spring), zone_digest("Europe/Berlin", spring + HOUR));
+        assert_ne!(zone_digest("Europe/Berlin", spring), zone_digest("Europe/Vienna", spring));
+        assert_ne!(zone_digest("Etc/GMT-1", spring), zone_digest("Etc/GMT-2", spring), "clocks that are never set");
     }
 
     fn instant(text: &str) -> Time {

@@ -28,6 +28,8 @@ pub mod record;
 pub mod reference;
 pub mod value;
 
+pub use calendar::instant_text;
+pub use calendar::zone_digest;
 pub use near::nearest;
 pub use number::Linear;
 pub use plan::{NodeId, Plan};

@@ -23,6 +23,7 @@ mod testing;
 mod constants {
     pub(crate) mod constant;
     pub(crate) mod constant_number;
+    pub(crate) mod during;
     pub(crate) mod every;
 }
 
@@ -35,6 +36,7 @@ mod records {
 /// States of events: what was said last, and whether something was.
 pub(crate) mod hold {
     pub(crate) mod delayed;
+    pub(crate) mod delayed_number;
     pub(crate) mod has_existed;
     pub(crate) mod has_existed_within;
     pub(crate) mod held_for;
@@ -49,6 +51,7 @@ mod accrue {
     pub(crate) mod duration_where;
     pub(crate) mod integral;
     pub(crate) mod longest;
+    pub(crate) mod slant;
     pub(crate) mod time_since;
 }
 
@@ -70,6 +73,7 @@ mod logic {
 mod arithmetic {
     pub(crate) mod add;
     pub(crate) mod duration_of;
+    pub(crate) mod instant_of;
     pub(crate) mod mul;
     pub(crate) mod number_of;
     pub(crate) mod ratio;
@@ -80,6 +84,7 @@ mod arithmetic {
 /// Parts of what has come together: of a scope, of a window, of a value, of all sessions.
 mod divide {
     pub(crate) mod concurrency;
+    pub(crate) mod extreme_over_last;
     pub(crate) mod over_last;
     pub(crate) mod scope;
     pub(crate) mod split;
@@ -96,6 +101,7 @@ mod events {
     pub(crate) mod followed_by;
     pub(crate) mod not_followed_by;
     pub(crate) mod rise;
+    pub(crate) mod time_of;
     pub(crate) mod turn;
 }
 
@@ -190,17 +196,20 @@ operators! {
     ConstantNumber { numerator, denominator, unit } reads [] is number
         => constants::constant_number(*numerator, *denominator, *unit);
     Every(every) reads [] => constants::every(every);
+    During(hours) reads [] => constants::during(hours);
     Latest { of, ttl } reads [of] => hold::latest(*of, *ttl);
     HasExisted { of } reads [of] => hold::has_existed(*of);
     HasExistedWithin { of, window } reads [of] => hold::has_existed_within(*of, *window);
     HeldFor { of, length } reads [of] => hold::held_for(*of, *length);
     Since { held, begun } reads [held, begun] => hold::since(*held, *begun);
     Delayed { of, length } reads [of] => hold::delayed(*of, *length);
+    DelayedNumber { of, length } reads [of] is number => hold::delayed_number(*of, *length);
     DurationWhere { of } reads [of] is number => accrue::duration_where(*of);
     DurationInCurState { of } reads [of] is number => accrue::duration_in_cur_state(*of);
     Longest { of } reads [of] is number => accrue::longest(*of);
     DurationOfPreviousState { of } reads [of] is number => accrue::duration_of_previous_state(*of);
     Integral { of, over } reads [of, over] is number => accrue::integral(*of, *over);
+    Slant { of, over } reads [of, over] is number => accrue::slant(*of, *over);
     TimeSince { of } reads [of] is number => accrue::time_since(*of);
     CompareStates { compare, left, right } reads [left, right] => logic::compare_states(*compare, *left, *right);
     CompareNumbers { compare, left, right } reads [left, right] => logic::compare_numbers(*compare, *left, *right);
@@ -215,6 +224,7 @@ operators! {
     Lookup { column, of } reads [of] => logic::lookup(column, of);
     NumberOf(of) reads [of] is number => arithmetic::number_of(*of);
     DurationOf(of) reads [of] is number => arithmetic::duration_of(*of);
+    InstantOf(of) reads [of] is number => arithmetic::instant_of(*of);
     Add(a, b) reads [a, b] is number => arithmetic::add(*a, *b);
     Sub(a, b) reads [a, b] is number => arithmetic::sub(*a, *b);
     Scale { of, factor } reads [of] is number => arithmetic::scale(*of, *factor);
@@ -222,6 +232,7 @@ operators! {
     Ratio { numerator, denominator } reads [numerator, denominator] => arithmetic::ratio(*numerator, *denominator);
     Scope { of, by } reads [of, by] is number => divide::scope(*of, *by);
     OverLast { of, window } reads [of] is number => divide::over_last(*of, *window);
+    ExtremeOverLast { of, window, greatest } reads [of] => divide::extreme_over_last(*of, *window, *greatest);
     Split { of, by, cap } reads [of, by] is number => divide::split(*of, by, *cap);
     Concurrency { of, cap } reads [of] => divide::concurrency(*of, *cap);
     Rise { of } reads [of] => events::rise(*of);
@@ -229,6 +240,7 @@ operators! {
     Changes { of } reads [of] => events::changes(*of);
     Either(a, b) reads [a, b] => events::either(*a, *b);
     At { event, of } reads [event, of] => events::at(*event, *of);
+    TimeOf { event } reads [event] => events::time_of(*event);
     Each { event, value, of } reads [event, of] => events::each(*event, value, of);
     Filter { event, condition, of } reads [event, of] => events::filter(*event, condition, of);
     FollowedBy { first, then, window } reads [first, then] => events::followed_by(*first, *then, *window);
@@ -314,14 +326,18 @@ steps! {
         Longest(accrue::longest::Step),
         DurationOfPreviousState(accrue::duration_of_previous_state::Step),
         Integral(accrue::integral::Step),
+        Slant(accrue::slant::Step),
         StateSince(accrue::time_since::Step),
         Since(hold::since::Step),
         Delayed(hold::delayed::Step),
+        DelayedNumber(hold::delayed_number::Step),
         If(logic::choose::Step),
         Coalesce(logic::coalesce::Step),
         Exists(logic::exists::Step),
         Every(constants::every::Step),
+        During(constants::during::Step),
         Scope(divide::scope::Step),
+        ExtremeOverLast(divide::extreme_over_last::Step),
         Concurrency(divide::concurrency::Step),
         CountWithin(gather::count_within::Step),
     }
@@ -336,6 +352,7 @@ steps! {
         Changes(events::changes::Step),
         Either(events::either::Step),
         At(events::at::Step),
+        TimeOf(events::time_of::Step),
         FollowedBy(events::followed_by::Step),
         NotFollowedBy(events::not_followed_by::Step),
     }
@@ -392,6 +409,7 @@ effects! {
         IsNew(gather::is_new::Said),
         Sum(gather::sum::Said),
         Extreme(gather::extreme::Said),
+        Slant(accrue::slant::Said),
     }
 }
 

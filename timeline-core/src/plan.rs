@@ -13,6 +13,7 @@ mod encoding;
 mod every;
 mod expression;
 mod fingerprint;
+mod hours;
 mod kind;
 mod made;
 mod names;
@@ -29,6 +30,7 @@ pub use description::{Cumulative, Description, Due, Form, Memory, Parameter, Str
 pub use every::{CalendarUnit, Every};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
+pub use hours::LocalHours;
 pub(crate) use kind::comparable;
 pub use kind::{Kind, RatioUnit, Unit};
 pub(crate) use made::Made;
@@ -162,7 +164,9 @@ impl Plan {
     pub fn record_columns(&self, event: NodeId) -> u64 {
         match &self.node(event).op {
             Op::Event(e) => e.columns(),
-            Op::At { event, .. } | Op::Each { event, .. } | Op::Filter { event, .. } => self.record_columns(*event),
+            Op::At { event, .. } | Op::TimeOf { event } | Op::Each { event, .. } | Op::Filter { event, .. } => {
+                self.record_columns(*event)
+            }
             Op::FollowedBy { then, .. } => self.record_columns(*then),
             Op::Either(a, b) => match (self.record_columns(*a), self.record_columns(*b)) {
                 (0, _) | (_, 0) => 0,
@@ -191,6 +195,23 @@ impl Plan {
             (0..).zip(&self.columns).filter(|(i, _)| columns >> i & 1 == 1).map(|(_, c): (u32, _)| c.source);
         let first = sources.next()?;
         sources.all(|source| source == first).then_some(first)
+    }
+
+    /// The time zones whose clocks it asks, each once.
+    pub fn zones(&self) -> Vec<&str> {
+        let mut zones: Vec<&str> = vec![];
+        for node in &self.nodes {
+            match &node.op {
+                Op::Every(Every::Calendar { zone: Some(zone), .. })
+                | Op::During(LocalHours { zone: Some(zone), .. })
+                    if !zones.contains(&&**zone) =>
+                {
+                    zones.push(zone);
+                }
+                _ => {}
+            }
+        }
+        zones
     }
 
     /// All nodes with their numbers, inputs first.

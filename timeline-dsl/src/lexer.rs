@@ -41,7 +41,7 @@ pub enum Kind {
 /// All signs, longer ones before their beginnings.
 const SIGNS: &[&str] = &[
     "===", "!==", "<>", "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "=", "+", "-", "*", "/", "|", "&", "(", ")",
-    "{", "}", ",", ":", ";", ".",
+    "{", "}", ",", ":", ";", "..", ".",
 ];
 
 /// The tokens of a text, the last one [`Kind::End`].

@@ -18,6 +18,7 @@ mod constant;
 mod events;
 mod expect;
 mod group;
+mod hours;
 mod infer;
 mod length;
 mod logic;
@@ -36,6 +37,7 @@ mod value;
 mod window;
 
 pub(crate) use group::Joins;
+pub(crate) use hours::{DAYS, clock_text};
 pub(crate) use infer::columns as infer_columns;
 pub(crate) use observe::Observation;
 pub(crate) use source::SourceEntry;
@@ -48,7 +50,7 @@ use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use group::Group;
 use std::collections::BTreeMap;
 use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
-use value::{Facts, Lowered};
+use value::{Carries, Facts, Lowered};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
 const MAX_EVENT_NODES: usize = 1 << 20;
@@ -82,6 +84,10 @@ pub(crate) struct Lowering<'a> {
     below: BTreeMap<String, Span>,
     /// The sources that it can name.
     visible: Vec<usize>,
+    /// The group with which a clock goes in the definition that is being lowered.
+    clock: Option<usize>,
+    /// Definitions of which only a clock is asked.
+    clocks: BTreeMap<String, Expr>,
     event_nodes: usize,
     /// In how many `at` and `filter` the expression stands.
     inside: usize,
@@ -115,6 +121,8 @@ impl<'a> Lowering<'a> {
             tables: BTreeMap::new(),
             below: BTreeMap::new(),
             visible: vec![],
+            clock: None,
+            clocks: BTreeMap::new(),
             event_nodes: 0,
             inside: 0,
             seen: None,
@@ -126,6 +134,7 @@ impl<'a> Lowering<'a> {
         self.file = file;
         self.text = &self.programs[file].text;
         self.scope = BTreeMap::new();
+        self.clocks = BTreeMap::new();
         self.operators = BTreeMap::new();
         self.tables = BTreeMap::new();
         self.below = BTreeMap::new();
@@ -186,6 +195,7 @@ impl<'a> Lowering<'a> {
             ExprKind::Arithmetic(first, rest) => self.arithmetic(first, rest),
             ExprKind::OverLast(of, window) => self.over_last(e.span, of, window),
             ExprKind::ScopeBy(of, by) => self.scope_by(e.span, of, by),
+            ExprKind::During(clause) => self.during(e.span, clause),
             ExprKind::SplitBy(of, ..) => {
                 self.lower_plain(of);
                 let message = "`split by` stands only at the outside of a metric";
@@ -206,14 +216,17 @@ impl<'a> Lowering<'a> {
                     let plan = entry.builder.plan();
                     let node = plan.node(id);
                     let facts = Facts::of(node);
-                    let is_duration =
-                        |kind| matches!(kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration));
-                    let durations = match &node.op {
-                        Op::At { of, .. } => is_duration(plan.node(*of).kind),
-                        Op::Filter { event, .. } => entry.facts[event.index()].durations,
-                        _ => false,
+                    let carries = match &node.op {
+                        Op::At { of, .. } => match plan.node(*of).kind {
+                            Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => Carries::Durations,
+                            Kind::Number(Unit::Instant) => Carries::Instants,
+                            _ => Carries::Plain,
+                        },
+                        Op::TimeOf { .. } => Carries::Instants,
+                        Op::Filter { event, .. } => entry.facts[event.index()].carries,
+                        _ => Carries::Plain,
                     };
-                    entry.facts.push(Facts { durations, ..facts });
+                    entry.facts.push(Facts { carries, ..facts });
                 }
                 Lowered::Node { source, id }
             }
@@ -250,8 +263,10 @@ impl<'a> Lowering<'a> {
         match value {
             Lowered::Event(e) => Kind::Event(e.ty).to_string(),
             Lowered::Mixed(mixed) => Kind::Event(mixed.ty).to_string(),
-            Lowered::Node { source, id } if self.facts(*source, *id).durations => "event<duration>".to_owned(),
-            Lowered::Node { source, id } => self.kind(*source, *id).to_string(),
+            Lowered::Node { source, id } => match self.facts(*source, *id).carries.name() {
+                Some(name) => format!("event<{name}>"),
+                None => self.kind(*source, *id).to_string(),
+            },
             Lowered::Literal(literal) => constant::describe(literal).to_owned(),
             Lowered::Error => "an error".to_owned(),
         }

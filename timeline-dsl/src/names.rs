@@ -13,8 +13,10 @@ pub(crate) enum Function {
     Latest,
     HasExistedWithin,
     KeepTrueFor,
+    During,
     Concurrency,
     Integral,
+    Linear,
     TimeWeightedAvg,
     If,
     Coalesce,
@@ -39,8 +41,10 @@ const FUNCTIONS: &[(Function, &[&str])] = &[
     (Function::Latest, &["latest", "latest_event_to_state"]),
     (Function::HasExistedWithin, &["has_existed_within"]),
     (Function::KeepTrueFor, &["keep_true_for"]),
+    (Function::During, &["during"]),
     (Function::Concurrency, &["concurrency"]),
     (Function::Integral, &["integral"]),
+    (Function::Linear, &["linear"]),
     (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
     (Function::If, &["if"]),
     (Function::Coalesce, &["coalesce"]),
@@ -133,6 +137,11 @@ pub(crate) fn own_name(written: &str) -> Option<&'static str> {
 /// Whether the name before a `(` says that a column's name follows.
 pub(crate) fn is_column(written: &str) -> bool {
     written == "col" || long_form(written).as_deref() == Some("col")
+}
+
+/// Whether the name before a `(` says that hours and days follow.
+pub(crate) fn is_during(written: &str) -> bool {
+    matches!(lookup(written), Lookup::Known(Function::During))
 }
 
 impl Function {

@@ -6,6 +6,7 @@
 //! deeper, and nesting is limited: no text can overflow the stack.
 
 mod expression;
+mod hours;
 mod operator;
 mod output;
 mod source;

@@ -86,7 +86,7 @@ pub(crate) const SIMPLE: &[Simple] = &[
     },
     Simple {
         names: &["delayed"],
-        form: "`delayed(STATE, DURATION)`",
+        form: "`delayed(STATE_OR_NUMBER, DURATION)`",
         takes: &[State, Length],
         gives: Gives::Value,
         makes: |of, lengths| Op::Delayed { of: of[0], length: lengths[0] },
@@ -139,6 +139,13 @@ pub(crate) const SIMPLE: &[Simple] = &[
         takes: &[State],
         gives: Gives::Events,
         makes: |of, _| Op::Changes { of: of[0] },
+    },
+    Simple {
+        names: &["time_of"],
+        form: "`time_of(EVENT)`",
+        takes: &[Matches],
+        gives: Gives::Events,
+        makes: |of, _| Op::TimeOf { event: of[0] },
     },
     Simple {
         names: &["followed_by"],

@@ -326,10 +326,45 @@ pub enum ExprKind {
     OverLast(Box<Expr>, Box<Expr>),
     /// `x scope by s`
     ScopeBy(Box<Expr>, Box<Expr>),
+    /// `during("09:00-17:30", mon..fri, in "ZONE")`
+    During(Box<DuringClause>),
     /// The windows of `x every D`, which stand among the dimensions of a split.
     Every(Box<EveryClause>),
     /// `x split by a, b cap 100`
     SplitBy(Box<Expr>, Vec<Dimension>, Option<Box<Expr>>),
+}
+
+impl Expr {
+    /// The expressions of which it is made.
+    pub(crate) fn parts(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Error
+            | ExprKind::Literal(_)
+            | ExprKind::Path(_)
+            | ExprKind::Column(_)
+            | ExprKind::During(_)
+            | ExprKind::Every(_) => vec![],
+            ExprKind::Lookup { key, .. } => key.iter().collect(),
+            ExprKind::Call { name: _, arguments } => arguments.iter().map(|argument| &argument.value).collect(),
+            ExprKind::Not(a) | ExprKind::Negate(a) => vec![a],
+            ExprKind::Logic(_, all) => all.iter().collect(),
+            ExprKind::Compare(_, a, b) | ExprKind::OverLast(a, b) | ExprKind::ScopeBy(a, b) => vec![a, b],
+            ExprKind::In(a, all) => std::iter::once(&**a).chain(all).collect(),
+            ExprKind::Arithmetic(a, rest) => std::iter::once(&**a).chain(rest.iter().map(|(_, b)| b)).collect(),
+            ExprKind::SplitBy(a, by, _) => std::iter::once(&**a).chain(by.iter().map(|d| &d.value)).collect(),
+        }
+    }
+}
+
+/// Hours, days and the zone of `during`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DuringClause {
+    /// `"09:00-17:30"`
+    pub hours: Vec<Text>,
+    /// `mon`, or `mon..fri`
+    pub days: Vec<(Name, Option<Name>)>,
+    /// The time zone, if one is said.
+    pub zone: Option<Text>,
 }
 
 /// `every D in "ZONE" offset D`

@@ -87,7 +87,7 @@ pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
     match plan.node(plan.metrics[metric].root).kind {
         plan::Kind::Number(Unit::Float | Unit::Area) | plan::Kind::State(Type::Float) => ValueColumn::Float,
         plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => ValueColumn::Float,
-        plan::Kind::State(Type::String) => ValueColumn::Text,
+        plan::Kind::State(Type::String) | plan::Kind::Number(Unit::Instant) => ValueColumn::Text,
         plan::Kind::State(Type::Bool) => ValueColumn::Bool,
         plan::Kind::Number(_) | plan::Kind::Ratio(_) | plan::Kind::State(Type::Int) | plan::Kind::Event(_) => {
             ValueColumn::Exact

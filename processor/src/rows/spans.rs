@@ -56,6 +56,8 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Ce
     let kind = plan.node(root).kind;
     let (amount, slope) = match reading {
         Reading::Ratio { .. } => (Amount::Absent, None),
+        // An instant stands still, and has no number that would.
+        Reading::Number(_) if kind == plan::Kind::Number(Unit::Instant) => (Amount::of(reading, kind), None),
         Reading::Number(x) => (Amount::of(reading, kind), Some(*x)),
         _ => (Amount::of(reading, kind), None),
     };

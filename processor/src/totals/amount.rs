@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{Kind, RatioUnit, Unit};
 use timeline_core::value::compare_int_float;
-use timeline_core::{Linear, SECOND, Value};
+use timeline_core::{Linear, SECOND, Time, Value, instant_text};
 
 /// A number: exact, or a float.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +101,10 @@ impl Amount {
             (Reading::Number(x), kind) => match (Number::of(*x), kind) {
                 (x, Kind::Number(Unit::Area)) => Amount::Float(x.as_float() / SECOND as f64),
                 (Number::Exact(x), Kind::Number(Unit::Duration)) => Amount::Duration(x),
+                (Number::Exact(x), Kind::Number(Unit::Instant)) => {
+                    let at = x.clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
+                    Amount::State(Value::text(&instant_text(at)))
+                }
                 (Number::Exact(x), Kind::Number(Unit::Float)) => Amount::Float(x as f64),
                 (Number::Exact(x), _) => Amount::Int(x),
                 (Number::Float(x), _) => Amount::Float(x),

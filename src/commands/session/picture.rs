@@ -42,7 +42,7 @@ fn value(kind: &str, span: &Span) -> Option<Value> {
     let text = shown(span.value.as_deref()?);
     Some(if kind == "state<bool>" {
         Value::Bool(text == "true")
-    } else if kind.starts_with("state") {
+    } else if kind.starts_with("state") || kind == "instant" {
         Value::State(text)
     } else {
         Value::Number { value: text.parse().ok()?, slope: span.slope.unwrap_or(0.0) }
@@ -56,7 +56,7 @@ fn last(row: &SessionRow, end: i64) -> Option<String> {
     }
     let span = row.spans.last()?;
     let text = shown(span.value.as_deref()?);
-    if row.kind.starts_with("state") {
+    if row.kind.starts_with("state") || row.kind == "instant" {
         return Some(text);
     }
     // A number without a slope is a quotient, of which a span tells only how it begins.

@@ -38,6 +38,11 @@ impl<'a> Compiling<'a> {
         self.compiled.layout.nodes[self.id.index()].at
     }
 
+    /// How many words it has.
+    pub(crate) fn words(&self) -> usize {
+        self.compiled.layout.nodes[self.id.index()].words
+    }
+
     /// Its heap cell.
     pub(crate) fn cell(&self) -> usize {
         self.compiled.layout.nodes[self.id.index()].cell

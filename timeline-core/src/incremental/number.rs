@@ -37,6 +37,11 @@ impl Reader<'_> {
         self.compiled.layout.nodes[self.id.index()].words
     }
 
+    /// The node's heap cell.
+    pub(crate) fn cell(self) -> usize {
+        self.compiled.layout.nodes[self.id.index()].cell
+    }
+
     /// What the node's number counts.
     pub(crate) fn unit(self) -> Unit {
         match self.compiled.plan.node(self.id).kind {
@@ -54,7 +59,7 @@ impl Reader<'_> {
     pub(crate) fn counted(self, at: usize) -> Linear {
         let words = &self.row.words[at..];
         match self.compiled.plan.node(self.id).kind {
-            Kind::Number(Unit::Float) => of_words(&words[..2], Unit::Float),
+            Kind::Number(Unit::Float | Unit::Area) => of_words(&words[..2], Unit::Float),
             Kind::Number(_) | Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => {
                 Linear::exact(i128::from(words[0] as i64))
             }

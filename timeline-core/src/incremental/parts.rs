@@ -10,4 +10,5 @@ pub(crate) use super::mixed::Mixed;
 pub(crate) use super::number::{Reader, before, linear, number_words, of_words, ratio, words};
 pub(crate) use super::rest::RestPass;
 pub(crate) use super::row::{ABSENT, NEVER, NOT_SINCE, Piece, Row, truth};
+pub(crate) use super::window::piece_of;
 pub(crate) use super::{value_of, word_of};

@@ -37,14 +37,21 @@ pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId)
 /// The present piece of a cumulative number, charged to an entry.
 pub(crate) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
     match number::linear(compiled, row, of) {
-        Some(Linear::Exact { value, slope }) => {
-            Piece { start: row.now(), value: saturate(value), rest: 0, slope: saturate(slope), entry }
-        }
-        Some(Linear::Float { value, rest, slope }) => {
-            let [value, rest, slope] = [value, rest, slope].map(|x| x.to_bits() as i64);
-            Piece { start: row.now(), value, rest, slope, entry }
-        }
+        Some(x) => piece_of(x, row.now(), entry),
         None => unreachable!("a cumulative number is never absent, as the builder checked"),
+    }
+}
+
+/// The piece that a number begins at an instant.
+pub(crate) fn piece_of(x: Linear, start: Time, entry: u32) -> Piece {
+    match x {
+        Linear::Exact { value, slope } => {
+            Piece { start, value: saturate(value), rest: 0, slope: saturate(slope), entry }
+        }
+        Linear::Float { value, rest, slope } => {
+            let [value, rest, slope] = [value, rest, slope].map(|x| x.to_bits() as i64);
+            Piece { start, value, rest, slope, entry }
+        }
     }
 }
 

@@ -181,6 +181,7 @@ impl Builder {
             | Parameter::Windows(Every::Length { length, .. }) => *length <= 0,
             Parameter::Ttl(None)
             | Parameter::Windows(Every::Calendar { .. })
+            | Parameter::Hours(_)
             | Parameter::Whole(_)
             | Parameter::Word(_)
             | Parameter::Unit(_)
@@ -210,6 +211,11 @@ impl Builder {
             Op::Filter { event, mut condition, of } => {
                 one_zero(&mut condition);
                 Op::Filter { event, condition, of }
+            }
+            Op::During(mut hours) => {
+                hours.hours.sort_unstable();
+                hours.hours.dedup();
+                Op::During(hours)
             }
             Op::And(a, b) if exchange(a, b) => Op::And(b, a),
             Op::Or(a, b) if exchange(a, b) => Op::Or(b, a),

@@ -8,6 +8,7 @@
 
 use super::every::Every;
 use super::expression::EventExpr;
+use super::hours::LocalHours;
 use super::kind::Unit;
 use super::op::{NodeId, Op};
 use super::source::ColumnId;
@@ -66,6 +67,8 @@ pub enum Parameter<'a> {
     Ttl(Option<Time>),
     /// Windows of the clock.
     Windows(&'a Every),
+    /// Hours of a local clock.
+    Hours(&'a LocalHours),
     /// A whole number.
     Whole(i64),
     /// A word or a sign.
@@ -134,7 +137,7 @@ pub enum Timer {
     Overtaking(NodeId),
     /// Where the denominator of a quotient that moves crosses zero; known when it last took another course.
     Zero(NodeId),
-    /// By the clock, at the end of each window: nothing has set it.
+    /// By the clock, at the end of each window or where hours begin and end: nothing has set it.
     Clock,
     /// Where a row of a table begins or ends: nothing has set it but the key.
     Rows,

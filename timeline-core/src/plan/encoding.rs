@@ -13,6 +13,7 @@
 use super::description::Parameter;
 use super::every::Every;
 use super::expression::EventExpr;
+use super::hours::LocalHours;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::Op;
 use super::output::{Aggregate, Alert, GroupKey, GroupOf, Members, Metric};
@@ -172,6 +173,11 @@ fn operator(op: &Op, columns: &[Column], out: &mut String) {
                 let zone = optional(zone.as_deref().map(quoted));
                 put(out, format_args!("{unit} in {zone} offset {offset}"));
             }
+            Parameter::Hours(LocalHours { hours, days, zone }) => {
+                hours.iter().for_each(|(from, until)| put(out, format_args!("{from} until {until}, ")));
+                let zone = optional(zone.as_deref().map(quoted));
+                put(out, format_args!("on {days:07b} in {zone}"));
+            }
             Parameter::Ttl(None) => out.push_str("None"),
             Parameter::Ttl(Some(length)) => put(out, format_args!("Some({length})")),
             Parameter::Whole(n) => put(out, format_args!("{n}")),
@@ -265,6 +271,7 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Int => "Int",
         Unit::Float => "Float",
         Unit::Area => "Area",
+        Unit::Instant => "Instant",
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Unit {
     Int,
     /// A 64-bit float.
     Float,
+    /// An instant: nanoseconds since the Unix epoch, exact.
+    Instant,
     /// A plain number times seconds, the area under a curve: a float, kept times nanoseconds and shown times seconds.
     Area,
 }
@@ -36,6 +38,7 @@ impl Unit {
             Unit::Duration => 0,
             Unit::Int | Unit::Float => 1,
             Unit::Area => 2,
+            Unit::Instant => 3,
         };
         measure(self) == measure(other)
     }
@@ -45,7 +48,26 @@ impl Unit {
         matches!(self, Unit::Float | Unit::Area)
     }
 
-    /// The unit of sums of two units of one measure, and of what may be either.
+    /// What the sum of two units counts, if they can be added: a duration behind an instant is another instant.
+    pub fn plus(self, other: Unit) -> Option<Unit> {
+        match (self, other) {
+            (Unit::Instant, Unit::Duration) | (Unit::Duration, Unit::Instant) => Some(Unit::Instant),
+            (Unit::Instant, _) | (_, Unit::Instant) => None,
+            (a, b) => a.same_measure(b).then(|| a.joined(b)),
+        }
+    }
+
+    /// What the difference of two units counts: between two instants it is a duration.
+    pub fn minus(self, other: Unit) -> Option<Unit> {
+        match (self, other) {
+            (Unit::Instant, Unit::Instant) => Some(Unit::Duration),
+            (Unit::Instant, Unit::Duration) => Some(Unit::Instant),
+            (Unit::Instant, _) | (_, Unit::Instant) => None,
+            (a, b) => a.same_measure(b).then(|| a.joined(b)),
+        }
+    }
+
+    /// The unit of what may be either of two numbers of one measure.
     pub fn joined(self, other: Unit) -> Unit {
         if self == Unit::Float || other == Unit::Float { Unit::Float } else { self }
     }
@@ -67,12 +89,12 @@ impl RatioUnit {
     ///
     /// An area by a plain number is kept in nanoseconds, and so a duration that is no whole number of them.
     pub fn of(numerator: Unit, denominator: Unit) -> Option<Self> {
-        use Unit::{Area, Duration, Float, Int};
+        use Unit::{Area, Duration, Float, Instant, Int};
         match (numerator, denominator) {
             (Duration | Area, Duration | Area) | (Int | Float, Int | Float) => Some(RatioUnit::Plain),
             (Duration | Area, Int | Float) => Some(RatioUnit::Duration),
             (Int | Float, Duration) => Some(RatioUnit::PerSecond),
-            (Int | Float, Area) => None,
+            (Int | Float, Area) | (Instant, _) | (_, Instant) => None,
         }
     }
 }
@@ -90,11 +112,13 @@ impl Kind {
 }
 
 impl Kind {
-    /// The type of what such a timeline is as the payload of an event; a duration is its nanoseconds.
+    /// The type of what such a timeline is as the payload of an event; a duration and an instant are their nanoseconds.
     pub fn sampled(self) -> Option<Type> {
         match self {
             Kind::State(ty) => Some(ty),
-            Kind::Number(Unit::Int | Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => Some(Type::Int),
+            Kind::Number(Unit::Int | Unit::Duration | Unit::Instant) | Kind::Ratio(RatioUnit::Duration) => {
+                Some(Type::Int)
+            }
             Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
             Kind::Number(Unit::Area) | Kind::Event(_) => None,
         }
@@ -124,6 +148,7 @@ impl fmt::Display for Kind {
             Kind::State(ty) => write!(f, "state<{ty}>"),
             Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
             Kind::Number(Unit::Area) => f.write_str("value seconds"),
+            Kind::Number(Unit::Instant) => f.write_str("instant"),
             Kind::Number(_) => f.write_str("number"),
             Kind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
             Kind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),

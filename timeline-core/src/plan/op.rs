@@ -2,6 +2,7 @@
 
 use super::every::Every;
 use super::expression::{Compare, EventExpr};
+use super::hours::LocalHours;
 use super::kind::Unit;
 use super::scalar::Scalar;
 use super::table::TableColumn;
@@ -107,6 +108,8 @@ pub enum Op {
     NumberOf(NodeId),
     /// Whole nanoseconds, a `state<int>` or a whole number, read as a duration; absent where they are.
     DurationOf(NodeId),
+    /// Whole nanoseconds since the Unix epoch, a `state<int>`, read as an instant; absent where it is.
+    InstantOf(NodeId),
     /// A constant number: nanoseconds for [`Unit::Duration`]; `numerator / denominator` so that decimals stay exact.
     ConstantNumber {
         /// Numerator.
@@ -151,6 +154,14 @@ pub enum Op {
         /// A `state<bool>`: only while it is true.
         over: Option<NodeId>,
     },
+    /// What the straight lines that join the values of an event enclose beyond the steps that its last value makes: the
+    /// integral of the last value and this one are that of the lines. A null ends a line that nothing goes on from.
+    Slant {
+        /// A numeric event.
+        of: NodeId,
+        /// A `state<bool>`: only while it is true.
+        over: Option<NodeId>,
+    },
     /// Whether the first input has been true at every instant since the last one at which the second was, that one included:
     /// where the second has ended, also just before its end. False before the second was true; never absent.
     Since {
@@ -162,6 +173,13 @@ pub enum Op {
     /// What the input was so long ago; absent before.
     Delayed {
         /// A state.
+        of: NodeId,
+        /// How long ago.
+        length: Time,
+    },
+    /// The same of a number, which goes on so long ago as it did then.
+    DelayedNumber {
+        /// A number.
         of: NodeId,
         /// How long ago.
         length: Time,
@@ -209,6 +227,16 @@ pub enum Op {
         /// The window.
         window: Time,
     },
+    /// The greatest, or the least, of the values that were in force in `(t - window, t]`; absent where there was none.
+    ExtremeOverLast {
+        /// A numeric state, or a number or a ratio that changes in steps; a duration counts as its nanoseconds, of which
+        /// [`Op::DurationOf`] makes a duration again.
+        of: NodeId,
+        /// The window.
+        window: Time,
+        /// Which of the two.
+        greatest: bool,
+    },
     /// An event, true, wherever the input becomes true; absence counts as false, and so does all before the session.
     Rise {
         /// A `state<bool>`.
@@ -234,6 +262,12 @@ pub enum Op {
         event: NodeId,
         /// A state, a number or a ratio, but no area.
         of: NodeId,
+    },
+    /// For every match of the event one that carries its instant, as its nanoseconds, of which [`Op::InstantOf`] makes an
+    /// instant again.
+    TimeOf {
+        /// An event.
+        event: NodeId,
     },
     /// For every match of the event one that carries what the expression says of the record behind it.
     Each {
@@ -336,6 +370,8 @@ pub enum Op {
     /// The clock in windows: the instant at which the present one began.
     /// Among the dimensions of a [`Op::Split`] that instant is written as a text.
     Every(Every),
+    /// Whether a local clock shows these hours. Never absent.
+    During(LocalHours),
     /// Charges every sub-span of the input to the values of the dimensions then in force. Only a metric's root.
     Split {
         /// A cumulative number, a ratio of such, or [`Op::OverLast`] of one.

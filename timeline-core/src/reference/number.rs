@@ -61,7 +61,7 @@ impl Number {
 /// Zero of a unit.
 pub(crate) fn zero(unit: Unit) -> Linear {
     match unit {
-        Unit::Duration | Unit::Int => Linear::exact(0),
+        Unit::Duration | Unit::Instant | Unit::Int => Linear::exact(0),
         Unit::Float | Unit::Area => Linear::float(0.0),
     }
 }

@@ -147,12 +147,23 @@ fn nodes(builder: &mut Builder) -> Vec<NodeId> {
     };
     add(Op::User { operator: Arc::new(operator), of: vec![i.0, f.0] });
     for trial in TRIALS {
-        let input = |(takes, usual): (&Takes, NodeId)| if *takes == Takes::Of(Type::String) { text } else { usual };
+        let input = |(takes, condition): (&Takes, NodeId)| match takes {
+            Takes::Condition | Takes::State | Takes::Of(Type::Bool) => condition,
+            Takes::Of(_) => text,
+            Takes::Steps => float,
+            Takes::Numbers => f.0,
+            Takes::Number => duration,
+        };
         let inputs: Vec<NodeId> = trial.takes.iter().zip([held, existed]).map(input).collect();
         add((trial.makes)(&inputs, window));
     }
     let looked_up = EventExpr::Lookup(tables::column(1, &[Type::String]), vec![s.1.clone()]);
     add(Op::Each { event: s.0, value: looked_up, of: vec![] });
+    let of = add(Op::TimeOf { event: p });
+    let of = add(Op::Max { of });
+    let at = add(Op::InstantOf(of));
+    let since = add(Op::ConstantNumber { numerator: SECOND, denominator: 1, unit: Unit::Instant });
+    add(Op::Sub(at, since));
     all
 }
 

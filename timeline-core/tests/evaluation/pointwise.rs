@@ -99,6 +99,18 @@ impl Instants<'_> {
                 });
                 self.number_is(id, t, expected)
             }
+            Op::DelayedNumber { of, length } => {
+                let past = t - length;
+                let expected = (past >= self.session.origin).then(|| self.number(*of, past)).flatten();
+                self.number_is(id, t, expected)
+            }
+            Op::InstantOf(of) => {
+                let expected = self.state(*of, t).map(|value| match value {
+                    Value::Int(x) => Number::Exact(i128::from(x)),
+                    other => panic!("not whole: {other}"),
+                });
+                self.number_is(id, t, expected)
+            }
             Op::DurationOf(of) => {
                 let expected = match self.plan.node(*of).kind {
                     Kind::Number(_) => self.number(*of, t),
@@ -214,6 +226,11 @@ impl Instants<'_> {
                 prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
                 Ok(())
             }
+            Op::TimeOf { event } => {
+                let expected: Vec<_> = self.matches(*event, t).map(|e| (e.place, Some(Value::Int(t)))).collect();
+                prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
+                Ok(())
+            }
             Op::Each { event, value, of } => {
                 let said = |e: &Occurrence| (e.place, self.said(value, of, e));
                 let expected: Vec<_> = self.matches(*event, t).map(said).collect();
@@ -320,7 +337,11 @@ impl Instants<'_> {
             Op::Split { of, by, cap } => self.check_split(id, *of, by, *cap as usize, t),
             other => {
                 let said = TRIALS.iter().find_map(|trial| (trial.says)(other, self, t));
-                self.state_is(id, t, said.unwrap_or_else(|| panic!("{other:?} has no definition")))
+                let said = said.unwrap_or_else(|| panic!("{other:?} has no definition"));
+                match (self.plan.node(id).kind, said) {
+                    (Kind::Number(_), Some(Value::Float(x))) => self.number_is(id, t, Some(Number::Float(x))),
+                    (_, said) => self.state_is(id, t, said),
+                }
             }
         }
     }
@@ -553,6 +574,14 @@ impl trial::Instants for Instants<'_> {
 
     fn state(&self, id: NodeId, t: Time) -> Option<Value> {
         self.state(id, t)
+    }
+
+    fn value(&self, id: NodeId, t: Time) -> Option<Value> {
+        self.sampled(id, t)
+    }
+
+    fn events(&self, id: NodeId) -> &[Occurrence] {
+        self.events(id)
     }
 
     fn truth(&self, id: NodeId, t: Time) -> Option<bool> {

@@ -1,7 +1,7 @@
 //! Random plans, of every operator.
 
 use super::expression::{PredicateShape, called, comparison, predicates};
-use super::trial::TRIALS;
+use super::trial::{TRIALS, Takes};
 use super::{choose, tables, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
@@ -93,6 +93,7 @@ enum Make {
     Sum,
     TimeSince,
     IsNew,
+    Instants,
     Trial,
 }
 
@@ -190,6 +191,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Make::Sum),
         2 => Just(Make::TimeSince),
         2 => Just(Make::IsNew),
+        2 => Just(Make::Instants),
         3 => Just(Make::Trial),
     ];
     (make, any::<u8>(), any::<u8>(), 1..7i64, any::<u8>(), -3..12i64, predicates()).prop_map(
@@ -446,8 +448,32 @@ impl Step {
             Make::Trial => {
                 let trial = choose(TRIALS, self.compare);
                 let picks = [left, right].into_iter().cycle();
-                let inputs = trial.takes.iter().zip(picks).map(|(takes, n)| pick(builder, n, |k| takes.fits(k)));
+                let input = |(takes, n): (&Takes, u8)| match takes {
+                    Takes::Condition | Takes::State | Takes::Of(_) | Takes::Numbers | Takes::Number => {
+                        pick(builder, n, |k| takes.fits(k))
+                    }
+                    Takes::Steps => {
+                        let still = standing(builder, |k| takes.fits(k));
+                        (!still.is_empty()).then(|| nth(&still, n))
+                    }
+                };
+                let inputs = trial.takes.iter().zip(picks).map(input);
                 (trial.makes)(&inputs.collect::<Option<Vec<_>>>()?, window)
+            }
+            Make::Instants => {
+                let mut instant = |n: u8, how: u8| {
+                    let event = pick(builder, n, event)?;
+                    let of = builder.add(Op::TimeOf { event }).ok()?;
+                    let of = builder.add(match how % 4 {
+                        0 => Op::Latest { of, ttl: None },
+                        1 => Op::First { of },
+                        2 => Op::Min { of },
+                        _ => Op::Max { of },
+                    });
+                    builder.add(Op::InstantOf(of.ok()?)).ok()
+                };
+                // Only their differences are small enough for all that is calculated.
+                Op::Sub(instant(left, self.compare)?, instant(right, self.compare / 4)?)
             }
             Make::TimeSince => Op::TimeSince { of: pick(builder, left, match_or_truth)? },
         })
@@ -605,7 +631,8 @@ impl MetricShape {
     fn build(&self, builder: &mut Builder, nodes: usize, name: String) -> Metric {
         let plain = |id: &NodeId| id.index() < nodes;
         let ids = |builder: &Builder, fits: fn(Kind) -> bool| -> Vec<NodeId> {
-            builder.plan().iter().filter(|(id, node)| plain(id) && fits(node.kind)).map(|(id, _)| id).collect()
+            let fitting = builder.plan().iter().filter(|(id, node)| plain(id) && fits(node.kind));
+            fitting.map(|(id, _)| id).filter(|id| !is_apart(builder, *id)).collect()
         };
         let states = ids(builder, |k| matches!(k, Kind::State(_)));
         let roots = ids(builder, |k| !matches!(k, Kind::Event(_)));
@@ -675,7 +702,7 @@ const FUNCTIONS: [Function; 10] = [
 /// Thirds and tenths are only compared with: sums of their floats depend on the order, and here all is to be exact.
 fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
     let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
-    let fitting = builder.plan().iter().filter(|(_, n)| fits(n.kind) && exact(&n.op));
+    let fitting = builder.plan().iter().filter(|(id, n)| fits(n.kind) && exact(&n.op) && !is_apart(builder, *id));
     let candidates: Vec<NodeId> = fitting.map(|(id, _)| id).collect();
     if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
 }
@@ -684,7 +711,17 @@ fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<Node
 fn standing(builder: &Builder, fits: impl Fn(Kind) -> bool) -> Vec<NodeId> {
     let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
     let fitting = builder.plan().iter().filter(|(id, n)| fits(n.kind) && exact(&n.op) && !builder.moves(*id));
-    fitting.map(|(id, _)| id).collect()
+    fitting.map(|(id, _)| id).filter(|id| !is_apart(builder, *id)).collect()
+}
+
+/// Whether it says what is not calculated with exactly: instants, which are large numbers, and parts of lines, which are no
+/// binary fractions.
+fn is_apart(builder: &Builder, id: NodeId) -> bool {
+    let op = &builder.plan().node(id).op;
+    let is_time = |op: &Op| matches!(op, Op::TimeOf { .. } | Op::InstantOf(_));
+    matches!(op, Op::Slant { over: Some(_), .. })
+        || is_time(op)
+        || (!matches!(op, Op::Sub(..)) && op.inputs().iter().any(|of| is_time(&builder.plan().node(*of).op)))
 }
 
 fn ratio(builder: &Builder, numerator: NodeId, denominator: NodeId) -> Option<Op> {
@@ -701,7 +738,7 @@ fn same_measure(a: Kind, b: Kind) -> bool {
 /// A node that only counts up, or a sum of such.
 fn cumulative(builder: &Builder, pick: u8) -> Option<NodeId> {
     let ids = builder.plan().iter().map(|(id, _)| id);
-    let candidates: Vec<NodeId> = ids.filter(|id| builder.is_cumulative(*id)).collect();
+    let candidates: Vec<NodeId> = ids.filter(|id| builder.is_cumulative(*id) && !is_apart(builder, *id)).collect();
     if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }
 }
 

@@ -4,7 +4,8 @@
 //! changes, and shares no interval arithmetic with the evaluators.
 
 use super::tables;
-use timeline_core::plan::{Kind, NodeId, Op};
+use timeline_core::plan::{Kind, LocalHours, NodeId, Op, Unit};
+use timeline_core::reference::Occurrence;
 use timeline_core::{Time, Type, Value};
 
 /// One of them.
@@ -27,6 +28,12 @@ pub(crate) enum Takes {
     State,
     /// A state of that type.
     Of(Type),
+    /// A numeric state, or a number that changes in steps.
+    Steps,
+    /// A numeric event.
+    Numbers,
+    /// A number.
+    Number,
 }
 
 impl Takes {
@@ -35,6 +42,12 @@ impl Takes {
             Takes::Condition => kind == Kind::State(Type::Bool),
             Takes::State => matches!(kind, Kind::State(_)),
             Takes::Of(ty) => kind == Kind::State(ty),
+            Takes::Number => matches!(kind, Kind::Number(_)),
+            Takes::Numbers => matches!(kind, Kind::Event(Type::Int | Type::Float)),
+            Takes::Steps => matches!(
+                kind,
+                Kind::State(Type::Int | Type::Float) | Kind::Number(Unit::Int | Unit::Float | Unit::Duration)
+            ),
         }
     }
 }
@@ -45,6 +58,10 @@ pub(crate) trait Instants {
     fn origin(&self) -> Time;
     /// The value of a state.
     fn state(&self, id: NodeId, t: Time) -> Option<Value>;
+    /// The value of a state or a number, as the payload of an event.
+    fn value(&self, id: NodeId, t: Time) -> Option<Value>;
+    /// All events of an event.
+    fn events(&self, id: NodeId) -> &[Occurrence];
     /// The truth of a condition.
     fn truth(&self, id: NodeId, t: Time) -> Option<bool>;
 }
@@ -79,6 +96,69 @@ pub(crate) const TRIALS: &[Trial] = &[
         takes: &[Takes::Of(Type::String), Takes::Of(Type::Bool)],
         makes: |of, number| Op::Lookup { column: tables::column(number, &[Type::String, Type::Bool]), of: of.to_vec() },
         says: looked_up,
+    },
+    Trial {
+        takes: &[],
+        // Before and after the beginning of a Thursday, or of the day of a log that is far from it.
+        makes: |_, length| {
+            let (from, until) = (length % 4 * 3, if length % 2 == 0 { LocalHours::DAY - length } else { length });
+            let days = if length % 3 == 0 { 0b111_0111 } else { 0b000_1100 };
+            Op::During(LocalHours { hours: vec![(from, until), (length + 9, length + 15)], days, zone: None })
+        },
+        says: |op, _, t| {
+            let Op::During(LocalHours { hours, days, .. }) = op else { return None };
+            // The fifth of January 1970 was a Monday.
+            let is_on = |t: Time| days >> (t.div_euclid(LocalHours::DAY) - 4).rem_euclid(7) & 1 == 1;
+            let holds = hours.iter().any(|(from, until)| {
+                let length = (until - from).rem_euclid(LocalHours::DAY);
+                let begun = t - (t - from).rem_euclid(LocalHours::DAY);
+                t - begun < length && is_on(begun)
+            });
+            Some(Some(Value::Bool(holds)))
+        },
+    },
+    Trial {
+        takes: &[Takes::Steps],
+        makes: |of, window| Op::ExtremeOverLast { of: of[0], window, greatest: window % 2 == 0 },
+        says: |op, at, t| {
+            let Op::ExtremeOverLast { of, window, greatest } = op else { return None };
+            // What is in force at `t - window` still is just behind it.
+            let mut values: Vec<Value> = (at.origin().max(t - window)..=t).filter_map(|u| at.value(*of, u)).collect();
+            values.sort();
+            Some(if *greatest { values.pop() } else { values.into_iter().next() })
+        },
+    },
+    Trial {
+        takes: &[Takes::Numbers, Takes::Condition],
+        makes: |of, length| Op::Slant { of: of[0], over: (length % 2 == 0).then_some(of[1]) },
+        says: |op, at, t| {
+            let Op::Slant { of, over } = op else { return None };
+            let float = |payload: &Option<Value>| match payload {
+                Some(Value::Int(x)) => Some(*x as f64),
+                Some(Value::Float(x)) => Some(*x),
+                _ => None,
+            };
+            // What rounding loses is kept beside the sum, for parts of a line are no binary fractions.
+            let (mut sum, mut lost) = (0.0f64, 0.0);
+            for line in at.events(*of).windows(2).filter(|line| line[1].time <= t && line[0].time < line[1].time) {
+                let (Some(from), Some(to)) = (float(&line[0].payload), float(&line[1].payload)) else { continue };
+                let length = line[1].time - line[0].time;
+                // In the middle of its nanosecond `n` the line has come so far, in halves of a nanosecond.
+                let counts = |n: &Time| over.is_none_or(|over| at.truth(over, line[0].time + n) == Some(true));
+                let doubled: Time = (0..length).filter(counts).map(|n| 2 * n + 1).sum();
+                let part = (to - from) * doubled as f64 / (2 * length) as f64;
+                let next = sum + part;
+                lost += if sum.abs() >= part.abs() { (sum - next) + part } else { (part - next) + sum };
+                sum = next;
+            }
+            Some(Some(Value::Float(sum + lost)))
+        },
+    },
+    Trial {
+        takes: &[Takes::Number],
+        makes: |of, length| Op::DelayedNumber { of: of[0], length },
+        // Of a number that moves there is more to say than its value: the definition is beside those of other numbers.
+        says: |_, _, _| None,
     },
 ];
 

@@ -74,13 +74,25 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "delayed",
-        form: "delayed(s, D)",
-        gives: "state",
-        meaning: "What a state was `D` ago: each of its changes comes again that much later.",
+        form: "delayed(x, D)",
+        gives: "as what it reads",
+        meaning: "What a state or a number was `D` ago: each of its changes comes again that much later.",
         before: "absent",
         memory: "O(window)",
         timer: "`D` after each change",
         example: "delayed(latest(state), 5s)",
+    },
+    Operator {
+        name: "during",
+        form: "during(\"09:00-17:30\"), during(\"09:00-17:30\", mon..fri), during(\"09:00-17:30\", mon..fri, in \"ZONE\")",
+        gives: "state<bool>",
+        meaning: "Whether a clock on the wall shows these hours: that of the zone, or of UTC. \
+                  Without days they are those of every day; hours over midnight (`\"22:00-06:00\"`) belong to the day on which \
+                  they begin. Hours that the clock leaves out when it is set are none, and those that it shows twice are two.",
+        before: "what the clock says",
+        memory: CONSTANT,
+        timer: "at each turn",
+        example: "during(\"09:00-17:30\", mon..fri)",
     },
     Operator {
         name: "duration_where",
@@ -252,6 +264,30 @@ pub const ALL: &[Operator] = &[
         example: "max(n)",
     },
     Operator {
+        name: "max over last",
+        form: "max(x) over last D, min(x) over last D",
+        gives: "state, or duration",
+        meaning: "The greatest and the least value of a state, or of a number that changes in steps, that was in force in the \
+                  last `D`: in `(t - D, t]`, so what holds when the window begins counts, and what ended just then does not. \
+                  Absent where nothing was in force.",
+        before: "absent",
+        memory: "O(window)",
+        timer: "`D` after a value has ended",
+        example: "max(latest(x)) over last 10s",
+    },
+    Operator {
+        name: "time_of",
+        form: "time_of(p)",
+        gives: "event<instant>",
+        meaning: "The matches of an event, each carrying its own instant: `first`, `latest`, `previous`, `min` and `max` of it are \
+                  instants. Instants compare with one another and with `\"2026-01-31T08:00:00Z\"`, and their difference is a \
+                  duration.",
+        before: "nothing",
+        memory: CONSTANT,
+        timer: NONE,
+        example: "latest(time_of(b)) - first(time_of(state == \"a\"))",
+    },
+    Operator {
         name: "time_since",
         form: "time_since(p)",
         gives: "duration",
@@ -360,6 +396,18 @@ pub const ALL: &[Operator] = &[
         memory: CONSTANT,
         timer: NONE,
         example: "integral(latest(x))",
+    },
+    Operator {
+        name: "linear",
+        form: "integral(linear(e)), integral(linear(e), where b), time_weighted_avg(linear(e))",
+        gives: "value seconds, or a ratio",
+        meaning: "Straight lines that join the values of an event, in place of the steps of `latest(e)`: trapezoids, for signals \
+                  that are sampled. A line is known when it ends, and put right then; behind the last value it is flat. \
+                  No line goes over a null. Only within `integral` and `time_weighted_avg`.",
+        before: "0",
+        memory: CONSTANT,
+        timer: NONE,
+        example: "integral(linear(x))",
     },
     Operator {
         name: "time_weighted_avg",

@@ -70,6 +70,8 @@ codes! {
     CAP_OF_WINDOWS = "TL0230", "A cap that does nothing";
     CALENDAR = "TL0231", "Windows that no calendar has";
     SEVEN_DAYS = "TL0232", "Seven days that are no week";
+    HOURS = "TL0233", "Hours or days that no clock shows";
+    LINE = "TL0234", "A line that is known only afterwards";
     NO_RECORD = "TL0240", "A column at an event that has no record";
     OTHER_RECORD = "TL0241", "A column at an event of another source";
     LATEST_AT = "TL0242", "The latest value at events that have their own";

@@ -95,7 +95,7 @@ fn memory(plan: &Plan, op: &Op) -> &'static str {
         Memory::Declared => "O(state)",
         Memory::CapOfInput(of) => {
             // Windows of the clock go when they are over: one at a time is kept.
-            let is_clock = |id: &NodeId| matches!(plan.node(*id).op.timer(), Timer::Clock);
+            let is_clock = |id: &NodeId| matches!(plan.node(*id).op, Op::Every(_));
             let by_clock = op.inputs().iter().skip(1).all(is_clock);
             match plan.node(of).op.describe().memory {
                 Memory::Window if by_clock => "O(window)",

@@ -1,8 +1,10 @@
 //! Nodes as the language writes them.
 
 use crate::diagnostics::quoted;
+use crate::lower::{DAYS, clock_text};
 use timeline_core::plan::{
-    Column, Compare, Description, EventExpr, Every, Form, Kind, NodeId, Op, Parameter, Scalar, TableColumn, Unit,
+    Column, Compare, Description, EventExpr, Every, Form, Kind, LocalHours, NodeId, Op, Parameter, Scalar, TableColumn,
+    Unit,
 };
 use timeline_core::{Plan, Time, Value};
 
@@ -33,6 +35,7 @@ pub(super) fn picture(plan: &Plan, node: NodeId) -> String {
     let own = match plan.node(node).op {
         Op::NumberOf(of) => format!("{} as a number", plan.names.of(of).unwrap_or("…")),
         Op::DurationOf(of) => format!("{} as a duration", plan.names.of(of).unwrap_or("…")),
+        Op::InstantOf(of) => format!("{} as an instant", plan.names.of(of).unwrap_or("…")),
         Op::Event(_) => operator_text(plan, node),
         _ => Writer::new(plan, true).own(node, 0, 1),
     };
@@ -44,6 +47,7 @@ pub(super) fn label(plan: &Plan, node: NodeId) -> String {
     match plan.node(node).op {
         Op::NumberOf(_) => "… as a number".to_owned(),
         Op::DurationOf(_) => "… as a duration".to_owned(),
+        Op::InstantOf(_) => "… as an instant".to_owned(),
         Op::Event(_) => operator_text(plan, node),
         _ => Writer::new(plan, false).own(node, 0, 1),
     }
@@ -173,7 +177,19 @@ impl Writer<'_> {
                 let key: Vec<String> = of.iter().map(|id| self.node(*id, 0, depth)).collect();
                 (binds::UNARY, lookup_text(column, &key))
             }
-            Op::NumberOf(of) | Op::DurationOf(of) => return self.node(*of, around, depth + 1),
+            Op::NumberOf(of) | Op::DurationOf(of) | Op::InstantOf(of) => return self.node(*of, around, depth + 1),
+            Op::Add(a, b) if self.line(*a, *b).is_some() => {
+                let (of, over) = self.line(*a, *b).unwrap_or((*a, None));
+                let of = self.node(of, 0, depth);
+                let over = over.map(|over| format!(", where {}", self.node(over, binds::UNARY, depth)));
+                (binds::UNARY, format!("integral(linear({of}){})", over.unwrap_or_default()))
+            }
+            Op::Slant { of, over } => {
+                let of = self.node(*of, 0, depth);
+                let over =
+                    over.map(|over| format!(", where {}", self.node(over, binds::UNARY, depth))).unwrap_or_default();
+                (binds::SUM, format!("integral(linear({of}){over}) - integral(latest({of}){over})"))
+            }
             Op::Add(a, b) => (binds::SUM, self.pair(*a, "+", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Sub(a, b) => (binds::SUM, self.pair(*a, "-", *b, (binds::SUM, binds::PRODUCT), depth)),
             Op::Scale { of, factor } => {
@@ -194,6 +210,14 @@ impl Writer<'_> {
             }
             Op::OverLast { of, window } => {
                 (binds::CLAUSE, format!("{} over last {}", self.node(*of, binds::OR, depth), duration_text(*window)))
+            }
+            Op::DelayedNumber { of, length } => {
+                (binds::UNARY, format!("delayed({}, {})", self.node(*of, 0, depth), duration_text(*length)))
+            }
+            Op::ExtremeOverLast { of, window, greatest } => {
+                let name = if *greatest { "max" } else { "min" };
+                let of = self.node(*of, 0, depth);
+                (binds::CLAUSE, format!("{name}({of}) over last {}", duration_text(*window)))
             }
             Op::Each { event, value, of } => {
                 let event = self.node(*event, 0, depth);
@@ -297,6 +321,7 @@ impl Writer<'_> {
         let parameters = description.parameters.iter().map(|parameter| match parameter {
             Parameter::Window(length) => duration_text(*length),
             Parameter::Whole(n) => n.to_string(),
+            Parameter::Hours(hours) => hours_text(hours),
             other @ (Parameter::Ttl(_)
             | Parameter::Windows(_)
             | Parameter::Word(_)
@@ -312,6 +337,18 @@ impl Writer<'_> {
     fn pair(&mut self, a: NodeId, sign: &str, b: NodeId, (left, right): (u8, u8), depth: usize) -> String {
         let a = self.node(a, left, depth);
         format!("{a} {sign} {}", self.node(b, right, depth))
+    }
+
+    /// The event whose values are joined by lines, and where these count, of steps and of what lines enclose beyond them.
+    fn line(&self, a: NodeId, b: NodeId) -> Option<(NodeId, Option<NodeId>)> {
+        let op = |id: NodeId| &self.plan.node(id).op;
+        [(a, b), (b, a)].into_iter().find_map(|(steps, slant)| {
+            let (Op::Slant { of, over }, Op::Integral { of: value, over: also }) = (op(slant), op(steps)) else {
+                return None;
+            };
+            let Op::NumberOf(state) = op(*value) else { return None };
+            (over == also && *op(*state) == Op::Latest { of: *of, ttl: None }).then_some((*of, *over))
+        })
     }
 
     /// The numerator and the constant of a quotient shifted by one, which is kept as `(n + d * c) / d`, of an area and a duration.
@@ -444,6 +481,9 @@ fn number_text(numerator: i64, denominator: i64, unit: Unit) -> (u8, String) {
     if unit == Unit::Duration {
         return (binds::UNARY, duration_text(numerator));
     }
+    if unit == Unit::Instant {
+        return (binds::UNARY, format!("\"{}\"", timeline_core::instant_text(numerator)));
+    }
     let (numerator, denominator) = (i128::from(numerator), i128::from(denominator));
     // An area is kept times nanoseconds.
     let denominator = if unit == Unit::Area { denominator * 1_000_000_000 } else { denominator };
@@ -470,6 +510,31 @@ fn gcd(a: u128, b: u128) -> u128 {
 /// Whether a cap is the one of programs that say nothing.
 fn usual(cap: u32) -> bool {
     cap == Op::USUALLY_REMEMBERED
+}
+
+/// Hours of a local clock, as they are written in `during`.
+fn hours_text(LocalHours { hours, days, zone }: &LocalHours) -> String {
+    let is_on = |day: usize| days >> (day % 7) & 1 == 1;
+    // A run begins behind a day that is left out, so that one over the end of the week is one.
+    let first = (0..7).find(|day| !is_on(day + 6) && is_on(*day)).unwrap_or(0);
+    let mut runs: Vec<(usize, usize)> = vec![];
+    for day in (first..first + 7).filter(|day| is_on(*day)) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == day => *last = day,
+            _ => runs.push((day, day)),
+        }
+    }
+    let run = |(from, until): (usize, usize)| match (DAYS[from % 7], DAYS[until % 7], until - from) {
+        (from, _, 0) => from.to_owned(),
+        (from, until, 1) => format!("{from}, {until}"),
+        (from, until, _) => format!("{from}..{until}"),
+    };
+    let mut all: Vec<String> = hours.iter().map(|hours| format!("\"{}\"", clock_text(*hours))).collect();
+    if *days != LocalHours::EVERY_DAY {
+        all.extend(runs.into_iter().map(run));
+    }
+    all.extend(zone.as_ref().map(|zone| format!("in \"{zone}\"")));
+    all.join(", ")
 }
 
 /// Windows of the clock, as they are written behind `every`.

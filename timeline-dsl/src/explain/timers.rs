@@ -20,7 +20,7 @@ pub(super) fn text(plan: &Plan, node: NodeId) -> String {
         Timer::Zero(of) => format!("with {}", input_text(plan, of)),
         Timer::Clock => match op {
             Op::Every(every) => format!("at the end of each {}", every_text(every)),
-            _ => "by the clock".to_owned(),
+            _ => "at each turn".to_owned(),
         },
         Timer::Rows => "where a row begins or ends".to_owned(),
         Timer::OfInput(of) => text(plan, of),

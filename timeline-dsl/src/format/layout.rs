@@ -227,7 +227,7 @@ impl<'p, 't> Layout<'p, 't> {
     fn is_spaced(&self, at: usize) -> bool {
         let (before, piece) = (self.pieces[at - 1], self.pieces[at]);
         match (before.text, piece.text) {
-            ("(" | "[" | "." | "!", _) | (_, ")" | "[" | "]" | "," | "." | ":") => false,
+            ("(" | "[" | "." | ".." | "!", _) | (_, ")" | "[" | "]" | "," | "." | ".." | ":") => false,
             (_, "(") => !before.is_word || NO_CALL.contains(&before.text),
             ("-", _) => !self.is_sign_of_number(at - 1),
             _ => true,

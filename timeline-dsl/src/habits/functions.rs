@@ -50,7 +50,10 @@ pub(super) const FUNCTIONS: &[(&[&str], &str)] = &[
         &["avg_over_time", "moving_avg", "moving_average", "movingaverage", "rolling_mean", "ewma"],
         "a mean over time is `(integral(state) over last 5m) / 5m`, or `time_weighted_avg(state)`",
     ),
-    (&["max_over_time", "min_over_time"], "`max(event)` and `min(event)` are of the session so far"),
+    (
+        &["max_over_time", "min_over_time", "rolling_max", "rolling_min", "moving_max", "moving_min"],
+        "`max(latest(x)) over last 5m` is the greatest value that was in force in a window, and `max(x)` that of the session so far",
+    ),
     (
         &["mean", "average"],
         "did you mean `sum(event) / count(event)`, or behind a metric `| aggregate(avg)` over sessions?",

@@ -4,7 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{AggregateItem, Dimension, Name};
-use timeline_core::plan::{Aggregate, Function, GroupKey, GroupOf, Kind, NodeId, Op};
+use timeline_core::plan::{Aggregate, Function, GroupKey, GroupOf, Kind, NodeId, Op, Unit};
 
 impl Lowering<'_> {
     /// The aggregate, and the root that it reads: a state of numbers is read as a number.
@@ -131,7 +131,14 @@ impl Lowering<'_> {
                 self.error(codes::AGGREGATE, name.span, message, "it has `count`, `now`, `peak` and `mean`");
                 false
             }
-            (Function::Count, _) | (_, Kind::Number(_)) => true,
+            (Function::Count, _) => true,
+            (_, Kind::Number(Unit::Instant)) => {
+                let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
+                let help = "`count` counts sessions with a value; the difference of two instants is a duration";
+                self.error(codes::AGGREGATE, name.span, message, help);
+                false
+            }
+            (_, Kind::Number(_)) => true,
             (Function::Sum, Kind::Ratio(_)) => {
                 let help = if self.is_over_constant(source, root) {
                     "sum the number itself, and scale the result: a multiple by a decimal is kept as a ratio"

@@ -67,7 +67,9 @@ impl Lowering<'_> {
                     None => self.not_a_number(e.span, &kind.to_string()),
                 },
             },
-            Lowered::Literal(literal @ (Literal::Text(_) | Literal::Bool(_))) => {
+            Lowered::Literal(literal @ (Literal::Text(_) | Literal::Bool(_)))
+                if constant::instant(&literal).is_err() =>
+            {
                 self.not_a_number(e.span, constant::describe(&literal))
             }
             other => other,
@@ -83,6 +85,12 @@ impl Lowering<'_> {
     }
 
     fn calculate(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
+        if let (Sign::Times | Sign::Over, true) = (sign, self.is_instant(left.value) || self.is_instant(right.value)) {
+            return match (left.value, right.value) {
+                (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
+                _ => self.refuse(span, sign, left, right),
+            };
+        }
         match (left.value, right.value) {
             (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
             (Lowered::Event(_) | Lowered::Mixed(_), _) | (_, Lowered::Event(_) | Lowered::Mixed(_)) => {
@@ -127,8 +135,8 @@ impl Lowering<'_> {
                     return lowered;
                 }
                 let op = match (sign, p, q) {
-                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if p.same_measure(q) => Op::Add(a, b),
-                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if p.same_measure(q) => Op::Sub(a, b),
+                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if p.plus(q).is_some() => Op::Add(a, b),
+                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if p.minus(q).is_some() => Op::Sub(a, b),
                     _ => return self.refuse(span, sign, left, right),
                 };
                 self.add(source, op, span)
@@ -147,7 +155,7 @@ impl Lowering<'_> {
         right: Side<'_>,
     ) -> Lowered {
         let result = match (sign, self.kind(source, id)) {
-            (Sign::Plus | Sign::Minus, Kind::Number(unit)) => constant::number(c, unit).map(|constant| {
+            (Sign::Plus | Sign::Minus, Kind::Number(unit)) => beside(sign, c, unit).map(|constant| {
                 let constant = self.node(source, constant, right.span)?;
                 let op = if sign == Sign::Plus { Op::Add(id, constant) } else { Op::Sub(id, constant) };
                 self.node(source, op, span)
@@ -403,6 +411,10 @@ impl Lowering<'_> {
         }
     }
 
+    fn is_instant(&self, value: &Lowered) -> bool {
+        matches!(value, Lowered::Node { source, id } if self.kind(*source, *id) == Kind::Number(Unit::Instant))
+    }
+
     fn refuse(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
         let (a, b) = (self.describe(left.value), self.describe(right.value));
         let nodes = matches!(left.value, Lowered::Node { .. }) && matches!(right.value, Lowered::Node { .. });
@@ -413,6 +425,9 @@ impl Lowering<'_> {
                 "ratios are added where they have one denominator, `a / d + b / d`, or where at most one side of each product \
                  moves by itself"
             }
+            _ if a == "instant" || b == "instant" => {
+                "the difference of two instants is a duration, and an instant and a duration are another instant"
+            }
             Sign::Plus | Sign::Minus => "both sides have one unit: two durations, or two plain numbers",
             Sign::Times | Sign::Over => "a timeline is multiplied and divided by plain constants",
         };
@@ -421,6 +436,15 @@ impl Lowering<'_> {
             .label(format!("{a} {} {b}", sign.symbol()))
             .help(help);
         self.say(d)
+    }
+}
+
+/// The constant behind a `+` or a `-` after a number of that unit.
+fn beside(sign: Sign, c: &Literal, unit: Unit) -> Result<Op, Misfit> {
+    match (unit, sign, c) {
+        (Unit::Instant, Sign::Minus, Literal::Text(_)) => constant::number(c, Unit::Instant),
+        (Unit::Instant, _, _) => constant::number(c, Unit::Duration),
+        _ => constant::number(c, unit),
     }
 }
 

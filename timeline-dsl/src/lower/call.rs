@@ -7,7 +7,7 @@ use crate::habits;
 use crate::names::{Function, Lookup, lookup, near};
 use crate::simple::{Simple, Takes};
 use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
-use timeline_core::plan::{NodeId, Op};
+use timeline_core::plan::{Kind, NodeId, Op};
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
@@ -74,11 +74,13 @@ impl Lowering<'_> {
                     _ => Lowered::Error,
                 }
             }
+            (Function::Simple(simple), [x, length]) if simple.names == ["delayed"] => self.delayed(span, x, length),
             (Function::Simple(simple), values) if values.len() == simple.takes.len() => {
                 self.simple(span, simple, values)
             }
             (Function::Concurrency, [b]) => self.concurrency(span, b, None),
             (Function::Concurrency, [b, cap]) => self.concurrency(span, b, Some(cap)),
+            (Function::Linear, [x]) => self.line_alone(span, x),
             (Function::Integral, [x]) => self.integral(span, x, None),
             (Function::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
             (Function::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
@@ -168,6 +170,40 @@ impl Lowering<'_> {
         }
     }
 
+    /// `delayed(x, D)`, of a state, a number or both sides of a ratio.
+    fn delayed(&mut self, span: Span, e: &Expr, length: &Expr) -> Lowered {
+        let value = self.lower_plain(e);
+        let length = self.need_duration(length, true);
+        let (source, of) = match &value {
+            Lowered::Node { source, id } => (*source, *id),
+            Lowered::Event(event) => {
+                return self.event_for_state(e, event.ty, "`delayed` reads a state or a number", "state or number");
+            }
+            Lowered::Literal(_) => return self.constant_as_timeline(e.span).unwrap_or(Lowered::Error),
+            Lowered::Mixed(_) | Lowered::Error => return Lowered::Error,
+        };
+        let Some(length) = length else { return Lowered::Error };
+        match self.kind(source, of) {
+            Kind::Event(ty) => self.event_for_state(e, ty, "`delayed` reads a state or a number", "state or number"),
+            Kind::State(_) => self.add(source, Op::Delayed { of, length }, span),
+            Kind::Number(_) => self.add(source, Op::DelayedNumber { of, length }, span),
+            Kind::Ratio(_) => {
+                let Some((n, d)) = self.ratio_sides(source, of) else { return Lowered::Error };
+                // A constant has been what it is before the session, too.
+                let mut side = |of: NodeId| match self.facts(source, of).constant {
+                    true => Some(of),
+                    false => self.node(source, Op::DelayedNumber { of, length }, span),
+                };
+                match (side(n), side(d)) {
+                    (Some(numerator), Some(denominator)) => {
+                        self.add(source, Op::Ratio { numerator, denominator }, span)
+                    }
+                    _ => Lowered::Error,
+                }
+            }
+        }
+    }
+
     fn latest(&mut self, span: Span, e: &Expr, ttl: Option<&Expr>) -> Lowered {
         let event = self.need_event(e, "latest");
         let ttl = match ttl {
@@ -209,10 +245,12 @@ fn form(function: Function) -> String {
         Function::Integral | Function::TimeWeightedAvg => {
             format!("`{name}(NUMBER)` or `{name}(NUMBER, where STATE)`")
         }
+        Function::Linear => "`integral(linear(EVENT))` or `time_weighted_avg(linear(EVENT))`".into(),
         Function::Scalar(f) => format!("`{}(...)`", f.name()),
         Function::If => "`if(STATE, a, b)`".into(),
         Function::Coalesce => "`coalesce(a, b, ...)`".into(),
         Function::Exists => "`exists(COLUMN)` or `exists(STATE_OR_NUMBER)`".into(),
+        Function::During => "`during(\"09:00-17:30\", mon..fri, in \"Europe/Berlin\")`".into(),
         Function::Concurrency => "`concurrency(STATE)` or `concurrency(STATE, cap 100)`".into(),
         Function::At => "`at(EVENT, VALUE)`".into(),
         Function::Filter => "`filter(EVENT, CONDITION)`".into(),

@@ -246,6 +246,7 @@ impl Lowering<'_> {
                 format!("a text stands between double quotes: did you mean `\"{text}\"`?")
             }
             ("event<bool>" | "state<bool>", _) => "compare with `true` or `false`, or not at all".to_owned(),
+            ("instant", _) => "write an instant as RFC 3339 has it, for example `\"2026-01-31T08:00:00Z\"`".to_owned(),
             (_, Literal::Duration(_)) => {
                 "columns are plain numbers, without a unit; time spent in a state is `duration_in_cur_state`".to_owned()
             }

@@ -69,6 +69,9 @@ pub(super) fn number(literal: &Literal, beside: Unit) -> Result<Op, Misfit> {
     if beside == Unit::Duration {
         return duration(literal).map(|d| number_op(d, 1, Unit::Duration));
     }
+    if beside == Unit::Instant {
+        return instant(literal).map(|at| number_op(at, 1, Unit::Instant));
+    }
     if beside == Unit::Area {
         let nanoseconds = plain(literal)?.multiply(Rational::whole(i128::from(SECOND))).ok_or(Misfit::Range)?;
         let (numerator, denominator) = nanoseconds.parts().ok_or(Misfit::Range)?;
@@ -76,6 +79,13 @@ pub(super) fn number(literal: &Literal, beside: Unit) -> Result<Op, Misfit> {
     }
     let (numerator, denominator) = plain(literal)?.parts().ok_or(Misfit::Range)?;
     Ok(number_op(numerator, denominator, if denominator == 1 { Unit::Int } else { Unit::Float }))
+}
+
+/// The constant as an instant: a text of RFC 3339.
+pub(super) fn instant(literal: &Literal) -> Result<Time, Misfit> {
+    let Literal::Text(text) = literal else { return Err(Misfit::Type) };
+    let at = text.parse::<jiff::Timestamp>().map_err(|_| Misfit::Type)?;
+    Time::try_from(at.as_nanosecond()).map_err(|_| Misfit::Range)
 }
 
 /// The exact value of a constant without a unit.

@@ -4,7 +4,7 @@
 
 use super::Lowering;
 use super::expect::Place;
-use super::value::Lowered;
+use super::value::{Carries, Lowered};
 use crate::diagnostics::codes;
 use crate::names::Function;
 use crate::syntax::{Expr, Literal, Span};
@@ -65,7 +65,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// The node over an event; what it gathers of durations are durations.
+    /// The node over an event; what it gathers of durations are durations, and of instants instants.
     pub(super) fn gather(&mut self, span: Span, source: usize, event: NodeId, op: Op) -> Lowered {
         let keeps_payloads = matches!(
             op,
@@ -76,11 +76,24 @@ impl Lowering<'_> {
                 | Op::Min { .. }
                 | Op::Max { .. }
         );
-        match self.add(source, op, span) {
-            Lowered::Node { source, id } if keeps_payloads && self.facts(source, event).durations => {
+        let carries = self.facts(source, event).carries;
+        if let (Op::Sum { .. }, Carries::Instants) = (&op, carries) {
+            let message = "instants have no sum";
+            return self.error(
+                codes::TYPE,
+                span,
+                message,
+                "the difference of two instants is a duration, which has one",
+            );
+        }
+        match (self.add(source, op, span), carries) {
+            (Lowered::Node { source, id }, Carries::Durations) if keeps_payloads => {
                 self.add(source, Op::DurationOf(id), span)
             }
-            other => other,
+            (Lowered::Node { source, id }, Carries::Instants) if keeps_payloads => {
+                self.add(source, Op::InstantOf(id), span)
+            }
+            (other, _) => other,
         }
     }
 
@@ -119,7 +132,7 @@ impl Lowering<'_> {
     }
 
     /// An event of numbers.
-    fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<Place> {
         let (source, id) = self.need_event(e, operator)?;
         match self.kind(source, id) {
             Kind::Event(ty) if ty.is_numeric() => Some((source, id)),

@@ -79,7 +79,7 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
             walk(a, None, uses);
             by.iter().for_each(|d| walk(&d.value, None, uses));
         }
-        ExprKind::Every(_) => {}
+        ExprKind::Every(_) | ExprKind::During(_) => {}
         ExprKind::Lookup { key, .. } => key.iter().for_each(|part| walk(part, None, uses)),
         ExprKind::Call { name, arguments } => called(&name.text, arguments, hint, uses),
     }
@@ -99,7 +99,7 @@ fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTre
                 simple.takes.get(i).filter(|takes| **takes == Takes::Condition).map(|_| Use::Bool)
             }
             Function::Latest | Function::First | Function::Previous if i == 0 => hint,
-            Function::Sum | Function::Min | Function::Max => Some(Use::Number),
+            Function::Sum | Function::Min | Function::Max | Function::Linear => Some(Use::Number),
             Function::At if i == 1 => hint,
             Function::And | Function::Or | Function::Not => Some(Use::Bool),
             Function::Concurrency => Some(Use::Bool),
@@ -132,6 +132,7 @@ fn shape(e: &Expr) -> Option<Use> {
         | ExprKind::Logic(..)
         | ExprKind::Compare(..)
         | ExprKind::In(..)
+        | ExprKind::During(_)
         | ExprKind::Not(_) => Some(Use::Bool),
         ExprKind::Call { name, arguments } => match (names::lookup(&name.text), arguments.as_slice()) {
             (Lookup::Known(Function::Latest | Function::First | Function::Previous), [first, ..]) => {

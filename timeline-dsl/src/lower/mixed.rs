@@ -18,7 +18,7 @@ pub(super) struct MixedValue {
     /// The source of the columns; none if there are no columns, for it is a product of timelines.
     pub(super) source: Option<usize>,
     /// The group of sources of the timelines.
-    group: usize,
+    pub(super) group: usize,
     pub(super) expr: EventExpr,
     of: Vec<NodeId>,
     pub(super) ty: Type,
@@ -193,7 +193,10 @@ impl Lowering<'_> {
     /// A timeline whose value can stand beside a column, and its type there.
     fn sampled(&mut self, source: usize, id: NodeId, place: Span) -> Option<(NodeId, Type)> {
         let kind = self.kind(source, id);
-        let is_time = matches!(kind, Kind::Number(Unit::Duration | Unit::Area) | Kind::Ratio(RatioUnit::Duration));
+        let is_time = matches!(
+            kind,
+            Kind::Number(Unit::Duration | Unit::Instant | Unit::Area) | Kind::Ratio(RatioUnit::Duration)
+        );
         if let (false, Some(ty)) = (is_time, kind.sampled()) {
             // A state that was read as a number is as good as it was.
             return match *self.op(source, id) {
@@ -202,10 +205,16 @@ impl Lowering<'_> {
             };
         }
         let own = self.quote(place);
+        let help = match kind {
+            Kind::Number(Unit::Instant) => {
+                "the difference of two instants by a unit is a plain number: `(a - b) / 1s`".to_owned()
+            }
+            _ => format!("divide it by a unit: `({own}) / 1s` is a plain number of seconds"),
+        };
         let d = self
             .diagnostic(codes::ARITHMETIC, place, format!("{kind} beside a column, which has no unit"))
             .label(format!("expected a state or a plain number, found {kind}"))
-            .help(format!("divide it by a unit: `({own}) / 1s` is a plain number of seconds"));
+            .help(help);
         self.say(d);
         None
     }
@@ -398,6 +407,7 @@ fn is_calculation(op: &Op) -> bool {
             | Op::Or(..)
             | Op::NumberOf(_)
             | Op::DurationOf(_)
+            | Op::InstantOf(_)
             | Op::Add(..)
             | Op::Sub(..)
             | Op::Mul(..)

@@ -1,5 +1,6 @@
 //! `let`, `metric` and `alert`.
 
+use super::hours::asks_clock;
 use super::value::Lowered;
 use super::{Binding, Lowering};
 use crate::diagnostics::codes;
@@ -26,7 +27,11 @@ enum Defined {
 
 impl Lowering<'_> {
     pub(super) fn define_let(&mut self, d: &Definition) {
+        self.clock = self.group_named_in(&d.value);
         let value = self.lower(&d.value);
+        if self.clock.is_none() && asks_clock(&d.value) && !matches!(value, Lowered::Error) {
+            self.clocks.insert(d.name.text.clone(), d.value.clone());
+        }
         if let Lowered::Node { source, id } = &value {
             self.groups[*source].builder.call(*id, &d.name.text);
         }
@@ -34,6 +39,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn define_metric(&mut self, d: &Definition) {
+        self.clock = self.group_named_in(&d.value);
         let (value, root, dimensions) = match &d.value.kind {
             ExprKind::SplitBy(of, by, cap) => match self.split(d.value.span, of, by, cap.as_deref()) {
                 Some((value, root, names)) => (value, Some(root), names),
@@ -64,6 +70,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn define_alert(&mut self, d: &Definition) {
+        self.clock = self.group_named_in(&d.value);
         let value = match self.need_condition(&d.value, "alert") {
             Some((source, id)) => Lowered::Node { source, id },
             None => Lowered::Error,

@@ -17,7 +17,14 @@ impl Lowering<'_> {
         if let [name] = path
             && let Some(binding) = self.scope.get(&name.text)
         {
-            return binding.value.clone();
+            let value = binding.value.clone();
+            return match (self.clocks.get(&name.text), &value, self.clock) {
+                (Some(clock), Lowered::Node { source, .. }, Some(group)) if *source != group => {
+                    let clock = clock.clone();
+                    self.lower(&clock)
+                }
+                _ => value,
+            };
         }
         let joined: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
         self.column(span, &joined.join("."))

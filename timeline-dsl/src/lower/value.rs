@@ -49,6 +49,28 @@ impl EventValue {
     pub(super) const MAX_DEPTH: usize = 128;
 }
 
+/// What the payloads of an event are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Carries {
+    /// What their type says.
+    Plain,
+    /// Durations, as their nanoseconds.
+    Durations,
+    /// Instants, as theirs.
+    Instants,
+}
+
+impl Carries {
+    /// What these are called, if they are more than their type says.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Carries::Plain => None,
+            Carries::Durations => Some("duration"),
+            Carries::Instants => Some("instant"),
+        }
+    }
+}
+
 /// What is known of a node beside its kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Facts {
@@ -58,14 +80,14 @@ pub(super) struct Facts {
     pub(super) cumulative: bool,
     /// The number is the same at all times.
     pub(super) constant: bool,
-    /// The event carries durations, as their nanoseconds.
-    pub(super) durations: bool,
+    /// What the payloads of an event are beyond their type.
+    pub(super) carries: Carries,
 }
 
 impl Facts {
     /// The facts of a node, but for what its payloads are.
     pub(super) fn of(node: &Node) -> Facts {
         let Node { op, kind: _, fingerprint: _, moves, is_cumulative } = node;
-        Facts { moves: *moves, cumulative: *is_cumulative, constant: op.is_constant(), durations: false }
+        Facts { moves: *moves, cumulative: *is_cumulative, constant: op.is_constant(), carries: Carries::Plain }
     }
 }

@@ -3,16 +3,20 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{Severity, codes};
+use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Dimension, EveryClause, Expr, ExprKind, Span, WindowLength};
 use crate::tables::is_table_column;
-use timeline_core::plan::{CalendarUnit, Every, Kind, NodeId, Op};
-use timeline_core::{SECOND, Time};
+use timeline_core::plan::{CalendarUnit, Every, Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::{SECOND, Time, Type};
 
 /// The most dimensions of a split, and keys of a group.
 const MAX_DIMENSIONS: usize = 64;
 
 impl Lowering<'_> {
     pub(super) fn over_last(&mut self, span: Span, of: &Expr, window: &Expr) -> Lowered {
+        if let Some((greatest, x)) = extreme(of) {
+            return self.extreme_over_last(span, greatest, x, window);
+        }
         let value = self.lower_plain(of);
         let length = self.need_duration(window, true);
         if let Some(length) = length {
@@ -25,6 +29,56 @@ impl Lowering<'_> {
         };
         let Some(window) = length else { return Lowered::Error };
         self.over_cumulative(span, of.span, (source, id), "over last", |of| Op::OverLast { of, window })
+    }
+
+    /// `max(x) over last D`: of what holds over time, for events have no value where the window begins.
+    fn extreme_over_last(&mut self, span: Span, greatest: bool, x: &Expr, window: &Expr) -> Lowered {
+        let name = if greatest { "max" } else { "min" };
+        let value = self.lower_plain(x);
+        let length = self.need_duration(window, true);
+        if let Some(length) = length {
+            self.warn_of_calculated("over last", window, length);
+        }
+        let what = format!("`{name}(...) over last` reads a state or a number");
+        let (source, id) = match &value {
+            Lowered::Node { source, id } => (*source, *id),
+            Lowered::Event(event) => return self.event_for_state(x, event.ty, &what, "state or number"),
+            Lowered::Literal(_) => return self.constant_as_timeline(x.span).unwrap_or(Lowered::Error),
+            Lowered::Mixed(_) | Lowered::Error => return Lowered::Error,
+        };
+        let kind = self.kind(source, id);
+        if let Kind::Event(ty) = kind {
+            return self.event_for_state(x, ty, &what, "state or number");
+        }
+        if self.facts(source, id).moves {
+            let message = format!("`{name}(...) over last` of a number that moves by itself");
+            let d = self
+                .diagnostic(codes::QUADRATIC, x.span, message)
+                .label("it has another value at every instant")
+                .help("it reads states, and numbers that change in steps, such as `latest(x)` and `count(p)`");
+            return self.say(d);
+        }
+        if !kind.sampled().is_some_and(Type::is_numeric) {
+            let help = match kind {
+                Kind::State(Type::Bool) => format!("did you mean `has_existed_within({}, D)`?", self.quote(x.span)),
+                _ => "it reads numeric states, and numbers that change in steps, such as `latest(x)`".to_owned(),
+            };
+            let d = self
+                .diagnostic(codes::TYPE, x.span, format!("`{name}(...) over last` reads numbers, this is {kind}"))
+                .label(format!("expected state<float>, state<int> or number, found {kind}"))
+                .help(help);
+            return self.say(d);
+        }
+        let Some(window) = length else { return Lowered::Error };
+        // A state that was read as a number is as good as it was.
+        let of = if let Op::NumberOf(of) = *self.op(source, id) { of } else { id };
+        match (self.add(source, Op::ExtremeOverLast { of, window, greatest }, span), kind) {
+            (Lowered::Node { source, id }, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration)) => {
+                self.add(source, Op::DurationOf(id), span)
+            }
+            (Lowered::Node { source, id }, Kind::Number(Unit::Instant)) => self.add(source, Op::InstantOf(id), span),
+            (other, _) => other,
+        }
     }
 
     /// An operator of a cumulative number, which is what the clause needs.
@@ -280,7 +334,6 @@ impl Lowering<'_> {
 
     /// Whether the expression is a call of `latest`, in whatever spelling.
     fn is_latest(&self, e: &Expr) -> bool {
-        use crate::names::{Function, Lookup, lookup};
         matches!(&e.kind, ExprKind::Call { name, .. }
             if matches!(lookup(&name.text), Lookup::Known(Function::Latest)))
     }
@@ -299,7 +352,7 @@ impl Lowering<'_> {
             _ => (false, false),
         };
         let is_bool = matches!(value, Lowered::Node { source, id }
-            if self.kind(*source, *id) == Kind::State(timeline_core::Type::Bool));
+            if self.kind(*source, *id) == Kind::State(Type::Bool));
         let at_once = matches!(value, Lowered::Node { source, id }
             if matches!(self.op(*source, *id), Op::Concurrency { .. }));
         let help = if at_once {
@@ -320,5 +373,15 @@ impl Lowering<'_> {
             .label(format!("expected a cumulative number, found {found}"))
             .help(help);
         self.say(d)
+    }
+}
+
+/// Whether the expression is a call of `max`, or of `min`, with what it reads.
+fn extreme(e: &Expr) -> Option<(bool, &Expr)> {
+    let ExprKind::Call { name, arguments } = &e.kind else { return None };
+    match (lookup(&name.text), arguments.as_slice()) {
+        (Lookup::Known(Function::Max), [of]) => Some((true, &of.value)),
+        (Lookup::Known(Function::Min), [of]) => Some((false, &of.value)),
+        _ => None,
     }
 }

@@ -492,6 +492,9 @@ impl Parser<'_> {
         if names::is_column(&name.text) {
             return self.column(open);
         }
+        if names::is_during(&name.text) {
+            return self.during(open);
+        }
         let mut arguments = vec![];
         if self.at_sign("*") && self.nth(1).kind == Kind::Sign(")") {
             let message = format!("`{}(*)` counts no event", name.text);

@@ -27,7 +27,7 @@ pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
 
 pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
     match made.inputs {
-        [a @ Kind::Number(_), b @ Kind::Number(_)] => a.joined(*b),
+        [Kind::Number(a), Kind::Number(b)] => a.plus(*b).map(Kind::Number),
         _ => None,
     }
 }

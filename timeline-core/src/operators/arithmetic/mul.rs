@@ -40,7 +40,7 @@ fn product(a: Unit, b: Unit) -> Option<Unit> {
         (Unit::Duration, Unit::Int) | (Unit::Int, Unit::Duration) => Some(Unit::Duration),
         (Unit::Duration | Unit::Area, Unit::Float) | (Unit::Float, Unit::Duration | Unit::Area) => Some(Unit::Area),
         (Unit::Area, Unit::Int) | (Unit::Int, Unit::Area) => Some(Unit::Area),
-        (Unit::Duration | Unit::Area, Unit::Duration | Unit::Area) => None,
+        (Unit::Duration | Unit::Area, Unit::Duration | Unit::Area) | (Unit::Instant, _) | (_, Unit::Instant) => None,
     }
 }
 

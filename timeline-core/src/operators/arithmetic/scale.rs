@@ -2,7 +2,9 @@
 
 use crate::Linear;
 use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer};
+use crate::plan::{
+    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit,
+};
 
 pub(crate) mod meaning;
 
@@ -27,7 +29,7 @@ pub(crate) fn describe(_of: NodeId, factor: i64) -> Description<'static> {
 
 pub(crate) fn kind(_of: NodeId, _factor: i64, made: &Made<'_>) -> Option<Kind> {
     match made.inputs {
-        [Kind::Number(unit)] => Some(Kind::Number(*unit)),
+        [Kind::Number(unit)] if *unit != Unit::Instant => Some(Kind::Number(*unit)),
         _ => None,
     }
 }

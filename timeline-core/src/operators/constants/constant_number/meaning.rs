@@ -6,8 +6,8 @@ use crate::reference::parts::{Inputs, Piecewise, Whole};
 
 pub(crate) fn of(numerator: i64, denominator: i64, unit: Unit, inputs: &Inputs<'_>) -> Whole {
     let constant = match unit {
-        // Durations and whole numbers have the denominator 1.
-        Unit::Duration | Unit::Int => Linear::exact(i128::from(numerator)),
+        // Durations, instants and whole numbers have the denominator 1.
+        Unit::Duration | Unit::Instant | Unit::Int => Linear::exact(i128::from(numerator)),
         Unit::Float | Unit::Area => Linear::float(numerator as f64 / denominator as f64),
     };
     Whole::Number(Piecewise::constant(inputs.origin(), Some(constant)))

@@ -1,0 +1,67 @@
+//! `time_of(e)`: the matches, carrying their own instants.
+
+use crate::Type;
+use crate::incremental::parts::{Code, Compiling, Happened, Input, Pass, Row};
+use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+
+pub(crate) mod meaning;
+
+pub(crate) fn describe(_event: NodeId) -> Description<'static> {
+    Description {
+        name: "time_of",
+        form: Form::Call,
+        parameters: vec![],
+        takes: Takes::Matches,
+        moves: false,
+        cumulative: Cumulative::Never,
+        straight: Straight::Always,
+        timer: Timer::Never,
+        due: Due::Never,
+        memory: Memory::Constant,
+        words: vec![],
+        entry: None,
+        asks_order: true,
+        charges: None,
+    }
+}
+
+pub(crate) fn kind(_event: NodeId, made: &Made<'_>) -> Option<Kind> {
+    match made.inputs {
+        [Kind::Event(_)] => Some(Kind::Event(Type::Int)),
+        _ => None,
+    }
+}
+
+pub(crate) fn compile(event: NodeId, to: &mut Compiling<'_>) -> Code {
+    Code::TimeOf(Step { event: to.input(event) })
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    event: Input,
+}
+
+impl Step {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, _: &mut Row<'_>) {
+        out.extend_from_slice(&happened.matches(pass, self.event));
+        if !out.is_empty() {
+            happened.say(pass.node, pass.now as u64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::check;
+    use crate::plan::Op;
+
+    #[test]
+    fn matches_carry_their_instants() {
+        let latest = |p: &mut crate::operators::testing::Bench| {
+            let event = p.event('b');
+            let of = p.add(Op::TimeOf { event });
+            Op::Latest { of, ttl: None }
+        };
+        check(latest, "0: n=1; 1: b; 3: !b; 4: b; 4: b; 6: b=", "- 1 1 1 4 4 4");
+    }
+}
