@@ -29,6 +29,7 @@ mod recovery;
 mod rest;
 mod retiring;
 mod silence;
+mod zones;
 
 pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
 pub(crate) use checkpointing::plan_fingerprint;

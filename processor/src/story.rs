@@ -18,7 +18,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::incremental::Reading;
 use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
-use timeline_core::{Field, Linear, Record, Time, Value};
+use timeline_core::{Field, Linear, Record, Time, Value, instant_text};
+
+/// Of a session that has its metrics by windows of the clock, so many of them are told: the last ones.
+const WINDOWS_MAX: usize = 12;
 
 /// An event of the session.
 struct Told {
@@ -124,10 +127,13 @@ fn session(
 ) -> Json {
     let start = told.session;
     let causes = Causes { plan, told, events };
-    let mut rows = vec![];
+    let (mut rows, mut left_out) = (vec![], 0);
     for (id, label) in &question.nodes {
         let node = plan.node(*id);
         let mut own: Vec<&RecordedSpan> = told.spans_of(*id).collect();
+        if let Some((clock, _)) = plan.windows_of(*id) {
+            left_out = left_out.max(keep_last_windows(&mut own, clock, horizon));
+        }
         own.sort_by(|a, b| a.dimensions.cmp(&b.dimensions).then(a.start.cmp(&b.start)));
         if let (Op::Event(e), true) = (&node.op, own.is_empty()) {
             let _ = e;
@@ -141,13 +147,14 @@ fn session(
             let shown: Vec<Json> = part
                 .iter()
                 .map(|span| {
-                    let (value, slope) = value_text(&span.reading, kind, 0);
+                    let (value, slope) = value_text(&as_shown(&node.op, &span.reading), kind, 0);
                     json!({"start_ns": span.start, "end_ns": span.end, "value": value, "slope": slope})
                 })
                 .collect();
             let at = question.at.filter(|at| *at >= start).and_then(|at| {
                 let span = part.iter().rev().find(|span| span.start <= at)?;
-                let (value, _) = value_text(&span.reading, kind, end.unwrap_or(at).min(at) - span.start);
+                let reading = as_shown(&node.op, &span.reading);
+                let (value, _) = value_text(&reading, kind, end.unwrap_or(at).min(at) - span.start);
                 Some(json!({"value": value, "since_ns": span.start, "cause": causes.of(*id, span.start)}))
             });
             let mut row = json!({"node": id.to_string(), "label": label, "fingerprint": node.fingerprint.to_string(), "kind": kind.to_string(), "spans": shown, "at": at});
@@ -171,9 +178,32 @@ fn session(
         "end_ns": end,
         "horizon_ns": horizon,
         "closed": end.is_some(),
+        "windows_left_out": left_out,
         "rows": rows,
         "events": told,
     })
+}
+
+/// Keeps the last windows that have begun at or before an instant; how many are left out.
+fn keep_last_windows(own: &mut Vec<&RecordedSpan>, clock: usize, at: Time) -> usize {
+    own.retain(|span| span.start <= at);
+    // Windows follow one another, so the spans of one stand together.
+    let mut windows: Vec<(Time, &Option<Value>)> =
+        own.iter().map(|span| (span.start, &span.dimensions[clock])).collect();
+    windows.sort_by_key(|(start, _)| *start);
+    windows.dedup_by_key(|(_, window)| *window);
+    let left_out = windows.len().saturating_sub(WINDOWS_MAX);
+    let first = windows.get(left_out).map_or(Time::MIN, |(start, _)| *start);
+    own.retain(|span| span.start >= first);
+    left_out
+}
+
+/// A reading as rows have it: a window of the clock by the instant at which it begins.
+fn as_shown(op: &Op, reading: &Reading) -> Reading {
+    match reading {
+        Reading::State(value) => Reading::State(op.as_dimension(value.clone())),
+        Reading::Absent | Reading::Number(_) | Reading::Ratio { .. } => reading.clone(),
+    }
 }
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.
@@ -196,6 +226,10 @@ fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
         Reading::State(Value::Bool(x)) => (json!(x), None),
         Reading::State(Value::Int(x)) => (json!(x), None),
         Reading::State(Value::Float(x)) => (json!(x), None),
+        Reading::Number(Linear::Exact { value, .. }) if kind == Kind::Number(Unit::Instant) => {
+            let at = (*value).clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
+            (json!(instant_text(at)), None)
+        }
         Reading::Number(x) => (number(*x, kind == Kind::Number(Unit::Duration)), Some(slope(*x))),
         Reading::Ratio { numerator, denominator } => {
             let (n, d) = (numerator.after(dt).as_floats().0, denominator.after(dt).as_floats().0);

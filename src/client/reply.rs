@@ -54,6 +54,9 @@ pub(crate) struct Session {
     /// Through when an open session is shown; the last that is told of it if the server does not say.
     #[serde(default)]
     pub(crate) horizon_ns: Option<i64>,
+    /// Windows of the clock that are not among the rows, before those that are.
+    #[serde(default)]
+    pub(crate) windows_left_out: usize,
     pub(crate) rows: Vec<SessionRow>,
     #[serde(default)]
     pub(crate) events: Vec<SessionEvent>,

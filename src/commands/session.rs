@@ -114,7 +114,11 @@ fn unknown(key: &str) -> Error {
 fn heading(key: &str, session: &Session) -> String {
     let state = if session.closed { "closed" } else { "open" };
     let partial = if session.partial { ", partial: it may have begun before anything was seen of it" } else { "" };
-    format!("session {}, {state}{partial}\n", table::visible(key.as_bytes()))
+    let windows = match session.windows_left_out {
+        0 => String::new(),
+        n => format!("{n} earlier windows are left out: `timeline query` has all, in the table finals\n"),
+    };
+    format!("session {}, {state}{partial}\n{windows}", table::visible(key.as_bytes()))
 }
 
 /// Each timeline's value at the instant, and since which event; the labels, which may be long, come last.

@@ -9,7 +9,12 @@ fn pattern(name: &str, regex: String) -> Json {
 
 /// Function names; words of the language that are also columns' names are coloured only where a `(` follows.
 fn functions() -> String {
-    let names: Vec<&str> = catalogue::ALL.iter().flat_map(|o| o.functions()).collect();
+    let mut names: Vec<&str> = vec![];
+    for name in catalogue::ALL.iter().flat_map(|o| o.functions()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     format!(r"\b({}|TL_?[A-Za-z_]+|col|group_by|aggregate)(?=\s*\()", names.join("|"))
 }
 

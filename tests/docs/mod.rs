@@ -2,6 +2,7 @@
 
 mod compose;
 mod grammar;
+mod recipes;
 mod reliability;
 
 use crate::cli::{Sandbox, finish};

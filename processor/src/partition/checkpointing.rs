@@ -4,6 +4,7 @@
 //! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
 use super::growth::Siblings;
+use super::zones::{self, ZoneRules};
 use super::{Error, Partition, Reading, Told};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, segment};
 use crate::damage::{Damage, Lost};
@@ -111,6 +112,9 @@ pub(super) struct State {
     /// The outputs that are hidden, and have said their last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub retired: BTreeSet<String>,
+    /// The rules of the time zones that the plan asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<ZoneRules>,
     /// Files of history that were given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
@@ -200,6 +204,7 @@ impl Partition {
             told_totals: self.publishing.known_totals(&self.plan),
             siblings: self.siblings.clone(),
             retired: self.retired.clone(),
+            zones: zones::of(&self.plan, max_time),
             lost: self.damage.lost.clone(),
         };
         let last = std::mem::take(&mut self.last);

@@ -7,6 +7,7 @@ use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
+use super::zones;
 use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, Reading, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
@@ -69,7 +70,10 @@ impl Partition {
             rebuilt: state.is_some() && same.is_none(),
             older_rules: state.as_ref().is_some_and(|(_, state)| state.rules != RULES),
             findings: opened.findings,
-            said: std::mem::take(&mut settled.said),
+            said: std::mem::take(&mut settled.said)
+                .into_iter()
+                .chain(same.into_iter().flat_map(|(_, state)| zones::changed(&state.zones)))
+                .collect(),
         };
         let is_settled = settled.is_changed;
         let same = same.filter(|_| !settled.remake);

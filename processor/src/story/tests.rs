@@ -175,6 +175,15 @@ const CASES: &[Case] = &[
         Some(1),
     ),
     ("delayed", "delayed(latest(b), 5s)", "1 b=true; 3 action=\"z\"", 7, Some("delayed(latest(b), 5s)"), Some(1)),
+    (
+        "max over last",
+        "max(latest(n)) over last 3s",
+        "1 n=9; 2 n=4; 6 action=\"z\"",
+        7,
+        Some("max(latest(n)) over last 3s"),
+        Some(2),
+    ),
+    ("during", "during(\"00:00:05-01:00\")", "1 b=true; 3 action=\"z\"", 7, Some("during(\"00:00:05-01:00\")"), None),
     // One timer has set another.
     (
         "held_for",
@@ -252,4 +261,38 @@ fn what_set_a_timer_is_named_for_every_operator_that_has_one() {
     for operator in with_a_timer {
         assert!(CASES.iter().any(|case| case.0 == operator.name), "`{}` has a timer and no case", operator.name);
     }
+}
+
+#[test]
+fn of_many_windows_the_last_are_told_by_their_beginnings() {
+    let plan = plan("count(b) every 1s");
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..30).map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"b\":true}}\n")).collect();
+    let file = dir.path().join("log.ndjson");
+    std::fs::write(&file, lines).unwrap();
+    let told = |at: Option<i64>| {
+        let fields = Some(fields_read(&plan, 0));
+        let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
+        let clock = asked(&plan);
+        let reach = [Reach { position: Position::START, ..Reach::default() }];
+        let question = Question {
+            key: "a",
+            at: at.map(|at| at * SECOND),
+            nodes: vec![(plan.metrics[0].root, "m".into()), (clock, "every 1s".into())],
+            horizon: 29 * SECOND,
+            before: vec![None],
+            reach: &reach,
+        };
+        let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
+        let rows = story["sessions"][0]["rows"].as_array().unwrap().clone();
+        let labels: Vec<String> = rows.iter().map(|row| row["label"].as_str().unwrap().to_owned()).collect();
+        (story["sessions"][0]["windows_left_out"].clone(), labels, rows.last().unwrap().clone())
+    };
+    let (left_out, labels, clock) = told(None);
+    assert_eq!((left_out, labels.len()), (Json::from(18), 13), "{labels:?}");
+    assert_eq!((labels[0].as_str(), labels[11].as_str()), ("m [1970-01-01T00:00:18Z]", "m [1970-01-01T00:00:29Z]"));
+    assert_eq!(clock["spans"][0]["value"], Json::from("1970-01-01T00:00:00Z"));
+    let (left_out, labels, clock) = told(Some(15));
+    assert_eq!((left_out, labels[11].as_str()), (Json::from(4), "m [1970-01-01T00:00:15Z]"));
+    assert_eq!(clock["at"]["value"], Json::from("1970-01-01T00:00:15Z"));
 }

@@ -29,7 +29,7 @@ impl fmt::Display for Difference {
         write!(f, "table `{table}`: `{column}` of `{}` is {} and was {}", key.join(", "), says(after), says(before))?;
         match *at {
             Time::MIN => Ok(()),
-            at => write!(f, " from {} on", crate::calendar::rfc3339(at, at.rem_euclid(crate::SECOND) != 0)),
+            at => write!(f, " from {} on", crate::calendar::rfc3339(at, at.rem_euclid(crate::SECOND) != 0).as_str()),
         }
     }
 }
