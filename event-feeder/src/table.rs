@@ -151,10 +151,13 @@ fn lacks(wanted: &TableFile, name: &str, names: &Sniffed, has: impl Fn(&FieldPat
     Err(Fault {
         kind: FaultKind::Columns,
         message: format!("{name} has no column `{field}`"),
-        help: format!(
-            "{near}it has {}{more}; `name: type from \"column\"` reads one under another name",
-            shown.join(", ")
-        ),
+        help: match shown.is_empty() {
+            true => "it has no columns: name the file that has the rows".to_owned(),
+            false => format!(
+                "{near}it has {}{more}; `name: type from \"column\"` reads one under another name",
+                shown.join(", ")
+            ),
+        },
         field: Some(field),
     })
 }
