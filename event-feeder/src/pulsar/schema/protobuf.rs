@@ -72,7 +72,9 @@ fn json(value: &Value, kind: &Kind) -> Json {
         Value::Map(entries) => {
             let of = kind.as_message().map(|entry| entry.map_entry_value_field().kind());
             let entry = |(key, value)| (self::key(key), json(value, of.as_ref().unwrap_or(kind)));
-            Json::Object(entries.iter().map(entry).collect::<BTreeMap<_, _>>().into_iter().collect())
+            #[expect(clippy::disallowed_methods, reason = "here they are put in order")]
+            let ordered: BTreeMap<_, _> = entries.iter().map(entry).collect();
+            Json::Object(ordered.into_iter().collect())
         }
     }
 }
