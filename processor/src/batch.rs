@@ -242,6 +242,7 @@ fn run<W: Watcher + Send + 'static>(
 
 /// Puts what a lane tells to what others told.
 fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
+    outcome.counted.iter().for_each(|counted| evaluation.totals.merge(counted));
     let Outcome { closed, alerts, duplicates, stragglers, failed, .. } = outcome;
     for letter in failed.iter().map(|failed| failed.letter(plan)) {
         *evaluation.dead_counts.entry(letter.code).or_default() += 1;

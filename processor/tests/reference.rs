@@ -176,9 +176,10 @@ fn engine_in_slices(
     let max_time = progress.max_time();
     let horizon = case.until.or(max_time);
     let mut outcome = Outcome::default();
-    let (mut sessions, mut late, mut spans) = (vec![], vec![], vec![]);
+    let (mut sessions, mut late, mut spans, mut counted) = (vec![], vec![], vec![], vec![]);
     for mut lane in all {
         let (told, lane_late) = lane.drain();
+        counted.extend(told.counted);
         sessions.extend(told.closed);
         outcome.alerts.extend(told.alerts);
         late.extend(lane_late);
@@ -191,12 +192,13 @@ fn engine_in_slices(
     spans_end_as_finals_do(&plan, &sessions, &spans);
     let spans = spans.iter().map(|span| span_text(&plan, span)).collect();
     late.append(&mut outcome.stragglers);
-    answers(&plan, &sessions, outcome.alerts, &late, spans, horizon)
+    counted.extend(outcome.counted);
+    answers(&plan, (&sessions, &counted), outcome.alerts, &late, spans, horizon)
 }
 
 fn answers(
     plan: &Plan,
-    sessions: &[Session],
+    (sessions, counted): (&[Session], &[Totals]),
     mut alerts: Vec<AlertRow>,
     late: &[processor::lane::Late],
     spans: Vec<String>,
@@ -213,6 +215,7 @@ fn answers(
     alerts.extend(open);
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
+    counted.iter().for_each(|counted| totals.merge(counted));
     totals.set_horizon(horizon);
     let of = |reason: LateReason| {
         let own = late.iter().filter(move |late| late.reason == reason && !late.repaired);
@@ -424,6 +427,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
     let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = Progress::nothing(&plan, None);
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
+    let mut counted = vec![];
     for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
         let lanes = all.len();
@@ -434,6 +438,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
             lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
             let (told, lane_late) = lane.drain();
+            counted.extend(told.counted);
             sessions.extend(told.closed);
             alerts.extend(told.alerts);
             late.extend(lane_late);
@@ -452,6 +457,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
                 // Workers begin with it.
                 lane.release(progress.clock());
                 let (told, lane_late) = lane.drain();
+                counted.extend(told.counted);
                 sessions.extend(told.closed);
                 alerts.extend(told.alerts);
                 late.extend(lane_late);
@@ -468,7 +474,8 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
     sessions.append(&mut outcome.closed);
     alerts.append(&mut outcome.alerts);
     late.append(&mut outcome.stragglers);
-    answers(&plan, &sessions, alerts, &late, vec![], progress.max_time())
+    counted.extend(outcome.counted);
+    answers(&plan, (&sessions, &counted), alerts, &late, vec![], progress.max_time())
 }
 
 /// The case with its log in order and sources that wait for nothing. Which of duplicates comes first is a matter of order.

@@ -52,13 +52,22 @@ impl Table {
 }
 
 /// Says on standard error that a program can have no rows of what is shown.
-pub(super) fn tell_of_program<'a>(table: Table, mut plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
-    let has = |plan: &Plan| match table {
-        Table::Finals | Table::Spans => !plan.metrics.is_empty(),
+pub(super) fn tell_of_program<'a>(table: Table, plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
+    let plans: Vec<&Plan> = plans.collect();
+    let has = |plan: &&Plan| match table {
+        Table::Finals | Table::Spans => plan.metrics.iter().any(|metric| !plan.is_of_events(metric.root)),
         Table::Totals => plan.metrics.iter().any(|metric| metric.aggregate.is_some()),
         Table::Alerts => !plan.alerts.is_empty(),
     };
-    if plans.any(has) {
+    if plans.iter().any(has) {
+        return;
+    }
+    if matches!(table, Table::Finals | Table::Spans) && plans.iter().any(|plan| !plan.metrics.is_empty()) {
+        let what = if is_expression { "the expression" } else { "every metric of the program" };
+        eprintln!(
+            "timeline: {what} counts events, which are in totals alone, so there are no {}\n  help: ask for `--show totals`",
+            table.name()
+        );
         return;
     }
     let (what, clause) = match (is_expression, table) {
@@ -151,7 +160,7 @@ fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
     let mut notes = vec![];
     for table in Table::ALL.into_iter().filter(|table| words.iter().any(|word| word.is(table.name()))) {
         let has = |query: &Query| match table {
-            Table::Finals => !query.is_alert,
+            Table::Finals => !query.is_alert && !query.is_of_events,
             Table::Spans => query.keeps_spans,
             Table::Totals => query.has_aggregate,
             Table::Alerts => query.is_alert,
@@ -168,6 +177,9 @@ fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
                     "`{asked}` is catching up with its log, and has rows once it has\n  help: `timeline queries` says when"
                 )),
                 Some(query) if has(query) => {}
+                Some(query) if query.is_of_events => {
+                    notes.push(format!("`{asked}` counts events, which are in totals alone, so it has no {name}"));
+                }
                 Some(_) => notes.push(format!("`{asked}` {}, so it has no {name}", negated_of_one(lack))),
                 None => {
                     let known: Vec<&str> = queries.iter().filter(|query| has(query)).map(|q| q.name.as_str()).collect();
@@ -195,6 +207,7 @@ fn negated_of_one(lack: &str) -> String {
 struct Query {
     name: String,
     is_alert: bool,
+    is_of_events: bool,
     has_aggregate: bool,
     keeps_spans: bool,
     /// How often its name was given, itself included.
@@ -215,6 +228,7 @@ fn read(batch: &RecordBatch) -> Vec<Query> {
         version: versions.map_or(1, |versions| versions.value(i)),
         name: names.value(i).to_owned(),
         is_alert: sorts.value(i) == "alert",
+        is_of_events: sorts.value(i) == "metric of events",
         has_aggregate: aggregates.is_valid(i),
         keeps_spans: spans.is_some_and(|spans| spans.value(i)),
         is_catching_up: waits.is_some_and(|waits| waits.value(i)),
@@ -301,6 +315,7 @@ mod tests {
             ("m", "metric", None, true),
             ("sums", "metric", Some("aggregate(sum)"), false),
             ("a", "alert", None, false),
+            ("e", "metric of events", Some("aggregate(count)"), false),
         ])];
         says(&both, "SELECT * FROM totals", "");
         says(&both, "SELECT * FROM totals WHERE metric = 'sums'", "");
@@ -309,5 +324,7 @@ mod tests {
         says(&both, "SELECT * FROM finals WHERE metric = 'a'", "`a` is no metric");
         says(&both, "SELECT * FROM totals WHERE metric = 'sum'", "nothing is called `sum`; totals are of `sums`");
         says(&both, "SELECT * FROM finals WHERE session = 'm'", "");
+        says(&both, "SELECT * FROM totals WHERE metric = 'e'", "");
+        says(&both, "SELECT * FROM finals WHERE metric = 'e'", "`e` counts events, which are in totals alone");
     }
 }

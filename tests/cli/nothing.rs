@@ -12,6 +12,7 @@ fn sandbox() -> Sandbox {
         "both.tl",
         format!("{SOURCE}metric m = duration_where(latest(b)) | aggregate(sum) | keep spans\nalert a = latest(b)\n"),
     );
+    sandbox.file("events.tl", format!("{SOURCE}metric e = b | aggregate(count)\n"));
     sandbox.file("log.ndjson", "{\"k\":\"a\",\"t\":1,\"b\":false}\n");
     sandbox
 }
@@ -31,6 +32,9 @@ fn what_a_program_has_nothing_of_is_said_with_the_clause_to_write() {
         ("alert.tl", "final", "has no metric, so there are no finals\n  help: write `metric NAME = "),
         ("alert.tl", "spans", "has no metric, so there are no spans"),
         ("alert.tl", "totals", "has no aggregate"),
+        ("events.tl", "final", "every metric of the program counts events, which are in totals alone, so there are no finals"),
+        ("events.tl", "spans", "so there are no spans\n  help: ask for `--show totals`"),
+        ("events.tl", "totals", ""),
         // Without a row, and with everything that could have one: nothing is to be said.
         ("alert.tl", "alerts", ""),
         ("both.tl", "alerts", ""),

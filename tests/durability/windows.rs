@@ -17,7 +17,10 @@ fn program(end: &str) -> String {
     format!(
         "source devices {{ key device  time t in s  lateness 60s  {end}  on: bool, site: string }}
         metric used    = duration_where(latest(on)) every 1h | aggregate(group_by(every), count, sum)
-        metric by_site = duration_where(latest(on)) every 6h split by latest(site) cap 2"
+        metric by_site = duration_where(latest(on)) every 6h split by latest(site) cap 2
+        metric runs = at(fall(latest(on)), duration_of_previous_state(latest(on))) every 6h
+                    | aggregate(group_by(every, site), count, sum, max)
+        metric long = not_followed_by(on == true, on == false, 30m) every 6h | aggregate(group_by(every), count)"
     )
 }
 
@@ -102,6 +105,55 @@ fn known(changes: &Changes, silence: Option<i64>, horizon: i64) -> Vec<Hour> {
     hours
 }
 
+/// Window and place, and what is counted there: how many, their sum, the greatest.
+type Counted = BTreeMap<(i64, String), (u64, i64, i64)>;
+
+/// What happens in the windows of the metrics of events: runs that end, and what goes on for half an hour.
+fn happened(devices: &BTreeMap<String, Changes>, silence: Option<i64>, horizon: i64) -> (Counted, Counted) {
+    let (mut runs, mut long) = (Counted::new(), Counted::new());
+    let count = |to: &mut Counted, at: i64, site: &str, length: i64| {
+        let counted = to.entry((at - at % (6 * HOUR), site.to_owned())).or_default();
+        *counted = (counted.0 + 1, counted.1 + length, counted.2.max(length));
+    };
+    for changes in devices.values() {
+        let longer = |a: &(i64, bool, &str), b: &(i64, bool, &str)| silence.is_none_or(|d| b.0 - a.0 <= d);
+        for session in changes.chunk_by(longer) {
+            let mut begun = None;
+            for (at, on, site) in session {
+                match (begun, on) {
+                    (None, true) => begun = Some(*at),
+                    (Some(from), false) => {
+                        count(&mut runs, *at, site, at - from);
+                        begun = None;
+                    }
+                    (None, false) | (Some(_), true) => {}
+                }
+            }
+        }
+        for (at, ..) in changes.iter().filter(|change| change.1) {
+            let until = at + HOUR / 2;
+            let is_followed = changes.iter().any(|(t, on, _)| !on && (at + 1..until).contains(t));
+            if !is_followed && until <= horizon {
+                count(&mut long, until, "", 0);
+            }
+        }
+    }
+    (runs, long)
+}
+
+/// The same as a processor says it.
+fn counted(server: &Server, metric: &str) -> Counted {
+    let rows = server.rows(&format!("SELECT * FROM totals WHERE metric = '{metric}'"));
+    let row = |row: &Json| {
+        let every: jiff::Timestamp = row["every"].as_str().expect("a window").parse().expect("an instant");
+        let seconds = |name: &str| if row[name].is_null() { 0 } else { (nanoseconds(&row[name]) / 1_000_000_000) as i64 };
+        let site = row["site"].as_str().unwrap_or_default().to_owned();
+        let count = row["count"].as_u64().expect("a count");
+        ((every.as_second(), site), (count, seconds("sum_exact"), seconds("max_exact")))
+    };
+    rows.iter().map(row).collect()
+}
+
 fn told_once(end: &str, silence: Option<i64>) {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("video.tl"), program(end)).expect("written");
@@ -148,6 +200,11 @@ fn told_once(end: &str, silence: Option<i64>) {
         (every.as_second(), (row["count"].as_u64().expect("a count"), seconds(&row["sum_exact"])))
     });
     assert_eq!(totals.collect::<BTreeMap<_, _>>(), sums);
+    // What happened in each, whatever was in memory when the processor was killed.
+    let (runs, long) = happened(&devices, silence, horizon);
+    assert_eq!(counted(&server, "runs"), runs);
+    assert_eq!(counted(&server, "long"), long);
+    assert!(runs.len() > 200 && long.len() > 90, "{} {}", runs.len(), long.len());
     // With a cap: what two places and the rest come to is what there is.
     let by_site =
         server.rows("SELECT session, start, sum(value) AS value, count(*) AS n FROM by_site GROUP BY session, start");

@@ -142,11 +142,42 @@ impl Plan {
         Some((clock, by[clock]))
     }
 
+    /// Whether what is aggregated of a metric is the events of its root, and nothing of its sessions.
+    pub fn is_of_events(&self, root: NodeId) -> bool {
+        matches!(self.node(root).kind, Kind::Event(_))
+    }
+
+    /// What the values of a metric are, whose root that is: of events their payloads.
+    pub fn value_kind(&self, root: NodeId) -> Kind {
+        match self.node(root).kind {
+            Kind::Event(_) if self.carries_durations(root) => Kind::Number(Unit::Duration),
+            Kind::Event(ty) => Kind::State(ty),
+            other => other,
+        }
+    }
+
+    /// Whether the payloads of an event are durations, as their nanoseconds.
+    pub fn carries_durations(&self, event: NodeId) -> bool {
+        let mut made = &self.node(event).op;
+        while let Op::Filter { event, .. } = made {
+            made = &self.node(*event).op;
+        }
+        match made {
+            Op::At { of, .. } => {
+                matches!(self.node(*of).kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration))
+            }
+            // Columns have no unit, and what is said beside them has none.
+            _ => false,
+        }
+    }
+
     /// Whether windows of the clock are over as soon as time has come so far, whatever events there are. Where silence ends a
     /// session and is not billed, a window is over when an event has come behind it, or the session has ended.
     pub fn windows_end_by_clock(&self) -> bool {
         let is_told_by_events = self.end.silence.is_some() && !self.end.billed;
-        !is_told_by_events && self.metrics.iter().any(|metric| self.windows_of(metric.root).is_some())
+        let is_windowed =
+            |metric: &Metric| self.windows_of(metric.root).is_some() || metric.windows_of_events().is_some();
+        !is_told_by_events && self.metrics.iter().any(is_windowed)
     }
 
     /// Whether a node can be charged to dimensions: cumulative, a ratio of such, or such over a window.

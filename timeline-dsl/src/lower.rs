@@ -22,6 +22,7 @@ mod hours;
 mod infer;
 mod length;
 mod logic;
+mod matches;
 mod mixed;
 mod observe;
 mod output;

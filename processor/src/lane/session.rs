@@ -7,11 +7,12 @@
 
 use super::late::Late;
 use super::slab::Life;
+use crate::totals::Totals;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
 use timeline_core::incremental::{
-    AlertSpan, Evaluator, Event, Failure, Layout, Observer, Row, Share, Told, Turns, Window,
+    AlertSpan, Evaluator, Event, Failure, Layout, Match, Observer, Row, Share, Told, Turns, Window,
 };
 use timeline_core::plan::{EndRule, GroupOf, NodeId, Op, Plan};
 use timeline_core::{Time, Value};
@@ -101,8 +102,11 @@ pub struct Outcome {
     pub stragglers: Vec<Late>,
     /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
     pub failed: Vec<Failed>,
+    /// What metrics of events have counted, if anything.
+    pub counted: Option<Totals>,
     spans: Vec<AlertSpan>,
     windows: Vec<Window>,
+    matches: Vec<Match>,
     /// Windows that have ended and are not over for good.
     open: Vec<Session>,
 }
@@ -134,6 +138,8 @@ pub(super) struct Rules {
     pub derived_end: bool,
     /// Whether windows of the clock are over as soon as time has come so far.
     pub windows_by_clock: bool,
+    /// Whether something is told of a session up to where silence ends it.
+    tells_to_the_end: bool,
     /// The word of a row that says when its last event was, if the row may be further.
     last: Option<usize>,
 }
@@ -191,7 +197,9 @@ impl Rules {
         let EndRule { silence, billed, max_age, linger, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
         let (windows_by_clock, last) = (plan.windows_end_by_clock(), layout.last_event());
-        Rules { silence, billed, max_age, linger, derived_end, windows_by_clock, last }
+        let tells_to_the_end =
+            !plan.alerts.is_empty() || plan.metrics.iter().any(|metric| plan.is_of_events(metric.root));
+        Rules { silence, billed, max_age, linger, derived_end, windows_by_clock, tells_to_the_end, last }
     }
 
     /// When silence ends a session that has no further event.
@@ -364,10 +372,10 @@ pub(super) fn alerts_before(
     }
     // An instant that is not over says nothing yet.
     if row.now() < frontier {
-        let told = &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () };
+        let told = &mut Told { alerts: &mut outcome.spans, windows: None, matches: None, observer: &mut () };
         evaluator.settle(row, told);
         evaluator.advance(row, frontier - 1, told);
-        outcome.name_alerts(key);
+        outcome.name_alerts(evaluator.plan(), key);
     }
     let view = evaluator.view(row);
     let alerts = 0..evaluator.plan().alerts.len();
@@ -442,9 +450,10 @@ fn close<W: Watcher>(
             outcome.closed.push(reading(evaluator, key, row, Some(read)));
         }
     }
-    // Silence is not billed unless the source says so, but the alerts that it raises are told.
-    let tells_nothing = evaluator.plan().alerts.is_empty();
-    let told = &mut Told { alerts: &mut outcome.spans, windows: None, observer: &mut () };
+    // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.
+    let tells_nothing = !rules.tells_to_the_end;
+    let (alerts, matches) = (&mut outcome.spans, Some(&mut outcome.matches));
+    let told = &mut Told { alerts, windows: None, matches, observer: &mut () };
     let is_over = is_told && (tells_nothing || evaluator.advance_some(row, at, told, pace.most));
     if is_over {
         evaluator.end_alerts(row, &mut outcome.spans);
@@ -453,14 +462,14 @@ fn close<W: Watcher>(
     } else {
         pace.doing = Some(Doing::Close { at, reason, told: is_told });
     }
-    outcome.name_alerts(key);
+    outcome.name_alerts(evaluator.plan(), key);
     is_over
 }
 
 fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {
     let plan = evaluator.plan();
     let view = evaluator.view(row);
-    let is_whole = |root: NodeId| plan.windows_of(root).is_none();
+    let is_whole = |root: NodeId| plan.windows_of(root).is_none() && !plan.is_of_events(root);
     let shares = plan.metrics.iter().map(|metric| match is_whole(metric.root) {
         true => view.shares(metric.root),
         false => vec![],
@@ -472,7 +481,7 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
             .iter()
             .map(|group| match group.of {
                 GroupOf::State(id) => view.state(id),
-                GroupOf::Dimension(_) => None,
+                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
             })
             .collect(),
         None => vec![],
@@ -524,13 +533,14 @@ impl Session {
 impl Outcome {
     /// What an evaluation tells.
     fn told<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Told<'a, O> {
-        Told { alerts: &mut self.spans, windows: Some(&mut self.windows), observer }
+        let (windows, matches) = (Some(&mut self.windows), Some(&mut self.matches));
+        Told { alerts: &mut self.spans, windows, matches, observer }
     }
 
     /// Gives what was told to its session. Windows for which `is_final` says no are not over.
     #[inline]
     fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
-        self.name_alerts(key);
+        self.name_alerts(plan, key);
         for window in self.windows.drain(..) {
             let end = is_final(&window).then_some(window.end);
             let to = if end.is_some() { &mut self.closed } else { &mut self.open };
@@ -539,7 +549,11 @@ impl Outcome {
     }
 
     #[inline]
-    fn name_alerts(&mut self, key: &CompactString) {
+    fn name_alerts(&mut self, plan: &Plan, key: &CompactString) {
+        if !self.matches.is_empty() {
+            let counted = self.counted.get_or_insert_with(|| Totals::new(plan));
+            self.matches.drain(..).for_each(|event| counted.count(plan, event));
+        }
         if !self.spans.is_empty() {
             let rows = self.spans.drain(..);
             self.alerts.extend(rows.map(|AlertSpan { alert, start, end }| AlertRow {

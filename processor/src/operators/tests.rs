@@ -259,7 +259,7 @@ fn both_evaluators_say_the_same_of_modules() {
     for (i, event) in log.iter().enumerate() {
         let time = event.record.time;
         let (present, nulls) = evaluator.pack(&event.record, &mut packed);
-        let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
+        let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
         evaluator.event(&mut row, &Event { time, present, nulls, words: &packed }, told);
         failed += evaluator.take_failures().len();
         if log.get(i + 1).is_some_and(|next| next.record.time == time) {

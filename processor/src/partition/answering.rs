@@ -60,7 +60,7 @@ impl Told {
     pub(super) fn of(lane: &mut Lane) -> Self {
         let (outcome, late) = lane.drain();
         let mut totals = Totals::new(lane.plan());
-        outcome.closed.iter().for_each(|session| totals.add(lane.plan(), session));
+        totals.add_told(lane.plan(), &outcome);
         Told { outcome, late, totals }
     }
 }
@@ -182,7 +182,7 @@ impl Partition {
                 }
                 if whole {
                     let Part { outcome, totals, .. } = own;
-                    outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+                    totals.add_told(&plan, outcome);
                 }
             }
             part.take()

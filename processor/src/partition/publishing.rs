@@ -280,7 +280,7 @@ impl Partition {
             if let Some(horizon) = progress.horizon() {
                 let mut outcome = Outcome::default();
                 lane.read(horizon, &mut outcome, |session| totals.add(&plan, &session));
-                outcome.closed.iter().for_each(|session| totals.add(&plan, session));
+                totals.add_told(&plan, &outcome);
             }
             (totals, progress.clone())
         })?;

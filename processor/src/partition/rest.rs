@@ -155,7 +155,7 @@ pub fn at_rest(
                 answer.sessions.push(session);
             }
         });
-        outcome.closed.iter().for_each(|session| answer.totals.add(plan, session));
+        answer.totals.add_told(plan, &outcome);
         let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
         let dead = failed.iter().map(|failed| failed.letter(plan)).collect();
         answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });

@@ -135,7 +135,8 @@ impl Partition {
         self.dirty |= self.publishing.follows_time();
         for (told, _) in all {
             // What has ended is made durable as history as well.
-            self.dirty |= !told.outcome.closed.is_empty() || !told.outcome.alerts.is_empty();
+            let Outcome { closed, alerts, counted, .. } = &told.outcome;
+            self.dirty |= !closed.is_empty() || !alerts.is_empty() || counted.is_some();
             self.take_told(told);
         }
         Ok(())

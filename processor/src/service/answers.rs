@@ -221,12 +221,20 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
         name => {
             for log in logs.iter().filter(|log| log.shows(name)) {
                 if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
+                    if log.plan.is_of_events(log.plan.metrics[metric].root) {
+                        return Err(EngineError::NotFound(only_in_totals(name)));
+                    }
                     return history::view(name, metric, log);
                 }
             }
             Err(EngineError::NotFound(format!("there is no table `{name}`")))
         }
     }
+}
+
+/// Why a metric of events has no rows of sessions.
+fn only_in_totals(name: &str) -> String {
+    format!("`{name}` counts events, which no session has a value of; ask `SELECT * FROM totals WHERE metric = '{name}'`")
 }
 
 /// The versions of the outputs that are seen: a name is seen in one plan at the most.
@@ -279,6 +287,9 @@ pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Op
         return Ok(None);
     }
     if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
+        if plan.is_of_events(plan.metrics[metric].root) {
+            return Err(EngineError::NotFound(only_in_totals(name)));
+        }
         let mut all = log.sessions();
         for batch in log.history("finals")? {
             all.extend(outliers::from_history(plan, metric, &batch));

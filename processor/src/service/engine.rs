@@ -44,7 +44,9 @@ impl Engine for Service {
         let mut names: Vec<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
         // Those that are catching up as well: whoever asks for them is told so.
         for bound in &self.lock().bound {
-            let shown = bound.plan.metrics.iter().map(|metric| &metric.name).filter(|name| bound.labels.shows(name));
+            // Metrics of events have rows in `totals` alone.
+            let of_sessions = bound.plan.metrics.iter().filter(|metric| !bound.plan.is_of_events(metric.root));
+            let shown = of_sessions.map(|metric| &metric.name).filter(|name| bound.labels.shows(name));
             let new: Vec<String> = shown.filter(|name| !names.contains(name)).cloned().collect();
             names.extend(new);
         }

@@ -24,10 +24,10 @@ pub use exact_sum::ExactSum;
 pub use part::Part;
 pub use quantiles::Quantiles;
 
-use crate::lane::Session;
+use crate::lane::{Outcome, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use timeline_core::incremental::Share;
+use timeline_core::incremental::{Match, Share};
 use timeline_core::plan::{Function, GroupOf, Members, Plan};
 use timeline_core::{Time, Value};
 
@@ -88,8 +88,8 @@ impl Totals {
                 Members::Live if is_closed => continue,
                 _ => {}
             }
-            let wants_percentiles = aggregate.functions.iter().any(|f| matches!(f, Function::Percentile(_)));
-            let unit = plan.node(metric.root).kind;
+            let wants_percentiles = aggregate.wants_percentiles();
+            let unit = plan.value_kind(metric.root);
             for (share, Share { dimensions, reading }) in session.shares[i].iter().enumerate() {
                 let amount = Amount::of(reading, unit);
                 if amount == Amount::Absent {
@@ -98,7 +98,7 @@ impl Totals {
                 let groups = aggregate.group_by.iter().zip(&session.groups[i]);
                 let group = groups.map(|(key, state)| match key.of {
                     GroupOf::Dimension(d) => dimensions[d].clone(),
-                    GroupOf::State(_) => state.clone(),
+                    GroupOf::State(_) | GroupOf::Window(_) => state.clone(),
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
@@ -116,6 +116,20 @@ impl Totals {
                 }
             }
         }
+    }
+
+    /// Folds in what sessions told: those that ended, and what happened in any of them.
+    pub fn add_told(&mut self, plan: &Plan, outcome: &Outcome) {
+        outcome.closed.iter().for_each(|session| self.add(plan, session));
+        outcome.counted.iter().for_each(|counted| self.merge(counted));
+    }
+
+    /// Folds in an event that a metric counts.
+    pub fn count(&mut self, plan: &Plan, event: Match) {
+        let metric = &plan.metrics[event.metric];
+        let Some(aggregate) = &metric.aggregate else { return };
+        let amount = Amount::of(&event.reading, plan.value_kind(metric.root));
+        self.metrics[event.metric].entry(event.group).or_default().add(&amount, aggregate.wants_percentiles());
     }
 
     /// Folds other totals of the same plan in.

@@ -29,12 +29,18 @@ pub(crate) struct BadPart(String);
 /// The place of the window among the columns that a metric's totals are grouped by, if they are.
 pub(crate) fn window_key(plan: &Plan, metric: usize) -> Option<usize> {
     let own = &plan.metrics[metric];
+    if let Some((key, _)) = own.windows_of_events() {
+        return Some(key);
+    }
     let (clock, _) = plan.windows_of(own.root)?;
     own.aggregate.as_ref()?.group_by.iter().position(|key| key.of == GroupOf::Dimension(clock))
 }
 
 /// The window of a value of such a column.
 pub(crate) fn window_of(plan: &Plan, metric: usize, value: Option<&Value>) -> Option<(Time, Time)> {
+    if let Some((_, every)) = plan.metrics[metric].windows_of_events() {
+        return every.of_name(value?);
+    }
     let (_, node) = plan.windows_of(plan.metrics[metric].root)?;
     plan.node(node).op.window_of_dimension(value?)
 }

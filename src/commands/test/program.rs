@@ -157,6 +157,6 @@ impl Compiled {
 
     /// What a metric is before it is split.
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
-        self.metric(name).map(|(plan, metric)| plan.node(metric.root).kind)
+        self.metric(name).map(|(plan, metric)| plan.value_kind(metric.root))
     }
 }

@@ -8,6 +8,7 @@ use super::effect::Effect;
 use super::every::{self, Clock, Left};
 use super::expression::Expression;
 use super::layout::Layout;
+use super::matches::{self, Counted};
 use super::number::Before;
 use super::row::NOT_SINCE;
 use super::user::User;
@@ -51,6 +52,8 @@ pub(crate) struct Compiled {
     /// What runs where some of the timed nodes, a set of their places in `timed`, change by themselves.
     by_due: HashMap<u64, usize>,
     last_due: (u64, usize),
+    /// Metrics of events.
+    pub counted: Vec<Counted>,
     /// Clocks whose windows metrics are told by.
     pub clocks: Vec<Clock>,
     /// What the states are kept in by which these are grouped.
@@ -101,6 +104,7 @@ impl Compiled {
             by_columns: HashMap::new(),
             by_due: HashMap::new(),
             last_due: (0, 0),
+            counted: matches::counted(&plan),
             clocks: vec![],
             left: None,
             recent: [(0, 0); 8],

@@ -92,7 +92,7 @@ pub(crate) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
     for key in keys {
         match key.of {
             GroupOf::State(id) if !states.contains(&id) => states.push(id),
-            GroupOf::State(_) | GroupOf::Dimension(_) => {}
+            GroupOf::State(_) | GroupOf::Dimension(_) | GroupOf::Window(_) => {}
         }
     }
     states
@@ -207,7 +207,7 @@ impl View<'_> {
             let keys = own.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
             let groups = keys.map(|key| match key.of {
                 GroupOf::State(id) => state(id),
-                GroupOf::Dimension(_) => None,
+                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
             });
             OfWindow {
                 metric: *metric,

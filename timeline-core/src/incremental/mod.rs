@@ -28,6 +28,7 @@ pub(crate) mod every;
 mod expression;
 mod layout;
 mod leaf;
+mod matches;
 mod mixed;
 mod number;
 mod rest;
@@ -44,6 +45,7 @@ pub(crate) mod parts;
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use every::{OfWindow, Window};
 pub use layout::Layout;
+pub use matches::Match;
 pub use row::{ABSENT, Heap, Row, is_partial};
 pub use user::Failure;
 pub use view::{Reading, Share, Turns, View};
@@ -103,6 +105,8 @@ pub struct Told<'a, O: Observer> {
     pub alerts: &'a mut Vec<AlertSpan>,
     /// Windows of the clock that are over are appended here, if anybody wants to know.
     pub windows: Option<&'a mut Vec<Window>>,
+    /// Events that metrics count are appended here, if anybody wants to know.
+    pub matches: Option<&'a mut Vec<Match>>,
     /// Called after every evaluation.
     pub observer: &'a mut O,
 }
@@ -305,11 +309,17 @@ impl Evaluator {
         told: &mut Told<'_, O>,
         most: u64,
     ) -> bool {
+        let first = self.passes;
+        if let Some(last) = self.owes_matches(row, until) {
+            self.settle(row, told);
+            if !self.advance_some(row, last, told, most) {
+                return false;
+            }
+        }
         if every::next_end(&self.compiled, row) > until {
             return true;
         }
         self.settle(row, told);
-        let first = self.passes;
         let mut ended = 0;
         loop {
             let end = every::next_end(&self.compiled, row);
@@ -330,7 +340,9 @@ impl Evaluator {
 
     /// The windows of the clock that contain an instant end: when the first of them does, of those by which metrics are told.
     pub fn next_window(&self, at: Time) -> Option<Time> {
-        self.compiled.clocks.iter().map(|clock| clock.end_of(&self.compiled.plan, at)).min()
+        let of_sessions = self.compiled.clocks.iter().map(|clock| clock.end_of(&self.compiled.plan, at));
+        let of_events = matches::ends(&self.compiled, at).map(|(_, end)| end);
+        of_sessions.chain(of_events).min()
     }
 
     /// Whether the session's end event is made of timelines, so that only [`Evaluator::end_by`] knows of it.
@@ -347,7 +359,7 @@ impl Evaluator {
         }
         let (mut words, mut heap, mut alerts) = (row.words.to_vec(), row.heap.clone(), vec![]);
         let row = &mut Row { words: &mut words, heap: &mut heap };
-        let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
+        let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
         self.settle(row, told);
         self.go_on(row, until, told, (true, u64::MAX));
         if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) }
@@ -423,6 +435,11 @@ impl Evaluator {
         self.passes += 1;
         let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
         run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, told.alerts);
+        if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut told.matches) {
+            let view = View::new(&self.compiled, &self.dictionary, row);
+            let counted = self.compiled.counted.iter();
+            counted.for_each(|counted| counted.tell(&view, &self.happened, &self.dirty, matches));
+        }
         if size_of::<O>() != 0 {
             let view = View::new(&self.compiled, &self.dictionary, row);
             told.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));

@@ -66,8 +66,12 @@ impl<'a> View<'a> {
 
     /// Whether the node, an event that is made of timelines, happens in the evaluation that the view is of.
     pub fn happens(&self, id: NodeId) -> bool {
-        let is_event = matches!(self.compiled.plan.node(id).kind, Kind::Event(_));
-        is_event && self.pass.is_some_and(|(happened, dirty)| happened.any(dirty, id.index()))
+        self.is_event(id) && self.pass.is_some_and(|(happened, dirty)| happened.any(dirty, id.index()))
+    }
+
+    /// Whether the node is an event, which says nothing between its instants.
+    pub fn is_event(&self, id: NodeId) -> bool {
+        matches!(self.compiled.plan.node(id).kind, Kind::Event(_))
     }
 
     /// The instant.

@@ -160,6 +160,14 @@ impl Builder {
         Ok(id)
     }
 
+    /// An event as a metric has it, made where the states of its instant are known: one of records is noted until then.
+    pub fn matches(&mut self, event: NodeId) -> Result<NodeId, BuildError> {
+        if !self.plan.node(event).op.is_leaf() {
+            return Ok(event);
+        }
+        self.add(Op::all_of(event))
+    }
+
     /// What kind of timeline the operator makes of its inputs.
     fn kind(&self, op: &Op) -> Result<Kind, BuildError> {
         let description = op.describe();

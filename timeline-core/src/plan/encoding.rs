@@ -145,6 +145,11 @@ fn aggregate(aggregate: &Aggregate, node: impl Fn(NodeId) -> String, out: &mut S
         let of = match of {
             GroupOf::Dimension(d) => format!("dimension {d}"),
             GroupOf::State(state) => format!("state {}", node(*state)),
+            GroupOf::Window(every) => {
+                let mut text = "window ".to_owned();
+                windows(every, &mut text);
+                text
+            }
         };
         put(out, format_args!("{} {of},", quoted(name)));
     }
@@ -165,14 +170,8 @@ fn operator(op: &Op, columns: &[Column], out: &mut String) {
     for parameter in &description.parameters {
         out.push(' ');
         match parameter {
-            Parameter::Window(length) | Parameter::Windows(Every::Length { length, offset: 0 }) => {
-                put(out, format_args!("{length}"));
-            }
-            Parameter::Windows(Every::Length { length, offset }) => put(out, format_args!("{length} offset {offset}")),
-            Parameter::Windows(Every::Calendar { unit, zone, offset }) => {
-                let zone = optional(zone.as_deref().map(quoted));
-                put(out, format_args!("{unit} in {zone} offset {offset}"));
-            }
+            Parameter::Window(length) => put(out, format_args!("{length}")),
+            Parameter::Windows(every) => windows(every, out),
             Parameter::Hours(LocalHours { hours, days, zone }) => {
                 hours.iter().for_each(|(from, until)| put(out, format_args!("{from} until {until}, ")));
                 let zone = optional(zone.as_deref().map(quoted));
@@ -195,6 +194,17 @@ fn operator(op: &Op, columns: &[Column], out: &mut String) {
                 let (module, parameters) = (module.join(", "), parameters.join(", "));
                 put(out, format_args!("[{module}] [{parameters}] {} {state_bytes}", result.name()));
             }
+        }
+    }
+}
+
+fn windows(every: &Every, out: &mut String) {
+    match every {
+        Every::Length { length, offset: 0 } => put(out, format_args!("{length}")),
+        Every::Length { length, offset } => put(out, format_args!("{length} offset {offset}")),
+        Every::Calendar { unit, zone, offset } => {
+            let zone = optional(zone.as_deref().map(quoted));
+            put(out, format_args!("{unit} in {zone} offset {offset}"));
         }
     }
 }

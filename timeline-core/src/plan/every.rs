@@ -1,7 +1,7 @@
 //! Windows of the clock: of a length, or of the calendar of a time zone.
 
-use crate::Time;
 use crate::calendar;
+use crate::{Time, Value};
 use std::fmt;
 use std::sync::Arc;
 
@@ -75,8 +75,21 @@ impl Every {
         }
     }
 
+    /// The value of a dimension or of a group column that is a window: its first instant.
+    pub fn name(&self, begin: Time) -> Value {
+        Value::text(calendar::rfc3339(begin, !self.is_of_seconds()).as_str())
+    }
+
+    /// The window of such a value: its first instant, and the first after it.
+    pub fn of_name(&self, name: &Value) -> Option<(Time, Time)> {
+        match name {
+            Value::Str(text) => calendar::parse_rfc3339(text).map(|begin| self.around(begin)),
+            Value::Float(_) | Value::Int(_) | Value::Bool(_) => None,
+        }
+    }
+
     /// Whether all windows begin with a second.
-    pub(crate) fn is_of_seconds(&self) -> bool {
+    fn is_of_seconds(&self) -> bool {
         match self {
             Every::Length { length, offset } => length % crate::SECOND == 0 && offset % crate::SECOND == 0,
             Every::Calendar { offset, .. } => offset % crate::SECOND == 0,

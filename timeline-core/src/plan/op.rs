@@ -401,22 +401,23 @@ impl Op {
     /// How far [`Op::Previous`] looks back at most: so many payloads are kept for each session.
     pub const MAX_PREVIOUS: u16 = 100;
 
+    /// All events of another node, made in the pass that ends their instant.
+    pub fn all_of(event: NodeId) -> Self {
+        Op::Filter { event, condition: EventExpr::Constant(Value::Bool(true)), of: vec![] }
+    }
+
     /// The value of a dimension that it is: windows of the clock are named by the instant at which they begin.
     pub fn as_dimension(&self, value: Value) -> Value {
         match (self, value) {
-            (Op::Every(every), Value::Int(start)) => {
-                Value::text(crate::calendar::rfc3339(start, !every.is_of_seconds()).as_str())
-            }
+            (Op::Every(every), Value::Int(start)) => every.name(start),
             (_, value) => value,
         }
     }
 
     /// The window that a value of [`Op::as_dimension`] names: its first instant, and the first after it.
     pub fn window_of_dimension(&self, value: &Value) -> Option<(Time, Time)> {
-        match (self, value) {
-            (Op::Every(every), Value::Str(text)) => {
-                crate::calendar::parse_rfc3339(text).map(|begin| every.around(begin))
-            }
+        match self {
+            Op::Every(every) => every.of_name(value),
             _ => None,
         }
     }

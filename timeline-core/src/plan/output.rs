@@ -1,5 +1,6 @@
 //! What a plan answers: metrics, their aggregates, and alerts.
 
+use super::every::Every;
 use super::op::NodeId;
 
 /// A timeline that is kept and queryable.
@@ -7,7 +8,8 @@ use super::op::NodeId;
 pub struct Metric {
     /// Its name; unique among the metrics and alerts of a processor.
     pub name: String,
-    /// The node whose timeline it is: an [`super::Op::Split`] if `dimensions` is not empty.
+    /// The node whose timeline it is: an [`super::Op::Split`] if `dimensions` is not empty. An event, whose matches are
+    /// aggregated and which says nothing of a session, is one of [`super::Builder::matches`].
     pub root: NodeId,
     /// Names of the dimensions of the split, in its order.
     pub dimensions: Vec<String>,
@@ -15,6 +17,17 @@ pub struct Metric {
     pub aggregate: Option<Aggregate>,
     /// Whether its spans can be asked for, those of sessions that are over included.
     pub keep_spans: bool,
+}
+
+impl Metric {
+    /// By which windows a metric of events is grouped, and which of its group columns that is.
+    pub fn windows_of_events(&self) -> Option<(usize, &Every)> {
+        let mut keys = self.aggregate.iter().flat_map(|aggregate| &aggregate.group_by).enumerate();
+        keys.find_map(|(i, key)| match &key.of {
+            GroupOf::Window(every) => Some((i, every)),
+            GroupOf::State(_) | GroupOf::Dimension(_) => None,
+        })
+    }
 }
 
 /// Boolean timeline whose true spans become rows.
@@ -37,6 +50,13 @@ pub struct Aggregate {
     pub members: Members,
 }
 
+impl Aggregate {
+    /// Whether the values themselves are to be kept, for percentiles.
+    pub fn wants_percentiles(&self) -> bool {
+        self.functions.iter().any(|function| matches!(function, Function::Percentile(_)))
+    }
+}
+
 /// One group column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupKey {
@@ -47,12 +67,14 @@ pub struct GroupKey {
 }
 
 /// Where the value of a group column comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupOf {
     /// A dimension of the metric's split, by its index.
     Dimension(usize),
-    /// A state, when the session is read.
+    /// A state, when the session is read; of a metric of events at their instants.
     State(NodeId),
+    /// The window of the clock in which an event is; only of metrics of events.
+    Window(Every),
 }
 
 /// A function over the values of a group.

@@ -276,6 +276,8 @@ fn rooted(plan: &Plan, session: &Session, horizon: Time) -> Vec<Rooted> {
             })
             .filter(|rooted| !rooted.row.needs_jump || has_jumped(&read(&rooted.timeline, row.at)))
             .collect(),
+        // Events have no value: they are counted, and nothing is shown of a session.
+        Whole::Events(_) => vec![],
         other => vec![Rooted { metric, dimensions: vec![], row, timeline: other.clone() }],
     });
     rows.collect()

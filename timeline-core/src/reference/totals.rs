@@ -7,14 +7,17 @@
 //!   (and the zeros) of those without one. Its `sum` is absent.
 //! * The mean of durations and whole numbers is the quotient of sum and count, not yet rounded; that of floats is one float.
 //! * A group in which nothing counts has no row.
+//! * A metric of events has the values of its events: those that match, up to the end of their session, that instant
+//!   included, or up to the horizon. Each belongs to the group of its instant.
 
 use super::concurrency::{self, Presence};
+use super::events::Occurrence;
 use super::number::{Number, number_of};
 use super::readings::{Final, Reading, read, read_at, read_before, rows};
 use super::session::Session;
 use super::split::Share;
 use super::state::State;
-use super::whole::{Whole, whole};
+use super::whole::{Whole, matches, whole};
 use super::windows::Row;
 use crate::plan::{Aggregate, Function, GroupOf, Members, Op};
 use crate::{Plan, Time, Value};
@@ -43,7 +46,11 @@ pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, 
         let mut groups: Vec<Group> = vec![];
         for session in &sessions {
             let presences = presences(plan, metric, session, horizon);
-            let rows = grouped(plan, metric, aggregate, session, horizon).into_iter().enumerate();
+            let rows = match plan.is_of_events(plan.metrics[metric].root) {
+                true => happened(plan, metric, aggregate, session, horizon),
+                false => grouped(plan, metric, aggregate, session, horizon),
+            };
+            let rows = rows.into_iter().enumerate();
             for (row, (group, value, is_final)) in rows {
                 if !counts(aggregate.members, is_final) {
                     continue;
@@ -128,6 +135,38 @@ fn presences(plan: &Plan, metric: usize, session: &Session, horizon: Time) -> Ve
     Presence::of(session.origin, &states, extent, *cap)
 }
 
+/// What the events of a session add, likewise; whatever is said of them is final.
+fn happened(
+    plan: &Plan,
+    metric: usize,
+    aggregate: &Aggregate,
+    session: &Session,
+    horizon: Time,
+) -> Vec<(Vec<Option<Value>>, Reading, bool)> {
+    let root = plan.metrics[metric].root;
+    let all = whole(plan, session);
+    let Whole::Events(events) = &all[root.index()] else { return vec![] };
+    let last = session.close.map_or(horizon, |close| close.at);
+    let key = |of: &GroupOf, at: Time| match of {
+        GroupOf::State(node) => match read(&all[node.index()], at) {
+            Reading::State(value) => Some(value),
+            _ => None,
+        },
+        GroupOf::Window(every) => Some(every.name(every.around(at).0)),
+        GroupOf::Dimension(_) => None,
+    };
+    let counted = events.iter().filter(|event| event.time <= last && matches(&event.payload));
+    let value = |payload: &Value| match payload {
+        Value::Int(ns) if plan.carries_durations(root) => Reading::Number(Number::Exact(i128::from(*ns))),
+        value => as_number(&Reading::State(value.clone())),
+    };
+    let row = |event: &Occurrence| {
+        let group = aggregate.group_by.iter().map(|group| key(&group.of, event.time)).collect();
+        Some((group, value(event.payload.as_ref()?), true))
+    };
+    counted.filter_map(row).collect()
+}
+
 /// What a session adds: values with the groups they belong to, and whether each is final.
 fn grouped(
     plan: &Plan,
@@ -142,14 +181,15 @@ fn grouped(
     rows.map(|(own, row)| {
         let (at, before) = if is_windowed { row.groups_at() } else { (row.at, false) };
         let says = |node: &Whole| if before { read_before(node, at) } else { read(node, at) };
-        let key = |of: GroupOf| match of {
-            GroupOf::Dimension(i) => own.dimensions.get(i).cloned().flatten(),
+        let key = |of: &GroupOf| match of {
+            GroupOf::Dimension(i) => own.dimensions.get(*i).cloned().flatten(),
+            GroupOf::Window(_) => None,
             GroupOf::State(node) => match says(&all[node.index()]) {
                 Reading::State(value) => Some(value),
                 _ => None,
             },
         };
-        (aggregate.group_by.iter().map(|group| key(group.of)).collect(), as_number(&own.value), row.is_final)
+        (aggregate.group_by.iter().map(|group| key(&group.of)).collect(), as_number(&own.value), row.is_final)
     })
     .collect()
 }

@@ -14,7 +14,7 @@ fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&
     let mut evaluator = Evaluator::new(Arc::new(plan));
     let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let told = &mut Told { alerts: &mut alerts, windows: None, observer: &mut () };
+    let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, session.origin);
     let mut packed = vec![];
     for record in &session.records {
@@ -105,10 +105,10 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
     for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
         let name = u64::from(evaluator.dictionary_mut().intern(name));
         let event = Event { time: i as Time * SECOND / 4, present: 1, nulls: 0, words: &[name] };
-        evaluator.event(row, &event, &mut Told { alerts: &mut alerts, windows: Some(&mut told), observer: &mut () });
+        evaluator.event(row, &event, &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () });
     }
     let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
-    evaluator.event(row, &last, &mut Told { alerts: &mut alerts, windows: Some(&mut told), observer: &mut () });
+    evaluator.event(row, &last, &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () });
     let rows = told.iter().map(|window| {
         assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));
         let [alone, both] = &window.metrics[..] else { panic!("two metrics: {window:?}") };

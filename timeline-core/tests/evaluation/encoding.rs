@@ -206,6 +206,12 @@ fn everything(name: &str) -> Plan {
             if i == 0 { (split, vec!["text".to_owned(), "every".to_owned()]) } else { (count, vec![]) };
         builder.add_metric(Metric { name: format!("m{i}"), root, dimensions, aggregate, keep_spans: i == 0 });
     }
+    let event = find(builder.plan(), |op| matches!(op, Op::At { .. }));
+    let offset = |offset| Every::Length { length: 60 * SECOND, offset };
+    let windows = [offset(0), offset(SECOND)];
+    let keys = windows.into_iter().map(|every| key("every", GroupOf::Window(every))).chain([key("b", GroupOf::State(state))]);
+    let aggregate = Some(Aggregate { group_by: keys.collect(), functions: vec![Count, Sum], members: Members::All });
+    builder.add_metric(Metric { name: "events".into(), root: event, dimensions: vec![], aggregate, keep_spans: false });
     builder.add_alert(Alert { name: "alert".into(), root: state });
     Plan { since: 4, ..builder.finish() }
 }

@@ -1,7 +1,7 @@
 //! Aggregates across sessions, by hand. Times are in seconds.
 
 use super::build::{Program, Row, group, log, run_until, text};
-use timeline_core::plan::{Aggregate, Compare, EndRule, Function, GroupOf, Members, NodeId, Op};
+use timeline_core::plan::{Aggregate, Compare, EndRule, Every, Function, GroupOf, Members, NodeId, Op};
 use timeline_core::reference::{Number, Reading, Total, totals};
 use timeline_core::{Plan, SECOND, Time, Type, Value};
 
@@ -38,7 +38,7 @@ fn check(plan: &Plan, rows: &[Row], until: Time, expected: &[(Vec<Option<Value>>
 fn one_metric(members: Members, by: &[(&str, GroupOf)], root: impl Fn(&mut Program) -> NodeId) -> Plan {
     let mut p = Program::new();
     let root = root(&mut p);
-    let group_by = by.iter().map(|(name, of)| group(name, *of)).collect();
+    let group_by = by.iter().map(|(name, of)| group(name, of.clone())).collect();
     p.metric("m", root, &[], Some(Aggregate { group_by, functions: ALL.to_vec(), members }));
     p.end(EndRule { silence: Some(5 * SECOND), ..EndRule::default() });
     p.finish()
@@ -142,4 +142,34 @@ fn the_percentile_is_the_nearest_rank() {
     let values: Vec<_> = [40, 10, 30, 20].map(|n| [("n", Some(Value::Int(n)))]).to_vec();
     let rows: Vec<Row> = ["a", "b", "c", "d"].iter().zip(&values).map(|(key, v)| (0, *key, v.as_slice())).collect();
     check(&plan, &rows, 0, &[(vec![], [10, 10, 20, 30, 40, 40].map(number).to_vec())]);
+}
+
+#[test]
+fn events_count_in_the_group_and_in_the_window_of_their_instant() {
+    let mut p = Program::new();
+    let down = p.latest("b", Type::Bool);
+    let fall = p.add(Op::Fall { of: down });
+    let length = p.add(Op::DurationOfPreviousState { of: down });
+    let root = p.add(Op::At { event: fall, of: length });
+    let cdn = p.latest("cdn", Type::String);
+    let every = Every::length(10 * SECOND);
+    let keys = vec![group("every", GroupOf::Window(every)), group("cdn", GroupOf::State(cdn))];
+    let aggregate = Aggregate { group_by: keys, functions: ALL.to_vec(), members: Members::All };
+    p.metric("outage", root, &[], Some(aggregate));
+    p.end(EndRule { silence: Some(5 * SECOND), ..EndRule::default() });
+    let plan = p.finish();
+    let (up, down) = ([("b", Some(Value::Bool(false)))], [("b", Some(Value::Bool(true))), ("cdn", text("C1"))]);
+    let moved = [("b", Some(Value::Bool(false))), ("cdn", text("C2"))];
+    // The last one goes on when its session ends, which ends no outage.
+    let rows: [Row; 6] = [(0, "x", &down), (2, "x", &up), (6, "x", &down), (10, "x", &up), (1, "y", &down), (4, "y", &moved)];
+    let total = |window: &str, cdn: &str, values: &[i128]| {
+        let (count, sum) = (values.len() as i128, values.iter().sum::<i128>());
+        let s = i128::from(SECOND);
+        let (least, most) = (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0));
+        let values = vec![number(count), seconds(sum), ratio(sum * s, count), seconds(least), seconds(most), seconds(least)];
+        (vec![text(window), text(cdn)], values)
+    };
+    let (first, second) = ("1970-01-01T00:00:00Z", "1970-01-01T00:00:10Z");
+    let expected = [total(first, "C1", &[2]), total(second, "C1", &[4]), total(first, "C2", &[3])];
+    check(&plan, &rows, 30, &expected);
 }

@@ -675,6 +675,24 @@ impl MetricShape {
                 members: choose(&[Members::All, Members::Closed, Members::Live], *pick),
             }
         });
+        // Events are counted now and then; sometimes in windows, of whatever clock there is.
+        let events = ids(builder, |k| matches!(k, Kind::Event(_)));
+        if let (Some((groups, pick)), true) = (&self.aggregate, self.root % 4 == 3 && !events.is_empty()) {
+            let root = builder.matches(nth(&events, self.root / 4)).expect("an event");
+            let plan = builder.plan();
+            let every = plan.iter().find_map(|(_, node)| match &node.op {
+                Op::Every(every) => Some(every.clone()),
+                _ => None,
+            });
+            let key = |(i, group): (usize, &u8)| match &every {
+                Some(every) if i == 0 && pick % 2 == 0 => GroupOf::Window(every.clone()),
+                _ => GroupOf::State(nth(&states, *group)),
+            };
+            let group_by = groups.iter().enumerate().map(|g| GroupKey { name: format!("g{}", g.0), of: key(g) });
+            let functions = FUNCTIONS[..7].to_vec();
+            let aggregate = Some(Aggregate { group_by: group_by.collect(), functions, members: Members::All });
+            return Metric { name, root, dimensions: vec![], aggregate, keep_spans: false };
+        }
         let root = split.unwrap_or_else(|| nth(&roots, self.root));
         // Conditions are as often as not counted at once.
         let counted =

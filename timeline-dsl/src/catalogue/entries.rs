@@ -176,7 +176,8 @@ pub const ALL: &[Operator] = &[
         form: "| aggregate(group_by(k), count, sum, avg, min, max, p95)",
         gives: "a row for each group",
         meaning: "Puts sessions together, exactly and at any instant: live ones as they are then, closed ones as they ended. \
-                  The mean of ratios is sum over sum.",
+                  The mean of ratios is sum over sum. \
+                  Of an event it counts the matches, each in the group of its instant: what they carry is summed, and absent payloads are not counted.",
         before: "no row",
         memory: "O(groups)",
         timer: NONE,

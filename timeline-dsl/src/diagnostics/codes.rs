@@ -75,6 +75,7 @@ codes! {
     NO_RECORD = "TL0240", "A column at an event that has no record";
     OTHER_RECORD = "TL0241", "A column at an event of another source";
     LATEST_AT = "TL0242", "The latest value at events that have their own";
+    EVENTS = "TL0250", "A metric of events that is not aggregated";
     INCOMPLETE = "TL0301", "A source that lacks a clause";
     REPEATED = "TL0302", "A clause that stands twice";
     TIME_UNIT = "TL0303", "An unknown time unit";

@@ -1,6 +1,6 @@
 //! What a plan answers, as headings: the rule by which sessions end, metrics, alerts.
 
-use super::operator::duration_text;
+use super::operator::{duration_text, every_text};
 use timeline_core::Plan;
 use timeline_core::plan::{Aggregate, EndRule, GroupOf, Members, NodeId};
 
@@ -25,11 +25,14 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
         if !metric.dimensions.is_empty() {
             rest.push(format!("split by {}", metric.dimensions.join(", ")));
         }
+        if let Some((_, every)) = metric.windows_of_events() {
+            rest.push(format!("every {}", every_text(every)));
+        }
         if let Some(aggregate) = &metric.aggregate {
             rest.push(aggregate_text(aggregate));
-            roots.extend(aggregate.group_by.iter().filter_map(|key| match key.of {
-                GroupOf::State(id) => Some(id),
-                GroupOf::Dimension(_) => None,
+            roots.extend(aggregate.group_by.iter().filter_map(|key| match &key.of {
+                GroupOf::State(id) => Some(*id),
+                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
             }));
         }
         all.push(Output { what: "metric", name: metric.name.clone(), rest: rest.join("  "), roots });

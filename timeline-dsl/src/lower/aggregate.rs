@@ -4,7 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{AggregateItem, Dimension, Name};
-use timeline_core::plan::{Aggregate, Function, GroupKey, GroupOf, Kind, NodeId, Op, Unit};
+use timeline_core::plan::{Aggregate, Every, Function, GroupKey, GroupOf, Kind, NodeId, Op, Unit};
 
 impl Lowering<'_> {
     /// The aggregate, and the root that it reads: a state of numbers is read as a number.
@@ -12,7 +12,7 @@ impl Lowering<'_> {
         &mut self,
         source: usize,
         root: NodeId,
-        dimensions: &[String],
+        (dimensions, windows): (&[String], Option<&(String, Every)>),
         item: &AggregateItem,
     ) -> Option<(Aggregate, NodeId)> {
         let mut functions: Vec<Function> = vec![];
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         }
         let mut group_by: Vec<GroupKey> = vec![];
         for key in &item.group_by {
-            match self.group_key((source, root), key, dimensions, &group_by) {
+            match self.group_key((source, root), key, (dimensions, windows), &group_by) {
                 Some(key) => group_by.push(key),
                 None => failed = true,
             }
@@ -149,7 +149,8 @@ impl Lowering<'_> {
                 false
             }
             (_, Kind::Ratio(_)) => true,
-            (_, Kind::State(ty)) if ty.is_numeric() => true,
+            (_, Kind::State(ty) | Kind::Event(ty)) if ty.is_numeric() => true,
+            (_, Kind::Event(_)) => self.counts_alone(name, kind),
             _ => {
                 let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
                 let help = "`count` counts sessions with a value; `duration_where(...)` makes a number of a condition";
@@ -169,13 +170,16 @@ impl Lowering<'_> {
         &mut self,
         (source, root): (usize, NodeId),
         key: &Dimension,
-        dimensions: &[String],
+        (dimensions, windows): (&[String], Option<&(String, Every)>),
         taken: &[GroupKey],
     ) -> Option<GroupKey> {
         let taken: Vec<String> = taken.iter().map(|k| k.name.clone()).collect();
         let name = self.dimension_name(key, &taken)?;
         if let Some(i) = dimensions.iter().position(|d| *d == name) {
             return Some(GroupKey { name, of: GroupOf::Dimension(i) });
+        }
+        if let Some((_, every)) = windows.filter(|(own, _)| *own == name) {
+            return Some(GroupKey { name, of: GroupOf::Window(every.clone()) });
         }
         let span = key.value.span;
         self.refuse_reserved(key, &name);

@@ -40,24 +40,31 @@ impl Lowering<'_> {
 
     pub(super) fn define_metric(&mut self, d: &Definition) {
         self.clock = self.group_named_in(&d.value);
-        let (value, root, dimensions) = match &d.value.kind {
-            ExprKind::SplitBy(of, by, cap) => match self.split(d.value.span, of, by, cap.as_deref()) {
-                Some((value, root, names)) => (value, Some(root), names),
-                // The name stands for the timeline before the split, whose mistakes are said already.
-                None => (Lowered::Error, None, vec![]),
-            },
-            _ => {
-                let value = self.lower_plain(&d.value);
+        let (of, by, cap) = match &d.value.kind {
+            ExprKind::SplitBy(of, by, cap) => (&**of, by.as_slice(), cap.as_deref()),
+            _ => (&d.value, &[][..], None),
+        };
+        let value = self.lower_plain(of);
+        if self.is_event(&value) {
+            return self.define_event_metric(d, (of, value), (by, cap));
+        }
+        let (value, root, dimensions) = match by.is_empty() {
+            true => {
                 let root = self.metric_root(&d.value, &value);
                 (value, root, vec![])
             }
+            false => match self.split(d.value.span, (of, value.clone()), by, cap) {
+                Some((root, names)) => (value, Some(root), names),
+                // The name stands for the timeline before the split, whose mistakes are said already.
+                None => (Lowered::Error, None, vec![]),
+            },
         };
         let is_new = self.bind(&d.name, value.clone(), "metric");
         let Lowered::Node { source, .. } = value else { return };
         let Some(mut root) = root.filter(|_| is_new) else { return };
         let aggregate = match &d.aggregate {
             None => None,
-            Some(item) => match self.aggregate(source, root, &dimensions, item) {
+            Some(item) => match self.aggregate(source, root, (&dimensions, None), item) {
                 Some((aggregate, new_root)) => {
                     root = new_root;
                     Some(aggregate)
@@ -66,7 +73,7 @@ impl Lowering<'_> {
             },
         };
         let metric = Metric { name: d.name.text.clone(), root, dimensions, aggregate, keep_spans: d.keep_spans };
-        self.produce(&d.name, source, Defined::Metric(metric), value);
+        self.produce_metric(&d.name, source, metric, value);
     }
 
     pub(super) fn define_alert(&mut self, d: &Definition) {
@@ -84,25 +91,14 @@ impl Lowering<'_> {
 
     fn metric_root(&mut self, e: &Expr, value: &Lowered) -> Option<NodeId> {
         match value {
-            Lowered::Node { source, id } => match self.kind(*source, *id) {
-                Kind::Event(ty) => {
-                    self.event_for_state(e, ty, "a metric is a state or a number", "state or number");
-                    None
-                }
-                _ => Some(*id),
-            },
-            Lowered::Error => None,
-            Lowered::Mixed(_) => None,
-            Lowered::Event(event) => {
-                self.event_for_state(e, event.ty, "a metric is a state or a number", "state or number");
-                None
-            }
+            Lowered::Node { id, .. } => Some(*id),
+            Lowered::Error | Lowered::Mixed(_) | Lowered::Event(_) => None,
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
         }
     }
 
     /// Makes the name known; `false` if it was already, for something else.
-    fn bind(&mut self, name: &Name, value: Lowered, what: &'static str) -> bool {
+    pub(super) fn bind(&mut self, name: &Name, value: Lowered, what: &'static str) -> bool {
         self.below.remove(&name.text);
         match self.scope.get(&name.text) {
             Some(first) if !(what == first.what && what != "let") => {
@@ -121,6 +117,11 @@ impl Lowering<'_> {
                 true
             }
         }
+    }
+
+    /// Adds a metric to its plan, unless it is there already or is not wanted.
+    pub(super) fn produce_metric(&mut self, name: &Name, source: usize, metric: Metric, value: Lowered) {
+        self.produce(name, source, Defined::Metric(metric), value);
     }
 
     /// Adds an output to its plan, unless it is there already or is not wanted.

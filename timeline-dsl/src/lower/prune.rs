@@ -19,9 +19,9 @@ pub(super) struct Part {
 /// The nodes that an output reads to show itself: its root, and states that it is grouped by.
 pub(super) fn roots(metric: &Metric) -> impl Iterator<Item = NodeId> + '_ {
     let keys = metric.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
-    let states = keys.filter_map(|key| match key.of {
-        GroupOf::State(id) => Some(id),
-        GroupOf::Dimension(_) => None,
+    let states = keys.filter_map(|key| match &key.of {
+        GroupOf::State(id) => Some(*id),
+        GroupOf::Dimension(_) | GroupOf::Window(_) => None,
     });
     std::iter::once(metric.root).chain(states)
 }

@@ -106,15 +106,14 @@ impl Lowering<'_> {
         self.not_cumulative(place, &Lowered::Node { source, id }, clause)
     }
 
-    /// The split of a metric: the timeline before it, its node, and the names of the dimensions.
+    /// The split of a metric, over a timeline: its node, and the names of the dimensions.
     pub(super) fn split(
         &mut self,
         span: Span,
-        of: &Expr,
+        (of, value): (&Expr, Lowered),
         dimensions: &[Dimension],
         cap: Option<&Expr>,
-    ) -> Option<(Lowered, NodeId, Vec<String>)> {
-        let value = self.lower_plain(of);
+    ) -> Option<(NodeId, Vec<String>)> {
         let is_window = |d: &Dimension| matches!(d.value.kind, ExprKind::Every(_));
         let clause = if dimensions.iter().all(is_window) { "every" } else { "split by" };
         if self.too_many_dimensions(span, dimensions) {
@@ -168,11 +167,11 @@ impl Lowering<'_> {
             return None;
         }
         let root = self.node(source, Op::Split { of: id, by, cap }, span)?;
-        Some((value, root, names))
+        Some((root, names))
     }
 
     /// Says that windows alone need no bound: the one that is open is all that there is.
-    fn warn_of_cap(&mut self, span: Span) {
+    pub(super) fn warn_of_cap(&mut self, span: Span) {
         let message = "a cap does nothing behind `every` alone: each window is told when it is over";
         let help = "leave it out; with `split by` it bounds the values of each window";
         let mut d = self.diagnostic(codes::CAP_OF_WINDOWS, span, message).help(help);
@@ -187,7 +186,7 @@ impl Lowering<'_> {
         Some((source, self.node(source, Op::Every(every), span)?))
     }
 
-    fn every(&mut self, clause: &EveryClause, span: Span) -> Option<Every> {
+    pub(super) fn every(&mut self, clause: &EveryClause, span: Span) -> Option<Every> {
         let zone = match &clause.zone {
             None => None,
             // UTC is the usual one, and nobody needs to ask.

@@ -126,7 +126,8 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
         .chain([("version", Kind::Int), ("catching_up", Kind::Bool), ("remarks", Kind::Text)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for Bound { plan, labels, .. } in bound {
-        let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), "metric", metric.root));
+        let sort = |root: NodeId| if plan.is_of_events(root) { "metric of events" } else { "metric" };
+        let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), sort(metric.root), metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
         let looks: Vec<&Looks> =

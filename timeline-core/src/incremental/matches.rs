@@ -1,0 +1,94 @@
+//! Metrics of events: what they count is told in the pass in which it happens, with the group of its instant.
+//!
+//! A session keeps nothing of it. So what was told stays told, whatever ends the session later, as spans of alerts do.
+
+use super::Evaluator;
+use super::compile::Compiled;
+use super::derived::Happened;
+use super::effect::matches;
+use super::row::{ABSENT, Row};
+use super::value_of;
+use super::view::{Reading, View};
+use crate::plan::{GroupKey, GroupOf, Kind, NodeId, Plan};
+use crate::{Linear, Time, Type, Value};
+
+/// An event that a metric counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// The number of the metric.
+    pub metric: usize,
+    /// The values of its group columns, at the event's instant.
+    pub group: Vec<Option<Value>>,
+    /// What it carries.
+    pub reading: Reading,
+}
+
+/// A metric of events.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    metric: usize,
+    root: NodeId,
+    ty: Type,
+    is_duration: bool,
+    group_by: Vec<GroupKey>,
+}
+
+/// Those of a plan.
+pub(crate) fn counted(plan: &Plan) -> Vec<Counted> {
+    let counted = |(metric, own): (usize, &crate::plan::Metric)| match plan.node(own.root).kind {
+        Kind::Event(ty) => Some(Counted {
+            metric,
+            root: own.root,
+            ty,
+            is_duration: plan.carries_durations(own.root),
+            group_by: own.aggregate.iter().flat_map(|aggregate| aggregate.group_by.clone()).collect(),
+        }),
+        Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+    };
+    plan.metrics.iter().enumerate().filter_map(counted).collect()
+}
+
+impl Counted {
+    /// Tells what has happened in the pass that the view is of.
+    pub(super) fn tell(&self, view: &View<'_>, happened: &Happened, dirty: &[bool], told: &mut Vec<Match>) {
+        let node = self.root.index();
+        if !happened.any(dirty, node) {
+            return;
+        }
+        let group: Vec<Option<Value>> = self.group_by.iter().map(|key| group(view, &key.of)).collect();
+        let reading = |word: u64| match value_of(word, self.ty, view.dictionary)? {
+            Value::Int(ns) if self.is_duration => Some(Reading::Number(Linear::exact(i128::from(ns)))),
+            value => Some(Reading::State(value)),
+        };
+        let counts = |(_, word): &(u64, u64)| *word != ABSENT && matches(*word, self.ty == Type::Bool);
+        let readings = happened.events(node).filter(counts).filter_map(|(_, word)| reading(word));
+        told.extend(readings.map(|reading| Match { metric: self.metric, group: group.clone(), reading }));
+    }
+}
+
+fn group(view: &View<'_>, of: &GroupOf) -> Option<Value> {
+    match of {
+        GroupOf::State(id) => view.state(*id),
+        GroupOf::Window(every) => Some(every.name(every.around(view.now()).0)),
+        // Events are not split.
+        GroupOf::Dimension(_) => None,
+    }
+}
+
+/// The ends of windows by which metrics of events are grouped, next to an instant: the last one at or before it, and the
+/// first one behind it.
+pub(super) fn ends(compiled: &Compiled, at: Time) -> Option<(Time, Time)> {
+    let metrics = compiled.counted.iter().map(|counted| &compiled.plan.metrics[counted.metric]);
+    let ends = metrics.filter_map(|metric| metric.windows_of_events()).map(|(_, every)| every.around(at));
+    ends.reduce(|(begin, end), (other_begin, other_end)| (begin.max(other_begin), end.min(other_end)))
+}
+
+impl Evaluator {
+    /// Whether a row, that time alone moves on, has yet to tell what happens in windows that end by an instant: then the last
+    /// instant of these.
+    pub(super) fn owes_matches(&self, row: &Row<'_>, until: Time) -> Option<Time> {
+        let (last, _) = ends(&self.compiled, until)?;
+        let owes = row.now() < last && (row.pending() != 0 || row.deadline() < last);
+        owes.then(|| last - 1)
+    }
+}
