@@ -126,12 +126,21 @@ pub struct Definition {
 pub struct AggregateItem {
     /// The keys of all `group_by(...)`.
     pub group_by: Vec<Dimension>,
-    /// Names of functions.
-    pub functions: Vec<Name>,
+    /// The functions.
+    pub functions: Vec<FunctionItem>,
     /// Which sessions count.
     pub members: Members,
     /// From `aggregate` to its `)`.
     pub span: Span,
+}
+
+/// A function of `aggregate(...)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionItem {
+    /// Its name.
+    pub name: Name,
+    /// What it is told to read, as `distinct` is.
+    pub of: Vec<Dimension>,
 }
 
 /// A declared source.

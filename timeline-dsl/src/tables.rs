@@ -4,6 +4,8 @@
 //! Parquet's other readers fold names), would be a second column of one name. They are refused where a program is
 //! judged; the processor, which must go on with what was deployed before, sets them apart by another name.
 
+use timeline_core::plan::DISTINCT;
+
 /// Columns of `finals`, `spans`, `totals`, `alerts` and of messages. Those of values have siblings ([`SIBLINGS`]).
 const OWN: &[&str] = &[
     "alert",
@@ -53,7 +55,8 @@ pub fn is_table_column(name: &str) -> bool {
         let digits = base.strip_prefix('p').unwrap_or_default();
         VALUES.contains(&base) || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    OWN.contains(&name.as_str()) || SIBLINGS.iter().any(|end| name.strip_suffix(end).is_some_and(is_value))
+    let is_of_functions = name.starts_with(DISTINCT);
+    OWN.contains(&name.as_str()) || is_of_functions || SIBLINGS.iter().any(|end| name.strip_suffix(end).is_some_and(is_value))
 }
 
 #[cfg(test)]
@@ -66,6 +69,7 @@ mod tests {
         {
             assert!(is_table_column(name), "{name}");
         }
+        assert!(is_table_column("distinct_user") && !is_table_column("distinct"));
         for name in ["cdn", "p", "px", "values", "started", "value_", "sum_exact_", "price"] {
             assert!(!is_table_column(name), "{name}");
         }

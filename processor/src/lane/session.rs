@@ -14,7 +14,7 @@ use std::sync::Arc;
 use timeline_core::incremental::{
     AlertSpan, Evaluator, Event, Failure, Layout, Match, Observer, Row, Share, Told, Turns, Window,
 };
-use timeline_core::plan::{EndRule, GroupOf, NodeId, Op, Plan};
+use timeline_core::plan::{EndRule, GroupOf, Metric, NodeId, Op, Plan};
 use timeline_core::{Time, Value};
 
 /// A session as it is read: for its final row, or alive.
@@ -30,7 +30,8 @@ pub struct Session {
     pub read: Time,
     /// For each metric its value, or its shares.
     pub shares: Vec<Vec<Share>>,
-    /// For each metric the values of the group columns that are states; `None` for other columns.
+    /// For each metric the values of the group columns that are states, `None` for other columns, and then those that are told
+    /// apart in the group.
     pub groups: Vec<Vec<Option<Value>>>,
     /// For each metric that counts sessions at once where its condition turned, for each of its shares.
     pub turns: Vec<Vec<Turns>>,
@@ -475,18 +476,12 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
         false => vec![],
     });
     let shares = shares.collect();
-    let states = plan.metrics.iter().map(|metric| match &metric.aggregate {
-        Some(aggregate) => aggregate
-            .group_by
-            .iter()
-            .map(|group| match group.of {
-                GroupOf::State(id) => view.state(id),
-                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
-            })
-            .collect(),
-        None => vec![],
-    });
-    let groups = states.collect();
+    let says = |of: GroupOf| match of {
+        GroupOf::State(id) => view.state(id),
+        GroupOf::Dimension(_) | GroupOf::Window(_) => None,
+    };
+    let beside = |metric: &Metric| metric.aggregate.iter().flat_map(|aggregate| aggregate.beside()).map(says).collect();
+    let groups = plan.metrics.iter().map(beside).collect();
     let open_alerts = (0..plan.alerts.len()).filter(|_| end.is_none());
     let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
     let turns = plan.metrics.iter().map(|metric| match is_whole(metric.root) {

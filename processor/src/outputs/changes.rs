@@ -109,7 +109,8 @@ impl Changes {
             if told.places.iter().zip(&at.places).any(|(told, now)| now < told) {
                 continue;
             }
-            let functions: Vec<String> = aggregate.functions.iter().map(|function| function.name()).collect();
+            let columns = aggregate.functions.iter().flat_map(|f| std::iter::once(f.name()).chain(f.error_name()));
+            let functions: Vec<String> = columns.collect();
             let row = Row { origin, metric, meaning: told.meaning.clone(), functions: &functions, at };
             let mut gone = std::mem::take(&mut told.groups);
             for (n, total) in all.iter().enumerate().filter(|(_, total)| total.metric == i) {

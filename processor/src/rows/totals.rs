@@ -18,8 +18,8 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
             }
         }
         for function in &aggregate.functions {
-            if !functions.contains(function) {
-                functions.push(*function);
+            if functions.iter().all(|known| known.name() != function.name()) {
+                functions.push(function.clone());
             }
         }
     }
@@ -27,6 +27,10 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
     let columns = columns.chain(groups.iter().map(|name| (dimension_column(name), Kind::Text)));
     let function_columns = functions.iter().flat_map(|function| match function {
         Function::Count => vec![(function.name(), Kind::Int)],
+        Function::Distinct { .. } => {
+            let error = function.error_name().map(|name| (name, Kind::Float));
+            std::iter::once((function.name(), Kind::Int)).chain(error).collect()
+        }
         _ => value_columns(&function.name()).to_vec(),
     });
     // Of windows it is said whether they are over.
@@ -43,11 +47,16 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
                 i.map_or(Cell::Null, |i| row.group[i].clone().into())
             };
             let result = |function: &Function| {
-                let i = aggregate.functions.iter().position(|own| own == function);
+                let i = aggregate.functions.iter().position(|own| own.name() == function.name());
                 let amount = i.map_or(Amount::Absent, |i| row.values[i].clone());
                 match (function, amount) {
                     (Function::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
                     (Function::Count, _) => vec![Cell::Null],
+                    (Function::Distinct { .. }, amount) => {
+                        let error = i.and_then(|i| row.errors[i]).map_or(Cell::Null, Cell::Float);
+                        let count = if let Amount::Int(count) = amount { Cell::Int(count as i64) } else { Cell::Null };
+                        vec![count, error]
+                    }
                     (_, amount) => value_cells(&amount).to_vec(),
                 }
             };

@@ -2,6 +2,7 @@
 
 use super::amount::{Amount, Number};
 use super::concurrency::Concurrency;
+use super::distinct::Distinct;
 use super::exact_sum::ExactSum;
 use super::quantiles::{Quantiles, RankKey};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Accumulator {
     /// Of metrics that count sessions at once.
     #[serde(default)]
     concurrency: Option<Concurrency>,
+    /// Of each function that tells values apart, those that it has seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    distinct: Vec<Distinct>,
 }
 
 /// What is summed.
@@ -108,6 +112,24 @@ impl Accumulator {
         }
     }
 
+    /// Tells apart what was read beside a value, for each function that does.
+    pub fn tell_apart(&mut self, amount: &Amount, values: &[Option<Value>]) {
+        if !amount.is_value() {
+            return;
+        }
+        self.distinct.resize_with(values.len().max(self.distinct.len()), Distinct::default);
+        for (distinct, value) in self.distinct.iter_mut().zip(values) {
+            value.iter().for_each(|value| distinct.add(value));
+        }
+    }
+
+    /// What the function of that number has told apart, and the relative error of it.
+    pub fn distinct(&self, place: usize) -> (Amount, f64) {
+        let nothing = Distinct::default();
+        let distinct = self.distinct.get(place).unwrap_or(&nothing);
+        (Amount::Int(i128::from(distinct.count())), distinct.error())
+    }
+
     /// Adds when a session was one of those that are counted at once.
     pub fn count_at_once(&mut self, session: &Concurrency) {
         match &mut self.concurrency {
@@ -131,13 +153,15 @@ impl Accumulator {
         if let Some(other) = &other.concurrency {
             self.count_at_once(other);
         }
+        self.distinct.resize_with(other.distinct.len().max(self.distinct.len()), Distinct::default);
+        self.distinct.iter_mut().zip(&other.distinct).for_each(|(mine, theirs)| mine.merge(theirs));
         for kept in [&other.least, &other.greatest].into_iter().flatten() {
             self.extremes(&other.amount(kept));
         }
     }
 
-    /// The result of a function, at a horizon.
-    pub fn result(&self, function: Function, horizon: Option<Time>) -> Amount {
+    /// The result of a function, at a horizon; of what tells values apart see [`Accumulator::distinct`].
+    pub fn result(&self, function: &Function, horizon: Option<Time>) -> Amount {
         match function {
             Function::Count => Amount::Int(i128::from(self.count)),
             Function::Sum => match self.what {
@@ -147,13 +171,14 @@ impl Accumulator {
                 What::Nothing | What::Ratios(_) | What::States => Amount::Absent,
             },
             Function::Avg => self.mean(),
+            Function::Distinct { .. } => Amount::Absent,
             Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
             Function::Now | Function::Peak | Function::Mean => {
                 self.concurrency.as_ref().map_or(Amount::Absent, |all| all.result(function, horizon))
             }
             Function::Percentile(p) => {
-                self.quantiles.percentile(p).map_or(Amount::Absent, |key| match (self.what, key) {
+                self.quantiles.percentile(*p).map_or(Amount::Absent, |key| match (self.what, key) {
                     (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
                     (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),
                     (What::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),

@@ -57,7 +57,7 @@ impl Concurrency {
     }
 
     /// A function of the count, at a horizon. What has a window counts for all of it that is over.
-    pub fn result(&self, function: Function, horizon: Option<Time>) -> Amount {
+    pub fn result(&self, function: &Function, horizon: Option<Time>) -> Amount {
         let until = self.window.map_or(self.until, |end| horizon.map_or(self.until, |at| at.max(self.until)).min(end));
         let now: i64 = self.changes.values().sum();
         match function {

@@ -12,6 +12,7 @@
 mod accumulator;
 mod amount;
 mod concurrency;
+mod distinct;
 mod exact_sum;
 pub(crate) mod part;
 mod quantiles;
@@ -20,6 +21,7 @@ mod wide;
 pub use accumulator::Accumulator;
 pub use amount::{Amount, Number};
 pub use concurrency::Concurrency;
+pub use distinct::Distinct;
 pub use exact_sum::ExactSum;
 pub use part::Part;
 pub use quantiles::Quantiles;
@@ -53,6 +55,8 @@ pub struct Total {
     pub group: Group,
     /// The results, in the order of the metric's functions.
     pub values: Vec<Amount>,
+    /// For each of these the relative error, if it has a column of its own; 0 where it is exact.
+    pub errors: Vec<Option<f64>>,
     /// The relative error of percentiles, if they are not exact.
     pub percentile_error: Option<f64>,
     /// Of a group of a window of the clock whether no value of it comes or changes any more.
@@ -102,6 +106,8 @@ impl Totals {
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
+                let apart = session.groups[i].get(aggregate.group_by.len()..).unwrap_or_default();
+                accumulator.tell_apart(&amount, apart);
                 if let Some(turns) = session.turns.get(i).and_then(|turns| turns.get(share)) {
                     // What is true at the end of a window goes on in the next.
                     let (from, is_over) = match session.window {
@@ -129,7 +135,11 @@ impl Totals {
         let metric = &plan.metrics[event.metric];
         let Some(aggregate) = &metric.aggregate else { return };
         let amount = Amount::of(&event.reading, plan.value_kind(metric.root));
-        self.metrics[event.metric].entry(event.group).or_default().add(&amount, aggregate.wants_percentiles());
+        let mut group = event.group;
+        let apart = group.split_off(aggregate.group_by.len().min(group.len()));
+        let accumulator = self.metrics[event.metric].entry(group).or_default();
+        accumulator.add(&amount, aggregate.wants_percentiles());
+        accumulator.tell_apart(&amount, &apart);
     }
 
     /// Folds other totals of the same plan in.
@@ -157,14 +167,22 @@ impl Totals {
             let Some(aggregate) = &plan.metrics[metric].aggregate else { continue };
             let key = part::window_key(plan, metric);
             for (group, accumulator) in groups.iter().filter(|(_, accumulator)| accumulator.count() > 0) {
-                let values = aggregate.functions.iter().map(|f| accumulator.result(*f, self.horizon)).collect();
+                let mut places = 0..;
+                let result = |function: &Function| match function {
+                    Function::Distinct { .. } => {
+                        let (count, error) = accumulator.distinct(places.next().unwrap_or_default());
+                        (count, Some(error))
+                    }
+                    function => (accumulator.result(function, self.horizon), None),
+                };
+                let (values, errors) = aggregate.functions.iter().map(result).unzip();
                 let percentile_error = accumulator.percentile_error();
                 let closed = key.map(|key| {
                     let end = part::window_of(plan, metric, group[key].as_ref()).map(|(_, end)| end);
                     let is_beyond = self.horizon.zip(end).is_some_and(|(horizon, end)| end <= horizon);
                     is_beyond && !self.open[metric].contains(&group[key])
                 });
-                rows.push(Total { metric, group: group.clone(), values, percentile_error, closed });
+                rows.push(Total { metric, group: group.clone(), values, errors, percentile_error, closed });
             }
         }
         rows

@@ -9,7 +9,7 @@ use super::effect::matches;
 use super::row::{ABSENT, Row};
 use super::value_of;
 use super::view::{Reading, View};
-use crate::plan::{GroupKey, GroupOf, Kind, NodeId, Plan};
+use crate::plan::{GroupOf, Kind, NodeId, Plan};
 use crate::{Linear, Time, Type, Value};
 
 /// An event that a metric counts.
@@ -17,7 +17,7 @@ use crate::{Linear, Time, Type, Value};
 pub struct Match {
     /// The number of the metric.
     pub metric: usize,
-    /// The values of its group columns, at the event's instant.
+    /// The values of its group columns at the event's instant, and those that are told apart.
     pub group: Vec<Option<Value>>,
     /// What it carries.
     pub reading: Reading,
@@ -30,7 +30,7 @@ pub(crate) struct Counted {
     root: NodeId,
     ty: Type,
     is_duration: bool,
-    group_by: Vec<GroupKey>,
+    beside: Vec<GroupOf>,
 }
 
 /// Those of a plan.
@@ -41,7 +41,7 @@ pub(crate) fn counted(plan: &Plan) -> Vec<Counted> {
             root: own.root,
             ty,
             is_duration: plan.carries_durations(own.root),
-            group_by: own.aggregate.iter().flat_map(|aggregate| aggregate.group_by.clone()).collect(),
+            beside: own.aggregate.iter().flat_map(|aggregate| aggregate.beside()).collect(),
         }),
         Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => None,
     };
@@ -55,7 +55,7 @@ impl Counted {
         if !happened.any(dirty, node) {
             return;
         }
-        let group: Vec<Option<Value>> = self.group_by.iter().map(|key| group(view, &key.of)).collect();
+        let group: Vec<Option<Value>> = self.beside.iter().map(|of| group(view, of)).collect();
         let reading = |word: u64| match value_of(word, self.ty, view.dictionary)? {
             Value::Int(ns) if self.is_duration => Some(Reading::Number(Linear::exact(i128::from(ns)))),
             value => Some(Reading::State(value)),

@@ -16,7 +16,7 @@ use super::expression::EventExpr;
 use super::hours::LocalHours;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::Op;
-use super::output::{Aggregate, Alert, GroupKey, GroupOf, Members, Metric};
+use super::output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
 use super::path::FieldPath;
 use super::source::{Column, Csv, Dedup, EndRule, Idle, Nulls, Source, TimeFormat, TimeUnit};
 use super::user::UserOperator;
@@ -154,7 +154,20 @@ fn aggregate(aggregate: &Aggregate, node: impl Fn(NodeId) -> String, out: &mut S
         put(out, format_args!("{} {of},", quoted(name)));
     }
     out.push_str("] functions [");
-    functions.iter().for_each(|function| put(out, format_args!("{},", function.name())));
+    for function in functions {
+        match function {
+            Function::Distinct { name, of } => put(out, format_args!("distinct {} {},", quoted(name), node(*of))),
+            Function::Count
+            | Function::Sum
+            | Function::Avg
+            | Function::Min
+            | Function::Max
+            | Function::Percentile(_)
+            | Function::Now
+            | Function::Peak
+            | Function::Mean => put(out, format_args!("{},", function.name())),
+        }
+    }
     let members = match members {
         Members::All => "all",
         Members::Closed => "closed",

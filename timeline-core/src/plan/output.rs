@@ -51,6 +51,28 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
+    /// What is read beside each value: its group, and then what is told apart in it ([`Function::Distinct`]).
+    pub fn beside(&self) -> impl Iterator<Item = GroupOf> + '_ {
+        let keys = self.group_by.iter().map(|key| key.of.clone());
+        keys.chain(self.distinct().map(GroupOf::State))
+    }
+
+    /// The states whose values are told apart, in the order of the functions.
+    pub fn distinct(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.functions.iter().filter_map(|function| match function {
+            Function::Distinct { of, .. } => Some(*of),
+            Function::Count
+            | Function::Sum
+            | Function::Avg
+            | Function::Min
+            | Function::Max
+            | Function::Percentile(_)
+            | Function::Now
+            | Function::Peak
+            | Function::Mean => None,
+        })
+    }
+
     /// Whether the values themselves are to be kept, for percentiles.
     pub fn wants_percentiles(&self) -> bool {
         self.functions.iter().any(|function| matches!(function, Function::Percentile(_)))
@@ -78,7 +100,7 @@ pub enum GroupOf {
 }
 
 /// A function over the values of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
     /// How many values.
     Count,
@@ -98,11 +120,21 @@ pub enum Function {
     Peak,
     /// Of [`super::Op::Concurrency`]: the mean over the time since the group's first session began.
     Mean,
+    /// How many different values a state had where those of the group were read; absent ones do not count.
+    Distinct {
+        /// What its column is called.
+        name: String,
+        /// The state.
+        of: NodeId,
+    },
 }
+
+/// What names of columns of [`Function::Distinct`] begin with.
+pub const DISTINCT: &str = "distinct_";
 
 impl Function {
     /// The name of its column.
-    pub fn name(self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Function::Count => "count".into(),
             Function::Sum => "sum".into(),
@@ -113,7 +145,13 @@ impl Function {
             Function::Now => "now".into(),
             Function::Peak => "peak".into(),
             Function::Mean => "mean".into(),
+            Function::Distinct { name, .. } => format!("{DISTINCT}{name}"),
         }
+    }
+
+    /// The name of the column with the error of what may be an estimate.
+    pub fn error_name(&self) -> Option<String> {
+        matches!(self, Function::Distinct { .. }).then(|| format!("{}_error", self.name()))
     }
 }
 

@@ -83,7 +83,7 @@ impl Presence {
 }
 
 /// A function of the count; absent without sessions, and for functions of other metrics.
-pub(super) fn count(function: Function, sessions: &[Presence]) -> Reading {
+pub(super) fn count(function: &Function, sessions: &[Presence]) -> Reading {
     let all = || sessions.iter().flat_map(|session| session.stretches.iter().copied());
     let (Some(from), Some(until)) = (sessions.iter().map(|s| s.from).min(), sessions.iter().map(|s| s.until).max())
     else {

@@ -35,8 +35,9 @@ pub struct Total {
     pub values: Vec<Reading>,
 }
 
-/// The values of the group columns, what its sessions add, and when each was one of those that are counted at once.
-type Group = (Vec<Option<Value>>, Vec<Reading>, Vec<Presence>);
+/// The values of the group columns, what its sessions add, when each was one of those that are counted at once, and for each
+/// the values that are told apart.
+type Group = (Vec<Option<Value>>, Vec<Reading>, Vec<Presence>, Vec<Vec<Option<Value>>>);
 
 /// The totals of every aggregated metric, by metric, then in the order in which groups are first met.
 pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, horizon: Time) -> Vec<Total> {
@@ -51,25 +52,34 @@ pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, 
                 false => grouped(plan, metric, aggregate, session, horizon),
             };
             let rows = rows.into_iter().enumerate();
-            for (row, (group, value, is_final)) in rows {
+            for (row, (mut group, value, is_final)) in rows {
+                let apart = group.split_off(aggregate.group_by.len());
                 if !counts(aggregate.members, is_final) {
                     continue;
                 }
                 let presence = presences.get(row).cloned();
                 match groups.iter_mut().find(|(known, ..)| *known == group) {
-                    Some((_, values, presences)) => {
+                    Some((_, values, presences, all)) => {
                         values.push(value);
                         presences.extend(presence);
+                        all.push(apart);
                     }
-                    None => groups.push((group, vec![value], presence.into_iter().collect())),
+                    None => groups.push((group, vec![value], presence.into_iter().collect(), vec![apart])),
                 }
             }
         }
-        let rows = groups.into_iter().filter(|(_, values, _)| values.iter().any(is_value));
-        totals.extend(rows.map(|(group, values, presences)| Total {
-            metric,
-            group,
-            values: aggregate.functions.iter().map(|function| apply(*function, &values, &presences)).collect(),
+        let rows = groups.into_iter().filter(|(_, values, ..)| values.iter().any(is_value));
+        totals.extend(rows.map(|(group, values, presences, apart)| {
+            let of = |function: &Function| match function {
+                Function::Distinct { of, .. } => {
+                    let place = aggregate.distinct().position(|own| own == *of).expect("it is one of these");
+                    let counted = values.iter().zip(&apart).filter(|(value, _)| is_value(value));
+                    distinct(counted.filter_map(|(_, apart)| apart[place].as_ref()))
+                }
+                function => apply(function, &values, &presences),
+            };
+            let values = aggregate.functions.iter().map(of).collect();
+            Total { metric, group, values }
         }));
     }
     totals
@@ -161,7 +171,7 @@ fn happened(
         value => as_number(&Reading::State(value.clone())),
     };
     let row = |event: &Occurrence| {
-        let group = aggregate.group_by.iter().map(|group| key(&group.of, event.time)).collect();
+        let group = aggregate.beside().map(|of| key(&of, event.time)).collect();
         Some((group, value(event.payload.as_ref()?), true))
     };
     counted.filter_map(row).collect()
@@ -189,7 +199,7 @@ fn grouped(
                 _ => None,
             },
         };
-        (aggregate.group_by.iter().map(|group| key(&group.of)).collect(), as_number(&own.value), row.is_final)
+        (aggregate.beside().map(|of| key(&of)).collect(), as_number(&own.value), row.is_final)
     })
     .collect()
 }
@@ -212,8 +222,19 @@ fn is_value(value: &Reading) -> bool {
     }
 }
 
+/// How many of the values are different.
+fn distinct<'a>(values: impl Iterator<Item = &'a Value>) -> Reading {
+    let mut seen: Vec<&Value> = vec![];
+    for value in values {
+        if seen.iter().all(|known| known.compare(value) != Some(Ordering::Equal)) {
+            seen.push(value);
+        }
+    }
+    Reading::Number(Number::Exact(seen.len() as i128))
+}
+
 /// A function of the values of a group, of which at least one counts.
-fn apply(function: Function, all: &[Reading], presences: &[Presence]) -> Reading {
+fn apply(function: &Function, all: &[Reading], presences: &[Presence]) -> Reading {
     let mut values: Vec<&Reading> = all.iter().filter(|value| is_value(value)).collect();
     values.sort_by(|a, b| a.compare(b).expect("values of one metric that are not absent compare"));
     let count = values.len();
@@ -224,9 +245,10 @@ fn apply(function: Function, all: &[Reading], presences: &[Presence]) -> Reading
         Function::Min => values[0].clone(),
         Function::Max => values[count - 1].clone(),
         Function::Now | Function::Peak | Function::Mean => concurrency::count(function, presences),
+        Function::Distinct { .. } => unreachable!("it asks for other values"),
         // The nearest rank: the first value that so many per cent of the values do not exceed.
         Function::Percentile(_) if matches!(values[0], Reading::State(_)) => Reading::Absent,
-        Function::Percentile(p) => values[(usize::from(p) * count).div_ceil(100) - 1].clone(),
+        Function::Percentile(p) => values[(usize::from(*p) * count).div_ceil(100) - 1].clone(),
     }
 }
 

@@ -671,7 +671,11 @@ impl MetricShape {
             };
             Aggregate {
                 group_by: groups.iter().enumerate().map(key).collect(),
-                functions: FUNCTIONS.to_vec(),
+                functions: FUNCTIONS
+                    .iter()
+                    .cloned()
+                    .chain([Function::Distinct { name: "x".into(), of: nth(&states, *pick) }])
+                    .collect(),
                 members: choose(&[Members::All, Members::Closed, Members::Live], *pick),
             }
         });
@@ -689,7 +693,8 @@ impl MetricShape {
                 _ => GroupOf::State(nth(&states, *group)),
             };
             let group_by = groups.iter().enumerate().map(|g| GroupKey { name: format!("g{}", g.0), of: key(g) });
-            let functions = FUNCTIONS[..7].to_vec();
+            let distinct = |i: usize| Function::Distinct { name: format!("x{i}"), of: nth(&states, self.root.wrapping_add(i as u8)) };
+            let functions = FUNCTIONS[..7].iter().cloned().chain((0..2).map(distinct)).collect();
             let aggregate = Some(Aggregate { group_by: group_by.collect(), functions, members: Members::All });
             return Metric { name, root, dimensions: vec![], aggregate, keep_spans: false };
         }

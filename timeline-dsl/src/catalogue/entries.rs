@@ -173,11 +173,12 @@ pub const ALL: &[Operator] = &[
     },
     Operator {
         name: "aggregate",
-        form: "| aggregate(group_by(k), count, sum, avg, min, max, p95)",
+        form: "| aggregate(group_by(k), count, sum, avg, min, max, p95, distinct(x))",
         gives: "a row for each group",
         meaning: "Puts sessions together, exactly and at any instant: live ones as they are then, closed ones as they ended. \
                   The mean of ratios is sum over sum. \
-                  Of an event it counts the matches, each in the group of its instant: what they carry is summed, and absent payloads are not counted.",
+                  Of an event it counts the matches, each in the group of its instant: what they carry is summed, and absent payloads are not counted. \
+                  `distinct(x)` is how many values a state has where these are read, exact to 10000, then an estimate with its error beside it.",
         before: "no row",
         memory: "O(groups)",
         timer: NONE,

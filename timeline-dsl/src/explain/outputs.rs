@@ -2,7 +2,7 @@
 
 use super::operator::{duration_text, every_text};
 use timeline_core::Plan;
-use timeline_core::plan::{Aggregate, EndRule, GroupOf, Members, NodeId};
+use timeline_core::plan::{Aggregate, EndRule, Function, GroupOf, Members, NodeId};
 
 /// Something that reads nodes and is no node.
 pub(super) struct Output {
@@ -30,8 +30,8 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
         }
         if let Some(aggregate) = &metric.aggregate {
             rest.push(aggregate_text(aggregate));
-            roots.extend(aggregate.group_by.iter().filter_map(|key| match &key.of {
-                GroupOf::State(id) => Some(*id),
+            roots.extend(aggregate.beside().filter_map(|of| match of {
+                GroupOf::State(id) => Some(id),
                 GroupOf::Dimension(_) | GroupOf::Window(_) => None,
             }));
         }
@@ -59,7 +59,10 @@ pub fn aggregate_text(aggregate: &Aggregate) -> String {
         let keys: Vec<&str> = aggregate.group_by.iter().map(|k| k.name.as_str()).collect();
         parts.push(format!("group_by({})", keys.join(", ")));
     }
-    parts.extend(aggregate.functions.iter().map(|f| f.name()));
+    parts.extend(aggregate.functions.iter().map(|function| match function {
+        Function::Distinct { name, .. } => format!("distinct({name})"),
+        function => function.name(),
+    }));
     format!("| aggregate({})", parts.join(", "))
 }
 

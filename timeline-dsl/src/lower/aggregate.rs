@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
-use crate::syntax::{AggregateItem, Dimension, Name};
+use crate::syntax::{AggregateItem, Dimension, FunctionItem, Name};
 use timeline_core::plan::{Aggregate, Every, Function, GroupKey, GroupOf, Kind, NodeId, Op, Unit};
 
 impl Lowering<'_> {
@@ -20,11 +20,13 @@ impl Lowering<'_> {
         if failed {
             return None;
         }
-        for name in &item.functions {
-            match self.function(name) {
+        for FunctionItem { name, of } in &item.functions {
+            let function =
+                if name.text == "distinct" { self.distinct(name, of, source, &functions) } else { self.function(name) };
+            match function {
                 Some(f) if functions.contains(&f) => {}
                 Some(f) => {
-                    failed |= !self.function_fits(name, f, source, root);
+                    failed |= !self.function_fits(name, &f, source, root);
                     functions.push(f);
                 }
                 None => failed = true,
@@ -47,7 +49,8 @@ impl Lowering<'_> {
         if failed {
             return None;
         }
-        let root = if functions.iter().any(|f| *f != Function::Count) && self.is_numeric_state(source, root) {
+        let reads = |f: &Function| !matches!(f, Function::Count | Function::Distinct { .. });
+        let root = if functions.iter().any(reads) && self.is_numeric_state(source, root) {
             self.node(source, Op::NumberOf(root), item.span)?
         } else {
             root
@@ -75,7 +78,7 @@ impl Lowering<'_> {
         let known = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
         let known = known.into_iter().chain(at_once).collect::<Vec<_>>();
         if let Some(f) = known.iter().find(|f| f.name() == name.text) {
-            return Some(*f);
+            return Some(f.clone());
         }
         if let Some(digits) =
             name.text.strip_prefix('p').filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
@@ -102,25 +105,26 @@ impl Lowering<'_> {
             "minimum" | "least" | "min" => Some("min"),
             "maximum" | "greatest" | "max" => Some("max"),
             "n" | "rows" | "sessions" | "count" => Some("count"),
+            "count_distinct" | "distinct_count" | "approx_distinct" | "uniq" | "unique" | "nunique" => Some("distinct(x)"),
             other => nearest(other, ["count", "sum", "avg", "min", "max", "group_by"]),
         };
         let near = near.map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
-        let help = format!("{near}the functions are count, sum, avg, min, max and p1 to p99");
+        let help = format!("{near}the functions are count, sum, avg, min, max, p1 to p99 and distinct(x)");
         self.error(codes::AGGREGATE, name.span, format!("no aggregate function is called `{}`", name.text), help);
         None
     }
 
-    fn function_fits(&mut self, name: &Name, f: Function, source: usize, root: NodeId) -> bool {
+    fn function_fits(&mut self, name: &Name, f: &Function, source: usize, root: NodeId) -> bool {
         let kind = self.kind(source, root);
         let at_once = match self.op(source, root) {
             Op::Split { of, .. } => matches!(self.op(source, *of), Op::Concurrency { .. }),
             op => matches!(op, Op::Concurrency { .. }),
         };
         match (f, kind) {
-            (Function::Count, _) if at_once => true,
+            (Function::Count | Function::Distinct { .. }, _) if at_once => true,
             (Function::Now | Function::Peak | Function::Mean, _) if at_once => true,
             (Function::Now | Function::Peak | Function::Mean, _) => {
-                let near = if f == Function::Mean { "the mean of values is `avg`; " } else { "" };
+                let near = if *f == Function::Mean { "the mean of values is `avg`; " } else { "" };
                 let help = format!("{near}`concurrency(b) | aggregate(now, peak, mean)` counts sessions at once");
                 let message = format!("`{}` reads `concurrency(...)`, this metric is {kind}", name.text);
                 self.error(codes::AGGREGATE, name.span, message, help);
@@ -131,7 +135,7 @@ impl Lowering<'_> {
                 self.error(codes::AGGREGATE, name.span, message, "it has `count`, `now`, `peak` and `mean`");
                 false
             }
-            (Function::Count, _) => true,
+            (Function::Count | Function::Distinct { .. }, _) => true,
             (_, Kind::Number(Unit::Instant)) => {
                 let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
                 let help = "`count` counts sessions with a value; the difference of two instants is a duration";
@@ -190,19 +194,46 @@ impl Lowering<'_> {
             self.error(codes::AGGREGATE, span, format!("`{name}` is no dimension of this metric"), help);
             return None;
         }
-        let place = match (key.bare_name(), self.lower_plain(&key.value)) {
-            // A bare column means its latest value when the session is read.
+        Some(GroupKey { name, of: GroupOf::State(self.beside(source, key, "`group_by`")?) })
+    }
+
+    /// A state that is read beside a value: a bare column means its latest value.
+    pub(super) fn beside(&mut self, source: usize, of: &Dimension, what: &str) -> Option<NodeId> {
+        let span = of.value.span;
+        let place = match (of.bare_name(), self.lower_plain(&of.value)) {
             (Some(_), Lowered::Event(event)) => {
                 let (source, of) = self.event_node(&event, span)?;
                 (source, self.node(source, Op::Latest { of, ttl: None }, span)?)
             }
             (_, Lowered::Error) => return None,
-            _ => self.need_state(&key.value, "`group_by`")?,
+            _ => self.need_state(&of.value, what)?,
         };
         let mut noted = Some(source);
-        if !self.same_source(&mut noted, place.0, span) {
+        self.same_source(&mut noted, place.0, span).then_some(place.1)
+    }
+
+    /// `distinct(x)`.
+    fn distinct(
+        &mut self,
+        name: &Name,
+        of: &[Dimension],
+        source: usize,
+        functions: &[Function],
+    ) -> Option<Function> {
+        let [value] = of else {
+            let message = "`distinct` counts the values of one state";
+            let help = "name it: `distinct(user)`, or `distinct(latest(user) as viewer)`; each of several by itself";
+            self.error(codes::ARGUMENTS, name.span, message, help);
+            return None;
+        };
+        let own = self.dimension_name(value, &[])?;
+        let of = self.beside(source, value, "`distinct`")?;
+        let function = Function::Distinct { name: own.clone(), of };
+        if functions.iter().any(|known| *known != function && known.name() == function.name()) {
+            let help = format!("name one of them with `as`: `distinct({} as other_{own})`", self.quote(value.value.span));
+            self.error(codes::DIMENSION, value.value.span, format!("two functions are called `{}`", function.name()), help);
             return None;
         }
-        Some(GroupKey { name, of: GroupOf::State(place.1) })
+        Some(function)
     }
 }

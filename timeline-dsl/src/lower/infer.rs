@@ -26,8 +26,8 @@ pub(crate) fn columns(definition: &Definition, known: &BTreeMap<String, Type>) -
     };
     walk(value, None, &mut uses);
     dimensions.iter().for_each(|d| walk(&d.value, None, &mut uses));
-    if let Some(AggregateItem { group_by, .. }) = &definition.aggregate {
-        for key in group_by {
+    if let Some(AggregateItem { group_by, functions, .. }) = &definition.aggregate {
+        for key in group_by.iter().chain(functions.iter().flat_map(|function| &function.of)) {
             let is_dimension = |name: &str| dimensions.iter().any(|d| d.name.as_ref().is_some_and(|n| n.text == name));
             if !key.bare_name().is_some_and(|n| is_dimension(&n.text)) {
                 walk(&key.value, None, &mut uses);

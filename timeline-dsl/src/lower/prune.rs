@@ -1,7 +1,7 @@
 //! What of a group's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
 
 use timeline_core::Plan;
-use timeline_core::plan::{Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, GroupOf, Metric, NodeId, Op};
+use timeline_core::plan::{Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Function, GroupOf, Metric, NodeId, Op};
 
 /// A part of what was lowered: outputs, and the sources that they read.
 pub(super) struct Part {
@@ -16,11 +16,11 @@ pub(super) struct Part {
     pub dedup: Vec<Dedup>,
 }
 
-/// The nodes that an output reads to show itself: its root, and states that it is grouped by.
+/// The nodes that an output reads to show itself: its root, and states that are read beside it.
 pub(super) fn roots(metric: &Metric) -> impl Iterator<Item = NodeId> + '_ {
-    let keys = metric.aggregate.iter().flat_map(|aggregate| &aggregate.group_by);
-    let states = keys.filter_map(|key| match &key.of {
-        GroupOf::State(id) => Some(*id),
+    let beside = metric.aggregate.iter().flat_map(|aggregate| aggregate.beside());
+    let states = beside.filter_map(|of| match of {
+        GroupOf::State(id) => Some(id),
         GroupOf::Dimension(_) | GroupOf::Window(_) => None,
     });
     std::iter::once(metric.root).chain(states)
@@ -73,9 +73,16 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
     for metric in &part.metrics {
         let mut metric = metric.clone();
         metric.root = moved(metric.root);
-        for key in metric.aggregate.iter_mut().flat_map(|a| &mut a.group_by) {
-            if let GroupOf::State(id) = &mut key.of {
-                *id = moved(*id);
+        for aggregate in &mut metric.aggregate {
+            for key in &mut aggregate.group_by {
+                if let GroupOf::State(id) = &mut key.of {
+                    *id = moved(*id);
+                }
+            }
+            for function in &mut aggregate.functions {
+                if let Function::Distinct { of, .. } = function {
+                    *of = moved(*of);
+                }
             }
         }
         builder.add_metric(metric);

@@ -5,7 +5,7 @@ use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
 use crate::habits;
 use crate::lexer::Kind;
-use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, Name, Span};
+use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, FunctionItem, Name, Span};
 use timeline_core::plan::Members;
 
 impl Parser<'_> {
@@ -95,19 +95,27 @@ impl Parser<'_> {
         self.close(open, ")");
     }
 
-    fn function(&mut self, mut name: Name, functions: &mut Vec<Name>) {
+    fn function(&mut self, mut name: Name, functions: &mut Vec<FunctionItem>) {
+        let mut of = vec![];
         // `p99.9`: all of it is the name of what is no function.
         if self.at_sign(".") && self.is_joined() && matches!(self.nth(1).kind, Kind::Literal(_)) {
             self.bump();
             name.span = name.span.to(self.bump());
             name.text = name.span.text(self.text).to_owned();
         }
-        // `count()` is the habit of SQL and means the same.
         if self.at_sign("(") {
             let open = self.bump();
+            // `count()` is the habit of SQL and means the same; `count(distinct x)` is another one.
+            if self.at_word("distinct") && !matches!(self.nth(1).kind, Kind::Sign(_)) {
+                let message = format!("`{}` is no function of what it reads", name.text);
+                let help = "how many values something has is `distinct(x)`";
+                self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
+            } else if name.text == "distinct" && !self.at_sign(")") {
+                of = self.dimensions();
+            }
             self.close(open, ")");
         }
-        functions.push(name);
+        functions.push(FunctionItem { name, of });
     }
 }
 
