@@ -253,14 +253,7 @@ fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>,
     evaluation.alerts.extend(alerts);
     for session in closed.into_iter().chain(live) {
         evaluation.totals.add(plan, &session);
-        let key = &session.key;
-        let open = session.open_alerts.iter();
-        evaluation.alerts.extend(open.map(|(alert, start)| AlertRow {
-            key: key.clone(),
-            alert: *alert,
-            start: *start,
-            end: None,
-        }));
+        evaluation.alerts.extend(session.open_alerts.iter().cloned());
         evaluation.sessions.push(session);
     }
 }

@@ -104,7 +104,7 @@ pub struct TableData {
     pub live: Vec<RecordBatch>,
     /// Parquet files of committed history. A column of the schema that a file lacks is null there.
     pub past: Vec<PastFile>,
-    /// Where the files are those of `finals`: which of their rows and values are the table's.
+    /// Where the files are those of `finals` or `alerts`: which of their rows and values are the table's.
     pub view: Option<View>,
 }
 
@@ -117,13 +117,15 @@ pub struct PastFile {
     pub layout: Layout,
 }
 
-/// A metric's own table out of the rows of `finals`.
+/// The own table of a metric or an alert, out of the rows of `finals` or `alerts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
-    /// The metric.
-    pub metric: String,
-    /// The column that its `value` is.
-    pub value: ValueColumn,
+    /// The column that says whose a row is.
+    pub column: String,
+    /// Its name.
+    pub name: String,
+    /// The column that a metric's `value` is.
+    pub value: Option<ValueColumn>,
 }
 
 /// What an answer is true for, in one partition.

@@ -173,8 +173,13 @@ pub fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec
     (0..batch.num_rows())
         .filter(|i| names.value(*i) == name && !ends.is_null(*i))
         .map(|i| {
-            let row =
-                AlertRow { key: sessions.value(i).into(), alert, start: starts.value(i), end: Some(ends.value(i)) };
+            let row = AlertRow {
+                key: sessions.value(i).into(),
+                alert,
+                start: starts.value(i),
+                end: Some(ends.value(i)),
+                with: vec![],
+            };
             (row, ends.value(i))
         })
         .collect()

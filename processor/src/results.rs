@@ -7,7 +7,7 @@ use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
 use crate::damage::Damage;
 use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
-use crate::rows::{self, Cell, Kind, TableBuilder};
+use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
 use crate::totals::{Part, part};
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
@@ -96,7 +96,7 @@ impl Pending {
     pub fn table(&self, table: &str, plan: &Plan, partition: u32) -> RecordBatch {
         match table {
             "finals" => rows::finals(&[(plan, &self.sessions)]),
-            "alerts" => rows::alerts(&[(plan, &self.alerts)]),
+            "alerts" => rows::alerts(&[(plan, &self.alerts)], AlertColumns::Both),
             "late_events" => late_events(plan, partition, &self.late),
             "dead_letters" => dead_letters(plan, partition, &self.dead),
             PARTS => part::table(&self.parts),

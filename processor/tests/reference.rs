@@ -24,7 +24,7 @@ use timeline_core::incremental::Reading;
 use timeline_core::plan::{
     Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, NodeId, Op, RatioUnit, Source, TimeUnit,
 };
-use timeline_core::reference::{self, SpanValue};
+use timeline_core::reference::{self, Final, SpanValue};
 use timeline_core::{Field, Linear, Plan, Record, SECOND, Time, Type, Value};
 
 /// Decoders make one zero of the two, so no event has the negative one.
@@ -204,15 +204,7 @@ fn answers(
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {
-    let open = sessions.iter().flat_map(|session| {
-        session.open_alerts.iter().map(|(alert, start)| AlertRow {
-            key: session.key.clone(),
-            alert: *alert,
-            start: *start,
-            end: None,
-        })
-    });
-    alerts.extend(open);
+    alerts.extend(sessions.iter().flat_map(|session| session.open_alerts.iter().cloned()));
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
     counted.iter().for_each(|counted| totals.merge(counted));
@@ -224,7 +216,9 @@ fn answers(
     Answers {
         finals: sorted(sessions.iter().flat_map(|session| finals(plan, session)).collect()),
         spans: sorted(spans),
-        alerts: sorted(alerts.iter().map(|a| format!("{} {} {} {:?}", a.key, a.alert, a.start, a.end)).collect()),
+        alerts: sorted(
+            alerts.iter().map(|a| format!("{} {} {} {:?} {:?}", a.key, a.alert, a.start, a.end, a.with)).collect(),
+        ),
         totals: sorted(
             totals
                 .rows(plan)
@@ -280,7 +274,11 @@ fn finals(plan: &Plan, session: &Session) -> Vec<String> {
         shares.iter().map(move |share| {
             let kind = plan.node(plan.metrics[metric].root).kind;
             let value = amount(&Amount::of(&share.reading, kind));
-            format!("{} {} {:?} {metric} {:?} {value}", session.key, session.start, session.end, share.dimensions)
+            let with = session.beside(plan, metric);
+            format!(
+                "{} {} {:?} {metric} {:?} {value} {with:?}",
+                session.key, session.start, session.end, share.dimensions
+            )
         })
     });
     rows.collect()
@@ -371,7 +369,8 @@ fn oracle(case: &Case) -> Answers {
     for (key, session) in &run.sessions {
         for row in reference::finals(plan, session, horizon) {
             let value = reference_reading(&row.value);
-            finals.push(format!("{key} {} {:?} {} {:?} {value}", row.start, row.end, row.metric, row.dimensions));
+            let Final { start, end, metric, dimensions, with, .. } = &row;
+            finals.push(format!("{key} {start} {end:?} {metric} {dimensions:?} {value} {with:?}"));
         }
         for row in reference::spans(plan, session, horizon) {
             let value = match &row.span.value {
@@ -384,7 +383,7 @@ fn oracle(case: &Case) -> Answers {
             spans.push(format!("{key} {} {} {:?} {start} {end:?} {value}", session.origin, row.metric, row.dimensions));
         }
         for row in reference::alerts(plan, session, horizon) {
-            alerts.push(format!("{key} {} {} {:?}", row.alert, row.start, row.end));
+            alerts.push(format!("{key} {} {} {:?} {:?}", row.alert, row.start, row.end, row.with));
         }
     }
     let totals = reference::totals(plan, run.sessions.iter().map(|(_, session)| session), horizon);
@@ -612,7 +611,14 @@ fn event(key: &str, time: Time, position: u64) -> reference::Event {
 fn a_session_out_of_an_image_ends_without_a_further_event() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
+    builder.add_metric(Metric {
+        name: "m".into(),
+        root,
+        dimensions: vec![],
+        aggregate: None,
+        keep_spans: false,
+        with: vec![],
+    });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     // `y` is never heard of again: it ends while the other session of its lane goes on.
     let log = vec![event("x", 0, 0), event("y", 0, 1), event("x", 20, 2)];
@@ -629,7 +635,14 @@ fn a_session_out_of_an_image_ends_without_a_further_event() {
 fn a_derived_end_is_told_when_the_clock_passes_it() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Count { of }).expect("a number");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
+    builder.add_metric(Metric {
+        name: "m".into(),
+        root,
+        dimensions: vec![],
+        aggregate: None,
+        keep_spans: false,
+        with: vec![],
+    });
     let when = builder.add(Op::NotFollowedBy { first: of, then: of, window: 5 * SECOND }).expect("an event");
     builder.set_end(EndRule { when: Some(when), ..EndRule::default() });
     let event = |key, seconds, position| event(key, seconds * SECOND, position);
@@ -654,7 +667,14 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
 fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
     let (mut builder, of) = one_column();
     let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
-    builder.add_metric(Metric { name: "m".into(), root, dimensions: vec![], aggregate: None, keep_spans: false });
+    builder.add_metric(Metric {
+        name: "m".into(),
+        root,
+        dimensions: vec![],
+        aggregate: None,
+        keep_spans: false,
+        with: vec![],
+    });
     builder.set_end(EndRule { silence: Some(2), ..EndRule::default() });
     let plan = builder.finish();
     let log: Vec<_> = (0..9).map(|i| event(&format!("k{i}"), 0, i)).collect();

@@ -16,6 +16,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use input::Input;
 use processor::batch::{self, Evaluation};
+use processor::rows::AlertColumns;
 use processor::{results, rows};
 use std::path::Path;
 use std::sync::Arc;
@@ -173,7 +174,9 @@ fn rows_of(show: Show, plans: &[Arc<Plan>], evaluations: &[Evaluation]) -> Recor
         Show::Final => rows::finals(&both().map(|(plan, e)| (plan, &e.sessions[..])).collect::<Vec<_>>()),
         Show::Spans => rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>()),
         Show::Totals => rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>()),
-        Show::Alerts => rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>()),
+        Show::Alerts => {
+            rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>(), AlertColumns::Named)
+        }
         Show::LateEvents => all(both().map(|(plan, e)| results::late_events(plan, 0, &e.late))),
         Show::DeadLetters => all(both().map(|(plan, e)| results::dead_letters(plan, 0, &e.dead))),
     }

@@ -32,7 +32,11 @@ fn what_a_program_has_nothing_of_is_said_with_the_clause_to_write() {
         ("alert.tl", "final", "has no metric, so there are no finals\n  help: write `metric NAME = "),
         ("alert.tl", "spans", "has no metric, so there are no spans"),
         ("alert.tl", "totals", "has no aggregate"),
-        ("events.tl", "final", "every metric of the program counts events, which are in totals alone, so there are no finals"),
+        (
+            "events.tl",
+            "final",
+            "every metric of the program counts events, which are in totals alone, so there are no finals",
+        ),
         ("events.tl", "spans", "so there are no spans\n  help: ask for `--show totals`"),
         ("events.tl", "totals", ""),
         // Without a row, and with everything that could have one: nothing is to be said.

@@ -146,7 +146,8 @@ fn counted(server: &Server, metric: &str) -> Counted {
     let rows = server.rows(&format!("SELECT * FROM totals WHERE metric = '{metric}'"));
     let row = |row: &Json| {
         let every: jiff::Timestamp = row["every"].as_str().expect("a window").parse().expect("an instant");
-        let seconds = |name: &str| if row[name].is_null() { 0 } else { (nanoseconds(&row[name]) / 1_000_000_000) as i64 };
+        let seconds =
+            |name: &str| if row[name].is_null() { 0 } else { (nanoseconds(&row[name]) / 1_000_000_000) as i64 };
         let site = row["site"].as_str().unwrap_or_default().to_owned();
         let count = row["count"].as_u64().expect("a count");
         ((every.as_second(), site), (count, seconds("sum_exact"), seconds("max_exact")))

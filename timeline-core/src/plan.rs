@@ -36,7 +36,7 @@ pub use kind::{Kind, RatioUnit, Unit};
 pub(crate) use made::Made;
 pub use names::Names;
 pub use op::{NodeId, Op};
-pub use output::{Aggregate, Alert, DISTINCT, Function, GroupKey, GroupOf, Members, Metric};
+pub use output::{Aggregate, Alert, Beside, DISTINCT, Function, GroupKey, GroupOf, Members, Metric};
 pub use path::{BadPath, FieldPath, Step};
 pub use scalar::Scalar;
 pub use source::{

@@ -11,6 +11,7 @@
 mod accrue;
 mod aggregate;
 mod arithmetic;
+mod beside;
 mod call;
 mod choose;
 mod compare;

@@ -56,11 +56,12 @@ pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut S
     let mut parser = Parser::new(file, text, sink)?;
     let span = Span::new(0, text.len());
     let value = parser.full();
+    let with = parser.with();
     let (aggregate, keep_spans) = parser.pipe();
     if parser.kind() != &Kind::End {
         parser.expected("the end of the expression");
     }
-    Some(Definition { name: Name { text: name.to_owned(), span }, value, aggregate, keep_spans, span })
+    Some(Definition { name: Name { text: name.to_owned(), span }, value, aggregate, with, keep_spans, span })
 }
 
 /// Whether a text is one expression rather than declarations; an empty text is not.
@@ -380,6 +381,7 @@ impl<'a> Parser<'a> {
             return None;
         }
         let value = self.full();
+        let with = if word == "let" { vec![] } else { self.with() };
         let (aggregate, keep_spans) = if is_metric { self.pipe() } else { (None, false) };
         let goes_on =
             DECLARATIONS.contains(&self.nth_word(0)) || self.is_definition() && self.declaration_meant().is_some();
@@ -387,6 +389,6 @@ impl<'a> Parser<'a> {
             self.expected("an operator or the next declaration");
         }
         // A name whose definition is broken is known all the same, or each use would be one more mistake.
-        Some(Definition { name, value, aggregate, keep_spans, span: start.to(self.last_span()) })
+        Some(Definition { name, value, aggregate, with, keep_spans, span: start.to(self.last_span()) })
     }
 }

@@ -115,6 +115,8 @@ pub struct Definition {
     pub value: Expr,
     /// Of metrics only.
     pub aggregate: Option<AggregateItem>,
+    /// What is shown beside rows, of metrics and alerts: `with NAME = EXPRESSION, ...`.
+    pub with: Vec<Dimension>,
     /// `| keep spans`, of metrics only.
     pub keep_spans: bool,
     /// The whole declaration.

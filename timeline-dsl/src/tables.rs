@@ -56,7 +56,9 @@ pub fn is_table_column(name: &str) -> bool {
         VALUES.contains(&base) || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let is_of_functions = name.starts_with(DISTINCT);
-    OWN.contains(&name.as_str()) || is_of_functions || SIBLINGS.iter().any(|end| name.strip_suffix(end).is_some_and(is_value))
+    OWN.contains(&name.as_str())
+        || is_of_functions
+        || SIBLINGS.iter().any(|end| name.strip_suffix(end).is_some_and(is_value))
 }
 
 #[cfg(test)]

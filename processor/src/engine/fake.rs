@@ -96,7 +96,10 @@ impl Fake {
             let value: ArrayRef = decimals([]);
             let session: ArrayRef = Arc::new(StringArray::from(Vec::<String>::new()));
             let live = RecordBatch::try_from_iter_with_nullable([("session", session, true), ("value", value, true)]);
-            let (live, view) = (live.unwrap(), Some(View { metric: metric.clone(), value: ValueColumn::Exact }));
+            let (live, view) = (
+                live.unwrap(),
+                Some(View { column: "metric".into(), name: metric.clone(), value: Some(ValueColumn::Exact) }),
+            );
             return Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], past, view });
         }
         Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], past, view: None })

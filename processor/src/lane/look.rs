@@ -42,8 +42,7 @@ impl<W: Watcher> Lane<W> {
             let key = self.slab.key(slot);
             let session = (&mut row, &mut life);
             let open = session::alerts_before(&mut self.evaluator, &self.rules, key, session, frontier, &mut outcome);
-            let row = |(alert, start)| AlertRow { key: key.clone(), alert, start, end: None };
-            look.open.extend(open.into_iter().map(row));
+            look.open.extend(open);
             look.ended.append(&mut outcome.alerts);
             outcome.closed.clear();
         }

@@ -12,7 +12,7 @@ use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
 use timeline_core::incremental::{
-    AlertSpan, Evaluator, Event, Failure, Layout, Match, Observer, Row, Share, Told, Turns, Window,
+    AlertSpan, Evaluator, Event, Failure, Layout, Match, Observer, Row, Share, Told, Turns, View, Window,
 };
 use timeline_core::plan::{EndRule, GroupOf, Metric, NodeId, Op, Plan};
 use timeline_core::{Time, Value};
@@ -30,13 +30,13 @@ pub struct Session {
     pub read: Time,
     /// For each metric its value, or its shares.
     pub shares: Vec<Vec<Share>>,
-    /// For each metric the values of the group columns that are states, `None` for other columns, and then those that are told
-    /// apart in the group.
+    /// For each metric the values of the group columns that are states, `None` for other columns, those that are told
+    /// apart in the group, and those that are shown beside it.
     pub groups: Vec<Vec<Option<Value>>>,
     /// For each metric that counts sessions at once where its condition turned, for each of its shares.
     pub turns: Vec<Vec<Turns>>,
-    /// Alerts that are still on, with their starts; none once the session is over.
-    pub open_alerts: Vec<(usize, Time)>,
+    /// Alerts that are still on; none once the session is over.
+    pub open_alerts: Vec<AlertRow>,
     /// Whether it may have begun before anything was seen of it.
     pub partial: bool,
     /// How many values were forgotten beyond the caps of its workers.
@@ -57,6 +57,8 @@ pub struct AlertRow {
     pub start: Time,
     /// When it ended; `None` while it is on.
     pub end: Option<Time>,
+    /// What is shown beside it, as it was when it began.
+    pub with: Vec<Option<Value>>,
 }
 
 /// A user operator that failed in a session, of which it says nothing from then on.
@@ -365,7 +367,7 @@ pub(super) fn alerts_before(
     (row, life): (&mut Row<'_>, &mut Life),
     frontier: Time,
     outcome: &mut Outcome,
-) -> Vec<(usize, Time)> {
+) -> Vec<AlertRow> {
     if let Some(due) = rules.due(evaluator, row, frontier, frontier) {
         let (doing, pace) = (Some(Doing::closing(due)), &mut Pace::whole(None));
         close(evaluator, rules, key, (row, life), doing, (outcome, &mut ()), pace);
@@ -378,9 +380,16 @@ pub(super) fn alerts_before(
         evaluator.advance(row, frontier - 1, told);
         outcome.name_alerts(evaluator.plan(), key);
     }
-    let view = evaluator.view(row);
-    let alerts = 0..evaluator.plan().alerts.len();
-    alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect()
+    open_alerts(&evaluator.view(row), evaluator.plan(), key)
+}
+
+/// The alerts that are on.
+fn open_alerts(view: &View<'_>, plan: &Plan, key: &CompactString) -> Vec<AlertRow> {
+    let row = |alert: usize| {
+        let (start, with) = view.open_alert(alert)?;
+        Some(AlertRow { key: key.clone(), alert, start, end: None, with })
+    };
+    (0..plan.alerts.len()).filter_map(row).collect()
 }
 
 impl Doing {
@@ -480,10 +489,9 @@ fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: O
         GroupOf::State(id) => view.state(id),
         GroupOf::Dimension(_) | GroupOf::Window(_) => None,
     };
-    let beside = |metric: &Metric| metric.aggregate.iter().flat_map(|aggregate| aggregate.beside()).map(says).collect();
+    let beside = |metric: &Metric| metric.beside().map(says).collect();
     let groups = plan.metrics.iter().map(beside).collect();
-    let open_alerts = (0..plan.alerts.len()).filter(|_| end.is_none());
-    let open_alerts = open_alerts.filter_map(|alert| Some((alert, view.open_alert(alert)?))).collect();
+    let open_alerts = if end.is_none() { open_alerts(&view, plan, key) } else { vec![] };
     let turns = plan.metrics.iter().map(|metric| match is_whole(metric.root) {
         true => view.turns(metric.root),
         false => vec![],
@@ -519,6 +527,13 @@ impl Session {
         }
     }
 
+    /// What is shown beside the values of a metric, in its order.
+    pub fn beside<'a>(&'a self, plan: &Plan, metric: usize) -> &'a [Option<Value>] {
+        let all = self.groups.get(metric).map_or(&[][..], Vec::as_slice);
+        let (_, beside) = all.split_at(all.len().saturating_sub(plan.metrics[metric].with.len()));
+        beside
+    }
+
     /// Whether it is a session, and not a window of one.
     pub fn is_whole(&self) -> bool {
         self.window.is_none()
@@ -551,11 +566,12 @@ impl Outcome {
         }
         if !self.spans.is_empty() {
             let rows = self.spans.drain(..);
-            self.alerts.extend(rows.map(|AlertSpan { alert, start, end }| AlertRow {
+            self.alerts.extend(rows.map(|AlertSpan { alert, start, end, with }| AlertRow {
                 key: key.clone(),
                 alert,
                 start,
                 end: Some(end),
+                with,
             }));
         }
     }

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn row(start: Time, end: Option<Time>) -> AlertRow {
-        AlertRow { key: "k".into(), alert: 0, start, end }
+        AlertRow { key: "k".into(), alert: 0, start, end, with: vec![] }
     }
 
     /// Beginnings and ends.

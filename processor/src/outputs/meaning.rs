@@ -26,9 +26,13 @@ pub(crate) fn of_outputs(plan: &Plan) -> BTreeMap<String, String> {
     let plan = &Plan { since: 0, ..plan.clone() };
     let metric = |metric: &Metric| {
         let (totals, sums) = (of_totals(plan, metric), metric.aggregate.is_some());
-        (metric.name.clone(), format!("metric {totals} {sums} {}", metric.keep_spans))
+        let with = plan.encoding_of_beside(&metric.with);
+        (metric.name.clone(), format!("metric {totals} {sums} {}{with}", metric.keep_spans))
     };
-    let alert = |alert: &Alert| (alert.name.clone(), format!("alert {}", of_alert(plan, alert)));
+    let alert = |alert: &Alert| {
+        let with = plan.encoding_of_beside(&alert.with);
+        (alert.name.clone(), format!("alert {}{with}", of_alert(plan, alert)))
+    };
     plan.metrics.iter().map(metric).chain(plan.alerts.iter().map(alert)).collect()
 }
 

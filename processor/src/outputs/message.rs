@@ -7,7 +7,7 @@
 
 use super::cells::Shape;
 use super::{Origin, Output, meaning};
-use crate::rows::{dimension_column, dimension_names};
+use crate::rows::{self, dimension_column, dimension_names};
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -65,12 +65,12 @@ impl Output {
 }
 
 /// The messages of some rows, in their order.
-pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<Message> {
-    let shape = Shape::of(rows);
+pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<Message> {
+    let shape = Shape::of(table);
     let (identity, always) = (origin.output.identity(plan), origin.output.always());
-    let sessions = rows.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
+    let sessions = table.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
     let times: Vec<&TimestampNanosecondArray> =
-        origin.output.times().iter().filter_map(|name| rows.column_by_name(name)?.as_any().downcast_ref()).collect();
+        origin.output.times().iter().filter_map(|name| table.column_by_name(name)?.as_any().downcast_ref()).collect();
     // Under one name there may have been other metrics before, whose rows are not these.
     let meanings: BTreeMap<String, String> = match origin.output {
         Output::Finals => {
@@ -80,7 +80,7 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<M
         _ => BTreeMap::new(),
     };
     let message = |i: usize| {
-        let cells = shape.cells(rows, i);
+        let cells = shape.cells(table, i);
         let metric = cells.iter().find(|(name, _)| name == "metric").and_then(|(_, cell)| cell.as_ref());
         let meaning = metric.and_then(|metric| meanings.get(metric)).map(|meaning| ("meaning", meaning.as_str()));
         let known = identity.iter().filter_map(|name| cells.iter().find(|(own, _)| own == name));
@@ -93,6 +93,13 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<M
                 payload += &format!(",{name}:{cell}");
             }
         }
+        let time = times.iter().find(|times| times.is_valid(i)).map(|times| times.value(i));
+        // Two rows tell of one alert: whoever reads them as a log needs one column with their time.
+        if let (Output::Alerts, Some(ns)) = (origin.output, time) {
+            let mut at = vec![];
+            rows::text::time(&mut at, ns);
+            payload += &format!(",\"at\":\"{}\",\"at_ns\":{ns}", String::from_utf8_lossy(&at));
+        }
         payload.push('}');
         Message {
             id,
@@ -100,11 +107,11 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, rows: &RecordBatch) -> Vec<M
                 Some(sessions) => sessions.value(i).to_owned(),
                 None => format!("{}/{}", origin.source, origin.partition),
             },
-            time: times.iter().find(|times| times.is_valid(i)).map(|times| times.value(i)),
+            time,
             payload,
         }
     };
-    (0..rows.num_rows()).map(message).collect()
+    (0..table.num_rows()).map(message).collect()
 }
 
 /// 128 bits of BLAKE3 over everything that says which row it is, each part with its length.

@@ -8,8 +8,9 @@ use super::facts::Facts;
 use super::message::of_rows;
 use super::{Error, Message, Origin, Output};
 use crate::checkpoint::{FileRef, Kind, Putter, Reader, segment};
+use crate::lane::AlertRow;
 use crate::results::Pending;
-use crate::rows;
+use crate::rows::{self, AlertColumns};
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::json;
@@ -75,7 +76,10 @@ impl Outbox {
 fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &Facts) -> Vec<RecordBatch> {
     match origin.output {
         // Whoever reads them in order hears of a beginning before its end.
-        Output::Alerts => [&facts.began, &facts.ended].map(|alerts| rows::alerts(&[(plan, alerts.as_slice())])).into(),
+        Output::Alerts => {
+            let rows = |alerts: &Vec<AlertRow>| rows::alerts(&[(plan, alerts)], AlertColumns::Named);
+            [&facts.began, &facts.ended].map(rows).into()
+        }
         Output::Totals => vec![],
         output => vec![told.table(output.name(), plan, origin.partition)],
     }

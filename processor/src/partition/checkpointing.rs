@@ -141,12 +141,12 @@ pub(crate) fn plan_fingerprint(plan: &Plan) -> String {
 }
 
 impl Partition {
-    /// Lets history have what groups of windows came to that get no further value: where an event ends a window, none of its
-    /// sessions goes on when silence would have ended it.
-    fn take_ended_windows(&mut self) {
+    /// Lets history have what groups of windows came to that get no further value from what happens at `frontier` or later: where
+    /// an event ends a window, none of its sessions goes on when silence would have ended it.
+    fn take_ended_windows(&mut self, frontier: Time) {
         let EndRule { silence, billed, .. } = self.plan.end;
         let silence = silence.filter(|_| !billed).map_or(0, |length| length.saturating_add(LOOK_LATEST));
-        let until = self.progress().clock().saturating_sub(silence);
+        let until = frontier.saturating_sub(silence);
         let parts = self.totals.take_ended(&self.plan, until);
         self.publishing.forget_totals(&self.plan, self.options.part.number, &parts);
         self.pending.parts.extend(parts);
@@ -159,11 +159,13 @@ impl Partition {
         let began = Instant::now();
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
-            (Told::of(lane), lane.image(full, base), progress.clone(), lane.held(), lane.is_behind())
+            let frontier = lane.frontier(progress.clock());
+            (Told::of(lane), lane.image(full, base), progress.clone(), (lane.held(), frontier), lane.is_behind())
         })?;
         let pause = began.elapsed();
         self.take_decoded();
-        self.note_held(parts.iter().map(|(_, _, _, held, _)| held).sum());
+        self.note_held(parts.iter().map(|(_, _, _, (held, _), _)| held).sum());
+        let frontier = parts.iter().map(|(_, _, _, (_, frontier), _)| *frontier).min();
         let (mut images, mut is_behind) = (vec![], false);
         for (told, image, progress, _, behind) in parts {
             self.take_told(told);
@@ -181,7 +183,7 @@ impl Partition {
         labels.hide_facts(&self.plan, &mut facts);
         let (changes, looked) = self.total_changes(is_behind)?;
         if looked && !is_behind {
-            self.take_ended_windows();
+            self.take_ended_windows(frontier.unwrap_or(Time::MIN));
         }
         self.dirty = is_behind;
         let mut segments = self.note(&images, base);

@@ -5,7 +5,7 @@
 
 use super::{Error, Partition};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, Outcome, Session};
+use crate::lane::{Outcome, Session};
 use crate::results::Pending;
 use std::collections::BTreeSet;
 
@@ -45,16 +45,7 @@ impl Partition {
         })?;
         let mut last = Pending::default();
         for (outcome, live) in parts {
-            let open = live.iter().flat_map(|session| {
-                let row = |(alert, start): &(usize, i64)| AlertRow {
-                    key: session.key.clone(),
-                    alert: *alert,
-                    start: *start,
-                    end: None,
-                };
-                session.open_alerts.iter().map(row)
-            });
-            last.alerts.extend(open);
+            last.alerts.extend(live.iter().flat_map(|session| session.open_alerts.iter().cloned()));
             last.alerts.extend(outcome.alerts);
             last.sessions.extend(outcome.closed);
             last.sessions.extend(live);

@@ -4,7 +4,7 @@
 //! follows from it is shown, stored or sent that a restart could take back.
 
 use super::{Error, Partition, Reading, Told};
-use crate::lane::Late;
+use crate::lane::{Late, Outcome};
 use crate::watermark::{Progress, Silences};
 use event_feeder::world::{self, Instant};
 use std::time::Duration;

@@ -38,7 +38,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         shares: vec![vec![share.clone(), share], vec![]],
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
         turns: vec![vec![Turns { at: vec![-1, i64::MAX], before: 3 }, Turns::default()], vec![]],
-        open_alerts: vec![(0, i64::MAX)],
+        open_alerts: vec![AlertRow { key: "a".into(), alert: 0, start: i64::MAX, end: None, with: vec![None] }],
         partial: true,
         forgotten: 3,
         window: None,
@@ -117,7 +117,13 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         pending: Pending {
             parts: vec![],
             sessions: vec![session(plan, Reading::Absent)],
-            alerts: vec![AlertRow { key: "a".into(), alert: 0, start: 1, end: Some(2) }],
+            alerts: vec![AlertRow {
+                key: "a".into(),
+                alert: 0,
+                start: 1,
+                end: Some(2),
+                with: vec![Some(Value::Int(7))],
+            }],
             late: (0..).zip(LateReason::ALL).map(late).collect(),
             dead: vec![dead],
         },

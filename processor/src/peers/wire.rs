@@ -82,9 +82,34 @@ struct Image {
     facts: Vec<u8>,
     sessions: Vec<SessionImage>,
     ended: Vec<SessionImage>,
-    alerts: Vec<(String, usize, Time, Option<Time>)>,
+    alerts: Vec<AlertImage>,
     late: Vec<LateImage>,
     dead: Vec<DeadImage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AlertImage {
+    key: String,
+    alert: usize,
+    start: Time,
+    end: Option<Time>,
+    with: Values,
+}
+
+impl AlertImage {
+    fn of(row: &AlertRow) -> AlertImage {
+        let AlertRow { key, alert, start, end, with } = row;
+        AlertImage { key: key.to_string(), alert: *alert, start: *start, end: *end, with: values(with) }
+    }
+
+    fn row(self, plan: &Plan) -> Result<AlertRow, WireError> {
+        let AlertImage { key, alert, start, end, with } = self;
+        if alert >= plan.alerts.len() {
+            return Err(malformed("an unknown alert"));
+        }
+        let with = with.into_iter().map(|value| value.map(Into::into)).collect();
+        Ok(AlertRow { key: key.into(), alert, start, end, with })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,7 +141,7 @@ struct SessionImage {
     read: Time,
     /// Where conditions turned, and for how long they were true before.
     turns: Vec<Vec<(Vec<Time>, Time)>>,
-    open_alerts: Vec<(usize, Time)>,
+    open_alerts: Vec<AlertImage>,
     partial: bool,
     forgotten: u64,
     window: Option<(Time, Time)>,
@@ -203,7 +228,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         facts: json(&facts)?.into_bytes(),
         sessions: answer.sessions.iter().map(SessionImage::of).collect(),
         ended: pending.sessions.iter().map(SessionImage::of).collect(),
-        alerts: pending.alerts.iter().map(|row| (row.key.to_string(), row.alert, row.start, row.end)).collect(),
+        alerts: pending.alerts.iter().map(AlertImage::of).collect(),
         late: pending.late.iter().map(late).collect::<Result<_, _>>()?,
         dead: pending.dead.iter().map(dead).collect::<Result<_, _>>()?,
     })
@@ -216,10 +241,6 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         return Err(WireError::OtherPlan(facts.source));
     }
     let plan = Arc::clone(plan);
-    let alert = |(key, alert, start, end): (String, usize, Time, Option<Time>)| {
-        let known = alert < plan.alerts.len();
-        known.then(|| AlertRow { key: key.into(), alert, start, end }).ok_or_else(|| malformed("an unknown alert"))
-    };
     let late = |late: LateImage| {
         let reason = LateReason::ALL.into_iter().find(|known| known.name() == late.reason);
         Ok(Late {
@@ -245,7 +266,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         |images: Vec<SessionImage>| images.into_iter().map(|image| image.session(&plan)).collect::<Result<Vec<_>, _>>();
     let pending = Pending {
         sessions: sessions(image.ended)?,
-        alerts: image.alerts.into_iter().map(alert).collect::<Result<_, WireError>>()?,
+        alerts: image.alerts.into_iter().map(|alert| alert.row(&plan)).collect::<Result<_, WireError>>()?,
         late: image.late.into_iter().map(late).collect::<Result<_, WireError>>()?,
         dead: image.dead.into_iter().map(dead).collect::<Result<_, WireError>>()?,
         parts: vec![],
@@ -295,7 +316,7 @@ impl SessionImage {
                 .iter()
                 .map(|turns| turns.iter().map(|turns| (turns.at.clone(), turns.before)).collect())
                 .collect(),
-            open_alerts: session.open_alerts.clone(),
+            open_alerts: session.open_alerts.iter().map(AlertImage::of).collect(),
             partial: session.partial,
             forgotten: session.forgotten,
             window: session.window,
@@ -304,8 +325,7 @@ impl SessionImage {
 
     fn session(self, plan: &Plan) -> Result<Session, WireError> {
         let metrics = plan.metrics.len();
-        let alerts = self.open_alerts.iter().all(|(alert, _)| *alert < plan.alerts.len());
-        if self.shares.len() != metrics || self.groups.len() != metrics || self.turns.len() != metrics || !alerts {
+        if self.shares.len() != metrics || self.groups.len() != metrics || self.turns.len() != metrics {
             return Err(malformed("a session of other metrics"));
         }
         let share = |(dimensions, reading): (Values, ReadingImage)| Share {
@@ -324,7 +344,7 @@ impl SessionImage {
                 .into_iter()
                 .map(|turns| turns.into_iter().map(|(at, before)| Turns { at, before }).collect())
                 .collect(),
-            open_alerts: self.open_alerts,
+            open_alerts: self.open_alerts.into_iter().map(|row| row.row(plan)).collect::<Result<_, _>>()?,
             partial: self.partial,
             forgotten: self.forgotten,
             window: self.window,

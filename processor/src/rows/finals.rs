@@ -1,11 +1,11 @@
-//! Rows of sessions: `finals`, a metric's own view, and `alerts`.
+//! Rows of sessions: `finals`, and a metric's own view.
 
-use super::{Cell, Kind, TableBuilder, dimension_column, dimension_names, push_dimensions, value_cells, value_columns};
-use crate::lane::{AlertRow, Session};
+use super::{Cell, Kind, TableBuilder, dimension_column, names_beside, push_dimensions, value_cells, value_columns};
+use crate::lane::Session;
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::Share;
-use timeline_core::plan::{self, Plan, RatioUnit, Unit};
+use timeline_core::plan::{self, Metric, Plan, RatioUnit, Unit};
 use timeline_core::{Type, Value};
 
 /// One metric's value for one session, with its dimensions.
@@ -45,9 +45,9 @@ fn ordered(sessions: &[Session]) -> Vec<&Session> {
     ordered
 }
 
-/// `session, metric, dimensions..., value..., start, end, closed, partial`.
+/// `session, metric, dimensions and what is shown beside..., value..., start, end, closed, partial`.
 pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
-    let names = dimension_names(answers.iter().map(|(plan, _)| *plan));
+    let names = names_beside(answers.iter().map(|(plan, _)| *plan));
     let text = |name: &str| (name.to_owned(), Kind::Text);
     let columns =
         [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
@@ -57,16 +57,27 @@ pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
         let sessions = ordered(sessions);
         for (i, metric) in plan.metrics.iter().enumerate() {
             let kind = plan.node(metric.root).kind;
+            let own = own_names(metric);
             for row in of_metric(i, &sessions) {
                 table.text(&row.session.key);
                 table.text(&metric.name);
-                push_dimensions(&mut table, &names, &metric.dimensions, &row.share.dimensions);
+                push_dimensions(&mut table, &names, &own, &values(plan, &row));
                 value_cells(&Amount::of(&row.share.reading, kind)).into_iter().for_each(|cell| table.cell(cell));
                 end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
             }
         }
     }
     table.finish()
+}
+
+/// The names of what stands beside the values of a metric.
+fn own_names(metric: &Metric) -> Vec<String> {
+    metric.dimensions.iter().chain(metric.with.iter().map(|beside| &beside.name)).cloned().collect()
+}
+
+/// What stands beside a value.
+fn values(plan: &Plan, row: &FinalRow<'_>) -> Vec<Option<Value>> {
+    row.share.dimensions.iter().chain(row.session.beside(plan, row.metric)).cloned().collect()
 }
 
 /// Which of the four columns of a value a metric's own are in, by their places.
@@ -100,32 +111,17 @@ pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBa
     let own = &plan.metrics[metric];
     let kind = plan.node(own.root).kind;
     let place = value_column(plan, metric) as usize;
-    let names = own.dimensions.iter().map(|name| (dimension_column(name), Kind::Text));
+    let named = own_names(own);
+    let names = named.iter().map(|name| (dimension_column(name), Kind::Text));
     let columns = std::iter::once(("session".to_owned(), Kind::Text)).chain(names);
     let value = ("value".to_owned(), value_columns("value")[place].1);
     let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));
     for row in of_metric(metric, &ordered(sessions)) {
         let mut value = value_cells(&Amount::of(&row.share.reading, kind));
         table.text(&row.session.key);
-        push_dimensions(&mut table, &own.dimensions, &own.dimensions, &row.share.dimensions);
+        push_dimensions(&mut table, &named, &named, &values(plan, &row));
         table.cell(std::mem::replace(&mut value[place], Cell::Null));
         end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
-    }
-    table.finish()
-}
-
-/// `session, alert, start, end`: of sessions that are over or alive, by alert, then session, then start.
-pub fn alerts(answers: &[(&Plan, &[AlertRow])]) -> RecordBatch {
-    let columns = [("session", Kind::Text), ("alert", Kind::Text), ("start", Kind::Time), ("end", Kind::Time)];
-    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for (plan, rows) in answers {
-        let mut rows: Vec<&AlertRow> = rows.iter().collect();
-        rows.sort_by_key(|row| (row.alert, row.key.as_str(), row.start));
-        for row in rows {
-            let name = plan.alerts[row.alert].name.clone();
-            let end = row.end.map_or(Cell::Null, Cell::Time);
-            table.push([Cell::Text(row.key.to_string()), Cell::Text(name), Cell::Time(row.start), end]);
-        }
     }
     table.finish()
 }

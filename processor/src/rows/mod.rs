@@ -12,6 +12,7 @@
 //! **Invariant:** no two columns of a table have one name in any letter case: dimensions stand under names that no
 //! column of ours has ([`dimension_column`]).
 
+mod alerts;
 mod columns;
 mod finals;
 pub mod format;
@@ -21,8 +22,10 @@ mod table;
 pub mod text;
 mod totals;
 
+pub(crate) use alerts::is_of_alerts;
+pub use alerts::{AlertColumns, alert_view, alerts};
 pub use columns::{COMMENT, TABLES, documented};
-pub use finals::{FinalRow, ValueColumn, alerts, finals, metric_view, value_column};
+pub use finals::{FinalRow, ValueColumn, finals, metric_view, value_column};
 pub use own::dimension_column;
 pub use spans::spans;
 pub use table::{Cell, Kind, TableBuilder};
@@ -87,6 +90,19 @@ pub(crate) fn dimension_names<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> 
         for name in plan.metrics.iter().flat_map(|metric| &metric.dimensions) {
             if !names.contains(name) {
                 names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+/// The columns that stand beside the values of metrics: dimensions, and what is shown with them.
+pub(crate) fn names_beside<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone) -> Vec<String> {
+    let mut names = dimension_names(plans.clone());
+    for plan in plans {
+        for beside in plan.metrics.iter().flat_map(|metric| &metric.with) {
+            if !names.contains(&beside.name) {
+                names.push(beside.name.clone());
             }
         }
     }

@@ -112,7 +112,9 @@ pub(super) fn has(plan: &Plan, name: &str) -> bool {
 
 /// What an answer that reads those tables is true for.
 pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
-    let needed: Vec<&str> = tables.iter().filter_map(|table| needs(table)).collect();
+    let is_alert = |name: &str| answer.plan.alerts.iter().any(|alert| alert.name == name);
+    let history = tables.iter().filter_map(|table| if is_alert(table) { Some("alerts") } else { needs(table) });
+    let needed: Vec<&str> = history.collect();
     let lost = answer.damage.lost.iter().filter(|lost| needed.contains(&lost.table.as_str()));
     PositionOf {
         source: answer.plan.name(),
@@ -226,6 +228,9 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
                     }
                     return history::view(name, metric, log);
                 }
+                if let Some(alert) = log.plan.alerts.iter().position(|alert| alert.name == name) {
+                    return history::alert_view(name, alert, log);
+                }
             }
             Err(EngineError::NotFound(format!("there is no table `{name}`")))
         }
@@ -234,7 +239,9 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
 
 /// Why a metric of events has no rows of sessions.
 fn only_in_totals(name: &str) -> String {
-    format!("`{name}` counts events, which no session has a value of; ask `SELECT * FROM totals WHERE metric = '{name}'`")
+    format!(
+        "`{name}` counts events, which no session has a value of; ask `SELECT * FROM totals WHERE metric = '{name}'`"
+    )
 }
 
 /// The versions of the outputs that are seen: a name is seen in one plan at the most.
@@ -248,15 +255,7 @@ fn versions(logs: &[LogAnswer<'_>]) -> Labels {
 
 /// Alerts that are not in committed history, those that are on included.
 fn every_alert(answer: &Answer) -> Vec<AlertRow> {
-    let open = answer.sessions.iter().flat_map(|session| {
-        let row = |(alert, start): &(usize, i64)| AlertRow {
-            key: session.key.clone(),
-            alert: *alert,
-            start: *start,
-            end: None,
-        };
-        session.open_alerts.iter().map(row)
-    });
+    let open = answer.sessions.iter().flat_map(|session| session.open_alerts.iter().cloned());
     answer.pending.alerts.iter().cloned().chain(open).collect()
 }
 

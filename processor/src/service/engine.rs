@@ -46,7 +46,9 @@ impl Engine for Service {
         for bound in &self.lock().bound {
             // Metrics of events have rows in `totals` alone.
             let of_sessions = bound.plan.metrics.iter().filter(|metric| !bound.plan.is_of_events(metric.root));
-            let shown = of_sessions.map(|metric| &metric.name).filter(|name| bound.labels.shows(name));
+            let outputs =
+                of_sessions.map(|metric| &metric.name).chain(bound.plan.alerts.iter().map(|alert| &alert.name));
+            let shown = outputs.filter(|name| bound.labels.shows(name));
             let new: Vec<String> = shown.filter(|name| !names.contains(name)).cloned().collect();
             names.extend(new);
         }

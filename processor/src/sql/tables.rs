@@ -46,7 +46,7 @@ fn union(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TablePro
         let past = listing(of(layout), schema_of(table, layout))?;
         let mut rows = context.read_table(Arc::new(past))?;
         if let Some(view) = &table.view {
-            rows = rows.filter(column("metric").eq(lit(view.metric.as_str())))?;
+            rows = rows.filter(column(&view.column).eq(lit(view.name.as_str())))?;
         }
         let columns = table.schema.fields().iter().map(|field| seen(field, layout, table.view.as_ref()));
         parts.push(rows.select(columns.collect::<Vec<_>>())?);
@@ -77,13 +77,15 @@ fn schema_of(table: &TableData, layout: Layout) -> SchemaRef {
     let values = values.into_iter().chain([("value_text", DataType::Utf8), ("value_bool", DataType::Boolean)]);
     let values = values.map(|(name, ty)| Arc::new(Field::new(name, ty, true)));
     let others = table.schema.fields().iter().filter(|field| !VALUE.contains(&field.name().as_str())).cloned();
-    let metric = table.view.iter().map(|_| Arc::new(Field::new("metric", DataType::Utf8, true)));
-    Arc::new(Schema::new(metric.chain(others).chain(values).collect::<Vec<_>>()))
+    let whose = table.view.iter().map(|view| Arc::new(Field::new(&view.column, DataType::Utf8, true)));
+    // Alerts have no values.
+    let values = values.filter(|_| table.view.as_ref().is_none_or(|view| view.value.is_some()));
+    Arc::new(Schema::new(whose.chain(others).chain(values).collect::<Vec<_>>()))
 }
 
 /// A column of the table in terms of a file's.
 fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
-    let value = match (field.name().as_str(), view.map(|view| view.value)) {
+    let value = match (field.name().as_str(), view.and_then(|view| view.value)) {
         ("value", None | Some(ValueColumn::Float)) => ValueColumn::Float,
         ("value", Some(own)) => own,
         ("value_exact", None) => ValueColumn::Exact,

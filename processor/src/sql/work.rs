@@ -268,7 +268,7 @@ fn known_as<'a>(spelling: &str, known: &'a [String]) -> Option<&'a String> {
 fn unknown(written: &str, spelling: &str, known: &[String]) -> EngineError {
     let meant = meant(spelling, known.iter().map(String::as_str));
     let help = if meant.is_empty() {
-        "; SHOW TABLES lists what there is, and alerts are rows of `alerts`".to_owned()
+        "; SHOW TABLES lists what there is, and metrics of events are rows of `totals`".to_owned()
     } else {
         meant
     };

@@ -106,7 +106,8 @@ impl Totals {
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
-                let apart = session.groups[i].get(aggregate.group_by.len()..).unwrap_or_default();
+                let keys = aggregate.group_by.len();
+                let apart = session.groups[i].get(keys..keys + aggregate.distinct().count()).unwrap_or_default();
                 accumulator.tell_apart(&amount, apart);
                 if let Some(turns) = session.turns.get(i).and_then(|turns| turns.get(share)) {
                     // What is true at the end of a window goes on in the next.

@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
 use event_feeder::{Block, DeadLetter, Next, Notice, Payload, Position, Source, Target};
 use processor::batch::{self, Evaluation, Options};
-use processor::rows;
+use processor::rows::{self, AlertColumns};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
     let both = || compiled.plans.iter().map(Arc::as_ref).zip(evaluations);
     let finals = rows::finals(&both().map(|(plan, e)| (plan, &e.sessions[..])).collect::<Vec<_>>());
     let totals = rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>());
-    let alerts = rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>());
+    let alerts = rows::alerts(&both().map(|(plan, e)| (plan, &e.alerts[..])).collect::<Vec<_>>(), AlertColumns::Named);
     let spans = rows::spans(&both().map(|(plan, e)| (plan, &e.spans[..])).collect::<Vec<_>>());
     let whole = evaluations.iter().flat_map(|e| &e.sessions).filter(|session| session.is_whole());
     let mut sessions: Vec<_> = whole.map(|s| (s.key.to_string(), s.start, s.end)).collect();

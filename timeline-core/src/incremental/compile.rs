@@ -41,8 +41,8 @@ pub(crate) struct Compiled {
     pub initial: Vec<(usize, u64)>,
     /// Nodes that can change without an event, and when they do.
     pub timed: Vec<(usize, Deadline)>,
-    /// Alerts: the truth value and the word with the start of the open span.
-    pub alerts: Vec<(usize, Bool, usize)>,
+    /// Alerts.
+    pub alerts: Vec<AlertCode>,
     /// How many texts are constants of the plan; they have the lowest numbers.
     pub constants: usize,
     pub compared_only: u64,
@@ -60,6 +60,19 @@ pub(crate) struct Compiled {
     pub left: Option<Left>,
     /// The last set of columns that was asked for, and its program.
     recent: [(u64, usize); 8],
+}
+
+/// An alert.
+#[derive(Clone, Debug)]
+pub(crate) struct AlertCode {
+    /// Its number.
+    pub alert: usize,
+    /// Its truth value.
+    pub root: Bool,
+    /// The word with the start of the open span; behind it are those with what is shown beside it.
+    pub at: usize,
+    /// What is shown beside it.
+    pub beside: Vec<(NodeId, State)>,
 }
 
 /// The operations that a set of columns can affect.
@@ -119,7 +132,9 @@ impl Compiled {
             Compiling::new(&mut compiled, dictionary, when).end_session(when);
         }
         for (i, alert) in plan.alerts.iter().enumerate() {
-            compiled.alerts.push((i, compiled.bool(alert.root), compiled.layout.alerts[i]));
+            let beside = alert.with.iter().map(|beside| (beside.of, compiled.state(beside.of))).collect();
+            let (root, at) = (compiled.bool(alert.root), compiled.layout.alerts[i]);
+            compiled.alerts.push(AlertCode { alert: i, root, at, beside });
         }
         compiled.constants = dictionary.len();
         let arguments = compiled.users.iter().flat_map(|user| user.arguments.iter().map(|argument| &argument.value));

@@ -51,8 +51,8 @@ pub struct OfWindow {
     pub metric: usize,
     /// Its shares.
     pub shares: Vec<Share>,
-    /// The values of the group columns that are states, at the last instant of the window in the session, and of those that are
-    /// told apart; `None` for others.
+    /// The values of the group columns that are states, at the last instant of the window in the session, and of
+    /// others that are read beside; `None` for other columns.
     pub groups: Vec<Option<Value>>,
     /// For each share, of a metric that counts sessions at once, where its condition turned.
     pub turns: Vec<Turns>,
@@ -88,7 +88,7 @@ pub(crate) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
 /// The states that windows are grouped by, each once.
 pub(crate) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
     let windowed = plan.metrics.iter().filter(|metric| plan.windows_of(metric.root).is_some());
-    let beside = windowed.flat_map(|metric| metric.aggregate.iter().flat_map(|aggregate| aggregate.beside()));
+    let beside = windowed.flat_map(|metric| metric.beside());
     let mut states: Vec<NodeId> = vec![];
     for of in beside {
         match of {
@@ -205,8 +205,7 @@ impl View<'_> {
         let (begin, end) = (row.words[clock.at] as Time, row.words[clock.at + 1] as Time);
         let metric = |metric: &usize| {
             let own = &plan.metrics[*metric];
-            let beside = own.aggregate.iter().flat_map(|aggregate| aggregate.beside());
-            let groups = beside.map(|of| match of {
+            let groups = own.beside().map(|of| match of {
                 GroupOf::State(id) => state(id),
                 GroupOf::Dimension(_) | GroupOf::Window(_) => None,
             });

@@ -30,7 +30,7 @@ pub struct Layout {
     pub(crate) is_gathered: Vec<bool>,
     /// The word that counts the records that spoke of some column, where such places are asked for.
     pub(crate) sequence: Option<usize>,
-    /// For each alert the word with the start of its open span.
+    /// For each alert the word with the start of its open span; behind it what is shown beside it, as it was there.
     pub(crate) alerts: Vec<usize>,
     /// The word of the last event's time, where the row may be further: windows end by the clock, and silence is billed.
     pub(crate) last: Option<usize>,
@@ -157,9 +157,10 @@ impl Layout {
             layout.sequence = Some(layout.words);
             layout.words += 1;
         }
-        for _ in &plan.alerts {
+        for alert in &plan.alerts {
             layout.alerts.push(layout.words);
             layout.words += 1;
+            layout.place_states(plan, alert.with.iter().map(|beside| beside.of));
         }
         layout.place_windows(plan);
         layout
@@ -174,12 +175,19 @@ impl Layout {
         let states = every::grouped_by(plan);
         if !states.is_empty() {
             self.left = Some(self.words);
-            let is_text = |id: &NodeId| plan.node(*id).kind == Kind::State(Type::String);
-            let texts = states.iter().enumerate().filter(|(_, id)| is_text(id));
-            let texts: Vec<usize> = texts.map(|(i, _)| self.words + 1 + i).collect();
-            self.initial.extend(texts.iter().map(|at| (*at, ABSENT)));
-            self.texts.extend(texts);
-            self.words += 1 + states.len();
+            self.words += 1;
+            self.place_states(plan, states.into_iter());
+        }
+    }
+
+    /// A word for what each of some states was.
+    fn place_states(&mut self, plan: &Plan, states: impl Iterator<Item = NodeId>) {
+        for id in states {
+            if plan.node(id).kind == Kind::State(Type::String) {
+                self.initial.push((self.words, ABSENT));
+                self.texts.push(self.words);
+            }
+            self.words += 1;
         }
     }
 

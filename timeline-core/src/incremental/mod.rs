@@ -73,7 +73,7 @@ pub struct Event<'a> {
 }
 
 /// A span of an alert that ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AlertSpan {
     /// Index into [`Plan::alerts`].
     pub alert: usize,
@@ -81,6 +81,8 @@ pub struct AlertSpan {
     pub start: Time,
     /// When it ended.
     pub end: Time,
+    /// What is shown beside it, as it was when it began.
+    pub with: Vec<Option<Value>>,
 }
 
 /// Sees every evaluation of a session; for drawing and for the spans of metrics.
@@ -367,7 +369,7 @@ impl Evaluator {
 
     /// Ends the alerts that are still true: the session is over at the row's instant.
     pub fn end_alerts(&self, row: &mut Row<'_>, alerts: &mut Vec<AlertSpan>) {
-        run::end_alerts(&self.compiled, row, alerts);
+        run::end_alerts(&self.compiled, &self.dictionary, row, alerts);
     }
 
     /// Reads the row at its instant, which was settled.

@@ -2,12 +2,14 @@
 
 use super::AlertSpan;
 use super::code::Pass;
-use super::compile::Compiled;
+use super::compile::{AlertCode, Compiled};
 use super::derived::Happened;
 use super::dictionary::Dictionary;
 use super::rest::{self, RestPass};
 use super::row::{FRESH, NEVER, NOT_SINCE, Row, truth};
-use crate::Time;
+use super::value_of;
+use crate::plan::{Kind, NodeId};
+use crate::{Time, Value};
 
 /// Runs a program at the row's instant; `pending` are the columns that events of the instant had.
 pub(super) fn run(
@@ -38,7 +40,7 @@ pub(super) fn run(
         row.set_deadline(next);
     }
     if program.alerts {
-        tell_alerts(compiled, row, now, alerts);
+        tell_alerts(compiled, dictionary, row, now, alerts);
     }
 }
 
@@ -56,15 +58,27 @@ pub(super) fn due(compiled: &Compiled, row: &Row<'_>, now: Time) -> u64 {
     due.fold(0, |set, (place, _)| set | 1 << place.min(63))
 }
 
-fn tell_alerts(compiled: &Compiled, row: &mut Row<'_>, now: Time, alerts: &mut Vec<AlertSpan>) {
-    for (alert, root, at) in &compiled.alerts {
-        let is_on = root.get(row.words) == truth::TRUE;
-        let start = row.words[*at] as Time;
+fn tell_alerts(
+    compiled: &Compiled,
+    dictionary: &Dictionary,
+    row: &mut Row<'_>,
+    now: Time,
+    alerts: &mut Vec<AlertSpan>,
+) {
+    for code in &compiled.alerts {
+        let is_on = code.root.get(row.words) == truth::TRUE;
+        let start = row.words[code.at] as Time;
         match (is_on, start == NOT_SINCE) {
-            (true, true) => row.words[*at] = now as u64,
+            (true, true) => {
+                row.words[code.at] = now as u64;
+                for (i, (_, state)) in code.beside.iter().enumerate() {
+                    row.words[code.at + 1 + i] = state.get(row.words);
+                }
+            }
             (false, false) => {
-                alerts.push(AlertSpan { alert: *alert, start, end: now });
-                row.words[*at] = NOT_SINCE as u64;
+                let with = code.values(compiled, dictionary, row);
+                alerts.push(AlertSpan { alert: code.alert, start, end: now, with });
+                row.words[code.at] = NOT_SINCE as u64;
             }
             _ => {}
         }
@@ -72,13 +86,25 @@ fn tell_alerts(compiled: &Compiled, row: &mut Row<'_>, now: Time, alerts: &mut V
 }
 
 /// Ends the open spans of alerts at the row's instant; one that would be empty is none.
-pub(super) fn end_alerts(compiled: &Compiled, row: &mut Row<'_>, alerts: &mut Vec<AlertSpan>) {
+pub(super) fn end_alerts(compiled: &Compiled, dictionary: &Dictionary, row: &mut Row<'_>, alerts: &mut Vec<AlertSpan>) {
     let end = row.now();
-    for (alert, _, at) in &compiled.alerts {
-        let start = row.words[*at] as Time;
+    for code in &compiled.alerts {
+        let start = row.words[code.at] as Time;
         if start != NOT_SINCE && start < end {
-            alerts.push(AlertSpan { alert: *alert, start, end });
+            let with = code.values(compiled, dictionary, row);
+            alerts.push(AlertSpan { alert: code.alert, start, end, with });
         }
-        row.words[*at] = NOT_SINCE as u64;
+        row.words[code.at] = NOT_SINCE as u64;
+    }
+}
+
+impl AlertCode {
+    /// What is shown beside the span that is open.
+    pub(super) fn values(&self, compiled: &Compiled, dictionary: &Dictionary, row: &Row<'_>) -> Vec<Option<Value>> {
+        let value = |(i, (id, _)): (usize, &(NodeId, _))| match compiled.plan.node(*id).kind {
+            Kind::State(ty) => value_of(row.words[self.at + 1 + i], ty, dictionary),
+            Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+        };
+        self.beside.iter().enumerate().map(value).collect()
     }
 }

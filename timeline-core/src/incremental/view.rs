@@ -168,9 +168,10 @@ impl<'a> View<'a> {
         words.map(|at| self.row.words[*at]).chain(beyond).fold(0, u64::saturating_add)
     }
 
-    /// The start of an alert's span that is open at the instant.
-    pub fn open_alert(&self, alert: usize) -> Option<Time> {
-        let start = self.row.words[self.compiled.layout.alerts[alert]] as Time;
-        (start != NOT_SINCE).then_some(start)
+    /// The start of an alert's span that is open at the instant, with what is shown beside it.
+    pub fn open_alert(&self, alert: usize) -> Option<(Time, Vec<Option<Value>>)> {
+        let code = &self.compiled.alerts[alert];
+        let start = self.row.words[code.at] as Time;
+        (start != NOT_SINCE).then(|| (start, code.values(self.compiled, self.dictionary, self.row)))
     }
 }

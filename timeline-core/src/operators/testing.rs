@@ -128,12 +128,20 @@ fn incremental(plan: &Plan, records: &[Record], id: NodeId, instants: Time) -> V
             let (present, nulls) = evaluator.pack(record, &mut packed);
             let event = Event { time: t, present, nulls, words: &packed };
             let mut row = Row { words: &mut words, heap: &mut heap };
-            evaluator.event(&mut row, &event, &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () });
+            evaluator.event(
+                &mut row,
+                &event,
+                &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+            );
         }
         let (mut words, mut heap) = (words.clone(), heap.clone());
         let mut row = Row { words: &mut words, heap: &mut heap };
         evaluator.settle(&mut row, &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () });
-        evaluator.advance(&mut row, t, &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () });
+        evaluator.advance(
+            &mut row,
+            t,
+            &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+        );
         let shares = evaluator.view(&row).shares(id);
         let share = |share: &crate::incremental::Share| match &share.reading {
             reading if share.dimensions.is_empty() => text(reading),

@@ -16,7 +16,7 @@ use super::expression::EventExpr;
 use super::hours::LocalHours;
 use super::kind::{Kind, RatioUnit, Unit};
 use super::op::Op;
-use super::output::{Aggregate, Alert, Function, GroupKey, GroupOf, Members, Metric};
+use super::output::{Aggregate, Alert, Beside, Function, GroupKey, GroupOf, Members, Metric};
 use super::path::FieldPath;
 use super::source::{Column, Csv, Dedup, EndRule, Idle, Nulls, Source, TimeFormat, TimeUnit};
 use super::user::UserOperator;
@@ -47,16 +47,20 @@ impl Plan {
         for Dedup { column, within } in dedup {
             put(&mut out, format_args!("dedup {} within {within}\n", column.0));
         }
-        for Metric { name, root, dimensions, aggregate, keep_spans } in metrics {
+        for Metric { name, root, dimensions, aggregate, keep_spans, with } in metrics {
             put(&mut out, format_args!("metric {} {root} split {} ", quoted(name), list(dimensions)));
             match aggregate {
                 None => out.push_str("alone"),
                 Some(aggregate) => self::aggregate(aggregate, |node| node.to_string(), &mut out),
             }
-            put(&mut out, format_args!(" spans {keep_spans}\n"));
+            put(&mut out, format_args!(" spans {keep_spans}"));
+            beside(with, |node| node.to_string(), &mut out);
+            out.push('\n');
         }
-        for Alert { name, root } in alerts {
-            put(&mut out, format_args!("alert {} {root}\n", quoted(name)));
+        for Alert { name, root, with } in alerts {
+            put(&mut out, format_args!("alert {} {root}", quoted(name)));
+            beside(with, |node| node.to_string(), &mut out);
+            out.push('\n');
         }
         out
     }
@@ -85,6 +89,13 @@ impl Plan {
             self::aggregate(aggregate, |node| self.node(node).fingerprint.to_string(), &mut out);
             out.push('\n');
         }
+        out
+    }
+
+    /// What is shown beside the rows of an output: another output, and not another meaning of its rows.
+    pub fn encoding_of_beside(&self, with: &[Beside]) -> String {
+        let mut out = String::new();
+        beside(with, |node| self.node(node).fingerprint.to_string(), &mut out);
         out
     }
 
@@ -136,6 +147,16 @@ fn end_rule(end: &EndRule, node: impl Fn(NodeId) -> String, out: &mut String) {
     let EndRule { when, silence, billed, max_age, linger } = end;
     let (when, silence, max_age) = (optional(when.map(node)), optional(*silence), optional(*max_age));
     put(out, format_args!("end when {when} silence {silence} billed {billed} age {max_age} linger {linger}\n"));
+}
+
+/// What is shown beside rows, where anything is.
+fn beside(with: &[Beside], node: impl Fn(NodeId) -> String, out: &mut String) {
+    if with.is_empty() {
+        return;
+    }
+    out.push_str(" with [");
+    with.iter().for_each(|Beside { name, of }| put(out, format_args!("{} {},", quoted(name), node(*of))));
+    out.push(']');
 }
 
 fn aggregate(aggregate: &Aggregate, node: impl Fn(NodeId) -> String, out: &mut String) {

@@ -17,9 +17,17 @@ pub struct Metric {
     pub aggregate: Option<Aggregate>,
     /// Whether its spans can be asked for, those of sessions that are over included.
     pub keep_spans: bool,
+    /// States that are shown beside its values, where these are read.
+    pub with: Vec<Beside>,
 }
 
 impl Metric {
+    /// What is read beside each value: for its aggregate, and then what is shown.
+    pub fn beside(&self) -> impl Iterator<Item = GroupOf> + '_ {
+        let aggregated = self.aggregate.iter().flat_map(|aggregate| aggregate.beside());
+        aggregated.chain(self.with.iter().map(|beside| GroupOf::State(beside.of)))
+    }
+
     /// By which windows a metric of events is grouped, and which of its group columns that is.
     pub fn windows_of_events(&self) -> Option<(usize, &Every)> {
         let mut keys = self.aggregate.iter().flat_map(|aggregate| &aggregate.group_by).enumerate();
@@ -37,6 +45,17 @@ pub struct Alert {
     pub name: String,
     /// A `state<bool>`.
     pub root: NodeId,
+    /// States that are shown beside its spans, as they are at the beginning of each.
+    pub with: Vec<Beside>,
+}
+
+/// A state that is shown beside a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The column's name.
+    pub name: String,
+    /// The state.
+    pub of: NodeId,
 }
 
 /// `aggregate(group_by(k), count, sum, ...)`.

@@ -57,6 +57,8 @@ pub struct Final {
     pub start: Time,
     /// Where it was read, if nothing changes it any more.
     pub end: Option<Time>,
+    /// What is shown beside it: what the states were where it was read.
+    pub with: Vec<Option<Value>>,
 }
 
 /// A stretch of a metric.
@@ -122,6 +124,8 @@ pub struct AlertSpan {
     pub start: Time,
     /// The first instant after it, or the close; `None` while open.
     pub end: Option<Time>,
+    /// What is shown beside it: what the states were at its first instant.
+    pub with: Vec<Option<Value>>,
 }
 
 /// A node's timeline as far as it was computed, in maximal spans.
@@ -153,7 +157,13 @@ pub fn finals(plan: &Plan, session: &Session, horizon: Time) -> Vec<Final> {
 
 /// The same, each with its row.
 pub(super) fn rows(plan: &Plan, session: &Session, horizon: Time) -> Vec<(Final, Row)> {
+    let all = whole(plan, session);
     let shown = |Rooted { metric, dimensions, row, timeline }: Rooted| {
+        let own = &plan.metrics[metric];
+        let (at, before) = if plan.windows_of(own.root).is_some() { row.groups_at() } else { (row.at, false) };
+        let states = own.with.iter().map(|beside| &all[beside.of.index()]);
+        let with =
+            states.map(|state| state_of(if before { read_before(state, at) } else { read(state, at) })).collect();
         let says = if row.before { read_before(&timeline, row.at) } else { read(&timeline, row.at) };
         let value = match (says, plan.node(plan.metrics[metric].root).kind) {
             // An area is kept times nanoseconds, and shown times seconds.
@@ -163,7 +173,7 @@ pub(super) fn rows(plan: &Plan, session: &Session, horizon: Time) -> Vec<(Final,
             (value, _) => value,
         };
         let Row { start, end, .. } = row;
-        (Final { metric, value, dimensions, start, end }, row)
+        (Final { metric, value, dimensions, start, end, with }, row)
     };
     rooted(plan, session, horizon).into_iter().map(shown).collect()
 }
@@ -196,7 +206,10 @@ pub fn alerts(plan: &Plan, session: &Session, horizon: Time) -> Vec<AlertSpan> {
         Whole::State(state) => true_stretches(state)
             .into_iter()
             .flat_map(|(start, end)| extent.show(start, end))
-            .map(|(start, end)| AlertSpan { alert, start, end })
+            .map(|(start, end)| {
+                let with = root.with.iter().map(|beside| state_of(read(&all[beside.of.index()], start)));
+                AlertSpan { alert, start, end, with: with.collect() }
+            })
             .collect(),
         _ => vec![],
     });
@@ -219,6 +232,14 @@ pub(super) fn read(timeline: &Whole, at: Time) -> Reading {
             (Some(n), Some(d)) => Reading::Ratio { numerator: n.into(), denominator: d.into() },
             _ => Reading::Absent,
         },
+    }
+}
+
+/// The value that a state was read to have.
+fn state_of(reading: Reading) -> Option<Value> {
+    match reading {
+        Reading::State(value) => Some(value),
+        Reading::Absent | Reading::Number(_) | Reading::Ratio { .. } => None,
     }
 }
 

@@ -58,11 +58,11 @@ impl Program {
 
     pub(crate) fn metric(&mut self, name: &str, root: NodeId, dimensions: &[&str], aggregate: Option<Aggregate>) {
         let dimensions = dimensions.iter().map(|d| (*d).to_owned()).collect();
-        self.0.add_metric(Metric { name: name.into(), root, dimensions, aggregate, keep_spans: false });
+        self.0.add_metric(Metric { name: name.into(), root, dimensions, aggregate, keep_spans: false, with: vec![] });
     }
 
     pub(crate) fn alert(&mut self, name: &str, root: NodeId) {
-        self.0.add_alert(Alert { name: name.into(), root });
+        self.0.add_alert(Alert { name: name.into(), root, with: vec![] });
     }
 
     pub(crate) fn end(&mut self, end: EndRule) {

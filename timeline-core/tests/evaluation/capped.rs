@@ -105,10 +105,18 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
     for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
         let name = u64::from(evaluator.dictionary_mut().intern(name));
         let event = Event { time: i as Time * SECOND / 4, present: 1, nulls: 0, words: &[name] };
-        evaluator.event(row, &event, &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () });
+        evaluator.event(
+            row,
+            &event,
+            &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () },
+        );
     }
     let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
-    evaluator.event(row, &last, &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () });
+    evaluator.event(
+        row,
+        &last,
+        &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () },
+    );
     let rows = told.iter().map(|window| {
         assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));
         let [alone, both] = &window.metrics[..] else { panic!("two metrics: {window:?}") };

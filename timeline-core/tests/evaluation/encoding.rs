@@ -8,9 +8,9 @@ use crate::strategies::tables;
 use crate::strategies::trial::{TRIALS, Takes};
 use std::sync::Arc;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every, Fault,
-    FieldPath, Fingerprint, Function, GroupKey, GroupOf, Idle, Members, Metric, NodeId, Nulls, Op, Operate, Plan,
-    Scalar, Source, TimeFormat, TimeUnit, Unit, UserOperator,
+    Aggregate, Alert, Beside, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every,
+    Fault, FieldPath, Fingerprint, Function, GroupKey, GroupOf, Idle, Members, Metric, NodeId, Nulls, Op, Operate,
+    Plan, Scalar, Source, TimeFormat, TimeUnit, Unit, UserOperator,
 };
 use timeline_core::{SECOND, Time, Type, Value};
 
@@ -204,15 +204,36 @@ fn everything(name: &str) -> Plan {
     for (i, aggregate) in aggregates.into_iter().map(Some).chain([None]).enumerate() {
         let (root, dimensions) =
             if i == 0 { (split, vec!["text".to_owned(), "every".to_owned()]) } else { (count, vec![]) };
-        builder.add_metric(Metric { name: format!("m{i}"), root, dimensions, aggregate, keep_spans: i == 0 });
+        builder.add_metric(Metric {
+            name: format!("m{i}"),
+            root,
+            dimensions,
+            aggregate,
+            keep_spans: i == 0,
+            with: vec![],
+        });
     }
     let event = find(builder.plan(), |op| matches!(op, Op::At { .. }));
     let offset = |offset| Every::Length { length: 60 * SECOND, offset };
     let windows = [offset(0), offset(SECOND)];
-    let keys = windows.into_iter().map(|every| key("every", GroupOf::Window(every))).chain([key("b", GroupOf::State(state))]);
-    let aggregate = Some(Aggregate { group_by: keys.collect(), functions: vec![Count, Sum], members: Members::All });
-    builder.add_metric(Metric { name: "events".into(), root: event, dimensions: vec![], aggregate, keep_spans: false });
-    builder.add_alert(Alert { name: "alert".into(), root: state });
+    let keys =
+        windows.into_iter().map(|every| key("every", GroupOf::Window(every))).chain([key("b", GroupOf::State(state))]);
+    let aggregate = Some(Aggregate {
+        group_by: keys.collect(),
+        functions: vec![Count, Sum, Function::Distinct { name: "b".into(), of: state }],
+        members: Members::All,
+    });
+    builder.add_metric(Metric {
+        name: "events".into(),
+        root: event,
+        dimensions: vec![],
+        aggregate,
+        keep_spans: false,
+        with: vec![],
+    });
+    builder.add_alert(Alert { name: "alert".into(), root: state, with: vec![] });
+    let with = vec![Beside { name: "b".into(), of: state }];
+    builder.add_alert(Alert { name: "shown".into(), root: state, with });
     Plan { since: 4, ..builder.finish() }
 }
 

@@ -65,6 +65,7 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
         value,
         start: 0,
         end: Some(75 * SECOND),
+        with: vec![],
     };
     assert_eq!(
         finals(&plan, session, 75 * SECOND),

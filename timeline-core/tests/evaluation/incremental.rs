@@ -28,7 +28,11 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
     for (i, record) in session.records.iter().enumerate() {
         let (present, nulls) = evaluator.pack(&positive_zeros(record), &mut words);
         let event = Event { time: record.time, present, nulls, words: &words };
-        evaluator.event(&mut row.row(), &event, &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () });
+        evaluator.event(
+            &mut row.row(),
+            &event,
+            &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+        );
         row = row.written_and_read(&evaluator);
         let next = session.records.get(i + 1).map(|r| r.time);
         // Nobody looks at a session that is over, but for the instant of its close.

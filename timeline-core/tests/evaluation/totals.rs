@@ -161,12 +161,14 @@ fn events_count_in_the_group_and_in_the_window_of_their_instant() {
     let (up, down) = ([("b", Some(Value::Bool(false)))], [("b", Some(Value::Bool(true))), ("cdn", text("C1"))]);
     let moved = [("b", Some(Value::Bool(false))), ("cdn", text("C2"))];
     // The last one goes on when its session ends, which ends no outage.
-    let rows: [Row; 6] = [(0, "x", &down), (2, "x", &up), (6, "x", &down), (10, "x", &up), (1, "y", &down), (4, "y", &moved)];
+    let rows: [Row; 6] =
+        [(0, "x", &down), (1, "y", &down), (2, "x", &up), (4, "y", &moved), (6, "x", &down), (10, "x", &up)];
     let total = |window: &str, cdn: &str, values: &[i128]| {
         let (count, sum) = (values.len() as i128, values.iter().sum::<i128>());
         let s = i128::from(SECOND);
         let (least, most) = (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0));
-        let values = vec![number(count), seconds(sum), ratio(sum * s, count), seconds(least), seconds(most), seconds(least)];
+        let values =
+            vec![number(count), seconds(sum), ratio(sum * s, count), seconds(least), seconds(most), seconds(least)];
         (vec![text(window), text(cdn)], values)
     };
     let (first, second) = ("1970-01-01T00:00:00Z", "1970-01-01T00:00:10Z");

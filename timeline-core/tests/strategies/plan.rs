@@ -5,8 +5,8 @@ use super::trial::{TRIALS, Takes};
 use super::{choose, tables, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Every, FieldPath, Function, GroupKey,
-    GroupOf, Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
+    Aggregate, Alert, Beside, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Every, FieldPath, Function,
+    GroupKey, GroupOf, Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -253,7 +253,10 @@ impl PlanShape {
         self.end(&mut builder);
         for (i, alert) in self.alerts.iter().enumerate() {
             if let Some(root) = pick(&builder, *alert, |k| k == Kind::State(Type::Bool)) {
-                builder.add_alert(Alert { name: format!("a{i}"), root });
+                let states: Vec<NodeId> =
+                    builder.plan().iter().filter(|(_, n)| matches!(n.kind, Kind::State(_))).map(|(id, _)| id).collect();
+                let beside = |n: u8| Beside { name: format!("w{n}"), of: nth(&states, alert.wrapping_add(n)) };
+                builder.add_alert(Alert { name: format!("a{i}"), root, with: (0..alert % 3).map(beside).collect() });
             }
         }
         // Metrics come last: nothing may read the splits that they make.
@@ -693,17 +696,22 @@ impl MetricShape {
                 _ => GroupOf::State(nth(&states, *group)),
             };
             let group_by = groups.iter().enumerate().map(|g| GroupKey { name: format!("g{}", g.0), of: key(g) });
-            let distinct = |i: usize| Function::Distinct { name: format!("x{i}"), of: nth(&states, self.root.wrapping_add(i as u8)) };
+            let distinct = |i: usize| Function::Distinct {
+                name: format!("x{i}"),
+                of: nth(&states, self.root.wrapping_add(i as u8)),
+            };
             let functions = FUNCTIONS[..7].iter().cloned().chain((0..2).map(distinct)).collect();
             let aggregate = Some(Aggregate { group_by: group_by.collect(), functions, members: Members::All });
-            return Metric { name, root, dimensions: vec![], aggregate, keep_spans: false };
+            return Metric { name, root, dimensions: vec![], aggregate, keep_spans: false, with: vec![] };
         }
         let root = split.unwrap_or_else(|| nth(&roots, self.root));
         // Conditions are as often as not counted at once.
         let counted =
             split.is_none() && builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
         let root = if counted { builder.add(Op::Concurrency { of: root, cap }).expect("a condition") } else { root };
-        Metric { name, root, dimensions, aggregate, keep_spans: false }
+        let beside = |i: usize| Beside { name: format!("w{i}"), of: nth(&states, self.root.wrapping_add(i as u8)) };
+        let with = (0..usize::from(self.root % 3)).map(beside).collect();
+        Metric { name, root, dimensions, aggregate, keep_spans: false, with }
     }
 }
 

@@ -71,8 +71,7 @@ const DECLARATIONS: [(&str, &str); 6] = [
     ("table", "a small file of what holds for a key, and when: tariffs, owners, limits"),
 ];
 
-const FUNCTIONS: [&str; 10] =
-    ["count", "sum", "avg", "min", "max", "p95", "distinct", "now", "peak", "mean"];
+const FUNCTIONS: [&str; 10] = ["count", "sum", "avg", "min", "max", "p95", "distinct", "now", "peak", "mean"];
 
 /// What could stand at that byte, the most likely first; the word that stands there already is not looked at.
 pub fn complete(text: &str, at: usize) -> Vec<Completion> {

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
-use timeline_core::plan::{NodeId, Op, Source, TimeUnit};
+use timeline_core::plan::{Beside, NodeId, Op, Source, TimeUnit};
 
 pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     let end = end_text(plan, &plan.end);
@@ -32,15 +32,19 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
             let aggregate =
                 m.aggregate.as_ref().map_or("null".to_owned(), |a| quoted(aggregate_text(a).trim_start_matches("| ")));
             format!(
-                "{{\"name\":{},\"root\":\"{}\",\"dimensions\":[{}],\"aggregate\":{aggregate}}}",
+                "{{\"name\":{},\"root\":\"{}\",\"dimensions\":[{}],\"aggregate\":{aggregate}{}}}",
                 quoted(&m.name),
                 m.root,
-                dimensions.join(",")
+                dimensions.join(","),
+                with(&m.with)
             )
         })
         .collect();
-    let alerts: Vec<String> =
-        plan.alerts.iter().map(|a| format!("{{\"name\":{},\"root\":\"{}\"}}", quoted(&a.name), a.root)).collect();
+    let alerts: Vec<String> = plan
+        .alerts
+        .iter()
+        .map(|a| format!("{{\"name\":{},\"root\":\"{}\"{}}}", quoted(&a.name), a.root, with(&a.with)))
+        .collect();
     format!(
         "{{\"source\":{},{joined}\"columns\":[{}],\"session_bytes\":{},\"nodes\":[{}],\"metrics\":[{}],\"alerts\":[{}]}}\n",
         source(&plan.source, &end),
@@ -50,6 +54,15 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
         metrics.join(","),
         alerts.join(",")
     )
+}
+
+/// What is shown beside rows, if anything is.
+fn with(all: &[Beside]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let column = |beside: &Beside| format!("{{\"name\":{},\"node\":\"{}\"}}", quoted(&beside.name), beside.of);
+    format!(",\"with\":[{}]", all.iter().map(column).collect::<Vec<_>>().join(","))
 }
 
 fn source(source: &Source, end: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::operator::{duration_text, every_text};
 use timeline_core::Plan;
-use timeline_core::plan::{Aggregate, EndRule, Function, GroupOf, Members, NodeId};
+use timeline_core::plan::{Aggregate, Beside, EndRule, Function, GroupOf, Members, NodeId};
 
 /// Something that reads nodes and is no node.
 pub(super) struct Output {
@@ -30,21 +30,29 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
         }
         if let Some(aggregate) = &metric.aggregate {
             rest.push(aggregate_text(aggregate));
-            roots.extend(aggregate.beside().filter_map(|of| match of {
-                GroupOf::State(id) => Some(id),
-                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
-            }));
         }
+        rest.extend(with_text(&metric.with));
+        roots.extend(metric.beside().filter_map(|of| match of {
+            GroupOf::State(id) => Some(id),
+            GroupOf::Dimension(_) | GroupOf::Window(_) => None,
+        }));
         all.push(Output { what: "metric", name: metric.name.clone(), rest: rest.join("  "), roots });
     }
     for alert in &plan.alerts {
-        let roots = vec![alert.root];
-        all.push(Output { what: "alert", name: alert.name.clone(), rest: String::new(), roots });
+        let roots = std::iter::once(alert.root).chain(alert.with.iter().map(|beside| beside.of)).collect();
+        let rest = with_text(&alert.with).unwrap_or_default();
+        all.push(Output { what: "alert", name: alert.name.clone(), rest, roots });
     }
     if let Some(when) = plan.end.when {
         all.push(Output { what: "end", name: String::new(), rest: "of a session".into(), roots: vec![when] });
     }
     all
+}
+
+/// What is shown beside the rows of an output.
+fn with_text(with: &[Beside]) -> Option<String> {
+    let names: Vec<&str> = with.iter().map(|beside| beside.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("with {}", names.join(", ")))
 }
 
 /// `| aggregate(...)` as a program writes it.

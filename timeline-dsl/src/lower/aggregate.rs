@@ -105,7 +105,9 @@ impl Lowering<'_> {
             "minimum" | "least" | "min" => Some("min"),
             "maximum" | "greatest" | "max" => Some("max"),
             "n" | "rows" | "sessions" | "count" => Some("count"),
-            "count_distinct" | "distinct_count" | "approx_distinct" | "uniq" | "unique" | "nunique" => Some("distinct(x)"),
+            "count_distinct" | "distinct_count" | "approx_distinct" | "uniq" | "unique" | "nunique" => {
+                Some("distinct(x)")
+            }
             other => nearest(other, ["count", "sum", "avg", "min", "max", "group_by"]),
         };
         let near = near.map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
@@ -194,11 +196,11 @@ impl Lowering<'_> {
             self.error(codes::AGGREGATE, span, format!("`{name}` is no dimension of this metric"), help);
             return None;
         }
-        Some(GroupKey { name, of: GroupOf::State(self.beside(source, key, "`group_by`")?) })
+        Some(GroupKey { name, of: GroupOf::State(self.state_beside(source, key, "`group_by`")?) })
     }
 
     /// A state that is read beside a value: a bare column means its latest value.
-    pub(super) fn beside(&mut self, source: usize, of: &Dimension, what: &str) -> Option<NodeId> {
+    pub(super) fn state_beside(&mut self, source: usize, of: &Dimension, what: &str) -> Option<NodeId> {
         let span = of.value.span;
         let place = match (of.bare_name(), self.lower_plain(&of.value)) {
             (Some(_), Lowered::Event(event)) => {
@@ -213,13 +215,7 @@ impl Lowering<'_> {
     }
 
     /// `distinct(x)`.
-    fn distinct(
-        &mut self,
-        name: &Name,
-        of: &[Dimension],
-        source: usize,
-        functions: &[Function],
-    ) -> Option<Function> {
+    fn distinct(&mut self, name: &Name, of: &[Dimension], source: usize, functions: &[Function]) -> Option<Function> {
         let [value] = of else {
             let message = "`distinct` counts the values of one state";
             let help = "name it: `distinct(user)`, or `distinct(latest(user) as viewer)`; each of several by itself";
@@ -227,11 +223,17 @@ impl Lowering<'_> {
             return None;
         };
         let own = self.dimension_name(value, &[])?;
-        let of = self.beside(source, value, "`distinct`")?;
+        let of = self.state_beside(source, value, "`distinct`")?;
         let function = Function::Distinct { name: own.clone(), of };
         if functions.iter().any(|known| *known != function && known.name() == function.name()) {
-            let help = format!("name one of them with `as`: `distinct({} as other_{own})`", self.quote(value.value.span));
-            self.error(codes::DIMENSION, value.value.span, format!("two functions are called `{}`", function.name()), help);
+            let help =
+                format!("name one of them with `as`: `distinct({} as other_{own})`", self.quote(value.value.span));
+            self.error(
+                codes::DIMENSION,
+                value.value.span,
+                format!("two functions are called `{}`", function.name()),
+                help,
+            );
             return None;
         }
         Some(function)

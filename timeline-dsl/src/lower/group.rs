@@ -10,7 +10,7 @@
 //! **Invariant:** sources of one group have keys of as many columns and, as far as declared, of the same types.
 
 use super::Lowering;
-use super::prune::{self, Part, roots};
+use super::prune::{self, Part, roots, roots_of_alert};
 use super::source::SourceEntry;
 use super::value::Facts;
 use crate::diagnostics::{Diagnostic, codes};
@@ -330,8 +330,7 @@ fn parts(plan: &Plan) -> Vec<(Vec<u8>, Vec<Metric>, Vec<Alert>)> {
         set => set,
     };
     let metrics: Vec<(u64, &Metric)> = plan.metrics.iter().map(|metric| (of(&mut roots(metric)), metric)).collect();
-    let alerts: Vec<(u64, &Alert)> =
-        plan.alerts.iter().map(|alert| (of(&mut std::iter::once(alert.root)), alert)).collect();
+    let alerts: Vec<(u64, &Alert)> = plan.alerts.iter().map(|alert| (of(&mut roots_of_alert(alert)), alert)).collect();
     let mut sets: Vec<u64> = vec![];
     for set in metrics.iter().map(|(set, _)| *set).chain(alerts.iter().map(|(set, _)| *set)) {
         let mut joined = set;

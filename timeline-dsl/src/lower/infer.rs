@@ -34,6 +34,7 @@ pub(crate) fn columns(definition: &Definition, known: &BTreeMap<String, Type>) -
             }
         }
     }
+    definition.with.iter().for_each(|beside| walk(&beside.value, None, &mut uses));
     uses.into_iter()
         .map(|(name, seen)| {
             let known = known.get(&name).copied();

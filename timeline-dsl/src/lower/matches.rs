@@ -37,7 +37,14 @@ impl Lowering<'_> {
             let message = "events have no spans";
             self.error(codes::EVENTS, d.value.span, message, "leave `| keep spans` out: what happens is in `totals`");
         }
-        let (Some(windows), Some((source, event)), true) = (windows, node, is_new && !d.keep_spans) else { return };
+        if let Some(beside) = d.with.first() {
+            let message = "events have no rows that anything is shown beside";
+            let own = self.quote(beside.value.span);
+            let help = format!("group by it: `| aggregate(group_by({own}), count)` has the value at each event");
+            self.error(codes::EVENTS, beside.value.span, message, help);
+        }
+        let is_new = is_new && !d.keep_spans && d.with.is_empty();
+        let (Some(windows), Some((source, event)), true) = (windows, node, is_new) else { return };
         let is_leaf = self.op(source, event).is_leaf();
         let root = if is_leaf { self.node(source, Op::all_of(event), of.span) } else { Some(event) };
         let Some(root) = root else { return };
@@ -51,6 +58,7 @@ impl Lowering<'_> {
             dimensions: vec![],
             aggregate: Some(aggregate),
             keep_spans: false,
+            with: vec![],
         };
         self.produce_metric(&d.name, source, metric, value);
     }

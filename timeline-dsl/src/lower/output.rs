@@ -72,7 +72,9 @@ impl Lowering<'_> {
                 None => return,
             },
         };
-        let metric = Metric { name: d.name.text.clone(), root, dimensions, aggregate, keep_spans: d.keep_spans };
+        let Some(with) = self.with(source, &d.with, &dimensions) else { return };
+        let name = d.name.text.clone();
+        let metric = Metric { name, root, dimensions, aggregate, keep_spans: d.keep_spans, with };
         self.produce_metric(&d.name, source, metric, value);
     }
 
@@ -84,7 +86,8 @@ impl Lowering<'_> {
         };
         let is_new = self.bind(&d.name, value.clone(), "alert");
         if let (Lowered::Node { source, id }, true) = (value.clone(), is_new) {
-            let alert = Alert { name: d.name.text.clone(), root: id };
+            let Some(with) = self.with(source, &d.with, &[]) else { return };
+            let alert = Alert { name: d.name.text.clone(), root: id, with };
             self.produce(&d.name, source, Defined::Alert(alert), value);
         }
     }

@@ -1,7 +1,9 @@
 //! What of a group's nodes the outputs and the end of its sessions need; the rest is left out of the plan.
 
 use timeline_core::Plan;
-use timeline_core::plan::{Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Function, GroupOf, Metric, NodeId, Op};
+use timeline_core::plan::{
+    Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Function, GroupOf, Metric, NodeId, Op,
+};
 
 /// A part of what was lowered: outputs, and the sources that they read.
 pub(super) struct Part {
@@ -18,12 +20,16 @@ pub(super) struct Part {
 
 /// The nodes that an output reads to show itself: its root, and states that are read beside it.
 pub(super) fn roots(metric: &Metric) -> impl Iterator<Item = NodeId> + '_ {
-    let beside = metric.aggregate.iter().flat_map(|aggregate| aggregate.beside());
-    let states = beside.filter_map(|of| match of {
+    let states = metric.beside().filter_map(|of| match of {
         GroupOf::State(id) => Some(id),
         GroupOf::Dimension(_) | GroupOf::Window(_) => None,
     });
     std::iter::once(metric.root).chain(states)
+}
+
+/// The same of an alert.
+pub(super) fn roots_of_alert(alert: &Alert) -> impl Iterator<Item = NodeId> + '_ {
+    std::iter::once(alert.root).chain(alert.with.iter().map(|beside| beside.of))
 }
 
 /// The plan of a part.
@@ -31,7 +37,7 @@ pub(super) fn finish(plan: &Plan, part: &Part) -> Plan {
     let mut needed = vec![false; plan.nodes.len()];
     let mut need = |id: NodeId| needed[id.index()] = true;
     part.metrics.iter().flat_map(roots).for_each(&mut need);
-    part.alerts.iter().for_each(|a| need(a.root));
+    part.alerts.iter().flat_map(roots_of_alert).for_each(&mut need);
     part.when.iter().copied().for_each(&mut need);
     // Inputs stand before their readers, so one pass from the end on marks them all.
     for i in (0..plan.nodes.len()).rev() {
@@ -73,7 +79,8 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
     for metric in &part.metrics {
         let mut metric = metric.clone();
         metric.root = moved(metric.root);
-        for aggregate in &mut metric.aggregate {
+        metric.with.iter_mut().for_each(|beside| beside.of = moved(beside.of));
+        if let Some(aggregate) = &mut metric.aggregate {
             for key in &mut aggregate.group_by {
                 if let GroupOf::State(id) = &mut key.of {
                     *id = moved(*id);
@@ -90,6 +97,7 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
     for alert in &part.alerts {
         let mut alert = alert.clone();
         alert.root = moved(alert.root);
+        alert.with.iter_mut().for_each(|beside| beside.of = moved(beside.of));
         builder.add_alert(alert);
     }
     builder.finish()

@@ -9,6 +9,29 @@ use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, FunctionItem, Name
 use timeline_core::plan::Members;
 
 impl Parser<'_> {
+    /// `with NAME = EXPRESSION, ...`, if it stands there.
+    pub(super) fn with(&mut self) -> Vec<Dimension> {
+        let mut all = vec![];
+        if !self.at_word("with") || !matches!(self.nth(1).kind, Kind::Word) {
+            return all;
+        }
+        self.bump();
+        loop {
+            let Some(name) = self.new_name("the name of a column") else { return all };
+            if !self.at_sign("=") {
+                let message = format!("expected `=`, found {}", self.found());
+                let help = format!("write what is shown: `with {0} = latest({0})`", name.text);
+                self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
+                return all;
+            }
+            self.bump();
+            all.push(Dimension { value: self.binary(1), name: Some(name) });
+            if !self.eat_sign(",") {
+                return all;
+            }
+        }
+    }
+
     /// `| aggregate(...)`, if there is one, and whether there is `| keep spans`.
     pub(super) fn pipe(&mut self) -> (Option<AggregateItem>, bool) {
         let mut aggregate: Option<AggregateItem> = None;

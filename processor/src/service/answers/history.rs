@@ -6,7 +6,7 @@ use crate::engine::{EngineError, PastFile, TableData, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
-use crate::rows;
+use crate::rows::{self, AlertColumns};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
@@ -31,7 +31,7 @@ pub(super) fn history(
             let all: Vec<Vec<AlertRow>> = logs.iter().map(LogAnswer::alerts).collect();
             let pairs: Vec<(&Plan, &[AlertRow])> =
                 logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
-            vec![versions(logs).versioned(name, rows::alerts(&pairs))]
+            vec![versions(logs).versioned(name, rows::alerts(&pairs, AlertColumns::Json))]
         }
         _ => {
             let answers = logs.iter().flat_map(|log| &log.answers);
@@ -43,7 +43,7 @@ pub(super) fn history(
     let mut files: Vec<(&FileRef, &Reader, &Labels)> = vec![];
     for part in sealed {
         for (file, columns) in part.files.iter().zip(&part.schemas).filter(|(file, _)| is_of(file, name)) {
-            schema = with_columns(&schema, columns);
+            schema = with_columns(&schema, &shown(name, columns));
             files.push((file, &part.reader, &part.labels));
         }
     }
@@ -103,6 +103,15 @@ fn once(
     Ok(TableData { name: name.into(), schema, live, past: vec![], view: None })
 }
 
+/// The columns of a file as far as the table shows them: of alerts what stands beside them is in one.
+fn shown(name: &str, columns: &SchemaRef) -> SchemaRef {
+    if name != "alerts" {
+        return Arc::clone(columns);
+    }
+    let own = columns.fields().iter().filter(|field| rows::is_of_alerts(field.name())).cloned();
+    Arc::new(Schema::new(own.collect::<Vec<_>>()))
+}
+
 /// The columns of a table with those that only some of its files have.
 fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
     // Files of before `value_exact` are read with the names of now.
@@ -153,12 +162,23 @@ pub(super) fn empty_plan() -> Plan {
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
 pub(super) fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let live = rows::metric_view(log.plan, metric, &log.sessions());
-    let view = View { metric: name.to_owned(), value: rows::value_column(log.plan, metric) };
+    let value = Some(rows::value_column(log.plan, metric));
+    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, ("finals", log))
+}
+
+/// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
+pub(super) fn alert_view(name: &str, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+    let live = rows::alert_view(log.plan, alert, &log.alerts());
+    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, ("alerts", log))
+}
+
+/// The rows of one output, in memory and in the files of a table.
+fn seen_through(live: RecordBatch, view: View, (table, log): (&str, &LogAnswer<'_>)) -> Result<TableData, EngineError> {
     let mut past = vec![];
     for answer in &log.answers {
-        for file in answer.results.iter().filter(|file| is_of(file, "finals")) {
+        for file in answer.results.iter().filter(|file| is_of(file, table)) {
             past.push(in_place(file, &answer.reader)?);
         }
     }
-    Ok(TableData { name: name.into(), schema: live.schema(), live: vec![live], past, view: Some(view) })
+    Ok(TableData { name: view.name.clone(), schema: live.schema(), live: vec![live], past, view: Some(view) })
 }
