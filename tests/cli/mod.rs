@@ -1,5 +1,6 @@
 //! The command line's contract: exit codes, streams, formats, help.
 
+mod beside;
 mod check;
 #[cfg(feature = "sql")]
 mod demo;

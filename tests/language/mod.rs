@@ -63,6 +63,14 @@ fn the_examples_compile() {
 }
 
 #[test]
+fn the_program_over_the_alerts_of_another_is_right() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/replicas");
+    let run = Sandbox::new().run(&["test", folder]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("ok "), "{}", run.stdout);
+}
+
+#[test]
 fn the_questions_are_answered_and_listed() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/questions");
     let run = Sandbox::new().run(&["test", folder]);

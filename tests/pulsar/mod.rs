@@ -1,6 +1,8 @@
 //! A real broker: what is published is read once, in order, whatever happens to the broker.
 
 #[cfg(feature = "sql")]
+mod composed;
+#[cfg(feature = "sql")]
 mod deploying;
 mod doctor;
 mod feeder;
