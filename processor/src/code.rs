@@ -47,10 +47,10 @@ codes! {
     Owed = "TL3112", "put the file back from a copy, or leave those messages out with `serve --accept-damage NAME`";
     /// A source has files that are not read, so that no answer is true for the source as it is.
     NotAll = "TL3115", "name the state's own files with --source, or give the files that came names that sort last";
-    /// The rules of a time zone are others in this version than those by which the state was calculated.
-    Zones = "TL3116", "nothing has to be done: the state is kept, and the new rules hold from the next window on; to have all by the new rules, start over with an empty state";
     /// The place of the state takes nothing more: it is full, or may not be written to.
     NoRoom = "TL3118", "make room, or let whoever runs `serve` write there; nothing that was committed is lost";
+    /// The rules of a time zone are others in this version than those by which the state was calculated.
+    Zones = "TL3120", "nothing has to be done: the state is kept, and the new rules hold from the next window on; to have all by the new rules, start over with an empty state";
 }
 
 impl fmt::Display for Code {
