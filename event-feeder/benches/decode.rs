@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p event-feeder` prints one line for each kind of input; nothing is asserted, for machines differ.
 
+#![allow(clippy::disallowed_methods)]
+
 use event_feeder::{Block, Decoder, FileSource, Next, Payload, Position, Source};
 use std::fmt::Write;
 use std::hint::black_box;

@@ -234,8 +234,8 @@ fn bounds_hold() {
         ..Options::default()
     };
     let site = Site::new(Fake { snapshot_takes: Duration::from_millis(600), ..Fake::default() }, options);
-    let big = json!({"programs": [{"name": "x", "text": "x".repeat(200)}]});
-    check_refusal(site.post("/v1/deploy", &big), 413, "too_large", "");
+    let big = json!({"sql": "x".repeat(200)});
+    check_refusal(site.post("/v1/query", &big), 413, "too_large", "");
 
     // A head that never ends.
     let mut slow = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();

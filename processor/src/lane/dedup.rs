@@ -108,6 +108,7 @@ impl Duplicates {
     }
 
     /// Forgets what can matter no more, once there is enough of it.
+    #[expect(clippy::disallowed_methods, reason = "in whatever order the old ones go")]
     pub(super) fn forget(&mut self, watermark: Time) {
         if self.entries <= 2 * self.swept {
             return;
@@ -123,6 +124,7 @@ impl Duplicates {
     }
 
     /// What is new since the last call, or all, in one order.
+    #[expect(clippy::disallowed_methods, reason = "they are put in order")]
     pub(super) fn image(&mut self, full: bool) -> Vec<Seen> {
         let fresh = std::mem::take(&mut self.fresh);
         if !full {

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
+/// By the number of a connection its secret, and what ends its questions.
+type Connections = BTreeMap<i32, ([u8; 4], watch::Sender<u64>)>;
+
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     next: AtomicI32,
-    all: Mutex<BTreeMap<i32, ([u8; 4], watch::Sender<u64>)>>,
+    all: Mutex<Connections>,
 }
 
 /// The key of a connection, which is known as long as this is there.
@@ -43,7 +46,7 @@ impl Keys {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, ([u8; 4], watch::Sender<u64>)>> {
+    fn lock(&self) -> MutexGuard<'_, Connections> {
         // Keys are inserted and removed whole.
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }

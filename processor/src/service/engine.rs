@@ -103,7 +103,7 @@ impl Engine for Service {
             }?;
             let metrics =
                 bound.iter().flat_map(|bound| bound.plan.metrics.iter().map(move |metric| (&bound.plan, metric)));
-            let metric = metrics.filter(|(_, metric)| metric.name == *name).last();
+            let metric = metrics.filter(|(_, metric)| metric.name == *name).next_back();
             let definition = metric.map(|(plan, metric)| definition_text(plan, metric.root));
             table.schema = documented(name, &table.schema, definition.as_deref());
             (table.live, table.past) = (vec![], vec![]);

@@ -80,8 +80,8 @@ fn view(table: &TableData) -> Vec<RecordBatch> {
     let view = table.view.as_ref().expect("a metric's own table");
     for file in &table.past {
         for batch in crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows") {
-            let names = batch.column_by_name("metric").expect("a column").as_any().downcast_ref::<StringArray>();
-            let names = names.expect("texts").iter().map(|name| Some(name == Some(view.metric.as_str())));
+            let names = batch.column_by_name(&view.column).expect("a column").as_any().downcast_ref::<StringArray>();
+            let names = names.expect("texts").iter().map(|name| Some(name == Some(view.name.as_str())));
             let rows = filter_record_batch(&batch, &names.collect::<BooleanArray>()).expect("rows");
             let of = |name: &str| if name == "value" { "value_exact".to_owned() } else { name.to_owned() };
             let columns = table.schema.fields().iter().map(|field| rows.column_by_name(&of(field.name())).cloned());

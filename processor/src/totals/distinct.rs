@@ -285,6 +285,6 @@ mod tests {
         one.add(&Value::Float(0.0));
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(one.count(), 2);
-        assert_eq!(text, "?");
+        assert_eq!(text, r#"{"Exact":"2143a55407289b0f35465e3e9e166d6071e0a99173564931c0b8acc52d2685a8"}"#);
     }
 }

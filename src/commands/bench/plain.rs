@@ -73,6 +73,7 @@ impl Viewer {
 }
 
 /// Reads the log, in order of time, and answers.
+#[expect(clippy::disallowed_methods, reason = "whole numbers add up in any order")]
 pub(super) fn run(file: &Path) -> Result<Sums> {
     let unreadable = |error: &dyn std::fmt::Display| Error::Unreadable(error.to_string());
     let mut input = std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(file).map_err(|e| unreadable(&e))?);

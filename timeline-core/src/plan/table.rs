@@ -109,7 +109,12 @@ impl TableRows {
         let columns = (self.shape.key.len(), self.shape.columns.len());
         assert_eq!((row.key.len(), row.cells.len()), columns, "a row has the table's columns");
         self.keys.extend(row.key);
-        self.cells.extend(row.cells);
+        // There is one zero, in tables as in records.
+        let one_zero = |cell| match cell {
+            Some(Value::Float(x)) => Some(Value::Float(x + 0.0)),
+            other => other,
+        };
+        self.cells.extend(row.cells.into_iter().map(one_zero));
         self.spans.push((row.from.unwrap_or(Time::MIN), row.until.unwrap_or(Time::MAX)));
     }
 

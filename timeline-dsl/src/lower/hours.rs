@@ -99,7 +99,7 @@ impl Lowering<'_> {
         let help = match wanted.as_str() {
             "weekdays" | "weekday" | "workdays" | "workday" => "did you mean `mon..fri`?".to_owned(),
             "weekend" | "weekends" => "did you mean `sat, sun`?".to_owned(),
-            _ => match day(&wanted).map(|n| DAYS[n]).or_else(|| nearest(&wanted, DAYS.into_iter())) {
+            _ => match day(&wanted).map(|n| DAYS[n]).or_else(|| nearest(&wanted, DAYS)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the days are {}", DAYS.join(", ")),
             },
