@@ -69,7 +69,13 @@ fn evaluated(dir: &Path) -> Vec<(String, String, f64)> {
 }
 
 fn served(server: &Server) -> Vec<(String, String, f64)> {
-    sorted(server.rows("SELECT metric, session, value FROM finals"))
+    // Rows of definitions that were replaced stay: of each metric those of the newest count.
+    let rows = server.rows("SELECT metric, session, value, version FROM finals");
+    let newest = |row: &Json| {
+        let own = rows.iter().filter(|other| other["metric"] == row["metric"]);
+        own.filter_map(|other| other["version"].as_i64()).max() == row["version"].as_i64()
+    };
+    sorted(rows.iter().filter(|row| newest(row)).cloned().collect())
 }
 
 fn sorted(rows: Vec<Json>) -> Vec<(String, String, f64)> {

@@ -101,9 +101,9 @@ impl Engine for Service {
                 // One that is catching up has its columns already.
                 name => answers::table(name, &all, &[]),
             }?;
-            let metrics =
+            let mut metrics =
                 bound.iter().flat_map(|bound| bound.plan.metrics.iter().map(move |metric| (&bound.plan, metric)));
-            let metric = metrics.filter(|(_, metric)| metric.name == *name).next_back();
+            let metric = metrics.rfind(|(_, metric)| metric.name == *name);
             let definition = metric.map(|(plan, metric)| definition_text(plan, metric.root));
             table.schema = documented(name, &table.schema, definition.as_deref());
             (table.live, table.past) = (vec![], vec![]);
