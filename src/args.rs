@@ -12,6 +12,7 @@ use crate::output::Format;
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
 use processor::http::Token;
+use processor::tokens::Tokens;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     Lsp(commands::lsp::Args),
     Test(commands::test::Args),
     Produce(commands::produce::Args),
-    Serve(commands::serve::Args),
+    Serve(Box<commands::serve::Args>),
     Deploy(commands::deploy::Args),
     Queries(commands::queries::Args),
     Drop(commands::drop::Args),
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Bench(commands::bench::Args),
     #[command(hide = true)]
     AnswerQuestions(commands::answer_questions::Args),
+    #[command(hide = true)]
+    Known(commands::known::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }
@@ -94,24 +97,25 @@ impl ServerFlag {
     }
 }
 
-/// The token in the file that a flag names, else that of `TIMELINE_TOKEN`, else that in the file of the settings, else none.
-pub(crate) fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<Token>> {
+/// The token to show: see [`tokens`]; of a file with several the one that may do most.
+fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<Token>> {
+    Ok(tokens(flag, settings)?.map(|tokens| tokens.own()))
+}
+
+/// The tokens in the file that a flag names, else that of `TIMELINE_TOKEN`, else those in the file of the settings, else none.
+pub(crate) fn tokens(flag: Option<&Path>, settings: &Settings) -> Result<Option<Tokens>> {
     let variable = std::env::var("TIMELINE_TOKEN").ok().filter(|text| !text.is_empty());
     let file = flag.or(settings.token_file.as_deref().filter(|_| variable.is_none()));
-    let (text, place) = match (file, variable) {
-        (Some(path), _) => {
-            let text = std::fs::read_to_string(path);
-            (
-                text.map_err(|e| Error::Usage(format!("cannot read the token in {}: {e}", path.display())))?,
-                "--token-file",
-            )
-        }
-        (None, Some(text)) => (text, "TIMELINE_TOKEN"),
-        (None, None) => return Ok(None),
-    };
-    match Token::new(&text) {
-        Some(token) => Ok(Some(token)),
-        None => Err(Error::Usage(format!("{place}: a token is one word of letters, digits and signs"))),
+    match (file, variable) {
+        (Some(path), _) => match Tokens::from_file(path) {
+            Ok(tokens) => Ok(Some(tokens)),
+            Err(wrong) => Err(Error::Usage(format!("--token-file: {wrong}"))),
+        },
+        (None, Some(text)) => match Token::new(&text) {
+            Some(token) => Ok(Some(Tokens::one(token))),
+            None => Err(Error::Usage("TIMELINE_TOKEN: a token is one word of letters, digits and signs".into())),
+        },
+        (None, None) => Ok(None),
     }
 }
 

@@ -8,7 +8,7 @@ mod tls;
 mod watch;
 
 pub(crate) use reply::{
-    Deployed, DeployedName, DeploymentStatus, Dropped, Position, Session, SessionReply, SessionRow, Span,
+    Deployed, DeployedName, DeploymentStatus, Dropped, Note, Position, Session, SessionReply, SessionRow, Span,
 };
 pub(crate) use watch::{Row, Watch};
 
@@ -49,6 +49,8 @@ pub(crate) struct Rows {
     pub(crate) schema: SchemaRef,
     /// One for each partition that the answer speaks of.
     pub(crate) positions: Vec<Position>,
+    /// Why they may not be those that are meant.
+    pub(crate) notes: Vec<Note>,
     batches: StreamReader<Box<dyn Read>>,
     tells: Rc<Cell<bool>>,
 }
@@ -268,18 +270,23 @@ impl Wait {
 }
 
 fn rows(response: Response<Body>) -> Result<Rows> {
-    let positions = positions(&response)?;
+    let (positions, notes) = (positions(&response)?, header(&response, "timeline-notes")?);
     let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
     let batches = StreamReader::try_new(body, None)
         .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
-    Ok(Rows { schema: batches.schema(), positions, batches, tells: Rc::default() })
+    Ok(Rows { schema: batches.schema(), positions, notes, batches, tells: Rc::default() })
 }
 
 fn positions(response: &Response<Body>) -> Result<Vec<Position>> {
-    match response.headers().get("timeline-positions") {
-        None => Ok(vec![]),
+    header(response, "timeline-positions")
+}
+
+/// The JSON of a header; nothing where there is none.
+fn header<T: serde::de::DeserializeOwned + Default>(response: &Response<Body>, name: &str) -> Result<T> {
+    match response.headers().get(name) {
+        None => Ok(T::default()),
         Some(header) => serde_json::from_slice(header.as_bytes())
-            .map_err(|e| Error::Other(anyhow::anyhow!("the server's positions cannot be read: {e}"))),
+            .map_err(|e| Error::Other(anyhow::anyhow!("the server's {name} cannot be read: {e}"))),
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod drop;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod known;
 #[cfg(feature = "lsp")]
 pub(crate) mod lsp;
 pub(crate) mod man;
@@ -60,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Watch(args) => watch::run(&args, &settings),
         Command::Bench(args) => bench::run(&args, &settings),
         Command::AnswerQuestions(args) => answer_questions::run(&args),
+        Command::Known(args) => known::run(&args, &settings),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

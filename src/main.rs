@@ -40,6 +40,11 @@ fn log_to_stderr() {
         .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
         .with_env_var("TIMELINE_LOG")
         .from_env_lossy();
+    // Who changed what runs is written down whatever else is.
+    let filter = match "audit=info".parse() {
+        Ok(always) => filter.add_directive(always),
+        Err(_) => filter,
+    };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
 }

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<String>,
     /// `listen_pg = "5432"`: where tools for PostgreSQL can ask `serve`.
     pub(crate) listen_pg: Option<String>,
+    /// `listen_flight = "PORT"`: where drivers of Arrow Flight SQL can.
+    pub(crate) listen_flight: Option<String>,
     /// `tls_cert = "FILE"`: the certificate that tools are spoken to with.
     pub(crate) tls_cert: Option<PathBuf>,
     /// `tls_key = "FILE"`: its key.

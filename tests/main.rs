@@ -13,6 +13,8 @@ mod docs;
 mod durability;
 #[cfg(feature = "sql")]
 mod http;
+#[cfg(target_os = "linux")]
+mod instructions;
 mod language;
 #[cfg(feature = "sql")]
 mod long;

@@ -28,7 +28,7 @@ pub use fields::fields_read;
 use crate::sniff::{self, Sniffed};
 use crate::table::TableFile;
 use crate::{Batch, Block, Code, DeadLetter, Payload};
-use assemble::{Assembler, Comma, Judged, Place};
+use assemble::{Assembler, Comma, Judged, RecordOrigin};
 use cell::{Arena, Cell};
 use fields::{Fields, Members};
 use lines::Lines;
@@ -149,7 +149,7 @@ impl Decoder {
             }
             Payload::TooLong(bytes) => {
                 out.batch.records = 1;
-                let place = Place { ordinal: 0, excerpt: &|| excerpt(&bytes) };
+                let place = RecordOrigin { ordinal: 0, excerpt: &|| excerpt(&bytes) };
                 out.dead(place, None, too_long());
                 out.finish(vec![], &[])
             }

@@ -20,7 +20,7 @@ pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
 use crate::{Code, Error, Format, Next, Notice, Position, Source, Target};
-use open::{Open, Reading, Text};
+use open::{Open, OpenMode, Text};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::FieldPath;
 
@@ -97,7 +97,7 @@ impl FileSource {
     }
 
     /// Reads a known log once more, from one position up to another. Nothing else of the files is looked at.
-    pub fn reread(options: Options, files: FileTable, after: Position, until: Position) -> Self {
+    pub fn replay(options: Options, files: FileTable, after: Position, until: Position) -> Self {
         let options = Options { mode: Mode::Batch, ..options };
         FileSource::new(&[], options, files, after, Some(until))
     }
@@ -222,9 +222,9 @@ impl FileSource {
         let text = Text { csv: format == Format::Csv, packed, delimiter: self.options.delimiter };
         let fields = self.options.fields.as_deref();
         let reading = match (self.options.mode, self.until) {
-            (_, Some(_)) => Reading::Again,
-            (Mode::Tail, None) => Reading::Tail,
-            (Mode::Batch, None) => Reading::Once,
+            (_, Some(_)) => OpenMode::Again,
+            (Mode::Tail, None) => OpenMode::Tail,
+            (Mode::Batch, None) => OpenMode::Once,
         };
         self.current = match whole {
             true => Open::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,

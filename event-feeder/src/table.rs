@@ -107,7 +107,7 @@ pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &Tab
     if format != Format::Ndjson {
         lacks(wanted, name, &names, |path| names.has(path))?;
     }
-    let mut reading = Reading {
+    let mut reading = TableReader {
         wanted,
         name,
         bytes: &bytes,
@@ -171,7 +171,7 @@ struct Seen {
 }
 
 /// A file on its way to a table.
-struct Reading<'a> {
+struct TableReader<'a> {
     wanted: &'a TableFile,
     name: &'a str,
     bytes: &'a [u8],
@@ -182,7 +182,7 @@ struct Reading<'a> {
     seen: Seen,
 }
 
-impl Reading<'_> {
+impl TableReader<'_> {
     fn all(&mut self) -> Result<(), Fault> {
         let mut decoder = Decoder::of_table(self.wanted);
         let (mut texts, mut known) = (0, BTreeSet::new());
@@ -229,10 +229,14 @@ impl Reading<'_> {
         }
         self.seen.columns |= batch.seen.columns;
         let width = self.wanted.shape.key.len();
+        let columns = width + self.wanted.shape.columns.len();
         for event in &batch.events {
             let place = batch.position(event).offset;
             if self.places.len() == Table::MAX_ROWS {
                 return Err(too_large(self.name, &format!("more than {} rows", Table::MAX_ROWS)));
+            }
+            if (self.places.len() + 1) * columns > Table::MAX_VALUES {
+                return Err(too_large(self.name, &format!("more than {} values", Table::MAX_VALUES)));
             }
             let record = batch.record(event, &self.wanted.columns, 0);
             let mut values = record.fields.into_iter().map(|field| match field {
@@ -269,7 +273,7 @@ impl Reading<'_> {
     }
 
     fn table(self) -> Result<Table, Fault> {
-        let Reading { wanted, name, bytes, format, rows, places, .. } = self;
+        let TableReader { wanted, name, bytes, format, rows, places, .. } = self;
         if rows.is_empty() {
             return Err(Fault {
                 kind: FaultKind::Row,

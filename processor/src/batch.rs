@@ -5,7 +5,7 @@
 use crate::feed::{Fed, Feed};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
-use crate::pipeline::{Begun, Decoded, Pipeline, WorkerLost};
+use crate::pipeline::{Decoded, LaneLost, Pipeline, SourceStart};
 use crate::remarks;
 use crate::totals::Totals;
 use event_feeder::world;
@@ -117,7 +117,7 @@ pub enum Error {
     Source(#[from] event_feeder::Error),
     /// A worker panicked.
     #[error(transparent)]
-    Worker(#[from] WorkerLost),
+    Worker(#[from] LaneLost),
 }
 
 /// Evaluates logs to their end, one for each of the plan's sources.
@@ -142,7 +142,7 @@ pub fn evaluate_restored(
 ) -> Result<Evaluation, RestoredError> {
     let threads = options.threads.max(1);
     let mut evaluation = Evaluation::begun(plan);
-    let mut begun = vec![Begun::default(); sources.len()];
+    let mut begun = vec![SourceStart::default(); sources.len()];
     let mut feed = Feed::new(plan, sources, false);
     let mut lanes: Vec<Lane> = (0..threads).map(|_| Lane::new(Arc::clone(plan), options.until)).collect();
     let mut rounds = 0;
@@ -200,7 +200,7 @@ fn run<W: Watcher + Send + 'static>(
     collect: fn(W, &mut Vec<RecordedSpan>),
 ) -> Result<Evaluation, Error> {
     let lanes = (0..options.threads.max(1)).map(|_| Lane::<W>::new(Arc::clone(plan), options.until)).collect();
-    let mut begun = vec![Begun::default(); sources.len()];
+    let mut begun = vec![SourceStart::default(); sources.len()];
     let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
     let mut feed = Feed::new(plan, sources, false);
     let mut evaluation = Evaluation::begun(plan);
@@ -273,7 +273,7 @@ fn take_decoded<W: Watcher + Send + 'static>(
     pipeline: &Pipeline<W>,
     feed: &mut Feed,
     evaluation: &mut Evaluation,
-    begun: &mut [Begun],
+    begun: &mut [SourceStart],
 ) {
     for decoded in pipeline.decoded() {
         evaluation.records += decoded.records;

@@ -49,6 +49,8 @@ codes! {
     NotAll = "TL3115", "name the state's own files with --source, or give the files that came names that sort last";
     /// The place of the state takes nothing more: it is full, or may not be written to.
     NoRoom = "TL3118", "make room, or let whoever runs `serve` write there; nothing that was committed is lost";
+    /// A version of the deployed programs was there, and is not any more.
+    NoVersion = "TL3119", "put the object back from a copy, or go on with the version before it with `serve --accept-damage NAME`";
     /// The rules of a time zone are others in this version than those by which the state was calculated.
     Zones = "TL3120", "nothing has to be done: the state is kept, and the new rules hold from the next window on; to have all by the new rules, start over with an empty state";
 }

@@ -9,7 +9,7 @@ mod place;
 mod places;
 mod socket;
 
-pub(crate) use place::{Phase, Place, Standing};
+pub(crate) use place::{ConnectionSlot, Phase, Standing};
 pub(crate) use places::Places;
 pub(crate) use socket::Socket;
 

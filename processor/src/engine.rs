@@ -11,6 +11,7 @@ use crate::rows::ValueColumn;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,8 +33,20 @@ pub trait Engine: Send + Sync + 'static {
     /// The names of all tables, in the order in which they are listed.
     fn table_names(&self) -> Vec<String>;
 
-    /// The named tables and no others; [`EngineError::NotFound`] if there is no such table.
-    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError>;
+    /// The tables that are scanned and no others, in their order; [`EngineError::NotFound`] if there is no such table.
+    /// Rows beyond the bounds of a scan may be left out, or not. For somebody who may go: then it ends, as an error, and
+    /// nothing is at work on it any more.
+    fn read(
+        &self,
+        scans: &[TableScan],
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Snapshot, EngineError>;
+
+    /// The named tables, whole.
+    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
+        self.read(&tables.iter().map(|table| TableScan::whole(table)).collect::<Vec<_>>(), sync, &|| true)
+    }
 
     /// The named tables without their rows, for which no partition is asked; a column's metadata has its meaning under
     /// [`rows::COMMENT`](crate::rows::COMMENT).
@@ -84,13 +97,63 @@ pub trait Engine: Send + Sync + 'static {
     }
 }
 
+/// Whether somebody still waits for an answer.
+pub type IsWanted<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// A table that is read, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableScan {
+    /// The table.
+    pub table: String,
+    /// Of which sessions rows are wanted, by the column `session`; all where nothing is said.
+    pub sessions: Option<BTreeSet<String>>,
+    /// Of which metrics or alerts, by the column `metric` or `alert`; all where nothing is said.
+    pub outputs: Option<BTreeSet<String>>,
+    /// Whether rows of one name are taken together, whatever definition they are of: nothing reads the column `version`.
+    pub mixes_versions: bool,
+}
+
+impl TableScan {
+    /// All of a table.
+    pub fn whole(table: &str) -> TableScan {
+        TableScan { table: table.to_owned(), sessions: None, outputs: None, mixes_versions: false }
+    }
+}
+
 /// Tables at one instant of the processor.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The tables that were asked for.
     pub tables: Vec<TableData>,
-    /// What they are true for, by source and partition.
+    /// What an answer from them rests on.
+    pub basis: Basis,
+}
+
+/// What an answer rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// What it is true for, by source and partition.
     pub positions: Vec<PositionOf>,
+    /// Why it may not be the one that is meant.
+    pub notes: Vec<Note>,
+}
+
+#[cfg(feature = "sql")]
+impl Basis {
+    /// More tables are read.
+    pub(crate) fn add(&mut self, more: Basis) {
+        self.positions.extend(more.positions);
+        self.notes.extend(more.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+    }
+}
+
+/// Why an answer may not be the one that is meant; it goes with the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What is so.
+    pub message: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// The rows of one table: those in memory and those in files; no row is in both.

@@ -40,7 +40,7 @@ enum Quiet {
     Ended,
 }
 
-struct Reading {
+struct SourceCursor {
     source: Box<dyn Source>,
     lateness: Time,
     max_time: Option<Time>,
@@ -50,7 +50,7 @@ struct Reading {
     rest: Option<Block>,
 }
 
-impl Reading {
+impl SourceCursor {
     fn watermark(&self) -> Time {
         self.max_time.map_or(Time::MIN, |max| max.saturating_sub(self.lateness)).max(self.idle)
     }
@@ -58,7 +58,7 @@ impl Reading {
 
 /// The sources of a partition.
 pub struct Feed {
-    readings: Vec<Reading>,
+    readings: Vec<SourceCursor>,
     /// Whether a source that is not known to be drained is waited for.
     live: bool,
     /// Whether nothing is read ahead of the source that is farthest behind.
@@ -75,7 +75,7 @@ impl Feed {
     /// If there is not one for each source.
     pub fn new(plan: &Plan, sources: Vec<Box<dyn Source>>, live: bool) -> Self {
         assert_eq!(sources.len(), plan.sources().count(), "every source has a log");
-        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::Source)| Reading {
+        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::Source)| SourceCursor {
             source,
             lateness: declared.lateness,
             max_time: None,

@@ -3,7 +3,7 @@
 //! A plan goes on unchanged when some of its outputs were replaced or dropped, for other state would have to begin anew.
 //! Of those that are hidden no further row is written, published or shown; what was committed before stays readable.
 
-use crate::outputs::facts::Facts;
+use crate::outputs::alert_changes::AlertChanges;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ impl Labels {
     }
 
     /// Likewise of what is told of alerts.
-    pub(crate) fn hide_facts(&self, plan: &Plan, facts: &mut Facts) {
+    pub(crate) fn hide_facts(&self, plan: &Plan, facts: &mut AlertChanges) {
         facts.began.retain(|row| self.shows(&plan.alerts[row.alert].name));
         facts.ended.retain(|row| self.shows(&plan.alerts[row.alert].name));
     }

@@ -8,29 +8,47 @@
 //! | [`reach`] | how far the logs of a partition have been read |
 //! | [`watermark`] | what lateness is judged by |
 //! | [`input`] | what a source is bound to: a log of partitions |
-//! | [`kept`] | events of a live log, kept to be read again |
+//! | [`retained`] | the retained log: events of a live log, for replays |
+//! | [`replay`], [`spans`], [`story`] | logs that are read once more, for what only that can say |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
 //! | [`damage`], [`code`] | what of all that is missing or broken; the codes that say so |
 //! | [`outputs`] | results on their way out: published as they are committed |
-//! | [`totals`], [`rows`], [`outliers`], [`story`] | from sessions to answers |
+//! | [`totals`], [`rows`], [`outliers`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`], `postgres` | how it is asked |
 //! | [`questions`] | how many questions are at work at a time |
 //! | `measured` | what the process measures of itself |
+//!
+//! # Glossary
+//!
+//! Beside that of [`timeline_core`]:
+//!
+//! * **lane**: the sessions of a share of a partition's keys, with one thread; what others call a subtask.
+//! * **sink**: what takes that which an evaluation finds: ended sessions, windows, alerts, events that are counted.
+//! * **reorder buffer**: events of a lane that wait until the watermark is beyond them.
+//! * **barrier**: a point between two blocks of the log that all lanes come to; a checkpoint is cut there, an answer read.
+//! * **backpressure**: queues are bounded, so that whoever reads a log waits for the lanes, and the lanes for the disk.
+//! * **checkpoint**: sessions, positions, results and messages of one barrier, committed as one; so each record counts
+//!   *exactly once*, whatever stops in between: what comes behind the last checkpoint is read and made again, to the same bytes.
+//! * **head**: the one object that says which checkpoint is the last; its **generation** fences an owner that was replaced.
+//! * **outbox**: messages that are committed with a checkpoint and published after it.
+//! * **retained log**: events of a live log that are kept for replays; a **replay** reads a log once more, judged as before.
+//! * **unread prefix**: what a log had before it was first read, so that sessions that began there are partial.
+//! * **source progress**: how far one source of a partition is: position, greatest time, silence, gaps.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod batch;
-mod begun;
 pub mod checkpoint;
 pub mod code;
 mod connection;
 pub mod damage;
 pub mod engine;
 pub mod feed;
+#[cfg(feature = "flight")]
+pub mod flight;
 pub mod http;
 pub mod input;
-pub mod kept;
 mod labels;
 pub mod lane;
 mod measured;
@@ -48,12 +66,17 @@ pub mod programs;
 pub mod questions;
 pub mod reach;
 pub mod remarks;
-pub mod reread;
+pub mod replay;
 pub mod results;
+pub mod retained;
 pub mod rows;
 pub mod service;
 pub mod spans;
 pub mod sql;
+mod start_markers;
 pub mod story;
+#[cfg(feature = "postgres")]
+pub mod tls;
+pub mod tokens;
 pub mod totals;
 pub mod watermark;

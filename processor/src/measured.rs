@@ -26,11 +26,25 @@ struct Request {
     status: u16,
 }
 
+/// What came of a statement over the wire of PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Statement {
+    state: &'static str,
+}
+
+/// What came of a question over Arrow Flight.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    code: i32,
+}
+
 struct Measured {
     pauses: Family<Partition, Histogram, fn() -> Histogram>,
     checkpoints: Family<Partition, Histogram, fn() -> Histogram>,
     last_checkpoint: Family<Partition, Gauge<f64, AtomicU64>>,
     requests: Family<Request, Histogram, fn() -> Histogram>,
+    statements: Family<Statement, Histogram, fn() -> Histogram>,
+    calls: Family<Call, Histogram, fn() -> Histogram>,
 }
 
 static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
@@ -38,6 +52,8 @@ static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
     checkpoints: Family::new_with_constructor(durations),
     last_checkpoint: Family::default(),
     requests: Family::new_with_constructor(durations),
+    statements: Family::new_with_constructor(durations),
+    calls: Family::new_with_constructor(durations),
 });
 
 /// From a millisecond to half a minute.
@@ -58,6 +74,18 @@ pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration,
 pub(crate) fn request(path: &str, status: u16, took: Duration) {
     let of = Request { path: path.to_owned(), status };
     MEASURED.requests.get_or_create(&of).observe(took.as_secs_f64());
+}
+
+/// A statement over the wire of PostgreSQL came to its first rows, or to an error of that state.
+#[cfg(feature = "postgres")]
+pub(crate) fn statement(state: &'static str, took: Duration) {
+    MEASURED.statements.get_or_create(&Statement { state }).observe(took.as_secs_f64());
+}
+
+/// A question over Arrow Flight came to its first rows, or to a status of gRPC.
+#[cfg(feature = "flight")]
+pub(crate) fn call(code: i32, took: Duration) {
+    MEASURED.calls.get_or_create(&Call { code }).observe(took.as_secs_f64());
 }
 
 /// Adds all that to what a scrape shows.
@@ -81,5 +109,15 @@ pub(crate) fn register(registry: &mut Registry) {
         "timeline_request_seconds",
         "From a request to the beginning of its answer",
         MEASURED.requests.clone(),
+    );
+    registry.register(
+        "timeline_statement_seconds",
+        "From a statement over the wire of PostgreSQL to its first rows, by its SQLSTATE",
+        MEASURED.statements.clone(),
+    );
+    registry.register(
+        "timeline_flight_seconds",
+        "From a question over Arrow Flight to its first rows, by its status of gRPC",
+        MEASURED.calls.clone(),
     );
 }

@@ -55,10 +55,11 @@ pub fn of_metric<'a>(
     for candidate in candidates.iter().filter(|c| score(c) != 0.0).take(top) {
         let side = if candidate.value > median { "above" } else { "below" };
         let shown = if matches!(candidate.amount, Amount::Duration(_)) { median / 1e9 } else { median };
-        let why = format!("{:.1} {name}s {side} the median {shown}", score(candidate).abs());
+        let (score, shown) = (digits(score(candidate)), digits(shown));
+        let why = format!("{:.1} {name}s {side} the median {shown}", score.abs());
         let cells = [Cell::Text(candidate.session.to_owned()), Cell::Text(candidate.dimensions.clone())].into_iter();
         let cells = cells.chain(value_cells(&candidate.amount));
-        table.push(cells.chain([Cell::Float(score(candidate)), Cell::Text(why), Cell::Bool(candidate.partial)]));
+        table.push(cells.chain([Cell::Float(score), Cell::Text(why), Cell::Bool(candidate.partial)]));
     }
     table.finish()
 }
@@ -90,6 +91,17 @@ pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize, partial: impl Fn(&str) -
         table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why), partial]));
     }
     table.finish()
+}
+
+/// A number with four digits that say something, and at least all of its whole part: what it is compared with is no
+/// more exact.
+fn digits(x: f64) -> f64 {
+    let exponent = x.abs().log10().floor();
+    if x == 0.0 || !exponent.is_finite() || exponent >= 15.0 {
+        return x;
+    }
+    let places = (3.0 - exponent).clamp(0.0, 17.0) as usize;
+    format!("{x:.places$}").parse().unwrap_or(x)
 }
 
 /// Median, what a distance from it is measured in, and the name of that.
@@ -183,4 +195,25 @@ pub fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec
             (row, ends.value(i))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn numbers_for_people_have_as_many_digits_as_say_something() {
+        let shown = |x: f64| digits(x).to_string();
+        for (x, text) in [
+            (3.372_881_355_932_203, "3.373"),
+            (-0.000_012_345_67, "-0.00001235"),
+            (1_234_567.89, "1234568"),
+            (0.1 + 0.2, "0.3"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(shown(x), text);
+        }
+        assert_eq!(digits(1e300).to_bits(), 1e300_f64.to_bits());
+        assert!(digits(f64::NAN).is_nan() && digits(f64::INFINITY).is_infinite());
+    }
 }

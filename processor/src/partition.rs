@@ -29,9 +29,10 @@ mod recovery;
 mod rest;
 mod retiring;
 mod silence;
+mod survey;
 mod zones;
 
-pub use ask::{ANSWER_TIME, Answer, Ask, Asked, Handle, NoAnswer};
+pub use ask::{ANSWER_TIME, Answer, Ask, Asks, Handle, NoAnswer, PendingAnswer};
 pub(crate) use checkpointing::plan_fingerprint;
 pub use error::Error;
 pub use looking::Looks;
@@ -40,7 +41,6 @@ pub use recovery::Recovery;
 pub(crate) use recovery::identity;
 pub use rest::{at_rest, can_copy, can_run, seal, sealed};
 
-use crate::begun::Begun;
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::damage::Damage;
@@ -53,9 +53,10 @@ use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
 use crate::results::Pending;
+use crate::start_markers::StartMarkers;
 use crate::totals::Totals;
-use crate::watermark::Unseen;
-use answering::{Answering, Told, Waiting};
+use crate::watermark::UnreadPrefix;
+use answering::{Answering, LaneOutput, Waiting};
 use ask::{Reply, Request};
 use checkpointing::{Committed, Cut};
 use event_feeder::world::Instant;
@@ -71,6 +72,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
+use survey::Survey;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -94,7 +96,7 @@ pub struct Options {
     /// Where another reading of the same partition has its state, whose kept events it begins with.
     pub earlier: Option<Arc<dyn Store>>,
     /// Where it is noted that the place of its checkpoints is begun.
-    pub(crate) begun: Begun,
+    pub(crate) begun: StartMarkers,
     /// Whom it may be taken over from.
     pub take: TakeFrom,
     /// Threads, and lanes; at least one is used.
@@ -147,7 +149,7 @@ pub struct Counts {
 type Committing = (Arc<Pending>, Receiver<Result<Committed, Error>>);
 
 /// The log of one source, as it is at work.
-struct Reading {
+struct SourceProgress {
     /// Everything before it was fed.
     position: Position,
     max_time: Option<Time>,
@@ -156,7 +158,7 @@ struct Reading {
     gaps: Vec<Gap>,
     keeping: Keeping,
     /// What lies before the place from which it is read, as the lanes last said.
-    unseen: Unseen,
+    unseen: UnreadPrefix,
     /// What its records have.
     looked: Looked,
 }
@@ -170,7 +172,7 @@ pub struct Partition {
     requests: Receiver<Request>,
     handle: Handle,
     /// One for each source.
-    readings: Vec<Reading>,
+    readings: Vec<SourceProgress>,
     /// Where the logs are read from, one for each source, if that is not their start.
     begun: Vec<Reach>,
     publishing: Publishing,
@@ -206,6 +208,8 @@ pub struct Partition {
     delayed: VecDeque<(Ask, Reply)>,
     /// The question that lanes are read for.
     answering: Option<Answering>,
+    /// The looks at all sessions that the next checkpoint waits for.
+    survey: Option<Survey>,
     notices: Vec<Notice>,
     /// Whether so much waits for one source that the others are not read.
     pauses: bool,
@@ -225,6 +229,8 @@ const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
 const IDLE: Duration = Duration::from_millis(10);
 /// How long after the last proof of its ownership an owner looks for another.
 const OWNER_LOOK: Duration = Duration::from_secs(3);
+/// How long the loop waits for lanes that are read or looked at before it does anything else.
+const AT_ONCE: Duration = Duration::from_millis(25);
 /// How long a lane works before it looks up.
 const LOOK_UP: Duration = Duration::from_millis(25);
 /// How old that proof may be for an answer. Another one takes over when a counter has stood still for three seconds, which
@@ -283,11 +289,13 @@ impl Partition {
                 // What is durable never ends for good: its log may go on when it is opened again.
                 Fed::Ended(_) | Fed::Idle | Fed::Waits(_) | Fed::End => self.pipeline.flush()?,
             }
-            self.look_for_growth()?;
+            if self.survey.is_none() {
+                self.look_for_growth()?;
+            }
             self.take_decoded();
             if self.pipeline.is_behind() {
                 // Long work may tell very much, and what it tells waits for a checkpoint like everything else.
-                let told = self.pipeline.call(|lane, _| Told::of(lane))?;
+                let told = self.pipeline.call(|lane, _| LaneOutput::of(lane))?;
                 told.into_iter().for_each(|told| self.take_told(told));
             }
             for source in 0..self.readings.len() {
@@ -331,9 +339,12 @@ impl Partition {
                 self.finish_commit(true)?;
             }
             let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
-            if due && (self.dirty || self.lingers) && self.committing.is_none() {
-                self.start_commit()?;
+            if due && (self.dirty || self.lingers) && self.committing.is_none() && self.survey.is_none() {
+                self.begin_survey()?;
                 last_cut = Instant::now();
+            }
+            if self.survey.is_some() && self.is_surveyed(AT_ONCE)? {
+                self.start_commit()?;
             }
             if self.committing.is_none() {
                 self.prove(OWNER_LOOK)?;
@@ -366,6 +377,8 @@ impl Partition {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.finish_commit(true)?;
+        // The last one has looks of its own.
+        self.dirty |= self.survey.take().is_some();
         self.pipeline.flush()?;
         self.look_at_last();
         if self.dirty {
@@ -424,7 +437,7 @@ impl Partition {
     }
 
     /// Takes what the lanes have told.
-    fn take_told(&mut self, Told { outcome, late, totals }: Told) {
+    fn take_told(&mut self, LaneOutput { outcome, late, totals }: LaneOutput) {
         let ended = outcome.closed.iter().filter(|session| session.is_whole());
         self.counts.closed += ended.clone().count() as u64;
         self.counts.partial += ended.filter(|session| session.partial).count() as u64;
@@ -443,7 +456,7 @@ impl Partition {
 
     /// How far the log of each source has been read.
     fn reach(&self) -> Vec<Reach> {
-        let reach = |(source, reading): (usize, &Reading)| Reach {
+        let reach = |(source, reading): (usize, &SourceProgress)| Reach {
             position: reading.position,
             files: self.feed.files(source).clone(),
             max_time: reading.max_time,

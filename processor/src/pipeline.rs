@@ -1,36 +1,37 @@
 //! Threads of a partition: each decodes every n-th block and owns one lane.
 //!
-//! A *round* gives every worker at most one block. A worker decodes its block, hands the batch to all workers,
-//! and then takes its own events out of all batches of the round, in the order of the log.
-//! Every worker sees every batch's greatest time and so knows the watermark before each of them by itself.
+//! A *round* gives every lane thread at most one block. It decodes its block, hands the batch to all of them, and then takes
+//! its own events out of all batches of the round, in the order of the log.
+//! Every lane thread sees every batch's greatest time and so knows the watermark before each of them by itself.
 //!
-//! A *call* is a closure that every worker runs on its lane between two rounds. All of them run it after the same
-//! blocks, so what calls see together is true for one position of the log; that is all a checkpoint or an answer needs.
+//! A *call* is a closure that every lane thread runs on its lane between two rounds: a barrier. All of them run it after the
+//! same blocks, so what calls see together is true for one position of the log; that is all a checkpoint or an answer needs.
 //!
 //! Lanes look up in the midst of long work where they are told to ([`Pipeline::look_up`]), so a call never waits for it:
 //! it finds the lane *behind*, with what has not happened yet beside its sessions. Who feeds lanes that are behind only
 //! makes that longer, and asks first.
 //!
-//! Queues are bounded: at most [`ROUNDS_AHEAD`] rounds wait for a worker, and at most that many batches between two.
+//! Queues are bounded, which is the backpressure: at most [`ROUNDS_AHEAD`] rounds wait for a lane thread, and at most that many
+//! batches between two.
 
 use crate::lane::{Lane, LookUp, Watcher};
-use crate::watermark::{Progress, Silences, Unseen, Watermarks};
+use crate::watermark::{Progress, Silences, UnreadPrefix, Watermarks};
 use event_feeder::world::{self, Instant};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position, Seen};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-/// Rounds that may wait for a worker.
+/// Rounds that may wait for a lane thread.
 const ROUNDS_AHEAD: usize = 2;
 
 /// What lanes have seen of a source when their work begins.
 #[derive(Clone, Debug, Default)]
-pub struct Begun {
+pub struct SourceStart {
     /// Everything before it.
     pub position: Position,
     /// Largest usable event time in that.
@@ -40,10 +41,10 @@ pub struct Begun {
     /// No event comes any more.
     pub ended: bool,
     /// What lies before the place from which the log was read.
-    pub unseen: Unseen,
+    pub unseen: UnreadPrefix,
 }
 
-/// What a worker tells of a block.
+/// What a lane thread tells of a block.
 #[derive(Debug)]
 pub struct Decoded {
     /// The number of its source.
@@ -64,7 +65,7 @@ pub struct Decoded {
     pub seen: Seen,
     /// Memory of a batch that is done with.
     pub recycled: Option<Vec<u8>>,
-    /// How long the worker was busy with the events of the round before.
+    /// How long the lane thread was busy with the events of the round before.
     pub took: Duration,
 }
 
@@ -92,7 +93,7 @@ struct Routed {
     lanes: Vec<Vec<u32>>,
 }
 
-/// The workers of one partition.
+/// The lane threads of one partition.
 pub struct Pipeline<W = ()> {
     commands: Vec<SyncSender<Command<W>>>,
     decoded: Receiver<Decoded>,
@@ -102,14 +103,46 @@ pub struct Pipeline<W = ()> {
     behind: Arc<AtomicUsize>,
 }
 
-/// A worker is gone: it panicked.
+/// What the lanes come to that were given work; they leave it when it is dropped.
+#[derive(Debug)]
+pub struct Coming<T> {
+    parts: Vec<Receiver<T>>,
+    /// What the first of them have come to.
+    done: Vec<T>,
+    _wanted: Arc<()>,
+}
+
+impl<T> Coming<T> {
+    /// Waits until then, or for as long as it takes; whether all have done it.
+    pub fn wait(&mut self, until: Option<Instant>) -> Result<bool, LaneLost> {
+        while let Some(part) = self.parts.get(self.done.len()) {
+            let next = match until {
+                None => part.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(until) => part.recv_timeout(until.saturating_duration_since(Instant::now())),
+            };
+            match next {
+                Ok(done) => self.done.push(done),
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
+                Err(RecvTimeoutError::Disconnected) => return Err(LaneLost),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What those have come to that have done it, in the order of the lanes.
+    pub fn done(self) -> Vec<T> {
+        self.done
+    }
+}
+
+/// A lane thread is gone: it panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a worker of the partition stopped unexpectedly")]
-pub struct WorkerLost;
+#[error("a lane thread of the partition stopped unexpectedly")]
+pub struct LaneLost;
 
 impl<W: Watcher + Send + 'static> Pipeline<W> {
-    /// Starts a worker for every lane; `begun` is what the lanes have seen, by source; nothing of those that are not there.
-    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, begun: &[Begun], until: Option<Time>) -> Self {
+    /// Starts a lane thread for every lane; `begun` is what the lanes have seen, by source; nothing of those that are not there.
+    pub fn start(plan: &Arc<Plan>, lanes: Vec<Lane<W>>, begun: &[SourceStart], until: Option<Time>) -> Self {
         let count = lanes.len();
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
@@ -141,7 +174,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let decoders = (0..progress.sources.len()).map(|source| Decoder::of(plan, source)).collect();
             let (progress, silences) = (progress.clone(), silences.clone());
             let tell = tell.clone();
-            let worker = Worker {
+            let lane_thread = LaneThread {
                 number,
                 lane,
                 decoders,
@@ -157,16 +190,16 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 job: None,
             };
             let thread = world::thread(format!("lane-{number}"));
-            threads.push(thread.spawn(move || worker.run(&queue)).expect("the system can start a thread"));
+            threads.push(thread.spawn(move || lane_thread.run(&queue)).expect("the system can start a thread"));
         }
         Pipeline { commands, decoded, threads, round: vec![], behind }
     }
 
     /// Lets all lanes look up after so long from now on.
-    pub fn look_up(&mut self, after: Duration) -> Result<(), WorkerLost> {
+    pub fn look_up(&mut self, after: Duration) -> Result<(), LaneLost> {
         for (number, command) in (0..).zip(&self.commands) {
             let call: Call<W> = Box::new(move |lane, _| lane.look_up(number, LookUp::After(after)));
-            command.send(Command::Call(call)).map_err(|_| WorkerLost)?;
+            command.send(Command::Call(call)).map_err(|_| LaneLost)?;
         }
         Ok(())
     }
@@ -181,48 +214,48 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         self.commands.len()
     }
 
-    /// Feeds the next block of the log; waits while the workers are busy.
-    pub fn feed(&mut self, block: Block) -> Result<(), WorkerLost> {
+    /// Feeds the next block of the log; waits while the lane threads are busy.
+    pub fn feed(&mut self, block: Block) -> Result<(), LaneLost> {
         self.round.push(Some(block));
         if self.round.len() == self.commands.len() { self.flush() } else { Ok(()) }
     }
 
     /// Sends off a round that is not full.
-    pub fn flush(&mut self) -> Result<(), WorkerLost> {
+    pub fn flush(&mut self) -> Result<(), LaneLost> {
         if self.round.is_empty() {
             return Ok(());
         }
         self.round.resize_with(self.commands.len(), || None);
         for (command, block) in self.commands.iter().zip(self.round.drain(..)) {
-            command.send(Command::Round(block)).map_err(|_| WorkerLost)?;
+            command.send(Command::Round(block)).map_err(|_| LaneLost)?;
         }
         Ok(())
     }
 
     /// Tells all lanes how far silence has moved the watermark of a source, at the place up to which they have been fed.
-    pub fn silence(&mut self, source: usize, silences: &Silences) -> Result<(), WorkerLost> {
+    pub fn silence(&mut self, source: usize, silences: &Silences) -> Result<(), LaneLost> {
         self.flush()?;
         for command in &self.commands {
-            command.send(Command::Silence(source, silences.clone())).map_err(|_| WorkerLost)?;
+            command.send(Command::Silence(source, silences.clone())).map_err(|_| LaneLost)?;
         }
         Ok(())
     }
 
     /// Tells all lanes that a source has ended: it holds the others back no longer.
-    pub fn end(&mut self, source: usize) -> Result<(), WorkerLost> {
+    pub fn end(&mut self, source: usize) -> Result<(), LaneLost> {
         self.flush()?;
         for command in &self.commands {
-            command.send(Command::End(source)).map_err(|_| WorkerLost)?;
+            command.send(Command::End(source)).map_err(|_| LaneLost)?;
         }
         Ok(())
     }
 
     /// Tells all lanes that records of a source are missing: sessions that are alive are partial, and so are those that may
     /// have begun there.
-    pub fn gap(&mut self, source: usize) -> Result<(), WorkerLost> {
+    pub fn gap(&mut self, source: usize) -> Result<(), LaneLost> {
         self.flush()?;
         for command in &self.commands {
-            command.send(Command::Gap(source)).map_err(|_| WorkerLost)?;
+            command.send(Command::Gap(source)).map_err(|_| LaneLost)?;
         }
         Ok(())
     }
@@ -231,7 +264,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     pub fn call<T: Send + 'static>(
         &mut self,
         f: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
-    ) -> Result<Vec<T>, WorkerLost> {
+    ) -> Result<Vec<T>, LaneLost> {
         self.flush()?;
         let f = Arc::new(f);
         let mut answers = vec![];
@@ -241,37 +274,41 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 // Nobody waiting for the answer is no reason to stop.
                 let _ = answer.send(f(lane, progress));
             });
-            command.send(Command::Call(call)).map_err(|_| WorkerLost)?;
+            command.send(Command::Call(call)).map_err(|_| LaneLost)?;
             answers.push(receiver);
         }
-        answers.into_iter().map(|answer| answer.recv().map_err(|_| WorkerLost)).collect()
+        answers.into_iter().map(|answer| answer.recv().map_err(|_| LaneLost)).collect()
     }
 
     /// Begins work that every lane does piece by piece after all blocks fed so far; each says what it comes to, in the order
     /// of the lanes. Calls come in between, and nothing is to be fed until all is done.
     ///
-    /// `begin` makes of a lane the work that is left, `piece` does some of it and is done when it says what it came to.
+    /// `begin` makes of a lane the work that is left, `piece` does some of it and is done when it says what it came to. It ends
+    /// with the piece that is being done when nobody waits for it any more.
     pub fn work<T: Send + 'static, U: Send + 'static>(
         &mut self,
         begin: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
         piece: impl Fn(&mut Lane<W>, &Progress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
-    ) -> Result<Vec<Receiver<U>>, WorkerLost> {
+    ) -> Result<Coming<U>, LaneLost> {
         self.flush()?;
         let (begin, piece) = (Arc::new(begin), Arc::new(piece));
-        let mut parts = vec![];
+        let (mut parts, wanted) = (vec![], Arc::new(()));
         for command in &self.commands {
             let (begin, piece, (tell, part)) = (Arc::clone(&begin), Arc::clone(&piece), channel());
-            let mut work = None;
+            let (mut work, is_wanted) = (None, Arc::downgrade(&wanted));
             let job: Job<W> = Box::new(move |lane, progress, length| {
+                if is_wanted.strong_count() == 0 {
+                    return true;
+                }
                 let work = work.get_or_insert_with(|| begin(lane, progress));
                 let done = piece(lane, progress, work, length);
                 // Nobody waiting for it is no reason to stop.
                 done.map(|done| tell.send(done)).is_some()
             });
-            command.send(Command::Job(job)).map_err(|_| WorkerLost)?;
+            command.send(Command::Job(job)).map_err(|_| LaneLost)?;
             parts.push(part);
         }
-        Ok(parts)
+        Ok(Coming { parts, done: vec![], _wanted: wanted })
     }
 
     /// What has been decoded since the last call.
@@ -284,7 +321,7 @@ impl<W> Drop for Pipeline<W> {
     fn drop(&mut self) {
         self.commands.clear();
         for thread in self.threads.drain(..) {
-            // A worker that panicked has said so itself.
+            // A lane thread that panicked has said so itself.
             let _ = thread.join();
         }
     }
@@ -302,7 +339,7 @@ pub fn lane_of(hash: u64, lanes: usize) -> usize {
     ((u128::from(hash) * lanes as u128) >> 64) as usize
 }
 
-struct Worker<W> {
+struct LaneThread<W> {
     number: usize,
     lane: Lane<W>,
     /// One for each source.
@@ -326,7 +363,7 @@ struct Worker<W> {
 /// How long a piece of such work is.
 const PIECE: Duration = Duration::from_millis(25);
 
-impl<W: Watcher> Worker<W> {
+impl<W: Watcher> LaneThread<W> {
     fn run(mut self, queue: &Receiver<Command<W>>) {
         self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
         // A silence may have been made durable before its consequences were drawn.
@@ -385,7 +422,7 @@ impl<W: Watcher> Worker<W> {
                 Command::Gap(source) => {
                     // Who began before the gap is not to be taken for somebody who began in it.
                     self.lane.catch_up();
-                    self.progress.sources[source].unseen = Unseen::Everything;
+                    self.progress.sources[source].unseen = UnreadPrefix::Everything;
                     self.lane.set_unseen(self.progress.unseen(self.lane.plan()));
                     self.lane.miss();
                 }

@@ -20,6 +20,7 @@ pub use deployment::{Begin, Deployment, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;
 use crate::checkpoint::ProgramStore;
+use crate::code::Code;
 use crate::engine::EngineError;
 use crate::operators::Operators;
 use deployment::meanings;
@@ -83,6 +84,8 @@ pub struct Programs {
     pub declared: Vec<Deployed>,
     /// Deployments that are over, with their rows.
     pub sealed: Vec<Sealed>,
+    /// Versions that were lost, which was accepted: those before them were put in their place.
+    pub given_up: BTreeSet<u64>,
     /// The version that a replacement must name.
     pub version: u64,
 }
@@ -92,7 +95,30 @@ impl Programs {
     pub fn load(store: &ProgramStore) -> Result<Self, LoadError> {
         let Some(stored) = store.load()? else { return Ok(Programs::default()) };
         let version = stored.version;
-        stored::decode(version, &stored.bytes).map_err(|reason| LoadError::Malformed { version, reason })
+        let malformed = |reason| LoadError::Malformed { version, reason };
+        let mut programs = stored::decode(version, &stored.bytes).map_err(malformed)?;
+        programs.given_up.extend(store.missing()?);
+        programs.version = version.max(programs.given_up.last().copied().unwrap_or(0));
+        Ok(programs)
+    }
+
+    /// Puts them in the place of the versions that are missing and done without. To be done before anything else is stored.
+    pub fn fill(&self, store: &ProgramStore) -> Result<(), StoreError> {
+        store.fill(&stored::encode(self))
+    }
+
+    /// What is said of versions that were lost, wherever programs are spoken of.
+    pub fn said(&self) -> Option<String> {
+        let versions: Vec<String> = self.given_up.iter().map(u64::to_string).collect();
+        let said = || {
+            format!(
+                "[{}] of the deployed programs version {} was lost, which was accepted: the one before was put in its \
+                 place, and what it had changed is not so any more",
+                Code::NoVersion,
+                versions.join(", ")
+            )
+        };
+        (!versions.is_empty()).then(said)
     }
 
     /// Stores them, if nobody stored others since.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-use crate::watermark::{Progress, Silences, Unseen};
+use crate::watermark::{Progress, Silences, UnreadPrefix};
 
 /// The log of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub struct Reach {
     /// How far silence moved the watermark, where.
     pub silences: Silences,
     /// What lies before the place from which it is read.
-    #[serde(default, skip_serializing_if = "Unseen::is_nothing")]
-    pub unseen: Unseen,
+    #[serde(default, skip_serializing_if = "UnreadPrefix::is_nothing")]
+    pub unseen: UnreadPrefix,
     /// Records before the position that the log lost before they were read, which was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,

@@ -22,6 +22,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -66,6 +67,18 @@ impl Pending {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.sessions.len() + self.alerts.len() + self.late.len() + self.dead.len() + self.parts.len()
+    }
+
+    /// What of it belongs to sessions of some keys, or to none.
+    #[must_use]
+    pub fn of_keys(&self, keys: &BTreeSet<String>) -> Pending {
+        Pending {
+            sessions: self.sessions.iter().filter(|session| keys.contains(&*session.key)).cloned().collect(),
+            alerts: self.alerts.iter().filter(|row| keys.contains(&*row.key)).cloned().collect(),
+            late: self.late.iter().filter(|late| keys.contains(&*late.key)).cloned().collect(),
+            dead: self.dead.clone(),
+            parts: self.parts.clone(),
+        }
     }
 
     /// Appends what was told later.

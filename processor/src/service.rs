@@ -7,15 +7,16 @@
 //! reads the log from its start unless it is to begin now, so it says what it would have said had it been there from the
 //! beginning; and what stays as it was is not touched.
 
-mod again;
 mod answers;
 mod binding;
+mod bounds;
 mod changes;
 mod cluster;
 mod deploying;
 mod engine;
 mod lost;
 mod options;
+mod replaying;
 mod standing;
 mod tending;
 mod whole;
@@ -26,8 +27,9 @@ pub use options::{Claims, Options, StartError};
 pub use work::Ended;
 
 use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
+use crate::engine::IsWanted;
 use crate::input::Part;
-use crate::partition::{ANSWER_TIME, Answer, Ask, Asked, Error, NoAnswer, Recovery};
+use crate::partition::{ANSWER_TIME, Answer, Ask, Asks, Error, NoAnswer, PendingAnswer, Recovery};
 use crate::programs::Programs;
 use binding::{all_parts, bind, deployed};
 use event_feeder::world::{self, Instant};
@@ -72,8 +74,11 @@ pub struct Service {
 impl Service {
     /// Starts with the programs that are deployed, and those of `programs` (`(name, text)`) that are not yet.
     pub fn start(options: Options, programs: &[(String, String)]) -> Result<(Arc<Self>, Vec<Recovery>), StartError> {
-        let store = ProgramStore::of(&options.state, options.writer.clone());
+        let store = ProgramStore::of(&options.state, options.writer.clone()).without(&options.accept_damage);
         let all = deployed(&options, &store, programs)?;
+        if let Some(said) = all.said() {
+            tracing::warn!("{said}");
+        }
         let (ended, endings) = channel();
         let cluster = options.membership.clone().map(cluster::Cluster::new);
         let inner = Mutex::new(Inner { programs: all, bound: vec![], running: vec![] });
@@ -118,7 +123,8 @@ impl Service {
 
     /// The newest committed epoch of all partitions.
     pub fn epoch(&self) -> u64 {
-        self.ask(&Ask::Status, None).map_or(0, |answers| answers.iter().map(|answer| answer.epoch).max().unwrap_or(0))
+        self.ask(&Ask::Status.into(), None)
+            .map_or(0, |answers| answers.iter().map(|answer| answer.epoch).max().unwrap_or(0))
     }
 
     /// Waits until a partition ends on its own, at most so long; `None` if none did.
@@ -303,17 +309,23 @@ impl Service {
     }
 
     /// Asks every partition that is at work here, all at a time; of plans that are `held` for whoever asks only how far they are.
-    fn ask_own(&self, ask: &Ask, sync: Option<Duration>, held: &BTreeSet<String>) -> Result<Vec<Answer>, NoAnswer> {
+    fn ask_own(
+        &self,
+        asks: &Asks,
+        sync: Option<Duration>,
+        held: &BTreeSet<String>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Vec<Answer>, NoAnswer> {
         let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
         let asked: Vec<_> = {
             let inner = self.lock();
             let begin = |running: &Running| match held.contains(&running.plan.name()) {
                 true => running.handle.begin(Ask::Status, false),
-                false => running.handle.begin(ask.clone(), sync.is_some()),
+                false => running.handle.begin(asks.of(&running.plan.name()).clone(), sync.is_some()),
             };
             inner.running.iter().map(begin).collect::<Result<_, _>>()?
         };
-        let wait = |asked: Asked| asked.wait(until.saturating_duration_since(Instant::now()));
+        let wait = |asked: PendingAnswer| asked.wait(until.saturating_duration_since(Instant::now()), is_wanted);
         asked.into_iter().map(wait).collect()
     }
 }

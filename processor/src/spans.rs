@@ -7,8 +7,9 @@
 //! the same watermarks and silences.
 
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
-use crate::reread::{Logs, reread};
-use event_feeder::Error;
+use crate::replay::{self, Logs};
+use event_feeder::{Error, Event};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -18,12 +19,18 @@ pub fn are_kept(plan: &Plan) -> bool {
     plan.metrics.iter().any(|metric| metric.keep_spans)
 }
 
-/// The spans through a horizon, out of logs read again. In no order.
-pub fn again(plan: &Arc<Plan>, logs: Logs<'_>, horizon: Time) -> Result<Vec<RecordedSpan>, Error> {
+/// The spans through a horizon, out of logs read again, of all sessions or of those with some keys. In no order.
+pub fn replay(
+    plan: &Arc<Plan>,
+    logs: Logs<'_>,
+    horizon: Time,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<Vec<RecordedSpan>, Error> {
     let mut lane: Lane<Recorder<false>> = Lane::new(Arc::clone(plan), None);
-    reread(&mut lane, logs, None, |lane, batch, watermarks, _| {
-        let all: Vec<u32> = (0..batch.events.len() as u32).collect();
-        lane.take(batch, &all, watermarks);
+    replay::replay(&mut lane, logs, None, |lane, batch, watermarks, _| {
+        let wanted = |event: &Event| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
+        let own = (0..).zip(&batch.events).filter(|(_, event)| wanted(event)).map(|(i, _)| i);
+        lane.take(batch, &own.collect::<Vec<u32>>(), watermarks);
         // Only the spans are wanted of it.
         lane.drain();
     })?;

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::lane::{Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
 use crate::reach::{Reach, place_text};
-use crate::reread::{Logs, reread};
+use crate::replay::{Logs, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
@@ -24,7 +24,7 @@ use timeline_core::{Field, Linear, Record, Time, Value, instant_text};
 const WINDOWS_MAX: usize = 12;
 
 /// An event of the session.
-struct Told {
+struct StoryEvent {
     time: Time,
     position: Position,
     record: Record,
@@ -51,7 +51,7 @@ pub struct Question<'a> {
 /// The log of files of a source as it was read, once more from one plain position up to another.
 pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Position, Position)) -> Box<dyn Source> {
     let fields = Some(fields_read(plan, source));
-    Box::new(FileSource::reread(Options { fields, ..Options::default() }, files, places.0, places.1))
+    Box::new(FileSource::replay(Options { fields, ..Options::default() }, files, places.0, places.1))
 }
 
 /// Reads the session again, out of the logs of all sources, each of which ends at its position.
@@ -60,7 +60,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     let hash = key_hash(question.key.as_bytes());
     let logs = Logs { sources, before: &question.before, reach: question.reach };
     let mut events = vec![];
-    reread(&mut lane, logs, question.at, |lane, batch, watermarks, repair| {
+    replay(&mut lane, logs, question.at, |lane, batch, watermarks, repair| {
         let mine: Vec<u32> = (0..)
             .zip(&batch.events)
             .filter(|(_, event)| event.hash == hash && batch.text(event.key) == question.key)
@@ -75,7 +75,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
                 continue;
             }
             let record = batch.record(event, &plan.columns, 0);
-            events.push(Told { time: event.time, position, text: record_text(plan, &record), record });
+            events.push(StoryEvent { time: event.time, position, text: record_text(plan, &record), record });
         }
         lane.take(batch, &mine, watermarks);
     })?;
@@ -102,7 +102,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     }
     let shown = sessions.iter().enumerate().map(|(i, (start, end, partial))| {
         let next = sessions.get(i + 1).map_or(Time::MAX, |(start, ..)| *start);
-        let own: Vec<&Told> =
+        let own: Vec<&StoryEvent> =
             events.iter().filter(|e| e.time >= *start && e.time < next && e.time <= horizon).collect();
         let told = Recorded { spans: &spans, happened: &happened, session: *start };
         let mut shown = session(plan, question, *end, horizon, &told, &own);
@@ -123,7 +123,7 @@ fn session(
     end: Option<Time>,
     horizon: Time,
     told: &Recorded<'_>,
-    events: &[&Told],
+    events: &[&StoryEvent],
 ) -> Json {
     let start = told.session;
     let causes = Causes { plan, told, events };

@@ -50,7 +50,7 @@ impl Silences {
 /// The first event after the beginning says which event times may lie before it: none that is later than its own by more
 /// than the lateness. Silence and age then say which sessions may still have begun there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unseen {
+pub enum UnreadPrefix {
     /// Nothing: it was read from its start.
     #[default]
     Nothing,
@@ -60,16 +60,16 @@ pub enum Unseen {
     Until(Time),
 }
 
-impl Unseen {
+impl UnreadPrefix {
     /// Whether it is the usual case, which needs no writing down.
     pub fn is_nothing(&self) -> bool {
-        *self == Unseen::Nothing
+        *self == UnreadPrefix::Nothing
     }
 
     /// The first event after the beginning, by its place in the log, has come.
     fn first(&mut self, time: Time, lateness: Time) {
-        if *self == Unseen::Everything {
-            *self = Unseen::Until(time.saturating_add(lateness));
+        if *self == UnreadPrefix::Everything {
+            *self = UnreadPrefix::Until(time.saturating_add(lateness));
         }
     }
 }
@@ -99,14 +99,14 @@ pub struct Reached {
     /// No event comes any more.
     pub ended: bool,
     /// What lies before the place from which it is read.
-    pub unseen: Unseen,
+    pub unseen: UnreadPrefix,
 }
 
 impl Reached {
     /// Nothing yet.
     pub fn nothing(source: &Source) -> Self {
         let (lateness, repair) = (source.lateness, source.repair.unwrap_or(0));
-        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: Unseen::Nothing }
+        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: UnreadPrefix::Nothing }
     }
 
     /// Takes note of the event times of a batch, of which `first` is the first by its place.
@@ -166,9 +166,9 @@ impl Progress {
         // An event may belong to a session that ended unseen, and lingers.
         let longest = longest.max(plan.end.linger);
         let of = |source: &Reached| match source.unseen {
-            Unseen::Nothing => Time::MIN,
-            Unseen::Everything => Time::MAX,
-            Unseen::Until(at) => at.saturating_add(longest),
+            UnreadPrefix::Nothing => Time::MIN,
+            UnreadPrefix::Everything => Time::MAX,
+            UnreadPrefix::Until(at) => at.saturating_add(longest),
         };
         self.sources.iter().map(of).max().unwrap_or(Time::MIN)
     }

@@ -184,7 +184,8 @@ fn engine_in_slices(
         outcome.alerts.extend(told.alerts);
         late.extend(lane_late);
         if let Some(horizon) = horizon {
-            lane.read(horizon, &mut outcome, |session| sessions.push(session));
+            let mut reading = lane.to_read();
+            while !lane.read_some(&mut reading, horizon, &mut outcome, |session| sessions.push(session), look_up) {}
         }
         spans.extend(lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans));
     }

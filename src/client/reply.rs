@@ -34,6 +34,13 @@ pub(crate) struct Position {
     pub(crate) lost: Vec<String>,
 }
 
+/// Why an answer may not be the one that is meant.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub(crate) struct Note {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
 /// All sessions of a key.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SessionReply {
@@ -231,7 +238,7 @@ pub(super) fn refusal(response: Response<Body>) -> Error {
     match (status, problem.rendered) {
         (_, Some(rendered)) => Error::Program(rendered),
         (StatusCode::CONFLICT, None) => Error::Program(format!("error{code}: {message}")),
-        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED, None) => {
+        (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
             Error::Usage(format!("{code} {message}").trim().into())
         }
         (StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, None) => {

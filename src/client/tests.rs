@@ -70,10 +70,12 @@ fn nobody_there_is_exit_3_with_help() {
 fn rows_come_with_their_positions() {
     let schema = arrow::datatypes::Schema::empty();
     let body = arrow::ipc::writer::StreamWriter::try_new(vec![], &schema).unwrap().into_inner().unwrap();
-    let header = "timeline-positions: [{\"partition\":\"p\",\"position\":7,\"watermark_ns\":null}]\r\n";
+    let header = "timeline-positions: [{\"partition\":\"p\",\"position\":7,\"watermark_ns\":null}]\r\n\
+        timeline-notes: [{\"message\":\"two of `m\\u00e9`\",\"help\":\"one\"}]\r\n";
     let (client, thread) = server(answer("200 OK", header, &body));
     let rows = client.query("SELECT 'ü'", WAIT).unwrap();
     assert_eq!(rows.positions[0].position, 7);
+    assert_eq!(rows.notes[0].message, "two of `mé`");
     assert_eq!(rows.batches().count(), 0);
     let asked = thread.join().unwrap();
     assert!(asked.ends_with(r#"{"sql":"SELECT 'ü'","sync":true,"timeout_s":0.01}"#), "{asked}");

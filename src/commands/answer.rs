@@ -1,6 +1,6 @@
 //! Answers of a server: rows to standard output, and the positions that they are true for beside them.
 
-use crate::client::{Position, Rows};
+use crate::client::{Note, Position, Rows};
 use crate::error::Result;
 use crate::output::text::time_string;
 use crate::output::{self, Format, table};
@@ -26,6 +26,9 @@ impl PositionsFlag {
 
     /// The same, with the columns of a value folded into one if `fold`.
     pub(super) fn print_as(&self, rows: Rows, format: Format, fold: bool) -> Result<()> {
+        for Note { message, help } in &rows.notes {
+            eprintln!("timeline: {message}\n  help: {help}");
+        }
         if !self.positions {
             tell(&rows.positions, "; --positions says where each is");
             let schema = rows.schema.clone();

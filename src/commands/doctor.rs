@@ -16,7 +16,7 @@ use event_feeder::pulsar::{Behind, Client, Settings as Broker};
 use event_feeder::world;
 use event_feeder::{AcceptGaps, Code, Format, Gap, Payload, Position, sniff};
 use event_producer::produce::Access;
-use processor::checkpoint::{Place, inspect};
+use processor::checkpoint::{StateLocation, inspect};
 use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ impl Args {
 pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let args = &args.or(settings);
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
-    let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
+    let state = StateLocation::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
     let mut findings = Findings::default();
     findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
     room::check(&state, &mut findings);
@@ -154,7 +154,7 @@ type Keys = BTreeMap<String, BTreeMap<u32, String>>;
 
 fn source(
     args: &Args,
-    (state, plans, declared): (&Place, &[Plan], &[Declared]),
+    (state, plans, declared): (&StateLocation, &[Plan], &[Declared]),
     (name, place): (Option<&str>, &str),
     findings: &mut Findings,
 ) -> Result<Keys> {
@@ -245,13 +245,13 @@ fn routes(keys: &Keys, parts: usize, findings: &mut Findings) {
 }
 
 /// The sources of the state that share sessions.
-fn groups(state: &Place) -> Vec<Vec<String>> {
+fn groups(state: &StateLocation) -> Vec<Vec<String>> {
     let names = match state {
-        Place::Local(folder) => std::fs::read_dir(folder.join("sources"))
+        StateLocation::Local(folder) => std::fs::read_dir(folder.join("sources"))
             .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
             .unwrap_or_default(),
         #[cfg(feature = "s3")]
-        Place::Bucket(_) => vec![],
+        StateLocation::Bucket(_) => vec![],
     };
     let members = |name: &String| name.split('+').map(str::to_owned).collect::<Vec<_>>();
     names.iter().map(members).filter(|members| members.len() > 1).collect()
@@ -278,7 +278,14 @@ fn one_router(group: &[String], seen: &[(String, Keys)], findings: &mut Findings
 }
 
 /// Whether the topic still has what the state's checkpoints need, and the cursor is not ahead of them.
-fn positions(args: &Args, client: &Client, state: &Place, name: Option<&str>, part: &Part, findings: &mut Findings) {
+fn positions(
+    args: &Args,
+    client: &Client,
+    state: &StateLocation,
+    name: Option<&str>,
+    part: &Part,
+    findings: &mut Findings,
+) {
     let what = &part.name;
     let Some(Oldest { place: oldest, gaps, deployment }) = oldest(state, args, name, part, findings) else {
         if let Some(admin) = &args.admin
@@ -338,19 +345,25 @@ struct Oldest {
 }
 
 /// What the first reading of a partition needs that is not over.
-fn oldest(state: &Place, args: &Args, name: Option<&str>, part: &Part, findings: &mut Findings) -> Option<Oldest> {
+fn oldest(
+    state: &StateLocation,
+    args: &Args,
+    name: Option<&str>,
+    part: &Part,
+    findings: &mut Findings,
+) -> Option<Oldest> {
     let mut names: Vec<String> = match (name, state) {
-        (_, Place::Local(folder)) => std::fs::read_dir(folder.join("sources"))
+        (_, StateLocation::Local(folder)) => std::fs::read_dir(folder.join("sources"))
             .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
             .unwrap_or_default(),
         // Alone, or with the others in the order in which they are given.
         #[cfg(feature = "s3")]
-        (Some(name), Place::Bucket(_)) => {
+        (Some(name), StateLocation::Bucket(_)) => {
             let all: Vec<&str> = args.sources.iter().filter_map(|text| named(text).0).collect();
             vec![name.to_owned(), all.join("+")]
         }
         #[cfg(feature = "s3")]
-        (None, Place::Bucket(_)) => {
+        (None, StateLocation::Bucket(_)) => {
             findings.unknown("say which source's state is meant: --source NAME=pulsar://...");
             return None;
         }

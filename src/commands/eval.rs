@@ -3,6 +3,7 @@
 //! The engine is the one that `serve` runs; here it reads to the end of its input and tells everything then.
 
 mod input;
+mod progress;
 mod sources;
 mod spool;
 mod summary;
@@ -18,6 +19,7 @@ use input::Input;
 use processor::batch::{self, Evaluation};
 use processor::rows::AlertColumns;
 use processor::{results, rows};
+use progress::Progress;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -144,7 +146,12 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let until = args.until.as_deref().map(|text| input::until(text, &plan.source.time_unit)).transpose()?;
         let options = batch::Options { threads, until, spans: args.show == Show::Spans };
         let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
-            let logs = inputs.iter().enumerate().map(|(number, own)| sources::open(plan, number, own, &mut stdin));
+            let paths: Vec<&str> = inputs.iter().flatten().map(|input| input.path.as_str()).collect();
+            let progress = Progress::new(&paths);
+            let logs = inputs
+                .iter()
+                .enumerate()
+                .map(|(number, own)| Ok(progress.follow(sources::open(plan, number, own, &mut stdin)?)));
             batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
                 batch::Error::Source(error) => sources::unreadable(&error),
                 worker => Error::Other(worker.into()),

@@ -2,7 +2,6 @@
 
 use crate::client::Client;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
 use timeline_core::plan::Plan;
 
 /// A table whose rows a program has only if it says so.
@@ -92,53 +91,11 @@ fn negated(lack: &str) -> String {
 
 /// Says on standard error why a processor has no rows for a question, if what runs there says why.
 pub(super) fn tell_of_processor(client: &Client, question: &str) {
-    tell(client, |queries| notes(queries, question));
-}
-
-/// Says on standard error that rows of replaced definitions are among those that a question asks for without their version.
-pub(super) fn tell_of_versions(client: &Client, question: &str) {
-    let words = words(question);
-    let reads = |name: &str| words.iter().any(|word| word.is(name));
-    // Whoever asks for all columns sees the version.
-    let sees = words.windows(2).any(|two| two[0].is("select") && two[1] == Word::Sign('*'));
-    if (reads("finals") || reads("alerts")) && !reads("version") && !sees {
-        tell(client, |queries| versions(queries, &words));
-    }
-}
-
-fn tell(client: &Client, notes: impl Fn(&[RecordBatch]) -> Vec<String>) {
     // A hint is worth no error of its own.
     let Ok(queries) = client.queries().and_then(|rows| rows.batches().collect::<Result<Vec<_>, _>>()) else { return };
-    for note in notes(&queries) {
+    for note in notes(&queries, question) {
         eprintln!("timeline: {note}");
     }
-}
-
-fn versions(queries: &[RecordBatch], words: &[Word]) -> Vec<String> {
-    let named: Vec<&String> = compared(words).collect();
-    let of_table = |(table, is_alert): (&str, bool)| {
-        if !words.iter().any(|word| word.is(table)) {
-            return None;
-        }
-        let queries: Vec<Query> = queries.iter().flat_map(read).collect();
-        let is_replaced = |query: &&Query| {
-            query.is_alert == is_alert && query.version > 1 && (named.is_empty() || named.contains(&&query.name))
-        };
-        let replaced: Vec<String> = queries
-            .iter()
-            .filter(is_replaced)
-            .take(KNOWN_MAX)
-            .map(|query| format!("`{}` (now version {})", query.name, query.version))
-            .collect();
-        let view = if is_alert { "" } else { ", or a metric's own view, which has the present one" };
-        (!replaced.is_empty()).then(|| {
-            format!(
-                "{table} have rows of replaced definitions, too, of {}\n  help: `WHERE version = ...` tells them apart{view}",
-                replaced.join(", ")
-            )
-        })
-    };
-    [("finals", false), ("alerts", true)].into_iter().filter_map(of_table).collect()
 }
 
 /// What a question compares `metric` or `alert` with.
@@ -210,8 +167,6 @@ struct Query {
     is_of_events: bool,
     has_aggregate: bool,
     keeps_spans: bool,
-    /// How often its name was given, itself included.
-    version: i64,
     /// Whether it has yet to read what others have read, and answers nothing until then.
     is_catching_up: bool,
 }
@@ -223,9 +178,7 @@ fn read(batch: &RecordBatch) -> Vec<Query> {
     };
     let spans = batch.column_by_name("keeps_spans").and_then(|column| column.as_boolean_opt());
     let waits = batch.column_by_name("catching_up").and_then(|column| column.as_boolean_opt());
-    let versions = batch.column_by_name("version").and_then(|column| column.as_primitive_opt::<Int64Type>());
     let query = |i: usize| Query {
-        version: versions.map_or(1, |versions| versions.value(i)),
         name: names.value(i).to_owned(),
         is_alert: sorts.value(i) == "alert",
         is_of_events: sorts.value(i) == "metric of events",

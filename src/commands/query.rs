@@ -36,8 +36,6 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     args.positions.print(rows, args.format.format(settings))?;
     if !tells.get() {
         nothing::tell_of_processor(&client, &args.sql);
-    } else {
-        nothing::tell_of_versions(&client, &args.sql);
     }
     Ok(())
 }

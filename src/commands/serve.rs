@@ -12,12 +12,13 @@ mod tools;
 pub(crate) use outputs::Flags as Outputs;
 
 use super::program;
-use crate::args::{duration, some_duration, some_questions, some_threads, token};
+use crate::args::{duration, some_duration, some_questions, some_threads, tokens};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use event_feeder::world;
-use processor::checkpoint::{self, Place, ProgramStore};
+use processor::checkpoint::{self, ProgramStore, StateLocation};
 use processor::code::Code;
+use processor::damage::help;
 use processor::engine::EngineError;
 use processor::input::Input;
 use processor::partition;
@@ -84,7 +85,8 @@ pub(crate) struct Args {
     /// Where processors that share the state can ask this one [default: where it listens].
     #[arg(long, value_name = "ADDR", env = "TIMELINE_ADVERTISE")]
     pub(crate) advertise: Option<String>,
-    /// A file with the token that every request must show; needed where others than this machine can ask.
+    /// A file with the tokens that requests must show one of, a line each (`reader NAME TOKEN`, `deployer NAME TOKEN`), or one
+    /// alone; it is read again when it changes. Needed where others than this machine can ask.
     #[arg(long, value_name = "FILE", env = "TIMELINE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// How long events of a topic are kept beside its state, for `session` and for queries that are deployed later; 0 is none
@@ -138,19 +140,21 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let programs = args.programs.iter().map(|path| program::read_whole(path)).collect::<Result<Vec<_>>>()?;
     let sources = args.sources.iter().map(|text| source(text, args)).collect::<Result<Vec<_>>>()?;
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
-    let state = Place::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
-    let token = token(args.token_file.as_deref(), settings)?;
+    let state = StateLocation::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
+    let tokens = tokens(args.token_file.as_deref(), settings)?;
     let listen = args.listen.as_deref().or(settings.listen.as_deref()).unwrap_or("127.0.0.1:7171");
     let listener = TcpListener::bind(listen)
         .map_err(|error| Error::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
     let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
-    if !address.ip().is_loopback() && token.is_none() {
+    if !address.ip().is_loopback() && tokens.is_none() {
         return Err(Error::Usage(format!(
             "{listen} is no loopback address: others reach it, so it needs a token that they must show, --token-file FILE"
         )));
     }
-    let membership = Membership { address: advertised(args.advertise.as_deref(), address)?, token: token.clone() };
-    let tools = args.tools.listen(token.as_ref(), settings)?;
+    let membership = Membership { address: advertised(args.advertise.as_deref(), address)?, tokens: tokens.clone() };
+    #[cfg(feature = "postgres")]
+    let tls = args.tools.tls(settings)?;
+    let tools = args.tools.listen(tokens.as_ref(), settings)?;
     let outputs = args.outputs.outputs(args, settings)?;
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -213,13 +217,20 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let answerer = processor::sql::Answerer::Processes(super::answer_questions::pool()?);
     let turns = Turns::new(args.questions);
     let tools = tools.map(|tools| tools.serve(engine.clone(), turns.clone(), answerer.clone())).transpose()?;
-    let options = processor::http::Options { token, answerer, turns, ..processor::http::Options::default() };
+    let options = processor::http::Options {
+        tokens,
+        answerer,
+        turns,
+        #[cfg(feature = "postgres")]
+        tls,
+        ..processor::http::Options::default()
+    };
     let server =
         processor::http::serve(listener, engine, options, shutdown).map_err(|error| Error::Other(error.into()))?;
     // The line that scripts wait for; one that does not read it any more is not a reason to stop.
     let _ = writeln!(std::io::stdout(), "timeline: serving http://{address}, state {state}, epoch {epoch}");
-    if let Some(tools) = &tools {
-        let _ = writeln!(std::io::stdout(), "timeline: serving {}", tools.url());
+    for url in tools.iter().flat_map(|tools| tools.urls()) {
+        let _ = writeln!(std::io::stdout(), "timeline: serving {url}");
     }
     let _ = std::io::stdout().flush();
     let mut failures = 0;
@@ -271,7 +282,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 /// What is wrong with the programs, which is said before anything else.
-fn wrong_program(state: &Place, programs: &[(String, String)]) -> Option<Error> {
+fn wrong_program(state: &StateLocation, programs: &[(String, String)]) -> Option<Error> {
     let all = Programs::load(&ProgramStore::of(state, "serve")).ok()?;
     all.with_new(programs).err().map(|error| start_error(StartError::Program(error)))
 }
@@ -297,7 +308,7 @@ const FAILURES_MAX: u32 = 1000;
 
 /// Whether a partition that failed so may be opened again by the same process. A bucket says what it has whenever it is
 /// asked; a disk whose sync failed says anything.
-fn passes(error: &partition::Error, state: &Place) -> bool {
+fn passes(error: &partition::Error, state: &StateLocation) -> bool {
     use checkpoint::Error as E;
     use partition::Error as P;
     let error = match error {
@@ -311,7 +322,7 @@ fn passes(error: &partition::Error, state: &Place) -> bool {
         E::Corrupt(finding) => is_unreadable(finding),
         _ => false,
     };
-    unclear && !matches!(state, Place::Local(_))
+    unclear && !matches!(state, StateLocation::Local(_))
 }
 
 fn is_unreadable(finding: &checkpoint::Finding) -> bool {
@@ -478,6 +489,9 @@ fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Checkpoint(
             error @ (checkpoint::Error::Lost(_) | checkpoint::Error::Damaged { .. } | checkpoint::Error::Corrupt(_)),
         ) => Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", Code::Broken.help())),
+        partition::Error::Checkpoint(ref error @ checkpoint::Error::NoVersion { ref object }) => {
+            Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", help(Code::NoVersion, object)))
+        }
         other @ partition::Error::OlderRules => Error::Unreadable(format!("{place}{other}")),
         other => Error::Other(anyhow::anyhow!("{place}{other}")),
     }

@@ -8,6 +8,7 @@ mod evaluate;
 mod events;
 mod expect;
 mod file;
+mod junit;
 mod notation;
 mod picture;
 mod program;
@@ -15,6 +16,7 @@ mod program;
 use crate::draw::Style;
 use crate::error::{Error, Result};
 use file::TestFile;
+use junit::Report;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,7 @@ Examples:
   timeline test tests/
   timeline test stall.tltest
   timeline test --draw stall.tltest
+  timeline test tests/ --junit outcomes.xml
 
 A test, `docs/testing.md` says more:
   --- program
@@ -48,6 +51,9 @@ pub(crate) struct Args {
     /// Draw with ASCII characters only.
     #[arg(long)]
     ascii: bool,
+    /// Write the outcomes to this file too, as JUnit's XML, which build servers read.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 /// Why one test is not as expected.
@@ -71,29 +77,35 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let style = Style::for_stdout(args.ascii);
     let mut out = std::io::stdout().lock();
     let (mut failed, mut wrong) = (0, 0);
+    let mut report = Report::new(args.junit.clone());
     for path in &paths {
         let name = path.display();
         match one(path, args.draw, &style)? {
             Ok((expectations, drawing)) => {
+                report.passed(path);
                 writeln!(out, "ok    {name}  {expectations} expectation{}", if expectations == 1 { "" } else { "s" })?;
                 out.write_all(drawing.as_bytes())?;
             }
             Err(Failure::Mismatch(told)) => {
                 failed += 1;
+                report.failed(path, &told);
                 writeln!(out, "FAIL  {name}\n{}", told.trim_end())?;
             }
             Err(Failure::Program(told)) => {
                 failed += 1;
+                report.failed(path, &told);
                 writeln!(out, "FAIL  {name}")?;
                 eprintln!("{}", told.trim_end());
             }
             Err(Failure::File(told)) => {
                 wrong += 1;
+                report.wrong(path, &told);
                 writeln!(out, "WRONG {name}")?;
                 eprintln!("timeline: {}", told.trim_end());
             }
         }
     }
+    report.write()?;
     let counted = |n: usize| format!("{n} test{}", if n == 1 { "" } else { "s" });
     match (failed, wrong) {
         (0, 0) => Ok(writeln!(out, "{}, all as expected", counted(paths.len()))?),

@@ -1,6 +1,9 @@
 //! `timeline watch`: answers as they change.
 //!
-//! On a terminal the last answer stands alone on the screen; elsewhere every answer is written in full, row by row.
+//! On a terminal the last answer stands alone on the screen; as lines of JSON only what changed is written, so that they
+//! can be piped; as a table elsewhere, or as JSON, every answer is written in full.
+
+mod changes;
 
 use super::answer::shown;
 use super::nothing;
@@ -9,6 +12,7 @@ use crate::client::Row;
 use crate::error::{Error, Result};
 use crate::output::{Format, table};
 use crate::settings::Settings;
+use changes::Changes;
 use serde_json::value::RawValue;
 use std::io::{IsTerminal, Write, stdout};
 
@@ -17,7 +21,8 @@ use std::io::{IsTerminal, Write, stdout};
 #[command(after_help = "\
 Examples:
   timeline watch cirr
-  timeline watch \"SELECT cdn, sum FROM totals WHERE metric = 'cirr'\"")]
+  timeline watch \"SELECT cdn, sum FROM totals WHERE metric = 'cirr'\"
+  timeline watch cirr --format jsonl | jq 'select(.removed | not)'")]
 pub(crate) struct Args {
     /// A name, or a question in SQL (anything with white space in it).
     #[arg(value_name = "NAME|SQL")]
@@ -36,7 +41,7 @@ enum Live {
     Table,
     /// One JSON array an answer.
     Json,
-    /// One JSON object a line.
+    /// One JSON object a line, of what is new or has changed; what is gone has `"removed": true`.
     Jsonl,
 }
 
@@ -62,6 +67,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let client = args.server.client(settings)?;
     let watch = client.watch(parameter, &args.what)?;
     let mut out = stdout();
+    let mut changes = Changes::default();
     for (n, answer) in watch.enumerate() {
         let answer = answer?;
         if n == 0 && !tells(&answer) {
@@ -70,8 +76,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let text = match format {
             Live::Table => screen(&answer, out.is_terminal())?,
             Live::Json => format!("[{}]\n", joined(&answer, ",")),
-            Live::Jsonl if answer.is_empty() => continue,
-            Live::Jsonl => format!("{}\n", joined(&answer, "\n")),
+            Live::Jsonl => changes.lines(&answer),
         };
         out.write_all(text.as_bytes())?;
         out.flush()?;

@@ -140,7 +140,7 @@ fn rows_of_replaced_definitions_are_said_to_be_among_the_others() {
     let said = |sql: &str| {
         let run = asked(&["query", sql, "--sync"]);
         assert_eq!(run.code, 0, "{}", run.stderr);
-        run.stderr.contains("finals have rows of replaced definitions, too, of `m` (now version 2)\n  help: ")
+        run.stderr.contains("rows of replaced definitions are among the finals of `m` (versions 1, 2)\n  help: ")
     };
     assert!(!said("SELECT sum(value) FROM finals"), "there is one version of each");
     // What was committed is what stays.
@@ -162,6 +162,13 @@ fn rows_of_replaced_definitions_are_said_to_be_among_the_others() {
     ] {
         assert_eq!(said(sql), is_said, "{sql}");
     }
+    // What is dropped leaves its rows, and those of all its versions.
+    let run = asked(&["drop", "m"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(said("SELECT count(*) FROM finals"), "one of the two is dropped, and its rows are there");
+    assert!(!said("SELECT count(*) FROM finals WHERE metric = 'n'"));
+    ["n", "a"].into_iter().for_each(|name| assert_eq!(asked(&["drop", name]).code, 0));
+    assert!(said("SELECT sum(value) FROM finals"), "and where nothing runs any more");
     // No session was on at that time, though there is one of that key.
     let run = asked(&["session", "a", "--at", "1960-01-01T00:00:00Z"]);
     assert!(run.code == 2 && run.stderr.contains("no session of `a` is known to have been on then"), "{}", run.stderr);

@@ -169,3 +169,28 @@ fn files_that_are_made_to_hurt_are_refused_soon() {
     let rows = "a,0,,1,\n".repeat(2_000_001);
     tried("more rows than there may be", format!("{head}{rows}").into_bytes(), "TL0502");
 }
+
+#[test]
+fn a_table_of_too_many_values_is_refused() {
+    let sandbox = sandbox();
+    let columns: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
+    let types: Vec<String> = columns.iter().map(|name| format!("{name}: int")).collect();
+    sandbox.file(
+        "wide.tl",
+        format!(
+            "source power {{ key meter  time at in s  zone: string }}\n\
+             table wide from \"wide.csv\" {{ key zone  {} }}\nmetric m = duration_where(wide[latest(zone)].c7 > 1)\n",
+            types.join(", ")
+        ),
+    );
+    let check = |rows: usize| {
+        let nothing = ",".repeat(columns.len());
+        let rows = (0..rows).map(|n| format!("z{n}{nothing}\n"));
+        sandbox.file("wide.csv", format!("zone,{}\n{}", columns.join(","), rows.collect::<String>()));
+        sandbox.run(&["check", "wide.tl"])
+    };
+    check(10).expect(0, "");
+    let run = check(390_300);
+    assert!(run.code == 1 && run.stderr.contains("TL0502"), "{}", run.stderr);
+    assert!(run.stderr.contains("more than 16000000 values"), "{}", run.stderr);
+}

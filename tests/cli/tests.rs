@@ -206,3 +206,19 @@ v: at 2026-01-01T00:00:10Z = 2.75
         assert!(run.code == 1 && run.stdout.contains(found), "{found}: {}{}", run.stdout, run.stderr);
     }
 }
+
+#[test]
+fn outcomes_are_written_for_build_servers() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path().join("a")).unwrap();
+    sandbox.file("a/good.tltest", TEST);
+    sandbox.file("a/bad.tltest", TEST.replace("stall [C1] = 4", "stall [C1] = 5"));
+    sandbox.file("a/none.tltest", "no test\n");
+    let run = sandbox.run(&["test", "a", "--junit", "outcomes.xml"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let xml = std::fs::read_to_string(sandbox.path().join("outcomes.xml")).unwrap();
+    assert!(xml.contains("<testsuite name=\"timeline\" tests=\"3\" failures=\"1\" errors=\"1\""), "{xml}");
+    assert!(xml.contains("name=\"a/good.tltest\"") && xml.contains("stall [C1] = 5"), "{xml}");
+    let run = sandbox.run(&["test", "a/good.tltest", "--junit", "nowhere/outcomes.xml"]);
+    assert!(run.code == 2 && run.stderr.contains("--junit: cannot write nowhere/outcomes.xml"), "{}", run.stderr);
+}

@@ -3,6 +3,7 @@
 use super::faulty::Faulty;
 use super::{Processor, s3};
 use crate::cli::Sandbox;
+use std::io::Write;
 use std::process::Command;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
@@ -86,10 +87,10 @@ fn a_frozen_processor_that_wakes_is_fenced_before_it_answers() {
     // The successor watches it for three seconds, and asks it in vain.
     let successor = job.serve(variables);
     assert_eq!(successor.rows(&job.sandbox, "SELECT sum FROM totals", &["--sync"]).unwrap(), before);
-    let log = job.sandbox.path().join("log.ndjson");
-    let mut text = std::fs::read_to_string(&log).unwrap();
-    text.push_str("{\"k\":\"new\",\"t\":9000000,\"b\":true}\n{\"k\":\"new\",\"t\":9000001,\"b\":false}\n");
-    std::fs::write(&log, text).unwrap();
+    // Behind what there is: a log that is written anew is another one, and ends who reads it.
+    let mut log = std::fs::OpenOptions::new().append(true).open(job.sandbox.path().join("log.ndjson")).unwrap();
+    let more = "{\"k\":\"new\",\"t\":9000000,\"b\":true}\n{\"k\":\"new\",\"t\":9000001,\"b\":false}\n";
+    log.write_all(more.as_bytes()).unwrap();
     let after = successor.rows(&job.sandbox, "SELECT sum FROM totals", &["--sync"]).unwrap();
     assert_ne!(after, before);
     frozen.signal("CONT");

@@ -47,6 +47,59 @@ fn only_those_who_show_the_token_are_answered() {
 }
 
 #[test]
+fn readers_ask_and_deployers_change_what_runs_as_the_file_says_now() {
+    let sandbox = sandbox();
+    sandbox.file("who", "# who may ask\nreader grafana s3cret-look\ndeployer ci s3cret-change\n");
+    sandbox.file("more.tl", "metric n = has_existed(b)\n");
+    let mut processor = Processor::start(
+        sandbox.command(),
+        &["p.tl", "--source", "file:log.ndjson", "--state", "state", "--token-file", "who"],
+    );
+    let url = processor.url.clone();
+    let ask = |token: &str, args: &[&str]| {
+        finish(sandbox.command().args(args).args(["--server", &url]).env("TIMELINE_TOKEN", token))
+    };
+    for token in ["s3cret-look", "s3cret-change"] {
+        assert_eq!(
+            ask(token, &["query", "SELECT count(*) AS n FROM m", "--format", "csv"]).stdout,
+            "n\n1\n",
+            "{token}"
+        );
+    }
+    for args in [&["deploy", "more.tl"][..], &["deploy", "more.tl", "--plan"], &["drop", "m"]] {
+        let run = ask("s3cret-look", args);
+        assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains("the token of `grafana` is one of a reader"), "{args:?}: {}", run.stderr);
+    }
+    assert_eq!(ask("s3cret-change", &["deploy", "more.tl"]).code, 0);
+    assert_eq!(ask("s3cret-change", &["drop", "n"]).code, 0);
+    assert_eq!(ask("s3cret-change", &["drop", "never"]).code, 2);
+    // The file says otherwise from now on.
+    sandbox.file("who", "deployer grafana s3cret-look\n");
+    assert_eq!(ask("s3cret-change", &["queries"]).code, 2);
+    assert_eq!(ask("s3cret-look", &["drop", "m"]).code, 0);
+    // What is no list changes nothing, and is said.
+    sandbox.file("who", "writer x y\n");
+    assert_eq!(ask("s3cret-look", &["queries"]).code, 0);
+    processor.signal("TERM");
+    let (code, said) = processor.ends(20);
+    assert_eq!(code, Some(0), "{said}");
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("audit:")).collect();
+    let is = |line: &str, parts: &[&str]| parts.iter().all(|part| line.contains(part));
+    for parts in [
+        &["who=\"ci\"", "from=\"127.0.0.1\"", "what=\"deploy\"", "more.tl: new n", "result=\"done\""][..],
+        &["who=\"ci\"", "what=\"drop\"", "names=\"n\"", "result=\"done\""],
+        &["who=\"ci\"", "what=\"drop\"", "names=\"never\"", "result=\"not_found\""],
+        &["who=\"grafana\"", "what=\"drop\"", "names=\"m\"", "result=\"done\""],
+        &["tokens were read again"],
+    ] {
+        assert_eq!(lines.iter().filter(|line| is(line, parts)).count(), 1, "{parts:?}: {said}");
+    }
+    assert_eq!(said.matches("there is no role `writer`").count(), 1, "{said}");
+    assert!(!said.contains("s3cret"), "no token is told: {said}");
+}
+
+#[test]
 fn a_listener_that_others_reach_needs_a_token_and_an_address() {
     let sandbox = sandbox();
     let serve = |more: &[&str]| {

@@ -118,6 +118,42 @@ fn a_damaged_file_of_history_is_said_by_serve_doctor_and_partitions() {
 }
 
 #[test]
+fn a_lost_version_of_the_programs_is_done_without_only_where_it_is_named() {
+    let sandbox = state();
+    sandbox.file("more.tl", PROGRAM.replace("metric m = duration_where(latest(a))", "metric n = count(a)"));
+    let run = serve(&sandbox, &["more.tl"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let folder = sandbox.path().join("state/programs/programs");
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    versions.sort();
+    assert!(versions.len() > 1, "{versions:?}");
+    let lost: Vec<String> = versions
+        .drain(1..)
+        .map(|path| {
+            std::fs::remove_file(&path).unwrap();
+            format!("programs/programs/{}", path.file_name().unwrap().to_str().unwrap())
+        })
+        .collect();
+    let flags: Vec<&str> = lost.iter().flat_map(|name| ["--accept-damage", name]).collect();
+    let help = flags[..2].join(" ");
+    refused(&sandbox, &[], 1, &["[TL3119]", &help]);
+    doctor(&sandbox, 1, &["[TL3119]", &help]);
+    // Another name accepts nothing.
+    refused(&sandbox, &["--accept-damage", "programs-00000000000000000001"], 1, &["[TL3119]", &help]);
+    for more in [&flags[..], &[]] {
+        let run = serve(&sandbox, more);
+        assert!(run.code == 0 && run.stderr.contains("[TL3119]"), "it is said from then on: {}", run.stderr);
+    }
+    doctor(&sandbox, 0, &["[TL3119]", "is whole"]);
+    // What was deployed is deployed again, and reads everything.
+    let server = Server::start_on(sandbox.path(), &["more.tl", "--source", "file:log.ndjson"]);
+    assert_eq!(query(&sandbox, &server, "SELECT count FROM totals WHERE metric = 'm'").stdout, "{\"count\":10}\n");
+    // A table of all metrics says that one is catching up, and its own is waited for.
+    assert_eq!(query(&sandbox, &server, "SELECT session FROM n").stdout.lines().count(), 10);
+    assert_eq!(query(&sandbox, &server, "SELECT count FROM totals WHERE metric = 'n'").stdout, "{\"count\":10}\n");
+}
+
+#[test]
 fn damage_that_a_question_meets_is_said_from_then_on() {
     let sandbox = state();
     let file = first_result(&sandbox);

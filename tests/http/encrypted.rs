@@ -76,3 +76,25 @@ fn commands_ask_over_tls_and_say_what_keeps_them_from_it() {
     refused(&secure.replace("https://", "http://"), None, 3, &["help: it may speak TLS"]);
     refused(&secure.replace("https://", "httpss://"), None, 2, &["help: write http://HOST:PORT, or https://HOST"]);
 }
+
+#[test]
+fn a_processor_with_a_certificate_speaks_tls_itself_and_plainly_to_those_who_do_not() {
+    let sandbox = Sandbox::new();
+    certificates(sandbox.path());
+    sandbox.file("p.tl", "source s { key k  time t in s  b: bool }\nmetric m = duration_where(latest(b))\n");
+    sandbox.file("log.ndjson", "{\"k\":\"a\",\"t\":1,\"b\":true}\n");
+    let args = ["p.tl", "--source", "file:log.ndjson", "--state", "state", "--tls-cert", "broker.pem", "--tls-key"];
+    let processor = Processor::start(sandbox.command(), &[&args[..], &["broker.key"]].concat());
+    let queries = |server: &str, more: &[&str]| {
+        sandbox.run(&[&["queries", "--format", "csv", "--server", server], more].concat())
+    };
+    let secure = processor.url.replace("http://", "https://");
+    let run = queries(&secure, &["--ca", "ca.pem"]);
+    assert!(run.code == 0 && run.stdout.contains("\nm,metric,"), "{run:?}");
+    let run = queries(&secure, &["--ca", "other.pem"]);
+    assert!(run.code == 3 && run.stderr.contains("UnknownIssuer"), "{run:?}");
+    let run = queries(&processor.url, &[]);
+    assert!(run.code == 0 && run.stdout.contains("\nm,metric,"), "{run:?}");
+    let run = sandbox.run(&[&["serve"], &args[..7], &["--listen", "127.0.0.1:0"]].concat());
+    assert!(run.code == 2 && run.stderr.contains("--tls-cert and --tls-key are given together"), "{run:?}");
+}

@@ -163,15 +163,19 @@ fn plain(row: &Json) -> String {
     shown.map(|(name, value)| format!("{name}={value} ")).collect()
 }
 
-/// What the last row of each metric, group and partition says: metric, group, and all that is not null.
+/// What the last row of each metric, group and partition says: metric, group, and all that is not null; none of a group that
+/// was told, out of order, and in which nothing counts in the end.
 fn last_totals(rows: &[Json]) -> Vec<String> {
     let mut last = BTreeMap::new();
     for row in rows {
         let mut row = row.as_object().expect("an object").clone();
         let (_, at) = (row.remove("id"), row.remove("at").expect("a place"));
-        last.insert(format!("{} {} {}", row["metric"], row["cdn"], at["partition"]), shown(&row));
+        last.insert(format!("{} {} {}", row["metric"], row["cdn"], at["partition"]), row);
     }
-    last.into_values().collect()
+    let counts = |row: &&serde_json::Map<String, Json>| {
+        ["count", "avg"].iter().any(|f| row.get(*f).is_some_and(|x| !x.is_null()))
+    };
+    last.values().filter(counts).map(shown).collect()
 }
 
 fn shown(row: &serde_json::Map<String, Json>) -> String {

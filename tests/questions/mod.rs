@@ -182,6 +182,17 @@ fn what_tools_write_is_answered() {
     assert_eq!(answered(format!("SELECT cdn FROM totals WHERE cdn IN ({list})")), 1);
     let any = joined(2_020, " OR ", |i| format!("cdn = 'C{i}'"));
     assert_eq!(answered(format!("SELECT cdn FROM totals WHERE {any}")), 1);
+    // Lists in place of single values, by hundreds of columns of a page; null is in none and not in none.
+    let lists = joined(2_500, " OR ", |i| format!("(cdn IN ('C{i}', 'D{i}'))"));
+    assert_eq!(answered(format!("SELECT cdn FROM totals WHERE {lists}")), 1);
+    let lists = joined(2_500, " OR ", |i| format!("a IN ({i}, -{i})"));
+    let rows = "FROM (VALUES (1), (9000), (NULL)) v(a) WHERE";
+    assert_eq!(answered(format!("SELECT a {rows} {lists}")), 1);
+    assert_eq!(answered(format!("SELECT a {rows} NOT ({lists})")), 1);
+    let lists = joined(2_500, " AND ", |i| format!("a NOT IN ({i}, -{i})"));
+    assert_eq!(answered(format!("SELECT a {rows} {lists}")), 1);
+    let lists = joined(1_000, " OR ", |i| format!("(cdn IN ('C{i}') AND count IN ({i}, 1))"));
+    assert_eq!(answered(format!("SELECT cdn FROM totals WHERE {lists}")), 1);
     let values = joined(5_000, ", ", |i| format!("({i}, 'C{i}')"));
     assert_eq!(answered(format!("SELECT n FROM totals JOIN (VALUES {values}) AS v(n, name) ON cdn = name")), 1);
     let none = |sql: &str| answered(sql.to_owned());

@@ -36,6 +36,9 @@ struct Served {
     child: Child,
     /// `HOST:PORT` of the wire.
     address: String,
+    /// The URL for drivers of Arrow Flight SQL.
+    #[cfg(feature = "flight")]
+    flight: String,
     /// The URL for the command.
     url: String,
 }
@@ -52,13 +55,24 @@ impl Served {
         let args = ["serve", "video.tl", "--source", "file:events.ndjson", "--state", "state"];
         let mut command = sandbox.command();
         command.args(args).args(["--listen", "127.0.0.1:0", "--listen-pg", "0"]).args(more);
+        #[cfg(feature = "flight")]
+        command.args(["--listen-flight", "0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut line = || lines.next().expect("a line").unwrap();
         let (http, tools) = (line(), line());
         let url = http.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
         let address = tools.rsplit('/').nth(1).unwrap().to_owned();
-        let served = Served { sandbox, child, address, url };
+        #[cfg(feature = "flight")]
+        let flight = line().rsplit(' ').next().unwrap().to_owned();
+        let served = Served {
+            sandbox,
+            child,
+            address,
+            #[cfg(feature = "flight")]
+            flight,
+            url,
+        };
         // All events count before anybody asks.
         let args = ["query", "SELECT * FROM totals", "--sync", "--server", &served.url];
         let token = more.iter().position(|arg| *arg == "--token-file").map(|at| ["--token-file", more[at + 1]]);
@@ -83,8 +97,12 @@ fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
 }
 
-/// Runs a script of this folder in Python; whether there is one with these modules.
+/// Runs a script of this folder in Python with the port of the processor; whether there is one with these modules.
 fn python(script: &str, modules: &str, served: &Served, more: &[&str]) -> bool {
+    run_python(script, modules, &[&[served.port()], more].concat())
+}
+
+fn run_python(script: &str, modules: &str, args: &[&str]) -> bool {
     let python = std::env::var_os("TIMELINE_PYTHON").unwrap_or_else(|| "python3".into());
     let has = Command::new(&python).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
     if !has.is_ok_and(|status| status.success()) {
@@ -92,7 +110,7 @@ fn python(script: &str, modules: &str, served: &Served, more: &[&str]) -> bool {
         eprintln!("a test of tools was not run: Python has no {modules}");
         return false;
     }
-    let out = Command::new(&python).arg(here(script)).arg(served.port()).args(more).output().unwrap();
+    let out = Command::new(&python).arg(here(script)).args(args).output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(out.status.success(), "{script}:\n{}\n{}", said(&out.stdout), said(&out.stderr));
     true
@@ -201,6 +219,51 @@ fn the_token_is_the_password_and_tls_is_spoken() {
     assert!(wrong.contains("the password is not the token of this processor"), "{wrong}");
 }
 
+/// What ADBC asks, which gets the rows that the command gets; with a token and TLS where these are given.
+#[cfg(feature = "flight")]
+fn adbc(served: &Served, token: Option<(&str, &str)>) {
+    let args = ["query", "SELECT * FROM stalled ORDER BY session", "--format", "arrow", "--server", &served.url];
+    let mut command = served.sandbox.command();
+    command.args(args);
+    if token.is_some() {
+        command.args(["--token-file", "token"]);
+    }
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let file = served.sandbox.path().join("rows.arrow");
+    std::fs::write(&file, &out.stdout).unwrap();
+    let mut args = vec![served.flight.as_str(), file.to_str().unwrap()];
+    args.extend(token.iter().flat_map(|(token, ca)| [*token, *ca]));
+    run_python("adbc.py", "adbc_driver_flightsql, pyarrow", &args);
+}
+
+#[cfg(feature = "flight")]
+#[test]
+fn adbc_asks_with_parameters_and_knows_the_tables() {
+    adbc(&Served::start(&[]), None);
+}
+
+#[cfg(feature = "flight")]
+#[test]
+fn adbc_shows_a_token_as_bearer_or_password_and_speaks_tls() {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    sandbox.file("events.ndjson", EVENTS);
+    sandbox.file("token", "open-sesame\n");
+    let served = Served::start_in(sandbox, &["--token-file", "token"]);
+    adbc(&served, Some(("open-sesame", "-")));
+    let sandbox = Sandbox::new();
+    crate::pulsar::secure::certificates(sandbox.path());
+    sandbox.file("video.tl", PROGRAM);
+    sandbox.file("events.ndjson", EVENTS);
+    sandbox.file("token", "reader looks open-sesame\n");
+    let args = ["--token-file", "token", "--tls-cert", "broker.pem", "--tls-key", "broker.key"];
+    let served = Served::start_in(sandbox, &args);
+    assert!(served.flight.starts_with("grpc+tls://"), "{}", served.flight);
+    let ca = served.sandbox.path().join("ca.pem");
+    adbc(&served, Some(("open-sesame", ca.to_str().unwrap())));
+}
+
 /// The driver's file: where the variable says, or brought by Maven.
 fn driver(into: &Path) -> Option<PathBuf> {
     if let Some(jar) = std::env::var_os("TIMELINE_JDBC") {
@@ -239,6 +302,8 @@ fn a_listener_that_others_reach_needs_a_token_and_files_that_are_wrong_are_named
     };
     let open = serve(&["--listen-pg", "0.0.0.0:0"]);
     assert!(open.code == 2 && open.stderr.contains("--listen-pg 0.0.0.0:0 is no loopback address"), "{open:?}");
+    let open = serve(&["--listen-flight", "0.0.0.0:0"]);
+    assert!(open.code == 2 && open.stderr.contains("--listen-flight 0.0.0.0:0 is no loopback address"), "{open:?}");
     let files = serve(&["--listen-pg", "0", "--tls-cert", "no.pem", "--tls-key", "no.key"]);
     assert!(files.code == 2 && files.stderr.contains("no.pem"), "{files:?}");
     let half = serve(&["--listen-pg", "0", "--tls-cert", "no.pem"]);

@@ -10,6 +10,8 @@
 //! * **timeline**: what is true of a session over time: an event sequence, a state or a number.
 //! * **span**: a half-open interval `[start, end)` over which a timeline has one value or one linear piece.
 //! * **instant**: all that happens to a session at one time: its events, then its timers, then one evaluation.
+//! * **pass**: the evaluation of one instant, worker by worker; its events are the **pass events**.
+//! * **timer**: when a session next changes without an event.
 //! * **watermark**: the time of a partition behind which events are late.
 //! * **position**: a place in the log of one partition; totally ordered there.
 //! * **epoch**: the number of a checkpoint of a partition.

@@ -369,12 +369,15 @@ macro_rules! effects {
         }
 
         impl Effect {
-            /// Lets an event act.
+            /// Lets an event act; whether that may have changed something that the pass is to see.
             #[inline]
-            pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+            pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
                 match self {
                     $(Effect::$usual(effect) => effect.apply(setting, row, payload),)+
-                    $(Effect::$other(_))|+ => self.apply_apart(setting, row, payload),
+                    $(Effect::$other(_))|+ => {
+                        self.apply_apart(setting, row, payload);
+                        true
+                    }
                 }
             }
 

@@ -142,6 +142,18 @@ impl Plan {
         Some((clock, by[clock]))
     }
 
+    /// The windows by which rows of a metric are told, if they are.
+    pub fn told_by<'p>(&'p self, metric: &'p Metric) -> Option<&'p Every> {
+        if let Some((_, every)) = metric.windows_of_events() {
+            return Some(every);
+        }
+        let (_, clock) = self.windows_of(metric.root)?;
+        match &self.node(clock).op {
+            Op::Every(every) => Some(every),
+            _ => None,
+        }
+    }
+
     /// Whether what is aggregated of a metric is the events of its root, and nothing of its sessions.
     pub fn is_of_events(&self, root: NodeId) -> bool {
         matches!(self.node(root).kind, Kind::Event(_))

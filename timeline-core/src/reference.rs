@@ -30,7 +30,7 @@ mod windows;
 
 pub(crate) mod parts;
 
-pub use events::{Occurrence, Place};
+pub use events::{EventRank, Occurrence};
 pub use log::{Event, Late, LateReason, Run, accept, run};
 pub use number::Number;
 pub use piecewise::{Extent, Piece, Piecewise, Span};

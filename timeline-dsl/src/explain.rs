@@ -6,6 +6,7 @@
 //! operator is cut off where it would repeat shared inputs without end.
 
 mod dot;
+mod expected;
 mod facts;
 mod json;
 mod operator;
@@ -14,10 +15,11 @@ mod svg;
 mod timers;
 mod tree;
 
+pub use expected::{RowsADay, rows_text};
 pub use operator::{definition_text, duration_text, operator_text, shown_text};
 pub use outputs::aggregate_text;
 
-pub(crate) use facts::Facts;
+pub(crate) use facts::PlanFacts;
 use timeline_core::Plan;
 
 /// How much room a session takes.
@@ -45,7 +47,7 @@ pub enum Format {
 
 /// Describes the plan.
 pub fn explain(plan: &Plan, sizes: &Sizes, format: Format) -> String {
-    let facts = Facts::of(plan, sizes);
+    let facts = PlanFacts::of(plan, sizes);
     match format {
         Format::Text => tree::text(plan, &facts),
         Format::Dot => dot::text(plan, &facts),

@@ -52,7 +52,7 @@ use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use group::Group;
 use std::collections::BTreeMap;
 use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
-use value::{Carries, Facts, Lowered};
+use value::{Carries, Lowered, NodeTraits};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
 const MAX_EVENT_NODES: usize = 1 << 20;
@@ -217,7 +217,7 @@ impl<'a> Lowering<'a> {
                 if id.index() == entry.facts.len() {
                     let plan = entry.builder.plan();
                     let node = plan.node(id);
-                    let facts = Facts::of(node);
+                    let facts = NodeTraits::of(node);
                     let carries = match &node.op {
                         Op::At { of, .. } => match plan.node(*of).kind {
                             Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => Carries::Durations,
@@ -228,7 +228,7 @@ impl<'a> Lowering<'a> {
                         Op::Filter { event, .. } => entry.facts[event.index()].carries,
                         _ => Carries::Plain,
                     };
-                    entry.facts.push(Facts { carries, ..facts });
+                    entry.facts.push(NodeTraits { carries, ..facts });
                 }
                 Lowered::Node { source, id }
             }
@@ -256,7 +256,7 @@ impl<'a> Lowering<'a> {
         &self.groups[source].builder.plan().node(id).op
     }
 
-    fn facts(&self, source: usize, id: NodeId) -> Facts {
+    fn facts(&self, source: usize, id: NodeId) -> NodeTraits {
         self.groups[source].facts[id.index()]
     }
 

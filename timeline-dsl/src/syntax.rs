@@ -85,6 +85,8 @@ pub struct TableItem {
     pub clauses: Vec<Clause>,
     /// From `table` to its file.
     pub span: Span,
+    /// Whether some clause was not readable and is reported, so that its rows mean nothing.
+    pub is_broken: bool,
 }
 
 /// A declared operator of the user.

@@ -20,7 +20,7 @@ const FUTURE: &str = "later than the log received it by more than the source's `
 
 /// Where a record stands, and how to show it.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct RecordOrigin<'a> {
     /// From the block's start.
     pub(crate) ordinal: u32,
     /// The record's first bytes, made when it becomes a dead letter.
@@ -74,7 +74,7 @@ impl Comma {
 impl Assembler<'_> {
     /// Adds one record.
     #[inline]
-    pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[Cell], place: Place<'_>) {
+    pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) {
         self.batch.records += 1;
         if let Some(bounds) = self.fields.bounds {
             return self.row(bounds, arena, cells, place);
@@ -137,7 +137,7 @@ impl Assembler<'_> {
 
     /// Adds one row of a table.
     #[inline(never)]
-    fn row(&mut self, bounds: Bounds, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) {
+    fn row(&mut self, bounds: Bounds, arena: &Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) {
         let mut ends = [Time::MIN, Time::MAX];
         for (end, field) in ends.iter_mut().zip([bounds.from, bounds.until]) {
             let Some(field) = field else { continue };
@@ -217,7 +217,7 @@ impl Assembler<'_> {
     /// Sets a whole record aside (or a value of it, if there is a column).
     #[cold]
     #[inline(never)]
-    pub(crate) fn dead(&mut self, place: Place<'_>, column: Option<&Arc<str>>, (code, reason): Bad) {
+    pub(crate) fn dead(&mut self, place: RecordOrigin<'_>, column: Option<&Arc<str>>, (code, reason): Bad) {
         self.batch.dead.push(DeadLetter {
             origin: self.origin.clone(),
             position: self.batch.position_at(place.ordinal),
@@ -261,7 +261,14 @@ impl Assembler<'_> {
         Ok(slice(arena.push(joined.as_bytes())))
     }
 
-    fn order(&mut self, cell: Cell, field: usize, ty: Type, arena: &Arena<'_>, place: Place<'_>) -> Option<Order> {
+    fn order(
+        &mut self,
+        cell: Cell,
+        field: usize,
+        ty: Type,
+        arena: &Arena<'_>,
+        place: RecordOrigin<'_>,
+    ) -> Option<Order> {
         if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
             return None;
         }
@@ -277,7 +284,7 @@ impl Assembler<'_> {
 
     /// Adds the values of the columns; which are present, and which of these are null.
     #[inline]
-    fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: Place<'_>) -> (u64, u64) {
+    fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) -> (u64, u64) {
         let (mut present, mut nulls, mut said, mut unknown) = (0, 0, 0u64, 0);
         for column in &self.fields.columns {
             let (cell, bit) = (cells[column.field], column.bit);

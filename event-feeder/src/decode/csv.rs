@@ -6,7 +6,7 @@
 //!   leave a column out), one with quotes is empty text. There is no null but the words that a column names.
 //! * A record with another number of cells than the header is malformed as a whole, for its cells may have moved.
 
-use super::assemble::{Assembler, Place};
+use super::assemble::{Assembler, RecordOrigin};
 use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use super::{excerpt, too_long};
@@ -51,7 +51,7 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &L
         if record.trim_ascii().is_empty() {
             continue;
         }
-        let place = Place { ordinal: at as u32, excerpt: &|| excerpt(record) };
+        let place = RecordOrigin { ordinal: at as u32, excerpt: &|| excerpt(record) };
         if is_too_long(&block[at..end], RECORD_MAX) {
             out.batch.records += 1;
             out.dead(place, None, too_long());

@@ -2,7 +2,7 @@
 //!
 //! The index is made for a piece of the block at a time, so that it and the piece stay in the processor's nearest caches.
 
-use super::assemble::{Assembler, Place};
+use super::assemble::{Assembler, RecordOrigin};
 use super::cell::{Arena, Cell};
 use super::fields::Members;
 use super::index::index;
@@ -106,7 +106,7 @@ impl Lines {
             });
             match usual {
                 Some(end) => {
-                    let place = Place { ordinal: start as u32, excerpt: &|| excerpt(&block[start..end]) };
+                    let place = RecordOrigin { ordinal: start as u32, excerpt: &|| excerpt(&block[start..end]) };
                     out.record(arena, cells, place);
                     (start, next) = (end + 1, walk.next);
                 }
@@ -128,7 +128,7 @@ impl Lines {
         if line.trim_ascii().is_empty() {
             return;
         }
-        let place = Place { ordinal: at as u32, excerpt: &|| excerpt(line) };
+        let place = RecordOrigin { ordinal: at as u32, excerpt: &|| excerpt(line) };
         cells.fill(Cell::default());
         match self.capture(arena, cells, line, at) {
             Ok(()) => out.record(arena, cells, place),

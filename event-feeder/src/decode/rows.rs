@@ -7,7 +7,7 @@
 //!
 //! Values go through their text, like those of the other formats: so they mean the same in every format.
 
-use super::assemble::{Assembler, Place};
+use super::assemble::{Assembler, RecordOrigin};
 use super::cell::{Arena, Cell, Kind};
 use super::fields::Fields;
 use crate::cutter::RECORD_MAX;
@@ -44,7 +44,7 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &F
     let mut cells = vec![Cell::default(); columns.len()];
     let (mut text, excerpt) = (vec![], |row| show(rows, row));
     for row in 0..rows.num_rows() {
-        let place = Place { ordinal: row as u32, excerpt: &|| excerpt(row) };
+        let place = RecordOrigin { ordinal: row as u32, excerpt: &|| excerpt(row) };
         let mut fits = true;
         for (cell, column) in cells.iter_mut().zip(&columns) {
             text.clear();

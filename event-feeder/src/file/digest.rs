@@ -79,7 +79,7 @@ impl Rolling {
     }
 
     /// Begins anew, to be compared with what was read before.
-    pub(super) fn again(known: &Digested) -> Self {
+    pub(super) fn from_known(known: &Digested) -> Self {
         Rolling { known: Some(known.clone()), ..Rolling::default() }
     }
 
@@ -173,7 +173,7 @@ mod tests {
             other[at] ^= 1;
             let found = known.compare(&mut file(&other), "f");
             assert_eq!(found.is_err(), at < 41, "byte {at}");
-            let mut again = Rolling::again(&known);
+            let mut again = Rolling::from_known(&known);
             assert!(again.update(0, &other) && again.check("f").is_err() == (at < 41), "byte {at}");
             assert_eq!(Rolling::resume(&known, &mut file(&other), "f").is_err(), (32..41).contains(&at), "byte {at}");
         }

@@ -42,7 +42,7 @@ pub(super) struct Open {
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum OpenMode {
     /// To be read to its end, and no more.
     Once,
     /// To be gone on with after a restart.
@@ -75,7 +75,7 @@ impl Open {
     pub(super) fn new(
         known: &mut KnownFile,
         at: Position,
-        (format, text, reading): (Format, Text, Reading),
+        (format, text, reading): (Format, Text, OpenMode),
         read: Option<&[FieldPath]>,
         spare: &mut Cutter,
     ) -> Result<Option<Self>, Error> {
@@ -99,10 +99,10 @@ impl Open {
         };
         let mut bytes = open(known)?;
         let rolling = match (&mut bytes, reading, &known.read) {
-            (Bytes::Packed(_), ..) | (_, Reading::Once, _) => None,
-            (_, Reading::Again, known) => known.as_ref().filter(|_| at.offset == 0).map(Rolling::again),
-            (Bytes::File(file), Reading::Tail, Some(known)) => Some(Rolling::resume(known, file, &origin)?),
-            (Bytes::File(_), Reading::Tail, None) => Some(Rolling::default()).filter(|_| at.offset == 0),
+            (Bytes::Packed(_), ..) | (_, OpenMode::Once, _) => None,
+            (_, OpenMode::Again, known) => known.as_ref().filter(|_| at.offset == 0).map(Rolling::from_known),
+            (Bytes::File(file), OpenMode::Tail, Some(known)) => Some(Rolling::resume(known, file, &origin)?),
+            (Bytes::File(_), OpenMode::Tail, None) => Some(Rolling::default()).filter(|_| at.offset == 0),
         };
         match &mut bytes {
             Bytes::File(file) => _ = file.seek(SeekFrom::Start(at.offset)).map_err(Error::read(&origin))?,

@@ -242,7 +242,7 @@ fn reading_goes_on_behind_every_record() {
             let (rest, _) = read(&mut folder.resume(files.clone(), after).unwrap());
             assert_eq!(format!("{before}{rest}"), whole, "after {after}");
             let (again, stop) =
-                read(&mut FileSource::reread(options(Mode::Batch), files.clone(), Position::START, after));
+                read(&mut FileSource::replay(options(Mode::Batch), files.clone(), Position::START, after));
             assert_eq!((again, stop), (before.clone(), "end"), "until {after}");
             offset += record.len() as u64;
             before += record;
@@ -251,7 +251,7 @@ fn reading_goes_on_behind_every_record() {
     // What was closed stays out of it, though it has grown since.
     folder.append("a.log", "late\n");
     let end = Position::at(2, 2);
-    let (again, _) = read(&mut FileSource::reread(options(Mode::Batch), files, Position::START, end));
+    let (again, _) = read(&mut FileSource::replay(options(Mode::Batch), files, Position::START, end));
     assert_eq!(again, whole);
 }
 
@@ -366,7 +366,7 @@ fn parquet_is_read_by_rows_and_only_the_columns_that_are_asked_for() {
         let at = Position::at(after.0, after.1);
         let mut resumed = FileSource::resume(&pattern, options(Mode::Tail), files.clone(), at).unwrap();
         assert_eq!(values(&mut resumed), ((first..10_003).collect(), "idle"));
-        let mut again = FileSource::reread(options(Mode::Batch), files.clone(), Position::START, at);
+        let mut again = FileSource::replay(options(Mode::Batch), files.clone(), Position::START, at);
         assert_eq!(values(&mut again), ((0..first).collect(), "end"));
     }
     fs::write(folder.path("c.parquet"), "PAR1 no Parquet PAR1").unwrap();
@@ -437,6 +437,6 @@ fn a_packed_file_is_gone_on_with_at_places_of_what_comes_out() {
     let options = Options { mode: Mode::Tail, ..Options::default() };
     let mut again = FileSource::resume(&[folder.path("*.gz")], options, source.files().clone(), first.end).unwrap();
     assert!(matches!(again.next().unwrap(), Next::Block(Block { payload: Payload::Csv { delimiter: b';', .. }, .. })));
-    let mut again = FileSource::reread(Options::default(), source.files().clone(), first.end, source.reached);
+    let mut again = FileSource::replay(Options::default(), source.files().clone(), first.end, source.reached);
     assert_eq!(read(&mut again).0, rest);
 }

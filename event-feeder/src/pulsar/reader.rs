@@ -56,7 +56,7 @@ pub(super) enum Item {
 
 /// What the task tells its source beside them.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ReaderStatus {
     pub(super) drained: AtomicBool,
     /// Bytes that are on their way to a block, and in blocks that wait.
     pub(super) gathered: AtomicU64,
@@ -84,7 +84,7 @@ pub(super) struct Reader {
     blocks: mpsc::Sender<Item>,
     commands: mpsc::Receiver<Command>,
     spare: threads::Receiver<Vec<u8>>,
-    told: Arc<Told>,
+    told: Arc<ReaderStatus>,
     line: Option<Line>,
     /// Questions for the topic's end.
     targets: Vec<threads::Sender<Position>>,
@@ -119,7 +119,7 @@ impl Reader {
         settings: Arc<Settings>,
         subscription: Subscription,
         (blocks, commands, spare): (mpsc::Sender<Item>, mpsc::Receiver<Command>, threads::Receiver<Vec<u8>>),
-        told: Arc<Told>,
+        told: Arc<ReaderStatus>,
     ) -> Self {
         let gather = Gather::new(subscription.topic.as_str().into(), subscription.after);
         Reader {

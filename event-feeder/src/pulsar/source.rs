@@ -1,7 +1,7 @@
 //! One partition of a topic as a [`Source`].
 
 use super::client::Client;
-use super::reader::{Command, Failure, Item, Reader, Told};
+use super::reader::{Command, Failure, Item, Reader, ReaderStatus};
 use super::settings::{Settings, Subscription};
 use crate::file::FileTable;
 use crate::{Code, Error, Next, Notice, Position, Source, Target};
@@ -40,7 +40,7 @@ pub struct PulsarSource {
     blocks: mpsc::Receiver<Item>,
     commands: mpsc::Sender<Command>,
     spare: SyncSender<Vec<u8>>,
-    told: Arc<Told>,
+    told: Arc<ReaderStatus>,
     files: FileTable,
     /// Keeps the thread that the task runs on.
     _client: Client,
@@ -51,7 +51,7 @@ impl PulsarSource {
         let (blocks_in, blocks) = mpsc::channel(BLOCKS_AHEAD);
         let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
         let (spare, spare_out) = sync_channel(SPARE_MAX);
-        let told = Arc::new(Told::default());
+        let told = Arc::new(ReaderStatus::default());
         let topic = subscription.topic.clone();
         let reader = Reader::new(settings, subscription, (blocks_in, commands_out, spare_out), Arc::clone(&told));
         (reader, PulsarSource { topic, blocks, commands, spare, told, files: vec![], _client: client })

@@ -187,7 +187,7 @@ impl Store for Bucket {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(name));
-        let bytes = wait(again(move || {
+        let bytes = wait(retry(move || {
             let (store, path) = (store.clone(), path.clone());
             async move { store.get(&path).await?.bytes().await }
         }));
@@ -201,7 +201,7 @@ impl Store for Bucket {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(folder));
         let whole = format!("{path}/");
-        let listed = wait(again(move || {
+        let listed = wait(retry(move || {
             let (store, path) = (store.clone(), path.clone());
             async move {
                 let mut found = store.list(Some(&path));
@@ -236,7 +236,7 @@ impl Store for Bucket {
 
 /// Asks again for what may be asked again, where an answer broke off: the library repeats a request only until its answer
 /// begins.
-async fn again<T, F: Future<Output = object_store::Result<T>>>(ask: impl Fn() -> F) -> object_store::Result<T> {
+async fn retry<T, F: Future<Output = object_store::Result<T>>>(ask: impl Fn() -> F) -> object_store::Result<T> {
     let begun = Instant::now();
     let mut attempt = 0;
     loop {

@@ -122,11 +122,11 @@ fn folder() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::Kind;
+    use crate::checkpoint::{Kind, Named};
 
     fn file(bytes: &[u8]) -> FileRef {
         let (name, digest) = ("results/x.parquet".to_owned(), Digest::of(bytes));
-        FileRef { name, kind: Kind::Result, length: bytes.len() as u64, digest, metadata: serde_json::Value::Null }
+        Named { name, kind: Kind::Result, length: bytes.len() as u64, digest, metadata: serde_json::Value::Null }.into()
     }
 
     #[test]

@@ -64,6 +64,12 @@ pub enum Error {
     /// One object is missing or does not have the bytes that were sealed.
     #[error("[{code}] {0}", code = Code::Broken)]
     Corrupt(Finding),
+    /// A version of the deployed programs was there, and is not any more.
+    #[error("[{}] {object} is missing, and was there", Code::NoVersion)]
+    NoVersion {
+        /// Its name within the job's state.
+        object: String,
+    },
     /// A commit names a file that is neither in a kept checkpoint nor put by this writer, or names one twice.
     #[error("the checkpoint names {name}, which {reason}")]
     BadFile {

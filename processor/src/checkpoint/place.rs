@@ -13,7 +13,7 @@ use super::store::Store;
 
 /// A place that holds the stores of a job, one for each partition and one for its programs.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum StateLocation {
     /// A directory.
     Local(PathBuf),
     /// A bucket and a prefix.
@@ -37,15 +37,15 @@ pub enum PlaceError {
     Lean(String),
 }
 
-impl Place {
+impl StateLocation {
     /// `s3://BUCKET/PREFIX`, or a path. Touches nothing.
-    pub fn parse(text: &str) -> Result<Place, PlaceError> {
+    pub fn parse(text: &str) -> Result<StateLocation, PlaceError> {
         if !text.starts_with("s3://") {
-            return Ok(Place::Local(text.into()));
+            return Ok(StateLocation::Local(text.into()));
         }
         #[cfg(feature = "s3")]
         return Bucket::parse(text)
-            .map(Place::Bucket)
+            .map(StateLocation::Bucket)
             .map_err(|reason| PlaceError::Url { url: text.to_owned(), reason });
         #[cfg(not(feature = "s3"))]
         Err(PlaceError::Lean(text.to_owned()))
@@ -54,25 +54,25 @@ impl Place {
     /// The store of what is under `folder` here.
     pub fn store(&self, folder: &str) -> Arc<dyn Store> {
         match self {
-            Place::Local(root) => Arc::new(LocalStore::new(root.join(folder))),
+            StateLocation::Local(root) => Arc::new(LocalStore::new(root.join(folder))),
             #[cfg(feature = "s3")]
-            Place::Bucket(bucket) => Arc::new(bucket.inside(folder)),
+            StateLocation::Bucket(bucket) => Arc::new(bucket.inside(folder)),
         }
     }
 }
 
-impl From<PathBuf> for Place {
-    fn from(path: PathBuf) -> Place {
-        Place::Local(path)
+impl From<PathBuf> for StateLocation {
+    fn from(path: PathBuf) -> StateLocation {
+        StateLocation::Local(path)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StateLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Local(root) => write!(f, "{}", root.display()),
+            StateLocation::Local(root) => write!(f, "{}", root.display()),
             #[cfg(feature = "s3")]
-            Place::Bucket(bucket) => write!(f, "{bucket}"),
+            StateLocation::Bucket(bucket) => write!(f, "{bucket}"),
         }
     }
 }

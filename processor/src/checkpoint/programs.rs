@@ -3,7 +3,8 @@
 //! The same technique as the heads: `programs-<n>`, each made once, the newest counts. None is ever deleted (a deployment
 //! is rare and small), so a number that is taken stays taken, and the exclusive create alone decides. Programs are never
 //! fallen back from: running older ones than were deployed would be a silent change of every answer. So which versions
-//! there were is noted beside them, where the loss of the newest one does not take the note with it.
+//! there were is noted beside them, where the loss of the newest one does not take the note with it. One that is lost is
+//! done without because somebody named it ([`ProgramStore::without`]); what is put in its place says so for good.
 
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, seal, unseal};
 use super::error::{Error, Finding, Problem};
-use super::place::Place;
+use super::place::StateLocation;
 use super::record::FORMAT;
 use super::store::Store;
 use super::swap::ATTEMPTS;
+use crate::damage::{is_named, whole_name};
 
 const FOLDER: &str = "programs";
 
@@ -25,6 +27,8 @@ pub struct ProgramStore {
     /// Where it is noted which versions there were.
     notes: Option<Arc<dyn Store>>,
     writer: String,
+    /// Versions that are done without where they are missing, by the names that a user gave.
+    given_up: Vec<String>,
 }
 
 /// One version of them.
@@ -55,17 +59,22 @@ struct Format {
 impl ProgramStore {
     /// The programs in `store`; `writer` is a name that no other run of any process has.
     pub fn new(store: Arc<dyn Store>, writer: impl Into<String>) -> ProgramStore {
-        ProgramStore { store, notes: None, writer: writer.into() }
+        ProgramStore { store, notes: None, writer: writer.into(), given_up: vec![] }
     }
 
     /// The programs of the job whose state is there.
-    pub fn of(state: &Place, writer: impl Into<String>) -> ProgramStore {
+    pub fn of(state: &StateLocation, writer: impl Into<String>) -> ProgramStore {
         ProgramStore::new(state.store("programs"), writer).noted_in(state.store("begun"))
     }
 
     /// With notes of the versions that there were.
     pub fn noted_in(self, notes: Arc<dyn Store>) -> ProgramStore {
         ProgramStore { notes: Some(notes), ..self }
+    }
+
+    /// Doing without versions that are missing and have one of these names.
+    pub fn without(self, names: &[String]) -> ProgramStore {
+        ProgramStore { given_up: names.to_vec(), ..self }
     }
 
     /// Notes that a version is there, so that its loss is seen. To be done once it is.
@@ -80,12 +89,26 @@ impl ProgramStore {
         Ok(())
     }
 
-    /// The newest version, or `None` if nothing was ever deployed. Writes nothing.
+    /// The newest version that is there, or `None` if nothing was ever deployed. Writes nothing.
     pub fn load(&self) -> Result<Option<Programs>, Error> {
-        match self.newest()? {
-            0 => Ok(None),
-            version => self.load_version(version).map(Some),
+        match self.versions()?.there.last() {
+            None => Ok(None),
+            Some(version) => self.load_version(*version).map(Some),
         }
+    }
+
+    /// The versions that are missing and done without, ascending.
+    pub fn missing(&self) -> Result<Vec<u64>, Error> {
+        Ok(self.versions()?.missing)
+    }
+
+    /// Puts `bytes` in the place of every version that is missing and done without, so that nobody misses it any more.
+    pub fn fill(&self, bytes: &[u8]) -> Result<(), Error> {
+        for version in self.missing()? {
+            // Another one that does without it too is as good.
+            self.store.create(&name(version), &self.encode(version, bytes)?)?;
+        }
+        Ok(())
     }
 
     /// One version, as a checkpoint names it.
@@ -101,7 +124,7 @@ impl ProgramStore {
     /// [`Error::Conflict`] if another deployment came first. After any other error it may or may not have happened:
     /// load and compare before trying again.
     pub fn replace(&self, expected: u64, bytes: &[u8]) -> Result<u64, Error> {
-        let current = self.newest()?;
+        let current = self.versions()?.newest();
         if current != expected {
             return Err(Error::Conflict { expected, current });
         }
@@ -117,26 +140,30 @@ impl ProgramStore {
                     self.note(version)?;
                     return Ok(version);
                 }
-                Some(_) => return Err(Error::Conflict { expected, current: self.newest()? }),
+                Some(_) => return Err(Error::Conflict { expected, current: self.versions()?.newest() }),
                 None => {}
             }
         }
         Err(Error::Unclear { object: name })
     }
 
-    /// The highest version; an error if one below it is gone, for then higher ones may be gone as well, or one above it that
-    /// was noted. Where there are none at all, that is for the caller to judge.
-    fn newest(&self) -> Result<u64, Error> {
+    /// The versions that there are; an error if one below them is gone, for then higher ones may be gone as well, or one
+    /// above them that was noted, unless it is done without. Where there are none at all, that is for the caller to judge.
+    fn versions(&self) -> Result<Versions, Error> {
         // Notes first: a version is there before its note is.
         let noted = self.notes.as_ref().map_or(Ok(vec![]), versions)?;
-        let versions = versions(&self.store)?;
-        let missing = |(expected, found): (u64, &u64)| (expected != *found).then_some(expected);
-        let newest = versions.len() as u64;
-        let beyond = noted.last().filter(|noted| newest > 0 && **noted > newest).map(|_| newest + 1);
-        match (1..).zip(&versions).find_map(missing).or(beyond) {
-            Some(missing) => Err(Error::Corrupt(Finding::new(name(missing), Problem::Missing))),
-            None => Ok(newest),
+        let there = versions(&self.store)?;
+        let Some(newest) = there.last() else { return Ok(Versions::default()) };
+        let mut missing = vec![];
+        let all = 1..=*noted.last().unwrap_or(newest).max(newest);
+        for version in all.filter(|version| there.binary_search(version).is_err()) {
+            let object = whole_name(FOLDER, &name(version));
+            if !is_named(&self.given_up, &object) {
+                return Err(Error::NoVersion { object });
+            }
+            missing.push(version);
         }
+        Ok(Versions { there, missing })
     }
 
     fn encode(&self, version: u64, bytes: &[u8]) -> Result<Vec<u8>, Error> {
@@ -149,6 +176,22 @@ impl ProgramStore {
         body.push(b'\n');
         body.extend_from_slice(bytes);
         Ok(seal(body))
+    }
+}
+
+/// The versions that there were.
+#[derive(Default)]
+struct Versions {
+    /// Those that there are, ascending.
+    there: Vec<u64>,
+    /// Those that are not and are done without, ascending.
+    missing: Vec<u64>,
+}
+
+impl Versions {
+    /// The highest one that ever was; 0 if none was.
+    fn newest(&self) -> u64 {
+        self.there.last().max(self.missing.last()).copied().unwrap_or(0)
     }
 }
 

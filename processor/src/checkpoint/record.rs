@@ -4,8 +4,10 @@
 //! not know a field cannot know what ignoring it costs, so an addition raises the format number.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::digest::{Digest, seal, unseal};
 use super::error::{Error, Finding, Problem};
@@ -115,10 +117,41 @@ impl Manifest {
     }
 }
 
-/// How a manifest names a file: all that is needed to tell whether the bytes read are the bytes written.
+/// How a manifest names a file. It is shared: years of history are thousands of files, every checkpoint names all of them, and
+/// copies a number for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileRef(Arc<Named>);
+
+impl Deref for FileRef {
+    type Target = Named;
+
+    fn deref(&self) -> &Named {
+        &self.0
+    }
+}
+
+impl From<Named> for FileRef {
+    fn from(named: Named) -> Self {
+        FileRef(Arc::new(named))
+    }
+}
+
+impl Serialize for FileRef {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileRef {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Named::deserialize(from).map(FileRef::from)
+    }
+}
+
+/// What is known of a file that a manifest names: all that is needed to tell whether the bytes read are the bytes written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileRef {
+pub struct Named {
     /// Its name in the store.
     pub name: String,
     /// What it is for.
@@ -169,4 +202,28 @@ pub(super) fn decode<T: DeserializeOwned>(object: &str, bytes: &[u8]) -> Result<
 fn offset(body: &[u8], error: &serde_json::Error) -> u64 {
     let lines_before = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
     (lines_before.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_of_a_list_of_files_share_the_files() {
+        let named = |i: u64| Named {
+            name: format!("results/{i}"),
+            kind: Kind::Result,
+            length: i,
+            digest: Digest::of(b"rows"),
+            metadata: serde_json::json!({"rows": i}),
+        };
+        let files: Vec<FileRef> = (0..100).map(|i| named(i).into()).collect();
+        let copies = files.clone();
+        assert!(files.iter().zip(&copies).all(|(file, copy)| std::ptr::eq(&raw const **file, &raw const **copy)));
+        // They are written as what they name, and read as that.
+        let text = serde_json::to_string(&files[7]).unwrap();
+        assert_eq!(text, serde_json::to_string(&named(7)).unwrap());
+        assert_eq!(serde_json::from_str::<FileRef>(&text).unwrap(), files[7]);
+        assert!(serde_json::from_str::<FileRef>(&text.replace("length", "size")).is_err());
+    }
 }

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::load::Reader;
 use super::names::{self, Kind, Stamp};
 use super::protocol::CHECKPOINTS_KEPT;
-use super::record::{self, Epoch, FORMAT, FileRef, Generation, Head, Manifest, ManifestRef, Owner};
+use super::record::{self, Epoch, FORMAT, FileRef, Generation, Head, Manifest, ManifestRef, Named, Owner};
 use super::store::Store;
 use super::swap::{self, Swapped};
 
@@ -230,7 +230,7 @@ impl Putter {
         let name = names::file(kind, stamp, shared.sequence.fetch_add(1, Ordering::SeqCst), stem)?;
         shared.pending().insert(name.clone());
         shared.store.put(&name, bytes).map_err(|error| shared.stop(error.into()))?;
-        Ok(FileRef { name, kind, length: bytes.len() as u64, digest: Digest::of(bytes), metadata })
+        Ok(Named { name, kind, length: bytes.len() as u64, digest: Digest::of(bytes), metadata }.into())
     }
 
     /// Gives up a file that no commit will name, so that it can be collected.

@@ -56,12 +56,12 @@ impl Limits {
 
 /// A connection as others see it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     pub(super) number: u64,
     pub(super) client: IpAddr,
     standing: Standing,
     limits: Limits,
-    at: Mutex<At>,
+    at: Mutex<SlotState>,
     /// Whether its client has shown what may be asked for.
     known: AtomicBool,
     /// Whether it must go.
@@ -71,18 +71,23 @@ pub(crate) struct Place {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct At {
+struct SlotState {
     phase: Phase,
     since: Instant,
     /// Since when the client takes nothing of what is written.
     stuck: Option<Instant>,
 }
 
-impl Place {
-    pub(super) fn new(number: u64, client: IpAddr, standing: Standing, limits: Limits) -> Place {
-        let at = Mutex::new(At { phase: Phase::Head, since: Instant::now(), stuck: None });
+impl ConnectionSlot {
+    /// The address of its client.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    pub(super) fn new(number: u64, client: IpAddr, standing: Standing, limits: Limits) -> ConnectionSlot {
+        let at = Mutex::new(SlotState { phase: Phase::Head, since: Instant::now(), stuck: None });
         let (known, sent_away) = (AtomicBool::new(false), AtomicBool::new(false));
-        Place { number, client, standing, limits, at, known, sent_away, moved: Notify::new() }
+        ConnectionSlot { number, client, standing, limits, at, known, sent_away, moved: Notify::new() }
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -194,7 +199,7 @@ impl Place {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, At> {
+    fn lock(&self) -> MutexGuard<'_, SlotState> {
         // A few words, which no panic can leave half written.
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }

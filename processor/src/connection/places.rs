@@ -1,7 +1,7 @@
 //! Who has a place: so many connections in all, so many of one client, and a few reserved ones beside them.
 
 use super::Bounds;
-use super::place::{Limits, Place, Standing};
+use super::place::{ConnectionSlot, Limits, Standing};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ pub(crate) struct Places {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    places: BTreeMap<u64, Arc<Place>>,
+    places: BTreeMap<u64, Arc<ConnectionSlot>>,
 }
 
 impl Places {
@@ -43,13 +43,13 @@ impl Places {
 
     /// A place for a connection; the one that waits longest for its client goes where there is none. `None` where all
     /// are at work.
-    pub(crate) fn take(&self, client: IpAddr) -> Option<Arc<Place>> {
+    pub(crate) fn take(&self, client: IpAddr) -> Option<Arc<ConnectionSlot>> {
         let client = network(client);
         let mut open = self.lock();
-        let full = |place: &Place| place.standing() == Standing::Full;
-        let own = |place: &Place| full(place) && place.client == client;
+        let full = |place: &ConnectionSlot| place.standing() == Standing::Full;
+        let own = |place: &ConnectionSlot| full(place) && place.client == client;
         let has_place = open.make_room(self.per_client_max, own) && open.make_room(self.full_max, full);
-        let reserved = |place: &Place| place.standing() == Standing::Reserved;
+        let reserved = |place: &ConnectionSlot| place.standing() == Standing::Reserved;
         let (standing, limits) = match has_place {
             true => (Standing::Full, self.limits[0]),
             false if open.make_room(self.reserved_max, reserved) => (Standing::Reserved, self.limits[1]),
@@ -57,13 +57,13 @@ impl Places {
         };
         let number = open.next;
         open.next += 1;
-        let place = Arc::new(Place::new(number, client, standing, limits));
+        let place = Arc::new(ConnectionSlot::new(number, client, standing, limits));
         open.places.insert(number, place.clone());
         Some(place)
     }
 
     /// Gives a place back.
-    pub(crate) fn leave(&self, place: &Place) {
+    pub(crate) fn leave(&self, place: &ConnectionSlot) {
         self.lock().places.remove(&place.number);
     }
 
@@ -80,12 +80,12 @@ impl Places {
 
 impl Open {
     /// Whether there is room for one more of a kind, of which there are so many at most.
-    fn make_room(&mut self, most: usize, is_one: impl Fn(&Place) -> bool) -> bool {
+    fn make_room(&mut self, most: usize, is_one: impl Fn(&ConnectionSlot) -> bool) -> bool {
         let there = self.places.values().filter(|place| is_one(place)).count();
         there < most || self.send_one_away(is_one)
     }
 
-    fn send_one_away(&mut self, is_one: impl Fn(&Place) -> bool) -> bool {
+    fn send_one_away(&mut self, is_one: impl Fn(&ConnectionSlot) -> bool) -> bool {
         let waiting = self.places.values().filter(|place| is_one(place));
         let longest = waiting.filter_map(|place| Some((place.waits()?, place.number))).min();
         let Some(place) = longest.and_then(|(_, number)| self.places.remove(&number)) else { return false };

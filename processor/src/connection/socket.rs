@@ -1,6 +1,6 @@
 //! A socket that tells its place how it gets on.
 
-use super::place::Place;
+use super::place::ConnectionSlot;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,12 +12,20 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
+    /// Whether bytes that come are the next request.
+    tells_requests: bool,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, place: Arc<Place>) -> Socket {
-        Socket { stream, place }
+    pub(crate) fn new(stream: TcpStream, place: Arc<ConnectionSlot>) -> Socket {
+        Socket { stream, place, tells_requests: true }
+    }
+
+    /// One of a protocol with frames of its own between requests: whoever reads them says when a request begins.
+    #[cfg(feature = "flight")]
+    pub(crate) fn of_calls(stream: TcpStream, place: Arc<ConnectionSlot>) -> Socket {
+        Socket { tells_requests: false, ..Socket::new(stream, place) }
     }
 
     fn told<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -34,7 +42,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        if self.tells_requests && buffer.filled().len() > before {
             self.place.came();
         }
         read

@@ -1,11 +1,11 @@
 //! An engine with fixed tables, for tests of the query surface.
 
-use super::{Engine, EngineError, PastFile, PositionOf, Snapshot, TableData, View};
+use super::{Basis, Engine, EngineError, IsWanted, PastFile, PositionOf, Snapshot, TableData, TableScan, View};
 use crate::results::Layout;
 use crate::rows::ValueColumn;
 use arrow::array::TimestampNanosecondArray;
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
-use event_feeder::world;
+use event_feeder::world::{self, Instant};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,8 @@ use std::time::Duration;
 pub(crate) struct Fake {
     /// Which tables each snapshot was asked for.
     pub(crate) asked: Mutex<Vec<(Vec<String>, Option<Duration>)>>,
+    /// And how much of them.
+    pub(crate) scans: Mutex<Vec<TableScan>>,
     /// Parquet files of `finals`.
     pub(crate) files: Vec<PathBuf>,
     /// The same, of the layout of before.
@@ -132,14 +134,27 @@ impl Engine for Fake {
         ["finals", "totals", "alerts"].map(str::to_owned).to_vec()
     }
 
-    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
-        self.asked.lock().unwrap().push((tables.to_vec(), sync));
+    fn read(
+        &self,
+        scans: &[TableScan],
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Snapshot, EngineError> {
+        let tables: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
+        self.asked.lock().unwrap().push((tables.clone(), sync));
+        self.scans.lock().unwrap().extend_from_slice(scans);
         let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
         self.busy_max.fetch_max(busy, Ordering::SeqCst);
-        world::sleep(self.snapshot_takes);
+        let until = Instant::now() + self.snapshot_takes;
+        while Instant::now() < until && is_wanted() {
+            world::sleep(Duration::from_millis(1).min(self.snapshot_takes));
+        }
         self.busy.fetch_sub(1, Ordering::SeqCst);
         let table = |name: &String| self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")));
-        Ok(Snapshot { tables: tables.iter().map(table).collect::<Result<_, _>>()?, positions: self.positions() })
+        Ok(Snapshot {
+            tables: tables.iter().map(table).collect::<Result<_, _>>()?,
+            basis: Basis { positions: self.positions(), notes: vec![] },
+        })
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {

@@ -8,7 +8,7 @@
 use super::App;
 use super::error::Refusal;
 use super::rows::{Encoder, Format};
-use crate::engine::{EngineError, PositionOf};
+use crate::engine::{Basis, EngineError};
 use crate::sql::{Answer, Code, Rows};
 use arrow::array::RecordBatch;
 use axum::body::Body;
@@ -33,7 +33,10 @@ const GRACE: Duration = Duration::from_millis(100);
 const QUEUE: usize = 2;
 
 /// The header that says what rows are true for.
-pub(super) const POSITIONS: &str = "timeline-positions";
+pub(crate) const POSITIONS: &str = "timeline-positions";
+
+/// The header that says why an answer may not be the one that is meant: JSON in ASCII.
+const NOTES: &str = "timeline-notes";
 
 /// The right to be at work on a question: shared by whatever is.
 pub(super) type Turn = Arc<OwnedSemaphorePermit>;
@@ -59,23 +62,28 @@ where
     });
     let head =
         told.await.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())));
-    let (positions, chunks) = head?;
+    let (basis, chunks) = head?;
     let body = Body::from_stream(Chunks { queue: chunks, is_over: false });
     let content_type = HeaderValue::from_static(format.content_type());
-    Ok(with_positions(([(CONTENT_TYPE, content_type)], body).into_response(), &positions))
+    let response = with_positions(([(CONTENT_TYPE, content_type)], body).into_response(), &basis.positions);
+    Ok(if basis.notes.is_empty() { response } else { with_header(response, NOTES, &basis.notes) })
 }
 
 /// The response, saying what it is true for.
-pub(super) fn with_positions(mut response: Response, positions: &impl serde::Serialize) -> Response {
-    let json = serde_json::to_string(positions).unwrap_or_default();
+pub(super) fn with_positions(response: Response, positions: &impl serde::Serialize) -> Response {
+    with_header(response, POSITIONS, positions)
+}
+
+fn with_header(mut response: Response, name: &'static str, what: &impl serde::Serialize) -> Response {
+    let json = serde_json::to_string(what).unwrap_or_default();
     if let Ok(value) = HeaderValue::from_str(&ascii(&json)) {
-        response.headers_mut().insert(POSITIONS, value);
+        response.headers_mut().insert(name, value);
     }
     response
 }
 
 /// JSON with every character beyond ASCII as an escape, as headers want it.
-fn ascii(json: &str) -> String {
+pub(crate) fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
@@ -86,7 +94,7 @@ fn ascii(json: &str) -> String {
     text
 }
 
-type Head = Result<(Vec<PositionOf>, mpsc::Receiver<Chunk>), EngineError>;
+type Head = Result<(Basis, mpsc::Receiver<Chunk>), EngineError>;
 
 enum Chunk {
     Bytes(Bytes),
@@ -150,7 +158,7 @@ async fn begin(
         }
     };
     let (chunks, queue) = mpsc::channel(QUEUE);
-    if tell.send(Ok((std::mem::take(&mut answer.positions), queue))).is_err() {
+    if tell.send(Ok((std::mem::take(&mut answer.basis), queue))).is_err() {
         return;
     }
     tokio::select! {

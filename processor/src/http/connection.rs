@@ -11,7 +11,9 @@ mod wire;
 
 use super::App;
 use super::error::Refusal;
-use crate::connection::{Phase, Place, Places, Socket, Standing};
+use crate::connection::{ConnectionSlot, Phase, Places, Socket, Standing};
+#[cfg(feature = "postgres")]
+use crate::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -27,9 +29,10 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use wire::{Answered, Asked};
+use wire::{Answered, RequestBody};
 
 /// Whether the server is there; asked by what watches over it, and answered whatever else goes on.
 pub(super) const HEALTH: &str = "/healthz";
@@ -69,9 +72,36 @@ pub(super) async fn accept(listener: TcpListener, router: Router, app: App) {
     let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
 }
 
-async fn connection(stream: TcpStream, place: &Arc<Place>, router: Router, app: App) {
+async fn connection(stream: TcpStream, place: &Arc<ConnectionSlot>, router: Router, app: App) {
     // Answers are written whole, and live ones should not wait for more of themselves.
     let _ = stream.set_nodelay(true);
+    #[cfg(feature = "postgres")]
+    if let Some(tls) = app.options.tls.clone() {
+        place.begin(Phase::Head);
+        let encrypted = async {
+            match Tls::begins(&stream).await {
+                true => tls.accept(Socket::new(stream, place.clone())).await.map(Some),
+                false => {
+                    requests(Socket::new(stream, place.clone()), place, router.clone(), &app).await;
+                    Ok(None)
+                }
+            }
+        };
+        let encrypted = tokio::select! {
+            encrypted = encrypted => encrypted,
+            () = place.is_over() => return,
+        };
+        // Of a handshake that fails the client knows more than we do.
+        if let Ok(Some(stream)) = encrypted {
+            requests(stream, place, router, &app).await;
+        }
+        return;
+    }
+    requests(Socket::new(stream, place.clone()), place, router, &app).await;
+}
+
+/// Answers the requests of a connection.
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, router: Router, app: &App) {
     let service = service_fn(|request| {
         let (router, place, app) = (router.clone(), place.clone(), app.clone());
         async move { Ok::<_, Infallible>(answer(router, place, &app, request).await) }
@@ -79,7 +109,7 @@ async fn connection(stream: TcpStream, place: &Arc<Place>, router: Router, app: 
     let connection = http1::Builder::new()
         // The limits are those of the place.
         .header_read_timeout(None)
-        .serve_connection(TokioIo::new(Socket::new(stream, place.clone())), service);
+        .serve_connection(TokioIo::new(stream), service);
     let (mut connection, mut closed) = (pin!(connection), pin!(app.closed()));
     let mut is_closing = false;
     loop {
@@ -96,13 +126,18 @@ async fn connection(stream: TcpStream, place: &Arc<Place>, router: Router, app: 
 }
 
 /// The answer to one request, whose phases the place is told of.
-async fn answer(router: Router, place: Arc<Place>, app: &App, request: Request<Incoming>) -> Response<Answered> {
+async fn answer(
+    router: Router,
+    place: Arc<ConnectionSlot>,
+    app: &App,
+    request: Request<Incoming>,
+) -> Response<Answered> {
     let phase = if request.body().is_end_stream() { Phase::Answer } else { Phase::Body };
     place.begin(phase);
     let answered = if place.standing() == Standing::Reserved && request.uri().path() != HEALTH {
         busy(app)
     } else {
-        let mut request = request.map(|body| Body::new(Asked::new(body, place.clone())));
+        let mut request = request.map(|body| Body::new(RequestBody::new(body, place.clone())));
         request.extensions_mut().insert(place.clone());
         tokio::select! {
             answered = TowerToHyperService::new(router).call(request) => match answered {

@@ -23,7 +23,8 @@
 //! answer that fails after its first rows breaks off in the midst of a chunk. Errors are JSON
 //! `{"code", "message", "rendered"?}`.
 //!
-//! Where [`Options::token`] is set, every request but those of `/healthz` and the page must show it. A listener on
+//! Where [`Options::tokens`] are set, every request but those of `/healthz` and the page must show one, and what changes
+//! something one of a deployer. A listener on
 //! loopback answers only requests that name it by an address or as `localhost`, so that a web page elsewhere cannot
 //! reach it under a name of its own; what a browser sends for a page of another site is refused, requests that change
 //! something need a content type or a method that browsers send across sites only after asking, which is never granted,
@@ -40,12 +41,17 @@ mod site;
 mod token;
 mod watch;
 
+#[cfg(feature = "flight")]
+pub(crate) use answer::{POSITIONS, ascii};
 pub use token::Token;
 
 use crate::connection::Bounds;
 use crate::engine::{Engine, EngineError};
 use crate::questions::Turns;
 use crate::sql::Answerer;
+#[cfg(feature = "postgres")]
+use crate::tls::Tls;
+use crate::tokens::Tokens;
 use event_feeder::world;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -92,8 +98,11 @@ pub struct Options {
     pub drain_time_max: Duration,
     /// Where questions in SQL are worked at.
     pub answerer: Answerer,
-    /// What requests must show.
-    pub token: Option<Token>,
+    /// What requests must show one of, and who may do what.
+    pub tokens: Option<Tokens>,
+    /// What TLS is spoken with, on connections that begin with it; the others are plain.
+    #[cfg(feature = "postgres")]
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -113,7 +122,9 @@ impl Default for Options {
             watch_rows_max: 10_000,
             drain_time_max: Duration::from_secs(3),
             answerer: Answerer::Here,
-            token: None,
+            tokens: None,
+            #[cfg(feature = "postgres")]
+            tls: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::answer::{Turn, stream, with_positions};
 use super::error::Refusal;
 use super::rows::Format;
+use super::token::Sender;
 use super::{App, connection, metrics, site, token, watch};
 use crate::engine::EngineError;
 use crate::measured;
@@ -14,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use bytes::Bytes;
 use event_feeder::world::Instant;
 use serde::Deserialize;
@@ -43,12 +44,17 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
         ("GET", "/v1/session", get(session)),
         ("GET", "/v1/outliers", get(outliers)),
         ("GET", "/v1/queries", get(queries)),
-        ("POST", "/v1/deploy", post(deploy).layer(DefaultBodyLimit::max(DEPLOY_BYTES_MAX))),
-        ("DELETE", "/v1/queries/{name}", delete(drop_query)),
+        ("POST", "/v1/deploy", deployers(post(deploy)).layer(DefaultBodyLimit::max(DEPLOY_BYTES_MAX))),
+        ("DELETE", "/v1/queries/{name}", deployers(delete(drop_query))),
         ("GET", "/", get(|| async { Html(include_str!("page.html")) })),
-        ("POST", "/v1/peer/answers", post(peer_answers)),
-        ("GET", "/v1/peer/programs", get(peer_programs)),
+        ("POST", "/v1/peer/answers", deployers(post(peer_answers))),
+        ("GET", "/v1/peer/programs", deployers(get(peer_programs))),
     ]
+}
+
+/// An address for those alone who may change what runs.
+fn deployers(answer: MethodRouter<App>) -> MethodRouter<App> {
+    answer.layer(from_fn(token::deploys))
 }
 
 /// The most bytes of programs that are deployed at once, with the tables that they carry.
@@ -159,8 +165,15 @@ async fn queries(State(app): State<App>, headers: HeaderMap) -> Result<Response,
     stream(&app, format, Duration::from_secs_f64(TIMEOUT_S), |_| async { Ok(Answer::of(batch, vec![])) }).await
 }
 
-async fn drop_query(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
-    Ok(Json(app.ask(move |engine| engine.drop_query(&name)).await?))
+async fn drop_query(
+    State(app): State<App>,
+    Extension(sender): Extension<Sender>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let dropped = name.clone();
+    let done = app.ask(move |engine| engine.drop_query(&dropped)).await;
+    token::audit(&sender, "drop", &name, &done);
+    Ok(Json(done?))
 }
 
 #[derive(Deserialize)]
@@ -179,14 +192,29 @@ struct Program {
 
 async fn deploy(
     State(app): State<App>,
+    Extension(sender): Extension<Sender>,
     deployment: Result<Json<Deployment>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Json(Deployment { programs, plan, from }) = deployment?;
     if let Some(from) = from.as_deref().filter(|from| !matches!(*from, "start" | "now")) {
         return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{from}`")).into());
     }
+    let files: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
+    let files = files.join(", ");
     let programs = programs.into_iter().map(|program| (program.name, program.text)).collect();
-    Ok(Json(app.ask(move |engine| engine.deploy(programs, plan, from)).await?))
+    let done = app.ask(move |engine| engine.deploy(programs, plan, from)).await;
+    if !plan {
+        token::audit(&sender, "deploy", &said(&files, done.as_ref().ok()), &done);
+    }
+    Ok(Json(done?))
+}
+
+/// The files of a deployment, and what became of which names.
+fn said(files: &str, done: Option<&Value>) -> String {
+    let names = done.and_then(|done| done["names"].as_array()).into_iter().flatten();
+    let names = names.filter_map(|name| Some(format!("{} {}", name["what"].as_str()?, name["name"].as_str()?)));
+    let names: Vec<String> = names.filter(|name| !name.starts_with("unchanged")).collect();
+    if names.is_empty() { files.to_owned() } else { format!("{files}: {}", names.join(", ")) }
 }
 
 /// Asked by the other processors of the state, which have turns of their own: waiting for one here while they hold theirs

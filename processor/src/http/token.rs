@@ -1,11 +1,10 @@
-//! Who may ask: everybody who knows the token, where there is one.
-//!
-//! Tokens are compared by their digests, which takes the same time wherever two of them differ.
+//! Who may ask: everybody who knows a token, where there are any; and who may change what runs.
 
 use super::App;
 use super::connection::HEALTH;
 use super::error::Refusal;
-use crate::connection::Place;
+use crate::connection::ConnectionSlot;
+use crate::tokens::{Role, Who};
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
@@ -13,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A secret that requests must bring as `Authorization: Bearer TOKEN`.
@@ -34,16 +34,16 @@ impl Token {
         format!("Bearer {}", self.0)
     }
 
-    fn is_shown_by(&self, header: &HeaderValue) -> bool {
-        let shown = header.as_bytes();
-        let scheme = shown.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
-        scheme && self.is(&shown[7..])
+    pub(crate) fn digest(&self) -> blake3::Hash {
+        blake3::hash(self.0.as_bytes())
     }
+}
 
-    /// Whether it is this word, which takes the same time wherever they differ.
-    pub(crate) fn is(&self, word: &[u8]) -> bool {
-        blake3::hash(word) == blake3::hash(self.0.as_bytes())
-    }
+/// The word that a header shows as a token.
+fn shown(header: &HeaderValue) -> Option<&[u8]> {
+    let shown = header.as_bytes();
+    let is_token = shown.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
+    is_token.then(|| &shown[7..])
 }
 
 impl fmt::Debug for Token {
@@ -55,13 +55,24 @@ impl fmt::Debug for Token {
 /// What needs no token: whether the server is there at all is no secret, and the page asks for the token itself.
 const OPEN: [&str; 2] = [HEALTH, "/"];
 
-/// Refuses requests without the token.
-pub(super) async fn known(State(app): State<App>, request: Request, next: Next) -> Response {
-    let shown = request.headers().get(AUTHORIZATION);
-    let is_known = app.options.token.as_ref().is_none_or(|token| shown.is_some_and(|shown| token.is_shown_by(shown)));
-    if is_known && let Some(place) = request.extensions().get::<Arc<Place>>() {
+/// Who sent a request, and from where.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// Where there are tokens.
+    pub(super) who: Option<Who>,
+    pub(super) from: Option<IpAddr>,
+}
+
+/// Refuses requests without a token that is known.
+pub(super) async fn known(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let word = request.headers().get(AUTHORIZATION).and_then(shown);
+    let who = app.options.tokens.as_ref().and_then(|tokens| tokens.who(word?));
+    let is_known = app.options.tokens.is_none() || who.is_some();
+    let place = request.extensions().get::<Arc<ConnectionSlot>>().cloned();
+    if let Some(place) = place.as_ref().filter(|_| is_known) {
         place.is_known();
     }
+    request.extensions_mut().insert(Sender { who, from: place.map(|place| place.client()) });
     if is_known || OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
     }
@@ -71,19 +82,43 @@ pub(super) async fn known(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
+/// Refuses those who may only ask.
+pub(super) async fn deploys(request: Request, next: Next) -> Response {
+    let who = request.extensions().get::<Sender>().and_then(|sender| sender.who.as_ref());
+    if let Some(who) = who.filter(|who| who.role < Role::Deployer) {
+        let message = format!(
+            "the token of `{}` is one of a {}: what runs is changed with one of a {}",
+            who.name,
+            who.role.name(),
+            Role::Deployer.name()
+        );
+        return Refusal::new(StatusCode::FORBIDDEN, "role", message).into_response();
+    }
+    next.run(request).await
+}
+
+/// Writes down who changed what runs, or tried to.
+pub(super) fn audit<T>(sender: &Sender, what: &str, names: &str, done: &Result<T, crate::engine::EngineError>) {
+    let who = sender.who.as_ref().map_or("anybody", |who| who.name.as_str());
+    let from = sender.from.map_or_else(|| "unknown".to_owned(), |from| from.to_string());
+    let result = done.as_ref().err().map_or("done", |error| error.code());
+    tracing::info!(target: "audit", who, from, what, names, result);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_is_known() {
-        let token = Token::new(" s3cret\n").unwrap();
-        let shown = |text: &'static str| token.is_shown_by(&HeaderValue::from_static(text));
-        assert!(shown("Bearer s3cret") && shown("bearer s3cret"));
-        for wrong in ["Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Bearer S3cret", "Basic s3cret", "s3cret"]
-        {
-            assert!(!shown(wrong), "{wrong}");
+    fn a_token_is_one_word_in_a_header() {
+        let shows = |text: &'static str| shown(&HeaderValue::from_static(text)).map(<[u8]>::to_vec);
+        assert_eq!(shows("Bearer s3cret"), Some(b"s3cret".to_vec()));
+        assert_eq!(shows("bearer s3cret"), Some(b"s3cret".to_vec()));
+        assert_eq!(shows("Bearer "), Some(vec![]));
+        for wrong in ["Bearer", "Basic s3cret", "s3cret"] {
+            assert_eq!(shows(wrong), None, "{wrong}");
         }
+        let token = Token::new(" s3cret\n").unwrap();
         assert_eq!(token.header(), "Bearer s3cret");
         assert!(Token::new(" \n").is_none() && Token::new("two words").is_none());
         assert_eq!(format!("{token:?}"), "Token(..)");

@@ -9,7 +9,7 @@ use super::answer::Turn;
 use super::error::Refusal;
 use super::json::{Shape, rows};
 use super::{App, site};
-use crate::engine::{Engine, EngineError, TableData};
+use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
 use crate::sql::{Asking, Code, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
@@ -148,8 +148,9 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
 fn named(engine: &dyn Engine, name: &str, rows_max: usize) -> Result<Vec<RecordBatch>, EngineError> {
     let tables = engine.table_names();
     for (table, column) in PLACES.iter().filter(|(table, _)| tables.iter().any(|known| known == table)) {
-        let snapshot = engine.snapshot(&[(*table).to_owned()], None)?;
         let wanted = (name != *table || *table != TOTALS).then_some((*column, name));
+        let outputs = wanted.map(|(_, name)| [name.to_owned()].into());
+        let snapshot = engine.read(&[TableScan { outputs, ..TableScan::whole(table) }], None, &|| true)?;
         let mut found = vec![];
         for table in &snapshot.tables {
             read(table, wanted, rows_max, &mut found)?;

@@ -8,13 +8,13 @@
 //! **Invariant:** where a slice ends decides nothing: every event was judged (late, a duplicate) when it was taken, and
 //! they happen in the same order, each as if the lane had never stopped.
 
-use super::held::{Bucket, HeldEvent};
-use super::session::Doing;
+use super::reorder_buffer::{Bucket, BufferedEvent};
+use super::session::{Doing, Pace};
 use super::slab::Slot;
 use event_feeder::world::Instant;
 use std::time::Duration;
 use timeline_core::Time;
-use timeline_core::incremental::Event;
+use timeline_core::incremental::{Ahead, Event};
 
 /// Evaluations between two looks at the clock.
 pub(super) const UNITS: u64 = 64;
@@ -45,8 +45,8 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    pub(super) fn new() -> Self {
-        Stretch { look_up: LookUp::Never, began: Instant::now(), first: 0, looked: 0, over: false }
+    pub(super) fn new(look_up: LookUp) -> Self {
+        Stretch { look_up, began: Instant::now(), first: 0, looked: 0, over: false }
     }
 
     /// A new one begins.
@@ -93,6 +93,9 @@ pub(super) struct Backlog {
     pub(super) clock: Option<Time>,
     /// Sessions that are on the way between two of their timers: of the first event, and of what is over.
     pub(super) doing: Vec<(Slot, Doing)>,
+    /// How far ahead of such sessions it was looked for an end that is made of timelines. It is no part of an image: what was
+    /// found so far is found again.
+    ahead: Vec<(Slot, Ahead)>,
 }
 
 impl Backlog {
@@ -107,22 +110,22 @@ impl Backlog {
     }
 
     /// The events in the order of their turns, and their words.
-    pub(super) fn events(&self) -> (&Bucket, &[HeldEvent]) {
+    pub(super) fn events(&self) -> (&Bucket, &[BufferedEvent]) {
         (&self.events, &self.events.events[self.done..])
     }
 
     /// Adds an event behind all others; `words` has one for each column that is present and not null.
-    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+    pub(super) fn push(&mut self, event: BufferedEvent, words: impl Iterator<Item = u64>) {
         self.events.push(event, words);
     }
 
     /// Adds events of a bucket.
-    pub(super) fn extend(&mut self, bucket: &Bucket, events: &[HeldEvent]) {
+    pub(super) fn extend(&mut self, bucket: &Bucket, events: &[BufferedEvent]) {
         events.iter().for_each(|event| self.events.push(*event, bucket.words(event).iter().copied()));
     }
 
     /// The next event, with the words of its columns spread out in `dense`.
-    pub(super) fn first<'a>(&self, dense: &'a mut [u64]) -> Option<(HeldEvent, Event<'a>)> {
+    pub(super) fn first<'a>(&self, dense: &'a mut [u64]) -> Option<(BufferedEvent, Event<'a>)> {
         let event = self.events.events.get(self.done)?;
         Some((*event, self.events.unpack(event, dense)))
     }
@@ -137,11 +140,23 @@ impl Backlog {
         }
     }
 
-    /// What a session is at, which is no more.
+    /// How a session goes on, through so many timers at most; it is noted to be at nothing any more.
     #[inline]
-    pub(super) fn take_doing(&mut self, slot: Slot) -> Option<Doing> {
-        let at = self.doing.iter().position(|(own, _)| *own == slot)?;
-        Some(self.doing.swap_remove(at).1)
+    pub(super) fn take_pace(&mut self, slot: Slot, most: u64) -> Pace {
+        let mut pace = Pace::new(None, most);
+        if !self.doing.is_empty() || !self.ahead.is_empty() {
+            let at = self.doing.iter().position(|(own, _)| *own == slot);
+            pace.doing = at.map(|at| self.doing.swap_remove(at).1);
+            let at = self.ahead.iter().position(|(own, _)| *own == slot);
+            pace.ahead = at.map(|at| self.ahead.swap_remove(at).1);
+        }
+        pace
+    }
+
+    /// A session is on the way between two of its timers.
+    pub(super) fn put_pace(&mut self, slot: Slot, Pace { doing, ahead, .. }: Pace) {
+        self.doing.extend(doing.map(|doing| (slot, doing)));
+        self.ahead.extend(ahead.map(|ahead| (slot, ahead)));
     }
 
     /// What a session is at.
@@ -156,6 +171,8 @@ impl Backlog {
 
     /// All words of texts among the columns in `texts`.
     pub(super) fn for_each_text(&mut self, texts: u64, f: impl FnMut(&mut u64)) {
+        // Copies of rows are not gone through, and made again.
+        self.ahead.clear();
         self.events.for_each_text(texts, f);
     }
 }

@@ -13,7 +13,7 @@
 //! lane have none any more.
 
 use super::dedup::Seen;
-use super::held::{Bucket, Held, HeldEvent};
+use super::reorder_buffer::{Bucket, BufferedEvent, ReorderBuffer};
 use super::session::Doing;
 use super::slab::{Life, Slot};
 use super::{Lane, columns};
@@ -167,7 +167,7 @@ impl Lane<()> {
         }
         let columns = self.text_columns;
         let mut held: Vec<(Slot, Vec<u8>)> = vec![];
-        for bucket in self.held.iter_mut().flat_map(Held::buckets_mut) {
+        for bucket in self.held.iter_mut().flat_map(ReorderBuffer::buckets_mut) {
             let fresh = if base { 0 } else { bucket.imaged };
             bucket.imaged = bucket.events.len();
             held.extend(bucket.events[fresh..].iter().map(|e| (e.slot, packed(bucket, e, columns, &mut number))));
@@ -175,7 +175,7 @@ impl Lane<()> {
         let (bucket, events) = self.backlog.events();
         let ahead: Vec<_> = events.iter().map(|e| (e.slot, packed(bucket, e, columns, &mut number))).collect();
 
-        let released = self.held.as_ref().map(Held::released);
+        let released = self.held.as_ref().map(ReorderBuffer::released);
         let seen = self.duplicates.as_mut().map_or_else(Vec::new, |duplicates| duplicates.image(base));
         let count = texts.len() + removed.len() + rows.len() + held.len() + ahead.len() + 3;
         let mut out = Builder {
@@ -219,7 +219,7 @@ impl Lane<()> {
 }
 
 /// An event that waits, as the image has it.
-fn packed(bucket: &Bucket, event: &HeldEvent, texts: u64, number: &mut impl FnMut(&mut u64)) -> Vec<u8> {
+fn packed(bucket: &Bucket, event: &BufferedEvent, texts: u64, number: &mut impl FnMut(&mut u64)) -> Vec<u8> {
     let mut bytes = vec![];
     let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
     let Position { source, file, offset, part } = event.position;
@@ -398,7 +398,7 @@ impl Lane<()> {
     }
 
     /// An event that waits, with its words; its key has a slot from now on.
-    fn waiting(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(HeldEvent, Vec<u64>), ImageError> {
+    fn waiting(&mut self, key: &str, bytes: &[u8], texts: &[u32]) -> Result<(BufferedEvent, Vec<u64>), ImageError> {
         let mut words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("chunks of eight bytes")));
         let mut next = || words.next().ok_or(ImageError::Held);
         let (time, flags, order) = (next()? as Time, next()?, next()?);
@@ -418,7 +418,7 @@ impl Lane<()> {
         self.slab.meta(slot).held += 1;
         let order = (flags & HAS_ORDER != 0).then(|| Order::from_bits(order));
         let position = Position { source: (flags >> SOURCE_AT) as u8, file, offset, part };
-        Ok((HeldEvent { time, order, slot, position, present, nulls, words_at: 0 }, values))
+        Ok((BufferedEvent { time, order, slot, position, present, nulls, words_at: 0 }, values))
     }
 
     /// Sets the wheel for all sessions that were loaded.

@@ -9,20 +9,22 @@
 
 mod backlog;
 mod dedup;
-mod held;
 pub mod image;
 mod index;
 mod late;
-mod look;
+mod live_alerts;
+mod passing;
 mod read;
 mod recorder;
+mod reorder_buffer;
 mod session;
 mod slab;
 mod wheel;
 
 pub use backlog::LookUp;
 pub use late::{Late, LateReason};
-pub use look::Look;
+pub use live_alerts::{AlertScan, LiveAlerts};
+pub use read::SessionScan;
 pub use recorder::{RecordedSpan, Recorder};
 pub use session::{AlertRow, Failed, Outcome, Session, Watcher};
 
@@ -31,8 +33,8 @@ use backlog::{Backlog, Stretch};
 use compact_str::CompactString;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
-use held::{Held, HeldEvent};
-use session::{Pace, Rules, Step};
+use reorder_buffer::{BufferedEvent, ReorderBuffer};
+use session::{Rules, Step, Work};
 use slab::{Life, Slab, Slot};
 use std::sync::Arc;
 use timeline_core::incremental::{Evaluator, Event};
@@ -58,12 +60,14 @@ pub struct Lane<W = ()> {
     next_window: Time,
     /// Where telling the windows up to an instant is to go on.
     windows_from: Option<(Time, Slot)>,
-    held: Option<Held>,
+    held: Option<ReorderBuffer>,
     /// What was taken and has not happened, for the lane looked up.
     backlog: Backlog,
     slice: Stretch,
     /// Events that happened, and sessions that were looked at.
     steps: u64,
+    /// Sessions that were read on copies, for questions.
+    read_sessions: u64,
     /// Which one of a partition's it is.
     number: u32,
     /// Whether the last image had a backlog.
@@ -108,10 +112,11 @@ impl<W: Watcher> Lane<W> {
             windows_from: None,
             slab: Slab::new(evaluator.row_words()),
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
-            held: waits.then(|| Held::new(width)),
+            held: waits.then(|| ReorderBuffer::new(width)),
             backlog: Backlog::default(),
-            slice: Stretch::new(),
+            slice: Stretch::new(LookUp::Never),
             steps: 0,
+            read_sessions: 0,
             number: 0,
             was_behind: false,
             duplicates: Duplicates::new(&plan),
@@ -262,7 +267,7 @@ impl<W: Watcher> Lane<W> {
         self.slab.meta(slot).held += 1;
         let words = columns(present & !nulls).map(|c| self.words[c]);
         let (order, position) = (event.order(), batch.position(event));
-        let event = HeldEvent { time, order, slot, position, present, nulls, words_at: 0 };
+        let event = BufferedEvent { time, order, slot, position, present, nulls, words_at: 0 };
         match &mut self.held {
             Some(held) => held.push(event, words),
             None => self.backlog.push(event, words),
@@ -326,21 +331,27 @@ impl<W: Watcher> Lane<W> {
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
-        let watcher = &mut self.watchers[slot as usize];
-        let (key, mut row, meta) = self.slab.parts(slot);
+        let (key, row, meta) = self.slab.parts(slot);
         let was = meta.life;
         let closed = self.outcome.closed.len();
-        let rules = (&self.rules, self.unseen);
-        let doing = if self.backlog.doing.is_empty() { None } else { self.backlog.take_doing(slot) };
-        let mut pace = Pace { doing, most: self.slice.timers() };
+        let mut work = Work {
+            evaluator: &mut self.evaluator,
+            rules: &self.rules,
+            key,
+            row,
+            life: &mut meta.life,
+            outcome: &mut self.outcome,
+            watcher: &mut self.watchers[slot as usize],
+            pace: self.backlog.take_pace(slot, self.slice.timers()),
+        };
         let step = loop {
-            let (told, session) = ((&mut self.outcome, &mut *watcher), (&mut row, &mut meta.life));
-            let step = session::step(&mut self.evaluator, rules, key, session, event, told, &mut pace);
-            let is_full = self.outcome.closed.len() >= TOLD_MAX;
-            if step != Step::Paused || is_full || self.slice.is_over(self.evaluator.passes() + self.steps) {
+            let step = work.step(event, self.unseen);
+            let is_full = work.outcome.closed.len() >= TOLD_MAX;
+            if step != Step::Paused || is_full || self.slice.is_over(work.evaluator.passes() + self.steps) {
                 break step;
             }
         };
+        let Work { row, pace, .. } = work;
         let counts = step == Step::Done;
         // To read a session may be long.
         self.steps += if self.outcome.closed.len() > closed { backlog::UNITS } else { 0 };
@@ -350,7 +361,7 @@ impl<W: Watcher> Lane<W> {
             self.dirty.push(slot);
         }
         if step == Step::Paused {
-            self.backlog.doing.extend(pace.doing.map(|doing| (slot, doing)));
+            self.backlog.put_pace(slot, pace);
             return false;
         }
         if !counts {
@@ -372,177 +383,6 @@ impl<W: Watcher> Lane<W> {
         true
     }
 
-    /// Releases what is before the clock, and ends what is over; see [`crate::watermark::Progress::clock`].
-    pub fn release(&mut self, clock: Time) {
-        if self.is_behind() {
-            self.backlog.owe(clock);
-        } else {
-            self.pass_time(clock);
-        }
-    }
-
-    /// Lets time pass up to a clock, or as far as it comes before it looks up.
-    fn pass_time(&mut self, clock: Time) {
-        if let Some(duplicates) = &mut self.duplicates {
-            duplicates.forget(clock);
-        }
-        while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(clock)) {
-            let mut words = std::mem::take(&mut self.words);
-            for (i, event) in bucket.events.iter().enumerate() {
-                if self.is_over() || !self.step(event.slot, &bucket.unpack(event, &mut words), || event.position) {
-                    self.backlog.extend(&bucket, &bucket.events[i..]);
-                    break;
-                }
-                self.slab.meta(event.slot).held -= 1;
-            }
-            self.words = words;
-            if self.is_behind() {
-                self.backlog.owe(clock);
-                return;
-            }
-        }
-        let frontier = self.held.as_ref().map_or(clock, |held| held.frontier(clock));
-        while let Some((turn, mut slots)) = self.wheel.pop(frontier) {
-            // Ends by events asked for looks of their own; from here on one goes on.
-            slots.sort_unstable();
-            slots.dedup();
-            for (i, slot) in slots.iter().enumerate() {
-                if self.is_over() || !self.look(*slot, frontier) {
-                    self.wheel.put_back(turn, &slots[i..]);
-                    self.backlog.owe(clock);
-                    return;
-                }
-            }
-        }
-        while self.rules.windows_by_clock && frontier >= self.next_window {
-            if !self.end_windows(frontier) {
-                self.backlog.owe(clock);
-                return;
-            }
-        }
-        if self.evaluator.dictionary().len() > 2 * self.texts_kept {
-            self.collect_texts();
-        }
-    }
-
-    /// Tells the windows of all sessions that the clock has passed: they end at the same instants. False if there is more to
-    /// do than may be done now.
-    fn end_windows(&mut self, frontier: Time) -> bool {
-        // It goes on where it looked up, for the instant that it began with.
-        let (until, from) = self.windows_from.take().unwrap_or((frontier, 0));
-        let slots: Vec<Slot> = self.slab.occupied().filter(|slot| *slot >= from).collect();
-        for slot in slots {
-            if self.is_over() || !self.end_windows_of(slot, until) {
-                self.windows_from = Some((until, slot));
-                return false;
-            }
-        }
-        self.next_window = self.evaluator.next_window(until).unwrap_or(Time::MAX);
-        true
-    }
-
-    fn end_windows_of(&mut self, slot: Slot, until: Time) -> bool {
-        if self.slab.meta(slot).life != Life::Live {
-            return true;
-        }
-        match self.end_if_due(slot, until) {
-            None => return false,
-            Some(false) => return true,
-            Some(true) => {}
-        }
-        let (key, mut row, meta) = self.slab.parts(slot);
-        let watcher = &mut self.watchers[slot as usize];
-        loop {
-            let (told, most) = ((&mut self.outcome, &mut *watcher), self.slice.timers());
-            let (changed, all) = session::end_windows(&mut self.evaluator, key, &mut row, until, told, most);
-            if changed && !meta.dirty {
-                meta.dirty = true;
-                self.dirty.push(slot);
-            }
-            // Each is a row to be told.
-            self.steps += u64::from(changed);
-            let is_full = self.outcome.closed.len() >= TOLD_MAX;
-            if all || is_full || self.slice.is_over(self.evaluator.passes() + self.steps) {
-                return all;
-            }
-        }
-    }
-
-    /// Ends a live session if that is due; whether it goes on, or nothing if there is more to do first than may be done now.
-    /// One that does not go on and lingers is looked at again.
-    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> Option<bool> {
-        self.steps += 1;
-        // A session out of an image has none before its next event.
-        while self.watchers.len() <= slot as usize {
-            self.watchers.push(W::new(self.evaluator.plan()));
-        }
-        let (key, mut row, meta) = self.slab.parts(slot);
-        let doing = if self.backlog.doing.is_empty() { None } else { self.backlog.take_doing(slot) };
-        let mut pace = Pace { doing, most: self.slice.timers() };
-        let watcher = &mut self.watchers[slot as usize];
-        let is_done = loop {
-            let (told, session) = ((&mut self.outcome, &mut *watcher), (&mut row, &mut meta.life));
-            let is_done = session::pass(&mut self.evaluator, &self.rules, key, session, frontier, told, &mut pace);
-            if is_done || self.slice.is_over(self.evaluator.passes() + self.steps) {
-                break is_done;
-            }
-        };
-        if is_done && meta.life == Life::Live {
-            return Some(true);
-        }
-        self.steps += backlog::UNITS;
-        if !meta.dirty {
-            meta.dirty = true;
-            self.dirty.push(slot);
-        }
-        if !is_done {
-            self.backlog.doing.extend(pace.doing.map(|doing| (slot, doing)));
-            return None;
-        }
-        match meta.life {
-            Life::Live => {}
-            Life::Closed => self.wheel.push(row.now().saturating_add(self.rules.linger), slot),
-            Life::Empty => self.forget_slot(slot),
-        }
-        Some(false)
-    }
-
-    /// Ends a session if that is due, forgets one that lingers no longer, or looks again later; false if there is more to do
-    /// first than may be done now.
-    fn look(&mut self, slot: Slot, frontier: Time) -> bool {
-        if self.slab.meta(slot).life == Life::Live {
-            let goes_on = self.end_if_due(slot, frontier);
-            if goes_on == Some(true) {
-                let row = self.slab.row(slot);
-                if let Some(at) = self.rules.look_again(&mut self.evaluator, &row, frontier) {
-                    self.wheel.push(at, slot);
-                }
-            }
-            return goes_on.is_some();
-        }
-        self.steps += 1;
-        let (_, row, meta) = self.slab.parts(slot);
-        if meta.life == Life::Closed {
-            let lingers = row.now().saturating_add(self.rules.linger);
-            if lingers >= frontier {
-                self.wheel.push(lingers, slot);
-            } else {
-                self.forget_slot(slot);
-            }
-        }
-        true
-    }
-
-    /// Forgets the session of a slot, and its key unless events of it wait.
-    fn forget_slot(&mut self, slot: Slot) {
-        self.removed.push(self.slab.key(slot).clone());
-        let meta = self.slab.meta(slot);
-        meta.life = Life::Empty;
-        if meta.held == 0 {
-            self.slab.remove(slot);
-        }
-    }
-
     /// Drops texts that nothing refers to any more.
     fn collect_texts(&mut self) {
         let (slab, held, backlog) = (&mut self.slab, &mut self.held, &mut self.backlog);
@@ -550,7 +390,9 @@ impl<W: Watcher> Lane<W> {
         self.evaluator.collect_texts(
             |f| slab.for_each_row(f),
             |f| {
-                held.iter_mut().flat_map(Held::buckets_mut).for_each(|bucket| bucket.for_each_text(texts, &mut *f));
+                held.iter_mut()
+                    .flat_map(ReorderBuffer::buckets_mut)
+                    .for_each(|bucket| bucket.for_each_text(texts, &mut *f));
                 backlog.for_each_text(texts, f);
             },
         );
@@ -581,7 +423,7 @@ impl<W: Watcher> Lane<W> {
 
     /// How many events wait: in the reorder buffer, or for their turn.
     pub fn held(&self) -> u64 {
-        (self.held.as_ref().map_or(0, Held::len) + self.backlog.waiting()) as u64
+        (self.held.as_ref().map_or(0, ReorderBuffer::len) + self.backlog.waiting()) as u64
     }
 
     /// What the lane holds, for people.
@@ -594,6 +436,7 @@ impl<W: Watcher> Lane<W> {
             live: count(Life::Live),
             remembered: count(Life::Closed),
             held: self.held(),
+            read: self.read_sessions,
             bytes: (self.slab.bytes()
                 + self.evaluator.dictionary().bytes()
                 + self.duplicates.as_ref().map_or(0, Duplicates::bytes)) as u64,
@@ -612,6 +455,8 @@ pub struct Size {
     pub remembered: u64,
     /// Events that wait in the reorder buffer, or for their turn.
     pub held: u64,
+    /// Sessions that questions have read.
+    pub read: u64,
     /// Bytes of memory, roughly.
     pub bytes: u64,
 }

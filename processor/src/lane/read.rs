@@ -1,17 +1,50 @@
 //! Sessions as they are at an instant that the watermark has not reached: read on copies, the lane does not change.
+//!
+//! A lane may have a million sessions, and one of them may have a hundred thousand windows to be told. So a [`SessionScan`] goes
+//! on where it was when the lane looked up, in the midst of a session if need be.
 
-use super::held::{Bucket, Held, HeldEvent};
-use super::session::{self, Failed, Outcome, Pace, Session, Step, Watcher};
-use super::slab::Slot;
+use super::backlog::{Backlog, LookUp, Stretch};
+use super::reorder_buffer::{Bucket, BufferedEvent, ReorderBuffer};
+use super::session::{Failed, Outcome, Pace, Session, Step, Watcher, Work};
+use super::slab::{Life, Slot};
 use super::{Lane, Late, LateReason};
-use event_feeder::world::Instant;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 use timeline_core::Time;
-use timeline_core::incremental::Row;
+use timeline_core::incremental::{Heap, Row};
 
-/// Sessions between two looks at the clock.
-const READ_AT_ONCE: usize = 64;
+/// Sessions that are looked for among the events that wait.
+const FEW: usize = 16;
+
+/// Sessions of a lane that are being read. The lane is not to change before all are.
+#[derive(Debug)]
+pub struct SessionScan {
+    slots: VecDeque<Slot>,
+    /// The events that wait for each, in the order of their turns.
+    waiting: BTreeMap<Slot, VecDeque<BufferedAt>>,
+    /// The one that is on the way.
+    now: Option<Copied>,
+    /// The memory of a copy.
+    spare: Vec<u64>,
+}
+
+/// Where an event is that waits: in the backlog if in no bucket.
+#[derive(Clone, Copy, Debug)]
+struct BufferedAt {
+    bucket: Option<Time>,
+    at: usize,
+}
+
+/// A copy of a session.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) slot: Slot,
+    pub(super) words: Vec<u64>,
+    pub(super) heap: Heap,
+    pub(super) life: Life,
+    pub(super) pace: Pace,
+    /// The events that wait for it.
+    waiting: VecDeque<BufferedAt>,
+}
 
 impl<W: Watcher> Lane<W> {
     /// Reads every session as it is at the horizon, on copies: the lane does not change. Of each that is alive its windows that
@@ -19,85 +52,130 @@ impl<W: Watcher> Lane<W> {
     ///
     /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
     /// come after the end of their session to its `stragglers`, and what waiting ones make fail to its `failed`.
-    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, mut live: impl FnMut(Session)) {
-        let slots: Vec<Slot> = self.slab.occupied().collect();
-        self.read_slots(slots, horizon, outcome, &mut live);
+    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, live: impl FnMut(Session)) {
+        let mut reading = self.to_read();
+        self.read_some(&mut reading, horizon, outcome, live, LookUp::Never);
     }
 
     /// All sessions that there are, for [`Lane::read_some`].
-    pub fn to_read(&self) -> VecDeque<Slot> {
-        self.slab.occupied().collect()
+    pub fn to_read(&self) -> SessionScan {
+        self.reading(self.slab.occupied().collect())
     }
 
-    /// Like [`Lane::read`], for the first of `slots`, which are taken from it: as many as can be read in a while, or a little
-    /// longer. The lane is not to change before all are read.
+    /// The sessions of some keys, with their hashes, for [`Lane::read_some`].
+    pub fn to_read_keys(&self, keys: &[(u64, String)]) -> SessionScan {
+        self.reading(keys.iter().filter_map(|(hash, key)| self.slab.find(*hash, key.as_bytes())).collect())
+    }
+
+    fn reading(&self, slots: VecDeque<Slot>) -> SessionScan {
+        let mut waiting: BTreeMap<Slot, Vec<(&BufferedEvent, BufferedAt)>> = BTreeMap::new();
+        let buckets =
+            self.held.iter().flat_map(ReorderBuffer::buckets).map(|(at, bucket)| (Some(at), &bucket.events[..]));
+        for (bucket, events) in std::iter::once((None, self.backlog.events().1)).chain(buckets) {
+            let wanted = |event: &BufferedEvent| slots.len() > FEW || slots.contains(&event.slot);
+            for (at, event) in events.iter().enumerate().filter(|(_, event)| wanted(event)) {
+                waiting.entry(event.slot).or_default().push((event, BufferedAt { bucket, at }));
+            }
+        }
+        let in_turn = |(slot, mut events): (Slot, Vec<(&BufferedEvent, BufferedAt)>)| {
+            events.sort_by_key(|(event, _)| event.sort_key());
+            (slot, events.into_iter().map(|(_, place)| place).collect())
+        };
+        SessionScan { slots, waiting: waiting.into_iter().map(in_turn).collect(), now: None, spare: vec![] }
+    }
+
+    /// Like [`Lane::read`], until the lane is to look up; whether all is read.
     pub fn read_some(
         &mut self,
-        slots: &mut VecDeque<Slot>,
+        reading: &mut SessionScan,
         horizon: Time,
         outcome: &mut Outcome,
         mut live: impl FnMut(Session),
-        length: Duration,
-    ) {
-        let began = Instant::now();
-        // Events that wait are looked through each time.
-        let count = READ_AT_ONCE.max(self.held() as usize / 8);
-        while !slots.is_empty() && began.elapsed() < length {
-            let first = slots.drain(..count.min(slots.len())).collect();
-            self.read_slots(first, horizon, outcome, &mut live);
+        look_up: LookUp,
+    ) -> bool {
+        let (mut stretch, mut looks) = (Stretch::new(look_up), 0);
+        stretch.begin(self.evaluator.passes());
+        loop {
+            let Some(mut copied) = reading.now.take().or_else(|| self.next_of(reading)) else { return true };
+            match self.read_copy(&mut copied, horizon, (outcome, &mut live), stretch.timers()) {
+                true => reading.spare = copied.words,
+                false => reading.now = Some(copied),
+            }
+            looks += 1;
+            if stretch.is_over(self.evaluator.passes() + looks) {
+                return reading.now.is_none() && reading.slots.is_empty();
+            }
         }
     }
 
-    /// Like [`Lane::read`], for one key.
-    pub fn read_key(
+    fn next_of(&mut self, reading: &mut SessionScan) -> Option<Copied> {
+        let slot = reading.slots.pop_front()?;
+        self.read_sessions += 1;
+        let waiting = reading.waiting.remove(&slot).unwrap_or_default();
+        Some(Copied { waiting, ..self.copy(slot, std::mem::take(&mut reading.spare)) })
+    }
+
+    /// A copy of a session, to be worked at.
+    pub(super) fn copy(&self, slot: Slot, mut words: Vec<u64>) -> Copied {
+        let (heap, life) = self.slab.copy(slot, &mut words);
+        let pace = Pace::new(self.backlog.doing(slot), u64::MAX);
+        Copied { slot, words, heap, life, pace, waiting: VecDeque::new() }
+    }
+
+    /// Lets what waits happen to a copy, and reads it; false if there are more timers to go through than may be now.
+    fn read_copy(
         &mut self,
-        hash: u64,
-        key: &str,
+        copied: &mut Copied,
         horizon: Time,
-        outcome: &mut Outcome,
-        mut live: impl FnMut(Session),
-    ) {
-        let slots = self.slab.find(hash, key.as_bytes()).into_iter().collect();
-        self.read_slots(slots, horizon, outcome, &mut live);
+        (outcome, live): (&mut Outcome, &mut dyn FnMut(Session)),
+        most: u64,
+    ) -> bool {
+        let Copied { slot, words, heap, life, pace, waiting } = copied;
+        while self.watchers.len() <= *slot as usize {
+            self.watchers.push(W::new(self.evaluator.plan()));
+        }
+        let mut work = Work {
+            evaluator: &mut self.evaluator,
+            rules: &self.rules,
+            key: self.slab.key(*slot),
+            row: Row { words, heap },
+            life,
+            outcome,
+            watcher: &mut self.watchers[*slot as usize],
+            pace: Pace { most, ..std::mem::replace(pace, Pace::new(None, most)) },
+        };
+        let (mut dense, mut is_paused) = (vec![0; self.words.len()], false);
+        while let Some((bucket, held)) = waiting.front().map(|place| place.event(&self.held, &self.backlog)) {
+            if held.time > horizon {
+                break;
+            }
+            let step = work.step(&bucket.unpack(held, &mut dense), self.unseen);
+            is_paused = step == Step::Paused;
+            if is_paused {
+                break;
+            }
+            if step == Step::Beside {
+                let (key, reason) = (work.key.clone(), LateReason::SessionClosed);
+                let (time, position) = (held.time, held.position);
+                work.outcome.stragglers.push(Late { key, time, position, reason, repaired: false });
+            }
+            let failed = |failure| Failed { key: work.key.clone(), position: held.position, failure };
+            work.outcome.failed.extend(work.evaluator.take_failures().into_iter().map(failed));
+            waiting.pop_front();
+        }
+        let is_read = !is_paused && work.read(horizon, live);
+        *pace = work.pace;
+        is_read
     }
+}
 
-    fn read_slots(&mut self, slots: Vec<Slot>, horizon: Time, outcome: &mut Outcome, live: &mut dyn FnMut(Session)) {
-        let mut waiting: BTreeMap<Slot, Vec<(&Bucket, &HeldEvent)>> = BTreeMap::new();
-        let held = self.held.iter().flat_map(Held::buckets).map(|bucket| (bucket, &bucket.events[..]));
-        // Whose turn it is comes before all that waits.
-        for (bucket, events) in std::iter::once(self.backlog.events()).chain(held) {
-            for event in events.iter().filter(|event| slots.len() > 1 || slots.contains(&event.slot)) {
-                waiting.entry(event.slot).or_default().push((bucket, event));
-            }
-        }
-        let (mut words, mut dense) = (vec![], vec![0; self.words.len()]);
-        for slot in slots {
-            while self.watchers.len() <= slot as usize {
-                self.watchers.push(W::new(self.evaluator.plan()));
-            }
-            let watcher = &mut self.watchers[slot as usize];
-            let (evaluator, rules, key) = (&mut self.evaluator, &self.rules, self.slab.key(slot));
-            let unseen = self.unseen;
-            let (mut heap, mut life) = self.slab.copy(slot, &mut words);
-            let mut row = Row { words: &mut words, heap: &mut heap };
-            let mut events = waiting.remove(&slot).unwrap_or_default();
-            events.sort_by_key(|(_, event)| event.sort_key());
-            let mut pace = Pace::whole(self.backlog.doing(slot));
-            for (bucket, held) in events.into_iter().filter(|(_, event)| event.time <= horizon) {
-                let event = bucket.unpack(held, &mut dense);
-                let (told, session) = ((&mut *outcome, &mut *watcher), (&mut row, &mut life));
-                let step = session::step(evaluator, (rules, unseen), key, session, &event, told, &mut pace);
-                if step == Step::Beside {
-                    let (key, reason) = (key.clone(), LateReason::SessionClosed);
-                    let (time, position) = (held.time, held.position);
-                    outcome.stragglers.push(Late { key, time, position, reason, repaired: false });
-                }
-                let failed = |failure| Failed { key: key.clone(), position: held.position, failure };
-                outcome.failed.extend(evaluator.take_failures().into_iter().map(failed));
-            }
-            let session = (&mut row, &mut life);
-            let at = (horizon, pace.doing);
-            session::read_at(evaluator, rules, key, session, at, (outcome, watcher), live);
-        }
+impl BufferedAt {
+    fn event<'a>(&self, held: &'a Option<ReorderBuffer>, backlog: &'a Backlog) -> (&'a Bucket, &'a BufferedEvent) {
+        let of_turn = || backlog.events();
+        let (bucket, events) = match (self.bucket, held) {
+            (Some(at), Some(held)) => held.bucket(at).map_or_else(of_turn, |bucket| (bucket, &bucket.events[..])),
+            _ => of_turn(),
+        };
+        (bucket, &events[self.at])
     }
 }

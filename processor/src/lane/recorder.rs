@@ -6,7 +6,7 @@
 use super::session::Watcher;
 use compact_str::CompactString;
 use std::sync::Arc;
-use timeline_core::incremental::{Observer, Reading, Share, View};
+use timeline_core::incremental::{Dimensions, Observer, Reading, Share, View};
 use timeline_core::plan::{NodeId, Plan};
 use timeline_core::{Linear, Time, Value};
 
@@ -20,7 +20,7 @@ pub struct RecordedSpan {
     /// Index of the timeline: of the metric, or of the node.
     pub root: usize,
     /// The dimensions of the share.
-    pub dimensions: Vec<Option<Value>>,
+    pub dimensions: Dimensions,
     /// First instant.
     pub start: Time,
     /// First instant after it; `None` while open.

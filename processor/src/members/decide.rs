@@ -15,7 +15,7 @@ pub enum Sharing {
 
 /// What a member knows when it decides.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct Evidence<'a> {
     /// The id of the decider.
     pub me: &'a str,
     /// Who should own the partition.
@@ -44,7 +44,7 @@ pub enum Decision {
 }
 
 /// Decides about a partition that the decider is at work on. Such a one needs no look at the head: its commits are that.
-pub fn decide_running(facts: &Facts<'_>) -> Decision {
+pub fn decide_running(facts: &Evidence<'_>) -> Decision {
     match (facts.sharing, facts.wanted) {
         (Sharing::Shared, Some(wanted)) if wanted != facts.me => Decision::Release,
         _ => Decision::Leave,
@@ -52,12 +52,12 @@ pub fn decide_running(facts: &Facts<'_>) -> Decision {
 }
 
 /// Whether the head must be looked at to decide.
-pub fn is_interesting(facts: &Facts<'_>) -> bool {
+pub fn is_interesting(facts: &Evidence<'_>) -> bool {
     !facts.running && (facts.sharing == Sharing::Alone || facts.wanted == Some(facts.me))
 }
 
 /// Decides about a partition that the decider is not at work on, having looked at its head.
-pub fn decide_idle(facts: &Facts<'_>, holder: &Holder, life: impl Fn(&str) -> Life) -> Decision {
+pub fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) -> Life) -> Decision {
     if !is_interesting(facts) {
         return Decision::Leave;
     }

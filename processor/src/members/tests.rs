@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::decide::{Decision, Facts, Sharing, decide_idle, decide_running, is_interesting};
+use super::decide::{Decision, Evidence, Sharing, decide_idle, decide_running, is_interesting};
 use super::liveness::{Life, Liveness};
 use super::share::share;
 use crate::checkpoint::{Holder, Owner};
@@ -138,7 +138,7 @@ impl World {
         let wanted = share(self.heads.keys().map(|partition| (partition.clone(), able.clone())));
         for (partition, wanted) in &wanted {
             let running = self.processes[i].running.contains_key(partition);
-            let facts = Facts { me: &me, wanted: Some(wanted), sharing: self.sharing, running };
+            let facts = Evidence { me: &me, wanted: Some(wanted), sharing: self.sharing, running };
             let head = self.heads.get_mut(partition).unwrap();
             let decision = match running {
                 true => decide_running(&facts),

@@ -115,12 +115,12 @@ struct Read {
 }
 
 /// Those that were read, and the last one, so that it is there while nobody has a plan of it yet.
-struct Kept {
+struct TableCache {
     read: Vec<Read>,
     last: Option<Arc<Table>>,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { read: vec![], last: None });
+static KEPT: Mutex<TableCache> = Mutex::new(TableCache { read: vec![], last: None });
 
 fn known(bytes: &blake3::Hash, wanted: &TableFile) -> Option<Arc<Table>> {
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

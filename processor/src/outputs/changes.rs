@@ -26,9 +26,9 @@ use timeline_core::{Time, Value};
 
 /// What was told of the metrics, by their names; part of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Known(BTreeMap<String, Told>);
+pub(crate) struct PublishedTotals(BTreeMap<String, PublishedMetric>);
 
-impl Known {
+impl PublishedTotals {
     pub(crate) fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
@@ -36,7 +36,7 @@ impl Known {
 
 /// What was told of a metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Told {
+struct PublishedMetric {
     /// One that gets another meaning begins anew.
     meaning: String,
     /// The place that was looked at last: a log that is read again says nothing before it.
@@ -47,11 +47,11 @@ struct Told {
 
 /// The same by the number of the metric.
 #[derive(Clone, Debug)]
-pub(crate) struct Changes(Vec<Told>);
+pub(crate) struct Changes(Vec<PublishedMetric>);
 
 /// The place for which totals are true.
 #[derive(Clone, Debug)]
-pub(crate) struct At {
+pub(crate) struct AsOf {
     /// One for each source.
     pub places: Vec<Position>,
     /// The same for people.
@@ -62,19 +62,21 @@ pub(crate) struct At {
 
 impl Changes {
     /// Those of a plan, as far as they are known.
-    pub(crate) fn new(plan: &Plan, known: &Known) -> Self {
+    pub(crate) fn new(plan: &Plan, known: &PublishedTotals) -> Self {
         let told = |metric: &Metric| {
             let meaning = meaning::of_totals(plan, metric);
             let known = known.0.get(&metric.name).filter(|known| known.meaning == meaning);
-            known.cloned().unwrap_or_else(|| Told { meaning, ..Told::default() })
+            known.cloned().unwrap_or_else(|| PublishedMetric { meaning, ..PublishedMetric::default() })
         };
         Changes(plan.metrics.iter().map(told).collect())
     }
 
     /// For a checkpoint.
-    pub(crate) fn known(&self, plan: &Plan) -> Known {
+    pub(crate) fn known(&self, plan: &Plan) -> PublishedTotals {
         let named = plan.metrics.iter().map(|metric| metric.name.clone()).zip(&self.0);
-        Known(named.filter(|(_, told)| !told.places.is_empty()).map(|(name, told)| (name, told.clone())).collect())
+        PublishedTotals(
+            named.filter(|(_, told)| !told.places.is_empty()).map(|(name, told)| (name, told.clone())).collect(),
+        )
     }
 
     /// Groups are over: nothing of them will be told any more.
@@ -98,7 +100,7 @@ impl Changes {
         plan: &Plan,
         origin: &Origin,
         totals: &Totals,
-        (at, labels): (&At, &Labels),
+        (at, labels): (&AsOf, &Labels),
     ) -> Vec<Message> {
         let table = rows::totals(&[(plan, totals)]);
         let shape = Shape::of(&table);
@@ -149,7 +151,7 @@ struct Row<'a> {
     metric: &'a Metric,
     meaning: String,
     functions: &'a [String],
-    at: &'a At,
+    at: &'a AsOf,
 }
 
 impl Row<'_> {
@@ -159,7 +161,7 @@ impl Row<'_> {
     }
 
     fn message(&self, key: String, group: &[String], values: &[String], closed: Option<&str>) -> Message {
-        let At { text, watermark, horizon, .. } = self.at;
+        let AsOf { text, watermark, horizon, .. } = self.at;
         let horizon_ns = horizon.to_string();
         let what = [("meaning", self.meaning.as_str()), ("key", &key), ("position", text), ("horizon", &horizon_ns)];
         let id = id(self.origin, what.into_iter());

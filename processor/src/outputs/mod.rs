@@ -25,9 +25,9 @@
 //! | [`outbox`] | files of messages, and which of them a checkpoint names |
 //! | [`publisher`] | the thread that publishes them, as often as it takes |
 
+pub mod alert_changes;
 mod cells;
 pub(crate) mod changes;
-pub mod facts;
 mod meaning;
 mod message;
 pub(crate) mod outbox;

@@ -4,7 +4,7 @@
 //! in the order in which checkpoints name them. While a destination is away their number is kept small by putting the last
 //! ones together, so that an hour of that costs disk and nothing else.
 
-use super::facts::Facts;
+use super::alert_changes::AlertChanges;
 use super::message::of_rows;
 use super::{Error, Message, Origin, Output};
 use crate::checkpoint::{FileRef, Kind, Putter, Reader, segment};
@@ -55,7 +55,7 @@ impl Outbox {
         putter: &Putter,
         reader: &Reader,
         plan: &Plan,
-        (told, facts, changes): (&Pending, &Facts, &[Message]),
+        (told, facts, changes): (&Pending, &AlertChanges, &[Message]),
     ) -> Result<(), Error> {
         for Files { origin, files, left_alone } in &mut self.own {
             let mut messages = vec![];
@@ -73,7 +73,7 @@ impl Outbox {
 }
 
 /// The rows that an output tells, but for totals.
-fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &Facts) -> Vec<RecordBatch> {
+fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &AlertChanges) -> Vec<RecordBatch> {
     match origin.output {
         // Whoever reads them in order hears of a beginning before its end.
         Output::Alerts => {

@@ -1,18 +1,17 @@
 //! Answers: read from the lanes at one position of the log, beside what they have told and no checkpoint holds yet.
 
 use super::ask::{Answer, Ask, NoAnswer, Reply};
-use super::{ANSWER_LOOK, Error, Partition};
+use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::Code;
-use crate::lane::{Lane, Late, Outcome, Session, Size};
-use crate::pipeline::WorkerLost;
+use crate::lane::{Lane, Late, LookUp, Outcome, Session, Size};
+use crate::pipeline::Coming;
 use crate::results::Pending;
 use crate::totals::Totals;
 use crate::watermark::Progress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use timeline_core::plan::Plan;
 
@@ -40,28 +39,25 @@ impl Part {
 /// A question that lanes are read for, piece by piece.
 pub(super) struct Answering {
     sizes: Vec<Size>,
-    parts: Vec<Receiver<Part>>,
-    /// What the first of them have come to.
-    done: Vec<Part>,
+    parts: Coming<Part>,
+    /// Whose sessions are wanted, where it is not all.
+    keys: Option<BTreeSet<String>>,
     reply: Reply,
 }
 
-/// How long a question is waited for before anything else is done.
-const ANSWERED_AT_ONCE: Duration = Duration::from_millis(25);
-
 /// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
-pub(super) struct Told {
+pub(super) struct LaneOutput {
     pub(super) outcome: Outcome,
     pub(super) late: Vec<Late>,
     pub(super) totals: Totals,
 }
 
-impl Told {
+impl LaneOutput {
     pub(super) fn of(lane: &mut Lane) -> Self {
         let (outcome, late) = lane.drain();
         let mut totals = Totals::new(lane.plan());
         totals.add_told(lane.plan(), &outcome);
-        Told { outcome, late, totals }
+        LaneOutput { outcome, late, totals }
     }
 }
 
@@ -72,11 +68,10 @@ impl Partition {
         for source in 0..self.readings.len() {
             let source = self.feed.source(source);
             if let Some(left) = source.left_out()?.first() {
-                // Whoever asked may have gone.
                 let code = Code::NotAll;
                 let left = format!("[{}] {}: {}", left.code, left.file, left.detail);
                 let said = format!("[{code}] no answer is true for the source as it is now ({left}); {}", code.help());
-                let _ = reply.send(Err(NoAnswer::LeftOut(said)));
+                reply.send(Err(NoAnswer::LeftOut(said)));
                 return Ok(());
             }
             targets.push(source.caught_up_target()?);
@@ -87,7 +82,7 @@ impl Partition {
 
     /// Answers what can be answered now; what is about sessions waits until no lane is behind.
     pub(super) fn answer_in_time(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
-        if ask != Ask::Status && (self.answering.is_some() || self.is_behind()?) {
+        if ask != Ask::Status && (self.is_busy_reading() || self.is_behind()?) {
             self.delayed.push_back((ask, reply));
             return Ok(());
         }
@@ -97,16 +92,24 @@ impl Partition {
     /// Answers what waited for lanes that were behind.
     pub(super) fn answer_delayed(&mut self) -> Result<(), Error> {
         self.finish_answer(Duration::ZERO)?;
-        while self.answering.is_none() && !self.delayed.is_empty() && !self.is_behind()? {
+        while !self.is_busy_reading() && !self.delayed.is_empty() && !self.is_behind()? {
             let Some((ask, reply)) = self.delayed.pop_front() else { break };
+            if !reply.is_wanted() {
+                continue;
+            }
             self.answer(&ask, reply)?;
         }
         Ok(())
     }
 
-    /// Whether nothing is to be fed now: lanes are behind, or are read for an answer.
+    /// Whether nothing is to be fed now: lanes are behind, or are read.
     pub(super) fn is_busy(&self) -> bool {
-        self.answering.is_some() || self.pipeline.is_behind()
+        self.is_busy_reading() || self.pipeline.is_behind()
+    }
+
+    /// Whether lanes are read for an answer, or looked at for a checkpoint.
+    pub(super) fn is_busy_reading(&self) -> bool {
+        self.answering.is_some() || self.survey.is_some()
     }
 
     /// Whether some lane has yet to do some of what it was fed.
@@ -118,11 +121,12 @@ impl Partition {
         if self.waiting.is_empty() || self.is_busy() {
             return Ok(());
         }
+        self.waiting.retain(|waiting| waiting.reply.is_wanted());
         for mut waiting in std::mem::take(&mut self.waiting) {
             let mut targets = waiting.targets.iter_mut().zip(&self.readings);
             // Targets are places of a log by itself.
             let is_reached = targets.all(|(target, reading)| target.reached(reading.position.of(0)));
-            if is_reached && self.answering.is_none() && !self.is_behind()? {
+            if is_reached && !self.is_busy_reading() && !self.is_behind()? {
                 self.answer(&waiting.ask, waiting.reply)?;
             } else {
                 self.waiting.push(waiting);
@@ -143,7 +147,7 @@ impl Partition {
                 self.finish_commit(true)?;
             }
         }
-        let told = self.pipeline.call(|lane, progress| (Told::of(lane), progress.clone(), lane.size()))?;
+        let told = self.pipeline.call(|lane, progress| (LaneOutput::of(lane), progress.clone(), lane.size()))?;
         self.take_decoded();
         let mut sizes = vec![];
         for (told, progress, size) in told {
@@ -152,16 +156,19 @@ impl Partition {
             sizes.push(size);
         }
         if *ask == Ask::Status {
-            return self.tell(sizes, vec![], &reply);
+            return self.tell(sizes, vec![], None, &reply);
         }
         let (wants_sessions, plan) = (*ask != Ask::Totals, Arc::clone(&self.plan));
-        let key = if let Ask::Key(key) = ask { Some((key_hash(key.as_bytes()), key.clone())) } else { None };
-        let whole = key.is_none();
+        let keys = ask.keys();
+        let whole = keys.is_none();
+        let mut wanted: Vec<(u64, String)> =
+            keys.iter().flatten().map(|key| (key_hash(key.as_bytes()), key.clone())).collect();
+        wanted.sort_unstable();
         let begin = move |lane: &mut Lane, _: &Progress| {
-            let slots = if whole { lane.to_read() } else { VecDeque::new() };
-            (slots, Some(Part::new(lane.plan())))
+            let reading = if whole { lane.to_read() } else { lane.to_read_keys(&wanted) };
+            (reading, Some(Part::new(lane.plan())))
         };
-        let parts = self.pipeline.work(begin, move |lane, progress, (slots, part), length| {
+        let parts = self.pipeline.work(begin, move |lane, progress, (reading, part), length| {
             let own = part.as_mut()?;
             if let Some(horizon) = progress.horizon() {
                 let Part { outcome, live, totals } = &mut *own;
@@ -173,11 +180,7 @@ impl Partition {
                         live.push(session);
                     }
                 };
-                match &key {
-                    Some((hash, key)) => lane.read_key(*hash, key, horizon, outcome, &mut tell),
-                    None => lane.read_some(slots, horizon, outcome, &mut tell, length),
-                }
-                if !slots.is_empty() {
+                if !lane.read_some(reading, horizon, outcome, &mut tell, LookUp::After(length)) {
                     return None;
                 }
                 if whole {
@@ -187,30 +190,33 @@ impl Partition {
             }
             part.take()
         })?;
-        self.answering = Some(Answering { sizes, parts, done: vec![], reply });
+        self.answering = Some(Answering { sizes, parts, keys, reply });
         // Nearly always it is done at once.
-        self.finish_answer(ANSWERED_AT_ONCE)
+        self.finish_answer(AT_ONCE)
     }
 
-    /// Tells what lanes were asked for, if all have done it, within so long.
+    /// Tells what lanes were asked for, if all have done it, within so long; nothing if whoever asked has gone.
     pub(super) fn finish_answer(&mut self, length: Duration) -> Result<(), Error> {
         let Some(mut answering) = self.answering.take() else { return Ok(()) };
-        let until = Instant::now() + length;
-        while let Some(part) = answering.parts.get(answering.done.len()) {
-            match part.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(part) => answering.done.push(part),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.answering = Some(answering);
-                    return Ok(());
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(WorkerLost.into()),
-            }
+        if !answering.reply.is_wanted() {
+            // Lanes leave it, too.
+            return Ok(());
         }
-        self.tell(answering.sizes, answering.done, &answering.reply)
+        if !answering.parts.wait(Some(Instant::now() + length))? {
+            self.answering = Some(answering);
+            return Ok(());
+        }
+        self.tell(answering.sizes, answering.parts.done(), answering.keys.as_ref(), &answering.reply)
     }
 
     /// Tells whoever asked what the lanes have, and what they had told.
-    fn tell(&mut self, sizes: Vec<Size>, parts: Vec<Part>, reply: &Reply) -> Result<(), Error> {
+    fn tell(
+        &mut self,
+        sizes: Vec<Size>,
+        parts: Vec<Part>,
+        keys: Option<&BTreeSet<String>>,
+        reply: &Reply,
+    ) -> Result<(), Error> {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
@@ -224,9 +230,9 @@ impl Partition {
         let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
         totals.merge(&self.totals);
-        let mut pending =
-            self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| Pending::clone(pending));
-        pending.append(self.pending.clone());
+        let wanted = |pending: &Pending| keys.map_or_else(|| pending.clone(), |keys| pending.of_keys(keys));
+        let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| wanted(pending));
+        pending.append(wanted(&self.pending));
         // What is on its way into history is in none of its files yet.
         totals.add_parts(&self.plan, std::mem::take(&mut pending.parts));
         pending.append(read);
@@ -248,6 +254,7 @@ impl Partition {
             queued_bytes: self.feed.queued_bytes(),
             kept_bytes: self.kept_bytes(),
             live,
+            read_sessions: sum(|size| size.read),
             partial: self.counts.partial + partial,
             pending,
             sessions,
@@ -257,8 +264,7 @@ impl Partition {
             reader: self.reader.clone(),
         };
         self.prove(ANSWER_LOOK)?;
-        // Whoever asked may have gone.
-        let _ = reply.send(Ok(answer));
+        reply.send(Ok(answer));
         Ok(())
     }
 }

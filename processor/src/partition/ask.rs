@@ -3,15 +3,17 @@
 use super::{Counts, Looks};
 use crate::checkpoint::{FileRef, Reader};
 use crate::damage::Damage;
+use crate::engine::IsWanted;
 use crate::labels::Labels;
 use crate::lane::Session;
 use crate::outputs::Published;
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use event_feeder::world::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -23,12 +25,62 @@ pub enum Ask {
     Status,
     /// The aggregated metrics.
     Totals,
+    /// The sessions of some keys, and of what was told and is not committed what is theirs.
+    Keys(BTreeSet<String>),
     /// All sessions.
     Sessions,
     /// All sessions, and that all events before the position can be read again.
     Spans,
     /// The sessions of one key, and that all events before the position can be read again.
     Key(String),
+}
+
+impl Ask {
+    /// What answers both.
+    #[must_use]
+    pub fn and(self, other: Ask) -> Ask {
+        use Ask::{Key, Keys, Sessions, Spans, Status, Totals};
+        match (self, other) {
+            (Status, ask) | (ask, Status) => ask,
+            (Totals, Totals) => Totals,
+            (Keys(a), Keys(b)) => Keys(a.union(&b).cloned().collect()),
+            (Key(a), Key(b)) if a == b => Key(a),
+            (Key(a), Keys(b)) | (Keys(b), Key(a)) if b.iter().all(|key| *key == a) => Key(a),
+            (Spans | Key(_), _) | (_, Spans | Key(_)) => Spans,
+            (Sessions | Totals | Keys(_), Sessions | Totals | Keys(_)) => Sessions,
+        }
+    }
+
+    /// The keys whose sessions are wanted, where it is not all.
+    pub(crate) fn keys(&self) -> Option<BTreeSet<String>> {
+        match self {
+            Ask::Key(key) => Some([key.clone()].into()),
+            Ask::Keys(keys) => Some(keys.clone()),
+            Ask::Status | Ask::Totals | Ask::Sessions | Ask::Spans => None,
+        }
+    }
+}
+
+/// What is asked of each plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asks {
+    /// Of those that are not named.
+    pub rest: Ask,
+    /// Of some, by their names.
+    pub of: BTreeMap<String, Ask>,
+}
+
+impl Asks {
+    /// What a plan is asked.
+    pub fn of(&self, plan: &str) -> &Ask {
+        self.of.get(plan).unwrap_or(&self.rest)
+    }
+}
+
+impl From<Ask> for Asks {
+    fn from(rest: Ask) -> Asks {
+        Asks { rest, of: BTreeMap::new() }
+    }
 }
 
 /// What is answered, for one position.
@@ -70,6 +122,8 @@ pub struct Answer {
     pub partial: u64,
     /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
     pub pending: Pending,
+    /// Sessions that questions have read since it was opened.
+    pub read_sessions: u64,
     /// Sessions alive at the horizon; empty unless asked for.
     pub sessions: Vec<Session>,
     /// Aggregated metrics; empty unless asked for.
@@ -83,7 +137,22 @@ pub struct Answer {
 }
 
 /// Where an answer goes.
-pub(super) type Reply = Sender<Result<Answer, NoAnswer>>;
+pub(super) struct Reply {
+    answer: Sender<Result<Answer, NoAnswer>>,
+    listener: Weak<()>,
+}
+
+impl Reply {
+    /// Tells whoever asked, who may have gone.
+    pub(super) fn send(&self, answer: Result<Answer, NoAnswer>) {
+        let _ = self.answer.send(answer);
+    }
+
+    /// Whether somebody still waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.listener.strong_count() > 0
+    }
+}
 
 pub(super) enum Request {
     Ask { ask: Ask, sync: bool, reply: Reply },
@@ -107,6 +176,9 @@ pub enum NoAnswer {
     /// The source has something that is not read, so that no answer is true for all that it holds.
     #[error("{0}; without --sync it is answered for what was read")]
     LeftOut(String),
+    /// Nobody waits for it any more.
+    #[error("nobody waits for the answer any more")]
+    Unwanted,
     /// It took longer than the caller wanted to wait.
     #[error("the records that the source held were not all read in time")]
     Timeout,
@@ -117,6 +189,8 @@ pub enum NoAnswer {
 
 /// How long an answer that waits for nothing may take.
 pub const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Time between two looks whether an answer is wanted still.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Handle {
     /// A handle, and what it sends.
@@ -127,14 +201,16 @@ impl Handle {
 
     /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
     pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
-        self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME))
+        self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME), &|| true)
     }
 
     /// Asks without waiting, so that several partitions can be asked at once.
-    pub fn begin(&self, ask: Ask, sync: bool) -> Result<Asked, NoAnswer> {
+    pub fn begin(&self, ask: Ask, sync: bool) -> Result<PendingAnswer, NoAnswer> {
         let (reply, answer) = channel();
+        let listens = Arc::new(());
+        let reply = Reply { answer: reply, listener: Arc::downgrade(&listens) };
         self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| self.stopped())?;
-        Ok(Asked { answer, why: Arc::clone(&self.why) })
+        Ok(PendingAnswer { answer, why: Arc::clone(&self.why), _listens: listens })
     }
 
     /// Notes, before anybody can hear that the partition has stopped, why it did.
@@ -161,19 +237,27 @@ impl Handle {
     }
 }
 
-/// A question that is on its way.
+/// A question that is on its way; the partition leaves it when it is dropped.
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingAnswer {
     answer: Receiver<Result<Answer, NoAnswer>>,
     why: Why,
+    _listens: Arc<()>,
 }
 
-impl Asked {
-    /// Waits for the answer.
-    pub fn wait(self, limit: Duration) -> Result<Answer, NoAnswer> {
-        self.answer.recv_timeout(limit).unwrap_or_else(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => Err(NoAnswer::Timeout),
-            std::sync::mpsc::RecvTimeoutError::Disconnected => Err(NoAnswer::Stopped(self.why.get().cloned())),
-        })
+impl PendingAnswer {
+    /// Waits for the answer, as long as it is wanted.
+    pub fn wait(self, limit: Duration, is_wanted: IsWanted<'_>) -> Result<Answer, NoAnswer> {
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.answer.recv_timeout(left.min(LOOK)) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::Stopped(self.why.get().cloned())),
+                Err(RecvTimeoutError::Timeout) if left <= LOOK => return Err(NoAnswer::Timeout),
+                Err(RecvTimeoutError::Timeout) if !is_wanted() => return Err(NoAnswer::Unwanted),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }

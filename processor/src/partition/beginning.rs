@@ -5,7 +5,7 @@
 
 use super::{Error, Partition};
 use crate::reach::Reach;
-use crate::watermark::{Progress, Unseen};
+use crate::watermark::{Progress, UnreadPrefix};
 use event_feeder::world::{self, Instant};
 use event_feeder::{Next, Position, Source, Target};
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, 
             position = position.max(end);
         }
         let (position, files) = (position.of(number), source.files().clone());
-        Ok(Reach { position, files, unseen: Unseen::Everything, ..Reach::default() })
+        Ok(Reach { position, files, unseen: UnreadPrefix::Everything, ..Reach::default() })
     });
     ends.collect()
 }

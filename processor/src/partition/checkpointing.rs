@@ -5,19 +5,19 @@
 
 use super::growth::Siblings;
 use super::zones::{self, ZoneRules};
-use super::{Error, Partition, Reading, Told};
+use super::{Error, LaneOutput, Partition, SourceProgress};
 use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, segment};
 use crate::damage::{Damage, Lost};
-use crate::kept::{Fresh, Kept};
 use crate::lane::image::{self, Image};
 use crate::measured;
-use crate::outputs::changes::Known;
-use crate::outputs::facts::Marks;
+use crate::outputs::alert_changes::Marks;
+use crate::outputs::changes::PublishedTotals;
 use crate::outputs::outbox::Outbox;
 use crate::reach::{self, Reach};
 use crate::results;
+use crate::retained::{Fresh, RetainedLog};
 use crate::totals::TotalsImage;
-use crate::watermark::{Silences, Unseen};
+use crate::watermark::{Silences, UnreadPrefix};
 use event_feeder::file::FileTable;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Gap, Position};
@@ -60,7 +60,7 @@ pub(super) struct Committed {
     checkpoints: Checkpoints,
     segments: Vec<FileRef>,
     results: Vec<FileRef>,
-    kept: Vec<Kept>,
+    kept: Vec<RetainedLog>,
     outbox: Outbox,
     damage: Damage,
     /// Whether files of results lie about that only older checkpoints name.
@@ -95,8 +95,8 @@ pub(super) struct State {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Reach>,
     /// What lies before the place from which the log is read.
-    #[serde(default, skip_serializing_if = "Unseen::is_nothing")]
-    pub unseen: Unseen,
+    #[serde(default, skip_serializing_if = "UnreadPrefix::is_nothing")]
+    pub unseen: UnreadPrefix,
     /// Where the logs of all sources are read from, if that is not their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begun: Vec<Reach>,
@@ -104,8 +104,8 @@ pub(super) struct State {
     #[serde(default)]
     pub told: Marks,
     /// The totals as they were told last.
-    #[serde(default, skip_serializing_if = "Known::is_nothing")]
-    pub told_totals: Known,
+    #[serde(default, skip_serializing_if = "PublishedTotals::is_nothing")]
+    pub told_totals: PublishedTotals,
     /// The partitions among which keys are shared out.
     #[serde(default, skip_serializing_if = "Siblings::is_unknown")]
     pub siblings: Siblings,
@@ -152,15 +152,23 @@ impl Partition {
         self.pending.parts.extend(parts);
     }
 
-    /// Cuts all lanes at the present position and lets another thread write what came out.
+    /// Cuts all lanes at the present position and lets another thread write what came out. Looks that are to be made first
+    /// are waited for.
     pub(super) fn start_commit(&mut self) -> Result<(), Error> {
+        if self.checkpoints.is_none() {
+            return Ok(());
+        }
+        if self.survey.is_none() {
+            self.begin_survey()?;
+        }
+        self.is_surveyed(Duration::MAX)?;
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let began = Instant::now();
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
             let frontier = lane.frontier(progress.clock());
-            (Told::of(lane), lane.image(full, base), progress.clone(), (lane.held(), frontier), lane.is_behind())
+            (LaneOutput::of(lane), lane.image(full, base), progress.clone(), (lane.held(), frontier), lane.is_behind())
         })?;
         let pause = began.elapsed();
         self.take_decoded();
@@ -177,11 +185,10 @@ impl Partition {
         for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
-        let mut facts = self.alert_facts(is_behind)?;
+        let (mut facts, changes, looked) = self.surveyed();
         let labels = self.options.labels.clone();
         self.pending.hide(&self.plan, &labels);
         labels.hide_facts(&self.plan, &mut facts);
-        let (changes, looked) = self.total_changes(is_behind)?;
         if looked && !is_behind {
             self.take_ended_windows(frontier.unwrap_or(Time::MIN));
         }
@@ -219,11 +226,11 @@ impl Partition {
         let pending = Arc::new(std::mem::take(&mut self.pending));
         let (plan, results) = (self.plan.clone(), self.results.clone());
         let (told, reader, number) = (Arc::clone(&pending), self.reader.clone(), self.options.part.number);
-        let cut = |Reading { keeping, position, max_time, .. }: &mut Reading| {
+        let cut = |SourceProgress { keeping, position, max_time, .. }: &mut SourceProgress| {
             let fresh = keeping.cut(position.of(0), *max_time);
             (keeping.kept.clone(), fresh, keeping.keep)
         };
-        let keeping: Vec<(Kept, Fresh, Time)> = self.readings.iter_mut().map(cut).collect();
+        let keeping: Vec<(RetainedLog, Fresh, Time)> = self.readings.iter_mut().map(cut).collect();
         let mut outbox = self.publishing.cut();
         let (done, receiver) = channel();
         let write = move || {
@@ -251,7 +258,8 @@ impl Partition {
                 kept.push(own);
             }
             outbox.add(&putter, &reader, &plan, (&told, &facts, &changes))?;
-            let files = segments.iter().chain(&results).chain(kept.iter().flat_map(Kept::files)).chain(outbox.files());
+            let files =
+                segments.iter().chain(&results).chain(kept.iter().flat_map(RetainedLog::files)).chain(outbox.files());
             let commit = Commit {
                 position,
                 state: to_raw_value(&state).expect("a checkpoint's facts are plain data"),
@@ -309,7 +317,7 @@ impl Partition {
                 Ok(())
             }
             Some(Err(error)) => Err(error),
-            None if wait => Err(Error::Worker(crate::pipeline::WorkerLost)),
+            None if wait => Err(Error::Worker(crate::pipeline::LaneLost)),
             None => {
                 self.committing = Some((pending, receiver));
                 Ok(())

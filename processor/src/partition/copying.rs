@@ -9,8 +9,8 @@ use super::checkpointing::{State, positions};
 use super::recovery::facts;
 use super::{Error, Options};
 use crate::checkpoint::{self, Error as StoreError, FileRef, Kind, Problem, Putter, Reader, Store};
-use crate::kept::Kept;
 use crate::reach::Reach;
+use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<Copy>, Er
     let state = facts(manifest)?;
     let reach = state.reach(&positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?);
     for (source, reach) in (0..).zip(&reach) {
-        if !Kept::of(&manifest.files, source)?.is_whole(Position::START, reach.position.of(0)) {
+        if !RetainedLog::of(&manifest.files, source)?.is_whole(Position::START, reach.position.of(0)) {
             return Err(Error::NotKept);
         }
     }

@@ -7,7 +7,7 @@ use super::{Error, Options, Partition};
 use crate::checkpoint::{self, FileRef, Finding, Kind, Manifest, Problem, Reader};
 use crate::code::Code;
 use crate::damage::{Damage, Lost, help, is_named, whole_name};
-use crate::kept::Kept;
+use crate::retained::RetainedLog;
 
 /// A checkpoint's files, as the partition goes on with them.
 #[derive(Debug, Default)]
@@ -104,6 +104,6 @@ fn gone(files: &[FileRef], file: &FileRef) -> Result<Vec<String>, Error> {
         return Ok(vec![file.name.clone()]);
     }
     let source = file.metadata.get("source").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    let gone = Kept::of(files, u8::try_from(source).unwrap_or(0))?.give_up(&file.name);
-    Ok(gone.into_iter().map(|file| file.name).collect())
+    let gone = RetainedLog::of(files, u8::try_from(source).unwrap_or(0))?.give_up(&file.name);
+    Ok(gone.into_iter().map(|file| file.name.clone()).collect())
 }

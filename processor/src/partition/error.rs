@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::lane::image;
-use crate::pipeline::WorkerLost;
+use crate::pipeline::LaneLost;
 use crate::{checkpoint, outputs, results};
 use event_feeder::Code as Feeder;
 use timeline_core::plan::RULES;
@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// A worker panicked.
     #[error(transparent)]
-    Worker(#[from] WorkerLost),
+    Worker(#[from] LaneLost),
     /// It is to be read from now on, but nobody says where its log ends.
     #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
     NoEnd,
@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// Kept events cannot be read or written.
     #[error(transparent)]
-    Kept(#[from] crate::kept::Error),
+    Kept(#[from] crate::retained::Error),
     /// Other queries need the log from its start, and that is gone.
     #[error(
         "the queries are others than those of the last checkpoint, and the log from its start is not kept: \

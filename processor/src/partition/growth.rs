@@ -9,7 +9,7 @@ use super::recovery::facts;
 use super::{Counts, Error, Options, Partition};
 use crate::checkpoint;
 use crate::reach::Reach;
-use crate::watermark::Unseen;
+use crate::watermark::UnreadPrefix;
 use event_feeder::world::Instant;
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ pub(super) fn is_of_growth(options: &Options) -> Result<bool, Error> {
 /// Sessions of such a partition may have begun in another one.
 pub(super) fn begin_split(reach: &mut [Reach]) {
     for reach in reach {
-        reach.unseen = Unseen::Everything;
+        reach.unseen = UnreadPrefix::Everything;
         reach.gaps.push(Gap::split(Position::START));
     }
 }

@@ -1,9 +1,9 @@
 //! Keeping the events of a live log, so that a session can be looked into and other queries can read them from the start.
 
-use super::{Error, Partition, Reading};
+use super::{Error, Partition, SourceProgress};
 use crate::checkpoint::Reader;
 use crate::input::From;
-use crate::kept::{Fresh, Kept, Replay};
+use crate::retained::{Fresh, Replay, RetainedLog};
 use event_feeder::{Block, Gap, Position, Source};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -14,7 +14,7 @@ pub(super) struct Keeping {
     /// For how long, in nanoseconds of the log's time; 0 where nothing is kept.
     pub keep: Time,
     /// As of the last checkpoint.
-    pub kept: Kept,
+    pub kept: RetainedLog,
     /// Since then.
     pub fresh: Fresh,
     /// How many bytes the last checkpoint was to keep.
@@ -25,7 +25,7 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// Goes on from a position, with kept events that may reach further.
-    pub(super) fn new(keep: Time, kept: Kept, position: Position, max_time: Option<Time>) -> Self {
+    pub(super) fn new(keep: Time, kept: RetainedLog, position: Position, max_time: Option<Time>) -> Self {
         let end = kept.end().max(position);
         let replaying = (end > position).then_some(end);
         Keeping { keep, kept, fresh: Fresh::after(end, max_time), writing: 0, replaying }
@@ -55,7 +55,7 @@ impl Partition {
             // Only when all of them are decoded is the time known that the new ones come after.
             self.pipeline.call(|_, _| ())?;
             self.take_decoded();
-            let Reading { keeping, max_time, .. } = &mut self.readings[source];
+            let SourceProgress { keeping, max_time, .. } = &mut self.readings[source];
             keeping.fresh = Fresh::after(end, *max_time);
             keeping.replaying = None;
         }
@@ -82,7 +82,7 @@ pub(super) fn open(
     options: &super::Options,
     (plan, source): (&Plan, usize),
     after: Position,
-    (kept, gaps): (&Kept, &[Gap]),
+    (kept, gaps): (&RetainedLog, &[Gap]),
     reader: &Reader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);

@@ -3,20 +3,22 @@
 //! **Invariant:** only files that a committed checkpoint names are published, and a file is left out of a checkpoint only
 //! when its destination has all of it.
 
+use super::survey::Due;
 use super::{Error, OWNER_LOOK, Options, Partition};
 use crate::checkpoint::{FileRef, Kind, Reader};
-use crate::lane::Outcome;
-use crate::outputs::changes::{At, Changes, Known};
-use crate::outputs::facts::{Facts, Marks, Windows};
+use crate::labels::Labels;
+use crate::lane::{AlertRow, LiveAlerts};
+use crate::outputs::alert_changes::{AlertChanges, Marks, Windows};
+use crate::outputs::changes::{AsOf, Changes, PublishedTotals};
 use crate::outputs::outbox::{self, Files, Outbox};
 use crate::outputs::publisher::{Permit, Publisher};
 use crate::outputs::{Message, Origin, Output, Published};
-use crate::reach;
 use crate::totals::{Part, Totals};
 use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// A look at all sessions, for their alerts or their totals, may take one part of so many of the time.
@@ -59,9 +61,10 @@ impl Looks {
         Looks { next: Instant::now(), is_behind: true }
     }
 
-    /// Whether it is time for one; else what is told is behind. Of lanes that are behind nothing final is known yet.
-    fn begin(&mut self, lanes_are_behind: bool) -> bool {
-        self.is_behind = lanes_are_behind || Instant::now() < self.next;
+    /// Whether it is time for one; else what is told is behind. Lanes that are behind know nothing final yet, and those that
+    /// are read for an answer have no time for it.
+    fn begin(&mut self, lanes_are_busy: bool) -> bool {
+        self.is_behind = lanes_are_busy || Instant::now() < self.next;
         !self.is_behind
     }
 
@@ -96,7 +99,7 @@ impl Publishing {
         plan: &Plan,
         options: &Options,
         files: &[FileRef],
-        (marks, known): (&Marks, &Known),
+        (marks, known): (&Marks, &PublishedTotals),
         proven: Instant,
     ) -> Self {
         let permit = Arc::new(Permit::new(proven, OWNER_LOOK));
@@ -137,7 +140,7 @@ impl Publishing {
     }
 
     /// For a checkpoint.
-    pub(super) fn known_totals(&self, plan: &Plan) -> Known {
+    pub(super) fn known_totals(&self, plan: &Plan) -> PublishedTotals {
         self.changes.known(plan)
     }
 
@@ -207,6 +210,57 @@ impl Publishing {
         self.permit.renew(proven);
     }
 
+    /// Which looks are to be made for the checkpoint that comes; what is told is behind where it is not the time for one.
+    pub(super) fn wanted(&mut self, plan: &Plan, lanes_are_busy: bool) -> (Due, Due) {
+        let is_told = (self.tells(Output::Alerts), self.tells(Output::Totals));
+        let has_totals = plan.metrics.iter().any(|metric| metric.aggregate.is_some());
+        let wanted = |is_told: bool, looks: &mut Looks| {
+            if !is_told {
+                looks.is_behind = false;
+                return Due::Never;
+            }
+            if looks.begin(lanes_are_busy) { Due::Now } else { Due::Later }
+        };
+        let alerts = wanted(is_told.0 && !plan.alerts.is_empty(), &mut self.alerts);
+        (alerts, wanted(is_told.1 && has_totals, &mut self.totals))
+    }
+
+    /// What is to be told of alerts since the last cut: what lanes have told since, and what a look saw that began then.
+    pub(super) fn alert_facts(
+        &mut self,
+        told: &[AlertRow],
+        seen: Option<(Instant, Vec<(LiveAlerts, Time)>)>,
+    ) -> AlertChanges {
+        let mut facts = AlertChanges::default();
+        if !self.tells(Output::Alerts) {
+            return facts;
+        }
+        self.windows.told(told, &mut facts);
+        let Some((began, looks)) = seen else { return facts };
+        for (look, frontier) in &looks {
+            self.windows.seen(look, *frontier, &mut facts);
+        }
+        if let Some(frontier) = looks.iter().map(|(_, frontier)| *frontier).min() {
+            self.windows.advance(frontier);
+        }
+        self.alerts.done(began, Duration::ZERO);
+        facts
+    }
+
+    /// The totals that are others than those told last, by a look that began then.
+    pub(super) fn total_changes(
+        &mut self,
+        plan: &Plan,
+        totals: &Totals,
+        of: (&AsOf, &Labels),
+        began: Instant,
+    ) -> Vec<Message> {
+        let Some(way) = self.ways.iter().find(|way| way.origin.output == Output::Totals) else { return vec![] };
+        let changes = self.changes.take(plan, &way.origin, totals, of);
+        self.totals.done(began, self.totals_every);
+        changes
+    }
+
     /// Whether anybody listens to what changes with time alone.
     pub(super) fn follows_time(&self) -> bool {
         self.tells(Output::Alerts) || self.tells(Output::Totals)
@@ -234,73 +288,6 @@ impl Drop for Publishing {
 }
 
 impl Partition {
-    /// What is to be told of alerts since the last cut. The lanes have just told what they had, and nothing was fed since.
-    pub(super) fn alert_facts(&mut self, is_behind: bool) -> Result<Facts, Error> {
-        let mut facts = Facts::default();
-        if self.plan.alerts.is_empty() || !self.publishing.tells(Output::Alerts) {
-            self.publishing.alerts.is_behind = false;
-            return Ok(facts);
-        }
-        self.publishing.windows.told(&self.pending.alerts, &mut facts);
-        let began = Instant::now();
-        if !self.publishing.alerts.begin(is_behind) {
-            return Ok(facts);
-        }
-        let looks = self.pipeline.call(|lane, progress| {
-            let frontier = lane.frontier(progress.clock());
-            (lane.look_at_alerts(frontier), frontier)
-        })?;
-        for (look, frontier) in &looks {
-            self.publishing.windows.seen(look, *frontier, &mut facts);
-        }
-        if let Some(frontier) = looks.iter().map(|(_, frontier)| *frontier).min() {
-            self.publishing.windows.advance(frontier);
-        }
-        self.publishing.alerts.done(began, Duration::ZERO);
-        Ok(facts)
-    }
-
-    /// The totals that are others than those told last, for the place of the cut. Nothing was fed since.
-    ///
-    /// Also whether nothing is behind: then what is over may be forgotten.
-    pub(super) fn total_changes(&mut self, is_behind: bool) -> Result<(Vec<Message>, bool), Error> {
-        let way = self.publishing.ways.iter().find(|way| way.origin.output == Output::Totals);
-        let Some(origin) = way.map(|way| way.origin.clone()) else { return Ok((vec![], true)) };
-        if self.plan.metrics.iter().all(|metric| metric.aggregate.is_none()) {
-            self.publishing.totals.is_behind = false;
-            return Ok((vec![], true));
-        }
-        let began = Instant::now();
-        if !self.publishing.totals.begin(is_behind) {
-            return Ok((vec![], false));
-        }
-        let plan = Arc::clone(&self.plan);
-        let parts = self.pipeline.call(move |lane, progress| {
-            let mut totals = Totals::new(&plan);
-            if let Some(horizon) = progress.horizon() {
-                let mut outcome = Outcome::default();
-                lane.read(horizon, &mut outcome, |session| totals.add(&plan, &session));
-                totals.add_told(&plan, &outcome);
-            }
-            (totals, progress.clone())
-        })?;
-        let mut totals = self.totals.clone();
-        let mut times = (None, None);
-        for (part, progress) in parts {
-            totals.merge(&part);
-            times = (progress.known_watermark(), progress.horizon());
-            // Only what no event changes any more is told to be over.
-            totals.set_horizon(Some(progress.clock()));
-        }
-        let (watermark, Some(horizon)) = times else { return Ok((vec![], true)) };
-        let reach = self.reach();
-        let places = reach.iter().map(|reach| reach.position).collect();
-        let at = At { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
-        let changes = self.publishing.changes.take(&self.plan, &origin, &totals, (&at, &self.options.labels));
-        self.publishing.totals.done(began, self.publishing.totals_every);
-        Ok((changes, true))
-    }
-
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.
     pub(super) fn tend_outputs(&mut self) -> Result<(), Error> {
         self.dirty |= self.publishing.tend()? || self.publishing.looks().any(Looks::is_overdue);

@@ -8,16 +8,16 @@ use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
 use super::zones;
-use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, Reading, beginning, copying};
+use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, SourceProgress, beginning, copying};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
-use crate::kept::Kept;
 use crate::lane::{Lane, image};
-use crate::pipeline::{Begun, Pipeline};
+use crate::pipeline::{Pipeline, SourceStart};
 use crate::programs::Begin;
 use crate::reach::Reach;
 use crate::results::Pending;
+use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
@@ -90,7 +90,8 @@ impl Partition {
         };
         let files = copied.as_ref().map_or(&settled.files[..], |copied| &copied.files);
         let starts = Reach::starts(&plan);
-        let kept = (0..starts.len() as u8).map(|source| Kept::of(files, source)).collect::<Result<Vec<_>, _>>()?;
+        let kept =
+            (0..starts.len() as u8).map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
         let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
         // What was decided about the log stays decided when it is read again.
         let mut known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
@@ -131,8 +132,9 @@ impl Partition {
             }
             None => {
                 let mut reach = if begun.is_empty() { starts } else { begun.clone() };
-                let is_kept =
-                    |((from, read), kept): ((&Reach, &Position), &Kept)| kept.is_whole(from.position.of(0), read.of(0));
+                let is_kept = |((from, read), kept): ((&Reach, &Position), &RetainedLog)| {
+                    kept.is_whole(from.position.of(0), read.of(0))
+                };
                 if live && !reach.iter().zip(&read).zip(&kept).all(is_kept) {
                     return Err(Error::not_kept(state.as_ref().map_or(RULES, |(_, state)| state.rules)));
                 }
@@ -149,9 +151,9 @@ impl Partition {
         if before.is_none() && growth::is_of_growth(&options)? {
             growth::begin_split(&mut reach);
         }
-        let seen: Vec<Begun> = reach
+        let seen: Vec<SourceStart> = reach
             .iter()
-            .map(|Reach { position, max_time, silences, unseen, .. }| Begun {
+            .map(|Reach { position, max_time, silences, unseen, .. }| SourceStart {
                 position: *position,
                 max_time: *max_time,
                 silences: silences.clone(),
@@ -169,15 +171,16 @@ impl Partition {
             feed.reached(source, reach.max_time);
             feed.passed(source, reach.silences.at(reach.position));
         }
-        let readings = reach.into_iter().zip(kept).zip(plan.sources()).map(|((reach, kept), declared)| Reading {
-            position: reach.position,
-            max_time: reach.max_time,
-            gaps: reach.gaps,
-            silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
-            keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
-            unseen: reach.unseen,
-            looked: Looked::default(),
-        });
+        let readings =
+            reach.into_iter().zip(kept).zip(plan.sources()).map(|((reach, kept), declared)| SourceProgress {
+                position: reach.position,
+                max_time: reach.max_time,
+                gaps: reach.gaps,
+                silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
+                keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
+                unseen: reach.unseen,
+                looked: Looked::default(),
+            });
         let lingers = lingers(checkpoints.kept());
         let mut partition = Partition {
             pipeline: Pipeline::start(&plan, lanes, &seen, None),
@@ -210,6 +213,7 @@ impl Partition {
             waiting: vec![],
             delayed: VecDeque::new(),
             answering: None,
+            survey: None,
             notices: vec![],
             pauses: false,
             pace: Pace::new(),

@@ -6,11 +6,11 @@ use super::{Answer, Ask, Counts, Error, Looks};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
 use crate::damage::Damage;
-use crate::kept::Kept;
 use crate::lane::Outcome;
 use crate::outputs::outbox::facts_of;
 use crate::reach::{self, Reach};
 use crate::results::Pending;
+use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::Position;
 use serde_json::value::to_raw_value;
@@ -29,7 +29,7 @@ pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
     }
     for (source, read) in (0..).zip(read) {
         let from = begun.get(usize::from(source)).map_or(Position::START, |reach| reach.position.of(0));
-        let kept = Kept::of(&manifest.files, source)?;
+        let kept = RetainedLog::of(&manifest.files, source)?;
         if !kept.is_whole(from, read.of(0)) {
             return Err(Error::not_kept(rules));
         }
@@ -45,7 +45,7 @@ pub fn can_copy(plan: &Arc<Plan>, earlier: &dyn Store) -> Result<(), Error> {
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
     let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
     for (source, read) in (0..plan.sources().count() as u8).zip(read) {
-        if !Kept::of(&manifest.files, source)?.is_whole(Position::START, read.of(0)) {
+        if !RetainedLog::of(&manifest.files, source)?.is_whole(Position::START, read.of(0)) {
             return Err(Error::NotKept);
         }
     }
@@ -108,6 +108,7 @@ pub fn at_rest(
         queued_bytes: 0,
         kept_bytes: 0,
         live: 0,
+        read_sessions: 0,
         pending: Pending::default(),
         sessions: vec![],
         totals: Totals::new(plan),
@@ -145,13 +146,14 @@ pub fn at_rest(
     }
     answer.totals = Totals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
+    let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {
         let mut outcome = Outcome::default();
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
             answer.partial += u64::from(session.partial && session.is_whole());
-            if matches!(ask, Ask::Sessions | Ask::Spans) || matches!(ask, Ask::Key(key) if *key == session.key) {
+            if keys.as_ref().map_or(*ask != Ask::Totals, |keys| keys.contains(&*session.key)) {
                 answer.sessions.push(session);
             }
         });
@@ -162,6 +164,9 @@ pub fn at_rest(
         let size = lane.size();
         answer.bytes += size.bytes;
         answer.live += size.live;
+    }
+    if let Some(keys) = &keys {
+        answer.pending = answer.pending.of_keys(keys);
     }
     Ok(answer)
 }

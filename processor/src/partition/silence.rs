@@ -3,7 +3,7 @@
 //! **Invariant:** a watermark that silence moved is in a committed checkpoint before the lanes hear of it, so nothing that
 //! follows from it is shown, stored or sent that a restart could take back.
 
-use super::{Error, Partition, Reading, Told};
+use super::{Error, LaneOutput, Partition, SourceProgress};
 use crate::lane::{Late, Outcome};
 use crate::watermark::{Progress, Silences};
 use event_feeder::world::{self, Instant};
@@ -123,14 +123,14 @@ impl Partition {
     /// Moves the watermark of a source: first in a checkpoint, then in the lanes.
     fn advance(&mut self, source: usize, to: Time) -> Result<(), Error> {
         self.finish_commit(true)?;
-        let Reading { silence, position, .. } = &mut self.readings[source];
+        let SourceProgress { silence, position, .. } = &mut self.readings[source];
         silence.all.push(*position, to);
         silence.mattered = false;
         self.start_commit()?;
         self.finish_commit(true)?;
         self.pipeline.silence(source, &self.readings[source].silence.all)?;
         self.feed.passed(source, to);
-        let all = self.pipeline.call(|lane, _| (Told::of(lane), lane.held()))?;
+        let all = self.pipeline.call(|lane, _| (LaneOutput::of(lane), lane.held()))?;
         self.note_held(all.iter().map(|(_, held)| held).sum());
         self.dirty |= self.publishing.follows_time();
         for (told, _) in all {

@@ -7,10 +7,10 @@ use timeline_core::plan::Plan;
 use ureq::Agent;
 
 use super::wire::{Question, decode};
-use crate::checkpoint::Place;
-use crate::http::Token;
+use crate::checkpoint::StateLocation;
 use crate::members::Member;
 use crate::partition::Answer;
+use crate::tokens::Tokens;
 
 /// How long a connection to a member may take to open.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const BYTES_MAX: u64 = 1 << 32;
 #[derive(Clone)]
 pub struct Peers {
     agent: Agent,
-    token: Option<Token>,
+    tokens: Option<Tokens>,
 }
 
 /// Why a member gave no answer.
@@ -39,8 +39,8 @@ pub struct Refused {
 }
 
 impl Peers {
-    /// Asks with this token.
-    pub fn new(token: Option<Token>) -> Peers {
+    /// Asks with the processor's own one of these tokens.
+    pub fn new(tokens: Option<Tokens>) -> Peers {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -48,7 +48,7 @@ impl Peers {
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline-processor/", env!("CARGO_PKG_VERSION")))
             .build();
-        Peers { agent: config.new_agent(), token }
+        Peers { agent: config.new_agent(), tokens }
     }
 
     /// The answers of some members, all asked at a time; each gives those of its partitions, or says why not.
@@ -57,7 +57,7 @@ impl Peers {
         members: &[Member],
         question: &Question,
         plans: &[Arc<Plan>],
-        place: &Place,
+        place: &StateLocation,
     ) -> Vec<Result<Vec<Answer>, Refused>> {
         let body = serde_json::to_vec(question).expect("a question is plain data");
         let limit = Duration::from_millis(question.sync_ms.unwrap_or(0)) + ANSWER;
@@ -93,7 +93,7 @@ impl Peers {
 
     fn send(&self, address: &str, path: &str, body: Option<&[u8]>, limit: Duration) -> Result<Vec<u8>, String> {
         let url = format!("{address}{path}");
-        let token = self.token.as_ref().map(Token::header);
+        let token = self.tokens.as_ref().map(|tokens| tokens.own().header());
         let response = match body {
             Some(body) => {
                 let request = self.agent.post(&url).content_type("application/json");

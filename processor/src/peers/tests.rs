@@ -1,7 +1,7 @@
 //! Answers there and back.
 
 use super::{decode, encode};
-use crate::checkpoint::{Digest, FileRef, Kind, Place, Reader};
+use crate::checkpoint::{Digest, Kind, Named, Reader, StateLocation};
 use crate::damage::{Damage, Lost};
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
@@ -9,10 +9,10 @@ use crate::partition::{Answer, Counts, Looks};
 use crate::reach::Reach;
 use crate::results::Pending;
 use crate::totals::Totals;
-use crate::watermark::{Silences, Unseen};
+use crate::watermark::{Silences, UnreadPrefix};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{Reading, Share, Turns};
+use timeline_core::incremental::{Dimensions, Reading, Share, Turns};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Value};
 use timeline_dsl::{Program, compile};
@@ -28,7 +28,8 @@ metric n = latest(x)
 alert a = latest(b)";
 
 fn session(plan: &Plan, reading: Reading) -> Session {
-    let dimensions = vec![None, Some(Value::text("\u{e9}")), Some(Value::Float(-0.1)), Some(Value::Int(i64::MIN + 1))];
+    let dimensions =
+        vec![None, Some(Value::text("\u{e9}")), Some(Value::Float(-0.1)), Some(Value::Int(i64::MIN + 1))].into();
     let share = Share { dimensions, reading };
     Session {
         key: "k\u{0}\u{1F600}".into(),
@@ -45,7 +46,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
     }
 }
 
-fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
+fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
     let exact = Linear::Exact { value: i128::MAX, slope: -1 };
     let float = Linear::Float { value: 0.1 + 0.2, rest: -1e-18, slope: f64::MIN_POSITIVE };
     let readings = [
@@ -67,7 +68,8 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         record: vec![0, 255, 128],
     };
     let mut totals = Totals::new(plan);
-    let counted = Share { dimensions: vec![], reading: Reading::Number(Linear::exact(i128::from(i64::MAX))) };
+    let counted =
+        Share { dimensions: Dimensions::new(), reading: Reading::Number(Linear::exact(i128::from(i64::MAX))) };
     let closed = Session {
         shares: vec![vec![counted], vec![]],
         groups: vec![vec![]; 2],
@@ -86,7 +88,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
             max_time: Some(2),
             silences,
             gaps: vec![event_feeder::Gap { from: at, to: Some(at) }],
-            unseen: Unseen::Until(7),
+            unseen: UnreadPrefix::Until(7),
             ..Reach::default()
         }],
         begun: vec![Reach { position: at, ..Reach::default() }],
@@ -113,6 +115,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         },
         queued_bytes: 7,
         kept_bytes: 8,
+        read_sessions: 12,
         live: 7,
         pending: Pending {
             parts: vec![],
@@ -129,13 +132,16 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
         },
         sessions: readings.map(|reading| session(plan, reading)).to_vec(),
         totals,
-        results: vec![FileRef {
-            name: "results/r".into(),
-            kind: Kind::Result,
-            length: 1,
-            digest: Digest::of(b"r"),
-            metadata: serde_json::json!({"table": "finals"}),
-        }],
+        results: vec![
+            Named {
+                name: "results/r".into(),
+                kind: Kind::Result,
+                length: 1,
+                digest: Digest::of(b"r"),
+                metadata: serde_json::json!({"table": "finals"}),
+            }
+            .into(),
+        ],
         damage: Damage::with(vec![Lost { file: "sources/s/3/x".into(), table: "finals".into(), what: "rows".into() }]),
         reader: Reader::new(place.store("sources/s/3")),
     }
@@ -144,7 +150,7 @@ fn answer(plan: &Arc<Plan>, place: &Place) -> Answer {
 #[test]
 fn an_answer_arrives_as_it_was_sent() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::from(folder.path().to_owned());
+    let place = StateLocation::from(folder.path().to_owned());
     let plan = plan(PROGRAM);
     let sent = answer(&plan, &place);
     let bytes = encode(std::slice::from_ref(&sent)).unwrap();
@@ -165,7 +171,7 @@ fn an_answer_arrives_as_it_was_sent() {
 #[test]
 fn another_plan_and_broken_bytes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::from(folder.path().to_owned());
+    let place = StateLocation::from(folder.path().to_owned());
     let ours = plan(PROGRAM);
     let bytes = encode(&[answer(&ours, &place)]).unwrap();
     let other = plan(&PROGRAM.replace("duration_where(latest(b))", "duration_where(!latest(b))"));

@@ -13,7 +13,7 @@ use timeline_core::incremental::{Reading, Share, Turns};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Time, Value};
 
-use crate::checkpoint::{FileRef, Place, Reader};
+use crate::checkpoint::{FileRef, Reader, StateLocation};
 use crate::damage::Damage;
 use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
@@ -25,8 +25,11 @@ use crate::totals::{Totals, TotalsImage, ValueImage};
 /// What a member is asked, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// What is asked.
+    /// What is asked of the plans that are not named.
     pub ask: Ask,
+    /// What is asked of some, by their names.
+    #[serde(default)]
+    pub of: BTreeMap<String, Ask>,
     /// The plans of which the asker uses no more than how far they are.
     pub held: BTreeSet<String>,
     /// Whether the answer waits for what the sources hold, and how long, in milliseconds.
@@ -46,7 +49,7 @@ pub enum WireError {
 
 /// The part of an answer that is JSON in checkpoints too.
 #[derive(Serialize, Deserialize)]
-struct Facts {
+struct AnswerHeader {
     source: String,
     plan: String,
     partition: u32,
@@ -67,6 +70,8 @@ struct Facts {
     queued_bytes: u64,
     #[serde(default)]
     kept_bytes: u64,
+    #[serde(default)]
+    read_sessions: u64,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -174,13 +179,13 @@ pub fn encode(answers: &[Answer]) -> Result<Vec<u8>, WireError> {
 ///
 /// A plan of a name never changes, so parts of one add up whatever else either side runs; those of plans that the asker does
 /// not know, or no more, are left out.
-pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &Place) -> Result<Vec<Answer>, WireError> {
+pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &StateLocation) -> Result<Vec<Answer>, WireError> {
     let images: Vec<Image> = postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
     images.into_iter().filter_map(|image| answer(image, plans, place).transpose()).collect()
 }
 
 fn image(answer: &Answer) -> Result<Image, WireError> {
-    let facts = Facts {
+    let facts = AnswerHeader {
         source: answer.plan.name(),
         plan: plan_fingerprint(&answer.plan),
         partition: answer.partition,
@@ -197,6 +202,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         looks: answer.looks.clone(),
         queued_bytes: answer.queued_bytes,
         kept_bytes: answer.kept_bytes,
+        read_sessions: answer.read_sessions,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -234,8 +240,8 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
     })
 }
 
-fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Answer>, WireError> {
-    let facts: Facts = from_json(&image.facts)?;
+fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Option<Answer>, WireError> {
+    let facts: AnswerHeader = from_json(&image.facts)?;
     let Some(plan) = plans.iter().find(|plan| plan.name() == facts.source) else { return Ok(None) };
     if plan_fingerprint(plan) != facts.plan {
         return Err(WireError::OtherPlan(facts.source));
@@ -288,6 +294,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &Place) -> Result<Option<Ans
         looks: facts.looks,
         queued_bytes: facts.queued_bytes,
         kept_bytes: facts.kept_bytes,
+        read_sessions: facts.read_sessions,
         live: facts.live,
         owner: facts.owner,
         pending,
@@ -329,7 +336,7 @@ impl SessionImage {
             return Err(malformed("a session of other metrics"));
         }
         let share = |(dimensions, reading): (Values, ReadingImage)| Share {
-            dimensions: from_values(dimensions),
+            dimensions: from_values(dimensions).into(),
             reading: reading.reading(),
         };
         Ok(Session {

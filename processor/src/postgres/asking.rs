@@ -6,7 +6,8 @@ use super::error::Failure;
 use super::link::{End, Link, SEND_BYTES};
 use super::reply::format;
 use super::value::{Column, column, simple};
-use crate::engine::{EngineError, PositionOf};
+use crate::engine::{Basis, EngineError};
+use crate::measured;
 use crate::sql::{Answer, Asking, Code, Description};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -56,8 +57,8 @@ impl Rows {
         &self.answer.schema
     }
 
-    pub(super) fn positions(&self) -> &[PositionOf] {
-        &self.answer.positions
+    pub(super) fn basis(&self) -> &Basis {
+        &self.answer.basis
     }
 
     /// Whether there may be more of them.
@@ -126,8 +127,20 @@ impl<'a> Attention<'a> {
         described.map_err(|error| Failure::of(&error, sql).into())
     }
 
-    /// Begins a question: its first rows come within the time that a statement may take.
+    /// Begins a question, and measures how long that takes.
     pub(super) async fn ask(&mut self, app: &App, asking: Asking, sql: &str) -> Result<Rows, Broken> {
+        let begun = self.begin(app, asking, sql).await;
+        let state = match &begun {
+            Ok(_) => "00000",
+            Err(Broken::Failure(failure)) => failure.state,
+            Err(Broken::End(_)) => "gone",
+        };
+        measured::statement(state, self.begun.elapsed());
+        begun
+    }
+
+    /// Begins a question: its first rows come within the time that a statement may take.
+    async fn begin(&mut self, app: &App, asking: Asking, sql: &str) -> Result<Rows, Broken> {
         let turn = self.turn(app).await?;
         let asking = Asking { held: Some(turn.clone()), ..asking };
         let first = async {

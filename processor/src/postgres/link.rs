@@ -4,7 +4,7 @@
 
 use super::message::{self, Malformed, Message, Opening};
 use super::reply::Replies;
-use crate::connection::{Phase, Place};
+use crate::connection::{ConnectionSlot, Phase};
 use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -45,17 +45,17 @@ pub(super) struct Link {
     stream: Box<dyn Stream>,
     input: BytesMut,
     pub(super) replies: Replies,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     bytes_max: usize,
 }
 
 impl Link {
-    pub(super) fn new(stream: Box<dyn Stream>, place: Arc<Place>, bytes_max: usize) -> Link {
+    pub(super) fn new(stream: Box<dyn Stream>, place: Arc<ConnectionSlot>, bytes_max: usize) -> Link {
         Link { stream, input: BytesMut::new(), replies: Replies::default(), place, bytes_max }
     }
 
     /// The place of the connection.
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &ConnectionSlot {
         &self.place
     }
 

@@ -28,9 +28,10 @@ mod value;
 
 use crate::connection::{Bounds, Phase, Places, Socket, Standing};
 use crate::engine::Engine;
-use crate::http::Token;
 use crate::questions::Turns;
 use crate::sql::Answerer;
+use crate::tls::Tls;
+use crate::tokens::Tokens;
 use cancel::Keys;
 use event_feeder::world;
 use std::io;
@@ -40,7 +41,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch as flag};
-use tokio_rustls::TlsAcceptor;
 
 /// How long to wait after a failure to accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -70,38 +70,10 @@ pub struct Options {
     pub turns: Turns,
     /// Where questions in SQL are worked at.
     pub answerer: Answerer,
-    /// What clients must show as their password.
-    pub token: Option<Token>,
+    /// What clients must show one of as their password.
+    pub tokens: Option<Tokens>,
     /// What TLS is spoken with.
     pub tls: Option<Tls>,
-}
-
-/// A certificate and its key.
-#[derive(Clone)]
-pub struct Tls(TlsAcceptor);
-
-impl Tls {
-    /// Of two files in PEM.
-    ///
-    /// # Errors
-    /// Which of them cannot be read or used, in words.
-    pub fn load(certificate: &std::path::Path, key: &std::path::Path) -> Result<Tls, String> {
-        use tokio_rustls::rustls::ServerConfig;
-        use tokio_rustls::rustls::crypto::ring::default_provider;
-        use tokio_rustls::rustls::pki_types::pem::PemObject;
-        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-        let of = |path: &std::path::Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let certificates = CertificateDer::pem_file_iter(certificate).map_err(|error| of(certificate, &error))?;
-        let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| of(certificate, &error))?;
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, &error))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_no_client_auth()
-            .with_single_cert(certificates, private)
-            .map_err(|error| of(certificate, &error))?;
-        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
-    }
 }
 
 impl Default for Options {
@@ -118,7 +90,7 @@ impl Default for Options {
             drain_time_max: Duration::from_secs(3),
             turns: Turns::default(),
             answerer: Answerer::Here,
-            token: None,
+            tokens: None,
             tls: None,
         }
     }

@@ -17,8 +17,9 @@ use super::parameter::parameter;
 use super::reply::{Status, format};
 use super::settings::Settings;
 use crate::connection::Phase;
-use crate::engine::PositionOf;
+use crate::engine::{Basis, PositionOf};
 use crate::sql::{Asking, Description, Parameter, types};
+use crate::tokens::Who;
 use arrow::datatypes::{Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(super) struct Session {
     link: Link,
     key: Key,
     settings: Settings,
+    /// Whose token was shown, where there are any.
+    who: Option<Who>,
     status: Status,
     statements: BTreeMap<String, Statement>,
     portals: BTreeMap<String, Portal>,
@@ -81,12 +84,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(app: App, link: Link, key: Key, settings: Settings) -> Session {
+    pub(super) fn new(app: App, link: Link, key: Key, (settings, who): (Settings, Option<Who>)) -> Session {
         Session {
             app,
             link,
             key,
             settings,
+            who,
             status: Status::default(),
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),
@@ -114,6 +118,7 @@ impl Session {
             self.link.place().begin(Phase::Answer);
             let done = match message {
                 Ok(Message::Terminate) => return,
+                Ok(_) if !self.is_known() => break Failure::fatal("28000", "the token is not known any more"),
                 Ok(message) => self.answer(message).await,
                 Err(end) => Err(end),
             };
@@ -129,6 +134,12 @@ impl Session {
         };
         self.link.replies.error(&failure);
         self.link.close().await;
+    }
+
+    /// Whether what was shown at the beginning would be taken now.
+    fn is_known(&self) -> bool {
+        let who = self.app.options.tokens.as_ref().zip(self.who.as_ref());
+        who.is_none_or(|(tokens, who)| tokens.knows(who))
     }
 
     /// Answers a message, and those that belong to it: all until `Sync` where it is one of the extended protocol.
@@ -354,10 +365,14 @@ impl Session {
                 Failure::new("0A000", "the columns are others than those that the statement had when it was prepared");
             return Err(failure.with_help("prepare it anew: what is deployed has changed").into());
         }
-        self.positions = rows.positions().to_vec();
+        let Basis { positions, notes } = rows.basis().clone();
+        self.positions = positions;
         let columns = rows.schema().clone();
         let portal = self.portal(name)?;
         (portal.rows, portal.has_begun) = (Some(rows), true);
+        for note in notes {
+            self.link.replies.notice(&Failure::notice("01000", note.message).with_help(note.help));
+        }
         if self.settings.is_on("timeline.positions") {
             let text = serde_json::to_string(&self.positions).unwrap_or_default();
             self.link.replies.notice(&Failure::notice("00000", format!("true for {text}")));

@@ -6,12 +6,13 @@ use super::link::{End, Link, Stream};
 use super::message::{Message, Opening};
 use super::session::Session;
 use super::settings::Settings;
-use crate::connection::{Phase, Place};
+use crate::connection::{ConnectionSlot, Phase};
+use crate::tokens::Who;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 /// Serves a connection to its end. In a reserved place it is told that there is no room, unless it cancels a question.
-pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<Place>, is_reserved: bool, app: App) {
+pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<ConnectionSlot>, is_reserved: bool, app: App) {
     let bytes_max = app.options.message_bytes_max;
     let mut link = Link::new(stream, place.clone(), bytes_max);
     let mut asked = 0;
@@ -41,7 +42,7 @@ pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<Place>, is_r
                 if stream.write_all(b"S").await.is_err() {
                     return;
                 }
-                let Ok(stream) = tls.0.accept(stream).await else { return };
+                let Ok(stream) = tls.accept(stream).await else { return };
                 link = Link::new(Box::new(stream), place.clone(), bytes_max);
             }
             Err(End::Gone) => return,
@@ -54,7 +55,7 @@ pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<Place>, is_r
         return end(link, failure).await;
     }
     match begin(&mut link, minor, &parameters, &app).await {
-        Ok(settings) => {
+        Ok((settings, who)) => {
             link.place().is_known();
             let Some(key) = app.keys.make() else {
                 return end(link, Failure::fatal("53000", "the system has no random numbers to give")).await;
@@ -64,7 +65,7 @@ pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<Place>, is_r
             link.replies.ready(super::reply::Status::Idle);
             link.place().begin(Phase::Answer);
             if link.send().await.is_ok() {
-                Session::new(app, link, key, settings).run().await;
+                Session::new(app, link, key, (settings, who)).run().await;
             }
         }
         Err(Some(failure)) => end(link, failure).await,
@@ -83,13 +84,14 @@ async fn begin(
     minor: u16,
     parameters: &[(String, String)],
     app: &App,
-) -> Result<Settings, Option<Failure>> {
+) -> Result<(Settings, Option<Who>), Option<Failure>> {
     let unknown: Vec<&str> =
         parameters.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("_pq_.")).collect();
     if minor > 0 || !unknown.is_empty() {
         link.replies.negotiates(&unknown);
     }
-    if let Some(token) = &app.options.token {
+    let mut who = None;
+    if let Some(tokens) = &app.options.tokens {
         link.replies.wants_password();
         link.send().await.map_err(|_| None)?;
         let shown = match link.message().await {
@@ -99,7 +101,8 @@ async fn begin(
             Err(End::Malformed(why)) => return Err(Some(Failure::fatal("08P01", why.0))),
         };
         let shown = shown.strip_suffix(&[0]).unwrap_or(&shown);
-        if !token.is(shown) {
+        who = tokens.who(shown);
+        if who.is_none() {
             let failure = Failure::fatal("28P01", "the password is not the token of this processor");
             return Err(Some(failure.with_help("the password of any user is what stands in the file of --token-file")));
         }
@@ -126,7 +129,7 @@ async fn begin(
             },
         }
     }
-    Ok(settings)
+    Ok((settings, who))
 }
 
 /// `-c name=value`, or `--name=value`.

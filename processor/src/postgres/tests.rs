@@ -6,6 +6,7 @@ use super::{Options, Server, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
 use crate::questions::Turns;
+use crate::tokens::Tokens;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -298,7 +299,8 @@ fn rows_that_nobody_fetches_are_given_up() {
 
 #[test]
 fn only_those_who_show_the_token_are_answered() {
-    let options = Options { token: Token::new("s3cret"), ..Options::default() };
+    let tokens = Token::new("s3cret").map(Tokens::one);
+    let options = Options { tokens, ..Options::default() };
     let site = Site::new(Fake::default(), options);
     for (shown_word, expect) in [("s3cret", "R"), ("s3cre", "28P01"), ("", "28P01"), ("s3cret ", "28P01")] {
         let mut client = Client { stream: site.socket(), key: vec![] };
@@ -319,12 +321,12 @@ fn connections_are_bounded_and_slow_ones_go() {
     let options = Options {
         connections_max: 2,
         connections_per_client_max: 2,
-        start_time_max: Duration::from_millis(300),
-        batch_time_max: Duration::from_millis(300),
+        start_time_max: Duration::from_secs(1),
+        batch_time_max: Duration::from_secs(1),
         turns: Turns::new(4),
         ..Options::default()
     };
-    let site = Site::new(Fake { snapshot_takes: Duration::from_millis(800), ..Fake::default() }, options);
+    let site = Site::new(Fake { snapshot_takes: Duration::from_secs(4), ..Fake::default() }, options);
     // One that never says who it is, and one that never ends what it began.
     let mut silent = site.socket();
     assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0, "the silent one is sent away");
@@ -335,7 +337,7 @@ fn connections_are_bounded_and_slow_ones_go() {
     let idle = [site.client(), site.client()];
     let mut busy = [site.client(), site.client()];
     busy.iter_mut().for_each(|client| client.say(b'Q', b"SELECT cdn FROM totals\0"));
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(500));
     let mut third = Client { stream: site.socket(), key: vec![] };
     third.start();
     assert_eq!(shown(&third.until(b'E')), "53300 2 connections are there already: try again");
@@ -466,4 +468,20 @@ fn a_server_outlives_hostile_clients() {
     }
     site.is_at_rest();
     assert_eq!(site.client().query("SELECT 1"), "T\n1\nSELECT 1\nZI");
+}
+
+#[test]
+fn statements_are_measured_by_what_came_of_them() {
+    let site = Site::new(Fake::default(), Options::default());
+    let mut client = site.client();
+    client.query("SELECT count(*) FROM totals");
+    client.query("SELECT * FROM nowhere");
+    let mut registry = prometheus_client::registry::Registry::default();
+    crate::measured::register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::prometheus_text::encode(&mut text, &registry).unwrap();
+    for state in ["00000", "42P01"] {
+        let count = format!("timeline_statement_seconds_count{{state=\"{state}\"}} ");
+        assert!(text.contains(&count), "{state}: {text}");
+    }
 }

@@ -17,6 +17,8 @@ struct Stored {
     declared: Vec<Deployed>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sealed: Vec<Sealed>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    given_up: BTreeSet<u64>,
 }
 
 /// A program of the array.
@@ -30,8 +32,8 @@ struct Old {
 }
 
 pub(super) fn encode(programs: &Programs) -> Vec<u8> {
-    let Programs { deployments, declared, sealed, version: _ } = programs.clone();
-    let stored = Stored { format: FORMAT, deployments, declared, sealed };
+    let Programs { deployments, declared, sealed, given_up, version: _ } = programs.clone();
+    let stored = Stored { format: FORMAT, deployments, declared, sealed, given_up };
     serde_json::to_vec(&stored).expect("programs are plain text")
 }
 
@@ -40,12 +42,12 @@ pub(super) fn decode(version: u64, bytes: &[u8]) -> Result<Programs, String> {
         let old: Vec<Old> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         return Ok(Programs { deployments: of_array(&old), version, ..Programs::default() });
     }
-    let Stored { format, deployments, declared, sealed } =
+    let Stored { format, deployments, declared, sealed, given_up } =
         serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if format != FORMAT {
         return Err(format!("format {format}, and this version knows {FORMAT}"));
     }
-    Ok(Programs { deployments, declared, sealed, version })
+    Ok(Programs { deployments, declared, sealed, given_up, version })
 }
 
 /// Programs of one moment were compiled together, with those before them where one declares no source; so they still are.

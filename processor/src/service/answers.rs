@@ -2,11 +2,13 @@
 
 mod catalogue;
 mod history;
+mod mixed;
 mod sealed;
 mod sessions;
 mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
+pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};
 pub(super) use stories::add_story;
@@ -14,7 +16,6 @@ pub(super) use stories::add_story;
 use crate::checkpoint::{Error as StateError, FileRef, Reader};
 use crate::damage::{self, Lost};
 use crate::engine::{EngineError, PositionOf, TableData};
-use crate::kept;
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
@@ -22,12 +23,13 @@ use crate::outputs::Published;
 use crate::partition::{self, Answer};
 use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
+use crate::retained;
 use crate::rows;
 use crate::service::work::Bound;
 use crate::totals::{Totals, part};
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -146,7 +148,7 @@ fn needs(table: &str) -> Option<&str> {
 pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
     let finding = match error.into() {
         partition::Error::Checkpoint(StateError::Corrupt(finding))
-        | partition::Error::Kept(kept::Error::Checkpoint(StateError::Corrupt(finding)))
+        | partition::Error::Kept(retained::Error::Checkpoint(StateError::Corrupt(finding)))
         | partition::Error::Results(results::Error::Checkpoint(StateError::Corrupt(finding))) => finding,
         other => return EngineError::Internal(other.to_string()),
     };
@@ -187,6 +189,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "state_bytes": answer.bytes,
         "queued_bytes": answer.queued_bytes,
         "kept_bytes": answer.kept_bytes,
+        "read_sessions": answer.read_sessions,
         "lag_bytes": lag,
         "outputs": answer.outputs,
         "published": sum(answer, |output| output.published),
@@ -208,6 +211,15 @@ pub(super) fn plain(name: &str, batch: RecordBatch) -> TableData {
     TableData { name: name.into(), schema: batch.schema(), live: vec![batch], past: vec![], view: None }
 }
 
+/// The table `sessions`, or what of it has some keys.
+pub(super) fn sessions(
+    logs: &[LogAnswer<'_>],
+    sealed: &[Arc<SealedPart>],
+    keys: Option<&BTreeSet<String>>,
+) -> Result<TableData, EngineError> {
+    Ok(plain("sessions", sessions::sessions(logs, sealed, keys)?))
+}
+
 /// A table over all sources.
 pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Result<TableData, EngineError> {
     match name {
@@ -218,7 +230,7 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             Ok(plain(name, rows::totals(&all)))
         }
-        "sessions" => Ok(plain(name, sessions::sessions(logs, sealed)?)),
+        "sessions" => sessions(logs, sealed, None),
         "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs, sealed),
         name => {
             for log in logs.iter().filter(|log| log.shows(name)) {

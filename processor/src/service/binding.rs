@@ -3,13 +3,13 @@
 use super::lost;
 use super::work::{Bound, folder};
 use super::{Options, StartError};
-use crate::begun::Begun;
 use crate::checkpoint::{Error as StateError, ProgramStore};
 use crate::damage::is_named;
 use crate::engine::EngineError;
 use crate::input::{Input, Joined, Log, Part, log_of};
 use crate::partition::{self, Error};
 use crate::programs::{Begin, Outcome, Programs};
+use crate::start_markers::StartMarkers;
 use std::sync::Arc;
 use timeline_core::plan::{Plan, Source};
 
@@ -26,12 +26,13 @@ pub(super) fn deployed(
         let stored = Programs::load(store)?;
         if stored.version == 0
             && !is_named(&options.accept_damage, "programs")
-            && let Some(folder) = Begun::of(&options.state).any()?
+            && let Some(folder) = StartMarkers::of(&options.state).any()?
         {
             return Err(Error::NoPrograms { folder }.into());
         }
         if programs.is_empty() {
             lost::before(options, &bind(options, &stored)?)?;
+            stored.fill(store)?;
             return Ok(stored);
         }
         let (mut all, outcomes) = stored.with_new(programs)?;
@@ -48,10 +49,12 @@ pub(super) fn deployed(
         let bound = bind(options, &all)?;
         lost::before(options, &bound)?;
         if all == stored {
+            stored.fill(store)?;
             return Ok(all);
         }
         stay_together(&all, &bound)?;
         can_run(options, &bound)?;
+        stored.fill(store)?;
         match all.store(store) {
             Ok(()) => return Ok(all),
             // Another processor that was started at the same time deployed first.

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::{NodeId, Plan, TableColumn};
+use timeline_dsl::explain::{RowsADay, rows_text};
 
 /// What a deployment does to every name that it defines, and to every node: those that run go on as they are.
 pub(super) fn changes(
@@ -59,6 +60,30 @@ pub(super) fn changes(
             .chain(tables(&before, &new, outcomes))
             .collect::<Vec<_>>(),
     }))
+}
+
+/// How many rows a day the windows of what is new are expected to make; `live` says how many sessions of a plan's sources are
+/// alive, if that is known.
+pub(super) fn rows_a_day(
+    before: &Programs,
+    after: &Programs,
+    outcomes: &BTreeMap<String, Outcome>,
+    live: impl Fn(&Plan) -> Option<u64>,
+) -> Result<Vec<String>, EngineError> {
+    let (before, after) = (before.plans()?, after.plans()?);
+    let mut told = vec![];
+    for (_, plan) in after.iter().filter(|(_, plan)| !before.iter().any(|(_, old)| old == plan)) {
+        let is_new = |name: &str| !matches!(outcomes.get(name), None | Some(Outcome::Unchanged(_)));
+        for metric in plan.metrics.iter().filter(|metric| is_new(&metric.name)) {
+            let Some(rows) = RowsADay::of(plan, metric) else { continue };
+            let all = match live(plan).filter(|live| *live > 0 && !rows.of_groups) {
+                Some(live) => format!(", {} of the {live} that are live now", rows_text(rows.count * live as f64)),
+                None => String::new(),
+            };
+            told.push(format!("{}: {rows}{all}", metric.name));
+        }
+    }
+    Ok(told)
 }
 
 /// Where tables first say something else than those did that are deployed under their names, if anything is replaced.

@@ -8,7 +8,6 @@ use super::work::Ended;
 use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
-use crate::http::Token;
 use crate::input::Part;
 use crate::members::Member;
 use crate::members::beat::{Beat, View};
@@ -17,6 +16,7 @@ use crate::members::process::Process;
 use crate::partition::{Error, Recovery};
 use crate::peers::Peers;
 use crate::programs::Programs;
+use crate::tokens::Tokens;
 use event_feeder::world::{self, Instant};
 use round::Round;
 use std::collections::BTreeSet;
@@ -44,8 +44,8 @@ const DEPLOYED: Duration = Duration::from_secs(30);
 pub struct Membership {
     /// Where the others can ask it: `http://HOST:PORT`.
     pub address: String,
-    /// What they show each other.
-    pub token: Option<Token>,
+    /// What they show each other one of.
+    pub tokens: Option<Tokens>,
 }
 
 pub(super) struct Cluster {
@@ -70,7 +70,7 @@ struct Parts {
 impl Cluster {
     pub(super) fn new(membership: Membership) -> Cluster {
         Cluster {
-            peers: Peers::new(membership.token.clone()),
+            peers: Peers::new(membership.tokens.clone()),
             membership,
             beat: Mutex::default(),
             decider: Mutex::default(),

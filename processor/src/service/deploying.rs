@@ -6,9 +6,9 @@ use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::Identity;
 use crate::engine::EngineError;
 use crate::input::{Log, Part};
-use crate::kept::Kept;
 use crate::partition::{self, Answer, Ask};
 use crate::programs::Programs;
+use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Service {
         let earlier: Vec<&String> = bound.iter().filter(is_new).filter_map(|bound| bound.earlier.as_ref()).collect();
         let is_earlier = |answer: &Answer| earlier.contains(&&answer.plan.name());
         let mut gone = vec![];
-        for answer in self.ask(&Ask::Status, None)?.into_iter().filter(is_earlier) {
+        for answer in self.ask(&Ask::Status.into(), None)?.into_iter().filter(is_earlier) {
             let files = answer.reach.iter().flat_map(|reach| &reach.files).map(|file| &file.name);
             let missing: Vec<&str> =
                 files.filter(|name| !std::path::Path::new(name).exists()).map(String::as_str).collect();
@@ -111,7 +111,7 @@ impl Service {
             }
             // Files are their own log. What is not committed yet comes from the log itself.
             for (source, reach) in (0..).zip(&answer.reach) {
-                let kept = Kept::of(&answer.results, source);
+                let kept = RetainedLog::of(&answer.results, source);
                 let kept = kept.map_err(|error| EngineError::Internal(error.to_string()))?;
                 let has_begun = reach.files.is_empty() && reach.position.of(0) > Position::START;
                 let is_kept = self.options.keep > 0 && kept.is_whole(Position::START, kept.end());

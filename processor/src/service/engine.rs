@@ -1,19 +1,21 @@
 //! What others ask of a processor: each question goes to the partitions, and their answers become one.
 
 use super::work::Bound;
-use super::{Service, again, answers, changes};
-use crate::engine::{Engine, EngineError, PositionOf, Snapshot, TableData};
+use super::{Service, answers, bounds, changes, replaying};
+use crate::engine::{Basis, Engine, EngineError, IsWanted, PositionOf, Snapshot, TableData, TableScan};
 use crate::memory;
-use crate::partition::{Answer, Ask, NoAnswer};
+use crate::partition::{Answer, Ask, Asks, NoAnswer};
 use crate::programs::Begin;
 use crate::rows::{TABLES, documented};
 use crate::story;
 use arrow::array::RecordBatch;
 use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use timeline_core::nearest;
+use timeline_core::plan::Plan;
 use timeline_dsl::explain::definition_text;
 
 /// Time between two looks for what is waited for.
@@ -55,33 +57,32 @@ impl Engine for Service {
         names
     }
 
-    fn snapshot(&self, tables: &[String], sync: Option<Duration>) -> Result<Snapshot, EngineError> {
-        let sessions = tables.iter().any(|name| answers::reads_sessions(name));
-        let ask = if tables.iter().any(|name| name == "spans") {
-            Ask::Spans
-        } else if sessions {
-            Ask::Sessions
-        } else if tables.iter().any(|name| name == "totals") {
-            Ask::Totals
-        } else {
-            Ask::Status
-        };
-        let sync = self.wait_for_tables(tables, sync)?;
-        let (bound, sealed, answers) = self.ask_as_deployed(&ask, sync)?;
+    fn read(
+        &self,
+        scans: &[TableScan],
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Snapshot, EngineError> {
+        let tables: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
+        let sync = self.wait_for_tables(&tables, sync, is_wanted)?;
+        let (bound, sealed, answers) = self.ask_as_deployed(|bound| bounds::asks(bound, scans), sync, is_wanted)?;
         let logs = answers::by_source(&bound, &answers);
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let answering = answers::by_source(&seen, &answers);
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
-        let tables = tables.iter().map(|name| match name.as_str() {
-            "spans" => again::spans(&answering),
+        let tables = scans.iter().map(|scan| match scan.table.as_str() {
+            _ if !is_wanted() => Err(NoAnswer::Unwanted.into()),
+            "spans" => replaying::spans(&answering, scan.sessions.as_ref()),
+            "sessions" => answers::sessions(&answering, &sealed, scan.sessions.as_ref()),
             "queries" => Ok(answers::plain("queries", answers::queries(&bound, &answers))),
-            "partitions" | "nodes" => answers::table(name, &logs, &sealed),
+            name @ ("partitions" | "nodes") => answers::table(name, &logs, &sealed),
             name => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
-        Ok(Snapshot { tables, positions })
+        let notes = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed)).collect();
+        Ok(Snapshot { tables, basis: Basis { positions, notes } })
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
@@ -94,7 +95,8 @@ impl Engine for Service {
         let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
         let table = |name: &String| {
             let mut table = match name.as_str() {
-                "spans" => again::spans(&answering),
+                "spans" => replaying::spans(&answering, None),
+                "sessions" => answers::sessions(&all, &[], None),
                 "queries" => Ok(answers::plain("queries", answers::queries(&bound, &[]))),
                 // Columns of metrics that are replaced, or gone, are columns still.
                 "finals" | "alerts" => answers::table(name, &answering, &sealed),
@@ -123,7 +125,7 @@ impl Engine for Service {
         if let Some(name) = query.filter(|name| !self.answering().iter().any(|bound| has(bound, name))) {
             return Err(self.not_there_yet(name, self.unknown(name)));
         }
-        let (bound, _, answers) = self.ask_as_deployed(&Ask::Key(key.to_owned()), sync)?;
+        let (bound, _, answers) = self.ask_as_deployed(|_| Ask::Key(key.to_owned()).into(), sync, &|| true)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let mut sources = vec![];
         let mut gone = vec![];
@@ -138,9 +140,9 @@ impl Engine for Service {
             if nodes.is_empty() {
                 continue;
             }
-            let again::Logs { sources: logs, before, is_whole } = again::logs(answer)?;
+            let replaying::Logs { sources: logs, before, is_whole } = replaying::logs(answer)?;
             let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
-            let mut story = story::tell(&answer.plan, logs, &question).map_err(again::unread)?;
+            let mut story = story::tell(&answer.plan, logs, &question).map_err(replaying::unread)?;
             if !is_whole {
                 gone.extend(answers::forgotten(answer, key, &mut story)?);
             }
@@ -178,7 +180,7 @@ impl Engine for Service {
         top: usize,
         sync: Option<Duration>,
     ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
-        let (bound, _, answers) = self.ask_as_deployed(&Ask::Sessions, sync)?;
+        let (bound, _, answers) = self.ask_as_deployed(|_| Ask::Sessions.into(), sync, &|| true)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let logs = answers::by_source(&bound, &answers);
         let position = |answer| answers::position(answer, &["finals", "alerts"]);
@@ -193,7 +195,7 @@ impl Engine for Service {
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
         // What runs is known though a partition does not answer; what there is to say of its records is not.
-        let answers = self.ask(&Ask::Status, None).unwrap_or_default();
+        let answers = self.ask(&Ask::Status.into(), None).unwrap_or_default();
         Ok(answers::queries(&self.lock().bound, &answers))
     }
 
@@ -214,8 +216,9 @@ impl Engine for Service {
         let (after, outcomes) = before.with(&programs, from)?;
         let mut told = changes::changes(&before, &after, &outcomes, timeline_dsl::explain::operator_text)?;
         if after != before {
-            let gone = self.can_start_over(&after)?.into_iter().map(Json::from);
-            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(gone.clone()));
+            let expected = changes::rows_a_day(&before, &after, &outcomes, |plan| self.live_sessions(plan))?;
+            let more = self.can_start_over(&after)?.into_iter().chain(expected).map(Json::from);
+            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(more.clone()));
         }
         if plan_only {
             return Ok(told);
@@ -261,7 +264,12 @@ type AsDeployed = (Vec<Bound>, Vec<Arc<answers::SealedPart>>, Vec<Answer>);
 impl Service {
     /// Waits for tables of metrics that are catching up, if the answer is to be true for all that the sources hold now;
     /// what is left of the time for that.
-    fn wait_for_tables(&self, tables: &[String], sync: Option<Duration>) -> Result<Option<Duration>, EngineError> {
+    fn wait_for_tables(
+        &self,
+        tables: &[String],
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Option<Duration>, EngineError> {
         let Some(limit) = sync else { return Ok(None) };
         let began = Instant::now();
         while let Some(name) = tables.iter().find(|name| self.is_coming(name)) {
@@ -270,9 +278,22 @@ impl Service {
                     "`{name}` is catching up with its log, and answers once it has"
                 )));
             }
+            if !is_wanted() {
+                return Err(NoAnswer::Unwanted.into());
+            }
             world::sleep(AGAIN);
         }
         Ok(Some(limit.saturating_sub(began.elapsed())))
+    }
+
+    /// How many sessions of a plan's sources are alive here, if anything that runs reads the same.
+    fn live_sessions(&self, plan: &Plan) -> Option<u64> {
+        let sources = |plan: &Plan| plan.sources().map(|source| source.name.clone()).collect::<BTreeSet<_>>();
+        let mut live: BTreeMap<String, u64> = BTreeMap::new();
+        for answer in self.status_own().1.iter().filter(|answer| sources(&answer.plan) == sources(plan)) {
+            *live.entry(answer.plan.name()).or_default() += answer.live;
+        }
+        live.into_values().max()
     }
 
     /// That nothing has a name, and which one may have been meant.
@@ -307,14 +328,19 @@ impl Service {
 
     /// Asks every partition, and says which plans there were all the time meanwhile, and what is left of those that are over:
     /// one that takes another's place while it is asked may have answered for less than the other one.
-    fn ask_as_deployed(&self, ask: &Ask, sync: Option<Duration>) -> Result<AsDeployed, EngineError> {
+    fn ask_as_deployed(
+        &self,
+        asks: impl Fn(&[Bound]) -> Asks,
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<AsDeployed, EngineError> {
         let mut tried = 0;
         loop {
             let (version, bound, sealed) = {
                 let inner = self.lock();
                 (inner.programs.version, inner.bound.clone(), inner.programs.sealed.clone())
             };
-            let answers = self.ask(ask, sync)?;
+            let answers = self.ask_while(&asks(&bound), sync, is_wanted)?;
             tried += 1;
             if self.programs_version() == version || tried == ASKED_MAX {
                 return Ok((bound, self.sealed.of(&self.options.state, &sealed)?, answers));
@@ -346,7 +372,7 @@ impl From<NoAnswer> for EngineError {
     fn from(error: NoAnswer) -> Self {
         match error {
             NoAnswer::Timeout => EngineError::Timeout(error.to_string()),
-            NoAnswer::Stopped(_) => EngineError::Unavailable(error.to_string()),
+            NoAnswer::Stopped(_) | NoAnswer::Unwanted => EngineError::Unavailable(error.to_string()),
             NoAnswer::LeftOut(_) => EngineError::Conflict { message: error.to_string(), rendered: None },
         }
     }

@@ -1,7 +1,7 @@
 //! How a processor works, and why it cannot start.
 
 use super::Membership;
-use crate::checkpoint::{Error as StateError, Place};
+use crate::checkpoint::{Error as StateError, StateLocation};
 use crate::engine::EngineError;
 use crate::input::Input;
 use crate::outputs::Outputs;
@@ -14,7 +14,7 @@ use timeline_core::Time;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where its state is.
-    pub state: Place,
+    pub state: StateLocation,
     /// Inputs by the source that they belong to; `None` is for whichever source there is, if it is only one.
     pub sources: Vec<(Option<String>, Input)>,
     /// Threads, shared out over the partitions; each has at least one.

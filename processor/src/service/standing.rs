@@ -1,7 +1,7 @@
 //! How the partitions of this processor stand, also while they cannot say so: a monitor is to see them all the same.
 
 use super::{Service, answers};
-use crate::partition::{Answer, Ask, Asked, NoAnswer};
+use crate::partition::{Answer, Ask, NoAnswer, PendingAnswer};
 use event_feeder::world::Instant;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl Service {
     /// What was answered is given back beside it.
     pub(super) fn status_own(&self) -> (Vec<Json>, Vec<Answer>) {
         let until = Instant::now() + PATIENCE;
-        let asked: Vec<(String, u32, Result<Asked, NoAnswer>)> = {
+        let asked: Vec<(String, u32, Result<PendingAnswer, NoAnswer>)> = {
             let inner = self.lock();
             let plans: Vec<String> = inner.bound.iter().map(|bound| bound.plan.name()).collect();
             self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(source, _), _| plans.contains(source));
@@ -38,7 +38,7 @@ impl Service {
             inner.running.iter().map(begin).collect()
         };
         let waited = asked.into_iter().map(|(source, partition, asked)| {
-            let answer = asked.and_then(|asked| asked.wait(until.saturating_duration_since(Instant::now())));
+            let answer = asked.and_then(|asked| asked.wait(until.saturating_duration_since(Instant::now()), &|| true));
             ((source, partition), answer)
         });
         let answers: Vec<((String, u32), Result<Answer, NoAnswer>)> = waited.collect();

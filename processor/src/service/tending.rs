@@ -69,8 +69,8 @@ impl Service {
             (inner.programs.clone(), inner.bound.clone())
         };
         // Whoever is to have caught up is asked after those that it is to have caught up with.
-        let before = self.ask(&Ask::Status, None)?;
-        let after = self.ask(&Ask::Status, None)?;
+        let before = self.ask(&Ask::Status.into(), None)?;
+        let after = self.ask(&Ask::Status.into(), None)?;
         for deployment in &programs.deployments {
             let own: Vec<Bound> = bound.iter().filter(|bound| bound.number == deployment.number).cloned().collect();
             let next = if deployment.catching_up {

@@ -14,11 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod bounds;
 mod deploying;
 mod formats;
 mod lost;
 mod now;
+mod pieces;
 mod rules;
+mod slt;
 mod spans;
 mod windows;
 
@@ -114,7 +117,7 @@ fn partitions_add_up() {
         assert_eq!(totals(&service), Some((4, 10 + 20 + 50 + 50)));
         let tables = ["sessions".to_owned(), "partitions".into(), "m".into()];
         let snapshot = service.snapshot(&tables, SYNC).expect("an answer");
-        assert_eq!(snapshot.positions.iter().map(|p| p.partition).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(snapshot.basis.positions.iter().map(|p| p.partition).collect::<Vec<_>>(), [0, 1, 2]);
         let rows = |i: usize| snapshot.tables[i].live.iter().map(|batch| batch.num_rows()).sum::<usize>();
         let of_metric = view(&snapshot.tables[2]).iter().map(|batch| batch.num_rows()).sum::<usize>();
         assert_eq!((rows(0), rows(1), of_metric), (4, 3, 4));
@@ -190,7 +193,7 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
     log.write(0, &format!(r#"{{"k":"a","t":{begun},"b":true}}"#));
     let horizon = |service: &Service| {
         let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
-        snapshot.positions[0].horizon_ns.expect("there are events")
+        snapshot.basis.positions[0].horizon_ns.expect("there are events")
     };
     let service = start_with(program, dir.path(), &log, Claims::All);
     let first = horizon(&service);

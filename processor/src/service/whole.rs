@@ -5,9 +5,9 @@
 
 use super::Service;
 use super::work::folder;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, IsWanted};
 use crate::input::Part;
-use crate::partition::{Answer, Ask, NoAnswer, at_rest};
+use crate::partition::{Answer, Ask, Asks, NoAnswer, at_rest};
 use crate::peers::{Question, encode};
 use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
@@ -21,8 +21,18 @@ const GRACE: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Asks every partition, wherever it is at work.
-    pub(super) fn ask(&self, ask: &Ask, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
-        let Some(cluster) = &self.cluster else { return Ok(self.ask_own(ask, sync, &self.held())?) };
+    pub(super) fn ask(&self, asks: &Asks, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
+        self.ask_while(asks, sync, &|| true)
+    }
+
+    /// The same, as long as the answer is wanted.
+    pub(super) fn ask_while(
+        &self,
+        asks: &Asks,
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<Vec<Answer>, EngineError> {
+        let Some(cluster) = &self.cluster else { return Ok(self.ask_own(asks, sync, &self.held(), is_wanted)?) };
         let until = Instant::now() + sync.unwrap_or(GRACE);
         let mut looked = false;
         loop {
@@ -30,7 +40,7 @@ impl Service {
                 return Err(EngineError::Unavailable("this processor ends; ask another one".into()));
             }
             let left = sync.map(|_| until.saturating_duration_since(Instant::now()));
-            let (mut found, troubles) = self.ask_once(ask, left)?;
+            let (mut found, troubles) = self.ask_once(asks, left, is_wanted)?;
             let missing: Vec<(String, Part)> = self
                 .known_parts()
                 .into_iter()
@@ -57,7 +67,7 @@ impl Service {
             }
             if sync.is_none() && (late || troubles.is_empty()) {
                 for (source, part) in missing {
-                    let ask = if self.answers(&source) { ask } else { &Ask::Status };
+                    let ask = if self.answers(&source) { asks.of(&source) } else { &Ask::Status };
                     let answer = self.at_rest(&source, &part, ask)?;
                     found.extend(answer.map(|answer| ((source, part.number), answer)));
                 }
@@ -71,24 +81,29 @@ impl Service {
     }
 
     /// What this processor and all others answer now, by source and partition; and what kept some from answering.
-    fn ask_once(&self, ask: &Ask, sync: Option<Duration>) -> Result<(Found, Vec<String>), EngineError> {
+    fn ask_once(
+        &self,
+        asks: &Asks,
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<(Found, Vec<String>), EngineError> {
         let (plans, held) = (self.plans(), self.held());
         let sync_ms = sync.map(|left| left.as_millis() as u64);
-        let question = Question { ask: ask.clone(), held: held.clone(), sync_ms };
+        let question = Question { ask: asks.rest.clone(), of: asks.of.clone(), held: held.clone(), sync_ms };
         let others = self.others();
         let (own, theirs) = std::thread::scope(|scope| {
             let theirs =
                 self.cluster.as_ref().filter(|_| !others.is_empty()).map(|cluster| {
                     scope.spawn(|| cluster.peers.answers(&others, &question, &plans, &self.options.state))
                 });
-            let own = self.ask_own(ask, sync, &held);
+            let own = self.ask_own(asks, sync, &held, is_wanted);
             (own, theirs.map(|thread| thread.join().expect("asking does not panic")).unwrap_or_default())
         });
         let mut found = Found::new();
         let mut troubles = vec![];
         match own {
             Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
-            Err(error @ (NoAnswer::Timeout | NoAnswer::LeftOut(_))) => return Err(error.into()),
+            Err(error @ (NoAnswer::Timeout | NoAnswer::LeftOut(_) | NoAnswer::Unwanted)) => return Err(error.into()),
             // It was given up or taken over just now: somebody else has it, or will.
             Err(error @ NoAnswer::Stopped(_)) => troubles.push(error.to_string()),
         }
@@ -119,7 +134,8 @@ impl Service {
         let question: Question =
             serde_json::from_slice(question).map_err(|error| EngineError::invalid(error.to_string()))?;
         let sync = question.sync_ms.map(Duration::from_millis);
-        let answers = self.ask_own(&question.ask, sync, &question.held)?;
+        let asks = Asks { rest: question.ask, of: question.of };
+        let answers = self.ask_own(&asks, sync, &question.held, &|| true)?;
         encode(&answers).map_err(|error| EngineError::Internal(error.to_string()))
     }
 }

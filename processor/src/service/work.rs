@@ -1,11 +1,11 @@
 //! Partitions at work: each a thread of its own, started and ended one by one.
 
-use crate::begun::Begun;
 use crate::checkpoint::TakeFrom;
 use crate::input::{Log, Part};
 use crate::labels::Labels;
 use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
 use crate::programs::Begin;
+use crate::start_markers::StartMarkers;
 use event_feeder::world;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,7 +124,7 @@ pub(super) fn partition_options(
             let elder = all.into_iter().next().filter(|elder| elder.number != part.number)?;
             Some(options.state.store(&self::folder(&source, &elder)))
         }),
-        begun: Begun::of(&options.state),
+        begun: StartMarkers::of(&options.state),
         begins: bound.begins,
         labels: bound.labels.clone(),
         earlier: bound.earlier.as_ref().map(|earlier| options.state.store(&self::folder(earlier, part))),

@@ -206,3 +206,93 @@ impl Size {
         self.depth = self.depth.max(inner.depth);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CHAIN_MAX, NESTING_MAX, OPERATORS_MAX, PARTS_MAX, RELATIONS_MAX, TOKENS_MAX};
+    use crate::sql::Task;
+    use crate::sql::code::Code;
+    use crate::sql::statement::{Question, parse};
+    use crate::sql::work::Asked;
+
+    /// The code that a statement is refused with, if it is.
+    fn refused(sql: &str) -> Option<String> {
+        let asked = Asked { sql: sql.to_owned(), known: vec![], memory_bytes: 1 << 20, task: Task::Rows(vec![]) };
+        let bounded = move || {
+            parse(&asked).and_then(|question| match question {
+                Question::Tables | Question::Describe(_) => Ok(()),
+                Question::Query { statement, .. } => super::check_relations(&statement),
+            })
+        };
+        let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(bounded).expect("a thread");
+        let error = thread.join().expect("it does not overflow").err()?.to_string();
+        Some(error.chars().take_while(|c| *c != ']').skip(1).collect())
+    }
+
+    fn many(count: usize, between: &str, of: impl Fn(usize) -> String) -> String {
+        (0..count).map(of).collect::<Vec<_>>().join(between)
+    }
+
+    /// Refuses the second, one step beyond the first.
+    #[track_caller]
+    fn check(allowed: &str, beyond: &str, code: Code) {
+        assert_eq!(refused(allowed), None, "{allowed:.80}");
+        assert_eq!(refused(beyond), Some(code.name().to_owned()), "{beyond:.80}");
+    }
+
+    #[test]
+    fn operators_upon_each_other() {
+        for (begin, one) in
+            [("SELECT a", " + 1"), ("SELECT 'a'", " || 'b'"), ("SELECT 1", "::int"), ("SELECT 1", " IS NULL")]
+        {
+            let of = |count: usize| format!("{begin}{}", one.repeat(count));
+            // Words count as much as signs.
+            assert_eq!(refused(&of(CHAIN_MAX / 4)), None, "{one}");
+            assert_eq!(refused(&of(CHAIN_MAX + 1)), Some(Code::TooLarge.name().to_owned()), "{one}");
+        }
+    }
+
+    #[test]
+    fn operators_in_all() {
+        let of = |count| format!("SELECT 1 WHERE {}", many(count, " AND ", |_| "a".into()));
+        check(&of(OPERATORS_MAX / 4), &of(OPERATORS_MAX + 1), Code::TooLarge);
+    }
+
+    #[test]
+    fn tokens_in_all() {
+        let of = |count| format!("SELECT a IN ({})", many(count, ",", |_| "1".into()));
+        check(&of(TOKENS_MAX / 4), &of(TOKENS_MAX / 2 + 1), Code::TooLarge);
+    }
+
+    #[test]
+    fn brackets_in_brackets() {
+        let of = |count: usize| format!("SELECT {}1{}", "(".repeat(count), ")".repeat(count));
+        check(&of(NESTING_MAX / 2), &of(NESTING_MAX + 1), Code::TooLarge);
+        let signs = |count: usize| format!("SELECT {}a", "- ".repeat(count));
+        check(&signs(NESTING_MAX / 2), &signs(NESTING_MAX + 1), Code::TooLarge);
+    }
+
+    #[test]
+    fn queries_put_together() {
+        let of = |count| many(count, " UNION ALL ", |i| format!("SELECT {i}"));
+        check(&of(NESTING_MAX / 2), &of(PARTS_MAX + 1), Code::TooLarge);
+    }
+
+    #[test]
+    fn tables_with_every_with_put_in() {
+        let with = |count: usize, of: &dyn Fn(usize) -> String| {
+            let tables = many(count, ", ", |i| format!("c{} AS ({})", i + 1, of(i)));
+            format!("WITH c0 AS (SELECT a FROM t), {tables} SELECT * FROM c{count}")
+        };
+        let doubled = |count| with(count, &|i| format!("SELECT a.a FROM c{i} a, c{i} b"));
+        check(
+            &doubled(RELATIONS_MAX.ilog2() as usize - 1),
+            &doubled(RELATIONS_MAX.ilog2() as usize + 1),
+            Code::TooManyRelations,
+        );
+        let chained = |count| with(count, &|i| format!("SELECT a FROM c{i}"));
+        check(&chained(NESTING_MAX / 2), &chained(NESTING_MAX + 1), Code::TooLarge);
+        let joined = |count: u64| format!("SELECT * FROM {}", many(count as usize, ", ", |i| format!("t t{i}")));
+        check(&joined(RELATIONS_MAX), &joined(RELATIONS_MAX + 1), Code::TooManyRelations);
+    }
+}

@@ -5,7 +5,7 @@
 //! have; the first to go where the machine runs out of memory. Its end at the end of the input comes from a thread that
 //! does nothing else, so a processor that is gone leaves no process behind, whatever a question is at.
 
-use super::wire::{Frame, Wanted};
+use super::wire::{Frame, TableRequest};
 use super::work::{Desk, answer, on_large_stack, unless_it_panics};
 use crate::engine::{EngineError, TableData};
 use arrow::array::RecordBatch;
@@ -98,8 +98,8 @@ impl Process<'_> {
 }
 
 impl Desk for Process<'_> {
-    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError> {
-        let count = wanted.names.len();
+    fn tables(&mut self, wanted: TableRequest) -> Result<Vec<TableData>, EngineError> {
+        let count = wanted.scans.len();
         if count == 0 {
             return Ok(vec![]);
         }

@@ -4,10 +4,10 @@
 //! why the command gives questions to processes of their own ([`super::pool`]).
 
 use super::code::Code;
-use super::wire::Wanted;
+use super::wire::TableRequest;
 use super::work::{Asked, Desk, answer, on_large_stack, unless_it_panics};
 use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
-use crate::engine::{Engine, EngineError, PositionOf, Snapshot, TableData};
+use crate::engine::{Basis, Engine, EngineError, IsWanted, Snapshot, TableData};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::any::Any;
@@ -20,26 +20,27 @@ use tokio_stream::wrappers::ReceiverStream;
 const QUEUE: usize = 1;
 
 /// The columns, and what the rows are true for.
-type Head = Result<(SchemaRef, Vec<PositionOf>), EngineError>;
+type Head = Result<(SchemaRef, Basis), EngineError>;
 
 struct Here {
     engine: Arc<dyn Engine>,
     sync: Option<Duration>,
-    positions: Vec<PositionOf>,
+    basis: Basis,
     tell: Option<oneshot::Sender<Head>>,
     batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
 }
 
 impl Desk for Here {
-    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError> {
-        let snapshot = tables(&*self.engine, &wanted, self.sync)?;
-        self.positions.extend(snapshot.positions);
+    fn tables(&mut self, wanted: TableRequest) -> Result<Vec<TableData>, EngineError> {
+        let is_wanted = || !self.batches.is_closed();
+        let snapshot = tables(&*self.engine, &wanted, self.sync, &is_wanted)?;
+        self.basis.add(snapshot.basis);
         Ok(snapshot.tables)
     }
 
     async fn head(&mut self, schema: &SchemaRef) -> bool {
         let Some(tell) = self.tell.take() else { return false };
-        tell.send(Ok((schema.clone(), std::mem::take(&mut self.positions)))).is_ok()
+        tell.send(Ok((schema.clone(), std::mem::take(&mut self.basis)))).is_ok()
     }
 
     async fn rows(&mut self, batch: RecordBatch) -> bool {
@@ -48,12 +49,18 @@ impl Desk for Here {
 }
 
 /// One snapshot of the tables; what reads no row of any is true for any position.
-pub(super) fn tables(engine: &dyn Engine, wanted: &Wanted, sync: Option<Duration>) -> Result<Snapshot, EngineError> {
+pub(super) fn tables(
+    engine: &dyn Engine,
+    wanted: &TableRequest,
+    sync: Option<Duration>,
+    is_wanted: IsWanted<'_>,
+) -> Result<Snapshot, EngineError> {
     match wanted {
-        Wanted { names, .. } if names.is_empty() => Ok(Snapshot::default()),
-        Wanted { names, with_rows: true } => engine.snapshot(names, sync),
-        Wanted { names, with_rows: false } => {
-            engine.columns(names).map(|tables| Snapshot { tables, positions: vec![] })
+        TableRequest { scans, .. } if scans.is_empty() => Ok(Snapshot::default()),
+        TableRequest { scans, with_rows: true } => engine.read(scans, sync, is_wanted),
+        TableRequest { scans, with_rows: false } => {
+            let names: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
+            engine.columns(&names).map(|tables| Snapshot { tables, basis: Basis::default() })
         }
     }
 }
@@ -65,7 +72,7 @@ pub(super) async fn ask(asking: Asking, task: Task) -> Result<Answer, EngineErro
     let (batches, queue) = mpsc::channel(QUEUE);
     let gone = batches.clone();
     let asked = Asked { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX, task };
-    let mut here = Here { engine, sync, positions: vec![], tell: Some(tell), batches };
+    let mut here = Here { engine, sync, basis: Basis::default(), tell: Some(tell), batches };
     let work = move |runtime: &tokio::runtime::Runtime| {
         let _held: Option<Arc<dyn Any + Send + Sync>> = held;
         let done = unless_it_panics(|| {
@@ -86,5 +93,5 @@ pub(super) async fn ask(asking: Asking, task: Task) -> Result<Answer, EngineErro
     let head = told.await;
     let head = head.unwrap_or_else(|_| Err(Code::Ended.error("the thread of the question ended without an answer")));
     // The queue is here until then: dropping this future ends the work.
-    head.map(|(schema, positions)| Answer { schema, positions, rows: Box::pin(ReceiverStream::new(queue)) })
+    head.map(|(schema, basis)| Answer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) })
 }

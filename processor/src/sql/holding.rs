@@ -11,13 +11,13 @@ use std::fs::File;
 const HELD_MAX: usize = 512;
 
 /// The files of a question's tables.
-pub(super) struct Held {
+pub(super) struct OpenFiles {
     /// Open for as long as their paths are read.
     _files: Vec<File>,
 }
 
 /// Opens the files of tables, which are read by what was opened from then on.
-pub(super) fn hold(tables: &mut [TableData]) -> Result<Held, EngineError> {
+pub(super) fn hold(tables: &mut [TableData]) -> Result<OpenFiles, EngineError> {
     let mut files = vec![];
     for past in tables.iter_mut().flat_map(|table| &mut table.past).take(HELD_MAX) {
         let file = File::open(&past.path).map_err(|error| {
@@ -29,5 +29,5 @@ pub(super) fn hold(tables: &mut [TableData]) -> Result<Held, EngineError> {
         }
         files.push(file);
     }
-    Ok(Held { _files: files })
+    Ok(OpenFiles { _files: files })
 }

@@ -30,8 +30,12 @@ mod error;
 mod here;
 #[cfg(feature = "sql")]
 mod holding;
+#[cfg(feature = "sql")]
+mod late;
 #[cfg(not(feature = "sql"))]
 mod lean;
+#[cfg(feature = "sql")]
+mod lists;
 #[cfg(feature = "sql")]
 mod parameters;
 #[cfg(feature = "sql")]
@@ -63,7 +67,7 @@ pub use lean::{Pool, serve_questions};
 #[cfg(feature = "sql")]
 pub use pool::Pool;
 
-use crate::engine::{Engine, EngineError, PositionOf};
+use crate::engine::{Basis, Engine, EngineError, PositionOf};
 use arrow::array::RecordBatch;
 #[cfg(feature = "sql")]
 use arrow::datatypes::Field;
@@ -134,8 +138,8 @@ pub struct Asking {
 impl Answerer {
     /// Answers a question in SQL from one snapshot of the tables it reads.
     ///
-    /// The rows are computed as they are taken, and the computation ends when they, or this future, are dropped; a
-    /// snapshot that is being taken is left to itself.
+    /// The rows are computed as they are taken, and the computation ends when they, or this future, are dropped, a snapshot
+    /// that is being taken included.
     ///
     /// # Errors
     /// [`EngineError::Invalid`] for what is no query, or wrong; [`EngineError::NotFound`] for an unknown table; what the
@@ -196,8 +200,8 @@ pub type Rows = Pin<Box<dyn Stream<Item = Result<RecordBatch, EngineError>> + Se
 pub struct Answer {
     /// The columns.
     pub schema: SchemaRef,
-    /// What the rows are true for.
-    pub positions: Vec<PositionOf>,
+    /// What the rows rest on.
+    pub basis: Basis,
     /// The rows.
     pub rows: Rows,
 }
@@ -205,7 +209,8 @@ pub struct Answer {
 impl Answer {
     /// An answer that is one batch.
     pub fn of(batch: RecordBatch, positions: Vec<PositionOf>) -> Self {
-        Answer { schema: batch.schema(), positions, rows: Box::pin(tokio_stream::once(Ok(batch))) }
+        let basis = Basis { positions, notes: vec![] };
+        Answer { schema: batch.schema(), basis, rows: Box::pin(tokio_stream::once(Ok(batch))) }
     }
 
     /// All batches, if they are at most `rows_max` rows; else [`EngineError::Invalid`].
@@ -226,7 +231,7 @@ impl Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("schema", &self.schema).field("positions", &self.positions).finish()
+        f.debug_struct("Answer").field("schema", &self.schema).field("basis", &self.basis).finish()
     }
 }
 

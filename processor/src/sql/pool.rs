@@ -14,7 +14,7 @@ use super::here::tables;
 use super::wire::{Frame, Rows, Table};
 use super::work::Asked;
 use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
-use crate::engine::EngineError;
+use crate::engine::{Basis, EngineError};
 use arrow::array::RecordBatch;
 use event_feeder::world;
 use std::ffi::OsString;
@@ -41,12 +41,12 @@ const SAID_BYTES_MAX: u64 = 4096;
 pub struct Pool {
     program: PathBuf,
     arguments: Vec<OsString>,
-    idle: Mutex<Vec<Worker>>,
+    idle: Mutex<Vec<QuestionProcess>>,
 }
 
 /// A process that is at no question.
 #[derive(Debug)]
-struct Worker {
+struct QuestionProcess {
     child: Child,
     input: BufWriter<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -80,7 +80,7 @@ impl Pool {
         let _ = world::thread("questions").spawn(start);
     }
 
-    fn start(&self) -> io::Result<Worker> {
+    fn start(&self) -> io::Result<QuestionProcess> {
         let mut command = Command::new(&self.program);
         // One arena: each reserves address space, which is limited. Secrets are none of a question's business.
         command.args(&self.arguments).env_clear().env("MALLOC_ARENA_MAX", "1");
@@ -99,11 +99,11 @@ impl Pool {
             let _ = io::copy(&mut errors, &mut io::sink());
             String::from_utf8_lossy(&said).into_owned()
         })?;
-        Ok(Worker { child, input: BufWriter::new(input), output: BufReader::new(output), said })
+        Ok(QuestionProcess { child, input: BufWriter::new(input), output: BufReader::new(output), said })
     }
 
     /// A process that waits.
-    fn waiting(&self) -> Option<Worker> {
+    fn waiting(&self) -> Option<QuestionProcess> {
         loop {
             let mut worker = lock(&self.idle).pop()?;
             if matches!(worker.child.try_wait(), Ok(None)) {
@@ -112,7 +112,7 @@ impl Pool {
         }
     }
 
-    fn keep(&self, worker: Worker) {
+    fn keep(&self, worker: QuestionProcess) {
         let mut idle = lock(&self.idle);
         if idle.len() < IDLE_MAX {
             idle.push(worker);
@@ -130,7 +130,7 @@ impl Pool {
         let end = EndsWithIt(at_work.clone());
         let pool = Arc::clone(self);
         let question = move || {
-            let mut teller = Teller { tell: Some((tell, queue)), batches, positions: vec![] };
+            let mut teller = Teller { tell: Some((tell, queue)), batches, basis: Basis::default() };
             let done = pool.converse(&asking, &task, &at_work, &mut teller);
             // Nothing is at work on it any more once the next question may begin.
             at_work.end();
@@ -178,11 +178,11 @@ impl Pool {
         &self,
         asking: &Asking,
         asked: &Asked,
-        worker: Worker,
+        worker: QuestionProcess,
         at_work: &AtWork,
         teller: &mut Teller,
     ) -> Result<Heard, EngineError> {
-        let Worker { child, mut input, mut output, said } = worker;
+        let QuestionProcess { child, mut input, mut output, said } = worker;
         at_work.begin(child);
         let ended = |error: io::Error, said: JoinHandle<String>| {
             let status = at_work.end();
@@ -209,8 +209,9 @@ impl Pool {
             };
             match frame {
                 Frame::Want(wanted) => {
-                    let tables = tables(&*asking.engine, &wanted, asking.sync).and_then(|snapshot| {
-                        teller.positions.extend(snapshot.positions);
+                    let is_wanted = || !at_work.is_killed();
+                    let tables = tables(&*asking.engine, &wanted, asking.sync, &is_wanted).and_then(|snapshot| {
+                        teller.basis.add(snapshot.basis);
                         let tables = snapshot.tables.iter().map(|table| Table::of(table).map(Frame::Table));
                         let tables = tables.collect::<Result<Vec<_>, _>>();
                         tables.map_err(|error| {
@@ -247,7 +248,7 @@ impl Pool {
                 Frame::Failed(failure) => failed = Some(EngineError::from(failure)),
                 Frame::Done(again) => {
                     match at_work.leave() {
-                        Some(child) if again => self.keep(Worker { child, input, output, said }),
+                        Some(child) if again => self.keep(QuestionProcess { child, input, output, said }),
                         Some(mut child) => {
                             drop(input);
                             let _ = child.wait();
@@ -266,11 +267,11 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        std::mem::take(&mut *lock(&self.idle)).into_iter().for_each(Worker::end);
+        std::mem::take(&mut *lock(&self.idle)).into_iter().for_each(QuestionProcess::end);
     }
 }
 
-impl Worker {
+impl QuestionProcess {
     /// Ends it, and waits until it has.
     fn end(mut self) {
         drop(self.input);
@@ -314,14 +315,14 @@ struct Teller {
     /// Until the columns are told.
     tell: Option<Asker>,
     batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
-    positions: Vec<crate::engine::PositionOf>,
+    basis: Basis,
 }
 
 impl Teller {
     fn head(&mut self, schema: arrow::datatypes::SchemaRef) {
         if let Some((tell, queue)) = self.tell.take() {
-            let positions = std::mem::take(&mut self.positions);
-            let _ = tell.send(Ok(Answer { schema, positions, rows: Box::pin(ReceiverStream::new(queue)) }));
+            let basis = std::mem::take(&mut self.basis);
+            let _ = tell.send(Ok(Answer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) }));
         }
     }
 
@@ -357,6 +358,11 @@ impl AtWork {
             drop(state);
             self.kill();
         }
+    }
+
+    /// Whether nobody waits for it any more.
+    fn is_killed(&self) -> bool {
+        matches!(*lock(&self.0), State::Killed(_))
     }
 
     /// Ends the process, now or when it begins.

@@ -5,8 +5,9 @@ use super::bounds::{NESTING_MAX, check_length, check_tokens};
 use super::catalog::rewrite;
 use super::code::Code;
 use super::error::cleaned;
+use super::lists::put_together;
 use super::parameters::{put_in, typed};
-use super::words::{cast_exponents, quote_names};
+use super::words::{cast_exponents, number_marks, quote_names};
 use super::work::Asked;
 use crate::engine::EngineError;
 use datafusion::arrow::datatypes::DataType;
@@ -37,6 +38,7 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
         .map_err(|error| EngineError::invalid(format!("SQL: {error}")))?;
     check_tokens(&tokens)?;
     quote_names(&mut tokens);
+    number_marks(&mut tokens);
     let tokens = cast_exponents(tokens);
     let parser = DFParserBuilder::new(tokens).with_dialect(&dialect).with_recursion_limit(NESTING_MAX * 2).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(cleaned)?;
@@ -60,6 +62,7 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
         Task::Columns(known) => typed(&mut statement, known)?,
     };
     rewrite(&mut statement, known);
+    put_together(&mut statement);
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
     Ok(Question::Query { statement: Box::new(statement), reads, parameters })
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What is asked of a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Asked {
+enum StretchFunction {
     /// `overlap(start, end, from, to)`: how long it lies in between.
     Overlap,
     /// `clip_start(start, from)`: when it begins, `from` if that is later.
@@ -25,8 +25,8 @@ enum Asked {
 
 /// Makes them known to a question; and `approx_percentile`, as others call it.
 pub(super) fn register(context: &SessionContext) {
-    for asked in [Asked::Overlap, Asked::ClipStart, Asked::ClipEnd] {
-        let arity = if asked == Asked::Overlap { 4 } else { 2 };
+    for asked in [StretchFunction::Overlap, StretchFunction::ClipStart, StretchFunction::ClipEnd] {
+        let arity = if asked == StretchFunction::Overlap { 4 } else { 2 };
         let signature = Signature::any(arity, Volatility::Immutable);
         context.register_udf(ScalarUDF::from(Stretches { asked, signature }));
     }
@@ -35,7 +35,7 @@ pub(super) fn register(context: &SessionContext) {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Stretches {
-    asked: Asked,
+    asked: StretchFunction,
     signature: Signature,
 }
 
@@ -71,9 +71,9 @@ fn overlap(start: Option<i64>, end: Option<i64>, from: Option<i64>, to: Option<i
 impl ScalarUDFImpl for Stretches {
     fn name(&self) -> &str {
         match self.asked {
-            Asked::Overlap => "overlap",
-            Asked::ClipStart => "clip_start",
-            Asked::ClipEnd => "clip_end",
+            StretchFunction::Overlap => "overlap",
+            StretchFunction::ClipStart => "clip_start",
+            StretchFunction::ClipEnd => "clip_end",
         }
     }
 
@@ -83,8 +83,8 @@ impl ScalarUDFImpl for Stretches {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.asked {
-            Asked::Overlap => DataType::Duration(TimeUnit::Nanosecond),
-            Asked::ClipStart | Asked::ClipEnd => instant(),
+            StretchFunction::Overlap => DataType::Duration(TimeUnit::Nanosecond),
+            StretchFunction::ClipStart | StretchFunction::ClipEnd => instant(),
         })
     }
 
@@ -93,15 +93,15 @@ impl ScalarUDFImpl for Stretches {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let all = arrays.iter().map(instants).collect::<Result<Vec<_>>>()?;
         let result: ArrayRef = match (self.asked, all.as_slice()) {
-            (Asked::Overlap, [start, end, from, to]) => {
+            (StretchFunction::Overlap, [start, end, from, to]) => {
                 let rows = (0..start.len()).map(|row| overlap(start[row], end[row], from[row], to[row]));
                 Arc::new(DurationNanosecondArray::from_iter(rows))
             }
-            (Asked::ClipStart, [start, from]) => {
+            (StretchFunction::ClipStart, [start, from]) => {
                 let rows = start.iter().zip(from).map(|(start, from)| Some((*start)?.max((*from)?)));
                 Arc::new(TimestampNanosecondArray::from_iter(rows).with_timezone("UTC"))
             }
-            (Asked::ClipEnd, [end, to]) => {
+            (StretchFunction::ClipEnd, [end, to]) => {
                 let rows = end.iter().zip(to).map(|(end, to)| to.map(|to| end.map_or(to, |end| end.min(to))));
                 Arc::new(TimestampNanosecondArray::from_iter(rows).with_timezone("UTC"))
             }

@@ -4,7 +4,7 @@
 
 use super::{Answerer, Asking};
 use crate::engine::fake::{Fake, finals};
-use crate::engine::{Engine, EngineError, PositionOf};
+use crate::engine::{Engine, EngineError, PositionOf, TableScan};
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use parquet::arrow::ArrowWriter;
@@ -18,7 +18,7 @@ pub(super) fn ask(engine: Arc<Fake>, sql: &str) -> Result<(Vec<RecordBatch>, Vec
         let sync = Some(Duration::from_secs(9));
         let answer =
             Answerer::Here.ask(Asking { sql: sql.to_owned(), engine, sync, parameters: vec![], held: None }).await?;
-        let positions = answer.positions.clone();
+        let positions = answer.basis.positions.clone();
         Ok((answer.collect(1000).await?, positions))
     })
 }
@@ -221,6 +221,36 @@ fn only_what_is_read_is_asked_for_and_once() {
 }
 
 #[test]
+fn what_a_question_bounds_is_what_is_asked_for() {
+    let set = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+    let scan = |sql: &str| {
+        let engine: Arc<Fake> = Arc::default();
+        ask(engine.clone(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let scans = engine.scans.lock().unwrap().clone();
+        assert_eq!(scans.len(), 1, "{sql}");
+        scans[0].clone()
+    };
+    let finals = TableScan::whole("finals");
+    for (condition, sessions, outputs) in [
+        ("session = 's1'", set(&["s1"]), None),
+        ("'s1' = session AND value > 2", set(&["s1"]), None),
+        ("session IN ('a', 'b', 'c', 'd') AND metric = 'm'", set(&["a", "b", "c", "d"]), set(&["m"])),
+        ("(session = 'a' OR session = 'b') AND session <> 'c'", set(&["a", "b"]), None),
+        ("session = 'a' OR metric = 'm'", None, None),
+        ("session LIKE 's%'", None, None),
+        ("session NOT IN ('a')", None, None),
+        ("upper(session) = 'S1'", None, None),
+        ("deviceType = 'tv'", None, None),
+    ] {
+        let asked = scan(&format!("SELECT * FROM finals WHERE {condition}"));
+        assert_eq!(asked, TableScan { sessions, outputs, ..finals.clone() }, "{condition}");
+    }
+    let alerts = scan("SELECT * FROM ALERTS WHERE alert = 'stuck'");
+    assert_eq!(alerts, TableScan { outputs: set(&["stuck"]), ..TableScan::whole("alerts") });
+    assert_eq!(scan("SELECT count(*) FROM finals"), finals);
+}
+
+#[test]
 fn tables_describe_themselves() {
     check("SHOW TABLES", &["finals", "totals", "alerts"]);
     let described = rows(&Arc::default(), "DESCRIBE finals");
@@ -377,7 +407,12 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         fn table_names(&self) -> Vec<String> {
             vec!["totals".into()]
         }
-        fn snapshot(&self, _: &[String], _: Option<Duration>) -> Result<crate::engine::Snapshot, EngineError> {
+        fn read(
+            &self,
+            _: &[TableScan],
+            _: Option<Duration>,
+            _: crate::engine::IsWanted<'_>,
+        ) -> Result<crate::engine::Snapshot, EngineError> {
             Err(EngineError::Timeout("late".into()))
         }
         fn columns(&self, _: &[String]) -> Result<Vec<crate::engine::TableData>, EngineError> {

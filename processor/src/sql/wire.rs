@@ -4,7 +4,7 @@
 //! Both ends are the same build, so nothing here is versioned. Rows go as Arrow IPC, everything else as JSON.
 
 use super::work::Asked;
-use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::engine::{EngineError, PastFile, TableData, TableScan, View};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -23,7 +23,7 @@ pub(super) enum Frame {
     /// To the process: a question.
     Ask(Asked),
     /// From it: tables that the question reads, with their rows or without.
-    Want(Wanted),
+    Want(TableRequest),
     /// To it: how many bytes of tables come.
     Tables(u64),
     /// To it: the tables that were wanted, one after the other.
@@ -40,9 +40,21 @@ pub(super) enum Frame {
 
 /// Tables that a question reads.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Wanted {
-    pub(super) names: Vec<String>,
+pub(super) struct TableRequest {
+    pub(super) scans: Vec<TableScan>,
     pub(super) with_rows: bool,
+}
+
+impl TableRequest {
+    /// The columns of tables.
+    pub(super) fn columns(names: &[String]) -> TableRequest {
+        TableRequest { with_rows: false, ..TableRequest::rows(names) }
+    }
+
+    /// Tables whole.
+    pub(super) fn rows(names: &[String]) -> TableRequest {
+        TableRequest { scans: names.iter().map(|name| TableScan::whole(name)).collect(), with_rows: true }
+    }
 }
 
 /// A table, but for its rows in memory.

@@ -37,6 +37,12 @@ pub(super) fn cast_exponents(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     all
 }
 
+/// Puts `$1`, `$2` ... in the place of each `?`.
+pub(super) fn number_marks(tokens: &mut [TokenWithSpan]) {
+    let marks = tokens.iter_mut().filter(|token| matches!(&token.token, Token::Placeholder(mark) if mark == "?"));
+    (1..).zip(marks).for_each(|(number, mark)| mark.token = Token::Placeholder(format!("${number}")));
+}
+
 /// Quotes each `end` that is a name.
 pub(super) fn quote_names(tokens: &mut [TokenWithSpan]) {
     let mut open_cases = 0_usize;

@@ -9,9 +9,10 @@ use super::catalog;
 use super::code::Code;
 use super::error::{cleaned, meant};
 use super::holding::hold;
+use super::late::{Late, may_bound, scans};
 use super::planner::{Arithmetic, RoundedCasts, date_part};
 use super::statement::{Question, parse};
-use super::wire::Wanted;
+use super::wire::TableRequest;
 use super::{Description, Task, stretches, tables, types};
 use crate::engine::{EngineError, TableData};
 use crate::rows::COMMENT;
@@ -26,6 +27,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -45,7 +47,7 @@ const SCHEMA: &str = "public";
 /// Where a question comes from and its answer goes.
 pub(super) trait Desk {
     /// Tables, those with rows true for one position.
-    fn tables(&mut self, wanted: Wanted) -> Result<Vec<TableData>, EngineError>;
+    fn tables(&mut self, wanted: TableRequest) -> Result<Vec<TableData>, EngineError>;
     /// Takes the columns, before any rows. `false` if nobody wants more.
     fn head(&mut self, schema: &SchemaRef) -> impl Future<Output = bool>;
     /// Takes rows. `false` if nobody wants more.
@@ -102,32 +104,102 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
         || matches!(&*statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowFunctions { .. }));
     let context = context(asked.memory_bytes, lists)?;
     let spelled = wanted(&context, &reads, &asked.known)?;
-    let with_rows = matches!(asked.task, Task::Rows(_));
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
-    let mut tables = desk.tables(Wanted { names, with_rows })?;
-    let _held = hold(&mut tables)?;
-    let mut providers: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
-    for table in &tables {
-        providers.insert(table.name.clone(), tables::provider(&context, table)?);
+    let question = Planning { context: &context, asked, statement: *statement, reads: &reads, spelled };
+    let Task::Columns(known) = &asked.task else {
+        return rows(question, &names, desk).await;
+    };
+    let tables = desk.tables(TableRequest::columns(&names))?;
+    let plan = question.plan(providers(&context, &tables)?, desk).await?;
+    let description = description(&plan, known, &parameters).map_err(cleaned)?;
+    desk.head(&description.schema()).await;
+    Ok(())
+}
+
+/// A statement that reads, and what it calls the tables.
+struct Planning<'a> {
+    context: &'a SessionContext,
+    asked: &'a Asked,
+    statement: Statement,
+    reads: &'a [TableReference],
+    /// Tables by the spellings that it uses for them.
+    spelled: BTreeMap<String, String>,
+}
+
+impl Planning<'_> {
+    /// Plans it over some tables, by name.
+    async fn plan(
+        &self,
+        tables: BTreeMap<String, Arc<dyn TableProvider>>,
+        desk: &mut impl Desk,
+    ) -> Result<LogicalPlan, EngineError> {
+        for (spelling, name) in &self.spelled {
+            let provider = tables.get(name).cloned();
+            let provider =
+                provider.ok_or_else(|| EngineError::Internal(format!("the snapshot lacks table `{name}`")))?;
+            let reference = TableReference::bare(spelling.as_str());
+            // It may have been planned before, over tables that turned out to be others.
+            self.context.deregister_table(reference.clone()).map_err(cleaned)?;
+            self.context.register_table(reference, provider).map_err(cleaned)?;
+        }
+        describe_all(self.context, self.asked, self.reads, desk)?;
+        let state = self.context.state();
+        let plan = state.statement_to_plan(self.statement.clone()).await.map_err(cleaned)?;
+        let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
+        Ok(plan)
     }
-    for (spelling, name) in spelled {
-        let provider = providers.get(&name).cloned();
-        let provider = provider.ok_or_else(|| EngineError::Internal(format!("the snapshot lacks table `{name}`")))?;
-        context.register_table(TableReference::bare(spelling), provider).map_err(cleaned)?;
-    }
-    describe_all(&context, asked, &reads, desk)?;
+}
+
+/// Tables whose rows are there.
+fn providers(
+    context: &SessionContext,
+    tables: &[TableData],
+) -> Result<BTreeMap<String, Arc<dyn TableProvider>>, EngineError> {
+    tables.iter().map(|table| Ok((table.name.clone(), tables::provider(context, table)?))).collect()
+}
+
+/// Tells the rows of a statement.
+async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) -> Result<(), EngineError> {
+    let context = question.context;
     let state = context.state();
-    let plan = state.statement_to_plan(*statement).await.map_err(cleaned)?;
-    let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
-    if let Task::Columns(known) = &asked.task {
-        let description = description(&plan, known, &parameters).map_err(cleaned)?;
-        desk.head(&description.schema()).await;
-        return Ok(());
-    }
-    let rows = context.execute_logical_plan(plan).await.map_err(cleaned)?.execute_stream().await;
-    let mut rows = rows.map_err(cleaned)?;
+    // Where the statement may say which rows it needs, it is planned before they are asked for.
+    let bounded = match !names.is_empty() && may_bound(&question.asked.sql, names) {
+        true => {
+            let columns = desk.tables(TableRequest::columns(names))?;
+            let late: BTreeMap<String, Arc<Late>> =
+                columns.iter().map(|table| (table.name.clone(), Late::new(table))).collect();
+            let as_tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();
+            let plan = question.plan(as_tables, desk).await?;
+            Some((late, state.optimize(&plan).map_err(cleaned)?))
+        }
+        false => None,
+    };
+    let wanted = match &bounded {
+        Some((_, plan)) => TableRequest { scans: scans(plan, names)?, with_rows: true },
+        None => TableRequest::rows(names),
+    };
+    let mut tables = desk.tables(wanted)?;
+    let _held = hold(&mut tables)?;
+    let with_rows = providers(context, &tables)?;
+    // Programs may have changed since; what came is enough for the statement all the same.
+    let fits = |table: &TableData, late: &BTreeMap<String, Arc<Late>>| {
+        late.get(&table.name).is_some_and(|late| late.fits(table))
+    };
+    let physical = match bounded {
+        Some((late, plan)) if tables.iter().all(|table| fits(table, &late)) => {
+            for (name, rows) in with_rows {
+                late.get(&name).into_iter().for_each(|late| late.set(Arc::clone(&rows)));
+            }
+            state.query_planner().create_physical_plan(&plan, &state).await
+        }
+        _ => {
+            let plan = question.plan(with_rows, desk).await?;
+            state.create_physical_plan(&plan).await
+        }
+    };
+    let mut rows = execute_stream(physical.map_err(cleaned)?, context.task_ctx()).map_err(cleaned)?;
     let files: Vec<_> = tables.into_iter().flat_map(|table| table.past).collect();
     tables::check_there(&files)?;
     if !desk.head(&rows.schema()).await {
@@ -175,7 +247,7 @@ fn describe_all(
     // A comment is asked for by the number of its object, whatever is read.
     let comments = asks || asked.sql.contains("_description") || asked.sql.contains("regclass");
     let tables = match comments {
-        true => desk.tables(Wanted { names: asked.known.clone(), with_rows: false })?,
+        true => desk.tables(TableRequest::columns(&asked.known))?,
         false => vec![],
     };
     catalog::register_functions(context, &tables);
@@ -186,7 +258,7 @@ fn describe_all(
 /// The columns of a table: names, types as people know them, and what they mean.
 fn described(name: &str, asked: &Asked, desk: &mut impl Desk) -> Result<RecordBatch, EngineError> {
     let name = known_as(name, &asked.known).ok_or_else(|| unknown(name, name, &asked.known))?;
-    let tables = desk.tables(Wanted { names: vec![name.clone()], with_rows: false })?;
+    let tables = desk.tables(TableRequest::columns(std::slice::from_ref(name)))?;
     let fields: Vec<FieldRef> = tables.iter().flat_map(|table| table.schema.fields().iter().cloned()).collect();
     let of = |text: &dyn Fn(&FieldRef) -> Option<String>| -> ArrayRef {
         Arc::new(fields.iter().map(text).collect::<StringArray>())

@@ -5,7 +5,7 @@
 //! **Invariant:** an event is named only where it spoke of something that the operator reads, so no timer is put down to
 //! whatever happened to come last.
 
-use super::{RecordedSpan, Told};
+use super::{RecordedSpan, StoryEvent};
 use crate::reach::place_text;
 use serde_json::{Value as Json, json};
 use timeline_core::plan::{NodeId, Op, Plan, Takes, Timer};
@@ -38,7 +38,7 @@ impl Recorded<'_> {
 pub(super) struct Causes<'a> {
     pub(super) plan: &'a Plan,
     pub(super) told: &'a Recorded<'a>,
-    pub(super) events: &'a [&'a Told],
+    pub(super) events: &'a [&'a StoryEvent],
 }
 
 impl Causes<'_> {
@@ -79,7 +79,7 @@ impl Causes<'_> {
         }
     }
 
-    fn event(&self, event: &Told, timer: Option<String>) -> Json {
+    fn event(&self, event: &StoryEvent, timer: Option<String>) -> Json {
         let position = place_text(self.plan, event.position);
         json!({"time_ns": event.time, "position": position, "record": event.text, "timer": timer})
     }
@@ -132,9 +132,9 @@ impl Causes<'_> {
     }
 
     /// The last event of an instant that speaks of something that the operator reads; the session's first one may not.
-    fn event_at(&self, node: NodeId, at: Time) -> Option<&Told> {
+    fn event_at(&self, node: NodeId, at: Time) -> Option<&StoryEvent> {
         let columns = self.columns(node);
-        let speaks = |event: &&&Told| {
+        let speaks = |event: &&&StoryEvent| {
             let fields = event.record.fields.iter().enumerate();
             fields.filter(|(i, _)| columns >> i & 1 == 1).any(|(_, field)| *field != timeline_core::Field::Missing)
         };

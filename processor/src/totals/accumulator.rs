@@ -22,8 +22,8 @@ pub struct Accumulator {
     #[serde(with = "super::wide")]
     below_exact: i128,
     below_floats: ExactSum,
-    least: Option<Kept>,
-    greatest: Option<Kept>,
+    least: Option<StoredExtreme>,
+    greatest: Option<StoredExtreme>,
     quantiles: Quantiles,
     /// Of metrics that count sessions at once.
     #[serde(default)]
@@ -55,7 +55,7 @@ enum Per {
 
 /// An extreme value, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Kept {
+enum StoredExtreme {
     Exact(i128),
     Float(u64),
     Ratio(Number, Number),
@@ -213,11 +213,11 @@ impl Accumulator {
         let above = self.greatest.as_ref().is_none_or(|greatest| amount.order(&self.amount(greatest)).is_gt());
         if below || above {
             let kept = match amount {
-                Amount::Duration(x) | Amount::Int(x) => Kept::Exact(*x),
-                Amount::Float(x) => Kept::Float(x.to_bits()),
-                Amount::Ratio { numerator, denominator, .. } => Kept::Ratio(*numerator, *denominator),
-                Amount::State(Value::Bool(x)) => Kept::Bool(*x),
-                Amount::State(value) => Kept::Text(value.to_string()),
+                Amount::Duration(x) | Amount::Int(x) => StoredExtreme::Exact(*x),
+                Amount::Float(x) => StoredExtreme::Float(x.to_bits()),
+                Amount::Ratio { numerator, denominator, .. } => StoredExtreme::Ratio(*numerator, *denominator),
+                Amount::State(Value::Bool(x)) => StoredExtreme::Bool(*x),
+                Amount::State(value) => StoredExtreme::Text(value.to_string()),
                 Amount::Absent => return,
             };
             if below {
@@ -229,18 +229,18 @@ impl Accumulator {
         }
     }
 
-    fn amount(&self, kept: &Kept) -> Amount {
+    fn amount(&self, kept: &StoredExtreme) -> Amount {
         match (kept, self.what) {
-            (Kept::Exact(x), What::Durations) => Amount::Duration(*x),
-            (Kept::Exact(x), _) => Amount::Int(*x),
-            (Kept::Float(bits), _) => Amount::Float(f64::from_bits(*bits)),
-            (Kept::Ratio(numerator, denominator), what) => Amount::Ratio {
+            (StoredExtreme::Exact(x), What::Durations) => Amount::Duration(*x),
+            (StoredExtreme::Exact(x), _) => Amount::Int(*x),
+            (StoredExtreme::Float(bits), _) => Amount::Float(f64::from_bits(*bits)),
+            (StoredExtreme::Ratio(numerator, denominator), what) => Amount::Ratio {
                 numerator: *numerator,
                 denominator: *denominator,
                 unit: if let What::Ratios(per) = what { per.unit() } else { RatioUnit::Plain },
             },
-            (Kept::Text(text), _) => Amount::State(Value::text(text)),
-            (Kept::Bool(x), _) => Amount::State(Value::Bool(*x)),
+            (StoredExtreme::Text(text), _) => Amount::State(Value::text(text)),
+            (StoredExtreme::Bool(x), _) => Amount::State(Value::Bool(*x)),
         }
     }
 }

@@ -29,12 +29,12 @@ pub use quantiles::Quantiles;
 use crate::lane::{Outcome, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use timeline_core::incremental::{Match, Share};
+use timeline_core::incremental::{Dimensions, Match, Share};
 use timeline_core::plan::{Function, GroupOf, Members, Plan};
 use timeline_core::{Time, Value};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
-pub type Group = Vec<Option<Value>>;
+pub type Group = Dimensions;
 
 /// For each metric of a plan its groups. Metrics that are not aggregated have none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,10 +99,11 @@ impl Totals {
                 if amount == Amount::Absent {
                     continue;
                 }
-                let groups = aggregate.group_by.iter().zip(&session.groups[i]);
-                let group = groups.map(|(key, state)| match key.of {
+                // Where nothing beside is a state, nothing was read.
+                let state = |k: usize| session.groups[i].get(k).cloned().flatten();
+                let group = aggregate.group_by.iter().enumerate().map(|(k, key)| match key.of {
                     GroupOf::Dimension(d) => dimensions[d].clone(),
-                    GroupOf::State(_) | GroupOf::Window(_) => state.clone(),
+                    GroupOf::State(_) | GroupOf::Window(_) => state(k),
                 });
                 let accumulator = self.metrics[i].entry(group.collect()).or_default();
                 accumulator.add(&amount, wants_percentiles);
@@ -138,7 +139,7 @@ impl Totals {
         let amount = Amount::of(&event.reading, plan.value_kind(metric.root));
         let mut group = event.group;
         let apart = group.split_off(aggregate.group_by.len().min(group.len()));
-        let accumulator = self.metrics[event.metric].entry(group).or_default();
+        let accumulator = self.metrics[event.metric].entry(group.into()).or_default();
         accumulator.add(&amount, aggregate.wants_percentiles());
         accumulator.tell_apart(&amount, &apart);
     }

@@ -150,7 +150,7 @@ mod tests {
 
     fn window(minute: Time, seconds: Time, is_over: bool) -> Session {
         let (begin, end) = (minute * MINUTE, (minute + 1) * MINUTE);
-        let dimensions = vec![Some(Value::text(&format!("1970-01-01T00:{minute:02}:00Z")))];
+        let dimensions = vec![Some(Value::text(&format!("1970-01-01T00:{minute:02}:00Z")))].into();
         let reading = Reading::Number(Linear::exact(i128::from(seconds * SECOND)));
         Session {
             key: "k".into(),

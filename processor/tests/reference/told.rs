@@ -4,8 +4,8 @@
 //! may be missing.
 
 use super::{batches, config, note, strategies, without_negative_zeros};
-use processor::lane::{AlertRow, Lane};
-use processor::outputs::facts::{Facts, Windows};
+use processor::lane::{AlertRow, Lane, LiveAlerts, LookUp};
+use processor::outputs::alert_changes::{AlertChanges, Windows};
 use processor::pipeline::lane_of;
 use processor::watermark::{Progress, Silences, Watermarks};
 use proptest::prelude::*;
@@ -16,12 +16,17 @@ use timeline_core::{Time, reference};
 type Told = (String, usize, Time, Option<Time>);
 
 /// What was told by the end, where the last look was just before the instant.
-fn told(case: &Case, (cuts, mix): (&[usize], &[bool]), lanes: usize, looks: u8) -> (Facts, Time) {
+fn told(
+    case: &Case,
+    (cuts, mix): (&[usize], &[bool]),
+    lanes: usize,
+    (looks, look_up): (u8, LookUp),
+) -> (AlertChanges, Time) {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), None)).collect();
     let mut progress = Progress::nothing(&plan, None);
     let mut windows = Windows::new(&plan, &Default::default());
-    let (mut facts, mut frontier) = (Facts::default(), Time::MIN);
+    let (mut facts, mut frontier) = (AlertChanges::default(), Time::MIN);
     let batches = batches(case, cuts, mix);
     for (round, batch) in batches.iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
@@ -35,7 +40,9 @@ fn told(case: &Case, (cuts, mix): (&[usize], &[bool]), lanes: usize, looks: u8) 
             frontier = all[0].frontier(after);
             for lane in &mut all {
                 assert_eq!(lane.frontier(after), frontier, "all lanes have one frontier");
-                windows.seen(&lane.look_at_alerts(frontier), frontier, &mut facts);
+                let (mut looking, mut look) = (lane.to_scan_alerts(), LiveAlerts::default());
+                while !lane.scan_alerts(&mut looking, frontier, &mut look, look_up) {}
+                windows.seen(&look, frontier, &mut facts);
             }
             windows.advance(frontier);
             // As a restart finds them.
@@ -70,6 +77,7 @@ proptest! {
         mix in prop::collection::vec(any::<bool>(), 0..8),
         lanes in 1usize..4,
         looks in any::<u8>(),
+        steps in 0u64..4,
     ) {
         let case = without_negative_zeros(Case { until: None, ..case });
         let run = reference::run(&case.plan, &case.log, None);
@@ -79,7 +87,7 @@ proptest! {
             let rows = reference::alerts(&case.plan, session, horizon);
             rows.into_iter().map(|row| (key.to_string(), row.alert, row.start, row.end)).collect::<Vec<_>>()
         }));
-        let (facts, frontier) = told(&case, (&cuts, &mix), lanes, looks);
+        let (facts, frontier) = told(&case, (&cuts, &mix), lanes, (looks, if steps == 0 { LookUp::Never } else { LookUp::Steps(steps) }));
         let mut told: Vec<(Told, Time)> = facts.began.iter().map(row).map(|row| (row.clone(), row.2)).collect();
         told.extend(facts.ended.iter().map(row).map(|row| (row.clone(), row.3.expect("it ended"))));
         told.sort();

@@ -3,12 +3,17 @@
 use super::{Findings, records, state};
 use event_feeder::file::{self, FileTable, Mode, Options};
 use event_feeder::{FileSource, Source, sniff_file};
-use processor::checkpoint::{Place, inspect};
+use processor::checkpoint::{StateLocation, inspect};
 use processor::reach;
 use timeline_core::plan::{Csv, Plan};
 
 /// Whether the files of a pattern are there, and still what was read.
-pub(super) fn check((state, plans): (&Place, &[Plan]), name: Option<&str>, pattern: &str, findings: &mut Findings) {
+pub(super) fn check(
+    (state, plans): (&StateLocation, &[Plan]),
+    name: Option<&str>,
+    pattern: &str,
+    findings: &mut Findings,
+) {
     let options = || Options { mode: Mode::Tail, ..Options::default() };
     let patterns = [pattern.to_owned()];
     let files = match FileSource::open(&patterns, options()) {

@@ -7,8 +7,10 @@ use super::{Findings, Keys};
 use crate::commands::program;
 use crate::error::Result;
 use event_feeder::{Block, Code, Decoder};
-use processor::checkpoint::{Place, ProgramStore};
-use processor::programs::Programs;
+use processor::checkpoint::{Error as StoreError, ProgramStore, StateLocation};
+use processor::code::Code as StateCode;
+use processor::damage::help;
+use processor::programs::{LoadError, Programs};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use timeline_core::plan::{FieldPath, Plan, Source as Declared};
@@ -18,7 +20,7 @@ use timeline_dsl::Defaults;
 const SHOWN: usize = 5;
 
 /// What reads: the plans of some programs, and of those that a state has deployed.
-pub(super) fn plans(programs: &[PathBuf], state: &Place, findings: &mut Findings) -> Result<Vec<Plan>> {
+pub(super) fn plans(programs: &[PathBuf], state: &StateLocation, findings: &mut Findings) -> Result<Vec<Plan>> {
     let mut all = vec![];
     let mut add = |plan: &Plan| {
         if !all.contains(plan) {
@@ -32,10 +34,16 @@ pub(super) fn plans(programs: &[PathBuf], state: &Place, findings: &mut Findings
     }
     let store = ProgramStore::of(state, "doctor");
     match Programs::load(&store) {
-        Ok(programs) => match programs.plans() {
-            Ok(plans) => plans.iter().for_each(|(_, plan)| add(plan)),
-            Err(_) => findings.unknown("the programs of the state do not compile with this version"),
-        },
+        Ok(programs) => {
+            programs.said().into_iter().for_each(|said| findings.unknown(&said));
+            match programs.plans() {
+                Ok(plans) => plans.iter().for_each(|(_, plan)| add(plan)),
+                Err(_) => findings.unknown("the programs of the state do not compile with this version"),
+            }
+        }
+        Err(LoadError::Store(ref error @ StoreError::NoVersion { ref object })) => {
+            findings.fault(&error.to_string(), &help(StateCode::NoVersion, object));
+        }
         Err(error) => findings.fault(
             &format!("the deployed programs cannot be read: {error}"),
             "put the objects of programs/ back from a copy",

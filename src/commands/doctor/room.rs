@@ -1,7 +1,7 @@
 //! Whether the state's place takes what `serve` would write to it. **Invariant:** nothing is written to find out.
 
 use super::Findings;
-use processor::checkpoint::Place;
+use processor::checkpoint::StateLocation;
 use processor::code::Code;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use std::path::Path;
@@ -9,8 +9,8 @@ use std::path::Path;
 /// A state with less room than that is as good as full, in bytes: the next checkpoint may not fit.
 const ROOM_MIN: u64 = 1 << 20;
 
-pub(super) fn check(state: &Place, findings: &mut Findings) {
-    let Place::Local(root) = state else { return };
+pub(super) fn check(state: &StateLocation, findings: &mut Findings) {
+    let StateLocation::Local(root) = state else { return };
     // Where it is not there yet, it is made in the nearest folder that is.
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.clone());
     let Some(folder) = absolute.ancestors().find(|path| path.exists()) else { return };

@@ -3,7 +3,7 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{Kind, Place, ProgramStore, Reader, inspect};
+use processor::checkpoint::{Kind, ProgramStore, Reader, StateLocation, inspect};
 use processor::code::Code;
 use processor::damage::{Lost, help, whole_name};
 use processor::programs::Programs;
@@ -12,8 +12,8 @@ use std::path::Path;
 use timeline_core::Time;
 
 /// The partitions in a state, as folders of it; none is known of a bucket, which has no folders to list.
-pub(super) fn partitions(state: &Place) -> Vec<String> {
-    let Place::Local(root) = state else { return vec![] };
+pub(super) fn partitions(state: &StateLocation) -> Vec<String> {
+    let StateLocation::Local(root) = state else { return vec![] };
     let mut found = vec![];
     for source in folders(&root.join("sources")) {
         let folder = format!("sources/{source}");
@@ -27,7 +27,7 @@ pub(super) fn partitions(state: &Place) -> Vec<String> {
 }
 
 /// The folders of deployments that are over: there is nothing in them but rows.
-pub(super) fn over(state: &Place) -> BTreeSet<String> {
+pub(super) fn over(state: &StateLocation) -> BTreeSet<String> {
     // What is wrong with the programs is said by whoever runs them.
     let programs = Programs::load(&ProgramStore::of(state, "doctor")).unwrap_or_default();
     let parts = programs.sealed.into_iter().flat_map(|sealed| sealed.logs).flat_map(|log| log.parts);
@@ -50,9 +50,9 @@ fn folders(path: &Path) -> Vec<String> {
 }
 
 /// Whether all partitions of a state are whole, and no clock was ahead of this machine's.
-pub(super) fn check(state: &Place, now: Time, findings: &mut Findings) {
+pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
     let all = partitions(state);
-    if let (true, Place::Local(root)) = (all.is_empty(), state) {
+    if let (true, StateLocation::Local(root)) = (all.is_empty(), state) {
         findings.unknown(&format!("there is no state in {} yet", root.display()));
     }
     for folder in all {
@@ -60,7 +60,7 @@ pub(super) fn check(state: &Place, now: Time, findings: &mut Findings) {
     }
 }
 
-fn partition(state: &Place, folder: &str, now: Time, findings: &mut Findings) {
+fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Findings) {
     let store = state.store(folder);
     let inspection = match inspect(&*store) {
         Ok(inspection) => inspection,

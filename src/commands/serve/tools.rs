@@ -3,13 +3,18 @@
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::engine::Engine;
-use processor::http::Token;
-use processor::postgres::{self, Tls};
+#[cfg(feature = "flight")]
+use processor::flight;
+use processor::postgres;
 use processor::questions::Turns;
 use processor::sql::Answerer;
+use processor::tls::Tls;
+use processor::tokens::Tokens;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Where tools can ask.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,7 +23,10 @@ pub(crate) struct Wires {
     /// Where tools for PostgreSQL can ask in SQL: a port of this machine, or HOST:PORT; the token is their password.
     #[arg(long, value_name = "ADDR", env = "TIMELINE_LISTEN_PG")]
     listen_pg: Option<String>,
-    /// A file with the certificate (PEM) that the wire of PostgreSQL speaks TLS with.
+    /// Where drivers of Arrow Flight SQL (ADBC, JDBC) can ask, likewise.
+    #[arg(long, value_name = "ADDR", env = "TIMELINE_LISTEN_FLIGHT", hide = cfg!(not(feature = "flight")))]
+    listen_flight: Option<String>,
+    /// A file with the certificate (PEM) that TLS is spoken with, over HTTP and to tools.
     #[arg(long, value_name = "FILE", env = "TIMELINE_TLS_CERT")]
     tls_cert: Option<PathBuf>,
     /// A file with its key (PEM).
@@ -26,79 +34,140 @@ pub(crate) struct Wires {
     tls_key: Option<PathBuf>,
 }
 
-/// A listener that answers nobody yet.
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    Postgres,
+    #[cfg(feature = "flight")]
+    Flight,
+}
+
+/// Listeners that answer nobody yet.
 pub(super) struct Listening {
-    listener: TcpListener,
-    address: SocketAddr,
-    token: Option<Token>,
+    listeners: Vec<(Wire, TcpListener, SocketAddr)>,
+    tokens: Option<Tokens>,
     tls: Option<Tls>,
 }
 
-/// A server at work.
+/// Servers at work.
 pub(super) struct Tools {
-    address: SocketAddr,
-    server: postgres::Server,
-    close: tokio::sync::oneshot::Sender<()>,
+    servers: Vec<(String, Server, oneshot::Sender<()>)>,
+}
+
+enum Server {
+    Postgres(postgres::Server),
+    #[cfg(feature = "flight")]
+    Flight(flight::Server),
 }
 
 impl Wires {
-    /// Takes the addresses, before anything else is done.
-    pub(super) fn listen(&self, token: Option<&Token>, settings: &Settings) -> Result<Option<Listening>> {
-        let Some(given) = self.listen_pg.as_ref().or(settings.listen_pg.as_ref()) else { return Ok(None) };
-        // A port alone is one of this machine.
-        let place = match given.trim_start_matches(':').parse::<u16>() {
-            Ok(port) => format!("127.0.0.1:{port}"),
-            Err(_) => given.clone(),
-        };
+    /// What connections are encrypted with, where anything is.
+    pub(super) fn tls(&self, settings: &Settings) -> Result<Option<Tls>> {
         let files = (
             self.tls_cert.as_ref().or(settings.tls_cert.as_ref()),
             self.tls_key.as_ref().or(settings.tls_key.as_ref()),
         );
-        let tls = match files {
-            (None, None) => None,
+        match files {
+            (None, None) => Ok(None),
             (Some(certificate), Some(key)) => {
                 let tls = Tls::load(certificate, key);
-                Some(tls.map_err(|error| Error::Usage(format!("--tls-cert, --tls-key: {error}")))?)
+                Ok(Some(tls.map_err(|error| Error::Usage(format!("--tls-cert, --tls-key: {error}")))?))
             }
-            _ => return Err(Error::Usage("--tls-cert and --tls-key are given together".into())),
-        };
-        let listener = TcpListener::bind(&place).map_err(|error| {
-            Error::Usage(format!("cannot listen on {place}: {error}; choose another with --listen-pg"))
-        })?;
-        let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
-        if !address.ip().is_loopback() && token.is_none() {
-            return Err(Error::Usage(format!(
-                "--listen-pg {given} is no loopback address: others reach it, so it needs a token that they must show, --token-file FILE"
-            )));
+            _ => Err(Error::Usage("--tls-cert and --tls-key are given together".into())),
         }
-        Ok(Some(Listening { listener, address, token: token.cloned(), tls }))
     }
+
+    /// Takes the addresses, before anything else is done.
+    pub(super) fn listen(&self, tokens: Option<&Tokens>, settings: &Settings) -> Result<Option<Listening>> {
+        let mut listeners = vec![];
+        if let Some(given) = self.listen_pg.as_ref().or(settings.listen_pg.as_ref()) {
+            let (listener, address) = listener("--listen-pg", given, tokens)?;
+            listeners.push((Wire::Postgres, listener, address));
+        }
+        if let Some(given) = self.listen_flight.as_ref().or(settings.listen_flight.as_ref()) {
+            #[cfg(not(feature = "flight"))]
+            return Err(Error::Usage(format!(
+                "--listen-flight {given}: this build has no wire of Arrow Flight (built without the `flight` feature)"
+            )));
+            #[cfg(feature = "flight")]
+            {
+                let (listener, address) = listener("--listen-flight", given, tokens)?;
+                listeners.push((Wire::Flight, listener, address));
+            }
+        }
+        if listeners.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Listening { listeners, tokens: tokens.cloned(), tls: self.tls(settings)? }))
+    }
+}
+
+/// A listener at an address that a flag gives.
+fn listener(flag: &str, given: &str, tokens: Option<&Tokens>) -> Result<(TcpListener, SocketAddr)> {
+    // A port alone is one of this machine.
+    let place = match given.trim_start_matches(':').parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port}"),
+        Err(_) => given.to_owned(),
+    };
+    let listener = TcpListener::bind(&place)
+        .map_err(|error| Error::Usage(format!("cannot listen on {place}: {error}; choose another with {flag}")))?;
+    let address = listener.local_addr().map_err(|error| Error::Other(error.into()))?;
+    if !address.ip().is_loopback() && tokens.is_none() {
+        return Err(Error::Usage(format!(
+            "{flag} {given} is no loopback address: others reach it, so it needs a token that they must show, --token-file FILE"
+        )));
+    }
+    Ok((listener, address))
 }
 
 impl Listening {
     /// Answers who asks.
     pub(super) fn serve(self, engine: Arc<dyn Engine>, turns: Turns, answerer: Answerer) -> Result<Tools> {
-        let Listening { listener, address, token, tls } = self;
-        let (close, closed) = tokio::sync::oneshot::channel::<()>();
-        let shutdown = async {
-            // Ending and being dropped mean the same.
-            let _ = closed.await;
-        };
-        let options = postgres::Options { turns, answerer, token, tls, ..postgres::Options::default() };
-        let server = postgres::serve(listener, engine, options, shutdown);
-        Ok(Tools { address, server: server.map_err(|error| Error::Other(error.into()))?, close })
+        let Listening { listeners, tokens, tls } = self;
+        let mut servers = vec![];
+        for (wire, listener, address) in listeners {
+            let (close, closed) = oneshot::channel::<()>();
+            let shutdown = async {
+                // Ending and being dropped mean the same.
+                let _ = closed.await;
+            };
+            let (engine, turns, answerer) = (engine.clone(), turns.clone(), answerer.clone());
+            let (tokens, tls) = (tokens.clone(), tls.clone());
+            let (url, server): (String, io::Result<Server>) = match wire {
+                Wire::Postgres => {
+                    let options = postgres::Options { turns, answerer, tokens, tls, ..postgres::Options::default() };
+                    let server = postgres::serve(listener, engine, options, shutdown);
+                    (format!("postgresql://{address}/timeline"), server.map(Server::Postgres))
+                }
+                #[cfg(feature = "flight")]
+                Wire::Flight => {
+                    let scheme = if tls.is_some() { "grpc+tls" } else { "grpc" };
+                    let options = flight::Options { turns, answerer, tokens, tls, ..flight::Options::default() };
+                    let server = flight::serve(listener, engine, options, shutdown);
+                    (format!("{scheme}://{address}"), server.map(Server::Flight))
+                }
+            };
+            servers.push((url, server.map_err(|error| Error::Other(error.into()))?, close));
+        }
+        Ok(Tools { servers })
     }
 }
 
 impl Tools {
     /// Where tools can ask.
-    pub(super) fn url(&self) -> String {
-        format!("postgresql://{}/timeline", self.address)
+    pub(super) fn urls(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(|(url, ..)| url.as_str())
     }
 
     /// Takes no more, and waits a while for those that are answered.
     pub(super) fn end(self) {
-        drop(self.close);
-        self.server.join();
+        let ending: Vec<Server> = self.servers.into_iter().map(|(_, server, _close)| server).collect();
+        for server in ending {
+            match server {
+                Server::Postgres(server) => server.join(),
+                #[cfg(feature = "flight")]
+                Server::Flight(server) => server.join(),
+            }
+        }
     }
 }

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::engine::Engine;
-use processor::http::Token;
 use processor::questions::Turns;
 use processor::sql::Answerer;
+use processor::tokens::Tokens;
 use std::sync::Arc;
 
 /// Where tools can ask: nowhere.
@@ -14,6 +14,9 @@ pub(crate) struct Wires {
     /// Where tools for PostgreSQL could ask; this build has no such wire.
     #[arg(long, value_name = "ADDR", hide = true)]
     listen_pg: Option<String>,
+    /// Where drivers of Arrow Flight SQL could ask; likewise.
+    #[arg(long, value_name = "ADDR", hide = true)]
+    listen_flight: Option<String>,
 }
 
 /// No listener.
@@ -24,11 +27,15 @@ pub(super) enum Tools {}
 
 impl Wires {
     /// Refuses what cannot be had.
-    pub(super) fn listen(&self, _: Option<&Token>, _: &Settings) -> Result<Option<Listening>> {
-        match &self.listen_pg {
+    pub(super) fn listen(&self, _: Option<&Tokens>, _: &Settings) -> Result<Option<Listening>> {
+        let asked = [
+            ("pg", "PostgreSQL", "postgres", &self.listen_pg),
+            ("flight", "Arrow Flight", "flight", &self.listen_flight),
+        ];
+        match asked.into_iter().find_map(|(flag, wire, feature, place)| Some((flag, wire, feature, place.as_ref()?))) {
             None => Ok(None),
-            Some(place) => Err(Error::Usage(format!(
-                "--listen-pg {place}: this build has no wire of PostgreSQL (built without the `postgres` feature)"
+            Some((flag, wire, feature, place)) => Err(Error::Usage(format!(
+                "--listen-{flag} {place}: this build has no wire of {wire} (built without the `{feature}` feature)"
             ))),
         }
     }
@@ -41,7 +48,7 @@ impl Listening {
 }
 
 impl Tools {
-    pub(super) fn url(&self) -> String {
+    pub(super) fn urls(&self) -> std::iter::Empty<&str> {
         match *self {}
     }
 

@@ -93,6 +93,12 @@ pub(crate) fn put(row: &mut Row<'_>, out: Bool, value: u64) -> bool {
     changed
 }
 
+/// Writes a word; true if it is another one than before.
+#[inline(always)]
+pub(crate) fn write(row: &mut Row<'_>, at: usize, word: u64) -> bool {
+    std::mem::replace(&mut row.words[at], word) != word
+}
+
 /// Where a choice between states puts its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Out {
@@ -105,7 +111,7 @@ impl Out {
     #[inline]
     pub(crate) fn put(self, row: &mut Row<'_>, value: u64) -> bool {
         match self {
-            Out::Word(at) => std::mem::replace(&mut row.words[at], value) != value,
+            Out::Word(at) => write(row, at, value),
             Out::Bool(out) => put(row, out, if value == ABSENT { truth::ABSENT } else { value }),
         }
     }

@@ -11,9 +11,10 @@ use super::layout::Layout;
 use super::matches::{self, Counted};
 use super::number::Before;
 use super::row::NOT_SINCE;
+use super::split::Entries;
 use super::user::User;
 use crate::Type;
-use crate::plan::{Kind, NodeId, Op, Plan, Unit};
+use crate::plan::{GroupOf, Kind, Metric, NodeId, Op, Plan, Unit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ pub(crate) struct Compiled {
     pub clocks: Vec<Clock>,
     /// What the states are kept in by which these are grouped.
     pub left: Option<Left>,
+    /// What is read of a session, by metric.
+    pub read: Vec<MetricRead>,
+    /// The splits of whole sessions.
+    pub splits: Vec<NodeId>,
+    /// By node, where the entries of a split stand.
+    pub entries: Vec<Option<Entries>>,
     /// The last set of columns that was asked for, and its program.
     recent: [(u64, usize); 8],
 }
@@ -73,6 +80,34 @@ pub(crate) struct AlertCode {
     pub at: usize,
     /// What is shown beside it.
     pub beside: Vec<(NodeId, State)>,
+}
+
+/// How a metric is read: settled once, for it is asked of every session.
+#[derive(Clone, Debug)]
+pub(crate) struct MetricRead {
+    pub root: NodeId,
+    /// Whether it is told of whole sessions: neither by windows nor by events.
+    pub is_whole: bool,
+    /// Whether its sessions are counted at once.
+    pub has_turns: bool,
+    /// What is read beside it, if any of that is a state.
+    pub beside: Vec<Option<NodeId>>,
+}
+
+impl MetricRead {
+    fn new(plan: &Plan, metric: &Metric) -> Self {
+        let root = metric.root;
+        let state = |of| match of {
+            GroupOf::State(id) => Some(id),
+            GroupOf::Dimension(_) | GroupOf::Window(_) => None,
+        };
+        let mut beside: Vec<Option<NodeId>> = metric.beside().map(state).collect();
+        if beside.iter().all(Option::is_none) {
+            beside.clear();
+        }
+        let is_whole = plan.windows_of(root).is_none() && !plan.is_of_events(root);
+        MetricRead { root, is_whole, has_turns: plan.counted_at_once(root).is_some(), beside }
+    }
 }
 
 /// The operations that a set of columns can affect.
@@ -118,6 +153,9 @@ impl Compiled {
             by_due: HashMap::new(),
             last_due: (0, 0),
             counted: matches::counted(&plan),
+            read: plan.metrics.iter().map(|metric| MetricRead::new(&plan, metric)).collect(),
+            splits: splits(&plan),
+            entries: (0..plan.nodes.len()).map(|node| Entries::new(&plan, &layout, node)).collect(),
             clocks: vec![],
             left: None,
             recent: [(0, 0); 8],
@@ -250,6 +288,12 @@ impl Compiled {
             _ => Sample::State(self.state(of)),
         }
     }
+}
+
+/// The splits of which no dimension is a window.
+fn splits(plan: &Plan) -> Vec<NodeId> {
+    let splits = plan.iter().filter(|(id, node)| matches!(node.op, Op::Split { .. }) && plan.windows_of(*id).is_none());
+    splits.map(|(id, _)| id).collect()
 }
 
 /// The words of a new session that are not 0: those of the nodes, and no alert is on.

@@ -92,6 +92,11 @@ impl<'a> Compiling<'a> {
         of.index() as u16
     }
 
+    /// The operator of an input.
+    pub(crate) fn op(&self, of: NodeId) -> &Op {
+        &self.compiled.plan.node(of).op
+    }
+
     /// What an input is.
     pub(crate) fn kind(&self, of: NodeId) -> Kind {
         self.compiled.plan.node(of).kind

@@ -29,7 +29,7 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         if self.columns & pass.pending != 0
             && let Some(cell) = row.heap.cell_if_any(self.cell)
         {
@@ -55,15 +55,15 @@ pub(crate) enum Sample {
 
 /// The events of the pass, by node.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Happened {
+pub(crate) struct PassEvents {
     ranks: Vec<Vec<u64>>,
     /// One for all events of a node, or one for each.
     payloads: Vec<Vec<u64>>,
 }
 
-impl Happened {
+impl PassEvents {
     pub(crate) fn new(nodes: usize) -> Self {
-        Happened { ranks: vec![vec![]; nodes], payloads: vec![vec![truth::TRUE]; nodes] }
+        PassEvents { ranks: vec![vec![]; nodes], payloads: vec![vec![truth::TRUE]; nodes] }
     }
 
     /// A node's events with their payloads; those of the last pass in which it was dirty.
@@ -128,7 +128,7 @@ pub(crate) fn act(
     compiled: &Compiled,
     dictionary: &Dictionary,
     dirty: &mut [bool],
-    (happened, node): (&Happened, usize),
+    (happened, node): (&PassEvents, usize),
     row: &mut Row<'_>,
 ) {
     let setting = Setting { layout: &compiled.layout, dictionary, time: row.now() };

@@ -9,7 +9,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Dictionary {
     texts: Vec<Arc<str>>,
-    hashes: Vec<u64>,
+    /// What tells them apart, mostly without looking at them.
+    keys: Vec<Key>,
     /// Open addressing: 0 is free, otherwise number + 1. The length is a power of two, at least twice `texts`.
     table: Vec<u32>,
 }
@@ -19,7 +20,7 @@ pub const UNKNOWN: u32 = u32::MAX;
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Dictionary { texts: vec![], hashes: vec![], table: vec![0; 64] }
+        Dictionary { texts: vec![], keys: vec![], table: vec![0; 64] }
     }
 }
 
@@ -28,18 +29,15 @@ impl Dictionary {
     #[inline]
     pub fn intern(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
         let text = text.as_ref();
-        let hash = hash(text);
-        match self.find(hash, text) {
-            Ok(id) => id,
-            Err(_) => self.insert(hash, text),
-        }
+        let key = Key::of(text);
+        self.find(key, text).unwrap_or_else(|| self.insert(key, text))
     }
 
     /// The number of the text, or [`UNKNOWN`].
     #[inline]
     pub fn lookup(&self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
         let text = text.as_ref();
-        self.find(hash(text), text).unwrap_or(UNKNOWN)
+        self.find(Key::of(text), text).unwrap_or(UNKNOWN)
     }
 
     /// The text of a number that [`Dictionary::intern`] gave.
@@ -64,47 +62,43 @@ impl Dictionary {
 
     /// Bytes on the heap, roughly.
     pub fn bytes(&self) -> usize {
-        self.texts.iter().map(|t| t.len() + 24).sum::<usize>() + self.table.len() * 4
+        self.texts.iter().map(|t| t.len() + 32).sum::<usize>() + self.table.len() * 4
     }
 
     #[inline]
-    fn find(&self, hash: u64, text: &[u8]) -> Result<u32, usize> {
+    fn find(&self, key: Key, text: &[u8]) -> Option<u32> {
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = key.hash() as usize & mask;
         loop {
-            match self.table[at] {
-                0 => return Err(at),
-                entry => {
-                    let id = entry - 1;
-                    if self.hashes[id as usize] == hash && self.texts[id as usize].as_bytes() == text {
-                        return Ok(id);
-                    }
-                }
+            let id = self.table[at].checked_sub(1)?;
+            let is_it = self.keys[id as usize] == key;
+            if is_it && (text.len() <= Key::WHOLE || self.texts[id as usize].as_bytes() == text) {
+                return Some(id);
             }
             at = (at + 1) & mask;
         }
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, text: &[u8]) -> u32 {
+    fn insert(&mut self, key: Key, text: &[u8]) -> u32 {
         let text = std::str::from_utf8(text).expect("a text is UTF-8");
         if (self.texts.len() + 1) * 2 > self.table.len() {
             self.table = vec![0; self.table.len() * 2];
             for id in 0..self.texts.len() {
-                self.place(self.hashes[id], id as u32);
+                self.place(self.keys[id], id as u32);
             }
         }
         let id = u32::try_from(self.texts.len()).expect("fewer than 2^32 texts are alive in one lane");
         assert!(id < UNKNOWN, "fewer than 2^32 texts are alive in one lane");
         self.texts.push(text.into());
-        self.hashes.push(hash);
-        self.place(hash, id);
+        self.keys.push(key);
+        self.place(key, id);
         id
     }
 
-    fn place(&mut self, hash: u64, id: u32) {
+    fn place(&mut self, key: Key, id: u32) {
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = key.hash() as usize & mask;
         while self.table[at] != 0 {
             at = (at + 1) & mask;
         }
@@ -112,24 +106,81 @@ impl Dictionary {
     }
 }
 
-/// A quick 64-bit hash of short texts: folded multiplication of eight bytes at a time.
-#[inline]
-fn hash(bytes: &[u8]) -> u64 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut h = K ^ bytes.len() as u64;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        h = fold(h ^ u64::from_le_bytes(chunk.try_into().expect("chunks have eight bytes")), K);
+/// What tells texts apart: the length, and of a short text all of its bytes, of a longer one a hash of them.
+///
+/// Nearly all texts of states are short, so two keys are compared and not two texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    word: u64,
+    len: u64,
+}
+
+impl Key {
+    /// Texts of so many bytes are equal where their keys are.
+    const WHOLE: usize = 8;
+
+    #[inline]
+    fn of(text: &[u8]) -> Self {
+        let word = match *text {
+            [] => 0,
+            // Where they overlap they say the same twice.
+            [first, .., last] if text.len() < 4 => {
+                u64::from_le_bytes([first, text[text.len() / 2], last, 0, 0, 0, 0, 0])
+            }
+            [only] => u64::from(only),
+            [a, b, c, d, ..] if text.len() <= Self::WHOLE => {
+                let [w, x, y, z] = *text.last_chunk::<4>().expect("at least four bytes");
+                u64::from_le_bytes([a, b, c, d, w, x, y, z])
+            }
+            _ => long(text),
+        };
+        Key { word, len: text.len() as u64 }
     }
-    let mut tail = 0u64;
-    for &byte in chunks.remainder() {
-        tail = (tail << 8) | u64::from(byte);
+
+    #[inline]
+    fn hash(self) -> u64 {
+        fold(self.word ^ self.len, K)
     }
-    fold(h ^ tail, K)
+}
+
+const K: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A quick 64-bit hash: folded multiplication of eight bytes at a time.
+fn long(text: &[u8]) -> u64 {
+    let (chunks, rest) = text.as_chunks::<8>();
+    let all = chunks.iter().fold(K, |hash, chunk| fold(hash ^ u64::from_le_bytes(*chunk), K));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    fold(all ^ u64::from_le_bytes(last), K)
 }
 
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_told_apart_whatever_their_length() {
+        let mut dictionary = Dictionary::default();
+        let mut texts = vec![String::new()];
+        for length in 1..=20 {
+            for at in 0..length {
+                // Each byte alone, and the same letters in another place.
+                for letter in ['a', 'b', '\0'] {
+                    texts.push((0..length).map(|i| if i == at { letter } else { 'x' }).collect());
+                }
+            }
+        }
+        let numbers: Vec<u32> = texts.iter().map(|text| dictionary.intern(text)).collect();
+        assert_eq!(numbers, (0..texts.len() as u32).collect::<Vec<_>>());
+        for (number, text) in numbers.iter().zip(&texts) {
+            assert_eq!((dictionary.lookup(text), dictionary.text(*number)), (*number, &**text));
+        }
+        assert_eq!(dictionary.lookup("y"), UNKNOWN);
+    }
 }

@@ -22,11 +22,13 @@ pub(crate) struct Setting<'a> {
 pub(crate) struct End;
 
 impl End {
+    /// No node asks whether the session ends.
     #[inline(always)]
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
         if matches(payload, true) {
             row.set_ending();
         }
+        false
     }
 }
 

@@ -52,7 +52,7 @@ pub struct OfWindow {
     /// Its shares.
     pub shares: Vec<Share>,
     /// The values of the group columns that are states, at the last instant of the window in the session, and of
-    /// others that are read beside; `None` for other columns.
+    /// others that are read beside; `None` for other columns, and nothing at all where none is a state.
     pub groups: Vec<Option<Value>>,
     /// For each share, of a metric that counts sessions at once, where its condition turned.
     pub turns: Vec<Turns>,
@@ -201,19 +201,14 @@ impl View<'_> {
         state: impl Fn(NodeId) -> Option<Value>,
     ) -> Window {
         let (compiled, row) = (self.compiled, self.row);
-        let plan = &compiled.plan;
         let (begin, end) = (row.words[clock.at] as Time, row.words[clock.at + 1] as Time);
         let metric = |metric: &usize| {
-            let own = &plan.metrics[*metric];
-            let groups = own.beside().map(|of| match of {
-                GroupOf::State(id) => state(id),
-                GroupOf::Dimension(_) | GroupOf::Window(_) => None,
-            });
+            let own = &compiled.read[*metric];
             OfWindow {
                 metric: *metric,
                 shares: shares(own.root),
-                groups: groups.collect(),
-                turns: self.turns(own.root),
+                groups: own.beside.iter().map(|of| of.and_then(&state)).collect(),
+                turns: if own.has_turns { self.turns(own.root) } else { vec![] },
             }
         };
         Window {

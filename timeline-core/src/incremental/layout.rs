@@ -25,7 +25,7 @@ pub struct Layout {
     pub(crate) words: usize,
     /// Cells in a heap.
     pub(crate) cells: usize,
-    pub(crate) nodes: Vec<Place>,
+    pub(crate) nodes: Vec<NodeWords>,
     /// For each node whether it is an event of records whose places in their instant are asked for.
     pub(crate) is_gathered: Vec<bool>,
     /// The word that counts the records that spoke of some column, where such places are asked for.
@@ -54,7 +54,7 @@ pub struct Layout {
 
 /// Where one node keeps what.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct NodeWords {
     /// First word.
     pub at: usize,
     /// Number of words.
@@ -104,7 +104,7 @@ impl Layout {
         let charged = charged(plan);
         let (mut next_bool, mut has_ranks) = (1, false);
         for (id, node) in plan.iter() {
-            let mut place = Place { at: layout.words, ..Place::default() };
+            let mut place = NodeWords { at: layout.words, ..NodeWords::default() };
             if node.kind == Kind::State(Type::Bool) {
                 place.bool_word = HEADER_WORDS + next_bool / BOOLS_PER_WORD;
                 place.bool_shift = (next_bool % BOOLS_PER_WORD * 2) as u32;

@@ -9,7 +9,8 @@ use super::mixed;
 use super::row::{FRESH, Row};
 use super::user::{self, Failure};
 
-/// Lets the event change the leaves that read its columns, and notes the columns for the pass that ends the instant.
+/// Lets the event change the leaves that read its columns, and notes the columns by which it did for the pass that ends the
+/// instant.
 #[inline]
 pub(crate) fn apply(
     compiled: &mut Compiled,
@@ -23,10 +24,12 @@ pub(crate) fn apply(
     }
     let program = compiled.program(event.present);
     let compiled = &*compiled;
+    let mut changed = 0;
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
         if let Effect::OfUser(effect) = leaf.effect {
             user::apply(&compiled.users[effect.user], dictionary, row, event, failures);
+            changed |= leaf.columns;
             continue;
         }
         let payload = leaf.payload.eval(event, dictionary);
@@ -34,14 +37,17 @@ pub(crate) fn apply(
             && let Code::Mixed(mixed) = &codes[effect.node]
         {
             mixed::note(compiled, mixed, row, event, payload);
+            changed |= leaf.columns;
             continue;
         }
-        leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload);
+        if leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload) {
+            changed |= leaf.columns;
+        }
     }
     if let Some(at) = compiled.layout.sequence {
         row.words[at] += 1;
     }
     if row.pending() != FRESH {
-        row.set_pending(row.pending() | event.present);
+        row.set_pending(row.pending() | changed & event.present);
     }
 }

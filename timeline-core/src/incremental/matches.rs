@@ -4,7 +4,7 @@
 
 use super::Evaluator;
 use super::compile::Compiled;
-use super::derived::Happened;
+use super::derived::PassEvents;
 use super::effect::matches;
 use super::row::{ABSENT, Row};
 use super::value_of;
@@ -50,7 +50,7 @@ pub(crate) fn counted(plan: &Plan) -> Vec<Counted> {
 
 impl Counted {
     /// Tells what has happened in the pass that the view is of.
-    pub(super) fn tell(&self, view: &View<'_>, happened: &Happened, dirty: &[bool], told: &mut Vec<Match>) {
+    pub(super) fn tell(&self, view: &View<'_>, happened: &PassEvents, dirty: &[bool], sink: &mut Vec<Match>) {
         let node = self.root.index();
         if !happened.any(dirty, node) {
             return;
@@ -62,7 +62,7 @@ impl Counted {
         };
         let counts = |(_, word): &(u64, u64)| *word != ABSENT && matches(*word, self.ty == Type::Bool);
         let readings = happened.events(node).filter(counts).filter_map(|(_, word)| reading(word));
-        told.extend(readings.map(|reading| Match { metric: self.metric, group: group.clone(), reading }));
+        sink.extend(readings.map(|reading| Match { metric: self.metric, group: group.clone(), reading }));
     }
 }
 

@@ -7,7 +7,7 @@
 //! **Invariant:** between instants a node has no notes.
 
 use super::compile::Compiled;
-use super::derived::{Happened, Input, Sample};
+use super::derived::{Input, PassEvents, Sample};
 use super::dictionary::Dictionary;
 use super::effect::matches;
 use super::expression::Expression;
@@ -105,7 +105,7 @@ fn step(
     dictionary: &mut Dictionary,
     mixed: &Mixed,
     dirty: &[bool],
-    (happened, node): (&mut Happened, usize),
+    (happened, node): (&mut PassEvents, usize),
     row: &mut Row<'_>,
     pending: u64,
 ) -> bool {

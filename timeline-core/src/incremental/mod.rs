@@ -12,7 +12,7 @@
 //! that is closed by silence is read at.
 //!
 //! **Invariant:** running an operation whose inputs did not change has no effect.
-//! The pass may therefore be told too much to be dirty, never too little.
+//! The pass may therefore be told too much to be dirty, never too little; and an event that changes no leaf asks for none.
 //!
 //! Why not one object per node, or columns of states: measured, an array of operations with one program
 //! per set of changed columns costs a third of boxed nodes, and rows that fit two cache lines beat columns
@@ -48,12 +48,12 @@ pub use layout::Layout;
 pub use matches::Match;
 pub use row::{ABSENT, Heap, Row, is_partial};
 pub use user::Failure;
-pub use view::{Reading, Share, Turns, View};
+pub use view::{Dimensions, Reading, Share, Turns, View};
 
 use crate::plan::{NodeId, Op, Plan};
 use crate::{Field, Record, Time, Type, Value};
 use compile::Compiled;
-use derived::Happened;
+use derived::PassEvents;
 use row::{FRESH, NEVER};
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl Observer for () {
 
 /// What an evaluation tells, and to whom.
 #[derive(Debug)]
-pub struct Told<'a, O: Observer> {
+pub struct Sink<'a, O: Observer> {
     /// Spans of alerts that ended are appended here.
     pub alerts: &'a mut Vec<AlertSpan>,
     /// Windows of the clock that are over are appended here, if anybody wants to know.
@@ -113,6 +113,13 @@ pub struct Told<'a, O: Observer> {
     pub observer: &'a mut O,
 }
 
+/// A copy of a session's row on the way to its end: see [`Evaluator::end_by`].
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    words: Vec<u64>,
+    heap: Heap,
+}
+
 /// Evaluates a plan for one session at a time. One thread owns it, with the sessions that it evaluates.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
@@ -121,7 +128,7 @@ pub struct Evaluator {
     /// For each node whether it may have changed in the current pass.
     dirty: Vec<bool>,
     /// The events that were made in the current pass.
-    happened: Happened,
+    happened: PassEvents,
     /// User operators that have failed since somebody asked.
     failures: Vec<Failure>,
     /// How many passes there were.
@@ -134,7 +141,7 @@ impl Evaluator {
         let mut dictionary = Dictionary::default();
         let compiled = Compiled::new(plan, &mut dictionary);
         let dirty = vec![false; compiled.plan.nodes.len()];
-        let happened = Happened::new(dirty.len());
+        let happened = PassEvents::new(dirty.len());
         Evaluator { compiled, dictionary, dirty, happened, failures: vec![], passes: 0 }
     }
 
@@ -183,14 +190,14 @@ impl Evaluator {
 
     /// Takes the next event of the session; its time is not before the row's instant.
     #[inline]
-    pub fn event<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, told: &mut Told<'_, O>) {
+    pub fn event<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, sink: &mut Sink<'_, O>) {
         debug_assert!(event.time >= row.now(), "events of a session come in order");
         if event.time > row.now() {
-            self.settle(row, told);
+            self.settle(row, sink);
             if row.deadline() < event.time {
-                self.advance(row, event.time - 1, told);
+                self.advance(row, event.time - 1, sink);
             }
-            self.turn(row, event.time, told);
+            self.turn(row, event.time, sink);
             row.set_now(event.time);
         }
         if let Some(at) = self.compiled.layout.last {
@@ -218,19 +225,19 @@ impl Evaluator {
 
     /// Finishes the row's instant: no further event of it comes.
     #[inline]
-    pub fn settle<O: Observer>(&mut self, row: &mut Row<'_>, told: &mut Told<'_, O>) {
+    pub fn settle<O: Observer>(&mut self, row: &mut Row<'_>, sink: &mut Sink<'_, O>) {
         let pending = row.pending();
         let timers = row.deadline() <= row.now();
         if pending != 0 || timers {
             row.set_pending(0);
             let program = if timers || pending == FRESH { 0 } else { self.compiled.program(pending) };
-            self.pass(row, program, pending, told);
+            self.pass(row, program, pending, sink);
         }
     }
 
     /// Goes on to `until`, through all timers due at or before it. The row's instant was settled.
-    pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, told: &mut Told<'_, O>) {
-        self.advance_some(row, until, told, u64::MAX);
+    pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, sink: &mut Sink<'_, O>) {
+        self.advance_some(row, until, sink, u64::MAX);
     }
 
     /// Like [`Evaluator::advance`], but through so many timers at most; false if there are more. Then the row speaks of the
@@ -239,10 +246,10 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        told: &mut Told<'_, O>,
+        sink: &mut Sink<'_, O>,
         most: u64,
     ) -> bool {
-        let all = self.go_on(row, until, told, (false, most));
+        let all = self.go_on(row, until, sink, (false, most));
         if all && until > row.now() {
             row.set_now(until);
         }
@@ -255,7 +262,7 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        told: &mut Told<'_, O>,
+        sink: &mut Sink<'_, O>,
         (to_end, most): (bool, u64),
     ) -> bool {
         debug_assert!(row.pending() == 0, "the instant is settled before time goes on");
@@ -266,10 +273,10 @@ impl Evaluator {
             }
             let deadline = row.deadline();
             let due = run::due(&self.compiled, row, deadline);
-            self.turn(row, deadline, told);
+            self.turn(row, deadline, sink);
             row.set_now(deadline);
             let program = self.compiled.timer_program(due);
-            self.pass(row, program, 0, told);
+            self.pass(row, program, 0, sink);
             assert!(row.deadline() > deadline, "a timer that fired is over");
         }
         true
@@ -277,9 +284,9 @@ impl Evaluator {
 
     /// Just before anything happens at an instant, to which all else has come: windows that end there are told.
     #[inline]
-    fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, told: &mut Told<'_, O>) {
+    fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, sink: &mut Sink<'_, O>) {
         if every::is_due(&self.compiled, row, at) {
-            self.end_windows(row, at, told);
+            self.end_windows(row, at, sink);
         }
         if let Some(left) = &self.compiled.left {
             left.note(row, at);
@@ -287,16 +294,16 @@ impl Evaluator {
     }
 
     #[inline(never)]
-    fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, told: &mut Told<'_, O>) {
+    fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, sink: &mut Sink<'_, O>) {
         let before = row.now();
         row.set_now(at);
         let view = View::new(&self.compiled, &self.dictionary, row);
-        if let Some(windows) = &mut told.windows {
+        if let Some(windows) = &mut sink.windows {
             view.windows_over(|window| windows.push(window));
         }
         if size_of::<O>() != 0 {
             let over = self.compiled.clocks.iter().filter(|clock| clock.ends_at(row, at));
-            over.for_each(|clock| told.observer.windows_over(&view, &clock.roots));
+            over.for_each(|clock| sink.observer.windows_over(&view, &clock.roots));
         }
         every::begin_anew(&self.compiled, row, at);
         row.set_now(before);
@@ -308,20 +315,20 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        told: &mut Told<'_, O>,
+        sink: &mut Sink<'_, O>,
         most: u64,
     ) -> bool {
         let first = self.passes;
         if let Some(last) = self.owes_matches(row, until) {
-            self.settle(row, told);
-            if !self.advance_some(row, last, told, most) {
+            self.settle(row, sink);
+            if !self.advance_some(row, last, sink, most) {
                 return false;
             }
         }
         if every::next_end(&self.compiled, row) > until {
             return true;
         }
-        self.settle(row, told);
+        self.settle(row, sink);
         let mut ended = 0;
         loop {
             let end = every::next_end(&self.compiled, row);
@@ -329,12 +336,12 @@ impl Evaluator {
                 return true;
             }
             let left = most.saturating_sub(self.passes - first + ended);
-            if left == 0 || !self.advance_some(row, end - 1, told, left) {
+            if left == 0 || !self.advance_some(row, end - 1, sink, left) {
                 return false;
             }
             // What changes on the way there may be the clock itself: another window of another clock has begun.
             if every::next_end(&self.compiled, row) == end {
-                self.end_windows(row, end, told);
+                self.end_windows(row, end, sink);
                 ended += 1;
             }
         }
@@ -355,16 +362,33 @@ impl Evaluator {
 
     /// When the session's end event comes, if that is at or before `until` and no further event does;
     /// otherwise the next instant at which the session changes. The row stays as it is.
-    pub fn end_by(&mut self, row: &Row<'_>, until: Time) -> Result<Time, Time> {
+    ///
+    /// It goes through so many timers at most. If there are more there is no answer yet, and the next call goes on from
+    /// `ahead`, as long as the row is the same and `until` no earlier.
+    pub fn end_by(
+        &mut self,
+        row: &Row<'_>,
+        until: Time,
+        ahead: &mut Option<Ahead>,
+        most: u64,
+    ) -> Option<Result<Time, Time>> {
         if row.now() > until {
-            return Err(row.now());
+            return Some(Err(row.now()));
         }
-        let (mut words, mut heap, mut alerts) = (row.words.to_vec(), row.heap.clone(), vec![]);
-        let row = &mut Row { words: &mut words, heap: &mut heap };
-        let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
-        self.settle(row, told);
-        self.go_on(row, until, told, (true, u64::MAX));
-        if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) }
+        // Most of the time nothing happens on the way.
+        if row.pending() == 0 && row.deadline() > until && !row.is_ending() {
+            return Some(Err(row.deadline()));
+        }
+        let copy = ahead.get_or_insert_with(|| Ahead { words: row.words.to_vec(), heap: row.heap.clone() });
+        let row = &mut Row { words: &mut copy.words, heap: &mut copy.heap };
+        let sink = &mut Sink { alerts: &mut vec![], windows: None, matches: None, observer: &mut () };
+        self.settle(row, sink);
+        let all = self.go_on(row, until, sink, (true, most));
+        let found = if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) };
+        all.then(|| {
+            *ahead = None;
+            found
+        })
     }
 
     /// Ends the alerts that are still true: the session is over at the row's instant.
@@ -433,18 +457,18 @@ impl Evaluator {
         (present, nulls)
     }
 
-    fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, told: &mut Told<'_, O>) {
+    fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, sink: &mut Sink<'_, O>) {
         self.passes += 1;
         let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
-        run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, told.alerts);
-        if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut told.matches) {
+        run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, sink.alerts);
+        if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut sink.matches) {
             let view = View::new(&self.compiled, &self.dictionary, row);
             let counted = self.compiled.counted.iter();
             counted.for_each(|counted| counted.tell(&view, &self.happened, &self.dirty, matches));
         }
         if size_of::<O>() != 0 {
             let view = View::new(&self.compiled, &self.dictionary, row);
-            told.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
+            sink.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
         }
     }
 }

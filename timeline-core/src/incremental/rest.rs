@@ -4,7 +4,7 @@
 
 use super::code::Pass;
 use super::compile::Compiled;
-use super::derived::{self, Happened};
+use super::derived::{self, PassEvents};
 use super::dictionary::Dictionary;
 use super::row::Row;
 use crate::Time;
@@ -14,7 +14,7 @@ pub(crate) struct RestPass<'a> {
     pub(crate) compiled: &'a Compiled,
     pub(crate) dictionary: &'a mut Dictionary,
     pub(super) dirty: &'a mut [bool],
-    pub(super) happened: &'a mut Happened,
+    pub(super) happened: &'a mut PassEvents,
     /// The node whose step it is.
     pub(crate) node: usize,
     /// The columns that events of the instant had.
@@ -41,7 +41,7 @@ impl RestPass<'_> {
     pub(crate) fn make(
         &mut self,
         row: &mut Row<'_>,
-        step: impl FnOnce(Pass<'_>, &mut Happened, &mut Vec<u64>, &mut Row<'_>),
+        step: impl FnOnce(Pass<'_>, &mut PassEvents, &mut Vec<u64>, &mut Row<'_>),
     ) -> bool {
         let mut ranks = self.happened.take_ranks(self.node);
         let RestPass { compiled, ref dictionary, ref dirty, ref mut happened, node, pending, now, fresh } = *self;

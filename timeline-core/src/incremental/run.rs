@@ -3,7 +3,7 @@
 use super::AlertSpan;
 use super::code::Pass;
 use super::compile::{AlertCode, Compiled};
-use super::derived::Happened;
+use super::derived::PassEvents;
 use super::dictionary::Dictionary;
 use super::rest::{self, RestPass};
 use super::row::{FRESH, NEVER, NOT_SINCE, Row, truth};
@@ -11,11 +11,11 @@ use super::value_of;
 use crate::plan::{Kind, NodeId};
 use crate::{Time, Value};
 
-/// Runs a program at the row's instant; `pending` are the columns that events of the instant had.
+/// Runs a program at the row's instant; `pending` are the columns by which events of it changed something.
 pub(super) fn run(
     compiled: &Compiled,
     dictionary: &mut Dictionary,
-    (dirty, happened): (&mut [bool], &mut Happened),
+    (dirty, happened): (&mut [bool], &mut PassEvents),
     row: &mut Row<'_>,
     program: usize,
     pending: u64,

@@ -16,20 +16,21 @@
 
 use super::code::{Code, State};
 use super::compile::Compiled;
-use super::layout::{INLINE_ENTRIES, sides};
+use super::layout::{INLINE_ENTRIES, Layout, sides};
 use super::number;
 use super::number::{of_words, words};
 use super::row::{ABSENT, NEVER, Piece, Row, truth};
 use super::view::Turns;
 use super::window;
-use crate::plan::{Kind, NodeId, Op, Unit};
+use crate::plan::{Kind, NodeId, Op, Plan, Unit};
 use crate::{Linear, Time, Type};
 
 /// No entry is in force: the session is new.
 pub(crate) const NO_ENTRY: u64 = u32::MAX as u64;
 
-/// The words of a split in a row, and how they are divided.
-struct Entries {
+/// The words of a split in a row, and how they are divided: settled once.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries {
     at: usize,
     cell: usize,
     dimensions: usize,
@@ -37,15 +38,38 @@ struct Entries {
     cap: usize,
     /// The dimension that is a window of the clock, if one is.
     window: Option<usize>,
+    /// What is charged: a number, or both sides of a ratio; of what is windowed, or counted at once, nothing.
+    charged: [Option<(NodeId, Unit)>; 2],
 }
 
 impl Entries {
-    fn of(compiled: &Compiled, node: usize) -> Self {
-        let place = compiled.layout.nodes[node];
-        let Op::Split { by, cap, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
-        let words = compiled.layout.cell_texts[place.cell].0;
-        let window = by.iter().position(|id| matches!(compiled.plan.node(*id).op, Op::Every(_)));
-        Entries { at: place.at, cell: place.cell, dimensions: by.len(), words, cap: *cap as usize, window }
+    /// Those of a node, if it is a split.
+    pub(crate) fn new(plan: &Plan, layout: &Layout, node: usize) -> Option<Self> {
+        let place = layout.nodes[node];
+        let Op::Split { of, by, cap } = &plan.nodes[node].op else { return None };
+        let words = layout.cell_texts[place.cell].0;
+        let window = by.iter().position(|id| matches!(plan.node(*id).op, Op::Every(_)));
+        let unit = |id: NodeId| match plan.node(id).kind {
+            Kind::Number(unit) => Some((id, unit)),
+            _ => None,
+        };
+        let charged = match plan.node(*of).op {
+            Op::OverLast { .. } | Op::Concurrency { .. } => [None; 2],
+            _ => sides(plan, *of).map(|side| side.and_then(unit)),
+        };
+        Some(Entries {
+            at: place.at,
+            cell: place.cell,
+            dimensions: by.len(),
+            words,
+            cap: *cap as usize,
+            window,
+            charged,
+        })
+    }
+
+    fn of(compiled: &Compiled, node: usize) -> &Self {
+        compiled.entries[node].as_ref().expect("only splits come here")
     }
 
     fn count(&self, row: &Row<'_>) -> usize {
@@ -127,7 +151,7 @@ pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switch
     let Op::Split { of, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, node);
     if switched {
-        switch(compiled, row, node, *of, &entries);
+        switch(compiled, row, node, entries);
     }
     if let Op::OverLast { of: inner, window } = compiled.plan.node(*of).op {
         let present = window::piece(compiled, row, inner, entries.current(row) as u32);
@@ -136,7 +160,7 @@ pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switch
         row.words[entries.at + 1] = next as u64;
     }
     if let Op::Concurrency { cap, .. } = compiled.plan.node(*of).op {
-        turn(compiled, row, *of, &entries, cap as usize);
+        turn(compiled, row, *of, entries, cap as usize);
     }
 }
 
@@ -174,18 +198,31 @@ pub(crate) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns
     all
 }
 
-fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entries: &Entries) {
+fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, entries: &Entries) {
     let by = dimensions(compiled, node);
     let current = entries.current(row);
     let is_new = row.words[entries.at] == NO_ENTRY;
+    if is_new {
+        // The first entry of a session or a window: there is always room for one.
+        let charges = charges(compiled, row, entries);
+        for (i, (_, state)) in by.iter().enumerate() {
+            row.words[entries.at + 2 + i] = state.get(row.words);
+        }
+        charge(
+            &mut row.words[entries.at + 2 + entries.dimensions..][..entries.words - entries.dimensions],
+            &charges,
+            -1,
+        );
+        return entries.set_current(row, 0, 1);
+    }
     let holds = |row: &Row<'_>, i: usize| {
         entries.entry(row, i).iter().zip(by).all(|(word, (_, state))| *word == state.get(row.words))
     };
     let overflow = entries.overflow(row);
-    if !is_new && holds(row, current) && overflow.is_none() {
+    if holds(row, current) && overflow.is_none() {
         return;
     }
-    let count = if is_new { 0 } else { entries.count(row) };
+    let count = entries.count(row);
     let found = entries.find(row, count, by);
     let is_absent = entries.is_absent(|d| by[d].1.get(row.words));
     // Values without an entry are charged to that of absent ones.
@@ -194,11 +231,9 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, of: NodeId, entri
         None if beyond => entries.absent(row, count).unwrap_or(count),
         found => found.unwrap_or(count),
     };
-    if next != current || is_new {
-        let charges = charges(compiled, row, of);
-        if !is_new {
-            charge(&mut entries.entry_mut(row, compiled, current)[entries.dimensions..], &charges, 1);
-        }
+    if next != current {
+        let charges = charges(compiled, row, entries);
+        charge(&mut entries.entry_mut(row, compiled, current)[entries.dimensions..], &charges, 1);
         if next == count {
             for (i, (_, state)) in by.iter().enumerate() {
                 let is_told_apart = !beyond || entries.window == Some(i);
@@ -273,15 +308,13 @@ fn charge(entry: &mut [u64], charges: &[Option<(Linear, Unit)>; 2], sign: i64) {
 }
 
 /// What the input (or both sides of it) has come to; of what is windowed nothing is charged.
-fn charges(compiled: &Compiled, row: &Row<'_>, of: NodeId) -> [Option<(Linear, Unit)>; 2] {
-    let come_to = |id: NodeId| {
+#[inline]
+fn charges(compiled: &Compiled, row: &Row<'_>, entries: &Entries) -> [Option<(Linear, Unit)>; 2] {
+    let come_to = |(id, unit): (NodeId, Unit)| {
         let charge = number::before(compiled, row, id).expect("cumulative numbers are never absent");
-        (charge.level(), window::unit(compiled, id))
+        (charge.level(), unit)
     };
-    match compiled.plan.node(of).op {
-        Op::OverLast { .. } | Op::Concurrency { .. } => [None; 2],
-        _ => sides(&compiled.plan, of).map(|side| side.map(come_to)),
-    }
+    entries.charged.map(|side| side.map(come_to))
 }
 
 /// How many entries there are, and which one is in force; of entries that are windowed all may be.

@@ -1,12 +1,13 @@
 //! Reading a session at its instant.
 
 use super::compile::Compiled;
-use super::derived::Happened;
+use super::derived::PassEvents;
 use super::dictionary::Dictionary;
 use super::row::{NOT_SINCE, Row};
 use super::{number, split, value_of};
 use crate::plan::{Kind, NodeId, Op};
 use crate::{Linear, Time, Value};
+use smallvec::SmallVec;
 
 /// A session as it is at the row's instant.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct View<'a> {
     pub(super) dictionary: &'a Dictionary,
     pub(super) row: &'a Row<'a>,
     /// The events that were made in the pass, and what it found changed; none outside of one.
-    pass: Option<(&'a Happened, &'a [bool])>,
+    pass: Option<(&'a PassEvents, &'a [bool])>,
 }
 
 /// What a timeline says at an instant.
@@ -36,11 +37,14 @@ pub enum Reading {
     },
 }
 
+/// Values of dimensions or of group columns, absent ones as `None`: nearly always one or two, which stand in place.
+pub type Dimensions = SmallVec<[Option<Value>; 2]>;
+
 /// What one value of the dimensions of a split has been charged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Share {
     /// The dimensions, absent ones as `None`; empty for a metric without a split.
-    pub dimensions: Vec<Option<Value>>,
+    pub dimensions: Dimensions,
     /// The share.
     pub reading: Reading,
 }
@@ -60,7 +64,7 @@ impl<'a> View<'a> {
     }
 
     /// The view of an evaluation.
-    pub(crate) fn of_pass(self, happened: &'a Happened, dirty: &'a [bool]) -> Self {
+    pub(crate) fn of_pass(self, happened: &'a PassEvents, dirty: &'a [bool]) -> Self {
         View { pass: Some((happened, dirty)), ..self }
     }
 
@@ -125,7 +129,7 @@ impl<'a> View<'a> {
 
     fn shares_where(&self, root: NodeId, wanted: impl Fn(usize) -> bool) -> Vec<Share> {
         let Op::Split { by, .. } = &self.compiled.plan.node(root).op else {
-            return vec![Share { dimensions: vec![], reading: self.reading(root) }];
+            return vec![Share { dimensions: Dimensions::new(), reading: self.reading(root) }];
         };
         let dimension = |(word, id): (&u64, &NodeId)| match self.compiled.plan.node(*id).kind {
             Kind::State(ty) => {
@@ -144,6 +148,28 @@ impl<'a> View<'a> {
         })
     }
 
+    /// What a metric says, if it is told of whole sessions and by neither windows nor events.
+    pub fn whole_shares(&self, metric: usize) -> Vec<Share> {
+        match &self.compiled.read[metric] {
+            own if own.is_whole => self.shares(own.root),
+            _ => vec![],
+        }
+    }
+
+    /// The turns of such a metric.
+    pub fn whole_turns(&self, metric: usize) -> Vec<Turns> {
+        match &self.compiled.read[metric] {
+            own if own.is_whole && own.has_turns => self.turns(own.root),
+            _ => vec![],
+        }
+    }
+
+    /// What is read beside a metric, `None` for what is no state; nothing at all if nothing is one.
+    pub fn beside(&self, metric: usize) -> Vec<Option<Value>> {
+        let own = &self.compiled.read[metric];
+        own.beside.iter().map(|of| of.and_then(|id| self.state(id))).collect()
+    }
+
     /// The turns of a condition whose sessions are counted at once, for each of its shares; none for other metrics.
     pub fn turns(&self, root: NodeId) -> Vec<Turns> {
         match (&self.compiled.plan.node(root).op, self.compiled.plan.counted_at_once(root)) {
@@ -160,11 +186,8 @@ impl<'a> View<'a> {
 
     /// How many values were forgotten beyond the caps of its workers; windows of the clock say it of themselves.
     pub fn forgotten(&self) -> u64 {
-        let plan = &self.compiled.plan;
         let words = self.compiled.layout.forgotten.iter();
-        let splits = plan.iter().filter(|(_, node)| matches!(node.op, Op::Split { .. }));
-        let splits = splits.filter(|(id, _)| plan.windows_of(*id).is_none());
-        let beyond = splits.map(|(id, _)| split::beyond(self.compiled, self.row, id));
+        let beyond = self.compiled.splits.iter().map(|id| split::beyond(self.compiled, self.row, *id));
         words.map(|at| self.row.words[*at]).chain(beyond).fold(0, u64::saturating_add)
     }
 

@@ -67,6 +67,20 @@ impl Every {
         }
     }
 
+    /// How many of them a day has, on the average of years: windows of a month begin on a thirtieth of all days or so.
+    pub fn in_a_day(&self) -> f64 {
+        const DAY: f64 = 86_400e9;
+        match self {
+            Every::Length { length, .. } => DAY / *length as f64,
+            Every::Calendar { unit, .. } => match unit {
+                CalendarUnit::Hours(hours) => 24.0 / f64::from(*hours),
+                CalendarUnit::Day => 1.0,
+                CalendarUnit::Week => 1.0 / 7.0,
+                CalendarUnit::Month => 12.0 / 365.25,
+            },
+        }
+    }
+
     /// The window that begins where another one ends.
     pub(crate) fn behind(&self, end: Time) -> (Time, Time) {
         match self {

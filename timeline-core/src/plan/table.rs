@@ -154,6 +154,9 @@ impl Table {
     /// The most rows of a table.
     pub const MAX_ROWS: usize = 2_000_000;
 
+    /// The most values of a table, those of keys and absent ones counted, for each takes its place in memory.
+    pub const MAX_VALUES: usize = 16_000_000;
+
     /// A table of rows in any order.
     pub fn new(shape: TableShape, rows: impl IntoIterator<Item = TableRow>) -> Result<Self, TableConflict> {
         let mut all = TableRows::new(shape);

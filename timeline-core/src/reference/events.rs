@@ -11,14 +11,14 @@ pub struct Occurrence {
     /// When it happened.
     pub time: Time,
     /// Where it stands among the events of its instant.
-    pub place: Place,
+    pub place: EventRank,
     /// What it carries; `None` is null.
     pub payload: Option<Value>,
 }
 
 /// Where an event stands among those of its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum EventRank {
     /// Where the record stands that it speaks of: by its source, the producer's order, then by place in the log.
     Record(u8, Option<Order>, u64),
     /// After all records of the instant; such events are simultaneous, none comes before another.
@@ -28,7 +28,7 @@ pub enum Place {
 impl Occurrence {
     /// What becomes true at an instant, by the states of that instant.
     pub(crate) fn of_instant(time: Time) -> Self {
-        Occurrence { time, place: Place::Instant, payload: Some(Value::Bool(true)) }
+        Occurrence { time, place: EventRank::Instant, payload: Some(Value::Bool(true)) }
     }
 
     /// Whether another one comes later, and less than `window` later.

@@ -1,6 +1,6 @@
 //! The timelines of a session's nodes as whole functions over dense time, as if nothing more ever happened.
 
-use super::events::{Occurrence, Place};
+use super::events::{EventRank, Occurrence};
 use super::logic::{boolean, evaluate, evaluate_with, truth};
 use super::number::{Numbers, cumulative, over_last};
 use super::piecewise::Piecewise;
@@ -49,7 +49,7 @@ pub fn occurrences(expression: &EventExpr, records: &[Record]) -> Vec<Occurrence
     };
     let occurrence = |record: &Record| Occurrence {
         time: record.time,
-        place: Place::Record(record.source, record.order, record.position),
+        place: EventRank::Record(record.source, record.order, record.position),
         payload: evaluate(expression, record),
     };
     records.iter().filter(speaks).map(occurrence).collect()
@@ -99,7 +99,7 @@ impl Inputs<'_> {
 
     /// What an expression says of the record behind an event, and of timelines at its instant.
     pub(crate) fn says(&self, expression: &EventExpr, of: &[NodeId], event: &Occurrence) -> Option<Value> {
-        let place = |record: &Record| Place::Record(record.source, record.order, record.position);
+        let place = |record: &Record| EventRank::Record(record.source, record.order, record.position);
         let is_behind = |record: &&Record| (record.time, place(record)) == (event.time, event.place);
         let record = self.session.records.iter().find(is_behind);
         evaluate_with(expression, (event.time, record), &|n| self.sample(of[usize::from(n)], event.time))

@@ -2,7 +2,7 @@
 
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Told, Turns, View};
+use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Sink, Turns, View};
 use timeline_core::plan::{Every, NodeId, Op};
 use timeline_core::{Linear, SECOND, Time, Type, Value};
 
@@ -14,15 +14,15 @@ fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&
     let mut evaluator = Evaluator::new(Arc::new(plan));
     let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+    let sink = &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, session.origin);
     let mut packed = vec![];
     for record in &session.records {
         let (present, nulls) = evaluator.pack(record, &mut packed);
-        evaluator.event(row, &Event { time: record.time, present, nulls, words: &packed }, told);
+        evaluator.event(row, &Event { time: record.time, present, nulls, words: &packed }, sink);
     }
-    evaluator.settle(row, told);
-    evaluator.advance(row, at * SECOND, told);
+    evaluator.settle(row, sink);
+    evaluator.advance(row, at * SECOND, sink);
     look(&evaluator.view(row))
 }
 
@@ -99,7 +99,7 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
     p.metric("both", both, &["cdn", "every"], None);
     let plan = p.finish();
     let mut evaluator = Evaluator::new(Arc::new(plan));
-    let (mut words, mut heap, mut alerts, mut told) = (vec![0; evaluator.row_words()], Heap::default(), vec![], vec![]);
+    let (mut words, mut heap, mut alerts, mut sink) = (vec![0; evaluator.row_words()], Heap::default(), vec![], vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
     evaluator.begin(row, 0);
     for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
@@ -108,16 +108,16 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
         evaluator.event(
             row,
             &event,
-            &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () },
+            &mut Sink { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
         );
     }
     let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
     evaluator.event(
         row,
         &last,
-        &mut Told { alerts: &mut alerts, windows: Some(&mut told), matches: None, observer: &mut () },
+        &mut Sink { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
     );
-    let rows = told.iter().map(|window| {
+    let rows = sink.iter().map(|window| {
         assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));
         let [alone, both] = &window.metrics[..] else { panic!("two metrics: {window:?}") };
         let of = |share: &timeline_core::incremental::Share| match share.reading {
@@ -134,16 +134,16 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
 
 #[test]
 fn windows_are_told_as_they_end_and_a_cap_is_one_of_each() {
-    let (told, _) = windows(3, 1);
+    let (sink, _) = windows(3, 1);
     let first = (0, rows(&[("a", 1), ("-", 3)]), 2);
-    assert_eq!(told, [first, (1, rows(&[("c", 4)]), 0), (2, rows(&[("c", 4)]), 0)]);
-    let (told, _) = windows(2, 3);
-    assert_eq!(told, [(0, rows(&[("a", 1), ("b", 1), ("c", 2)]), 0), (1, rows(&[("c", 4)]), 0)]);
+    assert_eq!(sink, [first, (1, rows(&[("c", 4)]), 0), (2, rows(&[("c", 4)]), 0)]);
+    let (sink, _) = windows(2, 3);
+    assert_eq!(sink, [(0, rows(&[("a", 1), ("b", 1), ("c", 2)]), 0), (1, rows(&[("c", 4)]), 0)]);
 }
 
 #[test]
 fn a_window_costs_one_pass() {
-    let (told, passes) = windows(10_000, 2);
-    assert_eq!(told.len(), 10_000);
+    let (sink, passes) = windows(10_000, 2);
+    assert_eq!(sink.len(), 10_000);
     assert!(passes < 10_010, "{passes} passes");
 }

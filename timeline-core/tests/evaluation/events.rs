@@ -2,7 +2,7 @@
 
 use super::build::{Program, Row, log, run_until, seconds, text};
 use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Scalar};
-use timeline_core::reference::{Number, Occurrence, Place, Whole, whole};
+use timeline_core::reference::{EventRank, Number, Occurrence, Whole, whole};
 use timeline_core::{SECOND, Time, Type, Value};
 
 /// Two logins at one instant with an `x` between them, and others apart.
@@ -53,7 +53,7 @@ fn at_keeps_the_places_of_its_events_and_samples_the_final_value() {
         p.add(Op::At { event, of })
     });
     let found: Vec<_> = all.iter().map(|e| (seconds(e.time), e.place, e.payload.clone())).collect();
-    let record = |position| Place::Record(0, None, position);
+    let record = |position| EventRank::Record(0, None, position);
     assert_eq!(found, [(2, record(1), text("login")), (2, record(3), text("login")), (5, record(4), text("login"))]);
 }
 

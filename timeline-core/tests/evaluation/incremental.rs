@@ -3,7 +3,7 @@
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Told, codec};
+use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Sink, codec};
 use timeline_core::reference::{CloseReason, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, Plan, Time, Value};
 
@@ -31,7 +31,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
         evaluator.event(
             &mut row.row(),
             &event,
-            &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+            &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
         );
         row = row.written_and_read(&evaluator);
         let next = session.records.get(i + 1).map(|r| r.time);
@@ -42,13 +42,14 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
         };
         for t in record.time..next.unwrap_or(end + 1) {
             let mut copy = row.clone();
-            let told = &mut Told { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
-            evaluator.settle(&mut copy.row(), told);
-            evaluator.advance(&mut copy.row(), t, told);
+            let sink = &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+            evaluator.settle(&mut copy.row(), sink);
+            evaluator.advance(&mut copy.row(), t, sink);
             let row = copy.row();
             let view = evaluator.view(&row);
             for (id, node) in plan.iter() {
-                let found: Vec<_> = view.shares(id).into_iter().map(|s| (s.dimensions, text(&s.reading))).collect();
+                let found: Vec<_> =
+                    view.shares(id).into_iter().map(|s| (s.dimensions.to_vec(), text(&s.reading))).collect();
                 prop_assert_eq!(found, wanted(&expected[id.index()], t), "{} {:?} at {}", id, node.op, t);
             }
         }

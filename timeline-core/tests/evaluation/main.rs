@@ -12,6 +12,7 @@ mod incremental;
 mod independence;
 mod invariance;
 mod laws;
+mod passes;
 mod pointwise;
 mod sessions;
 #[path = "../strategies/mod.rs"]

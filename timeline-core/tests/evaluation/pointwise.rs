@@ -8,7 +8,7 @@ use super::strategies::trial::{self, TRIALS};
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, EventExpr, Every, Kind, Op, RatioUnit, Unit};
-use timeline_core::reference::{Number, Occurrence, Piecewise, Place, Session, Share, Whole, run, whole};
+use timeline_core::reference::{EventRank, Number, Occurrence, Piecewise, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, NodeId, Plan, SECOND, Time, Value};
 
 proptest! {
@@ -207,7 +207,7 @@ impl Instants<'_> {
                 self.state_is(id, t, function.apply(&arguments))
             }
             Op::Either(a, b) => {
-                let places: std::collections::BTreeSet<Place> =
+                let places: std::collections::BTreeSet<EventRank> =
                     self.matches(*a, t).chain(self.matches(*b, t)).map(|e| e.place).collect();
                 let expected: Vec<_> = places.into_iter().map(|place| (place, Some(Value::Bool(true)))).collect();
                 prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", op, t);
@@ -358,7 +358,9 @@ impl Instants<'_> {
         let truth = |e: &EventExpr| say(e).map(|value| value == Value::Bool(true));
         match e {
             EventExpr::Column(column) => {
-                let Place::Record(source, order, position) = event.place else { panic!("a record stands behind it") };
+                let EventRank::Record(source, order, position) = event.place else {
+                    panic!("a record stands behind it")
+                };
                 let at = (event.time, source, order, position);
                 let record =
                     self.session.records.iter().find(|record| record.sort_key() == at).expect("of this session");
@@ -415,13 +417,13 @@ impl Instants<'_> {
         self.events(of).iter().filter(move |e| e.time <= t)
     }
 
-    fn at(&self, id: NodeId, t: Time) -> Vec<(Place, Option<Value>)> {
+    fn at(&self, id: NodeId, t: Time) -> Vec<(EventRank, Option<Value>)> {
         self.events(id).iter().filter(|e| e.time == t).map(|e| (e.place, e.payload.clone())).collect()
     }
 
     /// So many events after all records of the instant.
     fn happens(&self, id: NodeId, t: Time, times: usize) -> Checked {
-        let expected = vec![(Place::Instant, Some(Value::Bool(true))); times];
+        let expected = vec![(EventRank::Instant, Some(Value::Bool(true))); times];
         prop_assert_eq!(self.at(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
         Ok(())
     }

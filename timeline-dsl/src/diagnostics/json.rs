@@ -1,7 +1,7 @@
 //! Diagnostics as JSON, one array, for editors and scripts.
 
 use super::Diagnostic;
-use super::render::Place;
+use super::render::SourceLine;
 use crate::Program;
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub fn render_json(diagnostics: &[Diagnostic], programs: &[Program]) -> String {
 }
 
 fn place(programs: &[Program], file: usize, span: &Range<usize>) -> String {
-    let at = Place::of(programs, file, span);
+    let at = SourceLine::of(programs, file, span);
     format!(
         "\"file\":{},\"line\":{},\"column\":{},\"start\":{},\"end\":{}",
         quoted(at.file),

@@ -17,8 +17,8 @@ pub fn render(diagnostics: &[Diagnostic], programs: &[Program], color: bool) -> 
         let tone = if d.severity == Severity::Error { "1;31" } else { "1;33" };
         let head = paint.with(tone, &format!("{}[{}]", d.severity.name(), d.code));
         let _ = writeln!(out, "{head}{}", paint.with("1", &format!(": {}", width::shown(&d.message))));
-        let main = Place::of(programs, d.file, &d.span);
-        let notes: Vec<_> = d.notes.iter().map(|n| (Place::of(programs, n.file, &n.span), n)).collect();
+        let main = SourceLine::of(programs, d.file, &d.span);
+        let notes: Vec<_> = d.notes.iter().map(|n| (SourceLine::of(programs, n.file, &n.span), n)).collect();
         let last = notes.iter().map(|(p, _)| p.line).chain([main.line]).max().unwrap_or(1);
         let margin = last.to_string().len();
         main.draw(&mut out, &paint, margin, "-->", '^', tone, &d.label);
@@ -44,7 +44,7 @@ impl Paint {
 }
 
 /// A span as people count: file, line, column, and the part of the line to show.
-pub(super) struct Place<'a> {
+pub(super) struct SourceLine<'a> {
     pub(super) file: &'a str,
     /// From 1.
     pub(super) line: usize,
@@ -58,7 +58,7 @@ pub(super) struct Place<'a> {
     has_module: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SourceLine<'a> {
     pub(super) fn of(programs: &'a [Program], file: usize, span: &Range<usize>) -> Self {
         let (name, text) = programs.get(file).map_or(("?", ""), |p| (p.name.as_str(), p.text.as_str()));
         let start = floor(text, span.start);
@@ -71,7 +71,7 @@ impl<'a> Place<'a> {
             if start - line_start > LINE_MAX / 2 { floor(text, start - LINE_MAX / 2) } else { line_start };
         let shown_end = floor(text, line_end.min(shown_start + LINE_MAX)).max(start);
         let marked_end = end.min(shown_end);
-        Place {
+        SourceLine {
             file: name,
             line: text[..start].bytes().filter(|b| *b == b'\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,

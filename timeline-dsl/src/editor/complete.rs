@@ -88,7 +88,7 @@ pub fn complete(text: &str, at: usize) -> Vec<Completion> {
     if inside || in_comment(text, at) {
         return vec![];
     }
-    let place = Place { tokens: &tokens, count, outline: outline(text) };
+    let place = Cursor { tokens: &tokens, count, outline: outline(text) };
     match tokens.braces_around(count) {
         Some(Braces::Source) => place.in_source(),
         Some(Braces::Table) => place.in_table(),
@@ -101,14 +101,14 @@ fn in_comment(text: &str, at: usize) -> bool {
     line.split("//").count() > 1 && line.split("//").next().is_some_and(|code| code.matches('"').count() % 2 == 0)
 }
 
-struct Place<'a> {
+struct Cursor<'a> {
     tokens: &'a Tokens<'a>,
     /// Tokens before the place.
     count: usize,
     outline: Outline,
 }
 
-impl Place<'_> {
+impl Cursor<'_> {
     /// The token so many before the place.
     fn back(&self, n: usize) -> &str {
         self.count.checked_sub(n).map_or("", |i| self.tokens.text(i))

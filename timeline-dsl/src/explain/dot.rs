@@ -1,12 +1,12 @@
 //! The plan for Graphviz.
 
-use super::facts::Facts;
+use super::facts::PlanFacts;
 use super::outputs::outputs;
 use crate::diagnostics::quoted;
 use std::fmt::Write;
 use timeline_core::Plan;
 
-pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
+pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     let mut out = String::from("digraph plan {\n  rankdir=BT;\n  node [shape=box, fontname=\"monospace\"];\n");
     for (id, node) in plan.iter().filter(|(_, node)| !node.op.is_constant()) {
         let about = facts.node(id);

@@ -7,7 +7,7 @@ use timeline_core::Plan;
 use timeline_core::plan::{Memory, NodeId, Op, Timer, UserOperator};
 
 /// The facts of a plan.
-pub(crate) struct Facts {
+pub(crate) struct PlanFacts {
     /// Bytes of one session.
     pub(super) session_bytes: usize,
     /// By the index of the node.
@@ -38,8 +38,8 @@ pub(crate) struct NodeFacts {
     pub(super) bytes: usize,
 }
 
-impl Facts {
-    pub(crate) fn of(plan: &Plan, sizes: &Sizes) -> Facts {
+impl PlanFacts {
+    pub(crate) fn of(plan: &Plan, sizes: &Sizes) -> PlanFacts {
         let mut readers = vec![0; plan.nodes.len()];
         for (_, node) in plan.iter() {
             node.op.inputs().iter().for_each(|id| readers[id.index()] += 1);
@@ -62,7 +62,7 @@ impl Facts {
                 bytes: sizes.node_bytes.get(id.index()).copied().unwrap_or(0),
             })
             .collect();
-        Facts { session_bytes: sizes.session_bytes, nodes }
+        PlanFacts { session_bytes: sizes.session_bytes, nodes }
     }
 
     pub(super) fn node(&self, id: NodeId) -> &NodeFacts {

@@ -1,12 +1,12 @@
 //! The plan as one JSON object.
 
-use super::facts::Facts;
+use super::facts::PlanFacts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
 use timeline_core::plan::{Beside, NodeId, Op, Source, TimeUnit};
 
-pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
+pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     let end = end_text(plan, &plan.end);
     let end = if end.is_empty() { "null".to_owned() } else { quoted(&end) };
     let joined: Vec<String> = plan.joined.iter().map(|joined| source(joined, &end)).collect();
@@ -90,7 +90,7 @@ fn unit_text(unit: &TimeUnit) -> String {
     }
 }
 
-fn node(plan: &Plan, facts: &Facts, id: NodeId) -> String {
+fn node(plan: &Plan, facts: &PlanFacts, id: NodeId) -> String {
     let about = facts.node(id);
     let node = plan.node(id);
     let module = match &node.op {

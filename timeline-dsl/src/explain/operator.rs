@@ -430,16 +430,53 @@ impl Writer<'_> {
                 (binds::UNARY, lookup_text(column, &key))
             }
             EventExpr::Not(a) => (binds::UNARY, format!("!{}", self.event(a, binds::UNARY, depth))),
-            EventExpr::And(a, b) => {
-                let a = self.event(a, binds::AND, depth);
-                (binds::AND, format!("{a} && {}", self.event(b, binds::COMPARE, depth)))
-            }
-            EventExpr::Or(a, b) => {
-                let a = self.event(a, binds::OR, depth);
-                (binds::OR, format!("{a} || {}", self.event(b, binds::AND, depth)))
-            }
+            EventExpr::And(a, b) => (binds::AND, self.event_chain(e, [a, b], " && ", binds::COMPARE, depth)),
+            EventExpr::Or(a, b) => (binds::OR, self.event_chain(e, [a, b], " || ", binds::AND, depth)),
         };
         wrap(own, around, text)
+    }
+
+    /// A chain of one sign, whose operands bind as strongly as `around`: without parentheses where what is read back is the
+    /// same tree, for a chain is read as a balanced one.
+    fn event_chain(
+        &mut self,
+        whole: &EventExpr,
+        pair: [&EventExpr; 2],
+        sign: &str,
+        around: u8,
+        depth: usize,
+    ) -> String {
+        let operands = operands(whole).unwrap_or_else(|| pair.to_vec());
+        let texts: Vec<String> = operands.into_iter().map(|operand| self.event(operand, around, depth)).collect();
+        texts.join(sign)
+    }
+}
+
+/// The operands of a chain, if it is the tree that is made of them.
+fn operands(chain: &EventExpr) -> Option<Vec<&EventExpr>> {
+    let is_and = matches!(chain, EventExpr::And(..));
+    let (mut operands, mut open) = (vec![], vec![chain]);
+    while let Some(e) = open.pop() {
+        match e {
+            EventExpr::And(a, b) if is_and => open.extend([&**b, &**a]),
+            EventExpr::Or(a, b) if !is_and => open.extend([&**b, &**a]),
+            e => operands.push(e),
+        }
+    }
+    is_balanced(chain, is_and, operands.len()).then_some(operands)
+}
+
+/// Whether a chain of so many operands has on its left a whole tree of the greatest power of two of them that leaves some.
+fn is_balanced(chain: &EventExpr, is_and: bool, count: usize) -> bool {
+    let left = count.div_ceil(2).next_power_of_two();
+    match chain {
+        EventExpr::And(a, b) if is_and => {
+            left < count && is_balanced(a, true, left) && is_balanced(b, true, count - left)
+        }
+        EventExpr::Or(a, b) if !is_and => {
+            left < count && is_balanced(a, false, left) && is_balanced(b, false, count - left)
+        }
+        _ => count == 1,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a plan answers, as headings: the rule by which sessions end, metrics, alerts.
 
+use super::expected::RowsADay;
 use super::operator::{duration_text, every_text};
 use timeline_core::Plan;
 use timeline_core::plan::{Aggregate, Beside, EndRule, Function, GroupOf, Members, NodeId};
@@ -32,6 +33,7 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
             rest.push(aggregate_text(aggregate));
         }
         rest.extend(with_text(&metric.with));
+        rest.extend(RowsADay::of(plan, metric).map(|rows| rows.to_string()));
         roots.extend(metric.beside().filter_map(|of| match of {
             GroupOf::State(id) => Some(id),
             GroupOf::Dimension(_) | GroupOf::Window(_) => None,

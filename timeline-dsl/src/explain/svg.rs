@@ -1,6 +1,6 @@
 //! The plan as a picture: leaves to the left, outputs to the right, one column for each level.
 
-use super::facts::Facts;
+use super::facts::PlanFacts;
 use super::outputs::outputs;
 use std::fmt::Write;
 use timeline_core::Plan;
@@ -24,7 +24,7 @@ struct Shape {
     inputs: Vec<usize>,
 }
 
-pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
+pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     let mut shapes = shapes(plan, facts);
     place(&mut shapes);
     let width = shapes.iter().map(|s| s.level + 1).max().unwrap_or(1) * COLUMN + 2 * MARGIN - 60;
@@ -62,7 +62,7 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     out
 }
 
-fn shapes(plan: &Plan, facts: &Facts) -> Vec<Shape> {
+fn shapes(plan: &Plan, facts: &PlanFacts) -> Vec<Shape> {
     let mut shapes: Vec<Shape> = vec![];
     let mut shape_of: Vec<Option<usize>> = vec![None; plan.nodes.len()];
     let inputs_of = |ids: &[NodeId], shape_of: &[Option<usize>]| -> Vec<usize> {

@@ -1,6 +1,6 @@
 //! The plan as a tree of lines, one tree for each output.
 
-use super::facts::Facts;
+use super::facts::PlanFacts;
 use super::operator::{column_name, duration_text};
 use super::outputs::{end_text, outputs};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 24;
 /// Facts begin at most this far to the right.
 const MAX_COLUMN: usize = 72;
 
-pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
+pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     let mut out = String::new();
     head(plan, facts, &mut out);
     let mut trees = Trees { plan, facts, drawn: vec![false; plan.nodes.len()], later: vec![] };
@@ -35,7 +35,7 @@ pub(super) fn text(plan: &Plan, facts: &Facts) -> String {
     out
 }
 
-fn head(plan: &Plan, facts: &Facts, out: &mut String) {
+fn head(plan: &Plan, facts: &PlanFacts, out: &mut String) {
     for source in plan.sources() {
         let key: Vec<String> = source.key.iter().map(|k| k.dotted()).collect();
         let _ = writeln!(out, "source {}", source.name);
@@ -100,7 +100,7 @@ type Line = (String, String);
 
 struct Trees<'a> {
     plan: &'a Plan,
-    facts: &'a Facts,
+    facts: &'a PlanFacts,
     drawn: Vec<bool>,
     later: Vec<NodeId>,
 }

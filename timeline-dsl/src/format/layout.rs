@@ -23,12 +23,12 @@ pub(super) struct Layout<'p, 't> {
     /// Blanks that it begins with.
     indent: usize,
     line: usize,
-    places: Vec<Place>,
+    places: Vec<Extent>,
 }
 
 /// Where a piece came to stand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Extent {
     pub(super) line: usize,
     /// Its first column.
     pub(super) start: usize,
@@ -47,12 +47,12 @@ struct Open {
 
 impl<'p, 't> Layout<'p, 't> {
     pub(super) fn new(pieces: &'p [Piece<'t>]) -> Self {
-        let places = vec![Place::default(); pieces.len()];
+        let places = vec![Extent::default(); pieces.len()];
         Layout { pieces, out: String::new(), column: 0, indent: 0, line: 0, places }
     }
 
     /// The text, and where each piece stands in it.
-    pub(super) fn text(mut self) -> (String, Vec<Place>) {
+    pub(super) fn text(mut self) -> (String, Vec<Extent>) {
         let mut at = 0;
         while at < self.pieces.len() {
             let piece = self.pieces[at];
@@ -97,7 +97,7 @@ impl<'p, 't> Layout<'p, 't> {
     fn put_piece(&mut self, at: usize) {
         let start = self.column;
         self.put(self.pieces[at].text);
-        self.places[at] = Place { line: self.line, start, end: self.column };
+        self.places[at] = Extent { line: self.line, start, end: self.column };
     }
 
     fn blank(&mut self, n: usize) {

@@ -7,7 +7,7 @@
 //! What stands outside of brackets is broken before what stands inside. Of one level, every operand of the loosest
 //! operators begins a line, while arguments and columns fill theirs.
 
-use super::layout::{Layout, Place};
+use super::layout::{Extent, Layout};
 use super::pieces::{Piece, What};
 
 /// The most columns of a line that can be broken.
@@ -28,7 +28,7 @@ pub(super) fn wrapped(mut pieces: Vec<Piece<'_>>) -> String {
 }
 
 /// The pieces before which lines are to be broken.
-fn breaks(pieces: &[Piece<'_>], places: &[Place]) -> Vec<usize> {
+fn breaks(pieces: &[Piece<'_>], places: &[Extent]) -> Vec<usize> {
     let mut all = vec![];
     let mut first = 0;
     while first < pieces.len() {
@@ -45,7 +45,7 @@ fn breaks(pieces: &[Piece<'_>], places: &[Place]) -> Vec<usize> {
 }
 
 /// The breaks of one line that is too long.
-fn of_line(pieces: &[Piece<'_>], places: &[Place], first: usize, end: usize) -> Vec<usize> {
+fn of_line(pieces: &[Piece<'_>], places: &[Extent], first: usize, end: usize) -> Vec<usize> {
     // Nothing is broken before the `=` of a definition.
     let is_definition = pieces[first].what == What::Item && !matches!(pieces[first].text, "source" | "table");
     let from = if is_definition { first + 4 } else { first + 1 };
@@ -112,7 +112,7 @@ fn rank(pieces: &[Piece<'_>], at: usize) -> Option<u8> {
 }
 
 /// Those of the places at which lines are full, where a line that goes on begins at `inside`.
-fn filled(places: &[Place], inside: usize, all: &[usize], end: usize) -> Vec<usize> {
+fn filled(places: &[Extent], inside: usize, all: &[usize], end: usize) -> Vec<usize> {
     let mut breaks = vec![];
     let mut shift = 0;
     for (i, at) in all.iter().enumerate() {

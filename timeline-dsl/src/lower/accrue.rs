@@ -1,7 +1,7 @@
 //! `concurrency`, `integral`, `time_weighted_avg` and `scope by`.
 
 use super::Lowering;
-use super::expect::Place;
+use super::expect::SourceNode;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::names::{Function, Lookup, lookup};
@@ -125,7 +125,7 @@ impl Lowering<'_> {
     }
 
     /// A plain number that stands still between changes, and the condition under which it counts.
-    fn integrand(&mut self, e: &Expr, over: Option<&Expr>, operator: &str) -> Option<(Place, Option<NodeId>)> {
+    fn integrand(&mut self, e: &Expr, over: Option<&Expr>, operator: &str) -> Option<(SourceNode, Option<NodeId>)> {
         let number = self.plain_number(e, operator);
         let over = over.map(|over| (over, self.need_condition(over, operator)));
         let (source, of) = number?;
@@ -135,7 +135,7 @@ impl Lowering<'_> {
         self.same_source(&mut noted, other, place.span).then_some(((source, of), Some(over)))
     }
 
-    fn plain_number(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    fn plain_number(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         let value = self.lower_plain(e);
         let (source, id) = match &value {
             Lowered::Event(event) => {

@@ -3,7 +3,7 @@
 //! Where an operator wants matches, a `state<bool>` stands for its rises: it matches where it becomes true.
 
 use super::Lowering;
-use super::expect::Place;
+use super::expect::SourceNode;
 use super::value::{Carries, Lowered};
 use crate::diagnostics::codes;
 use crate::names::Function;
@@ -58,7 +58,7 @@ impl Lowering<'_> {
     }
 
     /// The node over an input, if that was found.
-    fn unary(&mut self, span: Span, of: Option<Place>, op: impl FnOnce(NodeId) -> Op) -> Lowered {
+    fn unary(&mut self, span: Span, of: Option<SourceNode>, op: impl FnOnce(NodeId) -> Op) -> Lowered {
         match of {
             Some((source, of)) => self.gather(span, source, of, op(of)),
             None => Lowered::Error,
@@ -123,7 +123,7 @@ impl Lowering<'_> {
     }
 
     /// An event, or the rises of a `state<bool>`.
-    pub(super) fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         let (source, of) = self.need_occurrence(e, operator, None)?;
         match self.kind(source, of) {
             Kind::State(_) => Some((source, self.node(source, Op::Rise { of }, e.span)?)),
@@ -132,7 +132,7 @@ impl Lowering<'_> {
     }
 
     /// An event of numbers.
-    pub(super) fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         let (source, id) = self.need_event(e, operator)?;
         match self.kind(source, id) {
             Kind::Event(ty) if ty.is_numeric() => Some((source, id)),
@@ -148,7 +148,7 @@ impl Lowering<'_> {
     }
 
     /// The timeline that `at` samples.
-    fn need_sampled(&mut self, e: &Expr, said: &Lowered) -> Option<Place> {
+    fn need_sampled(&mut self, e: &Expr, said: &Lowered) -> Option<SourceNode> {
         match said {
             Lowered::Node { source, id } => match self.kind(*source, *id) {
                 Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => Some((*source, *id)),

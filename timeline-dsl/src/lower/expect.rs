@@ -13,11 +13,11 @@ use timeline_core::plan::{Kind, NodeId, Op};
 use timeline_core::{Time, Type};
 
 /// A node and its group of sources.
-pub(super) type Place = (usize, NodeId);
+pub(super) type SourceNode = (usize, NodeId);
 
 impl Lowering<'_> {
     /// The node of an event.
-    pub(super) fn event_node(&mut self, event: &Rc<EventValue>, span: Span) -> Option<Place> {
+    pub(super) fn event_node(&mut self, event: &Rc<EventValue>, span: Span) -> Option<SourceNode> {
         if let Some(id) = event.node.get() {
             return Some((self.sources[event.source].group, *id));
         }
@@ -31,7 +31,7 @@ impl Lowering<'_> {
     }
 
     /// An event, for the operator of that name.
-    pub(super) fn need_event(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_event(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
             Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => Some((source, id)),
@@ -66,7 +66,7 @@ impl Lowering<'_> {
     }
 
     /// An event or a `state<bool>`.
-    pub(super) fn need_occurrence(&mut self, e: &Expr, operator: &str, length: Option<&Expr>) -> Option<Place> {
+    pub(super) fn need_occurrence(&mut self, e: &Expr, operator: &str, length: Option<&Expr>) -> Option<SourceNode> {
         match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
             Lowered::Node { source, id }
@@ -79,7 +79,7 @@ impl Lowering<'_> {
     }
 
     /// A `state<bool>`, for the operator of that name.
-    pub(super) fn need_condition(&mut self, e: &Expr, operator: &str) -> Option<Place> {
+    pub(super) fn need_condition(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         match self.lower_plain(e) {
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, &format!("`{operator}` reads a state<bool>"), "state<bool>");
@@ -104,7 +104,7 @@ impl Lowering<'_> {
         operator: &str,
         expected: &str,
         length: Option<&Expr>,
-    ) -> Option<Place> {
+    ) -> Option<SourceNode> {
         match found {
             Lowered::Error => None,
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
@@ -134,7 +134,7 @@ impl Lowering<'_> {
     }
 
     /// A state of any type.
-    pub(super) fn need_state(&mut self, e: &Expr, what: &str) -> Option<Place> {
+    pub(super) fn need_state(&mut self, e: &Expr, what: &str) -> Option<SourceNode> {
         match self.lower_plain(e) {
             Lowered::Event(event) => {
                 self.event_for_state(e, event.ty, &format!("{what} reads a state"), "state<...>");

@@ -12,7 +12,7 @@
 use super::Lowering;
 use super::prune::{self, Part, roots, roots_of_alert};
 use super::source::SourceEntry;
-use super::value::Facts;
+use super::value::NodeTraits;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::syntax::Span;
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ impl Joins {
 pub(super) struct Group {
     pub(super) builder: Builder,
     /// One for each node of the builder's plan.
-    pub(super) facts: Vec<Facts>,
+    pub(super) facts: Vec<NodeTraits>,
     /// The sources by their numbers in the plan.
     pub(super) members: Vec<usize>,
 }

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::value::Lowered;
-use crate::explain::{Facts, Sizes};
+use crate::explain::{PlanFacts, Sizes};
 use crate::syntax::{Expr, Span};
 
 /// An expression that means something.
@@ -34,8 +34,8 @@ impl Lowering<'_> {
 
     /// What was remembered, in the order of lowering: parts before what they are parts of.
     pub(crate) fn observed(mut self) -> Vec<Observation> {
-        let facts: Vec<Facts> =
-            self.groups.iter().map(|group| Facts::of(group.builder.plan(), &Sizes::default())).collect();
+        let facts: Vec<PlanFacts> =
+            self.groups.iter().map(|group| PlanFacts::of(group.builder.plan(), &Sizes::default())).collect();
         let seen = self.seen.take().unwrap_or_default();
         let observation = |(span, lowered): &(Span, Lowered)| {
             let (memory, timer) = match lowered {

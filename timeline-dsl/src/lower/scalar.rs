@@ -5,7 +5,7 @@
 
 use super::Lowering;
 use super::constant;
-use super::expect::Place;
+use super::expect::SourceNode;
 use super::value::{EventValue, Lowered};
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
@@ -45,7 +45,7 @@ impl Lowering<'_> {
         if self.mixes(values.iter().map(|(value, _)| value)) {
             return self.apply_mixed(span, function, values);
         }
-        let nodes: Vec<Place> = values.iter().filter_map(|(value, _)| place_of(value)).collect();
+        let nodes: Vec<SourceNode> = values.iter().filter_map(|(value, _)| place_of(value)).collect();
         let is_leaf = matches!(nodes[..], [(source, id)] if self.event_of(source, id).is_some());
         if !nodes.is_empty() && !is_leaf {
             return self.apply_to_states(span, function, values);
@@ -258,7 +258,7 @@ impl Lowering<'_> {
     }
 }
 
-fn place_of(value: &Lowered) -> Option<Place> {
+fn place_of(value: &Lowered) -> Option<SourceNode> {
     match value {
         Lowered::Node { source, id } => Some((*source, *id)),
         _ => None,

@@ -54,7 +54,7 @@ impl Lowering<'_> {
         let columns = self.columns_of(&item.clauses);
         let found = self.clauses_of_table(item);
         let key = self.key_of_table(item, &found, &columns);
-        let is_sound = !found.broken && key.is_some() && !columns.is_empty();
+        let is_sound = !item.is_broken && !found.broken && key.is_some() && !columns.is_empty();
         if columns.is_empty() {
             let help = "name what its rows say, with types: `price: float`";
             self.error(codes::TABLE_INCOMPLETE, item.span, format!("table `{}` has no column", name.text), help);

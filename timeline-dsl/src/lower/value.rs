@@ -73,7 +73,7 @@ impl Carries {
 
 /// What is known of a node beside its kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Facts {
+pub(super) struct NodeTraits {
     /// The number changes with time alone.
     pub(super) moves: bool,
     /// The number accumulates from 0 at the beginning of the session.
@@ -84,10 +84,10 @@ pub(super) struct Facts {
     pub(super) carries: Carries,
 }
 
-impl Facts {
+impl NodeTraits {
     /// The facts of a node, but for what its payloads are.
-    pub(super) fn of(node: &Node) -> Facts {
+    pub(super) fn of(node: &Node) -> NodeTraits {
         let Node { op, kind: _, fingerprint: _, moves, is_cumulative } = node;
-        Facts { moves: *moves, cumulative: *is_cumulative, constant: op.is_constant(), carries: Carries::Plain }
+        NodeTraits { moves: *moves, cumulative: *is_cumulative, constant: op.is_constant(), carries: Carries::Plain }
     }
 }

@@ -203,7 +203,16 @@ impl Parser<'_> {
                 if self.eat_word("in") { Some(self.quoted("a time zone such as \"Europe/Berlin\"")?) } else { None };
             return Some(Some(TimeForm::Format { format, zone }));
         }
-        Some(if self.eat_word("in") { Some(TimeForm::Unit(self.name("a time unit")?)) } else { None })
+        if !self.eat_word("in") {
+            return Some(None);
+        }
+        if let Kind::Literal(Literal::Text(_)) = self.kind() {
+            let message = "expected a time unit, found a string";
+            let help = "a unit is ns, us, ms, s or rfc3339; a format stands behind `as`: `as \"%d.%m.%Y %H:%M\" in \"Europe/Berlin\"`";
+            self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
+            return None;
+        }
+        Some(Some(TimeForm::Unit(self.name("a time unit")?)))
     }
 
     /// `delimiter ";" decimal ","`, one of them or both.

@@ -22,7 +22,7 @@ impl Parser<'_> {
         let file = self.quoted("the file of the rows, between double quotes")?;
         let span = start.to(file.span);
         let open = self.span();
-        let mut item = TableItem { name, file, clauses: vec![], span };
+        let mut item = TableItem { name, file, clauses: vec![], span, is_broken: false };
         if !self.expect_sign("{") {
             return Some(Item::Table(item));
         }
@@ -36,6 +36,7 @@ impl Parser<'_> {
                 item.clauses.push(Clause { kind, span: start.to(self.last_span()) });
             }
             if self.panicking {
+                item.is_broken = true;
                 self.recover_clause();
             }
         }

@@ -182,3 +182,33 @@ fn what_is_looked_up_is_written_back() {
         assert_eq!(root(&text), (fingerprint, text.clone()), "{expression}");
     }
 }
+
+/// All ways to put parentheses around a chain of so many columns, from that one on.
+fn bracketings(sign: &str, from: usize, count: usize) -> Vec<String> {
+    if count == 1 {
+        return vec![format!("n == {from}")];
+    }
+    let mut all = vec![];
+    for left in 1..count {
+        for a in bracketings(sign, from, left) {
+            all.extend(bracketings(sign, from + left, count - left).iter().map(|b| format!("({a} {sign} {b})")));
+        }
+    }
+    all
+}
+
+#[test]
+fn parentheses_within_a_chain_of_an_event_are_kept_where_they_are_another_tree() {
+    for (sign, other) in [("&&", "||"), ("||", "&&")] {
+        for count in 2..7 {
+            for chain in bracketings(sign, 0, count) {
+                for expression in [format!("count(filter(n, {chain}))"), format!("has_existed({chain} {other} b)")] {
+                    let (fingerprint, text) = root(&expression);
+                    assert_eq!(root(&text), (fingerprint, text.clone()), "{expression}");
+                }
+            }
+        }
+        let flat = format!("has_existed(n == 0 {sign} n == 1 {sign} n == 2 {sign} n == 3 {sign} n == 4)");
+        assert_eq!(root(&flat).1, flat, "a chain is written as one");
+    }
+}

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::memory::MemoryStore;
 use super::workload::{Job, check, identity};
 use crate::checkpoint::{
-    Checkpoints, Commit, Error, Holder, Kind, LocalStore, Store, TakeFrom, holder, inspect, segment,
+    Checkpoints, Commit, Error, Holder, Kind, LocalStore, Named, Store, TakeFrom, holder, inspect, segment,
 };
 
 #[test]
@@ -115,9 +115,9 @@ fn a_commit_that_names_unknown_files_is_refused_and_nothing_else_happens() {
     let store = Arc::new(MemoryStore::default());
     let mut job = Job::open(store.clone(), "a").unwrap();
     let file = job.checkpoints.put(Kind::Segment, "base", b"1", json!(null)).unwrap();
-    let mut unknown = file.clone();
+    let mut unknown = Named::clone(&file);
     unknown.name.push('x');
-    for files in [vec![unknown], vec![file.clone(), file.clone()]] {
+    for files in [vec![unknown.into()], vec![file.clone(), file.clone()]] {
         let commit = Commit { position: json!(1), state: Default::default(), files };
         assert!(matches!(job.checkpoints.commit(commit), Err(Error::BadFile { .. })));
     }

@@ -12,10 +12,10 @@ use std::thread;
 use super::workload::Job;
 use crate::checkpoint::bucket::Bucket;
 use crate::checkpoint::store::Creation;
-use crate::checkpoint::{Error, Place, Store, inspect};
+use crate::checkpoint::{Error, StateLocation, Store, inspect};
 
 /// A prefix of its own for each test.
-fn place(test: &str) -> Option<Place> {
+fn place(test: &str) -> Option<StateLocation> {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     let Ok(url) = std::env::var("TIMELINE_S3") else {
         println!("not run: no S3-compatible server (TIMELINE_S3; `tests/s3/server start` prints it)");
@@ -24,7 +24,7 @@ fn place(test: &str) -> Option<Place> {
     let (_, bucket) = url.rsplit_once('/').expect("TIMELINE_S3 is http://HOST:PORT/BUCKET");
     let run = jiff::Timestamp::now().as_nanosecond();
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
-    Some(Place::parse(&format!("s3://{bucket}/tests/{test}-{run}-{number}")).unwrap())
+    Some(StateLocation::parse(&format!("s3://{bucket}/tests/{test}-{run}-{number}")).unwrap())
 }
 
 #[test]
@@ -112,17 +112,17 @@ fn a_damaged_object_is_told_and_fallen_back_from() {
 #[test]
 fn a_bucket_that_is_not_there_is_an_error_and_no_empty_state() {
     let Some(_) = place("none") else { return };
-    let place = Place::parse("s3://no-such-bucket-of-timeline/x").unwrap();
+    let place = StateLocation::parse("s3://no-such-bucket-of-timeline/x").unwrap();
     let store: Arc<dyn Store> = place.store("p");
     assert!(Job::open(store, "w").is_err());
 }
 
 #[test]
 fn places_are_told_apart_by_their_text() {
-    assert!(matches!(Place::parse("state").unwrap(), Place::Local(_)));
-    assert!(matches!(Place::parse("/s3/x").unwrap(), Place::Local(_)));
-    assert!(Place::parse("s3://").is_err() && Place::parse("s3://b//x").is_err());
-    assert_eq!(Place::parse("s3://b/x/y/").unwrap().to_string(), "s3://b/x/y");
+    assert!(matches!(StateLocation::parse("state").unwrap(), StateLocation::Local(_)));
+    assert!(matches!(StateLocation::parse("/s3/x").unwrap(), StateLocation::Local(_)));
+    assert!(StateLocation::parse("s3://").is_err() && StateLocation::parse("s3://b//x").is_err());
+    assert_eq!(StateLocation::parse("s3://b/x/y/").unwrap().to_string(), "s3://b/x/y");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::memory::MemoryStore;
 use super::workload::Job;
 use crate::checkpoint::protocol::{CHECKPOINTS_KEPT, Lost};
 use crate::checkpoint::{
-    Checkpoints, Commit, Error, FileRef, Kind, LocalStore, Problem, Reader, Store, digest, inspect,
+    Checkpoints, Commit, Error, FileRef, Kind, LocalStore, Named, Problem, Reader, Store, digest, inspect,
 };
 
 const STEPS: u64 = 8;
@@ -335,12 +335,9 @@ fn a_file_that_a_query_opens_by_name_has_the_bytes_that_were_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let store = LocalStore::new(folder.path());
     let bytes = b"rows of sessions that are over".to_vec();
-    let file = |name: &str| FileRef {
-        name: name.to_owned(),
-        kind: Kind::Result,
-        length: bytes.len() as u64,
-        digest: digest::Digest::of(&bytes),
-        metadata: serde_json::Value::Null,
+    let file = |name: &str| -> FileRef {
+        let (name, kind, length) = (name.to_owned(), Kind::Result, bytes.len() as u64);
+        Named { name, kind, length, digest: digest::Digest::of(&bytes), metadata: serde_json::Value::Null }.into()
     };
     let reader = Reader::new(Arc::new(LocalStore::new(folder.path())));
     store.put("results/whole", &bytes).unwrap();

@@ -54,6 +54,35 @@ fn the_loss_of_the_newest_version_is_seen() {
 }
 
 #[test]
+fn a_version_that_is_lost_is_done_without_where_it_is_named() {
+    let (store, notes) = (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
+    let strict = ProgramStore::new(store.clone(), "a").noted_in(notes);
+    for (version, bytes) in [(0, "first"), (1, "second"), (2, "third")] {
+        strict.replace(version, bytes.as_bytes()).unwrap();
+    }
+    let names = store.names("programs");
+    store.delete(&names[2]).unwrap();
+    store.delete(&names[1]).unwrap();
+    // Each is named by itself: one may be put back.
+    let named =
+        |names: &[&String]| strict.clone().without(&names.iter().map(|name| (*name).clone()).collect::<Vec<_>>());
+    assert!(matches!(named(&[&names[1]]).load(), Err(Error::NoVersion { object }) if object.ends_with(&names[2])));
+    assert!(matches!(named(&[&names[0]]).load(), Err(Error::NoVersion { object }) if object.ends_with(&names[1])));
+    let accepting = named(&[&names[1], &names[2]]);
+    assert_eq!(accepting.load().unwrap().map(|programs| programs.bytes), Some(b"first".to_vec()));
+    assert_eq!(accepting.missing().unwrap(), [2, 3]);
+    // Until something is in their place they are missed, and their numbers are given to nothing else.
+    assert!(matches!(accepting.replace(1, b"other"), Err(Error::Conflict { expected: 1, current: 3 })));
+    assert!(strict.load().is_err());
+    accepting.fill(b"first, of before").unwrap();
+    assert_eq!(
+        strict.load().unwrap().map(|programs| (programs.version, programs.bytes)),
+        Some((3, b"first, of before".to_vec()))
+    );
+    assert_eq!(strict.replace(3, b"fourth").unwrap(), 4);
+}
+
+#[test]
 fn every_flipped_bit_and_every_cut_is_an_error() {
     let store = Arc::new(MemoryStore::default());
     let programs = ProgramStore::new(store.clone(), "a");
@@ -75,7 +104,7 @@ fn every_flipped_bit_and_every_cut_is_an_error() {
     assert!(programs.load().is_ok());
     let first = store.names("programs").remove(0);
     store.delete(&first).unwrap();
-    assert!(matches!(programs.load(), Err(Error::Corrupt(finding)) if finding.object == first));
+    assert!(matches!(programs.load(), Err(Error::NoVersion { object }) if object.ends_with(&first)));
 }
 
 /// A store in which `donor`'s objects appear at the first create.

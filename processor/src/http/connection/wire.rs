@@ -1,6 +1,6 @@
 //! What goes over a connection, watched: the bodies of requests and answers tell the place how they get on.
 
-use crate::connection::{Phase, Place};
+use crate::connection::{ConnectionSlot, Phase};
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -10,18 +10,18 @@ use std::task::{Context, Poll};
 
 /// The body of a request, which tells when it is whole.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestBody {
     body: Incoming,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
-impl Asked {
-    pub(super) fn new(body: Incoming, place: Arc<Place>) -> Asked {
-        Asked { body, place }
+impl RequestBody {
+    pub(super) fn new(body: Incoming, place: Arc<ConnectionSlot>) -> RequestBody {
+        RequestBody { body, place }
     }
 }
 
-impl HttpBody for Asked {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -49,11 +49,11 @@ impl HttpBody for Asked {
 #[derive(Debug)]
 pub(super) struct Answered {
     body: Body,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
 impl Answered {
-    pub(super) fn new(body: Body, place: Arc<Place>) -> Answered {
+    pub(super) fn new(body: Body, place: Arc<ConnectionSlot>) -> Answered {
         Answered { body, place }
     }
 }

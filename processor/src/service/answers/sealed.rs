@@ -1,6 +1,6 @@
 //! The rows of deployments that are over: they change no more, so where they are is looked up once.
 
-use crate::checkpoint::{FileRef, Place, Reader};
+use crate::checkpoint::{FileRef, Reader, StateLocation};
 use crate::engine::EngineError;
 use crate::labels::Labels;
 use crate::partition;
@@ -28,7 +28,11 @@ pub(in crate::service) struct SealedRows(Mutex<BTreeMap<String, Arc<SealedPart>>
 
 impl SealedRows {
     /// The partitions of some deployments that are over.
-    pub(in crate::service) fn of(&self, state: &Place, sealed: &[Sealed]) -> Result<Vec<Arc<SealedPart>>, EngineError> {
+    pub(in crate::service) fn of(
+        &self,
+        state: &StateLocation,
+        sealed: &[Sealed],
+    ) -> Result<Vec<Arc<SealedPart>>, EngineError> {
         let mut all = vec![];
         for one in sealed {
             for log in &one.logs {
@@ -56,7 +60,7 @@ impl SealedRows {
     }
 }
 
-fn look_up(state: &Place, sealed: &Sealed, log: (&str, u32, &str)) -> Result<SealedPart, String> {
+fn look_up(state: &StateLocation, sealed: &Sealed, log: (&str, u32, &str)) -> Result<SealedPart, String> {
     let (source, partition, folder) = log;
     let (files, reader) = partition::sealed(&state.store(folder)).map_err(|error| error.to_string())?;
     let schema = |file: &FileRef| {

@@ -17,7 +17,11 @@ use std::sync::Arc;
 ///
 /// Deployments that make sessions alike out of the same logs tell of the same ones: they are told once, by the first that
 /// reads the logs from their start. Sessions of a deployment that is over are told where none from the start goes on.
-pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Result<RecordBatch, EngineError> {
+pub(super) fn sessions(
+    logs: &[LogAnswer<'_>],
+    sealed: &[Arc<SealedPart>],
+    keys: Option<&BTreeSet<String>>,
+) -> Result<RecordBatch, EngineError> {
     let mut logs: Vec<&LogAnswer<'_>> = logs.iter().filter(|log| log.bound.is_seen()).collect();
     let has_metrics = |log: &LogAnswer<'_>| log.plan.metrics.iter().any(|metric| log.bound.labels.shows(&metric.name));
     logs.sort_by_key(|log| (log.bound.begins == Begin::Now, !has_metrics(log), log.bound.number));
@@ -52,14 +56,14 @@ pub(super) fn sessions(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Re
         }
     };
     for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
-        let mut found = Found::default();
+        let mut found = Found::only(keys);
         for file in part.files.iter().filter(|file| results::table_of(file) == Some("finals")) {
             read_file(file, &part.reader)?.iter().for_each(|batch| found.add(batch));
         }
         found.sessions().into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
     }
     for answer in logs.iter().flat_map(|log| &log.answers) {
-        let found = Found::of(answer)?;
+        let found = Found::of(answer, keys)?;
         found.sessions().into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
     }
     Ok(table.finish())
@@ -73,14 +77,20 @@ type Row = (String, i64, Option<i64>, bool);
 /// A session all of whose metrics are told by windows of the clock has no row of its own. Its windows follow one another
 /// without a gap, and the next session of the key begins later than it ended; so they are put together.
 #[derive(Default)]
-struct Found {
+struct Found<'a> {
+    /// Whose are looked for, where it is not all.
+    keys: Option<&'a BTreeSet<String>>,
     whole: BTreeSet<Row>,
     windows: BTreeSet<Row>,
 }
 
-impl Found {
-    fn of(answer: &Answer) -> Result<Self, EngineError> {
-        let mut found = Found::default();
+impl<'a> Found<'a> {
+    fn only(keys: Option<&'a BTreeSet<String>>) -> Self {
+        Found { keys, ..Found::default() }
+    }
+
+    fn of(answer: &Answer, keys: Option<&'a BTreeSet<String>>) -> Result<Self, EngineError> {
+        let mut found = Found::only(keys);
         let live = answer.pending.sessions.iter().chain(&answer.sessions).filter(|session| session.is_whole());
         let row = |session: &Session| (session.key.to_string(), session.start, session.end, session.partial);
         found.whole.extend(live.map(row));
@@ -103,7 +113,8 @@ impl Found {
             return;
         };
         let every = batch.column_by_name("every");
-        for i in 0..batch.num_rows() {
+        let wanted = |i: &usize| self.keys.is_none_or(|wanted| wanted.contains(keys.value(*i)));
+        for i in (0..batch.num_rows()).filter(wanted) {
             let end = (!ends.is_null(i)).then(|| ends.value(i));
             let row = (keys.value(i).to_owned(), starts.value(i), end, partial.value(i));
             let of = if every.is_some_and(|every| !every.is_null(i)) { &mut self.windows } else { &mut self.whole };
@@ -134,8 +145,9 @@ impl Found {
 /// Takes out of a story what is not one of the sessions that there were, for its beginning is not kept any more; says
 /// when those began whose story is not told.
 pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json) -> Result<Vec<i64>, EngineError> {
-    let all = Found::of(answer)?.sessions();
-    let known: BTreeSet<i64> = all.into_iter().filter(|row| row.0 == key).map(|row| row.1).collect();
+    let keys = [key.to_owned()].into();
+    let all = Found::of(answer, Some(&keys))?.sessions();
+    let known: BTreeSet<i64> = all.into_iter().map(|row| row.1).collect();
     let Some(told) = story["sessions"].as_array_mut() else { return Ok(vec![]) };
     let start = |session: &Json| session["start_ns"].as_i64();
     told.retain(|session| start(session).is_some_and(|start| known.contains(&start)));
@@ -143,7 +155,10 @@ pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json
     Ok(known.difference(&told).copied().collect())
 }
 
-/// All sessions of a partition, alive and over, by key and start.
-pub(in crate::service) fn known_starts(answer: &Answer) -> Result<BTreeSet<(String, i64)>, EngineError> {
-    Ok(Found::of(answer)?.sessions().into_iter().map(|(key, start, ..)| (key, start)).collect())
+/// The sessions of a partition, or of some keys, alive and over, by key and start.
+pub(in crate::service) fn known_starts(
+    answer: &Answer,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<BTreeSet<(String, i64)>, EngineError> {
+    Ok(Found::of(answer, keys)?.sessions().into_iter().map(|(key, start, ..)| (key, start)).collect())
 }

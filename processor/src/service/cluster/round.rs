@@ -4,7 +4,7 @@ use super::{Cluster, lock};
 use crate::checkpoint::{Error as StateError, TakeFrom, holder};
 use crate::input::Part;
 use crate::members::beat::View;
-use crate::members::decide::{Decision, Facts, Sharing, decide_idle, decide_running, is_interesting};
+use crate::members::decide::{Decision, Evidence, Sharing, decide_idle, decide_running, is_interesting};
 use crate::members::process::Process;
 use crate::members::{Member, member_of, share::share};
 use crate::partition::{Error, Recovery};
@@ -62,7 +62,7 @@ impl Service {
                 continue;
             }
             let wanted = sure.get(&name(source, part)).map(String::as_str);
-            let facts = Facts { me, wanted, sharing: *sharing, running };
+            let facts = Evidence { me, wanted, sharing: *sharing, running };
             if running {
                 if decide_running(&facts) == Decision::Release {
                     tracing::info!(source, partition = part.number, "gives the partition up");

@@ -8,6 +8,7 @@ use crate::input::{Input, memory::Memory};
 use crate::members::member_of;
 use crate::outputs::Outputs;
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
+use crate::tokens::Tokens;
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
 use std::net::TcpListener;
 use std::path::Path;
@@ -33,7 +34,7 @@ impl Node {
     fn start(state: &Path, input: Input) -> Result<Node, StartError> {
         static STARTS: AtomicU64 = AtomicU64::new(0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let token = Token::new("among us");
+        let tokens = Token::new("among us").map(Tokens::one);
         let address = format!("http://{}", listener.local_addr().unwrap());
         let options = Options {
             state: state.to_owned().into(),
@@ -47,12 +48,12 @@ impl Node {
             remake: vec![],
             writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
             claims: Claims::Told,
-            membership: Some(Membership { address, token: token.clone() }),
+            membership: Some(Membership { address, tokens: tokens.clone() }),
         };
         let (service, _) = Service::start(options, &[("p.tl".into(), PROGRAM.into())])?;
         let (close, closed) = oneshot::channel::<()>();
         let shutdown = async { drop(closed.await) };
-        let options = http::Options { token, ..http::Options::default() };
+        let options = http::Options { tokens, ..http::Options::default() };
         let server = http::serve(listener, service.clone(), options, shutdown).unwrap();
         Ok(Node { service, close: Some(close), server: Some(server) })
     }
@@ -76,7 +77,7 @@ impl Node {
         let rows = &snapshot.tables[0].live[0];
         let count: &Int64Array = rows.column_by_name("count").unwrap().as_any().downcast_ref().unwrap();
         let sum: &Decimal128Array = rows.column_by_name("sum_exact").unwrap().as_any().downcast_ref().unwrap();
-        let positions: Vec<u32> = snapshot.positions.iter().map(|position| position.partition).collect();
+        let positions: Vec<u32> = snapshot.basis.positions.iter().map(|position| position.partition).collect();
         assert_eq!(positions, (0..PARTITIONS as u32).collect::<Vec<_>>(), "each partition once");
         Ok((count.value(0), sum.value(0) / 1_000_000_000))
     }
@@ -205,7 +206,7 @@ fn a_partition_without_an_owner_is_named_and_shown_as_of_its_last_checkpoint() {
     node.service.cluster.as_ref().unwrap().stop_deciding();
     assert!(node.service.release("s", 3));
     let snapshot = node.service.snapshot(&["totals".into()], None).unwrap();
-    let unowned: Vec<u32> = snapshot.positions.iter().filter(|p| p.unowned).map(|p| p.partition).collect();
+    let unowned: Vec<u32> = snapshot.basis.positions.iter().filter(|p| p.unowned).map(|p| p.partition).collect();
     assert_eq!(unowned, [3]);
     assert_eq!(node.totals(None).unwrap(), ledger, "what it had committed");
     let late = node.totals(Some(Duration::from_millis(300)));

@@ -94,6 +94,22 @@ fn damaged(service: &Service) -> String {
 }
 
 #[test]
+fn history_that_rots_while_it_is_served_is_left_out_when_files_are_put_together() {
+    let (dir, log) = state_of(8);
+    let service = serve(dir.path(), &log);
+    let first = files(dir.path(), "results").remove(0);
+    flip(&first);
+    // Nobody asks before whoever puts files together meets it.
+    (8..40).for_each(|n| step(&service, &log, n));
+    assert!(files(dir.path(), "results").len() < 24, "the others were put together");
+    assert!(damaged(&service).contains(&name(dir.path(), &first)), "{}", damaged(&service));
+    assert_eq!(totals(&service).unwrap().0, 40);
+    let message = ask(&service, "finals").unwrap_err().to_string();
+    assert!(message.contains("[TL3110]"), "{message}");
+    service.stop();
+}
+
+#[test]
 fn one_flipped_bit_in_old_history_costs_questions_about_it_and_nothing_else() {
     let (dir, log) = state_of(8);
     let first = files(dir.path(), "results").remove(0);
@@ -135,15 +151,15 @@ fn one_flipped_bit_in_old_history_costs_questions_about_it_and_nothing_else() {
     for service in [service, serve(dir.path(), &log)] {
         let finals = ask(&service, "finals").unwrap();
         assert_eq!(rows(&finals), 39);
-        assert!(finals.positions[0].lost[0].contains(&named), "never silently smaller");
-        assert_eq!(ask(&service, "totals").unwrap().positions[0].lost, Vec::<String>::new(), "they lack nothing");
+        assert!(finals.basis.positions[0].lost[0].contains(&named), "never silently smaller");
+        assert_eq!(ask(&service, "totals").unwrap().basis.positions[0].lost, Vec::<String>::new(), "they lack nothing");
         assert_eq!(totals(&service).unwrap().0, 40);
         service.stop();
     }
     let remake = |options| Options { remake: vec![named.clone()], ..options };
     let service = serve_as(dir.path(), &log, remake);
     let finals = ask(&service, "finals").unwrap();
-    assert_eq!((rows(&finals), finals.positions[0].lost.len()), (40, 0), "made anew, out of the log");
+    assert_eq!((rows(&finals), finals.basis.positions[0].lost.len()), (40, 0), "made anew, out of the log");
     service.stop();
     // Asked for once more, nothing is left to be made.
     let service = serve_as(dir.path(), &log, remake);

@@ -128,6 +128,19 @@ fn a_changed_program_that_begins_now_erases_nothing() {
 }
 
 #[test]
+fn a_deployment_says_how_many_rows_its_windows_will_make() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let service = start_with(&program(V1)[0].1, dir.path(), &log(), Claims::All);
+    assert_eq!(totals(&service), Some((30, 150)));
+    let minutes = "metric w = duration_where(latest(b)) split by latest(b) as b every 1m\n";
+    let told = service.deploy(program(&format!("{V1}{minutes}")), true, None).expect("it can be");
+    let expected =
+        "w: 1 440 rows a day of each session that goes on and value of b, 1 440 rows of the 1 that are live now";
+    assert_eq!(told["notes"], json!([expected]), "{told}");
+    service.stop();
+}
+
+#[test]
 fn no_answer_goes_back_while_a_deployment_reads_the_log() {
     let dir = tempfile::tempdir().expect("a folder");
     let log = log();
@@ -186,7 +199,7 @@ fn what_was_catching_up_goes_on_after_a_restart() {
         assert_eq!(totals(service), Some((30, 150)));
         expect(service, &[("m", 1, 29), ("steady", 1, 29)]);
         let more = service.snapshot(&["partitions".into()], None).expect("an answer");
-        assert_eq!(more.positions.len(), 1, "what is catching up is no part of the answer");
+        assert_eq!(more.basis.positions.len(), 1, "what is catching up is no part of the answer");
     };
     waits(&service);
     drop(service.stop());

@@ -84,7 +84,7 @@ fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
     );
     let snapshot = service.snapshot(&["partitions".into()], SYNC).expect("an answer");
     let partial: Vec<(String, u64)> =
-        snapshot.positions.iter().map(|p| (p.source.clone(), p.partial_sessions)).collect();
+        snapshot.basis.positions.iter().map(|p| (p.source.clone(), p.partial_sessions)).collect();
     assert_eq!(partial, [("s".to_owned(), 0), ("s@2".to_owned(), 2)]);
 
     // A restart tells the same, and so do other queries that begin at the same moment no more.

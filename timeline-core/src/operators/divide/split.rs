@@ -44,7 +44,9 @@ pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Opti
 
 pub(crate) fn compile(of: NodeId, by: &[NodeId], _cap: u32, to: &mut Compiling<'_>) -> Code {
     let by = by.iter().map(|id| (to.n(*id), to.state(*id))).collect();
-    Code::Split(Step { by, of: to.n(of), at: to.at() })
+    // What is looked back at, or counted at once, goes on within an entry too.
+    let follows = matches!(to.op(of), Op::OverLast { .. } | Op::Concurrency { .. });
+    Code::Split(Step { by, of: to.n(of), at: to.at(), follows })
 }
 
 #[derive(Clone, Debug)]
@@ -52,14 +54,16 @@ pub(crate) struct Step {
     pub(crate) by: Vec<(u16, State)>,
     of: u16,
     at: usize,
+    /// Whether there is something to do where no other entry comes into force.
+    follows: bool,
 }
 
 impl Step {
     #[inline(always)]
     pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
-        let Step { by, of, at } = self;
+        let Step { by, of, at, follows } = self;
         let switched = pass.fresh || by.iter().any(|(on, _)| pass.is_dirty(*on));
-        if switched || (pass.is_dirty(*of) || row.words[at + 1] as Time <= pass.now) {
+        if switched || *follows && (pass.is_dirty(*of) || row.words[at + 1] as Time <= pass.now) {
             split::update(pass.compiled, row, pass.node, switched, pass.fresh);
         }
         false

@@ -1,6 +1,6 @@
 //! `at(e, x)`: the matches, carrying what a timeline is at their instants.
 
-use crate::incremental::parts::{Code, Compiling, Happened, Input, Pass, Row, Sample};
+use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row, Sample};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -42,7 +42,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         out.extend_from_slice(&happened.matches(pass, self.event));
         if !out.is_empty() {
             happened.say(pass.node, self.of.word(pass.compiled, row));

@@ -1,7 +1,7 @@
 //! `changes(s)`: an event wherever a state goes from one value to another.
 
 use crate::Type;
-use crate::incremental::parts::{ABSENT, AFTER_ALL, Code, Compiling, Happened, Pass, Row, State};
+use crate::incremental::parts::{ABSENT, AFTER_ALL, Code, Compiling, Pass, PassEvents, Row, State};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -45,7 +45,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { on, of, at } = self;
         if pass.is_dirty(*on) {
             let (was, is) = (row.words[*at], of.get(row.words));

@@ -1,7 +1,7 @@
 //! `a || b` of events: wherever one of the two has a match.
 
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling, Happened, Input, Pass, Row};
+use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -42,7 +42,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, _: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
         self.of.iter().for_each(|of| out.extend_from_slice(&happened.matches(pass, *of)));
         out.sort_unstable();
         out.dedup();

@@ -1,6 +1,6 @@
 //! `followed_by(a, b, D)`: at every `b` that has an `a` before it.
 
-use crate::incremental::parts::{Code, Compiling, Happened, Input, NOT_SINCE, Pass, Row};
+use crate::incremental::parts::{Code, Compiling, Input, NOT_SINCE, Pass, PassEvents, Row};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -48,7 +48,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { first, then, at, window } = self;
         let (first, then) = (happened.matches(pass, *first), happened.matches(pass, *then));
         let last = row.words[*at] as Time;

@@ -1,6 +1,6 @@
 //! `not_followed_by(a, b, D)`: where no `b` has followed an `a`.
 
-use crate::incremental::parts::{AFTER_ALL, Code, Compiling, Happened, Input, NEVER, Pass, Piece, Row};
+use crate::incremental::parts::{AFTER_ALL, Code, Compiling, Input, NEVER, Pass, PassEvents, Piece, Row};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -50,7 +50,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { first, then, at, cell, window } = self;
         let now = pass.now;
         let (first, then) = (happened.matches(pass, *first), happened.matches(pass, *then));

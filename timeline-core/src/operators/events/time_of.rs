@@ -1,7 +1,7 @@
 //! `time_of(e)`: the matches, carrying their own instants.
 
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling, Happened, Input, Pass, Row};
+use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -42,7 +42,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut Happened, out: &mut Vec<u64>, _: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
         out.extend_from_slice(&happened.matches(pass, self.event));
         if !out.is_empty() {
             happened.say(pass.node, pass.now as u64);

@@ -1,6 +1,6 @@
 //! An event wherever a condition turns: into truth, or out of it.
 
-use crate::incremental::parts::{AFTER_ALL, Bool, Code, Compiling, Happened, Pass, Row, truth};
+use crate::incremental::parts::{AFTER_ALL, Bool, Code, Compiling, Pass, PassEvents, Row, truth};
 use crate::plan::NodeId;
 
 /// The word is whether the condition held before.
@@ -17,7 +17,7 @@ pub(super) fn compile(of: NodeId, falling: bool, to: &mut Compiling<'_>) -> Code
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut Happened, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { on, of, at, falling } = self;
         if pass.is_dirty(*on) {
             let (held, holds) = (row.words[*at] == truth::TRUE, of.get(row.words) == truth::TRUE);

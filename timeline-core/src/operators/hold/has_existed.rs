@@ -52,10 +52,8 @@ pub(crate) struct Matched {
 
 impl Matched {
     #[inline(always)]
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        if matches(payload, self.predicate) {
-            self.out.set(row.words, truth::TRUE);
-        }
+    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+        matches(payload, self.predicate) && put(row, self.out, truth::TRUE)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `has_existed_within(p, D)`: some match in `(t - D, t]`; of a state each stretch, prolonged by `D`.
 
-use crate::incremental::parts::{Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, matches, put, truth};
+use crate::incremental::parts::{Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, matches, put, truth, write};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -55,10 +55,8 @@ pub(crate) struct Matched {
 
 impl Matched {
     #[inline(always)]
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        if matches(payload, self.predicate) {
-            row.words[self.at] = setting.time.saturating_add(self.window) as u64;
-        }
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+        matches(payload, self.predicate) && write(row, self.at, setting.time.saturating_add(self.window) as u64)
     }
 }
 

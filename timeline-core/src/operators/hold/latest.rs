@@ -1,7 +1,7 @@
 //! `latest(e)`: the payload of the last event, with a `ttl` for so long.
 
 use crate::Time;
-use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, put, truth};
+use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, put, truth, write};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -48,12 +48,13 @@ pub(crate) struct Said {
 
 impl Said {
     #[inline(always)]
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        row.words[self.at] = payload;
+    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+        let mut changed = write(row, self.at, payload);
         if let Some(ttl) = self.ttl {
             let until = if payload == ABSENT { NEVER } else { setting.time.saturating_add(ttl) };
-            row.words[self.at + 1] = until as u64;
+            changed |= write(row, self.at + 1, until as u64);
         }
+        changed
     }
 }
 

@@ -9,7 +9,7 @@
 
 mod replay;
 
-pub use replay::{Replay, reread};
+pub use replay::{Replay, replay};
 
 use crate::checkpoint::{self, FileRef, Kind, Putter, Reader, segment};
 use crate::damage::Damage;
@@ -31,7 +31,7 @@ const BATCH: usize = 4 << 20;
 
 /// What the checkpoint says of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Facts {
+struct SegmentMetadata {
     /// The number of the source whose log it is of.
     #[serde(default)]
     source: u8,
@@ -65,24 +65,24 @@ pub enum Error {
 
 /// The segments of a checkpoint that are of the log of one source, in its order. Places here are plain ones of that log.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct RetainedLog {
     source: u8,
-    segments: Vec<(FileRef, Facts)>,
+    segments: Vec<(FileRef, SegmentMetadata)>,
 }
 
-impl Kept {
+impl RetainedLog {
     /// Those of a source among the files of a checkpoint.
     pub fn of<'a>(files: impl IntoIterator<Item = &'a FileRef>, source: u8) -> Result<Self, Error> {
         let facts = |file: &FileRef| {
             serde_json::from_value(file.metadata.clone())
-                .map(|facts: Facts| (file.clone(), facts))
+                .map(|facts: SegmentMetadata| (file.clone(), facts))
                 .map_err(|error| Error::Malformed { segment: file.name.clone(), reason: error.to_string() })
         };
         let kept = files.into_iter().filter(|file| file.kind == Kind::Kept);
         let mut segments = kept.map(facts).collect::<Result<Vec<_>, _>>()?;
         segments.retain(|(_, facts)| facts.source == source);
         segments.sort_by_key(|(_, facts)| facts.from);
-        Ok(Kept { source, segments })
+        Ok(RetainedLog { source, segments })
     }
 
     /// The files.
@@ -130,7 +130,7 @@ impl Kept {
             if self.end() != fresh.from {
                 self.segments.clear();
             }
-            let facts = Facts {
+            let facts = SegmentMetadata {
                 source: self.source,
                 from: fresh.from,
                 to: fresh.to,
@@ -170,7 +170,7 @@ impl Kept {
         }
         let parts = self.segments.split_off(self.segments.len() - count);
         let (Some((_, first)), Some((_, last))) = (parts.first(), parts.last()) else { return Ok(()) };
-        let facts = Facts { to: last.to, max_time: last.max_time, ..first.clone() };
+        let facts = SegmentMetadata { to: last.to, max_time: last.max_time, ..first.clone() };
         // One at a time for all partitions of the process: each has one old segment and the new one in memory.
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,7 +229,7 @@ impl Segment {
         }
     }
 
-    fn put(mut self, putter: &Putter, facts: &Facts) -> Result<FileRef, Error> {
+    fn put(mut self, putter: &Putter, facts: &SegmentMetadata) -> Result<FileRef, Error> {
         self.flush()?;
         let bytes = self.writer.into_inner().map_err(malformed)?;
         let metadata = serde_json::to_value(facts).expect("facts are plain data");

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// What the beginning of a partition, or of its rest behind a position, looks like.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct Peek {
     /// Where the first message stands; `None` if there is none.
     pub first: Option<Position>,
     /// The keys of the messages that were looked at, each with its producer's name.
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// Looks at so many messages of a partition's topic behind a position (its beginning: [`Position::START`]).
-    pub fn look(&self, topic: &str, after: Position, messages: usize) -> Result<Look, Error> {
+    pub fn look(&self, topic: &str, after: Position, messages: usize) -> Result<Peek, Error> {
         let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
         self.ask(topic, async move {
             let client = connect(&settings).await.map_err(|error| problem(&name, &error))?;
@@ -119,7 +119,7 @@ impl Client {
             }
             let reader = client.reader().with_topic(&name).with_options(options).into_reader::<Vec<u8>>();
             let mut reader = reader.await.map_err(|error| problem(&name, &error))?;
-            let (mut look, mut schemas, mut bytes, mut marks) = (Look::default(), Schemas::default(), vec![], vec![]);
+            let (mut look, mut schemas, mut bytes, mut marks) = (Peek::default(), Schemas::default(), vec![], vec![]);
             let (mut start, mut end) = (after, after);
             while look.keys.len() < messages && bytes.len() < LOOK_BYTES {
                 let Ok(next) = tokio::time::timeout(SILENCE, reader.next()).await else { break };

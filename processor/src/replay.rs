@@ -21,7 +21,7 @@ pub struct Logs<'a> {
 
 /// Reads logs again through a lane. `each` gives it what it is to have of a batch; the last argument is how far behind
 /// its watermark the batch's source still takes events.
-pub fn reread<W: Watcher>(
+pub fn replay<W: Watcher>(
     lane: &mut Lane<W>,
     logs: Logs<'_>,
     until: Option<Time>,

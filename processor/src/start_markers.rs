@@ -3,21 +3,21 @@
 //! **Invariant:** a place is noted before anything that follows from its log is shown or let go of, and no note is ever
 //! taken back, for no place is begun twice.
 
-use crate::checkpoint::{Digest, Error, Holder, Place, Store, holder};
+use crate::checkpoint::{Digest, Error, Holder, StateLocation, Store, holder};
 use std::sync::Arc;
 
 const FOLDER: &str = "places";
 
 /// The notes of a job.
 #[derive(Clone)]
-pub(crate) struct Begun {
+pub(crate) struct StartMarkers {
     store: Arc<dyn Store>,
 }
 
-impl Begun {
+impl StartMarkers {
     /// Those of the job whose state is there.
-    pub(crate) fn of(state: &Place) -> Begun {
-        Begun { store: state.store("begun") }
+    pub(crate) fn of(state: &StateLocation) -> StartMarkers {
+        StartMarkers { store: state.store("begun") }
     }
 
     /// Whether a place was begun, and nothing is there.

@@ -14,7 +14,7 @@ use timeline_core::record::Order;
 
 /// An event that waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct HeldEvent {
+pub(crate) struct BufferedEvent {
     pub time: Time,
     pub order: Option<Order>,
     pub slot: Slot,
@@ -26,7 +26,7 @@ pub(crate) struct HeldEvent {
     pub words_at: u32,
 }
 
-impl HeldEvent {
+impl BufferedEvent {
     /// What orders the events of one session: time, then the source, then the producer's order, then the log.
     pub(super) fn sort_key(&self) -> (Time, u8, Option<Order>, Position) {
         (self.time, self.position.source, self.order, self.position)
@@ -36,7 +36,7 @@ impl HeldEvent {
 /// Events of one stretch of event time, in the order of their arrival.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bucket {
-    pub events: Vec<HeldEvent>,
+    pub events: Vec<BufferedEvent>,
     words: Vec<u64>,
     /// How many of the events are in an image already.
     pub imaged: usize,
@@ -44,14 +44,14 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// Adds an event; `words` has one for each column that is present and not null.
-    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+    pub(super) fn push(&mut self, event: BufferedEvent, words: impl Iterator<Item = u64>) {
         let words_at = u32::try_from(self.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
         self.words.extend(words);
-        self.events.push(HeldEvent { words_at, ..event });
+        self.events.push(BufferedEvent { words_at, ..event });
     }
 
     /// The event, with the words of its columns spread out in `dense`.
-    pub(super) fn unpack<'a>(&self, event: &HeldEvent, dense: &'a mut [u64]) -> Event<'a> {
+    pub(super) fn unpack<'a>(&self, event: &BufferedEvent, dense: &'a mut [u64]) -> Event<'a> {
         for (column, word) in super::columns(event.present & !event.nulls).zip(self.words(event)) {
             dense[column] = *word;
         }
@@ -59,7 +59,7 @@ impl Bucket {
     }
 
     /// The words of the event's columns that are present and not null, ascending.
-    pub(super) fn words(&self, event: &HeldEvent) -> &[u64] {
+    pub(super) fn words(&self, event: &BufferedEvent) -> &[u64] {
         let count = (event.present & !event.nulls).count_ones() as usize;
         &self.words[event.words_at as usize..][..count]
     }
@@ -78,21 +78,21 @@ impl Bucket {
 
 /// Events that wait.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct ReorderBuffer {
     width: Time,
     buckets: BTreeMap<Time, Bucket>,
     /// Buckets before it have been released.
     released: Time,
 }
 
-impl Held {
+impl ReorderBuffer {
     /// `width`: how much event time a bucket spans, in nanoseconds; positive.
     pub(super) fn new(width: Time) -> Self {
-        Held { width, buckets: BTreeMap::new(), released: Time::MIN }
+        ReorderBuffer { width, buckets: BTreeMap::new(), released: Time::MIN }
     }
 
     /// Adds an event; `words` has one for each column that is present and not null.
-    pub(super) fn push(&mut self, event: HeldEvent, words: impl Iterator<Item = u64>) {
+    pub(super) fn push(&mut self, event: BufferedEvent, words: impl Iterator<Item = u64>) {
         self.buckets.entry(event.time.div_euclid(self.width)).or_default().push(event, words);
     }
 
@@ -105,7 +105,7 @@ impl Held {
             return None;
         }
         let mut bucket = first.remove();
-        bucket.events.sort_by_key(HeldEvent::sort_key);
+        bucket.events.sort_by_key(BufferedEvent::sort_key);
         Some(bucket)
     }
 
@@ -114,7 +114,7 @@ impl Held {
         self.released.saturating_mul(self.width)
     }
 
-    /// Takes it that events before an instant, as [`Held::released`] gave it, have been released.
+    /// Takes it that events before an instant, as [`ReorderBuffer::released`] gave it, have been released.
     pub(super) fn set_released(&mut self, before: Time) {
         self.released = before.div_euclid(self.width);
     }
@@ -132,9 +132,14 @@ impl Held {
         }
     }
 
-    /// All that is held, by time.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
-        self.buckets.values()
+    /// All that is held, by time, with the places of the buckets.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (Time, &Bucket)> {
+        self.buckets.iter().map(|(at, bucket)| (*at, bucket))
+    }
+
+    /// The bucket of a place.
+    pub(super) fn bucket(&self, at: Time) -> Option<&Bucket> {
+        self.buckets.get(&at)
     }
 
     pub(super) fn buckets_mut(&mut self) -> impl Iterator<Item = &mut Bucket> {

@@ -1,6 +1,6 @@
 //! Reading kept events again: as a log that ends with them, or that the live one goes on from.
 
-use super::{Error, Kept, Messages, read};
+use super::{Error, Messages, RetainedLog, read};
 use crate::checkpoint::{FileRef, Reader};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
@@ -30,13 +30,19 @@ pub struct Replay {
 }
 
 /// Kept events up to a position, as a log that ends.
-pub fn reread(kept: &Kept, reader: Reader, until: Position) -> Replay {
+pub fn replay(kept: &RetainedLog, reader: Reader, until: Position) -> Replay {
     Replay::new(kept, reader, Position::START, until, None)
 }
 
 impl Replay {
     /// Kept events from one position up to another, and then the rest of the log.
-    pub fn new(kept: &Kept, reader: Reader, after: Position, until: Position, then: Option<Box<dyn Source>>) -> Self {
+    pub fn new(
+        kept: &RetainedLog,
+        reader: Reader,
+        after: Position,
+        until: Position,
+        then: Option<Box<dyn Source>>,
+    ) -> Self {
         let segments = kept.segments.iter().filter(|(_, facts)| facts.to > after);
         Replay {
             reader,

@@ -1,6 +1,6 @@
 //! What is told of alerts: that one began, and that it ended.
 //!
-//! A lane tells a span when it has ended and come by; a look (see [`crate::lane::Look`]) sees those that are on, and those
+//! A lane tells a span when it has ended and come by; a scan (see [`crate::lane::LiveAlerts`]) sees those that are on, and those
 //! that ended on the way to the frontier, again and again. For each alert an instant is kept, up to which everything
 //! was told. A look tells what began or ended from there up to its frontier, and moves the instant on; a lane's span is
 //! told for what of it is not before the instant.
@@ -9,7 +9,7 @@
 //! ever does: then both are told when the span has ended.
 
 use super::meaning;
-use crate::lane::{AlertRow, Look};
+use crate::lane::{AlertRow, LiveAlerts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -21,7 +21,7 @@ pub struct Marks(BTreeMap<String, Time>);
 
 /// What is to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
+pub struct AlertChanges {
     /// Alerts that began, each without its end.
     pub began: Vec<AlertRow>,
     /// Alerts that ended.
@@ -50,12 +50,12 @@ impl Windows {
     }
 
     /// Takes spans that lanes have told.
-    pub fn told(&self, rows: &[AlertRow], facts: &mut Facts) {
+    pub fn told(&self, rows: &[AlertRow], facts: &mut AlertChanges) {
         self.take(rows, Time::MAX, facts);
     }
 
     /// Takes what a look just before `frontier` has seen.
-    pub fn seen(&self, look: &Look, frontier: Time, facts: &mut Facts) {
+    pub fn seen(&self, look: &LiveAlerts, frontier: Time, facts: &mut AlertChanges) {
         self.take(&look.ended, frontier, facts);
         self.take(&look.open, frontier, facts);
     }
@@ -67,7 +67,7 @@ impl Windows {
         }
     }
 
-    fn take(&self, rows: &[AlertRow], before: Time, facts: &mut Facts) {
+    fn take(&self, rows: &[AlertRow], before: Time, facts: &mut AlertChanges) {
         for row in rows {
             let is_new = |t: Time| self.from[row.alert] <= t && t < before;
             if is_new(row.start) {
@@ -89,28 +89,28 @@ mod tests {
     }
 
     /// Beginnings and ends.
-    fn times(facts: &Facts) -> (Vec<Time>, Vec<Time>) {
+    fn times(facts: &AlertChanges) -> (Vec<Time>, Vec<Time>) {
         (facts.began.iter().map(|row| row.start).collect(), facts.ended.iter().filter_map(|row| row.end).collect())
     }
 
     #[test]
     fn each_is_told_once_whoever_says_it_first() {
         let mut windows = Windows { names: vec!["a".into()], from: vec![Time::MIN] };
-        let mut facts = Facts::default();
+        let mut facts = AlertChanges::default();
         // Seen on, then told by the lane when it has ended.
-        windows.seen(&Look { ended: vec![], open: vec![row(5, None)] }, 10, &mut facts);
+        windows.seen(&LiveAlerts { ended: vec![], open: vec![row(5, None)] }, 10, &mut facts);
         windows.advance(10);
-        windows.seen(&Look { ended: vec![], open: vec![row(5, None)] }, 20, &mut facts);
+        windows.seen(&LiveAlerts { ended: vec![], open: vec![row(5, None)] }, 20, &mut facts);
         windows.advance(20);
         windows.told(&[row(5, Some(25))], &mut facts);
         // Never seen on.
         windows.told(&[row(21, Some(22))], &mut facts);
         // Seen to have ended before the lane came so far.
-        windows.seen(&Look { ended: vec![row(26, Some(29))], open: vec![] }, 30, &mut facts);
+        windows.seen(&LiveAlerts { ended: vec![row(26, Some(29))], open: vec![] }, 30, &mut facts);
         windows.advance(30);
         windows.told(&[row(26, Some(29))], &mut facts);
         // At the frontier nothing is known yet.
-        windows.seen(&Look { ended: vec![], open: vec![row(40, None)] }, 40, &mut facts);
+        windows.seen(&LiveAlerts { ended: vec![], open: vec![row(40, None)] }, 40, &mut facts);
         windows.advance(40);
         windows.told(&[row(40, Some(40))], &mut facts);
         assert_eq!(times(&facts), (vec![5, 21, 26, 40], vec![25, 22, 29, 40]));
@@ -120,7 +120,7 @@ mod tests {
     fn an_instant_never_goes_back() {
         let mut windows = Windows { names: vec!["a".into()], from: vec![50] };
         windows.advance(10);
-        let mut facts = Facts::default();
+        let mut facts = AlertChanges::default();
         windows.told(&[row(20, Some(30)), row(45, Some(55))], &mut facts);
         assert_eq!(times(&facts), (vec![], vec![55]), "a log that is read again tells nothing twice");
     }

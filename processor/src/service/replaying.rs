@@ -2,11 +2,12 @@
 
 use super::answers::{self, LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, TableData};
-use crate::kept::{self, Kept};
 use crate::lane::RecordedSpan;
 use crate::partition::Answer;
-use crate::{reread, rows, spans, story};
+use crate::retained::{self, RetainedLog};
+use crate::{replay, rows, spans, story};
 use event_feeder::{Position, Source};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -32,8 +33,9 @@ pub(super) fn logs(answer: &Answer) -> Result<Logs, EngineError> {
             logs.before.push(None);
             continue;
         }
-        let kept = Kept::of(&answer.results, source).map_err(|error| EngineError::Internal(error.to_string()))?;
-        logs.sources.push(Box::new(kept::reread(&kept, answer.reader.clone(), position)));
+        let kept =
+            RetainedLog::of(&answer.results, source).map_err(|error| EngineError::Internal(error.to_string()))?;
+        logs.sources.push(Box::new(retained::replay(&kept, answer.reader.clone(), position)));
         logs.before.push(kept.before());
         logs.is_whole &= kept.is_whole(from, position);
     }
@@ -45,28 +47,28 @@ pub(super) fn unread(error: event_feeder::Error) -> EngineError {
     let code = error.code();
     let message = format!("[{code}] {error}; {}", code.help());
     match error {
-        event_feeder::Error::Read { error, .. } if error.get_ref().is_some_and(|kept| kept.is::<kept::Error>()) => {
-            let kept = error.into_inner().and_then(|kept| kept.downcast::<kept::Error>().ok());
+        event_feeder::Error::Read { error, .. } if error.get_ref().is_some_and(|kept| kept.is::<retained::Error>()) => {
+            let kept = error.into_inner().and_then(|kept| kept.downcast::<retained::Error>().ok());
             kept.map_or(EngineError::Internal(message), |kept| answers::unread(*kept))
         }
         _ => EngineError::Conflict { message, rendered: None },
     }
 }
 
-/// The table `spans`: those of all metrics that keep them and are seen.
-pub(super) fn spans(answering: &[LogAnswer<'_>]) -> Result<TableData, EngineError> {
+/// The table `spans`, or what of it has some keys: those of all metrics that keep them and are seen.
+pub(super) fn spans(answering: &[LogAnswer<'_>], keys: Option<&BTreeSet<String>>) -> Result<TableData, EngineError> {
     let mut all: Vec<(&Arc<Plan>, Vec<RecordedSpan>)> = vec![];
     for log in answering {
         let mut own = vec![];
         for answer in log.answers().filter(|answer| spans::are_kept(&answer.plan)) {
             let Some(horizon) = answer.horizon else { continue };
             let Logs { sources, before, is_whole } = logs(answer)?;
-            let logs = reread::Logs { sources, before: &before, reach: &answer.reach };
-            let told = spans::again(&answer.plan, logs, horizon);
+            let logs = replay::Logs { sources, before: &before, reach: &answer.reach };
+            let told = spans::replay(&answer.plan, logs, horizon, keys);
             let mut told = told.map_err(unread)?;
             if !is_whole {
                 // What began before the events that are kept would be told as if it had begun there.
-                let known = known_starts(answer)?;
+                let known = known_starts(answer, keys)?;
                 told.retain(|span| known.contains(&(span.key.to_string(), span.session)));
             }
             own.append(&mut told);

@@ -1,0 +1,248 @@
+//! A question at work for a call: given up when the call is over, when somebody ends it by its ticket, when its time is
+//! over, and when nobody takes its rows.
+//!
+//! A task of its own takes the rows and hands them over through a short queue, so a client that reads slowly costs two
+//! batches. The first rows are awaited before the answer begins, for most errors come with them and are then its status.
+
+use super::App;
+use super::status::{fault, status};
+use super::ticket::Question;
+use crate::engine::EngineError;
+use crate::http::ascii;
+use crate::measured;
+use crate::sql::{Answer, Asking, Code, Description};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+/// Batches that wait to be taken.
+const QUEUE: usize = 1;
+
+/// What a call says of how its question is to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wishes {
+    /// How long its first rows may take.
+    pub(super) limit: Duration,
+    /// Whether the tables wait for their sources first.
+    pub(super) sync: bool,
+}
+
+impl Wishes {
+    /// Those of the headers `timeline-timeout` (seconds) and `timeline-sync` (`true` or `false`).
+    pub(super) fn of(metadata: &MetadataMap, app: &App) -> Result<Wishes, Status> {
+        let header = |name: &str| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
+        let most = app.options.answer_time_max;
+        let limit = match header("timeline-timeout") {
+            None => app.options.question_time,
+            Some(text) => {
+                let limit = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+                let limit = limit.filter(|limit| !limit.is_zero() && *limit <= most);
+                limit.ok_or_else(|| {
+                    let most = most.as_secs_f64();
+                    Status::invalid_argument(format!(
+                        "timeline-timeout is a number of seconds up to {most}, not `{text}`"
+                    ))
+                })?
+            }
+        };
+        let sync = match header("timeline-sync") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(text) => {
+                return Err(Status::invalid_argument(format!("timeline-sync is true or false, not `{text}`")));
+            }
+        };
+        Ok(Wishes { limit, sync })
+    }
+
+    fn asking(self, app: &App, question: &Question) -> Asking {
+        Asking {
+            sql: question.sql.clone(),
+            engine: app.engine.clone(),
+            sync: self.sync.then_some(self.limit),
+            parameters: question.parameters.clone(),
+            held: None,
+        }
+    }
+
+    fn too_long(self) -> EngineError {
+        let took = self.limit.as_secs_f64();
+        Code::Time.error(format!("the question took too long: more than {took} s, by the header timeline-timeout"))
+    }
+}
+
+/// What a statement takes and gives.
+pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> Result<Description, Status> {
+    let described = async {
+        let turn = app.options.turns.take().await?;
+        let asking = Asking { held: Some(Arc::new(turn)), parameters: vec![], ..wishes.asking(app, question) };
+        app.options.answerer.describe(asking, vec![]).await
+    };
+    let described = timeout(wishes.limit, described).await.unwrap_or_else(|_| Err(wishes.too_long()));
+    let described = described.map_err(|error| status(&error))?;
+    Ok(Description { columns: as_told(&described.columns), ..described })
+}
+
+/// The columns as clients are told them: all may be null, for what a plan knows of that is more than what it is promised
+/// to know, and clients compare the columns of two calls.
+pub(super) fn as_told(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// An answer that has begun.
+pub(super) struct Told {
+    pub(super) schema: SchemaRef,
+    /// What it is true for, as JSON.
+    pub(super) basis: Basis,
+    pub(super) rows: Batches,
+}
+
+/// What an answer is true for.
+pub(super) struct Basis {
+    /// The positions, as the header `timeline-positions` has them over HTTP too.
+    pub(super) positions: String,
+    /// The notes, as the header `timeline-notes` has them, if there are any.
+    pub(super) notes: Option<String>,
+}
+
+impl Basis {
+    // What else is to be known of an answer is said here, and nowhere else.
+    fn of(answer: &Answer) -> Basis {
+        let positions = ascii(&serde_json::to_string(&answer.basis.positions).unwrap_or_default());
+        let notes = (!answer.basis.notes.is_empty())
+            .then(|| ascii(&serde_json::to_string(&answer.basis.notes).unwrap_or_default()));
+        Basis { positions, notes }
+    }
+
+    /// An object, for the metadata of the first message.
+    pub(super) fn json(&self) -> String {
+        let notes = self.notes.as_ref().map(|notes| format!(",\"notes\":{notes}")).unwrap_or_default();
+        format!("{{\"positions\":{}{notes}}}", self.positions)
+    }
+}
+
+/// Begins a question: its columns, what they are true for, and its rows.
+pub(super) async fn ask(app: &App, question: &Question, wishes: Wishes) -> Result<Told, Status> {
+    let begun = Instant::now();
+    let asked = begin(app, question, wishes, begun).await;
+    let code = asked.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok);
+    measured::call(i32::from(code), begun.elapsed());
+    asked
+}
+
+async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -> Result<Told, Status> {
+    let mut run = app.running.begin(question.id);
+    let first = async {
+        let turn = Arc::new(app.options.turns.take().await?);
+        let asking = Asking { held: Some(turn.clone()), ..wishes.asking(app, question) };
+        let mut answer = app.options.answerer.ask(asking).await?;
+        // Most errors come with the first rows.
+        let batch = answer.rows.next().await.transpose()?;
+        Ok::<_, EngineError>((answer, batch, turn))
+    };
+    let first = tokio::select! {
+        first = timeout_at(begun + wishes.limit, first) => first.unwrap_or_else(|_| Err(wishes.too_long())),
+        () = run.ended() => return Err(cancelled()),
+    };
+    let (answer, first, turn) = first.map_err(|error| status(&error))?;
+    let (schema, basis) = (as_told(&answer.schema), Basis::of(&answer));
+    let (pieces, queue) = mpsc::channel(QUEUE);
+    let failed = Arc::new(OnceLock::new());
+    let rows = Batches { queue, schema: schema.clone(), failed: failed.clone(), is_over: false };
+    let (last, rows_time) = (begun + app.options.answer_time_max, app.options.rows_time_max);
+    tokio::spawn(async move {
+        // Held until nothing is at work any more.
+        let _turn = turn;
+        let why = tokio::select! {
+            told = timeout_at(last, tell(answer, first, &pieces, rows_time)) => match told {
+                Ok(Ok(())) => return,
+                Ok(Err(status)) => status,
+                Err(_) => status(&Code::Time.error("the answer took too long to be read to its end")),
+            },
+            () = run.ended() => cancelled(),
+            () = pieces.closed() => return,
+        };
+        let _ = failed.set(why);
+    });
+    Ok(Told { schema, basis, rows })
+}
+
+fn cancelled() -> Status {
+    Status::cancelled("the question was cancelled")
+}
+
+enum Piece {
+    Rows(RecordBatch),
+    /// There are no more.
+    End,
+}
+
+/// Hands rows over until there are no more; a client that is gone is no error.
+async fn tell(
+    mut answer: Answer,
+    first: Option<RecordBatch>,
+    pieces: &mpsc::Sender<Piece>,
+    rows_time: Duration,
+) -> Result<(), Status> {
+    let mut next = first;
+    while let Some(batch) = next {
+        hand_over(Piece::Rows(batch), pieces, rows_time).await?;
+        next = answer.rows.next().await.transpose().map_err(|error| status(&error))?;
+    }
+    hand_over(Piece::End, pieces, rows_time).await
+}
+
+async fn hand_over(piece: Piece, pieces: &mpsc::Sender<Piece>, rows_time: Duration) -> Result<(), Status> {
+    match timeout(rows_time, pieces.send(piece)).await {
+        Ok(_) => Ok(()),
+        // What they hold is wanted by others.
+        Err(_) => {
+            let most = rows_time.as_secs_f64();
+            Err(Status::deadline_exceeded(format!("the rows were given up: none of them was taken for {most} s")))
+        }
+    }
+}
+
+/// The rows of an answer. One that ends without [`Piece::End`] ends as an error, for otherwise it would look like all there
+/// is.
+pub(super) struct Batches {
+    queue: mpsc::Receiver<Piece>,
+    schema: SchemaRef,
+    /// Why it broke off.
+    failed: Arc<OnceLock<Status>>,
+    is_over: bool,
+}
+
+impl Stream for Batches {
+    type Item = Result<RecordBatch, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        self.queue.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Rows(batch)) => {
+                let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let columns = batch.columns().to_vec();
+                Some(RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows).map_err(fault))
+            }
+            Some(Piece::End) => {
+                self.is_over = true;
+                None
+            }
+            None => {
+                self.is_over = true;
+                Some(Err(self.failed.get().cloned().unwrap_or_else(|| fault("the answer broke off"))))
+            }
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Connections: HTTP/2 with calls beside each other, each place as for the other wires.
+//!
+//! **Invariant:** a connection counts as at work while any call of it is, and as waiting for its client otherwise,
+//! whatever the protocol itself sends to and fro.
+
+use super::App;
+use super::body::{Answered, Calls, RequestBody};
+use super::service::Flight;
+use super::token::Guard;
+use crate::connection::{ConnectionSlot, Phase, Places, Socket, Standing};
+use crate::tls::Tls;
+use arrow_flight::flight_service_server::FlightServiceServer;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::service::interceptor::InterceptedService;
+
+/// How long to wait after a failure to accept.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How often a client is asked whether it is still there, and how long it may take to say so.
+const ALIVE_EVERY: Duration = Duration::from_secs(20);
+
+/// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
+pub(super) async fn accept(listener: TcpListener, app: App) {
+    let places = Places::new(&app.options.bounds());
+    // Each connection holds a sender; nothing is ever sent.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = app.closed() => break,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                let Some(place) = places.take(client.ip()) else { continue };
+                let (app, places, alive) = (app.clone(), places.clone(), alive.clone());
+                tokio::spawn(async move {
+                    // Messages are written whole.
+                    let _ = stream.set_nodelay(true);
+                    place.begin(Phase::Head);
+                    tokio::select! {
+                        () = connection(stream, &place, &app) => {}
+                        () = place.is_over() => {}
+                    }
+                    places.leave(&place);
+                    drop(alive);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                places.make_room();
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+    drop((listener, alive));
+    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
+}
+
+async fn connection(stream: TcpStream, place: &Arc<ConnectionSlot>, app: &App) {
+    let tls = match &app.options.tls {
+        Some(tls) if Tls::begins(&stream).await => Some(tls.clone()),
+        _ => None,
+    };
+    let socket = Socket::of_calls(stream, place.clone());
+    match tls {
+        // Of a handshake that fails the client knows more than we do.
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(socket).await {
+                calls(stream, place, app).await;
+            }
+        }
+        None => calls(socket, place, app).await,
+    }
+}
+
+/// Answers the calls of a connection.
+async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, app: &App) {
+    let service = FlightServiceServer::new(Flight::new(app.clone()));
+    let service = service.max_decoding_message_size(app.options.message_bytes_max);
+    let guard = Guard::new(app.options.tokens.clone(), place.clone());
+    let service = InterceptedService::new(service, guard);
+    let ongoing = Calls::new(place.clone());
+    let is_reserved = place.standing() == Standing::Reserved;
+    let (time_max, connections_max) = (app.options.request_time_max, app.options.connections_max);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (mut service, call) = (service.clone(), ongoing.begin());
+        async move {
+            if is_reserved {
+                let busy = Status::unavailable(format!("{connections_max} connections are at work: ask again"));
+                return Ok(busy.into_http().map(|body| Answered::new(body, call)));
+            }
+            let request = request.map(|body| RequestBody::new(body, time_max));
+            let answered = service.call(request).await;
+            answered.map(|response| response.map(|body| Answered::new(Body::new(body), call)))
+        }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(app.options.calls_max)
+        .keep_alive_interval(ALIVE_EVERY)
+        .keep_alive_timeout(ALIVE_EVERY)
+        .serve_connection(TokioIo::new(stream), service);
+    let (mut connection, mut closed) = (pin!(connection), pin!(app.closed()));
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            // Errors are of the connection, which nobody is left to be told on.
+            _ = connection.as_mut() => return,
+            () = closed.as_mut(), if !is_closing => {
+                connection.as_mut().graceful_shutdown();
+                is_closing = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The processor over Arrow Flight SQL, for every driver of ADBC and JDBC that speaks it: the same questions, tables,
+//! limits and errors as over HTTP, with rows as batches of Arrow.
+//!
+//! Nothing is kept between two calls: a ticket, and the handle of a prepared statement, carry the statement and its
+//! values ([`ticket`]). Each statement is a question with a snapshot of its own, worked at by a process
+//! ([`crate::sql`]). The token is shown as `authorization: Bearer TOKEN`, or as the password of any user.
+//!
+//! **Invariant:** everything that a client can make the server hold is bounded by [`Options`]; a question ends when its
+//! call is over, whoever ends it, and rows that nobody takes are given up.
+//! **Invariant:** no call is answered before its token was looked at ([`token`]): that is done for all of them in one place.
+//!
+//! Messages and their dispatch are those of `arrow-flight` and `tonic`; connections, TLS and their limits are ours, as for
+//! the other wires, for tonic's own server bounds neither the time that a call's message takes to come nor who has a place.
+
+mod asking;
+mod body;
+mod cancel;
+mod connection;
+mod metadata;
+mod parameter;
+mod service;
+mod status;
+mod ticket;
+mod token;
+
+use crate::connection::Bounds;
+use crate::engine::Engine;
+use crate::questions::Turns;
+use crate::sql::Answerer;
+use crate::tls::Tls;
+use crate::tokens::Tokens;
+use cancel::Running;
+use event_feeder::world;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime;
+use tokio::sync::watch as flag;
+
+/// The bounds of a server.
+#[derive(Clone)]
+pub struct Options {
+    /// Connections at a time. Where another one comes, the one goes that waits longest for its client.
+    pub connections_max: usize,
+    /// Connections of one client (an address) at a time, likewise.
+    pub connections_per_client_max: usize,
+    /// Calls of one connection at a time.
+    pub calls_max: u32,
+    /// Bytes of a message of a client: a statement, or its values.
+    pub message_bytes_max: usize,
+    /// How long a connection may take to begin.
+    pub start_time_max: Duration,
+    /// How long the messages of a call may take to come.
+    pub request_time_max: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_time_max: Duration,
+    /// How long the first rows of a question may take, where the call says nothing else.
+    pub question_time: Duration,
+    /// How long one answer may take to be read to its end.
+    pub answer_time_max: Duration,
+    /// How long rows wait to be taken.
+    pub rows_time_max: Duration,
+    /// How long answers may go on after the end of the server was asked for.
+    pub drain_time_max: Duration,
+    /// Whose turn it is: so many questions are at work at a time.
+    pub turns: Turns,
+    /// Where questions in SQL are worked at.
+    pub answerer: Answerer,
+    /// What clients must show one of.
+    pub tokens: Option<Tokens>,
+    /// What TLS is spoken with, on connections that begin with it; the others are plain.
+    pub tls: Option<Tls>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            connections_max: 100,
+            connections_per_client_max: 80,
+            calls_max: 64,
+            message_bytes_max: 4 << 20,
+            start_time_max: Duration::from_secs(10),
+            request_time_max: Duration::from_secs(60),
+            write_time_max: Duration::from_secs(30),
+            question_time: Duration::from_secs(60),
+            answer_time_max: Duration::from_secs(600),
+            rows_time_max: Duration::from_secs(60),
+            drain_time_max: Duration::from_secs(3),
+            turns: Turns::default(),
+            answerer: Answerer::Here,
+            tokens: None,
+            tls: None,
+        }
+    }
+}
+
+impl Options {
+    /// The bounds of its connections.
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            connections_max: self.connections_max,
+            connections_per_client_max: self.connections_per_client_max,
+            // In which is said that there is no other.
+            reserved_max: 16,
+            reserved_time_max: Duration::from_secs(2),
+            head_time_max: self.start_time_max,
+            // Each call has that limit of its own.
+            body_time_max: Duration::MAX,
+            // Clients keep connections for hours; where room is needed, they go.
+            idle_time_max: Duration::MAX,
+            write_time_max: self.write_time_max,
+        }
+    }
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for its end, which comes after the `shutdown` given to [`serve`].
+    pub fn join(self) {
+        // A panic there has been told by the thread that had it.
+        let _ = self.thread.join();
+    }
+}
+
+/// What every call needs.
+#[derive(Clone)]
+struct App {
+    engine: Arc<dyn Engine>,
+    options: Arc<Options>,
+    running: Arc<Running>,
+    /// True once the end was asked for.
+    closing: flag::Receiver<bool>,
+}
+
+impl App {
+    /// Ready once the end was asked for.
+    async fn closed(&self) {
+        // An error means that nobody is left who could ask for it otherwise.
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+    }
+}
+
+/// Serves `engine` on `listener` until `shutdown` is ready.
+///
+/// # Errors
+/// When the listener, the runtime or its thread cannot be set up.
+pub fn serve(
+    listener: TcpListener,
+    engine: Arc<dyn Engine>,
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Server> {
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).thread_name("flight").enable_all().build()?;
+    let listener = {
+        let _inside = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let (close, closing) = flag::channel(false);
+    let tls = options.tls.as_ref().map(|tls| tls.speaking(b"h2"));
+    let options = Arc::new(Options { tls, ..options });
+    let app = App { engine, options, running: Arc::default(), closing };
+    let thread = world::thread("flight").spawn(move || {
+        runtime.spawn(async move {
+            shutdown.await;
+            close.send_replace(true);
+        });
+        runtime.block_on(connection::accept(listener, app));
+        // Not waited for: a question to a processor that hangs would hang its end too.
+        runtime.shutdown_background();
+    })?;
+    Ok(Server { address, thread })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What a session is at between two slices of its lane's work, and how far it may go in one.
+
+use timeline_core::Time;
+use timeline_core::incremental::Ahead;
+
+/// What a session was at when its lane looked up between two of its timers. Its row is on the way, and speaks of the last
+/// timer that it went through; what was decided before stays decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lane) enum Doing {
+    /// Going on to the instant of its next event, which it lives to see.
+    Event,
+    /// Ending at an instant.
+    Close {
+        at: Time,
+        reason: Reason,
+        /// Whether its last reading was told, and only its alerts are yet to end.
+        told: bool,
+    },
+}
+
+/// What came of an event, or of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lane) enum Step {
+    /// It happened.
+    Done,
+    /// The event goes with a session that is over.
+    Beside,
+    /// There are more timers before it; the same step is to be made again.
+    Paused,
+}
+
+/// How work on a session goes on: from where it was, through so many timers at most.
+#[derive(Debug)]
+pub(in crate::lane) struct Pace {
+    pub doing: Option<Doing>,
+    /// How far it was looked for an end that is made of timelines.
+    pub ahead: Option<Ahead>,
+    /// When the session next changes by itself, if it was looked for such an end and has none yet.
+    pub change: Option<Time>,
+    pub most: u64,
+}
+
+impl Pace {
+    /// From what it was at, if anything.
+    pub(in crate::lane) fn new(doing: Option<Doing>, most: u64) -> Self {
+        Pace { doing, ahead: None, change: None, most }
+    }
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lane) enum Reason {
+    EndEvent,
+    MaxAge,
+    Silence,
+}
+
+impl Doing {
+    /// As an image has it: the sort, and the instant.
+    pub(in crate::lane) fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [0; 9];
+        let (sort, at) = match self {
+            Doing::Event => (0, 0),
+            Doing::Close { at, reason, told } => {
+                let sort = match reason {
+                    Reason::EndEvent => 1,
+                    Reason::MaxAge => 3,
+                    Reason::Silence => 5,
+                };
+                (sort + u8::from(told), at)
+            }
+        };
+        bytes[0] = sort;
+        bytes[1..].copy_from_slice(&at.to_le_bytes());
+        bytes
+    }
+
+    /// What an image says; `None` for what none says.
+    pub(in crate::lane) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (sort, at) = bytes.split_first()?;
+        let at = Time::from_le_bytes(at.try_into().ok()?);
+        let reason = match sort {
+            0 => return Some(Doing::Event),
+            1 | 2 => Reason::EndEvent,
+            3 | 4 => Reason::MaxAge,
+            5 | 6 => Reason::Silence,
+            _ => return None,
+        };
+        Some(Doing::Close { at, reason, told: sort % 2 == 0 })
+    }
+
+    pub(super) fn closing((at, reason): (Time, Reason)) -> Self {
+        Doing::Close { at, reason, told: false }
+    }
+}

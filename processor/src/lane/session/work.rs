@@ -1,0 +1,193 @@
+//! A session at work: an event happens to it, time passes, or it is read on a copy.
+//!
+//! All of it goes through the session's timers, of which there may be very many. So it goes through so many at a time as its
+//! [`Pace`] says, and says that there are more; the same call then goes on where it was.
+
+use super::doing::{Doing, Pace, Reason, Step};
+use super::reading::{open_alerts, reading};
+use super::rules::Rules;
+use super::{AlertRow, Outcome, Session, Watcher};
+use crate::lane::slab::Life;
+use compact_str::CompactString;
+use timeline_core::Time;
+use timeline_core::incremental::{Evaluator, Event, Row, Sink};
+
+/// A session, and all that its work needs.
+pub(in crate::lane) struct Work<'a, 'r, W> {
+    pub evaluator: &'a mut Evaluator,
+    pub rules: &'a Rules,
+    pub key: &'a CompactString,
+    /// It outlives the work.
+    pub row: Row<'r>,
+    pub life: &'a mut Life,
+    pub outcome: &'a mut Outcome,
+    pub watcher: &'a mut W,
+    pub pace: Pace,
+}
+
+impl<W: Watcher> Work<'_, '_, W> {
+    /// Lets the next event of the key happen, unless it goes with a session that is over. A session that it begins at or
+    /// before `unseen` is partial.
+    #[inline]
+    pub(in crate::lane) fn step(&mut self, event: &Event<'_>, unseen: Time) -> Step {
+        let t = event.time;
+        if *self.life == Life::Live && t > self.row.now() {
+            let Some(doing) = self.decided(t, t) else { return Step::Paused };
+            if let Some(Doing::Close { .. }) = doing {
+                if !self.close(doing) {
+                    return Step::Paused;
+                }
+            } else if self.pace.most < u64::MAX && !self.goes_on_to(t - 1) {
+                self.name();
+                return Step::Paused;
+            }
+        }
+        if *self.life == Life::Closed && t <= self.row.now().saturating_add(self.rules.linger) {
+            return Step::Beside;
+        }
+        if *self.life != Life::Live {
+            self.evaluator.begin(&mut self.row, t);
+            if t <= unseen {
+                self.row.set_partial();
+            }
+            *self.life = Life::Live;
+            self.watcher.begin(self.key, t);
+        }
+        self.evaluator.event(&mut self.row, event, &mut self.outcome.sink(&mut *self.watcher));
+        // Those that end by the time of an event are over, whoever decides that.
+        self.name();
+        Step::Done
+    }
+
+    /// Tells the windows of a session that goes on which the clock alone ends, as far as they are over where all instants
+    /// before `frontier` are: whether there were some, and whether there are no more.
+    pub(in crate::lane) fn end_windows(&mut self, frontier: Time) -> (bool, bool) {
+        let before = self.row.now();
+        let sink = &mut self.outcome.sink(&mut *self.watcher);
+        let all = self.evaluator.end_windows_by(&mut self.row, frontier, sink, self.pace.most);
+        let told = !self.outcome.windows.is_empty();
+        self.name();
+        (told || self.row.now() > before, all)
+    }
+
+    /// Ends the session if that is due once everything before `frontier` has happened; false if there is more to do first.
+    pub(in crate::lane) fn pass(&mut self, frontier: Time) -> bool {
+        let Some(doing) = self.decided(frontier, frontier) else { return false };
+        self.close(doing)
+    }
+
+    /// Reads a session, through the horizon: it may turn out to be over by then, or be at that. Tells it and its windows that
+    /// are not over; false if there is more to do first.
+    pub(in crate::lane) fn read(&mut self, horizon: Time, live: &mut dyn FnMut(Session)) -> bool {
+        if *self.life != Life::Live {
+            return true;
+        }
+        let Some(doing) = self.decided(horizon.saturating_add(1), horizon) else { return false };
+        if let Some(Doing::Close { .. }) = doing {
+            return self.close(doing);
+        }
+        let all = self.goes_on_to(horizon);
+        // Where silence is not billed, those behind the last event may yet never have been.
+        let is_final = self.rules.windows_by_clock;
+        self.outcome.name(self.evaluator.plan(), self.key, &self.row, |_| is_final);
+        if !all {
+            return false;
+        }
+        self.watcher.read(horizon, false);
+        self.outcome.open.drain(..).for_each(&mut *live);
+        for window in self.evaluator.view(&self.row).windows_open(false) {
+            live(Session::of_window(self.evaluator.plan(), self.key, &self.row, window, None));
+        }
+        live(reading(self.evaluator, self.key, &mut self.row, None));
+        true
+    }
+
+    /// The alerts of a live session that are on just before the frontier; those that ended by then go to the outcome. Nothing
+    /// if there is more to do first.
+    pub(in crate::lane) fn alerts_before(&mut self, frontier: Time) -> Option<Vec<AlertRow>> {
+        let doing = self.decided(frontier, frontier)?;
+        if let Some(Doing::Close { .. }) = doing {
+            return self.close(doing).then(Vec::new);
+        }
+        // An instant that is not over says nothing yet.
+        if self.row.now() < frontier {
+            let sink = &mut Sink { alerts: &mut self.outcome.spans, windows: None, matches: None, observer: &mut () };
+            self.evaluator.settle(&mut self.row, sink);
+            let all = self.evaluator.advance_some(&mut self.row, frontier - 1, sink, self.pace.most);
+            self.outcome.name_alerts(self.evaluator.plan(), self.key);
+            if !all {
+                self.pace.doing = Some(Doing::Event);
+                return None;
+            }
+        }
+        Some(open_alerts(&self.evaluator.view(&self.row), self.evaluator.plan(), self.key))
+    }
+
+    /// What the session was at, or is to do where all instants before `instants` and all silences that end before `silences`
+    /// are over: nothing, or end. `None` if there is more to do before that is known.
+    #[inline]
+    fn decided(&mut self, instants: Time, silences: Time) -> Option<Option<Doing>> {
+        match self.pace.doing.take() {
+            None => {
+                let due = self.rules.due(self.evaluator, &self.row, (instants, silences), &mut self.pace)?;
+                Some(due.map(Doing::closing))
+            }
+            doing => Some(doing),
+        }
+    }
+
+    /// Goes on to an instant that the session lives to see; false, and it is at that, if there are more timers before.
+    fn goes_on_to(&mut self, until: Time) -> bool {
+        let sink = &mut self.outcome.sink(&mut *self.watcher);
+        self.evaluator.settle(&mut self.row, sink);
+        let all = self.evaluator.advance_some(&mut self.row, until, sink, self.pace.most);
+        self.pace.doing = (!all).then_some(Doing::Event);
+        all
+    }
+
+    /// Gives what was told to the session.
+    #[inline]
+    fn name(&mut self) {
+        self.outcome.name(self.evaluator.plan(), self.key, &self.row, |_| true);
+    }
+
+    /// Ends the session, if that is what it is doing; false if it is not through all timers before.
+    fn close(&mut self, doing: Option<Doing>) -> bool {
+        let Some(Doing::Close { at, reason, told: mut is_told }) = doing else { return true };
+        if !is_told {
+            let sink = &mut self.outcome.sink(&mut *self.watcher);
+            self.evaluator.settle(&mut self.row, sink);
+            // An end event is at an instant that was settled, or comes by a timer.
+            let goes_on = reason != Reason::Silence || self.rules.billed;
+            is_told = !goes_on || self.evaluator.advance_some(&mut self.row, at, sink, self.pace.most);
+            if is_told {
+                self.watcher.read(self.row.now(), true);
+            }
+            self.name();
+            if is_told {
+                let read = Some(self.row.now());
+                for window in self.evaluator.view(&self.row).windows_open(true) {
+                    let window = Session::of_window(self.evaluator.plan(), self.key, &self.row, window, read);
+                    self.outcome.closed.push(window);
+                }
+                self.outcome.closed.push(reading(self.evaluator, self.key, &mut self.row, read));
+            }
+        }
+        // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.
+        let tells_nothing = !self.rules.tells_to_the_end;
+        let (alerts, matches) = (&mut self.outcome.spans, Some(&mut self.outcome.matches));
+        let sink = &mut Sink { alerts, windows: None, matches, observer: &mut () };
+        let is_over =
+            is_told && (tells_nothing || self.evaluator.advance_some(&mut self.row, at, sink, self.pace.most));
+        if is_over {
+            self.evaluator.end_alerts(&mut self.row, &mut self.outcome.spans);
+            // What comes next begins a session, unless this one lingers.
+            let lingers = reason == Reason::EndEvent && self.rules.linger > 0;
+            *self.life = if lingers { Life::Closed } else { Life::Empty };
+        } else {
+            self.pace.doing = Some(Doing::Close { at, reason, told: is_told });
+        }
+        self.outcome.name_alerts(self.evaluator.plan(), self.key);
+        is_over
+    }
+}

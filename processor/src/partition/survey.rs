@@ -1,0 +1,157 @@
+//! All sessions are looked at for what is published of them: alerts that are on, and totals.
+//!
+//! A look at a million sessions takes a second, and one of them may have a hundred thousand timers. So lanes look piece by
+//! piece ([`crate::pipeline::Pipeline::work`]); status, stops and whoever proves the ownership come in between. Nothing is fed
+//! until the checkpoint is cut that has what was seen, for it is true for the place of that alone.
+
+use super::{Error, Partition};
+use crate::lane::{Lane, LiveAlerts, LookUp, Outcome};
+use crate::outputs::Message;
+use crate::outputs::alert_changes::AlertChanges;
+use crate::outputs::changes::AsOf;
+use crate::pipeline::Coming;
+use crate::reach;
+use crate::totals::Totals;
+use crate::watermark::Progress;
+use event_feeder::world::Instant;
+use std::sync::Arc;
+use std::time::Duration;
+use timeline_core::Time;
+
+/// The looks for one checkpoint.
+pub(super) struct Survey {
+    alerts: Scan<(LiveAlerts, Time)>,
+    totals: Scan<(Totals, Progress)>,
+}
+
+/// One look at all sessions.
+enum Scan<T> {
+    /// Nobody listens to what it would see.
+    Needless,
+    /// It is not the time for it.
+    Later,
+    /// It comes next.
+    Next,
+    /// Lanes are at it since then.
+    At(Instant, Coming<T>),
+}
+
+/// Whether a look is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nobody listens to what it would see.
+    Never,
+    /// It is not the time for it.
+    Later,
+    /// With this checkpoint.
+    Now,
+}
+
+impl<T> Scan<T> {
+    fn new(wanted: Due) -> Self {
+        match wanted {
+            Due::Never => Scan::Needless,
+            Due::Later => Scan::Later,
+            Due::Now => Scan::Next,
+        }
+    }
+
+    /// What was seen, and since when lanes were at it; whether that is so because nothing is to be seen.
+    fn seen(self) -> Result<(Instant, Vec<T>), bool> {
+        match self {
+            Scan::Needless => Err(true),
+            Scan::Later | Scan::Next => Err(false),
+            Scan::At(began, coming) => Ok((began, coming.done())),
+        }
+    }
+}
+
+impl Partition {
+    /// Begins the looks that are to be made for the next checkpoint.
+    pub(super) fn begin_survey(&mut self) -> Result<(), Error> {
+        let are_busy = self.answering.is_some() || self.is_behind()?;
+        let (alerts, totals) = self.publishing.wanted(&self.plan, are_busy);
+        self.survey = Some(Survey { alerts: Scan::new(alerts), totals: Scan::new(totals) });
+        Ok(())
+    }
+
+    /// Goes on with the looks, for so long at the most; whether all are made, and the checkpoint can be cut.
+    pub(super) fn is_surveyed(&mut self, length: Duration) -> Result<bool, Error> {
+        let Some(Survey { mut alerts, mut totals }) = self.survey.take() else { return Ok(true) };
+        let until = (length < Duration::MAX).then(|| Instant::now() + length);
+        if matches!(alerts, Scan::Next) {
+            alerts = Scan::At(Instant::now(), self.look_at_alerts()?);
+        }
+        let mut is_done = match &mut alerts {
+            Scan::At(_, coming) => coming.wait(until)?,
+            Scan::Needless | Scan::Later | Scan::Next => true,
+        };
+        // One after the other: lanes are at one thing at a time.
+        if is_done && matches!(totals, Scan::Next) {
+            totals = Scan::At(Instant::now(), self.look_at_totals()?);
+        }
+        if let (true, Scan::At(_, coming)) = (is_done, &mut totals) {
+            is_done = coming.wait(until)?;
+        }
+        self.survey = Some(Survey { alerts, totals });
+        Ok(is_done)
+    }
+
+    fn look_at_alerts(&mut self) -> Result<Coming<(LiveAlerts, Time)>, Error> {
+        let begin = |lane: &mut Lane, progress: &Progress| {
+            (lane.to_scan_alerts(), lane.frontier(progress.clock()), Some(LiveAlerts::default()))
+        };
+        Ok(self.pipeline.work(begin, |lane, _, (looking, frontier, look), length| {
+            let is_done = lane.scan_alerts(looking, *frontier, look.as_mut()?, LookUp::After(length));
+            let look = if is_done { look.take() } else { None };
+            look.map(|look| (look, *frontier))
+        })?)
+    }
+
+    fn look_at_totals(&mut self) -> Result<Coming<(Totals, Progress)>, Error> {
+        let plan = Arc::clone(&self.plan);
+        let begin =
+            |lane: &mut Lane, _: &Progress| (lane.to_read(), Outcome::default(), Some(Totals::new(lane.plan())));
+        Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, totals), length| {
+            let own = totals.as_mut()?;
+            if let Some(horizon) = progress.horizon() {
+                let add = |session| own.add(&plan, &session);
+                if !lane.read_some(reading, horizon, outcome, add, LookUp::After(length)) {
+                    return None;
+                }
+                own.add_told(&plan, outcome);
+            }
+            totals.take().map(|totals| (totals, progress.clone()))
+        })?)
+    }
+
+    /// What is to be told with the checkpoint that is being cut: of alerts since the last one, and the totals that are others
+    /// than those told last. The lanes have just told what they had.
+    ///
+    /// Also whether nothing of the totals is left to be told: then what is over may be forgotten.
+    pub(super) fn surveyed(&mut self) -> (AlertChanges, Vec<Message>, bool) {
+        let (alerts, totals) = match self.survey.take() {
+            Some(Survey { alerts, totals }) => (alerts.seen(), totals.seen()),
+            None => (Err(true), Err(true)),
+        };
+        let facts = self.publishing.alert_facts(&self.pending.alerts, alerts.ok());
+        let (began, parts) = match totals {
+            Ok(seen) => seen,
+            Err(is_needless) => return (facts, vec![], is_needless),
+        };
+        let mut totals = self.totals.clone();
+        let mut times = (None, None);
+        for (part, progress) in parts {
+            totals.merge(&part);
+            times = (progress.known_watermark(), progress.horizon());
+            // Only what no event changes any more is told to be over.
+            totals.set_horizon(Some(progress.clock()));
+        }
+        let (watermark, Some(horizon)) = times else { return (facts, vec![], true) };
+        let reach = self.reach();
+        let places = reach.iter().map(|reach| reach.position).collect();
+        let at = AsOf { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
+        let changes = self.publishing.total_changes(&self.plan, &totals, (&at, &self.options.labels), began);
+        (facts, changes, true)
+    }
+}
