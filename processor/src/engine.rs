@@ -52,6 +52,9 @@ pub trait Engine: Send + Sync + 'static {
     /// [`rows::COMMENT`](crate::rows::COMMENT).
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError>;
 
+    /// Why an answer from these may not be the one that is meant, as far as that is known before they are read.
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError>;
+
     /// All timelines of the sessions of a key, of one query or of all; with `at` (nanoseconds since the Unix epoch)
     /// every worker's value at that instant and the event that caused it.
     fn session(

@@ -16,7 +16,7 @@
 //! | [`totals`], [`rows`], [`outliers`] | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`], `postgres` | how it is asked |
-//! | [`questions`] | how many questions are at work at a time |
+//! | [`server`], [`questions`] | threads and places of those who ask; how many questions are at work at a time |
 //! | `measured` | what the process measures of itself |
 //!
 //! # Glossary
@@ -70,6 +70,7 @@ pub mod replay;
 pub mod results;
 pub mod retained;
 pub mod rows;
+pub mod server;
 pub mod service;
 pub mod spans;
 pub mod sql;

@@ -96,6 +96,19 @@ mod system {
 mod tests {
     use super::*;
 
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn what_is_free_goes_back_though_it_lies_between_what_is_not() {
+        const BLOCK: usize = 64 << 10;
+        let blocks: Vec<Box<[u8]>> = (0..8_000).map(|i| vec![i as u8 | 1; BLOCK].into()).collect();
+        let kept: Vec<Box<[u8]>> = blocks.into_iter().step_by(500).collect();
+        let before = resident().unwrap();
+        give_back();
+        let after = resident().unwrap();
+        assert!(before.saturating_sub(after) > 300 << 20, "{} MiB, then {}", before >> 20, after >> 20);
+        assert!(kept.iter().all(|block| block.iter().all(|byte| *byte != 0)));
+    }
+
     #[test]
     fn only_much_is_given_back() {
         const MIB: u64 = 1 << 20;

@@ -14,6 +14,7 @@
 
 mod answering;
 mod ask;
+mod asked;
 mod beginning;
 mod checkpointing;
 mod copying;
@@ -39,7 +40,7 @@ pub use looking::Looks;
 pub use preflight::before;
 pub use recovery::Recovery;
 pub(crate) use recovery::identity;
-pub use rest::{at_rest, can_copy, can_run, seal, sealed};
+pub use rest::{asked_up_to, at_rest, can_copy, can_run, seal, sealed};
 
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};

@@ -10,12 +10,14 @@
 //! Rejected: one plan for all that reads a log from its start, which every change makes read it again. Its answers go back,
 //! and what the log has no more is lost.
 
+mod carrying;
 mod contradictions;
 mod deployment;
 mod stored;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use carrying::{AskedUpTo, is_as_it_was};
 pub use deployment::{Begin, Deployment, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;

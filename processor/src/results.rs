@@ -341,11 +341,16 @@ fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Erro
 
 #[cfg(test)]
 mod tests {
-    use super::{current, decode};
+    use super::{FILES_MAX, Pending, current, decode, write};
+    use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
+    use crate::damage::Damage;
+    use crate::labels::Labels;
     use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, RecordBatch, StringArray};
     use arrow::datatypes::{Decimal128Type, Float64Type};
+    use event_feeder::{Code, DeadLetter, Position};
     use parquet::arrow::ArrowWriter;
     use std::sync::Arc;
+    use timeline_dsl::{Program, compile};
 
     /// Rows as files have them from before `value_exact`: a duration, a ratio and a text.
     pub(crate) fn old() -> RecordBatch {
@@ -358,6 +363,45 @@ mod tests {
             ("value_text", Arc::new(StringArray::from(vec![None, None, Some("on")]))),
         ];
         RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_is_broken_is_named_and_left_out_when_files_are_put_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::new(dir.path()));
+        let identity = Identity { partition: "s/0".into(), writer: "w".into() };
+        let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
+        let (putter, reader) = (checkpoints.putter(), Reader::new(store));
+        let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
+        let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
+        let dead = |n: u64| DeadLetter {
+            origin: "log".into(),
+            position: Position::at(0, n),
+            code: Code::WrongType,
+            column: None,
+            reason: "none".into(),
+            record: vec![],
+        };
+        let (mut files, mut damage) = (vec![], Damage::default());
+        let mut commit = |n: u64, files| {
+            let pending = Pending { dead: vec![dead(n)], ..Pending::default() };
+            let what = (&plan, 0, &Labels::default());
+            write(&putter, &reader, what, &pending, files, ("sources/s", &mut damage)).unwrap()
+        };
+        for n in 1..FILES_MAX as u64 {
+            files = commit(n, files);
+        }
+        assert_eq!(files.len(), FILES_MAX - 1);
+        let broken = files[3].clone();
+        let mut bytes = reader.read(&broken).unwrap();
+        bytes[9] ^= 1;
+        std::fs::write(dir.path().join(&broken.name), bytes).unwrap();
+        let files = commit(FILES_MAX as u64, files);
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!((names.len(), names[0]), (2, broken.name.as_str()), "{names:?}");
+        assert!(damage.has("sources/s", &broken.name), "{damage:?}");
+        let rows: usize = decode(reader.read(&files[1]).unwrap()).unwrap().iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, FILES_MAX - 1, "those of all others, and the new one");
     }
 
     #[test]

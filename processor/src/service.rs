@@ -30,7 +30,7 @@ use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
 use crate::engine::IsWanted;
 use crate::input::Part;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Asks, Error, NoAnswer, PendingAnswer, Recovery};
-use crate::programs::Programs;
+use crate::programs::{Programs, is_as_it_was};
 use binding::{all_parts, bind, deployed};
 use event_feeder::world::{self, Instant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ impl Service {
         let (running, recovery) =
             Running::start(&bound, &part, (threads, take), &self.options, (self.ended.clone(), &self.fenced))?;
         let mut inner = self.lock();
-        let Some(bound) = inner.bound.iter().find(|bound| bound.plan == running.plan) else {
+        let Some(bound) = inner.bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan)) else {
             // It is over meanwhile.
             drop(inner);
             running.replace(true);
@@ -243,6 +243,15 @@ impl Service {
 
     fn plans(&self) -> Vec<Arc<Plan>> {
         self.lock().bound.iter().map(|bound| Arc::clone(&bound.plan)).collect()
+    }
+
+    /// What runs, and the parts that are over and left their rows.
+    fn deployed(&self) -> Result<(Vec<Bound>, Vec<Arc<answers::SealedPart>>), EngineError> {
+        let (bound, sealed) = {
+            let inner = self.lock();
+            (inner.bound.clone(), inner.programs.sealed.clone())
+        };
+        Ok((bound, self.sealed.of(&self.options.state, &sealed)?))
     }
 
     /// The plans that answer.

@@ -127,6 +127,33 @@ fn a_table_is_durable_with_its_program_and_a_changed_one_is_another_definition()
     assert_eq!(served(&server), dearer);
 }
 
+#[test]
+fn prices_of_the_future_are_added_without_reading_anything_again() {
+    let dir = folder();
+    let dir = dir.path();
+    let (log, prices) = (dir.join("log.ndjson"), dir.join("video/rows/tariff.csv"));
+    let all = std::fs::read_to_string(&log).expect("a log");
+    let (past, _) = all.split_at(all.find("\"at\":900,").map(|at| all[..at].rfind('\n').expect("a line") + 1).expect("it goes on"));
+    let known = |until: u64| {
+        let is_known = |row: &&str| row.split(',').nth(1).and_then(|since| since.parse().ok()).is_none_or(|since: u64| since < until);
+        tariff(u64::MAX).lines().filter(is_known).map(|row| format!("{row}\n")).collect::<String>()
+    };
+    std::fs::write(&log, past).expect("written");
+    std::fs::write(&prices, known(950)).expect("written");
+    let server = Server::start_with(dir, &["video/power.tl"], &LOG);
+    assert_eq!(served(&server), evaluated(dir));
+    std::fs::write(&prices, known(1_500)).expect("written");
+    let told = said(&deploy(dir, &server, "video/power.tl"));
+    assert!(told.contains("cost: unchanged, version 1") && told.contains("goes on"), "{told}");
+    server.kill();
+    std::fs::write(&log, &all).expect("written");
+    // A start may bring more of it as well.
+    std::fs::write(&prices, tariff(u64::MAX)).expect("written");
+    let server = Server::start_with(dir, &["video/power.tl"], &LOG);
+    assert_eq!(served(&server), evaluated(dir));
+    assert_eq!(server.rows("SELECT max(version) AS n FROM finals")[0]["n"], 1);
+}
+
 fn deploy(dir: &Path, server: &Server, program: &str) -> Output {
     timeline(dir, &["deploy", program, "--server", &server.url])
 }

@@ -1,6 +1,6 @@
 //! An engine with fixed tables, for tests of the query surface.
 
-use super::{Basis, Engine, EngineError, IsWanted, PastFile, PositionOf, Snapshot, TableData, TableScan, View};
+use super::{Basis, Engine, EngineError, IsWanted, Note, PastFile, PositionOf, Snapshot, TableData, TableScan, View};
 use crate::results::Layout;
 use crate::rows::ValueColumn;
 use arrow::array::TimestampNanosecondArray;
@@ -26,6 +26,8 @@ pub(crate) struct Fake {
     pub(crate) view: Option<String>,
     /// Added to the sum of C1, in nanoseconds; a test changes it to change an answer.
     pub(crate) sum_ns: AtomicI64,
+    /// What is to be known of answers that take the versions of `finals` together.
+    pub(crate) notes: Vec<Note>,
     /// How long a snapshot takes.
     pub(crate) snapshot_takes: Duration,
     /// Snapshots being taken now, and the most there have been.
@@ -66,7 +68,22 @@ pub(crate) fn finals(rows: &[(&str, i128, bool)]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
+/// Rows of two definitions.
+fn of_versions(rows: &RecordBatch) -> RecordBatch {
+    let version: ArrayRef = Arc::new(Int64Array::from_iter_values(1..=rows.num_rows() as i64));
+    let schema = rows.schema();
+    let columns = schema.fields().iter().map(|field| field.name().as_str()).zip(rows.columns().iter().cloned());
+    let columns = columns.chain([("version", version)]).map(|(name, array)| (name, array, true));
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
 impl Fake {
+    /// One whose `finals` are not what is meant.
+    pub(crate) fn noting() -> Fake {
+        let note = Note { message: "two of `é`".into(), help: "take one".into() };
+        Fake { notes: vec![note], ..Fake::default() }
+    }
+
     fn totals(&self) -> RecordBatch {
         let more = i128::from(self.sum_ns.load(Ordering::SeqCst));
         let columns: Vec<(&str, ArrayRef)> = vec![
@@ -84,7 +101,10 @@ impl Fake {
     fn table(&self, name: &str) -> Option<TableData> {
         let (live, files) = match name {
             "totals" => (self.totals(), vec![]),
-            "finals" => (finals(&[("s1", 12, true), ("s2", 5, false)]), self.files.clone()),
+            "finals" => {
+                let rows = finals(&[("s1", 12, true), ("s2", 5, false)]);
+                (if self.notes.is_empty() { rows } else { of_versions(&rows) }, self.files.clone())
+            }
             "alerts" => {
                 let columns = [("session", texts(&[Some("s1")])), ("alert", texts(&[Some("stuck")]))];
                 (RecordBatch::try_from_iter(columns).unwrap(), vec![])
@@ -153,8 +173,12 @@ impl Engine for Fake {
         let table = |name: &String| self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")));
         Ok(Snapshot {
             tables: tables.iter().map(table).collect::<Result<_, _>>()?,
-            basis: Basis { positions: self.positions(), notes: vec![] },
+            basis: Basis { positions: self.positions(), notes: self.notes(scans)? },
         })
+    }
+
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError> {
+        Ok(if scans.iter().any(|scan| scan.mixes_versions) { self.notes.clone() } else { vec![] })
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {

@@ -7,12 +7,13 @@
 use super::App;
 use super::status::{fault, status};
 use super::ticket::Question;
-use crate::engine::EngineError;
-use crate::http::ascii;
+use crate::engine::{self, EngineError, Note};
+use crate::http::{NOTES, ascii};
 use crate::measured;
 use crate::sql::{Answer, Asking, Code, Description};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use serde::Serialize;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -88,14 +89,21 @@ pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> 
     };
     let described = timeout(wishes.limit, described).await.unwrap_or_else(|_| Err(wishes.too_long()));
     let described = described.map_err(|error| status(&error))?;
-    Ok(Description { columns: as_told(&described.columns), ..described })
+    Ok(Description { columns: as_told(&described.columns, &[]), ..described })
 }
 
 /// The columns as clients are told them: all may be null, for what a plan knows of that is more than what it is promised
-/// to know, and clients compare the columns of two calls.
-pub(super) fn as_told(schema: &Schema) -> SchemaRef {
+/// to know, and clients compare the columns of two calls. The notes are their metadata, as the header `timeline-notes` has
+/// them over HTTP: of all that is told that is what drivers show.
+pub(super) fn as_told(schema: &Schema, notes: &[Note]) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    let notes = (!notes.is_empty()).then(|| (NOTES.to_owned(), in_json(notes)));
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), notes.into_iter().collect()))
+}
+
+/// A value as headers have it.
+fn in_json(value: &(impl Serialize + ?Sized)) -> String {
+    ascii(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// An answer that has begun.
@@ -117,10 +125,8 @@ pub(super) struct Basis {
 impl Basis {
     // What else is to be known of an answer is said here, and nowhere else.
     fn of(answer: &Answer) -> Basis {
-        let positions = ascii(&serde_json::to_string(&answer.basis.positions).unwrap_or_default());
-        let notes = (!answer.basis.notes.is_empty())
-            .then(|| ascii(&serde_json::to_string(&answer.basis.notes).unwrap_or_default()));
-        Basis { positions, notes }
+        let engine::Basis { positions, notes } = &answer.basis;
+        Basis { positions: in_json(positions), notes: (!notes.is_empty()).then(|| in_json(notes)) }
     }
 
     /// An object, for the metadata of the first message.
@@ -154,7 +160,7 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
         () = run.ended() => return Err(cancelled()),
     };
     let (answer, first, turn) = first.map_err(|error| status(&error))?;
-    let (schema, basis) = (as_told(&answer.schema), Basis::of(&answer));
+    let (schema, basis) = (as_told(&answer.schema, &answer.basis.notes), Basis::of(&answer));
     let (pieces, queue) = mpsc::channel(QUEUE);
     let failed = Arc::new(OnceLock::new());
     let rows = Batches { queue, schema: schema.clone(), failed: failed.clone(), is_over: false };

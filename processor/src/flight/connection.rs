@@ -7,7 +7,7 @@ use super::App;
 use super::body::{Answered, Calls, RequestBody};
 use super::service::Flight;
 use super::token::Guard;
-use crate::connection::{ConnectionSlot, Phase, Places, Socket, Standing};
+use crate::connection::{ConnectionSlot, Socket, Standing};
 use crate::tls::Tls;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use hyper::body::Incoming;
@@ -18,56 +18,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpStream;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::service::interceptor::InterceptedService;
 
-/// How long to wait after a failure to accept.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How often a client is asked whether it is still there, and how long it may take to say so.
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
 
-/// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
-pub(super) async fn accept(listener: TcpListener, app: App) {
-    let places = Places::new(&app.options.bounds());
-    // Each connection holds a sender; nothing is ever sent.
-    let (alive, mut all_gone) = mpsc::channel::<()>(1);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = app.closed() => break,
-        };
-        match accepted {
-            Ok((stream, client)) => {
-                let Some(place) = places.take(client.ip()) else { continue };
-                let (app, places, alive) = (app.clone(), places.clone(), alive.clone());
-                tokio::spawn(async move {
-                    // Messages are written whole.
-                    let _ = stream.set_nodelay(true);
-                    place.begin(Phase::Head);
-                    tokio::select! {
-                        () = connection(stream, &place, &app) => {}
-                        () = place.is_over() => {}
-                    }
-                    places.leave(&place);
-                    drop(alive);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                places.make_room();
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-    drop((listener, alive));
-    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
-}
-
-async fn connection(stream: TcpStream, place: &Arc<ConnectionSlot>, app: &App) {
+/// Serves one connection.
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: App) {
     let tls = match &app.options.tls {
         Some(tls) if Tls::begins(&stream).await => Some(tls.clone()),
         _ => None,
@@ -77,10 +38,10 @@ async fn connection(stream: TcpStream, place: &Arc<ConnectionSlot>, app: &App) {
         // Of a handshake that fails the client knows more than we do.
         Some(tls) => {
             if let Ok(stream) = tls.accept(socket).await {
-                calls(stream, place, app).await;
+                calls(stream, &place, &app).await;
             }
         }
-        None => calls(socket, place, app).await,
+        None => calls(socket, &place, &app).await,
     }
 }
 
@@ -111,7 +72,7 @@ async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Connecti
         .keep_alive_interval(ALIVE_EVERY)
         .keep_alive_timeout(ALIVE_EVERY)
         .serve_connection(TokioIo::new(stream), service);
-    let (mut connection, mut closed) = (pin!(connection), pin!(app.closed()));
+    let (mut connection, mut closed) = (pin!(connection), pin!(app.closing.asked()));
     let mut is_closing = false;
     loop {
         tokio::select! {

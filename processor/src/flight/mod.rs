@@ -26,18 +26,15 @@ mod token;
 use crate::connection::Bounds;
 use crate::engine::Engine;
 use crate::questions::Turns;
+use crate::server::{Closing, Server, Setup};
 use crate::sql::Answerer;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 use cancel::Running;
-use event_feeder::world;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime;
-use tokio::sync::watch as flag;
 
 /// The bounds of a server.
 #[derive(Clone)]
@@ -115,42 +112,13 @@ impl Options {
     }
 }
 
-/// A server at work.
-#[derive(Debug)]
-pub struct Server {
-    address: SocketAddr,
-    thread: JoinHandle<()>,
-}
-
-impl Server {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits for its end, which comes after the `shutdown` given to [`serve`].
-    pub fn join(self) {
-        // A panic there has been told by the thread that had it.
-        let _ = self.thread.join();
-    }
-}
-
 /// What every call needs.
 #[derive(Clone)]
 struct App {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
     running: Arc<Running>,
-    /// True once the end was asked for.
-    closing: flag::Receiver<bool>,
-}
-
-impl App {
-    /// Ready once the end was asked for.
-    async fn closed(&self) {
-        // An error means that nobody is left who could ask for it otherwise.
-        let _ = self.closing.clone().wait_for(|closing| *closing).await;
-    }
+    closing: Closing,
 }
 
 /// Serves `engine` on `listener` until `shutdown` is ready.
@@ -163,27 +131,13 @@ pub fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Server> {
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).thread_name("flight").enable_all().build()?;
-    let listener = {
-        let _inside = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
-    };
-    let (close, closing) = flag::channel(false);
     let tls = options.tls.as_ref().map(|tls| tls.speaking(b"h2"));
     let options = Arc::new(Options { tls, ..options });
-    let app = App { engine, options, running: Arc::default(), closing };
-    let thread = world::thread("flight").spawn(move || {
-        runtime.spawn(async move {
-            shutdown.await;
-            close.send_replace(true);
-        });
-        runtime.block_on(connection::accept(listener, app));
-        // Not waited for: a question to a processor that hangs would hang its end too.
-        runtime.shutdown_background();
-    })?;
-    Ok(Server { address, thread })
+    let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
+    Setup { name: "flight", threads: 2, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
+        let app = App { engine, options, running: Arc::default(), closing };
+        move |stream, place| connection::serve(stream, place, app.clone())
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The calls of Arrow Flight, and the commands of Flight SQL in them.
 
 use super::App;
-use super::asking::{Basis, Wishes, ask, describe};
+use super::asking::{Basis, Wishes, as_told, ask, describe};
 use super::metadata;
 use super::parameter::{bound, fields};
 use super::status::{fault, only_read};
@@ -127,7 +127,7 @@ impl FlightService for Flight {
             Command::CommandStatementQuery(query) => {
                 let question = Question::of(query.query);
                 let described = describe(&self.app, &question, wishes).await?;
-                (ticket(question), Some(described.columns))
+                (ticket(question), Some(as_told(&described.columns, &described.notes)))
             }
             // Its columns were told when it was prepared; with its values they may be others.
             Command::CommandPreparedStatementQuery(query) => {

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{Options, Server, serve};
+use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
 use crate::questions::Turns;
+use crate::server::Server;
 use crate::tokens::Tokens;
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
@@ -164,6 +165,21 @@ async fn rows_come_with_the_columns_that_were_told_and_what_they_are_true_for() 
     assert_eq!(response.metadata().get("timeline-positions").unwrap(), positions);
     let first = response.get_mut().message().await.unwrap().unwrap();
     assert_eq!(first.app_metadata, format!("{{\"positions\":{positions}}}"));
+}
+
+#[tokio::test]
+async fn the_notes_on_rows_come_with_their_columns() {
+    let site = Site::new(Fake::noting(), Options::default());
+    let mut client = site.client().await;
+    let notes = r#"[{"message":"two of `\u00e9`","help":"take one"}]"#;
+    let info = client.execute("SELECT session FROM finals".into(), None).await.unwrap();
+    let rows = rows(&mut client, info.clone()).await.unwrap();
+    assert_eq!(rows.schema().metadata().get("timeline-notes").map(String::as_str), Some(notes));
+    let mut response = client.inner_mut().do_get(ticket(&info)).await.unwrap();
+    let first = response.get_mut().message().await.unwrap().unwrap();
+    assert!(first.app_metadata.ends_with(format!(",\"notes\":{notes}}}").as_bytes()), "{first:?}");
+    let info = client.execute("SELECT metric FROM totals".into(), None).await.unwrap();
+    assert!(info.try_decode_schema().unwrap().metadata().is_empty());
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ const QUEUE: usize = 2;
 pub(crate) const POSITIONS: &str = "timeline-positions";
 
 /// The header that says why an answer may not be the one that is meant: JSON in ASCII.
-const NOTES: &str = "timeline-notes";
+pub(crate) const NOTES: &str = "timeline-notes";
 
 /// The right to be at work on a question: shared by whatever is.
 pub(super) type Turn = Arc<OwnedSemaphorePermit>;

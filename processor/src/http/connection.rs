@@ -11,7 +11,7 @@ mod wire;
 
 use super::App;
 use super::error::Refusal;
-use crate::connection::{ConnectionSlot, Phase, Places, Socket, Standing};
+use crate::connection::{ConnectionSlot, Phase, Socket, Standing};
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
 use axum::Router;
@@ -28,76 +28,26 @@ use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpStream;
 use wire::{Answered, RequestBody};
 
 /// Whether the server is there; asked by what watches over it, and answered whatever else goes on.
 pub(super) const HEALTH: &str = "/healthz";
 
-/// How long to wait after a failure to accept, which is most often a lack of file descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
-pub(super) async fn accept(listener: TcpListener, router: Router, app: App) {
-    let places = Places::new(&app.options.bounds());
-    // Each connection holds a sender; nothing is ever sent.
-    let (alive, mut all_gone) = mpsc::channel::<()>(1);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = app.closed() => break,
-        };
-        match accepted {
-            Ok((stream, client)) => {
-                // One for whom there is no place at all is closed.
-                let Some(place) = places.take(client.ip()) else { continue };
-                let (router, app, places, alive) = (router.clone(), app.clone(), places.clone(), alive.clone());
-                tokio::spawn(async move {
-                    connection(stream, &place, router, app).await;
-                    places.leave(&place);
-                    drop(alive);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                places.make_room();
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-    drop((listener, alive));
-    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
-}
-
-async fn connection(stream: TcpStream, place: &Arc<ConnectionSlot>, router: Router, app: App) {
-    // Answers are written whole, and live ones should not wait for more of themselves.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection.
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, router: Router, app: App) {
     #[cfg(feature = "postgres")]
-    if let Some(tls) = app.options.tls.clone() {
-        place.begin(Phase::Head);
-        let encrypted = async {
-            match Tls::begins(&stream).await {
-                true => tls.accept(Socket::new(stream, place.clone())).await.map(Some),
-                false => {
-                    requests(Socket::new(stream, place.clone()), place, router.clone(), &app).await;
-                    Ok(None)
-                }
-            }
-        };
-        let encrypted = tokio::select! {
-            encrypted = encrypted => encrypted,
-            () = place.is_over() => return,
-        };
+    if let Some(tls) = app.options.tls.clone()
+        && Tls::begins(&stream).await
+    {
         // Of a handshake that fails the client knows more than we do.
-        if let Ok(Some(stream)) = encrypted {
-            requests(stream, place, router, &app).await;
+        if let Ok(stream) = tls.accept(Socket::new(stream, place.clone())).await {
+            requests(stream, &place, router, &app).await;
         }
         return;
     }
-    requests(Socket::new(stream, place.clone()), place, router, &app).await;
+    requests(Socket::new(stream, place.clone()), &place, router, &app).await;
 }
 
 /// Answers the requests of a connection.
@@ -110,13 +60,12 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Conne
         // The limits are those of the place.
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
-    let (mut connection, mut closed) = (pin!(connection), pin!(app.closed()));
+    let (mut connection, mut closed) = (pin!(connection), pin!(app.closing.asked()));
     let mut is_closing = false;
     loop {
         tokio::select! {
             // Errors are of the connection, which nobody is left to be told on.
             _ = connection.as_mut() => return,
-            () = place.is_over() => return,
             () = closed.as_mut(), if !is_closing => {
                 connection.as_mut().graceful_shutdown();
                 is_closing = true;

@@ -42,24 +42,22 @@ mod token;
 mod watch;
 
 #[cfg(feature = "flight")]
-pub(crate) use answer::{POSITIONS, ascii};
+pub(crate) use answer::{NOTES, POSITIONS, ascii};
 pub use token::Token;
 
 use crate::connection::Bounds;
 use crate::engine::{Engine, EngineError};
 use crate::questions::Turns;
+use crate::server::{Closing, Server, Setup};
 use crate::sql::Answerer;
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
 use crate::tokens::Tokens;
-use event_feeder::world;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime;
-use tokio::sync::{OwnedSemaphorePermit, watch as flag};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Every request that a server answers, as method and path: `docs/http.md` describes each.
 pub fn routes() -> Vec<(&'static str, &'static str)> {
@@ -145,26 +143,6 @@ impl Options {
     }
 }
 
-/// A server at work.
-#[derive(Debug)]
-pub struct Server {
-    address: SocketAddr,
-    thread: JoinHandle<()>,
-}
-
-impl Server {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits for its end, which comes after the `shutdown` given to [`serve`].
-    pub fn join(self) {
-        // A panic there has been told by the thread that had it.
-        let _ = self.thread.join();
-    }
-}
-
 /// Serves `engine` on `listener` until `shutdown` is ready; then takes no more, ends live answers, lets the others end
 /// for a while and breaks off what remains.
 ///
@@ -176,32 +154,15 @@ pub fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Server> {
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
+    let is_local = listener.local_addr()?.ip().is_loopback();
     // Two threads at least, so that one long computation does not keep everybody else waiting.
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("http")
-        .enable_io()
-        .enable_time()
-        .build()?;
-    let listener = {
-        let _inside = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
-    };
-    let (close, closing) = flag::channel(false);
-    let app = App { engine, options: Arc::new(options), closing, is_local: address.ip().is_loopback() };
-    let thread = world::thread("http").spawn(move || {
-        runtime.spawn(async move {
-            shutdown.await;
-            close.send_replace(true);
-        });
-        runtime.block_on(connection::accept(listener, routes::router(app.clone()), app));
-        // Not waited for: a question to a processor that hangs would hang its end too.
-        runtime.shutdown_background();
-    })?;
-    Ok(Server { address, thread })
+    let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
+    Setup { name: "http", threads, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
+        let app = App { engine, options: Arc::new(options), closing, is_local };
+        let router = routes::router(app.clone());
+        move |stream, place| connection::serve(stream, place, router.clone(), app.clone())
+    })
 }
 
 /// What every request needs.
@@ -209,8 +170,7 @@ pub fn serve(
 struct App {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
-    /// True once the end was asked for.
-    closing: flag::Receiver<bool>,
+    closing: Closing,
     /// Whether it listens on loopback.
     is_local: bool,
 }
@@ -243,12 +203,6 @@ impl App {
         let engine = self.engine.clone();
         let answer = tokio::task::spawn_blocking(move || question(&*engine)).await;
         answer.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())))
-    }
-
-    /// Ready once the end was asked for.
-    async fn closed(&self) {
-        // An error means that nobody is left who could ask for it otherwise.
-        let _ = self.closing.clone().wait_for(|closing| *closing).await;
     }
 }
 

@@ -1,8 +1,9 @@
 //! The server over real sockets, with an engine of known answers behind it.
 
-use super::{Options, Server, serve};
+use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::questions::Turns;
+use crate::server::Server;
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use serde_json::{Value, json};
@@ -103,6 +104,17 @@ fn sessions_are_told_with_their_positions() {
     check_refusal(site.get("/v1/session"), 400, "invalid", "key");
     check_refusal(site.get("/v1/session?key=x&at=noon"), 400, "invalid", "at");
     check_refusal(site.get("/v1/session?key=x&timeout_s=-1"), 400, "invalid", "timeout_s");
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn rows_come_with_the_notes_on_them() {
+    let site = Site::new(Fake::noting(), Options::default());
+    let response = site.post("/v1/query", &json!({"sql": "SELECT count(*) FROM finals"}));
+    let notes = r#"[{"message":"two of `\u00e9`","help":"take one"}]"#;
+    assert_eq!(response.headers()["timeline-notes"], notes);
+    let response = site.post("/v1/query", &json!({"sql": "SELECT count(*) FROM totals"}));
+    assert_eq!((response.status().as_u16(), response.headers().get("timeline-notes")), (200, None));
 }
 
 #[test]

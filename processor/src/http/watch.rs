@@ -112,7 +112,7 @@ async fn follow(app: App, subject: Subject, interval: Duration, first: Vec<Strin
                 look(&app, &subject).await
             } => answer,
             () = events.closed() => return,
-            () = app.closed() => return,
+            () = app.closing.asked() => return,
         };
     }
 }

@@ -320,6 +320,7 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
         lane.backlog.push(event, words.into_iter());
     }
     for lane in &mut all {
+        lane.look_again();
         lane.arm();
     }
     Ok(all)
@@ -363,6 +364,19 @@ fn column<T: 'static>(batch: &RecordBatch, i: usize) -> Result<&T, ImageError> {
 }
 
 impl Lane<()> {
+    /// Tables may say something else of what is to come than when the image was taken.
+    fn look_again(&mut self) {
+        if self.evaluator.plan().tables().is_empty() {
+            return;
+        }
+        let slots: Vec<Slot> = self.slab.occupied().collect();
+        for slot in slots {
+            if self.slab.meta(slot).life == Life::Live {
+                self.evaluator.look_again(&mut self.slab.row(slot));
+            }
+        }
+    }
+
     fn forget(&mut self, key: &str) {
         if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key.as_bytes()) {
             self.slab.remove(slot);

@@ -22,6 +22,7 @@ mod tables;
 mod tests;
 
 pub use tables::table_address;
+pub(crate) use tables::{ColumnIdentity, known_as};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

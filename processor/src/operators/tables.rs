@@ -4,6 +4,8 @@
 //! table is durable with the program, whatever becomes of the file, and another processor that takes over needs none.
 //! Reading is [`event_feeder::read_table`]'s.
 //!
+//! Such an address may say too what the columns of the table are known as ([`known_as`]).
+//!
 //! Programs are compiled whenever something is asked of them, and a table may be large; so tables that somebody has are not
 //! read again, and of others the last one.
 
@@ -11,21 +13,82 @@ use super::{Operators, STANDARD, beside};
 use base64::Engine;
 use event_feeder::{Fault, FaultKind, Format, MAX_TABLE_BYTES, TableFile};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use timeline_core::plan::Table;
-use timeline_dsl::{DeclaredTable, TableError, TableProblem};
+use timeline_core::Time;
+use timeline_core::plan::{Fingerprint, Table};
+use timeline_dsl::{DeclaredTable, TableError, TableProblem, outline};
 
-/// How an address begins that is a table itself; then come its format, and behind this the bytes.
+/// How an address begins that is a table itself; then come its format, what its columns are known as, and behind this the
+/// bytes.
 const CARRIED: &str = "data:table/";
+const IDENTITY: &str = ";as=";
 const BASE64: &str = ";base64,";
+
+/// What a column of a table is known as: see [`Table::known_as`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ColumnIdentity {
+    /// Its name.
+    pub(crate) column: String,
+    /// The identity.
+    pub(crate) known: Fingerprint,
+    /// What was asked under it before, each with the first instant of which the table says something else.
+    pub(crate) before: Vec<(Fingerprint, Time)>,
+}
+
+impl ColumnIdentity {
+    /// `price:0123:4567@1700000000000000000`: its name, its identity, and what was asked before.
+    fn parse(text: &str) -> Option<ColumnIdentity> {
+        let digest = |text: &str| u128::from_str_radix(text, 16).ok().map(Fingerprint);
+        let mut parts = text.split(':');
+        let (column, known) = (parts.next()?.to_owned(), digest(parts.next()?)?);
+        let one = |part: &str| {
+            let (content, until) = part.split_once('@')?;
+            Some((digest(content)?, until.parse().ok()?))
+        };
+        Some(ColumnIdentity { column, known, before: parts.map(one).collect::<Option<_>>()? })
+    }
+}
+
+impl fmt::Display for ColumnIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.column, self.known)?;
+        self.before.iter().try_for_each(|(content, until)| write!(f, ":{content}@{until}"))
+    }
+}
+
+/// A text whose tables, which it carries, are known as said: by their names.
+pub(crate) fn known_as(text: &str, tables: &BTreeMap<String, Vec<ColumnIdentity>>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for table in outline(text).tables.iter().filter(|table| is_carried(&table.file)) {
+        let (Some(columns), Some((head, bytes))) = (tables.get(&table.name), table.file.split_once(BASE64)) else {
+            continue;
+        };
+        let place = table.file_span.range();
+        out.push_str(&text[at..place.start]);
+        out.push('"');
+        out.push_str(head.split(IDENTITY).next().unwrap_or(head));
+        columns.iter().for_each(|column| out.push_str(&format!("{IDENTITY}{column}")));
+        out.push_str(&format!("{BASE64}{bytes}\""));
+        at = place.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
 
 /// The rows of a declared table.
 pub(super) fn table(of: Operators, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
     let wanted = wanted(declared);
+    let mut identities = vec![];
     let (key, bytes, name, format) = match (declared.file.strip_prefix(CARRIED), of) {
         (Some(carried), _) => {
-            let format = carried.split_once(BASE64).and_then(|(format, bytes)| Some((named(format)?, bytes)));
-            let Some((format, text)) = format else { return Err(no_address()) };
+            let Some((head, text)) = carried.split_once(BASE64) else { return Err(no_address()) };
+            let mut parts = head.split(IDENTITY);
+            let Some(format) = parts.next().and_then(named) else { return Err(no_address()) };
+            let Some(known_as) = parts.map(ColumnIdentity::parse).collect() else { return Err(no_address()) };
+            identities = known_as;
             let key = blake3::hash(declared.file.as_bytes());
             if let Some(known) = known(&key, &wanted) {
                 return Ok(known);
@@ -53,6 +116,9 @@ pub(super) fn table(of: Operators, program: &str, declared: &DeclaredTable) -> R
         }
     };
     let table = event_feeder::read_table(&bytes, &name, format, &wanted).map_err(|fault| Box::new(error(fault)))?;
+    let table = identities.into_iter().fold(table, |table: Table, ColumnIdentity { column, known, before }| {
+        table.known_as(&column, known, before)
+    });
     let table = Arc::new(table);
     keep(key, wanted, &table);
     Ok(table)

@@ -3,6 +3,7 @@
 //! Every checkpoint names a *base*, one segment per lane with all its sessions and waiting events, and the *deltas* since.
 //! A new base is cut when the deltas together hold half as many as the base, so recovery reads at most half as much again.
 
+use super::asked::{self, AskedColumn};
 use super::growth::Siblings;
 use super::zones::{self, ZoneRules};
 use super::{Error, LaneOutput, Partition, SourceProgress};
@@ -115,6 +116,9 @@ pub(super) struct State {
     /// The rules of the time zones that the plan asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<ZoneRules>,
+    /// The columns of tables that do not say what they are known as, and what they say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<AskedColumn>,
     /// Files of history that were given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
@@ -214,6 +218,7 @@ impl Partition {
             siblings: self.siblings.clone(),
             retired: self.retired.clone(),
             zones: zones::of(&self.plan, max_time),
+            tables: asked::of(&self.plan),
             lost: self.damage.lost.clone(),
         };
         let last = std::mem::take(&mut self.last);

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing here writes, on no disk and to no broker.
 
-use super::checkpointing::{plan_fingerprint, positions};
+use super::checkpointing::positions;
 use super::damaged::settle;
 use super::recovery::facts;
 use super::{Error, Options};
@@ -29,10 +29,10 @@ pub fn before(plan: &Plan, options: &Options) -> Result<(), Error> {
         }
     }
     // Under other queries the log is read from where it begins, which is looked at when it is.
-    if state.plan != plan_fingerprint(plan) {
+    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    if !state.is_of(plan, &places) {
         return Ok(());
     }
-    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
     for (source, reach) in state.reach(&places).into_iter().enumerate() {
         let from = From { position: reach.position.of(0), files: reach.files };
         if options.log.is_live() {

@@ -1,6 +1,6 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
-use super::checkpointing::{Cut, State, lingers, plan_fingerprint, positions};
+use super::checkpointing::{Cut, State, lingers, positions};
 use super::damaged::{Settled, settle};
 use super::growth;
 use super::keeping::{self, Keeping};
@@ -60,7 +60,8 @@ impl Partition {
             None => Settled::default(),
             Some((manifest, state)) => settle(&options, manifest, &opened.damaged, state.lost.clone(), &reader)?,
         };
-        let same = state.as_ref().filter(|(_, state)| state.plan == plan_fingerprint(&plan));
+        let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
+        let same = state.as_ref().filter(|(_, state)| state.is_of(&plan, &read));
         // Outputs that were hidden since the last checkpoint have yet to say their last.
         let labels = options.labels.clone();
         let retired = same.map_or_else(|| labels.hidden.clone(), |(_, state)| state.retired.clone());
@@ -92,7 +93,6 @@ impl Partition {
         let starts = Reach::starts(&plan);
         let kept =
             (0..starts.len() as u8).map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
-        let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
         // What was decided about the log stays decided when it is read again.
         let mut known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
         if let Some(copied) = &copied {

@@ -1,6 +1,7 @@
 //! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
 
-use super::checkpointing::{State, plan_fingerprint, positions};
+use super::asked;
+use super::checkpointing::{State, positions};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error, Looks};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
@@ -16,6 +17,7 @@ use event_feeder::Position;
 use serde_json::value::to_raw_value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// Refuses queries that need the log from its start where that is not kept: [`Error::NotKept`], [`Error::OlderRules`].
@@ -23,10 +25,11 @@ pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
     let inspection = checkpoint::inspect(&**store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
     let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
-    let State { plan: known, begun, rules, .. } = facts(manifest)?;
-    if known == plan_fingerprint(plan) {
+    let state = facts(manifest)?;
+    if state.is_of(plan, &read) {
         return Ok(());
     }
+    let State { begun, rules, .. } = state;
     for (source, read) in (0..).zip(read) {
         let from = begun.get(usize::from(source)).map_or(Position::START, |reach| reach.position.of(0));
         let kept = RetainedLog::of(&manifest.files, source)?;
@@ -36,6 +39,16 @@ pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
         kept.compare(&Reader::new(Arc::clone(store)))?;
     }
     Ok(())
+}
+
+/// The last instant of which a partition may have asked anything, as its newest checkpoint says; [`Time::MIN`] where it has
+/// none, and nothing where that is of other queries.
+pub fn asked_up_to(plan: &Plan, store: &dyn Store) -> Result<Option<Time>, Error> {
+    let Some(manifest) = checkpoint::peek(store)? else { return Ok(Some(Time::MIN)) };
+    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let state = facts(&manifest)?;
+    let up_to = asked::up_to(plan, &state.reach(&places)).unwrap_or(Time::MIN);
+    Ok(state.is_of(plan, &places).then_some(up_to))
 }
 
 /// Refuses queries that are to begin with what another reading keeps, where that is not the log from its start:
@@ -122,10 +135,11 @@ pub fn at_rest(
     }
     let Some(manifest) = inspection.kept.first() else { return Ok(answer) };
     let state = facts(manifest)?;
-    if state.plan != plan_fingerprint(plan) {
+    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    if !state.is_of(plan, &places) {
         return Ok(answer);
     }
-    answer.reach = state.reach(&positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?);
+    answer.reach = state.reach(&places);
     let progress = reach::progress(plan, &answer.reach);
     answer.watermark = progress.known_watermark();
     answer.horizon = progress.horizon();

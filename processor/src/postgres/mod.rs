@@ -26,24 +26,18 @@ mod settings;
 mod start;
 mod value;
 
-use crate::connection::{Bounds, Phase, Places, Socket, Standing};
+use crate::connection::Bounds;
 use crate::engine::Engine;
 use crate::questions::Turns;
+use crate::server::{Closing, Server, Setup};
 use crate::sql::Answerer;
 use crate::tls::Tls;
 use crate::tokens::Tokens;
 use cancel::Keys;
-use event_feeder::world;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime;
-use tokio::sync::{mpsc, watch as flag};
-
-/// How long to wait after a failure to accept.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// The bounds of a server.
 #[derive(Clone)]
@@ -96,23 +90,21 @@ impl Default for Options {
     }
 }
 
-/// A server at work.
-#[derive(Debug)]
-pub struct Server {
-    address: SocketAddr,
-    thread: JoinHandle<()>,
-}
-
-impl Server {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits for its end, which comes after the `shutdown` given to [`serve`].
-    pub fn join(self) {
-        // A panic there has been told by the thread that had it.
-        let _ = self.thread.join();
+impl Options {
+    /// The bounds of its connections.
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            connections_max: self.connections_max,
+            connections_per_client_max: self.connections_per_client_max,
+            // In which is said that there is no other, and questions are cancelled.
+            reserved_max: 16,
+            reserved_time_max: Duration::from_secs(2),
+            head_time_max: self.start_time_max,
+            body_time_max: self.batch_time_max,
+            // Pools of connections keep them for hours; where room is needed, they go.
+            idle_time_max: Duration::MAX,
+            write_time_max: self.write_time_max,
+        }
     }
 }
 
@@ -122,16 +114,7 @@ struct App {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
     keys: Arc<Keys>,
-    /// True once the end was asked for.
-    closing: flag::Receiver<bool>,
-}
-
-impl App {
-    /// Ready once the end was asked for.
-    async fn closed(&self) {
-        // An error means that nobody is left who could ask for it otherwise.
-        let _ = self.closing.clone().wait_for(|closing| *closing).await;
-    }
+    closing: Closing,
 }
 
 /// Serves `engine` on `listener` until `shutdown` is ready.
@@ -144,77 +127,11 @@ pub fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Server> {
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime =
-        runtime::Builder::new_multi_thread().worker_threads(2).thread_name("postgres").enable_all().build()?;
-    let listener = {
-        let _inside = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
-    };
-    let (close, closing) = flag::channel(false);
-    let app = App { engine, options: Arc::new(options), keys: Arc::default(), closing };
-    let thread = world::thread("postgres").spawn(move || {
-        runtime.spawn(async move {
-            shutdown.await;
-            close.send_replace(true);
-        });
-        runtime.block_on(accept(listener, app));
-        // Not waited for: a question to a processor that hangs would hang its end too.
-        runtime.shutdown_background();
-    })?;
-    Ok(Server { address, thread })
-}
-
-/// Accepts and serves connections until the end is asked for, and then waits a while for those that there are.
-async fn accept(listener: tokio::net::TcpListener, app: App) {
-    let options = &app.options;
-    let places = Places::new(&Bounds {
-        connections_max: options.connections_max,
-        connections_per_client_max: options.connections_per_client_max,
-        // In which is said that there is no other, and questions are cancelled.
-        reserved_max: 16,
-        reserved_time_max: Duration::from_secs(2),
-        head_time_max: options.start_time_max,
-        body_time_max: options.batch_time_max,
-        // Pools of connections keep them for hours; where room is needed, they go.
-        idle_time_max: Duration::MAX,
-        write_time_max: options.write_time_max,
-    });
-    // Each connection holds a sender; nothing is ever sent.
-    let (alive, mut all_gone) = mpsc::channel::<()>(1);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = app.closed() => break,
-        };
-        match accepted {
-            Ok((stream, client)) => {
-                let Some(place) = places.take(client.ip()) else { continue };
-                let (app, places, alive) = (app.clone(), places.clone(), alive.clone());
-                tokio::spawn(async move {
-                    // Answers are written whole.
-                    let _ = stream.set_nodelay(true);
-                    place.begin(Phase::Head);
-                    let is_reserved = place.standing() == Standing::Reserved;
-                    let socket = Box::new(Socket::new(stream, place.clone()));
-                    tokio::select! {
-                        () = start::connection(socket, &place, is_reserved, app) => {}
-                        () = place.is_over() => {}
-                    }
-                    places.leave(&place);
-                    drop(alive);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                places.make_room();
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-    drop((listener, alive));
-    let _ = tokio::time::timeout(app.options.drain_time_max, all_gone.recv()).await;
+    let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
+    Setup { name: "postgres", threads: 2, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
+        let app = App { engine, options: Arc::new(options), keys: Arc::default(), closing };
+        move |stream, place| start::serve(stream, place, app.clone())
+    })
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl Session {
             let held = self.portals.values().any(|portal| portal.rows.is_some());
             let message = tokio::select! {
                 message = self.link.message() => message,
-                () = app.closed() => break Failure::fatal("57P01", "the processor ends"),
+                () = app.closing.asked() => break Failure::fatal("57P01", "the processor ends"),
                 () = tokio::time::sleep(app.options.cursor_time_max), if held => {
                     // Rows that nobody fetches hold a process and a turn.
                     for portal in self.portals.values_mut().filter(|portal| portal.rows.is_some()) {
@@ -285,7 +285,7 @@ impl Session {
     async fn description(&mut self, name: &str) -> Done<Option<Arc<Description>>> {
         let statement = self.statement(name)?;
         if let Some(columns) = self.columns_of(&statement.command)? {
-            return Ok(columns.map(|columns| Arc::new(Description { parameters: vec![], columns })));
+            return Ok(columns.map(|columns| Arc::new(Description { parameters: vec![], columns, notes: vec![] })));
         }
         if let Some(described) = statement.described {
             return Ok(Some(described));

@@ -2,18 +2,20 @@
 
 use super::App;
 use super::error::Failure;
-use super::link::{End, Link, Stream};
+use super::link::{End, Link};
 use super::message::{Message, Opening};
 use super::session::Session;
 use super::settings::Settings;
-use crate::connection::{ConnectionSlot, Phase};
+use crate::connection::{ConnectionSlot, Phase, Socket, Standing};
 use crate::tokens::Who;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// Serves a connection to its end. In a reserved place it is told that there is no room, unless it cancels a question.
-pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<ConnectionSlot>, is_reserved: bool, app: App) {
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: App) {
     let bytes_max = app.options.message_bytes_max;
+    let stream = Box::new(Socket::new(stream, place.clone()));
     let mut link = Link::new(stream, place.clone(), bytes_max);
     let mut asked = 0;
     let (minor, parameters) = loop {
@@ -49,7 +51,7 @@ pub(super) async fn connection(stream: Box<dyn Stream>, place: &Arc<ConnectionSl
             Err(End::Malformed(why)) => return end(link, Failure::fatal("08P01", why.0)).await,
         }
     };
-    if is_reserved {
+    if place.standing() == Standing::Reserved {
         let most = app.options.connections_max;
         let failure = Failure::fatal("53300", format!("{most} connections are there already: try again"));
         return end(link, failure).await;

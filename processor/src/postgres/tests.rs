@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{Options, Server, serve};
+use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
 use crate::questions::Turns;
+use crate::server::Server;
 use crate::tokens::Tokens;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -172,6 +173,14 @@ fn statements_are_answered_one_after_the_other() {
     assert_eq!(client.query("SELECT * FROM total"), "42P01 there is no table `total` at 15\nZI");
     assert_eq!(client.query("SELECT 1 +"), "42601 SQL: Expected: an expression, found: EOF\nZI");
     assert!(client.query("SELECT 1 ! 2 FROM").starts_with("42601 SQL: "));
+}
+
+#[test]
+fn rows_come_with_the_notes_on_them() {
+    let site = Site::new(Fake::noting(), Options::default());
+    let mut client = site.client();
+    let noted = client.query("SELECT count(*) FROM finals; SELECT count(*) FROM totals");
+    assert_eq!(noted, "01000 two of `é`\nT\n2\nSELECT 1\nT\n3\nSELECT 1\nZI");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::partition::{self, Error};
 use crate::programs::{Begin, Outcome, Programs};
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::{Plan, Source};
 
 /// So many processors may be started at once with programs to deploy.
@@ -35,7 +36,13 @@ pub(super) fn deployed(
             stored.fill(store)?;
             return Ok(stored);
         }
-        let (mut all, outcomes) = stored.with_new(programs)?;
+        // Where others are at work, they may ask more of a table than is known here.
+        let asked = |plan: &Plan| match options.membership {
+            None => asked_up_to(options, &bind(options, &stored).ok()?, plan),
+            Some(_) => None,
+        };
+        let (carrying, programs) = &stored.carrying(programs, &asked)?;
+        let (mut all, outcomes) = carrying.with_new(programs)?;
         let replaced: Vec<&str> = outcomes
             .iter()
             .filter(|(_, outcome)| matches!(outcome, Outcome::Replaced(..)))
@@ -63,6 +70,18 @@ pub(super) fn deployed(
         }
     }
     Err(StartError::Binding("others deploy programs all the time; try again".into()))
+}
+
+/// The last instant of which a plan may have asked anything, by the newest checkpoints of all its partitions; nothing where
+/// one of them does not say.
+pub(super) fn asked_up_to(options: &Options, bound: &[Bound], plan: &Plan) -> Option<Time> {
+    let own = bound.iter().find(|bound| bound.plan.name() == plan.name())?;
+    let mut last = Time::MIN;
+    for part in own.log.partitions().ok()? {
+        let store = options.state.store(&folder(&plan.name(), &part));
+        last = last.max(partition::asked_up_to(plan, &*store).ok()??);
+    }
+    Some(last)
 }
 
 /// The log of every plan.

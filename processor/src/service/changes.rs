@@ -1,8 +1,9 @@
 //! What a change of the programs does, told before it is done.
 
 use crate::engine::EngineError;
-use crate::programs::{Begin, Deployment, Outcome, Programs};
+use crate::programs::{Begin, Deployment, Outcome, Programs, is_as_it_was};
 use serde_json::{Value as Json, json};
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::{NodeId, Plan, TableColumn};
@@ -58,6 +59,7 @@ pub(super) fn changes(
             .filter(|(deployment, _)| deployment.begins == Begin::Now)
             .map(|(_, plan)| note(plan))
             .chain(tables(&before, &new, outcomes))
+            .chain(carried(&before, &after))
             .collect::<Vec<_>>(),
     }))
 }
@@ -74,9 +76,10 @@ pub(super) fn rows_a_day(
     let mut told = vec![];
     for (_, plan) in after.iter().filter(|(_, plan)| !before.iter().any(|(_, old)| old == plan)) {
         let is_new = |name: &str| !matches!(outcomes.get(name), None | Some(Outcome::Unchanged(_)));
+        let live = LazyCell::new(|| live(plan).filter(|live| *live > 0));
         for metric in plan.metrics.iter().filter(|metric| is_new(&metric.name)) {
             let Some(rows) = RowsADay::of(plan, metric) else { continue };
-            let all = match live(plan).filter(|live| *live > 0 && !rows.of_groups) {
+            let all = match live.filter(|_| !rows.of_groups) {
                 Some(live) => format!(", {} of the {live} that are live now", rows_text(rows.count * live as f64)),
                 None => String::new(),
             };
@@ -102,6 +105,20 @@ fn tables(
         let known = before.iter().rev().flat_map(|(_, plan)| plan.tables()).find(|known| name(known) == name(column));
         let Some(difference) = known.and_then(|known| column.difference(known)) else { continue };
         told.insert(format!("{difference}; what asks for it is another definition, of all instants"));
+    }
+    told
+}
+
+/// Where tables first say something else that took the place of those that were deployed, under which all goes on.
+fn carried(before: &[(&Deployment, Arc<Plan>)], after: &[(&Deployment, Arc<Plan>)]) -> BTreeSet<String> {
+    let mut told = BTreeSet::new();
+    for (_, plan) in after {
+        let Some((_, old)) = before.iter().find(|(_, old)| old == plan && !is_as_it_was(plan, old)) else { continue };
+        for (column, known) in plan.tables().into_iter().zip(old.tables()) {
+            if let Some(difference) = column.difference(known) {
+                told.insert(format!("{difference}; of all that was asked so far it says the same, so what asks for it goes on"));
+            }
+        }
     }
     told
 }

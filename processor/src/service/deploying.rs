@@ -1,19 +1,21 @@
 //! Other programs for a processor at work. What stays as it was goes on undisturbed; what is new begins beside it.
 
-use super::binding::{all_parts, bind, stay_together};
+use super::binding::{all_parts, asked_up_to, bind, stay_together};
 use super::work::{Bound, Running, folder, halt};
 use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::Identity;
 use crate::engine::EngineError;
 use crate::input::{Log, Part};
 use crate::partition::{self, Answer, Ask};
-use crate::programs::Programs;
+use crate::programs::{Programs, is_as_it_was};
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// A partition of a plan that is there no more, and the log that it read.
@@ -40,7 +42,7 @@ impl Service {
         let (mut gone, forgotten): (Vec<Running>, Vec<Gone>);
         {
             let mut inner = self.lock();
-            let stays = |running: &Running| bound.iter().find(|bound| bound.plan == running.plan);
+            let stays = |running: &Running| bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan));
             let running = std::mem::take(&mut inner.running);
             (inner.running, gone) = running.into_iter().partition(|running| stays(running).is_some());
             for running in &inner.running {
@@ -50,8 +52,10 @@ impl Service {
                 let known = inner.bound.iter().find(|known| known.plan == running.plan)?;
                 Some((Arc::clone(&known.log), Arc::clone(&known.plan), running.part.clone()))
             };
-            forgotten = gone.iter().filter_map(of).collect();
-            let is_new = |bound: &&Bound| inner.bound.iter().all(|known| known.plan != bound.plan);
+            // One whose tables say more of what is to come goes on in its place.
+            let goes_on = |running: &&Running| bound.iter().any(|bound| bound.plan == running.plan);
+            forgotten = gone.iter().filter(|running| !goes_on(running)).filter_map(of).collect();
+            let is_new = |bound: &&Bound| !inner.bound.iter().any(|known| is_as_it_was(&bound.plan, &known.plan));
             new = bound.iter().filter(is_new).cloned().collect();
             inner.programs = programs;
             inner.bound = bound;
@@ -64,6 +68,46 @@ impl Service {
             self.lock().running.extend(running);
         }
         Ok(())
+    }
+
+    /// Stops the partitions of some deployments, each with a last checkpoint; they stay theirs.
+    pub(super) fn pause(&self, numbers: &BTreeSet<u32>) {
+        let mut paused: Vec<Running>;
+        {
+            let mut inner = self.lock();
+            let own: Vec<Bound> = inner.bound.iter().filter(|bound| numbers.contains(&bound.number)).cloned().collect();
+            let is_own = |running: &Running| own.iter().any(|bound| bound.plan == running.plan);
+            let running = std::mem::take(&mut inner.running);
+            (paused, inner.running) = running.into_iter().partition(is_own);
+        }
+        paused.iter().for_each(|running| running.replace(true));
+        halt(&mut paused);
+    }
+
+    /// Puts to work what was paused and has not been since.
+    pub(super) fn resume(&self, numbers: &BTreeSet<u32>) -> Result<(), EngineError> {
+        if self.claims() != Claims::All || self.is_stopping() {
+            return Ok(());
+        }
+        let internal = |error: StartError| EngineError::Internal(error.to_string());
+        let (own, running): (Vec<Bound>, Vec<(String, u32)>) = {
+            let inner = self.lock();
+            let own = inner.bound.iter().filter(|bound| numbers.contains(&bound.number)).cloned();
+            (own.collect(), inner.running.iter().map(|one| (one.plan.name(), one.part.number)).collect())
+        };
+        let mut parts = all_parts(&own).map_err(internal)?;
+        parts.retain(|(bound, part)| !running.contains(&(bound.plan.name(), part.number)));
+        let (running, _) = self.launch(&own, parts).map_err(internal)?;
+        self.lock().running.extend(running);
+        Ok(())
+    }
+
+    /// The last instant of which a plan may have asked anything; nothing where others may ask more meanwhile.
+    pub(super) fn asked_up_to(&self, plan: &Plan) -> Option<Time> {
+        if self.claims() != Claims::All {
+            return None;
+        }
+        asked_up_to(&self.options, &self.lock().bound.clone(), plan)
     }
 
     /// Lets go of what is not needed of partitions that run no more, without waiting for it: their places in their logs,

@@ -2,10 +2,10 @@
 
 use super::work::Bound;
 use super::{Service, answers, bounds, changes, replaying};
-use crate::engine::{Basis, Engine, EngineError, IsWanted, PositionOf, Snapshot, TableData, TableScan};
+use crate::engine::{Basis, Engine, EngineError, IsWanted, Note, PositionOf, Snapshot, TableData, TableScan};
 use crate::memory;
 use crate::partition::{Answer, Ask, Asks, NoAnswer};
-use crate::programs::Begin;
+use crate::programs::{Begin, Programs};
 use crate::rows::{TABLES, documented};
 use crate::story;
 use arrow::array::RecordBatch;
@@ -86,11 +86,7 @@ impl Engine for Service {
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
-        let (bound, sealed) = {
-            let inner = self.lock();
-            (inner.bound.clone(), inner.programs.sealed.clone())
-        };
-        let sealed = self.sealed.of(&self.options.state, &sealed)?;
+        let (bound, sealed) = self.deployed()?;
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
         let table = |name: &String| {
@@ -112,6 +108,15 @@ impl Engine for Service {
             Ok(table)
         };
         tables.iter().map(table).collect()
+    }
+
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError> {
+        if !scans.iter().any(|scan| scan.mixes_versions) {
+            return Ok(vec![]);
+        }
+        let (mut bound, sealed) = self.deployed()?;
+        bound.retain(Bound::answers);
+        Ok(scans.iter().filter_map(|scan| answers::mixed_versions(scan, &bound, &sealed)).collect())
     }
 
     fn session(
@@ -213,19 +218,21 @@ impl Engine for Service {
         let changing = self.changing();
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
-        let (after, outcomes) = before.with(&programs, from)?;
-        let mut told = changes::changes(&before, &after, &outcomes, timeline_dsl::explain::operator_text)?;
-        if after != before {
-            let expected = changes::rows_a_day(&before, &after, &outcomes, |plan| self.live_sessions(plan))?;
-            let more = self.can_start_over(&after)?.into_iter().chain(expected).map(Json::from);
-            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(more.clone()));
-        }
         if plan_only {
-            return Ok(told);
+            return self.planned(&before, &programs, from).map(|(_, told)| told);
         }
-        if after != before {
-            self.change(after.clone())?;
-        }
+        let renewed = self.carrying(&before, &programs)?.0.renewed(&before)?;
+        // Only of partitions that stand is it known what they have asked of their tables.
+        self.pause(&renewed);
+        let changed = self.planned(&before, &programs, from).and_then(|(after, told)| {
+            if after != before {
+                self.change(after.clone())?;
+            }
+            Ok((after, told))
+        });
+        let resumed = self.resume(&renewed);
+        let (after, mut told) = changed?;
+        resumed?;
         drop(changing);
         let number = after.deployments.last().filter(|last| last.catching_up).map(|last| last.number);
         if let Some(number) = number.filter(|_| from == Begin::Now) {
@@ -255,6 +262,35 @@ impl Engine for Service {
 
     fn programs_version(&self) -> u64 {
         self.lock().programs.version
+    }
+}
+
+impl Service {
+    /// The programs with tables that carry on those that are deployed, and the texts as they are then.
+    fn carrying(
+        &self,
+        before: &Programs,
+        texts: &[(String, String)],
+    ) -> Result<(Programs, Vec<(String, String)>), EngineError> {
+        before.carrying(texts, &|plan| self.asked_up_to(plan))
+    }
+
+    /// What a deployment would make of the programs, and what is to be told of that.
+    fn planned(
+        &self,
+        before: &Programs,
+        texts: &[(String, String)],
+        from: Begin,
+    ) -> Result<(Programs, Json), EngineError> {
+        let (carrying, texts) = self.carrying(before, texts)?;
+        let (after, outcomes) = carrying.with(&texts, from)?;
+        let mut told = changes::changes(before, &after, &outcomes, timeline_dsl::explain::operator_text)?;
+        if after != *before {
+            let expected = changes::rows_a_day(before, &after, &outcomes, |plan| self.live_sessions(plan))?;
+            let more = self.can_start_over(&after)?.into_iter().chain(expected).map(Json::from);
+            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(more.clone()));
+        }
+        Ok((after, told))
     }
 }
 

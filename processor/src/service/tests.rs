@@ -23,6 +23,7 @@ mod pieces;
 mod rules;
 mod slt;
 mod spans;
+mod tables;
 mod windows;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }

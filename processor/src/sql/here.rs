@@ -60,7 +60,8 @@ pub(super) fn tables(
         TableRequest { scans, with_rows: true } => engine.read(scans, sync, is_wanted),
         TableRequest { scans, with_rows: false } => {
             let names: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
-            engine.columns(&names).map(|tables| Snapshot { tables, basis: Basis::default() })
+            let basis = Basis { positions: vec![], notes: engine.notes(scans)? };
+            engine.columns(&names).map(|tables| Snapshot { tables, basis })
         }
     }
 }

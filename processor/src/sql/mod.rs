@@ -67,7 +67,7 @@ pub use lean::{Pool, serve_questions};
 #[cfg(feature = "sql")]
 pub use pool::Pool;
 
-use crate::engine::{Basis, Engine, EngineError, PositionOf};
+use crate::engine::{Basis, Engine, EngineError, Note, PositionOf};
 use arrow::array::RecordBatch;
 #[cfg(feature = "sql")]
 use arrow::datatypes::Field;
@@ -109,6 +109,8 @@ pub struct Description {
     pub parameters: Vec<DataType>,
     /// The columns of its rows.
     pub columns: SchemaRef,
+    /// Why those may not be the ones that are meant.
+    pub notes: Vec<Note>,
 }
 
 /// Where questions are worked at.
@@ -155,7 +157,7 @@ impl Answerer {
     /// Those of [`Answerer::ask`] that a statement has without its rows.
     pub async fn describe(&self, asking: Asking, known: Vec<Option<String>>) -> Result<Description, EngineError> {
         let answer = self.give(asking, Task::Columns(known)).await?;
-        Ok(Description::of(&answer.schema))
+        Ok(Description { notes: answer.basis.notes, ..Description::of(&answer.schema) })
     }
 
     async fn give(&self, asking: Asking, task: Task) -> Result<Answer, EngineError> {
@@ -189,6 +191,7 @@ impl Description {
         Description {
             parameters: parameters.iter().map(|field| field.data_type().clone()).collect(),
             columns: Arc::new(Schema::new(columns.to_vec())),
+            notes: vec![],
         }
     }
 }

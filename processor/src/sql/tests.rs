@@ -418,6 +418,9 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         fn columns(&self, _: &[String]) -> Result<Vec<crate::engine::TableData>, EngineError> {
             unreachable!()
         }
+        fn notes(&self, _: &[TableScan]) -> Result<Vec<crate::engine::Note>, EngineError> {
+            unreachable!()
+        }
         fn session(
             &self,
             _: &str,

@@ -110,9 +110,13 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let Task::Columns(known) = &asked.task else {
         return rows(question, &names, desk).await;
     };
-    let tables = desk.tables(TableRequest::columns(&names))?;
-    let plan = question.plan(providers(&context, &tables)?, desk).await?;
+    let (_, plan) = question.plan_late(&names, desk).await?;
     let description = description(&plan, known, &parameters).map_err(cleaned)?;
+    // What is to be known of its rows is known before they are read. One whose values are not known yet may not be optimised.
+    let scans = context.state().optimize(&plan).map_or(Ok(vec![]), |plan| scans(&plan, &names))?;
+    if scans.iter().any(|scan| scan.mixes_versions) {
+        desk.tables(TableRequest { scans, with_rows: false })?;
+    }
     desk.head(&description.schema()).await;
     Ok(())
 }
@@ -128,6 +132,14 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
+    /// Plans it before any rows are there.
+    async fn plan_late(&self, names: &[String], desk: &mut impl Desk) -> Result<(LateTables, LogicalPlan), EngineError> {
+        let columns = desk.tables(TableRequest::columns(names))?;
+        let late: LateTables = columns.iter().map(|table| (table.name.clone(), Late::new(table))).collect();
+        let tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();
+        Ok((late, self.plan(tables, desk).await?))
+    }
+
     /// Plans it over some tables, by name.
     async fn plan(
         &self,
@@ -152,6 +164,9 @@ impl Planning<'_> {
     }
 }
 
+/// Tables whose rows come later, by name.
+type LateTables = BTreeMap<String, Arc<Late>>;
+
 /// Tables whose rows are there.
 fn providers(
     context: &SessionContext,
@@ -167,11 +182,7 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
     // Where the statement may say which rows it needs, it is planned before they are asked for.
     let bounded = match !names.is_empty() && may_bound(&question.asked.sql, names) {
         true => {
-            let columns = desk.tables(TableRequest::columns(names))?;
-            let late: BTreeMap<String, Arc<Late>> =
-                columns.iter().map(|table| (table.name.clone(), Late::new(table))).collect();
-            let as_tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();
-            let plan = question.plan(as_tables, desk).await?;
+            let (late, plan) = question.plan_late(names, desk).await?;
             Some((late, state.optimize(&plan).map_err(cleaned)?))
         }
         false => None,
@@ -184,9 +195,7 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
     let _held = hold(&mut tables)?;
     let with_rows = providers(context, &tables)?;
     // Programs may have changed since; what came is enough for the statement all the same.
-    let fits = |table: &TableData, late: &BTreeMap<String, Arc<Late>>| {
-        late.get(&table.name).is_some_and(|late| late.fits(table))
-    };
+    let fits = |table: &TableData, late: &LateTables| late.get(&table.name).is_some_and(|late| late.fits(table));
     let physical = match bounded {
         Some((late, plan)) if tables.iter().all(|table| fits(table, &late)) => {
             for (name, rows) in with_rows {
@@ -218,7 +227,7 @@ async fn tell(table: RecordBatch, asked: &Asked, desk: &mut impl Desk) -> Result
     match &asked.task {
         Task::Rows(_) => _ = desk.head(&table.schema()).await && desk.rows(table).await,
         Task::Columns(_) => {
-            let description = Description { parameters: vec![], columns: table.schema() };
+            let description = Description { parameters: vec![], columns: table.schema(), notes: vec![] };
             desk.head(&description.schema()).await;
         }
     }
@@ -233,7 +242,8 @@ fn description(plan: &LogicalPlan, known: &[Option<String>], said: &[Option<Data
         // Whose type the asker knows is not looked at again.
         if known.get(place).is_some_and(Option::is_some) { DataType::Null } else { ty.unwrap_or(DataType::Utf8) }
     });
-    Ok(Description { parameters: parameters.collect(), columns: Arc::new(plan.schema().as_arrow().clone()) })
+    let columns = Arc::new(plan.schema().as_arrow().clone());
+    Ok(Description { parameters: parameters.collect(), columns, notes: vec![] })
 }
 
 /// Makes known to a question what the tables are, if it asks that.

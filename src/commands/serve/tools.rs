@@ -7,6 +7,7 @@ use processor::engine::Engine;
 use processor::flight;
 use processor::postgres;
 use processor::questions::Turns;
+use processor::server::Server;
 use processor::sql::Answerer;
 use processor::tls::Tls;
 use processor::tokens::Tokens;
@@ -52,12 +53,6 @@ pub(super) struct Listening {
 /// Servers at work.
 pub(super) struct Tools {
     servers: Vec<(String, Server, oneshot::Sender<()>)>,
-}
-
-enum Server {
-    Postgres(postgres::Server),
-    #[cfg(feature = "flight")]
-    Flight(flight::Server),
 }
 
 impl Wires {
@@ -137,14 +132,14 @@ impl Listening {
                 Wire::Postgres => {
                     let options = postgres::Options { turns, answerer, tokens, tls, ..postgres::Options::default() };
                     let server = postgres::serve(listener, engine, options, shutdown);
-                    (format!("postgresql://{address}/timeline"), server.map(Server::Postgres))
+                    (format!("postgresql://{address}/timeline"), server)
                 }
                 #[cfg(feature = "flight")]
                 Wire::Flight => {
                     let scheme = if tls.is_some() { "grpc+tls" } else { "grpc" };
                     let options = flight::Options { turns, answerer, tokens, tls, ..flight::Options::default() };
                     let server = flight::serve(listener, engine, options, shutdown);
-                    (format!("{scheme}://{address}"), server.map(Server::Flight))
+                    (format!("{scheme}://{address}"), server)
                 }
             };
             servers.push((url, server.map_err(|error| Error::Other(error.into()))?, close));
@@ -163,11 +158,7 @@ impl Tools {
     pub(super) fn end(self) {
         let ending: Vec<Server> = self.servers.into_iter().map(|(_, server, _close)| server).collect();
         for server in ending {
-            match server {
-                Server::Postgres(server) => server.join(),
-                #[cfg(feature = "flight")]
-                Server::Flight(server) => server.join(),
-            }
+            server.join();
         }
     }
 }

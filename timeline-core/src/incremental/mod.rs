@@ -391,6 +391,24 @@ impl Evaluator {
         })
     }
 
+    /// Takes note that tables say something else than when the row was made, of instants after its own: what they say
+    /// next comes when it is due now.
+    pub fn look_again(&self, row: &mut Row<'_>) {
+        if row.pending() == FRESH {
+            return;
+        }
+        for code in &self.compiled.codes {
+            if let code::Code::Lookup(step) = code {
+                step.look_again(row, &self.dictionary);
+            }
+        }
+        // What is due at the row's instant is yet to happen, and says itself what comes next.
+        if row.deadline() > row.now() {
+            let next = run::next_deadline(&self.compiled, row, row.now());
+            row.set_deadline(next);
+        }
+    }
+
     /// Ends the alerts that are still true: the session is over at the row's instant.
     pub fn end_alerts(&self, row: &mut Row<'_>, alerts: &mut Vec<AlertSpan>) {
         run::end_alerts(&self.compiled, &self.dictionary, row, alerts);

@@ -8,7 +8,8 @@
 //!
 //! **Invariant:** the rows of a key are sorted and no two of them say something at one instant.
 //! **Invariant:** the identity of a column is a digest of what it says of each key at each instant: neither the order of
-//! the rows, nor other columns, nor names have a part in it.
+//! the rows, nor other columns, nor names have a part in it. Only who knows that what was asked of it up to now is the same
+//! gives it the identity of an older one ([`Table::known_as`]).
 
 mod difference;
 
@@ -75,8 +76,18 @@ pub struct Table {
     spans: Vec<(Time, Time)>,
     /// Row by row.
     cells: Vec<Option<Value>>,
-    /// Of each column, once somebody has asked.
-    digests: Vec<OnceLock<Fingerprint>>,
+    identities: Vec<Identity>,
+}
+
+/// What a column is known as, and what it says.
+#[derive(Debug, Default)]
+struct Identity {
+    /// What tells it from others, if that is not what it says.
+    known: Option<Fingerprint>,
+    /// The digest of what it says, once somebody has asked.
+    content: OnceLock<Fingerprint>,
+    /// What was asked under that identity before, each with the first instant of which this says something else.
+    before: Vec<(Fingerprint, Time)>,
 }
 
 /// A table of which rows are still to come. What it holds of a row is its values and no more.
@@ -145,8 +156,8 @@ impl TableRows {
         let sorted_cells =
             order.iter().flat_map(|row| row * columns..(row + 1) * columns).map(|at| cells[at].take()).collect();
         let spans = order.iter().map(|row| spans[*row]).collect();
-        let digests = vec![OnceLock::new(); columns];
-        Ok(Table { shape, keys: sorted_keys, spans, cells: sorted_cells, digests })
+        let identities = std::iter::repeat_with(Identity::default).take(columns).collect();
+        Ok(Table { shape, keys: sorted_keys, spans, cells: sorted_cells, identities })
     }
 }
 
@@ -209,9 +220,25 @@ impl Table {
         }
     }
 
+    /// Gives a column the identity of one that it takes the place of, which was asked only of instants of which both say
+    /// the same. `before` are the contents that were asked under that identity, each with the first instant of which this
+    /// one says something else.
+    #[must_use]
+    pub fn known_as(mut self, column: &str, identity: Fingerprint, before: Vec<(Fingerprint, Time)>) -> Self {
+        if let Some(at) = self.shape.columns.iter().position(|(known, _)| known == column) {
+            self.identities[at] = Identity { known: Some(identity), content: OnceLock::new(), before };
+        }
+        self
+    }
+
     /// What tells a column from any other one, of this table or another.
     fn digest(&self, column: usize) -> Fingerprint {
-        *self.digests[column].get_or_init(|| {
+        self.identities[column].known.unwrap_or_else(|| self.content(column))
+    }
+
+    /// The digest of what a column says.
+    fn content(&self, column: usize) -> Fingerprint {
+        *self.identities[column].content.get_or_init(|| {
             let mut digest = Digest::default();
             let types = self.shape.key.iter().map(|(_, ty)| ty).chain([&self.shape.columns[column].1]);
             types.for_each(|ty| digest.text(ty.name()));
@@ -279,6 +306,26 @@ impl TableColumn {
     /// What tells it from any other column.
     pub fn digest(&self) -> Fingerprint {
         self.table.digest(usize::from(self.column))
+    }
+
+    /// The digest of what it says, whatever it is known as.
+    pub fn content(&self) -> Fingerprint {
+        self.table.content(usize::from(self.column))
+    }
+
+    /// The first instant of which it says something else than one of that content did, which it took the place of:
+    /// [`Time::MAX`] if it is the same, and nothing if it took the place of no such one.
+    pub fn differs_from(&self, content: Fingerprint) -> Option<Time> {
+        if content == self.content() {
+            return Some(Time::MAX);
+        }
+        let before = &self.table.identities[usize::from(self.column)].before;
+        before.iter().find(|(known, _)| *known == content).map(|(_, at)| *at)
+    }
+
+    /// The contents that it took the place of, each with the first instant of which it says something else.
+    pub fn before(&self) -> &[(Fingerprint, Time)] {
+        &self.table.identities[usize::from(self.column)].before
     }
 
     /// Whether it takes keys of these types.

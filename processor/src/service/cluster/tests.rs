@@ -7,6 +7,7 @@ use crate::http::Token;
 use crate::input::{Input, memory::Memory};
 use crate::members::member_of;
 use crate::outputs::Outputs;
+use crate::server::Server;
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
 use crate::tokens::Tokens;
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
@@ -27,7 +28,7 @@ const SYNC: Option<Duration> = Some(Duration::from_secs(30));
 struct Node {
     service: Arc<Service>,
     close: Option<oneshot::Sender<()>>,
-    server: Option<http::Server>,
+    server: Option<Server>,
 }
 
 impl Node {

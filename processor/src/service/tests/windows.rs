@@ -73,3 +73,56 @@ fn totals_by_windows_are_kept_only_as_far_as_they_change() {
         service.stop();
     }
 }
+
+/// Group, count and sum of a metric of events.
+fn of_events(service: &Service) -> Vec<(String, i64, i128)> {
+    let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
+    let rows = &snapshot.tables[0].live[0];
+    let column = |name: &str| rows.column_by_name(name).expect(name).as_any();
+    let every: &StringArray = column("every").downcast_ref().expect("texts");
+    let count: &Int64Array = column("count").downcast_ref().expect("counts");
+    let sum: &Decimal128Array = column("sum_exact").downcast_ref().expect("decimals");
+    let row = |i| (every.value(i).to_owned(), count.value(i), sum.value(i) / 1_000_000_000);
+    (0..rows.num_rows()).map(row).collect()
+}
+
+#[test]
+fn events_that_come_late_are_folded_into_their_windows() {
+    let program = "source s { key k  time t in s  late repair keep 10m  x: int }
+metric e = at(rise(latest(x) > 5), latest(x)) every 1m | aggregate(group_by(every), count, sum)";
+    // Each tenth event comes five minutes later than those around it.
+    let events: Vec<i64> = (0..2_000).collect();
+    let line = |t: i64| format!(r#"{{"k":"k{}","t":{t},"x":{}}}"#, t % 3, t * 7 % 13);
+    let due = |t: i64| if t % 10 == 7 { t + 300 } else { t };
+    let mut late = events.clone();
+    late.sort_by_key(|t| due(*t));
+    let (in_order, repaired) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let logs = [Memory::new(1), Memory::new(1)];
+    let sorted = start_with(program, in_order.path(), &logs[0], Claims::All);
+    events.iter().for_each(|t| logs[0].write(0, &line(*t)));
+    let expected = of_events(&sorted);
+    assert!(expected.len() > 30 && expected.iter().map(|row| row.1).sum::<i64>() > 500, "{expected:?}");
+    let (first, rest) = late.split_at(900);
+    let service = start_with(program, repaired.path(), &logs[1], Claims::All);
+    first.iter().for_each(|t| logs[1].write(0, &line(*t)));
+    of_events(&service);
+    service.stop();
+    let service = start_with(program, repaired.path(), &logs[1], Claims::All);
+    rest.iter().for_each(|t| logs[1].write(0, &line(*t)));
+    assert_eq!(of_events(&service), expected);
+    let snapshot = service.snapshot(&["late_events".into()], SYNC).expect("an answer");
+    assert!(snapshot.tables[0].live.iter().map(|rows| rows.num_rows()).sum::<usize>() + snapshot.tables[0].past.len() > 0);
+    // What is dropped leaves the totals, and what is put in its place counts from the start of the log.
+    let other = program.replace("> 5", "> 8");
+    service.deploy(vec![("p.tl".into(), other.clone())], false, None).expect("it is deployed");
+    service.settle();
+    let changed = of_events(&service);
+    assert!(changed.iter().map(|row| row.1).sum::<i64>() < expected.iter().map(|row| row.1).sum());
+    sorted.deploy(vec![("p.tl".into(), other)], false, None).expect("it is deployed");
+    sorted.settle();
+    assert_eq!(changed, of_events(&sorted));
+    service.drop_query("e").expect("it is there");
+    assert!(service.snapshot(&["totals".into()], SYNC).is_ok_and(|all| all.tables[0].live.iter().all(|rows| rows.num_rows() == 0)));
+    sorted.stop();
+    service.stop();
+}

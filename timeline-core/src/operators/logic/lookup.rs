@@ -1,11 +1,11 @@
 //! `tariff[latest(zone)].price`: what a table says of a key.
 
-use crate::Type;
-use crate::incremental::parts::{ABSENT, Code, Compiling, Out, RestPass, Row, State, value_of, word_of};
+use crate::incremental::parts::{ABSENT, Code, Compiling, Dictionary, Out, RestPass, Row, State, value_of, word_of};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, TableColumn, Takes, Timer,
     Word,
 };
+use crate::{Type, Value};
 
 pub(crate) mod meaning;
 
@@ -57,15 +57,25 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// Notes anew when what is said of the key may next be something else: the rows of the future are others.
+    pub(crate) fn look_again(&self, row: &mut Row<'_>, dictionary: &Dictionary) {
+        if let Some(due) = self.due {
+            let (_, next) = self.column.look(&self.key(row, dictionary), row.now());
+            row.words[due] = next as u64;
+        }
+    }
+
+    fn key(&self, row: &Row<'_>, dictionary: &Dictionary) -> Vec<Option<Value>> {
+        self.of.iter().map(|(_, of, ty)| value_of(of.get(row.words), *ty, dictionary)).collect()
+    }
+
     pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
         let Step { column, of, out, due } = self;
         let is_due = due.is_some_and(|due| row.words[due] as crate::Time <= pass.now);
         if !pass.fresh && !is_due && !of.iter().any(|(on, _, _)| pass.is_dirty(*on)) {
             return false;
         }
-        let part = |(_, of, ty): &(u16, State, Type)| value_of(of.get(row.words), *ty, pass.dictionary);
-        let key: Vec<_> = of.iter().map(part).collect();
-        let (value, next) = column.look(&key, pass.now);
+        let (value, next) = column.look(&self.key(row, pass.dictionary), pass.now);
         if let Some(due) = due {
             row.words[*due] = next as u64;
         }

@@ -35,14 +35,19 @@ impl fmt::Display for Difference {
 }
 
 impl TableColumn {
-    /// Where the column first says something else than another one did; nothing if it never does, or if keys and values are
-    /// of other types.
-    pub fn difference(&self, before: &TableColumn) -> Option<Difference> {
+    /// Whether keys and values are of the types that those of another one have.
+    pub fn is_like(&self, other: &TableColumn) -> bool {
         let types = |of: &TableColumn| {
             let key: Vec<_> = of.table.shape().key.iter().map(|(_, ty)| *ty).collect();
             (key, of.ty())
         };
-        if types(self) != types(before) {
+        types(self) == types(other)
+    }
+
+    /// Where the column first says something else than another one did; nothing if it never does, or if keys and values are
+    /// of other types.
+    pub fn difference(&self, before: &TableColumn) -> Option<Difference> {
+        if !self.is_like(before) {
             return None;
         }
         let name = (self.table.shape().name.clone(), self.name().to_owned());
