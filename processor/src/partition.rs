@@ -188,6 +188,8 @@ pub struct Partition {
     last: Pending,
     /// The outputs that have said their last.
     retired: BTreeSet<String>,
+    /// The metrics of which history has changes of how many sessions are counted at once.
+    apart: BTreeSet<String>,
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,

@@ -17,7 +17,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use carrying::{AskedUpTo, is_as_it_was};
+pub(crate) use carrying::is_as_it_was;
 pub use deployment::{Begin, Deployment, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;

@@ -27,7 +27,7 @@ pub use options::{Claims, Options, StartError};
 pub use work::Ended;
 
 use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
-use crate::engine::IsWanted;
+use crate::engine::{EngineError, IsWanted};
 use crate::input::Part;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Asks, Error, NoAnswer, PendingAnswer, Recovery};
 use crate::programs::{Programs, is_as_it_was};

@@ -60,7 +60,7 @@ async fn tables(app: &App, command: CommandGetTables) -> Result<RecordBatch, Sta
             return Ok(names.into_iter().map(|name| (name, Schema::empty())).collect());
         }
         let tables = engine.columns(&names)?;
-        Ok(tables.into_iter().map(|table| (table.name, as_told(&table.schema).as_ref().clone())).collect())
+        Ok(tables.into_iter().map(|table| (table.name, as_told(&table.schema, &[]).as_ref().clone())).collect())
     });
     let described = described.await.map_err(fault)?.map_err(|error| status(&error))?;
     let mut tables = command.into_builder();

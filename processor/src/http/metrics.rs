@@ -1,5 +1,6 @@
 //! The status, and what the process has measured of itself, as Prometheus reads it.
 
+use super::groups::Groups;
 use crate::measured;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text;
@@ -102,10 +103,13 @@ fn label(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What a scrape shows.
-pub(super) fn text(status: Value) -> String {
+/// What a scrape shows; with the groups of totals where it asks for them.
+pub(super) fn text(status: Value, groups: Option<Groups>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Status(status)));
+    if let Some(groups) = groups {
+        registry.register_collector(Box::new(groups));
+    }
     measured::register(&mut registry);
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry).expect("a text takes whatever is written to it");
@@ -114,7 +118,8 @@ pub(super) fn text(status: Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{METRICS, text};
+    use super::{Groups, METRICS, text};
+    use crate::engine::{Engine, fake::Fake};
     use crate::measured;
     use serde_json::{Map, Value, json};
     use std::collections::BTreeSet;
@@ -131,7 +136,9 @@ mod tests {
         measured::statement("00000", Duration::from_millis(5));
         #[cfg(feature = "flight")]
         measured::call(0, Duration::from_millis(5));
-        text(json!({"partitions": [partition], "resident_bytes": 7, "catching_up": [{}]}))
+        let rows = vec![Fake::default().snapshot(&["totals".into()], None).unwrap().tables.remove(0).live.remove(0)];
+        let status = json!({"partitions": [partition], "resident_bytes": 7, "catching_up": [{}]});
+        text(status, Some(Groups { rows, most: 2 }))
     }
 
     /// Names of metrics in a text, as far as they are ours.
@@ -155,6 +162,22 @@ mod tests {
         let declared = |line: &&str| line.starts_with("# TYPE ");
         let mut seen = BTreeSet::new();
         assert!(text.lines().filter(declared).all(|line| seen.insert(line)), "declared twice: {text}");
+    }
+
+    #[test]
+    fn groups_of_totals_are_gauges_up_to_a_bound() {
+        let text = whole();
+        let told: Vec<&str> = text.lines().filter(|line| line.starts_with("timeline_total_")).collect();
+        let expected = [
+            "timeline_total_count{metric=\"cirr\",cdn=\"C1\"} 1.0",
+            "timeline_total_count{metric=\"cirr\",cdn=\"C2\"} 1.0",
+            "timeline_total_sum{metric=\"cirr\",cdn=\"C1\"} 12.0",
+            "timeline_total_sum{metric=\"cirr\",cdn=\"C2\"} 5.0",
+            "timeline_total_avg{metric=\"cirr\",cdn=\"C1\"} 12.0",
+            "timeline_total_avg{metric=\"cirr\",cdn=\"C2\"} 5.0",
+            "timeline_total_groups_left_out 1",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

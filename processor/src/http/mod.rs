@@ -33,6 +33,7 @@
 mod answer;
 mod connection;
 mod error;
+mod groups;
 mod json;
 mod metrics;
 mod routes;

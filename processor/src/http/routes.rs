@@ -4,6 +4,7 @@ use super::answer::{Turn, stream, with_positions};
 use super::error::Refusal;
 use super::rows::Format;
 use super::token::Sender;
+use super::groups::Groups;
 use super::{App, connection, metrics, site, token, watch};
 use crate::engine::EngineError;
 use crate::measured;
@@ -57,6 +58,8 @@ fn deployers(answer: MethodRouter<App>) -> MethodRouter<App> {
     answer.layer(from_fn(token::deploys))
 }
 
+/// The most groups of totals that a scrape is told.
+const TOTALS_MAX: usize = 10_000;
 /// The most bytes of programs that are deployed at once, with the tables that they carry.
 const DEPLOY_BYTES_MAX: usize = MAX_CARRIED_BYTES + (4 << 20);
 
@@ -232,9 +235,27 @@ async fn status(State(app): State<App>) -> Result<Json<Value>, Refusal> {
     Ok(Json(app.ask_now(|engine| Ok(engine.status())).await?))
 }
 
-async fn prometheus(State(app): State<App>) -> Result<Response, Refusal> {
+/// What a scrape asks for beside what is always told.
+#[derive(Deserialize)]
+struct Scrape {
+    /// So many groups of totals.
+    totals: Option<usize>,
+}
+
+async fn prometheus(
+    State(app): State<App>,
+    scrape: Result<Query<Scrape>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(Scrape { totals }) = scrape?;
     let status = app.ask_now(|engine| Ok(engine.status())).await?;
-    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(status)).into_response())
+    let groups = match totals.map(|most| most.min(TOTALS_MAX)) {
+        None => None,
+        Some(most) => {
+            let snapshot = app.ask(|engine| engine.snapshot(&["totals".to_owned()], None)).await?;
+            Some(Groups { rows: snapshot.tables.into_iter().flat_map(|table| table.live).collect(), most })
+        }
+    };
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(status, groups)).into_response())
 }
 
 /// Measures how long a request waits for its answer, by its address and the status.

@@ -11,6 +11,7 @@ use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, segment};
 use crate::damage::{Damage, Lost};
 use crate::lane::image::{self, Image};
 use crate::measured;
+use crate::outputs::Output;
 use crate::outputs::alert_changes::Marks;
 use crate::outputs::changes::PublishedTotals;
 use crate::outputs::outbox::Outbox;
@@ -113,6 +114,9 @@ pub(super) struct State {
     /// The outputs that are hidden, and have said their last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub retired: BTreeSet<String>,
+    /// The metrics of which history has changes of how many sessions are counted at once.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub apart: BTreeSet<String>,
     /// The rules of the time zones that the plan asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<ZoneRules>,
@@ -154,6 +158,12 @@ impl Partition {
         let parts = self.totals.take_ended(&self.plan, until);
         self.publishing.forget_totals(&self.plan, self.options.part.number, &parts);
         self.pending.parts.extend(parts);
+        // Who is told of totals is told of them whole.
+        if !self.publishing.tells(Output::Totals) {
+            let parts = self.totals.take_changes(&self.plan);
+            self.apart.extend(parts.iter().map(|part| part.metric.clone()));
+            self.pending.parts.extend(parts);
+        }
     }
 
     /// Cuts all lanes at the present position and lets another thread write what came out. Looks that are to be made first
@@ -217,6 +227,7 @@ impl Partition {
             told_totals: self.publishing.known_totals(&self.plan),
             siblings: self.siblings.clone(),
             retired: self.retired.clone(),
+            apart: self.apart.clone(),
             zones: zones::of(&self.plan, max_time),
             tables: asked::of(&self.plan),
             lost: self.damage.lost.clone(),

@@ -266,7 +266,7 @@ impl Publishing {
         self.tells(Output::Alerts) || self.tells(Output::Totals)
     }
 
-    fn tells(&self, output: Output) -> bool {
+    pub(super) fn tells(&self, output: Output) -> bool {
         self.ways.iter().any(|way| way.origin.output == output)
     }
 

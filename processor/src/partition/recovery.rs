@@ -13,6 +13,7 @@ use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest,
 use crate::feed::Feed;
 use crate::input::{From, Part};
 use crate::lane::{Lane, image};
+use crate::outputs::Output;
 use crate::pipeline::{Pipeline, SourceStart};
 use crate::programs::Begin;
 use crate::reach::Reach;
@@ -151,6 +152,15 @@ impl Partition {
         if before.is_none() && growth::is_of_growth(&options)? {
             growth::begin_split(&mut reach);
         }
+        let apart = same.map(|(_, state)| state.apart.clone()).unwrap_or_default();
+        if !apart.is_empty() && options.outputs.iter().any(|(output, _)| output == Output::Totals) {
+            let names: Vec<&str> = apart.iter().map(String::as_str).collect();
+            tracing::warn!(
+                "{}: totals of {} go to no topic, for they were begun without one and lie in history; `every` tells them window by window",
+                options.folder,
+                names.join(", ")
+            );
+        }
         let seen: Vec<SourceStart> = reach
             .iter()
             .map(|Reach { position, max_time, silences, unseen, .. }| SourceStart {
@@ -197,6 +207,7 @@ impl Partition {
             pending: Pending::default(),
             last: Pending::default(),
             retired,
+            apart,
             committing: None,
             epoch: checkpoints.epoch(),
             proven,

@@ -151,6 +151,7 @@ impl Partition {
         let reach = self.reach();
         let places = reach.iter().map(|reach| reach.position).collect();
         let at = AsOf { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
+        totals.only(&self.plan, |name| !self.apart.contains(name));
         let changes = self.publishing.total_changes(&self.plan, &totals, (&at, &self.options.labels), began);
         (facts, changes, true)
     }

@@ -79,7 +79,8 @@ fn carry(
     let mut places = vec![];
     for (place, (name, text)) in texts.iter().enumerate() {
         let outputs = outputs_of(text);
-        let is_former = |known: &Deployed| known.name == *name || outputs_of(&known.text) == outputs;
+        let is_like = |known: &Deployed| !outputs.is_empty() && outputs_of(&known.text) == outputs;
+        let is_former = |known: &Deployed| known.name == *name || is_like(known);
         let Some(at) = after.programs.iter().position(is_former) else { continue };
         after.programs[at].text.clone_from(text);
         places.push((at, place));
@@ -120,7 +121,7 @@ fn identities(
             return None;
         }
         let at = column.difference(former).map_or(Time::MAX, |difference| difference.at);
-        for plan in before.iter().filter(asks) {
+        for plan in before.iter().filter(asks).filter(|_| at < Time::MAX) {
             if asked(plan)? >= at {
                 return None;
             }

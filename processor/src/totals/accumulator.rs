@@ -138,6 +138,12 @@ impl Accumulator {
         }
     }
 
+    /// Takes the changes of the count of sessions out if they are more than that, as the values of no session.
+    pub fn take_changes(&mut self, most: usize) -> Option<Accumulator> {
+        let changes = self.concurrency.as_mut()?.take_changes(most)?;
+        Some(Accumulator { what: self.what, concurrency: Some(changes), ..Accumulator::default() })
+    }
+
     /// Adds all values of another group.
     pub fn merge(&mut self, other: &Accumulator) {
         if other.what == What::Nothing {

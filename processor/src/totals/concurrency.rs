@@ -2,7 +2,8 @@
 //!
 //! Sessions are looked at lazily and one after the other, so the count at an instant is known only when all have told their
 //! turns: what is kept is by how much the count changes where it does, which adds up in any order.
-//! It grows with the instants at which it changes; closed sessions do not shrink it. What a session tells is capped.
+//! It grows with the instants at which it changes; closed sessions do not shrink it. What a session tells is capped, and
+//! changes that have become many are taken out into history, a part that adds up with others as the sessions do.
 
 use super::amount::{Amount, Number};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,16 @@ impl Concurrency {
         self.before += other.before;
         self.window = self.window.max(other.window);
         other.changes.iter().for_each(|(at, by)| self.change(*at, *by));
+    }
+
+    /// Takes the changes out if they are more than that; of a window none are, for it is taken whole when it is over.
+    pub fn take_changes(&mut self, most: usize) -> Option<Self> {
+        let is_much = self.window.is_none() && self.changes.len() > most;
+        is_much.then(|| Concurrency {
+            changes: std::mem::take(&mut self.changes),
+            before: std::mem::take(&mut self.before),
+            ..*self
+        })
     }
 
     /// A function of the count, at a horizon. What has a window counts for all of it that is over.

@@ -1,4 +1,5 @@
-//! What groups of windows that are over have come to, out of memory: parts that history keeps, and that add up.
+//! What groups of windows that are over have come to, out of memory: parts that history keeps, and that add up. So does what
+//! else would grow for ever, the changes of how many sessions are counted at once.
 //!
 //! A group of a window of the clock gets no further value when the window is over for every session of the partition. From
 //! then on its part lies in history, and an answer adds it to those of other partitions, and to whatever else there is of it.
@@ -9,6 +10,9 @@ use arrow::array::{Array, RecordBatch, StringArray};
 use std::collections::BTreeSet;
 use timeline_core::plan::{GroupOf, Plan};
 use timeline_core::{Time, Value};
+
+/// So many changes of a count are kept in memory, and in each checkpoint.
+const CHANGES_MAX: usize = 1_000;
 
 /// What a group has come to.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +60,19 @@ impl Totals {
             let name = &plan.metrics[metric].name;
             let taken = groups.extract_if(.., |group, _| ended(group));
             parts.extend(taken.map(|(group, folded)| Part { metric: name.clone(), group, folded }));
+        }
+        parts
+    }
+
+    /// Takes out what has become much of the groups of no window: changes of how many sessions are counted at once.
+    pub fn take_changes(&mut self, plan: &Plan) -> Vec<Part> {
+        let mut parts = vec![];
+        for (groups, metric) in self.metrics.iter_mut().zip(&plan.metrics) {
+            let part = |(group, folded): (&Group, &mut Accumulator)| {
+                let folded = folded.take_changes(CHANGES_MAX)?;
+                Some(Part { metric: metric.name.clone(), group: group.clone(), folded })
+            };
+            parts.extend(groups.iter_mut().filter_map(part));
         }
         parts
     }

@@ -5,7 +5,7 @@ use crate::checkpoint;
 use crate::checkpoint::LocalStore;
 use crate::engine::Engine;
 use crate::service::Service;
-use arrow::array::{Array, BooleanArray, Decimal128Array, Int64Array, StringArray};
+use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -125,4 +125,38 @@ metric e = at(rise(latest(x) > 5), latest(x)) every 1m | aggregate(group_by(ever
     assert!(service.snapshot(&["totals".into()], SYNC).is_ok_and(|all| all.tables[0].live.iter().all(|rows| rows.num_rows() == 0)));
     sorted.stop();
     service.stop();
+}
+
+#[test]
+fn how_many_are_on_at_once_is_kept_in_history_where_it_has_changed_often() {
+    const SESSIONS: i64 = 3_000;
+    let program = "source s { key k  time t in s  end after 100s  b: bool }
+metric c = concurrency(latest(b)) | aggregate(now, peak, mean)";
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    // Each is on for 15 seconds, of which two are at once.
+    let write = |i: i64| {
+        for (t, b) in [(i * 10, true), (i * 10 + 15, false)] {
+            log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
+        }
+    };
+    let mut written = 0;
+    for until in [SESSIONS / 2, SESSIONS] {
+        let service = start_with(program, dir.path(), &log, Claims::All);
+        (written..until).for_each(write);
+        written = until;
+        let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
+        let rows = &snapshot.tables[0].live[0];
+        let value = |name: &str| {
+            let column = rows.column_by_name(name).expect(name).as_any().downcast_ref::<Float64Array>();
+            column.expect("numbers").value(0)
+        };
+        assert_eq!(["now", "peak"].map(value), [0.0, 2.0]);
+        let (on, time) = (until * 15, until * 10 + 5);
+        assert!((value("mean") - on as f64 / time as f64).abs() < 1e-9, "{} of {on} in {time}", value("mean"));
+        service.stop();
+        let store = LocalStore::new(dir.path().join("sources/s/part-0"));
+        let kept = checkpoint::inspect(&store).expect("it can be read").kept;
+        let bytes = kept[0].state["totals"].to_string().len();
+        assert!(bytes < 40_000, "{bytes} bytes of totals in the state");
+    }
 }
