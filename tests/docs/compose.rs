@@ -5,15 +5,16 @@ use super::root;
 use crate::cli::Sandbox;
 use std::process::Command;
 
-/// Lists of arguments: flow sequences that begin with a subcommand, and block sequences below `command:`.
-fn commands(compose: &str) -> Vec<Vec<String>> {
+/// Lists of arguments: flow sequences that begin with a subcommand, and block sequences below `command:`, which is `args:`
+/// for Kubernetes.
+pub(super) fn commands(yaml: &str) -> Vec<Vec<String>> {
     let bare = |item: &str| item.trim().trim_matches('"').to_owned();
     let mut all: Vec<Vec<String>> = vec![];
     let mut open: Option<usize> = None;
-    for line in compose.lines() {
+    for line in yaml.lines() {
         let text = line.trim();
         let depth = line.len() - line.trim_start().len();
-        if let Some(rest) = text.strip_prefix("command:") {
+        if let Some(rest) = text.strip_prefix("command:").or_else(|| text.strip_prefix("args:")) {
             open = None;
             if let Some(list) = rest.trim().strip_prefix('[') {
                 all.push(list.trim_end_matches(']').split(", ").map(bare).collect());
@@ -59,8 +60,8 @@ fn the_compose_file_says_what_the_command_line_takes() {
 fn a_flag_that_is_none_would_be_found() {
     let run = Sandbox::new().run(&["serve", "p.tl", "--advertice", "a:1", "--help"]);
     assert_eq!(run.code, 2);
-    let yaml = "x:\n  command:\n    - serve\n    - \"a b\"\n  ports: [1]\ny:\n  command: [\"produce\", \"video\"]\nz:\n  command: [\"sh\"]\n";
-    assert_eq!(commands(yaml), [vec!["serve", "a b"], vec!["produce", "video"]]);
+    let yaml = "x:\n  command:\n    - serve\n    - \"a b\"\n  ports: [1]\ny:\n  command: [\"produce\", \"video\"]\nz:\n  command: [\"sh\"]\nw:\n  args:\n    - serve\n";
+    assert_eq!(commands(yaml), [vec!["serve", "a b"], vec!["produce", "video"], vec!["serve"]]);
 }
 
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 mod compose;
 mod grammar;
+mod helm;
 mod recipes;
 mod reliability;
 
