@@ -57,6 +57,11 @@ impl View {
     }
 }
 
+/// Whether any member has an entry, be it one that is long dead.
+pub fn any(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(!store.list(FOLDER)?.is_empty())
+}
+
 impl Beat {
     /// Makes the first beat and begins. From its return on others can see the member.
     pub fn start(store: Arc<dyn Store>, me: Member) -> Result<Beat, StoreError> {

@@ -1,5 +1,6 @@
 //! From programs and inputs to logs and their partitions, refused where they do not fit.
 
+use super::cluster::MEMBERS;
 use super::lost;
 use super::work::{Bound, folder};
 use super::{Options, StartError};
@@ -7,12 +8,16 @@ use crate::checkpoint::{Error as StateError, ProgramStore};
 use crate::damage::is_named;
 use crate::engine::EngineError;
 use crate::input::{Input, Joined, Log, Part, log_of};
+use crate::members::beat;
 use crate::partition::{self, Error};
 use crate::programs::{Begin, Outcome, Programs};
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
-use timeline_core::Time;
 use timeline_core::plan::{Plan, Source};
+use timeline_core::{SECOND, Time};
+
+/// How much further others may read until they hear of a change, in event time.
+const HEARD_OF: Time = 86_400 * SECOND;
 
 /// So many processors may be started at once with programs to deploy.
 const DEPLOYERS_MAX: u32 = 32;
@@ -36,11 +41,8 @@ pub(super) fn deployed(
             stored.fill(store)?;
             return Ok(stored);
         }
-        // Where others are at work, they may ask more of a table than is known here.
-        let asked = |plan: &Plan| match options.membership {
-            None => asked_up_to(options, &bind(options, &stored).ok()?, plan),
-            Some(_) => None,
-        };
+        let others = options.membership.is_some() && beat::any(&*options.state.store(MEMBERS)).unwrap_or(true);
+        let asked = |plan: &Plan| asked_up_to(options, &bind(options, &stored).ok()?, plan, others);
         let (carrying, programs) = &stored.carrying(programs, &asked)?;
         let (mut all, outcomes) = carrying.with_new(programs)?;
         let replaced: Vec<&str> = outcomes
@@ -73,15 +75,16 @@ pub(super) fn deployed(
 }
 
 /// The last instant of which a plan may have asked anything, by the newest checkpoints of all its partitions; nothing where
-/// one of them does not say.
-pub(super) fn asked_up_to(options: &Options, bound: &[Bound], plan: &Plan) -> Option<Time> {
+/// one of them does not say. Where others may be at work they ask more until they hear of a change: of a day at the most, for
+/// one that is further on when it opens its state under other tables reads its log again.
+pub(super) fn asked_up_to(options: &Options, bound: &[Bound], plan: &Plan, others: bool) -> Option<Time> {
     let own = bound.iter().find(|bound| bound.plan.name() == plan.name())?;
     let mut last = Time::MIN;
     for part in own.log.partitions().ok()? {
         let store = options.state.store(&folder(&plan.name(), &part));
         last = last.max(partition::asked_up_to(plan, &*store).ok()??);
     }
-    Some(last)
+    Some(if others { last.saturating_add(HEARD_OF) } else { last })
 }
 
 /// The log of every plan.

@@ -28,6 +28,9 @@ mod round;
 #[cfg(test)]
 mod tests;
 
+/// Where the entries of members are.
+pub(super) const MEMBERS: &str = "members";
+
 /// Time between two decisions.
 const ROUND: Duration = Duration::from_millis(300);
 /// Time between two looks for partitions that a log has got, and for programs that others deployed.
@@ -53,6 +56,8 @@ pub(super) struct Cluster {
     pub(super) peers: Peers,
     beat: Mutex<Option<Beat>>,
     decider: Mutex<Option<JoinHandle<()>>>,
+    /// Held by whoever claims and gives up.
+    deciding: Mutex<()>,
     stopping: Mutex<bool>,
     /// All partitions of all sources as they were last looked up.
     parts: Mutex<Parts>,
@@ -74,6 +79,7 @@ impl Cluster {
             membership,
             beat: Mutex::default(),
             decider: Mutex::default(),
+            deciding: Mutex::default(),
             stopping: Mutex::default(),
             parts: Mutex::default(),
             finished: Mutex::default(),
@@ -110,6 +116,11 @@ impl Cluster {
         lock(&self.beat).is_none()
     }
 
+    /// To be held while nothing is to be claimed.
+    pub(super) fn deciding(&self) -> MutexGuard<'_, ()> {
+        lock(&self.deciding)
+    }
+
     fn is_stopping(&self) -> bool {
         *lock(&self.stopping)
     }
@@ -126,7 +137,7 @@ impl Service {
             sources: self.lock().bound.iter().map(|bound| bound.plan.name()).collect(),
             process: Process::this(),
         };
-        let beat = Beat::start(self.options.state.store("members"), me).map_err(StateError::from)?;
+        let beat = Beat::start(self.options.state.store(MEMBERS), me).map_err(StateError::from)?;
         *lock(&cluster.beat) = Some(beat);
         let begun = Instant::now();
         let mut recoveries = vec![];
@@ -258,7 +269,10 @@ fn decide(service: &Weak<Service>) {
                 tracing::warn!(%error, "does not run the programs that another processor deployed");
             }
         }
-        let round = service.round(cluster);
+        let round = {
+            let _deciding = cluster.deciding();
+            service.round(cluster)
+        };
         for recovery in &round.recoveries {
             recovery.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
             recovery.said.iter().for_each(|said| tracing::warn!("{said}"));

@@ -70,7 +70,7 @@ impl Service {
         Ok(())
     }
 
-    /// Stops the partitions of some deployments, each with a last checkpoint; they stay theirs.
+    /// Stops the partitions of some deployments, each with a last checkpoint.
     pub(super) fn pause(&self, numbers: &BTreeSet<u32>) {
         let mut paused: Vec<Running>;
         {
@@ -102,12 +102,10 @@ impl Service {
         Ok(())
     }
 
-    /// The last instant of which a plan may have asked anything; nothing where others may ask more meanwhile.
+    /// The last instant of which a plan may have asked anything, until all have heard of a change.
     pub(super) fn asked_up_to(&self, plan: &Plan) -> Option<Time> {
-        if self.claims() != Claims::All {
-            return None;
-        }
-        asked_up_to(&self.options, &self.lock().bound.clone(), plan)
+        let bound = self.lock().bound.clone();
+        asked_up_to(&self.options, &bound, plan, !self.others().is_empty())
     }
 
     /// Lets go of what is not needed of partitions that run no more, without waiting for it: their places in their logs,

@@ -1,5 +1,6 @@
 //! What others ask of a processor: each question goes to the partitions, and their answers become one.
 
+use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, bounds, changes, replaying};
 use crate::engine::{Basis, Engine, EngineError, IsWanted, Note, PositionOf, Snapshot, TableData, TableScan};
@@ -223,6 +224,7 @@ impl Engine for Service {
         }
         let renewed = self.carrying(&before, &programs)?.0.renewed(&before)?;
         // Only of partitions that stand is it known what they have asked of their tables.
+        let deciding = self.cluster.as_ref().filter(|_| !renewed.is_empty()).map(Cluster::deciding);
         self.pause(&renewed);
         let changed = self.planned(&before, &programs, from).and_then(|(after, told)| {
             if after != before {
@@ -231,6 +233,7 @@ impl Engine for Service {
             Ok((after, told))
         });
         let resumed = self.resume(&renewed);
+        drop(deciding);
         let (after, mut told) = changed?;
         resumed?;
         drop(changing);

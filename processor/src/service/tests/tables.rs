@@ -79,7 +79,8 @@ fn rows_behind_all_that_was_asked_change_nothing_up_to_there_and_count_from_ther
     assert_eq!(totals(&service), Some((1, 100)));
     service.stop();
     // What all of it comes to where nothing was ever deployed before.
-    let fresh = tempfile::tempdir().unwrap();
+    let (fresh, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    (0..=50).step_by(10).chain((150..=350).step_by(100)).for_each(|t| write(&log, t));
     let service = start(fresh.path(), &log, &last);
     assert_eq!(totals(&service), Some((1, 180)));
     service.stop();

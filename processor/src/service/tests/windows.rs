@@ -133,11 +133,10 @@ fn how_many_are_on_at_once_is_kept_in_history_where_it_has_changed_often() {
     let program = "source s { key k  time t in s  end after 100s  b: bool }
 metric c = concurrency(latest(b)) | aggregate(now, peak, mean)";
     let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
-    // Each is on for 15 seconds, of which two are at once.
+    // Each is on for 15 seconds, the last of which the next one is on too.
     let write = |i: i64| {
-        for (t, b) in [(i * 10, true), (i * 10 + 15, false)] {
-            log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
-        }
+        log.write(0, &format!(r#"{{"k":"k{i}","t":{},"b":true}}"#, i * 10));
+        log.write(0, &format!(r#"{{"k":"k{}","t":{},"b":false}}"#, i - 1, i * 10 + 5));
     };
     let mut written = 0;
     for until in [SESSIONS / 2, SESSIONS] {
@@ -150,8 +149,8 @@ metric c = concurrency(latest(b)) | aggregate(now, peak, mean)";
             let column = rows.column_by_name(name).expect(name).as_any().downcast_ref::<Float64Array>();
             column.expect("numbers").value(0)
         };
-        assert_eq!(["now", "peak"].map(value), [0.0, 2.0]);
-        let (on, time) = (until * 15, until * 10 + 5);
+        assert_eq!(["now", "peak"].map(value), [1.0, 2.0]);
+        let (on, time) = ((until - 1) * 15 + 5, (until - 1) * 10 + 5);
         assert!((value("mean") - on as f64 / time as f64).abs() < 1e-9, "{} of {on} in {time}", value("mean"));
         service.stop();
         let store = LocalStore::new(dir.path().join("sources/s/part-0"));
