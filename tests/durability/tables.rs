@@ -133,9 +133,12 @@ fn prices_of_the_future_are_added_without_reading_anything_again() {
     let dir = dir.path();
     let (log, prices) = (dir.join("log.ndjson"), dir.join("video/rows/tariff.csv"));
     let all = std::fs::read_to_string(&log).expect("a log");
-    let (past, _) = all.split_at(all.find("\"at\":900,").map(|at| all[..at].rfind('\n').expect("a line") + 1).expect("it goes on"));
+    let (past, _) =
+        all.split_at(all.find("\"at\":900,").map(|at| all[..at].rfind('\n').expect("a line") + 1).expect("it goes on"));
     let known = |until: u64| {
-        let is_known = |row: &&str| row.split(',').nth(1).and_then(|since| since.parse().ok()).is_none_or(|since: u64| since < until);
+        let is_known = |row: &&str| {
+            row.split(',').nth(1).and_then(|since| since.parse().ok()).is_none_or(|since: u64| since < until)
+        };
         tariff(u64::MAX).lines().filter(is_known).map(|row| format!("{row}\n")).collect::<String>()
     };
     std::fs::write(&log, past).expect("written");

@@ -1,4 +1,5 @@
-//! SQL from other people's tools, over the wire of PostgreSQL: each with its own client, against a processor that serves.
+//! Other people's tools against a processor that serves: those that ask in SQL, over the wire of PostgreSQL and Arrow
+//! Flight SQL, each with its own client, and one that asks over HTTP whatever the description in OpenAPI says.
 //!
 //! What a client asks and what must come stands in its own language beside this file. Where one cannot be had, its test
 //! says so and is not run; in CI those for Python must be there.
@@ -272,6 +273,16 @@ fn adbc_shows_a_token_as_bearer_or_password_and_speaks_tls() {
     assert!(served.flight.starts_with("grpc+tls://"), "{}", served.flight);
     let ca = served.sandbox.path().join("ca.pem");
     adbc(&served, Some(("open-sesame", ca.to_str().unwrap())));
+}
+
+#[test]
+fn schemathesis_finds_the_answers_as_openapi_describes_them() {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    sandbox.file("events.ndjson", EVENTS);
+    sandbox.file("token", "open-sesame\n");
+    let served = Served::start_in(sandbox, &["--token-file", "token"]);
+    run_python("openapi.py", "schemathesis", &[served.url.as_str(), "open-sesame"]);
 }
 
 /// The driver's file: where the variable says, or brought by Maven.

@@ -2,7 +2,7 @@
 
 use crate::engine::EngineError;
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -37,17 +37,30 @@ impl From<EngineError> for Refusal {
     }
 }
 
+/// Of a body that is not taken.
+fn of_body(status: StatusCode, message: String) -> Refusal {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(status, "too_large", message),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::new(status, "media_type", message),
+        _ => EngineError::invalid(message).into(),
+    }
+}
+
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", rejection.body_text())
-            }
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", rejection.body_text())
-            }
-            _ => EngineError::invalid(rejection.body_text()).into(),
-        }
+        of_body(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for Refusal {
+    fn from(rejection: BytesRejection) -> Self {
+        of_body(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    fn from(rejection: PathRejection) -> Self {
+        EngineError::invalid(rejection.body_text()).into()
     }
 }
 

@@ -16,19 +16,18 @@
 //! | `DELETE /v1/queries/{name}` | JSON: [`Engine::drop_query`] |
 //! | `GET /v1/watch?name=` or `?sql=`, `&interval_ms=` | server-sent events, each a whole answer as JSON rows |
 //! | `POST /v1/peer/answers`, `GET /v1/peer/programs` | for the other processors of the same state |
-//! | `GET /healthz`, `/metrics`, `/` | `ok`; Prometheus text; a page |
+//! | `GET /healthz`, `/metrics`, `/`, `/openapi.json` | `ok`; Prometheus text; a page; this in OpenAPI |
 //!
 //! Rows are a stream of Arrow IPC, or JSON (an array, or `application/x-ndjson`, a line each) or CSV where `accept` asks
 //! for it, with the names and the spelling of `timeline query --format`; the header `timeline-positions` says what they are true for, as JSON in ASCII. An
 //! answer that fails after its first rows breaks off in the midst of a chunk. Errors are JSON
 //! `{"code", "message", "rendered"?}`.
 //!
-//! Where [`Options::tokens`] are set, every request but those of `/healthz` and the page must show one, and what changes
-//! something one of a deployer. A listener on
-//! loopback answers only requests that name it by an address or as `localhost`, so that a web page elsewhere cannot
-//! reach it under a name of its own; what a browser sends for a page of another site is refused, requests that change
-//! something need a content type or a method that browsers send across sites only after asking, which is never granted,
-//! and `/v1/watch?sql=` needs the header `timeline-client`.
+//! Where [`Options::tokens`] are set, every request but those of `/healthz`, the page and the description must show
+//! one, and what changes something one of a deployer. A listener on loopback answers only requests that name it by an
+//! address or as `localhost`, so that a web page elsewhere cannot reach it under a name of its own; what a browser sends
+//! for a page of another site is refused, requests that change something need a content type or a method that browsers
+//! send across sites only after asking, which is never granted, and `/v1/watch?sql=` needs the header `timeline-client`.
 
 mod answer;
 mod connection;
@@ -36,6 +35,7 @@ mod error;
 mod groups;
 mod json;
 mod metrics;
+mod openapi;
 mod routes;
 mod rows;
 mod site;
@@ -60,7 +60,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Every request that a server answers, as method and path: `docs/http.md` describes each.
+/// Every request that a server answers, as method and path: `docs/http.md` and `openapi.json` describe each.
 pub fn routes() -> Vec<(&'static str, &'static str)> {
     routes::all().into_iter().map(|(method, path, _)| (method, path)).collect()
 }

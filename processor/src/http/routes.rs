@@ -2,14 +2,14 @@
 
 use super::answer::{Turn, stream, with_positions};
 use super::error::Refusal;
+use super::groups::Groups;
 use super::rows::Format;
 use super::token::Sender;
-use super::groups::Groups;
-use super::{App, connection, metrics, site, token, watch};
+use super::{App, connection, metrics, openapi, site, token, watch};
 use crate::engine::EngineError;
 use crate::measured;
 use crate::sql::{Answer, Asking};
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
@@ -48,6 +48,7 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
         ("POST", "/v1/deploy", deployers(post(deploy)).layer(DefaultBodyLimit::max(DEPLOY_BYTES_MAX))),
         ("DELETE", "/v1/queries/{name}", deployers(delete(drop_query))),
         ("GET", "/", get(|| async { Html(include_str!("page.html")) })),
+        ("GET", openapi::PATH, get(|| async { ([(CONTENT_TYPE, "application/json")], openapi::DESCRIPTION) })),
         ("POST", "/v1/peer/answers", deployers(post(peer_answers))),
         ("GET", "/v1/peer/programs", deployers(get(peer_programs))),
     ]
@@ -171,8 +172,9 @@ async fn queries(State(app): State<App>, headers: HeaderMap) -> Result<Response,
 async fn drop_query(
     State(app): State<App>,
     Extension(sender): Extension<Sender>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Refusal> {
+    let Path(name) = name?;
     let dropped = name.clone();
     let done = app.ask(move |engine| engine.drop_query(&dropped)).await;
     token::audit(&sender, "drop", &name, &done);
@@ -222,7 +224,8 @@ fn said(files: &str, done: Option<&Value>) -> String {
 
 /// Asked by the other processors of the state, which have turns of their own: waiting for one here while they hold theirs
 /// could make two wait for each other.
-async fn peer_answers(State(app): State<App>, question: Bytes) -> Result<Response, Refusal> {
+async fn peer_answers(State(app): State<App>, question: Result<Bytes, BytesRejection>) -> Result<Response, Refusal> {
+    let question = question?;
     let bytes = app.ask_now(move |engine| engine.answer_peer(&question)).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }

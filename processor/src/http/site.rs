@@ -8,6 +8,7 @@
 
 use super::App;
 use super::error::Refusal;
+use super::token::OPEN;
 use crate::sql::Code;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -18,9 +19,9 @@ use axum::response::{IntoResponse, Response};
 /// The header that clients send and pages cannot.
 pub(super) const CLIENT: &str = "timeline-client";
 
-/// Refuses what a page of another site sends. The page that is served here may be gone to from anywhere.
+/// Refuses what a page of another site sends, but for what is open to all.
 pub(super) async fn known(State(_): State<App>, request: Request, next: Next) -> Response {
-    let is_open = matches!(request.uri().path(), "/" | "/healthz");
+    let is_open = OPEN.contains(&request.uri().path());
     if !is_open && is_foreign(request.headers()) {
         return refusal().into_response();
     }

@@ -1,6 +1,6 @@
 //! The server over real sockets, with an engine of known answers behind it.
 
-use super::{Options, serve};
+use super::{Options, openapi, serve};
 use crate::engine::fake::Fake;
 use crate::questions::Turns;
 use crate::server::Server;
@@ -86,6 +86,7 @@ fn row_count(batches: &[RecordBatch]) -> usize {
 fn check_refusal(response: Response<Body>, status: u16, code: &str, message: &str) {
     let (found, body) = json_of(response);
     assert_eq!((found, body["code"].as_str()), (status, Some(code)), "{body}");
+    assert!(openapi::tests::errors().contains(&(status, code.to_owned())), "openapi.json has no {status} {code}");
     assert!(body["message"].as_str().unwrap().contains(message), "{body}");
 }
 
@@ -142,6 +143,8 @@ fn deployments_reach_the_engine_and_come_back() {
     let (status, body) = json_of(site.post("/v1/deploy", &program("broken")));
     assert_eq!((status, &body["rendered"]), (400, &json!("error[TL0001]: broken\n")));
     check_refusal(site.post("/v1/deploy", &program("taken")), 409, "conflict", "another");
+    let no_text = site.agent.delete(format!("{}/v1/queries/%FF", site.base)).call().unwrap();
+    check_refusal(no_text, 400, "invalid", "UTF-8");
     let from = json!({"programs": [], "from": "yesterday"});
     check_refusal(site.post("/v1/deploy", &from), 400, "invalid", "yesterday");
     check_refusal(site.post("/v1/deploy", &json!({"programs": 1})), 400, "invalid", "programs");
@@ -183,6 +186,9 @@ fn its_state_is_told_to_people_and_machines() {
     assert!(metrics.contains("timeline_checkpoints_total") && !metrics.contains("timeline_lag_bytes"), "{metrics}");
     let page = site.get("/").body_mut().read_to_string().unwrap();
     assert!(page.contains("/v1/watch?name=totals") && !page.contains("src=") && !page.contains("http"), "{page}");
+    let description = site.get("/openapi.json");
+    assert_eq!(description.headers()["content-type"], "application/json");
+    assert_eq!(json_of(description).1["openapi"], json!("3.1.0"));
     check_refusal(site.get("/v1/nothing"), 404, "not_found", "nothing");
     check_refusal(site.get("/v1/query"), 405, "method", "another way");
 }
@@ -248,6 +254,7 @@ fn bounds_hold() {
     let site = Site::new(Fake { snapshot_takes: Duration::from_millis(600), ..Fake::default() }, options);
     let big = json!({"sql": "x".repeat(200)});
     check_refusal(site.post("/v1/query", &big), 413, "too_large", "");
+    check_refusal(site.post("/v1/peer/answers", &big), 413, "too_large", "");
 
     // A head that never ends.
     let mut slow = TcpStream::connect(site.base.strip_prefix("http://").unwrap()).unwrap();
@@ -508,7 +515,9 @@ mod with_sql {
         check_refusal(get(watch, "accept", "image/png"), 403, "foreign", "TL3009");
         check_refusal(get("/v1/watch?name=cirr", "sec-fetch-site", "cross-site"), 403, "foreign", "TL3009");
         check_refusal(get("/v1/status", "origin", "http://elsewhere.example"), 403, "foreign", "TL3009");
-        assert_eq!(get("/", "sec-fetch-site", "cross-site").status(), 200);
+        for open in ["/", "/openapi.json"] {
+            assert_eq!(get(open, "sec-fetch-site", "cross-site").status(), 200, "{open}");
+        }
         assert_eq!(get("/v1/watch?name=cirr", "sec-fetch-site", "same-origin").status(), 200);
         assert!(site.engine.asked.lock().unwrap().iter().all(|(tables, _)| tables == &["totals"]));
     }

@@ -3,6 +3,7 @@
 use super::App;
 use super::connection::HEALTH;
 use super::error::Refusal;
+use super::openapi;
 use crate::connection::ConnectionSlot;
 use crate::tokens::{Role, Who};
 use axum::extract::{Request, State};
@@ -52,8 +53,9 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What needs no token: whether the server is there at all is no secret, and the page asks for the token itself.
-const OPEN: [&str; 2] = [HEALTH, "/"];
+/// What needs no token, and may be gone to from the page of another site: whether the server is there at all and how it is
+/// asked is no secret, and the page asks for the token itself.
+pub(super) const OPEN: [&str; 3] = [HEALTH, "/", openapi::PATH];
 
 /// Who sent a request, and from where.
 #[derive(Clone, Debug)]

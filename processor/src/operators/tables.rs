@@ -116,9 +116,9 @@ pub(super) fn table(of: Operators, program: &str, declared: &DeclaredTable) -> R
         }
     };
     let table = event_feeder::read_table(&bytes, &name, format, &wanted).map_err(|fault| Box::new(error(fault)))?;
-    let table = identities.into_iter().fold(table, |table: Table, ColumnIdentity { column, known, before }| {
-        table.known_as(&column, known, before)
-    });
+    let table = identities
+        .into_iter()
+        .fold(table, |table: Table, ColumnIdentity { column, known, before }| table.known_as(&column, known, before));
     let table = Arc::new(table);
     keep(key, wanted, &table);
     Ok(table)

@@ -48,9 +48,8 @@ impl State {
         plan.tables().into_iter().all(|column| {
             let known = column.digest();
             let noted = self.tables.iter().find(|asked| asked.known == known.to_string());
-            let content = noted.map_or(Some(known), |asked| {
-                u128::from_str_radix(&asked.content, 16).ok().map(Fingerprint)
-            });
+            let content =
+                noted.map_or(Some(known), |asked| u128::from_str_radix(&asked.content, 16).ok().map(Fingerprint));
             let differs = content.and_then(|content| column.differs_from(content));
             differs.is_some_and(|at| up_to.is_none_or(|up_to| up_to < at))
         })

@@ -116,7 +116,9 @@ fn carried(before: &[(&Deployment, Arc<Plan>)], after: &[(&Deployment, Arc<Plan>
         let Some((_, old)) = before.iter().find(|(_, old)| old == plan && !is_as_it_was(plan, old)) else { continue };
         for (column, known) in plan.tables().into_iter().zip(old.tables()) {
             if let Some(difference) = column.difference(known) {
-                told.insert(format!("{difference}; of all that was asked so far it says the same, so what asks for it goes on"));
+                told.insert(format!(
+                    "{difference}; of all that was asked so far it says the same, so what asks for it goes on"
+                ));
             }
         }
     }

@@ -133,7 +133,11 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     /// Plans it before any rows are there.
-    async fn plan_late(&self, names: &[String], desk: &mut impl Desk) -> Result<(LateTables, LogicalPlan), EngineError> {
+    async fn plan_late(
+        &self,
+        names: &[String],
+        desk: &mut impl Desk,
+    ) -> Result<(LateTables, LogicalPlan), EngineError> {
         let columns = desk.tables(TableRequest::columns(names))?;
         let late: LateTables = columns.iter().map(|table| (table.name.clone(), Late::new(table))).collect();
         let tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();

@@ -3,8 +3,8 @@
 pub(crate) use super::code::{Bool, Code, Out, Pass, Pulled, PulledOfThree, State, Written, put, write};
 pub(crate) use super::compile::Compiled;
 pub(crate) use super::compiling::Compiling;
-pub(crate) use super::dictionary::Dictionary;
 pub(crate) use super::derived::{AFTER_ALL, Gathered, Input, PassEvents, Sample};
+pub(crate) use super::dictionary::Dictionary;
 pub(crate) use super::effect::{Effect, End, Gather, Note, OfUser, Setting, keep, matches};
 pub(crate) use super::expression::{Types, order};
 pub(crate) use super::mixed::Mixed;

@@ -111,7 +111,9 @@ metric e = at(rise(latest(x) > 5), latest(x)) every 1m | aggregate(group_by(ever
     rest.iter().for_each(|t| logs[1].write(0, &line(*t)));
     assert_eq!(of_events(&service), expected);
     let snapshot = service.snapshot(&["late_events".into()], SYNC).expect("an answer");
-    assert!(snapshot.tables[0].live.iter().map(|rows| rows.num_rows()).sum::<usize>() + snapshot.tables[0].past.len() > 0);
+    assert!(
+        snapshot.tables[0].live.iter().map(|rows| rows.num_rows()).sum::<usize>() + snapshot.tables[0].past.len() > 0
+    );
     // What is dropped leaves the totals, and what is put in its place counts from the start of the log.
     let other = program.replace("> 5", "> 8");
     service.deploy(vec![("p.tl".into(), other.clone())], false, None).expect("it is deployed");
@@ -122,7 +124,11 @@ metric e = at(rise(latest(x) > 5), latest(x)) every 1m | aggregate(group_by(ever
     sorted.settle();
     assert_eq!(changed, of_events(&sorted));
     service.drop_query("e").expect("it is there");
-    assert!(service.snapshot(&["totals".into()], SYNC).is_ok_and(|all| all.tables[0].live.iter().all(|rows| rows.num_rows() == 0)));
+    assert!(
+        service
+            .snapshot(&["totals".into()], SYNC)
+            .is_ok_and(|all| all.tables[0].live.iter().all(|rows| rows.num_rows() == 0))
+    );
     sorted.stop();
     service.stop();
 }
