@@ -2,10 +2,12 @@
 
 Arguments: the URL of the processor, and a token of a deployer.
 """
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import urllib.request
 
 url, token = sys.argv[1:]
 here = pathlib.Path(__file__).parent
@@ -24,4 +26,10 @@ def ask(*more):
 ask("--header", "accept: application/json")
 for accept in ["application/vnd.apache.arrow.stream", "application/x-ndjson", "text/csv"]:
     paths = ["/v1/query", "/v1/outliers", "/v1/queries"]
-    ask("--header", f"accept: {accept}", "--phases", "examples", *(f"--include-path={path}" for path in paths))
+    ask("--header", f"accept: {accept}", "--max-examples", "5", *(f"--include-path={path}" for path in paths))
+
+# What it asked for was there all the time.
+headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
+with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/queries", headers=headers)) as response:
+    names = {row["name"] for row in json.load(response)}
+assert {"stalled", "stuck"} <= names, names
