@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) advertise: Option<String>,
     /// `keep = "24h"`: how long `serve` keeps the events of topics.
     pub(crate) keep: Option<String>,
+    /// `keep_results = "90d"`: how long `serve` keeps rows of results.
+    pub(crate) keep_results: Option<String>,
     /// `subscription = "NAME"`: the subscription under which topics are read.
     pub(crate) subscription: Option<String>,
     /// `pulsar_token_file = "FILE"`: the token that brokers ask for.
@@ -96,9 +98,10 @@ mod tests {
         assert_eq!(settings.server.as_deref(), Some("http://h:1"));
         assert_eq!(settings.format, Some(Format::Csv));
         assert_eq!(settings.threads, Some(2));
-        let text = "advertise = 'h:2'\nkeep = '1h'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\n";
+        let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\n";
         let settings = Settings::parse(text, Path::new("t")).unwrap();
         assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
+        assert_eq!(settings.keep_results.as_deref(), Some("90d"));
     }
 
     #[test]

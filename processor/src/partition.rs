@@ -53,7 +53,7 @@ use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
-use crate::results::Pending;
+use crate::results::{Dropped, Pending};
 use crate::start_markers::StartMarkers;
 use crate::totals::Totals;
 use crate::watermark::UnreadPrefix;
@@ -108,6 +108,8 @@ pub struct Options {
     pub writer: String,
     /// For how long events of a live log are kept, in nanoseconds of its own time.
     pub keep: Time,
+    /// How long rows of history are kept, by the time of events; for ever where nothing is said.
+    pub keep_results: Option<Time>,
     /// Whether the loop ends, with a last checkpoint, when its log has been read to its end.
     pub exit_at_end: bool,
     /// Where results are published.
@@ -190,6 +192,8 @@ pub struct Partition {
     retired: BTreeSet<String>,
     /// The metrics of which history has changes of how many sessions are counted at once.
     apart: BTreeSet<String>,
+    /// Rows of history whose time was over.
+    dropped: Dropped,
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,

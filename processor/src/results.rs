@@ -3,6 +3,11 @@
 //! A checkpoint writes what was told since the one before and names the file, so readers see exactly what is committed.
 //! Small files are put together from time to time; a file is never changed.
 
+mod retention;
+
+pub(crate) use retention::Retention;
+pub use retention::{Dropped, DroppedRows};
+
 use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
 use crate::damage::Damage;
 use crate::labels::{Labels, VERSION};
@@ -22,8 +27,9 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// The tables of history.
@@ -42,6 +48,8 @@ const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// Of a file whether its rows have versions.
 const VERSIONED: &str = "versioned";
+/// Of a file up to which watermark its rows were told.
+const UNTIL: &str = "until";
 
 /// What has been told and is not yet committed.
 #[derive(Clone, Debug, Default)]
@@ -198,26 +206,40 @@ pub(crate) fn write(
     pending: &Pending,
     mut files: Vec<FileRef>,
     (folder, damage): (&str, &mut Damage),
+    (retention, dropped): (Retention, &mut Dropped),
 ) -> Result<Vec<FileRef>, Error> {
+    files = retention.drop_old(files, dropped);
     for table in TABLES {
-        let rows = labels.versioned(table, pending.table(table, plan, partition));
-        let rows = Some(rows).filter(|rows| rows.num_rows() > 0);
+        let mut rows = Some(labels.versioned(table, pending.table(table, plan, partition)));
+        rows = rows.filter(|rows| rows.num_rows() > 0);
         let small = |file: &FileRef| table_of(file) == Some(table) && file.length < LARGE;
-        let whole = |file: &FileRef| small(file) && !damage.has(folder, &file.name);
-        if files.iter().filter(|file| whole(file)).count() + usize::from(rows.is_some()) < FILES_MAX {
-            if let Some(rows) = rows {
-                files.push(put(putter, table, &rows)?);
+        let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
+        for file in files.iter().filter(|file| small(file) && !damage.has(folder, &file.name)) {
+            *stretches.entry(retention.stretch(file)).or_default() += 1;
+        }
+        let present = retention.present();
+        stretches.entry(present).or_default();
+        for (stretch, count) in stretches {
+            let new = rows.take_if(|_| stretch == present);
+            // What is over gets no further rows, so a file of it is the last one.
+            let most = if stretch == present { FILES_MAX } else { 2 };
+            if count + usize::from(new.is_some()) < most {
+                if let Some(rows) = new {
+                    files.push(put(putter, table, &rows, retention.now)?);
+                }
+                continue;
             }
-            continue;
+            let is_part =
+                |file: &FileRef| small(file) && !damage.has(folder, &file.name) && retention.stretch(file) == stretch;
+            let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(is_part);
+            files = kept;
+            let (file, broken) = put_together((putter, reader), (labels, table), &parts, (new, retention.now))?;
+            for (part, problem) in broken {
+                damage.note(folder, &part, &problem);
+                files.push(part);
+            }
+            files.extend(file);
         }
-        let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(whole);
-        files = kept;
-        let (file, broken) = put_together((putter, reader), (labels, table), &parts, rows)?;
-        for (part, problem) in broken {
-            damage.note(folder, &part, &problem);
-            files.push(part);
-        }
-        files.extend(file);
     }
     Ok(files)
 }
@@ -288,8 +310,11 @@ fn put_together(
     (putter, reader): (&Putter, &Reader),
     (labels, table): (&Labels, &str),
     parts: &[FileRef],
-    new: Option<RecordBatch>,
+    (new, now): (Option<RecordBatch>, Option<Time>),
 ) -> Result<(Option<FileRef>, Broken), Error> {
+    let known = parts.iter().map(retention::until).chain(new.iter().map(|_| now));
+    // What does not say so was told by now.
+    let until = known.map(|until| until.or(now)).max().flatten();
     let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
     let (mut rows, mut is_versioned) = (0, false);
     let mut add = |batch: RecordBatch| -> Result<(), Error> {
@@ -320,7 +345,7 @@ fn put_together(
     }
     new.map_or(Ok(()), &mut add)?;
     let Some(writer) = writer else { return Ok((None, broken)) };
-    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2 });
+    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2, UNTIL: until });
     Ok((Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
 }
 
@@ -329,19 +354,19 @@ fn properties() -> WriterProperties {
     properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build()
 }
 
-fn put(putter: &Putter, table: &str, rows: &RecordBatch) -> Result<FileRef, Error> {
+fn put(putter: &Putter, table: &str, rows: &RecordBatch, now: Option<Time>) -> Result<FileRef, Error> {
     let mut bytes = vec![];
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties()))?;
     writer.write(rows)?;
     writer.close()?;
     let is_versioned = rows.column_by_name(VERSION).is_some();
-    let facts = json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2 });
+    let facts = json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2, UNTIL: now });
     Ok(putter.put(FileKind::Result, table, &bytes, facts)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES_MAX, Pending, current, decode, write};
+    use super::{Dropped, FILES_MAX, Pending, Retention, current, decode, write};
     use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
     use crate::damage::Damage;
     use crate::labels::Labels;
@@ -386,7 +411,8 @@ mod tests {
         let mut commit = |n: u64, files| {
             let pending = Pending { dead: vec![dead(n)], ..Pending::default() };
             let what = (&plan, 0, &Labels::default());
-            write(&putter, &reader, what, &pending, files, ("sources/s", &mut damage)).unwrap()
+            let retention = (Retention::default(), &mut Dropped::new());
+            write(&putter, &reader, what, &pending, files, ("sources/s", &mut damage), retention).unwrap()
         };
         for n in 1..FILES_MAX as u64 {
             files = commit(n, files);

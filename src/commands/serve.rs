@@ -93,6 +93,10 @@ pub(crate) struct Args {
     /// [default: 24h].
     #[arg(long, value_name = "DURATION", env = "TIMELINE_KEEP", value_parser = duration)]
     pub(crate) keep: Option<Duration>,
+    /// How long rows of results are kept, by the time of events: of sessions, alerts and windows that are over, late events
+    /// and dead letters [default: for ever].
+    #[arg(long, value_name = "DURATION", env = "TIMELINE_KEEP_RESULTS", value_parser = some_duration)]
+    pub(crate) keep_results: Option<Duration>,
     /// How long a start goes on trying while the bucket gives no clear answers.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "TIMELINE_START_TIMEOUT", value_parser = duration)]
     pub(crate) start_timeout: Duration,
@@ -127,6 +131,11 @@ impl Args {
         if let (None, Some(keep)) = (args.keep, &settings.keep) {
             let keep = duration(keep).map_err(|error| Error::Usage(format!("timeline.toml: keep: {error}")))?;
             args.keep = Some(keep);
+        }
+        if let (None, Some(keep)) = (args.keep_results, &settings.keep_results) {
+            let keep = some_duration(keep);
+            args.keep_results =
+                Some(keep.map_err(|error| Error::Usage(format!("timeline.toml: keep_results: {error}")))?);
         }
         Ok(args)
     }
@@ -166,6 +175,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         threads,
         checkpoint_every: CHECKPOINT_EVERY,
         keep: i64::try_from(args.keep.unwrap_or(KEEP).as_nanos()).unwrap_or(i64::MAX),
+        keep_results: args.keep_results.map(|keep| i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX)),
         exit_at_end: args.exit_at_end,
         outputs,
         accept_damage: args.accept_damage.clone(),

@@ -57,9 +57,16 @@ impl View {
     }
 }
 
-/// Whether any member has an entry, be it one that is long dead.
+/// Whether any member may be alive: it has an entry, and is no process of this machine that has ended.
 pub fn any(store: &dyn Store) -> Result<bool, StoreError> {
-    Ok(!store.list(FOLDER)?.is_empty())
+    for entry in store.list(FOLDER)? {
+        let Some(bytes) = store.read(&entry.name)? else { continue };
+        let member = serde_json::from_slice::<Member>(&bytes).ok();
+        if !member.and_then(|member| member.process).is_some_and(|process| process.is_gone()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Beat {

@@ -29,6 +29,7 @@ fn options(state: &Path, log: &Memory, outputs: Outputs) -> Options {
         threads: 2,
         checkpoint_every: Duration::from_millis(20),
         keep: 3_600_000_000_000,
+        keep_results: None,
         exit_at_end: false,
         outputs,
         accept_damage: vec![],

@@ -261,6 +261,7 @@ impl Partition {
             totals,
             results: self.results.iter().chain(self.kept_files()).cloned().collect(),
             damage: self.damage.clone(),
+            dropped: self.dropped.clone(),
             reader: self.reader.clone(),
         };
         self.prove(ANSWER_LOOK)?;

@@ -8,7 +8,7 @@ use crate::labels::Labels;
 use crate::lane::Session;
 use crate::outputs::Published;
 use crate::reach::Reach;
-use crate::results::Pending;
+use crate::results::{Dropped, Pending};
 use crate::totals::Totals;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +120,8 @@ pub struct Answer {
     pub live: u64,
     /// Sessions, alive or over, that may have begun before anything was seen of them.
     pub partial: u64,
+    /// Rows of history whose time was over.
+    pub dropped: Dropped,
     /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
     pub pending: Pending,
     /// Sessions that questions have read since it was opened.

@@ -16,7 +16,7 @@ use crate::outputs::alert_changes::Marks;
 use crate::outputs::changes::PublishedTotals;
 use crate::outputs::outbox::Outbox;
 use crate::reach::{self, Reach};
-use crate::results;
+use crate::results::{self, Dropped, Pending, Retention};
 use crate::retained::{Fresh, RetainedLog};
 use crate::totals::TotalsImage;
 use crate::watermark::{Silences, UnreadPrefix};
@@ -65,6 +65,7 @@ pub(super) struct Committed {
     kept: Vec<RetainedLog>,
     outbox: Outbox,
     damage: Damage,
+    dropped: Dropped,
     /// Whether files of results lie about that only older checkpoints name.
     lingers: bool,
     epoch: u64,
@@ -126,6 +127,9 @@ pub(super) struct State {
     /// Files of history that were given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
+    /// Rows of history whose time was over.
+    #[serde(default, skip_serializing_if = "Dropped::is_empty")]
+    pub dropped: Dropped,
 }
 
 /// Checkpoints once did not say.
@@ -211,7 +215,7 @@ impl Partition {
         let mut reach = self.reach();
         let position = reach::to_json(&reach);
         let Reach { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
-        let state = State {
+        let mut state = State {
             plan: plan_fingerprint(&self.plan),
             rules: RULES,
             files,
@@ -231,7 +235,9 @@ impl Partition {
             zones: zones::of(&self.plan, max_time),
             tables: asked::of(&self.plan),
             lost: self.damage.lost.clone(),
+            dropped: self.dropped.clone(),
         };
+        let retention = Retention { keep: self.options.keep_results, now: self.progress().known_watermark() };
         let last = std::mem::take(&mut self.last);
         self.note_broken();
         let (mut damage, folder) = (self.damage.clone(), self.options.folder.clone());
@@ -263,10 +269,14 @@ impl Partition {
             }
             let putter = checkpoints.putter();
             let whose = (&*plan, number, &labels);
-            let mut results = results::write(&putter, &reader, whose, &told, results, (&folder, &mut damage))?;
+            let mut write = |pending: &Pending, results| {
+                let ages = (retention, &mut state.dropped);
+                results::write(&putter, &reader, whose, pending, results, (&folder, &mut damage), ages)
+            };
+            let mut results = write(&told, results)?;
             if !last.is_empty() {
                 // Rows only: what is not final is not published.
-                results = results::write(&putter, &reader, whose, &last, results, (&folder, &mut damage))?;
+                results = write(&last, results)?;
             }
             let mut kept = vec![];
             for (mut own, fresh, keep) in keeping {
@@ -292,7 +302,20 @@ impl Partition {
             let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
             let lingers = lingers(checkpoints.kept());
             measured::checkpoint(&plan.name(), number, (pause, began.elapsed()));
-            Ok(Committed { checkpoints, segments, results, kept, outbox, damage, lingers, epoch, needless, before })
+            let dropped = state.dropped;
+            Ok(Committed {
+                checkpoints,
+                segments,
+                results,
+                kept,
+                outbox,
+                damage,
+                dropped,
+                lingers,
+                epoch,
+                needless,
+                before,
+            })
         };
         world::thread("checkpoint")
             // The loop waits for every checkpoint before it ends, so somebody hears.
@@ -321,6 +344,7 @@ impl Partition {
                 self.proven = committed.before;
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
+                self.dropped = committed.dropped;
                 self.lingers = committed.lingers;
                 // What questions found meanwhile is known already.
                 let mut damage = committed.damage;

@@ -152,6 +152,7 @@ impl Partition {
         if before.is_none() && growth::is_of_growth(&options)? {
             growth::begin_split(&mut reach);
         }
+        let dropped = same.map(|(_, state)| state.dropped.clone()).unwrap_or_default();
         let apart = same.map(|(_, state)| state.apart.clone()).unwrap_or_default();
         if !apart.is_empty() && options.outputs.iter().any(|(output, _)| output == Output::Totals) {
             let names: Vec<&str> = apart.iter().map(String::as_str).collect();
@@ -208,6 +209,7 @@ impl Partition {
             last: Pending::default(),
             retired,
             apart,
+            dropped,
             committing: None,
             epoch: checkpoints.epoch(),
             proven,

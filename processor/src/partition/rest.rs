@@ -10,7 +10,7 @@ use crate::damage::Damage;
 use crate::lane::Outcome;
 use crate::outputs::outbox::facts_of;
 use crate::reach::{self, Reach};
-use crate::results::Pending;
+use crate::results::{Dropped, Pending};
 use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::Position;
@@ -127,6 +127,7 @@ pub fn at_rest(
         totals: Totals::new(plan),
         results: vec![],
         damage: Damage::default(),
+        dropped: Dropped::new(),
         reader: reader.clone(),
     };
     let inspection = checkpoint::inspect(&**store)?;
@@ -153,6 +154,7 @@ pub fn at_rest(
     let is_history = |file: &&FileRef| matches!(file.kind, Kind::Result | Kind::Kept);
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.damage = Damage::with(state.lost);
+    answer.dropped = state.dropped;
     for finding in &inspection.damaged {
         if let Some(file) = manifest.files.iter().find(|file| file.name == finding.object) {
             answer.damage.note(&answer.folder, file, &finding.problem);

@@ -7,7 +7,7 @@ use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
 use crate::partition::{Answer, Counts, Looks};
 use crate::reach::Reach;
-use crate::results::Pending;
+use crate::results::{DroppedRows, Pending};
 use crate::totals::Totals;
 use crate::watermark::{Silences, UnreadPrefix};
 use event_feeder::{Code, DeadLetter, Position};
@@ -142,6 +142,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
             }
             .into(),
         ],
+        dropped: [("finals".to_owned(), DroppedRows { rows: 7, until: -3 })].into(),
         damage: Damage::with(vec![Lost { file: "sources/s/3/x".into(), table: "finals".into(), what: "rows".into() }]),
         reader: Reader::new(place.store("sources/s/3")),
     }
@@ -162,7 +163,7 @@ fn an_answer_arrives_as_it_was_sent() {
     assert_eq!(got.pending.dead, sent.pending.dead);
     assert_eq!((&got.reach, got.counts), (&sent.reach, sent.counts));
     assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
-    assert_eq!((&got.damage, &got.looks), (&sent.damage, &sent.looks));
+    assert_eq!((&got.damage, &got.looks, &got.dropped), (&sent.damage, &sent.looks, &sent.dropped));
     assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
     // The same again: nothing was lost on the way that would be missed only at the next hop.
     assert_eq!(encode(&decode(&bytes, &[plan], &place).unwrap()).unwrap(), bytes);

@@ -19,7 +19,7 @@ use crate::lane::{AlertRow, Late, LateReason, Session};
 use crate::outputs::Published;
 use crate::partition::{Answer, Ask, Counts, Looks, plan_fingerprint};
 use crate::reach::Reach;
-use crate::results::Pending;
+use crate::results::{Dropped, Pending};
 use crate::totals::{Totals, TotalsImage, ValueImage};
 
 /// What a member is asked, as JSON.
@@ -80,6 +80,8 @@ struct AnswerHeader {
     results: Vec<FileRef>,
     #[serde(default)]
     damage: Damage,
+    #[serde(default)]
+    dropped: Dropped,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,6 +211,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         open_windows: answer.totals.open_windows(&answer.plan),
         results: answer.results.clone(),
         damage: answer.damage.clone(),
+        dropped: answer.dropped.clone(),
     };
     let pending = &answer.pending;
     let dead = |letter: &DeadLetter| {
@@ -302,6 +305,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         totals,
         results: facts.results,
         damage: facts.damage,
+        dropped: facts.dropped,
         reader: Reader::new(place.store(&facts.folder)),
         folder: facts.folder,
         plan,

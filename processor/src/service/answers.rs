@@ -1,6 +1,7 @@
 //! From partitions' answers to tables: those of one source add up, whoever gave them.
 
 mod catalogue;
+mod dropped;
 mod history;
 mod mixed;
 mod sealed;
@@ -8,6 +9,7 @@ mod sessions;
 mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
+pub(super) use dropped::dropped_rows;
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};

@@ -1,5 +1,6 @@
 //! From programs and inputs to logs and their partitions, refused where they do not fit.
 
+use super::changes::carried_tables;
 use super::cluster::MEMBERS;
 use super::lost;
 use super::work::{Bound, folder};
@@ -44,6 +45,9 @@ pub(super) fn deployed(
         let others = options.membership.is_some() && beat::any(&*options.state.store(MEMBERS)).unwrap_or(true);
         let asked = |plan: &Plan| asked_up_to(options, &bind(options, &stored).ok()?, plan, others);
         let (carrying, programs) = &stored.carrying(programs, &asked)?;
+        for said in carried_tables(&stored, carrying)? {
+            tracing::info!("{said}");
+        }
         let (mut all, outcomes) = carrying.with_new(programs)?;
         let replaced: Vec<&str> = outcomes
             .iter()

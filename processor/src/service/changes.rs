@@ -109,7 +109,11 @@ fn tables(
     told
 }
 
-/// Where tables first say something else that took the place of those that were deployed, under which all goes on.
+/// Where tables that programs have now first say something else than those did of which they take the place.
+pub(super) fn carried_tables(before: &Programs, after: &Programs) -> Result<BTreeSet<String>, EngineError> {
+    Ok(carried(&before.plans()?, &after.plans()?))
+}
+
 fn carried(before: &[(&Deployment, Arc<Plan>)], after: &[(&Deployment, Arc<Plan>)]) -> BTreeSet<String> {
     let mut told = BTreeSet::new();
     for (_, plan) in after {

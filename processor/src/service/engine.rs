@@ -82,7 +82,8 @@ impl Engine for Service {
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
-        let notes = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed)).collect();
+        let mixed = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed));
+        let notes = mixed.chain(scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering))).collect();
         Ok(Snapshot { tables, basis: Basis { positions, notes } })
     }
 

@@ -23,6 +23,8 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// For how long events of live logs are kept, in nanoseconds of their own time.
     pub keep: Time,
+    /// How long rows of history are kept, by the time of events; for ever where nothing is said.
+    pub keep_results: Option<Time>,
     /// Whether it ends when all logs have been read.
     pub exit_at_end: bool,
     /// Where results are published.

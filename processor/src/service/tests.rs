@@ -20,6 +20,7 @@ mod formats;
 mod lost;
 mod now;
 mod pieces;
+mod retention;
 mod rules;
 mod slt;
 mod spans;
@@ -58,6 +59,7 @@ fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
         threads: 2,
         checkpoint_every: Duration::from_millis(50),
         keep: KEEP,
+        keep_results: None,
         exit_at_end: false,
         outputs: Outputs::default(),
         accept_damage: vec![],

@@ -132,6 +132,7 @@ pub(super) fn partition_options(
         threads,
         checkpoint_every: options.checkpoint_every,
         keep: options.keep,
+        keep_results: options.keep_results,
         writer: options.writer.clone(),
         exit_at_end: options.exit_at_end,
         outputs: options.outputs.clone(),

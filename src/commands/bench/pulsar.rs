@@ -230,6 +230,7 @@ fn serving_in(address: &Address, state: &Path, work: impl FnOnce(&Service) -> Re
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         checkpoint_every: Duration::from_secs(1),
         keep: 0,
+        keep_results: None,
         exit_at_end: false,
         outputs: processor::outputs::Outputs::default(),
         accept_damage: vec![],

@@ -3,13 +3,14 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{Kind, ProgramStore, Reader, StateLocation, inspect};
+use processor::checkpoint::{Kind, Manifest, ProgramStore, Reader, StateLocation, inspect};
 use processor::code::Code;
 use processor::damage::{Lost, help, whole_name};
 use processor::programs::Programs;
-use std::collections::BTreeSet;
+use processor::results::{Dropped, DroppedRows, table_of};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use timeline_core::Time;
+use timeline_core::{Time, instant_text};
 
 /// The partitions in a state, as folders of it; none is known of a bucket, which has no folders to list.
 pub(super) fn partitions(state: &StateLocation) -> Vec<String> {
@@ -111,12 +112,36 @@ fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Find
     if findings.faults == faults {
         findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
     }
+    grown(newest, folder, findings);
     let ahead = newest.state["max_time"].as_i64().map_or(0, |newest| newest.saturating_sub(now));
     if ahead > DAY {
         findings.fault(
             &format!("{folder}: its newest event is {} hours ahead of this machine's clock", ahead / HOUR),
             "set the clock of this machine, or that of whoever wrote the event; what comes in order behind it is late",
         );
+    }
+}
+
+/// What grows for as long as the processor reads, and what is gone of it.
+fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
+    let mut tables: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for file in newest.files.iter().filter(|file| file.kind == Kind::Result) {
+        let (bytes, rows) = tables.entry(table_of(file).unwrap_or("others")).or_default();
+        *bytes += file.length;
+        *rows += file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    }
+    let each =
+        |(table, (bytes, rows)): (&&str, &(u64, u64))| format!("{table} {rows} rows, {:.1} MB", *bytes as f64 / 1e6);
+    let all: Vec<String> = tables.iter().map(each).collect();
+    if !all.is_empty() {
+        findings.ok(&format!(
+            "{folder}: history, which grows unless `serve --keep-results` says how long: {}",
+            all.join("; ")
+        ));
+    }
+    let dropped: Dropped = serde_json::from_value(newest.state["dropped"].clone()).unwrap_or_default();
+    for (table, DroppedRows { rows, until }) in dropped {
+        findings.ok(&format!("{folder}: {rows} rows of {table} are dropped, told up to {}", instant_text(until)));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::http;
 use crate::http::Token;
 use crate::input::{Input, memory::Memory};
 use crate::members::member_of;
+use crate::operators::table_address;
 use crate::outputs::Outputs;
 use crate::server::Server;
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
@@ -33,6 +34,10 @@ struct Node {
 
 impl Node {
     fn start(state: &Path, input: Input) -> Result<Node, StartError> {
+        Node::start_with(PROGRAM, state, input)
+    }
+
+    fn start_with(program: &str, state: &Path, input: Input) -> Result<Node, StartError> {
         static STARTS: AtomicU64 = AtomicU64::new(0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tokens = Token::new("among us").map(Tokens::one);
@@ -43,6 +48,7 @@ impl Node {
             threads: 1,
             checkpoint_every: Duration::from_millis(100),
             keep: 3_600_000_000_000,
+            keep_results: None,
             exit_at_end: false,
             outputs: Outputs::default(),
             accept_damage: vec![],
@@ -51,7 +57,7 @@ impl Node {
             claims: Claims::Told,
             membership: Some(Membership { address, tokens: tokens.clone() }),
         };
-        let (service, _) = Service::start(options, &[("p.tl".into(), PROGRAM.into())])?;
+        let (service, _) = Service::start(options, &[("p.tl".into(), program.into())])?;
         let (close, closed) = oneshot::channel::<()>();
         let shutdown = async { drop(closed.await) };
         let options = http::Options { tokens, ..http::Options::default() };
@@ -101,6 +107,44 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(60), "not in a minute: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_table_is_carried_by_all_processors_where_it_first_differs_a_day_later() {
+    const DAY: i64 = 86_400;
+    let program = |rows: &str| {
+        let table = table_address("tariff.csv", &format!("zone,since,price\nz,0,1\n{rows}"));
+        format!(
+            "source s {{ key k  time t in s  end after 100s  zone: string }}\n\
+             table tariff from \"{table}\" {{ key zone  from since in s  price: int }}\n\
+             metric m = duration_where(tariff[latest(zone)].price == 1) | aggregate(count, sum)\n"
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let log = Memory::new(PARTITIONS);
+    let session = |from: i64| {
+        for (part, t) in (0..PARTITIONS).flat_map(|part| [(part, from), (part, from + 10)]) {
+            log.write(part, &format!(r#"{{"k":"{part}","t":{t},"zone":"z"}}"#));
+        }
+    };
+    let start = || Node::start_with(&program(""), dir.path(), Input::Log(Arc::new(log.clone()))).unwrap();
+    let (first, second) = (start(), start());
+    session(1_000);
+    let all = PARTITIONS as i64;
+    assert_eq!(first.totals(SYNC).unwrap(), (all, i128::from(all) * 10));
+    let deploy = |rows: &str, plan: bool| {
+        let told = first.service.deploy(vec![("p.tl".into(), program(rows))], plan, None).unwrap();
+        told["names"][0]["what"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(deploy("z,2000,2\n", true), "replaced", "others may have come to it before they hear of it");
+    assert_eq!(deploy(&format!("z,{},2\n", 2 * DAY), false), "unchanged");
+    session(2 * DAY - 5);
+    for node in [&first, &second] {
+        assert_eq!(node.totals(SYNC).unwrap(), (all * 2, i128::from(all) * 15));
+    }
+    until("both are at work", || first.owned() > 0 && second.owned() > 0);
+    first.stop();
+    second.stop();
 }
 
 #[test]
