@@ -34,6 +34,7 @@ mod survey;
 mod zones;
 
 pub use ask::{ANSWER_TIME, Answer, Ask, Asks, Handle, NoAnswer, PendingAnswer};
+pub(crate) use asked::asked_by;
 pub(crate) use checkpointing::plan_fingerprint;
 pub use error::Error;
 pub use looking::Looks;

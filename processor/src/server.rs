@@ -5,6 +5,7 @@ use crate::connection::{Bounds, ConnectionSlot, Places};
 use event_feeder::world;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -44,6 +45,18 @@ impl Closing {
     pub(crate) async fn asked(&self) {
         // An error means that nobody is left who could ask for it otherwise.
         let _ = self.0.clone().wait_for(|asked| *asked).await;
+    }
+
+    /// Drives a connection to its end; once the end of the server is asked for, `end` asks the connection for its own.
+    pub(crate) async fn drive<C: Future>(&self, connection: C, end: impl FnOnce(Pin<&mut C>)) {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            // Errors are of the connection, which nobody is left to be told on.
+            _ = connection.as_mut() => return,
+            () = self.asked() => {}
+        }
+        end(connection.as_mut());
+        let _ = connection.await;
     }
 }
 

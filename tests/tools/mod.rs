@@ -248,7 +248,7 @@ fn adbc_asks_with_parameters_and_knows_the_tables() {
 #[test]
 fn adbc_shows_the_notes_on_rows() {
     let served = Served::start(&[]);
-    served.sandbox.file("video.tl", &PROGRAM.replace(r#""buffer""#, r#""play""#));
+    served.sandbox.file("video.tl", PROGRAM.replace(r#""buffer""#, r#""play""#));
     let run = served.sandbox.run(&["deploy", "video.tl", "--server", &served.url]);
     assert_eq!(run.code, 0, "{run:?}");
     run_python("adbc_notes.py", "adbc_driver_flightsql, pyarrow", &[&served.flight]);

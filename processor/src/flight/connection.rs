@@ -14,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -72,16 +71,5 @@ async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Connecti
         .keep_alive_interval(ALIVE_EVERY)
         .keep_alive_timeout(ALIVE_EVERY)
         .serve_connection(TokioIo::new(stream), service);
-    let (mut connection, mut closed) = (pin!(connection), pin!(app.closing.asked()));
-    let mut is_closing = false;
-    loop {
-        tokio::select! {
-            // Errors are of the connection, which nobody is left to be told on.
-            _ = connection.as_mut() => return,
-            () = closed.as_mut(), if !is_closing => {
-                connection.as_mut().graceful_shutdown();
-                is_closing = true;
-            }
-        }
-    }
+    app.closing.drive(connection, |connection| connection.graceful_shutdown()).await;
 }

@@ -26,7 +26,6 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -60,18 +59,7 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Conne
         // The limits are those of the place.
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
-    let (mut connection, mut closed) = (pin!(connection), pin!(app.closing.asked()));
-    let mut is_closing = false;
-    loop {
-        tokio::select! {
-            // Errors are of the connection, which nobody is left to be told on.
-            _ = connection.as_mut() => return,
-            () = closed.as_mut(), if !is_closing => {
-                connection.as_mut().graceful_shutdown();
-                is_closing = true;
-            }
-        }
-    }
+    app.closing.drive(connection, |connection| connection.graceful_shutdown()).await;
 }
 
 /// The answer to one request, whose phases the place is told of.

@@ -33,7 +33,7 @@ pub(super) fn of(plan: &Plan) -> Vec<AskedColumn> {
 }
 
 /// The last instant of which anything may have been asked by then.
-pub(super) fn up_to(plan: &Plan, reach: &[Reach]) -> Option<Time> {
+pub(crate) fn asked_by(plan: &Plan, reach: &[Reach]) -> Option<Time> {
     let times = reach.iter().map(|reach| reach.max_time);
     times.chain([reach::progress(plan, reach).known_watermark()]).flatten().max()
 }
@@ -44,7 +44,7 @@ impl State {
         if self.plan != plan_fingerprint(plan) {
             return false;
         }
-        let up_to = up_to(plan, &self.reach(places));
+        let up_to = asked_by(plan, &self.reach(places));
         plan.tables().into_iter().all(|column| {
             let known = column.digest();
             let noted = self.tables.iter().find(|asked| asked.known == known.to_string());

@@ -1,6 +1,6 @@
 //! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
 
-use super::asked;
+use super::asked::asked_by;
 use super::checkpointing::{State, positions};
 use super::recovery::{facts, load};
 use super::{Answer, Ask, Counts, Error, Looks};
@@ -47,7 +47,7 @@ pub fn asked_up_to(plan: &Plan, store: &dyn Store) -> Result<Option<Time>, Error
     let Some(manifest) = checkpoint::peek(store)? else { return Ok(Some(Time::MIN)) };
     let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
     let state = facts(&manifest)?;
-    let up_to = asked::up_to(plan, &state.reach(&places)).unwrap_or(Time::MIN);
+    let up_to = asked_by(plan, &state.reach(&places)).unwrap_or(Time::MIN);
     Ok(state.is_of(plan, &places).then_some(up_to))
 }
 

@@ -109,10 +109,14 @@ fn identities(
     asked: AskedUpTo<'_>,
 ) -> Option<BTreeMap<String, Vec<ColumnIdentity>>> {
     let mut found: BTreeMap<(String, String), ColumnIdentity> = BTreeMap::new();
+    let mut contents: BTreeMap<(String, String), Fingerprint> = BTreeMap::new();
     for column in after.iter().flat_map(|plan| plan.tables()) {
         let name = named(column);
-        if found.contains_key(&name) {
-            continue;
+        match contents.insert(name.clone(), column.content()) {
+            None => {}
+            Some(content) if content == column.content() => continue,
+            // Tables of one name are known by it, so they are one.
+            Some(_) => return None,
         }
         let asks = |plan: &&Arc<Plan>| plan.tables().iter().any(|known| named(known) == name);
         let mut known = before.iter().flat_map(|plan| plan.tables()).filter(|known| named(known) == name);

@@ -43,7 +43,7 @@ pub(super) fn deployed(
             return Ok(stored);
         }
         let others = options.membership.is_some() && beat::any(&*options.state.store(MEMBERS)).unwrap_or(true);
-        let asked = |plan: &Plan| asked_up_to(options, &bind(options, &stored).ok()?, plan, others);
+        let asked = |plan: &Plan| until_heard(asked_up_to(options, &bind(options, &stored).ok()?, plan)?, others);
         let (carrying, programs) = &stored.carrying(programs, &asked)?;
         for said in carried_tables(&stored, carrying)? {
             tracing::info!("{said}");
@@ -79,16 +79,25 @@ pub(super) fn deployed(
 }
 
 /// The last instant of which a plan may have asked anything, by the newest checkpoints of all its partitions; nothing where
-/// one of them does not say. Where others may be at work they ask more until they hear of a change: of a day at the most, for
-/// one that is further on when it opens its state under other tables reads its log again.
-pub(super) fn asked_up_to(options: &Options, bound: &[Bound], plan: &Plan, others: bool) -> Option<Time> {
+/// one of them does not say.
+pub(super) fn asked_up_to(options: &Options, bound: &[Bound], plan: &Plan) -> Option<Time> {
     let own = bound.iter().find(|bound| bound.plan.name() == plan.name())?;
     let mut last = Time::MIN;
     for part in own.log.partitions().ok()? {
         let store = options.state.store(&folder(&plan.name(), &part));
         last = last.max(partition::asked_up_to(plan, &*store).ok()??);
     }
-    Some(if others { last.saturating_add(HEARD_OF) } else { last })
+    Some(last)
+}
+
+/// The last instant of which anything may have been asked when all have heard of a change. Others that may be at work ask more
+/// until then: of a day at the most, for one that is further on when it opens its state under other tables reads its log
+/// again; and where nothing is known of what they have read, nothing is known of that.
+pub(super) fn until_heard(asked: Time, others: bool) -> Option<Time> {
+    match others {
+        false => Some(asked),
+        true => (asked > Time::MIN).then(|| asked.saturating_add(HEARD_OF)),
+    }
 }
 
 /// The log of every plan.

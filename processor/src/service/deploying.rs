@@ -1,6 +1,6 @@
 //! Other programs for a processor at work. What stays as it was goes on undisturbed; what is new begins beside it.
 
-use super::binding::{all_parts, asked_up_to, bind, stay_together};
+use super::binding::{all_parts, asked_up_to, bind, stay_together, until_heard};
 use super::work::{Bound, Running, folder, halt};
 use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::Identity;
@@ -105,7 +105,14 @@ impl Service {
     /// The last instant of which a plan may have asked anything, until all have heard of a change.
     pub(super) fn asked_up_to(&self, plan: &Plan) -> Option<Time> {
         let bound = self.lock().bound.clone();
-        asked_up_to(&self.options, &bound, plan, !self.others().is_empty())
+        // Whoever has just come is not to be overlooked.
+        let is_seen = self.cluster.as_ref().is_none_or(|cluster| cluster.look().is_ok());
+        let committed = asked_up_to(&self.options, &bound, plan)?;
+        // What is read is further on than what is committed.
+        let answers = self.ask(&Ask::Status.into(), None).ok()?;
+        let own = answers.iter().filter(|answer| answer.plan.name() == plan.name());
+        let read = own.filter_map(|answer| partition::asked_by(plan, &answer.reach)).max();
+        until_heard(committed.max(read.unwrap_or(Time::MIN)), !is_seen || !self.others().is_empty())
     }
 
     /// Lets go of what is not needed of partitions that run no more, without waiting for it: their places in their logs,

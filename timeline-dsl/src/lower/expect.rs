@@ -168,10 +168,23 @@ impl Lowering<'_> {
             Lowered::Literal(literal) => literal,
             other => {
                 let found = self.describe(other);
+                let text = self.quote(e.span);
+                // Lengths that the data says are for comparisons.
+                let help = match &*found {
+                    "event<int>" | "event<float>" => format!(
+                        "a length of time is the same for all, as `5s`; one that each event says is compared: \
+                         `time_since({text} > 0) < latest({text}) * 1s`"
+                    ),
+                    "state<int>" | "state<float>" => format!(
+                        "a length of time is the same for all, as `5s`; one that the data says is compared: \
+                         `time_since(...) < {text} * 1s`"
+                    ),
+                    _ => "write a length of time, for example `5s`, `500ms` or `1h30m`".to_owned(),
+                };
                 let d = self
                     .diagnostic(codes::NEEDS_DURATION, e.span, format!("a duration is needed here, this is {found}"))
                     .label(format!("expected a constant duration, found {found}"))
-                    .help("write a length of time, for example `5s`, `500ms` or `1h30m`");
+                    .help(help);
                 self.say(d);
                 return None;
             }

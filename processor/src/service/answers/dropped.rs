@@ -3,13 +3,14 @@
 use super::LogAnswer;
 use crate::engine::{Note, TableScan};
 use crate::results::{DroppedRows, PARTS};
+use crate::totals::part::window_key;
 use timeline_core::instant_text;
 
 /// That a scan lacks such rows, if it does.
 pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>]) -> Option<Note> {
     let mut all: Option<DroppedRows> = None;
     for log in logs {
-        let Some(table) = history_of(&scan.table, log) else { continue };
+        let Some(table) = history_of(scan, log) else { continue };
         for dropped in log.answers().filter_map(|answer| answer.dropped.get(table)) {
             let known = all.get_or_insert(DroppedRows { rows: 0, ..*dropped });
             known.rows += dropped.rows;
@@ -17,21 +18,31 @@ pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>])
         }
     }
     let DroppedRows { rows, until } = all?;
-    Some(Note {
-        message: format!(
-            "{rows} rows that `{}` is made of were kept for so long only, and are dropped: told up to {}",
-            scan.table,
-            instant_text(until)
-        ),
-        help: "`serve --keep-results` says how long rows are kept; without it they are kept for ever".into(),
-    })
+    let until = instant_text(until);
+    let message = match &*scan.table {
+        "totals" => format!("`totals` is without windows whose time was over: {rows} groups, told up to {until}"),
+        "finals" | "alerts" | "late_events" | "dead_letters" => {
+            format!("`{}` is without {rows} rows whose time was over, told up to {until}", scan.table)
+        }
+        table => {
+            format!("`{table}` lacks what was told up to {until}: of all results {rows} rows, whose time was over")
+        }
+    };
+    let help = "`serve --keep-results` says how long rows are kept; without it they are kept for ever".into();
+    Some(Note { message, help })
 }
 
-/// The table of history that a table is made of.
-fn history_of<'t>(table: &'t str, log: &LogAnswer<'_>) -> Option<&'t str> {
-    match table {
-        "finals" | "alerts" | "late_events" | "dead_letters" => Some(table),
-        "totals" => Some(PARTS),
+/// The table of history that a scan is made of.
+fn history_of<'t>(scan: &'t TableScan, log: &LogAnswer<'_>) -> Option<&'t str> {
+    match &*scan.table {
+        table @ ("finals" | "alerts" | "late_events" | "dead_letters") => Some(table),
+        // Totals of no window count sessions whose rows are gone.
+        "totals" => {
+            let wants = |name: &String| scan.outputs.as_ref().is_none_or(|outputs| outputs.contains(name));
+            let mut metrics = log.plan().metrics.iter().enumerate();
+            let is_windowed = metrics.any(|(i, metric)| wants(&metric.name) && window_key(log.plan(), i).is_some());
+            is_windowed.then_some(PARTS)
+        }
         "sessions" | "spans" => Some("finals"),
         "partitions" | "nodes" | "queries" => None,
         name if log.plan().alerts.iter().any(|alert| alert.name == name) => log.shows(name).then_some("alerts"),
