@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) advertise: Option<String>,
     /// `keep = "24h"`: how long `serve` keeps the events of topics.
     pub(crate) keep: Option<String>,
+    /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history.
+    pub(crate) history: Option<String>,
     /// `keep_results = "90d"`: how long `serve` keeps rows of results.
     pub(crate) keep_results: Option<String>,
     /// `subscription = "NAME"`: the subscription under which topics are read.

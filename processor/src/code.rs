@@ -53,6 +53,8 @@ codes! {
     NoVersion = "TL3119", "put the object back from a copy, or go on with the version before it with `serve --accept-damage NAME`";
     /// The rules of a time zone are others in this version than those by which the state was calculated.
     Zones = "TL3120", "nothing has to be done: the state is kept, and the new rules hold from the next window on; to have all by the new rules, start over with an empty state";
+    /// Rows of history cannot be written where its tables are, and wait in the state.
+    HistoryAway = "TL3121", "make the place of --history writable again; nothing is lost meanwhile, and beyond --history-backlog reading waits";
 }
 
 impl fmt::Display for Code {

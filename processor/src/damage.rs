@@ -105,7 +105,7 @@ impl Damage {
     pub fn compare_one(&mut self, folder: &str, files: &[FileRef], reader: &Reader) {
         let is_known = |file: &FileRef| self.compared.get(&file.name).is_some_and(|at| at.elapsed() < COMPARE_AGAIN);
         let next =
-            files.iter().find(|file| file.kind == Kind::Result && !is_known(file) && !self.has(folder, &file.name));
+            files.iter().find(|file| file.kind.is_result() && !is_known(file) && !self.has(folder, &file.name));
         let Some(file) = next else {
             self.compared.retain(|name, _| files.iter().any(|file| file.name == *name));
             return;
@@ -141,7 +141,7 @@ impl Lost {
         let table = match file.kind {
             Kind::Kept => "kept",
             Kind::Outbox => "outbox",
-            Kind::Result | Kind::Segment => file.metadata.get("table").and_then(|table| table.as_str()).unwrap_or("?"),
+            Kind::Result | Kind::History | Kind::Segment => file.metadata.get("table").and_then(|table| table.as_str()).unwrap_or("?"),
         };
         Lost { file: whole_name(folder, &file.name), table: table.into(), what: what(file) }
     }
@@ -157,7 +157,7 @@ fn what(file: &FileRef) -> String {
     let text = |field: &str| file.metadata.get(field).and_then(|text| text.as_str()).unwrap_or("?").to_owned();
     let rows = file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
     match file.kind {
-        Kind::Result => format!("{rows} rows of `{}`", text("table")),
+        Kind::Result | Kind::History => format!("{rows} rows of `{}`", text("table")),
         Kind::Kept => "events as they were received".into(),
         Kind::Outbox => format!("{rows} messages of `{}`", text("output")),
         Kind::Segment => "state".into(),

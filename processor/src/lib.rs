@@ -47,6 +47,7 @@ pub mod engine;
 pub mod feed;
 #[cfg(feature = "flight")]
 pub mod flight;
+pub mod history;
 pub mod http;
 pub mod input;
 mod labels;
@@ -80,4 +81,6 @@ pub mod story;
 pub mod tls;
 pub mod tokens;
 pub mod totals;
+#[cfg(any(feature = "sql", feature = "lake"))]
+mod url;
 pub mod watermark;

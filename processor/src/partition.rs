@@ -21,6 +21,7 @@ mod copying;
 mod damaged;
 mod error;
 mod growth;
+mod history;
 mod keeping;
 mod looking;
 mod pace;
@@ -54,6 +55,7 @@ use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
+use crate::history::History;
 use crate::results::{Dropped, Pending};
 use crate::start_markers::StartMarkers;
 use crate::totals::Totals;
@@ -64,6 +66,7 @@ use checkpointing::{Committed, Cut};
 use event_feeder::world::Instant;
 use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
+use history::Tables;
 use keeping::Keeping;
 use looking::Looked;
 use pace::Pace;
@@ -111,6 +114,8 @@ pub struct Options {
     pub keep: Time,
     /// How long rows of history are kept, by the time of events; for ever where nothing is said.
     pub keep_results: Option<Time>,
+    /// Where history is kept in tables that others read too.
+    pub history: Option<Arc<History>>,
     /// Whether the loop ends, with a last checkpoint, when its log has been read to its end.
     pub exit_at_end: bool,
     /// Where results are published.
@@ -195,6 +200,8 @@ pub struct Partition {
     apart: BTreeSet<String>,
     /// Rows of history whose time was over.
     dropped: Dropped,
+    /// What of history is on its way into tables.
+    tables: Tables,
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,
@@ -282,7 +289,7 @@ impl Partition {
         loop {
             self.answer_delayed()?;
             self.feed.hand_out(self.pace.bytes());
-            let next = if self.is_busy() { None } else { Some(self.feed.read()?) };
+            let next = if self.is_busy() || self.tables.is_full() { None } else { Some(self.feed.read()?) };
             let (idle, waits) =
                 (!matches!(next, Some(Fed::Block(_) | Fed::Gap(..))), matches!(next, None | Some(Fed::Waits(_))));
             let is_read = next.is_some();
@@ -327,6 +334,7 @@ impl Partition {
             self.finish_commit(false)?;
             self.note_broken();
             self.tend_outputs()?;
+            self.tend_history();
             self.answer_waiting()?;
             if idle && !waits && !self.options.log.is_live() {
                 (0..self.readings.len()).for_each(|source| self.look_at_rest(source));
@@ -347,7 +355,7 @@ impl Partition {
                 self.finish_commit(true)?;
             }
             let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
-            if due && (self.dirty || self.lingers) && self.committing.is_none() && self.survey.is_none() {
+            if due && (self.dirty || self.lingers || self.tables.waits()) && self.committing.is_none() && self.survey.is_none() {
                 self.begin_survey()?;
                 last_cut = Instant::now();
             }
@@ -394,6 +402,7 @@ impl Partition {
             self.finish_commit(true)?;
         }
         self.flush_outputs()?;
+        self.finish_history()?;
         // What was put together is to be there once when nobody is at work.
         for _ in 0..CHECKPOINTS_KEPT {
             if self.lingers {

@@ -5,15 +5,16 @@
 
 mod retention;
 
-pub(crate) use retention::Retention;
+pub(crate) use retention::{Retention, until};
 pub use retention::{Dropped, DroppedRows};
 
 use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
 use crate::damage::Damage;
+use crate::history::layout;
 use crate::labels::{Labels, VERSION};
 use crate::lane::{AlertRow, Late, Session};
 use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
-use crate::totals::{Part, part};
+use crate::totals::Part;
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, is_not_null};
@@ -41,15 +42,15 @@ const FILES_MAX: usize = 24;
 /// What the facts of a result file say since [`Layout::Exact`].
 const LAYOUT: &str = "layout";
 /// A file this large is left as it is, in bytes.
-const LARGE: u64 = 64 << 20;
+pub(crate) const LARGE: u64 = 64 << 20;
 /// Rows that are read at a time when files are put together, and rows of which the columns are packed together.
 const BATCH_ROWS: usize = 1 << 13;
 const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// Of a file whether its rows have versions.
-const VERSIONED: &str = "versioned";
+pub(crate) const VERSIONED: &str = "versioned";
 /// Of a file up to which watermark its rows were told.
-const UNTIL: &str = "until";
+pub(crate) const UNTIL: &str = "until";
 
 /// What has been told and is not yet committed.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +121,7 @@ impl Pending {
             "alerts" => rows::alerts(&[(plan, &self.alerts)], AlertColumns::Both),
             "late_events" => late_events(plan, partition, &self.late),
             "dead_letters" => dead_letters(plan, partition, &self.dead),
-            PARTS => part::table(&self.parts),
+            PARTS => rows::parts(plan, &self.parts),
             other => unreachable!("{other} is no table of history"),
         }
     }
@@ -198,7 +199,8 @@ pub enum Error {
 /// Writes what is pending and returns the complete list of result files, put together where they became many.
 /// Rows of definitions have the versions of those.
 ///
-/// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without.
+/// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without. So do
+/// those that are being moved into tables, and those that were.
 pub(crate) fn write(
     putter: &Putter,
     reader: &Reader,
@@ -207,12 +209,16 @@ pub(crate) fn write(
     mut files: Vec<FileRef>,
     (folder, damage): (&str, &mut Damage),
     (retention, dropped): (Retention, &mut Dropped),
+    moving: &BTreeSet<String>,
 ) -> Result<Vec<FileRef>, Error> {
     files = retention.drop_old(files, dropped);
     for table in TABLES {
         let mut rows = Some(labels.versioned(table, pending.table(table, plan, partition)));
         rows = rows.filter(|rows| rows.num_rows() > 0);
-        let small = |file: &FileRef| table_of(file) == Some(table) && file.length < LARGE;
+        let small = |file: &FileRef| {
+            let is_own = file.kind == FileKind::Result && !moving.contains(&file.name);
+            is_own && table_of(file) == Some(table) && file.length < LARGE
+        };
         let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
         for file in files.iter().filter(|file| small(file) && !damage.has(folder, &file.name)) {
             *stretches.entry(retention.stretch(file)).or_default() += 1;
@@ -263,11 +269,17 @@ pub enum Layout {
     Decimal,
     /// `value` is the float of every number, `value_exact` the decimal.
     Exact,
+    /// The same, with the columns of a table that others read too.
+    Table,
 }
 
 /// The layout of a result file.
 pub fn layout_of(file: &FileRef) -> Layout {
-    if file.metadata.get(LAYOUT).is_some() { Layout::Exact } else { Layout::Decimal }
+    match (file.kind, file.metadata.get(LAYOUT)) {
+        (FileKind::History, _) => Layout::Table,
+        (_, Some(_)) => Layout::Exact,
+        (_, None) => Layout::Decimal,
+    }
 }
 
 /// The rows of a Parquet file, with the columns of now.
@@ -280,6 +292,9 @@ pub fn decode(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, Error> {
 pub fn current(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     let is_old = |schema: &Schema| schema.index_of("value_f64").is_ok() && schema.index_of("value_exact").is_err();
     let schema = batch.schema();
+    if layout::is_of_table(&schema) {
+        return layout::of_table(&batch);
+    }
     if !is_old(&schema) {
         return Ok(batch);
     }
@@ -294,10 +309,17 @@ pub fn current(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
+/// The columns of a Parquet file, as they stand there.
+#[cfg(feature = "lake")]
+pub(crate) fn written_schema(bytes: Vec<u8>) -> Result<SchemaRef, Error> {
+    Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.schema()))
+}
+
 /// The columns of a Parquet file on this machine.
 pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
     let file = std::fs::File::open(path).map_err(|error| ParquetError::External(Box::new(error)))?;
-    Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema()))
+    let schema = Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema());
+    Ok(if layout::is_of_table(&schema) { layout::own_schema(&schema) } else { schema })
 }
 
 /// Files with what is wrong with them.
@@ -312,7 +334,7 @@ fn put_together(
     parts: &[FileRef],
     (new, now): (Option<RecordBatch>, Option<Time>),
 ) -> Result<(Option<FileRef>, Broken), Error> {
-    let known = parts.iter().map(retention::until).chain(new.iter().map(|_| now));
+    let known = parts.iter().map(until).chain(new.iter().map(|_| now));
     // What does not say so was told by now.
     let until = known.map(|until| until.or(now)).max().flatten();
     let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
@@ -349,7 +371,7 @@ fn put_together(
     Ok((Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
 }
 
-fn properties() -> WriterProperties {
+pub(crate) fn properties() -> WriterProperties {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build()
 }
@@ -374,6 +396,7 @@ mod tests {
     use arrow::datatypes::{Decimal128Type, Float64Type};
     use event_feeder::{Code, DeadLetter, Position};
     use parquet::arrow::ArrowWriter;
+    use std::collections::BTreeSet;
     use std::sync::Arc;
     use timeline_dsl::{Program, compile};
 
@@ -412,7 +435,8 @@ mod tests {
             let pending = Pending { dead: vec![dead(n)], ..Pending::default() };
             let what = (&plan, 0, &Labels::default());
             let retention = (Retention::default(), &mut Dropped::new());
-            write(&putter, &reader, what, &pending, files, ("sources/s", &mut damage), retention).unwrap()
+            let place = ("sources/s", &mut damage);
+            write(&putter, &reader, what, &pending, files, place, retention, &BTreeSet::new()).unwrap()
         };
         for n in 1..FILES_MAX as u64 {
             files = commit(n, files);

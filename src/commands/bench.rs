@@ -232,6 +232,7 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
         checkpoint_every: Duration::from_secs(1),
         keep: 0,
         keep_results: None,
+        history: None,
         exit_at_end: true,
         outputs: processor::outputs::Outputs::default(),
         accept_damage: vec![],

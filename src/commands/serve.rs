@@ -1,5 +1,6 @@
 //! `timeline serve`: the processor.
 
+mod history;
 mod outputs;
 mod start;
 #[cfg(feature = "postgres")]
@@ -97,6 +98,8 @@ pub(crate) struct Args {
     /// and dead letters [default: for ever].
     #[arg(long, value_name = "DURATION", env = "TIMELINE_KEEP_RESULTS", value_parser = some_duration)]
     pub(crate) keep_results: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) history: history::HistoryFlags,
     /// How long a start goes on trying while the bucket gives no clear answers.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "TIMELINE_START_TIMEOUT", value_parser = duration)]
     pub(crate) start_timeout: Duration,
@@ -176,6 +179,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         checkpoint_every: CHECKPOINT_EVERY,
         keep: i64::try_from(args.keep.unwrap_or(KEEP).as_nanos()).unwrap_or(i64::MAX),
         keep_results: args.keep_results.map(|keep| i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX)),
+        history: args.history.start(&state, settings)?,
         exit_at_end: args.exit_at_end,
         outputs,
         accept_damage: args.accept_damage.clone(),

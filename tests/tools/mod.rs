@@ -4,6 +4,9 @@
 //! What a client asks and what must come stands in its own language beside this file. Where one cannot be had, its test
 //! says so and is not run; in CI those for Python must be there.
 
+#[cfg(feature = "lake")]
+mod lake;
+
 use crate::cli::Sandbox;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -95,6 +95,12 @@ impl Bucket {
         Bucket { prefix: self.whole(folder), ..self.clone() }
     }
 
+    /// The whole bucket, for a library that reads and writes objects itself.
+    #[cfg(feature = "lake")]
+    pub(crate) fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.repeating) as Arc<dyn ObjectStore>
+    }
+
     fn whole(&self, name: &str) -> String {
         match (self.prefix.as_str(), name) {
             ("", name) => name.to_owned(),

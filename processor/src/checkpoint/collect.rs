@@ -73,8 +73,12 @@ impl Checkpoints {
     }
 
     /// What an earlier owner wrote beside the state: compared when it was recovered, as far as it was, and at every read.
+    /// So are files of history in tables, whoever wrote them.
     /// What is broken of it is said then, and stands in the way of nothing.
     fn is_old_history(&self, name: &str) -> bool {
+        if Kind::of(name) == Some(Kind::History) {
+            return true;
+        }
         let earlier = names::stamp(name).is_some_and(|stamp| stamp.generation < self.head.owner.generation);
         earlier && Kind::of(name).is_some_and(|kind| !kind.is_state())
     }
@@ -103,7 +107,7 @@ impl Checkpoints {
                 manifest.files.iter().map(|file| file.name.as_str()).chain([reference.name.as_str()])
             })
             .collect();
-        for folder in [names::MANIFESTS].into_iter().chain(Kind::ALL.map(Kind::folder)) {
+        for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
             for entry in store.list(folder)? {
                 let needed = needed.contains(entry.name.as_str()) || self.shared.pending().contains(&entry.name);
                 sort(protocol::classify(horizon, names::stamp(&entry.name), needed), entry);

@@ -135,7 +135,7 @@ fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result
         })
         .collect();
     let mut unnamed = Vec::new();
-    for folder in [names::MANIFESTS].into_iter().chain(Kind::ALL.map(Kind::folder)) {
+    for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
         let entries = store.list(folder)?.into_iter().map(|entry| entry.name);
         unnamed.extend(entries.filter(|name| !named.contains(name.as_str())));
     }

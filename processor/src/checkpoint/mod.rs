@@ -15,6 +15,7 @@
 //! | `open`, `writer`, `collect`, `inspect` | the thin I/O that asks those decisions and obeys |
 //! | [`store`], [`local`], [`disk`] | where objects live: the trait, its form on a local directory, the system calls under it |
 //! | `place`, `bucket`, `cache` | where a job's stores are; a store in a bucket; files of a bucket on the local disk |
+//! | [`history`] | where the files of history lie that others read too |
 //! | `record`, `names`, `digest` | the bytes: see `docs/formats.md` |
 //! | [`programs`], [`segment`] | the deployed programs of a job; batches to Arrow IPC bytes and back |
 //!
@@ -28,6 +29,7 @@ mod collect;
 mod digest;
 pub mod disk;
 mod error;
+pub mod history;
 mod inspect;
 mod load;
 pub mod local;
@@ -52,6 +54,8 @@ pub use inspect::{Holder, Inspection, holder, inspect, peek};
 pub use load::Reader;
 pub use local::LocalStore;
 pub use names::Kind;
+#[cfg(feature = "lake")]
+pub(crate) use names::history_prefix;
 pub use open::{Identity, Opened, TakeFrom};
 pub use place::{PlaceError, StateLocation};
 pub use programs::ProgramStore;

@@ -12,6 +12,8 @@ use super::record::{Epoch, Generation};
 pub(super) const HEADS: &str = "heads";
 /// Folder of the manifests.
 pub(super) const MANIFESTS: &str = "manifests";
+/// Folder of the files of history that lie in tables of their own.
+pub(super) const HISTORY: &str = "history";
 /// Folder of half-made objects; see [`super::local`].
 pub(super) const TEMPORARY: &str = "tmp";
 /// The object that tells a lost job from a new place.
@@ -25,6 +27,8 @@ pub enum Kind {
     Segment,
     /// Committed results, as a Parquet file; kept as history and read by queries.
     Result,
+    /// The same, in a table that others read too; see [`super::history`].
+    History,
     /// Events as they were received, as an Arrow IPC file; kept for a while to be read again.
     Kept,
     /// Messages that are to be published, as an Arrow IPC file; gone once they are.
@@ -32,21 +36,26 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Segment, Kind::Result, Kind::Kept, Kind::Outbox];
+    /// Every kind that lies in the state itself.
+    pub(super) const IN_STATE: [Kind; 4] = [Kind::Segment, Kind::Result, Kind::Kept, Kind::Outbox];
 
     /// Whether a job cannot go on without it. What else is missing costs questions, or messages, and is said.
     pub fn is_state(self) -> bool {
         match self {
             Kind::Segment => true,
-            Kind::Result | Kind::Kept | Kind::Outbox => false,
+            Kind::Result | Kind::History | Kind::Kept | Kind::Outbox => false,
         }
+    }
+
+    /// Whether it holds committed results, wherever they lie.
+    pub fn is_result(self) -> bool {
+        matches!(self, Kind::Result | Kind::History)
     }
 
     /// Whether it becomes much in the long run, and is only looked at by those who ask.
     pub(super) fn is_history(self) -> bool {
         match self {
-            Kind::Result | Kind::Kept => true,
+            Kind::Result | Kind::History | Kind::Kept => true,
             Kind::Segment | Kind::Outbox => false,
         }
     }
@@ -54,7 +63,7 @@ impl Kind {
     /// The kind of a file, by its name.
     pub fn of(name: &str) -> Option<Kind> {
         let (folder, _) = name.split_once('/')?;
-        Kind::ALL.into_iter().find(|kind| kind.folder() == folder)
+        Kind::IN_STATE.into_iter().chain([Kind::History]).find(|kind| kind.folder() == folder)
     }
 
     /// The folder of this kind's files.
@@ -62,6 +71,7 @@ impl Kind {
         match self {
             Kind::Segment => "segments",
             Kind::Result => "results",
+            Kind::History => HISTORY,
             Kind::Kept => "kept",
             Kind::Outbox => "outbox",
         }
@@ -70,7 +80,7 @@ impl Kind {
     fn extension(self) -> &'static str {
         match self {
             Kind::Segment | Kind::Kept | Kind::Outbox => "arrow",
-            Kind::Result => "parquet",
+            Kind::Result | Kind::History => "parquet",
         }
     }
 }
@@ -104,6 +114,18 @@ pub(super) fn file(kind: Kind, stamp: Stamp, sequence: u64, stem: &str) -> Resul
         return Err(Error::BadStem { stem: stem.to_owned() });
     }
     Ok(format!("{}/{}-{sequence:010}-{stem}.{}", kind.folder(), stamped(stamp), kind.extension()))
+}
+
+/// Name of a file of history: its table's, the day of its rows, and one that no writer of any partition makes again.
+pub(super) fn history((table, day): (&str, &str), lineage: &str, stamp: Stamp, sequence: u64) -> String {
+    let whose = &lineage[..lineage.len().min(16)];
+    format!("{HISTORY}/{table}/utc_date={day}/{whose}-{}-{sequence:010}.parquet", stamped(stamp))
+}
+
+/// What all names of files of history have in common that a partition's writers make, within a day of a table.
+#[cfg(feature = "lake")]
+pub(crate) fn history_prefix(lineage: &str) -> String {
+    format!("{}-", &lineage[..lineage.len().min(16)])
 }
 
 /// Generation and epoch in the name of a manifest or a file; `None` for a name that no writer makes.

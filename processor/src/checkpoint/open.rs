@@ -113,7 +113,7 @@ pub(super) fn look(store: &dyn Store) -> Result<Around, Error> {
     let mut files = false;
     let mut highest = Stamp { generation: 0, epoch: 0 };
     let mut highest_name = None;
-    for folder in [names::MANIFESTS].into_iter().chain(Kind::ALL.map(Kind::folder)) {
+    for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
         for entry in store.list(folder)? {
             files = true;
             if let Some(stamp) = names::stamp(&entry.name) {

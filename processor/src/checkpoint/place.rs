@@ -8,6 +8,7 @@ use thiserror::Error;
 
 #[cfg(feature = "s3")]
 use super::bucket::Bucket;
+use super::history::WithHistory;
 use super::local::LocalStore;
 use super::store::Store;
 
@@ -51,8 +52,13 @@ impl StateLocation {
         Err(PlaceError::Lean(text.to_owned()))
     }
 
-    /// The store of what is under `folder` here.
+    /// The store of what is under `folder` here, and of the files of history that it names.
     pub fn store(&self, folder: &str) -> Arc<dyn Store> {
+        Arc::new(WithHistory::new(self.own_store(folder), self.clone()))
+    }
+
+    /// The store of what is under `folder` here, alone.
+    pub(super) fn own_store(&self, folder: &str) -> Arc<dyn Store> {
         match self {
             StateLocation::Local(root) => Arc::new(LocalStore::new(root.join(folder))),
             #[cfg(feature = "s3")]

@@ -52,6 +52,7 @@ impl Checkpoints {
         let shared = Shared {
             store,
             generation: head.owner.generation,
+            lineage: head.lineage.clone(),
             building: AtomicU64::new(head.epoch + 1),
             sequence: AtomicU64::new(0),
             pending: Mutex::default(),
@@ -233,6 +234,39 @@ impl Putter {
         Ok(Named { name, kind, length: bytes.len() as u64, digest: Digest::of(bytes), metadata }.into())
     }
 
+    /// Writes a file of history into its table. A failure stops nothing: what it holds is in the state as long as no commit
+    /// names the file.
+    pub fn put_history(
+        &self,
+        (table, day): (&str, &str),
+        bytes: &[u8],
+        metadata: serde_json::Value,
+    ) -> Result<FileRef, Error> {
+        let shared = &self.shared;
+        shared.alive()?;
+        let stamp = Stamp { generation: shared.generation, epoch: shared.building.load(Ordering::SeqCst) };
+        let name = names::history((table, day), &shared.lineage, stamp, shared.sequence.fetch_add(1, Ordering::SeqCst));
+        shared.pending().insert(name.clone());
+        if let Err(error) = shared.store.put(&name, bytes) {
+            shared.pending().remove(&name);
+            return Err(error.into());
+        }
+        let (length, digest) = (bytes.len() as u64, Digest::of(bytes));
+        Ok(Named { name, kind: Kind::History, length, digest, metadata }.into())
+    }
+
+    /// Deletes a file of history that no kept checkpoint names any more, or never did.
+    pub fn delete_history(&self, name: &str) -> Result<(), Error> {
+        self.shared.alive()?;
+        self.shared.pending().remove(name);
+        Ok(self.shared.store.delete(name)?)
+    }
+
+    /// What tells the partition from all others, whoever owns it.
+    pub fn lineage(&self) -> &str {
+        &self.shared.lineage
+    }
+
     /// Gives up a file that no commit will name, so that it can be collected.
     pub fn forget(&self, file: &FileRef) {
         self.shared.pending().remove(&file.name);
@@ -243,6 +277,7 @@ impl Putter {
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     generation: Generation,
+    lineage: String,
     /// The epoch that files put now are stamped with.
     building: AtomicU64,
     sequence: AtomicU64,

@@ -30,6 +30,7 @@ fn options(state: &Path, log: &Memory, outputs: Outputs) -> Options {
         checkpoint_every: Duration::from_millis(20),
         keep: 3_600_000_000_000,
         keep_results: None,
+        history: None,
         exit_at_end: false,
         outputs,
         accept_damage: vec![],

@@ -66,6 +66,10 @@ pub(super) struct Committed {
     outbox: Outbox,
     damage: Damage,
     dropped: Dropped,
+    /// Whether what was moved into tables is in it.
+    applied: bool,
+    /// The files of tables that the kept checkpoints name.
+    named: BTreeSet<String>,
     /// Whether files of results lie about that only older checkpoints name.
     lingers: bool,
     epoch: u64,
@@ -237,7 +241,10 @@ impl Partition {
             lost: self.damage.lost.clone(),
             dropped: self.dropped.clone(),
         };
-        let retention = Retention { keep: self.options.keep_results, now: self.progress().known_watermark() };
+        let keep_tables = self.options.history.as_ref().and_then(|history| history.options().keep);
+        let now = self.progress().known_watermark();
+        let retention = Retention { keep: self.options.keep_results, keep_tables, now };
+        let (moved, moving) = (self.tables.moved(), self.tables.taken());
         let last = std::mem::take(&mut self.last);
         self.note_broken();
         let (mut damage, folder) = (self.damage.clone(), self.options.folder.clone());
@@ -271,9 +278,11 @@ impl Partition {
             let whose = (&*plan, number, &labels);
             let mut write = |pending: &Pending, results| {
                 let ages = (retention, &mut state.dropped);
-                results::write(&putter, &reader, whose, pending, results, (&folder, &mut damage), ages)
+                results::write(&putter, &reader, whose, pending, results, (&folder, &mut damage), ages, &moving)
             };
-            let mut results = write(&told, results)?;
+            let moved = moved.and_then(|moved| moved.apply(&results));
+            let applied = moved.is_some();
+            let mut results = write(&told, moved.unwrap_or(results))?;
             if !last.is_empty() {
                 // Rows only: what is not final is not published.
                 results = write(&last, results)?;
@@ -301,6 +310,8 @@ impl Partition {
                 |source: usize| positions.iter().map(move |all| all.get(source).copied().unwrap_or_default().of(0));
             let needless = (0..kept.len()).map(|source| of(source).min().unwrap_or(Position::START)).collect();
             let lingers = lingers(checkpoints.kept());
+            let files = checkpoints.kept().flat_map(|kept| &kept.files);
+            let named = files.filter(|file| file.kind == Kind::History).map(|file| file.name.clone()).collect();
             measured::checkpoint(&plan.name(), number, (pause, began.elapsed()));
             let dropped = state.dropped;
             Ok(Committed {
@@ -311,6 +322,8 @@ impl Partition {
                 outbox,
                 damage,
                 dropped,
+                applied,
+                named,
                 lingers,
                 epoch,
                 needless,
@@ -345,6 +358,7 @@ impl Partition {
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.dropped = committed.dropped;
+                self.tables.committed(committed.applied, &self.results, &committed.named);
                 self.lingers = committed.lingers;
                 // What questions found meanwhile is known already.
                 let mut damage = committed.damage;

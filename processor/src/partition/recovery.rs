@@ -3,6 +3,7 @@
 use super::checkpointing::{Cut, State, lingers, positions};
 use super::damaged::{Settled, settle};
 use super::growth;
+use super::history::Tables;
 use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
@@ -123,7 +124,7 @@ impl Partition {
                 let sources = open(&reach, true)?;
                 let lanes = load(&plan, threads, manifest, &reader)?;
                 let totals = Totals::from_image(&plan, state.totals.clone());
-                let results: Vec<FileRef> = files.iter().filter(|f| f.kind == Kind::Result).cloned().collect();
+                let results: Vec<FileRef> = files.iter().filter(|f| f.kind.is_result()).cloned().collect();
                 (sources, lanes, reach, state.counts, totals, results)
             }
             None if is_new_now => {
@@ -210,6 +211,7 @@ impl Partition {
             retired,
             apart,
             dropped,
+            tables: Tables::of(options.history.clone()),
             committing: None,
             epoch: checkpoints.epoch(),
             proven,

@@ -76,7 +76,7 @@ pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, Reader), Error> {
         return Err(Error::Malformed { object: "sealed rows".into(), reason });
     }
     let mut files = inspection.kept.remove(0).files;
-    files.retain(|file| file.kind == Kind::Result);
+    files.retain(|file| file.kind.is_result());
     Ok((files, Reader::new(Arc::clone(store))))
 }
 
@@ -84,7 +84,7 @@ pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, Reader), Error> {
 pub fn seal(store: &Arc<dyn Store>, identity: &Identity) -> Result<(), Error> {
     let opened = Checkpoints::claim(Arc::clone(store), identity, &TakeFrom::Nobody)?;
     let (mut checkpoints, Some(manifest)) = (opened.checkpoints, opened.recovered) else { return Ok(()) };
-    let files: Vec<FileRef> = manifest.files.into_iter().filter(|file| file.kind == Kind::Result).collect();
+    let files: Vec<FileRef> = manifest.files.into_iter().filter(|file| file.kind.is_result()).collect();
     // Until no kept checkpoint names anything else.
     for _ in 0..CHECKPOINTS_KEPT {
         let state = to_raw_value(&manifest.state).expect("a manifest's facts are JSON");
@@ -151,7 +151,7 @@ pub fn at_rest(
     for (output, waiting) in manifest.files.iter().filter_map(facts_of) {
         answer.outputs.entry(output.name().to_owned()).or_default().waiting += waiting;
     }
-    let is_history = |file: &&FileRef| matches!(file.kind, Kind::Result | Kind::Kept);
+    let is_history = |file: &&FileRef| file.kind.is_result() || file.kind == Kind::Kept;
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.damage = Damage::with(state.lost);
     answer.dropped = state.dropped;

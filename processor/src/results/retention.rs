@@ -4,7 +4,7 @@
 //! than rows are kept. So that it does, files are put together only with those of their own stretch of time.
 
 use super::{UNTIL, table_of};
-use crate::checkpoint::FileRef;
+use crate::checkpoint::{FileRef, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::{SECOND, Time};
@@ -19,6 +19,8 @@ const SHORTEST: Time = SECOND;
 pub(crate) struct Retention {
     /// For ever where nothing is said.
     pub(crate) keep: Option<Time>,
+    /// How long those are kept that lie in tables, likewise.
+    pub(crate) keep_tables: Option<Time>,
     /// The watermark.
     pub(crate) now: Option<Time>,
 }
@@ -49,8 +51,11 @@ impl Retention {
 
     /// Takes out the files whose time is over, and notes their rows.
     pub(super) fn drop_old(&self, files: Vec<FileRef>, dropped: &mut Dropped) -> Vec<FileRef> {
-        let (Some(keep), Some(now)) = (self.keep, self.now) else { return files };
-        let is_old = |file: &FileRef| until(file).is_some_and(|until| until < now.saturating_sub(keep));
+        let Some(now) = self.now else { return files };
+        let is_old = |file: &FileRef| {
+            let keep = if file.kind == Kind::History { self.keep_tables } else { self.keep };
+            keep.is_some_and(|keep| until(file).is_some_and(|until| until < now.saturating_sub(keep)))
+        };
         let (old, stays): (Vec<_>, Vec<_>) = files.into_iter().partition(is_old);
         for file in old {
             let (Some(table), Some(until)) = (table_of(&file), until(&file)) else { continue };
@@ -64,6 +69,6 @@ impl Retention {
 }
 
 /// Up to which watermark the rows of a file were told, if it says so.
-pub(super) fn until(file: &FileRef) -> Option<Time> {
+pub(crate) fn until(file: &FileRef) -> Option<Time> {
     file.metadata.get(UNTIL)?.as_i64()
 }

@@ -29,6 +29,7 @@ pub use finals::{FinalRow, ValueColumn, finals, metric_view, value_column};
 pub use own::dimension_column;
 pub use spans::spans;
 pub use table::{Cell, Kind, TableBuilder};
+pub(crate) use totals::parts;
 pub use totals::totals;
 
 use crate::totals::{Amount, Number};

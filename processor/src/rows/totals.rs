@@ -1,69 +1,114 @@
 //! Rows of aggregated metrics: `metric, groups..., functions..., closed`, the last one of windows of the clock.
 
 use super::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
-use crate::totals::part::window_key;
-use crate::totals::{Amount, Totals};
+use crate::totals::part::{Part, cells_of_part, window_key};
+use crate::totals::{Amount, Total, Totals};
 use arrow::array::RecordBatch;
 use timeline_core::plan::{Function, Plan};
 
+/// The columns of the totals of some plans: the union of all group columns and of all functions.
+struct Columns {
+    groups: Vec<String>,
+    functions: Vec<Function>,
+    /// Of windows it is said whether they are over.
+    has_windows: bool,
+}
+
+impl Columns {
+    fn of<'a>(plans: impl Iterator<Item = &'a Plan> + Clone) -> Columns {
+        let mut groups: Vec<String> = vec![];
+        let mut functions: Vec<Function> = vec![];
+        for aggregate in plans.clone().flat_map(|plan| plan.metrics.iter().filter_map(|m| m.aggregate.as_ref())) {
+            for group in &aggregate.group_by {
+                if !groups.contains(&group.name) {
+                    groups.push(group.name.clone());
+                }
+            }
+            for function in &aggregate.functions {
+                if functions.iter().all(|known| known.name() != function.name()) {
+                    functions.push(function.clone());
+                }
+            }
+        }
+        let is_windowed = |plan: &Plan| (0..plan.metrics.len()).any(|i| window_key(plan, i).is_some());
+        Columns { groups, functions, has_windows: plans.into_iter().any(is_windowed) }
+    }
+
+    fn kinds(&self) -> Vec<(String, Kind)> {
+        let columns = std::iter::once(("metric".to_owned(), Kind::Text));
+        let columns = columns.chain(self.groups.iter().map(|name| (dimension_column(name), Kind::Text)));
+        let functions = self.functions.iter().flat_map(|function| match function {
+            Function::Count => vec![(function.name(), Kind::Int)],
+            Function::Distinct { .. } => {
+                let error = function.error_name().map(|name| (name, Kind::Float));
+                std::iter::once((function.name(), Kind::Int)).chain(error).collect()
+            }
+            _ => value_columns(&function.name()).to_vec(),
+        });
+        let closed = self.has_windows.then(|| ("closed".to_owned(), Kind::Bool));
+        columns.chain(functions).chain(closed).collect()
+    }
+
+    /// The cells of a group, null where its metric has no such column.
+    fn cells(&self, plan: &Plan, row: &Total) -> Vec<Cell> {
+        let metric = &plan.metrics[row.metric];
+        let aggregate = metric.aggregate.as_ref();
+        let group = |name: &String| {
+            let i = aggregate.and_then(|aggregate| aggregate.group_by.iter().position(|group| group.name == *name));
+            i.map_or(Cell::Null, |i| row.group[i].clone().into())
+        };
+        let result = |function: &Function| {
+            let own = |own: &Function| own.name() == function.name();
+            let i = aggregate.and_then(|aggregate| aggregate.functions.iter().position(own));
+            let amount = i.map_or(Amount::Absent, |i| row.values[i].clone());
+            match (function, amount) {
+                (Function::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
+                (Function::Count, _) => vec![Cell::Null],
+                (Function::Distinct { .. }, amount) => {
+                    let error = i.and_then(|i| row.errors[i]).map_or(Cell::Null, Cell::Float);
+                    let count = if let Amount::Int(count) = amount { Cell::Int(count as i64) } else { Cell::Null };
+                    vec![count, error]
+                }
+                (_, amount) => value_cells(&amount).to_vec(),
+            }
+        };
+        let cells = std::iter::once(Cell::Text(metric.name.clone())).chain(self.groups.iter().map(group));
+        let closed = self.has_windows.then(|| row.closed.map_or(Cell::Null, Cell::Bool));
+        cells.chain(self.functions.iter().flat_map(result)).chain(closed).collect()
+    }
+}
+
 /// The totals of some plans: the union of all group columns and of all functions, null where a metric has no such column.
 pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
-    let mut groups: Vec<String> = vec![];
-    let mut functions: Vec<Function> = vec![];
-    let aggregates = answers.iter().flat_map(|(plan, _)| plan.metrics.iter().filter_map(|m| m.aggregate.as_ref()));
-    for aggregate in aggregates {
-        for group in &aggregate.group_by {
-            if !groups.contains(&group.name) {
-                groups.push(group.name.clone());
-            }
-        }
-        for function in &aggregate.functions {
-            if functions.iter().all(|known| known.name() != function.name()) {
-                functions.push(function.clone());
-            }
-        }
-    }
-    let columns = std::iter::once(("metric".to_owned(), Kind::Text));
-    let columns = columns.chain(groups.iter().map(|name| (dimension_column(name), Kind::Text)));
-    let function_columns = functions.iter().flat_map(|function| match function {
-        Function::Count => vec![(function.name(), Kind::Int)],
-        Function::Distinct { .. } => {
-            let error = function.error_name().map(|name| (name, Kind::Float));
-            std::iter::once((function.name(), Kind::Int)).chain(error).collect()
-        }
-        _ => value_columns(&function.name()).to_vec(),
-    });
-    // Of windows it is said whether they are over.
-    let is_windowed = |(plan, _): &(&Plan, &Totals)| (0..plan.metrics.len()).any(|i| window_key(plan, i).is_some());
-    let has_windows = answers.iter().any(is_windowed);
-    let closed = has_windows.then(|| ("closed".to_owned(), Kind::Bool));
-    let mut table = TableBuilder::new(columns.chain(function_columns).chain(closed));
+    let columns = Columns::of(answers.iter().map(|(plan, _)| *plan));
+    let mut table = TableBuilder::new(columns.kinds());
     for (plan, totals) in answers {
-        for row in totals.rows(plan) {
-            let metric = &plan.metrics[row.metric];
-            let Some(aggregate) = &metric.aggregate else { continue };
-            let group = |name: &String| {
-                let i = aggregate.group_by.iter().position(|group| group.name == *name);
-                i.map_or(Cell::Null, |i| row.group[i].clone().into())
-            };
-            let result = |function: &Function| {
-                let i = aggregate.functions.iter().position(|own| own.name() == function.name());
-                let amount = i.map_or(Amount::Absent, |i| row.values[i].clone());
-                match (function, amount) {
-                    (Function::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
-                    (Function::Count, _) => vec![Cell::Null],
-                    (Function::Distinct { .. }, amount) => {
-                        let error = i.and_then(|i| row.errors[i]).map_or(Cell::Null, Cell::Float);
-                        let count = if let Amount::Int(count) = amount { Cell::Int(count as i64) } else { Cell::Null };
-                        vec![count, error]
-                    }
-                    (_, amount) => value_cells(&amount).to_vec(),
-                }
-            };
-            let cells = std::iter::once(Cell::Text(metric.name.clone())).chain(groups.iter().map(group));
-            let closed = has_windows.then(|| row.closed.map_or(Cell::Null, Cell::Bool));
-            table.push(cells.chain(functions.iter().flat_map(result)).chain(closed));
+        totals.rows(plan).iter().for_each(|row| table.push(columns.cells(plan, row)));
+    }
+    table.finish()
+}
+
+/// What groups of windows have come to that are over, a row each, with what they add up by in `part_group` and `part`.
+///
+/// The rows of a group add up: `count` and sums by adding, least and greatest by taking these; what does not add up, such as
+/// averages and percentiles, is that of the part alone.
+pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
+    let columns = Columns::of(std::iter::once(plan));
+    let own = ["part_group", "part"].map(|name| (name.to_owned(), Kind::Text));
+    let kinds = columns.kinds();
+    let width = kinds.len();
+    let mut table = TableBuilder::new(kinds.into_iter().chain(own));
+    for part in parts {
+        let mut alone = Totals::new(plan);
+        alone.add_parts(plan, [part.clone()]);
+        let mut cells = match alone.rows(plan).first() {
+            Some(row) => columns.cells(plan, row),
+            None => std::iter::once(Cell::Text(part.metric.clone())).chain(std::iter::repeat(Cell::Null)).take(width).collect(),
+        };
+        if columns.has_windows {
+            cells[width - 1] = Cell::Bool(true);
         }
+        table.push(cells.into_iter().chain(cells_of_part(part)));
     }
     table.finish()
 }

@@ -3,10 +3,12 @@
 use super::Membership;
 use crate::checkpoint::{Error as StateError, StateLocation};
 use crate::engine::EngineError;
+use crate::history::History;
 use crate::input::Input;
 use crate::outputs::Outputs;
 use crate::partition::Error;
 use crate::programs::LoadError;
+use std::sync::Arc;
 use std::time::Duration;
 use timeline_core::Time;
 
@@ -25,6 +27,8 @@ pub struct Options {
     pub keep: Time,
     /// How long rows of history are kept, by the time of events; for ever where nothing is said.
     pub keep_results: Option<Time>,
+    /// Where history is kept in tables that others read too.
+    pub history: Option<Arc<History>>,
     /// Whether it ends when all logs have been read.
     pub exit_at_end: bool,
     /// Where results are published.

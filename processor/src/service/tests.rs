@@ -17,6 +17,8 @@ use std::time::Duration;
 mod bounds;
 mod deploying;
 mod formats;
+#[cfg(feature = "lake")]
+mod history;
 mod lost;
 mod now;
 mod pieces;
@@ -60,6 +62,7 @@ fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
         checkpoint_every: Duration::from_millis(50),
         keep: KEEP,
         keep_results: None,
+        history: None,
         exit_at_end: false,
         outputs: Outputs::default(),
         accept_damage: vec![],

@@ -133,6 +133,7 @@ pub(super) fn partition_options(
         checkpoint_every: options.checkpoint_every,
         keep: options.keep,
         keep_results: options.keep_results,
+        history: options.history.clone(),
         writer: options.writer.clone(),
         exit_at_end: options.exit_at_end,
         outputs: options.outputs.clone(),

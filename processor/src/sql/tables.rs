@@ -5,8 +5,10 @@
 
 use super::error::cleaned;
 use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::history::layout::{nanoseconds_name, table_name};
 use crate::results::Layout;
 use crate::rows::ValueColumn;
+use crate::url;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::Column;
@@ -16,7 +18,6 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::prelude::{Expr, SessionContext, cast, lit};
-use std::path::Path;
 use std::sync::Arc;
 
 /// The columns of a value in `finals`.
@@ -30,8 +31,12 @@ pub(super) fn provider(context: &SessionContext, table: &TableData) -> Result<Ar
 fn union(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TableProvider>> {
     let live = || MemTable::try_new(table.schema.clone(), vec![table.live.clone()]);
     let of = |layout| table.past.iter().filter(move |file| file.layout == layout);
-    let is_seen_through = |layout| table.view.is_some() || (layout == Layout::Decimal && has_values(&table.schema));
-    let layouts = [Layout::Decimal, Layout::Exact].into_iter().filter(|layout| of(*layout).next().is_some());
+    let is_seen_through = |layout| match layout {
+        Layout::Exact => table.view.is_some(),
+        Layout::Decimal => table.view.is_some() || has_values(&table.schema),
+        Layout::Table => true,
+    };
+    let layouts = [Layout::Decimal, Layout::Exact, Layout::Table].into_iter().filter(|layout| of(*layout).next().is_some());
     let mut parts: Vec<DataFrame> = vec![];
     let has_live = table.live.iter().any(|batch| batch.num_rows() > 0);
     for layout in layouts {
@@ -67,12 +72,28 @@ fn has_values(schema: &Schema) -> bool {
     schema.index_of("value").is_ok() && schema.index_of("value_exact").is_ok()
 }
 
-/// The columns of the files of `finals`, as far as `table` shows them.
+/// The columns of the files of `table`, as far as it shows them.
 fn schema_of(table: &TableData, layout: Layout) -> SchemaRef {
+    let own = own_schema_of(table, layout);
+    if layout != Layout::Table {
+        return own;
+    }
+    let written = |field: &Arc<Field>| match field.data_type() {
+        DataType::Timestamp(..) => Field::new(nanoseconds_name(field.name()), DataType::Int64, true),
+        ty => Field::new(table_name(field.name()), ty.clone(), true),
+    };
+    Arc::new(Schema::new(own.fields().iter().map(written).collect::<Vec<_>>()))
+}
+
+/// The same, under the names that we have for them.
+fn own_schema_of(table: &TableData, layout: Layout) -> SchemaRef {
+    if table.view.is_none() && !has_values(&table.schema) {
+        return table.schema.clone();
+    }
     let (decimal, float) = (DataType::Decimal128(38, 9), DataType::Float64);
     let values = match layout {
         Layout::Decimal => [("value", decimal), ("value_f64", float)],
-        Layout::Exact => [("value", float), ("value_exact", decimal)],
+        Layout::Exact | Layout::Table => [("value", float), ("value_exact", decimal)],
     };
     let values = values.into_iter().chain([("value_text", DataType::Utf8), ("value_bool", DataType::Boolean)]);
     let values = values.map(|(name, ty)| Arc::new(Field::new(name, ty, true)));
@@ -89,18 +110,30 @@ fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
         ("value", None | Some(ValueColumn::Float)) => ValueColumn::Float,
         ("value", Some(own)) => own,
         ("value_exact", None) => ValueColumn::Exact,
-        (name, _) => return column(name),
+        (_, _) => return plain(field, layout),
     };
     let expr = match (value, layout) {
-        (ValueColumn::Float, Layout::Exact) | (ValueColumn::Exact, Layout::Decimal) => column("value"),
+        (ValueColumn::Float, Layout::Exact | Layout::Table) | (ValueColumn::Exact, Layout::Decimal) => column("value"),
         (ValueColumn::Float, Layout::Decimal) => {
             coalesce(vec![cast(column("value"), DataType::Float64), column("value_f64")])
         }
-        (ValueColumn::Exact, Layout::Exact) => column("value_exact"),
+        (ValueColumn::Exact, Layout::Exact | Layout::Table) => column("value_exact"),
         (ValueColumn::Text, _) => column("value_text"),
         (ValueColumn::Bool, _) => column("value_bool"),
     };
     expr.alias(field.name())
+}
+
+/// A column that is no value: of a table a time is read from its nanoseconds.
+fn plain(field: &Field, layout: Layout) -> Expr {
+    let name = field.name().as_str();
+    match (layout, field.data_type()) {
+        (Layout::Table, ty @ DataType::Timestamp(..)) => {
+            cast(column(&nanoseconds_name(name)), ty.clone()).alias(name)
+        }
+        (Layout::Table, _) => column(&table_name(name)).alias(name),
+        (Layout::Decimal | Layout::Exact, _) => column(name),
+    }
 }
 
 /// A column by its name as it is: the library's own way folds letter case.
@@ -109,7 +142,7 @@ fn column(name: &str) -> Expr {
 }
 
 fn listing<'a>(files: impl Iterator<Item = &'a PastFile>, schema: SchemaRef) -> Result<ListingTable> {
-    let files = files.map(|file| ListingTableUrl::parse(url(&file.path))).collect::<Result<Vec<_>>>()?;
+    let files = files.map(|file| ListingTableUrl::parse(url::of(&file.path))).collect::<Result<Vec<_>>>()?;
     // Files are told apart by name alone: the processor says which they are, so any ending will do.
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
     let config = ListingTableConfig::new_with_multi_paths(files).with_listing_options(options);
@@ -125,18 +158,4 @@ pub(super) fn check_there(files: &[PastFile]) -> Result<(), EngineError> {
     missing.map_or(Ok(()), |file| {
         Err(EngineError::Unavailable(format!("history cannot be read: there is no file `{}`", file.path.display())))
     })
-}
-
-/// A URL, and not a path, because characters of a path would be read as a pattern.
-fn url(path: &Path) -> String {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut url = "file://".to_owned();
-    for &byte in absolute.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {
-            url.push(char::from(byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    url
 }

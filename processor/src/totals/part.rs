@@ -5,7 +5,7 @@
 //! then on its part lies in history, and an answer adds it to those of other partitions, and to whatever else there is of it.
 
 use super::{Accumulator, Group, Totals, ValueImage};
-use crate::rows::{Cell, Kind, TableBuilder};
+use crate::rows::Cell;
 use arrow::array::{Array, RecordBatch, StringArray};
 use std::collections::BTreeSet;
 use timeline_core::plan::{GroupOf, Plan};
@@ -87,30 +87,22 @@ impl Totals {
     }
 }
 
-/// `metric, group, part`: the last two as JSON.
-pub(crate) fn table(parts: &[Part]) -> RecordBatch {
-    let columns = ["metric", "group", "part"].map(|name| (name.to_owned(), Kind::Text));
-    let mut table = TableBuilder::new(columns);
-    for part in parts {
-        let group: Vec<Option<ValueImage>> = part.group.iter().map(|value| value.as_ref().map(Into::into)).collect();
-        let json = |text: serde_json::Result<String>| Cell::Text(text.expect("plain data"));
-        table.push([
-            Cell::Text(part.metric.clone()),
-            json(serde_json::to_string(&group)),
-            json(serde_json::to_string(&part.folded)),
-        ]);
-    }
-    table.finish()
+/// The group and what was folded, as JSON.
+pub(crate) fn cells_of_part(part: &Part) -> [Cell; 2] {
+    let group: Vec<Option<ValueImage>> = part.group.iter().map(|value| value.as_ref().map(Into::into)).collect();
+    let json = |text: serde_json::Result<String>| Cell::Text(text.expect("plain data"));
+    [json(serde_json::to_string(&group)), json(serde_json::to_string(&part.folded))]
 }
 
-/// The inverse of [`table`].
+/// The parts of a table of [`crate::rows::parts`]; that of before had `group` for `part_group`.
 pub(crate) fn of_table(batch: &RecordBatch) -> Result<Vec<Part>, BadPart> {
     let text = |name: &str| -> Result<&StringArray, BadPart> {
         let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
         column.ok_or_else(|| BadPart(format!("there is no column {name}")))
     };
     let bad = |error: serde_json::Error| BadPart(error.to_string());
-    let (metrics, groups, parts) = (text("metric")?, text("group")?, text("part")?);
+    let groups = text("part_group").or_else(|_| text("group"))?;
+    let (metrics, parts) = (text("metric")?, text("part")?);
     let part = |i: usize| {
         let group: Vec<Option<ValueImage>> = serde_json::from_str(groups.value(i)).map_err(bad)?;
         Ok(Part {
@@ -145,7 +137,7 @@ pub(super) type Open = Vec<BTreeSet<Option<Value>>>;
 
 #[cfg(test)]
 mod tests {
-    use super::{of_table, table};
+    use super::of_table;
     use crate::lane::Session;
     use crate::totals::Totals;
     use timeline_core::incremental::{Reading, Share};
@@ -192,7 +184,7 @@ mod tests {
         let whole = all.rows(&plan);
         let parts = all.take_ended(&plan, 3 * MINUTE);
         assert_eq!((parts.len(), all.rows(&plan).len()), (3, 2));
-        let read = of_table(&table(&parts)).expect("what was written is read");
+        let read = of_table(&crate::rows::parts(&plan, &parts)).expect("what was written is read");
         assert_eq!(read, parts);
         all.add_parts(&plan, read.clone());
         assert_eq!(all.rows(&plan), whole);

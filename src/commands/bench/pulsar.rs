@@ -231,6 +231,7 @@ fn serving_in(address: &Address, state: &Path, work: impl FnOnce(&Service) -> Re
         checkpoint_every: Duration::from_secs(1),
         keep: 0,
         keep_results: None,
+        history: None,
         exit_at_end: false,
         outputs: processor::outputs::Outputs::default(),
         accept_damage: vec![],

@@ -98,7 +98,7 @@ fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Find
         let Err(error) = reader.read(file) else { continue };
         let name = whole_name(folder, &file.name);
         let code = match file.kind {
-            Kind::Result | Kind::Kept => Code::Damaged,
+            Kind::Result | Kind::History | Kind::Kept => Code::Damaged,
             Kind::Outbox => Code::Owed,
             Kind::Segment => {
                 findings.fault(&format!("{folder}: {error}"), "the next start falls back to what is whole");
@@ -124,18 +124,22 @@ fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Find
 
 /// What grows for as long as the processor reads, and what is gone of it.
 fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
-    let mut tables: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for file in newest.files.iter().filter(|file| file.kind == Kind::Result) {
-        let (bytes, rows) = tables.entry(table_of(file).unwrap_or("others")).or_default();
+    let mut tables: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for file in newest.files.iter().filter(|file| file.kind.is_result()) {
+        let name = match (table_of(file).unwrap_or("others"), file.kind) {
+            (table, Kind::History) => format!("{table} in tables"),
+            (table, _) => table.to_owned(),
+        };
+        let (bytes, rows) = tables.entry(name).or_default();
         *bytes += file.length;
         *rows += file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
     }
     let each =
-        |(table, (bytes, rows)): (&&str, &(u64, u64))| format!("{table} {rows} rows, {:.1} MB", *bytes as f64 / 1e6);
+        |(table, (bytes, rows)): (&String, &(u64, u64))| format!("{table} {rows} rows, {:.1} MB", *bytes as f64 / 1e6);
     let all: Vec<String> = tables.iter().map(each).collect();
     if !all.is_empty() {
         findings.ok(&format!(
-            "{folder}: history, which grows unless `serve --keep-results` says how long: {}",
+            "{folder}: history, which grows unless `serve --keep-results`, or `--history-keep` of tables, says how long: {}",
             all.join("; ")
         ));
     }

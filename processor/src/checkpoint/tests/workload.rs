@@ -80,7 +80,7 @@ pub(super) fn check(manifest: &Manifest, read: impl Fn(&FileRef) -> Result<Vec<u
         let stem = match file.kind {
             Kind::Segment if of == base => "base",
             Kind::Segment => "delta",
-            Kind::Result | Kind::Kept | Kind::Outbox => "closed",
+            Kind::Result | Kind::History | Kind::Kept | Kind::Outbox => "closed",
         };
         assert_eq!(read(file)?, bytes(stem, of), "{}", file.name);
         if file.kind == Kind::Segment { &mut segments } else { &mut results }.push(of);

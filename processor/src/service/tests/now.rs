@@ -138,6 +138,7 @@ fn where_a_query_begins_is_durable_at_once() {
     let lazily = |log: &Memory| Options {
         keep: KEEP,
         keep_results: None,
+        history: None,
         checkpoint_every: never,
         sources: vec![(None, Input::Log(std::sync::Arc::new(log.clone())))],
         ..options(dir.path(), log, Claims::All)

@@ -28,7 +28,7 @@ fn write(log: &Memory, i: i64) {
 }
 
 /// The rows of a table, and what is said of them.
-fn rows(service: &Service, table: &str) -> (Vec<RecordBatch>, Vec<String>) {
+pub(super) fn rows(service: &Service, table: &str) -> (Vec<RecordBatch>, Vec<String>) {
     let snapshot = service.read(&[TableScan::whole(table)], SYNC, &|| true).expect("an answer");
     let table = &snapshot.tables[0];
     let past = table.past.iter().flat_map(|file| decode(std::fs::read(&file.path).unwrap()).unwrap());

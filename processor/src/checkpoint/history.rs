@@ -1,0 +1,215 @@
+//! Where the files of history lie that others read too: a place of its own, which the state notes once.
+//!
+//! A manifest names such a file like any other, with its length and its digest, so whoever reads what a checkpoint says
+//! needs not know where it lies; only its name begins with `history/`, and that is looked up in the place that the state
+//! notes in `history.json`.
+//!
+//! **Invariant:** the place of a state's history never changes while the state notes it.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Finding, Problem};
+use super::names::HISTORY;
+use super::place::{PlaceError, StateLocation};
+use super::record::{self, FORMAT};
+use super::store::{Creation, Entry, Store, StoreError};
+
+/// The object of a state that says where its history is.
+const NOTE: &str = "history.json";
+
+/// Where the history of a state is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    format: u64,
+    /// A folder inside the state, an absolute path, or a prefix of a bucket.
+    place: String,
+}
+
+/// Why the history of a state cannot be where it is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// It is somewhere else.
+    #[error("the history of this state is in {there}, and not in {asked}")]
+    Elsewhere {
+        /// Where it is.
+        there: String,
+        /// Where it was asked for.
+        asked: String,
+    },
+    /// The text names no place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The note could not be read or written.
+    #[error(transparent)]
+    State(#[from] Error),
+}
+
+impl StateLocation {
+    /// Where the history of this state is that others read too; none where it is kept in the state alone.
+    pub fn history(&self) -> Result<Option<StateLocation>, HistoryError> {
+        let Some(note) = self.history_note()? else { return Ok(None) };
+        Ok(Some(self.history_at(&note.place)?))
+    }
+
+    /// Keeps the history of this state in a place from now on, a path or a prefix of a bucket, and notes that.
+    pub fn keep_history(&self, place: &str) -> Result<StateLocation, HistoryError> {
+        let place = self.history_place(place);
+        // Beyond the second attempt somebody takes the note away while we look.
+        for _ in 0..2 {
+            if let Some(note) = self.history_note()? {
+                if note.place != place {
+                    let (there, asked) = (self.history_at(&note.place)?.to_string(), place);
+                    return Err(HistoryError::Elsewhere { there, asked });
+                }
+                break;
+            }
+            let at = self.history_at(&place)?;
+            let note = record::encode(&Note { format: FORMAT, place: place.clone() });
+            match self.own_store("").put(NOTE, &note) {
+                Ok(()) => return Ok(at),
+                Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::from(error).into()),
+            }
+        }
+        self.history_at(&place)
+    }
+
+    fn history_note(&self) -> Result<Option<Note>, HistoryError> {
+        let Some(bytes) = self.own_store("").read(NOTE).map_err(Error::from)? else { return Ok(None) };
+        Ok(Some(record::decode(NOTE, &bytes)?))
+    }
+
+    /// How a place is noted: one inside the state as it lies there, so that a copy of the whole finds its own.
+    fn history_place(&self, place: &str) -> String {
+        let (StateLocation::Local(root), false) = (self, place.starts_with("s3://")) else {
+            return place.trim_end_matches('/').to_owned();
+        };
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (root, path) = (absolute(root), absolute(Path::new(place)));
+        let inside = path.strip_prefix(&root).ok().filter(|inside| inside.components().next().is_some());
+        inside.unwrap_or(&path).to_string_lossy().trim_end_matches('/').to_owned()
+    }
+
+    fn history_at(&self, place: &str) -> Result<StateLocation, HistoryError> {
+        match self {
+            StateLocation::Local(root) if !place.starts_with("s3://") => Ok(StateLocation::Local(root.join(place))),
+            _ => Ok(StateLocation::parse(place)?),
+        }
+    }
+}
+
+/// The objects of a state's folder, and those of its history.
+pub(super) struct WithHistory {
+    own: Arc<dyn Store>,
+    state: StateLocation,
+    /// Looked up anew after a write that failed: the place may be another folder by then, such as one that was mounted.
+    history: Mutex<Option<Arc<dyn Store>>>,
+}
+
+impl WithHistory {
+    pub(super) fn new(own: Arc<dyn Store>, state: StateLocation) -> WithHistory {
+        WithHistory { own, state, history: Mutex::default() }
+    }
+
+    /// Where an object lies, and how it is called there.
+    fn at<'a>(&self, name: &'a str) -> Result<(Arc<dyn Store>, &'a str), StoreError> {
+        let Some(inside) = inside(name) else { return Ok((Arc::clone(&self.own), name)) };
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(history) = &*history {
+            return Ok((Arc::clone(history), inside));
+        }
+        let failed = |source| StoreError { action: "find", name: name.to_owned(), source };
+        let missing = || Error::Corrupt(Finding::new(NOTE, Problem::Missing)).into();
+        let place = self.state.history().and_then(|place| place.ok_or_else(missing));
+        let place = place.map_err(|error: HistoryError| failed(std::io::Error::other(error)))?;
+        Ok((Arc::clone(history.insert(place.own_store(""))), inside))
+    }
+
+    /// What came of a write.
+    fn written<T>(&self, name: &str, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() && inside(name).is_some() {
+            *self.history.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        result
+    }
+}
+
+/// How an object is called in the place of history, if it lies there.
+fn inside(name: &str) -> Option<&str> {
+    name.strip_prefix(HISTORY)?.strip_prefix('/')
+}
+
+impl Store for WithHistory {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (store, inside) = self.at(name)?;
+        self.written(name, store.put(inside, bytes))
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
+        let (store, inside) = self.at(name)?;
+        self.written(name, store.create(inside, bytes))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (store, name) = self.at(name)?;
+        store.read(name)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+        self.own.list(folder)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        let (store, name) = self.at(name)?;
+        store.delete(name)
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let (store, name) = self.at(name).ok()?;
+        store.path(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_history_is_noted_once_and_found_by_the_names_of_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, lake) = (dir.path().join("state"), dir.path().join("lake"));
+        let state = StateLocation::from(root.clone());
+        assert!(state.history().unwrap().is_none());
+        let store = state.store("sources/s");
+        assert!(store.put("history/finals/x", b"").is_err(), "nobody said where");
+        state.keep_history(lake.to_str().unwrap()).unwrap();
+        state.keep_history(&format!("{}/", lake.display())).unwrap();
+        store.put("history/finals/day=1970-01-01/x.parquet", b"rows").unwrap();
+        store.put("results/x.parquet", b"own").unwrap();
+        assert_eq!(std::fs::read(lake.join("finals/day=1970-01-01/x.parquet")).unwrap(), b"rows");
+        let again = StateLocation::from(root.clone()).store("sources/s");
+        assert_eq!(again.read("history/finals/day=1970-01-01/x.parquet").unwrap().unwrap(), b"rows");
+        assert_eq!(again.path("results/x.parquet").unwrap(), root.join("sources/s/results/x.parquet"));
+        let other = state.keep_history(dir.path().join("other").to_str().unwrap()).unwrap_err();
+        assert!(other.to_string().contains("is in ") && other.to_string().contains("lake"), "{other}");
+    }
+
+    #[test]
+    fn history_inside_the_state_moves_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("state");
+        let state = StateLocation::from(root.clone());
+        state.keep_history(root.join("history").to_str().unwrap()).unwrap();
+        state.store("sources/s").put("history/finals/x", b"rows").unwrap();
+        let moved = dir.path().join("copy");
+        std::fs::rename(&root, &moved).unwrap();
+        let state = StateLocation::from(moved.clone());
+        assert_eq!(state.store("sources/s").read("history/finals/x").unwrap().unwrap(), b"rows");
+        assert_eq!(state.history().unwrap().unwrap().to_string(), moved.join("history").display().to_string());
+    }
+}

@@ -1,0 +1,197 @@
+//! History as tables that others read too.
+//!
+//! Rows of a checkpoint are in files of the state first. From time to time those files are written anew into a table for
+//! each kind of row, cut by days ([`moving`]), and the next checkpoint names the new files in their place; so the rows
+//! are in one place at any time, and a checkpoint says which. What the log of a table says (Delta, [`delta`]) follows from
+//! the checkpoint and from nothing else: a writer of it compares the files that the newest checkpoint names with those
+//! that the log has, and commits the difference, with the partition and the epoch as the format's application transaction.
+//!
+//! **Invariant:** a table's log never has a file that no checkpoint named, nor one of a checkpoint that was taken back; a
+//! crash between checkpoint and log leaves a difference that the next look finds.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`layout`] | our columns as those of a table, and back |
+//! | [`moving`] | rows on their way from the state into tables |
+//! | `delta` | the tables' logs |
+
+#[cfg(feature = "lake")]
+mod delta;
+pub(crate) mod layout;
+#[cfg(not(feature = "lake"))]
+#[path = "lean.rs"]
+mod delta;
+pub(crate) mod moving;
+
+use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};
+use crate::results::{Error, TABLES, table_of};
+use arrow::datatypes::SchemaRef;
+use delta::Tables;
+use event_feeder::world::{self, Instant};
+use moving::{Move, Moved};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use timeline_core::Time;
+
+/// How history is kept in tables.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where: a folder, or a prefix of a bucket.
+    pub place: StateLocation,
+    /// The least time between two commits of a partition to a table.
+    pub every: Duration,
+    /// How long rows are kept, by the time of events; for ever where nothing is said.
+    pub keep: Option<Time>,
+    /// So many bytes of history wait in the state while the tables cannot be written; beyond them reading waits.
+    pub backlog: u64,
+}
+
+/// Whether this build can keep tables.
+pub const CAN_KEEP: bool = cfg!(feature = "lake");
+
+/// Time between two attempts at a table that could not be written, at first and at the most.
+const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+
+/// The files of tables that a partition's newest checkpoint names.
+pub(crate) struct Projection {
+    pub(crate) epoch: u64,
+    pub(crate) files: Vec<FileRef>,
+    /// The columns of those of them that are new.
+    pub(crate) schemas: BTreeMap<String, SchemaRef>,
+    /// Files that are not needed once the tables' logs do not have them any more.
+    pub(crate) needless: Vec<String>,
+    pub(crate) putter: Putter,
+    pub(crate) reader: Reader,
+}
+
+impl Projection {
+    /// The files of one table.
+    fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a FileRef> {
+        self.files.iter().filter(move |file| table_of(file) == Some(table))
+    }
+}
+
+enum Job {
+    Move(Box<Move>, Sender<Result<Moved, Error>>),
+    Project(Box<Projection>),
+    Flush(Sender<Result<(), String>>),
+}
+
+/// Writes tables, on a thread of its own: a place that does not answer keeps no checkpoint waiting.
+#[derive(Debug)]
+pub struct History {
+    options: Options,
+    jobs: Sender<Job>,
+}
+
+impl History {
+    /// Begins with it. The thread ends when nobody has this any more.
+    pub fn start(options: Options) -> History {
+        let (jobs, receiver) = channel();
+        let tables = Tables::new(&options.place);
+        let place = options.place.to_string();
+        world::thread("history")
+            .spawn(move || Worker { tables, place, due: BTreeMap::new(), failing: None }.run(&receiver))
+            .expect("the system can start a thread");
+        History { options, jobs }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn begin(&self, job: Move) -> Receiver<Result<Moved, Error>> {
+        let (reply, receiver) = channel();
+        // A thread that is gone drops the sender, which the receiver sees.
+        let _ = self.jobs.send(Job::Move(Box::new(job), reply));
+        receiver
+    }
+
+    pub(crate) fn project(&self, projection: Projection) {
+        let _ = self.jobs.send(Job::Project(Box::new(projection)));
+    }
+
+    /// Waits until the tables have what was handed over, or could not be written: why not.
+    pub(crate) fn flush(&self) -> Result<(), String> {
+        let (reply, receiver) = channel();
+        let _ = self.jobs.send(Job::Flush(reply));
+        receiver.recv().unwrap_or_else(|_| Err("its thread has ended".into()))
+    }
+}
+
+/// What keeps failing, and how patiently it is tried.
+struct Failing {
+    again: Instant,
+    pause: Duration,
+}
+
+struct Worker {
+    tables: Tables,
+    place: String,
+    /// The newest of each partition that its tables may not have yet.
+    due: BTreeMap<String, Projection>,
+    failing: Option<Failing>,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let wait = match (&self.failing, self.due.is_empty()) {
+                (_, true) => Duration::MAX,
+                (Some(failing), false) => failing.again.saturating_duration_since(Instant::now()),
+                (None, false) => Duration::ZERO,
+            };
+            match jobs.recv_timeout(wait) {
+                Ok(Job::Move(job, reply)) => drop(reply.send(job.run())),
+                Ok(Job::Project(projection)) => self.take(*projection),
+                Ok(Job::Flush(reply)) => drop(reply.send(self.project_all())),
+                Err(RecvTimeoutError::Timeout) => drop(self.project_all()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    }
+
+    /// A later one takes the place of an earlier, with what that still had to delete.
+    fn take(&mut self, mut projection: Projection) {
+        let app = projection.putter.lineage().to_owned();
+        if let Some(earlier) = self.due.remove(&app) {
+            projection.needless.extend(earlier.needless);
+            projection.schemas.extend(earlier.schemas);
+        }
+        self.due.insert(app, projection);
+    }
+
+    /// Brings all tables up to what is due: why one could not be.
+    fn project_all(&mut self) -> Result<(), String> {
+        while let Some((app, projection)) = self.due.pop_first() {
+            let done = TABLES.iter().try_for_each(|table| self.tables.project(table, &app, &projection));
+            match done {
+                Ok(()) => projection.needless.iter().for_each(|name| {
+                    // What cannot be deleted now lies about; the tools of the format clear that away.
+                    let _ = projection.putter.delete_history(name);
+                }),
+                Err(error) => {
+                    self.due.insert(app, projection);
+                    return Err(self.failed(error));
+                }
+            }
+        }
+        if self.failing.take().is_some() {
+            tracing::warn!("history in {} is written again", self.place);
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: String) -> String {
+        let pause = self.failing.as_ref().map_or(RETRY[0], |failing| (failing.pause * 2).min(RETRY[1]));
+        if self.failing.is_none() {
+            tracing::warn!(
+                "the tables of history in {} cannot be written, and are tried again: {error}; no row is lost meanwhile",
+                self.place
+            );
+        }
+        self.failing = Some(Failing { again: Instant::now() + pause, pause });
+        error
+    }
+}

@@ -1,0 +1,220 @@
+//! Rows on their way from a partition's state into the tables of history, and what the tables' logs are to say.
+//!
+//! What is on its way stays in the state until a checkpoint names the files that have it instead: a move that fails, or is
+//! cut off, has not happened.
+
+use super::{Error, Partition};
+use crate::checkpoint::{FileRef, Kind, Putter, Reader};
+use crate::code::Code;
+use crate::history::moving::{Move, Moved};
+use crate::history::{History, Projection};
+use crate::labels::Labels;
+use crate::results;
+use arrow::datatypes::SchemaRef;
+use event_feeder::world::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+/// How long files of tables that are needed no more are left for those who still read them.
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 3600 });
+/// Time between two moves while they fail.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// What is on its way.
+struct Moving {
+    taken: BTreeSet<String>,
+    result: Receiver<Result<Moved, results::Error>>,
+}
+
+/// A partition's part of [`History`].
+#[derive(Default)]
+pub(super) struct Tables {
+    history: Option<Arc<History>>,
+    moving: Option<Moving>,
+    /// What was moved, and waits for the checkpoint that says so.
+    moved: Option<Arc<Moved>>,
+    /// When the last move began.
+    began: Option<Instant>,
+    /// Why the last one failed.
+    failed: Option<String>,
+    is_full: bool,
+    /// The files of tables of the last checkpoint, as far as their logs were told.
+    told: Option<BTreeSet<String>>,
+    /// The columns of files that the logs were not told of yet.
+    schemas: BTreeMap<String, SchemaRef>,
+    /// Files that no log is to have any more, and since when.
+    needless: Vec<(String, Instant)>,
+}
+
+impl Tables {
+    pub(super) fn of(history: Option<Arc<History>>) -> Tables {
+        Tables { history, ..Tables::default() }
+    }
+
+    /// The files of the state that stay as they are, for they are on their way.
+    pub(super) fn taken(&self) -> BTreeSet<String> {
+        let moving = self.moving.iter().flat_map(|moving| &moving.taken);
+        moving.chain(self.moved.iter().flat_map(|moved| &moved.taken)).cloned().collect()
+    }
+
+    /// What was moved, for the next checkpoint.
+    pub(super) fn moved(&self) -> Option<Arc<Moved>> {
+        self.moved.clone()
+    }
+
+    /// Whether a checkpoint has something to say of it.
+    pub(super) fn waits(&self) -> bool {
+        self.moved.is_some()
+    }
+
+    /// Whether so much waits in the state that reading is to wait too.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Begins to move what is due, or whatever there is if `now`: whether something is on its way.
+    fn begin(&mut self, now: bool, files: &[FileRef], (labels, putter, reader): (&Labels, Putter, &Reader)) -> bool {
+        let Some(history) = &self.history else { return false };
+        if self.moving.is_some() || self.moved.is_some() {
+            return true;
+        }
+        let next = Move::next(files);
+        let pause = if self.failed.is_some() { RETRY } else { history.options().every };
+        let is_due = self.began.is_none_or(|began| began.elapsed() >= pause);
+        if next.is_empty() || !(is_due || now) {
+            return false;
+        }
+        self.began = Some(Instant::now());
+        let taken = next.into_iter().map(|file| file.name.clone()).collect();
+        let job = Move { files: files.to_vec(), labels: labels.clone(), putter, reader: reader.clone() };
+        self.moving = Some(Moving { taken, result: history.begin(job) });
+        true
+    }
+
+    /// Takes a move that has ended; waits for it if `wait`.
+    fn take(&mut self, wait: bool) {
+        let Some(moving) = &self.moving else { return };
+        let result = match wait {
+            true => moving.result.recv().map_err(|_| TryRecvError::Disconnected),
+            false => moving.result.try_recv(),
+        };
+        let place = self.history.as_ref().map(|history| history.options().place.to_string()).unwrap_or_default();
+        match result {
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => self.failed = Some("its thread has ended".into()),
+            Ok(Ok(moved)) => {
+                if self.failed.take().is_some() {
+                    tracing::warn!("history is moved to {place} again");
+                }
+                self.moved = Some(Arc::new(moved)).filter(|moved| !moved.taken.is_empty());
+            }
+            Ok(Err(error)) => {
+                let error = error.to_string();
+                if self.failed.is_none() {
+                    tracing::warn!(
+                        "[{}] history cannot be moved to {place}: {error}\n  help: {}",
+                        Code::HistoryAway,
+                        Code::HistoryAway.help()
+                    );
+                }
+                self.failed = Some(error);
+            }
+        }
+        self.moving = None;
+    }
+
+    /// Looks how much waits in the state.
+    fn look(&mut self, files: &[FileRef]) {
+        let Some(history) = &self.history else { return };
+        let bytes: u64 = files.iter().filter(|file| file.kind == Kind::Result).map(|file| file.length).sum();
+        let is_full = bytes > history.options().backlog;
+        if is_full && !self.is_full {
+            tracing::warn!(
+                "[{}] {bytes} bytes of history wait in the state for {}; no more is read before they are moved: {}",
+                Code::HistoryAway,
+                history.options().place,
+                self.failed.as_deref().unwrap_or("a move is on its way")
+            );
+        }
+        self.is_full = is_full;
+    }
+
+    /// Takes note of a checkpoint: whether it has what was moved, and which files of tables those name that are kept.
+    pub(super) fn committed(&mut self, applied: bool, files: &[FileRef], named: &BTreeSet<String>) {
+        let now = Instant::now();
+        if let Some(moved) = self.moved.take_if(|_| applied) {
+            self.schemas.extend(moved.schemas.iter().map(|(name, schema)| (name.clone(), Arc::clone(schema))));
+        } else if let Some(moved) = self.moved.take() {
+            // What was taken is there no more.
+            self.needless.extend(moved.files.iter().map(|file| (file.name.clone(), now)));
+        }
+        let there: BTreeSet<String> = tables_of(files).map(|file| file.name.clone()).collect();
+        // What a kept checkpoint names may be needed again.
+        self.needless.retain(|(name, _)| !named.contains(name));
+        let gone = named.iter().filter(|name| !there.contains(*name));
+        self.needless.extend(gone.map(|name| (name.clone(), now)));
+    }
+
+    /// Tells the tables' logs what the last checkpoint has, if they were not told of it.
+    fn tell(&mut self, epoch: u64, files: &[FileRef], (putter, reader): (Putter, &Reader)) {
+        let Some(history) = &self.history else { return };
+        let there: BTreeSet<String> = tables_of(files).map(|file| file.name.clone()).collect();
+        if epoch == 0 || self.told.as_ref() == Some(&there) {
+            return;
+        }
+        let old = |(_, since): &mut (String, Instant)| since.elapsed() >= GRACE;
+        let needless = self.needless.extract_if(.., old).map(|(name, _)| name).collect();
+        let (files, schemas) = (tables_of(files).cloned().collect(), std::mem::take(&mut self.schemas));
+        history.project(Projection { epoch, files, schemas, needless, putter, reader: reader.clone() });
+        self.told = Some(there);
+    }
+}
+
+fn tables_of(files: &[FileRef]) -> impl Iterator<Item = &FileRef> {
+    files.iter().filter(|file| file.kind == Kind::History)
+}
+
+impl Partition {
+    /// Lets history go on its way, as far as that is due.
+    pub(super) fn tend_history(&mut self) {
+        if self.tables.history.is_none() {
+            return;
+        }
+        self.tables.take(false);
+        self.tables.look(&self.results);
+        let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return };
+        self.tables.tell(self.epoch, &self.results, (putter.clone(), &self.reader));
+        self.tables.begin(false, &self.results, (&self.options.labels, putter, &self.reader));
+    }
+
+    /// Moves all that is left, and waits until the tables' logs have it or could not be written.
+    pub(super) fn finish_history(&mut self) -> Result<(), Error> {
+        loop {
+            self.tables.take(true);
+            let Some(history) = self.tables.history.clone() else { return Ok(()) };
+            let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return Ok(()) };
+            if self.tables.waits() {
+                self.start_commit()?;
+                self.finish_commit(true)?;
+                continue;
+            }
+            self.tables.tell(self.epoch, &self.results, (putter.clone(), &self.reader));
+            // What failed a moment ago is left in the state, where the next start finds it.
+            let tried = self.tables.failed.is_some();
+            if tried || !self.tables.begin(true, &self.results, (&self.options.labels, putter, &self.reader)) {
+                return history.flush().or_else(|error| {
+                    tracing::warn!("the tables of history lack the last rows: {error}; the next start brings them");
+                    Ok(())
+                });
+            }
+            self.tables.take(true);
+            if !self.tables.waits() && self.tables.failed.is_none() {
+                // Nothing of it could be read; that is said where it was found.
+                let _ = history.flush();
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! History in tables that others read too: what their logs say, read here as plain JSON, is what the processor answers.
+
+use super::retention::rows;
+use super::{Claims, Memory, Options, Service, options, started};
+use crate::history::{self, History};
+use crate::engine::{Engine, TableScan};
+use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use timeline_core::SECOND;
+
+const PROGRAM: &str = "source s { key k  time t in s  end after 10s  b: bool }
+metric m = duration_where(latest(b)) | aggregate(count, sum)
+metric w = duration_where(latest(b)) every 1h | aggregate(group_by(every), count)
+alert a = latest(b)";
+
+/// So long after the one before a session begins, in seconds: twelve of them are a day.
+const APART: i64 = 7_200;
+
+fn start(state: &Path, log: &Memory, history: history::Options) -> Arc<Service> {
+    let options = Options { history: Some(Arc::new(History::start(history))), ..options(state, log, Claims::All) };
+    started(options, PROGRAM)
+}
+
+fn kept_in(state: &Path, lake: &Path) -> history::Options {
+    let state = crate::checkpoint::StateLocation::from(state.to_owned());
+    let place = state.keep_history(lake.to_str().unwrap()).unwrap();
+    history::Options { place, every: Duration::ZERO, keep: None, backlog: 1 << 30 }
+}
+
+/// A session of five seconds.
+fn write(log: &Memory, i: i64) {
+    for (t, b) in [(i * APART, true), (i * APART + 5, false)] {
+        log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
+    }
+}
+
+/// Rows of each file that a table's log has, by their paths, and the commits, as anybody would read them.
+fn told(lake: &Path, table: &str) -> (BTreeMap<String, u64>, Vec<Json>) {
+    let folder = lake.join(table).join("_delta_log");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|name| name.extension().is_some_and(|extension| extension == "json"));
+    names.sort();
+    let (mut files, mut actions) = (BTreeMap::new(), vec![]);
+    for name in names {
+        for line in std::fs::read_to_string(name).unwrap().lines() {
+            let action: Json = serde_json::from_str(line).unwrap();
+            if let Some(add) = action.get("add") {
+                let stats: Json = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+                files.insert(add["path"].as_str().unwrap().to_owned(), stats["numRecords"].as_u64().unwrap());
+            } else if let Some(remove) = action.get("remove") {
+                assert!(files.remove(remove["path"].as_str().unwrap()).is_some(), "what is removed was there: {line}");
+            }
+            actions.push(action);
+        }
+    }
+    (files, actions)
+}
+
+/// The files of a table that are there.
+fn present(lake: &Path, table: &str) -> Vec<String> {
+    let days = std::fs::read_dir(lake.join(table)).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let days = days.filter(|day| day.file_name().unwrap().to_str().unwrap().starts_with("utc_date="));
+    let files = days.flat_map(|day| std::fs::read_dir(day).unwrap().map(|entry| entry.unwrap().path()));
+    files.map(|file| file.strip_prefix(lake.join(table)).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+fn count(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}
+
+/// The sessions of some rows, in order.
+fn keys(batches: &[RecordBatch]) -> Vec<String> {
+    let column = |batch: &RecordBatch| batch.column_by_name("session").unwrap().clone();
+    let texts = batches.iter().map(column).flat_map(|column| {
+        let texts: &StringArray = column.as_any().downcast_ref().unwrap();
+        texts.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+    });
+    let mut keys: Vec<String> = texts.collect();
+    keys.sort();
+    keys
+}
+
+/// Waits until something is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Files of results that are still in the state.
+fn in_state(state: &Path) -> usize {
+    let parts = std::fs::read_dir(state.join("sources/s")).unwrap().map(|entry| entry.unwrap().path().join("results"));
+    let parts = parts.chain([state.join("sources/s/results")]);
+    parts.map(|results| std::fs::read_dir(results).into_iter().flatten().count()).sum()
+}
+
+#[test]
+fn rows_leave_the_state_for_tables_whose_logs_have_each_of_them_once() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    // What it has committed a log forgets, so who reads it without tables has one of its own.
+    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let mut total = 0;
+    for round in 0..3_i64 {
+        let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+        for i in round * 40..(round + 1) * 40 {
+            write(&log, i);
+            write(&twin, i);
+            // Checkpoints in between, so that there are many files.
+            let epoch = service.epoch();
+            rows(&service, "partitions");
+            until("a checkpoint", || service.epoch() > epoch || i % 4 != 0);
+        }
+        let finals = rows(&service, "finals").0;
+        assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+        let expected = started(options(plain.path(), &twin, Claims::All), PROGRAM);
+        let all = rows(&expected, "finals").0;
+        expected.stop();
+        assert_eq!(keys(&finals), keys(&all), "in tables, in the state and in memory, each once");
+        assert_eq!(in_state(state.path()), 0, "all has been moved");
+        let (files, actions) = told(lake.path(), "finals");
+        total = files.values().sum::<u64>();
+        // The last session is open.
+        assert_eq!(total, (round as u64 + 1) * 80 - 2, "rows of `m` and of `w`");
+        assert!(actions.iter().filter_map(|action| action["txn"]["version"].as_u64()).is_sorted());
+        let mut there = present(lake.path(), "finals");
+        there.sort();
+        assert_eq!(there.iter().filter(|path| files.contains_key(*path)).count(), files.len(), "{files:?}");
+    }
+    assert!(total > 0);
+    let (files, _) = told(lake.path(), "finals");
+    assert!(files.keys().all(|path| path.starts_with("utc_date=1970-01-")), "{files:?}");
+    let days: std::collections::BTreeSet<&str> = files.keys().filter_map(|path| path.split('/').next()).collect();
+    assert_eq!(days.len(), 10, "twelve sessions a day");
+    let parts = told(lake.path(), "totals").0.values().sum::<u64>();
+    assert!(parts >= 110, "groups of windows that are over: {parts}");
+    assert_eq!(told(lake.path(), "alerts").0.values().sum::<u64>(), 119);
+}
+
+#[test]
+fn many_files_of_a_day_become_one_and_the_log_says_that_no_row_changed() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    for i in 0..120_i64 {
+        for (t, b) in [(i * 30, true), (i * 30 + 5, false)] {
+            log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
+        }
+        let before = told(lake.path(), "alerts").0.values().sum::<u64>();
+        rows(&service, "partitions");
+        if i % 3 == 2 {
+            until("a commit of the table", || told(lake.path(), "alerts").0.values().sum::<u64>() > before);
+        }
+    }
+    let (files, actions) = told(lake.path(), "alerts");
+    let removed = actions.iter().filter(|action| action["remove"].is_object());
+    assert!(removed.clone().count() >= 24 && removed.clone().all(|action| action["remove"]["dataChange"] == false));
+    assert!(files.len() < 40, "{files:?}");
+    let mut changes = BTreeMap::new();
+    for action in &actions {
+        if let Some(change) = action["add"]["dataChange"].as_bool() {
+            *changes.entry(change).or_insert(0) += 1;
+        }
+    }
+    assert!(changes[&false] >= 1 && changes[&true] >= 24, "{changes:?}");
+    service.stop();
+    let (files, _) = told(lake.path(), "alerts");
+    assert_eq!(files.values().sum::<u64>(), 119);
+    until("what is needed no more is deleted", || present(lake.path(), "alerts").len() <= files.len() + 24);
+}
+
+#[test]
+fn a_log_that_fell_behind_its_checkpoint_is_brought_up_to_it_at_the_next_start() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    (0..30).for_each(|i| write(&log, i));
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    rows(&service, "finals");
+    service.stop();
+    let before = told(lake.path(), "finals").0;
+    // As after a crash between the checkpoint and the commit: the checkpoint has the files, the log does not.
+    let folder = lake.path().join("finals/_delta_log");
+    let mut commits: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    commits.retain(|commit| commit.extension().is_some_and(|extension| extension == "json"));
+    commits.sort();
+    std::fs::remove_file(commits.pop().unwrap()).unwrap();
+    assert_ne!(told(lake.path(), "finals").0, before);
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    until("the difference is found", || told(lake.path(), "finals").0 == before);
+    service.stop();
+    assert_eq!(told(lake.path(), "finals").0, before, "and once");
+    // And wholly anew, as where somebody dropped the tables' logs.
+    std::fs::remove_dir_all(&folder).unwrap();
+    start(state.path(), &log, kept_in(state.path(), lake.path())).stop();
+    assert_eq!(told(lake.path(), "finals").0, before);
+}
+
+#[test]
+fn while_tables_cannot_be_written_rows_wait_in_the_state_and_beyond_a_bound_reading_waits_too() {
+    let (state, dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let lake = dir.path().join("lake");
+    // A file where the folder should be.
+    std::fs::write(&lake, b"").unwrap();
+    (0..10).for_each(|i| write(&log, i));
+    let service = start(state.path(), &log, kept_in(state.path(), &lake));
+    assert_eq!(count(&rows(&service, "finals").0), 20);
+    service.stop();
+    assert!(in_state(state.path()) > 0, "nothing is lost");
+    let service = start(state.path(), &log, history::Options { backlog: 1, ..kept_in(state.path(), &lake) });
+    until("reading waits", || {
+        write(&log, 10);
+        let before = records(&service);
+        std::thread::sleep(Duration::from_millis(300));
+        write(&log, 10);
+        std::thread::sleep(Duration::from_millis(300));
+        records(&service) == before
+    });
+    std::fs::remove_file(&lake).unwrap();
+    let before = records(&service);
+    until("reading goes on", || records(&service) > before);
+    service.stop();
+    assert_eq!(in_state(state.path()), 0);
+    assert!(told(&lake, "finals").0.values().sum::<u64>() >= 18);
+}
+
+/// How many records were read.
+fn records(service: &Service) -> i64 {
+    let snapshot = service.read(&[TableScan::whole("partitions")], None, &|| true).expect("an answer");
+    let records: &Int64Array =
+        snapshot.tables[0].live[0].column_by_name("records").unwrap().as_any().downcast_ref().unwrap();
+    records.value(0)
+}
+
+#[test]
+fn days_go_from_tables_when_their_time_is_over_and_that_is_said() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let keep = Some(3 * 86_400 * SECOND);
+    let service = start(state.path(), &log, history::Options { keep, ..kept_in(state.path(), lake.path()) });
+    for i in 0..120 {
+        write(&log, i);
+        rows(&service, "partitions");
+        if i % 12 == 0 {
+            let epoch = service.epoch();
+            until("a checkpoint", || service.epoch() > epoch + 1 || i == 0);
+        }
+    }
+    let (finals, notes) = rows(&service, "finals");
+    service.stop();
+    let there = told(lake.path(), "finals").0;
+    assert!(there.keys().any(|path| path.starts_with("utc_date=1970-01-10")), "{there:?}");
+    assert!(!there.keys().any(|path| path.starts_with("utc_date=1970-01-01")), "{there:?}");
+    let dropped = notes[0].split(' ').nth(3).unwrap().parse::<u64>().unwrap();
+    assert!(notes[0].starts_with("`finals` is without ") && dropped >= 100, "{notes:?}");
+    assert_eq!(count(&finals) + dropped, 240);
+}
