@@ -134,6 +134,14 @@ impl FormatFlag {
     }
 }
 
+/// Whether it is said how far long work is.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct QuietFlag {
+    /// Do not say on standard error how far it is; what there is to say in the end is said.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
 /// Whether an answer waits for the source.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SyncFlags {

@@ -11,6 +11,7 @@ mod commands;
 mod draw;
 mod error;
 mod output;
+mod progress;
 mod settings;
 
 use args::Cli;

@@ -43,7 +43,7 @@ mod tests;
 
 pub use generator::Generator;
 pub use model::{Event, Model};
-pub use produce::{Options, Summary, run};
+pub use produce::{Options, Summary, run, run_telling};
 pub use truth::{Row, Totals, Truth};
 pub use workload::Workload;
 

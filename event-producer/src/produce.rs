@@ -1,6 +1,7 @@
 //! A log on its way to where it is wanted.
 //!
-//! [`run`] is the whole of `timeline produce`; [`deliver`] serves those who have their own writer.
+//! [`run`] is the whole of the command, and [`run_telling`] says on the way how far it is; [`deliver`] serves those who have
+//! their own writer.
 //! A reader that goes away (`| head`) ends the log quietly; Ctrl-C ends the process, at worst within a line, as any crash
 //! of a producer would, and leaves a truth file without its last row.
 
@@ -128,9 +129,18 @@ impl Error {
 
 /// Makes a log as the options say.
 pub fn run(options: &Options) -> Result<Summary, Error> {
+    run_telling(options, &mut |_| ())
+}
+
+/// Is told how many lines of a log are written so far, after each piece of it: 4096 lines at most, and where a rate limits
+/// them those of a fiftieth of a second.
+pub type Tell<'a> = &'a mut dyn FnMut(u64);
+
+/// Makes a log as the options say, and tells how far it is.
+pub fn run_telling(options: &Options, tell: Tell<'_>) -> Result<Summary, Error> {
     let mut generator = Generator::new(&options.workload)?;
     let Some(path) = &options.truth else {
-        return send(generator, options, |_| Ok(()));
+        return send(generator, options, |_| Ok(()), tell);
     };
     let truth_error = |source| Error::Truth { path: path.clone(), source };
     // The truth is opened first: a log whose answers cannot be kept would have to be made again.
@@ -138,12 +148,13 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
     generator.keep_rows();
     let mut failed = None;
     let model = options.workload.model;
-    let summary = send(generator, options, |rows| {
+    let rows = |rows: &[Row]| {
         rows.iter().try_for_each(|row| row.write(model, &mut truth)).map_err(|error| {
             failed = Some(error);
             io::Error::other("the truth could not be written")
         })
-    });
+    };
+    let summary = send(generator, options, rows, tell);
     if let Some(source) = failed {
         return Err(truth_error(source));
     }
@@ -156,24 +167,29 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
 }
 
 /// Sends all lines of a generator where they are to go.
-fn send(generator: Generator, options: &Options, rows: impl FnMut(&[Row]) -> io::Result<()>) -> Result<Summary, Error> {
+fn send(
+    generator: Generator,
+    options: &Options,
+    rows: impl FnMut(&[Row]) -> io::Result<()>,
+    tell: Tell<'_>,
+) -> Result<Summary, Error> {
     let log_error = |source| Error::Log { to: options.to.clone(), source };
     #[cfg(feature = "pulsar")]
     if let Target::Topic(address) = &options.to {
         if options.delivery.torn {
             return Err(Error::Torn);
         }
-        return publish::publish(generator, address, &options.delivery, rows).map_err(|error| match error {
+        return publish::publish(generator, address, &options.delivery, rows, tell).map_err(|error| match error {
             publish::Error::Topic(error) => Error::Topic(error),
             publish::Error::Rows(error) => log_error(error),
         });
     }
     let mut log = options.to.open().map_err(log_error)?;
-    deliver(generator, &mut log, &options.delivery, rows).map_err(log_error)
+    deliver(generator, &mut log, &options.delivery, rows, tell).map_err(log_error)
 }
 
 /// Writes all lines of a generator, in chunks of whole lines unless they are to be torn, and hands over the rows of the
-/// ledger as sessions end, if the generator keeps them.
+/// ledger as sessions end, if the generator keeps them; tells how far it is.
 ///
 /// A broken pipe is no error; any other error of the writer or of `rows` is.
 pub fn deliver(
@@ -181,6 +197,7 @@ pub fn deliver(
     log: &mut dyn Write,
     delivery: &Delivery,
     mut rows: impl FnMut(&[Row]) -> io::Result<()>,
+    tell: Tell<'_>,
 ) -> io::Result<Summary> {
     let pace = Pace::new(delivery.rate);
     let mut chunk = Chunk::new(delivery.torn);
@@ -196,6 +213,7 @@ pub fn deliver(
         if count == 0 {
             break;
         }
+        tell(lines);
         pace.wait(lines);
     }
     let truth = generator.into_truth().map_err(|_| io::Error::other("the log has no end"))?;
@@ -288,7 +306,7 @@ mod tests {
         let writes = |torn| {
             let mut writes = Writes(Vec::new());
             let delivery = Delivery { torn, ..Delivery::default() };
-            deliver(Generator::new(&workload).unwrap(), &mut writes, &delivery, |_| Ok(())).unwrap();
+            deliver(Generator::new(&workload).unwrap(), &mut writes, &delivery, |_| Ok(()), &mut |_| ()).unwrap();
             writes.0
         };
         let (whole, torn) = (writes(false), writes(true));
@@ -313,10 +331,20 @@ mod tests {
     fn only_a_broken_pipe_is_no_error() {
         let write = |kind| {
             let generator = Generator::new(&Workload::new(Model::Payments)).unwrap();
-            deliver(generator, &mut Closed(kind), &Delivery::default(), |_| Ok(()))
+            deliver(generator, &mut Closed(kind), &Delivery::default(), |_| Ok(()), &mut |_| ())
         };
         assert_eq!(write(io::ErrorKind::BrokenPipe).unwrap().totals, None);
         assert!(write(io::ErrorKind::StorageFull).is_err());
+    }
+
+    #[test]
+    fn it_is_told_how_far_it_is_until_all_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut told = vec![];
+        let options = options(&dir.path().join("log"), None, Delivery { rate: 100_000, ..Delivery::default() });
+        run_telling(&options, &mut |lines| told.push(lines)).unwrap();
+        assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
+        assert_eq!(told.last(), Some(&3_000));
     }
 
     #[test]

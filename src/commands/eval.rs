@@ -9,7 +9,7 @@ mod spool;
 mod summary;
 
 use super::{nothing, program};
-use crate::args::{FormatFlag, some_threads};
+use crate::args::{FormatFlag, QuietFlag, some_threads};
 use crate::error::{Error, Result};
 use crate::output;
 use crate::settings::Settings;
@@ -19,7 +19,7 @@ use input::Input;
 use processor::batch::{self, Evaluation};
 use processor::rows::AlertColumns;
 use processor::{results, rows};
-use progress::Progress;
+use progress::Reading;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -70,6 +70,8 @@ pub(crate) struct Args {
     /// What stands before the fraction of a number in CSV, where the program does not say it: `.` or `,`.
     #[arg(long, value_name = "CHAR", value_parser = decimal)]
     decimal: Option<u8>,
+    #[command(flatten)]
+    quiet: QuietFlag,
     #[command(flatten)]
     format: FormatFlag,
 }
@@ -147,11 +149,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let options = batch::Options { threads, until, spans: args.show == Show::Spans };
         let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
             let paths: Vec<&str> = inputs.iter().flatten().map(|input| input.path.as_str()).collect();
-            let progress = Progress::new(&paths);
+            let reading = Reading::new(&paths, args.quiet.quiet);
             let logs = inputs
                 .iter()
                 .enumerate()
-                .map(|(number, own)| Ok(progress.follow(sources::open(plan, number, own, &mut stdin)?)));
+                .map(|(number, own)| Ok(reading.follow(sources::open(plan, number, own, &mut stdin)?)));
             batch::evaluate(plan, logs.collect::<Result<_>>()?, &options).map_err(|error| match error {
                 batch::Error::Source(error) => sources::unreadable(&error),
                 worker => Error::Other(worker.into()),

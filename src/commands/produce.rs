@@ -3,10 +3,14 @@
 #[cfg(feature = "pulsar")]
 mod repartition;
 
+use crate::args::QuietFlag;
 use crate::error::{Error, Result};
+use crate::progress::{Done, Progress, Unit};
 use crate::settings::Settings;
 #[cfg(feature = "pulsar")]
 use clap::builder::ArgPredicate;
+use event_producer::produce::Target;
+use std::io::{IsTerminal, stdout};
 
 /// Make a seeded synthetic workload (video sessions, card payments, devices), at a rate if wanted.
 #[derive(Debug, clap::Args)]
@@ -22,6 +26,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     options: event_producer::Options,
+    #[command(flatten)]
+    quiet: QuietFlag,
     #[cfg(feature = "pulsar")]
     #[command(flatten)]
     repartition: repartition::Flags,
@@ -42,10 +48,19 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let mut options = args.options.clone();
     access(&mut options, settings);
     #[cfg(feature = "pulsar")]
-    if repartition::run(&args.repartition, &options)? {
+    if repartition::run(&args.repartition, &options, Progress::new(args.quiet.quiet))? {
         return Ok(());
     }
-    let summary = event_producer::run(&options).map_err(|e| match e.exit_code() {
+    // A bar would stand among the events.
+    let is_on_screen = options.to == Target::Stdout && stdout().is_terminal();
+    let progress = Progress::new(args.quiet.quiet || is_on_screen);
+    let of = Some(options.workload.events);
+    let summary = event_producer::run_telling(&options, &mut |count| {
+        progress.tell(Done { count, of, unit: Unit::Events, verb: "written" });
+    });
+    // The bar goes before anything else is said.
+    drop(progress);
+    let summary = summary.map_err(|e| match e.exit_code() {
         2 => Error::Usage(e.to_string()),
         _ => Error::Unreachable(e.to_string()),
     })?;

@@ -15,6 +15,7 @@ mod mistakes;
 mod names;
 mod nothing;
 mod pages;
+mod progress;
 #[cfg(feature = "sql")]
 mod ratios;
 mod reading;

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::pace::Pace;
-use super::{Delivery, Summary};
+use super::{Delivery, Summary, Tell};
 use crate::generator::Generator;
 use crate::truth::Row;
 use event_feeder::pulsar::{Address, Compression, Outgoing, Publisher, Publishing, partition_of};
@@ -44,12 +44,13 @@ impl From<event_feeder::Error> for Error {
     }
 }
 
-/// Publishes all lines of a generator; returns when the broker has them.
+/// Publishes all lines of a generator, and tells how many are handed over; returns when the broker has them.
 pub(super) fn publish(
     mut generator: Generator,
     address: &Address,
     delivery: &Delivery,
     mut rows: impl FnMut(&[Row]) -> io::Result<()>,
+    tell: Tell<'_>,
 ) -> Result<Summary, Error> {
     let messages = &delivery.messages;
     let client = messages.access.client(&address.broker)?;
@@ -82,6 +83,7 @@ pub(super) fn publish(
         if count == 0 {
             break;
         }
+        tell(lines);
         pace.wait(lines);
     }
     for (partition, (held, block)) in blocks.into_iter().enumerate() {

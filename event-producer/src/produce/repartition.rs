@@ -13,6 +13,7 @@
 mod input;
 mod progress;
 
+use super::Tell;
 use super::access::Access;
 use event_feeder::pulsar::{Address, Client, Compression, Outgoing, Publisher, Publishing, partition_of};
 use event_feeder::{AcceptGaps, pulsar::Subscription};
@@ -102,8 +103,8 @@ const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// How long it sleeps when no topic has anything.
 const IDLE: Duration = Duration::from_millis(5);
 
-/// Writes records until the topic's end as it is now, or until it is asked to stop.
-pub fn repartition(options: &Repartition, stop: &AtomicBool) -> Result<Repartitioned, Error> {
+/// Writes records until the topic's end as it is now, or until it is asked to stop; tells with each note how many are written.
+pub fn repartition(options: &Repartition, stop: &AtomicBool, tell: Tell<'_>) -> Result<Repartitioned, Error> {
     let Repartition { from, to, subscription, follow, .. } = options;
     let reader = options.access.client(&from.broker)?;
     let parts = parts(&reader, options)?;
@@ -129,6 +130,7 @@ pub fn repartition(options: &Repartition, stop: &AtomicBool) -> Result<Repartiti
             inputs.iter().for_each(|input| progress.note(input.topic(), input.at()));
             progress.store()?;
             inputs.iter_mut().for_each(Input::committed);
+            tell(done.records);
             noted = Instant::now();
         }
         match next {

@@ -2,6 +2,7 @@
 
 use crate::commands::{program, serve};
 use crate::error::{Error, Result};
+use crate::progress::{Done, Progress, Unit};
 use event_feeder::pulsar::Address;
 use event_producer::produce::Target;
 use event_producer::produce::repartition::{self, Repartition, repartition};
@@ -39,7 +40,7 @@ pub(crate) struct Flags {
 }
 
 /// Does it, if it is asked for.
-pub(super) fn run(flags: &Flags, options: &event_producer::Options) -> Result<bool> {
+pub(super) fn run(flags: &Flags, options: &event_producer::Options, progress: Progress) -> Result<bool> {
     let (Some(from), Some(path)) = (&flags.repartition, &flags.program) else { return Ok(false) };
     let Target::Topic(to) = &options.to else {
         return Err(Error::Usage("--repartition writes a topic: name it with --to pulsar://HOST:PORT/TOPIC".into()));
@@ -59,7 +60,12 @@ pub(super) fn run(flags: &Flags, options: &event_producer::Options) -> Result<bo
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
     serve::on_signal(move |_| stopping.store(true, Ordering::Relaxed))?;
-    match repartition(&options, &stop) {
+    let done = repartition(&options, &stop, &mut |count| {
+        progress.tell(Done { count, of: None, unit: Unit::Events, verb: "written" });
+    });
+    // The bar goes before anything else is said.
+    drop(progress);
+    match done {
         Ok(done) => {
             eprintln!("timeline: {done}");
             Ok(true)

@@ -1,0 +1,164 @@
+//! How far long work is, while it goes on: a bar that is written over on a terminal, and a line every ten seconds elsewhere.
+//!
+//! What is over soon says nothing, and nothing stays of the bar when the work is done.
+
+use event_feeder::world::Instant;
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What is over by then says nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Time between two lines on a terminal.
+const REFRESH: Duration = Duration::from_millis(200);
+/// Time between two lines in a log.
+const LOGGED: Duration = Duration::from_secs(10);
+/// Signs of a full bar.
+const BAR: usize = 20;
+
+/// Where it is said how far some work is.
+pub(crate) struct Progress {
+    is_quiet: bool,
+    is_terminal: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    begun: Instant,
+    /// Not before that.
+    next: Instant,
+    is_shown: bool,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// So many, of bytes where the unit is megabytes.
+    pub(crate) count: u64,
+    /// Of so many, where that is known.
+    pub(crate) of: Option<u64>,
+    /// What is counted.
+    pub(crate) unit: Unit,
+    /// What was done to them: `read`, `written`.
+    pub(crate) verb: &'static str,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes, said by the million.
+    Megabytes,
+    /// Rows.
+    Rows,
+    /// Events.
+    Events,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Megabytes => "MB",
+            Unit::Rows => "rows",
+            Unit::Events => "events",
+        }
+    }
+
+    fn amount(self, count: u64) -> f64 {
+        match self {
+            Unit::Megabytes => count as f64 / 1e6,
+            Unit::Rows | Unit::Events => count as f64,
+        }
+    }
+}
+
+impl Progress {
+    /// Of work that begins now; says nothing ever if it is to be quiet.
+    pub(crate) fn new(is_quiet: bool) -> Progress {
+        let is_terminal = stderr().is_terminal();
+        let begun = Instant::now();
+        let next = begun + if is_terminal { PATIENCE } else { LOGGED };
+        Progress { is_quiet, is_terminal, state: Mutex::new(State { begun, next, is_shown: false }) }
+    }
+
+    /// Says how much is done, if it is time to.
+    pub(crate) fn tell(&self, done: Done) {
+        if self.is_quiet {
+            return;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if now < state.next {
+            return;
+        }
+        state.next = now + if self.is_terminal { REFRESH } else { LOGGED };
+        let said = said(done, now.saturating_duration_since(state.begun));
+        // Nobody reads it where it cannot be written.
+        let _ = match self.is_terminal {
+            true => write!(stderr(), "\r\x1b[K{}{said}", bar(done)),
+            false => writeln!(stderr(), "timeline: {said}"),
+        };
+        state.is_shown = true;
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_terminal && self.state.lock().unwrap_or_else(PoisonError::into_inner).is_shown {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// How much of it is done, from 0 to 1, where that is known.
+fn part(Done { count, of, .. }: Done) -> Option<f64> {
+    of.filter(|of| *of > 0).map(|of| (count as f64 / of as f64).min(1.0))
+}
+
+/// A bar and the space behind it; nothing where nobody knows how much there is.
+fn bar(done: Done) -> String {
+    let Some(part) = part(done) else { return String::new() };
+    let full = (part * BAR as f64) as usize;
+    format!("[{}{}] ", "=".repeat(full), " ".repeat(BAR - full))
+}
+
+/// In the units of people: how many of all of them, and how many a second.
+fn said(done: Done, time: Duration) -> String {
+    let Done { count, of, unit, verb } = done;
+    let (name, amount) = (unit.name(), unit.amount(count));
+    let rate = amount / time.as_secs_f64().max(1e-9);
+    match part(done).zip(of) {
+        Some((part, of)) => {
+            format!("{:.0} % {verb}, {amount:.0} of {:.0} {name}, {rate:.0} {name}/s", part * 100.0, unit.amount(of))
+        }
+        None => format!("{amount:.0} {name} {verb}, {rate:.0} {name}/s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Done, Unit, bar, said};
+    use std::time::Duration;
+
+    #[test]
+    fn how_far_it_is_is_said_in_units_of_people() {
+        let second = Duration::from_secs(2);
+        let check = |(count, of), (unit, verb), line: &str| {
+            assert_eq!(said(Done { count, of, unit, verb }, second), line);
+        };
+        check((30_000_000, Some(120_000_000)), (Unit::Megabytes, "read"), "25 % read, 30 of 120 MB, 15 MB/s");
+        check((3_000, None), (Unit::Rows, "read"), "3000 rows read, 1500 rows/s");
+        check((30_000_000, None), (Unit::Megabytes, "read"), "30 MB read, 15 MB/s");
+        check((300, Some(400)), (Unit::Events, "written"), "75 % written, 300 of 400 events, 150 events/s");
+        check((8, Some(0)), (Unit::Events, "written"), "8 events written, 4 events/s");
+    }
+
+    #[test]
+    fn a_bar_grows_to_its_full_length() {
+        let of = |count, of| bar(Done { count, of, unit: Unit::Events, verb: "written" });
+        assert_eq!(of(0, Some(8)), "[                    ] ");
+        assert_eq!(of(2, Some(8)), "[=====               ] ");
+        assert_eq!(of(8, Some(8)), "[====================] ");
+        assert_eq!(of(9, Some(8)), of(8, Some(8)), "a file may grow while it is read");
+        assert_eq!(of(9, None), "");
+    }
+}
