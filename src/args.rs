@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::output::Format;
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
+use processor::engine::Page;
 use processor::http::Token;
 use processor::tokens::Tokens;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,24 @@ impl FormatFlag {
     /// The format asked for, or the one that fits standard output.
     pub(crate) fn format(&self, settings: &Settings) -> Format {
         self.format.or(settings.format).unwrap_or_else(Format::for_stdout)
+    }
+}
+
+/// Which rows of a list are shown.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct PageFlags {
+    /// Show so many rows at the most [default: all].
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Pass over so many rows, which were shown before.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: usize,
+}
+
+impl PageFlags {
+    /// The rows that are asked for; so many at the most where nobody says.
+    pub(crate) fn or(self, limit: usize) -> Page {
+        Page { offset: self.offset, limit: self.limit.unwrap_or(limit) }
     }
 }
 

@@ -17,6 +17,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::ipc::reader::StreamReader;
+use processor::engine::{Extent, Page};
 use processor::http::Token;
 use serde::Serialize;
 use std::cell::Cell;
@@ -51,6 +52,8 @@ pub(crate) struct Rows {
     pub(crate) positions: Vec<Position>,
     /// Why they may not be those that are meant.
     pub(crate) notes: Vec<Note>,
+    /// How much of a list they are, where they are one of a list.
+    pub(crate) extent: Option<Extent>,
     batches: StreamReader<Box<dyn Read>>,
     tells: Rc<Cell<bool>>,
 }
@@ -162,14 +165,19 @@ impl Client {
     }
 
     /// What runs, and at what cost.
-    pub(crate) fn queries(&self) -> Result<Rows> {
-        rows(self.get("/v1/queries", &[], Some(CONNECT))?)
+    pub(crate) fn queries(&self, page: Page) -> Result<Rows> {
+        let [limit, offset] = [page.limit, page.offset].map(|n| n.to_string());
+        let mut query = vec![];
+        query.extend((page.limit != Page::ALL.limit).then_some(("limit", limit.as_str())));
+        query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
+        rows(self.get("/v1/queries", &query, Some(CONNECT))?)
     }
 
-    /// The sessions or groups farthest from the rest.
-    pub(crate) fn outliers(&self, name: &str, top: usize, wait: Wait) -> Result<Rows> {
-        let top = top.to_string();
+    /// The sessions or groups far from the rest, farthest first.
+    pub(crate) fn outliers(&self, name: &str, page: Page, wait: Wait) -> Result<Rows> {
+        let [top, offset] = [page.limit, page.offset].map(|n| n.to_string());
         let mut query = vec![("name", name), ("top", top.as_str())];
+        query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
         wait.say(&mut query);
         rows(self.get("/v1/outliers", &query, Some(wait.timeout))?)
     }
@@ -271,10 +279,11 @@ impl Wait {
 
 fn rows(response: Response<Body>) -> Result<Rows> {
     let (positions, notes) = (positions(&response)?, header(&response, "timeline-notes")?);
+    let extent = header(&response, "timeline-rows")?;
     let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
     let batches = StreamReader::try_new(body, None)
         .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
-    Ok(Rows { schema: batches.schema(), positions, notes, batches, tells: Rc::default() })
+    Ok(Rows { schema: batches.schema(), positions, notes, extent, batches, tells: Rc::default() })
 }
 
 fn positions(response: &Response<Body>) -> Result<Vec<Position>> {

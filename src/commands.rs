@@ -5,6 +5,7 @@ pub(crate) mod answer_questions;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
+mod cut;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 #[cfg(feature = "pulsar")]

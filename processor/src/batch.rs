@@ -24,6 +24,8 @@ pub struct Options {
     pub until: Option<Time>,
     /// Whether the spans of metrics are wanted.
     pub spans: bool,
+    /// How many dead letters are kept beyond the first [`DEAD_MAX`].
+    pub more_dead: usize,
 }
 
 /// What came out.
@@ -41,7 +43,7 @@ pub struct Evaluation {
     pub late: Vec<Late>,
     /// Events that were dropped because they had come before.
     pub duplicates: u64,
-    /// What could not be read, in log order: the first [`DEAD_MAX`].
+    /// What could not be read, in log order: the first [`DEAD_MAX`], and more if that was asked for.
     pub dead: Vec<DeadLetter>,
     /// How many there are of each code.
     pub dead_counts: BTreeMap<Code, u64>,
@@ -106,7 +108,7 @@ impl Evaluation {
     }
 }
 
-/// How many dead letters an evaluation keeps; all are counted.
+/// How many dead letters an evaluation keeps unless more are asked for; all are counted.
 pub const DEAD_MAX: usize = 10_000;
 
 /// Why a log could not be evaluated.
@@ -159,7 +161,7 @@ pub fn evaluate_restored(
         let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
         pipeline.feed(block).map_err(Error::from)?;
         let parts = pipeline.call(|lane, _| (lane.image(true, true), lane.drain())).map_err(Error::from)?;
-        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
+        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, DEAD_MAX);
         let mut images = vec![];
         for (image, (outcome, late)) in parts {
             images.push(image.batch);
@@ -204,6 +206,7 @@ fn run<W: Watcher + Send + 'static>(
     let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
     let mut feed = Feed::new(plan, sources, false);
     let mut evaluation = Evaluation::begun(plan);
+    let dead_max = DEAD_MAX.saturating_add(options.more_dead);
     loop {
         match feed.read()? {
             Fed::Block(block) => pipeline.feed(block)?,
@@ -212,7 +215,7 @@ fn run<W: Watcher + Send + 'static>(
             Fed::Idle | Fed::Waits(_) => world::sleep(std::time::Duration::from_millis(1)),
             Fed::End => break,
         }
-        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
+        take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, dead_max);
         evaluation.notices.extend(feed.notices());
     }
     let parts = pipeline.call(move |lane, progress| {
@@ -224,7 +227,7 @@ fn run<W: Watcher + Send + 'static>(
         let watchers = lane.take_watchers();
         (outcome, late, live, watchers)
     })?;
-    take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun);
+    take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, dead_max);
     evaluation.notices.extend(feed.notices());
     let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
@@ -236,7 +239,7 @@ fn run<W: Watcher + Send + 'static>(
         }
     }
     evaluation.late.sort_by_key(|late| late.position);
-    bound_dead(&mut evaluation.dead, DEAD_MAX);
+    bound_dead(&mut evaluation.dead, dead_max);
     Ok(evaluation)
 }
 
@@ -274,6 +277,7 @@ fn take_decoded<W: Watcher + Send + 'static>(
     feed: &mut Feed,
     evaluation: &mut Evaluation,
     begun: &mut [SourceStart],
+    dead_max: usize,
 ) {
     for decoded in pipeline.decoded() {
         evaluation.records += decoded.records;
@@ -283,8 +287,8 @@ fn take_decoded<W: Watcher + Send + 'static>(
             *evaluation.dead_counts.entry(letter.code).or_default() += 1;
         }
         evaluation.dead.extend(decoded.dead);
-        if evaluation.dead.len() > 2 * DEAD_MAX {
-            bound_dead(&mut evaluation.dead, DEAD_MAX);
+        if evaluation.dead.len() > dead_max.saturating_mul(2) {
+            bound_dead(&mut evaluation.dead, dead_max);
         }
         let max_time = &mut begun[decoded.source].max_time;
         *max_time = (*max_time).max(decoded.max_time);

@@ -6,6 +6,12 @@
 //! **Invariant:** everything that one answer says comes from one [`Snapshot`], hence from one marker through all
 //! lanes; so two tables that a query joins are true for the same positions.
 
+#[cfg(test)]
+pub(crate) mod fake;
+mod page;
+
+pub use page::{Extent, Listed, Page};
+
 use crate::results::Layout;
 use crate::rows::ValueColumn;
 use arrow::array::RecordBatch;
@@ -65,15 +71,10 @@ pub trait Engine: Send + Sync + 'static {
         sync: Option<Duration>,
     ) -> Result<serde_json::Value, EngineError>;
 
-    /// The `top` sessions or groups of a metric that are farthest from the rest, farthest first.
-    fn outliers(
-        &self,
-        name: &str,
-        top: usize,
-        sync: Option<Duration>,
-    ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError>;
+    /// The sessions or groups of a metric that are far from the rest, farthest first.
+    fn outliers(&self, name: &str, page: Page, sync: Option<Duration>) -> Result<Listed, EngineError>;
 
-    /// What runs, and at what cost: one row a metric or alert, with its `name`.
+    /// What runs, and at what cost: one row a metric or alert, with its `name`, in the order in which they were deployed.
     fn queries(&self) -> Result<RecordBatch, EngineError>;
 
     /// Adds or changes queries: programs as (name, text). `plan_only` says what would be done and does nothing.
@@ -286,6 +287,3 @@ impl EngineError {
         }
     }
 }
-
-#[cfg(test)]
-pub(crate) mod fake;

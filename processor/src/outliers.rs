@@ -4,6 +4,7 @@
 //! scaled to a standard deviation, a value is away from the median. Median and deviation are hardly moved by the outliers
 //! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
 
+use crate::engine::Page;
 use crate::lane::{AlertRow, Session};
 use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
@@ -21,13 +22,14 @@ struct Candidate<'a> {
     partial: bool,
 }
 
-/// `session, dimensions, value..., score, why, partial`: the `top` sessions (or shares) of a metric, farthest first.
+/// `session, dimensions, value..., score, why, partial`: a page of the sessions (or shares) of a metric, farthest first, and
+/// how many there are that are not at the median.
 pub fn of_metric<'a>(
     plan: &Plan,
     metric: usize,
     sessions: impl Iterator<Item = &'a Session>,
-    top: usize,
-) -> RecordBatch {
+    page: Page,
+) -> (RecordBatch, usize) {
     let kind = plan.node(plan.metrics[metric].root).kind;
     let mut candidates: Vec<Candidate<'a>> = vec![];
     for session in sessions {
@@ -45,6 +47,7 @@ pub fn of_metric<'a>(
     }
     let (median, spread, name) = spread(candidates.iter().map(|c| c.value).collect());
     let score = |c: &Candidate<'_>| if spread == 0.0 { 0.0 } else { (c.value - median) / spread };
+    candidates.retain(|c| score(c) != 0.0);
     candidates.sort_by(|a, b| {
         score(b)
             .abs()
@@ -52,7 +55,7 @@ pub fn of_metric<'a>(
             .then_with(|| (a.session, &a.dimensions).cmp(&(b.session, &b.dimensions)))
     });
     let mut table = TableBuilder::new(columns());
-    for candidate in candidates.iter().filter(|c| score(c) != 0.0).take(top) {
+    for candidate in &candidates[page.range(candidates.len())] {
         let side = if candidate.value > median { "above" } else { "below" };
         let shown = if matches!(candidate.amount, Amount::Duration(_)) { median / 1e9 } else { median };
         let (score, shown) = (digits(score(candidate)), digits(shown));
@@ -61,7 +64,7 @@ pub fn of_metric<'a>(
         let cells = cells.chain(value_cells(&candidate.amount));
         table.push(cells.chain([Cell::Float(score), Cell::Text(why), Cell::Bool(candidate.partial)]));
     }
-    table.finish()
+    (table.finish(), candidates.len())
 }
 
 fn columns() -> impl Iterator<Item = (String, Kind)> {
@@ -70,9 +73,13 @@ fn columns() -> impl Iterator<Item = (String, Kind)> {
     values.chain([("score".to_owned(), Kind::Float), text("why"), ("partial".to_owned(), Kind::Bool)])
 }
 
-/// `session, dimensions, value..., score, why, partial`: the `top` sessions of an alert, by the time that it was on.
-/// `partial` says whether a session of that key is; null where that is not known.
-pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize, partial: impl Fn(&str) -> Option<bool>) -> RecordBatch {
+/// `session, dimensions, value..., score, why, partial`: a page of the sessions of an alert, by the time that it was on, and
+/// how many there are. `partial` says whether a session of that key is; null where that is not known.
+pub fn of_alert(
+    alerts: &[(AlertRow, i64)],
+    page: Page,
+    partial: impl Fn(&str) -> Option<bool>,
+) -> (RecordBatch, usize) {
     let mut by_session: std::collections::BTreeMap<&str, (i128, usize, i64)> = std::collections::BTreeMap::new();
     for (alert, end) in alerts {
         let entry = by_session.entry(&alert.key).or_insert((0, 0, alert.start));
@@ -83,14 +90,14 @@ pub fn of_alert(alerts: &[(AlertRow, i64)], top: usize, partial: impl Fn(&str) -
     let mut sessions: Vec<_> = by_session.into_iter().collect();
     sessions.sort_by_key(|(session, (on, _, _))| (std::cmp::Reverse(*on), *session));
     let mut table = TableBuilder::new(columns());
-    for (session, (on, times, _)) in sessions.into_iter().take(top) {
+    for &(session, (on, times, _)) in &sessions[page.range(sessions.len())] {
         let why = format!("on {times} time{}, for {} s in all", if times == 1 { "" } else { "s" }, on as f64 / 1e9);
         let cells = [Cell::Text(session.to_owned()), Cell::Text(String::new())].into_iter();
         let cells = cells.chain(value_cells(&Amount::Duration(on)));
         let partial = partial(session).map_or(Cell::Null, Cell::Bool);
         table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why), partial]));
     }
-    table.finish()
+    (table.finish(), sessions.len())
 }
 
 /// A number with four digits that say something, and at least all of its whole part: what it is compared with is no

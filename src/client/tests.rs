@@ -2,6 +2,7 @@
 
 use super::{Client, Wait};
 use crate::error::Exit;
+use processor::engine::Page;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
@@ -60,7 +61,7 @@ fn nobody_there_is_exit_3_with_help() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Client::new(format!("http://{address}"), None).unwrap().queries().err().unwrap();
+    let error = Client::new(format!("http://{address}"), None).unwrap().queries(Page::ALL).err().unwrap();
     assert_eq!(Exit::from(&error), Exit::Unreachable);
     assert!(error.to_string().contains("is `timeline serve` running"), "{error}");
     assert_eq!(Exit::from(&Client::new("ftp://x".into(), None).err().unwrap()), Exit::Usage);

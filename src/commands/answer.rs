@@ -113,8 +113,12 @@ fn lacks(positions: &[Position]) -> String {
     if let Some(more @ 1..) = gaps().count().checked_sub(NAMED) {
         text.push_str(&format!("and {more} more gaps: column gaps of the table partitions has them\n"));
     }
-    for (p, lost) in positions.iter().flat_map(|p| p.lost.iter().map(move |lost| (p, lost))).take(NAMED) {
+    let losses = || positions.iter().flat_map(|p| p.lost.iter().map(move |lost| (p, lost)));
+    for (p, lost) in losses().take(NAMED) {
         text.push_str(&format!("partition {}: {lost}\n", partition(p)));
+    }
+    if let Some(more @ 1..) = losses().count().checked_sub(NAMED) {
+        text.push_str(&format!("and {more} more losses: `timeline doctor` names all\n"));
     }
     let partial: u64 = positions.iter().map(|p| p.partial_sessions).sum();
     if partial > 0 {

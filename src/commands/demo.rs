@@ -13,6 +13,7 @@ use arrow::array::StringArray;
 use clap::Parser;
 use event_feeder::world::{self, Instant};
 use event_producer::{Generator, Model, Truth, Workload};
+use processor::engine::Page;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -297,7 +298,7 @@ fn nanoseconds(text: &str) -> i128 {
 /// The sessions of an answer.
 fn sessions(client: &Client, name: &str, top: usize, wait: Wait) -> Result<Vec<String>> {
     let mut names = vec![];
-    for batch in client.outliers(name, top, wait)?.batches() {
+    for batch in client.outliers(name, Page::first(top), wait)?.batches() {
         let batch = batch?;
         if let Some(column) = batch.column_by_name("session").and_then(|c| c.as_any().downcast_ref::<StringArray>()) {
             names.extend(column.iter().flatten().map(str::to_owned));

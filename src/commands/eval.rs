@@ -8,8 +8,8 @@ mod sources;
 mod spool;
 mod summary;
 
-use super::{nothing, program};
-use crate::args::{FormatFlag, QuietFlag, some_threads};
+use super::{cut, nothing, program};
+use crate::args::{FormatFlag, PageFlags, QuietFlag, some_threads};
 use crate::error::{Error, Result};
 use crate::output;
 use crate::settings::Settings;
@@ -37,7 +37,8 @@ Examples:
   timeline eval video.tl events.ndjson
   timeline eval -e 'duration_where(latest(playerState) == \"buffer\")' --key sessionId --time ts events.csv
   timeline eval video.tl --show totals --format csv events.ndjson.gz
-  timeline eval shop.tl clicks=clicks.parquet orders=orders-1.csv orders=orders-2.csv"
+  timeline eval shop.tl clicks=clicks.parquet orders=orders-1.csv orders=orders-2.csv
+  timeline eval video.tl --show dead_letters --limit 100 --offset 100 events.ndjson"
 )]
 pub(crate) struct Args {
     /// The program (unless -e gives it), then its inputs; NAME= binds an input to one of several sources, `-` is standard input.
@@ -70,6 +71,8 @@ pub(crate) struct Args {
     /// What stands before the fraction of a number in CSV, where the program does not say it: `.` or `,`.
     #[arg(long, value_name = "CHAR", value_parser = decimal)]
     decimal: Option<u8>,
+    #[command(flatten)]
+    page: PageFlags,
     #[command(flatten)]
     quiet: QuietFlag,
     #[command(flatten)]
@@ -113,6 +116,14 @@ enum Show {
 }
 
 impl Show {
+    /// How many rows are shown where nobody says: all that are kept.
+    fn most(self) -> usize {
+        match self {
+            Show::DeadLetters => batch::DEAD_MAX,
+            Show::Final | Show::Spans | Show::Totals | Show::Alerts | Show::LateEvents => usize::MAX,
+        }
+    }
+
     /// The table that a program may have no rows of; none of those that any program may have.
     fn table(self) -> Option<nothing::Table> {
         match self {
@@ -143,10 +154,16 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let bound = input::bind(&plans, inputs)?;
 
     let threads = args.threads.or(settings.threads).unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let page = args.page.or(args.show.most());
+    // Those of a page are kept, whatever it passes over.
+    let more_dead = match args.show {
+        Show::DeadLetters => page.range(usize::MAX).end.saturating_sub(batch::DEAD_MAX),
+        Show::Final | Show::Spans | Show::Totals | Show::Alerts | Show::LateEvents => 0,
+    };
     let mut evaluations = vec![];
     for (plan, inputs) in plans.iter().zip(bound) {
         let until = args.until.as_deref().map(|text| input::until(text, &plan.source.time_unit)).transpose()?;
-        let options = batch::Options { threads, until, spans: args.show == Show::Spans };
+        let options = batch::Options { threads, until, spans: args.show == Show::Spans, more_dead };
         let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
             let paths: Vec<&str> = inputs.iter().flatten().map(|input| input.path.as_str()).collect();
             let reading = Reading::new(&paths, args.quiet.quiet);
@@ -168,12 +185,18 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         });
     }
     let rows = rows_of(args.show, &plans, &evaluations);
+    let of = match args.show {
+        Show::DeadLetters => evaluations.iter().flat_map(|e| e.dead_counts.values()).sum::<u64>() as usize,
+        Show::Final | Show::Spans | Show::Totals | Show::Alerts | Show::LateEvents => rows.num_rows(),
+    };
+    let (rows, extent) = page.cut(&rows, of);
     for (plan, evaluation) in plans.iter().zip(&evaluations) {
         summary::tell(plan, evaluation);
     }
     if let Some(table) = args.show.table() {
         nothing::tell_of_program(table, plans.iter().map(Arc::as_ref), is_expression(&program.text));
     }
+    cut::tell(extent);
     output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)
 }
 

@@ -1,13 +1,14 @@
 //! `timeline known`: names that a processor knows, for the completions of shells.
 //!
-//! It is asked at every press of a key, so it says nothing where there is no answer soon, and no more than can be chosen
-//! from.
+//! It is asked at every press of a key, so it says nothing where there is no answer soon, and no more names than can be
+//! chosen from.
 
 use crate::args::ServerFlag;
 use crate::client::{Client, Rows, Wait};
 use crate::error::Result;
 use crate::settings::Settings;
 use arrow::array::AsArray;
+use processor::engine::Page;
 use std::io::Write;
 use std::time::Duration;
 
@@ -48,18 +49,24 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     names.retain(|name| name.starts_with(&args.prefix) && is_plain(name));
     names.sort();
     names.dedup();
-    names.truncate(OFFERED_MAX);
+    if names.len() > OFFERED_MAX {
+        names.truncate(OFFERED_MAX);
+        // For people: what a shell asks with passes over standard error.
+        eprintln!("timeline: the first {OFFERED_MAX} names; a longer beginning has the others");
+    }
     let lines: String = names.into_iter().map(|name| name + "\n").collect();
     Ok(std::io::stdout().write_all(lines.as_bytes())?)
 }
 
 fn ask(client: &Client, args: &Args) -> Result<Rows> {
     match args.kind {
-        Kind::Queries => client.queries(),
+        Kind::Queries => client.queries(Page::ALL),
         Kind::Sessions => {
             let prefix = args.prefix.replace('\'', "''");
+            // One more than are offered, which tells that there are more.
+            let limit = OFFERED_MAX + 1;
             let sql = format!(
-                "SELECT DISTINCT session FROM sessions WHERE starts_with(session, '{prefix}') ORDER BY 1 LIMIT {OFFERED_MAX}"
+                "SELECT DISTINCT session FROM sessions WHERE starts_with(session, '{prefix}') ORDER BY 1 LIMIT {limit}"
             );
             client.query(&sql, Wait { sync: false, timeout: PATIENCE })
         }

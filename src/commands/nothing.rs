@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use arrow::array::{Array, AsArray, RecordBatch};
+use processor::engine::Page;
 use timeline_core::plan::Plan;
 
 /// A table whose rows a program has only if it says so.
@@ -92,7 +93,9 @@ fn negated(lack: &str) -> String {
 /// Says on standard error why a processor has no rows for a question, if what runs there says why.
 pub(super) fn tell_of_processor(client: &Client, question: &str) {
     // A hint is worth no error of its own.
-    let Ok(queries) = client.queries().and_then(|rows| rows.batches().collect::<Result<Vec<_>, _>>()) else { return };
+    let Ok(queries) = client.queries(Page::ALL).and_then(|rows| rows.batches().collect::<Result<Vec<_>, _>>()) else {
+        return;
+    };
     for note in notes(&queries, question) {
         eprintln!("timeline: {note}");
     }
@@ -140,7 +143,7 @@ fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
                 Some(_) => notes.push(format!("`{asked}` {}, so it has no {name}", negated_of_one(lack))),
                 None => {
                     let known: Vec<&str> = queries.iter().filter(|query| has(query)).map(|q| q.name.as_str()).collect();
-                    let more = if known.len() > KNOWN_MAX { ", ..." } else { "" };
+                    let more = if known.len() > KNOWN_MAX { ", ...: `timeline queries` has all" } else { "" };
                     let known = known[..known.len().min(KNOWN_MAX)].join("`, `");
                     notes.push(format!("nothing is called `{asked}`; {name} are of `{known}`{more}"));
                 }

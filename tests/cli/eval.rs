@@ -232,6 +232,40 @@ fn dead_letters_are_all_counted_and_the_first_shown() {
     assert_eq!(run.code, 0);
     assert!(run.stderr.contains("25000 dead letters (TL2002: 25000)"), "{}", run.stderr);
     assert!(run.stderr.contains("log.ndjson at 0: ") && run.stderr.contains("... and 24997 more"), "{}", run.stderr);
+    // They are listed a page at a time, however many are kept.
+    let listed = |more: &[&str]| {
+        let run = sandbox.run(&[&["eval", "p.tl", "log.ndjson", "--show", "dead_letters"], more].concat());
+        let position = |line: &str| {
+            line.split("\"position\":\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned)
+        };
+        (run.stdout.lines().filter_map(position).collect::<Vec<_>>(), run.stderr)
+    };
+    let (first, said) = listed(&[]);
+    assert_eq!(first.len(), 10_000);
+    assert!(said.contains("timeline: 10000 of 25000 rows; the rest: --offset 10000\n"), "{said}");
+    let (second, said) = listed(&["--offset", "10000", "--limit", "12000"]);
+    assert!(said.contains("timeline: 10001 to 22000 of 25000 rows; the rest: --offset 22000\n"), "{said}");
+    let (third, said) = listed(&["--offset", "22000"]);
+    assert!(!said.contains("--offset"), "{said}");
+    let all = [first, second, third].concat();
+    assert_eq!(
+        (all.len(), all.first().map(String::as_str), all.last().map(String::as_str)),
+        (25_000, Some("0:0"), Some("0:49998"))
+    );
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 25_000, "each of them once");
+    let (none, said) = listed(&["--offset", "25000"]);
+    assert!(none.is_empty() && said.contains("no rows: --offset 25000 passes over all 25000"), "{said}");
+}
+
+#[test]
+fn rows_are_shown_a_page_at_a_time() {
+    let sandbox = sandbox();
+    let (first, second) = FINALS.split_at(FINALS.find('\n').unwrap() + 1);
+    let page = |more: &[&str]| sandbox.run(&[&["eval", "p.tl", "e.ndjson"], more].concat());
+    let run = page(&["--limit", "1"]).expect(0, first);
+    assert_eq!(run.stderr, "timeline: 1 of 2 rows; the rest: --offset 1\n");
+    assert_eq!(page(&["--limit", "1", "--offset", "1"]).expect(0, second).stderr, "");
+    assert_eq!(page(&["--limit", "2"]).expect(0, FINALS).stderr, "");
 }
 
 #[test]

@@ -51,6 +51,11 @@ fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn rows() -> Vec<u8> {
+    rows_with(POSITIONS)
+}
+
+/// One row, with headers of its own.
+fn rows_with(headers: &str) -> Vec<u8> {
     let value = Decimal128Array::from(vec![12_500_000_000]).with_precision_and_scale(38, 9).unwrap();
     let columns: [(&str, ArrayRef); 3] = [
         ("cdn", Arc::new(StringArray::from(vec!["C1"]))),
@@ -60,7 +65,7 @@ fn rows() -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut writer = arrow::ipc::writer::StreamWriter::try_new(vec![], &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
-    answer("200 OK", POSITIONS, &writer.into_inner().unwrap())
+    answer("200 OK", headers, &writer.into_inner().unwrap())
 }
 
 #[test]
@@ -111,6 +116,24 @@ fn queries_are_listed_as_a_table() {
         "cdn   sum  start\n---  ----  ------------------------------\nC1   12.5  1970-01-01T00:00:00.000000000Z\n",
     );
     assert_eq!(asked, ["GET /v1/queries"]);
+}
+
+#[test]
+fn a_list_that_was_cut_says_how_to_get_the_rest() {
+    let of = |extent: &str| rows_with(&format!("{POSITIONS}timeline-rows: {extent}\r\n"));
+    let cut = of(r#"{"offset":2,"rows":1,"of":9}"#);
+    let (run, asked) = ask(&["queries", "--limit", "1", "--offset", "2"], std::slice::from_ref(&cut));
+    assert_eq!((run.code, run.stderr.as_str()), (0, "timeline: 3 to 3 of 9 rows; the rest: --offset 3\n"));
+    assert_eq!(asked, ["GET /v1/queries?limit=1&offset=2"]);
+    let (run, asked) =
+        ask(&["outliers", "cirr", "--top", "1", "--offset", "2", "--positions"], std::slice::from_ref(&cut));
+    assert_eq!((run.code, run.stderr.as_str()), (0, "timeline: 3 to 3 of 9 rows; the rest: --offset 3\n"));
+    assert_eq!(asked, ["GET /v1/outliers?name=cirr&top=1&offset=2"]);
+    // The convention of all lists is known to this one, too.
+    let (_, asked) = ask(&["outliers", "cirr", "--limit", "1"], &[cut]);
+    assert_eq!(asked, ["GET /v1/outliers?name=cirr&top=1"]);
+    let whole = of(r#"{"offset":0,"rows":1,"of":1}"#);
+    assert_eq!(ask(&["queries"], &[whole]).0.stderr, "");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! An engine with fixed tables, for tests of the query surface.
 
-use super::{Basis, Engine, EngineError, IsWanted, Note, PastFile, PositionOf, Snapshot, TableData, TableScan, View};
+use super::{
+    Basis, Engine, EngineError, IsWanted, Listed, Note, Page, PastFile, PositionOf, Snapshot, TableData, TableScan,
+    View,
+};
 use crate::results::Layout;
 use crate::rows::ValueColumn;
 use arrow::array::TimestampNanosecondArray;
@@ -206,14 +209,13 @@ impl Engine for Fake {
         }
     }
 
-    fn outliers(
-        &self,
-        name: &str,
-        top: usize,
-        _sync: Option<Duration>,
-    ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
+    fn outliers(&self, name: &str, page: Page, _sync: Option<Duration>) -> Result<Listed, EngineError> {
         match name {
-            "cirr" => Ok((self.totals().slice(0, top.min(3)), self.positions())),
+            "cirr" => {
+                let all = self.totals();
+                let (rows, extent) = page.cut(&all, all.num_rows());
+                Ok(Listed { rows, extent, positions: self.positions() })
+            }
             _ => Err(EngineError::NotFound(format!("there is no metric `{name}`"))),
         }
     }

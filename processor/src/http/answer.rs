@@ -8,7 +8,7 @@
 use super::App;
 use super::error::Refusal;
 use super::rows::{Encoder, Format};
-use crate::engine::{Basis, EngineError};
+use crate::engine::{Basis, EngineError, Extent};
 use crate::sql::{Answer, Code, Rows};
 use arrow::array::RecordBatch;
 use axum::body::Body;
@@ -37,6 +37,9 @@ pub(crate) const POSITIONS: &str = "timeline-positions";
 
 /// The header that says why an answer may not be the one that is meant: JSON in ASCII.
 pub(crate) const NOTES: &str = "timeline-notes";
+
+/// The header that says how much of a list an answer is.
+const ROWS: &str = "timeline-rows";
 
 /// The right to be at work on a question: shared by whatever is.
 pub(super) type Turn = Arc<OwnedSemaphorePermit>;
@@ -72,6 +75,11 @@ where
 /// The response, saying what it is true for.
 pub(super) fn with_positions(response: Response, positions: &impl serde::Serialize) -> Response {
     with_header(response, POSITIONS, positions)
+}
+
+/// The response, saying how much of a list it is.
+pub(super) fn with_extent(response: Response, extent: &Extent) -> Response {
+    with_header(response, ROWS, extent)
 }
 
 fn with_header(mut response: Response, name: &'static str, what: &impl serde::Serialize) -> Response {

@@ -10,8 +10,8 @@
 //! | `GET /v1/status` | JSON: [`Engine::status`] |
 //! | `POST /v1/query` `{"sql", "sync", "timeout_s"}` | rows |
 //! | `GET /v1/session?key=&at=NS&query=&sync=&timeout_s=` | JSON: [`Engine::session`] |
-//! | `GET /v1/outliers?name=&top=&sync=&timeout_s=` | rows |
-//! | `GET /v1/queries` | rows |
+//! | `GET /v1/outliers?name=&top=&offset=&sync=&timeout_s=` | rows of a list |
+//! | `GET /v1/queries?limit=&offset=` | rows of a list |
 //! | `POST /v1/deploy` `{"programs": [{"name", "text"}], "plan", "from"}` | JSON: [`Engine::deploy`] |
 //! | `DELETE /v1/queries/{name}` | JSON: [`Engine::drop_query`] |
 //! | `GET /v1/watch?name=` or `?sql=`, `&interval_ms=` | server-sent events, each a whole answer as JSON rows |
@@ -19,9 +19,9 @@
 //! | `GET /healthz`, `/metrics`, `/`, `/openapi.json` | `ok`; Prometheus text; a page; this in OpenAPI |
 //!
 //! Rows are a stream of Arrow IPC, or JSON (an array, or `application/x-ndjson`, a line each) or CSV where `accept` asks
-//! for it, with the names and the spelling of `timeline query --format`; the header `timeline-positions` says what they are true for, as JSON in ASCII. An
-//! answer that fails after its first rows breaks off in the midst of a chunk. Errors are JSON
-//! `{"code", "message", "rendered"?}`.
+//! for it, with the names and the spelling of `timeline query --format`; the header `timeline-positions` says what they are
+//! true for, as JSON in ASCII, and `timeline-rows` how much of a list they are. An answer that fails after its first rows
+//! breaks off in the midst of a chunk. Errors are JSON `{"code", "message", "rendered"?}`.
 //!
 //! Where [`Options::tokens`] are set, every request but those of `/healthz`, the page and the description must show
 //! one, and what changes something one of a deployer. A listener on loopback answers only requests that name it by an

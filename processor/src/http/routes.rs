@@ -1,12 +1,12 @@
 //! What is asked where.
 
-use super::answer::{Turn, stream, with_positions};
+use super::answer::{Turn, stream, with_extent, with_positions};
 use super::error::Refusal;
 use super::groups::Groups;
 use super::rows::Format;
 use super::token::Sender;
 use super::{App, connection, metrics, openapi, site, token, watch};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Listed, Page};
 use crate::measured;
 use crate::sql::{Answer, Asking};
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
@@ -147,6 +147,8 @@ struct OutlierQuestion {
     name: String,
     top: Option<usize>,
     #[serde(default)]
+    offset: usize,
+    #[serde(default)]
     sync: bool,
     timeout_s: Option<f64>,
 }
@@ -156,17 +158,38 @@ async fn outliers(
     headers: HeaderMap,
     question: Result<Query<OutlierQuestion>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(OutlierQuestion { name, top, sync, timeout_s }) = question?;
+    let Query(OutlierQuestion { name, top, offset, sync, timeout_s }) = question?;
     let (sync, limit) = Wait { sync, timeout_s }.limits()?;
-    let (top, format) = (top.unwrap_or(TOP), Format::accepted(&headers)?);
-    let (batch, positions) = app.ask(move |engine| engine.outliers(&name, top, sync)).await?;
-    stream(&app, format, limit, |_| async { Ok(Answer::of(batch, positions)) }).await
+    let (page, format) = (Page { offset, limit: top.unwrap_or(TOP) }, Format::accepted(&headers)?);
+    let listed = app.ask(move |engine| engine.outliers(&name, page, sync)).await?;
+    list(&app, format, limit, listed).await
 }
 
-async fn queries(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let format = Format::accepted(&headers)?;
-    let batch = app.ask(|engine| engine.queries()).await?;
-    stream(&app, format, Duration::from_secs_f64(TIMEOUT_S), |_| async { Ok(Answer::of(batch, vec![])) }).await
+/// Which rows of a list are wanted.
+#[derive(Deserialize)]
+struct Wanted {
+    limit: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+}
+
+async fn queries(
+    State(app): State<App>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(Wanted { limit, offset }) = wanted?;
+    let (page, format) = (Page { offset, limit: limit.unwrap_or(usize::MAX) }, Format::accepted(&headers)?);
+    let all = app.ask(|engine| engine.queries()).await?;
+    let (rows, extent) = page.cut(&all, all.num_rows());
+    list(&app, format, Duration::from_secs_f64(TIMEOUT_S), Listed { rows, extent, positions: vec![] }).await
+}
+
+/// A page of a list, saying how much of it that is.
+async fn list(app: &App, format: Format, limit: Duration, listed: Listed) -> Result<Response, Refusal> {
+    let Listed { rows, extent, positions } = listed;
+    let response = stream(app, format, limit, |_| async { Ok(Answer::of(rows, positions)) }).await?;
+    Ok(with_extent(response, &extent))
 }
 
 async fn drop_query(

@@ -128,7 +128,35 @@ fn outliers_and_queries_are_rows() {
     assert_eq!(positions, expect);
     let (batches, positions) = batches_of(site.get("/v1/queries"));
     assert_eq!((row_count(&batches), positions), (4, json!([])));
+    check_refusal(site.get("/v1/queries?limit=few"), 400, "invalid", "limit");
+    check_refusal(site.get("/v1/outliers?name=cirr&offset=-1"), 400, "invalid", "offset");
     check_refusal(site.get("/v1/outliers?name=x"), 404, "not_found", "no metric `x`");
+}
+
+#[test]
+fn a_list_says_how_much_of_it_an_answer_is() {
+    let site = site();
+    let check = |path: &str, offset: usize, rows: usize, of: usize| {
+        let response = site.get(path);
+        let said: Value = serde_json::from_str(response.headers()["timeline-rows"].to_str().unwrap()).unwrap();
+        assert_eq!(said, json!({"offset": offset, "rows": rows, "of": of}), "{path}");
+        assert_eq!(row_count(&batches_of(response).0), rows, "{path}");
+    };
+    check("/v1/queries", 0, 4, 4);
+    check("/v1/queries?limit=3", 0, 3, 4);
+    check("/v1/queries?limit=3&offset=3", 3, 1, 4);
+    check("/v1/queries?offset=18446744073709551615", usize::MAX, 0, 4);
+    check("/v1/outliers?name=cirr", 0, 3, 3);
+    check("/v1/outliers?name=cirr&top=2", 0, 2, 3);
+    check("/v1/outliers?name=cirr&top=18446744073709551615&offset=2", 2, 1, 3);
+    check("/v1/outliers?name=cirr&top=0", 0, 0, 3);
+    // The pages of a list are the list.
+    let page = |offset: usize| {
+        let request = site.agent.get(format!("{}/v1/queries?limit=2&offset={offset}", site.base));
+        let text = request.header("accept", "text/csv").call().unwrap().body_mut().read_to_string().unwrap();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!([page(0), page(2)].concat(), ["cirr", "cirr_plain", "score", "stuck"]);
 }
 
 #[test]

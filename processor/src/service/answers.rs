@@ -17,7 +17,7 @@ pub(super) use stories::add_story;
 
 use crate::checkpoint::{Error as StateError, FileRef, Reader};
 use crate::damage::{self, Lost};
-use crate::engine::{EngineError, PositionOf, TableData};
+use crate::engine::{EngineError, Page, PositionOf, TableData};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
@@ -293,8 +293,12 @@ fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray
     column.ok_or_else(|| EngineError::Internal(format!("history has no column {name}")))
 }
 
-/// The sessions farthest from the rest, out of those of all partitions.
-pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Option<RecordBatch>, EngineError> {
+/// A page of the sessions far from the rest, out of those of all partitions, and how many there are.
+pub(super) fn outliers(
+    log: &LogAnswer<'_>,
+    name: &str,
+    page: Page,
+) -> Result<Option<(RecordBatch, usize)>, EngineError> {
     let plan = log.plan;
     if !log.shows(name) {
         return Ok(None);
@@ -307,7 +311,7 @@ pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Op
         for batch in log.history("finals")? {
             all.extend(outliers::from_history(plan, metric, &batch));
         }
-        return Ok(Some(outliers::of_metric(plan, metric, all.iter(), top)));
+        return Ok(Some(outliers::of_metric(plan, metric, all.iter(), page)));
     }
     if let Some(alert) = plan.alerts.iter().position(|alert| alert.name == name) {
         let mut all: Vec<(AlertRow, i64)> = vec![];
@@ -330,7 +334,7 @@ pub(super) fn outliers(log: &LogAnswer<'_>, name: &str, top: usize) -> Result<Op
             let is = batch.column_by_name("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>());
             (0..batch.num_rows()).for_each(|i| note(keys.value(i), is.is_some_and(|is| is.value(i))));
         }
-        return Ok(Some(outliers::of_alert(&all, top, |key| partial.get(key).copied())));
+        return Ok(Some(outliers::of_alert(&all, page, |key| partial.get(key).copied())));
     }
     Ok(None)
 }

@@ -3,7 +3,9 @@
 use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, bounds, changes, replaying};
-use crate::engine::{Basis, Engine, EngineError, IsWanted, Note, PositionOf, Snapshot, TableData, TableScan};
+use crate::engine::{
+    Basis, Engine, EngineError, Extent, IsWanted, Listed, Note, Page, PositionOf, Snapshot, TableData, TableScan,
+};
 use crate::memory;
 use crate::partition::{Answer, Ask, Asks, NoAnswer};
 use crate::programs::{Begin, Programs};
@@ -181,20 +183,16 @@ impl Engine for Service {
         Ok(json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions}))
     }
 
-    fn outliers(
-        &self,
-        name: &str,
-        top: usize,
-        sync: Option<Duration>,
-    ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
+    fn outliers(&self, name: &str, page: Page, sync: Option<Duration>) -> Result<Listed, EngineError> {
         let (bound, _, answers) = self.ask_as_deployed(|_| Ask::Sessions.into(), sync, &|| true)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let logs = answers::by_source(&bound, &answers);
         let position = |answer| answers::position(answer, &["finals", "alerts"]);
         let positions = logs.iter().flat_map(answers::LogAnswer::answers).map(position).collect();
         for log in &logs {
-            if let Some(rows) = answers::outliers(log, name, top)? {
-                return Ok((rows, positions));
+            if let Some((rows, of)) = answers::outliers(log, name, page)? {
+                let extent = Extent { offset: page.offset, rows: rows.num_rows(), of };
+                return Ok(Listed { rows, extent, positions });
             }
         }
         Err(self.not_there_yet(name, self.unknown(name)))

@@ -4,7 +4,7 @@ mod damage;
 mod joined;
 
 use super::{Claims, Options, Service, writer_name};
-use crate::engine::{Engine, TableData};
+use crate::engine::{Engine, Extent, Listed, Page, TableData};
 use crate::input::{Input, memory::Memory};
 use crate::outputs::Outputs;
 use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -127,12 +127,17 @@ fn partitions_add_up() {
         let rows = |i: usize| snapshot.tables[i].live.iter().map(|batch| batch.num_rows()).sum::<usize>();
         let of_metric = view(&snapshot.tables[2]).iter().map(|batch| batch.num_rows()).sum::<usize>();
         assert_eq!((rows(0), rows(1), of_metric), (4, 3, 4));
-        let (outliers, _) = service.outliers("m", 2, SYNC).expect("an answer");
+        let Listed { rows: outliers, extent, .. } = service.outliers("m", Page::first(2), SYNC).expect("an answer");
+        assert_eq!(extent, Extent { offset: 0, rows: 2, of: 4 });
         let sessions: &StringArray = outliers.column(0).as_any().downcast_ref().expect("text");
         assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("a"), Some("b")], "far from 50 among all partitions");
         let scores: &Float64Array =
             outliers.column_by_name("score").expect("a score").as_any().downcast_ref().expect("floats");
         assert!(scores.iter().all(|score| score.is_some_and(|score| score < 0.0)));
+        let rest = service.outliers("m", Page { offset: 2, limit: 9 }, SYNC).expect("an answer");
+        let sessions: &StringArray = rest.rows.column(0).as_any().downcast_ref().expect("text");
+        assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("c"), Some("c")], "as far as `b`, and behind it by name");
+        assert_eq!(rest.extent, Extent { offset: 2, rows: 2, of: 4 });
         assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
     }
     log.write(1, r#"{"k":"b","t":25,"b":true}"#);

@@ -433,9 +433,9 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         fn outliers(
             &self,
             _: &str,
-            _: usize,
+            _: crate::engine::Page,
             _: Option<Duration>,
-        ) -> Result<(RecordBatch, Vec<PositionOf>), EngineError> {
+        ) -> Result<crate::engine::Listed, EngineError> {
             unreachable!()
         }
         fn queries(&self) -> Result<RecordBatch, EngineError> {

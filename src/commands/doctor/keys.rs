@@ -18,6 +18,8 @@ use timeline_dsl::Defaults;
 
 /// How many keys are shown that are in several partitions.
 const SHOWN: usize = 5;
+/// What tells all of them.
+const ALL_APART: &str = "`SELECT session FROM sessions GROUP BY session HAVING count(DISTINCT partition) > 1`";
 
 /// What reads: the plans of some programs, and of those that a state has deployed.
 pub(super) fn plans(programs: &[PathBuf], state: &StateLocation, findings: &mut Findings) -> Result<Vec<Plan>> {
@@ -120,7 +122,11 @@ impl<'a> Seen<'a> {
                 format!("{key} in {}", places.join(" and "))
             };
             let sample: Vec<String> = apart.iter().take(SHOWN).map(shown).collect();
-            let more = if apart.len() > SHOWN { format!("; and {} more", apart.len() - SHOWN) } else { String::new() };
+            let more = match apart.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                // Of the sample that was read; a processor has all of them.
+                more => format!("; and {more} more ({ALL_APART} lists those that a processor has read)"),
+            };
             findings.fault(
                 &format!(
                     "[{}] {name}: {} of {all} keys ({column}) are in two or more partitions, each a session of its own there: \

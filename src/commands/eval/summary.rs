@@ -49,7 +49,7 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
         eprintln!("  [{}] {} at {}{column}: {}", letter.code, letter.origin, letter.position.offset, letter.reason);
     }
     if dead > SHOWN {
-        eprintln!("  ... and {} more", dead - SHOWN);
+        eprintln!("  ... and {} more: `--show dead_letters` lists them", dead - SHOWN);
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) fn report(
             let record = String::from_utf8_lossy(&letter.record);
             let _ = writeln!(out, "    [{}] {column}{}: {}", letter.code, letter.reason, record.trim_end());
         }
+        if let Some(more @ 1..) = answer.dead.len().checked_sub(SHOWN) {
+            let _ = writeln!(out, "    ... and {more} more: `timeline eval --show dead_letters` lists those of a file");
+        }
     }
     if !answer.differs.is_empty() {
         let _ = writeln!(

@@ -36,6 +36,7 @@ pub(super) fn difference(
     let is_number = is_number(compiled, metric);
     let style = Style { width: style.width.saturating_sub(4), ..*style };
     let mut out = String::new();
+    let left_out = lines.len().saturating_sub(SESSIONS_DRAWN);
     for (session, name, group) in lines.into_iter().take(SESSIONS_DRAWN) {
         let of = |label: &str, rows: &[Row]| {
             let own = rows.iter().filter(|r| (&r.session, &r.name, &r.group) == (&session, &name, &group));
@@ -47,6 +48,9 @@ pub(super) fn difference(
             let _ = writeln!(out, "{session}");
         }
         out.push_str(&draw(&drawing, &style));
+    }
+    if left_out > 0 {
+        let _ = writeln!(out, "... and {left_out} more, whose rows are above and which are not drawn");
     }
     out
 }

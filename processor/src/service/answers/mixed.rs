@@ -48,7 +48,11 @@ pub(in crate::service) fn mixed_versions(
             format!("`{name}` (versions {})", versions.join(", "))
         })
         .collect();
-    let more = if names.len() > NAMED { ", ..." } else { "" };
+    let column = if of_alerts { "alert" } else { "metric" };
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more, which `SELECT DISTINCT {column}, version FROM {}` has", scan.table),
+    };
     let view = if of_alerts { "" } else { ", and a metric's own view has the present one" };
     (!names.is_empty()).then(|| Note {
         message: format!(

@@ -1,7 +1,7 @@
 //! Several processors of one process over one log of eight partitions, each with its HTTP server.
 
 use crate::checkpoint::{Owner, TakeFrom};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Page};
 use crate::http;
 use crate::http::Token;
 use crate::input::{Input, memory::Memory};
@@ -179,7 +179,7 @@ fn processors_share_a_log_and_each_answers_for_all_of_it() {
     });
     let expected = add(6, 5);
     assert_eq!(third.totals(SYNC).unwrap(), expected);
-    let sessions = second.service.outliers("m", 100, SYNC).unwrap().0;
+    let sessions = second.service.outliers("m", Page::first(100), SYNC).unwrap().rows;
     // Those of 10 s and of 5 s; most are of 7 s.
     assert_eq!(sessions.num_rows(), 2 * PARTITIONS, "of all partitions, whoever has them");
     for table in ["finals", "sessions", "m", "alerts", "nodes", "queries", "dead_letters"] {

@@ -2,7 +2,7 @@
 
 use super::{KEEP, KEPT_PROGRAM, Memory, PROGRAM, SYNC, options, start, start_keeping, started, totals};
 use super::{view, wait_until_gone, write_sessions};
-use crate::engine::Engine;
+use crate::engine::{Engine, Page};
 use crate::input::Input;
 use crate::service::{Claims, Options, Service};
 use arrow::array::{Array, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampNanosecondArray};
@@ -39,7 +39,7 @@ fn row(key: &str, start: i64, value: i128, partial: bool) -> (String, i64, i128,
 
 /// The outliers of a metric, and whether they are partial.
 fn outliers(service: &Service, metric: &str) -> Vec<(String, bool)> {
-    let (found, _) = service.outliers(metric, 5, SYNC).expect("an answer");
+    let found = service.outliers(metric, Page::first(5), SYNC).expect("an answer").rows;
     let (keys, partial): (&StringArray, &BooleanArray) = (column(&found, "session"), column(&found, "partial"));
     (0..found.num_rows()).map(|i| (keys.value(i).to_owned(), partial.value(i))).collect()
 }
