@@ -8,6 +8,7 @@
 use crate::client::{Client, Wait};
 use crate::commands;
 use crate::error::{Error, Result};
+use crate::log::LogFormat;
 use crate::output::Format;
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
@@ -27,11 +28,22 @@ Start here:
 
 Exit codes: 0 done; 1 the answer is \"no\" (a program has errors, a check found a fault); 2 wrong usage;
 3 a source or server cannot be reached; 4 input could not be read (nothing was lost); 5 fenced by another owner.
-TIMELINE_LOG=debug says more on standard error.")]
+TIMELINE_LOG=debug says more on standard error, --log-format json says it as JSON.")]
 pub(crate) struct Cli {
     /// Settings file [default: timeline.toml in the current folder, if there is one].
     #[arg(long, global = true, value_name = "FILE", env = "TIMELINE_CONFIG", help_heading = "Common")]
     pub(crate) config: Option<PathBuf>,
+
+    /// How log lines on standard error are written [default: text].
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        env = "TIMELINE_LOG_FORMAT",
+        help_heading = "Common"
+    )]
+    pub(crate) log_format: Option<LogFormat>,
 
     #[command(subcommand)]
     pub(crate) command: Command,

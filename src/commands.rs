@@ -31,15 +31,21 @@ pub(crate) mod watch;
 
 use crate::args::{Cli, Command};
 use crate::error::Result;
+use crate::log;
 use crate::settings::Settings;
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<()> {
     // Started by a processor, wherever that was: the settings there are not its business.
     if let Command::AnswerQuestions(args) = &cli.command {
+        log::start(cli.log_format.unwrap_or_default());
         return answer_questions::run(args);
     }
-    let settings = Settings::load(cli.config.as_deref())?;
+    let settings = Settings::load(cli.config.as_deref());
+    // Settings that cannot be read are said as the flag wants it.
+    let format = cli.log_format.or(settings.as_ref().ok().and_then(|settings| settings.log_format));
+    log::start(format.unwrap_or_default());
+    let settings = settings?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, &settings),
         Command::Check(args) => check::run(&args),

@@ -3,6 +3,7 @@
 //! Every failure of every command becomes one [`Error`], and only `main` turns it into words and an [`Exit`]:
 //! so a code of the contract is chosen where the fact is known, by the kind of the error, and nowhere else.
 
+use crate::log;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -73,8 +74,9 @@ impl Error {
     /// Tells people about it on standard error; a broken pipe is nobody's business.
     pub(crate) fn report(&self) {
         match self {
-            Error::Program(rendered) => eprintln!("{}", rendered.trim_end()),
             Error::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+            error if log::is_json() => log::fail(error.to_string().trim_end(), Exit::from(error) as u8),
+            Error::Program(rendered) => eprintln!("{}", rendered.trim_end()),
             other => eprintln!("timeline: {other}"),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! What is over soon says nothing, and nothing stays of the bar when the work is done.
 
+use crate::log;
 use event_feeder::world::Instant;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -74,7 +75,8 @@ impl Unit {
 impl Progress {
     /// Of work that begins now; says nothing ever if it is to be quiet.
     pub(crate) fn new(is_quiet: bool) -> Progress {
-        let is_terminal = stderr().is_terminal();
+        // A bar is no line of JSON.
+        let is_terminal = stderr().is_terminal() && !log::is_json();
         let begun = Instant::now();
         let next = begun + if is_terminal { PATIENCE } else { LOGGED };
         Progress { is_quiet, is_terminal, state: Mutex::new(State { begun, next, is_shown: false }) }
@@ -92,11 +94,11 @@ impl Progress {
         }
         state.next = now + if self.is_terminal { REFRESH } else { LOGGED };
         let said = said(done, now.saturating_duration_since(state.begun));
-        // Nobody reads it where it cannot be written.
-        let _ = match self.is_terminal {
-            true => write!(stderr(), "\r\x1b[K{}{said}", bar(done)),
-            false => writeln!(stderr(), "timeline: {said}"),
-        };
+        match self.is_terminal {
+            // Nobody reads it where it cannot be written.
+            true => _ = write!(stderr(), "\r\x1b[K{}{said}", bar(done)),
+            false => log::say(said),
+        }
         state.is_shown = true;
     }
 }

@@ -3,6 +3,7 @@
 //! The set of keys is small and closed: an unknown key is an error, for a misspelt setting that is ignored misleads.
 
 use crate::error::{Error, Result};
+use crate::log::LogFormat;
 use crate::output::Format;
 use serde::Deserialize;
 use std::io::ErrorKind;
@@ -59,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) dead_letters_to: Option<String>,
     /// `format = "table"`: how rows are written.
     pub(crate) format: Option<Format>,
+    /// `log_format = "json"`: how log lines on standard error are written.
+    pub(crate) log_format: Option<LogFormat>,
     /// `timeout = "60s"`: how long `--sync` waits.
     pub(crate) timeout: Option<String>,
     /// `threads = 2`: how many threads evaluate; by default as many as the machine has.

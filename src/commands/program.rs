@@ -2,6 +2,7 @@
 //! whose diagnostics go to standard error.
 
 use crate::error::{Error, Result};
+use crate::log;
 use processor::operators::{self, Operators};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -81,7 +82,8 @@ pub(super) fn compilation(program: &Program, defaults: &Defaults) -> Compilation
 
 /// The plans of a program; its warnings go to standard error, its errors are the error.
 pub(super) fn plans(program: &Program, compilation: Compilation) -> Result<Vec<Plan>> {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colour =
+        !log::is_json() && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let rendered = render(&compilation.diagnostics, std::slice::from_ref(program), colour);
     if !compilation.is_ok() {
         return Err(Error::Program(rendered));

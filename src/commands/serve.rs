@@ -15,6 +15,7 @@ pub(crate) use outputs::Flags as Outputs;
 use super::program;
 use crate::args::{duration, some_duration, some_questions, some_threads, tokens};
 use crate::error::{Error, Result};
+use crate::log;
 use crate::settings::Settings;
 use event_feeder::world;
 use processor::checkpoint::{self, ProgramStore, StateLocation};
@@ -202,26 +203,22 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     for recovery in &recoveries {
         epoch = epoch.max(recovery.epoch.unwrap_or(0));
         for finding in &recovery.findings {
-            eprintln!("timeline: {finding}");
+            log::warn(finding);
         }
         for said in &recovery.said {
-            eprintln!("timeline: {said}");
+            log::warn(said);
         }
         if recovery.older_rules {
-            eprintln!(
-                "timeline: the state was written under older rules of the language; the log is read again from its start"
-            );
+            log::say("the state was written under older rules of the language; the log is read again from its start");
         } else if recovery.rebuilt {
-            eprintln!(
-                "timeline: the queries are others than those of the last checkpoint; the log is read again from its start"
-            );
+            log::say("the queries are others than those of the last checkpoint; the log is read again from its start");
         }
     }
     let engine: Arc<dyn processor::engine::Engine> = service.clone();
     for coming in engine.status()["catching_up"].as_array().into_iter().flatten() {
         let names: Vec<&str> =
             coming["names"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
-        eprintln!("timeline: new, and answered once the log has been read: {}", names.join(", "));
+        log::say(format_args!("new, and answered once the log has been read: {}", names.join(", ")));
     }
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {

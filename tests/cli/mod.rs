@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod exit;
 mod fmt;
+mod logs;
 #[cfg(feature = "lsp")]
 mod lsp;
 mod mistakes;
