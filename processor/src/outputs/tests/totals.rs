@@ -1,5 +1,7 @@
 //! Changes of totals: each row judged by what a processor says that knows no more of the log than the row's place.
 
+mod events;
+
 use super::*;
 use crate::outputs::cells::Shape;
 
