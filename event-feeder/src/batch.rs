@@ -27,6 +27,8 @@ pub struct Batch {
     pub dead: Vec<DeadLetter>,
     /// The largest time of a usable event.
     pub max_time: Option<Time>,
+    /// Name of the file, stream or topic.
+    pub origin: Arc<str>,
     /// Where the block begins.
     pub start: Position,
     /// Where the block ends.

@@ -120,7 +120,8 @@ impl Decoder {
     fn decode_all(&mut self, block: Block) -> Batch {
         let fields = self.fields.clone();
         let batch = self.spare.pop().unwrap_or_default();
-        let batch = Batch { start: block.start, end: block.end, marks: block.marks, ..batch };
+        let origin = Arc::clone(&block.origin);
+        let batch = Batch { origin, start: block.start, end: block.end, marks: block.marks, ..batch };
         let (judged, comma) = (Judged::default(), Comma::No);
         let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0, judged, comma };
         match block.payload {

@@ -5,6 +5,7 @@
 use crate::feed::{Fed, Feed};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
+use crate::leaps::{Far, Leap, Leaps};
 use crate::pipeline::{Decoded, LaneLost, Pipeline, SourceStart};
 use crate::remarks;
 use crate::totals::Totals;
@@ -70,6 +71,7 @@ pub struct Looked {
     pub seen: Seen,
     /// Of each block where it begins, its least and its largest time.
     blocks: Vec<(Position, Time, Time)>,
+    leaps: Leaps,
 }
 
 impl Looked {
@@ -79,6 +81,11 @@ impl Looked {
         self.seen.add(decoded.seen.clone());
         let times = decoded.seen.least.zip(decoded.max_time);
         self.blocks.extend(times.map(|(least, largest)| (decoded.start, least, largest)));
+    }
+
+    /// The events because of which others are late, for they are far ahead of all before them.
+    pub fn far_ahead(&self) -> impl Iterator<Item = &Far> {
+        self.leaps.told(self.events)
     }
 
     /// How far an event is behind the largest time before it in the log, at most: the lateness with which none is late.
@@ -98,6 +105,16 @@ impl Evaluation {
     fn begun(plan: &Plan) -> Self {
         let sources = plan.sources().map(|_| Looked::default()).collect();
         Evaluation { totals: Totals::new(plan), sources, ..Evaluation::default() }
+    }
+
+    /// Counts what is late because of which event.
+    fn count_leaps(&mut self, plan: &Plan, leaps: &[Leap]) {
+        for (number, (source, looked)) in plan.sources().zip(&mut self.sources).enumerate() {
+            let is_own = |position: Position| usize::from(position.source) == number;
+            let own = leaps.iter().filter(|leap| is_own(leap.position)).cloned().collect();
+            let late = self.late.iter().filter(|late| late.is_lost_behind() && is_own(late.position));
+            looked.leaps.take(own, late.map(|late| (late.position, late.time)).collect(), source.lateness);
+        }
     }
 
     /// What there is to say of the records: that nothing has a column, for example.
@@ -239,6 +256,7 @@ fn run<W: Watcher + Send + 'static>(
         }
     }
     evaluation.late.sort_by_key(|late| late.position);
+    evaluation.count_leaps(plan, &pipeline.leaps().collect::<Vec<_>>());
     bound_dead(&mut evaluation.dead, dead_max);
     Ok(evaluation)
 }

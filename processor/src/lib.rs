@@ -7,6 +7,7 @@
 //! | [`batch`] | evaluation of a log at one go, without state |
 //! | [`reach`] | how far the logs of a partition have been read |
 //! | [`watermark`] | what lateness is judged by |
+//! | [`leaps`] | events far ahead of their log, because of which others are late |
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`retained`] | the retained log: events of a live log, for replays |
 //! | [`replay`], [`spans`], [`story`] | logs that are read once more, for what only that can say |
@@ -52,6 +53,7 @@ pub mod http;
 pub mod input;
 mod labels;
 pub mod lane;
+pub mod leaps;
 mod measured;
 pub mod members;
 pub mod memory;

@@ -462,7 +462,9 @@ impl Partition {
         self.counts.late += late.len() as u64;
         self.counts.duplicates += outcome.duplicates;
         for late in &late {
-            self.readings[usize::from(late.position.source)].silence.note(late);
+            let reading = &mut self.readings[usize::from(late.position.source)];
+            reading.silence.note(late);
+            reading.looked.note(late);
         }
         self.totals.merge(&totals);
         let Outcome { closed, alerts, failed, .. } = outcome;

@@ -15,6 +15,7 @@
 //! batches between two.
 
 use crate::lane::{Lane, LookUp, Watcher};
+use crate::leaps::{self, Leap};
 use crate::watermark::{Progress, Silences, UnreadPrefix, Watermarks};
 use event_feeder::world::{self, Instant};
 use event_feeder::{Batch, Block, DeadLetter, Decoder, Position, Seen};
@@ -97,6 +98,7 @@ struct Routed {
 pub struct Pipeline<W = ()> {
     commands: Vec<SyncSender<Command<W>>>,
     decoded: Receiver<Decoded>,
+    leaps: Receiver<Leap>,
     threads: Vec<JoinHandle<()>>,
     round: Vec<Option<Block>>,
     /// How many lanes have more to do than they have been asked for since they last looked up.
@@ -146,6 +148,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         let count = lanes.len();
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
+        let (tell_leap, leaps) = channel();
         let mut progress = Progress::nothing(plan, until);
         for (reached, begun) in progress.sources.iter_mut().zip(begun) {
             reached.max_time = begun.max_time;
@@ -173,7 +176,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             commands.push(command);
             let decoders = (0..progress.sources.len()).map(|source| Decoder::of(plan, source)).collect();
             let (progress, silences) = (progress.clone(), silences.clone());
-            let tell = tell.clone();
+            let (tell, tell_leap) = (tell.clone(), tell_leap.clone());
             let lane_thread = LaneThread {
                 number,
                 lane,
@@ -181,6 +184,8 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 peers,
                 inbox,
                 tell,
+                tell_leap,
+                events: vec![0; progress.sources.len()],
                 progress,
                 silences,
                 done: vec![],
@@ -192,7 +197,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let thread = world::thread(format!("lane-{number}"));
             threads.push(thread.spawn(move || lane_thread.run(&queue)).expect("the system can start a thread"));
         }
-        Pipeline { commands, decoded, threads, round: vec![], behind }
+        Pipeline { commands, decoded, leaps, threads, round: vec![], behind }
     }
 
     /// Lets all lanes look up after so long from now on.
@@ -315,6 +320,12 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     pub fn decoded(&self) -> impl Iterator<Item = Decoded> + '_ {
         self.decoded.try_iter()
     }
+
+    /// Events that are far ahead of all before them, since the last call, in any order; behind a [`Pipeline::call`] all of
+    /// the blocks before it.
+    pub fn leaps(&self) -> impl Iterator<Item = Leap> + '_ {
+        self.leaps.try_iter()
+    }
 }
 
 impl<W> Drop for Pipeline<W> {
@@ -347,6 +358,9 @@ struct LaneThread<W> {
     peers: Vec<SyncSender<Arc<Routed>>>,
     inbox: Vec<Receiver<Arc<Routed>>>,
     tell: Sender<Decoded>,
+    tell_leap: Sender<Leap>,
+    /// Usable events so far, of each source.
+    events: Vec<u64>,
     progress: Progress,
     silences: Vec<Silences>,
     /// Batches of its own that others may still read.
@@ -455,6 +469,15 @@ impl<W: Watcher> LaneThread<W> {
             let (before_clock, silences) = (self.progress.clock(), &self.silences[source]);
             let reached = &mut self.progress.sources[source];
             let (before, unseen) = (reached.log_watermark(), reached.unseen);
+            let events = self.events[source];
+            self.events[source] += routed.batch.events.len() as u64;
+            // Who decoded it looks through it, so that nobody else has to.
+            if from == self.number {
+                for leap in leaps::of(&routed.batch, reached.max_time, events) {
+                    // The driver may be gone already, when a processor stops.
+                    let _ = self.tell_leap.send(leap);
+                }
+            }
             reached.note(routed.batch.max_time, routed.batch.events.first().map(|event| event.time));
             let unseen_moved = reached.unseen != unseen;
             reached.idle = reached.idle.max(silences.at(routed.batch.end));

@@ -180,7 +180,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         // What is in order, as most files are, is read once and waits for nothing. What is not is read again with as much
         // patience as it needs, which is known now.
         evaluations.push(match sorted.then(|| sources::patient(plan, &evaluation)).flatten() {
-            Some(patient) => run(&Arc::new(patient))?,
+            Some(patient) => {
+                let sorted = run(&Arc::new(patient))?;
+                summary::tell_sorted(plan, &evaluation, &sorted);
+                sorted
+            }
             None => evaluation,
         });
     }

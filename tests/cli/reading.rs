@@ -1,5 +1,5 @@
 //! `timeline eval` on data as others write them: nulls, names that nothing has, packed files, times, lists, dialects of CSV,
-//! keys of two names, and files that are not in order.
+//! keys of two names, files that are not in order, and a clock that is far ahead.
 
 use super::{Run, Sandbox};
 use std::io::Write;
@@ -271,6 +271,59 @@ fn files_that_are_not_in_order() {
     sandbox.file("bad.csv", format!("{csv},x,y\n"));
     let run = sandbox.run(&["eval", "p.tl", "bad.csv", "--show", "dead_letters"]);
     assert!(run.stdout.contains("TL2003") && run.stdout.lines().count() == 1, "{}", run.stdout);
+}
+
+#[test]
+fn one_event_far_ahead_is_said_with_its_place_and_what_is_late_because_of_it() {
+    let sandbox = Sandbox::new();
+    let line = |key: &str, t: &str, on: bool| format!("{{\"k\":\"{key}\",\"t\":\"{t}\",\"on\":{on}}}\n");
+    let mut lines: Vec<String> = (0..6).map(|i| line("a", &format!("2026-07-01T10:00:{i}0Z"), i % 2 == 0)).collect();
+    lines.insert(2, line("b", "2099-01-01T00:00:00Z", true));
+    let place = lines[..2].concat().len();
+    sandbox.file("p.tl", ON.replace("time t in s", "time t in rfc3339"));
+    sandbox.file("e.ndjson", lines.concat());
+    let event = format!("[TL2146] s: the event at 0:{place} of ");
+    let far = "e.ndjson says 2099-01-01T00:00:00Z, 26481 days after all before it; ";
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson"]);
+    assert_eq!(values(&run), "a m 10\nb m 0");
+    let wanted = format!("{far}because of it 4 events behind it are late\n  help: ");
+    says(&run, &["4 events of 1 key are behind", &event, &wanted, "`future` in the source", "--until"]);
+    assert!(!run.stderr.contains("`lateness"), "nobody waits for 73 years: {}", run.stderr);
+    assert_eq!(run.stderr.matches("TL2146").count(), 1, "{}", run.stderr);
+    // What is recommended: all are waited for, and what is ahead is left out.
+    let expression = ["eval", "-e", "duration_where(latest(on))", "--key", "k", "--time", "t", "e.ndjson"];
+    let run = sandbox.run(&expression);
+    assert_eq!(values(&run), "a 30\nb 0");
+    says(&run, &[&event, &format!("{far}4 events behind it are earlier, and what is open is read at its time\n")]);
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--sorted", "--until", "2026-07-02T00:00:00Z"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 30", ""));
+    // Two may be late for themselves.
+    sandbox.file("few.ndjson", lines[..5].concat());
+    let run = sandbox.run(&["eval", "p.tl", "few.ndjson"]);
+    says(&run, &["2 events of 1 key are behind", "`lateness"]);
+    assert!(!run.stderr.contains("TL2146"), "{}", run.stderr);
+    let serve = ["serve", "p.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--state", "state", "--source"];
+    let run = sandbox.run(&[&serve[..], &["file:e.ndjson"]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, &[&event, far, "because of it 4 events behind it are late"]);
+    assert_eq!(run.stderr.matches("TL2146").count(), 1, "{}", run.stderr);
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn one_event_far_ahead_is_in_the_remarks_of_queries() {
+    let sandbox = Sandbox::new();
+    let line = |t: i64| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true}}\n");
+    sandbox.file("p.tl", ON);
+    sandbox.file("e.ndjson", [0, 4_000_000_000, 1, 2, 3].map(line).concat());
+    let args = ["p.tl", "--source", "file:e.ndjson", "--state", "state"];
+    let mut processor = crate::cluster::Processor::start(sandbox.command(), &args);
+    let rows = processor.rows(&sandbox, "SELECT remarks FROM queries", &["--sync"]).unwrap();
+    let remarks = rows[0]["remarks"].as_str().unwrap_or_default();
+    assert!(remarks.contains("[TL2146] s: the event at 0:") && remarks.contains(" 3 events behind it"), "{remarks}");
+    processor.signal("TERM");
+    let (code, stderr) = processor.ends(30);
+    assert_eq!((code, stderr.matches("TL2146").count()), (Some(0), 1), "{stderr}");
 }
 
 #[test]

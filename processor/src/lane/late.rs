@@ -30,6 +30,13 @@ pub enum LateReason {
     SessionClosed,
 }
 
+impl Late {
+    /// Whether it does not count because the log was ahead of it.
+    pub fn is_lost_behind(&self) -> bool {
+        self.reason == LateReason::BehindWatermark && !self.repaired
+    }
+}
+
 impl LateReason {
     /// Every reason.
     pub const ALL: [LateReason; 3] = [LateReason::BehindWatermark, LateReason::Idle, LateReason::SessionClosed];

@@ -155,6 +155,7 @@ impl Partition {
             self.take_unseen(&progress);
             sizes.push(size);
         }
+        self.look_for_leaps();
         if *ask == Ask::Status {
             return self.tell(sizes, vec![], None, &reply);
         }

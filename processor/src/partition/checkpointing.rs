@@ -203,6 +203,7 @@ impl Partition {
             images.push(image);
             is_behind |= behind;
         }
+        self.look_for_leaps();
         let progress = self.progress();
         for (reading, reached) in self.readings.iter_mut().zip(progress.sources) {
             reading.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));

@@ -2,9 +2,12 @@
 //! out otherwise, and to whoever asks what runs.
 
 use super::Partition;
+use crate::lane::Late;
+use crate::leaps::{Leap, Leaps};
 use crate::remarks::{self, Remark};
-use event_feeder::Seen;
+use event_feeder::{Position, Seen};
 use serde::{Deserialize, Serialize};
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// What the records of a source have, since reading began.
@@ -15,6 +18,9 @@ pub(super) struct Looked {
     seen: Seen,
     /// The columns of which it was said that no record has them; `None` as long as nothing was said of the records.
     said: Option<u64>,
+    leaps: Leaps,
+    /// Places and times of events that were late, and have not been looked at for why.
+    late: Vec<(Position, Time)>,
 }
 
 /// What there is to say of the records that a partition has read since it began.
@@ -29,6 +35,13 @@ pub struct Looks {
 impl Looked {
     fn remarks(&self, plan: &Plan, source: usize) -> Vec<Remark> {
         remarks::of(plan, source, &self.seen, self.records, self.events)
+    }
+
+    /// Takes note of an event that was late.
+    pub(super) fn note(&mut self, late: &Late) {
+        if late.is_lost_behind() {
+            self.late.push((late.position, late.time));
+        }
     }
 }
 
@@ -82,6 +95,22 @@ impl Partition {
         }
     }
 
+    /// Says which events are far ahead of all before them, once of each, where what comes behind is late because of them. To be
+    /// asked when all lanes have told what they had at one place, and everything before it was taken.
+    pub(super) fn look_for_leaps(&mut self) {
+        let mut leaps: Vec<Leap> = self.pipeline.leaps().collect();
+        for (number, reading) in self.readings.iter_mut().enumerate() {
+            let (source, looked) = (self.plan.source_at(number), &mut reading.looked);
+            let own = leaps.extract_if(.., |leap| usize::from(leap.position.source) == number).collect();
+            looked.leaps.take(own, std::mem::take(&mut looked.late), source.lateness);
+            for far in looked.leaps.news(looked.events) {
+                let notice = far.late_notice(&source.name);
+                tracing::warn!("{}", remarks::text(&notice));
+                self.notices.push(notice);
+            }
+        }
+    }
+
     /// What there is to say of the records of all sources now.
     pub(super) fn looks(&self) -> Looks {
         let mut looks = Looks::default();
@@ -89,6 +118,9 @@ impl Partition {
             looks.columns |= reading.looked.seen.columns;
             let remarks = reading.looked.remarks(&self.plan, source).into_iter();
             looks.remarks.extend(remarks.map(|Remark { notice, column }| (column, remarks::line(&notice))));
+            let name = &self.plan.source_at(source).name;
+            let far = reading.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
+            looks.remarks.extend(far.map(|line| (None, line)));
         }
         looks
     }

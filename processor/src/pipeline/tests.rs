@@ -1,7 +1,8 @@
-//! What lanes say of sessions on both sides of a gap.
+//! What lanes say of sessions on both sides of a gap, and of events that are far ahead of their log.
 
 use super::Pipeline;
 use crate::lane::{Lane, Outcome};
+use crate::leaps::Leaps;
 use event_feeder::{Block, Payload, Position};
 use std::sync::Arc;
 use timeline_core::SECOND;
@@ -53,5 +54,35 @@ fn sessions_on_both_sides_of_a_gap_are_partial_until_none_can_have_begun_in_it()
             session("runs", 20, true),
         ];
         assert_eq!(seen, expected, "{lanes} lanes");
+    }
+}
+
+#[test]
+fn which_event_is_far_ahead_does_not_depend_on_how_the_log_is_cut() {
+    const AHEAD: i64 = 4_000_000_000;
+    let plan = plan();
+    // Late by the log itself are that at 5, and that at 15 whatever was ahead.
+    let log = [("a", 0), ("a", 10), ("b", 5), ("c", AHEAD), ("a", 20), ("b", 21), ("a", 22), ("c", 15)];
+    for lanes in 1..=3 {
+        for cut in 1..=log.len() {
+            let all = (0..lanes).map(|_| Lane::<()>::new(Arc::clone(&plan), None)).collect();
+            let mut pipeline = Pipeline::start(&plan, all, &[], None);
+            let mut at = 0;
+            for part in log.chunks(cut) {
+                let block = block(at, part);
+                at = block.end.offset;
+                pipeline.feed(block).unwrap();
+            }
+            let late = pipeline.call(|lane, _| lane.drain().1).unwrap().concat();
+            assert_eq!(late.len(), 5, "{lanes} lanes, {cut} at once");
+            let late = late.iter().map(|late| (late.position, late.time)).collect();
+            let mut leaps = Leaps::default();
+            leaps.take(pipeline.leaps().collect(), late, 2 * SECOND);
+            let told = leaps.told(log.len() as u64).map(|far| {
+                let before = far.leap.before.map(|before| before / SECOND);
+                (far.leap.time / SECOND, before, far.leap.events, far.late)
+            });
+            assert_eq!(told.collect::<Vec<_>>(), [(AHEAD, Some(10), 3, 3)], "{lanes} lanes, {cut} at once");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use event_feeder::Code;
 use processor::batch::Evaluation;
-use processor::lane::LateReason;
 use processor::remarks;
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::{Plan, SECOND, Time};
@@ -57,22 +56,38 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
 fn tell_late(plan: &Plan, evaluation: &Evaluation) {
     for (number, (source, looked)) in plan.sources().zip(&evaluation.sources).enumerate() {
         let own = evaluation.late.iter().filter(|late| usize::from(late.position.source) == number);
-        let behind: Vec<_> = own.filter(|late| late.reason == LateReason::BehindWatermark && !late.repaired).collect();
+        let behind: Vec<_> = own.filter(|late| late.is_lost_behind()).collect();
         if behind.is_empty() {
             continue;
         }
         let keys: BTreeSet<&str> = behind.iter().map(|late| late.key.as_str()).collect();
         let lateness = duration_text(whole(looked.behind()));
+        // To wait until the wrong clock is right helps nobody.
+        let is_for_one = looked.far_ahead().next().is_some();
+        let wait =
+            if is_for_one { String::new() } else { format!("`lateness {lateness}` in the source waits for them; ") };
         eprintln!(
             "timeline: {}: {} of {} {} behind the largest time before {} by more than the lateness, by {lateness} at most\n  \
-             help: `lateness {lateness}` in the source waits for them; `--sorted` sorts the whole input; `--show late_events` \
-             lists them",
+             help: {wait}`--sorted` sorts the whole input; `--show late_events` lists them",
             source.name,
             counted(behind.len(), "event"),
             counted(keys.len(), "key"),
             if behind.len() == 1 { "is" } else { "are" },
             if behind.len() == 1 { "it" } else { "them" },
         );
+        for far in looked.far_ahead() {
+            eprintln!("timeline: {}", remarks::text(&far.late_notice(&source.name)));
+        }
+    }
+}
+
+/// Says which events are so far ahead that those behind them were late, before all of them were waited for: the answer is read
+/// at their time, unless it was cut before it.
+pub(super) fn tell_sorted(plan: &Plan, unsorted: &Evaluation, sorted: &Evaluation) {
+    for (source, looked) in plan.sources().zip(&unsorted.sources) {
+        for far in looked.far_ahead().filter(|far| sorted.horizon >= Some(far.leap.time)) {
+            eprintln!("timeline: {}", remarks::text(&far.sorted_notice(&source.name)));
+        }
     }
 }
 
