@@ -1,5 +1,6 @@
 //! What is published, judged by the tables: in memory, with destinations that are away and owners that are ended.
 
+mod beside;
 mod totals;
 
 use super::memory::Board;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod bounds;
 mod deploying;
+mod distinct;
 mod formats;
 #[cfg(feature = "lake")]
 mod history;
@@ -28,6 +29,7 @@ mod slt;
 mod spans;
 mod tables;
 mod windows;
+mod zones;
 
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
