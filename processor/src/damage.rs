@@ -104,8 +104,7 @@ impl Damage {
     /// Compares one more file of history, so that what has rotted is found before somebody asks for it.
     pub fn compare_one(&mut self, folder: &str, files: &[FileRef], reader: &Reader) {
         let is_known = |file: &FileRef| self.compared.get(&file.name).is_some_and(|at| at.elapsed() < COMPARE_AGAIN);
-        let next =
-            files.iter().find(|file| file.kind.is_result() && !is_known(file) && !self.has(folder, &file.name));
+        let next = files.iter().find(|file| file.kind.is_result() && !is_known(file) && !self.has(folder, &file.name));
         let Some(file) = next else {
             self.compared.retain(|name, _| files.iter().any(|file| file.name == *name));
             return;
@@ -141,7 +140,9 @@ impl Lost {
         let table = match file.kind {
             Kind::Kept => "kept",
             Kind::Outbox => "outbox",
-            Kind::Result | Kind::History | Kind::Segment => file.metadata.get("table").and_then(|table| table.as_str()).unwrap_or("?"),
+            Kind::Result | Kind::History | Kind::Segment => {
+                file.metadata.get("table").and_then(|table| table.as_str()).unwrap_or("?")
+            }
         };
         Lost { file: whole_name(folder, &file.name), table: table.into(), what: what(file) }
     }

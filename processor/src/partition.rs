@@ -48,6 +48,7 @@ use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
 use crate::damage::Damage;
 use crate::feed::{Fed, Feed};
+use crate::history::History;
 use crate::input::{Log, Part};
 use crate::labels::Labels;
 use crate::lane::Outcome;
@@ -55,7 +56,6 @@ use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
 use crate::reach::Reach;
-use crate::history::History;
 use crate::results::{Dropped, Pending};
 use crate::start_markers::StartMarkers;
 use crate::totals::Totals;
@@ -355,7 +355,11 @@ impl Partition {
                 self.finish_commit(true)?;
             }
             let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
-            if due && (self.dirty || self.lingers || self.tables.waits()) && self.committing.is_none() && self.survey.is_none() {
+            if due
+                && (self.dirty || self.lingers || self.tables.waits())
+                && self.committing.is_none()
+                && self.survey.is_none()
+            {
                 self.begin_survey()?;
                 last_cut = Instant::now();
             }

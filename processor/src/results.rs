@@ -5,8 +5,8 @@
 
 mod retention;
 
-pub(crate) use retention::{Retention, until};
 pub use retention::{Dropped, DroppedRows};
+pub(crate) use retention::{Retention, until};
 
 use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
 use crate::damage::Damage;

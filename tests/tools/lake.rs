@@ -25,7 +25,11 @@ fn events(nth: u64) -> String {
             let begin = nth * 10_800 + device * 7;
             let (t, on) = (begin + step * (11 + (device * 13 + nth * 7) % 37), step != 2);
             let site = ["roof", "yard", "hall"][(device + nth) as usize % 3];
-            writeln!(lines, r#"{{"device":"d{device}-{nth}","t":{t}.{device:03}00{nth:03},"on":{on},"site":"{site}"}}"#).unwrap();
+            writeln!(
+                lines,
+                r#"{{"device":"d{device}-{nth}","t":{t}.{device:03}00{nth:03},"on":{on},"site":"{site}"}}"#
+            )
+            .unwrap();
         }
     }
     lines
@@ -52,7 +56,8 @@ fn expected(server: &Server) -> String {
 fn work(dir: &Path, more: &[&str]) {
     std::fs::write(dir.join("p.tl"), PROGRAM).unwrap();
     std::fs::write(dir.join("events.ndjson"), "").unwrap();
-    let sources: Vec<&str> = ["--source", "file:events.ndjson", "--history-every", "0s"].iter().chain(more).copied().collect();
+    let sources: Vec<&str> =
+        ["--source", "file:events.ndjson", "--history-every", "0s"].iter().chain(more).copied().collect();
     let append = |nth: u64| {
         let mut log = OpenOptions::new().append(true).open(dir.join("events.ndjson")).unwrap();
         log.write_all(events(nth).as_bytes()).unwrap();

@@ -3,15 +3,16 @@
 //! What a log is to have follows from a checkpoint; see [`super`]. Commits are made by our own store, as heads are: by
 //! exclusive creation, and durable before they count.
 
+use super::Projection;
 use super::layout::DAY;
 use super::moving::{day_of, folder_of, rewrites};
-use super::Projection;
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{FileRef, StateLocation, Store, history_prefix};
 use crate::results;
 use crate::url;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, StructArray,
+    Array, ArrayRef, AsArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    StructArray,
 };
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -21,11 +22,13 @@ use delta_kernel::engine::to_json_bytes;
 use delta_kernel::object_store::DynObjectStore;
 use delta_kernel::object_store::local::LocalFileSystem;
 use delta_kernel::schema::{DataType, StructField, StructType};
+use delta_kernel::transaction::CommitResult;
 use delta_kernel::transaction::UpdateTableOperation;
 use delta_kernel::transaction::create_table::create_table;
 use delta_kernel::transaction::data_layout::DataLayout;
-use delta_kernel::transaction::CommitResult;
-use delta_kernel::{Engine, FileMeta, FilteredEngineData, KernelError, KernelResult, KernelResultIterator, Snapshot, SnapshotRef};
+use delta_kernel::{
+    Engine, FileMeta, FilteredEngineData, KernelError, KernelResult, KernelResultIterator, Snapshot, SnapshotRef,
+};
 use delta_kernel_default_engine::DefaultEngineBuilder;
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -224,7 +227,8 @@ impl<'a> Change<'a> {
     fn of(active: &Active, wanted: &BTreeMap<String, &'a FileRef>) -> Option<Change<'a>> {
         let new = |(path, file): (&String, &&'a FileRef)| (!active.files.contains_key(path)).then_some(*file);
         let adds: Vec<&FileRef> = wanted.iter().filter_map(new).collect();
-        let removes: BTreeSet<String> = active.files.keys().filter(|path| !wanted.contains_key(*path)).cloned().collect();
+        let removes: BTreeSet<String> =
+            active.files.keys().filter(|path| !wanted.contains_key(*path)).cloned().collect();
         if adds.is_empty() && removes.is_empty() {
             return None;
         }

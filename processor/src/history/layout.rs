@@ -115,7 +115,9 @@ pub(crate) fn of_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     for (field, i) in own_columns(&batch.schema()) {
         let column = batch.column(i);
         columns.push(match is_time(field.data_type()) {
-            true => Arc::new(column.as_primitive::<Int64Type>().reinterpret_cast::<TimestampNanosecondType>().with_timezone("UTC")),
+            true => Arc::new(
+                column.as_primitive::<Int64Type>().reinterpret_cast::<TimestampNanosecondType>().with_timezone("UTC"),
+            ),
             false => Arc::clone(column),
         });
         fields.push(field);
@@ -125,7 +127,8 @@ pub(crate) fn of_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 /// The days on which the stretches of rows end, in days since 1970-01-01: of those that have no time, that of `otherwise`.
 pub(crate) fn days(batch: &RecordBatch, otherwise: Time) -> Vec<i64> {
-    let times = ["end", "time", "start"].map(|name| batch.column_by_name(name).filter(|column| is_time(column.data_type())));
+    let times =
+        ["end", "time", "start"].map(|name| batch.column_by_name(name).filter(|column| is_time(column.data_type())));
     let of = |i: usize| {
         let known = times.iter().flatten().find(|column| column.is_valid(i));
         known.map_or(otherwise, |column| column.as_primitive::<TimestampNanosecondType>().value(i))

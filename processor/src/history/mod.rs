@@ -17,10 +17,10 @@
 
 #[cfg(feature = "lake")]
 mod delta;
-pub(crate) mod layout;
 #[cfg(not(feature = "lake"))]
 #[path = "lean.rs"]
 mod delta;
+pub(crate) mod layout;
 pub(crate) mod moving;
 
 use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};

@@ -103,7 +103,10 @@ pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
         alone.add_parts(plan, [part.clone()]);
         let mut cells = match alone.rows(plan).first() {
             Some(row) => columns.cells(plan, row),
-            None => std::iter::once(Cell::Text(part.metric.clone())).chain(std::iter::repeat(Cell::Null)).take(width).collect(),
+            None => std::iter::once(Cell::Text(part.metric.clone()))
+                .chain(std::iter::repeat(Cell::Null))
+                .take(width)
+                .collect(),
         };
         if columns.has_windows {
             cells[width - 1] = Cell::Bool(true);

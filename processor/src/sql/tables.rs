@@ -36,7 +36,8 @@ fn union(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TablePro
         Layout::Decimal => table.view.is_some() || has_values(&table.schema),
         Layout::Table => true,
     };
-    let layouts = [Layout::Decimal, Layout::Exact, Layout::Table].into_iter().filter(|layout| of(*layout).next().is_some());
+    let layouts =
+        [Layout::Decimal, Layout::Exact, Layout::Table].into_iter().filter(|layout| of(*layout).next().is_some());
     let mut parts: Vec<DataFrame> = vec![];
     let has_live = table.live.iter().any(|batch| batch.num_rows() > 0);
     for layout in layouts {
@@ -128,9 +129,7 @@ fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
 fn plain(field: &Field, layout: Layout) -> Expr {
     let name = field.name().as_str();
     match (layout, field.data_type()) {
-        (Layout::Table, ty @ DataType::Timestamp(..)) => {
-            cast(column(&nanoseconds_name(name)), ty.clone()).alias(name)
-        }
+        (Layout::Table, ty @ DataType::Timestamp(..)) => cast(column(&nanoseconds_name(name)), ty.clone()).alias(name),
         (Layout::Table, _) => column(&table_name(name)).alias(name),
         (Layout::Decimal | Layout::Exact, _) => column(name),
     }

@@ -56,7 +56,9 @@ fn refused(error: HistoryError, state: &StateLocation) -> Error {
             "--history: {error}\n  help: to move it, stop, copy what is there, remove `history.json` in {state}, and name the new place"
         )),
         HistoryError::Place(error) => Error::Usage(format!("--history {error}")),
-        HistoryError::State(error) => Error::Unreachable(format!("the state in {state} does not say where its history is: {error}")),
+        HistoryError::State(error) => {
+            Error::Unreachable(format!("the state in {state} does not say where its history is: {error}"))
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Node {
             checkpoint_every: Duration::from_millis(100),
             keep: 3_600_000_000_000,
             keep_results: None,
-        history: None,
+            history: None,
             exit_at_end: false,
             outputs: Outputs::default(),
             accept_damage: vec![],

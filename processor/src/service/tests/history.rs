@@ -2,8 +2,8 @@
 
 use super::retention::rows;
 use super::{Claims, Memory, Options, Service, options, started};
-use crate::history::{self, History};
 use crate::engine::{Engine, TableScan};
+use crate::history::{self, History};
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -41,7 +41,8 @@ fn write(log: &Memory, i: i64) {
 /// Rows of each file that a table's log has, by their paths, and the commits, as anybody would read them.
 fn told(lake: &Path, table: &str) -> (BTreeMap<String, u64>, Vec<Json>) {
     let folder = lake.join(table).join("_delta_log");
-    let mut names: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     names.retain(|name| name.extension().is_some_and(|extension| extension == "json"));
     names.sort();
     let (mut files, mut actions) = (BTreeMap::new(), vec![]);
