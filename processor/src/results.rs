@@ -202,8 +202,7 @@ pub enum Error {
 /// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without. So do
 /// those that are being moved into tables, and those that were.
 pub(crate) fn write(
-    putter: &Putter,
-    reader: &Reader,
+    (putter, reader): (&Putter, &Reader),
     (plan, partition, labels): (&Plan, u32, &Labels),
     pending: &Pending,
     mut files: Vec<FileRef>,
@@ -436,7 +435,7 @@ mod tests {
             let what = (&plan, 0, &Labels::default());
             let retention = (Retention::default(), &mut Dropped::new());
             let place = ("sources/s", &mut damage);
-            write(&putter, &reader, what, &pending, files, place, retention, &BTreeSet::new()).unwrap()
+            write((&putter, &reader), what, &pending, files, place, retention, &BTreeSet::new()).unwrap()
         };
         for n in 1..FILES_MAX as u64 {
             files = commit(n, files);

@@ -20,6 +20,8 @@ mod tables;
 #[cfg(feature = "wasm")]
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wasm")]
+mod writes;
 
 pub use tables::table_address;
 pub(crate) use tables::{ColumnIdentity, known_as};

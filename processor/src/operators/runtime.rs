@@ -3,8 +3,9 @@
 //! **A fresh instance for every event.** What a module keeps in its memory and globals is gone after the event, but for the
 //! bytes at `state`, which are put there before it and taken from there after it. So `apply` is a function of its
 //! arguments and the state by construction, whatever a module does, and sessions cannot meet in a shared memory. One
-//! instance for all events would be quicker by the time that making one takes, and wrong for every module that forgets
-//! to clean up.
+//! instance for all events would be wrong for every module that forgets to clean up; but where all that the code can
+//! change is known ([`writes`]), an instance is made fresh by putting that back, which costs a tenth of making one.
+//! One whose event ended otherwise than by returning is never used again.
 //!
 //! **Fuel alone decides.** An instruction costs 1, and one that touches many bytes at once 1 for each of them besides, so an
 //! event ends after a bounded time without any clock; the same fuel is used in every replay. An epoch deadline would make
@@ -17,15 +18,15 @@
 //! and 64-bit memories are off. The stack is limited to [`STACK_BYTES`] of machine code's frames: how deep that is depends
 //! on the build, the same for every replay with it.
 
-use super::{MAX_MODULE_BYTES, code, too_large, unfit};
+use super::{MAX_MODULE_BYTES, code, too_large, unfit, writes};
 use std::collections::{BTreeMap, TryReserveError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use timeline_core::plan::{Fault, Operate, UserOperator};
 use timeline_core::{Time, Type, Value};
 use timeline_dsl::{Declared, ModuleError, ModuleProblem};
 use wasmtime::{
-    Config, Engine, ExternType, InstancePre, Linker, Memory, Module, OutOfMemory, ResourceLimiter, Store, Trap, Val,
-    ValType,
+    Config, Engine, ExternType, Func, InstancePre, Linker, Memory, Module, OutOfMemory, ResourceLimiter, Store, Trap,
+    Val, ValType,
 };
 
 /// What an event may cost: an instruction is 1.
@@ -49,6 +50,19 @@ struct Runner {
     module: InstancePre<Limits>,
     initial: Vec<u8>,
     result: Type,
+    /// What makes an instance fresh that was used, if anything does: places in memory and what stands there at first.
+    fresh: Option<Vec<(usize, Vec<u8>)>>,
+    /// Instances that are fresh, at most one for each lane.
+    idle: Mutex<Vec<Live>>,
+}
+
+/// An instance, with what is asked of it for every event.
+struct Live {
+    store: Store<Limits>,
+    apply: Func,
+    memory: Option<Memory>,
+    /// Where the state is.
+    at: usize,
 }
 
 pub(super) fn operator(bytes: &[u8], declared: &Declared) -> Result<Arc<UserOperator>, ModuleError> {
@@ -129,8 +143,10 @@ impl Runner {
         let module = Linker::new(engine())
             .instantiate_pre(&module)
             .map_err(|e| unfit(root(&e), "see docs/user-operators.md"))?;
-        let mut runner = Runner { module, initial: vec![0; declared.state_bytes as usize], result: declared.result };
+        let initial = vec![0; declared.state_bytes as usize];
+        let mut runner = Runner { module, initial, result: declared.result, fresh: None, idle: Mutex::default() };
         runner.initial = runner.first_state()?;
+        runner.fresh = runner.freshness(bytes);
         Ok(runner)
     }
 
@@ -158,12 +174,45 @@ impl Runner {
         Ok(initial)
     }
 
-    fn run(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Val, wasmtime::Error> {
+    /// What makes an instance fresh again, where all that the code can change is known.
+    fn freshness(&self, bytes: &[u8]) -> Option<Vec<(usize, Vec<u8>)>> {
+        let places = writes::of(bytes)?;
+        if places.is_empty() {
+            return Some(vec![]);
+        }
+        let live = self.live().ok()?;
+        let memory = live.memory?;
+        let first = |(from, to): &(u64, u64)| {
+            let (from, to) = (usize::try_from(*from).ok()?, usize::try_from(*to).ok()?);
+            // What lies outside is a trap, after which no instance is used again.
+            Some((from, memory.data(&live.store).get(from..to)?.to_vec()))
+        };
+        Some(places.iter().filter_map(first).collect())
+    }
+
+    fn live(&self) -> Result<Live, wasmtime::Error> {
         let mut store = store();
         let instance = self.module.instantiate(&mut store)?;
-        let place = if state.is_empty() { None } else { state_place(&instance, &mut store) };
-        if let Some((memory, at)) = place {
-            memory.write(&mut store, at, state)?;
+        let place = if self.initial.is_empty() { None } else { state_place(&instance, &mut store) };
+        let memory = place.map(|(memory, _)| memory).or_else(|| instance.get_memory(&mut store, "memory"));
+        let apply = instance.get_func(&mut store, "apply").expect("the exports were checked");
+        Ok(Live { store, apply, memory, at: place.map_or(0, |(_, at)| at) })
+    }
+
+    fn run(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Val, wasmtime::Error> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = self.fresh.as_ref().and_then(|_| idle().pop());
+        let mut live = match used {
+            Some(mut live) => {
+                live.store.set_fuel(FUEL)?;
+                live
+            }
+            None => self.live()?,
+        };
+        let Live { store, apply, memory, at } = &mut live;
+        let place = memory.filter(|_| !state.is_empty());
+        if let Some(memory) = place {
+            memory.write(&mut *store, *at, state)?;
         }
         let mut values = vec![Val::I64(time)];
         values.extend(arguments.iter().map(|argument| match argument {
@@ -173,10 +222,18 @@ impl Runner {
             Value::Str(_) => unreachable!("no user operator takes texts"),
         }));
         let mut result = [Val::I32(0)];
-        let apply = instance.get_func(&mut store, "apply").expect("the exports were checked");
-        apply.call(&mut store, &values, &mut result)?;
-        if let Some((memory, at)) = place {
-            memory.read(&store, at, state)?;
+        apply.call(&mut *store, &values, &mut result)?;
+        if let Some(memory) = place {
+            memory.read(&*store, *at, state)?;
+        }
+        if let Some(fresh) = &self.fresh {
+            for (from, bytes) in fresh {
+                memory.expect("there is one that is written to").write(&mut *store, *from, bytes)?;
+            }
+            if let Some(memory) = place {
+                memory.write(&mut *store, *at, &self.initial)?;
+            }
+            idle().push(live);
         }
         let [result] = result;
         Ok(result)

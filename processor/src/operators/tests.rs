@@ -67,6 +67,47 @@ fn an_operator_keeps_its_state_and_nothing_else() {
 }
 
 #[test]
+fn an_instance_that_is_used_again_is_as_fresh_as_a_new_one() {
+    // It counts in memory beside its state, and traps in the midst of that for what is below zero.
+    let counting = of_text(
+        &module(
+            "(i64.store (i32.const 64) (i64.add (i64.load (i32.const 64)) (i64.const 1)))
+             (if (f64.lt (local.get $x) (f64.const 0)) (then unreachable))
+             (f64.store (i32.const 0) (f64.add (f64.load (i32.const 0)) (local.get $x)))
+             (f64.add (f64.load (i32.const 0)) (f64.mul (f64.const 1000) (f64.convert_i64_s (i64.load (i32.const 64)))))",
+        ),
+        Type::Float,
+        8,
+    );
+    let (mut one, mut other) = (counting.code.initial().to_vec(), counting.code.initial().to_vec());
+    for round in 1..=50 {
+        let sum = f64::from(round);
+        assert_eq!(says(&counting, 1.0, &mut one), Ok(Some(Value::Float(1000.0 + sum))));
+        assert_eq!(says(&counting, 2.0, &mut other), Ok(Some(Value::Float(1000.0 + 2.0 * sum))));
+        assert_eq!(says(&counting, -1.0, &mut one.clone()), Err(Fault::Trap));
+    }
+    // So it is among threads.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut state = counting.code.initial().to_vec();
+                for round in 1..=200 {
+                    let said = says(&counting, 1.0, &mut state);
+                    assert_eq!(said, Ok(Some(Value::Float(1000.0 + f64::from(round)))));
+                }
+            });
+        }
+    });
+    // What loops for ever costs the same fuel in an instance that was used.
+    let looping =
+        of_text(&module("(loop $l (br_if $l (f64.gt (local.get $x) (f64.const 0)))) (local.get $x)"), Type::Float, 0);
+    for _ in 0..3 {
+        assert_eq!(says(&looping, -1.0, &mut []), Ok(Some(Value::Float(-1.0))));
+        assert_eq!(says(&looping, 1.0, &mut []), Err(Fault::Fuel));
+    }
+}
+
+#[test]
 fn what_a_module_does_wrong_ends_it_in_that_session_alike_each_time() {
     let bomb = "(loop $l (drop (memory.grow (i32.const 1))) (br $l)) (f64.const 0)";
     // No memory at all is as large, and this one has been given more before.

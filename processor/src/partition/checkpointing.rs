@@ -279,7 +279,7 @@ impl Partition {
             let whose = (&*plan, number, &labels);
             let mut write = |pending: &Pending, results| {
                 let ages = (retention, &mut state.dropped);
-                results::write(&putter, &reader, whose, pending, results, (&folder, &mut damage), ages, &moving)
+                results::write((&putter, &reader), whose, pending, results, (&folder, &mut damage), ages, &moving)
             };
             let moved = moved.and_then(|moved| moved.apply(&results));
             let applied = moved.is_some();

@@ -1,9 +1,10 @@
 //! Rows of aggregated metrics: `metric, groups..., functions..., closed`, the last one of windows of the clock.
 
 use super::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
-use crate::totals::part::{Part, cells_of_part, window_key};
+use crate::totals::part::{Part, cells_of_part, window_key, window_of};
 use crate::totals::{Amount, Total, Totals};
 use arrow::array::RecordBatch;
+use timeline_core::Time;
 use timeline_core::plan::{Function, Plan};
 
 /// The columns of the totals of some plans: the union of all group columns and of all functions.
@@ -88,13 +89,15 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
     table.finish()
 }
 
-/// What groups of windows have come to that are over, a row each, with what they add up by in `part_group` and `part`.
+/// What groups of windows have come to that are over, a row each, with the window's `start` and `end`, and what they add up
+/// by in `part_group` and `part`.
 ///
 /// The rows of a group add up: `count` and sums by adding, least and greatest by taking these; what does not add up, such as
 /// averages and percentiles, is that of the part alone.
 pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
     let columns = Columns::of(std::iter::once(plan));
-    let own = ["part_group", "part"].map(|name| (name.to_owned(), Kind::Text));
+    let own = [("start", Kind::Time), ("end", Kind::Time), ("part_group", Kind::Text), ("part", Kind::Text)];
+    let own = own.map(|(name, kind)| (name.to_owned(), kind));
     let kinds = columns.kinds();
     let width = kinds.len();
     let mut table = TableBuilder::new(kinds.into_iter().chain(own));
@@ -111,7 +114,15 @@ pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
         if columns.has_windows {
             cells[width - 1] = Cell::Bool(true);
         }
-        table.push(cells.into_iter().chain(cells_of_part(part)));
+        let window =
+            window(plan, part).map_or([Cell::Null, Cell::Null], |(from, to)| [Cell::Time(from), Cell::Time(to)]);
+        table.push(cells.into_iter().chain(window).chain(cells_of_part(part)));
     }
     table.finish()
+}
+
+/// From when to when the window of a part is.
+fn window(plan: &Plan, part: &Part) -> Option<(Time, Time)> {
+    let metric = plan.metrics.iter().position(|metric| metric.name == part.metric)?;
+    window_of(plan, metric, part.group[window_key(plan, metric)?].as_ref())
 }

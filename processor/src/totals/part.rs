@@ -140,6 +140,8 @@ mod tests {
     use super::of_table;
     use crate::lane::Session;
     use crate::totals::Totals;
+    use arrow::array::AsArray;
+    use arrow::datatypes::TimestampNanosecondType;
     use timeline_core::incremental::{Reading, Share};
     use timeline_core::plan::Plan;
     use timeline_core::{Linear, SECOND, Time, Value};
@@ -184,7 +186,11 @@ mod tests {
         let whole = all.rows(&plan);
         let parts = all.take_ended(&plan, 3 * MINUTE);
         assert_eq!((parts.len(), all.rows(&plan).len()), (3, 2));
-        let read = of_table(&crate::rows::parts(&plan, &parts)).expect("what was written is read");
+        let table = crate::rows::parts(&plan, &parts);
+        let times = ["start", "end"].map(|name| table.column_by_name(name).expect("a column").clone());
+        let times = times.map(|times| times.as_primitive::<TimestampNanosecondType>().value(2));
+        assert_eq!(times, [2 * MINUTE, 3 * MINUTE], "of its window");
+        let read = of_table(&table).expect("what was written is read");
         assert_eq!(read, parts);
         all.add_parts(&plan, read.clone());
         assert_eq!(all.rows(&plan), whole);
