@@ -15,6 +15,6 @@ RUN useradd --system --uid 10001 --home-dir /state timeline && install -d -o tim
 USER timeline
 WORKDIR /state
 VOLUME /state
-EXPOSE 7171 5432
+EXPOSE 7171 5432 7172
 ENTRYPOINT ["timeline"]
 CMD ["--help"]

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, UNIX_EPOCH};
+use timeline_core::Time;
 
 /// A partition of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +46,7 @@ struct Measured {
     requests: Family<Request, Histogram, fn() -> Histogram>,
     statements: Family<Statement, Histogram, fn() -> Histogram>,
     calls: Family<Call, Histogram, fn() -> Histogram>,
+    published: Family<Partition, Histogram, fn() -> Histogram>,
 }
 
 static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
@@ -54,6 +56,7 @@ static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
     requests: Family::new_with_constructor(durations),
     statements: Family::new_with_constructor(durations),
     calls: Family::new_with_constructor(durations),
+    published: Family::new_with_constructor(durations),
 });
 
 /// From a millisecond to half a minute.
@@ -68,6 +71,15 @@ pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration,
     MEASURED.checkpoints.get_or_create(&of).observe(took.as_secs_f64());
     let now = world::wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     MEASURED.last_checkpoint.get_or_create(&of).set(now.as_secs_f64());
+}
+
+/// Answers have a block of messages from now on, of which the first was published at an instant (nanoseconds since 1970).
+pub(crate) fn published(source: &str, partition: u32, at: Time) {
+    let of = Partition { source: source.to_owned(), partition };
+    let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(at).unwrap_or(0));
+    // Clocks of two machines need not agree.
+    let ago = world::wall_clock().duration_since(at).unwrap_or_default();
+    MEASURED.published.get_or_create(&of).observe(ago.as_secs_f64());
 }
 
 /// A request was answered, or what of its answer comes first.
@@ -119,5 +131,10 @@ pub(crate) fn register(registry: &mut Registry) {
         "timeline_flight_seconds",
         "From a question over Arrow Flight to its first rows, by its status of gRPC",
         MEASURED.calls.clone(),
+    );
+    registry.register(
+        "timeline_publish_to_answer_seconds",
+        "From when a message was published to when answers have it, of the first message of each block that is read",
+        MEASURED.published.clone(),
     );
 }

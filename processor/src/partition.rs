@@ -52,6 +52,7 @@ use crate::history::History;
 use crate::input::{Log, Part};
 use crate::labels::Labels;
 use crate::lane::Outcome;
+use crate::measured;
 use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::programs::Begin;
@@ -298,7 +299,14 @@ impl Partition {
                     self.keep(&block)?;
                     self.readings[usize::from(block.end.source)].position = block.end;
                     self.dirty = true;
+                    // Whoever asks from here on is answered behind it.
+                    let published = block.marks.first().and_then(|mark| mark.received);
+                    let source = usize::from(block.end.source);
                     self.pipeline.feed(block)?;
+                    if let Some(at) = published {
+                        let name = &self.plan.source_at(source).name;
+                        measured::published(name, self.options.part.number, at);
+                    }
                 }
                 Fed::Gap(source, gap) => self.go_over(source, gap)?,
                 // What is durable never ends for good: its log may go on when it is opened again.

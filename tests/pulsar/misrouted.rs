@@ -117,6 +117,11 @@ fn sessions_that_a_topic_splits_are_counted_and_told_and_put_together_by_a_repar
     let (sessions, misrouted) = server.sessions_and_misrouted();
     assert!(sessions > USERS && misrouted == all, "{sessions} sessions of {USERS} users, {misrouted}");
     let metrics = ureq::get(format!("{}/metrics", server.url)).call().unwrap().body_mut().read_to_string().unwrap();
+    // Each block that was read says how long ago its first message was published.
+    let of = |line: &&str| line.starts_with("timeline_publish_to_answer_seconds_count{");
+    let counts: Vec<f64> =
+        metrics.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(!counts.is_empty() && counts.iter().all(|count| *count >= 1.0), "{metrics}");
     for name in
         ["timeline_misrouted_total{", "timeline_queued_bytes{", "timeline_kept_bytes{", "timeline_resident_bytes "]
     {
