@@ -50,11 +50,13 @@ pub(super) struct Tables {
     store: Arc<dyn Store>,
     /// Made when it is first needed.
     engine: Option<Arc<dyn Engine>>,
+    /// Of whose checkpoints it was said that a table knows newer ones.
+    behind: BTreeSet<String>,
 }
 
 impl Tables {
     pub(super) fn new(place: &StateLocation) -> Tables {
-        Tables { place: place.clone(), store: place.store(""), engine: None }
+        Tables { place: place.clone(), store: place.store(""), engine: None, behind: BTreeSet::new() }
     }
 
     /// Brings a table's log up to what a checkpoint names of it.
@@ -123,8 +125,14 @@ impl Tables {
         }
         let snapshot = Snapshot::builder_for(self.root(table)).build(&*engine)?;
         let epoch = i64::try_from(projection.epoch).unwrap_or(i64::MAX);
-        if snapshot.get_app_id_version(app, &*engine)?.is_some_and(|known| known > epoch) {
+        if let Some(known) = snapshot.get_app_id_version(app, &*engine)?.filter(|known| *known > epoch) {
             // Another one owns the partition by now, and has said more.
+            if self.behind.insert(app.to_owned()) {
+                tracing::warn!(
+                    "{table} has rows of checkpoint {known}, this processor is at {epoch}: another one owns the partition, \
+                     or its state was put back from a copy; then the table is brought up to it once it is beyond {known}"
+                );
+            }
             return Ok(true);
         }
         let active = Active::of(&snapshot, &*engine, &history_prefix(app))?;

@@ -39,6 +39,10 @@ pub(super) struct Tables {
     began: Option<Instant>,
     /// Why the last one failed.
     failed: Option<String>,
+    /// The checkpoint of which it was looked how much waits in the state.
+    seen: Option<u64>,
+    /// So many bytes.
+    waiting: u64,
     is_full: bool,
     /// The files of tables of the last checkpoint, as far as their logs were told.
     told: Option<BTreeSet<String>>,
@@ -80,12 +84,12 @@ impl Tables {
         if self.moving.is_some() || self.moved.is_some() {
             return true;
         }
-        let next = Move::next(files);
         let pause = if self.failed.is_some() { RETRY } else { history.options().every };
         let is_due = self.began.is_none_or(|began| began.elapsed() >= pause);
-        if next.is_empty() || !(is_due || now) {
+        if self.waiting == 0 || !(is_due || now) {
             return false;
         }
+        let next = Move::next(files);
         self.began = Some(Instant::now());
         let taken = next.into_iter().map(|file| file.name.clone()).collect();
         let job = Move { files: files.to_vec(), labels: labels.clone(), putter, reader: reader.clone() };
@@ -129,6 +133,7 @@ impl Tables {
     fn look(&mut self, files: &[FileRef]) {
         let Some(history) = &self.history else { return };
         let bytes: u64 = files.iter().filter(|file| file.kind == Kind::Result).map(|file| file.length).sum();
+        self.waiting = bytes;
         let is_full = bytes > history.options().backlog;
         if is_full && !self.is_full {
             tracing::warn!(
@@ -183,10 +188,18 @@ impl Partition {
             return;
         }
         self.tables.take(false);
-        self.tables.look(&self.results);
         let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return };
-        self.tables.tell(self.epoch, &self.results, (putter.clone(), &self.reader));
+        if self.tables.seen != Some(self.epoch) {
+            self.look_at_tables(putter.clone());
+        }
         self.tables.begin(false, &self.results, (&self.options.labels, putter, &self.reader));
+    }
+
+    /// Looks once after each checkpoint what is to be moved and told.
+    fn look_at_tables(&mut self, putter: Putter) {
+        self.tables.look(&self.results);
+        self.tables.tell(self.epoch, &self.results, (putter, &self.reader));
+        self.tables.seen = Some(self.epoch);
     }
 
     /// Moves all that is left, and waits until the tables' logs have it or could not be written.
@@ -200,7 +213,7 @@ impl Partition {
                 self.finish_commit(true)?;
                 continue;
             }
-            self.tables.tell(self.epoch, &self.results, (putter.clone(), &self.reader));
+            self.look_at_tables(putter.clone());
             // What failed a moment ago is left in the state, where the next start finds it.
             let tried = self.tables.failed.is_some();
             if tried || !self.tables.begin(true, &self.results, (&self.options.labels, putter, &self.reader)) {

@@ -111,11 +111,11 @@ pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
                 .take(width)
                 .collect(),
         };
-        if columns.has_windows {
+        let window = window(plan, part);
+        if columns.has_windows && window.is_some() {
             cells[width - 1] = Cell::Bool(true);
         }
-        let window =
-            window(plan, part).map_or([Cell::Null, Cell::Null], |(from, to)| [Cell::Time(from), Cell::Time(to)]);
+        let window = window.map_or([Cell::Null, Cell::Null], |(from, to)| [Cell::Time(from), Cell::Time(to)]);
         table.push(cells.into_iter().chain(window).chain(cells_of_part(part)));
     }
     table.finish()
