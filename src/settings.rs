@@ -36,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) keep: Option<String>,
     /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history.
     pub(crate) history: Option<String>,
+    /// `history_every = "1m"`: the least time between two commits to a table.
+    pub(crate) history_every: Option<String>,
+    /// `history_keep = "400d"`: how long rows of tables are kept.
+    pub(crate) history_keep: Option<String>,
     /// `keep_results = "90d"`: how long `serve` keeps rows of results.
     pub(crate) keep_results: Option<String>,
     /// `subscription = "NAME"`: the subscription under which topics are read.

@@ -4,6 +4,7 @@
 //! Of those that are hidden no further row is written, published or shown; what was committed before stays readable.
 
 use crate::outputs::alert_changes::AlertChanges;
+use crate::results::PARTS;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ impl Labels {
     /// The rows of a table of history with the versions of their definitions, if its rows are of definitions.
     pub(crate) fn versioned(&self, table: &str, rows: RecordBatch) -> RecordBatch {
         let column = match table {
-            "finals" => "metric",
+            "finals" | PARTS => "metric",
             "alerts" => "alert",
             _ => return rows,
         };

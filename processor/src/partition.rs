@@ -67,7 +67,7 @@ use checkpointing::{Committed, Cut};
 use event_feeder::world::Instant;
 use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
-use history::Tables;
+use history::Mover;
 use keeping::Keeping;
 use looking::Looked;
 use pace::Pace;
@@ -202,7 +202,7 @@ pub struct Partition {
     /// Rows of history whose time was over.
     dropped: Dropped,
     /// What of history is on its way into tables.
-    tables: Tables,
+    mover: Mover,
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,
@@ -290,7 +290,7 @@ impl Partition {
         loop {
             self.answer_delayed()?;
             self.feed.hand_out(self.pace.bytes());
-            let next = if self.is_busy() || self.tables.is_full() { None } else { Some(self.feed.read()?) };
+            let next = if self.is_busy() || self.mover.is_full() { None } else { Some(self.feed.read()?) };
             let (idle, waits) =
                 (!matches!(next, Some(Fed::Block(_) | Fed::Gap(..))), matches!(next, None | Some(Fed::Waits(_))));
             let is_read = next.is_some();
@@ -364,7 +364,7 @@ impl Partition {
             }
             let due = full || last_cut.elapsed() >= self.options.checkpoint_every;
             if due
-                && (self.dirty || self.lingers || self.tables.waits())
+                && (self.dirty || self.lingers || self.mover.waits())
                 && self.committing.is_none()
                 && self.survey.is_none()
             {

@@ -26,7 +26,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -208,14 +208,14 @@ pub(crate) fn write(
     mut files: Vec<FileRef>,
     (folder, damage): (&str, &mut Damage),
     (retention, dropped): (Retention, &mut Dropped),
-    moving: &BTreeSet<String>,
+    passage: &Passage,
 ) -> Result<Vec<FileRef>, Error> {
     files = retention.drop_old(files, dropped);
     for table in TABLES {
         let mut rows = Some(labels.versioned(table, pending.table(table, plan, partition)));
         rows = rows.filter(|rows| rows.num_rows() > 0);
         let small = |file: &FileRef| {
-            let is_own = file.kind == FileKind::Result && !moving.contains(&file.name);
+            let is_own = file.kind == FileKind::Result && !passage.taken.contains(&file.name);
             is_own && table_of(file) == Some(table) && file.length < LARGE
         };
         let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
@@ -230,7 +230,7 @@ pub(crate) fn write(
             let most = if stretch == present { FILES_MAX } else { 2 };
             if count + usize::from(new.is_some()) < most {
                 if let Some(rows) = new {
-                    files.push(put(putter, table, &rows, retention.now)?);
+                    files.push(put(putter, table, &rows, (retention.now, passage.is_short))?);
                 }
                 continue;
             }
@@ -370,14 +370,35 @@ fn put_together(
     Ok((Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
 }
 
+/// What becomes of files of the state where history goes on into tables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Passage {
+    /// Files that are on their way.
+    pub(crate) taken: BTreeSet<String>,
+    /// Whether new ones are to be there for a short time only, so that it matters how long it takes to write and read them,
+    /// and not how large they are.
+    pub(crate) is_short: bool,
+}
+
+fn quick() -> WriterProperties {
+    let properties = WriterProperties::builder().set_dictionary_enabled(false);
+    properties.set_statistics_enabled(EnabledStatistics::None).build()
+}
+
 pub(crate) fn properties() -> WriterProperties {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
     properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build()
 }
 
-fn put(putter: &Putter, table: &str, rows: &RecordBatch, now: Option<Time>) -> Result<FileRef, Error> {
+fn put(
+    putter: &Putter,
+    table: &str,
+    rows: &RecordBatch,
+    (now, is_short): (Option<Time>, bool),
+) -> Result<FileRef, Error> {
     let mut bytes = vec![];
-    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties()))?;
+    let properties = if is_short { quick() } else { properties() };
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
     writer.write(rows)?;
     writer.close()?;
     let is_versioned = rows.column_by_name(VERSION).is_some();
@@ -387,7 +408,7 @@ fn put(putter: &Putter, table: &str, rows: &RecordBatch, now: Option<Time>) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::{Dropped, FILES_MAX, Pending, Retention, current, decode, write};
+    use super::{Dropped, FILES_MAX, Passage, Pending, Retention, current, decode, write};
     use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
     use crate::damage::Damage;
     use crate::labels::Labels;
@@ -395,7 +416,6 @@ mod tests {
     use arrow::datatypes::{Decimal128Type, Float64Type};
     use event_feeder::{Code, DeadLetter, Position};
     use parquet::arrow::ArrowWriter;
-    use std::collections::BTreeSet;
     use std::sync::Arc;
     use timeline_dsl::{Program, compile};
 
@@ -435,7 +455,7 @@ mod tests {
             let what = (&plan, 0, &Labels::default());
             let retention = (Retention::default(), &mut Dropped::new());
             let place = ("sources/s", &mut damage);
-            write((&putter, &reader), what, &pending, files, place, retention, &BTreeSet::new()).unwrap()
+            write((&putter, &reader), what, &pending, files, place, retention, &Passage::default()).unwrap()
         };
         for n in 1..FILES_MAX as u64 {
             files = commit(n, files);

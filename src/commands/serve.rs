@@ -173,6 +173,11 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let present = if args.wait_for_sources { Ok(()) } else { are_there(&sources) };
     present.map_err(|missing| wrong_program(&state, &programs).unwrap_or(missing))?;
+    // A place is noted for good, so a start that is refused for its programs is refused first.
+    if let Some(wrong) = args.history.is_named(settings).then(|| wrong_program(&state, &programs)).flatten() {
+        return Err(wrong);
+    }
+    let history = args.history.start(&state, settings)?;
     let options = Options {
         state: state.clone(),
         sources,
@@ -180,7 +185,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         checkpoint_every: CHECKPOINT_EVERY,
         keep: i64::try_from(args.keep.unwrap_or(KEEP).as_nanos()).unwrap_or(i64::MAX),
         keep_results: args.keep_results.map(|keep| i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX)),
-        history: args.history.start(&state, settings)?,
+        history: history.clone(),
         exit_at_end: args.exit_at_end,
         outputs,
         accept_damage: args.accept_damage.clone(),
@@ -289,7 +294,13 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     if let Some(tools) = tools {
         tools.end();
     }
-    result
+    match history.and_then(|history| history.behind()) {
+        Some(why) => result.and(Err(Error::Unreachable(format!(
+            "[{}] the tables of history lack the last rows: {why}\n  help: the state has them, and the next start brings them",
+            Code::HistoryAway
+        )))),
+        None => result,
+    }
 }
 
 /// What is wrong with the programs, which is said before anything else.

@@ -21,6 +21,19 @@ use super::store::{Creation, Entry, Store, StoreError};
 /// The object of a state that says where its history is.
 const NOTE: &str = "history.json";
 
+/// How that is called by somebody who moved the history to where it is named next.
+const MOVED: &str = "history-moved.json";
+
+/// Whether tables of history are in a place.
+fn has_tables(place: &StateLocation) -> Result<bool, Error> {
+    for table in ["finals", "alerts", "totals"] {
+        if !place.own_store("").list(&format!("{table}/_delta_log"))?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Where the history of a state is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +54,12 @@ pub enum HistoryError {
         /// Where it was asked for.
         asked: String,
     },
+    /// It is where the state itself is.
+    #[error("{0} is where the state keeps its own objects; name another folder, such as one beside it")]
+    InState(String),
+    /// Tables of another state are there.
+    #[error("{0} has tables already, and this state has none there: their rows and its own could not be told apart")]
+    Taken(String),
     /// The text names no place.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -59,6 +78,21 @@ impl StateLocation {
     /// Keeps the history of this state in a place from now on, a path or a prefix of a bucket, and notes that.
     pub fn keep_history(&self, place: &str) -> Result<StateLocation, HistoryError> {
         let place = self.history_place(place);
+        let is_own = |root: &Path| {
+            // What lies inside of the state is noted from there.
+            let inside = Path::new(&place);
+            let first = inside.components().next().map(|first| first.as_os_str().to_string_lossy().into_owned());
+            inside.is_relative() && !first.is_some_and(|first| first.starts_with(HISTORY)) || inside == root
+        };
+        let is_own = match self {
+            StateLocation::Local(root) if !place.starts_with("s3://") => {
+                is_own(&std::path::absolute(root).unwrap_or_else(|_| root.clone()))
+            }
+            _ => *place == self.to_string(),
+        };
+        if place.is_empty() || is_own {
+            return Err(HistoryError::InState(place));
+        }
         // Beyond the second attempt somebody takes the note away while we look.
         for _ in 0..2 {
             if let Some(note) = self.history_note()? {
@@ -69,8 +103,12 @@ impl StateLocation {
                 break;
             }
             let at = self.history_at(&place)?;
+            let own = self.own_store("");
+            if own.read(MOVED).map_err(Error::from)?.is_none() && has_tables(&at)? {
+                return Err(HistoryError::Taken(at.to_string()));
+            }
             let note = record::encode(&Note { format: FORMAT, place: place.clone() });
-            match self.own_store("").put(NOTE, &note) {
+            match own.put(NOTE, &note) {
                 Ok(()) => return Ok(at),
                 Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::from(error).into()),
@@ -156,8 +194,14 @@ impl Store for WithHistory {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let (store, name) = self.at(name)?;
-        store.read(name)
+        let (store, at) = self.at(name)?;
+        let bytes = store.read(at)?;
+        // A folder that is not mounted says nothing of its files.
+        if bytes.is_none() && inside(name).is_some() && store.path("").is_some_and(|root| !root.is_dir()) {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "the place of history is not there");
+            return Err(StoreError { action: "read", name: name.to_owned(), source });
+        }
+        Ok(bytes)
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
@@ -195,8 +239,42 @@ mod tests {
         let again = StateLocation::from(root.clone()).store("sources/s");
         assert_eq!(again.read("history/finals/day=1970-01-01/x.parquet").unwrap().unwrap(), b"rows");
         assert_eq!(again.path("results/x.parquet").unwrap(), root.join("sources/s/results/x.parquet"));
+        let inside = root.join("sources");
+        for own in ["", root.to_str().unwrap(), inside.to_str().unwrap()] {
+            let error = StateLocation::from(root.clone()).keep_history(own).unwrap_err();
+            assert!(matches!(error, HistoryError::InState(_)), "{own}: {error}");
+        }
         let other = state.keep_history(dir.path().join("other").to_str().unwrap()).unwrap_err();
         assert!(other.to_string().contains("is in ") && other.to_string().contains("lake"), "{other}");
+    }
+
+    #[test]
+    fn tables_of_another_state_are_not_added_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let lake = dir.path().join("lake");
+        std::fs::create_dir_all(lake.join("finals/_delta_log")).unwrap();
+        std::fs::write(lake.join("finals/_delta_log/00000000000000000000.json"), b"{}").unwrap();
+        let root = dir.path().join("state");
+        let state = StateLocation::from(root.clone());
+        let error = state.keep_history(lake.to_str().unwrap()).unwrap_err();
+        assert!(matches!(error, HistoryError::Taken(_)), "{error}");
+        // Its own, moved.
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::write(root.join(MOVED), b"").unwrap();
+        state.keep_history(lake.to_str().unwrap()).unwrap();
+        assert_eq!(state.history().unwrap().unwrap().to_string(), lake.display().to_string());
+    }
+
+    #[test]
+    fn what_is_not_there_is_missing_only_where_the_place_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, lake) = (dir.path().join("state"), dir.path().join("lake"));
+        let state = StateLocation::from(root);
+        state.keep_history(lake.to_str().unwrap()).unwrap();
+        let store = state.store("sources/s");
+        assert!(store.read("history/finals/x").unwrap_err().to_string().contains("is not there"));
+        std::fs::create_dir_all(&lake).unwrap();
+        assert!(store.read("history/finals/x").unwrap().is_none());
     }
 
     #[test]

@@ -245,13 +245,17 @@ impl Putter {
         let shared = &self.shared;
         shared.alive()?;
         let stamp = Stamp { generation: shared.generation, epoch: shared.building.load(Ordering::SeqCst) };
-        let name = names::history((table, day), &shared.lineage, stamp, shared.sequence.fetch_add(1, Ordering::SeqCst));
+        let (length, digest) = (bytes.len() as u64, Digest::of(bytes));
+        let number = (stamp, shared.sequence.fetch_add(1, Ordering::SeqCst));
+        let name = names::history((table, day), &shared.lineage, number, &digest.to_string());
         shared.pending().insert(name.clone());
         if let Err(error) = shared.store.put(&name, bytes) {
-            shared.pending().remove(&name);
-            return Err(error.into());
+            // One that is there has these bytes, or is found to be broken when it is read.
+            if error.source.kind() != std::io::ErrorKind::AlreadyExists {
+                shared.pending().remove(&name);
+                return Err(error.into());
+            }
         }
-        let (length, digest) = (bytes.len() as u64, Digest::of(bytes));
         Ok(Named { name, kind: Kind::History, length, digest, metadata }.into())
     }
 

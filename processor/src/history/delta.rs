@@ -45,18 +45,26 @@ const ATTEMPTS: u32 = 50;
 const COMMITS_MAX: u64 = 50;
 
 /// The tables in one place.
-pub(super) struct Tables {
+pub(super) struct DeltaTables {
     place: StateLocation,
     store: Arc<dyn Store>,
     /// Made when it is first needed.
     engine: Option<Arc<dyn Engine>>,
     /// Of whose checkpoints it was said that a table knows newer ones.
     behind: BTreeSet<String>,
+    /// Columns of which it was said that a table cannot have them.
+    left_out: BTreeSet<String>,
 }
 
-impl Tables {
-    pub(super) fn new(place: &StateLocation) -> Tables {
-        Tables { place: place.clone(), store: place.store(""), engine: None, behind: BTreeSet::new() }
+impl DeltaTables {
+    pub(super) fn new(place: &StateLocation) -> DeltaTables {
+        DeltaTables {
+            place: place.clone(),
+            store: place.store(""),
+            engine: None,
+            behind: BTreeSet::new(),
+            left_out: BTreeSet::new(),
+        }
     }
 
     /// Brings a table's log up to what a checkpoint names of it.
@@ -141,8 +149,15 @@ impl Tables {
         let mut builder = Arc::clone(&snapshot).update_table(operation, WRITER, change.is_logical);
         let known = snapshot.schema();
         for column in columns(change.adds.iter().copied(), projection)? {
-            if known.field(column.name()).is_none() {
+            let name = column.name().to_lowercase();
+            if known.fields().all(|known| known.name().to_lowercase() != name) {
                 builder = builder.add_column(column);
+            } else if known.field(column.name()).is_none() && self.left_out.insert(format!("{table}.{}", column.name()))
+            {
+                tracing::warn!(
+                    "the table {table} has no column `{}`: another one differs by letter case only; answers of `query` have both",
+                    column.name()
+                );
             }
         }
         let mut commit = builder.build(&*engine, self.committer(table))?.with_transaction_id(app.to_owned(), epoch);
@@ -273,7 +288,9 @@ fn columns<'a>(files: impl Iterator<Item = &'a FileRef>, projection: &Projection
     for file in files {
         let schema = schema_of(file, projection)?;
         for field in schema.fields() {
-            if !columns.iter().any(|column| column.name() == field.name()) {
+            // Of names that differ by letter case only a table has the first.
+            let name = field.name().to_lowercase();
+            if !columns.iter().any(|column| column.name().to_lowercase() == name) {
                 columns.push(StructField::nullable(field.name(), type_of(field.data_type())?));
             }
         }

@@ -3,11 +3,11 @@
 use super::Projection;
 use crate::checkpoint::StateLocation;
 
-pub(super) struct Tables;
+pub(super) struct DeltaTables;
 
-impl Tables {
-    pub(super) fn new(_: &StateLocation) -> Tables {
-        Tables
+impl DeltaTables {
+    pub(super) fn new(_: &StateLocation) -> DeltaTables {
+        DeltaTables
     }
 
     pub(super) fn project(&mut self, _: &str, _: &str, _: &Projection) -> Result<(), String> {

@@ -24,13 +24,15 @@ pub(crate) mod layout;
 pub(crate) mod moving;
 
 use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};
-use crate::results::{Error, TABLES, table_of};
+use crate::code::Code;
+use crate::results::{Error, table_of};
 use arrow::datatypes::SchemaRef;
-use delta::Tables;
+use delta::DeltaTables;
 use event_feeder::world::{self, Instant};
-use moving::{Move, Moved};
+use moving::{Move, Moved, TABLES};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use timeline_core::Time;
 
@@ -83,18 +85,30 @@ enum Job {
 pub struct History {
     options: Options,
     jobs: Sender<Job>,
+    /// Why tables lack the last rows of a partition that has ended.
+    behind: Mutex<Option<String>>,
 }
 
 impl History {
     /// Begins with it. The thread ends when nobody has this any more.
     pub fn start(options: Options) -> History {
         let (jobs, receiver) = channel();
-        let tables = Tables::new(&options.place);
+        let tables = DeltaTables::new(&options.place);
         let place = options.place.to_string();
         world::thread("history")
             .spawn(move || Worker { tables, place, due: BTreeMap::new(), failing: None }.run(&receiver))
             .expect("the system can start a thread");
-        History { options, jobs }
+        History { options, jobs, behind: Mutex::default() }
+    }
+
+    /// Why tables lack the last rows of a partition that has ended, if they do; the state has them.
+    pub fn behind(&self) -> Option<String> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that a partition has ended before tables had its last rows.
+    pub(crate) fn note_behind(&self, why: String) {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -127,7 +141,7 @@ struct Failing {
 }
 
 struct Worker {
-    tables: Tables,
+    tables: DeltaTables,
     place: String,
     /// The newest of each partition that its tables may not have yet.
     due: BTreeMap<String, Projection>,
@@ -187,7 +201,8 @@ impl Worker {
         let pause = self.failing.as_ref().map_or(RETRY[0], |failing| (failing.pause * 2).min(RETRY[1]));
         if self.failing.is_none() {
             tracing::warn!(
-                "the tables of history in {} cannot be written, and are tried again: {error}; no row is lost meanwhile",
+                "[{}] the tables of history in {} cannot be written, and are tried again: {error}; no row is lost meanwhile",
+                Code::HistoryAway,
                 self.place
             );
         }

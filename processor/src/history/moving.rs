@@ -19,6 +19,15 @@ const FILES_MAX: usize = 24;
 /// So many bytes of the state are moved at a time.
 const BYTES_AT_ONCE: u64 = 64 << 20;
 
+/// The tables that others read. What a log had that could not be used is not among them: every deployment that reads the log
+/// finds it anew.
+pub(crate) const TABLES: [&str; 3] = ["finals", "alerts", results::PARTS];
+
+/// Whether a file of the state is to go into a table.
+pub(crate) fn goes(file: &FileRef) -> bool {
+    file.kind == Kind::Result && table_of(file).is_some_and(|table| TABLES.contains(&table))
+}
+
 /// What is to be moved.
 pub(crate) struct Move {
     /// The files that a checkpoint names, those in tables among them.
@@ -60,7 +69,7 @@ impl Move {
     /// The files of the state that come next, of all tables.
     pub(crate) fn next(files: &[FileRef]) -> Vec<FileRef> {
         let mut bytes = 0;
-        let own = files.iter().filter(|file| file.kind == Kind::Result && table_of(file).is_some());
+        let own = files.iter().filter(|file| goes(file));
         let next = own.take_while(|file| {
             let fits = bytes == 0 || bytes + file.length <= BYTES_AT_ONCE;
             bytes += file.length;
@@ -72,7 +81,7 @@ impl Move {
     /// Writes the rows of the next files of the state into tables, and puts files of a day together that are many.
     pub(crate) fn run(&self) -> Result<Moved, Error> {
         let mut moved = Moved::default();
-        for table in results::TABLES {
+        for table in TABLES {
             let of = |file: &&FileRef| table_of(file) == Some(table);
             let next = Move::next(&self.files);
             self.write(table, next.iter().filter(of), false, &mut moved)?;

@@ -136,6 +136,7 @@ mod tests {
         measured::statement("00000", Duration::from_millis(5));
         #[cfg(feature = "flight")]
         measured::call(0, Duration::from_millis(5));
+        measured::published("player", 0, 0);
         let rows = vec![Fake::default().snapshot(&["totals".into()], None).unwrap().tables.remove(0).live.remove(0)];
         let status = json!({"partitions": [partition], "resident_bytes": 7, "catching_up": [{}]});
         text(status, Some(Groups { rows, most: 2 }))

@@ -245,7 +245,7 @@ impl Partition {
         let keep_tables = self.options.history.as_ref().and_then(|history| history.options().keep);
         let now = self.progress().known_watermark();
         let retention = Retention { keep: self.options.keep_results, keep_tables, now };
-        let (moved, moving) = (self.tables.moved(), self.tables.taken());
+        let (moved, passage) = (self.mover.moved(), self.mover.passage());
         let last = std::mem::take(&mut self.last);
         self.note_broken();
         let (mut damage, folder) = (self.damage.clone(), self.options.folder.clone());
@@ -279,7 +279,7 @@ impl Partition {
             let whose = (&*plan, number, &labels);
             let mut write = |pending: &Pending, results| {
                 let ages = (retention, &mut state.dropped);
-                results::write((&putter, &reader), whose, pending, results, (&folder, &mut damage), ages, &moving)
+                results::write((&putter, &reader), whose, pending, results, (&folder, &mut damage), ages, &passage)
             };
             let moved = moved.and_then(|moved| moved.apply(&results));
             let applied = moved.is_some();
@@ -359,7 +359,7 @@ impl Partition {
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.dropped = committed.dropped;
-                self.tables.committed(committed.applied, &self.results, &committed.named);
+                self.mover.committed(committed.applied, &self.results, &committed.named);
                 self.lingers = committed.lingers;
                 // What questions found meanwhile is known already.
                 let mut damage = committed.damage;

@@ -6,10 +6,10 @@
 use super::{Error, Partition};
 use crate::checkpoint::{FileRef, Kind, Putter, Reader};
 use crate::code::Code;
-use crate::history::moving::{Move, Moved};
+use crate::history::moving::{Move, Moved, goes};
 use crate::history::{History, Projection};
 use crate::labels::Labels;
-use crate::results;
+use crate::results::{self, Passage};
 use arrow::datatypes::SchemaRef;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long files of tables that are needed no more are left for those who still read them.
 const GRACE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 3600 });
+/// Files of the state that are moved in such a time are written quickly and not small.
+const NEAR: Duration = Duration::from_secs(600);
 /// Time between two moves while they fail.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -30,7 +32,7 @@ struct Moving {
 
 /// A partition's part of [`History`].
 #[derive(Default)]
-pub(super) struct Tables {
+pub(super) struct Mover {
     history: Option<Arc<History>>,
     moving: Option<Moving>,
     /// What was moved, and waits for the checkpoint that says so.
@@ -52,15 +54,17 @@ pub(super) struct Tables {
     needless: Vec<(String, Instant)>,
 }
 
-impl Tables {
-    pub(super) fn of(history: Option<Arc<History>>) -> Tables {
-        Tables { history, ..Tables::default() }
+impl Mover {
+    pub(super) fn of(history: Option<Arc<History>>) -> Mover {
+        Mover { history, ..Mover::default() }
     }
 
-    /// The files of the state that stay as they are, for they are on their way.
-    pub(super) fn taken(&self) -> BTreeSet<String> {
+    /// What becomes of files of the state. While moves fail they are to be small: they stay for longer.
+    pub(super) fn passage(&self) -> Passage {
         let moving = self.moving.iter().flat_map(|moving| &moving.taken);
-        moving.chain(self.moved.iter().flat_map(|moved| &moved.taken)).cloned().collect()
+        let taken = moving.chain(self.moved.iter().flat_map(|moved| &moved.taken)).cloned().collect();
+        let is_near = |history: &Arc<History>| history.options().every <= NEAR;
+        Passage { taken, is_short: self.failed.is_none() && self.history.as_ref().is_some_and(is_near) }
     }
 
     /// What was moved, for the next checkpoint.
@@ -132,7 +136,7 @@ impl Tables {
     /// Looks how much waits in the state.
     fn look(&mut self, files: &[FileRef]) {
         let Some(history) = &self.history else { return };
-        let bytes: u64 = files.iter().filter(|file| file.kind == Kind::Result).map(|file| file.length).sum();
+        let bytes: u64 = files.iter().filter(|file| goes(file)).map(|file| file.length).sum();
         self.waiting = bytes;
         let is_full = bytes > history.options().backlog;
         if is_full && !self.is_full {
@@ -184,46 +188,47 @@ fn tables_of(files: &[FileRef]) -> impl Iterator<Item = &FileRef> {
 impl Partition {
     /// Lets history go on its way, as far as that is due.
     pub(super) fn tend_history(&mut self) {
-        if self.tables.history.is_none() {
+        if self.mover.history.is_none() {
             return;
         }
-        self.tables.take(false);
+        self.mover.take(false);
         let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return };
-        if self.tables.seen != Some(self.epoch) {
+        if self.mover.seen != Some(self.epoch) {
             self.look_at_tables(putter.clone());
         }
-        self.tables.begin(false, &self.results, (&self.options.labels, putter, &self.reader));
+        self.mover.begin(false, &self.results, (&self.options.labels, putter, &self.reader));
     }
 
     /// Looks once after each checkpoint what is to be moved and told.
     fn look_at_tables(&mut self, putter: Putter) {
-        self.tables.look(&self.results);
-        self.tables.tell(self.epoch, &self.results, (putter, &self.reader));
-        self.tables.seen = Some(self.epoch);
+        self.mover.look(&self.results);
+        self.mover.tell(self.epoch, &self.results, (putter, &self.reader));
+        self.mover.seen = Some(self.epoch);
     }
 
     /// Moves all that is left, and waits until the tables' logs have it or could not be written.
     pub(super) fn finish_history(&mut self) -> Result<(), Error> {
         loop {
-            self.tables.take(true);
-            let Some(history) = self.tables.history.clone() else { return Ok(()) };
+            self.mover.take(true);
+            let Some(history) = self.mover.history.clone() else { return Ok(()) };
             let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return Ok(()) };
-            if self.tables.waits() {
+            if self.mover.waits() {
                 self.start_commit()?;
                 self.finish_commit(true)?;
                 continue;
             }
             self.look_at_tables(putter.clone());
             // What failed a moment ago is left in the state, where the next start finds it.
-            let tried = self.tables.failed.is_some();
-            if tried || !self.tables.begin(true, &self.results, (&self.options.labels, putter, &self.reader)) {
-                return history.flush().or_else(|error| {
-                    tracing::warn!("the tables of history lack the last rows: {error}; the next start brings them");
-                    Ok(())
-                });
+            let failed = self.mover.failed.clone();
+            if failed.is_some() || !self.mover.begin(true, &self.results, (&self.options.labels, putter, &self.reader))
+            {
+                if let Some(why) = history.flush().err().or(failed) {
+                    history.note_behind(why);
+                }
+                return Ok(());
             }
-            self.tables.take(true);
-            if !self.tables.waits() && self.tables.failed.is_none() {
+            self.mover.take(true);
+            if !self.mover.waits() && self.mover.failed.is_none() {
                 // Nothing of it could be read; that is said where it was found.
                 let _ = history.flush();
                 return Ok(());

@@ -3,7 +3,7 @@
 use super::checkpointing::{Cut, State, lingers, positions};
 use super::damaged::{Settled, settle};
 use super::growth;
-use super::history::Tables;
+use super::history::Mover;
 use super::keeping::{self, Keeping};
 use super::pace::Pace;
 use super::publishing::Publishing;
@@ -211,7 +211,7 @@ impl Partition {
             retired,
             apart,
             dropped,
-            tables: Tables::of(options.history.clone()),
+            mover: Mover::of(options.history.clone()),
             committing: None,
             epoch: checkpoints.epoch(),
             proven,

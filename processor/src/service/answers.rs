@@ -15,7 +15,7 @@ pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};
 pub(super) use stories::add_story;
 
-use crate::checkpoint::{Error as StateError, FileRef, Reader};
+use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
 use crate::damage::{self, Lost};
 use crate::engine::{EngineError, Page, PositionOf, TableData};
 use crate::labels::Labels;
@@ -154,6 +154,9 @@ pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
         | partition::Error::Results(results::Error::Checkpoint(StateError::Corrupt(finding))) => finding,
         other => return EngineError::Internal(other.to_string()),
     };
+    if let Problem::Unreadable { .. } = finding.problem {
+        return EngineError::Unavailable(format!("history cannot be read now: {finding}"));
+    }
     EngineError::Conflict { message: damage::refusal(&finding), rendered: None }
 }
 

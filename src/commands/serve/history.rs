@@ -17,9 +17,9 @@ pub(crate) struct HistoryFlags {
     /// notes it, so once is enough.
     #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TIMELINE_HISTORY")]
     history: Option<String>,
-    /// The least time between two commits of a partition to a table.
-    #[arg(long, value_name = "DURATION", default_value = "1m", env = "TIMELINE_HISTORY_EVERY", value_parser = duration)]
-    history_every: Duration,
+    /// The least time between two commits of a partition to a table [default: 1m].
+    #[arg(long, value_name = "DURATION", env = "TIMELINE_HISTORY_EVERY", value_parser = duration)]
+    history_every: Option<Duration>,
     /// How long rows of tables are kept, by the time of events [default: for ever].
     #[arg(long, value_name = "DURATION", env = "TIMELINE_HISTORY_KEEP", value_parser = some_duration)]
     history_keep: Option<Duration>,
@@ -28,7 +28,15 @@ pub(crate) struct HistoryFlags {
     history_backlog: u64,
 }
 
+/// The least time between two commits where nothing is said.
+const EVERY: Duration = Duration::from_secs(60);
+
 impl HistoryFlags {
+    /// Whether a place is named here.
+    pub(super) fn is_named(&self, settings: &Settings) -> bool {
+        self.history.is_some() || settings.history.is_some()
+    }
+
     /// What keeps the tables of a state, where anything is to.
     pub(super) fn start(&self, state: &StateLocation, settings: &Settings) -> Result<Option<Arc<History>>> {
         let named = self.history.as_deref().or(settings.history.as_deref());
@@ -39,11 +47,23 @@ impl HistoryFlags {
             Some(place) => Some(state.keep_history(place).map_err(|error| refused(error, state))?),
             None => state.history().map_err(|error| refused(error, state))?,
         };
+        let set = |name: &str, text: &Option<String>| match text.as_deref().map(some_duration) {
+            Some(Err(error)) => Err(Error::Usage(format!("timeline.toml: {name}: {error}"))),
+            Some(Ok(duration)) => Ok(Some(duration)),
+            None => Ok(None),
+        };
+        let keep = self.history_keep.or(set("history_keep", &settings.history_keep)?);
+        let every = self.history_every.or(set("history_every", &settings.history_every)?);
+        if let (None, true) = (&place, keep.is_some()) {
+            return Err(Error::Usage(
+                "--history-keep: this state keeps no history in tables; --history says where".into(),
+            ));
+        }
         let nanoseconds = |keep: Duration| i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX);
         let options = place.filter(|_| history::CAN_KEEP).map(|place| history::Options {
             place,
-            every: self.history_every,
-            keep: self.history_keep.map(nanoseconds),
+            every: every.unwrap_or(EVERY),
+            keep: keep.map(nanoseconds),
             backlog: self.history_backlog,
         });
         Ok(options.map(|options| Arc::new(History::start(options))))
@@ -53,12 +73,14 @@ impl HistoryFlags {
 fn refused(error: HistoryError, state: &StateLocation) -> Error {
     match error {
         HistoryError::Elsewhere { .. } => Error::Usage(format!(
-            "--history: {error}\n  help: to move it, stop, copy what is there, remove `history.json` in {state}, and name the new place"
+            "--history: {error}\n  help: to move it, stop, copy what is there, call `history.json` in {state} `history-moved.json`, and name the new place"
+        )),
+        HistoryError::InState(_) => Error::Usage(format!("--history: {error}")),
+        HistoryError::Taken(_) => Error::Usage(format!(
+            "--history: {error}\n  help: name an empty place; if they are this state's own, moved there, call `history.json` in {state} `history-moved.json`"
         )),
         HistoryError::Place(error) => Error::Usage(format!("--history {error}")),
-        HistoryError::State(error) => {
-            Error::Unreachable(format!("the state in {state} does not say where its history is: {error}"))
-        }
+        HistoryError::State(error) => Error::Unreachable(format!("--history: {error}")),
     }
 }
 

@@ -2,11 +2,10 @@
 //!
 //! A session keeps nothing of it. So what was told stays told, whatever ends the session later, as spans of alerts do.
 
-use super::Evaluator;
 use super::compile::Compiled;
 use super::derived::PassEvents;
 use super::effect::matches;
-use super::row::{ABSENT, Row};
+use super::row::ABSENT;
 use super::value_of;
 use super::view::{Reading, View};
 use crate::plan::{GroupOf, Kind, NodeId, Plan};
@@ -81,14 +80,4 @@ pub(super) fn ends(compiled: &Compiled, at: Time) -> Option<(Time, Time)> {
     let metrics = compiled.counted.iter().map(|counted| &compiled.plan.metrics[counted.metric]);
     let ends = metrics.filter_map(|metric| metric.windows_of_events()).map(|(_, every)| every.around(at));
     ends.reduce(|(begin, end), (other_begin, other_end)| (begin.max(other_begin), end.min(other_end)))
-}
-
-impl Evaluator {
-    /// Whether a row, that time alone moves on, has yet to tell what happens in windows that end by an instant: then the last
-    /// instant of these.
-    pub(super) fn owes_matches(&self, row: &Row<'_>, until: Time) -> Option<Time> {
-        let (last, _) = ends(&self.compiled, until)?;
-        let owes = row.now() < last && (row.pending() != 0 || row.deadline() < last);
-        owes.then(|| last - 1)
-    }
 }

@@ -319,9 +319,11 @@ impl Evaluator {
         most: u64,
     ) -> bool {
         let first = self.passes;
-        if let Some(last) = self.owes_matches(row, until) {
+        // What happened last and was not evaluated yet may be what begins a window, and where one has been told it is the
+        // clock's own timer that begins the next.
+        if row.now() < until {
             self.settle(row, sink);
-            if !self.advance_some(row, last, sink, most) {
+            if row.deadline() < until && !self.advance_some(row, until - 1, sink, most) {
                 return false;
             }
         }

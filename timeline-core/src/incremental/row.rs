@@ -130,7 +130,8 @@ impl Row<'_> {
         self.words[NOW] = at as u64;
     }
 
-    pub(crate) fn pending(&self) -> u64 {
+    /// What of the row's instant is not evaluated yet; 0 where all is.
+    pub fn pending(&self) -> u64 {
         self.words[PENDING]
     }
 

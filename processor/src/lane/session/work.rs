@@ -62,12 +62,12 @@ impl<W: Watcher> Work<'_, '_, W> {
     /// Tells the windows of a session that goes on which the clock alone ends, as far as they are over where all instants
     /// before `frontier` are: whether there were some, and whether there are no more.
     pub(in crate::lane) fn end_windows(&mut self, frontier: Time) -> (bool, bool) {
-        let before = self.row.now();
+        let (before, pending) = (self.row.now(), self.row.pending());
         let sink = &mut self.outcome.sink(&mut *self.watcher);
         let all = self.evaluator.end_windows_by(&mut self.row, frontier, sink, self.pace.most);
         let told = !self.outcome.windows.is_empty();
         self.name();
-        (told || self.row.now() > before, all)
+        (told || self.row.now() > before || self.row.pending() != pending, all)
     }
 
     /// Ends the session if that is due once everything before `frontier` has happened; false if there is more to do first.

@@ -28,7 +28,7 @@ pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>])
             format!("`{table}` lacks what was told up to {until}: of all results {rows} rows, whose time was over")
         }
     };
-    let help = "`serve --keep-results` says how long rows are kept; without it they are kept for ever".into();
+    let help = "`serve --keep-results`, or `--history-keep` of tables, says how long rows are kept; without it they are kept for ever".into();
     Some(Note { message, help })
 }
 

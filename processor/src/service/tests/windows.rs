@@ -6,6 +6,7 @@ use crate::checkpoint::LocalStore;
 use crate::engine::Engine;
 use crate::service::Service;
 use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -163,5 +164,44 @@ metric c = concurrency(latest(b)) | aggregate(now, peak, mean)";
         let kept = checkpoint::inspect(&store).expect("it can be read").kept;
         let bytes = kept[0].state["totals"].to_string().len();
         assert!(bytes < 40_000, "{bytes} bytes of totals in the state");
+    }
+}
+
+/// How many rows committed files have of each session.
+fn committed(service: &Service, table: &str) -> BTreeMap<String, usize> {
+    let snapshot = service.snapshot(&[table.into()], SYNC).expect("an answer");
+    let mut rows = BTreeMap::new();
+    for file in &snapshot.tables[0].past {
+        for batch in crate::results::decode(std::fs::read(&file.path).expect("a file")).expect("rows") {
+            let sessions: &StringArray = batch.column_by_name("session").unwrap().as_any().downcast_ref().unwrap();
+            for session in sessions.iter().flatten() {
+                *rows.entry(session.to_owned()).or_insert(0) += 1;
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn windows_of_a_session_that_nothing_happens_in_are_told_when_the_clock_ends_them() {
+    // One that says nothing more after its first event, and one whose last event began a window.
+    let program = "source s { key k  time t in s  b: bool }
+metric m = duration_where(latest(b)) every 1m | aggregate(group_by(every), count, sum)";
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    for (key, t) in [("silent", 0), ("busy", 0), ("twice", 0), ("twice", 180)] {
+        log.write(0, &format!(r#"{{"k":"{key}","t":{t},"b":true}}"#));
+    }
+    (1..=20).for_each(|i| log.write(0, &format!(r#"{{"k":"busy","t":{},"b":true}}"#, i * 60 + 1)));
+    for _ in 0..2 {
+        // Also out of a checkpoint.
+        let service = start_with(program, dir.path(), &log, Claims::All);
+        let begun = Instant::now();
+        let expected = ["busy", "silent", "twice"].map(|key| (key.to_owned(), 20));
+        while committed(&service, "finals") != BTreeMap::from(expected.clone()) {
+            let rows = committed(&service, "finals");
+            assert!(begun.elapsed() < Duration::from_secs(20), "{rows:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
     }
 }
