@@ -22,11 +22,23 @@ type Place = (u64, u64);
 /// else.
 pub(super) fn of(module: &[u8]) -> Option<Vec<Place>> {
     let mut places: Vec<Place> = vec![];
+    let (mut types, mut functions): (Vec<(usize, usize)>, Vec<(usize, usize)>) = (vec![], vec![]);
     for payload in Parser::new(0).parse_all(module) {
         match payload.ok()? {
             // What it does costs fuel of the first event alone.
             Payload::StartSection { .. } => return None,
-            Payload::CodeSectionEntry(body) => in_function(&body, &mut places)?,
+            Payload::TypeSection(all) => {
+                for ty in all.into_iter_err_on_gc_types() {
+                    let ty = ty.ok()?;
+                    types.push((ty.params().len(), ty.results().len()));
+                }
+            }
+            Payload::FunctionSection(all) => {
+                for ty in all {
+                    functions.push(*types.get(ty.ok()? as usize)?);
+                }
+            }
+            Payload::CodeSectionEntry(body) => in_function(&body, &functions, &mut places)?,
             _ => {}
         }
     }
@@ -78,7 +90,7 @@ impl Operands {
     }
 }
 
-fn in_function(body: &FunctionBody<'_>, places: &mut Vec<Place>) -> Option<()> {
+fn in_function(body: &FunctionBody<'_>, functions: &[(usize, usize)], places: &mut Vec<Place>) -> Option<()> {
     let mut operands = Operands { known: vec![], blocks: vec![] };
     for operator in body.get_operators_reader().ok()? {
         let operator = operator.ok()?;
@@ -102,6 +114,14 @@ fn in_function(body: &FunctionBody<'_>, places: &mut Vec<Place>) -> Option<()> {
             Operator::Br { .. } | Operator::Return | Operator::Unreachable => {}
             Operator::BrIf { .. } => {
                 operands.pop();
+            }
+            // What the function that is called may write is found in its own code; a module has no others, for it imports none.
+            Operator::Call { function_index } => {
+                let (takes, gives) = *functions.get(*function_index as usize)?;
+                for _ in 0..takes {
+                    operands.pop();
+                }
+                operands.push_unknown(gives);
             }
             store if let Some((bytes, offset)) = stored(store) => {
                 operands.pop();
@@ -214,7 +234,7 @@ mod tests {
     fn writes(body: &str) -> Option<Vec<Place>> {
         let text = format!(
             r#"(module (memory (export "memory") 1) (global $g (mut i32) (i32.const 0))
-                (func $other) (table 1 funcref)
+                (func $place (result i32) (i32.store (i32.const 40) (i32.const 7)) (i32.const 8)) (table 1 funcref)
                 (func (export "apply") (param $t i64) (param $x f64) (result f64) (local $a i32) {body}))"#
         );
         of(&wat::parse_str(text).unwrap())
@@ -222,15 +242,17 @@ mod tests {
 
     #[test]
     fn stores_to_addresses_in_the_code_are_known() {
-        assert_eq!(writes("(local.get $x)"), Some(vec![]));
+        // Of a function that is called, or might be.
+        let own = (40, 44);
+        assert_eq!(writes("(drop (call $place)) (local.get $x)"), Some(vec![own]));
         let two = "(f64.store (i32.const 8) (local.get $x)) (i32.store8 offset=3 (i32.const 1) (i32.const 9)) (f64.load (i32.const 8))";
-        assert_eq!(writes(two), Some(vec![(4, 5), (8, 16)]));
+        assert_eq!(writes(two), Some(vec![(4, 5), (8, 16), own]));
         let nested = "(if (result f64) (f64.lt (local.get $x) (f64.const 0))
             (then (f64.store (i32.const 16) (f64.neg (local.get $x))) (f64.const 1))
             (else (i64.store32 (i32.const 0) (i64.const 5)) (f64.const 2)))";
-        assert_eq!(writes(nested), Some(vec![(0, 4), (16, 24)]));
+        assert_eq!(writes(nested), Some(vec![(0, 4), (16, 24), own]));
         let tee = "(i32.store (local.tee $a (i32.const 32)) (i32.const 1)) (local.get $x)";
-        assert_eq!(writes(tee), Some(vec![(32, 36)]));
+        assert_eq!(writes(tee), Some(vec![(32, 36), own]));
     }
 
     #[test]
@@ -240,7 +262,8 @@ mod tests {
             "(f64.store (local.get $a) (f64.const 1)) (f64.const 0)",
             "(f64.store (i32.add (i32.const 1) (i32.const 2)) (f64.const 1)) (f64.const 0)",
             "(global.set $g (i32.const 1)) (f64.const 0)",
-            "(call $other) (f64.const 0)",
+            "(f64.store (call $place) (f64.const 1)) (f64.const 0)",
+            "(call_indirect (i32.const 0)) (f64.const 0)",
             "(drop (memory.grow (i32.const 1))) (f64.const 0)",
             "(memory.fill (i32.const 0) (i32.const 1) (i32.const 9)) (f64.const 0)",
             "(table.set (i32.const 0) (ref.null func)) (f64.const 0)",
