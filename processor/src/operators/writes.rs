@@ -15,6 +15,9 @@ use wasmparser::{
 /// The most bytes that are put back after an event.
 const BYTES_MAX: usize = 4096;
 
+/// How many operands a function takes, and how many it gives.
+type Arity = (usize, usize);
+
 /// From where to where in memory.
 type Place = (u64, u64);
 
@@ -22,7 +25,8 @@ type Place = (u64, u64);
 /// else.
 pub(super) fn of(module: &[u8]) -> Option<Vec<Place>> {
     let mut places: Vec<Place> = vec![];
-    let (mut types, mut functions): (Vec<(usize, usize)>, Vec<(usize, usize)>) = (vec![], vec![]);
+    let mut types: Vec<Arity> = vec![];
+    let mut functions: Vec<Arity> = vec![];
     for payload in Parser::new(0).parse_all(module) {
         match payload.ok()? {
             // What it does costs fuel of the first event alone.
@@ -90,7 +94,7 @@ impl Operands {
     }
 }
 
-fn in_function(body: &FunctionBody<'_>, functions: &[(usize, usize)], places: &mut Vec<Place>) -> Option<()> {
+fn in_function(body: &FunctionBody<'_>, functions: &[Arity], places: &mut Vec<Place>) -> Option<()> {
     let mut operands = Operands { known: vec![], blocks: vec![] };
     for operator in body.get_operators_reader().ok()? {
         let operator = operator.ok()?;
