@@ -50,8 +50,8 @@ pub(super) struct DeltaTables {
     store: Arc<dyn Store>,
     /// Made when it is first needed.
     engine: Option<Arc<dyn Engine>>,
-    /// Of whose checkpoints it was said that a table knows newer ones.
-    behind: BTreeSet<String>,
+    /// The tables that know newer checkpoints than ours, with whose: that is said once.
+    behind: BTreeSet<(String, String)>,
     /// Columns of which it was said that a table cannot have them.
     left_out: BTreeSet<String>,
 }
@@ -81,6 +81,11 @@ impl DeltaTables {
             }
         }
         Err(format!("others commit to {table} all the time"))
+    }
+
+    /// Whether some table says more of a partition than its newest checkpoint: its log may have files that are needless to us.
+    pub(super) fn is_behind(&self, app: &str) -> bool {
+        self.behind.iter().any(|(of, _)| of == app)
     }
 
     fn engine(&mut self) -> KernelResult<Arc<dyn Engine>> {
@@ -135,7 +140,7 @@ impl DeltaTables {
         let epoch = i64::try_from(projection.epoch).unwrap_or(i64::MAX);
         if let Some(known) = snapshot.get_app_id_version(app, &*engine)?.filter(|known| *known > epoch) {
             // Another one owns the partition by now, and has said more.
-            if self.behind.insert(app.to_owned()) {
+            if self.behind.insert((app.to_owned(), table.to_owned())) {
                 tracing::warn!(
                     "{table} has rows of checkpoint {known}, this processor is at {epoch}: another one owns the partition, \
                      or its state was put back from a copy; then the table is brought up to it once it is beyond {known}"
@@ -143,6 +148,7 @@ impl DeltaTables {
             }
             return Ok(true);
         }
+        self.behind.remove(&(app.to_owned(), table.to_owned()));
         let active = Active::of(&snapshot, &*engine, &history_prefix(app))?;
         let Some(change) = Change::of(&active, &wanted) else { return Ok(true) };
         let operation = if change.is_logical { UpdateTableOperation::Write } else { UpdateTableOperation::Optimize };

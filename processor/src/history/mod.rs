@@ -181,6 +181,7 @@ impl Worker {
         while let Some((app, projection)) = self.due.pop_first() {
             let done = TABLES.iter().try_for_each(|table| self.tables.project(table, &app, &projection));
             match done {
+                Ok(()) if self.tables.is_behind(&app) => {}
                 Ok(()) => projection.needless.iter().for_each(|name| {
                     // What cannot be deleted now lies about; the tools of the format clear that away.
                     let _ = projection.putter.delete_history(name);

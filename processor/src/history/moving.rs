@@ -78,23 +78,31 @@ impl Move {
         next.cloned().collect()
     }
 
-    /// Writes the rows of the next files of the state into tables, and puts files of a day together that are many.
+    /// Writes the rows of the next files of the state into tables, and puts files of a day together that are many. What fails
+    /// leaves no file.
     pub(crate) fn run(&self) -> Result<Moved, Error> {
         let mut moved = Moved::default();
+        self.write_all(&mut moved).inspect_err(|_| {
+            moved.files.iter().for_each(|file| drop(self.putter.delete_history(&file.name)));
+        })?;
+        Ok(moved)
+    }
+
+    fn write_all(&self, moved: &mut Moved) -> Result<(), Error> {
         for table in TABLES {
             let of = |file: &&FileRef| table_of(file) == Some(table);
             let next = Move::next(&self.files);
-            self.write(table, next.iter().filter(of), false, &mut moved)?;
+            self.write(table, next.iter().filter(of), false, moved)?;
             let mut small: BTreeMap<&str, Vec<&FileRef>> = BTreeMap::new();
             let beside = self.files.iter().filter(|file| file.kind == Kind::History && file.length < LARGE);
             for file in beside.filter(of) {
                 small.entry(day_of(file).unwrap_or_default()).or_default().push(file);
             }
             for files in small.into_values().filter(|files| files.len() >= FILES_MAX) {
-                self.write(table, files.into_iter(), true, &mut moved)?;
+                self.write(table, files.into_iter(), true, moved)?;
             }
         }
-        Ok(moved)
+        Ok(())
     }
 
     fn write<'a>(

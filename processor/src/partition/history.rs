@@ -191,8 +191,9 @@ impl Partition {
         if self.mover.history.is_none() {
             return;
         }
-        self.mover.take(false);
+        // What ends while a checkpoint is written is not in it, and is taken for the next one.
         let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return };
+        self.mover.take(false);
         if self.mover.seen != Some(self.epoch) {
             self.look_at_tables(putter.clone());
         }
