@@ -69,7 +69,7 @@ use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
 use history::Mover;
 use keeping::Keeping;
-use looking::Looked;
+use looking::{Looked, LossesSaid};
 use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
@@ -153,6 +153,9 @@ pub struct Counts {
     /// more than one.
     #[serde(default)]
     pub misrouted: u64,
+    /// Of the events that came too late, those that count all the same.
+    #[serde(default)]
+    pub repaired: u64,
 }
 
 /// What is being committed, and where it will be said that it was.
@@ -227,6 +230,7 @@ pub struct Partition {
     /// The looks at all sessions that the next checkpoint waits for.
     survey: Option<Survey>,
     notices: Vec<Notice>,
+    losses: LossesSaid,
     /// Whether so much waits for one source that the others are not read.
     pauses: bool,
     /// How much is fed at once.
@@ -457,6 +461,7 @@ impl Partition {
             let max_time = &mut self.readings[part.source].max_time;
             *max_time = (*max_time).max(part.max_time);
             self.feed.reached(part.source, *max_time);
+            self.losses.note(&part.dead);
             self.pending.dead.extend(part.dead);
             self.pace.note(part.took);
             if let Some(bytes) = part.recycled {
@@ -472,6 +477,7 @@ impl Partition {
         self.counts.partial += ended.filter(|session| session.partial).count() as u64;
         self.counts.forgotten += outcome.closed.iter().map(|session| session.forgotten).sum::<u64>();
         self.counts.late += late.len() as u64;
+        self.counts.repaired += late.iter().filter(|late| late.repaired).count() as u64;
         self.counts.duplicates += outcome.duplicates;
         for late in &late {
             let reading = &mut self.readings[usize::from(late.position.source)];

@@ -102,6 +102,8 @@ pub struct Answer {
     pub watermark: Option<Time>,
     /// The instant that sessions were read at; `None` without any event.
     pub horizon: Option<Time>,
+    /// What is before it changes no more.
+    pub certain: Time,
     /// The last committed checkpoint.
     pub epoch: u64,
     /// Counts.

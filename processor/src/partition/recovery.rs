@@ -9,7 +9,9 @@ use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
 use super::zones;
-use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, SourceProgress, beginning, copying};
+use super::{
+    Counts, Error, Handle, LOOK_UP, Looked, LossesSaid, Options, Partition, SourceProgress, beginning, copying,
+};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
@@ -230,6 +232,7 @@ impl Partition {
             answering: None,
             survey: None,
             notices: vec![],
+            losses: LossesSaid::default(),
             pauses: false,
             pace: Pace::new(),
             plan,

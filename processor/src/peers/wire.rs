@@ -59,6 +59,7 @@ struct AnswerHeader {
     partial: u64,
     watermark: Option<Time>,
     horizon: Option<Time>,
+    certain: Time,
     epoch: u64,
     counts: Counts,
     #[serde(default)]
@@ -152,6 +153,7 @@ struct SessionImage {
     partial: bool,
     forgotten: u64,
     window: Option<(Time, Time)>,
+    provisional: bool,
 }
 
 type Values = Vec<Option<ValueImage>>;
@@ -197,6 +199,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         partial: answer.partial,
         watermark: answer.watermark,
         horizon: answer.horizon,
+        certain: answer.certain,
         epoch: answer.epoch,
         counts: answer.counts,
         outputs: answer.outputs.clone(),
@@ -290,6 +293,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         partial: facts.partial,
         watermark: facts.watermark,
         horizon: facts.horizon,
+        certain: facts.certain,
         epoch: facts.epoch,
         counts: facts.counts,
         outputs: facts.outputs,
@@ -331,6 +335,7 @@ impl SessionImage {
             partial: session.partial,
             forgotten: session.forgotten,
             window: session.window,
+            provisional: session.provisional,
         }
     }
 
@@ -359,6 +364,7 @@ impl SessionImage {
             partial: self.partial,
             forgotten: self.forgotten,
             window: self.window,
+            provisional: self.provisional,
         })
     }
 }

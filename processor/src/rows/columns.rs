@@ -24,7 +24,10 @@ const SESSION: (&str, &str) = ("session", "The key of the session.");
 const METRIC: (&str, &str) = ("metric", "The name of the metric.");
 const START: (&str, &str) = ("start", "When it begins.");
 const END: (&str, &str) = ("end", "When it ends; null while it is open.");
-const CLOSED: (&str, &str) = ("closed", "Whether the session, or the window, is over: then the row changes no more.");
+const CLOSED: (&str, &str) = (
+    "closed",
+    "Of a window whether the row is final: nothing that may still come changes it. Of a session whether it is over as of the answer: what comes within `lateness` may still be part of it.",
+);
 const PARTIAL: (&str, &str) = (
     "partial",
     "Whether the session may have begun before anything was seen of it, so that the value may lack what was before.",
@@ -156,8 +159,8 @@ pub const TABLES: [Table; 10] = [
             ("horizon", "The instant through which answers go."),
             ("epoch", "The number of its last checkpoint."),
             ("records", "Records read."),
-            ("events", "Events that count."),
-            ("late_events", "Events that came too late."),
+            ("events", "Records that could be read: events, late ones and duplicates included."),
+            ("late_events", "Events that came too late, those included that were taken after all (`late repair`)."),
             ("dead_letters", "Records that could not be used."),
             ("duplicates", "Events that came again."),
             ("live_sessions", "Sessions that are alive."),

@@ -3,6 +3,7 @@
 mod catalogue;
 mod dropped;
 mod history;
+mod losses;
 mod mixed;
 mod sealed;
 mod sessions;
@@ -10,6 +11,7 @@ mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
+pub(super) use losses::losses;
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_starts};
@@ -33,6 +35,7 @@ use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// A plan with the answers of its partitions; none where nobody works on any.
@@ -94,7 +97,8 @@ impl LogAnswer<'_> {
             }
         }
         let horizons = self.answers.iter().map(|answer| answer.horizon);
-        totals.set_horizon(horizons.min().flatten());
+        let certain = self.answers.iter().map(|answer| answer.certain).min().unwrap_or(Time::MIN);
+        totals.set_horizon(horizons.min().flatten(), certain);
         totals.only(self.plan, |name| self.bound.labels.shows(name));
         Ok(totals)
     }

@@ -85,7 +85,8 @@ impl Engine for Service {
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
         let mixed = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed));
-        let notes = mixed.chain(scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering))).collect();
+        let dropped = scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering));
+        let notes = mixed.chain(dropped).chain(answers::losses(scans, &answering)).collect();
         Ok(Snapshot { tables, basis: Basis { positions, notes } })
     }
 

@@ -20,6 +20,7 @@ mod distinct;
 mod formats;
 #[cfg(feature = "lake")]
 mod history;
+mod losses;
 mod lost;
 mod now;
 mod pieces;
