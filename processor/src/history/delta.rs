@@ -3,9 +3,9 @@
 //! What a log is to have follows from a checkpoint; see [`super`]. Commits are made by our own store, as heads are: by
 //! exclusive creation, and durable before they count.
 
-use super::Projection;
 use super::layout::DAY;
 use super::moving::{day_of, folder_of, rewrites};
+use super::{Projection, rows_of};
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{FileRef, StateLocation, Store, history_prefix};
 use crate::results;
@@ -282,10 +282,6 @@ impl<'a> Change<'a> {
         let removes = same.into_iter().flat_map(|(_, paths, _)| paths).collect();
         Some(Change { adds, removes, is_logical: false })
     }
-}
-
-fn rows_of(file: &FileRef) -> u64 {
-    file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
 
 /// The columns of files, the day among them, as a log has them.

@@ -226,9 +226,26 @@ fn while_tables_cannot_be_written_rows_wait_in_the_state_and_beyond_a_bound_read
         std::thread::sleep(Duration::from_millis(300));
         records(&service) == before
     });
+    let status = service.status();
+    assert_eq!(status["history"]["place"], lake.display().to_string());
+    assert_eq!(status["history"]["waiting_bytes_max"], 1);
+    assert!(status["history"]["away_since_ns"].as_i64() > Some(0), "{status}");
+    assert!(status["history"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{status}");
+    let own = &status["partitions"][0];
+    assert!(
+        own["history_waiting_bytes"].as_u64() > Some(0) && own["history_waiting_rows"].as_u64() >= Some(20),
+        "{own}"
+    );
+    assert!(own["history_committed_ns"].is_null(), "{own}");
     std::fs::remove_file(&lake).unwrap();
     let before = records(&service);
     until("reading goes on", || records(&service) > before);
+    until("the place is back, and has what waited", || {
+        let status = service.status();
+        let own = &status["partitions"][0];
+        let is_back = status["history"]["away_since_ns"].is_null() && status["history"]["error"].is_null();
+        is_back && own["history_committed_ns"].as_i64() > Some(0) && own["history_waiting_rows"].as_u64() < Some(20)
+    });
     service.stop();
     assert_eq!(in_state(state.path()), 0);
     assert!(told(&lake, "finals").0.values().sum::<u64>() >= 18);
