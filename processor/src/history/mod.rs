@@ -14,6 +14,7 @@
 //! | [`layout`] | our columns as those of a table, and back |
 //! | [`moving`] | rows on their way from the state into tables |
 //! | `delta` | the tables' logs |
+//! | `log` | what of a log may go |
 //! | `standing` | how all that stands, for whoever watches |
 
 #[cfg(feature = "lake")]
@@ -22,6 +23,8 @@ mod delta;
 #[path = "lean.rs"]
 mod delta;
 pub(crate) mod layout;
+#[cfg(feature = "lake")]
+mod log;
 pub(crate) mod moving;
 mod standing;
 

@@ -205,6 +205,63 @@ fn a_log_that_fell_behind_its_checkpoint_is_brought_up_to_it_at_the_next_start()
     assert_eq!(told(lake.path(), "finals").0, before);
 }
 
+/// Versions of a table's log that are there as commits, and as checkpoints of the log.
+fn versions(lake: &Path, table: &str) -> (Vec<u64>, Vec<u64>) {
+    let folder = lake.join(table).join("_delta_log");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = names.collect();
+    let of = |end: &str| {
+        let mut found: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(end)?.parse().ok()).collect();
+        found.sort_unstable();
+        found
+    };
+    (of(".json"), of(".checkpoint.parquet"))
+}
+
+#[test]
+fn commits_that_a_checkpoint_of_the_log_covers_go_when_they_are_old_enough() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    (0..10).for_each(|i| write(&log, i));
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    rows(&service, "finals");
+    service.stop();
+    let (commits, checkpoints) = versions(lake.path(), "alerts");
+    assert!(commits.first() == Some(&0) && checkpoints.is_empty(), "{commits:?} {checkpoints:?}");
+    // As whoever owns the table would say by any tool of the format: a checkpoint every other commit, and none kept that it
+    // covers.
+    let (_, actions) = told(lake.path(), "alerts");
+    let metadata = actions.iter().rfind(|action| action["metaData"].is_object()).unwrap();
+    assert_eq!(metadata["metaData"]["configuration"]["delta.logRetentionDuration"], "interval 1 day");
+    let mut metadata = metadata.clone();
+    metadata["metaData"]["configuration"] =
+        serde_json::json!({"delta.logRetentionDuration": "interval 0 seconds", "delta.checkpointInterval": "2"});
+    let last = *commits.last().unwrap();
+    let info = serde_json::json!({"commitInfo": {"timestamp": 1, "operation": "SET TBLPROPERTIES"}});
+    let commit = lake.path().join(format!("alerts/_delta_log/{:020}.json", last + 1));
+    std::fs::write(commit, format!("{info}\n{metadata}\n")).unwrap();
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    for i in 10..60 {
+        let newest = || versions(lake.path(), "alerts").0.last().copied();
+        let before = newest();
+        write(&log, i);
+        rows(&service, "partitions");
+        until("a commit", || newest() > before || i % 10 != 0);
+    }
+    let expected = count(&rows(&service, "alerts").0);
+    service.stop();
+    let (commits, checkpoints) = versions(lake.path(), "alerts");
+    assert_eq!(checkpoints.len(), 1, "{checkpoints:?}");
+    assert_eq!(commits.first(), checkpoints.first(), "what comes before it is gone: {commits:?}");
+    assert!(commits[0] > last + 1 && commits.len() <= 3, "{commits:?}");
+    // And it is written on from there: all is still there, each row once.
+    let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    (60..70).for_each(|i| write(&log, i));
+    until("it goes on", || count(&rows(&service, "alerts").0) >= expected + 10);
+    service.stop();
+    let newest = versions(lake.path(), "alerts").0.last().copied();
+    assert!(newest > commits.last().copied(), "{newest:?}");
+}
+
 #[test]
 fn while_tables_cannot_be_written_rows_wait_in_the_state_and_beyond_a_bound_reading_waits_too() {
     let (state, dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));

@@ -1,0 +1,11 @@
+"""Sets by deltalake how long the logs of tables are to be: a checkpoint every other commit, and no commit kept that one covers.
+Argument: the path of the tables."""
+import os
+import sys
+
+import deltalake
+
+for name in os.listdir(sys.argv[1]):
+    table = deltalake.DeltaTable(os.path.join(sys.argv[1], name))
+    settings = {"delta.checkpointInterval": "2", "delta.logRetentionDuration": "interval 0 seconds"}
+    table.alter.set_table_properties(settings)
