@@ -6,6 +6,9 @@ import sys
 import deltalake
 
 for name in os.listdir(sys.argv[1]):
-    table = deltalake.DeltaTable(os.path.join(sys.argv[1], name))
+    place = os.path.join(sys.argv[1], name)
+    if not os.path.isdir(os.path.join(place, "_delta_log")):
+        continue
+    table = deltalake.DeltaTable(place)
     settings = {"delta.checkpointInterval": "2", "delta.logRetentionDuration": "interval 0 seconds"}
     table.alter.set_table_properties(settings)
