@@ -26,7 +26,7 @@ const MOVED: &str = "history-moved.json";
 
 /// Whether tables of history are in a place.
 fn has_tables(place: &StateLocation) -> Result<bool, Error> {
-    for table in ["finals", "alerts", "totals"] {
+    for table in ["finals", "alerts", "late_events", "dead_letters", "totals"] {
         if !place.own_store("").list(&format!("{table}/_delta_log"))?.is_empty() {
             return Ok(true);
         }

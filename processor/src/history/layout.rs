@@ -78,7 +78,8 @@ pub(crate) fn to_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// Whether rows have the columns of a table: no other file of ours has times of microseconds, and each of these has one.
+/// Whether rows have the columns of a table, as far as these are others than ours: no other file of ours has times of
+/// microseconds, and of tables only what could not be used at all has none, whose columns are called as ours.
 pub(crate) fn is_of_table(schema: &Schema) -> bool {
     let has_micros = |field: &Arc<Field>| matches!(field.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _));
     schema.fields().iter().any(has_micros)
@@ -133,7 +134,12 @@ pub(crate) fn days(batch: &RecordBatch, otherwise: Time) -> Vec<i64> {
         let known = times.iter().flatten().find(|column| column.is_valid(i));
         known.map_or(otherwise, |column| column.as_primitive::<TimestampNanosecondType>().value(i))
     };
-    (0..batch.num_rows()).map(|i| of(i).div_euclid(86_400 * SECOND)).collect()
+    (0..batch.num_rows()).map(|i| day(of(i))).collect()
+}
+
+/// The day of an instant, in days since 1970-01-01.
+pub(crate) fn day(time: Time) -> i64 {
+    time.div_euclid(86_400 * SECOND)
 }
 
 /// A day as people write it.

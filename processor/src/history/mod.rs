@@ -32,11 +32,11 @@ pub(crate) use standing::{Facts, Standing};
 
 use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};
 use crate::code::Code;
-use crate::results::{Error, table_of};
+use crate::results::{Error, TABLES, table_of};
 use arrow::datatypes::SchemaRef;
 use delta::DeltaTables;
 use event_feeder::world::{self, Instant};
-use moving::{Move, Moved, TABLES};
+use moving::{Move, Moved};
 use serde_json::{Value as Json, json};
 use standing::Standings;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use super::layout::{self, day_text};
 use crate::checkpoint::{self, FileRef, Kind, Putter, Reader};
 use crate::labels::Labels;
-use crate::results::{self, Error, LARGE, table_of};
+use crate::results::{self, Error, LARGE, TABLES, table_of};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -19,13 +19,9 @@ const FILES_MAX: usize = 24;
 /// So many bytes of the state are moved at a time.
 const BYTES_AT_ONCE: u64 = 64 << 20;
 
-/// The tables that others read. What a log had that could not be used is not among them: every deployment that reads the log
-/// finds it anew.
-pub(crate) const TABLES: [&str; 3] = ["finals", "alerts", results::PARTS];
-
 /// Whether a file of the state is to go into a table.
 pub(crate) fn goes(file: &FileRef) -> bool {
-    file.kind == Kind::Result && table_of(file).is_some_and(|table| TABLES.contains(&table))
+    file.kind == Kind::Result && table_of(file).is_some()
 }
 
 /// What is to be moved.
@@ -123,7 +119,7 @@ impl Move {
             let until = results::until(file);
             for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 13).build()? {
                 let rows = self.labels.versioned(table, results::current(batch?)?);
-                let all = layout::days(&rows, until.unwrap_or(0));
+                let all = days_of(table, &rows, until.unwrap_or(0));
                 let rows = layout::to_table(&rows)?;
                 for day in all.iter().copied().collect::<BTreeSet<i64>>() {
                     let own: BooleanArray = all.iter().map(|of| Some(*of == day)).collect();
@@ -143,6 +139,15 @@ impl Move {
             }
         }
         Ok(())
+    }
+}
+
+/// The days of rows. Late events are of any time, and would have a file for each day of theirs: they are of the day on which
+/// they came, by the time of events, as rows are that have none.
+fn days_of(table: &str, rows: &RecordBatch, told: Time) -> Vec<i64> {
+    match table {
+        "late_events" => vec![layout::day(told); rows.num_rows()],
+        _ => layout::days(rows, told),
     }
 }
 

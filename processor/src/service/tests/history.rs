@@ -75,7 +75,12 @@ fn count(batches: &[RecordBatch]) -> u64 {
 
 /// The sessions of some rows, in order.
 fn keys(batches: &[RecordBatch]) -> Vec<String> {
-    let column = |batch: &RecordBatch| batch.column_by_name("session").unwrap().clone();
+    texts(batches, "session")
+}
+
+/// What some rows have in a column, in order.
+fn texts(batches: &[RecordBatch], name: &str) -> Vec<String> {
+    let column = |batch: &RecordBatch| batch.column_by_name(name).unwrap().clone();
     let texts = batches.iter().map(column).flat_map(|column| {
         let texts: &StringArray = column.as_any().downcast_ref().unwrap();
         texts.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
@@ -94,13 +99,11 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Files of results that are still in the state, of what goes into tables.
+/// Files of results that are still in the state.
 fn in_state(state: &Path) -> usize {
     let parts = std::fs::read_dir(state.join("sources/s")).unwrap().map(|entry| entry.unwrap().path().join("results"));
     let parts = parts.chain([state.join("sources/s/results")]);
-    let files = parts.flat_map(|results| std::fs::read_dir(results).into_iter().flatten());
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| !name.contains("late_events") && !name.contains("dead_letters")).count()
+    parts.flat_map(|results| std::fs::read_dir(results).into_iter().flatten()).count()
 }
 
 #[test]
@@ -147,6 +150,47 @@ fn rows_leave_the_state_for_tables_whose_logs_have_each_of_them_once() {
         "on the days of their windows: {parts:?}"
     );
     assert_eq!(told(lake.path(), "alerts").0.values().sum::<u64>(), 119);
+}
+
+#[test]
+fn late_events_and_what_could_not_be_used_go_into_tables_too() {
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let both = |line: &str| [&log, &twin].map(|log| log.write(0, line));
+    let mut service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+    for i in 0..40_i64 {
+        both(&format!(r#"{{"k":"k{i}","t":{},"b":true}}"#, 1_000 * 86_400 + i * APART));
+        // Of a day of its own each, as a clock that jumps would make them; and no event at all.
+        both(&format!(r#"{{"k":"late{i}","t":{},"b":true}}"#, i * 86_400));
+        both(&format!("no event {i}"));
+        if i == 20 {
+            assert_eq!(count(&rows(&service, "late_events").0), 21);
+            service.stop();
+            service = start(state.path(), &log, kept_in(state.path(), lake.path()));
+        }
+    }
+    let columns = |batches: &[RecordBatch]| {
+        let schema = batches[0].schema();
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>()
+    };
+    let seen = ["late_events", "dead_letters"].map(|table| rows(&service, table).0);
+    service.stop();
+    assert_eq!(in_state(state.path()), 0, "all has been moved");
+    let expected = started(options(plain.path(), &twin, Claims::All), PROGRAM);
+    for (table, seen) in ["late_events", "dead_letters"].into_iter().zip(&seen) {
+        let all = rows(&expected, table).0;
+        assert_eq!(texts(seen, "position"), texts(&all, "position"), "{table}");
+        assert_eq!(texts(seen, "reason"), texts(&all, "reason"), "{table}");
+        assert_eq!(columns(seen), columns(&all), "{table}");
+        let (files, actions) = told(lake.path(), table);
+        assert_eq!(files.values().sum::<u64>(), 40, "{table}: {files:?}");
+        let metadata = actions.iter().find_map(|action| action["metaData"]["schemaString"].as_str()).unwrap();
+        assert!(metadata.contains("\"position\"") && metadata.contains("\"utc_date\""), "{metadata}");
+        // By the day up to which the log had been read: four, and not one for each.
+        let days: std::collections::BTreeSet<&str> = files.keys().filter_map(|path| path.split('/').next()).collect();
+        assert!(days.len() <= 5 && days.iter().all(|day| day.starts_with("utc_date=1972-09-")), "{days:?}");
+    }
+    expected.stop();
 }
 
 #[test]
