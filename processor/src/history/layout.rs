@@ -126,13 +126,18 @@ pub(crate) fn of_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// The days on which the stretches of rows end, in days since 1970-01-01: of those that have no time, that of `otherwise`.
-pub(crate) fn days(batch: &RecordBatch, otherwise: Time) -> Vec<i64> {
+/// The days of rows of a table, in days since 1970-01-01: on which their stretches end, and of those that have no time that
+/// up to which they were told. Late events are of any time, and would have a file for each day of theirs: they are of the day
+/// on which they came, by the time of events.
+pub(crate) fn days(table: &str, batch: &RecordBatch, told: Time) -> Vec<i64> {
+    if table == "late_events" {
+        return vec![day(told); batch.num_rows()];
+    }
     let times =
         ["end", "time", "start"].map(|name| batch.column_by_name(name).filter(|column| is_time(column.data_type())));
     let of = |i: usize| {
         let known = times.iter().flatten().find(|column| column.is_valid(i));
-        known.map_or(otherwise, |column| column.as_primitive::<TimestampNanosecondType>().value(i))
+        known.map_or(told, |column| column.as_primitive::<TimestampNanosecondType>().value(i))
     };
     (0..batch.num_rows()).map(|i| day(of(i))).collect()
 }
@@ -178,7 +183,8 @@ mod tests {
         assert!(is_of_table(&schema));
         assert_eq!(of_table(&table).unwrap(), rows);
         assert_eq!(own_schema(&schema), rows.schema());
-        assert_eq!(days(&rows, 0), [-1, 1], "by the end, and by the start where there is none");
+        assert_eq!(days("finals", &rows, 0), [-1, 1], "by the end, and by the start where there is none");
+        assert_eq!(days("late_events", &rows, 0), [0, 0], "by when they came");
         assert_eq!((day_text(-1), day_text(20_000)), ("1969-12-31".into(), "2024-10-04".into()));
     }
 }

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`layout`] | our columns as those of a table, and back |
 //! | [`moving`] | rows on their way from the state into tables |
+//! | `packed` | files put together by their bytes |
 //! | `delta` | the tables' logs |
 //! | `log` | what of a log may go |
 //! | `standing` | how all that stands, for whoever watches |
@@ -26,6 +27,7 @@ pub(crate) mod layout;
 #[cfg(feature = "lake")]
 mod log;
 pub(crate) mod moving;
+mod packed;
 mod standing;
 
 pub(crate) use standing::{Facts, Standing};

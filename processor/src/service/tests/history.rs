@@ -194,6 +194,63 @@ fn late_events_and_what_could_not_be_used_go_into_tables_too() {
 }
 
 #[test]
+fn many_rows_of_a_day_are_written_once_as_a_table_has_them_and_moved_by_their_bytes() {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::metadata::ParquetMetaDataReader;
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let write = |i: i64| {
+        for (t, b) in [(i * 20, true), (i * 20 + 5, false)] {
+            let line = format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#);
+            log.write(0, &line);
+            twin.write(0, &line);
+        }
+    };
+    // The first move comes at once, and the next one when it ends.
+    let kept = history::Options { every: Duration::from_secs(500), ..kept_in(state.path(), lake.path()) };
+    let service = start(state.path(), &log, kept.clone());
+    (0..2).for_each(write);
+    rows(&service, "finals");
+    until("the first move", || !told(lake.path(), "alerts").0.is_empty());
+    // Twelve thousand seconds of the first day each, in a checkpoint or two.
+    for part in 0..3 {
+        let epoch = service.epoch();
+        (2 + part * 600..2 + (part + 1) * 600).for_each(write);
+        rows(&service, "finals");
+        until("a checkpoint", || service.epoch() > epoch);
+    }
+    let as_tables = || {
+        let parts = std::fs::read_dir(state.path().join("sources/s")).unwrap().map(|entry| entry.unwrap().path());
+        let folders = parts.map(|part| part.join("results")).chain([state.path().join("sources/s/results")]);
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
+        let columns = files.filter_map(|file| {
+            let file = std::fs::File::open(file.ok()?.path()).ok()?;
+            Some(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file).ok()?.schema()))
+        });
+        columns.filter(|columns| history::layout::is_of_table(columns)).count()
+    };
+    until("files of finals and of alerts as tables have them", || as_tables() >= 4);
+    let seen = rows(&service, "finals").0;
+    service.stop();
+    assert_eq!(in_state(state.path()), 0);
+    let expected = started(options(plain.path(), &twin, Claims::All), PROGRAM);
+    assert_eq!(keys(&seen), keys(&rows(&expected, "finals").0), "from the state");
+    let service = start(state.path(), &log, kept);
+    assert_eq!(keys(&rows(&service, "alerts").0), keys(&rows(&expected, "alerts").0), "from tables");
+    service.stop();
+    expected.stop();
+    // What came in several checkpoints is in one file, each packed as it was.
+    let (files, _) = told(lake.path(), "alerts");
+    assert_eq!(files.values().sum::<u64>(), 1_801, "the last session is open");
+    let groups = files.keys().map(|path| {
+        let file = std::fs::File::open(lake.path().join("alerts").join(path)).unwrap();
+        ParquetMetaDataReader::new().parse_and_finish(&file).unwrap().num_row_groups()
+    });
+    let most = groups.max();
+    assert!(most >= Some(2), "{most:?}");
+}
+
+#[test]
 fn many_files_of_a_day_become_one_and_the_log_says_that_no_row_changed() {
     let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
     let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
