@@ -54,7 +54,7 @@ pub mod input;
 mod labels;
 pub mod lane;
 pub mod leaps;
-mod measured;
+pub mod measured;
 pub mod members;
 pub mod memory;
 pub mod operators;

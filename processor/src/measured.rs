@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use timeline_core::Time;
 
@@ -64,10 +64,19 @@ fn durations() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 
+/// The longest that lanes stood still for a checkpoint, in nanoseconds, since somebody asked.
+static LONGEST_PAUSE: AtomicU64 = AtomicU64::new(0);
+
+/// The longest that the lanes of a partition stood still for a checkpoint since this was last asked.
+pub fn longest_pause() -> Duration {
+    Duration::from_nanos(LONGEST_PAUSE.swap(0, Ordering::Relaxed))
+}
+
 /// A checkpoint of a partition was committed: how long its lanes stood still for it, and how long it took in all.
 pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration, Duration)) {
     let of = Partition { source: source.to_owned(), partition };
     MEASURED.pauses.get_or_create(&of).observe(pause.as_secs_f64());
+    LONGEST_PAUSE.fetch_max(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     MEASURED.checkpoints.get_or_create(&of).observe(took.as_secs_f64());
     let now = world::wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     MEASURED.last_checkpoint.get_or_create(&of).set(now.as_secs_f64());

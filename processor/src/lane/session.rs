@@ -152,14 +152,22 @@ impl Session {
 
 impl Outcome {
     /// What an evaluation tells.
-    fn sink<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Sink<'a, O> {
+    #[inline]
+    pub(super) fn sink<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Sink<'a, O> {
         let (windows, matches) = (Some(&mut self.windows), Some(&mut self.matches));
         Sink { alerts: &mut self.spans, windows, matches, observer }
     }
 
     /// Gives what was told to its session. Windows for which `is_final` says no are not over.
     #[inline]
-    fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
+    pub(super) fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
+        if !(self.spans.is_empty() && self.windows.is_empty() && self.matches.is_empty()) {
+            self.name_all(plan, key, row, is_final);
+        }
+    }
+
+    #[inline(never)]
+    fn name_all(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
         self.name_alerts(plan, key);
         for window in self.windows.drain(..) {
             let end = is_final(&window).then_some(window.end);
@@ -168,7 +176,6 @@ impl Outcome {
         }
     }
 
-    #[inline]
     fn name_alerts(&mut self, plan: &Plan, key: &CompactString) {
         if !self.matches.is_empty() {
             let counted = self.counted.get_or_insert_with(|| Totals::new(plan));
