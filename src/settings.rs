@@ -34,12 +34,14 @@ pub(crate) struct Settings {
     pub(crate) advertise: Option<String>,
     /// `keep = "24h"`: how long `serve` keeps the events of topics.
     pub(crate) keep: Option<String>,
-    /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history.
-    pub(crate) history: Option<String>,
+    /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history; `true` is beside the state.
+    pub(crate) history: Option<HistoryPlace>,
     /// `history_every = "1m"`: the least time between two commits to a table.
     pub(crate) history_every: Option<String>,
     /// `history_keep = "400d"`: how long rows of tables are kept.
     pub(crate) history_keep: Option<String>,
+    /// `history_backlog = "1GiB"`: how much of history waits in the state while its tables cannot be written.
+    pub(crate) history_backlog: Option<String>,
     /// `keep_results = "90d"`: how long `serve` keeps rows of results.
     pub(crate) keep_results: Option<String>,
     /// `subscription = "NAME"`: the subscription under which topics are read.
@@ -72,6 +74,16 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
 }
 
+/// Where `serve` keeps the tables of history.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a folder or a prefix of a bucket as text, or `true` for the folder beside the state")]
+pub(crate) enum HistoryPlace {
+    /// Beside the state, or (`false`) where the state says alone.
+    Beside(bool),
+    /// A folder, or a prefix of a bucket.
+    At(String),
+}
+
 impl Settings {
     /// Reads the named file, or `timeline.toml` if it is there.
     pub(crate) fn load(named: Option<&Path>) -> Result<Self> {
@@ -95,7 +107,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{HistoryPlace, Settings};
     use crate::output::Format;
     use std::path::Path;
 
@@ -111,6 +123,17 @@ mod tests {
         let settings = Settings::parse(text, Path::new("t")).unwrap();
         assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
         assert_eq!(settings.keep_results.as_deref(), Some("90d"));
+    }
+
+    #[test]
+    fn history_is_a_place_or_beside_the_state() {
+        let history = |text: &str| Settings::parse(text, Path::new("t.toml")).map(|settings| settings.history);
+        assert!(matches!(history("history = true"), Ok(Some(HistoryPlace::Beside(true)))));
+        assert!(
+            matches!(history("history = 'lake'\nhistory_backlog = '2GiB'"), Ok(Some(HistoryPlace::At(place))) if place == "lake")
+        );
+        let error = history("history = 1").unwrap_err().to_string();
+        assert!(error.starts_with("t.toml: ") && error.contains("`true` for the folder beside the state"), "{error}");
     }
 
     #[test]

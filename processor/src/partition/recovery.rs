@@ -213,7 +213,7 @@ impl Partition {
             retired,
             apart,
             dropped,
-            mover: Mover::of(options.history.clone()),
+            mover: Mover::of(options.history.clone(), plan.name(), options.part.number),
             committing: None,
             epoch: checkpoints.epoch(),
             proven,

@@ -38,6 +38,7 @@ impl Engine for Service {
             "state": self.options.state.to_string(),
             "tables": self.table_names(),
             "partitions": partitions,
+            "history": self.options.history.as_ref().map(|history| history.status()),
             "resident_bytes": memory::resident(),
             "programs": self.programs_version(),
             "catching_up": catching_up,
