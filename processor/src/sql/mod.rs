@@ -6,6 +6,7 @@
 //! **Invariant:** no question can do harm. The command has questions answered by processes of their own ([`Pool`]), which
 //! the system limits and which end with whoever asked; and statements are bounded before they are planned, so that what
 //! is too much is said and not tried.
+//! **Invariant:** what stands in a statement is part of its answer, or the statement is refused ([`passed_over`]).
 //!
 //! Names keep their case and need no quotes, because columns are called what the events call them (`playerState`):
 //! the usual folding to lower case would make every such column need quotes. Names of tables match in any case.
@@ -38,6 +39,8 @@ mod lean;
 mod lists;
 #[cfg(feature = "sql")]
 mod parameters;
+#[cfg(feature = "sql")]
+mod passed_over;
 #[cfg(feature = "sql")]
 mod planner;
 #[cfg(feature = "sql")]

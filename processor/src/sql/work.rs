@@ -10,6 +10,7 @@ use super::code::Code;
 use super::error::{cleaned, meant};
 use super::holding::hold;
 use super::late::{Late, may_bound, scans};
+use super::passed_over::check_calls;
 use super::planner::{Arithmetic, RoundedCasts, date_part};
 use super::statement::{Question, parse};
 use super::wire::TableRequest;
@@ -41,8 +42,10 @@ use tokio_stream::StreamExt;
 /// The stack of a thread that plans; it is reserved and not used until it is needed.
 const STACK_BYTES: usize = 512 << 20;
 
-const CATALOG: &str = "timeline";
-const SCHEMA: &str = "public";
+/// The catalog of our own tables.
+pub(super) const CATALOG: &str = "timeline";
+/// Their schema.
+pub(super) const SCHEMA: &str = "public";
 
 /// Where a question comes from and its answer goes.
 pub(super) trait Desk {
@@ -103,6 +106,7 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let lists = reads.iter().any(catalog::is_library)
         || matches!(&*statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowFunctions { .. }));
     let context = context(asked.memory_bytes, lists)?;
+    check_calls(&statement, &context.state())?;
     let spelled = wanted(&context, &reads, &asked.known)?;
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
