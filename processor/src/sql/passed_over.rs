@@ -107,9 +107,9 @@ const NO_ORDINALITY: &str = "rows have no numbers; write `row_number() OVER (ORD
 
 /// Refuses a list of tables or columns that is bounded, for all of them would be listed.
 pub(super) fn check_shown(statement: &Statement) -> Result<(), EngineError> {
-    let Statement::Statement(ast) = statement else { return Ok(()) };
     const TABLES: &str = "`SHOW TABLES` lists all; `SELECT table_name FROM information_schema.tables` can be bounded";
     const COLUMNS: &str = "`DESCRIBE NAME` lists all; `SELECT * FROM information_schema.columns` can be bounded";
+    let Statement::Statement(ast) = statement else { return Ok(()) };
     let is_bounded = |options: &ShowStatementOptions| {
         options.starts_with.is_some()
             || options.limit.is_some()

@@ -13,10 +13,10 @@ use super::oids;
 use crate::sql::passed_over::is_bytewise;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinOperator, ObjectName,
-    ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator,
-    Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinOperator,
+    ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, TableFactor, TableWithJoins, TimezoneInfo,
+    UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -280,10 +280,13 @@ fn elements(array: &Expr) -> Option<Vec<Expr>> {
 /// A cast to a text of at most so many characters cuts what is longer, as in PostgreSQL; the library passes the number over.
 fn cut(expr: &mut Expr) {
     let Expr::Cast { data_type: DataType::Varchar(length), .. } = expr else { return };
-    if let Some(CharacterLength::IntegerLength { length, .. }) = length.take() {
-        let length = Expr::Value(Value::Number(length.to_string(), false).into());
-        *expr = call("left", vec![take(expr), length]);
-    }
+    let Some(CharacterLength::IntegerLength { length: most, unit: None | Some(CharLengthUnits::Characters) }) = length
+    else {
+        return;
+    };
+    let most = Expr::Value(Value::Number(most.to_string(), false).into());
+    *length = None;
+    *expr = call("left", vec![take(expr), most]);
 }
 
 /// A cast to a type of PostgreSQL's own.
