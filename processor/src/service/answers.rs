@@ -12,12 +12,12 @@ pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
-pub(super) use sessions::{forgotten, known_starts};
+pub(super) use sessions::{forgotten, known_sessions, known_starts};
 pub(super) use stories::add_story;
 
 use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
 use crate::damage::{self, Lost};
-use crate::engine::{EngineError, Page, PositionOf, TableData};
+use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
@@ -141,6 +141,7 @@ fn needs(table: &str) -> Option<&str> {
         "totals" => Some(results::PARTS),
         "alerts" | "late_events" | "dead_letters" => Some(table),
         "spans" | "session" => Some("kept"),
+        table if MetricAt::of(table).is_some() => Some("kept"),
         // And the views of metrics.
         _ => Some("finals"),
     }
@@ -255,7 +256,7 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
 }
 
 /// Why a metric of events has no rows of sessions.
-fn only_in_totals(name: &str) -> String {
+pub(super) fn only_in_totals(name: &str) -> String {
     format!(
         "`{name}` counts events, which no session has a value of; ask `SELECT * FROM totals WHERE metric = '{name}'`"
     )
@@ -277,7 +278,7 @@ fn every_alert(answer: &Answer) -> Vec<AlertRow> {
 }
 
 /// The committed rows of a table.
-fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
+pub(super) fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
     let mut batches = vec![];
     for file in answer.results.iter().filter(|file| results::table_of(file) == Some(table)) {
         batches.extend(read_file(file, &answer.reader)?);
@@ -291,7 +292,7 @@ fn read_file(file: &FileRef, reader: &Reader) -> Result<Vec<RecordBatch>, Engine
     results::decode(bytes).map_err(unread)
 }
 
-fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {
+pub(super) fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {
     let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
     column.ok_or_else(|| EngineError::Internal(format!("history has no column {name}")))
 }

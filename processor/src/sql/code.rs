@@ -27,11 +27,15 @@ pub enum Code {
     Format,
     /// A clause that nothing would be done with.
     PassedOver,
+    /// An instant of which not enough is kept.
+    NotKept,
+    /// An instant that the log has not reached.
+    NotReached,
 }
 
 impl Code {
     /// All of them, in order.
-    pub const ALL: [Code; 11] = [
+    pub const ALL: [Code; 13] = [
         Code::TooLarge,
         Code::TooManyRelations,
         Code::Memory,
@@ -43,6 +47,8 @@ impl Code {
         Code::Foreign,
         Code::Format,
         Code::PassedOver,
+        Code::NotKept,
+        Code::NotReached,
     ];
 
     /// `TL3001`.
@@ -59,6 +65,8 @@ impl Code {
             Code::Foreign => "TL3009",
             Code::Format => "TL3010",
             Code::PassedOver => "TL3011",
+            Code::NotKept => "TL3012",
+            Code::NotReached => "TL3013",
         }
     }
 
@@ -76,6 +84,8 @@ impl Code {
             Code::Foreign => "A question by GET that a page of another site could have sent.",
             Code::Format => "The request accepts no format that answers come in.",
             Code::PassedOver => "The statement says something that the answer would not heed.",
+            Code::NotKept => "What a metric was at that instant is not kept any more.",
+            Code::NotReached => "What a metric was at that instant is not known yet.",
         }
     }
 
@@ -95,6 +105,8 @@ impl Code {
             Code::Foreign => "send the header `timeline-client: 1`, as `timeline watch` does, or ask by POST /v1/query",
             Code::Format => "accept application/json, text/csv or application/vnd.apache.arrow.stream",
             Code::PassedOver => "leave it out if the answer is right without it, or ask as the message says",
+            Code::NotKept => "ask of a later instant, bound `session`, or keep more events with `serve --keep`",
+            Code::NotReached => "ask of an instant that has been read, or wait for what the source holds with `--sync`",
         }
     }
 
@@ -108,7 +120,8 @@ impl Code {
             | Code::Foreign
             | Code::Format
             | Code::PassedOver => EngineError::invalid(message),
-            Code::Memory | Code::NoProcess => EngineError::Unavailable(message),
+            Code::Memory | Code::NoProcess | Code::NotReached => EngineError::Unavailable(message),
+            Code::NotKept => EngineError::Conflict { message, rendered: None },
             Code::Time => EngineError::Timeout(message),
             Code::Failed | Code::Ended => EngineError::Internal(message),
         }

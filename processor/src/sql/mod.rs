@@ -19,6 +19,8 @@
 //! grouping, joining) is counted and limited. Nothing is written to disk.
 
 #[cfg(feature = "sql")]
+mod as_of;
+#[cfg(feature = "sql")]
 mod bounds;
 #[cfg(feature = "sql")]
 mod catalog;
