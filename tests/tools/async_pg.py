@@ -30,7 +30,7 @@ async def main():
         assert [a.name for a in statement.get_attributes()] == ["session", "value"]
         assert [p.name for p in statement.get_parameters()] == ["numeric"], statement.get_parameters()
         copied = io.BytesIO()
-        await c.copy_from_query("SELECT cdn, sum FROM totals WHERE cdn = $1", "C1", output=copied, format="csv", header=True)
+        await c.copy_from_query("SELECT cdn, sum FROM totals WHERE cdn = 'C1'", output=copied, format="csv", header=True)
         assert copied.getvalue() == b"cdn,sum\nC1,7\n", copied.getvalue()
         copied = io.BytesIO()
         await c.copy_from_table("stalled", schema_name="public", columns=["session"], output=copied)
