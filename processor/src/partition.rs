@@ -231,6 +231,8 @@ pub struct Partition {
     pauses: bool,
     /// How much is fed at once.
     pace: Pace,
+    /// How long its lanes were busy with events since it was opened, added up.
+    busy: Duration,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -459,6 +461,7 @@ impl Partition {
             self.feed.reached(part.source, *max_time);
             self.pending.dead.extend(part.dead);
             self.pace.note(part.took);
+            self.busy += part.took;
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
             }

@@ -256,6 +256,7 @@ impl Partition {
             kept_bytes: self.kept_bytes(),
             live,
             read_sessions: sum(|size| size.read),
+            busy_ns: u64::try_from(self.busy.as_nanos()).unwrap_or(u64::MAX),
             partial: self.counts.partial + partial,
             pending,
             sessions,

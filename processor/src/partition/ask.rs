@@ -126,6 +126,8 @@ pub struct Answer {
     pub pending: Pending,
     /// Sessions that questions have read since it was opened.
     pub read_sessions: u64,
+    /// How long its lanes were busy with events since it was opened, added up, in nanoseconds.
+    pub busy_ns: u64,
     /// Sessions alive at the horizon; empty unless asked for.
     pub sessions: Vec<Session>,
     /// Aggregated metrics; empty unless asked for.

@@ -232,6 +232,7 @@ impl Partition {
             notices: vec![],
             pauses: false,
             pace: Pace::new(),
+            busy: Duration::ZERO,
             plan,
             options,
         };

@@ -122,6 +122,7 @@ pub fn at_rest(
         kept_bytes: 0,
         live: 0,
         read_sessions: 0,
+        busy_ns: 0,
         pending: Pending::default(),
         sessions: vec![],
         totals: Totals::new(plan),

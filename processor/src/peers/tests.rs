@@ -116,6 +116,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         queued_bytes: 7,
         kept_bytes: 8,
         read_sessions: 12,
+        busy_ns: 13,
         live: 7,
         pending: Pending {
             parts: vec![],

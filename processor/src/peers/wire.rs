@@ -72,6 +72,8 @@ struct AnswerHeader {
     kept_bytes: u64,
     #[serde(default)]
     read_sessions: u64,
+    #[serde(default)]
+    busy_ns: u64,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -205,6 +207,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         queued_bytes: answer.queued_bytes,
         kept_bytes: answer.kept_bytes,
         read_sessions: answer.read_sessions,
+        busy_ns: answer.busy_ns,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -298,6 +301,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         queued_bytes: facts.queued_bytes,
         kept_bytes: facts.kept_bytes,
         read_sessions: facts.read_sessions,
+        busy_ns: facts.busy_ns,
         live: facts.live,
         owner: facts.owner,
         pending,

@@ -145,7 +145,7 @@ impl<'a> Attention<'a> {
         let turn = self.turn(app).await?;
         let asking = Asking { held: Some(turn.clone()), ..asking };
         let first = async {
-            let mut answer = app.options.answerer.ask(asking).await?;
+            let mut answer = app.options.answerer.ask_over("postgres", asking).await?;
             // Most errors come with the first rows.
             let batch = answer.rows.next().await.transpose()?;
             Ok::<_, EngineError>((answer, batch))

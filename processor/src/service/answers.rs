@@ -196,6 +196,7 @@ pub(super) fn status(answer: &Answer) -> Json {
         "queued_bytes": answer.queued_bytes,
         "kept_bytes": answer.kept_bytes,
         "read_sessions": answer.read_sessions,
+        "evaluate_seconds": answer.busy_ns as f64 / 1e9,
         "lag_bytes": lag,
         "outputs": answer.outputs,
         "published": sum(answer, |output| output.published),

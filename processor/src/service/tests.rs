@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod as_of;
 mod bounds;
+mod cost;
 mod deploying;
 mod distinct;
 mod formats;

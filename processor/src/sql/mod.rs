@@ -73,6 +73,7 @@ pub use lean::{Pool, serve_questions};
 pub use pool::Pool;
 
 use crate::engine::{Basis, Engine, EngineError, Note, PositionOf};
+use crate::measured;
 use arrow::array::RecordBatch;
 #[cfg(feature = "sql")]
 use arrow::datatypes::Field;
@@ -154,6 +155,20 @@ impl Answerer {
     pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
         let task = Task::Rows(asking.parameters.clone());
         self.give(asking, task).await
+    }
+
+    /// The same for a wire, by whose name it is measured how long the question is at work, until its last row is taken.
+    ///
+    /// # Errors
+    /// Those of [`Answerer::ask`].
+    pub(crate) async fn ask_over(&self, wire: &'static str, asking: Asking) -> Result<Answer, EngineError> {
+        let at_work = measured::Question::begun(wire);
+        let Answer { schema, basis, rows } = self.ask(asking).await?;
+        let rows = rows.map(move |row| {
+            let _ends_with_the_rows = &at_work;
+            row
+        });
+        Ok(Answer { schema, basis, rows: Box::pin(rows) })
     }
 
     /// What a statement takes and gives, for which no row of any table is read.
