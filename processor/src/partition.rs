@@ -233,6 +233,8 @@ pub struct Partition {
     pace: Pace,
     /// How long its lanes were busy with events since it was opened, added up.
     busy: Duration,
+    /// When the first message of the block that was read last was published, as far as the log says it.
+    received: Option<Time>,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -305,6 +307,7 @@ impl Partition {
                     let published = block.marks.first().and_then(|mark| mark.received);
                     let source = usize::from(block.end.source);
                     self.pipeline.feed(block)?;
+                    self.received = published.or(self.received);
                     if let Some(at) = published {
                         let name = &self.plan.source_at(source).name;
                         measured::published(name, self.options.part.number, at);

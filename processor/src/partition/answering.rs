@@ -256,6 +256,8 @@ impl Partition {
             kept_bytes: self.kept_bytes(),
             live,
             read_sessions: sum(|size| size.read),
+            drained: (0..self.readings.len()).all(|source| self.feed.is_drained(source)),
+            received: self.received,
             busy_ns: u64::try_from(self.busy.as_nanos()).unwrap_or(u64::MAX),
             partial: self.counts.partial + partial,
             pending,

@@ -123,6 +123,8 @@ pub fn at_rest(
         live: 0,
         read_sessions: 0,
         busy_ns: 0,
+        drained: false,
+        received: None,
         pending: Pending::default(),
         sessions: vec![],
         totals: Totals::new(plan),

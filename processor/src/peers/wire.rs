@@ -74,6 +74,10 @@ struct AnswerHeader {
     read_sessions: u64,
     #[serde(default)]
     busy_ns: u64,
+    #[serde(default)]
+    drained: bool,
+    #[serde(default)]
+    received: Option<i64>,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -208,6 +212,8 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         kept_bytes: answer.kept_bytes,
         read_sessions: answer.read_sessions,
         busy_ns: answer.busy_ns,
+        drained: answer.drained,
+        received: answer.received,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -302,6 +308,8 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         kept_bytes: facts.kept_bytes,
         read_sessions: facts.read_sessions,
         busy_ns: facts.busy_ns,
+        drained: facts.drained,
+        received: facts.received,
         live: facts.live,
         owner: facts.owner,
         pending,

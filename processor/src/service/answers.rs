@@ -163,13 +163,9 @@ pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
 
 pub(super) fn status(answer: &Answer) -> Json {
     let counts = answer.counts;
-    let files = answer.reach.iter().map(|reach| (reach, reach.files.get(reach.position.file as usize)));
-    let left = |(reach, file): (&Reach, Option<&event_feeder::file::KnownFile>)| {
-        let length = std::fs::metadata(&file?.name).ok()?.len();
-        Some(length.saturating_sub(reach.position.offset))
-    };
-    let lag = files.clone().map(left).try_fold(0, |sum, left| Some(sum + left?));
-    let names: Vec<String> = files.filter_map(|(_, file)| file.map(|file| file.name.clone())).collect();
+    let files = answer.reach.iter().filter_map(|reach| reach.files.get(reach.position.file as usize));
+    let lag = answer.reach.iter().map(bytes_behind).try_fold(0, |sum, left| Some(sum + left?));
+    let names: Vec<String> = files.map(|file| file.name.clone()).collect();
     let file = if names.is_empty() { None } else { Some(names.join(", ")) };
     json!({
         "source": answer.plan.name(),
@@ -198,10 +194,22 @@ pub(super) fn status(answer: &Answer) -> Json {
         "read_sessions": answer.read_sessions,
         "evaluate_seconds": answer.busy_ns as f64 / 1e9,
         "lag_bytes": lag,
+        "drained": answer.drained,
+        "received_ns": answer.received,
         "outputs": answer.outputs,
         "published": sum(answer, |output| output.published),
         "waiting": sum(answer, |output| output.waiting),
     })
+}
+
+/// What a log of files holds beyond what was read of it, in bytes of the files; none of another log.
+fn bytes_behind(reach: &Reach) -> Option<u64> {
+    let at = usize::try_from(reach.position.file).ok()?;
+    let length = |name: &str| std::fs::metadata(name).ok().map(|file| file.len());
+    let current = length(&reach.files.get(at)?.name)?.saturating_sub(reach.position.offset);
+    // One that is gone holds nothing.
+    let later = reach.files.iter().skip(at + 1).filter_map(|file| file.closed.or_else(|| length(&file.name)));
+    Some(later.fold(current, u64::saturating_add))
 }
 
 /// Over all outputs of a partition; `None` where nothing is published.
@@ -342,4 +350,33 @@ pub(super) fn outliers(
         return Ok(Some(outliers::of_alert(&all, page, |key| partial.get(key).copied())));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes_behind;
+    use crate::reach::Reach;
+    use event_feeder::Position;
+    use event_feeder::file::{Head, Identity, KnownFile};
+
+    #[test]
+    fn files_that_come_later_are_behind_too() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, bytes: usize, closed| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, vec![b'x'; bytes]).expect("a file");
+            let name = path.to_str().expect("UTF-8").to_owned();
+            let head = Head { length: 0, digest: String::new() };
+            KnownFile { name, identity: Identity { device: 0, inode: 0 }, head, closed, read: None }
+        };
+        let files = vec![file("a", 10, Some(10)), file("b", 20, None), file("c", 40, None)];
+        let at = |file, offset| {
+            let position = Position { file, offset, ..Position::START };
+            bytes_behind(&Reach { position, files: files.clone(), ..Reach::default() })
+        };
+        assert_eq!([at(0, 4), at(1, 20), at(2, 39), at(2, 50)], [Some(66), Some(40), Some(1), Some(0)]);
+        assert_eq!(at(3, 0), None, "no file is known there");
+        std::fs::remove_file(dir.path().join("c")).expect("it is there");
+        assert_eq!(at(1, 0), Some(20), "what is gone holds nothing");
+    }
 }
