@@ -39,6 +39,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod as_of;
 pub mod batch;
 pub mod checkpoint;
 pub mod code;

@@ -235,6 +235,10 @@ pub struct Partition {
     pauses: bool,
     /// How much is fed at once.
     pace: Pace,
+    /// How long its lanes were busy with events since it was opened, added up.
+    busy: Duration,
+    /// When the first message of the block that was read last was published, as far as the log says it.
+    received: Option<Time>,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -307,6 +311,7 @@ impl Partition {
                     let published = block.marks.first().and_then(|mark| mark.received);
                     let source = usize::from(block.end.source);
                     self.pipeline.feed(block)?;
+                    self.received = published.or(self.received);
                     if let Some(at) = published {
                         let name = &self.plan.source_at(source).name;
                         measured::published(name, self.options.part.number, at);
@@ -464,6 +469,7 @@ impl Partition {
             self.losses.note(&part.dead);
             self.pending.dead.extend(part.dead);
             self.pace.note(part.took);
+            self.busy += part.took;
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
             }

@@ -1,5 +1,6 @@
 //! `timeline serve`: the processor.
 
+mod catching_up;
 mod history;
 mod outputs;
 mod start;
@@ -249,6 +250,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = writeln!(std::io::stdout(), "timeline: serving {url}");
     }
     let _ = std::io::stdout().flush();
+    let catching_up = catching_up::CatchingUp::follow(&service);
     let mut failures = 0;
     let result = loop {
         if stopping.load(Ordering::Relaxed) {
@@ -289,6 +291,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             }
         }
     };
+    drop(catching_up);
     drop(close);
     server.join();
     if let Some(tools) = tools {

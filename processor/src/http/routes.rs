@@ -114,7 +114,7 @@ async fn query(
     let format = Format::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.answerer.clone());
     let ask = |turn: Turn| async move {
-        answerer.ask(Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
+        answerer.ask_over("http", Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
     };
     stream(&app, format, limit, ask).await
 }

@@ -27,6 +27,7 @@ use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use timeline_core::plan::{Plan, RULES};
 
 /// How a partition came up.
@@ -235,6 +236,8 @@ impl Partition {
             losses: LossesSaid::default(),
             pauses: false,
             pace: Pace::new(),
+            busy: Duration::ZERO,
+            received: None,
             plan,
             options,
         };

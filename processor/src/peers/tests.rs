@@ -118,6 +118,9 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         queued_bytes: 7,
         kept_bytes: 8,
         read_sessions: 12,
+        busy_ns: 13,
+        drained: true,
+        received: Some(14),
         live: 7,
         pending: Pending {
             parts: vec![],

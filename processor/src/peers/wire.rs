@@ -73,6 +73,12 @@ struct AnswerHeader {
     kept_bytes: u64,
     #[serde(default)]
     read_sessions: u64,
+    #[serde(default)]
+    busy_ns: u64,
+    #[serde(default)]
+    drained: bool,
+    #[serde(default)]
+    received: Option<i64>,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -208,6 +214,9 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         queued_bytes: answer.queued_bytes,
         kept_bytes: answer.kept_bytes,
         read_sessions: answer.read_sessions,
+        busy_ns: answer.busy_ns,
+        drained: answer.drained,
+        received: answer.received,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -302,6 +311,9 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         queued_bytes: facts.queued_bytes,
         kept_bytes: facts.kept_bytes,
         read_sessions: facts.read_sessions,
+        busy_ns: facts.busy_ns,
+        drained: facts.drained,
+        received: facts.received,
         live: facts.live,
         owner: facts.owner,
         pending,

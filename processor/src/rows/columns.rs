@@ -131,6 +131,13 @@ pub const TABLES: [Table; 10] = [
             VERSION,
             ("catching_up", "Whether it has yet to read what others have read, and does not answer before."),
             ("remarks", "What the records say of it, such as a column that none of them has."),
+            ("row_bytes", "Bytes of a live session that its nodes take; those of shared nodes are in each row."),
+            (
+                "evaluate_seconds",
+                "How long lanes were busy with events for all queries of its source, added up, since the processors work on it.",
+            ),
+            ("live_sessions", "Sessions that are alive, for all queries of its source."),
+            ("state_bytes", "Bytes of state in memory, likewise."),
         ],
     },
     Table {
@@ -175,6 +182,10 @@ pub const TABLES: [Table; 10] = [
             ("misrouted", "Messages whose key is not the one that they were routed by."),
             ("queued_bytes", "Bytes that are read and not evaluated yet."),
             ("kept_bytes", "Bytes of events that are kept to be read again."),
+            (
+                "evaluate_seconds",
+                "How long its lanes were busy with events, added up, since the processor works on it.",
+            ),
         ],
     },
 ];

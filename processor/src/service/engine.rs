@@ -2,9 +2,9 @@
 
 use super::cluster::Cluster;
 use super::work::Bound;
-use super::{Service, answers, bounds, changes, replaying};
+use super::{Service, answers, as_of, bounds, changes, replaying};
 use crate::engine::{
-    Basis, Engine, EngineError, Extent, IsWanted, Listed, Note, Page, PositionOf, Snapshot, TableData, TableScan,
+    Basis, Engine, EngineError, Extent, IsWanted, Listed, MetricAt, Note, Page, PositionOf, Snapshot, TableData, TableScan,
 };
 use crate::memory;
 use crate::partition::{Answer, Ask, Asks, NoAnswer};
@@ -68,7 +68,8 @@ impl Engine for Service {
         is_wanted: IsWanted<'_>,
     ) -> Result<Snapshot, EngineError> {
         let tables: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
-        let sync = self.wait_for_tables(&tables, sync, is_wanted)?;
+        let shown: Vec<String> = tables.iter().map(|table| MetricAt::shown(table)).collect();
+        let sync = self.wait_for_tables(&shown, sync, is_wanted)?;
         let (bound, sealed, answers) = self.ask_as_deployed(|bound| bounds::asks(bound, scans), sync, is_wanted)?;
         let logs = answers::by_source(&bound, &answers);
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
@@ -76,11 +77,15 @@ impl Engine for Service {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let tables = scans.iter().map(|scan| match scan.table.as_str() {
             _ if !is_wanted() => Err(NoAnswer::Unwanted.into()),
-            "spans" => replaying::spans(&answering, scan.sessions.as_ref()),
+            "spans" => replaying::spans(&answering, scan.sessions.as_ref(), is_wanted),
             "sessions" => answers::sessions(&answering, &sealed, scan.sessions.as_ref()),
             "queries" => Ok(answers::plain("queries", answers::queries(&bound, &answers))),
             name @ ("partitions" | "nodes") => answers::table(name, &logs, &sealed),
-            name => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
+            name => match MetricAt::of(name) {
+                Some(at) => as_of::table(&at, &answering, scan.sessions.as_ref(), is_wanted)
+                    .map_err(|error| self.not_there_yet(&at.metric, error)),
+                None => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
+            },
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
@@ -95,9 +100,10 @@ impl Engine for Service {
         let (bound, sealed) = self.deployed()?;
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
-        let table = |name: &String| {
+        let table = |asked: &String| {
+            let name = &MetricAt::shown(asked);
             let mut table = match name.as_str() {
-                "spans" => replaying::spans(&answering, None),
+                "spans" => replaying::spans(&answering, None, &|| true),
                 "sessions" => answers::sessions(&all, &[], None),
                 "queries" => Ok(answers::plain("queries", answers::queries(&bound, &[]))),
                 // Columns of metrics that are replaced, or gone, are columns still.
@@ -110,6 +116,7 @@ impl Engine for Service {
             let metric = metrics.rfind(|(_, metric)| metric.name == *name);
             let definition = metric.map(|(plan, metric)| definition_text(plan, metric.root));
             table.schema = documented(name, &table.schema, definition.as_deref());
+            table.name.clone_from(asked);
             (table.live, table.past) = (vec![], vec![]);
             Ok(table)
         };

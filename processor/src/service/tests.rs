@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod as_of;
 mod bounds;
+mod cost;
 mod deploying;
 mod distinct;
 mod formats;
