@@ -60,7 +60,7 @@ fn a_collector_has_spans_of_what_is_done_and_what_is_said() {
     assert!(question.end_time_unix_nano >= question.start_time_unix_nano && question.start_time_unix_nano > 0);
 
     let checkpoint = told.spans.iter().find(|span| span.name == "checkpoint").expect("a checkpoint");
-    assert_eq!(text_of(&checkpoint.attributes, "timeline.source").as_deref(), Some("s"));
+    assert!(text_of(&checkpoint.attributes, "timeline.source").is_some_and(|source| source.starts_with('s')));
     assert!(whole_of(&checkpoint.attributes, "timeline.epoch").is_some_and(|epoch| epoch > 0), "{checkpoint:?}");
     assert!(whole_of(&checkpoint.attributes, "timeline.bytes").is_some_and(|bytes| bytes > 0), "{checkpoint:?}");
 
