@@ -10,6 +10,8 @@ mod watch;
 pub(crate) use reply::{
     Deployed, DeployedName, DeploymentStatus, Dropped, Note, Position, Session, SessionReply, SessionRow, Span,
 };
+#[cfg(feature = "otlp")]
+pub(crate) use tls::trusting;
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};

@@ -84,6 +84,7 @@ pub mod story;
 pub mod tls;
 pub mod tokens;
 pub mod totals;
+pub mod traced;
 #[cfg(any(feature = "sql", feature = "lake"))]
 mod url;
 pub mod watermark;

@@ -25,7 +25,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Instant};
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, Kind, &str); 17] = [
+const METRICS: [(&str, &str, Kind, &str); 22] = [
     ("records", "timeline_records", Counter, "Records read from the log."),
     ("events", "timeline_events", Counter, "Events accepted."),
     ("late_events", "timeline_late_events", Counter, "Events behind the watermark."),

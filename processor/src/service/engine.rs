@@ -11,6 +11,7 @@ use crate::partition::{Answer, Ask, Asks, NoAnswer};
 use crate::programs::{Begin, Programs};
 use crate::rows::{TABLES, documented};
 use crate::story;
+use crate::traced;
 use arrow::array::RecordBatch;
 use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
@@ -219,6 +220,32 @@ impl Engine for Service {
         plan_only: bool,
         from: Option<String>,
     ) -> Result<Json, EngineError> {
+        let files: Vec<&str> = programs.iter().map(|(file, _)| file.as_str()).collect();
+        let span = traced::deployment(&files.join(", "), plan_only);
+        traced::within(&span, || self.deploy_now(&programs, plan_only, from))
+    }
+
+    fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+        traced::within(&traced::dropping(name), || self.drop_now(name))
+    }
+
+    fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        self.answer_other(question)
+    }
+
+    fn programs_version(&self) -> u64 {
+        self.lock().programs.version
+    }
+}
+
+impl Service {
+    /// Deploys programs, or says what that would do.
+    fn deploy_now(
+        &self,
+        programs: &[(String, String)],
+        plan_only: bool,
+        from: Option<String>,
+    ) -> Result<Json, EngineError> {
         let from = match from.as_deref() {
             None | Some("start") => Begin::Start,
             Some("now") => Begin::Now,
@@ -228,13 +255,13 @@ impl Engine for Service {
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
         if plan_only {
-            return self.planned(&before, &programs, from).map(|(_, told)| told);
+            return self.planned(&before, programs, from).map(|(_, told)| told);
         }
-        let renewed = self.carrying(&before, &programs)?.0.renewed(&before)?;
+        let renewed = self.carrying(&before, programs)?.0.renewed(&before)?;
         // Only of partitions that stand is it known what they have asked of their tables.
         let deciding = self.cluster.as_ref().filter(|_| !renewed.is_empty()).map(Cluster::deciding);
         self.pause(&renewed);
-        let changed = self.planned(&before, &programs, from).and_then(|(after, told)| {
+        let changed = self.planned(&before, programs, from).and_then(|(after, told)| {
             if after != before {
                 self.change(after.clone())?;
             }
@@ -254,7 +281,8 @@ impl Engine for Service {
         Ok(told)
     }
 
-    fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+    /// Ends a query.
+    fn drop_now(&self, name: &str) -> Result<Json, EngineError> {
         let changing = self.changing();
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
@@ -267,16 +295,6 @@ impl Engine for Service {
         Ok(json!({"dropped": [name], "notes": kept, "not_yet": self.wait_for_others()}))
     }
 
-    fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
-        self.answer_other(question)
-    }
-
-    fn programs_version(&self) -> u64 {
-        self.lock().programs.version
-    }
-}
-
-impl Service {
     /// The programs with tables that carry on those that are deployed, and the texts as they are then.
     fn carrying(
         &self,

@@ -74,6 +74,7 @@ pub use pool::Pool;
 
 use crate::engine::{Basis, Engine, EngineError, Note, PositionOf};
 use crate::measured;
+use crate::traced;
 use arrow::array::RecordBatch;
 #[cfg(feature = "sql")]
 use arrow::datatypes::Field;
@@ -85,6 +86,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt};
+use tracing::Instrument;
 
 /// Bytes that one question may hold for sorting, grouping and joining.
 #[cfg(feature = "sql")]
@@ -154,7 +156,9 @@ impl Answerer {
     /// engine says of its snapshot; what [`Code`] lists. Rows may end in an error too (a division by zero).
     pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
         let task = Task::Rows(asking.parameters.clone());
-        self.give(asking, task).await
+        let span = traced::question(&asking.sql);
+        let answer = self.give(asking, task).instrument(span.clone()).await;
+        traced::answered(span, answer)
     }
 
     /// The same for a wire, by whose name it is measured how long the question is at work, until its last row is taken.
