@@ -187,8 +187,8 @@ impl DeltaTables {
         if LogFiles::of(&there).is_long(done.commit_version(), interval) {
             let now = Snapshot::builder_for(self.root(table)).build(&*engine)?;
             now.checkpoint(&*engine, None)?;
-            self.sync(table);
-            if properties.enable_expired_log_cleanup != Some(false) {
+            let is_durable = self.sync(table);
+            if is_durable && properties.enable_expired_log_cleanup != Some(false) {
                 self.shorten(&log, properties.log_retention_duration.unwrap_or(log::RETENTION));
             }
         }
@@ -212,16 +212,15 @@ impl DeltaTables {
         }
     }
 
-    /// Makes what the library wrote beside the commits durable, where it does not do so itself.
-    fn sync(&self, table: &str) {
-        let StateLocation::Local(root) = &self.place else { return };
+    /// Makes what the library wrote beside the commits durable, where it does not do so itself: whether it is.
+    fn sync(&self, table: &str) -> bool {
+        let StateLocation::Local(root) = &self.place else { return true };
         let folder = root.join(table).join(LOG);
         let is_written = |path: &PathBuf| path.extension().is_none_or(|extension| extension == "parquet");
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in files.filter(is_written).chain([folder.clone()]) {
-            // A reader that finds it broken reads the commits.
-            let _ = std::fs::File::open(path).and_then(|file| file.sync_all());
-        }
+        // A reader that finds a checkpoint broken reads the commits, which are there for as long as it is young.
+        let paths = files.filter(is_written).chain([folder.clone()]);
+        paths.fold(true, |all, path| std::fs::File::open(path).and_then(|file| file.sync_all()).is_ok() && all)
     }
 }
 

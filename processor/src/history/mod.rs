@@ -228,7 +228,7 @@ impl Worker {
         while let Some((app, projection)) = self.due.pop_first() {
             let done = TABLES.iter().try_for_each(|table| self.tables.project(table, &app, &projection));
             if done.is_ok() {
-                projection.standing.is_committed();
+                projection.standing.note_committed();
             }
             match done {
                 Ok(()) if self.tables.is_behind(&app) => {}
@@ -242,7 +242,7 @@ impl Worker {
                 }
             }
         }
-        self.standings.logs_written(None);
+        self.standings.note_logs(None);
         if self.failing.take().is_some() {
             tracing::warn!("history in {} is written again", self.place);
         }
@@ -258,7 +258,7 @@ impl Worker {
                 self.place
             );
         }
-        self.standings.logs_written(Some(&error));
+        self.standings.note_logs(Some(&error));
         self.failing = Some(Failing { again: Instant::now() + pause, pause });
         error
     }

@@ -42,18 +42,18 @@ impl Standing {
     }
 
     /// Notes what waits.
-    pub(crate) fn waits(&self, bytes: u64, rows: u64) {
+    pub(crate) fn note_waiting(&self, bytes: u64, rows: u64) {
         let mut facts = self.facts();
         (facts.waiting_bytes, facts.waiting_rows) = (bytes, rows);
     }
 
     /// Notes that the tables' logs have what they are to have.
-    pub(crate) fn is_committed(&self) {
+    pub(crate) fn note_committed(&self) {
         self.facts().committed = Some(now());
     }
 
     /// Notes that rows could not be moved, and why; or that they were.
-    pub(crate) fn moved(&self, error: Option<&str>) {
+    pub(crate) fn note_moved(&self, error: Option<&str>) {
         note(&mut self.facts().away, error);
     }
 }
@@ -77,7 +77,7 @@ impl Standings {
     }
 
     /// Notes that the tables' logs could not be written, and why; or that they were.
-    pub(crate) fn logs_written(&self, error: Option<&str>) {
+    pub(crate) fn note_logs(&self, error: Option<&str>) {
         note(&mut self.logs.lock().unwrap_or_else(PoisonError::into_inner), error);
     }
 
@@ -123,16 +123,16 @@ mod tests {
         let all = Standings::default();
         let (one, two) = (all.begin("s".into(), 0), all.begin("s".into(), 1));
         assert_eq!(all.away(), None);
-        one.moved(Some("first"));
+        one.note_moved(Some("first"));
         let since = all.away().unwrap().since;
-        one.moved(Some("second"));
-        all.logs_written(Some("logs"));
+        one.note_moved(Some("second"));
+        all.note_logs(Some("logs"));
         assert_eq!(all.away().unwrap(), Away { since, error: "second".into() });
-        one.moved(None);
+        one.note_moved(None);
         assert_eq!(all.away().unwrap().error, "logs");
-        all.logs_written(None);
+        all.note_logs(None);
         assert_eq!(all.away(), None);
-        two.moved(Some("gone"));
+        two.note_moved(Some("gone"));
         drop(two);
         assert_eq!(all.away(), None, "what has ended here is for others to say");
         assert!(all.of("s", 1).is_none());
@@ -142,12 +142,12 @@ mod tests {
     fn what_waits_is_told_of_the_partition_that_is_at_work() {
         let all = Standings::default();
         let old = all.begin("s".into(), 0);
-        old.waits(10, 2);
+        old.note_waiting(10, 2);
         assert_eq!(all.of("s", 0).unwrap().waiting_rows, 2);
         let new = all.begin("s".into(), 0);
         assert!(all.of("s", 0).unwrap().committed.is_none());
-        new.is_committed();
-        new.waits(7, 1);
+        new.note_committed();
+        new.note_waiting(7, 1);
         let facts = all.of("s", 0).unwrap();
         assert_eq!((facts.waiting_bytes, facts.waiting_rows, facts.committed.is_some()), (7, 1, true));
         assert!(all.of("t", 0).is_none() && all.of("s", 1).is_none());

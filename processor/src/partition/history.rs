@@ -66,7 +66,7 @@ impl Mover {
     /// Notes why the last move failed, if it did: whether the one before it did.
     fn note_failed(&mut self, why: Option<String>) -> bool {
         if let Some(standing) = &self.standing {
-            standing.moved(why.as_deref());
+            standing.note_moved(why.as_deref());
         }
         std::mem::replace(&mut self.failed, why).is_some()
     }
@@ -153,7 +153,7 @@ impl Mover {
         let bytes: u64 = waiting().map(|file| file.length).sum();
         self.waiting = bytes;
         if let Some(standing) = &self.standing {
-            standing.waits(bytes, waiting().map(rows_of).sum());
+            standing.note_waiting(bytes, waiting().map(rows_of).sum());
         }
         let is_full = bytes > history.options().backlog;
         if is_full && !self.is_full {

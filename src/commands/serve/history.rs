@@ -65,15 +65,6 @@ impl HistoryFlags {
         if asked != Asked::Nowhere && !history::CAN_KEEP {
             return Err(Error::Usage("--history: this build was made without the `lake` feature".into()));
         }
-        let place = match asked {
-            Asked::At(place) => {
-                check_place(place)?;
-                state.keep_history(place).map(Some)
-            }
-            Asked::Beside => state.usual_history().and_then(|place| state.keep_history(&place)).map(Some),
-            Asked::Nowhere => state.history(),
-        };
-        let place = place.map_err(|error| refused(error, state))?;
         let backlog = match (self.history_backlog, &settings.history_backlog) {
             (Some(bytes), _) => bytes,
             (None, Some(text)) => {
@@ -88,6 +79,15 @@ impl HistoryFlags {
         };
         let keep = self.history_keep.or(set("history_keep", &settings.history_keep)?);
         let every = self.history_every.or(set("history_every", &settings.history_every)?);
+        let place = match asked {
+            Asked::At(place) => {
+                check_place(place)?;
+                state.keep_history(place).map(Some)
+            }
+            Asked::Beside => state.usual_history().and_then(|place| state.keep_history(&place)).map(Some),
+            Asked::Nowhere => state.history(),
+        };
+        let place = place.map_err(|error| refused(error, state))?;
         if let (None, true) = (&place, keep.is_some()) {
             return Err(Error::Usage(
                 "--history-keep: this state keeps no history in tables; --history says where".into(),
