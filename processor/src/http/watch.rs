@@ -2,6 +2,7 @@
 //!
 //! The question is asked again and again; an event is sent when the set of rows is another one than that sent last.
 //! Rows are compared without regard to their order, which an answer without ORDER BY does not have.
+//! A question that cannot be answered any more (its metric is dropped) ends with an event `error` that says so.
 //!
 //! A name is answered without SQL, so that lean builds have it too.
 
@@ -97,7 +98,11 @@ async fn follow(app: App, subject: Subject, interval: Duration, first: Vec<Strin
             Ok(rows) => changed(&mut shown, &rows).then(|| format!("data: [{}]\n\n", rows.join(","))),
             // These pass; the others do not.
             Err(EngineError::Unavailable(_) | EngineError::Timeout(_)) => None,
-            Err(_) => return,
+            Err(error) => {
+                let said = format!("event: error\ndata: {}\n\n", Refusal::from(error).belated());
+                let _ = events.send(Ok(said.into())).await;
+                return;
+            }
         };
         let text = text.or_else(|| (sent_at.elapsed() >= QUIET_MAX).then(|| ": nothing new\n\n".to_owned()));
         if let Some(text) = text {
