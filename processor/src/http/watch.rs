@@ -12,6 +12,7 @@ use super::json::{Shape, rows};
 use super::{App, site};
 use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
+use crate::rows::typed_as;
 use crate::sql::{Asking, Code, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -179,6 +180,7 @@ fn read(
     rows_max: usize,
     found: &mut Vec<RecordBatch>,
 ) -> Result<(), EngineError> {
+    let schema = &table.schema;
     let past = table.past.iter().flat_map(|file| {
         let reader = File::open(&file.path)
             .map_err(Into::into)
@@ -187,7 +189,8 @@ fn read(
             Ok(reader) => (Some(reader), None),
             Err(error) => (None, Some(Err(error.into()))),
         };
-        reader.into_iter().flatten().map(|batch| results::current(batch?)).chain(error)
+        let rows = reader.into_iter().flatten().map(|batch| results::current(batch?));
+        rows.map(move |rows| rows.map(|rows| typed_as(&rows, schema))).chain(error)
     });
     for batch in table.live.iter().cloned().map(Ok).chain(past) {
         let rows = batch.and_then(|batch| matching(batch, wanted));
