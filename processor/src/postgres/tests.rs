@@ -216,6 +216,19 @@ fn rows_are_copied_as_text_as_csv_and_in_binary() {
 }
 
 #[test]
+fn an_answer_that_fails_half_way_ends_in_its_error() {
+    let site = site();
+    let mut client = site.client();
+    client.say(b'Q', b"SELECT 1 / (value - 50000) FROM range(0, 100000)\0");
+    let replies = client.until(b'Z');
+    let kinds: Vec<u8> = replies.iter().map(|(kind, _)| *kind).collect();
+    assert!(kinds.contains(&b'D') && !kinds.contains(&b'C'), "rows, and none that are said to be all");
+    assert!(kinds.ends_with(b"EZ"), "{kinds:?}");
+    let said = shown(&replies[replies.len() - 2..]);
+    assert!(said.contains("zero") && said.ends_with("ZI"), "{said}");
+}
+
+#[test]
 fn rows_come_with_the_notes_on_them() {
     let site = Site::new(Fake::noting(), Options::default());
     let mut client = site.client();

@@ -247,7 +247,9 @@ pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart
         "totals" => {
             let totals = logs.iter().map(LogAnswer::totals).collect::<Result<Vec<Totals>, _>>()?;
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
-            Ok(plain(name, rows::totals(&all)))
+            let metrics = all.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
+            let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::groups_of(plan, metric)));
+            Ok(plain(name, rows::typed(&rows::totals(&all), &types)))
         }
         "sessions" => sessions(logs, sealed, None),
         "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs, sealed),

@@ -84,5 +84,7 @@ pub(super) fn spans(
         all.push((log.plan(), own));
     }
     let pairs: Vec<(&Plan, &[RecordedSpan])> = all.iter().map(|(plan, spans)| (&***plan, &spans[..])).collect();
-    Ok(plain("spans", rows::spans(&pairs)))
+    let metrics = pairs.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
+    let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::beside_metric(plan, metric)));
+    Ok(plain("spans", rows::typed(&rows::spans(&pairs), &types)))
 }

@@ -12,7 +12,7 @@ use super::error::{cleaned, meant};
 use super::holding::hold;
 use super::late::{Late, may_bound, scans};
 use super::passed_over::check_calls;
-use super::planner::{Arithmetic, RoundedCasts, date_part};
+use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
 use super::statement::{Question, parse};
 use super::wire::TableRequest;
 use super::{Description, Task, stretches, tables, types};
@@ -175,6 +175,7 @@ impl Planning<'_> {
         let plan = state.statement_to_plan(self.statement.clone()).await.map_err(cleaned)?;
         let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
+        check_lists(&plan).map_err(cleaned)?;
         Ok(plan)
     }
 }
@@ -312,6 +313,8 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+        // Of texts that are cast to numbers the library takes the first and the last for the least and the greatest.
+        .set_bool("datafusion.execution.collect_statistics", false)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
