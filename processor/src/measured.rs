@@ -81,7 +81,7 @@ pub fn longest_pause() -> Duration {
 }
 
 /// A checkpoint of a partition was committed: how long its lanes stood still for it, and how long it took in all.
-pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration, Duration)) {
+pub(crate) fn checkpoint(source: &str, partition: u32, pause: Duration, took: Duration) {
     let of = Partition { source: source.to_owned(), partition };
     MEASURED.pauses.get_or_create(&of).observe(pause.as_secs_f64());
     LONGEST_PAUSE.fetch_max(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);

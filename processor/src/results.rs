@@ -204,68 +204,140 @@ pub enum Error {
     Arrow(#[from] ArrowError),
 }
 
-/// Writes what is pending and returns the complete list of result files, put together where they became many.
-/// Rows of definitions have the versions of those.
-///
-/// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without. So do
-/// those that are being moved into tables, and those that were.
-pub(crate) fn write(
-    (putter, reader): (&Putter, &Reader),
-    (plan, partition, labels): (&Plan, u32, &Labels),
-    pending: &Pending,
-    mut files: Vec<FileRef>,
-    (folder, damage): (&str, &mut Damage),
-    (retention, dropped): (Retention, &mut Dropped),
-    passage: &Passage,
-) -> Result<Vec<FileRef>, Error> {
-    files = retention.drop_old(files, dropped);
-    for table in TABLES {
-        let mut rows = Some(labels.versioned(table, pending.table(table, plan, partition)));
-        rows = rows.filter(|rows| rows.num_rows() > 0);
-        let small = |file: &FileRef| {
-            let is_own = file.kind == FileKind::Result && !passage.taken.contains(&file.name);
-            // What goes on soon goes on as it is.
-            let stays = is_own && !(passage.is_short && file.metadata.get(DAY).is_some());
-            stays && table_of(file) == Some(table) && file.length < LARGE
-        };
-        let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
-        for file in files.iter().filter(|file| small(file) && !damage.has(folder, &file.name)) {
-            *stretches.entry(retention.stretch(file)).or_default() += 1;
-        }
-        let present = retention.present();
-        stretches.entry(present).or_default();
-        for (stretch, count) in stretches {
-            let new = rows.take_if(|_| stretch == present);
-            // What is over gets no further rows, so a file of it is the last one.
-            let most = match (passage.is_short, stretch == present) {
-                (true, _) => PASSING_MAX,
-                (false, true) => FILES_MAX,
-                (false, false) => 2,
+/// Files with what is wrong with them.
+type Broken = Vec<(FileRef, checkpoint::Problem)>;
+
+/// All that rows of a checkpoint are written with.
+pub(crate) struct HistoryWriter<'a> {
+    pub(crate) putter: &'a Putter,
+    pub(crate) reader: &'a Reader,
+    pub(crate) plan: &'a Plan,
+    /// The number of the partition.
+    pub(crate) partition: u32,
+    /// Rows of definitions have the versions of those.
+    pub(crate) labels: &'a Labels,
+    /// How the place of the files is called within the job's state.
+    pub(crate) folder: &'a str,
+    pub(crate) damage: &'a mut Damage,
+    pub(crate) retention: Retention,
+    pub(crate) dropped: &'a mut Dropped,
+    pub(crate) passage: &'a Passage,
+}
+
+impl HistoryWriter<'_> {
+    /// Writes what is pending and returns the complete list of result files, put together where they became many.
+    ///
+    /// A file that is not as it was written stays as it is, and named: what it held is for the others to go on without. So do
+    /// those that are being moved into tables, and those that were.
+    pub(crate) fn write(&mut self, pending: &Pending, mut files: Vec<FileRef>) -> Result<Vec<FileRef>, Error> {
+        let (folder, retention, passage) = (self.folder, self.retention, self.passage);
+        files = retention.drop_old(files, self.dropped);
+        for table in TABLES {
+            let mut rows = Some(self.labels.versioned(table, pending.table(table, self.plan, self.partition)));
+            rows = rows.filter(|rows| rows.num_rows() > 0);
+            let small = |file: &FileRef| {
+                let is_own = file.kind == FileKind::Result && !passage.taken.contains(&file.name);
+                // What goes on soon goes on as it is.
+                let stays = is_own && !(passage.is_short && file.metadata.get(DAY).is_some());
+                stays && table_of(file) == Some(table) && file.length < LARGE
             };
-            if count + usize::from(new.is_some()) < most {
-                if let Some(mut rows) = new {
-                    if passage.is_short {
-                        rows = put_days(putter, table, rows, retention.now, &mut files)?;
+            let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
+            for file in files.iter().filter(|file| small(file) && !self.damage.has(folder, &file.name)) {
+                *stretches.entry(retention.stretch(file)).or_default() += 1;
+            }
+            let present = retention.present();
+            stretches.entry(present).or_default();
+            for (stretch, count) in stretches {
+                let new = rows.take_if(|_| stretch == present);
+                // What is over gets no further rows, so a file of it is the last one.
+                let most = match (passage.is_short, stretch == present) {
+                    (true, _) => PASSING_MAX,
+                    (false, true) => FILES_MAX,
+                    (false, false) => 2,
+                };
+                if count + usize::from(new.is_some()) < most {
+                    if let Some(mut rows) = new {
+                        if passage.is_short {
+                            rows = put_days(self.putter, table, rows, retention.now, &mut files)?;
+                        }
+                        if rows.num_rows() > 0 {
+                            files.push(self.put(table, &rows)?);
+                        }
                     }
-                    if rows.num_rows() > 0 {
-                        files.push(put(putter, table, &rows, (retention.now, passage.is_short))?);
-                    }
+                    continue;
                 }
-                continue;
+                let damage = &*self.damage;
+                let is_part = |file: &FileRef| {
+                    small(file) && !damage.has(folder, &file.name) && retention.stretch(file) == stretch
+                };
+                let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(is_part);
+                files = kept;
+                let (file, broken) = self.put_together(table, &parts, new)?;
+                for (part, problem) in broken {
+                    self.damage.note(folder, &part, &problem);
+                    files.push(part);
+                }
+                files.extend(file);
             }
-            let is_part =
-                |file: &FileRef| small(file) && !damage.has(folder, &file.name) && retention.stretch(file) == stretch;
-            let (parts, kept): (Vec<FileRef>, Vec<FileRef>) = files.into_iter().partition(is_part);
-            files = kept;
-            let (file, broken) = put_together((putter, reader), (labels, table), &parts, (new, retention.now))?;
-            for (part, problem) in broken {
-                damage.note(folder, &part, &problem);
-                files.push(part);
-            }
-            files.extend(file);
         }
+        Ok(files)
     }
-    Ok(files)
+
+    fn put(&self, table: &str, rows: &RecordBatch) -> Result<FileRef, Error> {
+        let bytes = packed(rows, if self.passage.is_short { quick() } else { properties() })?;
+        let is_versioned = rows.column_by_name(VERSION).is_some();
+        let until = self.retention.now;
+        let facts =
+            json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2, UNTIL: until });
+        Ok(self.putter.put(FileKind::Result, table, &bytes, facts)?)
+    }
+
+    /// One file of several, and of what is new, a batch at a time: of what is read and of what is written only the compressed
+    /// bytes are in memory. What is new has no file of its own: one that no checkpoint names would lie about. Those that are not
+    /// as they were written are given back.
+    fn put_together(
+        &self,
+        table: &str,
+        parts: &[FileRef],
+        new: Option<RecordBatch>,
+    ) -> Result<(Option<FileRef>, Broken), Error> {
+        let now = self.retention.now;
+        let known = parts.iter().map(until).chain(new.iter().map(|_| now));
+        // What does not say so was told by now.
+        let until = known.map(|until| until.or(now)).max().flatten();
+        let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
+        let (mut rows, mut is_versioned) = (0, false);
+        let mut add = |batch: RecordBatch| -> Result<(), Error> {
+            rows += batch.num_rows();
+            is_versioned = batch.column_by_name(VERSION).is_some();
+            match &mut writer {
+                Some(writer) => writer.write(&batch)?,
+                None => {
+                    let first = ArrowWriter::try_new(vec![], batch.schema(), Some(properties()))?;
+                    writer.insert(first).write(&batch)?;
+                }
+            }
+            Ok(())
+        };
+        let mut broken = vec![];
+        for part in parts {
+            let bytes = match self.reader.read(part) {
+                Ok(bytes) => Bytes::from(bytes),
+                Err(checkpoint::Error::Corrupt(finding)) => {
+                    broken.push((part.clone(), finding.problem));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
+                add(self.labels.versioned(table, current(batch?)?))?;
+            }
+        }
+        new.map_or(Ok(()), &mut add)?;
+        let Some(writer) = writer else { return Ok((None, broken)) };
+        let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2, UNTIL: until });
+        Ok((Some(self.putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
+    }
 }
 
 /// The table that a result file belongs to.
@@ -341,55 +413,6 @@ pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
     Ok(if layout::is_of_table(&schema) { layout::own_schema(&schema) } else { schema })
 }
 
-/// Files with what is wrong with them.
-type Broken = Vec<(FileRef, checkpoint::Problem)>;
-
-/// One file of several, and of what is new, a batch at a time: of what is read and of what is written only the compressed
-/// bytes are in memory. What is new has no file of its own: one that no checkpoint names would lie about. Those that are not
-/// as they were written are given back.
-fn put_together(
-    (putter, reader): (&Putter, &Reader),
-    (labels, table): (&Labels, &str),
-    parts: &[FileRef],
-    (new, now): (Option<RecordBatch>, Option<Time>),
-) -> Result<(Option<FileRef>, Broken), Error> {
-    let known = parts.iter().map(until).chain(new.iter().map(|_| now));
-    // What does not say so was told by now.
-    let until = known.map(|until| until.or(now)).max().flatten();
-    let mut writer: Option<ArrowWriter<Vec<u8>>> = None;
-    let (mut rows, mut is_versioned) = (0, false);
-    let mut add = |batch: RecordBatch| -> Result<(), Error> {
-        rows += batch.num_rows();
-        is_versioned = batch.column_by_name(VERSION).is_some();
-        match &mut writer {
-            Some(writer) => writer.write(&batch)?,
-            None => {
-                let first = ArrowWriter::try_new(vec![], batch.schema(), Some(properties()))?;
-                writer.insert(first).write(&batch)?;
-            }
-        }
-        Ok(())
-    };
-    let mut broken = vec![];
-    for part in parts {
-        let bytes = match reader.read(part) {
-            Ok(bytes) => Bytes::from(bytes),
-            Err(checkpoint::Error::Corrupt(finding)) => {
-                broken.push((part.clone(), finding.problem));
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(BATCH_ROWS).build()? {
-            add(labels.versioned(table, current(batch?)?))?;
-        }
-    }
-    new.map_or(Ok(()), &mut add)?;
-    let Some(writer) = writer else { return Ok((None, broken)) };
-    let metadata = json!({ "table": table, "rows": rows, VERSIONED: is_versioned, LAYOUT: 2, UNTIL: until });
-    Ok((Some(putter.put(FileKind::Result, table, &writer.into_inner()?, metadata)?), broken))
-}
-
 /// What becomes of files of the state where history goes on into tables.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Passage {
@@ -448,22 +471,11 @@ fn put_days(
     Ok(that(&|of| !days.contains_key(&of))?)
 }
 
-fn put(
-    putter: &Putter,
-    table: &str,
-    rows: &RecordBatch,
-    (now, is_short): (Option<Time>, bool),
-) -> Result<FileRef, Error> {
-    let bytes = packed(rows, if is_short { quick() } else { properties() })?;
-    let is_versioned = rows.column_by_name(VERSION).is_some();
-    let facts = json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2, UNTIL: now });
-    Ok(putter.put(FileKind::Result, table, &bytes, facts)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
-        DAY, Dropped, FILES_MAX, Layout, Passage, Pending, ROWS_APART, Retention, current, decode, layout_of, write,
+        DAY, Dropped, FILES_MAX, HistoryWriter, Layout, Passage, Pending, ROWS_APART, Retention, current, decode,
+        layout_of,
     };
     use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
     use crate::damage::Damage;
@@ -508,10 +520,19 @@ mod tests {
         let (mut files, mut damage) = (vec![], Damage::default());
         let mut commit = |n: u64, files| {
             let pending = Pending { dead: vec![dead(n)], ..Pending::default() };
-            let what = (&plan, 0, &Labels::default());
-            let retention = (Retention::default(), &mut Dropped::new());
-            let place = ("sources/s", &mut damage);
-            write((&putter, &reader), what, &pending, files, place, retention, &Passage::default()).unwrap()
+            let mut history = HistoryWriter {
+                putter: &putter,
+                reader: &reader,
+                plan: &plan,
+                partition: 0,
+                labels: &Labels::default(),
+                folder: "sources/s",
+                damage: &mut damage,
+                retention: Retention::default(),
+                dropped: &mut Dropped::new(),
+                passage: &Passage::default(),
+            };
+            history.write(&pending, files).unwrap()
         };
         for n in 1..FILES_MAX as u64 {
             files = commit(n, files);
@@ -549,11 +570,19 @@ mod tests {
         let (mut damage, mut files) = (Damage::default(), vec![]);
         let mut commit = |count: usize, is_short: bool, files| {
             let pending = Pending { dead: (0..count as u64).map(dead).collect(), ..Pending::default() };
-            let (what, place) = ((&plan, 0, &Labels::default()), ("sources/s", &mut damage));
-            let now = Some(86_400_000_000_000);
-            let (retention, mut dropped) = (Retention { now, ..Retention::default() }, Dropped::new());
-            let passage = Passage { is_short, ..Passage::default() };
-            write((&putter, &reader), what, &pending, files, place, (retention, &mut dropped), &passage).unwrap()
+            let mut history = HistoryWriter {
+                putter: &putter,
+                reader: &reader,
+                plan: &plan,
+                partition: 0,
+                labels: &Labels::default(),
+                folder: "sources/s",
+                damage: &mut damage,
+                retention: Retention { now: Some(86_400_000_000_000), ..Retention::default() },
+                dropped: &mut Dropped::new(),
+                passage: &Passage { is_short, ..Passage::default() },
+            };
+            history.write(&pending, files).unwrap()
         };
         for _ in 0..FILES_MAX {
             files = commit(ROWS_APART, true, files);

@@ -119,10 +119,12 @@ impl RetainedLog {
     /// Writes what came between two positions, and drops what is older than `keep` nanoseconds.
     pub fn write(
         &mut self,
-        (putter, reader): (&Putter, &Reader),
+        putter: &Putter,
+        reader: &Reader,
         fresh: Fresh,
         keep: Time,
-        damage: (&str, &mut Damage),
+        folder: &str,
+        damage: &mut Damage,
     ) -> Result<(), Error> {
         let newest = fresh.max_time;
         if fresh.to > fresh.from && keep > 0 {
@@ -147,7 +149,7 @@ impl RetainedLog {
         let oldest = newest.map(|max| max.saturating_sub(keep));
         let old = self.segments.iter().take_while(|(_, facts)| keep == 0 || facts.max_time < oldest).count();
         self.segments.drain(..old).for_each(|(file, _)| putter.forget(&file));
-        self.put_together(putter, reader, damage)
+        self.put_together(putter, reader, folder, damage)
     }
 
     /// Puts small segments that follow one another together where they became many, or make a large one. One that is not as
@@ -156,7 +158,8 @@ impl RetainedLog {
         &mut self,
         putter: &Putter,
         reader: &Reader,
-        (folder, damage): (&str, &mut Damage),
+        folder: &str,
+        damage: &mut Damage,
     ) -> Result<(), Error> {
         let (mut count, mut length) = (0, 0);
         for (file, _) in self.segments.iter().rev() {

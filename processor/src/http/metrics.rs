@@ -162,7 +162,7 @@ mod tests {
         let members = METRICS.iter().map(|(member, ..)| ((*member).to_owned(), json!(1_500_000_000_000_000_000_u64)));
         let mut partition: Map<String, Value> = members.collect();
         partition.extend([("source".into(), json!("a \"b\"\n\\")), ("partition".into(), json!(3))]);
-        measured::checkpoint("player", 0, (Duration::from_millis(2), Duration::from_millis(40)));
+        measured::checkpoint("player", 0, Duration::from_millis(2), Duration::from_millis(40));
         measured::request("/v1/query", 200, Duration::from_millis(5));
         drop(measured::Question::begun("http"));
         #[cfg(feature = "postgres")]

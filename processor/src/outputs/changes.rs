@@ -100,7 +100,8 @@ impl Changes {
         plan: &Plan,
         origin: &Origin,
         totals: &Totals,
-        (at, labels): (&AsOf, &Labels),
+        at: &AsOf,
+        labels: &Labels,
     ) -> Vec<Message> {
         let table = rows::totals(&[(plan, totals)]);
         let shape = Shape::of(&table);

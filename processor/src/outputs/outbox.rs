@@ -55,7 +55,9 @@ impl Outbox {
         putter: &Putter,
         reader: &Reader,
         plan: &Plan,
-        (told, facts, changes): (&Pending, &AlertChanges, &[Message]),
+        told: &Pending,
+        facts: &AlertChanges,
+        changes: &[Message],
     ) -> Result<(), Error> {
         for Files { origin, files, left_alone } in &mut self.own {
             let mut messages = vec![];

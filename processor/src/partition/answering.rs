@@ -10,7 +10,7 @@ use crate::totals::Totals;
 use crate::watermark::Progress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use timeline_core::plan::Plan;
@@ -21,6 +21,24 @@ pub(super) struct Waiting {
     pub(super) targets: Vec<Target>,
     pub(super) ask: Ask,
     pub(super) reply: Reply,
+}
+
+/// The questions that are not answered yet.
+#[derive(Default)]
+pub(super) struct Questions {
+    /// Those that wait until places of the logs are reached.
+    pub waiting: Vec<Waiting>,
+    /// Those that wait for lanes that are behind.
+    pub delayed: VecDeque<(Ask, Reply)>,
+    /// The one that lanes are read for.
+    pub answering: Option<Answering>,
+}
+
+impl Questions {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.delayed.is_empty() && self.answering.is_none()
+    }
 }
 
 /// What is read of a lane for an answer.
@@ -67,8 +85,8 @@ impl Partition {
     /// Takes a question that waits for all that the sources hold now; refused where they hold what is never read.
     pub(super) fn wait_for_all(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
         let mut targets = vec![];
-        for source in 0..self.readings.len() {
-            let source = self.feed.source(source);
+        for source in 0..self.ingest.count() {
+            let source = self.ingest.feed.source(source);
             if let Some(left) = source.left_out()?.first() {
                 let code = Code::NotAll;
                 let left = format!("[{}] {}: {}", left.code, left.file, left.detail);
@@ -78,14 +96,14 @@ impl Partition {
             }
             targets.push(source.caught_up_target()?);
         }
-        self.waiting.push(Waiting { targets, ask, reply });
+        self.questions.waiting.push(Waiting { targets, ask, reply });
         self.answer_waiting()
     }
 
     /// Answers what can be answered now; what is about sessions waits until no lane is behind.
     pub(super) fn answer_in_time(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
         if ask != Ask::Status && (self.is_busy_reading() || self.is_behind()?) {
-            self.delayed.push_back((ask, reply));
+            self.questions.delayed.push_back((ask, reply));
             return Ok(());
         }
         self.answer(&ask, reply)
@@ -94,8 +112,8 @@ impl Partition {
     /// Answers what waited for lanes that were behind.
     pub(super) fn answer_delayed(&mut self) -> Result<(), Error> {
         self.finish_answer(Duration::ZERO)?;
-        while !self.is_busy_reading() && !self.delayed.is_empty() && !self.is_behind()? {
-            let Some((ask, reply)) = self.delayed.pop_front() else { break };
+        while !self.is_busy_reading() && !self.questions.delayed.is_empty() && !self.is_behind()? {
+            let Some((ask, reply)) = self.questions.delayed.pop_front() else { break };
             if !reply.is_wanted() {
                 continue;
             }
@@ -111,7 +129,7 @@ impl Partition {
 
     /// Whether lanes are read for an answer, or looked at for a checkpoint.
     pub(super) fn is_busy_reading(&self) -> bool {
-        self.answering.is_some() || self.survey.is_some()
+        self.questions.answering.is_some() || self.survey.is_some()
     }
 
     /// Whether some lane has yet to do some of what it was fed.
@@ -120,18 +138,16 @@ impl Partition {
     }
 
     pub(super) fn answer_waiting(&mut self) -> Result<(), Error> {
-        if self.waiting.is_empty() || self.is_busy() {
+        if self.questions.waiting.is_empty() || self.is_busy() {
             return Ok(());
         }
-        self.waiting.retain(|waiting| waiting.reply.is_wanted());
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            let mut targets = waiting.targets.iter_mut().zip(&self.readings);
-            // Targets are places of a log by itself.
-            let is_reached = targets.all(|(target, reading)| target.reached(reading.position.of(0)));
+        self.questions.waiting.retain(|waiting| waiting.reply.is_wanted());
+        for mut waiting in std::mem::take(&mut self.questions.waiting) {
+            let is_reached = self.ingest.is_reached(&mut waiting.targets);
             if is_reached && !self.is_busy_reading() && !self.is_behind()? {
                 self.answer(&waiting.ask, waiting.reply)?;
             } else {
-                self.waiting.push(waiting);
+                self.questions.waiting.push(waiting);
             }
         }
         Ok(())
@@ -144,17 +160,17 @@ impl Partition {
         if matches!(ask, Ask::Key(_) | Ask::Spans) {
             // Events that are just being kept are not to be found either.
             self.finish_commit(true)?;
-            if self.has_fresh_events() {
+            if self.ingest.has_fresh_events() {
                 self.start_commit()?;
                 self.finish_commit(true)?;
             }
         }
-        let told = self.pipeline.call(|lane, progress| (LaneOutput::of(lane), progress.clone(), lane.size()))?;
+        let outputs = self.pipeline.call(|lane, progress| (LaneOutput::of(lane), progress.clone(), lane.size()))?;
         self.take_decoded();
         let mut sizes = vec![];
-        for (told, progress, size) in told {
-            self.take_told(told);
-            self.take_unseen(&progress);
+        for (output, progress, size) in outputs {
+            self.take_output(output);
+            self.ingest.take_unseen(&progress);
             sizes.push(size);
         }
         self.look_for_leaps();
@@ -195,20 +211,20 @@ impl Partition {
             }
             part.take()
         })?;
-        self.answering = Some(Answering { sizes, parts, keys, reply });
+        self.questions.answering = Some(Answering { sizes, parts, keys, reply });
         // Nearly always it is done at once.
         self.finish_answer(AT_ONCE)
     }
 
     /// Tells what lanes were asked for, if all have done it, within so long; nothing if whoever asked has gone.
     pub(super) fn finish_answer(&mut self, length: Duration) -> Result<(), Error> {
-        let Some(mut answering) = self.answering.take() else { return Ok(()) };
+        let Some(mut answering) = self.questions.answering.take() else { return Ok(()) };
         if !answering.reply.is_wanted() {
             // Lanes leave it, too.
             return Ok(());
         }
         if !answering.parts.wait(Some(Instant::now() + length))? {
-            self.answering = Some(answering);
+            self.questions.answering = Some(answering);
             return Ok(());
         }
         self.tell(answering.sizes, answering.parts.done(), answering.keys.as_ref(), &answering.reply)
@@ -226,7 +242,7 @@ impl Partition {
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
         if keys.is_none() && !parts.is_empty() {
-            self.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
+            self.gathered.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
         }
         for Part { outcome, live, totals: part, .. } in parts {
             totals.merge(&part);
@@ -237,44 +253,47 @@ impl Partition {
         }
         let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
-        totals.merge(&self.totals);
+        totals.merge(&self.gathered.totals);
         let wanted = |pending: &Pending| keys.map_or_else(|| pending.clone(), |keys| pending.of_keys(keys));
-        let mut pending = self.committing.as_ref().map_or_else(Pending::default, |(pending, _)| wanted(pending));
-        pending.append(wanted(&self.pending));
+        let writing = self.committed.writing.as_ref();
+        let mut pending = writing.map_or_else(Pending::default, |writing| wanted(&writing.pending));
+        pending.append(wanted(&self.gathered.pending));
         // What is on its way into history is in none of its files yet.
         totals.add_parts(&self.plan, std::mem::take(&mut pending.parts));
         pending.append(read);
-        let progress = self.progress();
+        let progress = self.ingest.progress(&self.plan);
+        let (ingest, committed) = (&self.ingest, &self.committed);
+        let writing = if committed.is_writing() { ingest.writing_bytes() } else { 0 };
         let answer = Answer {
             plan: Arc::clone(&self.plan),
             partition: self.options.part.number,
             folder: self.options.folder.clone(),
             owner: Some(self.options.writer.clone()),
-            reach: self.reach(),
-            begun: self.begun.clone(),
+            reach: ingest.reach(),
+            begun: ingest.begun.clone(),
             watermark: progress.known_watermark(),
             horizon: progress.horizon(),
             certain: progress.certain(),
-            epoch: self.epoch,
-            counts: self.siblings.shown(self.counts, &self.plan),
+            epoch: committed.epoch,
+            counts: ingest.siblings.shown(self.gathered.counts, &self.plan),
             outputs: self.publishing.progress(),
             bytes,
             looks: self.looks(),
-            queued_bytes: self.feed.queued_bytes(),
-            kept_bytes: self.kept_bytes(),
+            queued_bytes: ingest.feed.queued_bytes(),
+            kept_bytes: (ingest.fresh_bytes() + writing) as u64,
             live,
             read_sessions: sum(|size| size.read),
-            drained: (0..self.readings.len()).all(|source| self.feed.is_drained(source)),
-            received: self.received,
-            busy_ns: u64::try_from(self.busy.as_nanos()).unwrap_or(u64::MAX),
-            partial: self.counts.partial + partial,
+            drained: ingest.is_drained(),
+            received: ingest.received,
+            busy_ns: u64::try_from(ingest.busy.as_nanos()).unwrap_or(u64::MAX),
+            partial: self.gathered.counts.partial + partial,
             pending,
             sessions,
             totals,
-            results: self.results.iter().chain(self.kept_files()).cloned().collect(),
-            damage: self.damage.clone(),
-            dropped: self.dropped.clone(),
-            reader: self.reader.clone(),
+            results: committed.results.iter().chain(ingest.kept_files()).cloned().collect(),
+            damage: committed.damage.clone(),
+            dropped: committed.dropped.clone(),
+            reader: committed.reader.clone(),
         };
         self.prove(ANSWER_LOOK)?;
         reply.send(Ok(answer));

@@ -4,9 +4,7 @@
 //! carried under the identity that the table had before ([`Programs::carrying`](crate::programs::Programs)). So a state notes
 //! what such tables said when it was made; under others it goes on only if those say the same up to where it has come.
 
-use super::checkpointing::{State, plan_fingerprint};
 use crate::reach::{self, Reach};
-use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::{Fingerprint, Plan};
@@ -38,20 +36,13 @@ pub(crate) fn asked_by(plan: &Plan, reach: &[Reach]) -> Option<Time> {
     times.chain([reach::progress(plan, reach).known_watermark()]).flatten().max()
 }
 
-impl State {
-    /// Whether it is the state of that plan, at those places.
-    pub(super) fn is_of(&self, plan: &Plan, places: &[Position]) -> bool {
-        if self.plan != plan_fingerprint(plan) {
-            return false;
-        }
-        let up_to = asked_by(plan, &self.reach(places));
-        plan.tables().into_iter().all(|column| {
-            let known = column.digest();
-            let noted = self.tables.iter().find(|asked| asked.known == known.to_string());
-            let content =
-                noted.map_or(Some(known), |asked| u128::from_str_radix(&asked.content, 16).ok().map(Fingerprint));
-            let differs = content.and_then(|content| column.differs_from(content));
-            differs.is_some_and(|at| up_to.is_none_or(|up_to| up_to < at))
-        })
-    }
+/// Whether the tables of a plan say what a state noted of them, up to the last instant of which it may have asked anything.
+pub(super) fn says_the_same(noted: &[AskedColumn], plan: &Plan, up_to: Option<Time>) -> bool {
+    plan.tables().into_iter().all(|column| {
+        let known = column.digest();
+        let noted = noted.iter().find(|asked| asked.known == known.to_string());
+        let content = noted.map_or(Some(known), |asked| u128::from_str_radix(&asked.content, 16).ok().map(Fingerprint));
+        let differs = content.and_then(|content| column.differs_from(content));
+        differs.is_some_and(|at| up_to.is_none_or(|up_to| up_to < at))
+    })
 }

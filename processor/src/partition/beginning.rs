@@ -3,9 +3,9 @@
 //! **Invariant:** where that is, is in a committed checkpoint before anything that follows from it is shown; so a restart, or
 //! a log that is read again, begins at the same place, whatever the clock says.
 
-use super::{Error, Partition};
+use super::Error;
 use crate::reach::Reach;
-use crate::watermark::{Progress, UnreadPrefix};
+use crate::watermark::UnreadPrefix;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Next, Position, Source, Target};
 use std::time::Duration;
@@ -42,13 +42,4 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, 
         Ok(Reach { position, files, unseen: UnreadPrefix::Everything, ..Reach::default() })
     });
     ends.collect()
-}
-
-impl Partition {
-    /// Takes what the lanes know of what lies before the beginning.
-    pub(super) fn take_unseen(&mut self, progress: &Progress) {
-        for (reading, reached) in self.readings.iter_mut().zip(&progress.sources) {
-            reading.unseen = reached.unseen;
-        }
-    }
 }

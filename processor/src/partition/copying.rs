@@ -5,8 +5,7 @@
 //!
 //! **Invariant:** the subscription of the new reading is made before the copy, so whatever the copy lacks comes from the log.
 
-use super::checkpointing::{State, positions};
-use super::recovery::facts;
+use super::state::{State, facts, places};
 use super::{Error, Options};
 use crate::checkpoint::{self, Error as StoreError, FileRef, Kind, Problem, Putter, Reader, Store};
 use crate::reach::Reach;
@@ -70,7 +69,7 @@ fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<Copy>, Er
     let inspection = checkpoint::inspect(&**store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(None) };
     let state = facts(manifest)?;
-    let reach = state.reach(&positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?);
+    let reach = state.reach(&places(manifest)?);
     for (source, reach) in (0..).zip(&reach) {
         if !RetainedLog::of(&manifest.files, source)?.is_whole(Position::START, reach.position.of(0)) {
             return Err(Error::NotKept);

@@ -34,14 +34,7 @@ impl Settled {
 impl Partition {
     /// Notes what questions found of the files that they read.
     pub(super) fn note_broken(&mut self) {
-        if self.reader.is_all_whole() {
-            return;
-        }
-        let mut damage = std::mem::take(&mut self.damage);
-        let files: Vec<&FileRef> = self.results.iter().chain(self.kept_files()).collect();
-        let said = damage.note_broken(&self.options.folder, &files, &self.reader);
-        self.damage = damage;
-        said.iter().for_each(|said| tracing::warn!("{said}"));
+        self.committed.note_broken(&self.options.folder, self.ingest.kept_files());
     }
 }
 

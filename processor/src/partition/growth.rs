@@ -5,63 +5,69 @@
 //!
 //! **Invariant:** where it was noticed is part of the state, so a log that is read again tells the same.
 
-use super::recovery::facts;
-use super::{Counts, Error, Options, Partition};
+use super::ingest::Ingest;
+use super::siblings::Siblings;
+use super::state::facts;
+use super::{Error, Options, Partition};
 use crate::checkpoint;
 use crate::reach::Reach;
 use crate::watermark::UnreadPrefix;
 use event_feeder::world::Instant;
 use event_feeder::{Gap, Position};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use timeline_core::plan::Plan;
-
-/// The partitions among which the keys of one are shared out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Siblings {
-    /// The numbers of those that there were from the beginning; none where nobody has looked.
-    pub first: Vec<u32>,
-    /// How many there are now; of topics that share a key, of all of them together.
-    pub now: u32,
-}
-
-impl Siblings {
-    pub(super) fn is_unknown(&self) -> bool {
-        self.first.is_empty()
-    }
-
-    /// Counts as they are shown: how messages are keyed means nothing where all of them are in one partition.
-    pub(super) fn shown(&self, counts: Counts, plan: &Plan) -> Counts {
-        let is_shared_out = self.now as usize > plan.sources().count();
-        Counts { misrouted: if is_shared_out { counts.misrouted } else { 0 }, ..counts }
-    }
-}
 
 /// Time between two looks at how many there are.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What a look at the partitions of a topic came to.
+enum Growth {
+    /// They are as many as they were, or it was not looked.
+    Nothing,
+    /// They were counted for the first time.
+    Counted,
+    /// There are more.
+    More,
+}
+
 impl Partition {
     /// Takes note of partitions that the topic has got.
     pub(super) fn look_for_growth(&mut self) -> Result<(), Error> {
+        match self.ingest.count_siblings(&self.plan, &self.options) {
+            Growth::Nothing => {}
+            Growth::Counted => self.dirty = true,
+            Growth::More => {
+                for source in 0..self.ingest.count() {
+                    let at = self.ingest.sources[source].position.of(0);
+                    self.go_over(source, Gap::split(at))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ingest {
+    /// Counts the partitions among which keys are shared out, if that was not done just before.
+    fn count_siblings(&mut self, plan: &Plan, options: &Options) -> Growth {
         if !self.siblings.is_unknown() && self.siblings_seen.elapsed() < LOOK {
-            return Ok(());
+            return Growth::Nothing;
         }
         self.siblings_seen = Instant::now();
-        let Some(now) = self.options.log.siblings(&self.options.part) else { return Ok(()) };
-        let (count, part) = (now.len() as u32, &self.options.part);
+        let Some(now) = options.log.siblings(&options.part) else { return Growth::Nothing };
+        let (count, part) = (now.len() as u32, &options.part);
         if self.siblings.is_unknown() {
             self.siblings = Siblings { first: now.iter().map(|part| part.number).collect(), now: count };
-            self.dirty = true;
-            return Ok(());
+            return Growth::Counted;
         }
         if count <= self.siblings.now {
-            return Ok(());
+            return Growth::Nothing;
         }
         // One of them says it for all.
         if now.first().is_some_and(|first| first.number == part.number) {
-            let topics = match self.plan.joined.is_empty() {
+            let topics = match plan.joined.is_empty() {
                 true => format!("the topic of {} has", part.name),
-                false => format!("the topics of {} together have", self.plan.name()),
+                false => format!("the topics of {} together have", plan.name()),
             };
             tracing::warn!(
                 "{topics} {count} partitions now, and had {}: keys go elsewhere, and sessions that this may have split are \
@@ -70,11 +76,7 @@ impl Partition {
             );
         }
         self.siblings.now = count;
-        for source in 0..self.readings.len() {
-            let at = self.readings[source].position.of(0);
-            self.go_over(source, Gap::split(at))?;
-        }
-        Ok(())
+        Growth::More
     }
 }
 

@@ -210,19 +210,19 @@ impl Partition {
             return;
         }
         // What ends while a checkpoint is written is not in it, and is taken for the next one.
-        let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return };
+        let Some(putter) = self.committed.putter() else { return };
         self.mover.take(false);
-        if self.mover.seen != Some(self.epoch) {
+        if self.mover.seen != Some(self.committed.epoch) {
             self.look_at_tables(putter.clone());
         }
-        self.mover.begin(false, &self.results, (&self.options.labels, putter, &self.reader));
+        self.mover.begin(false, &self.committed.results, (&self.options.labels, putter, &self.committed.reader));
     }
 
     /// Looks once after each checkpoint what is to be moved and told.
     fn look_at_tables(&mut self, putter: Putter) {
-        self.mover.look(&self.results);
-        self.mover.tell(self.epoch, &self.results, (putter, &self.reader));
-        self.mover.seen = Some(self.epoch);
+        self.mover.look(&self.committed.results);
+        self.mover.tell(self.committed.epoch, &self.committed.results, (putter, &self.committed.reader));
+        self.mover.seen = Some(self.committed.epoch);
     }
 
     /// Moves all that is left, and waits until the tables' logs have it or could not be written.
@@ -230,7 +230,7 @@ impl Partition {
         loop {
             self.mover.take(true);
             let Some(history) = self.mover.history.clone() else { return Ok(()) };
-            let Some(putter) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.putter()) else { return Ok(()) };
+            let Some(putter) = self.committed.putter() else { return Ok(()) };
             if self.mover.waits() {
                 self.start_commit()?;
                 self.finish_commit(true)?;
@@ -239,7 +239,12 @@ impl Partition {
             self.look_at_tables(putter.clone());
             // What failed a moment ago is left in the state, where the next start finds it.
             let failed = self.mover.failed.clone();
-            if failed.is_some() || !self.mover.begin(true, &self.results, (&self.options.labels, putter, &self.reader))
+            if failed.is_some()
+                || !self.mover.begin(
+                    true,
+                    &self.committed.results,
+                    (&self.options.labels, putter, &self.committed.reader),
+                )
             {
                 if let Some(why) = history.flush().err().or(failed) {
                     history.note_behind(why);

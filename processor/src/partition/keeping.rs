@@ -1,6 +1,7 @@
 //! Keeping the events of a live log, so that a session can be looked into and other queries can read them from the start.
 
-use super::{Error, Partition, SourceProgress};
+use super::ingest::{Ingest, SourceProgress};
+use super::{Error, Options, Partition};
 use crate::checkpoint::Reader;
 use crate::input::From;
 use crate::retained::{Fresh, Replay, RetainedLog};
@@ -41,48 +42,73 @@ impl Keeping {
     }
 }
 
+/// What a checkpoint keeps of the log of one source.
+pub(super) struct KeepingCut {
+    /// As of the last checkpoint.
+    pub log: RetainedLog,
+    pub fresh: Fresh,
+    /// For how long, in nanoseconds of the log's time; 0 where nothing is kept.
+    pub keep: Time,
+}
+
+impl KeepingCut {
+    /// What is kept with a checkpoint at the present place of a source.
+    pub(super) fn of(source: &mut SourceProgress) -> KeepingCut {
+        let SourceProgress { keeping, position, max_time, .. } = source;
+        let fresh = keeping.cut(position.of(0), *max_time);
+        KeepingCut { log: keeping.kept.clone(), fresh, keep: keeping.keep }
+    }
+}
+
 impl Partition {
     /// Keeps a block that is about to be fed, unless it has been kept before.
     pub(super) fn keep(&mut self, block: &Block) -> Result<(), Error> {
         let source = usize::from(block.end.source);
-        if self.readings[source].keeping.keep == 0 {
+        let keeping = &self.ingest.sources[source].keeping;
+        if keeping.keep == 0 {
             return Ok(());
         }
-        if let Some(end) = self.readings[source].keeping.replaying {
+        if let Some(end) = keeping.replaying {
             if block.end.of(0) <= end {
                 return Ok(());
             }
             // Only when all of them are decoded is the time known that the new ones come after.
             self.pipeline.call(|_, _| ())?;
             self.take_decoded();
-            let SourceProgress { keeping, max_time, .. } = &mut self.readings[source];
+            let SourceProgress { keeping, max_time, .. } = &mut self.ingest.sources[source];
             keeping.fresh = Fresh::after(end, *max_time);
             keeping.replaying = None;
         }
-        self.readings[source].keeping.fresh.push(block);
+        self.ingest.sources[source].keeping.fresh.push(block);
         Ok(())
     }
+}
 
-    /// Bytes of messages that wait for the checkpoint that keeps them, also for the one that is being written.
-    pub(super) fn kept_bytes(&self) -> u64 {
-        let fresh: usize = self.readings.iter().map(|reading| reading.keeping.fresh.bytes()).sum();
-        let writing: usize = self.readings.iter().map(|reading| reading.keeping.writing).sum();
-        let writing = if self.committing.is_some() { writing } else { 0 };
-        (fresh + writing) as u64
+impl Ingest {
+    /// Bytes of messages that wait for the next checkpoint, which keeps them.
+    pub(super) fn fresh_bytes(&self) -> usize {
+        self.sources.iter().map(|source| source.keeping.fresh.bytes()).sum()
+    }
+
+    /// Bytes of messages that the last checkpoint was to keep.
+    pub(super) fn writing_bytes(&self) -> usize {
+        self.sources.iter().map(|source| source.keeping.writing).sum()
     }
 
     /// Whether a question about single sessions needs a checkpoint first, for their events to be found.
     pub(super) fn has_fresh_events(&self) -> bool {
-        self.readings.iter().any(|reading| reading.keeping.keep > 0 && !reading.keeping.fresh.is_empty())
+        self.sources.iter().any(|source| source.keeping.keep > 0 && !source.keeping.fresh.is_empty())
     }
 }
 
 /// Opens the live log of a source behind a plain position, beginning with kept events where they reach further.
 pub(super) fn open(
-    options: &super::Options,
-    (plan, source): (&Plan, usize),
+    options: &Options,
+    plan: &Plan,
+    source: usize,
     after: Position,
-    (kept, gaps): (&RetainedLog, &[Gap]),
+    kept: &RetainedLog,
+    gaps: &[Gap],
     reader: &Reader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);

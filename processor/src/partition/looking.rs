@@ -2,6 +2,8 @@
 //! out otherwise, and to whoever asks what runs.
 
 use super::Partition;
+use super::gathered::Gathered;
+use super::ingest::Ingest;
 use crate::lane::Late;
 use crate::leaps::{Leap, Leaps};
 use crate::remarks::{self, Loss, Losses, Remark};
@@ -63,6 +65,18 @@ impl Looked {
         remarks::of(plan, source, &self.seen, self.records, self.events)
     }
 
+    /// Says what there is to say of the records so far, if nothing was said yet.
+    fn say_of_first(&mut self, plan: &Plan, source: usize) {
+        if self.said.is_some() {
+            return;
+        }
+        let remarks = self.remarks(plan, source);
+        self.said = Some(remarks.iter().filter_map(|remark| remark.column).fold(0, |said, column| said | column));
+        for Remark { notice, .. } in remarks {
+            tracing::warn!("{}", remarks::text(&notice));
+        }
+    }
+
     /// Takes note of an event that was late.
     pub(super) fn note(&mut self, late: &Late) {
         if late.is_lost_behind() {
@@ -71,24 +85,24 @@ impl Looked {
     }
 }
 
-impl Partition {
+impl Ingest {
     /// Takes what some records of a source have; says what there is to say of the first of them, once.
-    pub(super) fn look_at(&mut self, source: usize, records: u64, events: u64, seen: Seen) {
-        let looked = &mut self.readings[source].looked;
+    pub(super) fn look_at(&mut self, plan: &Plan, source: usize, records: u64, events: u64, seen: Seen) {
+        let looked = &mut self.sources[source].looked;
         looked.records += records;
         looked.events += events;
         looked.seen.add(seen);
         let Some(said) = &mut looked.said else {
             if looked.records >= remarks::RECORDS {
-                self.say_of_first(source);
+                looked.say_of_first(plan, source);
             }
             return;
         };
         let here = *said & looked.seen.columns;
         if here != 0 {
             *said &= !here;
-            let name = &self.plan.source_at(source).name;
-            for (_, column) in self.plan.columns_of(source).filter(|(id, _)| here & id.bit() != 0) {
+            let name = &plan.source_at(source).name;
+            for (_, column) in plan.columns_of(source).filter(|(id, _)| here & id.bit() != 0) {
                 tracing::warn!(
                     "{name}: `{}` is there after all: one of {} records has it",
                     column.path.dotted(),
@@ -98,48 +112,54 @@ impl Partition {
         }
     }
 
-    /// Says what there is to say of the records of a source so far, if nothing was said yet.
-    pub(super) fn say_of_first(&mut self, source: usize) {
-        let looked = &mut self.readings[source].looked;
-        if looked.said.is_some() {
-            return;
-        }
-        let remarks = looked.remarks(&self.plan, source);
-        looked.said = Some(remarks.iter().filter_map(|remark| remark.column).fold(0, |said, column| said | column));
-        for Remark { notice, .. } in remarks {
-            tracing::warn!("{}", remarks::text(&notice));
-            self.notices.push(notice);
+    /// Says what there is to say of the records of all sources so far, of which nothing was said yet.
+    pub(super) fn say_of_first(&mut self, plan: &Plan) {
+        for (source, progress) in self.sources.iter_mut().enumerate() {
+            progress.looked.say_of_first(plan, source);
         }
     }
 
-    /// Says what there is to say of a file that has been read to its end, which may be long before there are as many records
+    /// Says what there is to say of files that have been read to their end, which may be long before there are as many records
     /// as are waited for.
-    pub(super) fn look_at_rest(&mut self, source: usize) {
-        let looked = &self.readings[source].looked;
-        if looked.said.is_none() && looked.records >= remarks::FEW {
-            self.say_of_first(source);
+    pub(super) fn look_at_rest(&mut self, plan: &Plan) {
+        for (source, progress) in self.sources.iter_mut().enumerate() {
+            if progress.looked.records >= remarks::FEW {
+                progress.looked.say_of_first(plan, source);
+            }
         }
     }
 
     /// Says which events are far ahead of all before them, once of each, where what comes behind is late because of them. To be
     /// asked when all lanes have told what they had at one place, and everything before it was taken.
-    pub(super) fn look_for_leaps(&mut self) {
-        let mut leaps: Vec<Leap> = self.pipeline.leaps().collect();
-        for (number, reading) in self.readings.iter_mut().enumerate() {
-            let (source, looked) = (self.plan.source_at(number), &mut reading.looked);
+    fn look_for_leaps(&mut self, plan: &Plan, mut leaps: Vec<Leap>) {
+        for (number, progress) in self.sources.iter_mut().enumerate() {
+            let (source, looked) = (plan.source_at(number), &mut progress.looked);
             let own = leaps.extract_if(.., |leap| usize::from(leap.position.source) == number).collect();
             looked.leaps.take(own, std::mem::take(&mut looked.late), source.lateness);
             for far in looked.leaps.news(looked.events) {
-                let notice = far.late_notice(&source.name);
-                tracing::warn!("{}", remarks::text(&notice));
-                self.notices.push(notice);
+                tracing::warn!("{}", remarks::text(&far.late_notice(&source.name)));
             }
         }
-        self.say_losses();
     }
 
+    /// What there is to say of the records of all sources now, but for what did not count.
+    fn looks(&self, plan: &Plan) -> Looks {
+        let mut looks = Looks::default();
+        for (source, progress) in self.sources.iter().enumerate() {
+            looks.columns |= progress.looked.seen.columns;
+            let remarks = progress.looked.remarks(plan, source).into_iter();
+            looks.remarks.extend(remarks.map(|Remark { notice, column }| (column, remarks::line(&notice))));
+            let name = &plan.source_at(source).name;
+            let far = progress.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
+            looks.remarks.extend(far.map(|line| (None, line)));
+        }
+        looks
+    }
+}
+
+impl Gathered {
     /// What did not count.
-    fn losses(&self) -> Vec<Loss> {
+    fn losses(&self, plan: &Plan) -> Vec<Loss> {
         let counts = &self.counts;
         let unusable = counts.records.saturating_sub(counts.events);
         let losses = Losses {
@@ -150,13 +170,13 @@ impl Partition {
             late: counts.late.saturating_sub(counts.repaired),
             forgotten: counts.forgotten.saturating_add(self.losses.forgotten),
         };
-        remarks::of_losses(&self.plan.name(), &losses)
+        remarks::of_losses(&plan.name(), &losses)
     }
 
     /// Says what did not count, where that is much: once, and again when it is ten times as much. To be asked when everything
     /// that was told was taken.
-    pub(super) fn say_losses(&mut self) {
-        for Loss { notice, count, .. } in self.losses().into_iter().filter(|loss| loss.is_much) {
+    fn say_losses(&mut self, plan: &Plan) {
+        for Loss { notice, count, .. } in self.losses(plan).into_iter().filter(|loss| loss.is_much) {
             let said = self.losses.said.entry(notice.code).or_default();
             if count >= said.saturating_mul(10).max(1) {
                 *said = count;
@@ -164,19 +184,21 @@ impl Partition {
             }
         }
     }
+}
+
+impl Partition {
+    /// Says which events are far ahead of their log, and what did not count; each once. To be asked when all lanes have told
+    /// what they had at one place, and everything before it was taken.
+    pub(super) fn look_for_leaps(&mut self) {
+        let leaps: Vec<Leap> = self.pipeline.leaps().collect();
+        self.ingest.look_for_leaps(&self.plan, leaps);
+        self.gathered.say_losses(&self.plan);
+    }
 
     /// What there is to say of the records of all sources now.
     pub(super) fn looks(&self) -> Looks {
-        let mut looks = Looks::default();
-        for (source, reading) in self.readings.iter().enumerate() {
-            looks.columns |= reading.looked.seen.columns;
-            let remarks = reading.looked.remarks(&self.plan, source).into_iter();
-            looks.remarks.extend(remarks.map(|Remark { notice, column }| (column, remarks::line(&notice))));
-            let name = &self.plan.source_at(source).name;
-            let far = reading.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
-            looks.remarks.extend(far.map(|line| (None, line)));
-        }
-        for Loss { notice, is_much, .. } in self.losses() {
+        let mut looks = self.ingest.looks(&self.plan);
+        for Loss { notice, is_much, .. } in self.gathered.losses(&self.plan) {
             looks.remarks.push((None, remarks::line(&notice)));
             if is_much {
                 looks.losses.push((remarks::line(&notice), notice.code.help().to_owned()));

@@ -2,9 +2,8 @@
 //!
 //! **Invariant:** nothing here writes, on no disk and to no broker.
 
-use super::checkpointing::positions;
 use super::damaged::settle;
-use super::recovery::facts;
+use super::state::{facts, places};
 use super::{Error, Options};
 use crate::checkpoint::{self, FileRef, Kind, Reader};
 use crate::input::From;
@@ -29,7 +28,7 @@ pub fn before(plan: &Plan, options: &Options) -> Result<(), Error> {
         }
     }
     // Under other queries the log is read from where it begins, which is looked at when it is.
-    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let places = places(&manifest)?;
     if !state.is_of(plan, &places) {
         return Ok(());
     }

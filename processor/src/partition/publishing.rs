@@ -39,9 +39,9 @@ pub(super) struct Publishing {
     /// Files of outputs that have no destination now.
     others: Vec<FileRef>,
     permit: Arc<Permit>,
-    alerts: Looks,
+    alerts: LookTimes,
     changes: Changes,
-    totals: Looks,
+    totals: LookTimes,
     /// The least time between two looks at the totals.
     totals_every: Duration,
     /// Whether what is committed waits, for earlier versions still answer.
@@ -49,16 +49,16 @@ pub(super) struct Publishing {
 }
 
 /// When all sessions are looked at.
-struct Looks {
+struct LookTimes {
     /// Not before that.
     next: Instant,
     /// Whether the last checkpoint was cut without a look.
     is_behind: bool,
 }
 
-impl Looks {
+impl LookTimes {
     fn new() -> Self {
-        Looks { next: Instant::now(), is_behind: true }
+        LookTimes { next: Instant::now(), is_behind: true }
     }
 
     /// Whether it is time for one; else what is told is behind. Lanes that are behind know nothing final yet, and those that
@@ -99,7 +99,8 @@ impl Publishing {
         plan: &Plan,
         options: &Options,
         files: &[FileRef],
-        (marks, known): (&Marks, &PublishedTotals),
+        marks: &Marks,
+        known: &PublishedTotals,
         proven: Instant,
     ) -> Self {
         let permit = Arc::new(Permit::new(proven, OWNER_LOOK));
@@ -126,9 +127,9 @@ impl Publishing {
             ways,
             others,
             permit,
-            alerts: Looks::new(),
+            alerts: LookTimes::new(),
             changes: Changes::new(plan, known),
-            totals: Looks::new(),
+            totals: LookTimes::new(),
             totals_every: options.outputs.totals_every,
             held: options.labels.held,
         }
@@ -214,7 +215,7 @@ impl Publishing {
     pub(super) fn wanted(&mut self, plan: &Plan, lanes_are_busy: bool) -> (Due, Due) {
         let is_told = (self.tells(Output::Alerts), self.tells(Output::Totals));
         let has_totals = plan.metrics.iter().any(|metric| metric.aggregate.is_some());
-        let wanted = |is_told: bool, looks: &mut Looks| {
+        let wanted = |is_told: bool, looks: &mut LookTimes| {
             if !is_told {
                 looks.is_behind = false;
                 return Due::Never;
@@ -252,11 +253,12 @@ impl Publishing {
         &mut self,
         plan: &Plan,
         totals: &Totals,
-        of: (&AsOf, &Labels),
+        at: &AsOf,
+        labels: &Labels,
         began: Instant,
     ) -> Vec<Message> {
         let Some(way) = self.ways.iter().find(|way| way.origin.output == Output::Totals) else { return vec![] };
-        let changes = self.changes.take(plan, &way.origin, totals, of);
+        let changes = self.changes.take(plan, &way.origin, totals, at, labels);
         self.totals.done(began, self.totals_every);
         changes
     }
@@ -271,7 +273,7 @@ impl Publishing {
     }
 
     /// The looks at what somebody listens to.
-    fn looks(&self) -> impl Iterator<Item = &Looks> {
+    fn looks(&self) -> impl Iterator<Item = &LookTimes> {
         let all = [(Output::Alerts, &self.alerts), (Output::Totals, &self.totals)];
         all.into_iter().filter(|(output, _)| self.tells(*output)).map(|(_, looks)| looks)
     }
@@ -290,7 +292,7 @@ impl Drop for Publishing {
 impl Partition {
     /// Lets the publishers go on. What they have published is left out of the next checkpoint.
     pub(super) fn tend_outputs(&mut self) -> Result<(), Error> {
-        self.dirty |= self.publishing.tend()? || self.publishing.looks().any(Looks::is_overdue);
+        self.dirty |= self.publishing.tend()? || self.publishing.looks().any(LookTimes::is_overdue);
         Ok(())
     }
 

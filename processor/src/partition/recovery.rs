@@ -1,33 +1,28 @@
 //! Opening a partition: from its newest whole checkpoint, or from the start of its log.
 
-use super::checkpointing::{Cut, State, lingers, positions};
+use super::answering::Questions;
+use super::committed::{Committed, Segments};
 use super::damaged::{Settled, settle};
-use super::growth;
+use super::gathered::Gathered;
 use super::history::Mover;
-use super::keeping::{self, Keeping};
-use super::pace::Pace;
+use super::ingest::Ingest;
 use super::publishing::Publishing;
-use super::silence::Silence;
-use super::zones;
-use super::{
-    Counts, Error, Handle, LOOK_UP, Looked, LossesSaid, Options, Partition, SourceProgress, beginning, copying,
-};
-use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
-use crate::feed::Feed;
+use super::state::{State, facts, places};
+use super::writing::lingers;
+use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, copying, growth, keeping, zones};
+use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Opened, Reader, segment};
 use crate::input::{From, Part};
 use crate::lane::{Lane, image};
 use crate::outputs::Output;
 use crate::pipeline::{Pipeline, SourceStart};
 use crate::programs::Begin;
 use crate::reach::Reach;
-use crate::results::Pending;
 use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use timeline_core::plan::{Plan, RULES};
 
 /// How a partition came up.
@@ -48,196 +43,114 @@ pub struct Recovery {
 impl Partition {
     /// Takes the partition over and loads its state.
     pub fn open(plan: Arc<Plan>, mut options: Options) -> Result<(Self, Recovery), Error> {
-        let partition = identity(&plan, &options.part);
-        let identity = Identity { partition, writer: options.writer.clone() };
+        let identity = Identity { partition: identity(&plan, &options.part), writer: options.writer.clone() };
         if options.begun.is_lost(&options.folder, &*options.store)? {
             return Err(Error::Gone { folder: options.folder.clone() });
         }
         let proven = Instant::now();
         let opened = Checkpoints::claim(Arc::clone(&options.store), &identity, &options.take)?;
+        let Opened { checkpoints, recovered, findings, damaged, .. } = opened;
         options.begun.note(&options.folder)?;
-        let (checkpoints, reader) = (opened.checkpoints, Reader::new(Arc::clone(&options.store)));
-        let state = match &opened.recovered {
-            None => None,
-            Some(manifest) => Some((manifest, facts(manifest)?)),
-        };
-        let mut settled = match &state {
+        let reader = Reader::new(Arc::clone(&options.store));
+        let found = recovered.as_ref().map(|manifest| Found::of(&plan, manifest)).transpose()?;
+        let mut settled = match &found {
             None => Settled::default(),
-            Some((manifest, state)) => settle(&options, manifest, &opened.damaged, state.lost.clone(), &reader)?,
+            Some(found) => settle(&options, found.manifest, &damaged, found.state.lost.clone(), &reader)?,
         };
-        let mut read = opened.recovered.as_ref().map(places).transpose()?.unwrap_or_default();
-        let same = state.as_ref().filter(|(_, state)| state.is_of(&plan, &read));
+        let same = found.as_ref().filter(|found| found.is_same);
         // Outputs that were hidden since the last checkpoint have yet to say their last.
         let labels = options.labels.clone();
-        let retired = same.map_or_else(|| labels.hidden.clone(), |(_, state)| state.retired.clone());
+        let retired = same.map_or_else(|| labels.hidden.clone(), |found| found.state.retired.clone());
         options.labels.hidden.clone_from(&retired);
         let recovery = Recovery {
-            epoch: opened.recovered.as_ref().map(|manifest| manifest.epoch),
-            rebuilt: state.is_some() && same.is_none(),
-            older_rules: state.as_ref().is_some_and(|(_, state)| state.rules != RULES),
-            findings: opened.findings,
+            epoch: recovered.as_ref().map(|manifest| manifest.epoch),
+            rebuilt: found.is_some() && same.is_none(),
+            older_rules: found.as_ref().is_some_and(|found| found.state.rules != RULES),
+            findings,
             said: std::mem::take(&mut settled.said)
                 .into_iter()
-                .chain(same.into_iter().flat_map(|(_, state)| zones::changed(&state.zones)))
+                .chain(same.into_iter().flat_map(|found| zones::changed(&found.state.zones)))
                 .collect(),
         };
-        let is_settled = settled.is_changed;
         let same = same.filter(|_| !settled.remake);
         if same.is_none() {
             settled.read_again();
         }
-        let threads = options.threads.max(1);
-        let fresh = || (0..threads).map(|_| Lane::new(Arc::clone(&plan), None)).collect::<Vec<_>>();
-        let (handle, requests) = Handle::new();
-        let live = options.log.is_live();
-        let copied = match (&state, options.begins) {
+        let copied = match (&found, options.begins) {
             (None, Begin::Start) => copying::copy(&plan, &options, &checkpoints.putter())?,
             (None, Begin::Now) | (Some(_), _) => None,
         };
         let files = copied.as_ref().map_or(&settled.files[..], |copied| &copied.files);
-        let starts = Reach::starts(&plan);
-        let kept =
-            (0..starts.len() as u8).map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
+        let sources = 0..plan.sources().count() as u8;
+        let kept = sources.map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
         // What was decided about the log stays decided when it is read again.
-        let mut known = state.as_ref().map(|(_, state)| state.reach(&read)).unwrap_or_default();
-        if let Some(copied) = &copied {
-            read = copied.reach.iter().map(|reach| reach.position).collect();
-            known.clone_from(&copied.reach);
-        }
-        let gaps = |source: usize| known.get(source).map_or(&[][..], |known| &known.gaps);
-        let open = |from: &[Reach], resumed: bool| -> Result<Vec<Box<dyn Source>>, Error> {
-            let one = |(source, from): (usize, &Reach)| {
-                let place = From { position: from.position.of(0), files: from.files.clone() };
-                if live {
-                    let open = || {
-                        let kept = (&kept[source], gaps(source));
-                        keeping::open(&options, (&plan, source), place.position, kept, &reader)
-                    };
-                    return if copied.is_some() { copying::patient(open) } else { open() };
-                }
-                Ok(options.log.open(&options.part, &plan, source, Some(&place).filter(|_| resumed))?)
-            };
-            from.iter().enumerate().map(one).collect()
+        let (read, known): (Vec<Position>, Vec<Reach>) = match (&copied, &found) {
+            (Some(copied), _) => (copied.reach.iter().map(|reach| reach.position).collect(), copied.reach.clone()),
+            (None, Some(found)) => (found.read.clone(), found.state.reach(&found.read)),
+            (None, None) => (vec![], vec![]),
         };
-        let begun = state.as_ref().map(|(_, state)| state.begun.clone()).unwrap_or_default();
-        let is_new_now = options.begins == Begin::Now && state.is_none();
-        let (sources, lanes, reach, counts, totals, results) = match same {
-            Some((manifest, state)) => {
-                let reach = state.reach(&places(manifest)?);
-                let sources = open(&reach, true)?;
-                let lanes = load(&plan, threads, manifest, &reader)?;
-                let totals = Totals::from_image(&plan, state.totals.clone());
-                let results: Vec<FileRef> = files.iter().filter(|f| f.kind.is_result()).cloned().collect();
-                (sources, lanes, reach, state.counts, totals, results)
-            }
-            None if is_new_now => {
-                let mut sources = open(&starts, false)?;
-                let reach = beginning::at_the_end(&mut sources)?;
-                (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
-            }
+        let logs = Logs {
+            plan: &plan,
+            options: &options,
+            reader: &reader,
+            kept: &kept,
+            read: &read,
+            known: &known,
+            is_patient: copied.is_some(),
+        };
+        let begun = found.as_ref().map(|found| found.state.begun.clone()).unwrap_or_default();
+        let is_new_now = options.begins == Begin::Now && found.is_none();
+        let Start { sources, lanes, mut reach, counts, totals, results } = match same {
+            Some(found) => Start::resumed(&plan, &logs, found, files)?,
+            None if is_new_now => Start::at_the_end(&plan, &logs)?,
             None => {
-                let mut reach = if begun.is_empty() { starts } else { begun.clone() };
-                let is_kept = |((from, read), kept): ((&Reach, &Position), &RetainedLog)| {
-                    kept.is_whole(from.position.of(0), read.of(0))
-                };
-                if live && !reach.iter().zip(&read).zip(&kept).all(is_kept) {
-                    return Err(Error::not_kept(state.as_ref().map_or(RULES, |(_, state)| state.rules)));
-                }
-                let sources = open(&reach, !begun.is_empty())?;
-                reach.iter_mut().zip(&known).for_each(|(reach, known)| {
-                    (reach.silences, reach.gaps) = (known.silences.clone(), known.gaps.clone());
-                });
-                (sources, fresh(), reach, Counts::default(), Totals::new(&plan), vec![])
+                let rules = found.as_ref().map_or(RULES, |found| found.state.rules);
+                Start::again(&plan, &logs, &begun, rules)?
             }
         };
-        let before = state.as_ref().map(|(_, state)| state).or(copied.as_ref().map(|copied| &copied.state));
+        let before = found.as_ref().map(|found| &found.state).or(copied.as_ref().map(|copied| &copied.state));
         let siblings = before.map(|state| state.siblings.clone()).unwrap_or_default();
-        let mut reach = reach;
         if before.is_none() && growth::is_of_growth(&options)? {
             growth::begin_split(&mut reach);
         }
-        let dropped = same.map(|(_, state)| state.dropped.clone()).unwrap_or_default();
-        let apart = same.map(|(_, state)| state.apart.clone()).unwrap_or_default();
-        if !apart.is_empty() && options.outputs.iter().any(|(output, _)| output == Output::Totals) {
-            let names: Vec<&str> = apart.iter().map(String::as_str).collect();
-            tracing::warn!(
-                "{}: totals of {} go to no topic, for they were begun without one and lie in history; `every` tells them window by window",
-                options.folder,
-                names.join(", ")
-            );
-        }
-        let seen: Vec<SourceStart> = reach
-            .iter()
-            .map(|Reach { position, max_time, silences, unseen, .. }| SourceStart {
-                position: *position,
-                max_time: *max_time,
-                silences: silences.clone(),
-                ended: false,
-                unseen: *unseen,
-            })
-            .collect();
+        let dropped = same.map(|found| found.state.dropped.clone()).unwrap_or_default();
+        let apart = same.map(|found| found.state.apart.clone()).unwrap_or_default();
+        say_apart(&options, &apart);
         let begun = if is_new_now { reach.clone() } else { begun };
         // What was to be published still is, whatever the queries are now.
-        let told = state.as_ref().map(|(_, state)| (state.told.clone(), state.told_totals.clone())).unwrap_or_default();
-        let publishing = Publishing::open(&plan, &options, files, (&told.0, &told.1), proven);
-        let keep = if live { options.keep } else { 0 };
-        let mut feed = Feed::new(&plan, sources, live);
-        for (source, reach) in reach.iter().enumerate() {
-            feed.reached(source, reach.max_time);
-            feed.passed(source, reach.silences.at(reach.position));
-        }
-        let readings =
-            reach.into_iter().zip(kept).zip(plan.sources()).map(|((reach, kept), declared)| SourceProgress {
-                position: reach.position,
-                max_time: reach.max_time,
-                gaps: reach.gaps,
-                silence: Silence::new(if live { declared.idle.live() } else { None }, reach.silences),
-                keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
-                unseen: reach.unseen,
-                looked: Looked::default(),
-            });
-        let lingers = lingers(checkpoints.kept());
+        let told = found.as_ref().map(|found| (found.state.told.clone(), found.state.told_totals.clone()));
+        let (marks, known_totals) = told.unwrap_or_default();
+        let publishing = Publishing::open(&plan, &options, files, &marks, &known_totals, proven);
+        let begins: Vec<SourceStart> = reach.iter().map(source_start).collect();
+        // A rebuilt partition makes a checkpoint even if its log is empty now.
+        let dirty = recovery.rebuilt || settled.remake || copied.is_some();
+        let is_settled = settled.is_changed;
+        let (handle, requests) = Handle::new();
         let mut partition = Partition {
-            pipeline: Pipeline::start(&plan, lanes, &seen, None),
-            feed,
+            ingest: Ingest::open(&plan, &options, sources, reach, kept, begun, siblings),
+            pipeline: Pipeline::start(&plan, lanes, &begins, None),
             requests,
             handle,
-            readings: readings.collect(),
-            siblings,
-            siblings_seen: Instant::now(),
-            begun,
             publishing,
-            counts,
-            totals,
-            pending: Pending::default(),
-            last: Pending::default(),
-            retired,
-            apart,
-            dropped,
+            gathered: Gathered { retired, apart, ..Gathered::new(counts, totals) },
             mover: Mover::of(options.history.clone(), plan.name(), options.part.number),
-            committing: None,
-            epoch: checkpoints.epoch(),
-            proven,
-            checkpoints: Some(checkpoints),
-            reader,
-            // Lanes may be others than those of the segments, so the first checkpoint is a base.
-            cut: Cut::default(),
-            results,
-            // A rebuilt partition makes a checkpoint even if its log is empty now.
-            dirty: recovery.rebuilt || settled.remake || copied.is_some(),
-            damage: settled.damage,
-            lingers,
-            damage_looked: Instant::now(),
-            waiting: vec![],
-            delayed: VecDeque::new(),
-            answering: None,
+            committed: Committed {
+                epoch: checkpoints.epoch(),
+                lingers: lingers(checkpoints.kept()),
+                checkpoints: Some(checkpoints),
+                reader,
+                proven,
+                // Lanes may be others than those of the segments, so the first checkpoint is a base.
+                segments: Segments::default(),
+                results,
+                dropped,
+                damage: settled.damage,
+                damage_looked: Instant::now(),
+                writing: None,
+            },
+            questions: Questions::default(),
             survey: None,
-            notices: vec![],
-            losses: LossesSaid::default(),
-            pauses: false,
-            pace: Pace::new(),
-            busy: Duration::ZERO,
-            received: None,
+            dirty,
             plan,
             options,
         };
@@ -252,22 +165,148 @@ impl Partition {
     }
 }
 
+/// What the last checkpoint says.
+struct Found<'a> {
+    manifest: &'a Manifest,
+    state: State,
+    /// The places of the logs, one for each source.
+    read: Vec<Position>,
+    /// Whether it is of the plan that is opened.
+    is_same: bool,
+}
+
+impl<'a> Found<'a> {
+    fn of(plan: &Plan, manifest: &'a Manifest) -> Result<Self, Error> {
+        let (state, read) = (facts(manifest)?, places(manifest)?);
+        let is_same = state.is_of(plan, &read);
+        Ok(Found { manifest, state, read, is_same })
+    }
+}
+
+/// The logs of a partition that is being opened, one for each source.
+struct Logs<'a> {
+    plan: &'a Plan,
+    options: &'a Options,
+    reader: &'a Reader,
+    /// Events of live logs that are kept.
+    kept: &'a [RetainedLog],
+    /// Up to where they were read.
+    read: &'a [Position],
+    /// What was known of them by then.
+    known: &'a [Reach],
+    /// Whether the log may hold on to whoever read it just before.
+    is_patient: bool,
+}
+
+impl Logs<'_> {
+    /// Opens all of them; behind those places if they are `resumed`, and at their starts otherwise.
+    fn open(&self, from: &[Reach], resumed: bool) -> Result<Vec<Box<dyn Source>>, Error> {
+        from.iter().enumerate().map(|(source, from)| self.open_one(source, from, resumed)).collect()
+    }
+
+    fn open_one(&self, source: usize, from: &Reach, resumed: bool) -> Result<Box<dyn Source>, Error> {
+        let Logs { plan, options, reader, kept, known, is_patient, .. } = *self;
+        let place = From { position: from.position.of(0), files: from.files.clone() };
+        if options.log.is_live() {
+            let gaps = known.get(source).map_or(&[][..], |known| &known.gaps);
+            let open = || keeping::open(options, plan, source, place.position, &kept[source], gaps, reader);
+            return if is_patient { copying::patient(open) } else { open() };
+        }
+        Ok(options.log.open(&options.part, plan, source, Some(&place).filter(|_| resumed))?)
+    }
+
+    /// Whether all that was read since those places can be read again.
+    fn are_whole(&self, from: &[Reach]) -> bool {
+        let is_kept =
+            |((from, read), kept): ((&Reach, &Position), &RetainedLog)| kept.is_whole(from.position.of(0), read.of(0));
+        !self.options.log.is_live() || from.iter().zip(self.read).zip(self.kept).all(is_kept)
+    }
+
+    fn lanes(&self) -> usize {
+        self.options.threads.max(1)
+    }
+}
+
+/// From where, and with what, a partition goes on.
+struct Start {
+    sources: Vec<Box<dyn Source>>,
+    lanes: Vec<Lane>,
+    /// Of each source.
+    reach: Vec<Reach>,
+    counts: Counts,
+    totals: Totals,
+    results: Vec<FileRef>,
+}
+
+impl Start {
+    /// With a checkpoint of the same plan.
+    fn resumed(plan: &Arc<Plan>, logs: &Logs<'_>, found: &Found<'_>, files: &[FileRef]) -> Result<Start, Error> {
+        let reach = found.state.reach(&found.read);
+        Ok(Start {
+            sources: logs.open(&reach, true)?,
+            lanes: load(plan, logs.lanes(), found.manifest, logs.reader)?,
+            reach,
+            counts: found.state.counts,
+            totals: Totals::from_image(plan, found.state.totals.clone()),
+            results: files.iter().filter(|file| file.kind.is_result()).cloned().collect(),
+        })
+    }
+
+    /// With what comes from now on.
+    fn at_the_end(plan: &Arc<Plan>, logs: &Logs<'_>) -> Result<Start, Error> {
+        let mut sources = logs.open(&Reach::starts(plan), false)?;
+        let reach = beginning::at_the_end(&mut sources)?;
+        Ok(Start::empty(plan, logs, sources, reach))
+    }
+
+    /// With the logs from where they begin, which is their start unless something else was said (`begun`); refused where that
+    /// is not kept. `rules` are those of the language by which the state was written.
+    fn again(plan: &Arc<Plan>, logs: &Logs<'_>, begun: &[Reach], rules: u32) -> Result<Start, Error> {
+        let mut reach = if begun.is_empty() { Reach::starts(plan) } else { begun.to_vec() };
+        if !logs.are_whole(&reach) {
+            return Err(Error::not_kept(rules));
+        }
+        let sources = logs.open(&reach, !begun.is_empty())?;
+        reach.iter_mut().zip(logs.known).for_each(|(reach, known)| {
+            (reach.silences, reach.gaps) = (known.silences.clone(), known.gaps.clone());
+        });
+        Ok(Start::empty(plan, logs, sources, reach))
+    }
+
+    fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<Reach>) -> Start {
+        let lanes = (0..logs.lanes()).map(|_| Lane::new(Arc::clone(plan), None)).collect();
+        Start { sources, lanes, reach, counts: Counts::default(), totals: Totals::new(plan), results: vec![] }
+    }
+}
+
+/// What the lanes have seen of a source by then.
+fn source_start(reach: &Reach) -> SourceStart {
+    SourceStart {
+        position: reach.position,
+        max_time: reach.max_time,
+        silences: reach.silences.clone(),
+        ended: false,
+        unseen: reach.unseen,
+    }
+}
+
+/// Says which metrics have changes in history that no topic is told of.
+fn say_apart(options: &Options, apart: &BTreeSet<String>) {
+    if apart.is_empty() || options.outputs.iter().all(|(output, _)| output != Output::Totals) {
+        return;
+    }
+    let names: Vec<&str> = apart.iter().map(String::as_str).collect();
+    tracing::warn!(
+        "{}: totals of {} go to no topic, for they were begun without one and lie in history; `every` tells them window by window",
+        options.folder,
+        names.join(", ")
+    );
+}
+
 /// How a partition of a plan is called in its state.
 pub(crate) fn identity(plan: &Plan, part: &Part) -> String {
     let part = if part.folder.is_empty() { "0" } else { &part.folder };
     format!("{}/{part}", plan.name())
-}
-
-/// The places of a checkpoint.
-fn places(manifest: &Manifest) -> Result<Vec<Position>, Error> {
-    positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))
-}
-
-pub(super) fn facts(manifest: &Manifest) -> Result<State, Error> {
-    serde_json::from_value(manifest.state.clone()).map_err(|error| Error::Malformed {
-        object: format!("manifest of epoch {}", manifest.epoch),
-        reason: error.to_string(),
-    })
 }
 
 pub(super) fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {

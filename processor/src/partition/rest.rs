@@ -1,8 +1,8 @@
 //! A partition that nobody owns: what its last checkpoint says. **Invariant:** nothing here writes.
 
 use super::asked::asked_by;
-use super::checkpointing::{State, positions};
-use super::recovery::{facts, load};
+use super::recovery::load;
+use super::state::{State, facts, places};
 use super::{Answer, Ask, Counts, Error, Looks};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
@@ -24,7 +24,7 @@ use timeline_core::plan::Plan;
 pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
     let inspection = checkpoint::inspect(&**store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
-    let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let read = places(manifest)?;
     let state = facts(manifest)?;
     if state.is_of(plan, &read) {
         return Ok(());
@@ -45,7 +45,7 @@ pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
 /// none, and nothing where that is of other queries.
 pub fn asked_up_to(plan: &Plan, store: &dyn Store) -> Result<Option<Time>, Error> {
     let Some(manifest) = checkpoint::peek(store)? else { return Ok(Some(Time::MIN)) };
-    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let places = places(&manifest)?;
     let state = facts(&manifest)?;
     let up_to = asked_by(plan, &state.reach(&places)).unwrap_or(Time::MIN);
     Ok(state.is_of(plan, &places).then_some(up_to))
@@ -56,7 +56,7 @@ pub fn asked_up_to(plan: &Plan, store: &dyn Store) -> Result<Option<Time>, Error
 pub fn can_copy(plan: &Arc<Plan>, earlier: &dyn Store) -> Result<(), Error> {
     let inspection = checkpoint::inspect(earlier)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(()) };
-    let read = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let read = places(manifest)?;
     for (source, read) in (0..plan.sources().count() as u8).zip(read) {
         if !RetainedLog::of(&manifest.files, source)?.is_whole(Position::START, read.of(0)) {
             return Err(Error::NotKept);
@@ -140,7 +140,7 @@ pub fn at_rest(
     }
     let Some(manifest) = inspection.kept.first() else { return Ok(answer) };
     let state = facts(manifest)?;
-    let places = positions(&manifest.position, &format!("manifest of epoch {}", manifest.epoch))?;
+    let places = places(manifest)?;
     if !state.is_of(plan, &places) {
         return Ok(answer);
     }

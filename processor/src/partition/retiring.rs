@@ -17,8 +17,8 @@ impl Partition {
             return Ok(());
         }
         self.finish_commit(true)?;
-        self.last = self.last_rows(&labels)?;
-        self.retired.clone_from(&labels.hidden);
+        self.gathered.last = self.last_rows(&labels)?;
+        self.gathered.retired.clone_from(&labels.hidden);
         self.start_commit()?;
         self.finish_commit(true)?;
         self.publishing.hold(labels.held);

@@ -3,12 +3,15 @@
 //! **Invariant:** a watermark that silence moved is in a committed checkpoint before the lanes hear of it, so nothing that
 //! follows from it is shown, stored or sent that a restart could take back.
 
-use super::{Error, LaneOutput, Partition, SourceProgress};
+use super::answering::LaneOutput;
+use super::ingest::{Ingest, SourceProgress};
+use super::{Error, Partition};
 use crate::lane::{Late, Outcome};
-use crate::watermark::{Progress, Silences};
+use crate::watermark::Silences;
 use event_feeder::world::{self, Instant};
 use std::time::Duration;
 use timeline_core::Time;
+use timeline_core::plan::Plan;
 
 /// How a partition's silence goes.
 #[derive(Debug)]
@@ -66,53 +69,68 @@ impl Silence {
     }
 }
 
-impl Partition {
-    /// How far the logs have come, and what silence made of them.
-    pub(super) fn progress(&self) -> Progress {
-        let mut progress = Progress::nothing(&self.plan, None);
-        for (reached, reading) in progress.sources.iter_mut().zip(&self.readings) {
-            reached.max_time = reading.max_time;
-            // A log that is read again is not there yet.
-            reached.idle = reading.silence.all.at(reading.position);
-            reached.unseen = reading.unseen;
+impl Ingest {
+    /// Forgets silences that decided nothing, of logs that have overtaken them. To be asked when all lanes have told.
+    pub(super) fn tidy_silences(&mut self, plan: &Plan) {
+        let progress = self.progress(plan);
+        for (source, reached) in self.sources.iter_mut().zip(progress.sources) {
+            source.silence.tidy(reached.max_time.map(|_| reached.log_watermark()));
         }
-        progress
     }
 
-    /// The log of a source is known to hold no more now: lets its clock go on if that has lasted long enough.
+    /// The log of a source is known to hold no more now: up to where its clock is to go on, if that has lasted long enough.
     ///
     /// One of several sources does not hold the others back then: its clock follows the slowest of those that are not silent,
     /// if its own is behind.
-    pub(super) fn stay_silent(&mut self, source: usize) -> Result<(), Error> {
-        let Some(limit) = self.readings[source].silence.limit else { return Ok(()) };
-        let progress = self.progress();
+    fn silent_until(&mut self, plan: &Plan, source: usize, checkpoint_every: Duration) -> Option<Time> {
+        let limit = self.sources[source].silence.limit?;
+        let progress = self.progress(plan);
         let own = progress.sources[source];
-        let others = || progress.sources.iter().zip(&self.readings).enumerate().filter(|(other, _)| *other != source);
-        let speaking = others().filter(|(_, (_, reading))| !reading.silence.lasts());
+        let others = || progress.sources.iter().zip(&self.sources).enumerate().filter(|(other, _)| *other != source);
+        let speaking = others().filter(|(_, (_, source))| !source.silence.lasts());
         let speaking = speaking.map(|(_, (reached, _))| reached.watermark()).min();
         // Where all are silent none holds the rest back.
         let farthest = others().map(|(_, (reached, _))| reached.watermark()).max();
         let others = speaking.or(farthest).unwrap_or(Time::MIN);
         if own.watermark() == Time::MIN && others == Time::MIN {
-            return Ok(());
+            return None;
         }
         let clock = match own.watermark() {
             Time::MIN => None,
             watermark => own.max_time.max(Some(watermark.saturating_add(own.lateness))),
         };
-        let silence = &mut self.readings[source].silence;
+        let silence = &mut self.sources[source].silence;
         let quiet = *silence.now.get_or_insert(Quiet { since: Instant::now(), clock, last_move: None });
         let passed = nanoseconds(quiet.since.elapsed());
         // A thirtieth of the limit is as fine as anybody who chose that limit can want.
-        let pause = self.options.checkpoint_every.max(Duration::from_nanos(limit.unsigned_abs() / 30));
+        let pause = checkpoint_every.max(Duration::from_nanos(limit.unsigned_abs() / 30));
         if passed < limit || quiet.last_move.is_some_and(|last| last.elapsed() < pause) {
-            return Ok(());
+            return None;
         }
         let now = Time::try_from(world::timestamp().as_nanosecond()).unwrap_or(Time::MAX);
         let went = |clock: Time| clock.saturating_add(passed).min(now).saturating_sub(own.lateness);
         let to = quiet.clock.map_or(Time::MIN, went).max(others.min(now));
         silence.now = Some(Quiet { last_move: Some(Instant::now()), ..quiet });
-        if to > own.watermark() && self.has_clockwork()? { self.advance(source, to) } else { Ok(()) }
+        (to > own.watermark()).then_some(to)
+    }
+}
+
+impl Partition {
+    /// Lets the clocks of sources go on whose logs are known to hold no more, and takes note of those that go on themselves.
+    pub(super) fn look_for_silence(&mut self) -> Result<(), Error> {
+        for source in 0..self.ingest.count() {
+            if !self.ingest.feed.is_drained(source) {
+                self.ingest.sources[source].silence.broken();
+                continue;
+            }
+            let to = self.ingest.silent_until(&self.plan, source, self.options.checkpoint_every);
+            if let Some(to) = to
+                && self.has_clockwork()?
+            {
+                self.advance(source, to)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether time passing changes anything: sessions are alive, or events wait.
@@ -123,21 +141,21 @@ impl Partition {
     /// Moves the watermark of a source: first in a checkpoint, then in the lanes.
     fn advance(&mut self, source: usize, to: Time) -> Result<(), Error> {
         self.finish_commit(true)?;
-        let SourceProgress { silence, position, .. } = &mut self.readings[source];
+        let SourceProgress { silence, position, .. } = &mut self.ingest.sources[source];
         silence.all.push(*position, to);
         silence.mattered = false;
         self.start_commit()?;
         self.finish_commit(true)?;
-        self.pipeline.silence(source, &self.readings[source].silence.all)?;
-        self.feed.passed(source, to);
+        self.pipeline.silence(source, &self.ingest.sources[source].silence.all)?;
+        self.ingest.feed.passed(source, to);
         let all = self.pipeline.call(|lane, _| (LaneOutput::of(lane), lane.held()))?;
-        self.note_held(all.iter().map(|(_, held)| held).sum());
+        self.ingest.note_held(&self.plan, all.iter().map(|(_, held)| held).sum());
         self.dirty |= self.publishing.follows_time();
-        for (told, _) in all {
+        for (output, _) in all {
             // What has ended is made durable as history as well.
-            let Outcome { closed, alerts, counted, .. } = &told.outcome;
+            let Outcome { closed, alerts, counted, .. } = &output.outcome;
             self.dirty |= !closed.is_empty() || !alerts.is_empty() || counted.is_some();
-            self.take_told(told);
+            self.take_output(output);
         }
         Ok(())
     }

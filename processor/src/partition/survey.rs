@@ -36,6 +36,16 @@ enum Scan<T> {
     At(Instant, Coming<T>),
 }
 
+/// What the looks for a checkpoint came to.
+pub(super) struct Findings {
+    /// What is to be told of alerts since the last checkpoint.
+    pub alerts: AlertChanges,
+    /// The totals that are others than those told last.
+    pub totals: Vec<Message>,
+    /// Whether nothing of the totals is left to be told: then what is over may be forgotten.
+    pub is_all_told: bool,
+}
+
 /// Whether a look is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -69,7 +79,7 @@ impl<T> Scan<T> {
 impl Partition {
     /// Begins the looks that are to be made for the next checkpoint.
     pub(super) fn begin_survey(&mut self) -> Result<(), Error> {
-        let are_busy = self.answering.is_some() || self.is_behind()?;
+        let are_busy = self.questions.answering.is_some() || self.is_behind()?;
         let (alerts, totals) = self.publishing.wanted(&self.plan, are_busy);
         self.survey = Some(Survey { alerts: Scan::new(alerts), totals: Scan::new(totals) });
         Ok(())
@@ -125,21 +135,18 @@ impl Partition {
         })?)
     }
 
-    /// What is to be told with the checkpoint that is being cut: of alerts since the last one, and the totals that are others
-    /// than those told last. The lanes have just told what they had.
-    ///
-    /// Also whether nothing of the totals is left to be told: then what is over may be forgotten.
-    pub(super) fn surveyed(&mut self) -> (AlertChanges, Vec<Message>, bool) {
+    /// What is to be told with the checkpoint that is being cut. The lanes have just told what they had.
+    pub(super) fn surveyed(&mut self) -> Findings {
         let (alerts, totals) = match self.survey.take() {
             Some(Survey { alerts, totals }) => (alerts.seen(), totals.seen()),
             None => (Err(true), Err(true)),
         };
-        let facts = self.publishing.alert_facts(&self.pending.alerts, alerts.ok());
+        let alerts = self.publishing.alert_facts(&self.gathered.pending.alerts, alerts.ok());
         let (began, parts) = match totals {
             Ok(seen) => seen,
-            Err(is_needless) => return (facts, vec![], is_needless),
+            Err(is_needless) => return Findings { alerts, totals: vec![], is_all_told: is_needless },
         };
-        let mut totals = self.totals.clone();
+        let mut totals = self.gathered.totals.clone();
         let mut times = (None, None);
         for (part, progress) in parts {
             totals.merge(&part);
@@ -147,12 +154,14 @@ impl Partition {
             // Only what no event changes any more is told to be over.
             totals.set_horizon(Some(progress.clock()), progress.clock());
         }
-        let (watermark, Some(horizon)) = times else { return (facts, vec![], true) };
-        let reach = self.reach();
+        let (watermark, Some(horizon)) = times else {
+            return Findings { alerts, totals: vec![], is_all_told: true };
+        };
+        let reach = self.ingest.reach();
         let places = reach.iter().map(|reach| reach.position).collect();
         let at = AsOf { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
-        totals.only(&self.plan, |name| !self.apart.contains(name));
-        let changes = self.publishing.total_changes(&self.plan, &totals, (&at, &self.options.labels), began);
-        (facts, changes, true)
+        totals.only(&self.plan, |name| !self.gathered.apart.contains(name));
+        let totals = self.publishing.total_changes(&self.plan, &totals, &at, &self.options.labels, began);
+        Findings { alerts, totals, is_all_told: true }
     }
 }
