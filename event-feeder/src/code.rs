@@ -13,7 +13,7 @@
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
-//! | TL2141 to TL2146 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2141 to TL2147 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
@@ -142,6 +142,8 @@ codes! {
     CutOff = "TL2145", "nothing, unless the order of events within a nanosecond matters: then use `order by`";
     /// An event is far ahead of all before it in its log, so that what comes behind it is late.
     FarAhead = "TL2146", "correct its time or take its record out, and read the log again (`serve` with an empty state); of a topic a shorter `future` in the source sets such events aside, but a file does not say when it received them; `eval --sorted` waits for what is behind it, and `--until` leaves out what is ahead";
+    /// All times are in 1970, and would be of our days in another unit than the program says.
+    WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
     /// Bytes of a file that had been read are others now.
     Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
     /// A subscription has acknowledged messages, and there is no state that has them.
