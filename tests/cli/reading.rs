@@ -123,6 +123,7 @@ fn packed_files_are_read_and_others_named() {
         ("e.csv", b"PK\x03\x04\x14\0\0\0\0\0", "a zip archive"),
         ("e.ndjson", b"PAR1\x15\x04\x15\x10PAR1", "Parquet"),
         ("e.csv", b"\xFF\xFEk\0,\0t\0\n\0", "UTF-16"),
+        ("e.json", b"[\n {\"k\": \"a\", \"t\": 1},\n {\"k\": \"a\", \"t\": 2}\n]", "one array of JSON"),
     ] {
         let run = eval(ON, name, bytes);
         assert_eq!(run.code, 4, "{}", run.stderr);
