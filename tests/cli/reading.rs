@@ -334,6 +334,27 @@ fn one_event_far_ahead_is_in_the_remarks_of_queries() {
     assert_eq!((code, stderr.matches("TL2146").count()), (Some(0), 1), "{stderr}");
 }
 
+#[cfg(feature = "sql")]
+#[test]
+fn a_deployment_says_what_the_records_say_of_it() {
+    let sandbox = Sandbox::new();
+    let program = |more: &str| format!("source s {{ key k  time t in s  on: bool, x: float }}\n{more}\n");
+    sandbox.file("p.tl", program("metric m = duration_where(latest(on))\nmetric n = count(on)"));
+    let line = |t: u32| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true,\"X\":1}}\n");
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let mut processor =
+        crate::cluster::Processor::start(sandbox.command(), &["p.tl", "--source", "file:e.ndjson", "--state", "state"]);
+    let rows = processor.rows(&sandbox, "SELECT value FROM n", &["--sync"]).unwrap();
+    assert_eq!(rows.len(), 1);
+    sandbox.file("b.tl", program("metric m = duration_where(latest(on))\nmetric n = sum(x)"));
+    let run = sandbox.run(&["deploy", "b.tl", "--server", &processor.url]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, &["n: [TL2141] s: none of 12 records has the column `x`; did you mean `X`?"]);
+    assert_eq!(run.stderr.matches("TL2141").count(), 1, "of what is new alone: {}", run.stderr);
+    processor.signal("TERM");
+    assert_eq!(processor.ends(30).0, Some(0));
+}
+
 #[test]
 fn times_in_another_unit_than_the_program_says_are_said() {
     let sandbox = Sandbox::new();
