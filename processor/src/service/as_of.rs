@@ -21,7 +21,6 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use timeline_core::plan::Plan;
 use timeline_core::{Time, instant_text};
 
 /// Rows of such a table at the most: they are all in memory.
