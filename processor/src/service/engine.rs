@@ -4,7 +4,8 @@ use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, as_of, bounds, changes, replaying};
 use crate::engine::{
-    Basis, Engine, EngineError, Extent, IsWanted, Listed, MetricAt, Note, Page, PositionOf, Snapshot, TableData, TableScan,
+    Basis, Engine, EngineError, Extent, IsWanted, Listed, MetricAt, Note, Page, PositionOf, Snapshot, TableData,
+    TableScan,
 };
 use crate::memory;
 use crate::partition::{Answer, Ask, Asks, NoAnswer};
