@@ -85,7 +85,7 @@ pub(super) fn table(
     let place = rows::value_column(plan, metric);
     let mut table = answers::plain(&asked.table(), live);
     for (batch, starts) in history {
-        let rows = of_history(&batch, (name, place), &starts, &table.schema)?;
+        let rows = of_history(&batch, (name.as_str(), place), &starts, &table.schema)?;
         table.live.extend(Some(rows).filter(|rows| rows.num_rows() > 0));
     }
     Ok(table)
