@@ -63,6 +63,8 @@ pub struct Seen {
     pub behind: Time,
     /// The least time of a usable event.
     pub least: Option<Time>,
+    /// The largest.
+    pub largest: Option<Time>,
     /// The names that the first records have; only where something that is read was not in them.
     pub names: Option<Box<Sniffed>>,
 }
@@ -70,7 +72,7 @@ pub struct Seen {
 impl Seen {
     /// Adds what other records of the same source have.
     pub fn add(&mut self, other: Seen) {
-        let Seen { columns, order, hollow, cut, twice, behind, least, names } = other;
+        let Seen { columns, order, hollow, cut, twice, behind, least, largest, names } = other;
         self.columns |= columns;
         self.order |= order;
         self.hollow += hollow;
@@ -78,6 +80,7 @@ impl Seen {
         self.twice += twice;
         self.behind = self.behind.max(behind);
         self.least = self.least.into_iter().chain(least).min();
+        self.largest = self.largest.max(largest);
         if let Some(more) = names {
             self.names.get_or_insert_default().add(*more);
         }

@@ -13,7 +13,7 @@
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
-//! | TL2141 to TL2146 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2141 to TL2147 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
@@ -148,6 +148,8 @@ codes! {
     TooLate = "TL2152", "a larger `lateness` in the source waits for them, and `late repair` takes them after all; `late_events` has each with its time; `eval --sorted` reads a log that is in no order";
     /// Values were forgotten beyond a cap.
     Forgotten = "TL2153", "raise `cap`";
+    /// All times are in 1970, and would be of our days in another unit than the program says.
+    WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
     /// Bytes of a file that had been read are others now.
     Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
     /// A subscription has acknowledged messages, and there is no state that has them.

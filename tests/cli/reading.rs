@@ -334,6 +334,34 @@ fn one_event_far_ahead_is_in_the_remarks_of_queries() {
 }
 
 #[test]
+fn times_in_another_unit_than_the_program_says_are_said() {
+    let sandbox = Sandbox::new();
+    let line = |i: u64| format!("{{\"k\":\"a\",\"t\":{},\"on\":{}}}\n", 1_764_547_200 + i * 60, i % 2 == 0);
+    sandbox.file("p.tl", ON.replace("time t in s", "time t in ms"));
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let said = "[TL2147] s: all times are in 1970, from 1970-01-21T10:09:07.2Z to 1970-01-21T10:09:07.86Z; is `t` in s? \
+                In that they are from 2025-12-01T00:00:00Z to 2025-12-01T00:11:00Z";
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson"]);
+    assert_eq!(values(&run), "a m 0.36", "nothing else is done about it");
+    says(&run, &[said, "help: name the unit of the records in the source's `time` clause"]);
+    let serve = ["serve", "p.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--state", "state", "--source"];
+    let run = sandbox.run(&[&serve[..], &["file:e.ndjson"]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stderr.matches(said).count(), 1, "{}", run.stderr);
+    let doctor = sandbox.run(&["doctor", "p.tl", "--state", "none", "--source", "file:e.ndjson"]);
+    assert!(doctor.stdout.contains("[TL2147] all times are in 1970"), "{}", doctor.stdout);
+    // As it is meant, and small times that somebody made up.
+    sandbox.file("p.tl", ON);
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 360", ""));
+    sandbox.file("small.ndjson", "{\"k\":\"a\",\"t\":0,\"on\":true}\n{\"k\":\"a\",\"t\":60,\"on\":false}\n");
+    for unit in ["s", "ms", "us", "ns"] {
+        sandbox.file("p.tl", ON.replace("time t in s", &format!("time t in {unit}")));
+        assert_eq!(sandbox.run(&["eval", "p.tl", "small.ndjson"]).stderr, "", "{unit}");
+    }
+}
+
+#[test]
 fn serve_refuses_what_is_not_there_unless_it_is_to_wait() {
     let sandbox = Sandbox::new();
     sandbox.file("p.tl", ON);
