@@ -68,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) format: Option<Format>,
     /// `log_format = "json"`: how log lines on standard error are written.
     pub(crate) log_format: Option<LogFormat>,
+    /// `otlp = "http://HOST:4318"`: the collector that `serve` sends traces and logs to.
+    pub(crate) otlp: Option<String>,
     /// `timeout = "60s"`: how long `--sync` waits.
     pub(crate) timeout: Option<String>,
     /// `threads = 2`: how many threads evaluate; by default as many as the machine has.
@@ -119,10 +121,11 @@ mod tests {
         assert_eq!(settings.server.as_deref(), Some("http://h:1"));
         assert_eq!(settings.format, Some(Format::Csv));
         assert_eq!(settings.threads, Some(2));
-        let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\n";
+        let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\notlp = 'http://h:4318'\n";
         let settings = Settings::parse(text, Path::new("t")).unwrap();
         assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
         assert_eq!(settings.keep_results.as_deref(), Some("90d"));
+        assert_eq!(settings.otlp.as_deref(), Some("http://h:4318"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is read by anything that an answer depends on.
 
-use event_feeder::world;
+use event_feeder::world::{self, Instant};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -39,6 +39,12 @@ struct Call {
     code: i32,
 }
 
+/// The wire that a question came by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Wire {
+    wire: &'static str,
+}
+
 struct Measured {
     pauses: Family<Partition, Histogram, fn() -> Histogram>,
     checkpoints: Family<Partition, Histogram, fn() -> Histogram>,
@@ -46,6 +52,7 @@ struct Measured {
     requests: Family<Request, Histogram, fn() -> Histogram>,
     statements: Family<Statement, Histogram, fn() -> Histogram>,
     calls: Family<Call, Histogram, fn() -> Histogram>,
+    questions: Family<Wire, Histogram, fn() -> Histogram>,
     published: Family<Partition, Histogram, fn() -> Histogram>,
 }
 
@@ -56,6 +63,7 @@ static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
     requests: Family::new_with_constructor(durations),
     statements: Family::new_with_constructor(durations),
     calls: Family::new_with_constructor(durations),
+    questions: Family::new_with_constructor(durations),
     published: Family::new_with_constructor(durations),
 });
 
@@ -109,6 +117,26 @@ pub(crate) fn call(code: i32, took: Duration) {
     MEASURED.calls.get_or_create(&Call { code }).observe(took.as_secs_f64());
 }
 
+/// A question in SQL that is at work; how long it was is measured when it is dropped, whatever came of it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    wire: &'static str,
+    begun: Instant,
+}
+
+impl Question {
+    /// One that begins now, which came by a wire.
+    pub(crate) fn begun(wire: &'static str) -> Question {
+        Question { wire, begun: Instant::now() }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        MEASURED.questions.get_or_create(&Wire { wire: self.wire }).observe(self.begun.elapsed().as_secs_f64());
+    }
+}
+
 /// Adds all that to what a scrape shows.
 pub(crate) fn register(registry: &mut Registry) {
     registry.register(
@@ -140,6 +168,11 @@ pub(crate) fn register(registry: &mut Registry) {
         "timeline_flight_seconds",
         "From a question over Arrow Flight to its first rows, by its status of gRPC",
         MEASURED.calls.clone(),
+    );
+    registry.register(
+        "timeline_question_seconds",
+        "How long questions in SQL were at work, from their turn to their last row, by the wire that they came by",
+        MEASURED.questions.clone(),
     );
     registry.register(
         "timeline_publish_to_answer_seconds",

@@ -39,7 +39,7 @@ fn every_variable_of_serve_has_a_setting() {
     let serve = ["serve", "p.tl", "--source", "file:e.ndjson", "--listen", "127.0.0.1:0", "--exit-at-end"];
     sandbox.file(
         "timeline.toml",
-        "keep = '1h'\nsubscription = 's'\nadvertise = 'h:1'\npulsar_token_file = 't'\npulsar_ca = 'c'\nstate = 'd'\n",
+        "keep = '1h'\nsubscription = 's'\nadvertise = 'h:1'\npulsar_token_file = 't'\npulsar_ca = 'c'\nstate = 'd'\notlp = ''\n",
     );
     assert_eq!(sandbox.run(&serve).code, 0);
     sandbox.file("timeline.toml", "keep = 'soon'\nstate = 'd'\n");
@@ -47,6 +47,16 @@ fn every_variable_of_serve_has_a_setting() {
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("keep") && run.stderr.contains("soon"), "{}", run.stderr);
     assert_eq!(finish(sandbox.command().args(serve).env("TIMELINE_KEEP", "2h")).code, 0);
+    // Refused for what it is, or because the build has none.
+    sandbox.file("timeline.toml", "otlp = 'nowhere'\nstate = 'd'\n");
+    for (run, url) in [
+        (sandbox.run(&serve), "nowhere"),
+        (finish(sandbox.command().args(serve).env("TIMELINE_OTLP", "h:1")), "h:1"),
+        (sandbox.run(&[&serve[..], &["--otlp", "ftp://h"]].concat()), "ftp://h"),
+    ] {
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.starts_with(&format!("timeline: --otlp {url}: this ")), "{}", run.stderr);
+    }
 }
 
 #[cfg(all(feature = "lake", feature = "s3"))]

@@ -5,6 +5,7 @@ use super::packed::{Packed, join};
 use crate::checkpoint::{self, FileRef, Kind, Putter, Reader};
 use crate::labels::Labels;
 use crate::results::{self, Error, LARGE, TABLES, table_of};
+use crate::traced;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -79,6 +80,16 @@ impl Move {
     /// Writes the rows of the next files of the state into tables, and puts files of a day together that are many. What fails
     /// leaves no file.
     pub(crate) fn run(&self) -> Result<Moved, Error> {
+        let span = traced::history_move();
+        traced::within(&span, || {
+            let moved = self.write_or_nothing()?;
+            let bytes = moved.files.iter().map(|file| file.length).sum();
+            traced::moved(&span, moved.taken.len(), moved.files.len(), bytes);
+            Ok(moved)
+        })
+    }
+
+    fn write_or_nothing(&self) -> Result<Moved, Error> {
         let mut moved = Moved::default();
         self.write_all(&mut moved).inspect_err(|_| {
             moved.files.iter().for_each(|file| drop(self.putter.delete_history(&file.name)));

@@ -25,7 +25,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Instant};
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, Kind, &str); 21] = [
+const METRICS: [(&str, &str, Kind, &str); 22] = [
     ("records", "timeline_records", Counter, "Records read from the log."),
     ("events", "timeline_events", Counter, "Events accepted."),
     ("late_events", "timeline_late_events", Counter, "Events behind the watermark."),
@@ -43,6 +43,12 @@ const METRICS: [(&str, &str, Kind, &str); 21] = [
     ("state_bytes", "timeline_state_bytes", Gauge, "Memory of the sessions' state."),
     ("queued_bytes", "timeline_queued_bytes", Gauge, "Records that were received and not yet read."),
     ("kept_bytes", "timeline_kept_bytes", Gauge, "Messages in memory that the next checkpoint keeps."),
+    (
+        "evaluate_seconds",
+        "timeline_evaluate_seconds",
+        Counter,
+        "How long lanes were busy with events, added up: what the queries of a deployment cost.",
+    ),
     ("read_sessions", "timeline_read_sessions", Counter, "Sessions that questions have read, on copies."),
     ("epoch", "timeline_checkpoints", Counter, "Checkpoints committed."),
     ("published", "timeline_published", Counter, "Messages that destinations of outputs have."),
@@ -158,6 +164,7 @@ mod tests {
         partition.extend([("source".into(), json!("a \"b\"\n\\")), ("partition".into(), json!(3))]);
         measured::checkpoint("player", 0, (Duration::from_millis(2), Duration::from_millis(40)));
         measured::request("/v1/query", 200, Duration::from_millis(5));
+        drop(measured::Question::begun("http"));
         #[cfg(feature = "postgres")]
         measured::statement("00000", Duration::from_millis(5));
         #[cfg(feature = "flight")]

@@ -50,6 +50,8 @@ pub struct Session {
     /// The window of the clock, from its first instant to the first after it, if it is one of those in place of a whole session:
     /// then it has values of those metrics alone that are told by such windows, and these have none elsewhere.
     pub window: Option<(Time, Time)>,
+    /// Whether it is over only for the instant at which it was read: what still comes in time may change it.
+    pub provisional: bool,
 }
 
 /// A span of an alert of some session.
@@ -111,6 +113,8 @@ pub struct Outcome {
     pub stragglers: Vec<Late>,
     /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
     pub failed: Vec<Failed>,
+    /// In a reading, before which instant all is as it will be; not said where what is told is told for good.
+    pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
     pub counted: Option<Totals>,
     spans: Vec<AlertSpan>,
@@ -171,8 +175,9 @@ impl Outcome {
         self.name_alerts(plan, key);
         for window in self.windows.drain(..) {
             let end = is_final(&window).then_some(window.end);
+            let provisional = end.is_some_and(|end| self.certain.is_some_and(|certain| end > certain));
             let to = if end.is_some() { &mut self.closed } else { &mut self.open };
-            to.push(Session::of_window(plan, key, row, window, end));
+            to.push(Session { provisional, ..Session::of_window(plan, key, row, window, end) });
         }
     }
 

@@ -113,6 +113,7 @@ pub fn at_rest(
         partial: 0,
         watermark: None,
         horizon: None,
+        certain: Time::MIN,
         epoch: 0,
         counts: Counts::default(),
         outputs: BTreeMap::new(),
@@ -122,6 +123,9 @@ pub fn at_rest(
         kept_bytes: 0,
         live: 0,
         read_sessions: 0,
+        busy_ns: 0,
+        drained: false,
+        received: None,
         pending: Pending::default(),
         sessions: vec![],
         totals: Totals::new(plan),
@@ -144,6 +148,7 @@ pub fn at_rest(
     let progress = reach::progress(plan, &answer.reach);
     answer.watermark = progress.known_watermark();
     answer.horizon = progress.horizon();
+    answer.certain = progress.certain();
     answer.epoch = manifest.epoch;
     answer.begun = state.begun;
     answer.partial = state.counts.partial;
@@ -164,7 +169,7 @@ pub fn at_rest(
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { certain: Some(answer.certain), ..Outcome::default() };
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);
