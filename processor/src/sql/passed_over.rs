@@ -127,10 +127,8 @@ pub(super) fn check_shown(statement: &Statement) -> Result<(), EngineError> {
                 return Err(refused("SHOW TABLES ...", TABLES));
             }
         }
-        Ast::ShowColumns { extended, full, show_options } => {
-            if *extended || *full || is_bounded(show_options) {
-                return Err(refused("SHOW COLUMNS ...", COLUMNS));
-            }
+        Ast::ShowColumns { extended, full, show_options } if *extended || *full || is_bounded(show_options) => {
+            return Err(refused("SHOW COLUMNS ...", COLUMNS));
         }
         Ast::ExplainTable { hive_format: Some(format), .. } => {
             return Err(refused(&format!("DESCRIBE {format}"), COLUMNS));
