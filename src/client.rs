@@ -12,6 +12,8 @@ pub(crate) use reply::{
     Deployed, DeployedName, DeploymentStatus, Dropped, Note, Position, Session, SessionReply, SessionRow, Span,
 };
 pub(crate) use rows::Rows;
+#[cfg(feature = "otlp")]
+pub(crate) use tls::trusting;
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
@@ -90,7 +92,7 @@ impl Client {
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")));
-        let config = tls::trusting(config, ca.filter(|_| is_tls))?;
+        let config = trusting(config, ca.filter(|_| is_tls))?;
         Ok(Client { agent: config.new_agent(), base, token: None })
     }
 

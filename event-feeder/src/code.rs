@@ -144,6 +144,12 @@ codes! {
     FarAhead = "TL2146", "correct its time or take its record out, and read the log again (`serve` with an empty state); of a topic a shorter `future` in the source sets such events aside, but a file does not say when it received them; `eval --sorted` waits for what is behind it, and `--until` leaves out what is ahead";
     /// All times are in 1970, and would be of our days in another unit than the program says.
     WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
+    /// Records, or values of them, could not be read: they do not count.
+    Unread = "TL2151", "`dead_letters` has each with its place and what is wrong; correct the records, or what the program says of them, and read the log again (`serve` with an empty state)";
+    /// Events came later than the source waits for: they do not count.
+    TooLate = "TL2152", "a larger `lateness` in the source waits for them, and `late repair` takes them after all; `late_events` has each with its time; `eval --sorted` reads a log that is in no order";
+    /// Values were forgotten beyond a cap.
+    Forgotten = "TL2153", "raise `cap`";
     /// Bytes of a file that had been read are others now.
     Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
     /// A subscription has acknowledged messages, and there is no state that has them.

@@ -83,6 +83,68 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     all
 }
 
+/// What of a log did not count, since its beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Records read.
+    pub records: u64,
+    /// Those of them that are no events.
+    pub unusable: u64,
+    /// Values of the others that could not be read.
+    pub values: u64,
+    /// What was wrong with the first record or value that was seen, if one was.
+    pub example: Option<String>,
+    /// Events that were too late, and not repaired.
+    pub late: u64,
+    /// Values that were forgotten beyond caps.
+    pub forgotten: u64,
+}
+
+/// Something that did not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What is said.
+    pub notice: Notice,
+    /// How many.
+    pub count: u64,
+    /// Whether it is so much that an answer is hardly the one that was meant: one in a hundred.
+    pub is_much: bool,
+}
+
+/// What there is to say of what did not count.
+pub fn of_losses(source: &str, losses: &Losses) -> Vec<Loss> {
+    let Losses { records, unusable, values, example, late, forgotten } = losses;
+    let mut all = vec![];
+    let mut say = |code, count: u64, of: u64, detail| {
+        let is_much = count.saturating_mul(100) >= of;
+        all.push(Loss { notice: Notice { code, file: source.to_owned(), detail }, count, is_much });
+    };
+    if unusable + values > 0 {
+        let first = example.as_ref().map(|example| format!("; for one, {example}")).unwrap_or_default();
+        let detail = match (unusable, values) {
+            (0, values) => format!("{values} values of {records} records could not be read, and do not count{first}"),
+            (unusable, 0) => format!("{unusable} of {records} records could not be read, and do not count{first}"),
+            (unusable, values) => {
+                format!(
+                    "{unusable} of {records} records could not be read, and {values} values of the others: they do not count{first}"
+                )
+            }
+        };
+        say(Code::Unread, unusable + values, *records, detail);
+    }
+    if *late > 0 {
+        let events = records - unusable;
+        let detail = format!("{late} of {events} events came later than `lateness` waits for, and do not count");
+        say(Code::TooLate, *late, events, detail);
+    }
+    if *forgotten > 0 {
+        let detail =
+            format!("{forgotten} values were forgotten beyond a cap: what they come to stands with the absent value");
+        say(Code::Forgotten, *forgotten, 0, detail);
+    }
+    all
+}
+
 /// What there is to say of a sample of the records of one of a plan's sources.
 pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Remark> {
     let here = plan.columns_of(number).filter(|(_, column)| sample.has(&column.path) || column.path.selects());

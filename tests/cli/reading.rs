@@ -358,7 +358,7 @@ fn a_deployment_says_what_the_records_say_of_it() {
 #[test]
 fn times_in_another_unit_than_the_program_says_are_said() {
     let sandbox = Sandbox::new();
-    let line = |i: u64| format!("{{\"k\":\"a\",\"t\":{},\"on\":{}}}\n", 1_764_547_200 + i * 60, i % 2 == 0);
+    let line = |i: u64| format!("{{\"k\":\"a\",\"t\":{},\"on\":{}}}\n", 1_764_547_200 + i * 60, i.is_multiple_of(2));
     sandbox.file("p.tl", ON.replace("time t in s", "time t in ms"));
     sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
     let said = "[TL2147] s: all times are in 1970, from 1970-01-21T10:09:07.2Z to 1970-01-21T10:09:07.86Z; is `t` in s? \

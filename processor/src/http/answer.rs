@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
+use tracing::Instrument;
 
 /// How much longer than the question's own limit we wait: an engine that waits for its sources says itself when that took
 /// too long.
@@ -64,10 +65,11 @@ where
     let last = begun + app.options.answer_time_max;
     let (tell, told) = oneshot::channel();
     let answer = ask(turn.clone());
-    tokio::spawn(async move {
+    let work = async move {
         let _turn = turn;
         begin(answer, format, (begun, limit), last, tell).await;
-    });
+    };
+    tokio::spawn(work.in_current_span());
     let head =
         told.await.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())));
     let (basis, chunks) = head?;

@@ -494,6 +494,8 @@ mod with_sql {
         // It takes time and no memory, which would be another refusal.
         let slow = "SELECT max(value % 7) FROM range(0, 1000000000000)";
         check_refusal(site.post("/v1/query", &json!({"sql": slow, "timeout_s": 0.3})), 504, "timeout", "too long");
+        let metrics = site.get("/metrics").body_mut().read_to_string().unwrap();
+        assert!(metrics.contains("timeline_question_seconds_count{wire=\"http\"} "), "{metrics}");
     }
 
     #[test]

@@ -14,12 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod as_of;
 mod bounds;
+mod cost;
 mod deploying;
 mod distinct;
 mod formats;
 #[cfg(feature = "lake")]
 mod history;
+mod losses;
 mod lost;
 mod now;
 mod pieces;
