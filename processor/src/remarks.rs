@@ -15,6 +15,9 @@ pub const RECORDS: u64 = 1000;
 /// In nanoseconds.
 const MILLISECOND: i64 = 1_000_000;
 
+/// So many files are named that lack columns.
+const FILES_MAX: usize = 4;
+
 /// Events that are too few to say anything of their nulls.
 pub const FEW: u64 = 10;
 
@@ -65,6 +68,14 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     let null_is_missing = plan.columns_of(number).any(|(_, column)| column.nulls.missing);
     if events >= FEW && seen.hollow * 2 > events && !null_is_missing {
         say(None, (Code::MostlyNulls, mostly_nulls(seen.hollow, events)));
+    }
+    // What no record has is said already.
+    let lacking = seen.lacking.iter().map(|(file, columns)| (file, columns & seen.columns));
+    for (file, columns) in lacking.filter(|(_, columns)| *columns != 0).take(FILES_MAX) {
+        let own = plan.columns_of(number).filter(|(id, _)| columns & id.bit() != 0);
+        let names: Vec<String> = own.map(|(_, column)| format!("`{}`", column.path.dotted())).collect();
+        let word = if names.len() == 1 { "column" } else { "columns" };
+        say(None, (Code::Lacking, format!("{file} has no {word} {}, which others have", names.join(", "))));
     }
     if let Some(detail) = other_unit(source, seen.least.zip(seen.largest)) {
         say(None, (Code::WrongUnit, detail));

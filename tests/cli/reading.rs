@@ -334,6 +334,24 @@ fn one_event_far_ahead_is_in_the_remarks_of_queries() {
     assert_eq!((code, stderr.matches("TL2146").count()), (Some(0), 1), "{stderr}");
 }
 
+#[test]
+fn a_file_that_lacks_a_column_of_the_others_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", ON);
+    sandbox.file("a.csv", "k,t,on\na,0,true\na,5,false\n");
+    sandbox.file("b.csv", "k,t,On\na,10,true\na,15,false\n");
+    let run = sandbox.run(&["eval", "p.tl", "a.csv", "b.csv"]);
+    assert_eq!(values(&run), "a m 5");
+    says(&run, &["[TL2148] s: ", "b.csv has no column `on`, which others have\n", "help: compare its header"]);
+    assert_eq!(run.stderr.matches("TL21").count(), 1, "{}", run.stderr);
+    // What none has is said once, and a file that has more lacks nothing.
+    let run = sandbox.run(&["eval", "p.tl", "b.csv"]);
+    assert!(run.stderr.contains("TL2141") && !run.stderr.contains("TL2148"), "{}", run.stderr);
+    sandbox.file("b.csv", "more,t,k,on\nx,10,a,true\nx,15,a,false\n");
+    let run = sandbox.run(&["eval", "p.tl", "a.csv", "b.csv"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 10", ""));
+}
+
 #[cfg(feature = "sql")]
 #[test]
 fn a_deployment_says_what_the_records_say_of_it() {
