@@ -97,7 +97,7 @@ codes! {
     /// A file's name is not UTF-8.
     BadName = "TL2107", "rename the file";
     /// A file grew after a later one had begun; what was added is not read.
-    ClosedGrew = "TL2110", "only the last file in the order of names may grow";
+    ClosedGrew = "TL2110", "only the last file in the order of names may grow: put what was added into a new file whose name sorts last, and cut this one back to what it was";
     /// A new file's name sorts before those already read; it is not read.
     NameTooEarly = "TL2111", "name new files so that they sort last";
     /// A new name is a known file under another name; it is not read.

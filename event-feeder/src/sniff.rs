@@ -91,6 +91,7 @@ pub fn sniff(format: Format, sample: &[u8], name: &str, csv: Csv) -> Result<Snif
 
 /// Looks at the beginning of a file.
 pub fn sniff_file(name: &str, format: Option<Format>, csv: Csv) -> Result<Sniffed, Error> {
+    packed::refuse_pipe(name)?;
     let file = File::open(name).map_err(Error::read(name))?;
     let (format, is_packed) = packed::look(&file, name, format)?;
     let mut sample = vec![];

@@ -123,6 +123,7 @@ fn packed_files_are_read_and_others_named() {
         ("e.csv", b"PK\x03\x04\x14\0\0\0\0\0", "a zip archive"),
         ("e.ndjson", b"PAR1\x15\x04\x15\x10PAR1", "Parquet"),
         ("e.csv", b"\xFF\xFEk\0,\0t\0\n\0", "UTF-16"),
+        ("e.json", b"[\n {\"k\": \"a\", \"t\": 1},\n {\"k\": \"a\", \"t\": 2}\n]", "one array of JSON"),
     ] {
         let run = eval(ON, name, bytes);
         assert_eq!(run.code, 4, "{}", run.stderr);
@@ -331,6 +332,27 @@ fn one_event_far_ahead_is_in_the_remarks_of_queries() {
     processor.signal("TERM");
     let (code, stderr) = processor.ends(30);
     assert_eq!((code, stderr.matches("TL2146").count()), (Some(0), 1), "{stderr}");
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn a_deployment_says_what_the_records_say_of_it() {
+    let sandbox = Sandbox::new();
+    let program = |more: &str| format!("source s {{ key k  time t in s  on: bool, x: float }}\n{more}\n");
+    sandbox.file("p.tl", program("metric m = duration_where(latest(on))\nmetric n = count(on)"));
+    let line = |t: u32| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true,\"X\":1}}\n");
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let mut processor =
+        crate::cluster::Processor::start(sandbox.command(), &["p.tl", "--source", "file:e.ndjson", "--state", "state"]);
+    let rows = processor.rows(&sandbox, "SELECT value FROM n", &["--sync"]).unwrap();
+    assert_eq!(rows.len(), 1);
+    sandbox.file("b.tl", program("metric m = duration_where(latest(on))\nmetric n = sum(x)"));
+    let run = sandbox.run(&["deploy", "b.tl", "--server", &processor.url]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, &["n: [TL2141] s: none of 12 records has the column `x`; did you mean `X`?"]);
+    assert_eq!(run.stderr.matches("TL2141").count(), 1, "of what is new alone: {}", run.stderr);
+    processor.signal("TERM");
+    assert_eq!(processor.ends(30).0, Some(0));
 }
 
 #[test]

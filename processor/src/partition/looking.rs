@@ -5,11 +5,14 @@ use super::Partition;
 use crate::lane::Late;
 use crate::leaps::{Leap, Leaps};
 use crate::remarks::{self, Loss, Losses, Remark};
-use event_feeder::{Code, DeadLetter, Position, Seen};
+use event_feeder::{Code, DeadLetter, Notice, Position, Seen};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
+
+/// So many files are named of which something is not read.
+const LEFT_MAX: usize = 4;
 
 /// What the records of a source have, since reading began.
 #[derive(Debug, Default)]
@@ -176,6 +179,9 @@ impl Partition {
             let far = reading.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
             looks.remarks.extend(far.map(|line| (None, line)));
         }
+        let is_left = |notice: &&Notice| matches!(notice.code, Code::ClosedGrew | Code::NameTooEarly);
+        let left = self.notices.iter().filter(is_left).take(LEFT_MAX);
+        looks.remarks.extend(left.map(|notice| (None, remarks::line(notice))));
         for Loss { notice, is_much, .. } in self.losses() {
             looks.remarks.push((None, remarks::line(&notice)));
             if is_much {
