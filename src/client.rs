@@ -92,7 +92,7 @@ impl Client {
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")));
-        let config = tls::trusting(config, ca.filter(|_| is_tls))?;
+        let config = trusting(config, ca.filter(|_| is_tls))?;
         Ok(Client { agent: config.new_agent(), base, token: None })
     }
 

@@ -30,6 +30,9 @@ pub(crate) enum LogFormat {
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 static COLLECTOR: OnceLock<Collector> = OnceLock::new();
 
+/// What the lines of the client of Pulsar have as their target, or begin it with.
+const CLIENT: &str = "pulsar";
+
 /// The target of what the command itself says.
 const COMMAND: &str = "command";
 /// All of that.
@@ -77,9 +80,13 @@ fn filter(command: &str) -> EnvFilter {
         .with_default_directive(LevelFilter::WARN.into())
         .with_env_var("TIMELINE_LOG")
         .from_env_lossy();
+    // The client of Pulsar calls an error what ends a consumer as it should; what matters of it we say ourselves.
+    let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains(CLIENT));
+    let quiet = format!("{CLIENT}::consumer=off");
     // Who changed what runs is written down whatever else is, and spans are no part of a line.
-    for always in ["audit=info", command, &format!("{TARGET}=off")] {
-        if let Ok(directive) = always.parse() {
+    let spans = format!("{TARGET}=off");
+    for directive in ["audit=info", command, &spans].into_iter().chain(Some(quiet.as_str()).filter(|_| !is_wanted)) {
+        if let Ok(directive) = directive.parse() {
             filter = filter.add_directive(directive);
         }
     }
@@ -115,4 +122,17 @@ pub(crate) fn fail(why: impl Display, exit: u8) {
 fn line(what: impl Display) {
     // Nobody reads it where it cannot be written.
     let _ = writeln!(stderr(), "timeline: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn a_client_that_ends_as_it_should_is_no_error() {
+        let said = filter("command=off").to_string();
+        let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains("pulsar"));
+        assert_eq!(said.contains("pulsar::consumer=off"), !is_wanted, "{said}");
+        assert!(said.contains("audit=info") && said.contains("command=off"), "{said}");
+    }
 }

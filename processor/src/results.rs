@@ -453,10 +453,13 @@ fn put_days(
         return Ok(rows);
     }
     let all = layout::days(table, &rows, now.unwrap_or(0));
-    let mut days: BTreeMap<i64, usize> = BTreeMap::new();
-    all.iter().for_each(|day| *days.entry(*day).or_default() += 1);
-    days.retain(|_, count| *count >= ROWS_APART);
-    if days.is_empty() || days.len() > DAYS_APART {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    all.iter().for_each(|day| *counts.entry(*day).or_default() += 1);
+    let mut many: Vec<(usize, i64)> = counts.into_iter().map(|(day, count)| (count, day)).collect();
+    many.retain(|(count, _)| *count >= ROWS_APART);
+    many.sort_unstable();
+    let days: BTreeMap<i64, usize> = many.into_iter().rev().take(DAYS_APART).map(|(count, day)| (day, count)).collect();
+    if days.is_empty() {
         return Ok(rows);
     }
     let that = |is: &dyn Fn(i64) -> bool| filter_record_batch(&rows, &all.iter().map(|day| Some(is(*day))).collect());

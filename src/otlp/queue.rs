@@ -8,8 +8,8 @@ use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_otlp::{LogExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{self, BatchLogProcessor, LogBatch, LogExporter as _, LogProcessor, SdkLogRecord};
-use opentelemetry_sdk::trace::{self, BatchSpanProcessor, SpanData, SpanExporter as _, SpanProcessor};
+use opentelemetry_sdk::logs::{self, BatchLogProcessor, LogBatch, LogProcessor, SdkLogRecord};
+use opentelemetry_sdk::trace::{self, BatchSpanProcessor, SpanData, SpanProcessor};
 use std::sync::Arc;
 use std::time::Duration;
 

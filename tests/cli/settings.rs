@@ -66,7 +66,7 @@ fn history_without_a_place_lies_beside_the_state() {
     sandbox
         .file("p.tl", "source s { key k  time t in s  end after 1s  a: bool }\nmetric m = duration_where(latest(a))\n");
     let event = |key: &str, t: i64| format!("{{\"k\":\"{key}\",\"t\":{t},\"a\":true}}\n");
-    sandbox.file("e.ndjson", &format!("{}{}", event("a", 0), event("b", 1000)));
+    sandbox.file("e.ndjson", format!("{}{}", event("a", 0), event("b", 1000)));
     let serve = ["serve", "p.tl", "--source", "file:e.ndjson", "--listen", "127.0.0.1:0", "--exit-at-end", "--state"];
     let run = |more: &[&str]| finish(sandbox.command().args(serve).args(more));
     assert_eq!(run(&["one", "--history"]).code, 0);

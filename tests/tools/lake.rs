@@ -32,7 +32,24 @@ fn events(nth: u64) -> String {
             .unwrap();
         }
     }
+    if nth == MANY_AT {
+        many(&mut lines);
+    }
     lines
+}
+
+/// With which sessions many others come, of some seconds each, in one day and so close that one checkpoint has thousands.
+const MANY_AT: u64 = 5;
+
+fn many(lines: &mut String) {
+    let begin = MANY_AT * 10_800 + 5_000;
+    for second in 0..4_000_u64 {
+        let t = begin + second;
+        writeln!(lines, r#"{{"device":"m{second}","t":{t},"on":true,"site":"roof"}}"#).unwrap();
+        if let Some(before) = second.checked_sub(2) {
+            writeln!(lines, r#"{{"device":"m{before}","t":{t},"on":false,"site":"roof"}}"#).unwrap();
+        }
+    }
 }
 
 /// What is asked of the processor, and of everybody else: of what is over for good, however late an event may come.

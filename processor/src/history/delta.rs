@@ -219,8 +219,8 @@ impl DeltaTables {
         let is_written = |path: &PathBuf| path.extension().is_none_or(|extension| extension == "parquet");
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
         // A reader that finds a checkpoint broken reads the commits, which are there for as long as it is young.
-        let paths = files.filter(is_written).chain([folder.clone()]);
-        paths.fold(true, |all, path| std::fs::File::open(path).and_then(|file| file.sync_all()).is_ok() && all)
+        let mut paths = files.filter(is_written).chain([folder.clone()]);
+        paths.all(|path| std::fs::File::open(path).and_then(|file| file.sync_all()).is_ok())
     }
 }
 

@@ -122,7 +122,7 @@ impl Move {
         rewrites: bool,
         moved: &mut Moved,
     ) -> Result<(), Error> {
-        let mut days: BTreeMap<i64, Vec<Written>> = BTreeMap::new();
+        let mut days: BTreeMap<String, Vec<Written>> = BTreeMap::new();
         let mut copied: Vec<Copied<'_>> = vec![];
         for file in files {
             let bytes = match self.reader.read(file) {
@@ -141,11 +141,15 @@ impl Move {
             let until = results::until(file);
             for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 13).build()? {
                 let rows = self.labels.versioned(table, results::current(batch?)?);
+                if let Some(day) = day_of(file) {
+                    add(days.entry(day.to_owned()).or_default(), &layout::to_table(&rows)?, until)?;
+                    continue;
+                }
                 let all = layout::days(table, &rows, until.unwrap_or(0));
                 let rows = layout::to_table(&rows)?;
                 for day in all.iter().copied().collect::<BTreeSet<i64>>() {
                     let own: BooleanArray = all.iter().map(|of| Some(*of == day)).collect();
-                    add(days.entry(day).or_default(), &filter_record_batch(&rows, &own)?, until)?;
+                    add(days.entry(day_text(day)).or_default(), &filter_record_batch(&rows, &own)?, until)?;
                 }
             }
             moved.taken.insert(file.name.clone());
@@ -160,8 +164,8 @@ impl Move {
         }
         for (day, all) in days {
             for Written { writer, rows, until, schema } in all {
-                let (bytes, day) = (writer.into_inner()?, day_text(day));
-                self.put((table, day.as_str()), (&bytes[..], rows as u64, until, rewrites), schema, moved)?;
+                let bytes = writer.into_inner()?;
+                self.put((table, &day), (&bytes[..], rows as u64, until, rewrites), schema, moved)?;
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::reach::Reach;
 use crate::retained::RetainedLog;
 use crate::watermark::{Progress, UnreadPrefix};
 use event_feeder::world::Instant;
-use event_feeder::{Block, Gap, Position, Source, Target};
+use event_feeder::{Block, Gap, Notice, Position, Source, Target};
 use std::time::Duration;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -51,6 +51,8 @@ pub(super) struct Ingest {
     pub siblings: Siblings,
     /// When their number was last looked at.
     pub siblings_seen: Instant,
+    /// The first notices of what is not read although it looks like a part of a log.
+    pub left_out: Vec<Notice>,
     /// Whether so much waits for one source that the others are not read.
     pub pauses: bool,
     /// How much is fed at once.
@@ -95,6 +97,7 @@ impl Ingest {
             begun,
             siblings,
             siblings_seen: Instant::now(),
+            left_out: vec![],
             pauses: false,
             pace: Pace::new(),
             busy: Duration::ZERO,

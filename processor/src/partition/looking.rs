@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
+/// So many files are named of which something is not read.
+const LEFT_MAX: usize = 4;
+
 /// What the records of a source have, since reading began.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
@@ -129,6 +132,20 @@ impl Ingest {
         }
     }
 
+    /// Says what the sources have to say of their logs, and keeps what is left out of them.
+    pub(super) fn say_notices(&mut self, plan: &Plan) {
+        for notice in self.feed.notices() {
+            // It is of no concern where nulls say nothing.
+            if notice.code == Code::MostlyNulls && plan.columns.iter().any(|column| column.nulls.missing) {
+                continue;
+            }
+            tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
+            if matches!(notice.code, Code::ClosedGrew | Code::NameTooEarly) && self.left_out.len() < LEFT_MAX {
+                self.left_out.push(notice);
+            }
+        }
+    }
+
     /// Says which events are far ahead of all before them, once of each, where what comes behind is late because of them. To be
     /// asked when all lanes have told what they had at one place, and everything before it was taken.
     fn look_for_leaps(&mut self, plan: &Plan, mut leaps: Vec<Leap>) {
@@ -153,6 +170,7 @@ impl Ingest {
             let far = progress.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
             looks.remarks.extend(far.map(|line| (None, line)));
         }
+        looks.remarks.extend(self.left_out.iter().map(|notice| (None, remarks::line(notice))));
         looks
     }
 }

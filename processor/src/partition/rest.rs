@@ -169,7 +169,8 @@ pub fn at_rest(
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {
-        let mut outcome = Outcome { certain: Some(answer.certain), ..Outcome::default() };
+        let mut outcome = Outcome::default();
+        outcome.certain = Some(answer.certain);
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);

@@ -8,8 +8,8 @@ use super::{AT_ONCE, Error, LaneOutput, OWNER_LOOK, Partition};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::feed::Fed;
 use crate::measured;
+use event_feeder::Block;
 use event_feeder::world::Instant;
-use event_feeder::{Block, Code};
 use std::time::Duration;
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -48,7 +48,7 @@ impl Partition {
             if read != Read::NotAsked {
                 self.look_for_silence()?;
             }
-            self.say_notices();
+            self.ingest.say_notices(&self.plan);
             self.finish_commit(false)?;
             self.note_broken();
             self.tend_outputs()?;
@@ -130,17 +130,6 @@ impl Partition {
             outputs.into_iter().for_each(|output| self.take_output(output));
         }
         Ok(())
-    }
-
-    /// Says what the sources have to say of their logs.
-    fn say_notices(&mut self) {
-        for notice in self.ingest.feed.notices() {
-            // It is of no concern where nulls say nothing.
-            if notice.code == Code::MostlyNulls && self.plan.columns.iter().any(|column| column.nulls.missing) {
-                continue;
-            }
-            tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
-        }
     }
 
     /// Whether all has been read of a log that is not waited for, and nobody has a question.

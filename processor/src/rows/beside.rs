@@ -85,7 +85,7 @@ pub(crate) fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> RecordBatch 
 }
 
 fn shown<'a>(plan: &'a Plan, with: &'a [Beside]) -> impl Iterator<Item = (String, DataType)> + 'a {
-    with.iter().map(|beside| (beside.name.clone(), type_of(plan, beside.of)))
+    with.iter().map(move |beside| (beside.name.clone(), type_of(plan, beside.of)))
 }
 
 fn type_of_dimension(plan: &Plan, metric: &Metric, i: usize) -> DataType {

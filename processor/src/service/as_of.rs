@@ -17,11 +17,10 @@ use crate::rows::{self, ValueColumn};
 use crate::sql::Code;
 use crate::watermark::UnreadPrefix;
 use arrow::array::{BooleanArray, RecordBatch, TimestampNanosecondArray, new_null_array};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use timeline_core::plan::Plan;
 use timeline_core::{Time, instant_text};
 
 /// Rows of such a table at the most: they are all in memory.
@@ -82,11 +81,12 @@ pub(super) fn table(
         })?;
         sessions.append(&mut told.sessions);
     }
-    let live = rows::metric_view(plan, metric, &sessions);
+    let types = rows::agreed(rows::beside_metric(plan, &plan.metrics[metric]));
+    let live = rows::typed(&rows::metric_view(plan, metric, &sessions), &types);
     let place = rows::value_column(plan, metric);
     let mut table = answers::plain(&asked.table(), live);
     for (batch, starts) in history {
-        let rows = of_history(&batch, (name, place), &starts, &table.schema)?;
+        let rows = of_history(&batch, (name.as_str(), place), &starts, &table.schema)?;
         table.live.extend(Some(rows).filter(|rows| rows.num_rows() > 0));
     }
     Ok(table)
@@ -168,10 +168,12 @@ fn of_history(
         (other, _) => other.to_owned(),
     };
     let column = |field: &Arc<arrow::datatypes::Field>| {
-        let own = rows.column_by_name(&of(field.name())).cloned();
-        own.unwrap_or_else(|| new_null_array(field.data_type(), rows.num_rows()))
+        let own = rows.column_by_name(&of(field.name()));
+        // What stands beside rows is a text in files.
+        own.map_or_else(|| Ok(new_null_array(field.data_type(), rows.num_rows())), |own| cast(own, field.data_type()))
     };
-    RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect()).map_err(internal)
+    let columns = schema.fields().iter().map(column).collect::<Result<_, _>>().map_err(internal)?;
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(internal)
 }
 
 fn not_kept(asked: &MetricAt, why: &str) -> EngineError {

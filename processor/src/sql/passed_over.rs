@@ -43,10 +43,13 @@ pub(super) fn check_versions(tokens: &[TokenWithSpan]) -> Result<(), EngineError
             _ => "",
         })
         .collect();
-    let is = |word: &str, of: &str| word.eq_ignore_ascii_case(of);
     let versions = ["SYSTEM_TIME", "SYSTEM_VERSION", "VERSION", "TIMESTAMP"];
     let is_version = |three: &[&str]| match three {
-        [first, of, then] => is(first, "FOR") && versions.iter().any(|known| is(of, known)) && is(then, "AS"),
+        [first, of, then] => {
+            first.eq_ignore_ascii_case("FOR")
+                && versions.iter().any(|known| of.eq_ignore_ascii_case(known))
+                && then.eq_ignore_ascii_case("AS")
+        }
         _ => false,
     };
     match words.windows(3).any(is_version) {
@@ -119,15 +122,13 @@ pub(super) fn check_shown(statement: &Statement) -> Result<(), EngineError> {
     match &**ast {
         Ast::ShowTables { terse, history, extended, full, external, show_options } => {
             let words = *terse || *history || *extended || *full || *external;
-            let names = show_options.show_in.iter().filter_map(|place| place.parent_name.as_ref());
-            if words || is_bounded(show_options) || names.into_iter().any(|name| !is_public(name)) {
+            let mut names = show_options.show_in.iter().filter_map(|place| place.parent_name.as_ref());
+            if words || is_bounded(show_options) || names.any(|name| !is_public(name)) {
                 return Err(refused("SHOW TABLES ...", TABLES));
             }
         }
-        Ast::ShowColumns { extended, full, show_options } => {
-            if *extended || *full || is_bounded(show_options) {
-                return Err(refused("SHOW COLUMNS ...", COLUMNS));
-            }
+        Ast::ShowColumns { extended, full, show_options } if *extended || *full || is_bounded(show_options) => {
+            return Err(refused("SHOW COLUMNS ...", COLUMNS));
         }
         Ast::ExplainTable { hive_format: Some(format), .. } => {
             return Err(refused(&format!("DESCRIBE {format}"), COLUMNS));

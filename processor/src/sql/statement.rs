@@ -65,8 +65,8 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
         Task::Columns(known) => typed(&mut statement, known)?,
     };
     rewrite(&mut statement, known);
-    check_clauses(&statement)?;
     put_together(&mut statement);
+    check_clauses(&statement)?;
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
     Ok(Question::Query { statement: Box::new(statement), reads, parameters })
 }

@@ -108,7 +108,7 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let lists = reads.iter().any(catalog::is_library)
         || matches!(&*statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowFunctions { .. }));
     let context = context(asked.memory_bytes, lists)?;
-    check_calls(&statement, &context.state())?;
+    check_calls(&statement, &context.state_ref().read())?;
     if reads.iter().any(|reference| reference.table().eq_ignore_ascii_case(as_of::FUNCTION)) {
         let is_described = matches!(asked.task, Task::Columns(_));
         as_of::put_in(&mut statement, &context.state(), &asked.known, is_described)?;

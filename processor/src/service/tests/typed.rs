@@ -64,6 +64,9 @@ fn what_stands_beside_rows_is_compared_as_what_it_is() {
     check("SELECT sum(tries) FROM totals WHERE metric = 'used' AND tries >= 2", &["14"]);
     check("SELECT max(tries), max(paid) FROM finals WHERE metric = 'used'", &["5 2335.0"]);
     check("SELECT max(CAST(grade AS DOUBLE)) FROM plain", &["5.0"]);
+    let then =
+        "SELECT session FROM metric_at('used', TIMESTAMP '1970-01-01 00:00:50') WHERE paid > 1000 ORDER BY tries";
+    check(then, &["k3", "k4", "k5"]);
     let kind = |table: &str, column: &str| {
         let rows = ask(&service, &format!("DESCRIBE {table}")).expect("columns");
         let own = rows.iter().find_map(|row| row.strip_prefix(&format!("{column} ")).map(str::to_owned));
