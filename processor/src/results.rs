@@ -3,8 +3,15 @@
 //! A checkpoint writes what was told since the one before and names the file, so readers see exactly what is committed.
 //! Small files are put together from time to time; a file is never changed.
 
+mod pending;
+mod reading;
 mod retention;
 
+pub use pending::{Pending, dead_letters, late_events};
+pub(crate) use reading::schema_of;
+#[cfg(feature = "lake")]
+pub(crate) use reading::written_schema;
+pub use reading::{Layout, current, decode, layout_of};
 pub use retention::{Dropped, DroppedRows};
 pub(crate) use retention::{Retention, until};
 
@@ -12,16 +19,10 @@ use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
 use crate::damage::Damage;
 use crate::history::layout;
 use crate::labels::{Labels, VERSION};
-use crate::lane::{AlertRow, Late, Session};
-use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
-use crate::totals::Part;
 use arrow::array::RecordBatch;
-use arrow::compute::kernels::zip::zip;
-use arrow::compute::{cast, filter_record_batch, is_not_null};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::compute::filter_record_batch;
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use event_feeder::{DeadLetter, Position};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
@@ -29,7 +30,6 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -59,136 +59,6 @@ pub(crate) const VERSIONED: &str = "versioned";
 pub(crate) const DAY: &str = "day";
 /// Of a file up to which watermark its rows were told.
 pub(crate) const UNTIL: &str = "until";
-
-/// What has been told and is not yet committed.
-#[derive(Clone, Debug, Default)]
-pub struct Pending {
-    /// Sessions that ended.
-    pub sessions: Vec<Session>,
-    /// Spans of alerts that ended.
-    pub alerts: Vec<AlertRow>,
-    /// Events that came too late.
-    pub late: Vec<Late>,
-    /// Records and values that could not be used.
-    pub dead: Vec<DeadLetter>,
-    /// What groups of windows came to that are over.
-    pub parts: Vec<Part>,
-}
-
-impl Pending {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.sessions.len() + self.alerts.len() + self.late.len() + self.dead.len() + self.parts.len()
-    }
-
-    /// What of it belongs to sessions of some keys, or to none.
-    #[must_use]
-    pub fn of_keys(&self, keys: &BTreeSet<String>) -> Pending {
-        Pending {
-            sessions: self.sessions.iter().filter(|session| keys.contains(&*session.key)).cloned().collect(),
-            alerts: self.alerts.iter().filter(|row| keys.contains(&*row.key)).cloned().collect(),
-            late: self.late.iter().filter(|late| keys.contains(&*late.key)).cloned().collect(),
-            dead: self.dead.clone(),
-            parts: self.parts.clone(),
-        }
-    }
-
-    /// Appends what was told later.
-    pub fn append(&mut self, mut other: Pending) {
-        self.sessions.append(&mut other.sessions);
-        self.alerts.append(&mut other.alerts);
-        self.late.append(&mut other.late);
-        self.dead.append(&mut other.dead);
-        self.parts.append(&mut other.parts);
-    }
-
-    /// Takes out what is not seen.
-    pub(crate) fn hide(&mut self, plan: &Plan, labels: &Labels) {
-        if labels.hidden.is_empty() {
-            return;
-        }
-        for (i, _) in plan.metrics.iter().enumerate().filter(|(_, metric)| !labels.shows(&metric.name)) {
-            for session in &mut self.sessions {
-                if let Some(shares) = session.shares.get_mut(i) {
-                    *shares = Default::default();
-                }
-            }
-        }
-        self.alerts.retain(|row| labels.shows(&plan.alerts[row.alert].name));
-    }
-
-    /// The rows of one of [`TABLES`].
-    pub fn table(&self, table: &str, plan: &Plan, partition: u32) -> RecordBatch {
-        match table {
-            "finals" => rows::finals(&[(plan, &self.sessions)]),
-            "alerts" => rows::alerts(&[(plan, &self.alerts)], AlertColumns::Both),
-            "late_events" => late_events(plan, partition, &self.late),
-            "dead_letters" => dead_letters(plan, partition, &self.dead),
-            PARTS => rows::parts(plan, &self.parts),
-            other => unreachable!("{other} is no table of history"),
-        }
-    }
-}
-
-/// `source, partition, session, time, position, reason, repaired`.
-pub fn late_events(plan: &Plan, partition: u32, late: &[Late]) -> RecordBatch {
-    let columns = [
-        ("source", Kind::Text),
-        ("partition", Kind::Int),
-        ("session", Kind::Text),
-        ("time", Kind::Time),
-        ("position", Kind::Text),
-        ("reason", Kind::Text),
-        ("repaired", Kind::Bool),
-    ];
-    let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    let mut late: Vec<&Late> = late.iter().collect();
-    late.sort_by_key(|late| late.position);
-    for Late { key, time, position, reason, repaired } in late {
-        table.push([
-            Cell::Text(name_of(plan, *position)),
-            Cell::Int(i64::from(partition)),
-            Cell::Text(key.to_string()),
-            Cell::Time(*time),
-            Cell::Text(position.to_string()),
-            Cell::Text(reason.name().to_owned()),
-            Cell::Bool(*repaired),
-        ]);
-    }
-    table.finish()
-}
-
-/// The source in whose log a place is.
-fn name_of(plan: &Plan, position: Position) -> String {
-    plan.source_at(usize::from(position.source)).name.clone()
-}
-
-/// `source, partition, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
-pub fn dead_letters(plan: &Plan, partition: u32, dead: &[DeadLetter]) -> RecordBatch {
-    let columns = ["source", "partition", "origin", "position", "code", "column", "reason", "record"];
-    let kind = |name: &str| if name == "partition" { Kind::Int } else { Kind::Text };
-    let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), kind(name))));
-    let mut dead: Vec<&DeadLetter> = dead.iter().collect();
-    dead.sort_by_key(|dead| dead.position);
-    for letter in dead {
-        table.push([
-            Cell::Text(name_of(plan, letter.position)),
-            Cell::Int(i64::from(partition)),
-            Cell::Text(letter.origin.to_string()),
-            Cell::Text(letter.position.to_string()),
-            Cell::Text(letter.code.as_str().to_owned()),
-            letter.column.as_ref().map_or(Cell::Null, |column| Cell::Text(column.to_string())),
-            Cell::Text(letter.reason.to_string()),
-            Cell::Text(String::from_utf8_lossy(&letter.record).into_owned()),
-        ]);
-    }
-    table.finish()
-}
 
 /// Why history could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -350,67 +220,6 @@ pub fn table_of(file: &FileRef) -> Option<&'static str> {
 pub(crate) fn is_versioned(file: &FileRef) -> bool {
     let is_of_definitions = matches!(table_of(file), Some("finals" | "alerts"));
     !is_of_definitions || file.metadata.get(VERSIONED).and_then(serde_json::Value::as_bool) == Some(true)
-}
-
-/// How the columns of a result file are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Layout {
-    /// `value` is the decimal, `value_f64` the float where there is no decimal: files of before [`Layout::Exact`].
-    Decimal,
-    /// `value` is the float of every number, `value_exact` the decimal.
-    Exact,
-    /// The same, with the columns of a table that others read too.
-    Table,
-}
-
-/// The layout of a result file.
-pub fn layout_of(file: &FileRef) -> Layout {
-    match (file.kind, file.metadata.get(LAYOUT)) {
-        (FileKind::History, _) => Layout::Table,
-        _ if file.metadata.get(DAY).is_some() => Layout::Table,
-        (_, Some(_)) => Layout::Exact,
-        (_, None) => Layout::Decimal,
-    }
-}
-
-/// The rows of a Parquet file, with the columns of now.
-pub fn decode(bytes: Vec<u8>) -> Result<Vec<RecordBatch>, Error> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.with_batch_size(1 << 16).build()?;
-    Ok(reader.map(|batch| current(batch?)).collect::<Result<Vec<_>, ArrowError>>()?)
-}
-
-/// The rows with the columns of now, of whatever layout they are.
-pub fn current(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let is_old = |schema: &Schema| schema.index_of("value_f64").is_ok() && schema.index_of("value_exact").is_err();
-    let schema = batch.schema();
-    if layout::is_of_table(&schema) {
-        return layout::of_table(&batch);
-    }
-    if !is_old(&schema) {
-        return Ok(batch);
-    }
-    let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
-    let mut columns = batch.columns().to_vec();
-    let (exact, float) = (schema.index_of("value")?, schema.index_of("value_f64")?);
-    let own = cast(&columns[exact], &DataType::Float64)?;
-    columns.swap(exact, float);
-    columns[exact] = zip(&is_not_null(&own)?, &own, &columns[exact])?;
-    fields[exact] = Arc::new(Field::new("value", DataType::Float64, true));
-    fields[float] = Arc::new(Field::new("value_exact", columns[float].data_type().clone(), true));
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-}
-
-/// The columns of a Parquet file, as they stand there.
-#[cfg(feature = "lake")]
-pub(crate) fn written_schema(bytes: Vec<u8>) -> Result<SchemaRef, Error> {
-    Ok(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.schema()))
-}
-
-/// The columns of a Parquet file on this machine.
-pub(crate) fn schema_of(path: &std::path::Path) -> Result<SchemaRef, Error> {
-    let file = std::fs::File::open(path).map_err(|error| ParquetError::External(Box::new(error)))?;
-    let schema = Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file)?.schema());
-    Ok(if layout::is_of_table(&schema) { layout::own_schema(&schema) } else { schema })
 }
 
 /// What becomes of files of the state where history goes on into tables.
