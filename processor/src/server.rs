@@ -2,6 +2,11 @@
 //! lanes, and gives every connection a place ([`crate::connection`]).
 
 use crate::connection::{Bounds, ConnectionSlot, Places};
+use crate::questions::Turns;
+use crate::sql::Answerer;
+#[cfg(feature = "postgres")]
+use crate::tls::Tls;
+use crate::tokens::Tokens;
 use event_feeder::world;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -15,6 +20,28 @@ use tokio::sync::{mpsc, watch as flag};
 
 /// How long to wait after a failure to accept, which is most often a lack of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What all servers of a process have alike, whatever they speak.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// Whose turn it is: so many questions are at work at a time.
+    pub turns: Turns,
+    /// Where questions in SQL are worked at.
+    pub answerer: Answerer,
+    /// What clients must show one of, and who may do what.
+    pub tokens: Option<Tokens>,
+    /// What TLS is spoken with, on connections that begin with it; the others are plain.
+    #[cfg(feature = "postgres")]
+    pub tls: Option<Tls>,
+}
+
+#[cfg(test)]
+impl Shared {
+    /// With those turns, and all else as it is by default.
+    pub(crate) fn of_turns(turns: Turns) -> Shared {
+        Shared { turns, ..Shared::default() }
+    }
+}
 
 /// A server at work.
 #[derive(Debug)]

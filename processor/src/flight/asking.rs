@@ -83,9 +83,9 @@ impl Wishes {
 /// What a statement takes and gives.
 pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> Result<Description, Status> {
     let described = async {
-        let turn = app.options.turns.take().await?;
+        let turn = app.options.shared.turns.take().await?;
         let asking = Asking { held: Some(Arc::new(turn)), parameters: vec![], ..wishes.asking(app, question) };
-        app.options.answerer.describe(asking, vec![]).await
+        app.options.shared.answerer.describe(asking, vec![]).await
     };
     let described = timeout(wishes.limit, described).await.unwrap_or_else(|_| Err(wishes.too_long()));
     let described = described.map_err(|error| status(&error))?;
@@ -148,9 +148,9 @@ pub(super) async fn ask(app: &App, question: &Question, wishes: Wishes) -> Resul
 async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -> Result<Told, Status> {
     let mut run = app.running.begin(question.id);
     let first = async {
-        let turn = Arc::new(app.options.turns.take().await?);
+        let turn = Arc::new(app.options.shared.turns.take().await?);
         let asking = Asking { held: Some(turn.clone()), ..wishes.asking(app, question) };
-        let mut answer = app.options.answerer.ask_over("flight", asking).await?;
+        let mut answer = app.options.shared.answerer.ask_over("flight", asking).await?;
         // Most errors come with the first rows.
         let batch = answer.rows.next().await.transpose()?;
         Ok::<_, EngineError>((answer, batch, turn))

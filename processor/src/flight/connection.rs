@@ -28,7 +28,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(20);
 
 /// Serves one connection.
 pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: App) {
-    let tls = match &app.options.tls {
+    let tls = match &app.options.shared.tls {
         Some(tls) if Tls::begins(&stream).await => Some(tls.clone()),
         _ => None,
     };
@@ -48,7 +48,7 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
 async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, app: &App) {
     let service = FlightServiceServer::new(Flight::new(app.clone()));
     let service = service.max_decoding_message_size(app.options.message_bytes_max);
-    let guard = Guard::new(app.options.tokens.clone(), place.clone());
+    let guard = Guard::new(app.options.shared.tokens.clone(), place.clone());
     let service = InterceptedService::new(service, guard);
     let ongoing = Calls::new(place.clone());
     let is_reserved = place.standing() == Standing::Reserved;

@@ -25,11 +25,7 @@ mod token;
 
 use crate::connection::Bounds;
 use crate::engine::Engine;
-use crate::questions::Turns;
-use crate::server::{Closing, Server, Setup};
-use crate::sql::Answerer;
-use crate::tls::Tls;
-use crate::tokens::Tokens;
+use crate::server::{Closing, Server, Setup, Shared};
 use cancel::Running;
 use std::io;
 use std::net::TcpListener;
@@ -61,14 +57,8 @@ pub struct Options {
     pub rows_time_max: Duration,
     /// How long answers may go on after the end of the server was asked for.
     pub drain_time_max: Duration,
-    /// Whose turn it is: so many questions are at work at a time.
-    pub turns: Turns,
-    /// Where questions in SQL are worked at.
-    pub answerer: Answerer,
-    /// What clients must show one of.
-    pub tokens: Option<Tokens>,
-    /// What TLS is spoken with, on connections that begin with it; the others are plain.
-    pub tls: Option<Tls>,
+    /// What the other servers of the process have alike.
+    pub shared: Shared,
 }
 
 impl Default for Options {
@@ -85,10 +75,7 @@ impl Default for Options {
             answer_time_max: Duration::from_secs(600),
             rows_time_max: Duration::from_secs(60),
             drain_time_max: Duration::from_secs(3),
-            turns: Turns::default(),
-            answerer: Answerer::Here,
-            tokens: None,
-            tls: None,
+            shared: Shared::default(),
         }
     }
 }
@@ -131,8 +118,8 @@ pub fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Server> {
-    let tls = options.tls.as_ref().map(|tls| tls.speaking(b"h2"));
-    let options = Arc::new(Options { tls, ..options });
+    let tls = options.shared.tls.as_ref().map(|tls| tls.speaking(b"h2"));
+    let options = Arc::new(Options { shared: Shared { tls, ..options.shared }, ..options });
     let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
     Setup { name: "flight", threads: 2, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
         let app = App { engine, options, running: Arc::default(), closing };

@@ -6,7 +6,7 @@ use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
 use crate::questions::Turns;
-use crate::server::Server;
+use crate::server::{Server, Shared};
 use crate::tokens::Tokens;
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
@@ -279,7 +279,10 @@ async fn what_would_change_something_is_refused() {
 #[tokio::test]
 async fn every_call_shows_a_token_that_is_known() {
     let tokens = Tokens::one(Token::new("open-sesame").unwrap());
-    let site = Site::new(Fake::default(), Options { tokens: Some(tokens), ..Options::default() });
+    let site = Site::new(
+        Fake::default(),
+        Options { shared: Shared { tokens: Some(tokens), ..Shared::default() }, ..Options::default() },
+    );
     let mut client = site.client().await;
     let sql = "SELECT count(*) FROM totals";
     let (code, message) = refused(&mut client, sql).await;
@@ -417,7 +420,11 @@ const MANY: &str = "SELECT * FROM range(0, 5000000)";
 
 #[tokio::test]
 async fn rows_that_nobody_takes_are_given_up() {
-    let options = Options { rows_time_max: Duration::from_millis(200), turns: Turns::new(1), ..Options::default() };
+    let options = Options {
+        rows_time_max: Duration::from_millis(200),
+        shared: Shared::of_turns(Turns::new(1)),
+        ..Options::default()
+    };
     let site = Site::new(Fake::default(), options);
     let mut client = site.client().await;
     let info = client.execute(MANY.into(), None).await.unwrap();
@@ -440,7 +447,7 @@ async fn rows_that_nobody_takes_are_given_up() {
 
 #[tokio::test]
 async fn where_all_places_are_at_work_others_are_told_so() {
-    let options = Options { connections_max: 1, turns: Turns::new(1), ..Options::default() };
+    let options = Options { connections_max: 1, shared: Shared::of_turns(Turns::new(1)), ..Options::default() };
     let site = Site::new(slow(Duration::from_secs(600)), options);
     let mut client = site.client().await;
     let info = client.execute("SELECT * FROM finals".into(), None).await.unwrap();

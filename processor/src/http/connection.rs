@@ -37,7 +37,7 @@ pub(super) const HEALTH: &str = "/healthz";
 /// Serves one connection.
 pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, router: Router, app: App) {
     #[cfg(feature = "postgres")]
-    if let Some(tls) = app.options.tls.clone()
+    if let Some(tls) = app.options.shared.tls.clone()
         && Tls::begins(&stream).await
     {
         // Of a handshake that fails the client knows more than we do.

@@ -23,7 +23,7 @@
 //! true for, as JSON in ASCII, and `timeline-rows` how much of a list they are. An answer that fails after its first rows
 //! breaks off in the midst of a chunk. Errors are JSON `{"code", "message", "rendered"?}`.
 //!
-//! Where [`Options::tokens`] are set, every request but those of `/healthz`, the page and the description must show
+//! Where [`Shared::tokens`] are set, every request but those of `/healthz`, the page and the description must show
 //! one, and what changes something one of a deployer. A listener on loopback answers only requests that name it by an
 //! address or as `localhost`, so that a web page elsewhere cannot reach it under a name of its own; what a browser sends
 //! for a page of another site is refused, requests that change something need a content type or a method that browsers
@@ -48,12 +48,7 @@ pub use token::Token;
 
 use crate::connection::Bounds;
 use crate::engine::{Engine, EngineError};
-use crate::questions::Turns;
-use crate::server::{Closing, Server, Setup};
-use crate::sql::Answerer;
-#[cfg(feature = "postgres")]
-use crate::tls::Tls;
-use crate::tokens::Tokens;
+use crate::server::{Closing, Server, Setup, Shared};
 use crate::traced::Follows;
 use std::io;
 use std::net::TcpListener;
@@ -79,8 +74,6 @@ pub struct Options {
     pub reserved_max: usize,
     /// How long anything may take in a reserved place.
     pub reserved_time_max: Duration,
-    /// Whose turn it is: so many questions are at work at a time.
-    pub turns: Turns,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// How long a request's head may take to arrive.
@@ -97,13 +90,8 @@ pub struct Options {
     pub watch_rows_max: usize,
     /// How long answers being read may go on after the end of the server was asked for.
     pub drain_time_max: Duration,
-    /// Where questions in SQL are worked at.
-    pub answerer: Answerer,
-    /// What requests must show one of, and who may do what.
-    pub tokens: Option<Tokens>,
-    /// What TLS is spoken with, on connections that begin with it; the others are plain.
-    #[cfg(feature = "postgres")]
-    pub tls: Option<Tls>,
+    /// What the other servers of the process have alike; requests must show one of its tokens, where there are any.
+    pub shared: Shared,
     /// What makes the span of a request follow the trace that its client is in, where requests are traced.
     pub follows: Option<Follows>,
 }
@@ -115,7 +103,6 @@ impl Default for Options {
             connections_per_client_max: 192,
             reserved_max: 16,
             reserved_time_max: Duration::from_secs(2),
-            turns: Turns::default(),
             body_bytes_max: 4 << 20,
             header_time_max: Duration::from_secs(10),
             body_time_max: Duration::from_secs(60),
@@ -124,10 +111,7 @@ impl Default for Options {
             answer_time_max: Duration::from_secs(600),
             watch_rows_max: 10_000,
             drain_time_max: Duration::from_secs(3),
-            answerer: Answerer::Here,
-            tokens: None,
-            #[cfg(feature = "postgres")]
-            tls: None,
+            shared: Shared::default(),
             follows: None,
         }
     }
@@ -184,7 +168,7 @@ struct App {
 impl App {
     /// The right to be at work on one question.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        self.options.turns.take().await
+        self.options.shared.turns.take().await
     }
 
     /// Asks the engine, when it is this question's turn. The turn lasts as long as the engine is at it, even if the

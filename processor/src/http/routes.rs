@@ -114,7 +114,7 @@ async fn query(
     let Json(Question { sql, wait }) = question?;
     let (sync, limit) = wait.limits()?;
     let format = Format::accepted(&headers)?;
-    let (engine, answerer) = (app.engine.clone(), app.options.answerer.clone());
+    let (engine, answerer) = (app.engine.clone(), app.options.shared.answerer.clone());
     let ask = |turn: Turn| async move {
         answerer.ask_over("http", Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
     };

@@ -68,8 +68,8 @@ pub(super) struct Sender {
 /// Refuses requests without a token that is known.
 pub(super) async fn known(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let word = request.headers().get(AUTHORIZATION).and_then(shown);
-    let who = app.options.tokens.as_ref().and_then(|tokens| tokens.who(word?));
-    let is_known = app.options.tokens.is_none() || who.is_some();
+    let who = app.options.shared.tokens.as_ref().and_then(|tokens| tokens.who(word?));
+    let is_known = app.options.shared.tokens.is_none() || who.is_some();
     let place = request.extensions().get::<Arc<ConnectionSlot>>().cloned();
     if let Some(place) = place.as_ref().filter(|_| is_known) {
         place.is_known();

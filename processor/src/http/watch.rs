@@ -141,7 +141,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
             let turn: Turn = Arc::new(app.turn().await?);
             let asking =
                 Asking { sql, engine: app.engine.clone(), sync: None, parameters: vec![], held: Some(turn.clone()) };
-            let answer = async { app.options.answerer.ask_over("http", asking).await?.collect(rows_max).await };
+            let answer = async { app.options.shared.answerer.ask_over("http", asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
             drop(turn);
             (answer.map_err(|_| Code::Time.error("the answer takes too long to be watched"))??, Shape::Plain)

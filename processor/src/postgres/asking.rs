@@ -110,7 +110,7 @@ impl<'a> Attention<'a> {
     }
 
     async fn turn(&mut self, app: &App) -> Result<Arc<OwnedSemaphorePermit>, Broken> {
-        let turn = self.on(self.until(), app.options.turns.take()).await?;
+        let turn = self.on(self.until(), app.options.shared.turns.take()).await?;
         Ok(Arc::new(turn.map_err(|error| Failure::of(&error, ""))?))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Attention<'a> {
     ) -> Result<Description, Broken> {
         let turn = self.turn(app).await?;
         let asking = Asking { held: Some(turn), ..asking };
-        let described = self.on(self.until(), app.options.answerer.describe(asking, known)).await?;
+        let described = self.on(self.until(), app.options.shared.answerer.describe(asking, known)).await?;
         described.map_err(|error| Failure::of(&error, sql).into())
     }
 
@@ -145,7 +145,7 @@ impl<'a> Attention<'a> {
         let turn = self.turn(app).await?;
         let asking = Asking { held: Some(turn.clone()), ..asking };
         let first = async {
-            let mut answer = app.options.answerer.ask_over("postgres", asking).await?;
+            let mut answer = app.options.shared.answerer.ask_over("postgres", asking).await?;
             // Most errors come with the first rows.
             let batch = answer.rows.next().await.transpose()?;
             Ok::<_, EngineError>((answer, batch))

@@ -29,11 +29,7 @@ mod value;
 
 use crate::connection::Bounds;
 use crate::engine::Engine;
-use crate::questions::Turns;
-use crate::server::{Closing, Server, Setup};
-use crate::sql::Answerer;
-use crate::tls::Tls;
-use crate::tokens::Tokens;
+use crate::server::{Closing, Server, Setup, Shared};
 use cancel::Keys;
 use std::io;
 use std::net::TcpListener;
@@ -61,14 +57,8 @@ pub struct Options {
     pub cursor_time_max: Duration,
     /// How long answers may go on after the end of the server was asked for.
     pub drain_time_max: Duration,
-    /// Whose turn it is: so many questions are at work at a time.
-    pub turns: Turns,
-    /// Where questions in SQL are worked at.
-    pub answerer: Answerer,
-    /// What clients must show one of as their password.
-    pub tokens: Option<Tokens>,
-    /// What TLS is spoken with.
-    pub tls: Option<Tls>,
+    /// What the other servers of the process have alike; clients show one of its tokens as their password, where there are any.
+    pub shared: Shared,
 }
 
 impl Default for Options {
@@ -83,10 +73,7 @@ impl Default for Options {
             answer_time_max: Duration::from_secs(600),
             cursor_time_max: Duration::from_secs(60),
             drain_time_max: Duration::from_secs(3),
-            turns: Turns::default(),
-            answerer: Answerer::Here,
-            tokens: None,
-            tls: None,
+            shared: Shared::default(),
         }
     }
 }

@@ -139,7 +139,7 @@ impl Session {
 
     /// Whether what was shown at the beginning would be taken now.
     fn is_known(&self) -> bool {
-        let who = self.app.options.tokens.as_ref().zip(self.who.as_ref());
+        let who = self.app.options.shared.tokens.as_ref().zip(self.who.as_ref());
         who.is_none_or(|(tokens, who)| tokens.knows(who))
     }
 

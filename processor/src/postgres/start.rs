@@ -34,7 +34,7 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
             Ok(Opening::Tls) => {
                 asked += 1;
                 let Ok(mut stream) = link.into_stream() else { return };
-                let Some(tls) = &app.options.tls else {
+                let Some(tls) = &app.options.shared.tls else {
                     if stream.write_all(b"N").await.is_err() {
                         return;
                     }
@@ -93,7 +93,7 @@ async fn begin(
         link.replies.negotiates(&unknown);
     }
     let mut who = None;
-    if let Some(tokens) = &app.options.tokens {
+    if let Some(tokens) = &app.options.shared.tokens {
         link.replies.wants_password();
         link.send().await.map_err(|_| None)?;
         let shown = match link.message().await {

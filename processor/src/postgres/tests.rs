@@ -6,7 +6,7 @@ use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
 use crate::questions::Turns;
-use crate::server::Server;
+use crate::server::{Server, Shared};
 use crate::tokens::Tokens;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -312,7 +312,8 @@ fn prepared_statements_have_parameters_and_portals_row_limits() {
 
 #[test]
 fn a_question_ends_by_another_connection_by_its_time_and_with_its_client() {
-    let options = Options { turns: Turns::new(1).waiting(Duration::from_secs(20)), ..Options::default() };
+    let options =
+        Options { shared: Shared::of_turns(Turns::new(1).waiting(Duration::from_secs(20))), ..Options::default() };
     let site = Site::new(Fake { snapshot_takes: Duration::from_millis(700), ..Fake::default() }, options);
     let mut client = site.client();
     client.query("SET statement_timeout TO 100");
@@ -348,7 +349,11 @@ fn a_question_ends_by_another_connection_by_its_time_and_with_its_client() {
 
 #[test]
 fn rows_that_nobody_fetches_are_given_up() {
-    let options = Options { turns: Turns::new(1), cursor_time_max: Duration::from_millis(200), ..Options::default() };
+    let options = Options {
+        shared: Shared::of_turns(Turns::new(1)),
+        cursor_time_max: Duration::from_millis(200),
+        ..Options::default()
+    };
     let site = Site::new(Fake::default(), options);
     let mut client = site.client();
     let fetched = client.query("BEGIN; DECLARE c CURSOR FOR SELECT cdn FROM totals; FETCH 1 FROM c");
@@ -362,7 +367,7 @@ fn rows_that_nobody_fetches_are_given_up() {
 #[test]
 fn only_those_who_show_the_token_are_answered() {
     let tokens = Token::new("s3cret").map(Tokens::one);
-    let options = Options { tokens, ..Options::default() };
+    let options = Options { shared: Shared { tokens, ..Shared::default() }, ..Options::default() };
     let site = Site::new(Fake::default(), options);
     for (shown_word, expect) in [("s3cret", "R"), ("s3cre", "28P01"), ("", "28P01"), ("s3cret ", "28P01")] {
         let mut client = Client { stream: site.socket(), key: vec![] };
@@ -385,7 +390,7 @@ fn connections_are_bounded_and_slow_ones_go() {
         connections_per_client_max: 2,
         start_time_max: Duration::from_secs(1),
         batch_time_max: Duration::from_secs(1),
-        turns: Turns::new(4),
+        shared: Shared::of_turns(Turns::new(4)),
         ..Options::default()
     };
     let site = Site::new(Fake { snapshot_takes: Duration::from_secs(4), ..Fake::default() }, options);

@@ -66,7 +66,7 @@ impl Flags {
             let client = match clients.get(&address.broker) {
                 Some(client) => client.clone(),
                 None => {
-                    let client = Client::new(serve::broker(address.broker.clone(), args))
+                    let client = Client::new(serve::sources::broker(address.broker.clone(), args))
                         .map_err(|error| Error::Other(error.into()))?;
                     clients.entry(address.broker.clone()).or_insert(client).clone()
                 }

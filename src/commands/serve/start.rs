@@ -3,7 +3,8 @@
 //! **Invariant:** every attempt has a writer's name of its own. What an earlier one wrote without an answer is then somebody
 //! else's, which the protocol of the checkpoints settles, and is never taken for what this one wrote.
 
-use super::{passes, start_error};
+use super::partitions::passes;
+use super::refusals::start_error;
 use crate::error::Result;
 use event_feeder::world::{self, Instant};
 use processor::checkpoint;

@@ -6,9 +6,7 @@ use processor::engine::Engine;
 #[cfg(feature = "flight")]
 use processor::flight;
 use processor::postgres;
-use processor::questions::Turns;
-use processor::server::Server;
-use processor::sql::Answerer;
+use processor::server::{Server, Shared};
 use processor::tls::Tls;
 use processor::tokens::Tokens;
 use std::io;
@@ -46,8 +44,6 @@ enum Wire {
 /// Listeners that answer nobody yet.
 pub(super) struct Listening {
     listeners: Vec<(Wire, TcpListener, SocketAddr)>,
-    tokens: Option<Tokens>,
-    tls: Option<Tls>,
 }
 
 /// Servers at work.
@@ -90,10 +86,7 @@ impl Wires {
                 listeners.push((Wire::Flight, listener, address));
             }
         }
-        if listeners.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Listening { listeners, tokens: tokens.cloned(), tls: self.tls(settings)? }))
+        Ok(Some(Listening { listeners }).filter(|listening| !listening.listeners.is_empty()))
     }
 }
 
@@ -117,27 +110,25 @@ fn listener(flag: &str, given: &str, tokens: Option<&Tokens>) -> Result<(TcpList
 
 impl Listening {
     /// Answers who asks.
-    pub(super) fn serve(self, engine: Arc<dyn Engine>, turns: Turns, answerer: Answerer) -> Result<Tools> {
-        let Listening { listeners, tokens, tls } = self;
+    pub(super) fn serve(self, engine: &Arc<dyn Engine>, shared: &Shared) -> Result<Tools> {
         let mut servers = vec![];
-        for (wire, listener, address) in listeners {
+        for (wire, listener, address) in self.listeners {
             let (close, closed) = oneshot::channel::<()>();
             let shutdown = async {
                 // Ending and being dropped mean the same.
                 let _ = closed.await;
             };
-            let (engine, turns, answerer) = (engine.clone(), turns.clone(), answerer.clone());
-            let (tokens, tls) = (tokens.clone(), tls.clone());
+            let (engine, shared) = (Arc::clone(engine), shared.clone());
             let (url, server): (String, io::Result<Server>) = match wire {
                 Wire::Postgres => {
-                    let options = postgres::Options { turns, answerer, tokens, tls, ..postgres::Options::default() };
+                    let options = postgres::Options { shared, ..postgres::Options::default() };
                     let server = postgres::serve(listener, engine, options, shutdown);
                     (format!("postgresql://{address}/timeline"), server)
                 }
                 #[cfg(feature = "flight")]
                 Wire::Flight => {
-                    let scheme = if tls.is_some() { "grpc+tls" } else { "grpc" };
-                    let options = flight::Options { turns, answerer, tokens, tls, ..flight::Options::default() };
+                    let scheme = if shared.tls.is_some() { "grpc+tls" } else { "grpc" };
+                    let options = flight::Options { shared, ..flight::Options::default() };
                     let server = flight::serve(listener, engine, options, shutdown);
                     (format!("{scheme}://{address}"), server)
                 }

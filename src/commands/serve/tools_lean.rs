@@ -3,8 +3,7 @@
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::engine::Engine;
-use processor::questions::Turns;
-use processor::sql::Answerer;
+use processor::server::Shared;
 use processor::tokens::Tokens;
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ impl Wires {
 }
 
 impl Listening {
-    pub(super) fn serve(self, _: Arc<dyn Engine>, _: Turns, _: Answerer) -> Result<Tools> {
+    pub(super) fn serve(self, _: &Arc<dyn Engine>, _: &Shared) -> Result<Tools> {
         match self {}
     }
 }

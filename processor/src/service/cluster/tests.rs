@@ -8,7 +8,7 @@ use crate::input::{Input, memory::Memory};
 use crate::members::member_of;
 use crate::operators::table_address;
 use crate::outputs::Outputs;
-use crate::server::Server;
+use crate::server::{Server, Shared};
 use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
 use crate::tokens::Tokens;
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
@@ -61,7 +61,7 @@ impl Node {
         let (service, _) = Service::start(options, &[("p.tl".into(), program.into())])?;
         let (close, closed) = oneshot::channel::<()>();
         let shutdown = async { drop(closed.await) };
-        let options = http::Options { tokens, ..http::Options::default() };
+        let options = http::Options { shared: Shared { tokens, ..Shared::default() }, ..http::Options::default() };
         let server = http::serve(listener, service.clone(), options, shutdown).unwrap();
         Ok(Node { service, close: Some(close), server: Some(server) })
     }

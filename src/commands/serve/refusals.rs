@@ -1,0 +1,80 @@
+//! Why `serve` does not start, or ends: what went wrong, with the exit code that it has and what to do.
+
+use crate::error::Error;
+use processor::checkpoint::{self, ProgramStore, StateLocation};
+use processor::code::Code;
+use processor::damage::help;
+use processor::engine::EngineError;
+use processor::partition;
+use processor::programs::Programs;
+use processor::service::StartError;
+
+/// Why a processor does not start.
+pub(super) fn start_error(error: StartError) -> Error {
+    match error {
+        StartError::Program(
+            EngineError::Invalid { rendered: Some(rendered), .. }
+            | EngineError::Conflict { rendered: Some(rendered), .. },
+        ) => Error::Program(rendered),
+        StartError::Program(error) => Error::Program(error.to_string()),
+        StartError::Binding(message) => Error::Usage(message),
+        taken @ StartError::Taken { .. } => Error::Fenced(format!("{taken}; a source of files has one processor")),
+        StartError::Partition(error) => partition_error("", error),
+    }
+}
+
+/// Whether the place takes nothing more.
+fn has_no_room(error: &checkpoint::Error) -> bool {
+    use std::io::ErrorKind as E;
+    let checkpoint::Error::Store(error) = error else { return false };
+    matches!(error.source.kind(), E::StorageFull | E::QuotaExceeded | E::ReadOnlyFilesystem | E::PermissionDenied)
+}
+
+/// Why a partition of a source has stopped; of any source if none is named.
+pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
+    let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
+    match error {
+        partition::Error::Source(error @ event_feeder::Error::Topic { .. }) => {
+            Error::Unreachable(format!("{place}[{}] {error}; {}", error.code(), error.code().help()))
+        }
+        partition::Error::Source(
+            ref gone @ (event_feeder::Error::Gap { ref topic, ref gap }
+            | event_feeder::Error::Acknowledged { ref topic, ref gap, .. }),
+        ) => {
+            let (code, name) = (gone.code(), event_feeder::AcceptGaps::name(topic, gap));
+            Error::Unreadable(format!(
+                "{place}[{code}] {gone}; nothing was changed: {}\n  this gap alone is accepted by --accept-gap={name}",
+                code.help()
+            ))
+        }
+        partition::Error::Source(
+            error @ (event_feeder::Error::OtherTopic { .. } | event_feeder::Error::Counts { .. }),
+        ) => Error::Unreadable(format!("{place}[{}] {error}; {}", error.code(), error.code().help())),
+        partition::Error::Source(error) => {
+            Error::Unreadable(format!("{place}[{}] {error}\n  help: {}", error.code(), error.help()))
+        }
+        partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
+            Error::Fenced(format!("{place}{error}"))
+        }
+        partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
+            let code = if has_no_room(&error) { format!("[{}] ", Code::NoRoom) } else { String::new() };
+            Error::Other(anyhow::anyhow!(
+                "{place}{code}{error}; nothing that was committed is lost: start again when it is mended"
+            ))
+        }
+        partition::Error::Checkpoint(
+            error @ (checkpoint::Error::Lost(_) | checkpoint::Error::Damaged { .. } | checkpoint::Error::Corrupt(_)),
+        ) => Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", Code::Broken.help())),
+        partition::Error::Checkpoint(ref error @ checkpoint::Error::NoVersion { ref object }) => {
+            Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", help(Code::NoVersion, object)))
+        }
+        other @ partition::Error::OlderRules => Error::Unreadable(format!("{place}{other}")),
+        other => Error::Other(anyhow::anyhow!("{place}{other}")),
+    }
+}
+
+/// What is wrong with the programs, which is said before anything else.
+pub(super) fn wrong_program(state: &StateLocation, programs: &[(String, String)]) -> Option<Error> {
+    let all = Programs::load(&ProgramStore::of(state, "serve")).ok()?;
+    all.with_new(programs).err().map(|error| start_error(StartError::Program(error)))
+}
