@@ -351,4 +351,4 @@ pub fn writer_name() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,13 +6,14 @@ mod totals;
 use super::memory::Board;
 use super::{Output, Outputs};
 use crate::engine::Engine;
-use crate::input::{Input, memory::Memory};
-use crate::service::{Claims, Options, Service, writer_name};
+use crate::input::memory::Memory;
+use crate::service::tests::options as service_options;
+use crate::service::{Claims, Options, Service};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "source s { key k  time t in s  lateness 2s  end after 100s  b: bool }
@@ -23,23 +24,7 @@ alert long = held_for(latest(b), 10s)";
 const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
 fn options(state: &Path, log: &Memory, outputs: Outputs) -> Options {
-    static STARTS: AtomicU64 = AtomicU64::new(0);
-    Options {
-        state: state.to_owned().into(),
-        sources: vec![(None, Input::Log(Arc::new(log.clone())))],
-        threads: 2,
-        checkpoint_every: Duration::from_millis(20),
-        keep: 3_600_000_000_000,
-        keep_results: None,
-        history: None,
-        exit_at_end: false,
-        outputs,
-        accept_damage: vec![],
-        remake: vec![],
-        writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
-        claims: Claims::All,
-        membership: None,
-    }
+    Options { checkpoint_every: Duration::from_millis(20), outputs, ..service_options(state, log, Claims::All) }
 }
 
 fn start(state: &Path, log: &Memory, outputs: &Outputs) -> Arc<Service> {

@@ -4,6 +4,7 @@ mod damage;
 mod joined;
 
 use super::{Claims, Options, Service, writer_name};
+use crate::checkpoint::{Checkpoints, Commit, Identity, LocalStore, TakeFrom};
 use crate::engine::{Engine, Extent, Listed, Page, TableData};
 use crate::input::{Input, memory::Memory};
 use crate::outputs::Outputs;
@@ -58,7 +59,8 @@ fn started(options: Options, program: &str) -> Arc<Service> {
     Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
 }
 
-fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
+/// How a processor of a test works on a log; each has a writer of its own.
+pub(crate) fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     Options {
@@ -77,6 +79,21 @@ fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
         claims,
         membership: None,
     }
+}
+
+/// Makes the facts of the last checkpoint of the only partition others, as another version would have left them.
+fn change_facts(state: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+    let store = Arc::new(LocalStore::new(state.join("sources/s/part-0")));
+    let identity = Identity { partition: "s/part-0".into(), writer: "another version".into() };
+    let opened = Checkpoints::claim(store, &identity, &TakeFrom::Anybody).expect("nobody has it");
+    let manifest = opened.recovered.expect("it was written to");
+    let mut facts = manifest.state.clone();
+    change(&mut facts);
+    let mut checkpoints = opened.checkpoints;
+    let state = serde_json::value::to_raw_value(&facts).expect("facts are JSON");
+    let commit = Commit { position: manifest.position, state, files: manifest.files };
+    checkpoints.commit(commit).expect("it is ours");
+    checkpoints.release().expect("it is ours");
 }
 
 /// Count and sum (in seconds) of the metric's totals.

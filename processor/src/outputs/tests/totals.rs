@@ -54,30 +54,41 @@ fn position(row: &Json) -> usize {
     text.rsplit(':').next().and_then(|offset| offset.parse().ok()).expect("an offset")
 }
 
-#[test]
-fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
-    let outputs = to(Output::Totals, &board);
+/// What happens to a destination when a round begins.
+#[derive(Clone, Copy)]
+enum Disturbance {
+    None,
+    Away,
+    Back,
+    /// It takes two messages and does not say so.
+    LostWords,
+}
+
+/// Writes a log, round by round, before owners that are ended and a destination that is disturbed; what was written. A round
+/// has 30 steps, each of some records.
+fn disturbed(
+    program: &str,
+    dir: &Path,
+    log: &Memory,
+    board: &Board,
+    disturbances: &[Disturbance],
+    records: impl Fn(i64, i64) -> Vec<String>,
+) -> String {
+    let outputs = to(Output::Totals, board);
     let mut text = String::new();
-    for round in 0..8i64 {
-        match round % 4 {
-            1 => board.is_away.store(true, Ordering::SeqCst),
-            2 => board.lost_words.store(2, Ordering::SeqCst),
-            3 => board.is_away.store(false, Ordering::SeqCst),
-            _ => {}
+    for (round, disturbance) in (0..).zip(disturbances) {
+        match disturbance {
+            Disturbance::None => {}
+            Disturbance::Away => board.is_away.store(true, Ordering::SeqCst),
+            Disturbance::Back => board.is_away.store(false, Ordering::SeqCst),
+            Disturbance::LostWords => board.lost_words.store(2, Ordering::SeqCst),
         }
         // Dropped without an end, it goes on for a while beside its successor.
-        let service = start_with(TOTALS, dir.path(), &log, &outputs);
+        let service = start_with(program, dir, log, &outputs);
         for step in 0..30 {
-            // A session that moves from group to group, others that stay and end by silence, and some disorder.
-            // Between two rounds all of them end.
-            let t = round * 600 + step * 10 - 2 * (step % 3);
-            for (key, c) in [("mover", step / 4 % 3), (["x", "y", "z"][(step % 3) as usize], 7)] {
-                let b = step % 2 == 0;
-                let line = format!(r#"{{"k":"{key}","t":{t},"b":{b},"c":"c{c}"}}"#);
-                log.write(0, &line);
-                text += &(line + "\n");
+            for record in records(round, step) {
+                log.write(0, &record);
+                text += &(record + "\n");
             }
             if step % 6 == 0 {
                 std::thread::sleep(Duration::from_millis(25));
@@ -88,6 +99,34 @@ fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
         }
     }
     board.is_away.store(false, Ordering::SeqCst);
+    text
+}
+
+/// What a processor answers that knows no more of the log than a place.
+fn asked_up_to(program: &str, text: &str, place: usize) -> Vec<Row> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let prefix = Memory::new(1);
+    text[..place].lines().for_each(|line| prefix.write(0, line));
+    let service = start_with(program, dir.path(), &prefix, &Outputs::default());
+    let known = asked(&service);
+    service.stop();
+    known
+}
+
+#[test]
+fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (log, board) = (Memory::new(1), Board::default());
+    let rounds = [Disturbance::None, Disturbance::Away, Disturbance::LostWords, Disturbance::Back].repeat(2);
+    let text = disturbed(TOTALS, dir.path(), &log, &board, &rounds, |round, step| {
+        // A session that moves from group to group, others that stay and end by silence, and some disorder.
+        // Between two rounds all of them end.
+        let t = round * 600 + step * 10 - 2 * (step % 3);
+        let b = step % 2 == 0;
+        let keys = [("mover", step / 4 % 3), (["x", "y", "z"][(step % 3) as usize], 7)];
+        keys.map(|(key, c)| format!(r#"{{"k":"{key}","t":{t},"b":{b},"c":"c{c}"}}"#)).to_vec()
+    });
+    let outputs = to(Output::Totals, &board);
     let service = start_with(TOTALS, dir.path(), &log, &outputs);
     let known = asked(&service);
     service.stop();
@@ -99,12 +138,7 @@ fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
     assert!(rows.iter().any(|row| row["metric"] == "now" && row["count"].is_null()), "a group was left by all");
     assert!(rows.iter().all(|row| row["metric"] != "share"), "what is not aggregated has no totals");
     for place in places.iter().step_by(places.len().div_ceil(8)) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let prefix = Memory::new(1);
-        text[..*place].lines().for_each(|line| prefix.write(0, line));
-        let service = start_with(TOTALS, dir.path(), &prefix, &Outputs::default());
-        let known = asked(&service);
-        service.stop();
+        let known = asked_up_to(TOTALS, &text, *place);
         let told = table(rows.iter().filter(|row| position(row) <= *place));
         assert_eq!(sorted(told.into_values()), sorted(known), "up to {place}");
     }

@@ -7,15 +7,14 @@ use crate::http::Token;
 use crate::input::{Input, memory::Memory};
 use crate::members::member_of;
 use crate::operators::table_address;
-use crate::outputs::Outputs;
 use crate::server::{Server, Shared};
-use crate::service::{Claims, Membership, Options, Service, StartError, writer_name};
+use crate::service::tests::options;
+use crate::service::{Claims, Membership, Options, Service, StartError};
 use crate::tokens::Tokens;
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -38,25 +37,15 @@ impl Node {
     }
 
     fn start_with(program: &str, state: &Path, input: Input) -> Result<Node, StartError> {
-        static STARTS: AtomicU64 = AtomicU64::new(0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tokens = Token::new("among us").map(Tokens::one);
         let address = format!("http://{}", listener.local_addr().unwrap());
         let options = Options {
-            state: state.to_owned().into(),
             sources: vec![(None, input)],
             threads: 1,
             checkpoint_every: Duration::from_millis(100),
-            keep: 3_600_000_000_000,
-            keep_results: None,
-            history: None,
-            exit_at_end: false,
-            outputs: Outputs::default(),
-            accept_damage: vec![],
-            remake: vec![],
-            writer: format!("{}-{}", writer_name(), STARTS.fetch_add(1, Ordering::SeqCst)),
-            claims: Claims::Told,
             membership: Some(Membership { address, tokens: tokens.clone() }),
+            ..options(state, &Memory::new(1), Claims::Told)
         };
         let (service, _) = Service::start(options, &[("p.tl".into(), program.into())])?;
         let (close, closed) = oneshot::channel::<()>();

@@ -1,23 +1,14 @@
 //! State that was written under older rules of the language.
 
 use super::*;
-use crate::checkpoint::{Checkpoints, Commit, Identity, LocalStore, TakeFrom};
 
 /// Makes the state of the only partition what the first version of the rules would have left.
 fn grow_old(state: &Path) {
-    let store = Arc::new(LocalStore::new(state.join("sources/s/part-0")));
-    let identity = Identity { partition: "s/part-0".into(), writer: "long ago".into() };
-    let opened = Checkpoints::claim(store, &identity, &TakeFrom::Anybody).expect("nobody has it");
-    let manifest = opened.recovered.expect("it was written to");
-    let mut facts = manifest.state.clone();
-    let known = facts.as_object_mut().expect("facts are an object");
-    assert_eq!(known.remove("rules"), Some(timeline_core::plan::RULES.into()));
-    known.insert("plan".into(), "as it was called then".into());
-    let mut checkpoints = opened.checkpoints;
-    let state = serde_json::value::to_raw_value(&facts).expect("facts are JSON");
-    let commit = Commit { position: manifest.position, state, files: manifest.files };
-    checkpoints.commit(commit).expect("it is ours");
-    checkpoints.release().expect("it is ours");
+    change_facts(state, |facts| {
+        let known = facts.as_object_mut().expect("facts are an object");
+        assert_eq!(known.remove("rules"), Some(timeline_core::plan::RULES.into()));
+        known.insert("plan".into(), "as it was called then".into());
+    });
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! State that was calculated by other rules of a time zone than those of this version.
 
 use super::*;
-use crate::checkpoint::{Checkpoints, Commit, Identity, LocalStore, TakeFrom};
 
 const DAYS: &str = "source s { key k  time t in s  b: bool }
 metric m = duration_where(latest(b)) every 1d in \"Europe/Berlin\" | aggregate(group_by(every), count, sum)";
@@ -11,19 +10,11 @@ const DAY: i64 = 86_400;
 
 /// Makes the state of the only partition what a version with other rules of its zone would have left.
 fn set_clocks_otherwise(state: &Path) {
-    let store = Arc::new(LocalStore::new(state.join("sources/s/part-0")));
-    let identity = Identity { partition: "s/part-0".into(), writer: "by other rules".into() };
-    let opened = Checkpoints::claim(store, &identity, &TakeFrom::Anybody).expect("nobody has it");
-    let manifest = opened.recovered.expect("it was written to");
-    let mut facts = manifest.state.clone();
-    let digest = &mut facts["zones"][0]["digest"];
-    assert!(digest.is_string(), "a checkpoint notes the rules");
-    *digest = "as they were then".into();
-    let mut checkpoints = opened.checkpoints;
-    let state = serde_json::value::to_raw_value(&facts).expect("facts are JSON");
-    let commit = Commit { position: manifest.position, state, files: manifest.files };
-    checkpoints.commit(commit).expect("it is ours");
-    checkpoints.release().expect("it is ours");
+    change_facts(state, |facts| {
+        let digest = &mut facts["zones"][0]["digest"];
+        assert!(digest.is_string(), "a checkpoint notes the rules");
+        *digest = "as they were then".into();
+    });
 }
 
 #[test]

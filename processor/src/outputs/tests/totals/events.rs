@@ -111,37 +111,20 @@ fn an_event_is_told_when_it_has_happened_and_a_window_once_it_is_over() {
 
 #[test]
 fn whatever_is_ended_the_last_rows_are_the_totals_of_the_log_and_no_row_comes_twice() {
-    const ROUNDS: i64 = 8;
+    const ROUNDS: usize = 8;
     let program = EVENTS.replace("20s", "5s");
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
+    let rounds = [Disturbance::LostWords, Disturbance::Away, Disturbance::Back];
+    let rounds: Vec<Disturbance> = rounds.into_iter().cycle().take(ROUNDS).collect();
+    let text = disturbed(&program, dir.path(), &log, &board, &rounds, |round, step| {
+        let latest = round * 300 + step * 10;
+        // The second comes when the watermark is already there.
+        let records = [("a", latest, step % 2 == 0), ("b", latest - 2, step % 3 == 0)];
+        records.map(|(key, t, down)| line(key, t, down, &format!("c{}", step / 8 % 2))).to_vec()
+    });
+    let latest = (ROUNDS as i64 - 1) * 300 + 290;
     let outputs = to(Output::Totals, &board);
-    let (mut text, mut latest) = (String::new(), 0);
-    for round in 0..ROUNDS {
-        match round % 3 {
-            1 => board.is_away.store(true, Ordering::SeqCst),
-            2 => board.is_away.store(false, Ordering::SeqCst),
-            _ => board.lost_words.store(2, Ordering::SeqCst),
-        }
-        // Dropped without an end, it goes on for a while beside its successor.
-        let service = start_with(&program, dir.path(), &log, &outputs);
-        for step in 0..30 {
-            latest = round * 300 + step * 10;
-            // The second comes when the watermark is already there.
-            for (key, t, down) in [("a", latest, step % 2 == 0), ("b", latest - 2, step % 3 == 0)] {
-                let line = line(key, t, down, &format!("c{}", step / 8 % 2));
-                log.write(0, &line);
-                text += &(line + "\n");
-            }
-            if step % 6 == 0 {
-                std::thread::sleep(Duration::from_millis(25));
-            }
-        }
-        if round % 2 == 0 {
-            caught_up(&service);
-        }
-    }
-    board.is_away.store(false, Ordering::SeqCst);
     let service = start_with(&program, dir.path(), &log, &outputs);
     let known = asked(&service);
     service.stop();
@@ -164,12 +147,7 @@ fn whatever_is_ended_the_last_rows_are_the_totals_of_the_log_and_no_row_comes_tw
     let places: BTreeSet<usize> = rows.iter().map(position).collect();
     assert!(places.len() > 8, "it was looked at often: {places:?}");
     for place in places.iter().step_by(places.len().div_ceil(5)) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let prefix = Memory::new(1);
-        text[..*place].lines().for_each(|line| prefix.write(0, line));
-        let service = start_with(&program, dir.path(), &prefix, &Outputs::default());
-        let known = asked(&service);
-        service.stop();
+        let known = asked_up_to(&program, &text, *place);
         let told = last(rows.iter().filter(|row| position(row) <= *place));
         assert_eq!(values(told.into_values()), values(known), "up to {place}");
     }
