@@ -113,6 +113,32 @@ mod tests {
     use crate::output::Format;
     use std::path::Path;
 
+    /// Each key is a flag and a variable of the same name, and `docs/operations.md` lists it.
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn keys_flags_variables_and_documentation_have_the_same_names() {
+        use clap::CommandFactory;
+        use std::collections::BTreeSet;
+        let error = Settings::parse("unknown = 1", Path::new("t.toml")).unwrap_err().to_string();
+        let (_, keys) = error.split_once("expected one of").unwrap();
+        let keys: BTreeSet<&str> = keys.split('`').skip(1).step_by(2).collect();
+        assert!(keys.len() > 20, "{keys:?}");
+        let cli = crate::args::Cli::command();
+        let of_commands = cli.get_subcommands().flat_map(|command| command.get_arguments());
+        let arguments: Vec<&clap::Arg> = cli.get_arguments().chain(of_commands).collect();
+        for key in &keys {
+            let (flag, variable) = (key.replace('_', "-"), format!("TIMELINE_{}", key.to_uppercase()));
+            let is_own = |argument: &&clap::Arg| {
+                argument.get_long() == Some(flag.as_str())
+                    && argument.get_env().is_some_and(|env| env == variable.as_str())
+            };
+            assert!(arguments.iter().any(is_own), "there is no --{flag} with {variable}");
+        }
+        let list = include_str!("../docs/operations.md").lines().find(|line| line.starts_with("`server`, "));
+        let listed: BTreeSet<&str> = list.unwrap().split('`').skip(1).step_by(2).collect();
+        assert_eq!(listed, keys);
+    }
+
     #[test]
     fn all_keys() {
         let text =
