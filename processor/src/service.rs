@@ -182,7 +182,7 @@ impl Service {
         };
         // Loading may take a while, in which others are answered.
         let (running, recovery) =
-            Running::start(&bound, &part, (threads, take), &self.options, (self.ended.clone(), &self.fenced))?;
+            Running::start(&bound, &part, threads, take, &self.options, self.ended.clone(), &self.fenced)?;
         let mut inner = self.lock();
         let Some(bound) = inner.bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan)) else {
             // It is over meanwhile.
@@ -284,8 +284,7 @@ impl Service {
                     Claims::All => TakeFrom::Anybody,
                     Claims::Told => TakeFrom::Writer(self.options.writer.clone()),
                 };
-                scope
-                    .spawn(move || Running::start(&bound, &part, (threads, take), &self.options, (ended, &self.fenced)))
+                scope.spawn(move || Running::start(&bound, &part, threads, take, &self.options, ended, &self.fenced))
             };
             let opening: Vec<_> = parts.iter().map(open).collect();
             opening.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()

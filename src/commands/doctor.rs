@@ -115,10 +115,10 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     for text in &args.sources {
         let (name, place) = named(text);
         if let Some(pattern) = place.strip_prefix("file:") {
-            files::check((&state, &plans), name, pattern, &mut findings);
+            files::check(&state, &plans, name, pattern, &mut findings);
             continue;
         }
-        let keys = source(args, (&state, &plans, &declared), (name, place), &mut findings)?;
+        let keys = source(args, &state, &plans, &declared, name, place, &mut findings)?;
         seen.extend(name.map(|name| (name.to_owned(), keys)));
     }
     for group in groups(&state) {
@@ -154,8 +154,11 @@ type Keys = BTreeMap<String, BTreeMap<u32, String>>;
 
 fn source(
     args: &Args,
-    (state, plans, declared): (&StateLocation, &[Plan], &[Declared]),
-    (name, place): (Option<&str>, &str),
+    state: &StateLocation,
+    plans: &[Plan],
+    declared: &[Declared],
+    name: Option<&str>,
+    place: &str,
     findings: &mut Findings,
 ) -> Result<Keys> {
     let (broker, topics) = Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;

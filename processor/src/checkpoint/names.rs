@@ -118,12 +118,7 @@ pub(super) fn file(kind: Kind, stamp: Stamp, sequence: u64, stem: &str) -> Resul
 
 /// Name of a file of history: its table's, the day of its rows, and one that no writer of any partition makes for other bytes:
 /// a state that was put back from a copy makes its numbers again.
-pub(super) fn history(
-    (table, day): (&str, &str),
-    lineage: &str,
-    (stamp, sequence): (Stamp, u64),
-    digest: &str,
-) -> String {
+pub(super) fn history(table: &str, day: &str, lineage: &str, stamp: Stamp, sequence: u64, digest: &str) -> String {
     let whose = &lineage[..lineage.len().min(16)];
     format!("{HISTORY}/{table}/utc_date={day}/{whose}-{}-{sequence:010}-{}.parquet", stamped(stamp), &digest[..8])
 }

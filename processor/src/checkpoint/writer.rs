@@ -246,8 +246,8 @@ impl Putter {
         shared.alive()?;
         let stamp = Stamp { generation: shared.generation, epoch: shared.building.load(Ordering::SeqCst) };
         let (length, digest) = (bytes.len() as u64, Digest::of(bytes));
-        let number = (stamp, shared.sequence.fetch_add(1, Ordering::SeqCst));
-        let name = names::history((table, day), &shared.lineage, number, &digest.to_string());
+        let sequence = shared.sequence.fetch_add(1, Ordering::SeqCst);
+        let name = names::history(table, day, &shared.lineage, stamp, sequence, &digest.to_string());
         shared.pending().insert(name.clone());
         if let Err(error) = shared.store.put(&name, bytes) {
             // One that is there has these bytes, or is found to be broken when it is read.

@@ -99,7 +99,8 @@ pub fn seal(store: &Arc<dyn Store>, identity: &Identity) -> Result<(), Error> {
 pub fn at_rest(
     plan: &Arc<Plan>,
     store: &Arc<dyn Store>,
-    (partition, folder): (u32, String),
+    partition: u32,
+    folder: String,
     ask: &Ask,
 ) -> Result<Answer, Error> {
     let reader = Reader::new(Arc::clone(store));

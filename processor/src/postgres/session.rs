@@ -85,7 +85,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(app: App, link: Link, key: Key, (settings, who): (Settings, Option<Who>)) -> Session {
+    pub(super) fn new(app: App, link: Link, key: Key, settings: Settings, who: Option<Who>) -> Session {
         Session {
             app,
             link,

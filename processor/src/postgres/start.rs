@@ -67,7 +67,7 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
             link.replies.ready(super::reply::Status::Idle);
             link.place().begin(Phase::Answer);
             if link.send().await.is_ok() {
-                Session::new(app, link, key, (settings, who)).run().await;
+                Session::new(app, link, key, settings, who).run().await;
             }
         }
         Err(Some(failure)) => end(link, failure).await,

@@ -86,7 +86,7 @@ pub(super) fn table(
     let place = rows::value_column(plan, metric);
     let mut table = answers::plain(&asked.table(), live);
     for (batch, starts) in history {
-        let rows = of_history(&batch, (name.as_str(), place), &starts, &table.schema)?;
+        let rows = of_history(&batch, name, place, &starts, &table.schema)?;
         table.live.extend(Some(rows).filter(|rows| rows.num_rows() > 0));
     }
     Ok(table)
@@ -147,7 +147,8 @@ fn complete(
 /// The rows of a metric's own table out of rows of `finals`, of some sessions.
 fn of_history(
     batch: &RecordBatch,
-    (name, value): (&str, ValueColumn),
+    name: &str,
+    value: ValueColumn,
     starts: &Starts,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, EngineError> {

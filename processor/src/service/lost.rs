@@ -17,7 +17,7 @@ pub(super) fn before(options: &Options, bound: &[Bound]) -> Result<(), StartErro
     let looks: Vec<Result<(), partition::Error>> = std::thread::scope(|scope| {
         // A bucket takes its time for each.
         let look = |(one, part): (&Bound, Part)| {
-            let own = partition_options(one, &part, (1, TakeFrom::Nobody), options);
+            let own = partition_options(one, &part, 1, TakeFrom::Nobody, options);
             let plan = Arc::clone(&one.plan);
             scope.spawn(move || partition::before(&plan, &own))
         };

@@ -122,7 +122,7 @@ impl Service {
         let Some(plan) = plan else { return Ok(None) };
         let folder = folder(source, part);
         let store = self.options.state.store(&folder);
-        let answer = at_rest(&plan, &store, (part.number, folder), ask);
+        let answer = at_rest(&plan, &store, part.number, folder, ask);
         let answer = answer.map_err(|error| {
             EngineError::Unavailable(format!("partition {source}/{} has no owner: {error}", part.number))
         });

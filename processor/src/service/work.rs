@@ -68,13 +68,15 @@ impl Running {
     pub(super) fn start(
         bound: &Bound,
         part: &Part,
-        (threads, take): (usize, TakeFrom),
+        threads: usize,
+        take: TakeFrom,
         options: &super::Options,
-        (tell, fenced): (Sender<Ended>, &Arc<AtomicBool>),
+        tell: Sender<Ended>,
+        fenced: &Arc<AtomicBool>,
     ) -> Result<(Running, Recovery), Error> {
         let source = bound.plan.name();
         let (plan, part) = (Arc::clone(&bound.plan), part.clone());
-        let partition_options = partition_options(bound, &part, (threads, take), options);
+        let partition_options = partition_options(bound, &part, threads, take, options);
         let (partition, recovery) = Partition::open(Arc::clone(&plan), partition_options)?;
         let handle = partition.handle();
         let replaced = Arc::new(AtomicBool::new(false));
@@ -110,7 +112,8 @@ impl Running {
 pub(super) fn partition_options(
     bound: &Bound,
     part: &Part,
-    (threads, take): (usize, TakeFrom),
+    threads: usize,
+    take: TakeFrom,
     options: &super::Options,
 ) -> PartitionOptions {
     let source = bound.plan.name();

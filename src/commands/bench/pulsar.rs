@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let messages = args.events.div_ceil(u64::from(load.lines()));
         let name = load.name();
         let show = |what: &str, before: Option<Took>, work: &mut dyn FnMut() -> Result<()>| {
-            measured(&format!("{name}: {what}"), args.events, (before, broker), work)
+            measured(&format!("{name}: {what}"), args.events, before, broker, work)
         };
         let first = show("the client alone", None, &mut || {
             client.receive_only(subscription("client"), messages).map(drop).map_err(topic)
@@ -159,7 +159,8 @@ fn publish(args: &Args, address: &Address, load: Load) -> Result<()> {
 fn measured(
     what: &str,
     events: u64,
-    (before, broker): (Option<Took>, Option<u32>),
+    before: Option<Took>,
+    broker: Option<u32>,
     work: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Took> {
     let of_broker = || broker.and_then(|id| cpu(Some(id)));

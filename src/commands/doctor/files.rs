@@ -8,12 +8,7 @@ use processor::reach;
 use timeline_core::plan::{Csv, Plan};
 
 /// Whether the files of a pattern are there, and still what was read.
-pub(super) fn check(
-    (state, plans): (&StateLocation, &[Plan]),
-    name: Option<&str>,
-    pattern: &str,
-    findings: &mut Findings,
-) {
+pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, pattern: &str, findings: &mut Findings) {
     let options = || Options { mode: Mode::Tail, ..Options::default() };
     let patterns = [pattern.to_owned()];
     let files = match FileSource::open(&patterns, options()) {

@@ -68,11 +68,11 @@ pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
         findings.ok(&format!("history lies in tables in {place}"));
     }
     for folder in all {
-        partition(state, (&folder, history.is_some()), now, findings);
+        partition(state, &folder, history.is_some(), now, findings);
     }
 }
 
-fn partition(state: &StateLocation, (folder, has_tables): (&str, bool), now: Time, findings: &mut Findings) {
+fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, findings: &mut Findings) {
     let store = state.store(folder);
     let inspection = match inspect(&*store) {
         Ok(inspection) => inspection,

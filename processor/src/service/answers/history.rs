@@ -170,18 +170,18 @@ pub(super) fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<Tab
     let types = rows::agreed(rows::beside_metric(log.plan, &log.plan.metrics[metric]));
     let live = rows::typed(&rows::metric_view(log.plan, metric, &log.sessions()), &types);
     let value = Some(rows::value_column(log.plan, metric));
-    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, ("finals", log))
+    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, "finals", log)
 }
 
 /// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
 pub(super) fn alert_view(name: &str, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let types = rows::agreed(rows::beside_alert(log.plan, &log.plan.alerts[alert]));
     let live = rows::typed(&rows::alert_view(log.plan, alert, &log.alerts()), &types);
-    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, ("alerts", log))
+    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, "alerts", log)
 }
 
 /// The rows of one output, in memory and in the files of a table.
-fn seen_through(live: RecordBatch, view: View, (table, log): (&str, &LogAnswer<'_>)) -> Result<TableData, EngineError> {
+fn seen_through(live: RecordBatch, view: View, table: &str, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let mut past = vec![];
     for answer in &log.answers {
         for file in answer.results.iter().filter(|file| is_of(file, table)) {
