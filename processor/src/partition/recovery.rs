@@ -7,6 +7,7 @@ use super::gathered::Gathered;
 use super::history::Mover;
 use super::ingest::Ingest;
 use super::publishing::Publishing;
+use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
 use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, copying, growth, keeping, zones};
@@ -76,54 +77,19 @@ impl Partition {
         if same.is_none() {
             settled.read_again();
         }
-        let copied = match (&found, options.begins) {
-            (None, Begin::Start) => copying::copy(&plan, &options, &checkpoints.putter())?,
-            (None, Begin::Now) | (Some(_), _) => None,
-        };
-        let files = copied.as_ref().map_or(&settled.files[..], |copied| &copied.files);
-        let sources = 0..plan.sources().count() as u8;
-        let kept = sources.map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
-        // What was decided about the log stays decided when it is read again.
-        let (read, known): (Vec<Position>, Vec<Reach>) = match (&copied, &found) {
-            (Some(copied), _) => (copied.reach.iter().map(|reach| reach.position).collect(), copied.reach.clone()),
-            (None, Some(found)) => (found.read.clone(), found.state.reach(&found.read)),
-            (None, None) => (vec![], vec![]),
-        };
-        let logs = Logs {
-            plan: &plan,
-            options: &options,
-            reader: &reader,
-            kept: &kept,
-            read: &read,
-            known: &known,
-            is_patient: copied.is_some(),
-        };
-        let begun = found.as_ref().map(|found| found.state.begun.clone()).unwrap_or_default();
-        let is_new_now = options.begins == Begin::Now && found.is_none();
-        let Start { sources, lanes, mut reach, counts, totals, results } = match same {
-            Some(found) => Start::resumed(&plan, &logs, found, files)?,
-            None if is_new_now => Start::at_the_end(&plan, &logs)?,
-            None => {
-                let rules = found.as_ref().map_or(RULES, |found| found.state.rules);
-                Start::again(&plan, &logs, &begun, rules)?
-            }
-        };
-        let before = found.as_ref().map(|found| &found.state).or(copied.as_ref().map(|copied| &copied.state));
-        let siblings = before.map(|state| state.siblings.clone()).unwrap_or_default();
-        if before.is_none() && growth::is_of_growth(&options)? {
-            growth::begin_split(&mut reach);
-        }
+        let start = Start::of(&plan, &options, found.as_ref(), same.is_some(), &settled.files, &checkpoints, &reader)?;
+        let Start { loaded, kept, begun, siblings, files, is_new_now, is_copied } = start;
+        let Loaded { sources, lanes, reach, counts, totals, results } = loaded;
         let dropped = same.map(|found| found.state.dropped.clone()).unwrap_or_default();
         let apart = same.map(|found| found.state.apart.clone()).unwrap_or_default();
         say_apart(&options, &apart);
-        let begun = if is_new_now { reach.clone() } else { begun };
         // What was to be published still is, whatever the queries are now.
         let told = found.as_ref().map(|found| (found.state.told.clone(), found.state.told_totals.clone()));
         let (marks, known_totals) = told.unwrap_or_default();
-        let publishing = Publishing::open(&plan, &options, files, &marks, &known_totals, proven);
+        let publishing = Publishing::open(&plan, &options, &files, &marks, &known_totals, proven);
         let begins: Vec<SourceStart> = reach.iter().map(source_start).collect();
         // A rebuilt partition makes a checkpoint even if its log is empty now.
-        let dirty = recovery.rebuilt || settled.remake || copied.is_some();
+        let dirty = recovery.rebuilt || settled.remake || is_copied;
         let is_settled = settled.is_changed;
         let (handle, requests) = Handle::new();
         let mut partition = Partition {
@@ -229,6 +195,65 @@ impl Logs<'_> {
 
 /// From where, and with what, a partition goes on.
 struct Start {
+    loaded: Loaded,
+    /// Events of live logs that are kept, of each source.
+    kept: Vec<RetainedLog>,
+    /// Where the logs are read from, if that is not their start.
+    begun: Vec<Reach>,
+    siblings: Siblings,
+    /// The files that it goes on with.
+    files: Vec<FileRef>,
+    /// Whether it begins where the logs end now.
+    is_new_now: bool,
+    /// Whether it begins with the kept events of another reading.
+    is_copied: bool,
+}
+
+impl Start {
+    /// Goes on from what was `found`, if it `resumes`, and reads the logs again from where they begin otherwise.
+    fn of(
+        plan: &Arc<Plan>,
+        options: &Options,
+        found: Option<&Found<'_>>,
+        resumes: bool,
+        files: &[FileRef],
+        checkpoints: &Checkpoints,
+        reader: &Reader,
+    ) -> Result<Start, Error> {
+        let copied = match (found, options.begins) {
+            (None, Begin::Start) => copying::copy(plan, options, &checkpoints.putter())?,
+            (None, Begin::Now) | (Some(_), _) => None,
+        };
+        let files = copied.as_ref().map_or(files, |copied| &copied.files);
+        let sources = 0..plan.sources().count() as u8;
+        let kept = sources.map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
+        // What was decided about the log stays decided when it is read again.
+        let (read, known): (Vec<Position>, Vec<Reach>) = match (&copied, found) {
+            (Some(copied), _) => (copied.reach.iter().map(|reach| reach.position).collect(), copied.reach.clone()),
+            (None, Some(found)) => (found.read.clone(), found.state.reach(&found.read)),
+            (None, None) => (vec![], vec![]),
+        };
+        let is_patient = copied.is_some();
+        let logs = Logs { plan, options, reader, kept: &kept, read: &read, known: &known, is_patient };
+        let begun = found.map(|found| found.state.begun.clone()).unwrap_or_default();
+        let is_new_now = options.begins == Begin::Now && found.is_none();
+        let mut loaded = match found.filter(|_| resumes) {
+            Some(found) => Loaded::resumed(plan, &logs, found, files)?,
+            None if is_new_now => Loaded::at_the_end(plan, &logs)?,
+            None => Loaded::again(plan, &logs, &begun, found.map_or(RULES, |found| found.state.rules))?,
+        };
+        let before = found.map(|found| &found.state).or(copied.as_ref().map(|copied| &copied.state));
+        let siblings = before.map(|state| state.siblings.clone()).unwrap_or_default();
+        if before.is_none() && growth::is_of_growth(options)? {
+            growth::begin_split(&mut loaded.reach);
+        }
+        let begun = if is_new_now { loaded.reach.clone() } else { begun };
+        Ok(Start { loaded, begun, siblings, files: files.to_vec(), is_new_now, is_copied: is_patient, kept })
+    }
+}
+
+/// The logs and lanes that a partition goes on with.
+struct Loaded {
     sources: Vec<Box<dyn Source>>,
     lanes: Vec<Lane>,
     /// Of each source.
@@ -238,11 +263,11 @@ struct Start {
     results: Vec<FileRef>,
 }
 
-impl Start {
+impl Loaded {
     /// With a checkpoint of the same plan.
-    fn resumed(plan: &Arc<Plan>, logs: &Logs<'_>, found: &Found<'_>, files: &[FileRef]) -> Result<Start, Error> {
+    fn resumed(plan: &Arc<Plan>, logs: &Logs<'_>, found: &Found<'_>, files: &[FileRef]) -> Result<Loaded, Error> {
         let reach = found.state.reach(&found.read);
-        Ok(Start {
+        Ok(Loaded {
             sources: logs.open(&reach, true)?,
             lanes: load(plan, logs.lanes(), found.manifest, logs.reader)?,
             reach,
@@ -253,15 +278,15 @@ impl Start {
     }
 
     /// With what comes from now on.
-    fn at_the_end(plan: &Arc<Plan>, logs: &Logs<'_>) -> Result<Start, Error> {
+    fn at_the_end(plan: &Arc<Plan>, logs: &Logs<'_>) -> Result<Loaded, Error> {
         let mut sources = logs.open(&Reach::starts(plan), false)?;
         let reach = beginning::at_the_end(&mut sources)?;
-        Ok(Start::empty(plan, logs, sources, reach))
+        Ok(Loaded::empty(plan, logs, sources, reach))
     }
 
     /// With the logs from where they begin, which is their start unless something else was said (`begun`); refused where that
     /// is not kept. `rules` are those of the language by which the state was written.
-    fn again(plan: &Arc<Plan>, logs: &Logs<'_>, begun: &[Reach], rules: u32) -> Result<Start, Error> {
+    fn again(plan: &Arc<Plan>, logs: &Logs<'_>, begun: &[Reach], rules: u32) -> Result<Loaded, Error> {
         let mut reach = if begun.is_empty() { Reach::starts(plan) } else { begun.to_vec() };
         if !logs.are_whole(&reach) {
             return Err(Error::not_kept(rules));
@@ -270,12 +295,12 @@ impl Start {
         reach.iter_mut().zip(logs.known).for_each(|(reach, known)| {
             (reach.silences, reach.gaps) = (known.silences.clone(), known.gaps.clone());
         });
-        Ok(Start::empty(plan, logs, sources, reach))
+        Ok(Loaded::empty(plan, logs, sources, reach))
     }
 
-    fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<Reach>) -> Start {
+    fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<Reach>) -> Loaded {
         let lanes = (0..logs.lanes()).map(|_| Lane::new(Arc::clone(plan), None)).collect();
-        Start { sources, lanes, reach, counts: Counts::default(), totals: Totals::new(plan), results: vec![] }
+        Loaded { sources, lanes, reach, counts: Counts::default(), totals: Totals::new(plan), results: vec![] }
     }
 }
 
