@@ -45,7 +45,7 @@ pub(crate) use recovery::identity;
 pub use rest::{asked_up_to, at_rest, can_copy, can_run, seal, sealed};
 
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
-use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
+use crate::checkpoint::{self, Checkpoints, FileRef, OwnerLook, Reader, Store, TakeFrom};
 use crate::damage::Damage;
 use crate::feed::{Fed, Feed};
 use crate::history::History;
@@ -206,6 +206,8 @@ pub struct Partition {
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,
+    /// Looks whose it is while a checkpoint is being written.
+    owner_look: OwnerLook,
     reader: Reader,
     cut: Cut,
     results: Vec<FileRef>,
@@ -431,11 +433,19 @@ impl Partition {
         if self.proven.elapsed() < ago {
             return Ok(());
         }
-        self.finish_commit(true)?;
+        // What is being written proves it too, but nobody waits for that.
+        self.finish_commit(false)?;
         if self.proven.elapsed() >= ago {
             let before = Instant::now();
-            if let Some(checkpoints) = &self.checkpoints {
-                checkpoints.check_still_owner()?;
+            match &self.checkpoints {
+                Some(checkpoints) => checkpoints.check_still_owner()?,
+                None => {
+                    if let Err(error) = self.owner_look.check() {
+                        // Where the checkpoint failed, that says more.
+                        self.finish_commit(true)?;
+                        return Err(error.into());
+                    }
+                }
             }
             self.proven = before;
             self.publishing.renew(before);
