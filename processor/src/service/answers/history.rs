@@ -1,25 +1,28 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
-use super::{LogAnswer, SealedPart, read_file, unread, versions};
+use super::past::{Wanted, in_place};
+use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{FileRef, Reader};
-use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::engine::{EngineError, TableData, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
-use crate::rows::{self, AlertColumns};
+use crate::rows::{self, AlertColumns, ValueColumn};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::{self, Plan};
 
 /// Committed rows and those that are not yet, or never will be while their sessions live; of definitions that were replaced
-/// what was committed.
+/// what was committed. Of files what is of some sessions, where that is few, or all.
 pub(super) fn history(
     name: &str,
     logs: &[LogAnswer<'_>],
     sealed: &[Arc<SealedPart>],
+    keys: Option<&BTreeSet<String>>,
 ) -> Result<TableData, EngineError> {
     let mut live = match name {
         "finals" => {
@@ -57,18 +60,20 @@ pub(super) fn history(
     let mut sources = logs.iter().flat_map(|log| log.plan.sources());
     let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
     if is_read_twice && matches!(name, "late_events" | "dead_letters") {
-        return once(name, schema, live, files);
+        return once(name, schema, live, files, keys);
     }
     live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
-    let mut past = vec![];
+    let (mut past, mut wanted) = (vec![], Wanted::of(keys));
     for (file, reader, labels) in files {
-        if results::is_versioned(file) {
-            past.push(in_place(file, reader)?);
-        } else {
-            live.extend(
-                read_file(file, reader)?.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)),
-            );
-        }
+        let rows = match wanted.rows(file, reader, None)? {
+            Some(rows) => rows,
+            None if results::is_versioned(file) => {
+                past.push(in_place(file, reader)?);
+                continue;
+            }
+            None => read_file(file, reader)?,
+        };
+        live.extend(rows.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)));
     }
     Ok(TableData { name: name.into(), schema, live, past, view: None })
 }
@@ -83,13 +88,17 @@ fn once(
     schema: SchemaRef,
     uncommitted: Vec<RecordBatch>,
     files: Vec<(&FileRef, &Reader, &Labels)>,
+    keys: Option<&BTreeSet<String>>,
 ) -> Result<TableData, EngineError> {
-    let mut rows = vec![];
+    let (mut rows, mut wanted) = (vec![], Wanted::of(keys));
     for (file, reader, _) in files {
-        rows.extend(read_file(file, reader)?);
+        rows.extend(match wanted.rows(file, reader, None)? {
+            Some(rows) => rows,
+            None => read_file(file, reader)?,
+        });
     }
     rows.extend(uncommitted);
-    let internal = |error: arrow::error::ArrowError| EngineError::Internal(error.to_string());
+    let internal = |error: ArrowError| EngineError::Internal(error.to_string());
     let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
     let converter = RowConverter::new(fields).map_err(internal)?;
     let mut seen = BTreeSet::new();
@@ -125,12 +134,6 @@ fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A file that is read where it is.
-fn in_place(file: &FileRef, reader: &Reader) -> Result<PastFile, EngineError> {
-    let path = reader.path(file).map_err(unread)?;
-    Ok(PastFile { path, layout: results::layout_of(file) })
-}
-
 /// A batch with the columns of a wider table, null where it has none.
 pub(super) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> RecordBatch {
     let column = |field: &Arc<Field>| {
@@ -160,25 +163,71 @@ pub(super) fn empty_plan() -> Plan {
 }
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
-pub(super) fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+pub(super) fn view(
+    name: &str,
+    metric: usize,
+    log: &LogAnswer<'_>,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<TableData, EngineError> {
     let live = rows::metric_view(log.plan, metric, &log.sessions());
     let value = Some(rows::value_column(log.plan, metric));
-    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, ("finals", log))
+    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, ("finals", log), keys)
 }
 
 /// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
-pub(super) fn alert_view(name: &str, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+pub(super) fn alert_view(
+    name: &str,
+    alert: usize,
+    log: &LogAnswer<'_>,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<TableData, EngineError> {
     let live = rows::alert_view(log.plan, alert, &log.alerts());
-    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, ("alerts", log))
+    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, ("alerts", log), keys)
 }
 
 /// The rows of one output, in memory and in the files of a table.
-fn seen_through(live: RecordBatch, view: View, (table, log): (&str, &LogAnswer<'_>)) -> Result<TableData, EngineError> {
-    let mut past = vec![];
+fn seen_through(
+    live: RecordBatch,
+    view: View,
+    (table, log): (&str, &LogAnswer<'_>),
+    keys: Option<&BTreeSet<String>>,
+) -> Result<TableData, EngineError> {
+    let (schema, mut live) = (live.schema(), vec![live]);
+    let (mut past, mut wanted) = (vec![], Wanted::of(keys));
     for answer in &log.answers {
         for file in answer.results.iter().filter(|file| is_of(file, table)) {
-            past.push(in_place(file, &answer.reader)?);
+            match wanted.rows(file, &answer.reader, None)? {
+                Some(rows) => {
+                    for rows in rows {
+                        live.push(of_view(&rows, &view, &schema)?);
+                    }
+                }
+                None => past.push(in_place(file, &answer.reader)?),
+            }
         }
     }
-    Ok(TableData { name: view.name.clone(), schema: live.schema(), live: vec![live], past, view: Some(view) })
+    Ok(TableData { name: view.name.clone(), schema, live, past, view: Some(view) })
+}
+
+/// Those of the rows of a file, with the columns of now, that are of one output, with the columns of its own table.
+fn of_view(rows: &RecordBatch, view: &View, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
+    let internal = |error: ArrowError| EngineError::Internal(format!("history of `{}`: {error}", view.name));
+    let names = text_column(rows, &view.column)?.iter();
+    let own: BooleanArray = names.map(|name| Some(name == Some(view.name.as_str()))).collect();
+    let rows = arrow::compute::filter_record_batch(rows, &own).map_err(internal)?;
+    let column = |field: &Arc<Field>| {
+        let name = match (field.name().as_str(), view.value) {
+            ("value", Some(ValueColumn::Exact)) => "value_exact",
+            ("value", Some(ValueColumn::Text)) => "value_text",
+            ("value", Some(ValueColumn::Bool)) => "value_bool",
+            ("value", Some(ValueColumn::Float) | None) => "value",
+            (name, _) => name,
+        };
+        match rows.column_by_name(name) {
+            Some(column) => arrow::compute::cast(column, field.data_type()),
+            None => Ok(arrow::array::new_null_array(field.data_type(), rows.num_rows())),
+        }
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>().map_err(internal)?;
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(internal)
 }

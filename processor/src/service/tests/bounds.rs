@@ -4,6 +4,7 @@ use super::{KEEP, Memory, PROGRAM, SYNC, start_keeping};
 use crate::engine::{Engine, EngineError, TableScan};
 use crate::service::{Claims, Service};
 use crate::sql::{Answerer, Asking};
+use arrow::array::AsArray;
 use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -127,5 +128,25 @@ fn a_scan_is_what_the_engine_is_asked_for() {
     let scan = TableScan { sessions: Some(keys), ..TableScan::whole("m") };
     let snapshot = service.read(&[scan], SYNC, &|| true).expect("an answer");
     assert_eq!(snapshot.tables[0].live.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
+    service.stop();
+}
+
+#[test]
+fn a_look_up_by_key_takes_its_rows_out_of_history_and_hands_on_no_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let service = service(dir.path());
+    let read = |table: &str, sessions: Option<BTreeSet<String>>| {
+        let scan = TableScan { sessions, ..TableScan::whole(table) };
+        service.read(&[scan], SYNC, &|| true).expect("an answer").tables.remove(0)
+    };
+    for table in ["finals", "m", "alerts", "on"] {
+        assert!(!read(table, None).past.is_empty(), "{table}");
+        let one = read(table, Some(["k2".to_owned()].into()));
+        assert!(one.past.is_empty(), "{table}");
+        let keys =
+            one.live.iter().flat_map(|rows| rows.column_by_name("session").expect("a column").as_string::<i32>());
+        let keys: Vec<&str> = keys.flatten().collect();
+        assert!(!keys.is_empty() && keys.iter().all(|key| *key == "k2"), "{table}: {keys:?}");
+    }
     service.stop();
 }
