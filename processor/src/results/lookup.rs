@@ -1,18 +1,19 @@
-//! Rows of history by the sessions that they are of.
+//! Rows of history by the sessions that they are of, and files by the times of their rows.
 //!
-//! Of each file it is remembered what its footer says ([`Recent`]): the least and the greatest key of each of its groups of
-//! rows, a filter (Bloom's) of all of their keys where it was written with one, and where the pages of its columns lie. So
-//! a look-up by key opens the files that may have its rows and no others, and reads of these the column of sessions in the
-//! groups that may, and of all other columns the pages with the rows that it finds.
+//! Of each file it is remembered what its footer says ([`Recent`]): the least and the greatest key and time of each of its
+//! groups of rows, and where the pages of its columns lie; and a filter (Bloom's) of all keys of a group where it was written
+//! with one. So a look-up by key opens the files that may have its rows and no others, and reads of these the column of
+//! sessions in the groups that may, and of all other columns the pages with the rows that it finds.
 //!
 //! An index from keys to rows was the alternative: it is as large as the sessions are many, and has to be made again or
 //! stored where a few bits a key leave nearly all files out.
 //!
-//! **Invariant:** what is left out has no row of any of the keys: neither bounds nor filters deny a key that is there, and
-//! each row of what is left is compared.
+//! **Invariant:** what is left out has no row that is wanted: neither bounds nor filters deny a key that is there, and each row
+//! of what is left is compared.
 
-use super::{BATCH_ROWS, Error, current};
+use super::{BATCH_ROWS, Error, Layout, current, layout_of};
 use crate::checkpoint::FileRef;
+use crate::engine::TimeBounds;
 use crate::history::layout::nanoseconds_name;
 use crate::recent::Recent;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
@@ -24,6 +25,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -37,19 +39,30 @@ const KEYS_MAX: usize = 256;
 /// Rows of which the keys are compared for one file at the most: beyond it whoever asks reads the file itself.
 const COMPARED_MAX: i64 = 1 << 20;
 /// Bytes of footers that are remembered.
-const REMEMBERED_BYTES_MAX: usize = 64 << 20;
+const FOOTER_BYTES_MAX: usize = 32 << 20;
+/// Bytes of filters that are remembered.
+const FILTER_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a block of a filter.
 const BLOCK_BYTES: usize = 32;
 
-static FOOTERS: Recent<Footer> = Recent::new(REMEMBERED_BYTES_MAX);
+static FOOTERS: Recent<Footer> = Recent::new(FOOTER_BYTES_MAX);
+static FILTERS: Recent<Filters> = Recent::new(FILTER_BYTES_MAX);
 
 /// What is remembered of a file.
 struct Footer {
     metadata: ArrowReaderMetadata,
     /// The place of the column of sessions.
     session: Option<usize>,
-    /// Of each group of rows.
-    filters: Vec<Option<Sbbf>>,
+}
+
+/// The filters of a file, one of each group of rows that has one.
+type Filters = Vec<Option<Sbbf>>;
+
+/// A file as it is at hand: opened when it is first read.
+struct Input<'a> {
+    path: &'a Path,
+    file: &'a FileRef,
+    opened: Option<File>,
 }
 
 /// The rows of a file that are of some sessions, with the columns of now: all columns, or some of them. `None` if they are
@@ -62,9 +75,10 @@ pub(crate) fn rows_of(
     most: usize,
     columns: Option<&[&str]>,
 ) -> Result<Option<Vec<RecordBatch>>, Error> {
-    let (footer, input) = Footer::of(path, file)?;
+    let mut input = Input { path, file, opened: None };
+    let footer = input.footer()?;
     let Some(session) = footer.session.filter(|_| keys.len() <= KEYS_MAX) else { return Ok(None) };
-    let groups = footer.groups_with(session, keys);
+    let groups = groups_with(&mut input, &footer, session, keys)?;
     if groups.is_empty() {
         return Ok(Some(vec![]));
     }
@@ -73,8 +87,7 @@ pub(crate) fn rows_of(
     if compared > COMPARED_MAX {
         return Ok(None);
     }
-    let input = input.map_or_else(|| open(path), Ok)?;
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, footer.metadata.clone());
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input.into_file()?, footer.metadata.clone());
     let schema = footer.metadata.parquet_schema();
     let wanted = keys.clone();
     let is_wanted = move |batch: RecordBatch| -> Result<BooleanArray, ArrowError> {
@@ -93,6 +106,31 @@ pub(crate) fn rows_of(
     let rows = reader.map(|batch| current(batch?)).collect::<Result<Vec<_>, ArrowError>>()?;
     let found: usize = rows.iter().map(RecordBatch::num_rows).sum();
     Ok((found <= most).then_some(rows))
+}
+
+/// Whether a file may have rows of which each of some times is within its bounds. The times are columns of now.
+///
+/// The bytes at `path` are those of `file`.
+pub(crate) fn may_have_times((path, file): (&Path, &FileRef), wanted: &[(&str, TimeBounds)]) -> Result<bool, Error> {
+    let footer = Input { path, file, opened: None }.footer()?;
+    let is_of_table = layout_of(file) == Layout::Table;
+    let (schema, groups) = (footer.metadata.parquet_schema(), footer.metadata.metadata().row_groups());
+    let place = |name: &str| {
+        let name = if is_of_table { nanoseconds_name(name) } else { name.to_owned() };
+        schema.columns().iter().position(|column| column.name() == name)
+    };
+    let wanted: Vec<(usize, TimeBounds)> =
+        wanted.iter().filter_map(|(name, bounds)| Some((place(name)?, *bounds))).collect();
+    let may_have = |group: &RowGroupMetaData| {
+        wanted.iter().all(|(place, bounds)| match group.column(*place).statistics() {
+            Some(Statistics::Int64(known)) => match (known.min_opt(), known.max_opt()) {
+                (Some(first), Some(last)) => bounds.meet(*first, *last),
+                _ => true,
+            },
+            _ => true,
+        })
+    };
+    Ok(groups.iter().any(may_have))
 }
 
 /// All rows of a file, with some of its columns as they are now; those that it does not have are left out.
@@ -116,60 +154,86 @@ fn mask(schema: &SchemaDescriptor, columns: Option<&[&str]>) -> ProjectionMask {
     ProjectionMask::leaves(schema, wanted)
 }
 
-impl Footer {
-    /// What is remembered of a file; of one of which nothing is, it is read now, and the file given back open.
-    fn of(path: &Path, file: &FileRef) -> Result<(Arc<Footer>, Option<File>), Error> {
-        if let Some(footer) = FOOTERS.get(&file.digest) {
-            return Ok((footer, None));
+impl Input<'_> {
+    fn file(&mut self) -> Result<&File, Error> {
+        if self.opened.is_none() {
+            self.opened = Some(open(self.path)?);
         }
-        let input = open(path)?;
-        let footer = Arc::new(Footer::read(&input)?);
-        FOOTERS.put(file.digest, &footer, footer.bytes());
-        Ok((footer, Some(input)))
+        Ok(self.opened.as_ref().expect("it was opened just now"))
     }
 
-    fn read(input: &File) -> Result<Footer, Error> {
+    fn into_file(self) -> Result<File, Error> {
+        self.opened.map_or_else(|| open(self.path), Ok)
+    }
+
+    /// What its footer says.
+    fn footer(&mut self) -> Result<Arc<Footer>, Error> {
+        let digest = self.file.digest;
+        if let Some(footer) = FOOTERS.get(&digest) {
+            return Ok(footer);
+        }
         let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load(input, options)?;
+        let metadata = ArrowReaderMetadata::load(self.file()?, options)?;
         let session = metadata.parquet_schema().columns().iter().position(|column| column.name() == SESSION);
-        let filter = |group: &RowGroupMetaData| match session {
-            Some(session) => Sbbf::read_from_column_chunk(group.column(session), input),
-            None => Ok(None),
-        };
-        let filters = metadata.metadata().row_groups().iter().map(filter).collect::<Result<Vec<_>, ParquetError>>()?;
-        Ok(Footer { metadata, session, filters })
+        let bytes = size_of::<Footer>() + metadata.metadata().memory_size();
+        let footer = Arc::new(Footer { metadata, session });
+        FOOTERS.put(digest, &footer, bytes);
+        Ok(footer)
     }
 
-    /// Bytes that it takes, about.
-    fn bytes(&self) -> usize {
-        let blocks: usize = self.filters.iter().flatten().map(Sbbf::num_blocks).sum();
-        size_of::<Footer>() + self.metadata.metadata().memory_size() + blocks * BLOCK_BYTES
+    /// The filters of the keys of its groups.
+    fn filters(&mut self, footer: &Footer, session: usize) -> Result<Arc<Filters>, Error> {
+        let digest = self.file.digest;
+        if let Some(filters) = FILTERS.get(&digest) {
+            return Ok(filters);
+        }
+        let file = self.file()?;
+        let filter = |group: &RowGroupMetaData| Sbbf::read_from_column_chunk(group.column(session), file);
+        let groups = footer.metadata.metadata().row_groups();
+        let filters = groups.iter().map(filter).collect::<Result<Filters, ParquetError>>()?;
+        let blocks: usize = filters.iter().flatten().map(Sbbf::num_blocks).sum();
+        let bytes = filters.len() * size_of::<Option<Sbbf>>() + blocks * BLOCK_BYTES;
+        let filters = Arc::new(filters);
+        FILTERS.put(digest, &filters, bytes);
+        Ok(filters)
     }
+}
 
-    /// The groups of rows that may have some of the keys.
-    fn groups_with(&self, session: usize, keys: &BTreeSet<String>) -> Vec<usize> {
-        let may_have = |group: &usize| {
-            let known = self.metadata.metadata().row_group(*group).column(session).statistics();
-            // Old ones are of another order of texts.
-            let known = known.filter(|known| !known.is_min_max_deprecated());
-            let least = known.and_then(|known| known.min_bytes_opt());
-            let greatest = known.and_then(|known| known.max_bytes_opt());
-            let filter = self.filters.get(*group).and_then(Option::as_ref);
-            keys.iter().any(|key| {
-                least.is_none_or(|least| least <= key.as_bytes())
-                    && greatest.is_none_or(|greatest| key.as_bytes() <= greatest)
-                    && filter.is_none_or(|filter| filter.check(key.as_str()))
-            })
-        };
-        (0..self.metadata.metadata().num_row_groups()).filter(may_have).collect()
+/// The groups of rows of a file that may have some of the keys.
+fn groups_with(
+    input: &mut Input<'_>,
+    footer: &Footer,
+    session: usize,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<usize>, Error> {
+    let all = footer.metadata.metadata();
+    let is_between = |group: &usize| {
+        let known = all.row_group(*group).column(session).statistics();
+        // Old ones are of another order of texts.
+        let known = known.filter(|known| !known.is_min_max_deprecated());
+        let least = known.and_then(Statistics::min_bytes_opt);
+        let greatest = known.and_then(Statistics::max_bytes_opt);
+        keys.iter()
+            .map(|key| key.as_bytes())
+            .any(|key| least.is_none_or(|least| least <= key) && greatest.is_none_or(|greatest| key <= greatest))
+    };
+    let mut groups: Vec<usize> = (0..all.num_row_groups()).filter(is_between).collect();
+    if groups.iter().any(|group| all.row_group(*group).column(session).bloom_filter_offset().is_some()) {
+        let filters = input.filters(footer, session)?;
+        groups.retain(|group| {
+            let filter = filters.get(*group).and_then(Option::as_ref);
+            filter.is_none_or(|filter| keys.iter().any(|key| filter.check(key.as_str())))
+        });
     }
+    Ok(groups)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{properties, quick};
-    use super::{Footer, columns_of, rows_of};
+    use super::{Input, columns_of, groups_with, may_have_times, rows_of};
     use crate::checkpoint::{Digest, FileRef, Kind, Named};
+    use crate::engine::TimeBounds;
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
     use arrow::datatypes::Int64Type;
     use parquet::arrow::ArrowWriter;
@@ -246,8 +310,9 @@ mod tests {
         let may_have = |key: &str| {
             let wanted: BTreeSet<String> = [key.to_owned()].into();
             let groups = |(path, file): &(PathBuf, FileRef)| {
-                let (footer, _) = Footer::of(path, file).unwrap();
-                footer.groups_with(footer.session.unwrap(), &wanted).len()
+                let mut input = Input { path, file, opened: None };
+                let footer = input.footer().unwrap();
+                groups_with(&mut input, &footer, footer.session.unwrap(), &wanted).unwrap().len()
             };
             files.iter().map(groups).sum::<usize>()
         };
@@ -282,5 +347,24 @@ mod tests {
         assert_eq!((names(&all), numbers(&all).len()), (vec!["number".into(), "session".into()], 2000));
         let some = rows_of((&path, &file), &[keys[7].clone()].into(), 9, Some(&columns[1..])).unwrap().unwrap();
         assert_eq!((names(&some), numbers(&some)), (vec!["number".into()], vec![7, 1007]), "without the keys too");
+    }
+
+    #[test]
+    fn files_are_left_out_by_the_times_of_their_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, file) = file(dir.path(), "times", &keys(9), properties());
+        let may_have = |name: &str, from: Option<i64>, to: Option<i64>| {
+            may_have_times((&path, &file), &[(name, TimeBounds { from, to })]).unwrap()
+        };
+        // Numbers from 0 to 1999 stand for times.
+        assert!(may_have("number", Some(1999), None) && may_have("number", None, Some(0)));
+        assert!(!may_have("number", Some(2000), None) && !may_have("number", None, Some(-1)));
+        assert!(
+            may_have("none", Some(2000), None) && may_have("session", Some(2000), None),
+            "nothing is known of them"
+        );
+        let both =
+            [("number", TimeBounds { from: Some(5), to: None }), ("other", TimeBounds { from: None, to: Some(-5) })];
+        assert!(!may_have_times((&path, &file), &both).unwrap(), "no row is within both");
     }
 }

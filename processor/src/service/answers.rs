@@ -232,7 +232,7 @@ pub(super) fn table(
     logs: &[LogAnswer<'_>],
     sealed: &[Arc<SealedPart>],
 ) -> Result<TableData, EngineError> {
-    let (name, keys) = (scan.table.as_str(), scan.sessions.as_ref());
+    let name = scan.table.as_str();
     match name {
         "partitions" => Ok(plain(name, catalogue::partitions(logs))),
         "nodes" => Ok(plain(name, catalogue::nodes(logs))),
@@ -242,18 +242,18 @@ pub(super) fn table(
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             Ok(plain(name, rows::totals(&all)))
         }
-        "sessions" => sessions(logs, sealed, keys),
-        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs, sealed, keys),
+        "sessions" => sessions(logs, sealed, scan.sessions.as_ref()),
+        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(scan, logs, sealed),
         name => {
             for log in logs.iter().filter(|log| log.shows(name)) {
                 if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
                     if log.plan.is_of_events(log.plan.metrics[metric].root) {
                         return Err(EngineError::NotFound(only_in_totals(name)));
                     }
-                    return history::view(name, metric, log, keys);
+                    return history::view(scan, metric, log);
                 }
                 if let Some(alert) = log.plan.alerts.iter().position(|alert| alert.name == name) {
-                    return history::alert_view(name, alert, log, keys);
+                    return history::alert_view(scan, alert, log);
                 }
             }
             Err(EngineError::NotFound(format!("there is no table `{name}`")))

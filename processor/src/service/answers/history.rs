@@ -3,7 +3,7 @@
 use super::past::{Wanted, in_place};
 use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{FileRef, Reader};
-use crate::engine::{EngineError, TableData, View};
+use crate::engine::{EngineError, TableData, TableScan, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
@@ -17,13 +17,13 @@ use std::sync::Arc;
 use timeline_core::plan::{self, Plan};
 
 /// Committed rows and those that are not yet, or never will be while their sessions live; of definitions that were replaced
-/// what was committed. Of files what is of some sessions, where that is few, or all.
+/// what was committed. Of files what the scan wants, where that is little, or all.
 pub(super) fn history(
-    name: &str,
+    scan: &TableScan,
     logs: &[LogAnswer<'_>],
     sealed: &[Arc<SealedPart>],
-    keys: Option<&BTreeSet<String>>,
 ) -> Result<TableData, EngineError> {
+    let name = scan.table.as_str();
     let mut live = match name {
         "finals" => {
             let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
@@ -60,10 +60,10 @@ pub(super) fn history(
     let mut sources = logs.iter().flat_map(|log| log.plan.sources());
     let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
     if is_read_twice && matches!(name, "late_events" | "dead_letters") {
-        return once(name, schema, live, files, keys);
+        return once(scan, schema, live, files);
     }
     live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
-    let (mut past, mut wanted) = (vec![], Wanted::of(keys));
+    let (mut past, mut wanted) = (vec![], Wanted::by(scan));
     for (file, reader, labels) in files {
         let rows = match wanted.rows(file, reader, None)? {
             Some(rows) => rows,
@@ -84,13 +84,12 @@ fn is_of(file: &FileRef, table: &str) -> bool {
 
 /// A table of what the logs had that could not be used, each row once: every deployment that reads a log finds it there.
 fn once(
-    name: &str,
+    scan: &TableScan,
     schema: SchemaRef,
     uncommitted: Vec<RecordBatch>,
     files: Vec<(&FileRef, &Reader, &Labels)>,
-    keys: Option<&BTreeSet<String>>,
 ) -> Result<TableData, EngineError> {
-    let (mut rows, mut wanted) = (vec![], Wanted::of(keys));
+    let (mut rows, mut wanted) = (vec![], Wanted::by(scan));
     for (file, reader, _) in files {
         rows.extend(match wanted.rows(file, reader, None)? {
             Some(rows) => rows,
@@ -109,7 +108,7 @@ fn once(
         let first: BooleanArray = keys.iter().map(|key| Some(seen.insert(key.as_ref().to_vec()))).collect();
         live.push(arrow::compute::filter_record_batch(&rows, &first).map_err(internal)?);
     }
-    Ok(TableData { name: name.into(), schema, live, past: vec![], view: None })
+    Ok(TableData { name: scan.table.clone(), schema, live, past: vec![], view: None })
 }
 
 /// The columns of a file as far as the table shows them: of alerts what stands beside them is in one.
@@ -163,26 +162,18 @@ pub(super) fn empty_plan() -> Plan {
 }
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
-pub(super) fn view(
-    name: &str,
-    metric: usize,
-    log: &LogAnswer<'_>,
-    keys: Option<&BTreeSet<String>>,
-) -> Result<TableData, EngineError> {
+pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let live = rows::metric_view(log.plan, metric, &log.sessions());
     let value = Some(rows::value_column(log.plan, metric));
-    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, ("finals", log), keys)
+    let view = View { column: "metric".into(), name: scan.table.clone(), value };
+    seen_through(live, view, ("finals", log), scan)
 }
 
 /// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
-pub(super) fn alert_view(
-    name: &str,
-    alert: usize,
-    log: &LogAnswer<'_>,
-    keys: Option<&BTreeSet<String>>,
-) -> Result<TableData, EngineError> {
+pub(super) fn alert_view(scan: &TableScan, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let live = rows::alert_view(log.plan, alert, &log.alerts());
-    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, ("alerts", log), keys)
+    let view = View { column: "alert".into(), name: scan.table.clone(), value: None };
+    seen_through(live, view, ("alerts", log), scan)
 }
 
 /// The rows of one output, in memory and in the files of a table.
@@ -190,10 +181,10 @@ fn seen_through(
     live: RecordBatch,
     view: View,
     (table, log): (&str, &LogAnswer<'_>),
-    keys: Option<&BTreeSet<String>>,
+    scan: &TableScan,
 ) -> Result<TableData, EngineError> {
     let (schema, mut live) = (live.schema(), vec![live]);
-    let (mut past, mut wanted) = (vec![], Wanted::of(keys));
+    let (mut past, mut wanted) = (vec![], Wanted::by(scan));
     for answer in &log.answers {
         for file in answer.results.iter().filter(|file| is_of(file, table)) {
             match wanted.rows(file, &answer.reader, None)? {

@@ -2,7 +2,7 @@
 
 use super::unread;
 use crate::checkpoint::{FileRef, Reader};
-use crate::engine::{EngineError, PastFile};
+use crate::engine::{EngineError, PastFile, TableScan, TimeBounds};
 use crate::results::{self, lookup};
 use arrow::array::RecordBatch;
 use std::collections::BTreeSet;
@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 /// they are.
 const ROWS_MAX: usize = 1 << 14;
 
-/// The rows of files that are of some sessions, or of all.
+/// The rows of files that are of some sessions, or of some times, or all.
 pub(super) struct Wanted<'a> {
     keys: Option<&'a BTreeSet<String>>,
+    /// Bounds of columns of times.
+    times: Vec<(&'static str, TimeBounds)>,
     /// How many rows may still be taken into memory.
     left: usize,
 }
@@ -21,7 +23,14 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// Of some sessions, or of all where nothing is said.
     pub(super) fn of(keys: Option<&'a BTreeSet<String>>) -> Self {
-        Wanted { keys, left: ROWS_MAX }
+        Wanted { keys, times: vec![], left: ROWS_MAX }
+    }
+
+    /// Those that a scan of a table wants whose rows are stretches of time.
+    pub(super) fn by(scan: &'a TableScan) -> Self {
+        let times = [("start", scan.start), ("end", scan.end)];
+        let times = times.into_iter().filter(|(_, bounds)| *bounds != TimeBounds::default()).collect();
+        Wanted { times, ..Wanted::of(scan.sessions.as_ref()) }
     }
 
     /// What of a file is wanted: its rows with the columns of now, all of these or some, or `None` where the file is to be
@@ -35,8 +44,14 @@ impl<'a> Wanted<'a> {
         reader: &Reader,
         columns: Option<&[&str]>,
     ) -> Result<Option<Vec<RecordBatch>>, EngineError> {
-        let Some(keys) = self.keys else { return Ok(None) };
+        if self.keys.is_none() && self.times.is_empty() {
+            return Ok(None);
+        }
         let path = reader.path(file).map_err(unread)?;
+        if !self.times.is_empty() && !lookup::may_have_times((&path, file), &self.times).map_err(unread)? {
+            return Ok(Some(vec![]));
+        }
+        let Some(keys) = self.keys else { return Ok(None) };
         let rows = lookup::rows_of((&path, file), keys, self.left, columns).map_err(unread)?;
         let taken: usize = rows.iter().flatten().map(RecordBatch::num_rows).sum();
         self.left -= taken;
