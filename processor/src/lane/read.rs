@@ -84,7 +84,7 @@ impl<W: Watcher> Lane<W> {
             Waiting::of_all(move || self.waiting_events())
         } else {
             // Most sessions have none, or one: then not all that waits is gone through.
-            let count = slots.iter().map(|slot| self.slab.held(*slot) as usize).sum();
+            let count: usize = slots.iter().map(|slot| self.slab.held(*slot) as usize).sum();
             let own = self.waiting_events().filter(|(slot, _)| slots.contains(slot));
             Waiting::Few(own.take(count).collect())
         };
