@@ -45,7 +45,7 @@ pub(crate) use recovery::identity;
 pub use rest::{asked_up_to, at_rest, can_copy, can_run, seal, sealed};
 
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
-use crate::checkpoint::{self, Checkpoints, FileRef, Reader, Store, TakeFrom};
+use crate::checkpoint::{self, Checkpoints, FileRef, OwnerLook, Reader, Store, TakeFrom};
 use crate::damage::Damage;
 use crate::feed::{Fed, Feed};
 use crate::history::History;
@@ -209,6 +209,8 @@ pub struct Partition {
     /// What the checkpoint that is being written will commit.
     committing: Option<Committing>,
     checkpoints: Option<Checkpoints>,
+    /// Looks whose it is while a checkpoint is being written.
+    owner_look: OwnerLook,
     reader: Reader,
     cut: Cut,
     results: Vec<FileRef>,
@@ -251,6 +253,10 @@ const FRESH_BYTES_MAX: usize = 16 << 20;
 const HELD_MAX: u64 = if cfg!(test) { 1 << 10 } else { 1 << 23 };
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
+/// How long it sleeps then when questions wait for lanes that are behind.
+const LANES_IDLE: Duration = Duration::from_millis(1);
+/// How many questions and orders are taken before the log is read on, at the most.
+const REQUESTS_AT_ONCE: usize = 16;
 /// How long after the last proof of its ownership an owner looks for another.
 const OWNER_LOOK: Duration = Duration::from_secs(3);
 /// How long the loop waits for lanes that are read or looked at before it does anything else.
@@ -386,15 +392,29 @@ impl Partition {
             if self.committing.is_none() {
                 self.prove(OWNER_LOOK)?;
             }
-            let request = if idle { self.requests.recv_timeout(IDLE).ok() } else { self.requests.try_recv().ok() };
-            match request {
-                Some(Request::Stop { release }) => return Ok(release),
-                Some(Request::Become(labels)) => self.relabel(labels)?,
-                Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
-                Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
-                None => {}
+            for taken in 0..REQUESTS_AT_ONCE {
+                match self.next_request(idle && taken == 0)? {
+                    Some(Request::Stop { release }) => return Ok(release),
+                    Some(Request::Become(labels)) => self.relabel(labels)?,
+                    Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
+                    Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
+                    None => break,
+                }
             }
         }
+    }
+
+    /// What somebody wants; it is waited for where there is nothing else to do, but for an answer that lanes are read for.
+    fn next_request(&mut self, waits: bool) -> Result<Option<Request>, Error> {
+        if !waits {
+            return Ok(self.requests.try_recv().ok());
+        }
+        if self.answering.is_some() {
+            self.finish_answer(IDLE)?;
+            return Ok(self.requests.try_recv().ok());
+        }
+        let length = if self.delayed.is_empty() { IDLE } else { LANES_IDLE };
+        Ok(self.requests.recv_timeout(length).ok())
     }
 
     /// Goes on behind records of a source that are missing, and says so for good.
@@ -440,11 +460,19 @@ impl Partition {
         if self.proven.elapsed() < ago {
             return Ok(());
         }
-        self.finish_commit(true)?;
+        // What is being written proves it too, but nobody waits for that.
+        self.finish_commit(false)?;
         if self.proven.elapsed() >= ago {
             let before = Instant::now();
-            if let Some(checkpoints) = &self.checkpoints {
-                checkpoints.check_still_owner()?;
+            match &self.checkpoints {
+                Some(checkpoints) => checkpoints.check_still_owner()?,
+                None => {
+                    if let Err(error) = self.owner_look.check() {
+                        // Where the checkpoint failed, that says more.
+                        self.finish_commit(true)?;
+                        return Err(error.into());
+                    }
+                }
             }
             self.proven = before;
             self.publishing.renew(before);

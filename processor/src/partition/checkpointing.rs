@@ -363,7 +363,7 @@ impl Partition {
                     self.feed.source(source).committed(needless);
                     self.readings[source].keeping.kept = kept;
                 }
-                self.proven = committed.before;
+                self.proven = self.proven.max(committed.before);
                 self.cut.segments = committed.segments;
                 self.results = committed.results;
                 self.dropped = committed.dropped;
@@ -375,7 +375,7 @@ impl Partition {
                 damage.note_broken(&self.options.folder, &files, &self.reader);
                 self.damage.renew(damage).iter().for_each(|said| tracing::warn!("{said}"));
                 self.publishing.committed(committed.outbox);
-                self.publishing.renew(committed.before);
+                self.publishing.renew(self.proven);
                 self.checkpoints = Some(committed.checkpoints);
                 Ok(())
             }

@@ -218,6 +218,7 @@ impl Partition {
             committing: None,
             epoch: checkpoints.epoch(),
             proven,
+            owner_look: checkpoints.owner_look(),
             checkpoints: Some(checkpoints),
             reader,
             // Lanes may be others than those of the segments, so the first checkpoint is a base.
