@@ -47,4 +47,4 @@ pub use explain::{Format, Sizes, explain, operator_text};
 pub use format::format;
 pub use modules::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, NoModules, TableError, TableProblem};
 pub use outline::{Outline, outline};
-pub use tables::is_table_column;
+pub use tables::{TABLES, is_table_column};

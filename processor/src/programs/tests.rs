@@ -211,6 +211,15 @@ fn a_name_that_is_refused_now_goes_on_where_it_is_deployed() {
 }
 
 #[test]
+fn a_metric_called_like_a_table_goes_on_where_it_is_deployed() {
+    let text = "source s { key k  time t in s  a: bool }\nmetric totals = duration_where(latest(a))\n";
+    let Err(refused) = Programs::default().with(&texts(&[("p.tl", text)]), Begin::Start) else { panic!("no table") };
+    let said = refused.rendered().unwrap_or_default();
+    assert!(said.contains("TL0226") && said.contains("p.tl:2:8") && said.contains("`dead_letters`"), "{said}");
+    assert_eq!(stored(&[deployed("p.tl", text)]).expect("what runs goes on")[0].metrics[0].name, "totals");
+}
+
+#[test]
 fn a_length_that_is_refused_now_goes_on_where_it_is_deployed() {
     let text = "source s { key k  time t in s  a: bool }\nmetric m = duration_where(latest(a)) over last 5m / 5m\n";
     let Err(refused) = Programs::default().with(&texts(&[("p.tl", text)]), Begin::Start) else { panic!("no length") };
