@@ -10,8 +10,8 @@ use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::{Reading, Share};
-use timeline_core::plan::{self, Plan};
-use timeline_core::{Linear, Value};
+use timeline_core::plan::{self, Plan, Unit};
+use timeline_core::{Linear, Type, Value};
 
 /// A session's value of the metric.
 struct Candidate<'a> {
@@ -20,6 +20,19 @@ struct Candidate<'a> {
     amount: Amount,
     value: f64,
     partial: bool,
+}
+
+/// What the values of a metric are, if they are no numbers, of which alone some are far from the rest.
+pub fn no_number(kind: plan::Kind) -> Option<&'static str> {
+    match kind {
+        plan::Kind::Event(Type::String) | plan::Kind::State(Type::String) => Some("texts"),
+        plan::Kind::Event(Type::Bool) | plan::Kind::State(Type::Bool) => Some("true or false"),
+        plan::Kind::Number(Unit::Instant) => Some("instants"),
+        plan::Kind::Event(Type::Int | Type::Float)
+        | plan::Kind::State(Type::Int | Type::Float)
+        | plan::Kind::Number(Unit::Duration | Unit::Int | Unit::Float | Unit::Area)
+        | plan::Kind::Ratio(_) => None,
+    }
 }
 
 /// `session, dimensions, value..., score, why, partial`: a page of the sessions (or shares) of a metric, farthest first, and

@@ -333,6 +333,12 @@ pub(super) fn outliers(
         if plan.is_of_events(plan.metrics[metric].root) {
             return Err(EngineError::NotFound(only_in_totals(name)));
         }
+        if let Some(values) = outliers::no_number(plan.node(plan.metrics[metric].root).kind) {
+            return Err(EngineError::invalid(format!(
+                "the values of `{name}` are {values}, and outliers are numbers far from the median; ask \
+                 `SELECT value, count(*) FROM {name} GROUP BY value ORDER BY 2`"
+            )));
+        }
         let mut all = log.sessions();
         for batch in log.history("finals")? {
             all.extend(outliers::from_history(plan, metric, &batch));
