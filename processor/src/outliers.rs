@@ -156,10 +156,10 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
     let partial = column("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>().cloned());
     let is_duration = matches!(
         plan.node(own.root).kind,
-        plan::Kind::Number(plan::Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
+        plan::Kind::Number(Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
     );
     // What is shown times seconds is kept times nanoseconds.
-    let is_area = plan.node(own.root).kind == plan::Kind::Number(plan::Unit::Area);
+    let is_area = plan.node(own.root).kind == plan::Kind::Number(Unit::Area);
     let rows = (0..batch.num_rows()).filter(|i| metrics.value(*i) == own.name);
     rows.filter_map(|i| {
         let exact = decimals.as_ref().filter(|d| !d.is_null(i)).map(|d| d.value(i));

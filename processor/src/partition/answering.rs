@@ -252,7 +252,7 @@ impl Partition {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
-        if keys.is_none() && !parts.is_empty() {
+        if !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty() {
             self.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
         }
         for Part { outcome, live, totals: part, .. } in parts {
