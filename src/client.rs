@@ -4,26 +4,23 @@
 //! it cannot be reached or is too late (exit 3), it refuses a program (1), a name or a question makes no sense (2).
 
 mod reply;
+mod rows;
 mod tls;
 mod watch;
 
 pub(crate) use reply::{
     Deployed, DeployedName, DeploymentStatus, Dropped, Note, Position, Session, SessionReply, SessionRow, Span,
 };
+pub(crate) use rows::Rows;
+#[cfg(feature = "otlp")]
+pub(crate) use tls::trusting;
 pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, SchemaRef};
-use arrow::ipc::reader::StreamReader;
-use processor::engine::{Extent, Page};
+use processor::engine::Page;
 use processor::http::Token;
 use serde::Serialize;
-use std::cell::Cell;
-use std::io::Read;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
@@ -42,50 +39,6 @@ pub(crate) struct Client {
     agent: Agent,
     base: String,
     token: Option<Token>,
-}
-
-/// Rows as they arrive, and what they are true for.
-pub(crate) struct Rows {
-    /// The columns.
-    pub(crate) schema: SchemaRef,
-    /// One for each partition that the answer speaks of.
-    pub(crate) positions: Vec<Position>,
-    /// Why they may not be those that are meant.
-    pub(crate) notes: Vec<Note>,
-    /// How much of a list they are, where they are one of a list.
-    pub(crate) extent: Option<Extent>,
-    batches: StreamReader<Box<dyn Read>>,
-    tells: Rc<Cell<bool>>,
-}
-
-impl Rows {
-    /// The rows themselves; an interrupted answer is an error, not an end.
-    pub(crate) fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
-        let tells = self.tells;
-        self.batches.map(move |batch| {
-            let batch = batch.map_err(|e| Error::Unreachable(format!("the answer broke off: {e}")))?;
-            tells.set(tells.get() || any_value(&batch));
-            Ok(batch)
-        })
-    }
-
-    /// Whether a row that [`Rows::batches`] has given so far has any value but nulls and zeros, which an aggregate of no
-    /// rows has.
-    pub(crate) fn tells(&self) -> Rc<Cell<bool>> {
-        self.tells.clone()
-    }
-}
-
-/// Whether rows have any value but nulls and zeros.
-fn any_value(batch: &RecordBatch) -> bool {
-    batch.columns().iter().any(|column| {
-        let values = column.len() - column.null_count();
-        let numbers = if column.data_type().is_numeric() { cast(column, &DataType::Float64).ok() } else { None };
-        match numbers {
-            Some(numbers) => numbers.as_primitive::<Float64Type>().iter().flatten().any(|x| x != 0.0),
-            None => values > 0,
-        }
-    })
 }
 
 /// Whether an answer waits until everything that the source holds now has been read, and how long.
@@ -139,7 +92,7 @@ impl Client {
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")));
-        let config = tls::trusting(config, ca.filter(|_| is_tls))?;
+        let config = trusting(config, ca.filter(|_| is_tls))?;
         Ok(Client { agent: config.new_agent(), base, token: None })
     }
 
@@ -161,7 +114,7 @@ impl Client {
     /// The answer to a question in SQL.
     pub(crate) fn query(&self, sql: &str, wait: Wait) -> Result<Rows> {
         let body = QueryRequest { sql, sync: wait.sync, timeout_s: wait.timeout.as_secs_f64() };
-        rows(self.post("/v1/query", &body, Some(wait.timeout))?)
+        Rows::of(self.post("/v1/query", &body, Some(wait.timeout))?)
     }
 
     /// What runs, and at what cost.
@@ -170,7 +123,7 @@ impl Client {
         let mut query = vec![];
         query.extend((page.limit != Page::ALL.limit).then_some(("limit", limit.as_str())));
         query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
-        rows(self.get("/v1/queries", &query, Some(CONNECT))?)
+        Rows::of(self.get("/v1/queries", &query, Some(CONNECT))?)
     }
 
     /// The sessions or groups far from the rest, farthest first.
@@ -179,7 +132,7 @@ impl Client {
         let mut query = vec![("name", name), ("top", top.as_str())];
         query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
         wait.say(&mut query);
-        rows(self.get("/v1/outliers", &query, Some(wait.timeout))?)
+        Rows::of(self.get("/v1/outliers", &query, Some(wait.timeout))?)
     }
 
     /// The sessions of a key, with every timeline of the query, or of all queries.
@@ -275,15 +228,6 @@ impl Wait {
             query.push(("sync", "true"));
         }
     }
-}
-
-fn rows(response: Response<Body>) -> Result<Rows> {
-    let (positions, notes) = (positions(&response)?, header(&response, "timeline-notes")?);
-    let extent = header(&response, "timeline-rows")?;
-    let body: Box<dyn Read> = Box::new(response.into_body().into_reader());
-    let batches = StreamReader::try_new(body, None)
-        .map_err(|e| Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {e}")))?;
-    Ok(Rows { schema: batches.schema(), positions, notes, extent, batches, tells: Rc::default() })
 }
 
 fn positions(response: &Response<Body>) -> Result<Vec<Position>> {

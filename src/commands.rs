@@ -38,14 +38,23 @@ use crate::settings::Settings;
 pub(crate) fn run(cli: Cli) -> Result<()> {
     // Started by a processor, wherever that was: the settings there are not its business.
     if let Command::AnswerQuestions(args) = &cli.command {
-        log::start(cli.log_format.unwrap_or_default());
+        log::start(cli.log_format.unwrap_or_default(), None);
         return answer_questions::run(args);
     }
     let settings = Settings::load(cli.config.as_deref());
     // Settings that cannot be read are said as the flag wants it.
     let format = cli.log_format.or(settings.as_ref().ok().and_then(|settings| settings.log_format));
-    log::start(format.unwrap_or_default());
+    let collector = match (&cli.command, &settings) {
+        (Command::Serve(args), Ok(settings)) => args.collector(settings),
+        _ => Ok(None),
+    };
+    let (collector, wrong) = match collector {
+        Ok(collector) => (collector, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    log::start(format.unwrap_or_default(), collector);
     let settings = settings?;
+    wrong?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, &settings),
         Command::Check(args) => check::run(&args),

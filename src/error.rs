@@ -75,9 +75,14 @@ impl Error {
     pub(crate) fn report(&self) {
         match self {
             Error::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-            error if log::is_json() => log::fail(error.to_string().trim_end(), Exit::from(error) as u8),
-            Error::Program(rendered) => eprintln!("{}", rendered.trim_end()),
-            other => eprintln!("timeline: {other}"),
+            error => {
+                log::fail(error.to_string().trim_end(), Exit::from(error) as u8);
+                match error {
+                    _ if log::is_json() => {}
+                    Error::Program(rendered) => eprintln!("{}", rendered.trim_end()),
+                    other => eprintln!("timeline: {other}"),
+                }
+            }
         }
     }
 }

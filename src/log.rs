@@ -6,11 +6,15 @@
 //!
 //! **Invariant:** `TIMELINE_LOG` leaves out nothing that the command itself says, nor who changed what runs.
 
+use crate::otlp::Collector;
+use processor::traced::TARGET;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::OnceLock;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// How lines on standard error are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -24,34 +28,69 @@ pub(crate) enum LogFormat {
 }
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+static COLLECTOR: OnceLock<Collector> = OnceLock::new();
+
+/// What the lines of the client of Pulsar have as their target, or begin it with.
+const CLIENT: &str = "pulsar";
 
 /// The target of what the command itself says.
 const COMMAND: &str = "command";
+/// All of that.
+const COMMAND_SAYS: &str = "command=info";
 
-/// Sends what the libraries say to standard error; `TIMELINE_LOG` chooses what, warnings by default. A command that runs
-/// another one in the same process has started it already.
-pub(crate) fn start(format: LogFormat) {
+/// Sends what the libraries say to standard error and, where there is one, to a collector; `TIMELINE_LOG` chooses what,
+/// warnings by default. A command that runs another one in the same process has started it already.
+pub(crate) fn start(format: LogFormat, collector: Option<Collector>) {
     if FORMAT.set(format).is_err() {
         return;
     }
+    let mut layers = vec![to_stderr(format)];
+    if let Some(collector) = collector {
+        layers.extend(collector.layers(filter(COMMAND_SAYS)));
+        // Nobody has set it: this is done once.
+        let _ = COLLECTOR.set(collector);
+    }
+    tracing_subscriber::registry().with(layers).init();
+}
+
+/// Sends what is left to the collector, if there is one.
+pub(crate) fn end() {
+    if let Some(collector) = COLLECTOR.get() {
+        collector.end();
+    }
+}
+
+fn to_stderr(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let layer = tracing_subscriber::fmt::layer::<Registry>().with_writer(stderr);
+    match format {
+        LogFormat::Text => {
+            let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            // What the command says is a line of its own.
+            layer.with_ansi(colour).with_filter(filter("command=off")).boxed()
+        }
+        LogFormat::Json => {
+            layer.json().with_current_span(false).with_span_list(false).with_filter(filter(COMMAND_SAYS)).boxed()
+        }
+    }
+}
+
+/// What is written, by `TIMELINE_LOG` and by what is to be done with what the command says.
+fn filter(command: &str) -> EnvFilter {
     let mut filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
         .with_env_var("TIMELINE_LOG")
         .from_env_lossy();
-    // Who changed what runs is written down whatever else is.
-    for always in ["audit=info", "command=info"] {
-        if let Ok(directive) = always.parse() {
+    // The client of Pulsar calls an error what ends a consumer as it should; what matters of it we say ourselves.
+    let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains(CLIENT));
+    let quiet = format!("{CLIENT}::consumer=off");
+    // Who changed what runs is written down whatever else is, and spans are no part of a line.
+    let spans = format!("{TARGET}=off");
+    for directive in ["audit=info", command, &spans].into_iter().chain(Some(quiet.as_str()).filter(|_| !is_wanted)) {
+        if let Ok(directive) = directive.parse() {
             filter = filter.add_directive(directive);
         }
     }
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    match format {
-        LogFormat::Text => {
-            let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            subscriber.with_ansi(colour).init();
-        }
-        LogFormat::Json => subscriber.json().with_current_span(false).with_span_list(false).init(),
-    }
+    filter
 }
 
 /// Whether lines are JSON.
@@ -61,21 +100,21 @@ pub(crate) fn is_json() -> bool {
 
 /// Says something that is to be known.
 pub(crate) fn say(what: impl Display) {
-    match is_json() {
-        true => tracing::info!(target: COMMAND, "{what}"),
-        false => line(what),
+    tracing::info!(target: COMMAND, "{what}");
+    if !is_json() {
+        line(what);
     }
 }
 
 /// Says something that somebody should look at.
 pub(crate) fn warn(what: impl Display) {
-    match is_json() {
-        true => tracing::warn!(target: COMMAND, "{what}"),
-        false => line(what),
+    tracing::warn!(target: COMMAND, "{what}");
+    if !is_json() {
+        line(what);
     }
 }
 
-/// Says in JSON why the command ends, and with which code.
+/// Says why the command ends, and with which code, in JSON and to a collector.
 pub(crate) fn fail(why: impl Display, exit: u8) {
     tracing::error!(target: COMMAND, exit, "{why}");
 }
@@ -83,4 +122,17 @@ pub(crate) fn fail(why: impl Display, exit: u8) {
 fn line(what: impl Display) {
     // Nobody reads it where it cannot be written.
     let _ = writeln!(stderr(), "timeline: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filter;
+
+    #[test]
+    fn a_client_that_ends_as_it_should_is_no_error() {
+        let said = filter("command=off").to_string();
+        let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains("pulsar"));
+        assert_eq!(said.contains("pulsar::consumer=off"), !is_wanted, "{said}");
+        assert!(said.contains("audit=info") && said.contains("command=off"), "{said}");
+    }
 }

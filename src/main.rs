@@ -11,6 +11,11 @@ mod commands;
 mod draw;
 mod error;
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "otlp_lean.rs"]
+mod otlp;
 mod output;
 mod progress;
 mod settings;
@@ -30,5 +35,6 @@ fn main() -> ExitCode {
             Exit::from(&error)
         }
     };
+    log::end();
     exit.into()
 }

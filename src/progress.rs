@@ -53,6 +53,8 @@ pub(crate) enum Unit {
     Rows,
     /// Events.
     Events,
+    /// Seconds of a log, by when its messages were published.
+    Seconds,
 }
 
 impl Unit {
@@ -61,13 +63,14 @@ impl Unit {
             Unit::Megabytes => "MB",
             Unit::Rows => "rows",
             Unit::Events => "events",
+            Unit::Seconds => "s of the log",
         }
     }
 
     fn amount(self, count: u64) -> f64 {
         match self {
             Unit::Megabytes => count as f64 / 1e6,
-            Unit::Rows | Unit::Events => count as f64,
+            Unit::Rows | Unit::Events | Unit::Seconds => count as f64,
         }
     }
 }
@@ -80,6 +83,11 @@ impl Progress {
         let begun = Instant::now();
         let next = begun + if is_terminal { PATIENCE } else { LOGGED };
         Progress { is_quiet, is_terminal, state: Mutex::new(State { begun, next, is_shown: false }) }
+    }
+
+    /// Whether anything was said.
+    pub(crate) fn was_shown(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_shown
     }
 
     /// Says how much is done, if it is time to.
@@ -130,15 +138,28 @@ fn said(done: Done, time: Duration) -> String {
     let rate = amount / time.as_secs_f64().max(1e-9);
     match part(done).zip(of) {
         Some((part, of)) => {
-            format!("{:.0} % {verb}, {amount:.0} of {:.0} {name}, {rate:.0} {name}/s", part * 100.0, unit.amount(of))
+            let of = unit.amount(of);
+            let left = left((of - amount) / rate).map(|left| format!(", {left} left")).unwrap_or_default();
+            format!("{:.0} % {verb}, {amount:.0} of {of:.0} {name}, {rate:.0} {name}/s{left}", part * 100.0)
         }
         None => format!("{amount:.0} {name} {verb}, {rate:.0} {name}/s"),
     }
 }
 
+/// A time that is left, in the unit that people would say it in; nothing if there is none, or nobody knows.
+fn left(seconds: f64) -> Option<String> {
+    let (unit, of) = match seconds {
+        s if !s.is_finite() || s <= 0.0 => return None,
+        s if s < 120.0 => ("s", 1.0),
+        s if s < 7200.0 => ("min", 60.0),
+        _ => ("h", 3600.0),
+    };
+    Some(format!("{:.0} {unit}", (seconds / of).ceil()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Done, Unit, bar, said};
+    use super::{Done, Unit, bar, left, said};
     use std::time::Duration;
 
     #[test]
@@ -147,11 +168,22 @@ mod tests {
         let check = |(count, of), (unit, verb), line: &str| {
             assert_eq!(said(Done { count, of, unit, verb }, second), line);
         };
-        check((30_000_000, Some(120_000_000)), (Unit::Megabytes, "read"), "25 % read, 30 of 120 MB, 15 MB/s");
+        check((30_000_000, Some(120_000_000)), (Unit::Megabytes, "read"), "25 % read, 30 of 120 MB, 15 MB/s, 6 s left");
         check((3_000, None), (Unit::Rows, "read"), "3000 rows read, 1500 rows/s");
         check((30_000_000, None), (Unit::Megabytes, "read"), "30 MB read, 15 MB/s");
-        check((300, Some(400)), (Unit::Events, "written"), "75 % written, 300 of 400 events, 150 events/s");
+        check((300, Some(400)), (Unit::Events, "written"), "75 % written, 300 of 400 events, 150 events/s, 1 s left");
         check((8, Some(0)), (Unit::Events, "written"), "8 events written, 4 events/s");
+        check((0, Some(8)), (Unit::Events, "written"), "0 % written, 0 of 8 events, 0 events/s");
+        check((8, Some(8)), (Unit::Events, "written"), "100 % written, 8 of 8 events, 4 events/s");
+        let behind = "25 % caught up, 600 of 2400 s of the log, 300 s of the log/s, 6 s left";
+        check((600, Some(2400)), (Unit::Seconds, "caught up"), behind);
+    }
+
+    #[test]
+    fn what_is_left_is_said_in_the_unit_that_fits() {
+        let all = [0.2, 119.0, 120.0, 7199.0, 7200.0].map(left);
+        assert_eq!(all.map(Option::unwrap_or_default), ["1 s", "119 s", "2 min", "120 min", "2 h"]);
+        assert_eq!([0.0, -1.0, f64::INFINITY, f64::NAN].map(left), [None, None, None, None]);
     }
 
     #[test]

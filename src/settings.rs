@@ -34,12 +34,14 @@ pub(crate) struct Settings {
     pub(crate) advertise: Option<String>,
     /// `keep = "24h"`: how long `serve` keeps the events of topics.
     pub(crate) keep: Option<String>,
-    /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history.
-    pub(crate) history: Option<String>,
+    /// `history = "s3://bucket/history"`: where `serve` keeps the tables of history; `true` is beside the state.
+    pub(crate) history: Option<HistoryPlace>,
     /// `history_every = "1m"`: the least time between two commits to a table.
     pub(crate) history_every: Option<String>,
     /// `history_keep = "400d"`: how long rows of tables are kept.
     pub(crate) history_keep: Option<String>,
+    /// `history_backlog = "1GiB"`: how much of history waits in the state while its tables cannot be written.
+    pub(crate) history_backlog: Option<String>,
     /// `keep_results = "90d"`: how long `serve` keeps rows of results.
     pub(crate) keep_results: Option<String>,
     /// `subscription = "NAME"`: the subscription under which topics are read.
@@ -66,10 +68,22 @@ pub(crate) struct Settings {
     pub(crate) format: Option<Format>,
     /// `log_format = "json"`: how log lines on standard error are written.
     pub(crate) log_format: Option<LogFormat>,
+    /// `otlp = "http://HOST:4318"`: the collector that `serve` sends traces and logs to.
+    pub(crate) otlp: Option<String>,
     /// `timeout = "60s"`: how long `--sync` waits.
     pub(crate) timeout: Option<String>,
     /// `threads = 2`: how many threads evaluate; by default as many as the machine has.
     pub(crate) threads: Option<usize>,
+}
+
+/// Where `serve` keeps the tables of history.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a folder or a prefix of a bucket as text, or `true` for the folder beside the state")]
+pub(crate) enum HistoryPlace {
+    /// Beside the state, or (`false`) where the state says alone.
+    Beside(bool),
+    /// A folder, or a prefix of a bucket.
+    At(String),
 }
 
 impl Settings {
@@ -95,7 +109,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{HistoryPlace, Settings};
     use crate::output::Format;
     use std::path::Path;
 
@@ -107,10 +121,22 @@ mod tests {
         assert_eq!(settings.server.as_deref(), Some("http://h:1"));
         assert_eq!(settings.format, Some(Format::Csv));
         assert_eq!(settings.threads, Some(2));
-        let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\n";
+        let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\notlp = 'http://h:4318'\n";
         let settings = Settings::parse(text, Path::new("t")).unwrap();
         assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
         assert_eq!(settings.keep_results.as_deref(), Some("90d"));
+        assert_eq!(settings.otlp.as_deref(), Some("http://h:4318"));
+    }
+
+    #[test]
+    fn history_is_a_place_or_beside_the_state() {
+        let history = |text: &str| Settings::parse(text, Path::new("t.toml")).map(|settings| settings.history);
+        assert!(matches!(history("history = true"), Ok(Some(HistoryPlace::Beside(true)))));
+        assert!(
+            matches!(history("history = 'lake'\nhistory_backlog = '2GiB'"), Ok(Some(HistoryPlace::At(place))) if place == "lake")
+        );
+        let error = history("history = 1").unwrap_err().to_string();
+        assert!(error.starts_with("t.toml: ") && error.contains("`true` for the folder beside the state"), "{error}");
     }
 
     #[test]

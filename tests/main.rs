@@ -20,6 +20,8 @@ mod language;
 mod long;
 #[cfg(feature = "wasm")]
 mod operators;
+#[cfg(all(feature = "sql", feature = "otlp"))]
+mod otlp;
 #[cfg(feature = "pulsar")]
 mod pulsar;
 #[cfg(all(feature = "sql", target_os = "linux"))]

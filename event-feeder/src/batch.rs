@@ -7,6 +7,7 @@
 
 use crate::{Code, Mark, Position, Sniffed};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Column;
 use timeline_core::record::Order;
@@ -46,6 +47,9 @@ pub struct Batch {
     pub seen: Seen,
 }
 
+/// So many files are kept that lack columns.
+const LACKING_MAX: usize = 64;
+
 /// What records have, and what is odd about them: enough to say what nobody has, and never part of an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -63,6 +67,10 @@ pub struct Seen {
     pub behind: Time,
     /// The least time of a usable event.
     pub least: Option<Time>,
+    /// The largest.
+    pub largest: Option<Time>,
+    /// Files whose header or schema lacks columns that are read, with the set of these: the first of them.
+    pub lacking: BTreeMap<Arc<str>, u64>,
     /// The names that the first records have; only where something that is read was not in them.
     pub names: Option<Box<Sniffed>>,
 }
@@ -70,7 +78,7 @@ pub struct Seen {
 impl Seen {
     /// Adds what other records of the same source have.
     pub fn add(&mut self, other: Seen) {
-        let Seen { columns, order, hollow, cut, twice, behind, least, names } = other;
+        let Seen { columns, order, hollow, cut, twice, behind, least, largest, lacking, names } = other;
         self.columns |= columns;
         self.order |= order;
         self.hollow += hollow;
@@ -78,6 +86,10 @@ impl Seen {
         self.twice += twice;
         self.behind = self.behind.max(behind);
         self.least = self.least.into_iter().chain(least).min();
+        self.largest = self.largest.max(largest);
+        if self.lacking.len() < LACKING_MAX {
+            self.lacking.extend(lacking);
+        }
         if let Some(more) = names {
             self.names.get_or_insert_default().add(*more);
         }

@@ -13,7 +13,7 @@
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
-//! | TL2141 to TL2146 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2141 to TL2148 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
@@ -97,7 +97,7 @@ codes! {
     /// A file's name is not UTF-8.
     BadName = "TL2107", "rename the file";
     /// A file grew after a later one had begun; what was added is not read.
-    ClosedGrew = "TL2110", "only the last file in the order of names may grow";
+    ClosedGrew = "TL2110", "only the last file in the order of names may grow: put what was added into a new file whose name sorts last, and cut this one back to what it was";
     /// A new file's name sorts before those already read; it is not read.
     NameTooEarly = "TL2111", "name new files so that they sort last";
     /// A new name is a known file under another name; it is not read.
@@ -142,6 +142,16 @@ codes! {
     CutOff = "TL2145", "nothing, unless the order of events within a nanosecond matters: then use `order by`";
     /// An event is far ahead of all before it in its log, so that what comes behind it is late.
     FarAhead = "TL2146", "correct its time or take its record out, and read the log again (`serve` with an empty state); of a topic a shorter `future` in the source sets such events aside, but a file does not say when it received them; `eval --sorted` waits for what is behind it, and `--until` leaves out what is ahead";
+    /// All times are in 1970, and would be of our days in another unit than the program says.
+    WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
+    /// A file lacks a column that is read and that others of its source have.
+    Lacking = "TL2148", "compare its header with that of the others; where the column is new, its events say nothing of it, as is meant";
+    /// Records, or values of them, could not be read: they do not count.
+    Unread = "TL2151", "`dead_letters` has each with its place and what is wrong; correct the records, or what the program says of them, and read the log again (`serve` with an empty state)";
+    /// Events came later than the source waits for: they do not count.
+    TooLate = "TL2152", "a larger `lateness` in the source waits for them, and `late repair` takes them after all; `late_events` has each with its time; `eval --sorted` reads a log that is in no order";
+    /// Values were forgotten beyond a cap.
+    Forgotten = "TL2153", "raise `cap`";
     /// Bytes of a file that had been read are others now.
     Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
     /// A subscription has acknowledged messages, and there is no state that has them.

@@ -30,7 +30,7 @@ use crate::table::TableFile;
 use crate::{Batch, Block, Code, DeadLetter, Payload};
 use assemble::{Assembler, Comma, Judged, RecordOrigin};
 use cell::{Arena, Cell};
-use fields::{Fields, Members};
+use fields::{ColumnUse, Fields, Members};
 use lines::Lines;
 use std::sync::Arc;
 use timeline_core::plan::{Column, Plan, Source};
@@ -106,8 +106,12 @@ impl Decoder {
     /// Decodes one block.
     pub fn decode(&mut self, block: Block) -> Batch {
         let payload = (self.looked < LOOKED).then(|| Sample::of(&block.payload));
+        let lacking = self.lacking(&block.payload);
         let mut batch = self.decode_all(block);
         self.seen |= batch.seen.columns;
+        if lacking != 0 {
+            batch.seen.lacking.insert(Arc::clone(&batch.origin), lacking);
+        }
         if let Some(sample) = payload {
             let whole = self.seen == self.fields.all() && !batch.events.is_empty();
             self.looked += batch.records;
@@ -115,6 +119,14 @@ impl Decoder {
             batch.seen.names = (!whole).then(|| sample.names(&batch)).flatten();
         }
         batch
+    }
+
+    /// The columns that are read and that records of a block cannot have, for they are not among the names that go before them.
+    fn lacking(&self, payload: &Payload) -> u64 {
+        let Sample::Names(names) = Sample::of(payload) else { return 0 };
+        let path = |column: &ColumnUse| &self.fields.paths[column.field];
+        let lacks = |column: &&ColumnUse| !names.has(path(column)) && !path(column).selects();
+        self.fields.columns.iter().filter(lacks).fold(0, |set, column| set | column.bit)
     }
 
     fn decode_all(&mut self, block: Block) -> Batch {

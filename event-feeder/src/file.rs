@@ -279,7 +279,7 @@ impl Source for FileSource {
     }
 
     fn left_out(&mut self) -> Result<Vec<Notice>, Error> {
-        self.too_early()
+        self.not_read()
     }
 
     fn files(&self) -> &FileTable {

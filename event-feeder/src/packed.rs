@@ -3,6 +3,7 @@
 //! What is packed is unpacked as it is read, and its places are those of what comes out. It never grows: a file that is
 //! followed is read once its last byte has come, and from then on it is closed.
 
+use crate::format::BOM;
 use crate::{Error, Format};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -49,6 +50,10 @@ pub(crate) fn refuse(bytes: &[u8], name: &str, format: Option<Format>) -> Result
     if text && bytes.starts_with(PARQUET) {
         return Err(Error::Foreign { file: name.to_owned(), what: "Parquet", help: "give it the ending .parquet" });
     }
+    if format.is_none_or(|format| format == Format::Ndjson) && is_array(bytes) {
+        let help = "write each of its elements as a line: `jq -c '.[]' FILE > LINES`, or `jq -c '.[]' FILE | timeline eval ... -`";
+        return Err(Error::Foreign { file: name.to_owned(), what: "one array of JSON, and not lines of it", help });
+    }
     // A header of CSV may well begin with these letters.
     let is_text =
         |first: &[u8]| first.is_ascii() && !first.contains(&0) && bytes.get(first.len()).is_none_or(|b| *b >= b' ');
@@ -57,6 +62,24 @@ pub(crate) fn refuse(bytes: &[u8], name: &str, format: Option<Format>) -> Result
         Some((_, what, help)) => Err(Error::Foreign { file: name.to_owned(), what, help }),
         None => Ok(()),
     }
+}
+
+/// Whether bytes begin an array of objects.
+fn is_array(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let mut signs = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    signs.next() == Some(&b'[') && signs.next() == Some(&b'{')
+}
+
+/// Refuses what cannot be read from any place, as a file can; asked before it is opened, for opening a pipe waits for its
+/// writer.
+pub(crate) fn refuse_pipe(name: &str) -> Result<(), Error> {
+    if std::fs::metadata(name).map_err(Error::read(name))?.is_file() {
+        return Ok(());
+    }
+    let (what, help) =
+        ("neither a file nor a link to one", "a pipe is read as standard input: `... | timeline eval ... -`");
+    Err(Error::Foreign { file: name.to_owned(), what, help })
 }
 
 /// The format of a file, as far as it can be told, and whether it is packed. The file is at its beginning afterwards.
@@ -117,6 +140,11 @@ mod tests {
         assert_eq!(what(b"Obj\x01\x04", None), Some("an Avro file"));
         assert_eq!(what(b"\xFF\xFEi\0d\0", Some(Format::Csv)), Some("text of UTF-16"));
         assert_eq!(what(b"id,ts\n", Some(Format::Csv)), None);
+        let array = Some("one array of JSON, and not lines of it");
+        assert_eq!(what(b"\xEF\xBB\xBF[\n  {\"k\": 1},\n  {\"k\": 2}]", Some(Format::Ndjson)), array);
+        assert_eq!(what(b"[{\"k\":1}]", None), array);
+        assert_eq!(what(b"[1,2]\n{\"k\":1}", Some(Format::Ndjson)), None, "a record that is none");
+        assert_eq!(what(b"[{\"k\":1}]", Some(Format::Csv)), None);
         assert_eq!(what(b"", None), None);
     }
 }

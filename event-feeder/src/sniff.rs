@@ -32,6 +32,8 @@ pub struct Sniffed {
     pub columns: BTreeMap<String, Type>,
     /// For each column that could be a time, how it would be written.
     pub times: BTreeMap<String, TimeUnit>,
+    /// The least and the largest number of each column of numbers, fractions cut off.
+    pub numbers: BTreeMap<String, (i64, i64)>,
     /// All names, those of columns without any value included.
     pub names: BTreeSet<String>,
     /// Where lists were found, and the first element of each, for whoever has to say how to select in it.
@@ -89,6 +91,7 @@ pub fn sniff(format: Format, sample: &[u8], name: &str, csv: Csv) -> Result<Snif
 
 /// Looks at the beginning of a file.
 pub fn sniff_file(name: &str, format: Option<Format>, csv: Csv) -> Result<Sniffed, Error> {
+    packed::refuse_pipe(name)?;
     let file = File::open(name).map_err(Error::read(name))?;
     let (format, is_packed) = packed::look(&file, name, format)?;
     let mut sample = vec![];
@@ -109,6 +112,8 @@ struct Seen {
     ty: Option<Type>,
     /// The largest number, without its sign.
     largest: f64,
+    /// The least and the largest number.
+    range: (f64, f64),
     /// Whether every text is a time.
     all_times: bool,
 }
@@ -124,7 +129,12 @@ struct Columns {
 
 impl Columns {
     fn see(&mut self, name: &str, ty: Type, number: f64, is_time: bool) {
-        let seen = self.seen.entry(name.to_owned()).or_insert(Seen { ty: None, largest: 0.0, all_times: true });
+        let seen = self.seen.entry(name.to_owned()).or_insert(Seen {
+            ty: None,
+            largest: 0.0,
+            range: (number, number),
+            all_times: true,
+        });
         seen.ty = Some(match seen.ty {
             None => ty,
             Some(known) if known == ty => ty,
@@ -132,6 +142,7 @@ impl Columns {
             Some(_) => Type::String,
         });
         seen.largest = seen.largest.max(number.abs());
+        seen.range = (seen.range.0.min(number), seen.range.1.max(number));
         seen.all_times &= is_time;
     }
 
@@ -193,6 +204,10 @@ impl Columns {
             };
             if seen.all_times {
                 sniffed.times.insert(name.clone(), unit);
+            }
+            if ty.is_numeric() {
+                // What no integer of 64 bits holds is the nearest of them.
+                sniffed.numbers.insert(name.clone(), (seen.range.0 as i64, seen.range.1 as i64));
             }
             sniffed.columns.insert(name, ty);
         }
@@ -275,6 +290,11 @@ fn schema<R: ChunkReader + 'static>(
             let Ok(floats) = cast(array, &DataType::Float64) else { continue };
             let largest = floats.as_primitive::<Float64Type>().iter().flatten().map(f64::abs).fold(0.0, f64::max);
             sniffed.times.insert(field.name().clone(), unit_of(largest));
+            let numbers = || floats.as_primitive::<Float64Type>().iter().flatten();
+            if let Some(first) = numbers().next() {
+                let range = numbers().fold((first, first), |(least, most), x| (least.min(x), most.max(x)));
+                sniffed.numbers.insert(field.name().clone(), (range.0 as i64, range.1 as i64));
+            }
         }
     }
     Ok(sniffed)
@@ -364,6 +384,8 @@ mod tests {
             ],
         );
         check(Format::Csv, "", &[]);
+        let sniffed = sniff(Format::Csv, b"t,x\n5,-1.5\n-7,x\n6,2.5\n", "test", Csv::default()).unwrap();
+        assert_eq!(sniffed.numbers.into_iter().collect::<Vec<_>>(), [("t".to_owned(), (-7, 6))]);
     }
 
     #[test]
@@ -383,6 +405,7 @@ mod tests {
         let types: Vec<_> = sniffed.columns.iter().map(|(name, ty)| (name.as_str(), *ty)).collect();
         assert_eq!(types, [("b", Type::Bool), ("ms", Type::Int), ("s", Type::String), ("t", Type::Int)]);
         assert_eq!(sniffed.times["ms"], TimeUnit::Milliseconds);
+        assert_eq!(sniffed.numbers["ms"], (1_700_000_000_123, 1_700_000_000_123));
         assert_eq!(sniffed.times["t"], TimeUnit::Nanoseconds);
     }
 }

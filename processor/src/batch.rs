@@ -190,7 +190,7 @@ pub fn evaluate_restored(
     }
     let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
-    evaluation.totals.set_horizon(evaluation.horizon);
+    evaluation.totals.set_horizon(evaluation.horizon, evaluation.horizon.unwrap_or(Time::MIN));
     for lane in &mut lanes {
         let (mut outcome, mut live) = (Outcome::default(), vec![]);
         if let Some(horizon) = evaluation.horizon {
@@ -248,7 +248,7 @@ fn run<W: Watcher + Send + 'static>(
     evaluation.notices.extend(feed.notices());
     let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
-    evaluation.totals.set_horizon(evaluation.horizon);
+    evaluation.totals.set_horizon(evaluation.horizon, evaluation.horizon.unwrap_or(Time::MIN));
     for (outcome, late, live, watchers) in parts {
         take_told(plan, outcome, live, late, &mut evaluation);
         for watcher in watchers {

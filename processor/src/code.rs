@@ -45,8 +45,8 @@ codes! {
     Lost = "TL3111", "`serve --remake NAME` reads the log again from its start, where that is still there";
     /// Messages that are to be published are missing, or have other bytes than were written.
     Owed = "TL3112", "put the file back from a copy, or leave those messages out with `serve --accept-damage NAME`";
-    /// A source has files that are not read, so that no answer is true for the source as it is.
-    NotAll = "TL3115", "name the state's own files with --source, or give the files that came names that sort last";
+    /// A source has files, or parts of files, that are not read, so that no answer is true for the source as it is.
+    NotAll = "TL3115", "name the state's own files with --source, give the files that came names that sort last, and put what a closed file has got into a new one";
     /// The place of the state takes nothing more: it is full, or may not be written to.
     NoRoom = "TL3118", "make room, or let whoever runs `serve` write there; nothing that was committed is lost";
     /// A version of the deployed programs was there, and is not any more.

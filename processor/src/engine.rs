@@ -6,10 +6,12 @@
 //! **Invariant:** everything that one answer says comes from one [`Snapshot`], hence from one marker through all
 //! lanes; so two tables that a query joins are true for the same positions.
 
+mod at;
 #[cfg(test)]
 pub(crate) mod fake;
 mod page;
 
+pub use at::MetricAt;
 pub use page::{Extent, Listed, Page};
 
 use crate::results::Layout;
@@ -107,7 +109,7 @@ pub type IsWanted<'a> = &'a (dyn Fn() -> bool + Sync);
 /// A table that is read, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableScan {
-    /// The table.
+    /// The table, or what [`MetricAt`] calls one.
     pub table: String,
     /// Of which sessions rows are wanted, by the column `session`; all where nothing is said.
     pub sessions: Option<BTreeSet<String>>,

@@ -39,6 +39,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod as_of;
 pub mod batch;
 pub mod checkpoint;
 pub mod code;
@@ -54,7 +55,7 @@ pub mod input;
 mod labels;
 pub mod lane;
 pub mod leaps;
-mod measured;
+pub mod measured;
 pub mod members;
 pub mod memory;
 pub mod operators;
@@ -84,6 +85,7 @@ pub mod story;
 pub mod tls;
 pub mod tokens;
 pub mod totals;
+pub mod traced;
 #[cfg(any(feature = "sql", feature = "lake"))]
 mod url;
 pub mod watermark;

@@ -2,14 +2,14 @@
 //!
 //! Nothing here is read by anything that an answer depends on.
 
-use event_feeder::world;
+use event_feeder::world::{self, Instant};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use timeline_core::Time;
 
@@ -39,6 +39,12 @@ struct Call {
     code: i32,
 }
 
+/// The wire that a question came by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Wire {
+    wire: &'static str,
+}
+
 struct Measured {
     pauses: Family<Partition, Histogram, fn() -> Histogram>,
     checkpoints: Family<Partition, Histogram, fn() -> Histogram>,
@@ -46,6 +52,7 @@ struct Measured {
     requests: Family<Request, Histogram, fn() -> Histogram>,
     statements: Family<Statement, Histogram, fn() -> Histogram>,
     calls: Family<Call, Histogram, fn() -> Histogram>,
+    questions: Family<Wire, Histogram, fn() -> Histogram>,
     published: Family<Partition, Histogram, fn() -> Histogram>,
 }
 
@@ -56,6 +63,7 @@ static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
     requests: Family::new_with_constructor(durations),
     statements: Family::new_with_constructor(durations),
     calls: Family::new_with_constructor(durations),
+    questions: Family::new_with_constructor(durations),
     published: Family::new_with_constructor(durations),
 });
 
@@ -64,10 +72,19 @@ fn durations() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 
+/// The longest that lanes stood still for a checkpoint, in nanoseconds, since somebody asked.
+static LONGEST_PAUSE: AtomicU64 = AtomicU64::new(0);
+
+/// The longest that the lanes of a partition stood still for a checkpoint since this was last asked.
+pub fn longest_pause() -> Duration {
+    Duration::from_nanos(LONGEST_PAUSE.swap(0, Ordering::Relaxed))
+}
+
 /// A checkpoint of a partition was committed: how long its lanes stood still for it, and how long it took in all.
 pub(crate) fn checkpoint(source: &str, partition: u32, (pause, took): (Duration, Duration)) {
     let of = Partition { source: source.to_owned(), partition };
     MEASURED.pauses.get_or_create(&of).observe(pause.as_secs_f64());
+    LONGEST_PAUSE.fetch_max(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     MEASURED.checkpoints.get_or_create(&of).observe(took.as_secs_f64());
     let now = world::wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     MEASURED.last_checkpoint.get_or_create(&of).set(now.as_secs_f64());
@@ -98,6 +115,26 @@ pub(crate) fn statement(state: &'static str, took: Duration) {
 #[cfg(feature = "flight")]
 pub(crate) fn call(code: i32, took: Duration) {
     MEASURED.calls.get_or_create(&Call { code }).observe(took.as_secs_f64());
+}
+
+/// A question in SQL that is at work; how long it was is measured when it is dropped, whatever came of it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    wire: &'static str,
+    begun: Instant,
+}
+
+impl Question {
+    /// One that begins now, which came by a wire.
+    pub(crate) fn begun(wire: &'static str) -> Question {
+        Question { wire, begun: Instant::now() }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        MEASURED.questions.get_or_create(&Wire { wire: self.wire }).observe(self.begun.elapsed().as_secs_f64());
+    }
 }
 
 /// Adds all that to what a scrape shows.
@@ -131,6 +168,11 @@ pub(crate) fn register(registry: &mut Registry) {
         "timeline_flight_seconds",
         "From a question over Arrow Flight to its first rows, by its status of gRPC",
         MEASURED.calls.clone(),
+    );
+    registry.register(
+        "timeline_question_seconds",
+        "How long questions in SQL were at work, from their turn to their last row, by the wire that they came by",
+        MEASURED.questions.clone(),
     );
     registry.register(
         "timeline_publish_to_answer_seconds",

@@ -175,6 +175,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             partial: partial.as_ref().is_some_and(|partial| partial.value(i)),
             forgotten: 0,
             window: None,
+            provisional: false,
         })
     })
     .collect()

@@ -69,7 +69,7 @@ use event_feeder::{Code, Gap, Notice, Position};
 use growth::Siblings;
 use history::Mover;
 use keeping::Keeping;
-use looking::Looked;
+use looking::{Looked, LossesSaid};
 use pace::Pace;
 use publishing::Publishing;
 use silence::Silence;
@@ -153,6 +153,9 @@ pub struct Counts {
     /// more than one.
     #[serde(default)]
     pub misrouted: u64,
+    /// Of the events that came too late, those that count all the same.
+    #[serde(default)]
+    pub repaired: u64,
 }
 
 /// What is being committed, and where it will be said that it was.
@@ -229,10 +232,15 @@ pub struct Partition {
     /// The looks at all sessions that the next checkpoint waits for.
     survey: Option<Survey>,
     notices: Vec<Notice>,
+    losses: LossesSaid,
     /// Whether so much waits for one source that the others are not read.
     pauses: bool,
     /// How much is fed at once.
     pace: Pace,
+    /// How long its lanes were busy with events since it was opened, added up.
+    busy: Duration,
+    /// When the first message of the block that was read last was published, as far as the log says it.
+    received: Option<Time>,
 }
 
 /// How many rows of history (ended sessions, alerts, late events, dead letters) wait for a checkpoint at the most, but for
@@ -309,6 +317,7 @@ impl Partition {
                     let published = block.marks.first().and_then(|mark| mark.received);
                     let source = usize::from(block.end.source);
                     self.pipeline.feed(block)?;
+                    self.received = published.or(self.received);
                     if let Some(at) = published {
                         let name = &self.plan.source_at(source).name;
                         measured::published(name, self.options.part.number, at);
@@ -485,8 +494,10 @@ impl Partition {
             let max_time = &mut self.readings[part.source].max_time;
             *max_time = (*max_time).max(part.max_time);
             self.feed.reached(part.source, *max_time);
+            self.losses.note(&part.dead);
             self.pending.dead.extend(part.dead);
             self.pace.note(part.took);
+            self.busy += part.took;
             if let Some(bytes) = part.recycled {
                 self.feed.source(part.source).recycle(bytes);
             }
@@ -500,6 +511,7 @@ impl Partition {
         self.counts.partial += ended.filter(|session| session.partial).count() as u64;
         self.counts.forgotten += outcome.closed.iter().map(|session| session.forgotten).sum::<u64>();
         self.counts.late += late.len() as u64;
+        self.counts.repaired += late.iter().filter(|late| late.repaired).count() as u64;
         self.counts.duplicates += outcome.duplicates;
         for late in &late {
             let reading = &mut self.readings[usize::from(late.position.source)];

@@ -519,7 +519,7 @@ impl<W: Watcher> LaneThread<W> {
             misrouted: batch.misrouted,
             dead: std::mem::take(&mut batch.dead),
             max_time: batch.max_time,
-            seen: std::mem::take(&mut batch.seen),
+            seen: Seen { largest: batch.max_time, ..std::mem::take(&mut batch.seen) },
             recycled,
             took: std::mem::take(&mut self.took),
         };

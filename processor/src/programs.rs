@@ -319,7 +319,9 @@ impl Programs {
 
     /// The texts that programs without sources speak of, the newest last; they produce nothing there.
     fn spoken_of(&self, new: &[Deployed]) -> Vec<Deployed> {
-        let all = self.deployments.iter().flat_map(|deployment| &deployment.programs).chain(&self.declared);
+        // What nothing runs any more is older than all that runs.
+        let running = self.deployments.iter().flat_map(|deployment| &deployment.programs);
+        let all = self.declared.iter().chain(running);
         let declares = |program: &&Deployed| !outline(&program.text).sources.is_empty();
         let newest: Vec<Deployed> = new.iter().filter(declares).map(deployed_silently).collect();
         let mut context: Vec<Deployed> = vec![];

@@ -5,11 +5,18 @@
 
 use event_feeder::{Code, Notice, Seen, Sniffed};
 use serde_json::Value;
-use timeline_core::nearest;
-use timeline_core::plan::{FieldPath, Plan};
+use std::ops::Range;
+use timeline_core::plan::{FieldPath, Plan, Source, TimeUnit};
+use timeline_core::{SECOND, Time, instant_text, nearest};
 
 /// After how many records a source that goes on is spoken of.
 pub const RECORDS: u64 = 1000;
+
+/// In nanoseconds.
+const MILLISECOND: i64 = 1_000_000;
+
+/// So many files are named that lack columns.
+const FILES_MAX: usize = 4;
 
 /// Events that are too few to say anything of their nulls.
 pub const FEW: u64 = 10;
@@ -62,6 +69,17 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     if events >= FEW && seen.hollow * 2 > events && !null_is_missing {
         say(None, (Code::MostlyNulls, mostly_nulls(seen.hollow, events)));
     }
+    // What no record has is said already.
+    let lacking = seen.lacking.iter().map(|(file, columns)| (file, columns & seen.columns));
+    for (file, columns) in lacking.filter(|(_, columns)| *columns != 0).take(FILES_MAX) {
+        let own = plan.columns_of(number).filter(|(id, _)| columns & id.bit() != 0);
+        let names: Vec<String> = own.map(|(_, column)| format!("`{}`", column.path.dotted())).collect();
+        let word = if names.len() == 1 { "column" } else { "columns" };
+        say(None, (Code::Lacking, format!("{file} has no {word} {}, which others have", names.join(", "))));
+    }
+    if let Some(detail) = other_unit(source, seen.least.zip(seen.largest)) {
+        say(None, (Code::WrongUnit, detail));
+    }
     if seen.twice > 0 {
         let detail = format!(
             "{} local times stand for two instants, for the clocks were put back; the earlier was taken",
@@ -76,20 +94,114 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     all
 }
 
+/// What of a log did not count, since its beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Records read.
+    pub records: u64,
+    /// Those of them that are no events.
+    pub unusable: u64,
+    /// Values of the others that could not be read.
+    pub values: u64,
+    /// What was wrong with the first record or value that was seen, if one was.
+    pub example: Option<String>,
+    /// Events that were too late, and not repaired.
+    pub late: u64,
+    /// Values that were forgotten beyond caps.
+    pub forgotten: u64,
+}
+
+/// Something that did not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What is said.
+    pub notice: Notice,
+    /// How many.
+    pub count: u64,
+    /// Whether it is so much that an answer is hardly the one that was meant: one in a hundred.
+    pub is_much: bool,
+}
+
+/// What there is to say of what did not count.
+pub fn of_losses(source: &str, losses: &Losses) -> Vec<Loss> {
+    let Losses { records, unusable, values, example, late, forgotten } = losses;
+    let mut all = vec![];
+    let mut say = |code, count: u64, of: u64, detail| {
+        let is_much = count.saturating_mul(100) >= of;
+        all.push(Loss { notice: Notice { code, file: source.to_owned(), detail }, count, is_much });
+    };
+    if unusable + values > 0 {
+        let first = example.as_ref().map(|example| format!("; for one, {example}")).unwrap_or_default();
+        let detail = match (unusable, values) {
+            (0, values) => format!("{values} values of {records} records could not be read, and do not count{first}"),
+            (unusable, 0) => format!("{unusable} of {records} records could not be read, and do not count{first}"),
+            (unusable, values) => {
+                format!(
+                    "{unusable} of {records} records could not be read, and {values} values of the others: they do not count{first}"
+                )
+            }
+        };
+        say(Code::Unread, unusable + values, *records, detail);
+    }
+    if *late > 0 {
+        let events = records - unusable;
+        let detail = format!("{late} of {events} events came later than `lateness` waits for, and do not count");
+        say(Code::TooLate, *late, events, detail);
+    }
+    if *forgotten > 0 {
+        let detail =
+            format!("{forgotten} values were forgotten beyond a cap: what they come to stands with the absent value");
+        say(Code::Forgotten, *forgotten, 0, detail);
+    }
+    all
+}
+
 /// What there is to say of a sample of the records of one of a plan's sources.
 pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Remark> {
     let here = plan.columns_of(number).filter(|(_, column)| sample.has(&column.path) || column.path.selects());
+    let source = plan.source_at(number);
+    let times = source.time_unit.nanoseconds().and_then(|unit| {
+        let (least, largest) = sample.numbers.get(&source.time.dotted())?;
+        Some((least.checked_mul(unit)?, largest.checked_mul(unit)?))
+    });
     let seen = Seen {
+        least: times.map(|(least, _)| least),
+        largest: times.map(|(_, largest)| largest),
         columns: here.fold(0, |set, (id, _)| set | id.bit()),
-        order: plan.source_at(number).order.as_ref().is_some_and(|(path, _)| sample.has(path)),
+        order: source.order.as_ref().is_some_and(|(path, _)| sample.has(path)),
         hollow: sample.hollow,
         names: Some(Box::new(sample.clone())),
         ..Seen::default()
     };
     let records = sample.records.max(1);
-    let source = plan.source_at(number);
     let keyed = source.key.iter().chain([&source.time]).all(|path| sample.has(path) || path.selects());
     of(plan, number, &seen, records, if keyed { records } else { 0 })
+}
+
+/// The instants of our days, from 2000 to 2100, in nanoseconds.
+const OUR_DAYS: Range<i128> = 946_684_800_000_000_000..4_102_444_800_000_000_000;
+
+/// That the times of a source, from the least to the largest, would be of our days in a coarser unit than the program says; in
+/// its own they are in 1970 then. Whoever makes up times counts whole seconds from zero, which fine units may write as well.
+fn other_unit(source: &Source, times: Option<(Time, Time)>) -> Option<String> {
+    let (least, largest) = times?;
+    let own = source.time_unit.nanoseconds()?;
+    let is_made_up = own < MILLISECOND && least % SECOND == 0 && largest % SECOND == 0;
+    let said_in = |time: Time, unit: i64| i128::from(time) / i128::from(own) * i128::from(unit);
+    let coarser = [TimeUnit::Microseconds, TimeUnit::Milliseconds, TimeUnit::Seconds];
+    let mut coarser = coarser.into_iter().filter_map(|unit| Some((unit.nanoseconds()?, unit)));
+    let is_meant = |unit: i64| [least, largest].into_iter().all(|time| OUR_DAYS.contains(&said_in(time, unit)));
+    let (unit, name) = coarser.find(|(unit, _)| *unit > own && is_meant(*unit)).filter(|_| !is_made_up)?;
+    let meant = |time: Time| Time::try_from(said_in(time, unit)).map_or_else(|_| String::new(), instant_text);
+    let column = source.time.dotted();
+    Some(format!(
+        "all times are in 1970, from {} to {}; is `{column}` in {}? In that they are from {} to {}",
+        instant_text(least),
+        instant_text(largest),
+        name.name(),
+        meant(least),
+        meant(largest)
+    ))
 }
 
 /// That most events carry nulls in most columns.
@@ -161,6 +273,54 @@ fn in_list(path: &FieldPath, names: &Sniffed) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use timeline_dsl::{Program, compile};
+
+    fn plan(unit: &str) -> Plan {
+        let text = format!("source s {{ key k  time ts in {unit}  b: bool }}\nmetric m = latest(b)");
+        compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0)
+    }
+
+    #[test]
+    fn times_of_our_days_in_another_unit_are_spoken_of() {
+        // In seconds since 1970, as the records have them.
+        let check = |unit: &str, least: i64, largest: i64, expected: Option<&str>| {
+            let plan = plan(unit);
+            let source = plan.source_at(0);
+            let own = source.time_unit.nanoseconds().unwrap_or(1);
+            let said = other_unit(source, Some((least * own, largest * own)));
+            let unit = said.as_deref().map(|said| said.split("is `ts` in ").nth(1).unwrap()[..2].trim_end_matches('?'));
+            assert_eq!(unit, expected, "{least} to {largest}: {said:?}");
+        };
+        let (first, last) = (1_764_547_200, 1_764_550_860);
+        check("ms", first, last, Some("s"));
+        check("us", first, last, Some("s"));
+        check("ns", first, last, Some("s"));
+        check("us", first * 1_000, last * 1_000, Some("ms"));
+        check("ns", first * 1_000, last * 1_000, Some("ms"));
+        check("ns", first * 1_000_000 + 1, last * 1_000_000, Some("us"));
+        // As they are meant, and times that somebody made up.
+        check("s", first, last, None);
+        check("ms", first * 1_000, last * 1_000, None);
+        check("ns", first * 1_000_000_000, last * 1_000_000_000, None);
+        for (unit, from, to) in [("s", 0, 120), ("s", 1_000, 5_000), ("ms", 0, 2_000_000_000), ("ms", 1_000, 600_000)] {
+            check(unit, from, to, None);
+        }
+        check("ns", 1_000_000_000, 3_000_000_000, None);
+        check("us", 1_000_000_000, 3_000_000_000, None);
+        // Some of them would be of other days.
+        check("ms", 900_000_000, last, None);
+        check("ms", first, 4_200_000_000, None);
+        let said = other_unit(plan("ms").source_at(0), Some((first * MILLISECOND, last * MILLISECOND)));
+        assert_eq!(
+            said.as_deref(),
+            Some(
+                "all times are in 1970, from 1970-01-21T10:09:07.2Z to 1970-01-21T10:09:10.86Z; is `ts` in s? In that \
+                 they are from 2025-12-01T00:00:00Z to 2025-12-01T01:01:00Z"
+            )
+        );
+        assert!(other_unit(plan("rfc3339").source_at(0), Some((0, 1))).is_none());
+        assert!(other_unit(plan("ms").source_at(0), None).is_none());
+    }
 
     #[test]
     fn lists_are_selected_in_as_their_elements_want_it() {

@@ -19,13 +19,13 @@ pub struct Logs<'a> {
     pub reach: &'a [Reach],
 }
 
-/// Reads logs again through a lane. `each` gives it what it is to have of a batch; the last argument is how far behind
-/// its watermark the batch's source still takes events.
+/// Reads logs again through a lane. `each` gives it what it is to have of a batch, and says whether to go on; its last
+/// argument is how far behind its watermark the batch's source still takes events.
 pub fn replay<W: Watcher>(
     lane: &mut Lane<W>,
     logs: Logs<'_>,
     until: Option<Time>,
-    mut each: impl FnMut(&mut Lane<W>, &Batch, &Watermarks<'_>, Time),
+    mut each: impl FnMut(&mut Lane<W>, &Batch, &Watermarks<'_>, Time) -> bool,
 ) -> Result<(), Error> {
     let plan = lane.plan().clone();
     let mut decoders: Vec<Decoder> = (0..logs.sources.len()).map(|source| Decoder::of(&plan, source)).collect();
@@ -57,7 +57,9 @@ pub fn replay<W: Watcher>(
         reached.idle = reached.idle.max(silences.at(batch.end));
         feed.reached(source, reached.max_time);
         let after = progress.clock();
-        each(lane, &batch, &Watermarks { before, after, silences }, repair);
+        if !each(lane, &batch, &Watermarks { before, after, silences }, repair) {
+            return Ok(());
+        }
         feed.source(source).recycle(batch.bytes);
     }
 }

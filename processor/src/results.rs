@@ -18,7 +18,7 @@ use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
 use crate::totals::Part;
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{cast, is_not_null};
+use arrow::compute::{cast, filter_record_batch, is_not_null};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -43,6 +43,12 @@ pub const PARTS: &str = "parts";
 const FILES_MAX: usize = 24;
 /// What the facts of a result file say since [`Layout::Exact`].
 const LAYOUT: &str = "layout";
+/// Files of one table before they are put together where they go on into tables soon.
+const PASSING_MAX: usize = 128;
+/// So many rows of a day are worth a file of their own there, which goes on as it is.
+const ROWS_APART: usize = if cfg!(test) { 64 } else { 1 << 10 };
+/// Of one checkpoint so many days of a table have files of their own: each has to be durable.
+const DAYS_APART: usize = 8;
 /// A file this large is left as it is, in bytes.
 pub(crate) const LARGE: u64 = 64 << 20;
 /// Rows that are read at a time when files are put together, and rows of which the columns are packed together.
@@ -55,6 +61,8 @@ const TAKEN_FOR_KNOWN: f64 = 0.01;
 
 /// Of a file whether its rows have versions.
 pub(crate) const VERSIONED: &str = "versioned";
+/// Of a file whose rows are all of one day, with the columns of a table that others read too: the day.
+pub(crate) const DAY: &str = "day";
 /// Of a file up to which watermark its rows were told.
 pub(crate) const UNTIL: &str = "until";
 
@@ -228,7 +236,9 @@ pub(crate) fn write(
         rows = rows.filter(|rows| rows.num_rows() > 0);
         let small = |file: &FileRef| {
             let is_own = file.kind == FileKind::Result && !passage.taken.contains(&file.name);
-            is_own && table_of(file) == Some(table) && file.length < LARGE
+            // What goes on soon goes on as it is.
+            let stays = is_own && !(passage.is_short && file.metadata.get(DAY).is_some());
+            stays && table_of(file) == Some(table) && file.length < LARGE
         };
         let mut stretches: BTreeMap<Option<Time>, usize> = BTreeMap::new();
         for file in files.iter().filter(|file| small(file) && !damage.has(folder, &file.name)) {
@@ -239,10 +249,19 @@ pub(crate) fn write(
         for (stretch, count) in stretches {
             let new = rows.take_if(|_| stretch == present);
             // What is over gets no further rows, so a file of it is the last one.
-            let most = if stretch == present { FILES_MAX } else { 2 };
+            let most = match (passage.is_short, stretch == present) {
+                (true, _) => PASSING_MAX,
+                (false, true) => FILES_MAX,
+                (false, false) => 2,
+            };
             if count + usize::from(new.is_some()) < most {
-                if let Some(rows) = new {
-                    files.push(put(putter, table, &rows, (retention.now, passage.is_short))?);
+                if let Some(mut rows) = new {
+                    if passage.is_short {
+                        rows = put_days(putter, table, rows, retention.now, &mut files)?;
+                    }
+                    if rows.num_rows() > 0 {
+                        files.push(put(putter, table, &rows, (retention.now, passage.is_short))?);
+                    }
                 }
                 continue;
             }
@@ -288,6 +307,7 @@ pub enum Layout {
 pub fn layout_of(file: &FileRef) -> Layout {
     match (file.kind, file.metadata.get(LAYOUT)) {
         (FileKind::History, _) => Layout::Table,
+        _ if file.metadata.get(DAY).is_some() => Layout::Table,
         (_, Some(_)) => Layout::Exact,
         (_, None) => Layout::Decimal,
     }
@@ -407,17 +427,54 @@ pub(crate) fn properties() -> WriterProperties {
     properties.set_column_bloom_filter_fpp(session(), TAKEN_FOR_KNOWN).build()
 }
 
+fn packed(rows: &RecordBatch, properties: WriterProperties) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = ArrowWriter::try_new(vec![], rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.into_inner()
+}
+
+/// Puts files for the days of which there are many rows, as a table that others read will have them: these files are moved
+/// there, and put together there, by their bytes. Gives back the other rows.
+fn put_days(
+    putter: &Putter,
+    table: &str,
+    rows: RecordBatch,
+    now: Option<Time>,
+    files: &mut Vec<FileRef>,
+) -> Result<RecordBatch, Error> {
+    let passing = files.iter().filter(|file| file.kind == FileKind::Result && table_of(file) == Some(table));
+    if rows.num_rows() < ROWS_APART || passing.count() + DAYS_APART > PASSING_MAX {
+        return Ok(rows);
+    }
+    let all = layout::days(table, &rows, now.unwrap_or(0));
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    all.iter().for_each(|day| *counts.entry(*day).or_default() += 1);
+    let mut many: Vec<(usize, i64)> = counts.into_iter().map(|(day, count)| (count, day)).collect();
+    many.retain(|(count, _)| *count >= ROWS_APART);
+    many.sort_unstable();
+    let days: BTreeMap<i64, usize> = many.into_iter().rev().take(DAYS_APART).map(|(count, day)| (day, count)).collect();
+    if days.is_empty() {
+        return Ok(rows);
+    }
+    let that = |is: &dyn Fn(i64) -> bool| filter_record_batch(&rows, &all.iter().map(|day| Some(is(*day))).collect());
+    for (day, count) in &days {
+        let own = if *count == rows.num_rows() { rows.clone() } else { that(&|of| of == *day)? };
+        let own = layout::to_table(&own)?;
+        let is_versioned = own.column_by_name(VERSION).is_some();
+        let facts = json!({ "table": table, "rows": count, VERSIONED: is_versioned, LAYOUT: 2, UNTIL: now,
+            DAY: layout::day_text(*day) });
+        files.push(putter.put(FileKind::Result, table, &packed(&own, properties())?, facts)?);
+    }
+    Ok(that(&|of| !days.contains_key(&of))?)
+}
+
 fn put(
     putter: &Putter,
     table: &str,
     rows: &RecordBatch,
     (now, is_short): (Option<Time>, bool),
 ) -> Result<FileRef, Error> {
-    let mut bytes = vec![];
-    let properties = if is_short { quick() } else { properties() };
-    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
-    writer.write(rows)?;
-    writer.close()?;
+    let bytes = packed(rows, if is_short { quick() } else { properties() })?;
     let is_versioned = rows.column_by_name(VERSION).is_some();
     let facts = json!({ "table": table, "rows": rows.num_rows(), VERSIONED: is_versioned, LAYOUT: 2, UNTIL: now });
     Ok(putter.put(FileKind::Result, table, &bytes, facts)?)
@@ -425,7 +482,9 @@ fn put(
 
 #[cfg(test)]
 mod tests {
-    use super::{Dropped, FILES_MAX, Passage, Pending, Retention, current, decode, write};
+    use super::{
+        DAY, Dropped, FILES_MAX, Layout, Passage, Pending, ROWS_APART, Retention, current, decode, layout_of, write,
+    };
     use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
     use crate::damage::Damage;
     use crate::labels::Labels;
@@ -488,6 +547,46 @@ mod tests {
         assert!(damage.has("sources/s", &broken.name), "{damage:?}");
         let rows: usize = decode(reader.read(&files[1]).unwrap()).unwrap().iter().map(RecordBatch::num_rows).sum();
         assert_eq!(rows, FILES_MAX - 1, "those of all others, and the new one");
+    }
+
+    #[test]
+    fn what_goes_on_into_tables_has_files_of_days_and_is_not_put_together_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::new(dir.path()));
+        let identity = Identity { partition: "s/0".into(), writer: "w".into() };
+        let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
+        let (putter, reader) = (checkpoints.putter(), Reader::new(store));
+        let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
+        let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
+        let dead = |n: u64| DeadLetter {
+            origin: "log".into(),
+            position: Position::at(0, n),
+            code: Code::WrongType,
+            column: None,
+            reason: "none".into(),
+            record: vec![],
+        };
+        let (mut damage, mut files) = (Damage::default(), vec![]);
+        let mut commit = |count: usize, is_short: bool, files| {
+            let pending = Pending { dead: (0..count as u64).map(dead).collect(), ..Pending::default() };
+            let (what, place) = ((&plan, 0, &Labels::default()), ("sources/s", &mut damage));
+            let now = Some(86_400_000_000_000);
+            let (retention, mut dropped) = (Retention { now, ..Retention::default() }, Dropped::new());
+            let passage = Passage { is_short, ..Passage::default() };
+            write((&putter, &reader), what, &pending, files, place, (retention, &mut dropped), &passage).unwrap()
+        };
+        for _ in 0..FILES_MAX {
+            files = commit(ROWS_APART, true, files);
+        }
+        assert_eq!(files.len(), FILES_MAX, "they are left for the tables");
+        assert!(files.iter().all(|file| file.metadata[DAY] == "1970-01-02" && layout_of(file) == Layout::Table));
+        files = commit(ROWS_APART - 1, true, files);
+        assert!(files[FILES_MAX].metadata.get(DAY).is_none(), "few rows are not worth it");
+        // Where they stay for longer, because the tables cannot be written, they are put together like all others.
+        let files = commit(1, false, files);
+        assert_eq!((files.len(), layout_of(&files[0])), (1, Layout::Exact));
+        let rows: usize = decode(reader.read(&files[0]).unwrap()).unwrap().iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, FILES_MAX * ROWS_APART + ROWS_APART - 1 + 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! beginning; and what stays as it was is not touched.
 
 mod answers;
+mod as_of;
 mod binding;
 mod bounds;
 mod changes;

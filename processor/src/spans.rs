@@ -6,6 +6,7 @@
 //! **Invariant:** what is told agrees with the answer whose places the logs were read up to: the same events, judged by
 //! the same watermarks and silences.
 
+use crate::engine::IsWanted;
 use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
 use crate::replay::{self, Logs};
 use event_feeder::{Error, Event};
@@ -19,12 +20,14 @@ pub fn are_kept(plan: &Plan) -> bool {
     plan.metrics.iter().any(|metric| metric.keep_spans)
 }
 
-/// The spans through a horizon, out of logs read again, of all sessions or of those with some keys. In no order.
+/// The spans through a horizon, out of logs read again, of all sessions or of those with some keys. In no order; not all of
+/// them if nobody wants them any more.
 pub fn replay(
     plan: &Arc<Plan>,
     logs: Logs<'_>,
     horizon: Time,
     keys: Option<&BTreeSet<String>>,
+    is_wanted: IsWanted<'_>,
 ) -> Result<Vec<RecordedSpan>, Error> {
     let mut lane: Lane<Recorder<false>> = Lane::new(Arc::clone(plan), None);
     replay::replay(&mut lane, logs, None, |lane, batch, watermarks, _| {
@@ -33,6 +36,7 @@ pub fn replay(
         lane.take(batch, &own.collect::<Vec<u32>>(), watermarks);
         // Only the spans are wanted of it.
         lane.drain();
+        is_wanted()
     })?;
     lane.read(horizon, &mut Outcome::default(), |_| {});
     let spans = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans);

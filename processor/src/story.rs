@@ -78,6 +78,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
             events.push(StoryEvent { time: event.time, position, text: record_text(plan, &record), record });
         }
         lane.take(batch, &mine, watermarks);
+        true
     })?;
     events.sort_by_key(|event| (event.time, event.position));
     let horizon = question.at.unwrap_or(question.horizon);

@@ -178,6 +178,12 @@ impl Progress {
         self.max_time().max(self.known_watermark())
     }
 
+    /// What is before it is as it will be: nothing comes any more that could change it, not even to be repaired. The largest
+    /// instant where all logs have ended.
+    pub fn certain(&self) -> Time {
+        if self.sources.iter().all(|source| source.ended) { Time::MAX } else { self.clock() }
+    }
+
     /// What timers and ends follow: nothing before it comes any more, not even to be repaired; and not beyond `until`.
     pub fn clock(&self) -> Time {
         let going = self.sources.iter().filter(|source| !source.ended);

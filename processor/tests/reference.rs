@@ -209,7 +209,7 @@ fn answers(
     let mut totals = Totals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
     counted.iter().for_each(|counted| totals.merge(counted));
-    totals.set_horizon(horizon);
+    totals.set_horizon(horizon, horizon.unwrap_or(Time::MIN));
     let of = |reason: LateReason| {
         let own = late.iter().filter(move |late| late.reason == reason && !late.repaired);
         sorted(own.map(|late| format!("{} of {}", late.position.offset, late.position.source)).collect())

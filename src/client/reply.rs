@@ -218,6 +218,9 @@ pub(crate) struct DeployedNode {
 /// What the server says where it refuses.
 #[derive(Debug, Default, Deserialize)]
 struct Problem {
+    /// The status, where it is too late to be the response's.
+    #[serde(default)]
+    status: u16,
     #[serde(default)]
     code: String,
     #[serde(default)]
@@ -233,6 +236,18 @@ pub(super) fn refusal(response: Response<Body>) -> Error {
     let body = response.into_body().read_to_string().unwrap_or_default();
     let problem = serde_json::from_str(&body)
         .unwrap_or_else(|_| Problem { message: body.trim().to_owned(), ..Problem::default() });
+    error(status, problem)
+}
+
+/// The contract's error for what the server says behind the rows of an answer that broke off; none if it says nothing.
+pub(super) fn broken_off(text: &[u8]) -> Option<Error> {
+    let problem: Problem = serde_json::from_slice(text).ok()?;
+    let status = StatusCode::from_u16(problem.status).ok()?;
+    let message = format!("the answer broke off: {}", problem.message);
+    Some(error(status, Problem { message, ..problem }))
+}
+
+fn error(status: StatusCode, problem: Problem) -> Error {
     let code = if problem.code.is_empty() { String::new() } else { format!("[{}]", problem.code) };
     let message = if problem.message.is_empty() { status.to_string() } else { problem.message };
     match (status, problem.rendered) {

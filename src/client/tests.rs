@@ -82,10 +82,70 @@ fn rows_come_with_their_positions() {
     assert!(asked.ends_with(r#"{"sql":"SELECT 'ü'","sync":true,"timeout_s":0.01}"#), "{asked}");
 }
 
+/// A stream of one row, without the mark of its end.
+fn begun_rows() -> Vec<u8> {
+    let column: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::Int64Array::from(vec![7]));
+    let batch = arrow::array::RecordBatch::try_from_iter([("n", column)]).unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(vec![], &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    std::mem::take(writer.get_mut())
+}
+
+/// An answer in chunks, and what comes behind them.
+fn chunked(chunks: &[&[u8]], rest: &[u8]) -> Vec<u8> {
+    let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for chunk in chunks {
+        answer.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        answer.extend_from_slice(chunk);
+        answer.extend_from_slice(b"\r\n");
+    }
+    [&answer[..], rest].concat()
+}
+
+/// That an answer gives one row and then this error.
+#[track_caller]
+fn check_broken(answer: Vec<u8>, exit: Exit, message: &str) {
+    let (client, _thread) = server(answer);
+    let mut batches = client.query("SELECT 1", WAIT).unwrap().batches();
+    assert_eq!(batches.next().unwrap().unwrap().num_rows(), 1);
+    let error = batches.next().expect("an answer that broke off has no end").unwrap_err();
+    assert!(Exit::from(&error) == exit && error.to_string().starts_with(message), "{error}");
+    assert!(batches.next().is_none());
+}
+
 #[test]
 fn a_broken_answer_is_no_end() {
-    let (client, _thread) = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n".to_vec());
-    assert!(client.query("SELECT 1", WAIT).is_err());
+    for head in [&b"content-length: 100"[..], b"transfer-encoding: chunked"] {
+        let (client, _thread) = server([b"HTTP/1.1 200 OK\r\n", head, b"\r\n\r\n"].concat());
+        let error = client.query("SELECT 1", WAIT).err().unwrap();
+        assert_eq!(Exit::from(&error), Exit::Unreachable, "{error}");
+    }
+    let rows = begun_rows();
+    let broke = "the answer broke off: ";
+    check_broken(chunked(&[&rows], b""), Exit::Unreachable, broke);
+    check_broken(chunked(&[&rows], b"400\r\nabc"), Exit::Unreachable, broke);
+    check_broken(chunked(&[&rows, &[0xff; 4]], b""), Exit::Unreachable, broke);
+    let longer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", rows.len() + 8);
+    check_broken([longer.as_bytes(), &rows].concat(), Exit::Unreachable, broke);
+    // Whole bodies, of answers that are not.
+    check_broken(chunked(&[&rows], b"0\r\n\r\n"), Exit::Unreachable, broke);
+    check_broken(answer("200 OK", "", &rows), Exit::Unreachable, broke);
+}
+
+#[test]
+fn what_the_server_says_of_a_broken_answer_is_its_error() {
+    let check = |said: &str, exit, message: &str| {
+        let length = -(said.len() as i32);
+        let last = [&[0xff; 4][..], &length.to_le_bytes()[..], said.as_bytes()].concat();
+        check_broken(chunked(&[&begun_rows(), &last], b""), exit, message);
+    };
+    let said = r#"{"status":400,"code":"invalid","message":"division by zero"}"#;
+    check(said, Exit::Usage, "[invalid] the answer broke off: division by zero");
+    let said = r#"{"status":503,"code":"unavailable","message":"history"}"#;
+    check(said, Exit::Unreachable, "[unavailable] the answer broke off: history");
+    let said = r#"{"status":500,"code":"internal","message":"m"}"#;
+    check(said, Exit::No, "the server failed (500 Internal Server Error)[internal]: the answer broke off: m");
+    check("{}", Exit::Unreachable, "the answer broke off: ");
 }
 
 #[test]
@@ -110,4 +170,15 @@ fn answers_are_watched_one_event_at_a_time() {
         .collect();
     assert_eq!(answers, [vec![r#"{"b":1,"a":2}"#.to_owned()], vec![]]);
     assert!(thread.join().unwrap().starts_with("GET /v1/watch?name=cirr HTTP/1.1"));
+}
+
+#[test]
+fn a_watch_ends_in_what_the_server_says() {
+    let events = b"data: []\n\nevent: error\ndata: {\"status\":404,\"code\":\"not_found\",\"message\":\"no `m`\"}\n\n";
+    let (client, _thread) = server(answer("200 OK", "content-type: text/event-stream\r\n", events));
+    let mut watch = client.watch("name", "m").unwrap();
+    assert!(watch.next().unwrap().unwrap().is_empty());
+    let error = watch.next().unwrap().unwrap_err();
+    assert_eq!(Exit::from(&error), Exit::Usage);
+    assert_eq!(error.to_string(), "[not_found] the answer broke off: no `m`");
 }

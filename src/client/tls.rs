@@ -13,7 +13,7 @@ pub(super) const HELP: &str = "--ca FILE (or TIMELINE_CA) names certificates to 
 
 /// The configuration with the certificates to trust: those in a file, else those that browsers trust.
 #[cfg(feature = "pulsar")]
-pub(super) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> Result<Config> {
+pub(crate) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> Result<Config> {
     use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
     let Some(path) = ca else { return Ok(config.build()) };
     let wrong = |what: String| Error::Usage(format!("--ca: {} {what}", path.display()));
@@ -34,7 +34,7 @@ pub(super) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> 
 
 /// This build cannot speak TLS.
 #[cfg(not(feature = "pulsar"))]
-pub(super) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> Result<Config> {
+pub(crate) fn trusting(config: ConfigBuilder<AgentScope>, ca: Option<&Path>) -> Result<Config> {
     match ca {
         None => Ok(config.build()),
         Some(_) => Err(Error::Usage(LACKING.into())),

@@ -1,5 +1,6 @@
-//! Server-sent events, each one whole answer as a JSON array of rows.
+//! Server-sent events, each one whole answer as a JSON array of rows, or an `error` that says why there are no more.
 
+use super::reply;
 use crate::error::{Error, Result};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -19,6 +20,7 @@ impl Watch {
     /// The `data:` of the next event; `None` at the end of the stream.
     fn next_data(&mut self) -> Result<Option<String>> {
         let mut data: Option<String> = None;
+        let mut is_error = false;
         let mut line = String::new();
         loop {
             line.clear();
@@ -29,9 +31,10 @@ impl Watch {
             }
             let text = line.trim_end_matches(['\n', '\r']);
             if text.is_empty() {
-                if data.is_some() {
-                    return Ok(data);
-                }
+                let Some(data) = data.take() else { continue };
+                return if is_error { Err(failed(&data)) } else { Ok(Some(data)) };
+            } else if let Some(event) = text.strip_prefix("event:") {
+                is_error = event.trim() == "error";
             } else if let Some(more) = text.strip_prefix("data:") {
                 let more = more.strip_prefix(' ').unwrap_or(more);
                 match &mut data {
@@ -44,6 +47,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// What the server says of why there are no more answers.
+fn failed(said: &str) -> Error {
+    reply::broken_off(said.as_bytes()).unwrap_or_else(|| Error::Other(anyhow::anyhow!("the server failed: {said}")))
 }
 
 impl Iterator for Watch {

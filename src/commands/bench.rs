@@ -2,6 +2,7 @@
 //!
 //! Everything is measured in one run on one file, so that the ratios mean something on a machine that is not quiet.
 
+mod decoded;
 #[cfg(feature = "pulsar")]
 mod latency;
 mod plain;
@@ -16,11 +17,11 @@ use crate::settings::Settings;
 use event_feeder::world::Instant;
 use event_feeder::{Decoder, FileSource, Next, Source};
 use event_producer::{Generator, Model, Workload};
-use processor::batch;
-use processor::engine::Engine;
+use processor::engine::{Engine, TableScan};
 use processor::input::Input;
 use processor::service::{Claims, Options, Service, writer_name};
 use processor::totals::Amount;
+use processor::{batch, measured, memory};
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,13 +103,13 @@ fn measure(args: &Args, dir: &Path) -> Result<()> {
         bytes as f64 / args.events as f64,
         layout.session_bytes()
     );
-    println!("{:<34} {:>12} {:>12} {:>10} {:>8}", "", "events/s", "ns/event", "seconds", "ratio");
+    println!("{:<44} {:>12} {:>12} {:>10} {:>8}", "", "events/s", "ns/event", "seconds", "ratio");
     let yardstick = Cell::new(None);
     let show = |what: &str, took: Duration| {
         let seconds = took.as_secs_f64();
         let rate = args.events as f64 / seconds;
         let ratio = yardstick.get().map_or(String::new(), |yardstick: f64| format!("{:.1}", rate / yardstick));
-        println!("{what:<34} {rate:>12.0} {:>12.1} {seconds:>10.2} {ratio:>8}", 1e9 / rate);
+        println!("{what:<44} {rate:>12.0} {:>12.1} {seconds:>10.2} {ratio:>8}", 1e9 / rate);
     };
     let mut expected = None;
     if !args.jitter {
@@ -117,23 +118,33 @@ fn measure(args: &Args, dir: &Path) -> Result<()> {
         yardstick.set(Some(args.events as f64 / took.as_secs_f64()));
         show("by hand: serde_json, HashMap", took);
     }
+    if let Some(expected) = &expected {
+        let (sums, took) = timed(|| decoded::run(&mut open(&file)?, &plan, 2))?;
+        show("by hand: our decoder, 64-bit keys, 2 threads", took);
+        same(expected, &sums)?;
+    }
     show("read the file", timed(|| read(&file))?.1);
     show("read and decode, 1 thread", timed(|| decode(&file, &plan))?.1);
     for threads in [1, 2] {
         let (sums, took) = timed(|| evaluate(&file, &plan, threads))?;
         show(&format!("evaluate, {threads} thread(s)"), took);
-        if expected.as_ref().is_some_and(|expected| *expected != sums) {
-            return Err(Error::Other(anyhow::anyhow!("the answers differ: by hand {expected:?}, evaluated {sums:?}")));
-        }
+        expected.as_ref().map_or(Ok(()), |expected| same(expected, &sums))?;
     }
     for threads in [1, 2] {
         let state = dir.join(format!("state-{threads}"));
-        let (facts, took) = timed(|| durable(&file, &text, &state, threads))?;
+        let (took, facts) = durable(&file, &text, &state, threads)?;
         show(&format!("durable, {threads} thread(s)"), took);
-        println!("  {facts}");
+        facts.iter().for_each(|fact| println!("  {fact}"));
     }
     if expected.is_some() {
         println!("evaluated and by hand: the same answer, to the nanosecond");
+    }
+    Ok(())
+}
+
+fn same(expected: &plain::Sums, sums: &plain::Sums) -> Result<()> {
+    if expected != sums {
+        return Err(Error::Other(anyhow::anyhow!("the answers differ: by hand {expected:?}, here {sums:?}")));
     }
     Ok(())
 }
@@ -224,7 +235,100 @@ fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<plain::Sums
     Ok(sums)
 }
 
-fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<String> {
+/// Runs the service over the file, with a checkpoint a second; and then again, to be asked. What there is to say of both.
+fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<(Duration, Vec<String>)> {
+    measured::longest_pause();
+    let start = Instant::now();
+    let service = serve(file, text, state, threads, true)?;
+    // Bytes of state as the log passes: flat where sessions end as they begin.
+    let (mut bytes, mut resident) = (vec![], 0);
+    let mut last = serde_json::Value::Null;
+    loop {
+        match service.wait(Duration::from_millis(20)) {
+            Some(ended) => {
+                ended.result.map_err(|error| Error::Other(error.into()))?;
+                break;
+            }
+            None => {
+                resident = resident.max(memory::resident().unwrap_or(0));
+                let status = service.status();
+                if let Some(now) = status["partitions"][0]["state_bytes"].as_u64() {
+                    bytes.push(now >> 20);
+                    last = status;
+                }
+            }
+        }
+    }
+    let took = start.elapsed();
+    let pause = measured::longest_pause();
+    drop(service);
+    let at = |part: usize| bytes.get((bytes.len() * part / 4).min(bytes.len().saturating_sub(1))).copied().unwrap_or(0);
+    let partition = &last["partitions"][0];
+    let mut lines = vec![format!(
+        "about {} checkpoints, lanes stood still for {:.1} ms at the most; {} sessions alive near the end; state {}, {}, {}, {} MB \
+         after each quarter, {} MB resident at the most",
+        partition["epoch"].as_u64().unwrap_or(0) + 1,
+        pause.as_secs_f64() * 1e3,
+        partition["live_sessions"],
+        at(1),
+        at(2),
+        at(3),
+        at(4),
+        resident >> 20
+    )];
+    lines.push(asked(file, text, state, threads)?);
+    Ok((took, lines))
+}
+
+/// Starts again from the state, and asks.
+fn asked(file: &Path, text: &str, state: &Path, threads: usize) -> Result<String> {
+    let start = Instant::now();
+    let service = serve(file, text, state, threads, false)?;
+    let live = service.status()["partitions"][0]["live_sessions"].as_u64().unwrap_or(0);
+    let back = start.elapsed();
+    let key = last_key(file)?;
+    let failed = |error: processor::engine::EngineError| Error::Other(anyhow::anyhow!("{error}"));
+    let (mut of_session, mut of_groups) = (vec![], vec![]);
+    for _ in 0..ASKED {
+        let sessions = Some([key.clone()].into());
+        let one = TableScan { sessions, ..TableScan::whole("sessions") };
+        let start = Instant::now();
+        service.read(&[one], None, &|| true).map_err(failed)?;
+        of_session.push(start.elapsed());
+        let start = Instant::now();
+        service.read(&[TableScan::whole("totals")], None, &|| true).map_err(failed)?;
+        of_groups.push(start.elapsed());
+    }
+    service.stop();
+    let median = |took: &mut Vec<Duration>| {
+        took.sort_unstable();
+        took[took.len() / 2].as_secs_f64() * 1e3
+    };
+    Ok(format!(
+        "started again from that state in {:.2} s; then rows of one session in {:.2} ms, totals over {live} live sessions in {:.0} ms \
+         (medians of {ASKED})",
+        back.as_secs_f64(),
+        median(&mut of_session),
+        median(&mut of_groups)
+    ))
+}
+
+/// How often each question is asked.
+const ASKED: usize = 11;
+
+/// The key of the file's last record.
+fn last_key(file: &Path) -> Result<String> {
+    let mut tail = std::fs::File::open(file).map_err(Error::Output)?;
+    let length = tail.metadata().map_err(Error::Output)?.len();
+    std::io::Seek::seek(&mut tail, std::io::SeekFrom::Start(length.saturating_sub(4096))).map_err(Error::Output)?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut tail, &mut text).map_err(Error::Output)?;
+    let line = text.lines().next_back().unwrap_or_default();
+    let record: serde_json::Value = serde_json::from_str(line).map_err(|e| Error::Unreadable(e.to_string()))?;
+    Ok(record["sessionId"].as_str().unwrap_or_default().to_owned())
+}
+
+fn serve(file: &Path, text: &str, state: &Path, threads: usize, exit_at_end: bool) -> Result<Arc<Service>> {
     let options = Options {
         state: state.to_owned().into(),
         sources: vec![(None, Input::Files(file.display().to_string()))],
@@ -233,7 +337,7 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
         keep: 0,
         keep_results: None,
         history: None,
-        exit_at_end: true,
+        exit_at_end,
         outputs: processor::outputs::Outputs::default(),
         accept_damage: vec![],
         remake: vec![],
@@ -243,33 +347,5 @@ fn durable(file: &Path, text: &str, state: &Path, threads: usize) -> Result<Stri
     };
     let (service, _) = Service::start(options, &[("bench.tl".into(), text.into())])
         .map_err(|error| Error::Other(anyhow::anyhow!("{error}")))?;
-    // Bytes of state as the log passes: flat where sessions end as they begin.
-    let mut bytes = vec![];
-    let mut last = serde_json::Value::Null;
-    loop {
-        match service.wait(Duration::from_millis(20)) {
-            Some(ended) => {
-                ended.result.map_err(|error| Error::Other(error.into()))?;
-                break;
-            }
-            None => {
-                let status = service.status();
-                if let Some(now) = status["partitions"][0]["state_bytes"].as_u64() {
-                    bytes.push(now >> 20);
-                    last = status;
-                }
-            }
-        }
-    }
-    let at = |part: usize| bytes.get((bytes.len() * part / 4).min(bytes.len().saturating_sub(1))).copied().unwrap_or(0);
-    let partition = &last["partitions"][0];
-    Ok(format!(
-        "about {} checkpoints; {} sessions alive near the end; state {}, {}, {}, {} MB after each quarter",
-        partition["epoch"].as_u64().unwrap_or(0) + 1,
-        partition["live_sessions"],
-        at(1),
-        at(2),
-        at(3),
-        at(4)
-    ))
+    Ok(service)
 }

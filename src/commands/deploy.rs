@@ -10,7 +10,9 @@ use crate::client::{Client, DeployRequest, Deployed, DeployedName, NamedProgram}
 use crate::error::Result;
 use crate::output::table;
 use crate::settings::Settings;
+use arrow::array::AsArray;
 use event_feeder::world::{self, Instant};
+use processor::engine::Page;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
@@ -74,8 +76,17 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             eprintln!("it catches up with its log, and answers once it has; `timeline queries` says when");
             Ok(())
         }
-        Some(number) => wait(&client, number),
-        None => Ok(()),
+        Some(number) => {
+            wait(&client, number)?;
+            tell_remarks(&client, &deployed.names);
+            Ok(())
+        }
+        None => {
+            if !args.plan {
+                tell_remarks(&client, &deployed.names);
+            }
+            Ok(())
+        }
     }
 }
 
@@ -103,6 +114,21 @@ fn wait(client: &Client, number: u32) -> Result<()> {
             eprintln!("catching up with the log{far}; what answered before goes on until then{trouble}");
         }
         world::sleep(LOOK);
+    }
+}
+
+/// Says what the records that were read say of what is new: what answered before may have been right where this is a silent 0.
+fn tell_remarks(client: &Client, names: &[DeployedName]) {
+    // What is deployed is deployed, whether this can be asked or not.
+    let Ok(rows) = client.queries(Page::ALL) else { return };
+    for batch in rows.batches().map_while(Result::ok) {
+        let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+        let (Some(queries), Some(remarks)) = (text("name"), text("remarks")) else { return };
+        for (name, remark) in queries.iter().zip(remarks).filter_map(|(name, remark)| Some((name?, remark?))) {
+            if names.iter().any(|new| new.name == name && new.what != "unchanged") {
+                eprintln!("{name}: {remark}");
+            }
+        }
     }
 }
 

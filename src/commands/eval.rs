@@ -145,6 +145,12 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("which files? name at least one, or `-` for standard input".into()));
     }
     let inputs: Vec<Input> = files.iter().map(|text| Input::parse(text)).collect();
+    if let Some(Input { path, .. }) = inputs.iter().find(|input| input.source.is_none() && input.path.ends_with(".tl"))
+    {
+        return Err(Error::Usage(format!(
+            "{path} looks like a program, and eval takes one\n  help: several are one in one file: `cat A.tl B.tl > ALL.tl`"
+        )));
+    }
     let csv = Csv { delimiter: args.delimiter, decimal: args.decimal };
     // An expression declares no lateness: what it is asked of are finite files, in whatever order they are.
     let sorted = args.sorted || is_expression(&program.text);

@@ -1,5 +1,6 @@
 //! `timeline serve`: the processor.
 
+mod catching_up;
 mod history;
 mod outputs;
 mod start;
@@ -16,6 +17,7 @@ use super::program;
 use crate::args::{duration, some_duration, some_questions, some_threads, tokens};
 use crate::error::{Error, Result};
 use crate::log;
+use crate::otlp::{Collector, FOLLOWS};
 use crate::settings::Settings;
 use event_feeder::world;
 use processor::checkpoint::{self, ProgramStore, StateLocation};
@@ -119,12 +121,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "1s", env = "TIMELINE_TOTALS_EVERY", value_parser = some_duration)]
     #[arg(help_heading = "Outputs")]
     pub(crate) totals_every: Duration,
+    /// A collector of OpenTelemetry that traces and logs are sent to: http://HOST:4318, or https:// where it is behind TLS.
+    #[arg(long, value_name = "URL", env = "TIMELINE_OTLP", help_heading = "Monitoring")]
+    #[arg(hide = cfg!(not(feature = "otlp")))]
+    pub(crate) otlp: Option<String>,
 }
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 impl Args {
+    /// The collector that is told of what goes on, where one is named.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what is no collector, and in a build that can tell none.
+    pub(crate) fn collector(&self, settings: &Settings) -> Result<Option<Collector>> {
+        let url = self.otlp.as_ref().or(settings.otlp.as_ref()).filter(|url| !url.is_empty());
+        let ca = std::env::var_os("TIMELINE_CA").map(PathBuf::from).or_else(|| settings.ca.clone());
+        url.map(|url| Collector::new(url, ca.as_deref())).transpose()
+    }
+
     /// The flags, and the settings where there is no flag.
     fn or(&self, settings: &Settings) -> Result<Args> {
         let mut args = self.clone();
@@ -239,6 +255,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         turns,
         #[cfg(feature = "postgres")]
         tls,
+        follows: FOLLOWS,
         ..processor::http::Options::default()
     };
     let server =
@@ -249,6 +266,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = writeln!(std::io::stdout(), "timeline: serving {url}");
     }
     let _ = std::io::stdout().flush();
+    let catching_up = catching_up::CatchingUp::follow(&service);
     let mut failures = 0;
     let result = loop {
         if stopping.load(Ordering::Relaxed) {
@@ -289,6 +307,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
             }
         }
     };
+    drop(catching_up);
     drop(close);
     server.join();
     if let Some(tools) = tools {

@@ -90,3 +90,32 @@ fn a_processor_that_was_killed_before_its_first_checkpoint_is_no_fault() {
     std::fs::remove_dir_all(sandbox.path().join("d/sources/s/manifests")).unwrap();
     doctor(&sandbox, &[], &["fault", "no checkpoint is whole"]);
 }
+
+#[cfg(feature = "lake")]
+#[test]
+fn history_that_waits_for_its_tables_is_said_with_their_place() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("p.tl", "source s { key k  time t in s  end after 1s  a: bool }\nmetric m = duration_where(latest(a))\n");
+    let event = |key: &str, t: i64| format!("{{\"k\":\"{key}\",\"t\":{t},\"a\":true}}\n");
+    let serve =
+        ["serve", "p.tl", "--source", "file:e.ndjson", "--state", "d", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    sandbox.file("e.ndjson", event("a", 0) + &event("b", 1000));
+    assert_eq!(sandbox.run(&[&serve[..], &["--history"]].concat()).code, 0);
+    let said = sandbox.run(&["doctor", "--state", "d"]);
+    assert!(said.code == 0 && said.stdout.contains("history lies in tables in "), "{said:?}");
+    assert!(said.stdout.contains("d-history") && !said.stdout.contains("wait in the state"), "{said:?}");
+    // A file where the folder was: what ends now stays in the state.
+    let place = sandbox.path().join("d-history");
+    std::fs::rename(&place, sandbox.path().join("gone")).unwrap();
+    std::fs::write(&place, "").unwrap();
+    sandbox.file("e.ndjson", event("a", 0) + &event("b", 1000) + &event("c", 2000));
+    assert_ne!(sandbox.run(&serve).code, 0, "tables lack rows, and that is said");
+    let said = sandbox.run(&["doctor", "--state", "d"]);
+    assert!(said.stdout.contains("1 rows of history") && said.stdout.contains("wait in the state"), "{said:?}");
+    std::fs::remove_file(&place).unwrap();
+    std::fs::rename(sandbox.path().join("gone"), &place).unwrap();
+    assert_eq!(sandbox.run(&serve).code, 0);
+    let said = sandbox.run(&["doctor", "--state", "d"]);
+    assert!(said.code == 0 && !said.stdout.contains("wait in the state"), "{said:?}");
+}

@@ -14,6 +14,11 @@ fn what_is_meant_otherwise_is_said() {
     let cases: &[(&[&str], i32, &[&str])] = &[
         // The program and its data exchanged.
         (&["eval", "log.ndjson", "p.tl"], 2, &["log.ndjson looks like data", "help: the program comes first"]),
+        (
+            &["eval", "p.tl", "nothing.tl", "log.ndjson"],
+            2,
+            &["nothing.tl looks like a program, and eval takes one", "help: "],
+        ),
         (&["check", "log.ndjson"], 2, &["looks like data"]),
         (&["serve", "log.ndjson"], 2, &["looks like data"]),
         (&["check", "nowhere.tl"], 4, &["nowhere.tl", "help: name the file of a program"]),

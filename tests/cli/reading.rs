@@ -123,6 +123,7 @@ fn packed_files_are_read_and_others_named() {
         ("e.csv", b"PK\x03\x04\x14\0\0\0\0\0", "a zip archive"),
         ("e.ndjson", b"PAR1\x15\x04\x15\x10PAR1", "Parquet"),
         ("e.csv", b"\xFF\xFEk\0,\0t\0\n\0", "UTF-16"),
+        ("e.json", b"[\n {\"k\": \"a\", \"t\": 1},\n {\"k\": \"a\", \"t\": 2}\n]", "one array of JSON"),
     ] {
         let run = eval(ON, name, bytes);
         assert_eq!(run.code, 4, "{}", run.stderr);
@@ -331,6 +332,73 @@ fn one_event_far_ahead_is_in_the_remarks_of_queries() {
     processor.signal("TERM");
     let (code, stderr) = processor.ends(30);
     assert_eq!((code, stderr.matches("TL2146").count()), (Some(0), 1), "{stderr}");
+}
+
+#[test]
+fn a_file_that_lacks_a_column_of_the_others_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", ON);
+    sandbox.file("a.csv", "k,t,on\na,0,true\na,5,false\n");
+    sandbox.file("b.csv", "k,t,On\na,10,true\na,15,false\n");
+    let run = sandbox.run(&["eval", "p.tl", "a.csv", "b.csv"]);
+    assert_eq!(values(&run), "a m 5");
+    says(&run, &["[TL2148] s: ", "b.csv has no column `on`, which others have\n", "help: compare its header"]);
+    assert_eq!(run.stderr.matches("TL21").count(), 1, "{}", run.stderr);
+    // What none has is said once, and a file that has more lacks nothing.
+    let run = sandbox.run(&["eval", "p.tl", "b.csv"]);
+    assert!(run.stderr.contains("TL2141") && !run.stderr.contains("TL2148"), "{}", run.stderr);
+    sandbox.file("b.csv", "more,t,k,on\nx,10,a,true\nx,15,a,false\n");
+    let run = sandbox.run(&["eval", "p.tl", "a.csv", "b.csv"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 10", ""));
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn a_deployment_says_what_the_records_say_of_it() {
+    let sandbox = Sandbox::new();
+    let program = |more: &str| format!("source s {{ key k  time t in s  on: bool, x: float }}\n{more}\n");
+    sandbox.file("p.tl", program("metric m = duration_where(latest(on))\nmetric n = count(on)"));
+    let line = |t: u32| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true,\"X\":1}}\n");
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let mut processor =
+        crate::cluster::Processor::start(sandbox.command(), &["p.tl", "--source", "file:e.ndjson", "--state", "state"]);
+    let rows = processor.rows(&sandbox, "SELECT value FROM n", &["--sync"]).unwrap();
+    assert_eq!(rows.len(), 1);
+    sandbox.file("b.tl", program("metric m = duration_where(latest(on))\nmetric n = sum(x)"));
+    let run = sandbox.run(&["deploy", "b.tl", "--server", &processor.url]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, &["n: [TL2141] s: none of 12 records has the column `x`; did you mean `X`?"]);
+    assert_eq!(run.stderr.matches("TL2141").count(), 1, "of what is new alone: {}", run.stderr);
+    processor.signal("TERM");
+    assert_eq!(processor.ends(30).0, Some(0));
+}
+
+#[test]
+fn times_in_another_unit_than_the_program_says_are_said() {
+    let sandbox = Sandbox::new();
+    let line = |i: u64| format!("{{\"k\":\"a\",\"t\":{},\"on\":{}}}\n", 1_764_547_200 + i * 60, i.is_multiple_of(2));
+    sandbox.file("p.tl", ON.replace("time t in s", "time t in ms"));
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let said = "[TL2147] s: all times are in 1970, from 1970-01-21T10:09:07.2Z to 1970-01-21T10:09:07.86Z; is `t` in s? \
+                In that they are from 2025-12-01T00:00:00Z to 2025-12-01T00:11:00Z";
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson"]);
+    assert_eq!(values(&run), "a m 0.36", "nothing else is done about it");
+    says(&run, &[said, "help: name the unit of the records in the source's `time` clause"]);
+    let serve = ["serve", "p.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--state", "state", "--source"];
+    let run = sandbox.run(&[&serve[..], &["file:e.ndjson"]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stderr.matches(said).count(), 1, "{}", run.stderr);
+    let doctor = sandbox.run(&["doctor", "p.tl", "--state", "none", "--source", "file:e.ndjson"]);
+    assert!(doctor.stdout.contains("[TL2147] all times are in 1970"), "{}", doctor.stdout);
+    // As it is meant, and small times that somebody made up.
+    sandbox.file("p.tl", ON);
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson"]);
+    assert_eq!((values(&run).as_str(), run.stderr.as_str()), ("a m 360", ""));
+    sandbox.file("small.ndjson", "{\"k\":\"a\",\"t\":0,\"on\":true}\n{\"k\":\"a\",\"t\":60,\"on\":false}\n");
+    for unit in ["s", "ms", "us", "ns"] {
+        sandbox.file("p.tl", ON.replace("time t in s", &format!("time t in {unit}")));
+        assert_eq!(sandbox.run(&["eval", "p.tl", "small.ndjson"]).stderr, "", "{unit}");
+    }
 }
 
 #[test]

@@ -81,6 +81,28 @@ fn rows_go_out_and_positions_to_stderr() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_is_no_answer() {
+    let whole = rows();
+    let begins = whole.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    // Without the mark of its end, as the last thing that comes.
+    let rows = &whole[begins..whole.len() - 8];
+    let head = format!("HTTP/1.1 200 OK\r\n{POSITIONS}transfer-encoding: chunked\r\n\r\n{:x}\r\n", rows.len());
+    let cut = [head.as_bytes(), rows, b"\r\n"].concat();
+    for format in ["table", "json", "jsonl", "csv"] {
+        for asked in [["query", "SELECT 1"], ["outliers", "m"], ["queries", "--limit=9"]] {
+            let (run, _) = ask(&[&asked[..], &["--format", format]].concat(), std::slice::from_ref(&cut));
+            assert!(run.code == 3 && run.stderr.contains("the answer broke off: "), "{asked:?} {format}: {run:?}");
+        }
+    }
+    let said = br#"{"status":400,"code":"invalid","message":"division by zero"}"#;
+    let said = [&[0xff; 4][..], &(-(said.len() as i32)).to_le_bytes()[..], &said[..]].concat();
+    let told = [&cut[..], format!("{:x}\r\n", said.len()).as_bytes(), &said[..], b"\r\n"].concat();
+    let (run, _) = ask(&["query", "SELECT 1"], &[told]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.ends_with("timeline: [invalid] the answer broke off: division by zero\n"), "{}", run.stderr);
+}
+
+#[test]
 fn positions_can_be_columns() {
     let (run, asked) = ask(&["outliers", "cirr", "--top", "3", "--format", "csv", "--positions"], &[rows()]);
     let run = run.expect(

@@ -188,6 +188,30 @@ fn another_sources_files_are_not_answered_for() {
 }
 
 #[test]
+fn what_a_closed_file_gets_is_not_answered_for() {
+    let sandbox = Sandbox::new();
+    sandbox.file("video.tl", PROGRAM);
+    let (first, second) = (sandbox.file("b.ndjson", events(0..50)), events(50..100));
+    sandbox.file("c.ndjson", second);
+    let once =
+        ["video.tl", "--source", "file:*.ndjson", "--state", "state", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    assert_eq!(sandbox.run(&[&["serve"][..], &once[..]].concat()).code, 0);
+    let server = Server::start_on(sandbox.path(), &["--source", "file:*.ndjson"]);
+    let sql = "SELECT count FROM totals";
+    assert_eq!(query(&sandbox, &server, sql).code, 0);
+    let mut grown = std::fs::read(&first).unwrap();
+    grown.extend(events(100..110).into_bytes());
+    std::fs::write(&first, grown).unwrap();
+    let run = query(&sandbox, &server, sql);
+    assert!(run.code == 1 && run.stderr.contains("[TL3115]") && run.stderr.contains("TL2110"), "{}", run.stderr);
+    let run = sandbox.run(&["query", sql, "--format", "jsonl", "--server", &server.url]);
+    assert_eq!(run.code, 0, "what was read is answered for: {}", run.stderr);
+    drop(server);
+    let run = sandbox.run(&["doctor", "--state", "state", "--source", "file:*.ndjson"]);
+    assert!(run.stdout.contains("[TL2110]") && run.stdout.contains("b.ndjson: it grew by"), "{}", run.stdout);
+}
+
+#[test]
 fn bytes_that_were_rewritten_are_found() {
     let sandbox = Sandbox::new();
     sandbox.file("video.tl", PROGRAM);

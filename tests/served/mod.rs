@@ -1,5 +1,7 @@
 //! A processor that serves `video.tl` out of a folder, as a user would start it, and is killed as a crash would.
 
+mod as_of;
+
 use serde_json::Value as Json;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

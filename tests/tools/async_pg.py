@@ -2,6 +2,7 @@
 import asyncio
 import datetime as dt
 import decimal
+import io
 import sys
 
 import asyncpg
@@ -28,6 +29,12 @@ async def main():
         statement = await c.prepare("SELECT session, value FROM finals WHERE value_exact > $1")
         assert [a.name for a in statement.get_attributes()] == ["session", "value"]
         assert [p.name for p in statement.get_parameters()] == ["numeric"], statement.get_parameters()
+        copied = io.BytesIO()
+        await c.copy_from_query("SELECT cdn, sum FROM totals WHERE cdn = 'C1'", output=copied, format="csv", header=True)
+        assert copied.getvalue() == b"cdn,sum\nC1,7\n", copied.getvalue()
+        copied = io.BytesIO()
+        await c.copy_from_table("stalled", schema_name="public", columns=["session"], output=copied)
+        assert sorted(copied.getvalue().split()) == [b"s1", b"s2"], copied.getvalue()
         try:
             await c.execute("TRUNCATE finals")
             raise AssertionError("it was written")

@@ -41,4 +41,4 @@ if not options:
 
 # Each checkpoint's rows once: a version of a transaction for each partition, and every version of the table adds up.
 transactions = [commit.get("operation") for commit in table.history()]
-assert set(transactions) <= {"CREATE TABLE", "WRITE", "OPTIMIZE"}, transactions
+assert set(transactions) <= {"CREATE TABLE", "WRITE", "OPTIMIZE", "SET TBLPROPERTIES"}, transactions

@@ -32,7 +32,24 @@ fn events(nth: u64) -> String {
             .unwrap();
         }
     }
+    if nth == MANY_AT {
+        many(&mut lines);
+    }
     lines
+}
+
+/// With which sessions many others come, of some seconds each, in one day and so close that one checkpoint has thousands.
+const MANY_AT: u64 = 5;
+
+fn many(lines: &mut String) {
+    let begin = MANY_AT * 10_800 + 5_000;
+    for second in 0..4_000_u64 {
+        let t = begin + second;
+        writeln!(lines, r#"{{"device":"m{second}","t":{t},"on":true,"site":"roof"}}"#).unwrap();
+        if let Some(before) = second.checked_sub(2) {
+            writeln!(lines, r#"{{"device":"m{before}","t":{t},"on":false,"site":"roof"}}"#).unwrap();
+        }
+    }
 }
 
 /// What is asked of the processor, and of everybody else: of what is over for good, however late an event may come.
@@ -52,8 +69,9 @@ fn expected(server: &Server) -> String {
     serde_json::json!({ "until_ns": until * 1_000_000_000, "metrics": metrics }).to_string()
 }
 
-/// Kills processors at work on a log that grows, ends with one that stops, and leaves in `expected.json` what it answered.
-fn work(dir: &Path, more: &[&str]) {
+/// Kills processors at work on a log that grows, ends with one that stops, and leaves in `expected.json` what it answered. What
+/// is done in between is told how many were killed.
+fn work(dir: &Path, more: &[&str], between: impl Fn(u64)) {
     std::fs::write(dir.join("p.tl"), PROGRAM).unwrap();
     std::fs::write(dir.join("events.ndjson"), "").unwrap();
     let sources: Vec<&str> =
@@ -69,6 +87,7 @@ fn work(dir: &Path, more: &[&str]) {
             std::thread::sleep(Duration::from_millis(130 + 40 * round));
         }
         server.kill();
+        between(round + 1);
     }
     // What ends all of them, and stays open itself.
     append(SESSIONS);
@@ -100,13 +119,32 @@ fn end(mut command: Command, sources: &[&str]) {
 #[test]
 fn history_is_read_by_deltalake_polars_and_duckdb_and_has_each_row_once_after_kills() {
     let dir = tempfile::tempdir().unwrap();
-    work(dir.path(), &["--history", "lake"]);
+    work(dir.path(), &["--history", "lake"], |_| {});
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     run_python("lake.py", "deltalake, polars, duckdb", &[&at("lake"), &at("expected.json")]);
     let left = std::fs::read_dir(dir.path().join("state/sources/devices/results")).into_iter().flatten();
-    let names = left.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let of_tables: Vec<String> = names.filter(|name| !name.contains("late_events")).collect();
-    assert!(of_tables.is_empty(), "rows are in one place: {of_tables:?}");
+    let left: Vec<String> = left.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.is_empty(), "rows are in one place: {left:?}");
+}
+
+#[test]
+fn a_log_whose_old_commits_are_gone_is_read_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let is_set = std::cell::Cell::new(None);
+    work(dir.path(), &["--history", "lake"], |killed| {
+        if killed == 3 {
+            is_set.set(Some(run_python("lake_settings.py", "deltalake, polars, duckdb", &[&at("lake")])));
+        }
+    });
+    if is_set.get() == Some(false) {
+        return;
+    }
+    let names = std::fs::read_dir(dir.path().join("lake/finals/_delta_log")).unwrap();
+    let names: Vec<String> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.ends_with(".checkpoint.parquet")), "{names:?}");
+    assert!(!names.contains(&format!("{:020}.json", 0)), "what a checkpoint covers is gone: {names:?}");
+    run_python("lake.py", "deltalake, polars, duckdb", &[&at("lake"), &at("expected.json")]);
 }
 
 #[cfg(feature = "s3")]
@@ -119,7 +157,7 @@ fn history_in_a_bucket_is_read_by_deltalake_and_polars() {
     let dir = tempfile::tempdir().unwrap();
     let own = dir.path().file_name().unwrap().to_str().unwrap().replace('.', "");
     let place = format!("s3://{}/tools/{own}", url.rsplit('/').next().unwrap());
-    work(dir.path(), &["--history", &place]);
+    work(dir.path(), &["--history", &place], |_| {});
     let expected = dir.path().join("expected.json");
     let of = |name: &str| std::env::var(name).unwrap_or_default();
     let options = ["AWS_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];

@@ -193,6 +193,14 @@ fn psql_shows_tables_columns_and_errors() {
     ] {
         assert!(wrong.contains(part), "{part:?} in {wrong}");
     }
+    let file = served.sandbox.path().join("copied.csv");
+    let copy =
+        format!("\\copy (SELECT cdn, sum FROM totals ORDER BY cdn) TO '{}' WITH (FORMAT csv, HEADER)", file.display());
+    assert_eq!(psql(&served, "", &[&copy]).unwrap(), "");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "cdn,sum\nC1,7\nC2,4\n");
+    assert_eq!(psql(&served, "", &["\\copy totals (cdn) to stdout delimiter ';'"]).unwrap().lines().count(), 2);
+    let read = psql(&served, "", &["\\copy finals FROM '/dev/null'"]).unwrap();
+    assert!(read.contains("25006: [TL3008] `COPY ... FROM` is refused"), "{read}");
     let written = psql(&served, "", &["DELETE FROM finals"]).unwrap();
     assert!(written.contains("ERROR:  25006: [TL3008] `DELETE` is refused"), "{written}");
     assert!(written.contains("HINT:  tables can only be read"), "{written}");

@@ -76,6 +76,17 @@ with psycopg.connect(URL, autocommit=True) as c:
         assert cursor.fetchone() == ("s1",)
         assert cursor.fetchall() == [("s2",)]
     assert [row[0] for row in c.cursor().stream("SELECT value FROM generate_series(1, 5000)")] == list(range(1, 5001))
+    # Rows copied out.
+    with c.cursor().copy("COPY (SELECT cdn, sum FROM totals ORDER BY cdn) TO STDOUT (FORMAT csv, HEADER)") as copy:
+        assert b"".join(copy) == b"cdn,sum\nC1,7\nC2,4\n"
+    for form in ("text", "binary"):
+        with c.cursor().copy(f"COPY stalled (session, value, closed) TO STDOUT (FORMAT {form})") as copy:
+            copy.set_types(["text", "numeric", "bool"])
+            rows = sorted(copy.rows())
+        assert rows[0] == ("s1", decimal.Decimal(7), True), rows
+    with c.cursor().copy("COPY (SELECT value FROM generate_series(1, 50000)) TO STDOUT") as copy:
+        assert sum(int(row[0]) for row in copy.rows()) == 50000 * 50001 // 2
+    fails(c, "COPY finals FROM STDIN", "25006")
     # Described without being run.
     cursor = c.execute("SELECT * FROM stalled WHERE false")
     assert [column.name for column in cursor.description][:3] == ["session", "cdn", "value"]

@@ -1,5 +1,6 @@
 """psycopg 2: the simple protocol, values put into the text by the client."""
 import decimal
+import io
 import sys
 
 import psycopg2
@@ -29,4 +30,10 @@ c.set_session(readonly=True, autocommit=True)
 with c.cursor() as cursor:
     cursor.execute("SELECT 1")
     assert cursor.fetchall() == [(1,)]
+    copied = io.StringIO()
+    cursor.copy_expert("COPY (SELECT cdn, sum FROM totals ORDER BY cdn) TO STDOUT WITH CSV HEADER", copied)
+    assert copied.getvalue() == "cdn,sum\nC1,7\nC2,4\n", copied.getvalue()
+    copied = io.StringIO()
+    cursor.copy_to(copied, "stalled", columns=("session",))
+    assert sorted(copied.getvalue().split()) == ["s1", "s2"], copied.getvalue()
 c.close()

@@ -72,6 +72,9 @@ const KEY_NAMES: &[&str] = &[
     "ip",
 ];
 
+/// Those of them that fields of any sort have.
+const ANYTHING: &[&str] = &["key", "id"];
+
 /// Names that fields with an event's time commonly have, likely ones first; compared without case and underscores.
 const TIME_NAMES: &[&str] =
     &["ts", "time", "timestamp", "eventtime", "eventts", "eventtimestamp", "datetime", "date", "at"];
@@ -185,7 +188,14 @@ fn field(defaults: &Defaults, given: Option<&str>, common: &[&str], flag: &str, 
         return given.to_owned();
     }
     let squeezed = |name: &str| -> String { name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect() };
-    if let Some(found) = common.iter().find_map(|name| known().find(|k| squeezed(k) == *name)) {
+    let mut named = common.iter().filter_map(|name| known().find(|k| squeezed(k) == *name));
+    if let Some(found) = named.next() {
+        // A number of the row may be called so, too.
+        let other = named.next().filter(|_| ANYTHING.contains(&squeezed(found).as_str()));
+        if let Some(other) = other {
+            let message = format!("`{found}` is taken for {what}, and it might be `{other}`");
+            say(sink, Severity::Warning, message, format!("say which with `--{flag} {found}` or `--{flag} {other}`"));
+        }
         return found.to_owned();
     }
     let seen = if defaults.known.is_empty() { String::new() } else { format!("; seen in the data: {}", list(known())) };

@@ -6,6 +6,7 @@
 
 use super::cell::{Arena, Cell, Kind};
 use super::fields::{Bounds, Fields};
+use super::number::short_integer;
 use super::time::{Bad, Odd};
 use super::value;
 use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
@@ -84,13 +85,9 @@ impl Assembler<'_> {
             Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
         };
         let cell = cells[self.fields.time];
-        let written = match self.fields.unit.nanoseconds() {
-            Some(_) => self.number(cell, arena.text(cell)),
-            None => Ok(Cow::Borrowed(arena.text(cell))),
-        };
-        let time = match written.and_then(|text| value::time(cell.kind(), &text, self.fields)) {
-            Ok((time, Odd::No)) => time,
-            Ok((time, odd)) => self.odd(time, odd),
+        let whole = if cell.is(Kind::Number) { value::whole_time(arena.text(cell), self.fields) } else { None };
+        let time = match whole.map_or_else(|| self.time(cell, arena), Ok) {
+            Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
         let message = self.message(place.ordinal);
@@ -145,12 +142,8 @@ impl Assembler<'_> {
             if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
                 continue;
             }
-            let written = match self.fields.unit.nanoseconds() {
-                Some(_) => self.number(cell, arena.text(cell)),
-                None => Ok(Cow::Borrowed(arena.text(cell))),
-            };
-            *end = match written.and_then(|text| value::time(cell.kind(), &text, self.fields)) {
-                Ok((time, odd)) => self.odd(time, odd),
+            *end = match self.time(cell, arena) {
+                Ok(time) => time,
                 Err(bad) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
             };
         }
@@ -174,14 +167,20 @@ impl Assembler<'_> {
         });
     }
 
-    #[cold]
-    fn odd(&mut self, time: Time, odd: Odd) -> Time {
+    /// The time that a cell says.
+    #[inline(never)]
+    fn time(&mut self, cell: Cell, arena: &Arena<'_>) -> Result<Time, Bad> {
+        let text = match self.fields.tick {
+            Some(_) => self.number(cell, arena.text(cell))?,
+            None => Cow::Borrowed(arena.text(cell)),
+        };
+        let (time, odd) = value::time(cell.kind(), &text, self.fields)?;
         match odd {
             Odd::No => {}
             Odd::Cut => self.batch.seen.cut += 1,
             Odd::Twice => self.batch.seen.twice += 1,
         }
-        time
+        Ok(time)
     }
 
     /// The text of a number with a point before its fraction, whatever the CSV has there.
@@ -273,6 +272,12 @@ impl Assembler<'_> {
             return None;
         }
         self.batch.seen.order = true;
+        if cell.is(Kind::Number)
+            && ty == Type::Int
+            && let Some(count) = short_integer(arena.text(cell))
+        {
+            return Some(Order::int(count));
+        }
         match self.number(cell, arena.text(cell)).and_then(|text| value::order(cell.kind(), &text, ty)) {
             Ok(order) => Some(order),
             Err(bad) => {
@@ -303,11 +308,7 @@ impl Assembler<'_> {
                     continue;
                 }
                 self.batch.seen.columns |= bit;
-                let text = match column.ty {
-                    Type::Float | Type::Int => self.number(cell, arena.text(cell)),
-                    Type::String | Type::Bool => Ok(Cow::Borrowed(arena.text(cell))),
-                };
-                match text.and_then(|text| word(column.ty, cell, &text)) {
+                match self.word(column.ty, cell, arena.text(cell)) {
                     Ok(word) => {
                         present |= bit;
                         self.batch.values.push(word);
@@ -326,6 +327,26 @@ impl Assembler<'_> {
         // What does not fit ends a state whatever nulls say: something was reported.
         nulls = nulls & !self.fields.null_is_missing | unknown;
         (present | nulls, nulls)
+    }
+
+    /// The word of a value that a column has.
+    #[inline]
+    fn word(&self, ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
+        if cell.is(Kind::Number)
+            && ty == Type::Int
+            && let Some(value) = short_integer(text)
+        {
+            return Ok(value as u64);
+        }
+        self.other_word(ty, cell, text)
+    }
+
+    #[inline(never)]
+    fn other_word(&self, ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
+        match ty {
+            Type::Float | Type::Int => word(ty, cell, &self.number(cell, text)?),
+            Type::String | Type::Bool => word(ty, cell, text),
+        }
     }
 
     /// Ends the batch: the block and what was added become its arena.

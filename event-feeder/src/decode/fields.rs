@@ -23,6 +23,8 @@ pub(crate) struct Fields {
     pub(crate) order: Option<(usize, Type)>,
     pub(crate) columns: Vec<ColumnUse>,
     pub(crate) unit: TimeUnit,
+    /// How many nanoseconds the unit of times has, where they are counted.
+    pub(crate) tick: Option<Time>,
     /// The form of times, where the program spells one out.
     pub(crate) form: Option<Form>,
     /// What stands before the fraction of a number in CSV, as far as that is said.
@@ -120,6 +122,7 @@ impl Fields {
             time,
             order,
             columns,
+            tick: unit.nanoseconds(),
             unit,
             form,
             decimal,

@@ -16,20 +16,20 @@ use timeline_core::plan::TimeUnit;
 use timeline_core::record::Order;
 use timeline_core::{Time, Type};
 
-/// Reads a time.
+/// Reads a time that is a short whole number of units, as nearly all are; `None` leaves it to [`time`].
 #[inline]
+pub(crate) fn whole_time(text: &[u8], fields: &Fields) -> Option<Time> {
+    short_integer(text)?.checked_mul(fields.tick?)
+}
+
+/// Reads a time.
+#[inline(never)]
 pub(crate) fn time(kind: Kind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
     if kind == Kind::Number
-        && let (Some(nanoseconds), Some(count)) = (fields.unit.nanoseconds(), short_integer(text))
-        && let Some(time) = count.checked_mul(nanoseconds)
+        && let Some(time) = whole_time(text, fields)
     {
         return Ok((time, Odd::No));
     }
-    other_time(kind, text, fields)
-}
-
-#[inline(never)]
-fn other_time(kind: Kind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
     let bad = |reason: &'static str| Err((Code::BadTime, reason.into()));
     let count = |text: &[u8]| numeric(text, &fields.unit).map(|time| (time, Odd::No));
     if kind == Kind::Instant {

@@ -72,11 +72,7 @@ impl Head {
 impl KnownFile {
     /// A file that is seen for the first time.
     pub(crate) fn new(name: &str) -> Result<Self, Error> {
-        // Asked before it is opened, for opening a pipe waits for its writer.
-        if !std::fs::metadata(name).map_err(Error::read(name))?.is_file() {
-            let error = io::Error::other("neither a file nor a link to one; a pipe can be read as standard input");
-            return Err(Error::Read { file: name.to_owned(), error });
-        }
+        crate::packed::refuse_pipe(name)?;
         let mut file = File::open(name).map_err(Error::read(name))?;
         let metadata = file.metadata().map_err(Error::read(name))?;
         let bytes = beginning(&mut file).map_err(Error::read(name))?;

@@ -150,6 +150,15 @@ fn what_is_not_part_of_the_log_is_said_once_and_not_read() {
         assert_eq!(read(&mut source), (String::new(), "idle"));
     }
     assert_eq!(codes(&mut source), ["TL2111", "TL2112", "TL2110"]);
+    // Whoever waits for all of the source is told as long as that is so.
+    let left =
+        |source: &mut FileSource| source.left_out().unwrap().iter().map(|left| left.code.as_str()).collect::<Vec<_>>();
+    assert_eq!(left(&mut source), ["TL2111", "TL2110"]);
+    fs::remove_file(folder.path("a.log")).unwrap();
+    assert_eq!(left(&mut source), ["TL2110"]);
+    folder.write("b.log", "1\n");
+    assert!(left(&mut source).is_empty(), "it is what it was");
+    folder.append("b.log", "late\n");
     fs::remove_file(folder.path("b.log")).unwrap();
     for _ in 0..3 {
         assert_eq!(read(&mut source), (String::new(), "idle"));

@@ -71,9 +71,10 @@ impl FileSource {
         Ok(found)
     }
 
-    /// Files that match now and are not read, for their names sort before one that was there.
-    pub(super) fn too_early(&self) -> Result<Vec<Notice>, Error> {
-        let mut early = vec![];
+    /// What matches now and is not read: files whose names sort before one that was there, and what files have got since a later
+    /// one closed them.
+    pub(super) fn not_read(&self) -> Result<Vec<Notice>, Error> {
+        let mut left = vec![];
         for name in names::expand(&self.patterns)? {
             match self.files.binary_search_by(|known| known.name.cmp(&name)) {
                 Err(place) if place < self.files.len() => {}
@@ -84,10 +85,14 @@ impl FileSource {
             // One that is gone again, or known under another name, is nothing that should be read.
             if identity.is_some() && !self.files.iter().any(is_known) {
                 let detail = "its name sorts before a file that was there; it is not read".into();
-                early.push(Notice { code: Code::NameTooEarly, file: name, detail });
+                left.push(Notice { code: Code::NameTooEarly, file: name, detail });
             }
         }
-        Ok(early)
+        for known in &self.files {
+            let detail = fs::metadata(&known.name).ok().and_then(|metadata| grown(known, &metadata));
+            left.extend(detail.map(|detail| Notice { code: Code::ClosedGrew, file: known.name.clone(), detail }));
+        }
+        Ok(left)
     }
 
     /// Fixes the length of the last file, because a later one has come. In batch mode a file's length is fixed when it
@@ -165,16 +170,18 @@ impl FileSource {
     }
 }
 
+/// What is to be said of a file that was closed and has got more since.
+fn grown(known: &KnownFile, metadata: &Metadata) -> Option<String> {
+    let grown = metadata.len().checked_sub(known.closed?).filter(|grown| *grown > 0)?;
+    Some(format!("it grew by {grown} bytes after a later file had begun; they are not read"))
+}
+
 fn say_if_changed(watch: &mut Watch, known: &KnownFile, metadata: std::io::Result<Metadata>) {
     match metadata {
         Ok(metadata) => {
-            let Some(grown) =
-                known.closed.and_then(|closed| metadata.len().checked_sub(closed)).filter(|grown| *grown > 0)
-            else {
-                return;
-            };
-            let detail = format!("it grew by {grown} bytes after a later file had begun; they are not read");
-            watch.say(Code::ClosedGrew, &known.name, detail);
+            if let Some(detail) = grown(known, &metadata) {
+                watch.say(Code::ClosedGrew, &known.name, detail);
+            }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let detail = "it is gone, but had been read; the log cannot be read again from its start";

@@ -69,8 +69,11 @@ impl Bucket {
         let place = url.strip_prefix("s3://").ok_or_else(|| wrong("write s3://BUCKET/PREFIX"))?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         let prefix = prefix.trim_end_matches('/');
-        if name.is_empty() || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
-            return Err(wrong("write s3://BUCKET/PREFIX"));
+        if name.is_empty() {
+            return Err(wrong("it names no bucket; write s3://BUCKET/PREFIX"));
+        }
+        if prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
+            return Err(wrong("its prefix has a part without a name; write s3://BUCKET/PREFIX"));
         }
         if Path::from(prefix).as_ref() != prefix {
             return Err(wrong("the prefix has characters that names of objects do not keep"));

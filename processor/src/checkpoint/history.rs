@@ -26,7 +26,7 @@ const MOVED: &str = "history-moved.json";
 
 /// Whether tables of history are in a place.
 fn has_tables(place: &StateLocation) -> Result<bool, Error> {
-    for table in ["finals", "alerts", "totals"] {
+    for table in ["finals", "alerts", "late_events", "dead_letters", "totals"] {
         if !place.own_store("").list(&format!("{table}/_delta_log"))?.is_empty() {
             return Ok(true);
         }
@@ -57,6 +57,9 @@ pub enum HistoryError {
     /// It is where the state itself is.
     #[error("{0} is where the state keeps its own objects; name another folder, such as one beside it")]
     InState(String),
+    /// Nothing can be beside a folder without a name of its own.
+    #[error("the state {0} is no folder beside which another could be; name a place")]
+    Nameless(String),
     /// Tables of another state are there.
     #[error("{0} has tables already, and this state has none there: their rows and its own could not be told apart")]
     Taken(String),
@@ -75,8 +78,33 @@ impl StateLocation {
         Ok(Some(self.history_at(&note.place)?))
     }
 
+    /// The place that the history of this state has where nobody names one: the one that is noted, and otherwise a folder, or
+    /// a prefix, beside the state, `STATE-history`; of a state that has a whole bucket `history` in it.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError::Nameless`] of a folder without a name of its own, such as `/`, and what reading the note meets.
+    pub fn usual_history(&self) -> Result<String, HistoryError> {
+        if let Some(note) = self.history_note()? {
+            return Ok(self.history_at(&note.place)?.to_string());
+        }
+        match self {
+            StateLocation::Local(root) => {
+                let root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
+                let name = root.file_name().ok_or_else(|| HistoryError::Nameless(root.display().to_string()))?;
+                let mut beside = name.to_owned();
+                beside.push("-history");
+                Ok(root.with_file_name(beside).to_string_lossy().into_owned())
+            }
+            #[cfg(feature = "s3")]
+            StateLocation::Bucket(bucket) => Ok(beside_prefix(&bucket.to_string())),
+        }
+    }
+
     /// Keeps the history of this state in a place from now on, a path or a prefix of a bucket, and notes that.
     pub fn keep_history(&self, place: &str) -> Result<StateLocation, HistoryError> {
+        // What is no place at all is said as such, before it is compared with anything.
+        StateLocation::parse(place)?;
         let place = self.history_place(place);
         let is_own = |root: &Path| {
             // What lies inside of the state is noted from there.
@@ -139,6 +167,14 @@ impl StateLocation {
             _ => Ok(StateLocation::parse(place)?),
         }
     }
+}
+
+/// The prefix beside another one; in a bucket without a prefix one of its own.
+#[cfg(feature = "s3")]
+fn beside_prefix(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let has_prefix = url.trim_start_matches("s3://").contains('/');
+    if has_prefix { format!("{url}-history") } else { format!("{url}/{HISTORY}") }
 }
 
 /// The objects of a state's folder, and those of its history.
@@ -246,6 +282,49 @@ mod tests {
         }
         let other = state.keep_history(dir.path().join("other").to_str().unwrap()).unwrap_err();
         assert!(other.to_string().contains("is in ") && other.to_string().contains("lake"), "{other}");
+    }
+
+    #[test]
+    fn where_no_place_is_named_history_is_beside_the_state_or_where_it_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateLocation::from(dir.path().join("state"));
+        let beside = dir.path().join("state-history").display().to_string();
+        assert_eq!(state.usual_history().unwrap(), beside);
+        assert_eq!(StateLocation::from(dir.path().join("state/")).usual_history().unwrap(), beside);
+        assert_eq!(state.keep_history(&beside).unwrap().to_string(), beside);
+        assert_eq!(state.usual_history().unwrap(), beside, "as it is noted");
+        for (name, place) in [("far", "lake"), ("near", "near/history")] {
+            let state = StateLocation::from(dir.path().join(name));
+            let at = state.keep_history(dir.path().join(place).to_str().unwrap()).unwrap().to_string();
+            let usual = state.usual_history().unwrap();
+            assert_eq!(usual, at, "what is noted counts");
+            assert_eq!(state.keep_history(&usual).unwrap().to_string(), at);
+        }
+        let root = StateLocation::from(PathBuf::from("/"));
+        assert!(matches!(root.usual_history(), Err(HistoryError::Nameless(_))));
+    }
+
+    #[test]
+    fn what_names_no_place_is_said_to_name_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateLocation::from(dir.path().join("state"));
+        for wrong in ["s3://", "gs://bucket/history"] {
+            let error = state.keep_history(wrong).unwrap_err();
+            assert!(matches!(error, HistoryError::Place(_)) && error.to_string().starts_with(wrong), "{error}");
+        }
+        assert!(state.history().unwrap().is_none(), "nothing is noted");
+    }
+
+    #[cfg(feature = "s3")]
+    #[test]
+    fn beside_the_prefix_of_a_bucket_is_another_prefix() {
+        // No bucket is asked: the names alone.
+        let beside = |url: &str| {
+            let StateLocation::Bucket(bucket) = StateLocation::parse(url).unwrap() else { panic!("a bucket") };
+            beside_prefix(&bucket.to_string())
+        };
+        assert_eq!(beside("s3://b/jobs/state"), "s3://b/jobs/state-history");
+        assert_eq!(beside("s3://b"), "s3://b/history");
     }
 
     #[test]

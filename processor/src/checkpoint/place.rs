@@ -33,6 +33,9 @@ pub enum PlaceError {
         /// What is wrong.
         reason: String,
     },
+    /// The address of something else than a bucket.
+    #[error("{0}: name a folder, or a prefix of a bucket of an S3-compatible store, s3://BUCKET/PREFIX")]
+    Scheme(String),
     /// This build knows directories only.
     #[error("{0}: this build keeps state in directories only (built without the `s3` feature)")]
     Lean(String),
@@ -42,7 +45,10 @@ impl StateLocation {
     /// `s3://BUCKET/PREFIX`, or a path. Touches nothing.
     pub fn parse(text: &str) -> Result<StateLocation, PlaceError> {
         if !text.starts_with("s3://") {
-            return Ok(StateLocation::Local(text.into()));
+            return match text.split_once("://") {
+                Some((scheme, _)) if is_scheme(scheme) => Err(PlaceError::Scheme(text.to_owned())),
+                _ => Ok(StateLocation::Local(text.into())),
+            };
         }
         #[cfg(feature = "s3")]
         return Bucket::parse(text)
@@ -67,6 +73,12 @@ impl StateLocation {
     }
 }
 
+/// Whether text is what stands before `://` in an address.
+fn is_scheme(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_part)
+}
+
 impl From<PathBuf> for StateLocation {
     fn from(path: PathBuf) -> StateLocation {
         StateLocation::Local(path)
@@ -79,6 +91,31 @@ impl fmt::Display for StateLocation {
             StateLocation::Local(root) => write!(f, "{}", root.display()),
             #[cfg(feature = "s3")]
             StateLocation::Bucket(bucket) => write!(f, "{bucket}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_other_stores_are_no_folders() {
+        for wrong in ["gs://bucket/prefix", "file:///var/state", "S3://bucket", "abfss://a@b/c"] {
+            let error = StateLocation::parse(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(wrong) && error.contains("s3://BUCKET/PREFIX"), "{error}");
+        }
+        for folder in ["state", "/var/state", "a:b", "://x", "ünd://x"] {
+            assert!(matches!(StateLocation::parse(folder), Ok(StateLocation::Local(_))), "{folder}");
+        }
+    }
+
+    #[cfg(feature = "s3")]
+    #[test]
+    fn what_is_wrong_with_a_bucket_is_said() {
+        for (wrong, why) in [("s3://", "no bucket"), ("s3:///x", "no bucket"), ("s3://b//x", "without a name")] {
+            let error = StateLocation::parse(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(wrong) && error.contains(why), "{error}");
         }
     }
 }

@@ -150,7 +150,7 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
     let first = async {
         let turn = Arc::new(app.options.turns.take().await?);
         let asking = Asking { held: Some(turn.clone()), ..wishes.asking(app, question) };
-        let mut answer = app.options.answerer.ask(asking).await?;
+        let mut answer = app.options.answerer.ask_over("flight", asking).await?;
         // Most errors come with the first rows.
         let batch = answer.rows.next().await.transpose()?;
         Ok::<_, EngineError>((answer, batch, turn))

@@ -10,11 +10,14 @@ pub(super) fn status(error: &EngineError) -> Status {
     let text = error.to_string();
     let code = Code::ALL.into_iter().find(|code| text.starts_with(&format!("[{}]", code.name())));
     let as_status = match code {
-        Some(Code::TooLarge | Code::TooManyRelations | Code::Foreign | Code::Format) => Status::invalid_argument,
+        Some(Code::TooLarge | Code::TooManyRelations | Code::Foreign | Code::Format | Code::PassedOver) => {
+            Status::invalid_argument
+        }
+        Some(Code::NotKept) => Status::failed_precondition,
         Some(Code::Memory) => Status::resource_exhausted,
         Some(Code::Time) => Status::deadline_exceeded,
         Some(Code::Failed | Code::Ended) => Status::internal,
-        Some(Code::NoProcess) => Status::unavailable,
+        Some(Code::NoProcess | Code::NotReached) => Status::unavailable,
         Some(Code::OnlyRead) => Status::permission_denied,
         None => match error {
             EngineError::NotFound(_) => Status::not_found,

@@ -3,9 +3,10 @@
 //! What a log is to have follows from a checkpoint; see [`super`]. Commits are made by our own store, as heads are: by
 //! exclusive creation, and durable before they count.
 
-use super::Projection;
 use super::layout::DAY;
+use super::log::{self, LogFiles};
 use super::moving::{day_of, folder_of, rewrites};
+use super::{Projection, rows_of};
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{FileRef, StateLocation, Store, history_prefix};
 use crate::results;
@@ -32,8 +33,10 @@ use delta_kernel::{
 use delta_kernel_default_engine::DefaultEngineBuilder;
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What stands in a log as its writer.
 const WRITER: &str = concat!("timeline/", env!("CARGO_PKG_VERSION"));
@@ -41,8 +44,6 @@ const WRITER: &str = concat!("timeline/", env!("CARGO_PKG_VERSION"));
 const LOG: &str = "_delta_log";
 /// How often a commit is tried while others commit to the same table.
 const ATTEMPTS: u32 = 50;
-/// So many commits are put together into one file of the log.
-const COMMITS_MAX: u64 = 50;
 
 /// The tables in one place.
 pub(super) struct DeltaTables {
@@ -121,7 +122,8 @@ impl DeltaTables {
         let table = folder_of(table);
         let wanted: BTreeMap<String, &FileRef> = files.map(|file| (path_of(table, file), file)).collect();
         let log = format!("{table}/{LOG}");
-        let exists = !self.store.list(&log).map_err(|error| KernelError::generic(error.to_string()))?.is_empty();
+        let there = self.store.list(&log).map_err(|error| KernelError::generic(error.to_string()))?;
+        let exists = !there.is_empty();
         if !exists && wanted.is_empty() {
             return Ok(true);
         }
@@ -179,25 +181,46 @@ impl DeltaTables {
             }
         }
         let CommitResult::Committed(done) = commit.commit(&*engine)? else { return Ok(false) };
-        if done.commit_version() % COMMITS_MAX == 0 {
-            let snapshot = Snapshot::builder_for(self.root(table)).build(&*engine)?;
-            snapshot.checkpoint(&*engine, None)?;
-            self.sync(table);
+        // A table may say itself how long its log is to be, as whoever owns it wants it.
+        let properties = snapshot.table_properties();
+        let interval = properties.checkpoint_interval.map_or(log::COMMITS_MAX, NonZero::get);
+        if LogFiles::of(&there).is_long(done.commit_version(), interval) {
+            let now = Snapshot::builder_for(self.root(table)).build(&*engine)?;
+            now.checkpoint(&*engine, None)?;
+            let is_durable = self.sync(table);
+            if is_durable && properties.enable_expired_log_cleanup != Some(false) {
+                self.shorten(&log, properties.log_retention_duration.unwrap_or(log::RETENTION));
+            }
         }
         // There may be a second commit to make.
         Ok(false)
     }
 
-    /// Makes what the library wrote beside the commits durable, where it does not do so itself.
-    fn sync(&self, table: &str) {
-        let StateLocation::Local(root) = &self.place else { return };
+    /// Deletes what of a log nobody needs; what cannot be looked at or deleted now goes another time.
+    fn shorten(&self, log: &str, keep: Duration) {
+        let now = now_ms();
+        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let is_old = |version: u64| {
+            let commit = self.store.read(&format!("{log}/{}", log::commit_name(version))).ok()??;
+            Some(log::made_ms(&commit)? <= now.saturating_sub(keep))
+        };
+        let files = self.store.list(log).unwrap_or_default();
+        for name in LogFiles::of(&files).needless(is_old) {
+            if self.store.delete(&format!("{log}/{name}")).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Makes what the library wrote beside the commits durable, where it does not do so itself: whether it is.
+    fn sync(&self, table: &str) -> bool {
+        let StateLocation::Local(root) = &self.place else { return true };
         let folder = root.join(table).join(LOG);
         let is_written = |path: &PathBuf| path.extension().is_none_or(|extension| extension == "parquet");
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in files.filter(is_written).chain([folder.clone()]) {
-            // A reader that finds it broken reads the commits.
-            let _ = std::fs::File::open(path).and_then(|file| file.sync_all());
-        }
+        // A reader that finds a checkpoint broken reads the commits, which are there for as long as it is young.
+        let mut paths = files.filter(is_written).chain([folder.clone()]);
+        paths.all(|path| std::fs::File::open(path).and_then(|file| file.sync_all()).is_ok())
     }
 }
 
@@ -284,10 +307,6 @@ impl<'a> Change<'a> {
     }
 }
 
-fn rows_of(file: &FileRef) -> u64 {
-    file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0)
-}
-
 /// The columns of files, the day among them, as a log has them.
 fn columns<'a>(files: impl Iterator<Item = &'a FileRef>, projection: &Projection) -> KernelResult<Vec<StructField>> {
     let mut columns: Vec<StructField> = vec![];
@@ -326,6 +345,12 @@ fn type_of(ty: &ArrowType) -> KernelResult<DataType> {
     })
 }
 
+/// Milliseconds since 1970, by the clock of this machine.
+fn now_ms() -> i64 {
+    let now = event_feeder::world::wall_clock().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// What a log says of files that it gets.
 fn adds(table: &str, files: &[&FileRef]) -> Result<RecordBatch, ArrowError> {
     let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
@@ -335,8 +360,7 @@ fn adds(table: &str, files: &[&FileRef]) -> Result<RecordBatch, ArrowError> {
         days.values().append_value(day_of(file).unwrap_or_default());
         days.append(true)?;
     }
-    let now = event_feeder::world::wall_clock().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let now = now_ms();
     let number = |x: u64| i64::try_from(x).unwrap_or(i64::MAX);
     let paths: StringArray = files.iter().map(|file| Some(path_of(table, file))).collect();
     let sizes: Int64Array = files.iter().map(|file| Some(number(file.length))).collect();
@@ -371,8 +395,8 @@ impl Committer for Durable {
         metadata: CommitMetadata,
     ) -> KernelResult<CommitResponse> {
         let failed = |error: crate::checkpoint::StoreError| KernelError::generic(error.to_string());
-        let (bytes, version) = (to_json_bytes(actions)?, metadata.version());
-        let name = format!("{}/{version:020}.json", self.log);
+        let (bytes, version) = (log::with_properties(to_json_bytes(actions)?), metadata.version());
+        let name = format!("{}/{}", self.log, log::commit_name(version));
         let is_ours = match self.store.create(&name, &bytes).map_err(failed)? {
             Creation::Created => true,
             Creation::Exists | Creation::Unclear => self.store.read(&name).map_err(failed)?.as_ref() == Some(&bytes),

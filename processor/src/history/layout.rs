@@ -78,7 +78,8 @@ pub(crate) fn to_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// Whether rows have the columns of a table: no other file of ours has times of microseconds, and each of these has one.
+/// Whether rows have the columns of a table, as far as these are others than ours: no other file of ours has times of
+/// microseconds, and of tables only what could not be used at all has none, whose columns are called as ours.
 pub(crate) fn is_of_table(schema: &Schema) -> bool {
     let has_micros = |field: &Arc<Field>| matches!(field.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _));
     schema.fields().iter().any(has_micros)
@@ -125,15 +126,25 @@ pub(crate) fn of_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// The days on which the stretches of rows end, in days since 1970-01-01: of those that have no time, that of `otherwise`.
-pub(crate) fn days(batch: &RecordBatch, otherwise: Time) -> Vec<i64> {
+/// The days of rows of a table, in days since 1970-01-01: on which their stretches end, and of those that have no time that
+/// up to which they were told. Late events are of any time, and would have a file for each day of theirs: they are of the day
+/// on which they came, by the time of events.
+pub(crate) fn days(table: &str, batch: &RecordBatch, told: Time) -> Vec<i64> {
+    if table == "late_events" {
+        return vec![day(told); batch.num_rows()];
+    }
     let times =
         ["end", "time", "start"].map(|name| batch.column_by_name(name).filter(|column| is_time(column.data_type())));
     let of = |i: usize| {
         let known = times.iter().flatten().find(|column| column.is_valid(i));
-        known.map_or(otherwise, |column| column.as_primitive::<TimestampNanosecondType>().value(i))
+        known.map_or(told, |column| column.as_primitive::<TimestampNanosecondType>().value(i))
     };
-    (0..batch.num_rows()).map(|i| of(i).div_euclid(86_400 * SECOND)).collect()
+    (0..batch.num_rows()).map(|i| day(of(i))).collect()
+}
+
+/// The day of an instant, in days since 1970-01-01.
+pub(crate) fn day(time: Time) -> i64 {
+    time.div_euclid(86_400 * SECOND)
 }
 
 /// A day as people write it.
@@ -172,7 +183,8 @@ mod tests {
         assert!(is_of_table(&schema));
         assert_eq!(of_table(&table).unwrap(), rows);
         assert_eq!(own_schema(&schema), rows.schema());
-        assert_eq!(days(&rows, 0), [-1, 1], "by the end, and by the start where there is none");
+        assert_eq!(days("finals", &rows, 0), [-1, 1], "by the end, and by the start where there is none");
+        assert_eq!(days("late_events", &rows, 0), [0, 0], "by when they came");
         assert_eq!((day_text(-1), day_text(20_000)), ("1969-12-31".into(), "2024-10-04".into()));
     }
 }

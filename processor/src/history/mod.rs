@@ -13,7 +13,10 @@
 //! |---|---|
 //! | [`layout`] | our columns as those of a table, and back |
 //! | [`moving`] | rows on their way from the state into tables |
+//! | `packed` | files put together by their bytes |
 //! | `delta` | the tables' logs |
+//! | `log` | what of a log may go |
+//! | `standing` | how all that stands, for whoever watches |
 
 #[cfg(feature = "lake")]
 mod delta;
@@ -21,18 +24,26 @@ mod delta;
 #[path = "lean.rs"]
 mod delta;
 pub(crate) mod layout;
+#[cfg(feature = "lake")]
+mod log;
 pub(crate) mod moving;
+mod packed;
+mod standing;
+
+pub(crate) use standing::{Facts, Standing};
 
 use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};
 use crate::code::Code;
-use crate::results::{Error, table_of};
+use crate::results::{Error, TABLES, table_of};
 use arrow::datatypes::SchemaRef;
 use delta::DeltaTables;
 use event_feeder::world::{self, Instant};
-use moving::{Move, Moved, TABLES};
+use moving::{Move, Moved};
+use serde_json::{Value as Json, json};
+use standing::Standings;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use timeline_core::Time;
 
@@ -52,6 +63,16 @@ pub struct Options {
 /// Whether this build can keep tables.
 pub const CAN_KEEP: bool = cfg!(feature = "lake");
 
+/// Whether a file of a state waits there for tables, where history is kept in tables.
+pub fn waits(file: &FileRef) -> bool {
+    moving::goes(file)
+}
+
+/// How many rows a file of results has.
+pub fn rows_of(file: &FileRef) -> u64 {
+    file.metadata.get("rows").and_then(Json::as_u64).unwrap_or(0)
+}
+
 /// Time between two attempts at a table that could not be written, at first and at the most.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
@@ -65,6 +86,7 @@ pub(crate) struct Projection {
     pub(crate) needless: Vec<String>,
     pub(crate) putter: Putter,
     pub(crate) reader: Reader,
+    pub(crate) standing: Arc<Standing>,
 }
 
 impl Projection {
@@ -85,6 +107,7 @@ enum Job {
 pub struct History {
     options: Options,
     jobs: Sender<Job>,
+    standings: Arc<Standings>,
     /// Why tables lack the last rows of a partition that has ended.
     behind: Mutex<Option<String>>,
 }
@@ -95,10 +118,33 @@ impl History {
         let (jobs, receiver) = channel();
         let tables = DeltaTables::new(&options.place);
         let place = options.place.to_string();
-        world::thread("history")
-            .spawn(move || Worker { tables, place, due: BTreeMap::new(), failing: None }.run(&receiver))
-            .expect("the system can start a thread");
-        History { options, jobs, behind: Mutex::default() }
+        let standings = Arc::new(Standings::default());
+        let told = Arc::clone(&standings);
+        let worker =
+            move || Worker { tables, place, due: BTreeMap::new(), failing: None, standings: told }.run(&receiver);
+        world::thread("history").spawn(worker).expect("the system can start a thread");
+        History { options, jobs, standings, behind: Mutex::default() }
+    }
+
+    /// How it stands, for whoever watches: where it is, how much may wait, and since when the place is away, if it is.
+    pub(crate) fn status(&self) -> Json {
+        let away = self.standings.away();
+        json!({
+            "place": self.options.place.to_string(),
+            "waiting_bytes_max": self.options.backlog,
+            "away_since_ns": away.as_ref().map(|away| away.since),
+            "error": away.map(|away| away.error),
+        })
+    }
+
+    /// How the part of a partition stands that is at work here.
+    pub(crate) fn of(&self, source: &str, partition: u32) -> Option<Facts> {
+        self.standings.of(source, partition)
+    }
+
+    /// A partition begins to work here.
+    pub(crate) fn standing(&self, source: String, partition: u32) -> Arc<Standing> {
+        self.standings.begin(source, partition)
     }
 
     /// Why tables lack the last rows of a partition that has ended, if they do; the state has them.
@@ -146,6 +192,7 @@ struct Worker {
     /// The newest of each partition that its tables may not have yet.
     due: BTreeMap<String, Projection>,
     failing: Option<Failing>,
+    standings: Arc<Standings>,
 }
 
 impl Worker {
@@ -180,6 +227,9 @@ impl Worker {
     fn project_all(&mut self) -> Result<(), String> {
         while let Some((app, projection)) = self.due.pop_first() {
             let done = TABLES.iter().try_for_each(|table| self.tables.project(table, &app, &projection));
+            if done.is_ok() {
+                projection.standing.note_committed();
+            }
             match done {
                 Ok(()) if self.tables.is_behind(&app) => {}
                 Ok(()) => projection.needless.iter().for_each(|name| {
@@ -192,6 +242,7 @@ impl Worker {
                 }
             }
         }
+        self.standings.note_logs(None);
         if self.failing.take().is_some() {
             tracing::warn!("history in {} is written again", self.place);
         }
@@ -207,6 +258,7 @@ impl Worker {
                 self.place
             );
         }
+        self.standings.note_logs(Some(&error));
         self.failing = Some(Failing { again: Instant::now() + pause, pause });
         error
     }

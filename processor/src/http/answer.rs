@@ -3,7 +3,8 @@
 //! A task of its own computes and encodes the rows and hands them over through a short queue. So a client that reads
 //! slowly costs two batches and no more than the time an answer may take, and one that goes away ends the computation:
 //! its queue is closed. The first batch is awaited before the response begins, for most errors come with it and can
-//! then still be a status.
+//! then still be a status. One that comes later breaks the response off, behind a word of what it was where the format
+//! has a place for one.
 
 use super::App;
 use super::error::Refusal;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
+use tracing::Instrument;
 
 /// How much longer than the question's own limit we wait: an engine that waits for its sources says itself when that took
 /// too long.
@@ -31,6 +33,10 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// Encoded batches that wait for the client.
 const QUEUE: usize = 2;
+
+/// How long a client has to take what was written to it before an answer breaks off: what is not on its way by then is
+/// lost with the connection, the head of the response included.
+const PARTING: Duration = Duration::from_millis(250);
 
 /// The header that says what rows are true for.
 pub(crate) const POSITIONS: &str = "timeline-positions";
@@ -59,10 +65,11 @@ where
     let last = begun + app.options.answer_time_max;
     let (tell, told) = oneshot::channel();
     let answer = ask(turn.clone());
-    tokio::spawn(async move {
+    let work = async move {
         let _turn = turn;
         begin(answer, format, (begun, limit), last, tell).await;
-    });
+    };
+    tokio::spawn(work.in_current_span());
     let head =
         told.await.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())));
     let (basis, chunks) = head?;
@@ -169,13 +176,21 @@ async fn begin(
     if tell.send(Ok((std::mem::take(&mut answer.basis), queue))).is_err() {
         return;
     }
-    tokio::select! {
-        sent = tokio::time::timeout_at(last, send(answer, format, batch, &chunks)) => match sent {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "an answer broke off"),
-            Err(_) => tracing::warn!("an answer broke off: it took too long to be read"),
-        },
-        () = chunks.closed() => {}
+    let sent = tokio::select! {
+        sent = tokio::time::timeout_at(last, send(answer, format, batch, &chunks)) => sent,
+        () = chunks.closed() => return,
+    };
+    let sent = sent.unwrap_or_else(|_| Err(Code::Time.error("the answer took too long to be read to its end")));
+    if let Err(error) = sent {
+        tracing::warn!(%error, "an answer broke off");
+        let part = async {
+            let said = format.belated(Refusal::from(error));
+            if said.is_empty() || chunks.send(Chunk::Bytes(said.into())).await.is_ok() {
+                chunks.closed().await;
+            }
+        };
+        // The queue ends without its end then.
+        let _ = tokio::time::timeout(PARTING, part).await;
     }
 }
 
@@ -185,17 +200,18 @@ async fn send(
     format: Format,
     first: Option<RecordBatch>,
     chunks: &mpsc::Sender<Chunk>,
-) -> io::Result<()> {
-    let mut encoder = Encoder::new(format, &answer.schema)?;
+) -> Result<(), EngineError> {
+    let unwritten = |error: io::Error| EngineError::Internal(format!("the rows cannot be written: {error}"));
+    let mut encoder = Encoder::new(format, &answer.schema).map_err(unwritten)?;
     let mut rows: Rows = Box::pin(tokio_stream::iter(first.map(Ok)).chain(answer.rows));
     while let Some(batch) = rows.next().await {
-        let bytes = encoder.rows(&batch.map_err(io::Error::other)?)?;
+        let bytes = encoder.rows(&batch?).map_err(unwritten)?;
         // An empty piece would be the end of the body.
         if !bytes.is_empty() && chunks.send(Chunk::Bytes(bytes.into())).await.is_err() {
             return Ok(());
         }
     }
-    let end = Some(encoder.end()?).filter(|end| !end.is_empty());
+    let end = Some(encoder.end().map_err(unwritten)?).filter(|end| !end.is_empty());
     for chunk in end.map(|end| Chunk::Bytes(end.into())).into_iter().chain([Chunk::End]) {
         let _ = chunks.send(chunk).await;
     }

@@ -70,16 +70,29 @@ impl From<QueryRejection> for Refusal {
     }
 }
 
+#[derive(Serialize)]
+struct Body {
+    /// The status, where it is too late to be the response's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rendered: Option<String>,
+}
+
+impl Refusal {
+    /// It as a line of JSON with its `status`, for those whose response has begun.
+    pub(super) fn belated(self) -> String {
+        let status = Some(self.status.as_u16());
+        let body = Body { status, code: self.code, message: self.message, rendered: self.rendered };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body {
-            code: &'static str,
-            message: String,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            rendered: Option<String>,
-        }
-        let body = Body { code: self.code, message: self.message, rendered: self.rendered };
+        let body = Body { status: None, code: self.code, message: self.message, rendered: self.rendered };
         (self.status, Json(body)).into_response()
     }
 }

@@ -3,12 +3,13 @@
 //! Each function is a metric of its own, with the groups as labels, for a group may be called as anything else is. Windows
 //! that are over are left out: a gauge is how things are now, and history answers for the rest.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use std::fmt;
+use timeline_dsl::is_table_column;
 
 /// The rows of `totals`, so many at the most.
 #[derive(Debug)]
@@ -54,11 +55,12 @@ impl Collector for Groups {
     }
 }
 
-/// The columns that are numbers.
+/// The columns of functions that are numbers: groups may be numbers too.
 fn functions(rows: &[RecordBatch]) -> Vec<String> {
     let mut all: Vec<String> = vec![];
     for field in rows.iter().flat_map(|batch| batch.schema_ref().fields()) {
-        if matches!(field.data_type(), DataType::Float64 | DataType::Int64) && !all.contains(field.name()) {
+        let is_number = matches!(field.data_type(), DataType::Float64 | DataType::Int64);
+        if is_number && is_table_column(field.name()) && !all.contains(field.name()) {
             all.push(field.name().clone());
         }
     }
@@ -76,12 +78,26 @@ fn number(batch: &RecordBatch, function: &str, row: usize) -> Option<f64> {
 fn labels(batch: &RecordBatch, row: usize) -> Vec<(String, String)> {
     let schema = batch.schema_ref();
     let is_of_function = |name: &str| name.strip_suffix("_text").is_some_and(|of| schema.index_of(of).is_ok());
-    let texts = schema.fields().iter().zip(batch.columns()).filter(|(field, _)| !is_of_function(field.name()));
-    let label = |(field, column): (&arrow::datatypes::FieldRef, &arrow::array::ArrayRef)| {
-        let column = column.as_string_opt::<i32>().filter(|column| column.is_valid(row))?;
-        Some((word(field.name()), column.value(row).to_owned()))
+    let groups = schema.fields().iter().zip(batch.columns()).filter(|(field, _)| !is_of_function(field.name()));
+    let label = |(field, column): (&FieldRef, &ArrayRef)| {
+        let is_group = column.data_type() == &DataType::Utf8 || !is_table_column(field.name());
+        if !is_group || !column.is_valid(row) {
+            return None;
+        }
+        Some((word(field.name()), text(column, row)?))
     };
-    texts.filter_map(label).collect()
+    groups.filter_map(label).collect()
+}
+
+/// The value of a group as programs write it.
+fn text(column: &ArrayRef, row: usize) -> Option<String> {
+    match column.data_type() {
+        DataType::Utf8 => Some(column.as_string_opt::<i32>()?.value(row).to_owned()),
+        DataType::Int64 => Some(column.as_primitive_opt::<Int64Type>()?.value(row).to_string()),
+        DataType::Float64 => Some(column.as_primitive_opt::<Float64Type>()?.value(row).to_string()),
+        DataType::Boolean => Some(column.as_boolean_opt()?.value(row).to_string()),
+        _ => None,
+    }
 }
 
 /// A name as Prometheus takes it.

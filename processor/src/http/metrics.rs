@@ -25,7 +25,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Instant};
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, Kind, &str); 18] = [
+const METRICS: [(&str, &str, Kind, &str); 22] = [
     ("records", "timeline_records", Counter, "Records read from the log."),
     ("events", "timeline_events", Counter, "Events accepted."),
     ("late_events", "timeline_late_events", Counter, "Events behind the watermark."),
@@ -43,6 +43,12 @@ const METRICS: [(&str, &str, Kind, &str); 18] = [
     ("state_bytes", "timeline_state_bytes", Gauge, "Memory of the sessions' state."),
     ("queued_bytes", "timeline_queued_bytes", Gauge, "Records that were received and not yet read."),
     ("kept_bytes", "timeline_kept_bytes", Gauge, "Messages in memory that the next checkpoint keeps."),
+    (
+        "evaluate_seconds",
+        "timeline_evaluate_seconds",
+        Counter,
+        "How long lanes were busy with events, added up: what the queries of a deployment cost.",
+    ),
     ("read_sessions", "timeline_read_sessions", Counter, "Sessions that questions have read, on copies."),
     ("epoch", "timeline_checkpoints", Counter, "Checkpoints committed."),
     ("published", "timeline_published", Counter, "Messages that destinations of outputs have."),
@@ -53,6 +59,19 @@ const METRICS: [(&str, &str, Kind, &str); 18] = [
         "timeline_watermark_timestamp_seconds",
         Instant,
         "The event time behind which events are late; by how much answers are behind the clock is `time()` less this.",
+    ),
+    (
+        "history_waiting_bytes",
+        "timeline_history_waiting_bytes",
+        Gauge,
+        "History in the state that its tables do not have yet.",
+    ),
+    ("history_waiting_rows", "timeline_history_waiting_rows", Gauge, "Rows of it."),
+    (
+        "history_committed_ns",
+        "timeline_history_last_commit_timestamp_seconds",
+        Instant,
+        "When the tables of history had all that a checkpoint names of the partition.",
     ),
 ];
 
@@ -81,6 +100,19 @@ impl Collector for Status {
             encoder
                 .encode_descriptor("timeline_resident_bytes", help, None, MetricType::Gauge)?
                 .encode_gauge(&bytes)?;
+        }
+        // Where no tables are kept there is nothing to tell.
+        let history = &self.0["history"];
+        if let Some(most) = history["waiting_bytes_max"].as_u64() {
+            let help = "Beyond so many bytes of waiting history a partition reads no more.";
+            encoder
+                .encode_descriptor("timeline_history_waiting_bytes_max", help, None, MetricType::Gauge)?
+                .encode_gauge(&most)?;
+            let is_away = u64::from(!history["away_since_ns"].is_null());
+            let help = "Whether the tables of history cannot be written.";
+            encoder
+                .encode_descriptor("timeline_history_away", help, None, MetricType::Gauge)?
+                .encode_gauge(&is_away)?;
         }
         let catching_up = self.0["catching_up"].as_array().map_or(0, Vec::len) as u64;
         let help = "Deployments that have yet to read what those before them have read.";
@@ -132,13 +164,15 @@ mod tests {
         partition.extend([("source".into(), json!("a \"b\"\n\\")), ("partition".into(), json!(3))]);
         measured::checkpoint("player", 0, (Duration::from_millis(2), Duration::from_millis(40)));
         measured::request("/v1/query", 200, Duration::from_millis(5));
+        drop(measured::Question::begun("http"));
         #[cfg(feature = "postgres")]
         measured::statement("00000", Duration::from_millis(5));
         #[cfg(feature = "flight")]
         measured::call(0, Duration::from_millis(5));
         measured::published("player", 0, 0);
         let rows = vec![Fake::default().snapshot(&["totals".into()], None).unwrap().tables.remove(0).live.remove(0)];
-        let status = json!({"partitions": [partition], "resident_bytes": 7, "catching_up": [{}]});
+        let history = json!({"place": "lake", "waiting_bytes_max": 1 << 30, "away_since_ns": 5, "error": "x"});
+        let status = json!({"partitions": [partition], "resident_bytes": 7, "catching_up": [{}], "history": history});
         text(status, Some(Groups { rows, most: 2 }))
     }
 
@@ -163,6 +197,17 @@ mod tests {
         let declared = |line: &&str| line.starts_with("# TYPE ");
         let mut seen = BTreeSet::new();
         assert!(text.lines().filter(declared).all(|line| seen.insert(line)), "declared twice: {text}");
+    }
+
+    #[test]
+    fn history_is_told_where_there_is_a_place_for_it() {
+        let of = |history: Value| text(json!({"partitions": [], "catching_up": [], "history": history}), None);
+        let told = of(json!({"place": "lake", "waiting_bytes_max": 7, "away_since_ns": null, "error": null}));
+        assert!(told.contains("\ntimeline_history_away 0\n"), "{told}");
+        assert!(told.contains("\ntimeline_history_waiting_bytes_max 7\n"), "{told}");
+        let told = of(json!({"place": "lake", "waiting_bytes_max": 7, "away_since_ns": 5, "error": "gone"}));
+        assert!(told.contains("\ntimeline_history_away 1\n"), "{told}");
+        assert!(!of(Value::Null).contains("timeline_history"));
     }
 
     #[test]

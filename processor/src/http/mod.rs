@@ -54,11 +54,13 @@ use crate::sql::Answerer;
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
 use crate::tokens::Tokens;
+use crate::traced::Follows;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 /// Every request that a server answers, as method and path: `docs/http.md` and `openapi.json` describe each.
 pub fn routes() -> Vec<(&'static str, &'static str)> {
@@ -102,6 +104,8 @@ pub struct Options {
     /// What TLS is spoken with, on connections that begin with it; the others are plain.
     #[cfg(feature = "postgres")]
     pub tls: Option<Tls>,
+    /// What makes the span of a request follow the trace that its client is in, where requests are traced.
+    pub follows: Option<Follows>,
 }
 
 impl Default for Options {
@@ -124,6 +128,7 @@ impl Default for Options {
             tokens: None,
             #[cfg(feature = "postgres")]
             tls: None,
+            follows: None,
         }
     }
 }
@@ -201,8 +206,8 @@ impl App {
         &self,
         question: impl FnOnce(&dyn Engine) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let engine = self.engine.clone();
-        let answer = tokio::task::spawn_blocking(move || question(&*engine)).await;
+        let (engine, span) = (self.engine.clone(), Span::current());
+        let answer = tokio::task::spawn_blocking(move || span.in_scope(|| question(&*engine))).await;
         answer.unwrap_or_else(|_| Err(EngineError::Internal("the processor failed at this question".into())))
     }
 }

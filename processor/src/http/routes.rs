@@ -9,6 +9,7 @@ use super::{App, connection, metrics, openapi, site, token, watch};
 use crate::engine::{EngineError, Listed, Page};
 use crate::measured;
 use crate::sql::{Answer, Asking};
+use crate::traced;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
@@ -24,6 +25,7 @@ use serde_json::Value;
 use std::net::IpAddr;
 use std::time::Duration;
 use timeline_dsl::parser::MAX_CARRIED_BYTES;
+use tracing::Instrument;
 
 /// How long answers may be waited for unless the request says otherwise.
 const TIMEOUT_S: f64 = 60.0;
@@ -67,7 +69,7 @@ const DEPLOY_BYTES_MAX: usize = MAX_CARRIED_BYTES + (4 << 20);
 pub(super) fn router(app: App) -> Router {
     let router = all().into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer));
     router
-        .route_layer(from_fn(timed))
+        .route_layer(from_fn_with_state(app.clone(), timed))
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
@@ -114,7 +116,7 @@ async fn query(
     let format = Format::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.answerer.clone());
     let ask = |turn: Turn| async move {
-        answerer.ask(Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
+        answerer.ask_over("http", Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
     };
     stream(&app, format, limit, ask).await
 }
@@ -284,11 +286,17 @@ async fn prometheus(
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(status, groups)).into_response())
 }
 
-/// Measures how long a request waits for its answer, by its address and the status.
-async fn timed(path: MatchedPath, request: Request, next: Next) -> Response {
+/// Measures how long a request waits for its answer, by its address and the status, and traces it.
+async fn timed(State(app): State<App>, path: MatchedPath, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let answer = next.run(request).await;
-    measured::request(path.as_str(), answer.status().as_u16(), began.elapsed());
+    let span = traced::request(request.method().as_str(), path.as_str());
+    if let Some(follows) = app.options.follows.filter(|_| !span.is_disabled()) {
+        follows(&span, request.headers());
+    }
+    let answer = next.run(request).instrument(span.clone()).await;
+    let status = answer.status().as_u16();
+    traced::responded(&span, status);
+    measured::request(path.as_str(), status, began.elapsed());
     answer
 }
 

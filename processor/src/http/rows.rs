@@ -43,6 +43,19 @@ impl Format {
         }
     }
 
+    /// What stands behind the rows of an answer that breaks off, where the format has a place for it. To readers of Arrow
+    /// a message whose length is negative is no message, and an error; its length is that of what follows, in JSON.
+    pub(super) fn belated(self, refusal: Refusal) -> Vec<u8> {
+        match self {
+            Format::Arrow => {
+                let said = refusal.belated();
+                let length = i32::try_from(said.len()).unwrap_or(i32::MAX);
+                [&[0xff; 4][..], &(-length).to_le_bytes()[..], said.as_bytes()].concat()
+            }
+            Format::Json | Format::Lines | Format::Csv => vec![],
+        }
+    }
+
     /// The format that a request likes best: Arrow where it does not say, and of equals the one named first.
     pub(super) fn accepted(headers: &HeaderMap) -> Result<Format, Refusal> {
         let named: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();

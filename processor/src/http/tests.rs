@@ -494,6 +494,8 @@ mod with_sql {
         // It takes time and no memory, which would be another refusal.
         let slow = "SELECT max(value % 7) FROM range(0, 1000000000000)";
         check_refusal(site.post("/v1/query", &json!({"sql": slow, "timeout_s": 0.3})), 504, "timeout", "too long");
+        let metrics = site.get("/metrics").body_mut().read_to_string().unwrap();
+        assert!(metrics.contains("timeline_question_seconds_count{wire=\"http\"} "), "{metrics}");
     }
 
     #[test]
@@ -559,7 +561,35 @@ mod with_sql {
         assert_eq!(response.status(), 200);
         let mut body = vec![];
         assert!(response.into_body().into_reader().read_to_end(&mut body).is_err());
-        assert!(!body.is_empty());
+        // Why stands behind the rows, as a message that is none to any reader of Arrow.
+        let begins = body.windows(2).rposition(|two| two == b"{\"").expect("an object in JSON");
+        let said: Value = serde_json::from_slice(&body[begins..]).unwrap();
+        assert_eq!((&said["status"], &said["code"]), (&json!(400), &json!("invalid")), "{said}");
+        assert!(said["message"].as_str().unwrap().contains("zero"), "{said}");
+        let (mark, length) = body[begins - 8..begins].split_at(4);
+        assert_eq!(
+            (mark, i32::from_le_bytes(length.try_into().unwrap())),
+            (&[0xff; 4][..], begins as i32 - body.len() as i32)
+        );
+        let mut read = StreamReader::try_new(body.as_slice(), None).unwrap();
+        assert!(read.next().unwrap().is_ok() && read.any(|batch| batch.is_err()));
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_watched_any_more_says_why() {
+        let site = site();
+        let sql = "SELECT%20*%20FROM%20totals%20WHERE%20sum%20%3E%201";
+        let response = site.get(&format!("/v1/watch?interval_ms=50&sql={sql}"));
+        let mut lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+        assert!(lines.next().unwrap().starts_with("data: ["));
+        site.engine.is_without_totals.store(true, Ordering::SeqCst);
+        let said = lines.find(|line| line.starts_with("event:")).map(|event| (event, lines.next().unwrap()));
+        let (event, data) = said.expect("an error before the end");
+        assert_eq!(event, "event: error");
+        let said: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!((&said["status"], &said["code"]), (&json!(404), &json!("not_found")), "{said}");
+        assert_eq!(lines.next().as_deref(), Some(""));
+        assert_eq!(lines.next(), None);
     }
 
     #[test]

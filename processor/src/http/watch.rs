@@ -2,6 +2,7 @@
 //!
 //! The question is asked again and again; an event is sent when the set of rows is another one than that sent last.
 //! Rows are compared without regard to their order, which an answer without ORDER BY does not have.
+//! A question that cannot be answered any more (its metric is dropped) ends with an event `error` that says so.
 //!
 //! A name is answered without SQL, so that lean builds have it too.
 
@@ -11,6 +12,7 @@ use super::json::{Shape, rows};
 use super::{App, site};
 use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
+use crate::rows::typed_as;
 use crate::sql::{Asking, Code, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -97,7 +99,11 @@ async fn follow(app: App, subject: Subject, interval: Duration, first: Vec<Strin
             Ok(rows) => changed(&mut shown, &rows).then(|| format!("data: [{}]\n\n", rows.join(","))),
             // These pass; the others do not.
             Err(EngineError::Unavailable(_) | EngineError::Timeout(_)) => None,
-            Err(_) => return,
+            Err(error) => {
+                let said = format!("event: error\ndata: {}\n\n", Refusal::from(error).belated());
+                let _ = events.send(Ok(said.into())).await;
+                return;
+            }
         };
         let text = text.or_else(|| (sent_at.elapsed() >= QUIET_MAX).then(|| ": nothing new\n\n".to_owned()));
         if let Some(text) = text {
@@ -135,7 +141,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
             let turn: Turn = Arc::new(app.turn().await?);
             let asking =
                 Asking { sql, engine: app.engine.clone(), sync: None, parameters: vec![], held: Some(turn.clone()) };
-            let answer = async { app.options.answerer.ask(asking).await?.collect(rows_max).await };
+            let answer = async { app.options.answerer.ask_over("http", asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
             drop(turn);
             (answer.map_err(|_| Code::Time.error("the answer takes too long to be watched"))??, Shape::Plain)
@@ -174,6 +180,7 @@ fn read(
     rows_max: usize,
     found: &mut Vec<RecordBatch>,
 ) -> Result<(), EngineError> {
+    let schema = &table.schema;
     let past = table.past.iter().flat_map(|file| {
         let reader = File::open(&file.path)
             .map_err(Into::into)
@@ -182,7 +189,8 @@ fn read(
             Ok(reader) => (Some(reader), None),
             Err(error) => (None, Some(Err(error.into()))),
         };
-        reader.into_iter().flatten().map(|batch| results::current(batch?)).chain(error)
+        let rows = reader.into_iter().flatten().map(|batch| results::current(batch?));
+        rows.map(move |rows| rows.map(|rows| typed_as(&rows, schema))).chain(error)
     });
     for batch in table.live.iter().cloned().map(Ok).chain(past) {
         let rows = batch.and_then(|batch| matching(batch, wanted));

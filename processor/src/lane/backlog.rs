@@ -144,7 +144,7 @@ impl Backlog {
     #[inline]
     pub(super) fn take_pace(&mut self, slot: Slot, most: u64) -> Pace {
         let mut pace = Pace::new(None, most);
-        if !self.doing.is_empty() || !self.ahead.is_empty() {
+        if !self.is_idle() {
             let at = self.doing.iter().position(|(own, _)| *own == slot);
             pace.doing = at.map(|at| self.doing.swap_remove(at).1);
             let at = self.ahead.iter().position(|(own, _)| *own == slot);
@@ -157,6 +157,12 @@ impl Backlog {
     pub(super) fn put_pace(&mut self, slot: Slot, Pace { doing, ahead, .. }: Pace) {
         self.doing.extend(doing.map(|doing| (slot, doing)));
         self.ahead.extend(ahead.map(|ahead| (slot, ahead)));
+    }
+
+    /// Whether no session is on the way between two of its timers.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.doing.is_empty() && self.ahead.is_empty()
     }
 
     /// What a session is at.

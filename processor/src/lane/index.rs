@@ -45,7 +45,7 @@ impl Index {
     /// Fetches the place of the hash into the cache.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        prefetch(&self.entries[hash as usize & (self.entries.len() - 1)]);
+        prefetch(&raw const self.entries[hash as usize & (self.entries.len() - 1)]);
     }
 
     /// Adds a slot; `hash_of` tells the hash of the slots that are there, if they must move.
@@ -104,11 +104,11 @@ impl Index {
 
 /// Asks the processor to fetch a place into its cache; does nothing where it cannot be asked.
 #[inline]
-pub(super) fn prefetch<T>(place: &T) {
+pub(super) fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no effect but on the cache, whatever the address; SSE is part of every x86_64.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(place).cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

@@ -320,11 +320,12 @@ impl<W: Watcher> Lane<W> {
             self.words[column] = if self.text_columns & 1 << column == 0 {
                 *value
             } else {
-                let text = Slice::unpack(*value).of(&batch.bytes);
+                let Slice { at, len } = Slice::unpack(*value);
+                let (at, len) = (at as usize, len as usize);
                 u64::from(if self.lookup_columns & 1 << column == 0 {
-                    self.evaluator.dictionary_mut().intern(text)
+                    self.evaluator.dictionary_mut().intern_in(&batch.bytes, at, len)
                 } else {
-                    self.evaluator.dictionary().lookup(text)
+                    self.evaluator.dictionary().lookup_in(&batch.bytes, at, len)
                 })
             };
         }
@@ -338,7 +339,28 @@ impl<W: Watcher> Lane<W> {
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
-        let (key, row, meta) = self.slab.parts(slot);
+        let idle = self.backlog.is_idle();
+        let (key, mut row, meta) = self.slab.parts(slot);
+        // Nearly all events find their session alive, end nothing, and have no timer before them.
+        if meta.life == Life::Live && idle && !(event.time > row.now() && self.rules.may_be_due(&row, event.time)) {
+            let mut sink = self.outcome.sink(&mut self.watchers[slot as usize]);
+            if self.evaluator.event_at_once(&mut row, event, &mut sink) {
+                self.outcome.name(self.evaluator.plan(), key, &row, |_| true);
+                if !meta.dirty {
+                    meta.dirty = true;
+                    self.dirty.push(slot);
+                }
+                if row.is_ending()
+                    && let Some(at) = self.rules.next_look(&row)
+                {
+                    self.wheel.push(at, slot);
+                }
+                if self.evaluator.has_failures() {
+                    self.note_failures(slot, position());
+                }
+                return true;
+            }
+        }
         let was = meta.life;
         let closed = self.outcome.closed.len();
         let mut work = Work {
@@ -377,18 +399,24 @@ impl<W: Watcher> Lane<W> {
             self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
             return true;
         }
-        if self.evaluator.has_failures() {
-            let (key, position) = (key.clone(), position());
-            let failed = |failure| Failed { key: key.clone(), position, failure };
-            self.outcome.failed.extend(self.evaluator.take_failures().into_iter().map(failed));
-        }
         // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
         if (was != Life::Live || row.is_ending() || self.rules.derived_end)
             && let Some(at) = self.rules.next_look(&row)
         {
             self.wheel.push(at, slot);
         }
+        if self.evaluator.has_failures() {
+            self.note_failures(slot, position());
+        }
         true
+    }
+
+    /// Notes of user operators that they failed at an event of the session.
+    #[cold]
+    fn note_failures(&mut self, slot: Slot, position: Position) {
+        let key = self.slab.key(slot);
+        let failed = |failure| Failed { key: key.clone(), position, failure };
+        self.outcome.failed.extend(self.evaluator.take_failures().into_iter().map(failed));
     }
 
     /// Drops texts that nothing refers to any more.

@@ -50,6 +50,8 @@ pub struct Session {
     /// The window of the clock, from its first instant to the first after it, if it is one of those in place of a whole session:
     /// then it has values of those metrics alone that are told by such windows, and these have none elsewhere.
     pub window: Option<(Time, Time)>,
+    /// Whether it is over only for the instant at which it was read: what still comes in time may change it.
+    pub provisional: bool,
 }
 
 /// A span of an alert of some session.
@@ -111,6 +113,8 @@ pub struct Outcome {
     pub stragglers: Vec<Late>,
     /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
     pub failed: Vec<Failed>,
+    /// In a reading, before which instant all is as it will be; not said where what is told is told for good.
+    pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
     pub counted: Option<Totals>,
     spans: Vec<AlertSpan>,
@@ -152,23 +156,31 @@ impl Session {
 
 impl Outcome {
     /// What an evaluation tells.
-    fn sink<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Sink<'a, O> {
+    #[inline]
+    pub(super) fn sink<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Sink<'a, O> {
         let (windows, matches) = (Some(&mut self.windows), Some(&mut self.matches));
         Sink { alerts: &mut self.spans, windows, matches, observer }
     }
 
     /// Gives what was told to its session. Windows for which `is_final` says no are not over.
     #[inline]
-    fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
-        self.name_alerts(plan, key);
-        for window in self.windows.drain(..) {
-            let end = is_final(&window).then_some(window.end);
-            let to = if end.is_some() { &mut self.closed } else { &mut self.open };
-            to.push(Session::of_window(plan, key, row, window, end));
+    pub(super) fn name(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
+        if !(self.spans.is_empty() && self.windows.is_empty() && self.matches.is_empty()) {
+            self.name_all(plan, key, row, is_final);
         }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn name_all(&mut self, plan: &Plan, key: &CompactString, row: &Row<'_>, is_final: impl Fn(&Window) -> bool) {
+        self.name_alerts(plan, key);
+        for window in self.windows.drain(..) {
+            let end = is_final(&window).then_some(window.end);
+            let provisional = end.is_some_and(|end| self.certain.is_some_and(|certain| end > certain));
+            let to = if end.is_some() { &mut self.closed } else { &mut self.open };
+            to.push(Session { provisional, ..Session::of_window(plan, key, row, window, end) });
+        }
+    }
+
     fn name_alerts(&mut self, plan: &Plan, key: &CompactString) {
         if !self.matches.is_empty() {
             let counted = self.counted.get_or_insert_with(|| Totals::new(plan));

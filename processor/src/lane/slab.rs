@@ -154,11 +154,9 @@ impl Slab {
     pub(super) fn prefetch_row(&self, hash: u64) {
         if let Some(slot) = self.index.candidates(hash).next() {
             let (chunk, row) = (slot as usize / CHUNK_ROWS, slot as usize % CHUNK_ROWS);
-            let row = &self.chunks[chunk][row * self.row_words..][..self.row_words];
-            for line in row.chunks(8) {
-                prefetch(&line[0]);
-            }
-            prefetch(&self.heads[slot as usize]);
+            let row = self.chunks[chunk].as_ptr().wrapping_add(row * self.row_words);
+            (0..self.row_words).step_by(8).for_each(|word| prefetch(row.wrapping_add(word)));
+            prefetch(&raw const self.heads[slot as usize]);
         }
     }
 

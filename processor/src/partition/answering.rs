@@ -28,11 +28,13 @@ pub(super) struct Part {
     outcome: Outcome,
     live: Vec<Session>,
     totals: Totals,
+    /// Values that live sessions have forgotten.
+    forgotten: u64,
 }
 
 impl Part {
     fn new(plan: &Plan) -> Self {
-        Part { outcome: Outcome::default(), live: vec![], totals: Totals::new(plan) }
+        Part { outcome: Outcome::default(), live: vec![], totals: Totals::new(plan), forgotten: 0 }
     }
 }
 
@@ -205,9 +207,11 @@ impl Partition {
         let parts = self.pipeline.work(begin, move |lane, progress, (reading, part), length| {
             let own = part.as_mut()?;
             if let Some(horizon) = progress.horizon() {
-                let Part { outcome, live, totals } = &mut *own;
-                let mut tell = |session| {
+                let Part { outcome, live, totals, forgotten } = &mut *own;
+                outcome.certain = Some(progress.certain());
+                let mut tell = |session: Session| {
                     if whole {
+                        *forgotten += session.forgotten;
                         totals.add(&plan, &session);
                     }
                     if wants_sessions {
@@ -248,7 +252,10 @@ impl Partition {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
-        for Part { outcome, live, totals: part } in parts {
+        if keys.is_none() && !parts.is_empty() {
+            self.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
+        }
+        for Part { outcome, live, totals: part, .. } in parts {
             totals.merge(&part);
             sessions.extend(live);
             let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
@@ -273,6 +280,7 @@ impl Partition {
             begun: self.begun.clone(),
             watermark: progress.known_watermark(),
             horizon: progress.horizon(),
+            certain: progress.certain(),
             epoch: self.epoch,
             counts: self.siblings.shown(self.counts, &self.plan),
             outputs: self.publishing.progress(),
@@ -282,6 +290,9 @@ impl Partition {
             kept_bytes: self.kept_bytes(),
             live,
             read_sessions: sum(|size| size.read),
+            drained: (0..self.readings.len()).all(|source| self.feed.is_drained(source)),
+            received: self.received,
+            busy_ns: u64::try_from(self.busy.as_nanos()).unwrap_or(u64::MAX),
             partial: self.counts.partial + partial,
             pending,
             sessions,

@@ -102,6 +102,8 @@ pub struct Answer {
     pub watermark: Option<Time>,
     /// The instant that sessions were read at; `None` without any event.
     pub horizon: Option<Time>,
+    /// What is before it changes no more.
+    pub certain: Time,
     /// The last committed checkpoint.
     pub epoch: u64,
     /// Counts.
@@ -126,6 +128,12 @@ pub struct Answer {
     pub pending: Pending,
     /// Sessions that questions have read since it was opened.
     pub read_sessions: u64,
+    /// Whether its logs were known to hold no more than was read when they were last asked.
+    pub drained: bool,
+    /// When the first message of the block that was read last was published, as far as the log says it.
+    pub received: Option<Time>,
+    /// How long its lanes were busy with events since it was opened, added up, in nanoseconds.
+    pub busy_ns: u64,
     /// Sessions alive at the horizon; empty unless asked for.
     pub sessions: Vec<Session>,
     /// Aggregated metrics; empty unless asked for.

@@ -19,6 +19,7 @@ use crate::reach::{self, Reach};
 use crate::results::{self, Dropped, Pending, Retention};
 use crate::retained::{Fresh, RetainedLog};
 use crate::totals::TotalsImage;
+use crate::traced;
 use crate::watermark::{Silences, UnreadPrefix};
 use event_feeder::file::FileTable;
 use event_feeder::world::{self, Instant};
@@ -187,6 +188,7 @@ impl Partition {
         let Some(mut checkpoints) = self.checkpoints.take() else { return Ok(()) };
         let base = !self.cut.has_base || self.cut.delta_sessions * 2 > self.cut.base_sessions;
         let began = Instant::now();
+        let span = traced::checkpoint(&self.plan.name(), self.options.part.number);
         let parts = self.pipeline.call(move |lane, progress| {
             let full = base || lane.changed() * 2 > lane.sessions();
             let frontier = lane.frontier(progress.clock());
@@ -263,7 +265,9 @@ impl Partition {
         let keeping: Vec<(RetainedLog, Fresh, Time)> = self.readings.iter_mut().map(cut).collect();
         let mut outbox = self.publishing.cut();
         let (done, receiver) = channel();
+        let work = span.clone();
         let write = move || {
+            let known = segments.len();
             for (lane, image) in images.iter().enumerate() {
                 segments.push(put(&checkpoints, lane, image)?);
             }
@@ -302,7 +306,11 @@ impl Partition {
                 files: files.cloned().collect(),
             };
             let before = Instant::now();
+            let files = commit.files.len();
             let epoch = checkpoints.commit(commit)?;
+            let bytes = segments.iter().skip(known).map(|file| file.length).sum();
+            let pause_ms = pause.as_secs_f64() * 1e3;
+            traced::committed(&work, &traced::Committed { epoch, bytes, files, pause_ms });
             checkpoints.collect()?;
             // A checkpoint of other queries may be further on in the log than this one.
             let positions = checkpoints.kept().map(|kept| positions(&kept.position, "a kept manifest"));
@@ -333,7 +341,7 @@ impl Partition {
         };
         world::thread("checkpoint")
             // The loop waits for every checkpoint before it ends, so somebody hears.
-            .spawn(move || drop(done.send(write())))
+            .spawn(move || drop(done.send(traced::within(&span, write))))
             .expect("the system can start a thread");
         self.committing = Some((pending, receiver));
         Ok(())

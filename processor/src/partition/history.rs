@@ -7,7 +7,7 @@ use super::{Error, Partition};
 use crate::checkpoint::{FileRef, Kind, Putter, Reader};
 use crate::code::Code;
 use crate::history::moving::{Move, Moved, goes};
-use crate::history::{History, Projection};
+use crate::history::{History, Projection, Standing, rows_of};
 use crate::labels::Labels;
 use crate::results::{self, Passage};
 use arrow::datatypes::SchemaRef;
@@ -34,6 +34,8 @@ struct Moving {
 #[derive(Default)]
 pub(super) struct Mover {
     history: Option<Arc<History>>,
+    /// What others are told of it; there where `history` is.
+    standing: Option<Arc<Standing>>,
     moving: Option<Moving>,
     /// What was moved, and waits for the checkpoint that says so.
     moved: Option<Arc<Moved>>,
@@ -55,8 +57,18 @@ pub(super) struct Mover {
 }
 
 impl Mover {
-    pub(super) fn of(history: Option<Arc<History>>) -> Mover {
-        Mover { history, ..Mover::default() }
+    /// That of a partition of a source.
+    pub(super) fn of(history: Option<Arc<History>>, source: String, partition: u32) -> Mover {
+        let standing = history.as_ref().map(|history| history.standing(source, partition));
+        Mover { history, standing, ..Mover::default() }
+    }
+
+    /// Notes why the last move failed, if it did: whether the one before it did.
+    fn note_failed(&mut self, why: Option<String>) -> bool {
+        if let Some(standing) = &self.standing {
+            standing.note_moved(why.as_deref());
+        }
+        std::mem::replace(&mut self.failed, why).is_some()
     }
 
     /// What becomes of files of the state. While moves fail they are to be small: they stay for longer.
@@ -111,23 +123,24 @@ impl Mover {
         let place = self.history.as_ref().map(|history| history.options().place.to_string()).unwrap_or_default();
         match result {
             Err(TryRecvError::Empty) => return,
-            Err(TryRecvError::Disconnected) => self.failed = Some("its thread has ended".into()),
+            Err(TryRecvError::Disconnected) => {
+                self.note_failed(Some("its thread has ended".into()));
+            }
             Ok(Ok(moved)) => {
-                if self.failed.take().is_some() {
+                if self.note_failed(None) {
                     tracing::warn!("history is moved to {place} again");
                 }
                 self.moved = Some(Arc::new(moved)).filter(|moved| !moved.taken.is_empty());
             }
             Ok(Err(error)) => {
                 let error = error.to_string();
-                if self.failed.is_none() {
+                if !self.note_failed(Some(error.clone())) {
                     tracing::warn!(
                         "[{}] history cannot be moved to {place}: {error}\n  help: {}",
                         Code::HistoryAway,
                         Code::HistoryAway.help()
                     );
                 }
-                self.failed = Some(error);
             }
         }
         self.moving = None;
@@ -136,8 +149,12 @@ impl Mover {
     /// Looks how much waits in the state.
     fn look(&mut self, files: &[FileRef]) {
         let Some(history) = &self.history else { return };
-        let bytes: u64 = files.iter().filter(|file| goes(file)).map(|file| file.length).sum();
+        let waiting = || files.iter().filter(|file| goes(file));
+        let bytes: u64 = waiting().map(|file| file.length).sum();
         self.waiting = bytes;
+        if let Some(standing) = &self.standing {
+            standing.note_waiting(bytes, waiting().map(rows_of).sum());
+        }
         let is_full = bytes > history.options().backlog;
         if is_full && !self.is_full {
             tracing::warn!(
@@ -168,7 +185,7 @@ impl Mover {
 
     /// Tells the tables' logs what the last checkpoint has, if they were not told of it.
     fn tell(&mut self, epoch: u64, files: &[FileRef], (putter, reader): (Putter, &Reader)) {
-        let Some(history) = &self.history else { return };
+        let (Some(history), Some(standing)) = (&self.history, &self.standing) else { return };
         let there: BTreeSet<String> = tables_of(files).map(|file| file.name.clone()).collect();
         if epoch == 0 || self.told.as_ref() == Some(&there) {
             return;
@@ -176,7 +193,8 @@ impl Mover {
         let old = |(_, since): &mut (String, Instant)| since.elapsed() >= GRACE;
         let needless = self.needless.extract_if(.., old).map(|(name, _)| name).collect();
         let (files, schemas) = (tables_of(files).cloned().collect(), std::mem::take(&mut self.schemas));
-        history.project(Projection { epoch, files, schemas, needless, putter, reader: reader.clone() });
+        let standing = Arc::clone(standing);
+        history.project(Projection { epoch, files, schemas, needless, putter, reader: reader.clone(), standing });
         self.told = Some(there);
     }
 }

@@ -4,11 +4,15 @@
 use super::Partition;
 use crate::lane::Late;
 use crate::leaps::{Leap, Leaps};
-use crate::remarks::{self, Remark};
-use event_feeder::{Position, Seen};
+use crate::remarks::{self, Loss, Losses, Remark};
+use event_feeder::{Code, DeadLetter, Notice, Position, Seen};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
+
+/// So many files are named of which something is not read.
+const LEFT_MAX: usize = 4;
 
 /// What the records of a source have, since reading began.
 #[derive(Debug, Default)]
@@ -30,6 +34,31 @@ pub struct Looks {
     pub columns: u64,
     /// What is said, with the column of which it is.
     pub remarks: Vec<(Option<u64>, String)>,
+    /// What did not count, if that is much: that it is so, and what to do.
+    #[serde(default)]
+    pub losses: Vec<(String, String)>,
+}
+
+/// What is known and was said of what did not count.
+#[derive(Debug, Default)]
+pub(super) struct LossesSaid {
+    /// What was wrong with the first record of which that is known.
+    example: Option<String>,
+    /// Values that sessions have forgotten that are alive, as of the last reading of all.
+    pub(super) forgotten: u64,
+    /// How many there were when it was last said.
+    said: BTreeMap<Code, u64>,
+}
+
+impl LossesSaid {
+    /// Takes note of records that could not be read.
+    pub(super) fn note(&mut self, dead: &[DeadLetter]) {
+        if let (None, Some(first)) = (&self.example, dead.first()) {
+            let column = first.column.as_ref().map(|column| format!(", `{column}`")).unwrap_or_default();
+            let at = first.position.offset;
+            self.example = Some(format!("{} at {at}{column}: [{}] {}", first.origin, first.code, first.reason));
+        }
+    }
 }
 
 impl Looked {
@@ -109,6 +138,34 @@ impl Partition {
                 self.notices.push(notice);
             }
         }
+        self.say_losses();
+    }
+
+    /// What did not count.
+    fn losses(&self) -> Vec<Loss> {
+        let counts = &self.counts;
+        let unusable = counts.records.saturating_sub(counts.events);
+        let losses = Losses {
+            records: counts.records,
+            unusable,
+            values: counts.dead.saturating_sub(unusable),
+            example: self.losses.example.clone(),
+            late: counts.late.saturating_sub(counts.repaired),
+            forgotten: counts.forgotten.saturating_add(self.losses.forgotten),
+        };
+        remarks::of_losses(&self.plan.name(), &losses)
+    }
+
+    /// Says what did not count, where that is much: once, and again when it is ten times as much. To be asked when everything
+    /// that was told was taken.
+    pub(super) fn say_losses(&mut self) {
+        for Loss { notice, count, .. } in self.losses().into_iter().filter(|loss| loss.is_much) {
+            let said = self.losses.said.entry(notice.code).or_default();
+            if count >= said.saturating_mul(10).max(1) {
+                *said = count;
+                tracing::warn!("{}", remarks::text(&notice));
+            }
+        }
     }
 
     /// What there is to say of the records of all sources now.
@@ -121,6 +178,15 @@ impl Partition {
             let name = &self.plan.source_at(source).name;
             let far = reading.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
             looks.remarks.extend(far.map(|line| (None, line)));
+        }
+        let is_left = |notice: &&Notice| matches!(notice.code, Code::ClosedGrew | Code::NameTooEarly);
+        let left = self.notices.iter().filter(is_left).take(LEFT_MAX);
+        looks.remarks.extend(left.map(|notice| (None, remarks::line(notice))));
+        for Loss { notice, is_much, .. } in self.losses() {
+            looks.remarks.push((None, remarks::line(&notice)));
+            if is_much {
+                looks.losses.push((remarks::line(&notice), notice.code.help().to_owned()));
+            }
         }
         looks
     }

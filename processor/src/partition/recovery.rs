@@ -9,7 +9,9 @@ use super::pace::Pace;
 use super::publishing::Publishing;
 use super::silence::Silence;
 use super::zones;
-use super::{Counts, Error, Handle, LOOK_UP, Looked, Options, Partition, SourceProgress, beginning, copying};
+use super::{
+    Counts, Error, Handle, LOOK_UP, Looked, LossesSaid, Options, Partition, SourceProgress, beginning, copying,
+};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Reader, segment};
 use crate::feed::Feed;
 use crate::input::{From, Part};
@@ -25,6 +27,7 @@ use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use timeline_core::plan::{Plan, RULES};
 
 /// How a partition came up.
@@ -211,7 +214,7 @@ impl Partition {
             retired,
             apart,
             dropped,
-            mover: Mover::of(options.history.clone()),
+            mover: Mover::of(options.history.clone(), plan.name(), options.part.number),
             committing: None,
             epoch: checkpoints.epoch(),
             proven,
@@ -231,8 +234,11 @@ impl Partition {
             answering: None,
             survey: None,
             notices: vec![],
+            losses: LossesSaid::default(),
             pauses: false,
             pace: Pace::new(),
+            busy: Duration::ZERO,
+            received: None,
             plan,
             options,
         };

@@ -113,6 +113,7 @@ pub fn at_rest(
         partial: 0,
         watermark: None,
         horizon: None,
+        certain: Time::MIN,
         epoch: 0,
         counts: Counts::default(),
         outputs: BTreeMap::new(),
@@ -122,6 +123,9 @@ pub fn at_rest(
         kept_bytes: 0,
         live: 0,
         read_sessions: 0,
+        busy_ns: 0,
+        drained: false,
+        received: None,
         pending: Pending::default(),
         sessions: vec![],
         totals: Totals::new(plan),
@@ -144,6 +148,7 @@ pub fn at_rest(
     let progress = reach::progress(plan, &answer.reach);
     answer.watermark = progress.known_watermark();
     answer.horizon = progress.horizon();
+    answer.certain = progress.certain();
     answer.epoch = manifest.epoch;
     answer.begun = state.begun;
     answer.partial = state.counts.partial;
@@ -165,6 +170,7 @@ pub fn at_rest(
     let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {
         let mut outcome = Outcome::default();
+        outcome.certain = Some(answer.certain);
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
             answer.totals.add(plan, &session);

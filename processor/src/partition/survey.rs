@@ -145,7 +145,7 @@ impl Partition {
             totals.merge(&part);
             times = (progress.known_watermark(), progress.horizon());
             // Only what no event changes any more is told to be over.
-            totals.set_horizon(Some(progress.clock()));
+            totals.set_horizon(Some(progress.clock()), progress.clock());
         }
         let (watermark, Some(horizon)) = times else { return (facts, vec![], true) };
         let reach = self.reach();

@@ -43,6 +43,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         partial: true,
         forgotten: 3,
         window: None,
+        provisional: true,
     }
 }
 
@@ -95,6 +96,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         partial: 11,
         watermark: Some(1),
         horizon: Some(i64::MAX),
+        certain: 7,
         epoch: 4,
         counts: Counts {
             records: 1,
@@ -106,16 +108,21 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
             partial: 7,
             forgotten: 8,
             misrouted: 9,
+            repaired: 2,
         },
         outputs: [("alerts".to_owned(), Published { published: 8, waiting: 9 })].into(),
         bytes: 6,
         looks: Looks {
             columns: 5,
             remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
+            losses: vec![("much".into(), "help".into())],
         },
         queued_bytes: 7,
         kept_bytes: 8,
         read_sessions: 12,
+        busy_ns: 13,
+        drained: true,
+        received: Some(14),
         live: 7,
         pending: Pending {
             parts: vec![],
@@ -163,6 +170,7 @@ fn an_answer_arrives_as_it_was_sent() {
     assert_eq!(got.pending.dead, sent.pending.dead);
     assert_eq!((&got.reach, got.counts), (&sent.reach, sent.counts));
     assert_eq!((got.watermark, got.horizon, got.epoch), (sent.watermark, sent.horizon, sent.epoch));
+    assert_eq!(got.certain, sent.certain);
     assert_eq!((&got.damage, &got.looks, &got.dropped), (&sent.damage, &sent.looks, &sent.dropped));
     assert_eq!((got.partition, got.owner, got.results), (sent.partition, sent.owner, sent.results));
     // The same again: nothing was lost on the way that would be missed only at the next hop.

@@ -59,6 +59,7 @@ struct AnswerHeader {
     partial: u64,
     watermark: Option<Time>,
     horizon: Option<Time>,
+    certain: Time,
     epoch: u64,
     counts: Counts,
     #[serde(default)]
@@ -72,6 +73,12 @@ struct AnswerHeader {
     kept_bytes: u64,
     #[serde(default)]
     read_sessions: u64,
+    #[serde(default)]
+    busy_ns: u64,
+    #[serde(default)]
+    drained: bool,
+    #[serde(default)]
+    received: Option<i64>,
     live: u64,
     owner: Option<String>,
     totals: TotalsImage,
@@ -152,6 +159,7 @@ struct SessionImage {
     partial: bool,
     forgotten: u64,
     window: Option<(Time, Time)>,
+    provisional: bool,
 }
 
 type Values = Vec<Option<ValueImage>>;
@@ -197,6 +205,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         partial: answer.partial,
         watermark: answer.watermark,
         horizon: answer.horizon,
+        certain: answer.certain,
         epoch: answer.epoch,
         counts: answer.counts,
         outputs: answer.outputs.clone(),
@@ -205,6 +214,9 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
         queued_bytes: answer.queued_bytes,
         kept_bytes: answer.kept_bytes,
         read_sessions: answer.read_sessions,
+        busy_ns: answer.busy_ns,
+        drained: answer.drained,
+        received: answer.received,
         live: answer.live,
         owner: answer.owner.clone(),
         totals: answer.totals.to_image(&answer.plan),
@@ -290,6 +302,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         partial: facts.partial,
         watermark: facts.watermark,
         horizon: facts.horizon,
+        certain: facts.certain,
         epoch: facts.epoch,
         counts: facts.counts,
         outputs: facts.outputs,
@@ -298,6 +311,9 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         queued_bytes: facts.queued_bytes,
         kept_bytes: facts.kept_bytes,
         read_sessions: facts.read_sessions,
+        busy_ns: facts.busy_ns,
+        drained: facts.drained,
+        received: facts.received,
         live: facts.live,
         owner: facts.owner,
         pending,
@@ -331,6 +347,7 @@ impl SessionImage {
             partial: session.partial,
             forgotten: session.forgotten,
             window: session.window,
+            provisional: session.provisional,
         }
     }
 
@@ -359,6 +376,7 @@ impl SessionImage {
             partial: self.partial,
             forgotten: self.forgotten,
             window: self.window,
+            provisional: self.provisional,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! time is over.
 
 use super::App;
+use super::copy::Layout;
 use super::error::Failure;
 use super::link::{End, Link, SEND_BYTES};
 use super::reply::format;
@@ -144,7 +145,7 @@ impl<'a> Attention<'a> {
         let turn = self.turn(app).await?;
         let asking = Asking { held: Some(turn.clone()), ..asking };
         let first = async {
-            let mut answer = app.options.answerer.ask(asking).await?;
+            let mut answer = app.options.answerer.ask_over("postgres", asking).await?;
             // Most errors come with the first rows.
             let batch = answer.rows.next().await.transpose()?;
             Ok::<_, EngineError>((answer, batch))
@@ -201,6 +202,49 @@ impl<'a> Attention<'a> {
             rows._turn = None;
         }
         Ok(told)
+    }
+
+    /// Copies all rows; how many it were.
+    pub(super) async fn copy(&mut self, rows: &mut Rows, layout: (&Layout, &[bool]), sql: &str) -> Result<u64, Broken> {
+        let mut told = 0;
+        loop {
+            let batch = match rows.begun.take() {
+                Some((batch, _)) => Some(batch),
+                None if rows.is_over => None,
+                None => {
+                    let next = self.on(rows.until, rows.answer.rows.next()).await?;
+                    next.transpose().map_err(|error| Failure::of(&error, sql))?
+                }
+            };
+            let Some(batch) = batch else { break };
+            self.copy_batch(&batch, layout).await?;
+            told += batch.num_rows() as u64;
+        }
+        rows.is_over = true;
+        rows._turn = None;
+        Ok(told)
+    }
+
+    async fn copy_batch(&mut self, batch: &RecordBatch, (layout, forced): (&Layout, &[bool])) -> Result<(), Broken> {
+        let wrong = |why: String| Failure::new("22000", why);
+        let arrays = batch.columns().iter().map(simple).collect::<Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
+        let mut row = 0;
+        while row < batch.num_rows() {
+            {
+                let columns = arrays.iter().map(|array| column(&**array, layout.is_binary()));
+                let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
+                while row < batch.num_rows() && self.link.replies.bytes.len() < SEND_BYTES {
+                    let mut failed = None;
+                    self.link.replies.copied(|out| failed = layout.row(&columns, forced, row, out).err());
+                    if let Some(why) = failed {
+                        return Err(wrong(why).into());
+                    }
+                    row += 1;
+                }
+            }
+            self.link.send_much().await?;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, batch: &RecordBatch, first: usize, count: usize, formats: &[u16]) -> Result<(), Broken> {

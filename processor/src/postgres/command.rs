@@ -2,6 +2,8 @@
 //!
 //! The text is only cut into statements and words here; whatever is no command goes to a process that reads SQL.
 
+use super::copy::{CopyOut, copy};
+
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -41,6 +43,8 @@ pub(super) enum Command {
         /// `MOVE`: the rows are not told.
         moves: bool,
     },
+    /// `COPY ... TO STDOUT`.
+    Copy(Box<CopyOut>),
     /// What has no effect here, with its tag: `LISTEN`, `UNLISTEN`, `NOTIFY`, `LOCK`.
     Nothing(&'static str),
     /// What cannot be meant here, and why.
@@ -63,7 +67,7 @@ pub(super) fn statements(sql: &str) -> Vec<&str> {
 }
 
 /// The pieces of a text, with their places: words, quoted texts, single characters; without blanks and comments.
-fn pieces(sql: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn pieces(sql: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
@@ -188,7 +192,10 @@ pub(super) fn command(sql: &str) -> Command {
         ["LISTEN", ..] => Command::Nothing("LISTEN"),
         ["UNLISTEN", ..] => Command::Nothing("UNLISTEN"),
         ["LOCK", ..] => Command::Nothing("LOCK TABLE"),
-        ["COPY", ..] => Command::Refused("0A000", "COPY is not spoken: ask with SELECT".into()),
+        ["COPY", ..] => match copy(sql) {
+            Ok(copy) => Command::Copy(Box::new(copy)),
+            Err((state, why)) => Command::Refused(state, why),
+        },
         ["PREPARE" | "EXECUTE", ..] => {
             Command::Refused("0A000", "statements are prepared by the protocol, and not by PREPARE".into())
         }

@@ -60,6 +60,7 @@ fn state(error: &EngineError, text: &str) -> &'static str {
         Some("TL3004") => return "57014",
         Some("TL3007") => return "53000",
         Some("TL3008") => return "25006",
+        Some("TL3011") => return "0A000",
         _ => {}
     }
     match error {

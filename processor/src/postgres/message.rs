@@ -55,7 +55,7 @@ pub(super) enum Message {
     Sync,
     Flush,
     Terminate,
-    /// Rows of a COPY, which nothing here asks for.
+    /// Rows of a COPY from the client, which nothing here asks for.
     Copy,
 }
 

@@ -15,6 +15,7 @@
 mod asking;
 mod cancel;
 mod command;
+mod copy;
 mod error;
 mod link;
 mod message;

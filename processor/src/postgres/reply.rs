@@ -107,6 +107,29 @@ impl Replies {
         });
     }
 
+    /// That rows of so many columns are copied from here on.
+    pub(super) fn copies(&mut self, columns: usize, is_binary: bool) {
+        let format = u16::from(is_binary);
+        self.message(b'H', |out| {
+            out.push(u8::from(is_binary));
+            out.extend_from_slice(&(columns as u16).to_be_bytes());
+            (0..columns).for_each(|_| out.extend_from_slice(&format.to_be_bytes()));
+        });
+    }
+
+    /// A piece of what is copied, unless it is empty.
+    pub(super) fn copied(&mut self, piece: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        self.message(b'd', piece);
+        if self.bytes.len() == start + 5 {
+            self.bytes.truncate(start);
+        }
+    }
+
+    pub(super) fn copying_is_over(&mut self) {
+        self.message(b'c', |_| ());
+    }
+
     /// That a statement is done, by its tag.
     pub(super) fn done(&mut self, tag: &str) {
         self.message(b'C', |out| text(out, tag));

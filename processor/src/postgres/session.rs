@@ -5,6 +5,7 @@
 //! statement has a snapshot of its own.
 
 mod commands;
+mod copying;
 
 use super::App;
 use super::asking::{Attention, Broken, Rows};
@@ -365,11 +366,17 @@ impl Session {
                 Failure::new("0A000", "the columns are others than those that the statement had when it was prepared");
             return Err(failure.with_help("prepare it anew: what is deployed has changed").into());
         }
-        let Basis { positions, notes } = rows.basis().clone();
-        self.positions = positions;
-        let columns = rows.schema().clone();
+        let (basis, columns) = (rows.basis().clone(), rows.schema().clone());
         let portal = self.portal(name)?;
         (portal.rows, portal.has_begun) = (Some(rows), true);
+        self.rests_on(basis);
+        Ok(columns)
+    }
+
+    /// Notes what an answer rests on, and tells what is to be known of it.
+    fn rests_on(&mut self, basis: Basis) {
+        let Basis { positions, notes } = basis;
+        self.positions = positions;
         for note in notes {
             self.link.replies.notice(&Failure::notice("01000", note.message).with_help(note.help));
         }
@@ -377,7 +384,6 @@ impl Session {
             let text = serde_json::to_string(&self.positions).unwrap_or_default();
             self.link.replies.notice(&Failure::notice("00000", format!("true for {text}")));
         }
-        Ok(columns)
     }
 
     /// Runs a portal, or goes on with it: so many rows at the most. `simple` if its columns are to be told first.
@@ -385,6 +391,10 @@ impl Session {
         let portal = self.portal(name)?;
         let (command, sql) = (portal.statement.command.clone(), portal.statement.sql.clone());
         self.check_status(&command)?;
+        if let Command::Copy(copy) = &*command {
+            let parameters = self.portal(name)?.parameters.clone();
+            return self.copy(copy, &sql, parameters).await;
+        }
         if *command != Command::Question {
             return self.run_command(&command, simple.is_some()).await;
         }

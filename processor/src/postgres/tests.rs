@@ -147,6 +147,7 @@ fn shown(replies: &[Reply]) -> String {
             format!("{} {}{}", field('C'), field('M'), place.unwrap_or_default())
         }
         b'C' => text(body),
+        b'd' => text(body).trim_end_matches('\n').to_owned(),
         b'Z' => format!("Z{}", text(body)),
         kind => char::from(*kind).to_string(),
     };
@@ -173,6 +174,58 @@ fn statements_are_answered_one_after_the_other() {
     assert_eq!(client.query("SELECT * FROM total"), "42P01 there is no table `total` at 15\nZI");
     assert_eq!(client.query("SELECT 1 +"), "42601 SQL: Expected: an expression, found: EOF\nZI");
     assert!(client.query("SELECT 1 ! 2 FROM").starts_with("42601 SQL: "));
+}
+
+#[test]
+fn rows_are_copied_as_text_as_csv_and_in_binary() {
+    let site = site();
+    let mut client = site.client();
+    let question = "SELECT cdn, sum, NULL AS n FROM totals WHERE metric = 'cirr' ORDER BY cdn";
+    let text = client.query(&format!("COPY ({question}) TO STDOUT"));
+    assert_eq!(text, "H\nC1\t12\t\\N\nC2\t5\t\\N\nc\nCOPY 2\nZI");
+    let csv =
+        client.query(&format!("COPY ({question}) TO STDOUT WITH (FORMAT csv, HEADER, FORCE_QUOTE (cdn)); SELECT 1"));
+    assert_eq!(csv, "H\ncdn,sum,n\n\"C1\",12,\n\"C2\",5,\nc\nCOPY 2\nT\n1\nSELECT 1\nZI");
+    assert_eq!(client.query("COPY alerts (alert) TO STDOUT CSV HEADER"), "H\nalert\nstuck\nc\nCOPY 1\nZI");
+    // Its columns and its format come before its rows.
+    client.say(b'Q', b"COPY (SELECT 1::int, 'x') TO STDOUT (FORMAT binary)\0");
+    let all = client.until(b'Z');
+    assert_eq!(all[0], (b'H', vec![1, 0, 2, 0, 1, 0, 1]));
+    let data: Vec<u8> = all.iter().filter(|(kind, _)| *kind == b'd').flat_map(|(_, body)| body.clone()).collect();
+    let row = [0, 2, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1, b'x', 255, 255];
+    assert_eq!(data, [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".as_slice(), &row].concat());
+    // Errors are those of the question, at their places in the statement.
+    let unknown = client.query("COPY (SELECT x FROM totals) TO STDOUT");
+    assert_eq!(unknown, "42703 there is no column `x` at 14\nZI");
+    assert_eq!(client.query("COPY total TO STDOUT"), "42P01 there is no table `total` at 6\nZI");
+    assert!(client.query("COPY (SELECT 1 +) TO STDOUT").starts_with("42601 SQL: "));
+    let quoted = client.query("COPY (SELECT 1 AS a) TO STDOUT (FORMAT csv, FORCE_QUOTE (b))");
+    assert_eq!(quoted, "42703 there is no column `b` to be quoted\nZI");
+    let written = client.query("COPY totals FROM STDIN");
+    assert_eq!(written, "25006 [TL3008] `COPY ... FROM` is refused: tables can only be read\nZI");
+    assert!(client.query("COPY (DELETE FROM totals) TO STDOUT").starts_with("25006 [TL3008] "));
+    // Prepared it has no columns of its own, and takes values.
+    client.stream.write_all(&extended("COPY (SELECT $1::text) TO STDOUT", "a\tb", false, 0)).unwrap();
+    client.say(b'S', b"");
+    assert_eq!(shown(&client.until(b'Z')), "1\n2\nn\nH\na\\tb\nc\nCOPY 1\nZI");
+    // An answer of several pieces.
+    client.say(b'Q', b"COPY (SELECT value FROM generate_series(1, 100000)) TO STDOUT\0");
+    let rows = client.until(b'Z').iter().filter(|(kind, _)| *kind == b'd').count();
+    assert_eq!(rows, 100_000);
+    site.is_at_rest();
+}
+
+#[test]
+fn an_answer_that_fails_half_way_ends_in_its_error() {
+    let site = site();
+    let mut client = site.client();
+    client.say(b'Q', b"SELECT 1 / (value - 50000) FROM range(0, 100000)\0");
+    let replies = client.until(b'Z');
+    let kinds: Vec<u8> = replies.iter().map(|(kind, _)| *kind).collect();
+    assert!(kinds.contains(&b'D') && !kinds.contains(&b'C'), "rows, and none that are said to be all");
+    assert!(kinds.ends_with(b"EZ"), "{kinds:?}");
+    let said = shown(&replies[replies.len() - 2..]);
+    assert!(said.contains("zero") && said.ends_with("ZI"), "{said}");
 }
 
 #[test]

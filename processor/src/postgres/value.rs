@@ -28,6 +28,14 @@ pub(super) struct Column<'a> {
 }
 
 impl Column<'_> {
+    /// Appends the value of a row by itself; false if there is none.
+    pub(super) fn append(&self, row: usize, out: &mut Vec<u8>) -> Result<bool, String> {
+        if self.array.is_null(row) {
+            return Ok(false);
+        }
+        (self.append)(row, out).map(|()| true)
+    }
+
     /// Appends the value of a row, with its length before it.
     pub(super) fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
         if self.array.is_null(row) {

@@ -109,6 +109,24 @@ fn a_program_without_a_source_speaks_of_those_before_it() {
 }
 
 #[test]
+fn what_is_over_is_older_than_what_runs() {
+    let log = |name: &str, folder: &str| SealedLog { source: name.into(), parts: vec![(0, folder.into())] };
+    let mut after = deploy(&base(), "v2.tl", CHANGED, Begin::Start).switch(2).seal(0, vec![log("s", "sources/s")]);
+    after.version = 4;
+    // `m` was a duration and is a count.
+    let speaks = |programs: &Programs, condition: &str| {
+        let text = format!("alert long = m {condition}");
+        programs.with(&texts(&[("uses.tl", &text)]), Begin::Start).map(|(_, outcomes)| outcomes["long"])
+    };
+    assert_eq!(speaks(&after, "> 5").expect("a count is compared with a number"), Outcome::New(1));
+    assert!(speaks(&after, "> 5s").is_err(), "a count is no length of time");
+    // And is a duration again, when both of before are over.
+    let mut back = deploy(&after, "v3.tl", BASE, Begin::Start).switch(5).seal(2, vec![log("s@2", "sources/s@2")]);
+    back.version = 7;
+    assert_eq!(speaks(&back, "> 5s").expect("m is a duration"), Outcome::New(1));
+}
+
+#[test]
 fn it_may_begin_later_than_they() {
     let later = deploy(&base(), "more.tl", MORE, Begin::Now);
     assert_eq!(later.deployments[1].begins, Begin::Now);

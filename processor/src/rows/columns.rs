@@ -24,7 +24,10 @@ const SESSION: (&str, &str) = ("session", "The key of the session.");
 const METRIC: (&str, &str) = ("metric", "The name of the metric.");
 const START: (&str, &str) = ("start", "When it begins.");
 const END: (&str, &str) = ("end", "When it ends; null while it is open.");
-const CLOSED: (&str, &str) = ("closed", "Whether the session, or the window, is over: then the row changes no more.");
+const CLOSED: (&str, &str) = (
+    "closed",
+    "Of a window whether the row is final: nothing that may still come changes it. Of a session whether it is over as of the answer: what comes within `lateness` may still be part of it.",
+);
 const PARTIAL: (&str, &str) = (
     "partial",
     "Whether the session may have begun before anything was seen of it, so that the value may lack what was before.",
@@ -128,6 +131,13 @@ pub const TABLES: [Table; 10] = [
             VERSION,
             ("catching_up", "Whether it has yet to read what others have read, and does not answer before."),
             ("remarks", "What the records say of it, such as a column that none of them has."),
+            ("row_bytes", "Bytes of a live session that its nodes take; those of shared nodes are in each row."),
+            (
+                "evaluate_seconds",
+                "How long lanes were busy with events for all queries of its source, added up, since the processors work on it.",
+            ),
+            ("live_sessions", "Sessions that are alive, for all queries of its source."),
+            ("state_bytes", "Bytes of state in memory, likewise."),
         ],
     },
     Table {
@@ -156,8 +166,8 @@ pub const TABLES: [Table; 10] = [
             ("horizon", "The instant through which answers go."),
             ("epoch", "The number of its last checkpoint."),
             ("records", "Records read."),
-            ("events", "Events that count."),
-            ("late_events", "Events that came too late."),
+            ("events", "Records that could be read: events, late ones and duplicates included."),
+            ("late_events", "Events that came too late, those included that were taken after all (`late repair`)."),
             ("dead_letters", "Records that could not be used."),
             ("duplicates", "Events that came again."),
             ("live_sessions", "Sessions that are alive."),
@@ -172,6 +182,10 @@ pub const TABLES: [Table; 10] = [
             ("misrouted", "Messages whose key is not the one that they were routed by."),
             ("queued_bytes", "Bytes that are read and not evaluated yet."),
             ("kept_bytes", "Bytes of events that are kept to be read again."),
+            (
+                "evaluate_seconds",
+                "How long its lanes were busy with events, added up, since the processor works on it.",
+            ),
         ],
     },
 ];

@@ -133,7 +133,9 @@ fn ends() -> [(String, Kind); 4] {
 
 fn end_cells(session: &Session) -> [Cell; 4] {
     let end = session.end.map_or(Cell::Null, Cell::Time);
-    [Cell::Time(session.start), end, Cell::Bool(session.end.is_some()), Cell::Bool(session.partial)]
+    // A window is told to be final, as its group is; a session is over as of the answer.
+    let closed = session.end.is_some() && !(session.provisional && session.window.is_some());
+    [Cell::Time(session.start), end, Cell::Bool(closed), Cell::Bool(session.partial)]
 }
 
 /// The value of a group or dimension column.

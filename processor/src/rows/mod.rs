@@ -9,10 +9,13 @@
 //! column for all would have no ratio in it, and one text column no order. Whoever shows rows to people folds the four
 //! into the one that says most ([`format`](mod@format)).
 //!
+//! Dimensions, groups and what `with` shows are texts here; tables of SQL have them in their types (`beside`).
+//!
 //! **Invariant:** no two columns of a table have one name in any letter case: dimensions stand under names that no
 //! column of ours has ([`dimension_column`]).
 
 mod alerts;
+mod beside;
 mod columns;
 mod finals;
 pub mod format;
@@ -24,6 +27,7 @@ mod totals;
 
 pub(crate) use alerts::is_of_alerts;
 pub use alerts::{AlertColumns, alert_view, alerts};
+pub(crate) use beside::{Types, agreed, beside_alert, beside_metric, conformed, groups_of, typed, typed_as};
 pub use columns::{COMMENT, TABLES, documented};
 pub use finals::{FinalRow, ValueColumn, finals, metric_view, value_column};
 pub use own::dimension_column;

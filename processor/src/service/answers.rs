@@ -3,6 +3,7 @@
 mod catalogue;
 mod dropped;
 mod history;
+mod losses;
 mod mixed;
 mod parts;
 mod past;
@@ -12,14 +13,15 @@ mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
+pub(super) use losses::losses;
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
-pub(super) use sessions::{forgotten, known_starts};
+pub(super) use sessions::{forgotten, known_sessions, known_starts};
 pub(super) use stories::add_story;
 
 use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
 use crate::damage::{self, Lost};
-use crate::engine::{EngineError, Page, PositionOf, TableData, TableScan};
+use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
@@ -35,6 +37,7 @@ use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// A plan with the answers of its partitions; none where nobody works on any.
@@ -95,7 +98,8 @@ impl LogAnswer<'_> {
             parts::add(answer, &mut totals, is_wanted)?;
         }
         let horizons = self.answers.iter().map(|answer| answer.horizon);
-        totals.set_horizon(horizons.min().flatten());
+        let certain = self.answers.iter().map(|answer| answer.certain).min().unwrap_or(Time::MIN);
+        totals.set_horizon(horizons.min().flatten(), certain);
         totals.only(self.plan, is_wanted);
         Ok(totals)
     }
@@ -142,6 +146,7 @@ fn needs(table: &str) -> Option<&str> {
         "totals" => Some(results::PARTS),
         "alerts" | "late_events" | "dead_letters" => Some(table),
         "spans" | "session" => Some("kept"),
+        table if MetricAt::of(table).is_some() => Some("kept"),
         // And the views of metrics.
         _ => Some("finals"),
     }
@@ -163,13 +168,9 @@ pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
 
 pub(super) fn status(answer: &Answer) -> Json {
     let counts = answer.counts;
-    let files = answer.reach.iter().map(|reach| (reach, reach.files.get(reach.position.file as usize)));
-    let left = |(reach, file): (&Reach, Option<&event_feeder::file::KnownFile>)| {
-        let length = std::fs::metadata(&file?.name).ok()?.len();
-        Some(length.saturating_sub(reach.position.offset))
-    };
-    let lag = files.clone().map(left).try_fold(0, |sum, left| Some(sum + left?));
-    let names: Vec<String> = files.filter_map(|(_, file)| file.map(|file| file.name.clone())).collect();
+    let files = answer.reach.iter().filter_map(|reach| reach.files.get(reach.position.file as usize));
+    let lag = answer.reach.iter().map(bytes_behind).try_fold(0, |sum, left| Some(sum + left?));
+    let names: Vec<String> = files.map(|file| file.name.clone()).collect();
     let file = if names.is_empty() { None } else { Some(names.join(", ")) };
     json!({
         "source": answer.plan.name(),
@@ -196,11 +197,24 @@ pub(super) fn status(answer: &Answer) -> Json {
         "queued_bytes": answer.queued_bytes,
         "kept_bytes": answer.kept_bytes,
         "read_sessions": answer.read_sessions,
+        "evaluate_seconds": answer.busy_ns as f64 / 1e9,
         "lag_bytes": lag,
+        "drained": answer.drained,
+        "received_ns": answer.received,
         "outputs": answer.outputs,
         "published": sum(answer, |output| output.published),
         "waiting": sum(answer, |output| output.waiting),
     })
+}
+
+/// What a log of files holds beyond what was read of it, in bytes of the files; none of another log.
+fn bytes_behind(reach: &Reach) -> Option<u64> {
+    let at = usize::try_from(reach.position.file).ok()?;
+    let length = |name: &str| std::fs::metadata(name).ok().map(|file| file.len());
+    let current = length(&reach.files.get(at)?.name)?.saturating_sub(reach.position.offset);
+    // One that is gone holds nothing.
+    let later = reach.files.iter().skip(at + 1).filter_map(|file| file.closed.or_else(|| length(&file.name)));
+    Some(later.fold(current, u64::saturating_add))
 }
 
 /// Over all outputs of a partition; `None` where nothing is published.
@@ -240,7 +254,9 @@ pub(super) fn table(
             let totals =
                 logs.iter().map(|log| log.totals(scan.outputs.as_ref())).collect::<Result<Vec<Totals>, _>>()?;
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
-            Ok(plain(name, rows::totals(&all)))
+            let metrics = all.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
+            let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::groups_of(plan, metric)));
+            Ok(plain(name, rows::typed(&rows::totals(&all), &types)))
         }
         "sessions" => sessions(logs, sealed, scan.sessions.as_ref()),
         "finals" | "alerts" | "late_events" | "dead_letters" => history::history(scan, logs, sealed),
@@ -262,7 +278,7 @@ pub(super) fn table(
 }
 
 /// Why a metric of events has no rows of sessions.
-fn only_in_totals(name: &str) -> String {
+pub(super) fn only_in_totals(name: &str) -> String {
     format!(
         "`{name}` counts events, which no session has a value of; ask `SELECT * FROM totals WHERE metric = '{name}'`"
     )
@@ -284,7 +300,7 @@ fn every_alert(answer: &Answer) -> Vec<AlertRow> {
 }
 
 /// The committed rows of a table.
-fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
+pub(super) fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
     let mut batches = vec![];
     for file in answer.results.iter().filter(|file| results::table_of(file) == Some(table)) {
         batches.extend(read_file(file, &answer.reader)?);
@@ -298,7 +314,7 @@ fn read_file(file: &FileRef, reader: &Reader) -> Result<Vec<RecordBatch>, Engine
     results::decode(bytes).map_err(unread)
 }
 
-fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {
+pub(super) fn text_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, EngineError> {
     let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
     column.ok_or_else(|| EngineError::Internal(format!("history has no column {name}")))
 }
@@ -347,4 +363,33 @@ pub(super) fn outliers(
         return Ok(Some(outliers::of_alert(&all, page, |key| partial.get(key).copied())));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes_behind;
+    use crate::reach::Reach;
+    use event_feeder::Position;
+    use event_feeder::file::{Head, Identity, KnownFile};
+
+    #[test]
+    fn files_that_come_later_are_behind_too() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, bytes: usize, closed| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, vec![b'x'; bytes]).expect("a file");
+            let name = path.to_str().expect("UTF-8").to_owned();
+            let head = Head { length: 0, digest: String::new() };
+            KnownFile { name, identity: Identity { device: 0, inode: 0 }, head, closed, read: None }
+        };
+        let files = vec![file("a", 10, Some(10)), file("b", 20, None), file("c", 40, None)];
+        let at = |file, offset| {
+            let position = Position { file, offset, ..Position::START };
+            bytes_behind(&Reach { position, files: files.clone(), ..Reach::default() })
+        };
+        assert_eq!([at(0, 4), at(1, 20), at(2, 39), at(2, 50)], [Some(66), Some(40), Some(1), Some(0)]);
+        assert_eq!(at(3, 0), None, "no file is known there");
+        std::fs::remove_file(dir.path().join("c")).expect("it is there");
+        assert_eq!(at(1, 0), Some(20), "what is gone holds nothing");
+    }
 }

@@ -5,7 +5,7 @@
 
 use super::answers;
 use super::work::Bound;
-use crate::engine::TableScan;
+use crate::engine::{MetricAt, TableScan};
 use crate::partition::{Ask, Asks};
 use crate::spans;
 use std::collections::BTreeSet;
@@ -30,17 +30,19 @@ fn of_scan(plan: &Plan, scan: &TableScan, shows: &dyn Fn(&str) -> bool) -> Ask {
         "spans" => has_any && spans::are_kept(plan),
         "finals" | "alerts" | "totals" => has_any,
         "sessions" | "late_events" | "dead_letters" | "queries" | "nodes" | "partitions" => true,
-        name => shows(name),
+        name => shows(&MetricAt::shown(name)),
     };
     if tells { of_table(&scan.table, scan.sessions.as_ref()) } else { Ask::Status }
 }
 
 /// What is asked for a table, or what of it belongs to some sessions.
 fn of_table(table: &str, sessions: Option<&BTreeSet<String>>) -> Ask {
+    // What is told by reading the log again.
+    let is_replayed = table == "spans" || MetricAt::of(table).is_some();
     match (table, sessions) {
         ("totals", _) => Ask::Totals,
-        ("spans", Some(keys)) if keys.len() == 1 => keys.iter().next().cloned().map_or(Ask::Spans, Ask::Key),
-        ("spans", _) => Ask::Spans,
+        (_, Some(keys)) if is_replayed && keys.len() == 1 => keys.iter().next().cloned().map_or(Ask::Spans, Ask::Key),
+        _ if is_replayed => Ask::Spans,
         (table, _) if !answers::reads_sessions(table) => Ask::Status,
         (_, Some(keys)) => Ask::Keys(keys.clone()),
         (_, None) => Ask::Sessions,

@@ -2,15 +2,17 @@
 
 use super::cluster::Cluster;
 use super::work::Bound;
-use super::{Service, answers, bounds, changes, replaying};
+use super::{Service, answers, as_of, bounds, changes, replaying};
 use crate::engine::{
-    Basis, Engine, EngineError, Extent, IsWanted, Listed, Note, Page, PositionOf, Snapshot, TableData, TableScan,
+    Basis, Engine, EngineError, Extent, IsWanted, Listed, MetricAt, Note, Page, PositionOf, Snapshot, TableData,
+    TableScan,
 };
 use crate::memory;
 use crate::partition::{Answer, Ask, Asks, NoAnswer};
 use crate::programs::{Begin, Programs};
 use crate::rows::{TABLES, documented};
 use crate::story;
+use crate::traced;
 use arrow::array::RecordBatch;
 use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
@@ -38,6 +40,7 @@ impl Engine for Service {
             "state": self.options.state.to_string(),
             "tables": self.table_names(),
             "partitions": partitions,
+            "history": self.options.history.as_ref().map(|history| history.status()),
             "resident_bytes": memory::resident(),
             "programs": self.programs_version(),
             "catching_up": catching_up,
@@ -67,7 +70,8 @@ impl Engine for Service {
         is_wanted: IsWanted<'_>,
     ) -> Result<Snapshot, EngineError> {
         let tables: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
-        let sync = self.wait_for_tables(&tables, sync, is_wanted)?;
+        let shown: Vec<String> = tables.iter().map(|table| MetricAt::shown(table)).collect();
+        let sync = self.wait_for_tables(&shown, sync, is_wanted)?;
         let (bound, sealed, answers) = self.ask_as_deployed(|bound| bounds::asks(bound, scans), sync, is_wanted)?;
         let logs = answers::by_source(&bound, &answers);
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
@@ -75,17 +79,22 @@ impl Engine for Service {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let tables = scans.iter().map(|scan| match scan.table.as_str() {
             _ if !is_wanted() => Err(NoAnswer::Unwanted.into()),
-            "spans" => replaying::spans(&answering, scan.sessions.as_ref()),
+            "spans" => replaying::spans(&answering, scan.sessions.as_ref(), is_wanted),
             "sessions" => answers::sessions(&answering, &sealed, scan.sessions.as_ref()),
             "queries" => Ok(answers::plain("queries", answers::queries(&bound, &answers))),
             "partitions" | "nodes" => answers::table(scan, &logs, &sealed),
-            name => answers::table(scan, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
+            name => match MetricAt::of(name) {
+                Some(at) => as_of::table(&at, &answering, scan.sessions.as_ref(), is_wanted)
+                    .map_err(|error| self.not_there_yet(&at.metric, error)),
+                None => answers::table(scan, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
+            },
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
         let answers = answering.iter().flat_map(answers::LogAnswer::answers);
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
         let mixed = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed));
-        let notes = mixed.chain(scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering))).collect();
+        let dropped = scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering));
+        let notes = mixed.chain(dropped).chain(answers::losses(scans, &answering)).collect();
         Ok(Snapshot { tables, basis: Basis { positions, notes } })
     }
 
@@ -93,9 +102,10 @@ impl Engine for Service {
         let (bound, sealed) = self.deployed()?;
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
-        let table = |name: &String| {
+        let table = |asked: &String| {
+            let name = &MetricAt::shown(asked);
             let mut table = match name.as_str() {
-                "spans" => replaying::spans(&answering, None),
+                "spans" => replaying::spans(&answering, None, &|| true),
                 "sessions" => answers::sessions(&all, &[], None),
                 "queries" => Ok(answers::plain("queries", answers::queries(&bound, &[]))),
                 // Columns of metrics that are replaced, or gone, are columns still.
@@ -108,6 +118,7 @@ impl Engine for Service {
             let metric = metrics.rfind(|(_, metric)| metric.name == *name);
             let definition = metric.map(|(plan, metric)| definition_text(plan, metric.root));
             table.schema = documented(name, &table.schema, definition.as_deref());
+            table.name.clone_from(asked);
             (table.live, table.past) = (vec![], vec![]);
             Ok(table)
         };
@@ -210,6 +221,32 @@ impl Engine for Service {
         plan_only: bool,
         from: Option<String>,
     ) -> Result<Json, EngineError> {
+        let files: Vec<&str> = programs.iter().map(|(file, _)| file.as_str()).collect();
+        let span = traced::deployment(&files.join(", "), plan_only);
+        traced::within(&span, || self.deploy_now(&programs, plan_only, from))
+    }
+
+    fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+        traced::within(&traced::dropping(name), || self.drop_now(name))
+    }
+
+    fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        self.answer_other(question)
+    }
+
+    fn programs_version(&self) -> u64 {
+        self.lock().programs.version
+    }
+}
+
+impl Service {
+    /// Deploys programs, or says what that would do.
+    fn deploy_now(
+        &self,
+        programs: &[(String, String)],
+        plan_only: bool,
+        from: Option<String>,
+    ) -> Result<Json, EngineError> {
         let from = match from.as_deref() {
             None | Some("start") => Begin::Start,
             Some("now") => Begin::Now,
@@ -219,13 +256,13 @@ impl Engine for Service {
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
         if plan_only {
-            return self.planned(&before, &programs, from).map(|(_, told)| told);
+            return self.planned(&before, programs, from).map(|(_, told)| told);
         }
-        let renewed = self.carrying(&before, &programs)?.0.renewed(&before)?;
+        let renewed = self.carrying(&before, programs)?.0.renewed(&before)?;
         // Only of partitions that stand is it known what they have asked of their tables.
         let deciding = self.cluster.as_ref().filter(|_| !renewed.is_empty()).map(Cluster::deciding);
         self.pause(&renewed);
-        let changed = self.planned(&before, &programs, from).and_then(|(after, told)| {
+        let changed = self.planned(&before, programs, from).and_then(|(after, told)| {
             if after != before {
                 self.change(after.clone())?;
             }
@@ -245,7 +282,8 @@ impl Engine for Service {
         Ok(told)
     }
 
-    fn drop_query(&self, name: &str) -> Result<Json, EngineError> {
+    /// Ends a query.
+    fn drop_now(&self, name: &str) -> Result<Json, EngineError> {
         let changing = self.changing();
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
@@ -258,16 +296,6 @@ impl Engine for Service {
         Ok(json!({"dropped": [name], "notes": kept, "not_yet": self.wait_for_others()}))
     }
 
-    fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
-        self.answer_other(question)
-    }
-
-    fn programs_version(&self) -> u64 {
-        self.lock().programs.version
-    }
-}
-
-impl Service {
     /// The programs with tables that carry on those that are deployed, and the texts as they are then.
     fn carrying(
         &self,

@@ -1,9 +1,9 @@
 //! What an answer can only say by reading logs again, up to the places that it is true for: stories, and spans.
 
 use super::answers::{self, LogAnswer, known_starts, plain};
-use crate::engine::{EngineError, TableData};
+use crate::engine::{EngineError, IsWanted, TableData};
 use crate::lane::RecordedSpan;
-use crate::partition::Answer;
+use crate::partition::{Answer, NoAnswer};
 use crate::retained::{self, RetainedLog};
 use crate::{replay, rows, spans, story};
 use event_feeder::{Position, Source};
@@ -56,7 +56,11 @@ pub(super) fn unread(error: event_feeder::Error) -> EngineError {
 }
 
 /// The table `spans`, or what of it has some keys: those of all metrics that keep them and are seen.
-pub(super) fn spans(answering: &[LogAnswer<'_>], keys: Option<&BTreeSet<String>>) -> Result<TableData, EngineError> {
+pub(super) fn spans(
+    answering: &[LogAnswer<'_>],
+    keys: Option<&BTreeSet<String>>,
+    is_wanted: IsWanted<'_>,
+) -> Result<TableData, EngineError> {
     let mut all: Vec<(&Arc<Plan>, Vec<RecordedSpan>)> = vec![];
     for log in answering {
         let mut own = vec![];
@@ -64,8 +68,11 @@ pub(super) fn spans(answering: &[LogAnswer<'_>], keys: Option<&BTreeSet<String>>
             let Some(horizon) = answer.horizon else { continue };
             let Logs { sources, before, is_whole } = logs(answer)?;
             let logs = replay::Logs { sources, before: &before, reach: &answer.reach };
-            let told = spans::replay(&answer.plan, logs, horizon, keys);
+            let told = spans::replay(&answer.plan, logs, horizon, keys, is_wanted);
             let mut told = told.map_err(unread)?;
+            if !is_wanted() {
+                return Err(NoAnswer::Unwanted.into());
+            }
             if !is_whole {
                 // What began before the events that are kept would be told as if it had begun there.
                 let known = known_starts(answer, keys)?;
@@ -77,5 +84,7 @@ pub(super) fn spans(answering: &[LogAnswer<'_>], keys: Option<&BTreeSet<String>>
         all.push((log.plan(), own));
     }
     let pairs: Vec<(&Plan, &[RecordedSpan])> = all.iter().map(|(plan, spans)| (&***plan, &spans[..])).collect();
-    Ok(plain("spans", rows::spans(&pairs)))
+    let metrics = pairs.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
+    let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::beside_metric(plan, metric)));
+    Ok(plain("spans", rows::typed(&rows::spans(&pairs), &types)))
 }

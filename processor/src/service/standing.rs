@@ -63,6 +63,11 @@ impl Service {
         }
         let row = |(key, said): (&(String, u32), &Json)| {
             let mut row = said.clone();
+            if let Some(facts) = self.options.history.as_ref().and_then(|history| history.of(&key.0, key.1)) {
+                row["history_waiting_bytes"] = json!(facts.waiting_bytes);
+                row["history_waiting_rows"] = json!(facts.waiting_rows);
+                row["history_committed_ns"] = json!(facts.committed);
+            }
             match errors.get(key) {
                 Some(error) if error.is_empty() => {}
                 Some(error) => row["error"] = json!(error),

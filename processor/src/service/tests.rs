@@ -14,12 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod as_of;
 mod bounds;
+mod cost;
 mod deploying;
 mod distinct;
 mod formats;
 #[cfg(feature = "lake")]
 mod history;
+mod losses;
 mod lost;
 mod now;
 mod pieces;
@@ -28,6 +31,7 @@ mod rules;
 mod slt;
 mod spans;
 mod tables;
+mod typed;
 mod windows;
 mod zones;
 
@@ -95,8 +99,11 @@ fn view(table: &TableData) -> Vec<RecordBatch> {
             let names = names.expect("texts").iter().map(|name| Some(name == Some(view.name.as_str())));
             let rows = filter_record_batch(&batch, &names.collect::<BooleanArray>()).expect("rows");
             let of = |name: &str| if name == "value" { "value_exact".to_owned() } else { name.to_owned() };
-            let columns = table.schema.fields().iter().map(|field| rows.column_by_name(&of(field.name())).cloned());
-            let columns = columns.map(|column| column.expect("a column")).collect();
+            let columns = table.schema.fields().iter().map(|field| {
+                let column = rows.column_by_name(&of(field.name())).expect("a column");
+                arrow::compute::cast(column, field.data_type()).expect("texts of its type")
+            });
+            let columns = columns.collect();
             batches.push(RecordBatch::try_new(table.schema.clone(), columns).expect("its types"));
         }
     }

@@ -25,11 +25,17 @@ pub enum Code {
     Foreign,
     /// No format of an answer is accepted.
     Format,
+    /// A clause that nothing would be done with.
+    PassedOver,
+    /// An instant of which not enough is kept.
+    NotKept,
+    /// An instant that the log has not reached.
+    NotReached,
 }
 
 impl Code {
     /// All of them, in order.
-    pub const ALL: [Code; 10] = [
+    pub const ALL: [Code; 13] = [
         Code::TooLarge,
         Code::TooManyRelations,
         Code::Memory,
@@ -40,6 +46,9 @@ impl Code {
         Code::OnlyRead,
         Code::Foreign,
         Code::Format,
+        Code::PassedOver,
+        Code::NotKept,
+        Code::NotReached,
     ];
 
     /// `TL3001`.
@@ -55,6 +64,9 @@ impl Code {
             Code::OnlyRead => "TL3008",
             Code::Foreign => "TL3009",
             Code::Format => "TL3010",
+            Code::PassedOver => "TL3011",
+            Code::NotKept => "TL3012",
+            Code::NotReached => "TL3013",
         }
     }
 
@@ -71,6 +83,9 @@ impl Code {
             Code::OnlyRead => "The statement does something else than read.",
             Code::Foreign => "A question by GET that a page of another site could have sent.",
             Code::Format => "The request accepts no format that answers come in.",
+            Code::PassedOver => "The statement says something that the answer would not heed.",
+            Code::NotKept => "What a metric was at that instant is not kept any more.",
+            Code::NotReached => "What a metric was at that instant is not known yet.",
         }
     }
 
@@ -89,6 +104,9 @@ impl Code {
             Code::OnlyRead => "tables can only be read, with SELECT, WITH, EXPLAIN, SHOW TABLES or DESCRIBE",
             Code::Foreign => "send the header `timeline-client: 1`, as `timeline watch` does, or ask by POST /v1/query",
             Code::Format => "accept application/json, text/csv or application/vnd.apache.arrow.stream",
+            Code::PassedOver => "leave it out if the answer is right without it, or ask as the message says",
+            Code::NotKept => "ask of a later instant, bound `session`, or keep more events with `serve --keep`",
+            Code::NotReached => "ask of an instant that has been read, or wait for what the source holds with `--sync`",
         }
     }
 
@@ -96,10 +114,14 @@ impl Code {
     pub fn error(self, what: impl std::fmt::Display) -> EngineError {
         let message = format!("[{}] {what}\n  help: {}", self.name(), self.help());
         match self {
-            Code::TooLarge | Code::TooManyRelations | Code::OnlyRead | Code::Foreign | Code::Format => {
-                EngineError::invalid(message)
-            }
-            Code::Memory | Code::NoProcess => EngineError::Unavailable(message),
+            Code::TooLarge
+            | Code::TooManyRelations
+            | Code::OnlyRead
+            | Code::Foreign
+            | Code::Format
+            | Code::PassedOver => EngineError::invalid(message),
+            Code::Memory | Code::NoProcess | Code::NotReached => EngineError::Unavailable(message),
+            Code::NotKept => EngineError::Conflict { message, rendered: None },
             Code::Time => EngineError::Timeout(message),
             Code::Failed | Code::Ended => EngineError::Internal(message),
         }

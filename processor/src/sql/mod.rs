@@ -6,6 +6,7 @@
 //! **Invariant:** no question can do harm. The command has questions answered by processes of their own ([`Pool`]), which
 //! the system limits and which end with whoever asked; and statements are bounded before they are planned, so that what
 //! is too much is said and not tried.
+//! **Invariant:** what stands in a statement is part of its answer, or the statement is refused ([`passed_over`]).
 //!
 //! Names keep their case and need no quotes, because columns are called what the events call them (`playerState`):
 //! the usual folding to lower case would make every such column need quotes. Names of tables match in any case.
@@ -17,6 +18,8 @@
 //! Rows stream: of an answer no more than a few batches are in memory, and what a question holds besides (sorting,
 //! grouping, joining) is counted and limited. Nothing is written to disk.
 
+#[cfg(feature = "sql")]
+mod as_of;
 #[cfg(feature = "sql")]
 mod bounds;
 #[cfg(feature = "sql")]
@@ -38,6 +41,8 @@ mod lean;
 mod lists;
 #[cfg(feature = "sql")]
 mod parameters;
+#[cfg(feature = "sql")]
+mod passed_over;
 #[cfg(feature = "sql")]
 mod planner;
 #[cfg(feature = "sql")]
@@ -68,6 +73,8 @@ pub use lean::{Pool, serve_questions};
 pub use pool::Pool;
 
 use crate::engine::{Basis, Engine, EngineError, Note, PositionOf};
+use crate::measured;
+use crate::traced;
 use arrow::array::RecordBatch;
 #[cfg(feature = "sql")]
 use arrow::datatypes::Field;
@@ -79,6 +86,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt};
+use tracing::Instrument;
 
 /// Bytes that one question may hold for sorting, grouping and joining.
 #[cfg(feature = "sql")]
@@ -148,7 +156,23 @@ impl Answerer {
     /// engine says of its snapshot; what [`Code`] lists. Rows may end in an error too (a division by zero).
     pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
         let task = Task::Rows(asking.parameters.clone());
-        self.give(asking, task).await
+        let span = traced::question(&asking.sql);
+        let answer = self.give(asking, task).instrument(span.clone()).await;
+        traced::answered(span, answer)
+    }
+
+    /// The same for a wire, by whose name it is measured how long the question is at work, until its last row is taken.
+    ///
+    /// # Errors
+    /// Those of [`Answerer::ask`].
+    pub(crate) async fn ask_over(&self, wire: &'static str, asking: Asking) -> Result<Answer, EngineError> {
+        let at_work = measured::Question::begun(wire);
+        let Answer { schema, basis, rows } = self.ask(asking).await?;
+        let rows = rows.map(move |row| {
+            let _ends_with_the_rows = &at_work;
+            row
+        });
+        Ok(Answer { schema, basis, rows: Box::pin(rows) })
     }
 
     /// What a statement takes and gives, for which no row of any table is read.

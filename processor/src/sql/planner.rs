@@ -7,6 +7,7 @@
 //!
 //! * A number that becomes a whole one by `CAST` is rounded, and not cut off.
 //! * Lengths of time are compared by what they come to.
+//! * A column of texts is not compared with a number.
 //! * Sums, differences and products of whole numbers that 64 bits do not hold are errors; the library's begin again at
 //!   the other end.
 //!
@@ -17,16 +18,18 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::{DataType, DurationNanosecondType, FieldRef, Float64Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ScalarValue, exec_err};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::functions::datetime::date_part::DatePartFunc;
 use datafusion::functions::math::expr_fn::round;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -43,7 +46,7 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::Minus => Some(Checked::Difference),
             BinaryOperator::Multiply => Some(Checked::Product),
             BinaryOperator::Divide => None,
-            _ => return Ok(compared(expr, schema)),
+            _ => return compared(expr, schema),
         };
         let (left, right) = (type_of(&expr.left, schema)?, type_of(&expr.right, schema)?);
         if let Some(checked) = checked {
@@ -77,7 +80,7 @@ fn type_of(side: &Expr, schema: &DFSchema) -> Result<DataType> {
 
 /// A comparison of lengths of time, as seconds: the library compares months, days and the rest one after the other, to
 /// which 25 hours are less than a day.
-fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
     type Compare = fn(Expr, Expr) -> Expr;
     let compare: Compare = match expr.op {
         BinaryOperator::Eq => Expr::eq,
@@ -86,13 +89,14 @@ fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryEx
         BinaryOperator::LtEq => Expr::lt_eq,
         BinaryOperator::Gt => Expr::gt,
         BinaryOperator::GtEq => Expr::gt_eq,
-        _ => return PlannerResult::Original(expr),
+        _ => return Ok(PlannerResult::Original(expr)),
     };
+    comparable(&expr.left, &expr.right, schema)?;
     let is_interval = |side: &Expr| matches!(side.get_type(schema), Ok(DataType::Interval(_)));
     let is_length = |side: &Expr| is_interval(side) || matches!(side.get_type(schema), Ok(DataType::Duration(_)));
     let (left, right) = (&expr.left, &expr.right);
     if !(is_length(left) && is_length(right) && (is_interval(left) || is_interval(right))) {
-        return PlannerResult::Original(expr);
+        return Ok(PlannerResult::Original(expr));
     }
     let epoch = |side| {
         Expr::ScalarFunction(ScalarFunction::new_udf(
@@ -100,7 +104,46 @@ fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryEx
             vec![datafusion::prelude::lit("epoch"), side],
         ))
     };
-    PlannerResult::Planned(compare(epoch(expr.left), epoch(expr.right)))
+    Ok(PlannerResult::Planned(compare(epoch(expr.left), epoch(expr.right))))
+}
+
+/// Refuses to compare a column of texts with a number: the library would make a number of each text, and fail at the first row
+/// that has another one.
+fn comparable(left: &Expr, right: &Expr, schema: &DFSchema) -> Result<()> {
+    for (text, number) in [(left, right), (right, left)] {
+        let Expr::Column(column) = text else { continue };
+        let is_text = matches!(text.get_type(schema), Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View));
+        if is_text && type_of(number, schema).is_ok_and(|ty| ty.is_numeric()) {
+            let name = &column.name;
+            return plan_err!(
+                "`{name}` is a text, and is compared with a number: write CAST({name} AS DOUBLE), or the number in quotes"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Likewise in the lists and ranges of a statement, which are no operators to [`Arithmetic`].
+pub(super) fn check_lists(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                match expr {
+                    Expr::Between(range) => {
+                        comparable(&range.expr, &range.low, &schema)?;
+                        comparable(&range.expr, &range.high, &schema)?;
+                    }
+                    Expr::InList(list) => {
+                        list.list.iter().try_for_each(|one| comparable(&list.expr, one, &schema))?;
+                    }
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map(|_| ())
 }
 
 fn is_decimal(ty: &DataType) -> bool {

@@ -7,8 +7,9 @@ use super::code::Code;
 use super::error::cleaned;
 use super::lists::put_together;
 use super::parameters::{put_in, typed};
+use super::passed_over::{check_clauses, check_shown, check_versions};
 use super::words::{cast_exponents, number_marks, quote_names};
-use super::work::Asked;
+use super::work::{Asked, CATALOG, SCHEMA};
 use crate::engine::EngineError;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
@@ -37,6 +38,7 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
         .tokenize_with_location()
         .map_err(|error| EngineError::invalid(format!("SQL: {error}")))?;
     check_tokens(&tokens)?;
+    check_versions(&tokens)?;
     quote_names(&mut tokens);
     number_marks(&mut tokens);
     let tokens = cast_exponents(tokens);
@@ -51,6 +53,7 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
         let word = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
         return Err(Code::OnlyRead.error(format!("`{word}` is refused")));
     }
+    check_shown(&statement)?;
     if matches!(&statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowTables { .. })) {
         return Ok(Question::Tables);
     }
@@ -63,6 +66,7 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
     };
     rewrite(&mut statement, known);
     put_together(&mut statement);
+    check_clauses(&statement)?;
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
     Ok(Question::Query { statement: Box::new(statement), reads, parameters })
 }
@@ -75,7 +79,13 @@ fn described(statement: &Statement) -> Option<String> {
         Ast::ShowColumns { show_options, .. } => show_options.show_in.as_ref()?.parent_name.as_ref()?,
         _ => return None,
     };
-    name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone())
+    let parts: Option<Vec<&str>> =
+        name.0.iter().map(|part| part.as_ident().map(|ident| ident.value.as_str())).collect();
+    // Of another schema there is no table, whatever it is called.
+    match parts?.as_slice() {
+        [SCHEMA, table] | [CATALOG, SCHEMA, table] => Some((*table).to_owned()),
+        parts => Some(parts.join(".")),
+    }
 }
 
 fn is_query(statement: &Statement) -> bool {

@@ -1,7 +1,7 @@
 //! A table of a snapshot as one that a query can read: rows in memory and Parquet files as one.
 //!
 //! Files of older layouts, and those of `finals` where a metric's own table is read, are seen through a projection, so
-//! that filters reach them all the same.
+//! that filters reach them all the same. So is what stands beside rows, which is a text in files whatever it is.
 
 use super::error::cleaned;
 use crate::engine::{EngineError, PastFile, TableData, View};
@@ -17,8 +17,9 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::prelude::{Expr, SessionContext, cast, lit};
+use datafusion::prelude::{Expr, SessionContext, cast, lit, try_cast};
 use std::sync::Arc;
+use timeline_dsl::is_table_column;
 
 /// The columns of a value in `finals`.
 const VALUE: [&str; 4] = ["value", "value_exact", "value_text", "value_bool"];
@@ -31,8 +32,10 @@ pub(super) fn provider(context: &SessionContext, table: &TableData) -> Result<Ar
 fn union(context: &SessionContext, table: &TableData) -> Result<Arc<dyn TableProvider>> {
     let live = || MemTable::try_new(table.schema.clone(), vec![table.live.clone()]);
     let of = |layout| table.past.iter().filter(move |file| file.layout == layout);
+    let has_outputs = table.view.is_some() || has_values(&table.schema);
+    let has_typed = has_outputs && table.schema.fields().iter().any(|field| is_typed(field));
     let is_seen_through = |layout| match layout {
-        Layout::Exact => table.view.is_some(),
+        Layout::Exact => table.view.is_some() || has_typed,
         Layout::Decimal => table.view.is_some() || has_values(&table.schema),
         Layout::Table => true,
     };
@@ -73,6 +76,11 @@ fn has_values(schema: &Schema) -> bool {
     schema.index_of("value").is_ok() && schema.index_of("value_exact").is_ok()
 }
 
+/// Whether a column of outputs is what stands beside them, and no text as it is in files.
+fn is_typed(field: &Field) -> bool {
+    !is_table_column(field.name()) && *field.data_type() != DataType::Utf8
+}
+
 /// The columns of the files of `table`, as far as it shows them.
 fn schema_of(table: &TableData, layout: Layout) -> SchemaRef {
     let own = own_schema_of(table, layout);
@@ -98,7 +106,11 @@ fn own_schema_of(table: &TableData, layout: Layout) -> SchemaRef {
     };
     let values = values.into_iter().chain([("value_text", DataType::Utf8), ("value_bool", DataType::Boolean)]);
     let values = values.map(|(name, ty)| Arc::new(Field::new(name, ty, true)));
-    let others = table.schema.fields().iter().filter(|field| !VALUE.contains(&field.name().as_str())).cloned();
+    let others = table.schema.fields().iter().filter(|field| !VALUE.contains(&field.name().as_str()));
+    let others = others.map(|field| match is_typed(field) {
+        true => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+        false => Arc::clone(field),
+    });
     let whose = table.view.iter().map(|view| Arc::new(Field::new(&view.column, DataType::Utf8, true)));
     // Alerts have no values.
     let values = values.filter(|_| table.view.as_ref().is_none_or(|view| view.value.is_some()));
@@ -125,9 +137,16 @@ fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
     expr.alias(field.name())
 }
 
-/// A column that is no value: of a table a time is read from its nanoseconds.
+/// A column that is no value: of a table a time is read from its nanoseconds, and what stands beside rows from its text.
+///
+/// Files have the rows of other outputs too, under whose text of the same name an error would end the answer; so what is no
+/// such number is null, and the library draws no conclusions for numbers from the order of texts.
 fn plain(field: &Field, layout: Layout) -> Expr {
     let name = field.name().as_str();
+    if is_typed(field) {
+        let written = if layout == Layout::Table { table_name(name) } else { name.to_owned() };
+        return try_cast(column(&written), field.data_type().clone()).alias(name);
+    }
     match (layout, field.data_type()) {
         (Layout::Table, ty @ DataType::Timestamp(..)) => cast(column(&nanoseconds_name(name)), ty.clone()).alias(name),
         (Layout::Table, _) => column(&table_name(name)).alias(name),

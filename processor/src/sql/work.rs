@@ -4,17 +4,19 @@
 //! It runs on one thread with a large stack ([`on_large_stack`]), for the library walks trees by recursion, and knows
 //! nothing of whoever asks but [`Desk`]: so it is the same in the processor and in a process of its own.
 
+use super::as_of;
 use super::bounds::check_relations;
 use super::catalog;
 use super::code::Code;
 use super::error::{cleaned, meant};
 use super::holding::hold;
 use super::late::{Late, may_bound, scans};
-use super::planner::{Arithmetic, RoundedCasts, date_part};
+use super::passed_over::check_calls;
+use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
 use super::statement::{Question, parse};
 use super::wire::TableRequest;
 use super::{Description, Task, stretches, tables, types};
-use crate::engine::{EngineError, TableData};
+use crate::engine::{EngineError, MetricAt, TableData};
 use crate::rows::COMMENT;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
@@ -30,6 +32,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use event_feeder::world;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +44,10 @@ use tokio_stream::StreamExt;
 /// The stack of a thread that plans; it is reserved and not used until it is needed.
 const STACK_BYTES: usize = 512 << 20;
 
-const CATALOG: &str = "timeline";
-const SCHEMA: &str = "public";
+/// The catalog of our own tables.
+pub(super) const CATALOG: &str = "timeline";
+/// Their schema.
+pub(super) const SCHEMA: &str = "public";
 
 /// Where a question comes from and its answer goes.
 pub(super) trait Desk {
@@ -91,7 +96,7 @@ pub(super) fn unless_it_panics<T>(work: impl FnOnce() -> T) -> Result<T, EngineE
 
 /// Answers a question from one snapshot of the tables it reads.
 pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), EngineError> {
-    let (statement, reads, parameters) = match parse(asked)? {
+    let (mut statement, mut reads, parameters) = match parse(asked)? {
         Question::Tables => return tell(list(&asked.known), asked, desk).await,
         Question::Describe(name) => {
             let columns = described(&name, asked, desk)?;
@@ -103,6 +108,12 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let lists = reads.iter().any(catalog::is_library)
         || matches!(&*statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowFunctions { .. }));
     let context = context(asked.memory_bytes, lists)?;
+    check_calls(&statement, &context.state_ref().read())?;
+    if reads.iter().any(|reference| reference.table().eq_ignore_ascii_case(as_of::FUNCTION)) {
+        let is_described = matches!(asked.task, Task::Columns(_));
+        as_of::put_in(&mut statement, &context.state(), &asked.known, is_described)?;
+        (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
+    }
     let spelled = wanted(&context, &reads, &asked.known)?;
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
@@ -164,6 +175,7 @@ impl Planning<'_> {
         let plan = state.statement_to_plan(self.statement.clone()).await.map_err(cleaned)?;
         let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
+        check_lists(&plan).map_err(cleaned)?;
         Ok(plan)
     }
 }
@@ -301,6 +313,8 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+        // Of texts that are cast to numbers the library takes the first and the last for the least and the greatest.
+        .set_bool("datafusion.execution.collect_statistics", false)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
@@ -328,6 +342,7 @@ fn wanted(
     known: &[String],
 ) -> Result<BTreeMap<String, String>, EngineError> {
     let mut spelled = BTreeMap::new();
+    let is_at = |spelling: &str| MetricAt::of(spelling).is_some_and(|at| known.contains(&at.metric));
     for reference in reads {
         if catalog::is_catalog(reference, known) {
             continue;
@@ -337,6 +352,7 @@ fn wanted(
         let own = in_schema && reference.catalog().is_none_or(|catalog| catalog == CATALOG);
         match known_as(spelling, known) {
             Some(name) if own => spelled.insert(spelling.to_owned(), name.clone()),
+            None if own && is_at(spelling) => spelled.insert(spelling.to_owned(), spelling.to_owned()),
             None if own && context.state().table_functions().contains_key(spelling) => None,
             _ => return Err(unknown(&reference.to_string(), spelling, known)),
         };
@@ -345,13 +361,13 @@ fn wanted(
 }
 
 /// A table's name in its own letters.
-fn known_as<'a>(spelling: &str, known: &'a [String]) -> Option<&'a String> {
+pub(super) fn known_as<'a>(spelling: &str, known: &'a [String]) -> Option<&'a String> {
     let exact = known.iter().find(|name| *name == spelling);
     exact.or_else(|| known.iter().find(|name| name.eq_ignore_ascii_case(spelling)))
 }
 
 /// That there is no such table.
-fn unknown(written: &str, spelling: &str, known: &[String]) -> EngineError {
+pub(super) fn unknown(written: &str, spelling: &str, known: &[String]) -> EngineError {
     let meant = meant(spelling, known.iter().map(String::as_str));
     let help = if meant.is_empty() {
         "; SHOW TABLES lists what there is, and metrics of events are rows of `totals`".to_owned()

@@ -44,6 +44,8 @@ pub struct Totals {
     open: part::Open,
     /// What is before it is over in every partition that counts; none where that is not known.
     horizon: Option<Time>,
+    /// What is before it changes no more in any of them.
+    certain: Time,
 }
 
 /// One row of an aggregated metric.
@@ -67,12 +69,18 @@ impl Totals {
     /// No sessions.
     pub fn new(plan: &Plan) -> Self {
         let count = plan.metrics.len();
-        Totals { metrics: vec![BTreeMap::new(); count], open: vec![Default::default(); count], horizon: None }
+        Totals {
+            metrics: vec![BTreeMap::new(); count],
+            open: vec![Default::default(); count],
+            horizon: None,
+            certain: Time::MIN,
+        }
     }
 
-    /// Says how far every partition is whose totals these are.
-    pub fn set_horizon(&mut self, horizon: Option<Time>) {
+    /// Says how far every partition is whose totals these are, and before which instant nothing changes any more.
+    pub fn set_horizon(&mut self, horizon: Option<Time>, certain: Time) {
         self.horizon = horizon;
+        self.certain = certain;
     }
 
     /// Folds a session in, for those metrics whose aggregates count it.
@@ -181,7 +189,7 @@ impl Totals {
                 let percentile_error = accumulator.percentile_error();
                 let closed = key.map(|key| {
                     let end = part::window_of(plan, metric, group[key].as_ref()).map(|(_, end)| end);
-                    let is_beyond = self.horizon.zip(end).is_some_and(|(horizon, end)| end <= horizon);
+                    let is_beyond = end.is_some_and(|end| end <= self.certain);
                     is_beyond && !self.open[metric].contains(&group[key])
                 });
                 rows.push(Total { metric, group: group.clone(), values, errors, percentile_error, closed });

@@ -180,6 +180,7 @@ mod tests {
             partial: false,
             forgotten: 0,
             window: Some((begin, end)),
+            provisional: false,
         }
     }
 
@@ -211,9 +212,9 @@ mod tests {
         all.add(&plan, &window(1, 1, false));
         let closed = |all: &Totals| all.rows(&plan).iter().map(|row| row.closed).collect::<Vec<_>>();
         assert_eq!(closed(&all), [Some(false); 2], "nobody knows how far the log is");
-        all.set_horizon(Some(2 * MINUTE));
+        all.set_horizon(Some(2 * MINUTE), 2 * MINUTE);
         assert_eq!(closed(&all), [Some(true), Some(false)], "silence may still end the session in it");
-        all.set_horizon(Some(MINUTE - 1));
+        all.set_horizon(Some(2 * MINUTE), MINUTE - 1);
         assert_eq!(closed(&all), [Some(false); 2]);
     }
 }

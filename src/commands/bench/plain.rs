@@ -12,7 +12,7 @@ use std::path::Path;
 /// Nanoseconds after a seek in which stalls are the viewer's own.
 const SEEK: i64 = 5_000_000_000;
 /// Silence after which a session is over.
-const SILENCE: i64 = 30 * 60 * 1_000_000_000;
+pub(super) const SILENCE: i64 = 30 * 60 * 1_000_000_000;
 
 /// Rebuffering and playing time in nanoseconds, by CDN.
 pub(super) type Sums = BTreeMap<Option<String>, [i128; 2]>;
@@ -30,26 +30,55 @@ struct Line<'a> {
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Player {
+pub(super) enum Player {
     #[default]
     Other,
     Play,
     Buffer,
 }
 
+impl Player {
+    pub(super) fn of(state: &[u8]) -> Self {
+        match state {
+            b"play" => Player::Play,
+            b"buffer" => Player::Buffer,
+            _ => Player::Other,
+        }
+    }
+}
+
+/// A session.
 #[derive(Default)]
-struct Viewer {
-    at: i64,
+pub(super) struct Viewer {
+    /// When its last event was.
+    pub(super) at: i64,
     player: Player,
     has_played: bool,
     seek_until: i64,
-    cdn: usize,
+    /// The number of the CDN in force.
+    pub(super) cdn: usize,
     charged: Vec<(usize, [i128; 2])>,
 }
 
 impl Viewer {
+    /// One whose first event is at an instant.
+    pub(super) fn at(now: i64) -> Self {
+        Viewer { at: now, ..Viewer::default() }
+    }
+
+    /// The player is in another state.
+    pub(super) fn now_is(&mut self, player: Player) {
+        self.player = player;
+        self.has_played |= player == Player::Play;
+    }
+
+    /// The viewer seeks.
+    pub(super) fn seek(&mut self, now: i64) {
+        self.seek_until = now + SEEK;
+    }
+
     /// Charges the time from the last event up to `t`.
-    fn pass(&mut self, t: i64) {
+    pub(super) fn pass(&mut self, t: i64) {
         let time = match self.player {
             Player::Other => return,
             Player::Play => [0, i128::from(t - self.at)],
@@ -64,7 +93,8 @@ impl Viewer {
         charged[1] += time[1];
     }
 
-    fn settle(&self, sums: &mut [[i128; 2]]) {
+    /// Adds what it was charged.
+    pub(super) fn settle(&self, sums: &mut [[i128; 2]]) {
         for (cdn, [stalled, played]) in &self.charged {
             sums[*cdn][0] += stalled;
             sums[*cdn][1] += played;
@@ -85,25 +115,20 @@ pub(super) fn run(file: &Path) -> Result<Sums> {
         let event: Line<'_> = serde_json::from_str(&line).map_err(|e| unreadable(&e))?;
         now = event.ts * 1_000_000;
         if !viewers.contains_key(event.session) {
-            viewers.insert(event.session.to_owned(), Viewer { at: now, ..Viewer::default() });
+            viewers.insert(event.session.to_owned(), Viewer::at(now));
         }
         let viewer = viewers.get_mut(event.session).expect("it was put there if it was missing");
         if now - viewer.at > SILENCE {
             viewer.settle(&mut sums);
-            *viewer = Viewer { at: now, ..Viewer::default() };
+            *viewer = Viewer::at(now);
         }
         viewer.pass(now);
         viewer.at = now;
         if let Some(state) = event.state {
-            viewer.player = match state {
-                "play" => Player::Play,
-                "buffer" => Player::Buffer,
-                _ => Player::Other,
-            };
-            viewer.has_played |= viewer.player == Player::Play;
+            viewer.now_is(Player::of(state.as_bytes()));
         }
         if event.action == Some("seek") {
-            viewer.seek_until = now + SEEK;
+            viewer.seek(now);
         }
         if let Some(cdn) = event.cdn {
             viewer.cdn = cdns.iter().position(|known| known.as_deref() == Some(cdn)).unwrap_or_else(|| {

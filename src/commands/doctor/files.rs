@@ -2,7 +2,7 @@
 
 use super::{Findings, records, state};
 use event_feeder::file::{self, FileTable, Mode, Options};
-use event_feeder::{FileSource, Source, sniff_file};
+use event_feeder::{FileSource, Notice, Source, sniff_file};
 use processor::checkpoint::{StateLocation, inspect};
 use processor::reach;
 use timeline_core::plan::{Csv, Plan};
@@ -78,8 +78,17 @@ pub(super) fn check(
         }
         // What is there is compared with the table when reading begins.
         let resumed = FileSource::resume(&patterns, options(), table, place);
-        match resumed.and_then(|mut source| source.next().map(|_| ())) {
-            Ok(_) => findings.ok(&format!("{pattern}: what {folder} has read of it, up to {place}, is there")),
+        let resumed = resumed.and_then(|mut source| {
+            source.next()?;
+            source.left_out()
+        });
+        match resumed {
+            Ok(left) => {
+                findings.ok(&format!("{pattern}: what {folder} has read of it, up to {place}, is there"));
+                for Notice { code, file, detail } in left {
+                    findings.warn(&format!("{folder}: [{code}] {file}: {detail}"), code.help());
+                }
+            }
             Err(error) => findings.fault(&format!("{folder}: [{}] {error}", error.code()), error.code().help()),
         }
     }

@@ -6,6 +6,7 @@ use super::Findings;
 use processor::checkpoint::{Kind, Manifest, ProgramStore, Reader, StateLocation, inspect};
 use processor::code::Code;
 use processor::damage::{Lost, help, whole_name};
+use processor::history;
 use processor::programs::Programs;
 use processor::results::{Dropped, DroppedRows, table_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,12 +57,22 @@ pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
     if let (true, StateLocation::Local(root)) = (all.is_empty(), state) {
         findings.unknown(&format!("there is no state in {} yet", root.display()));
     }
+    let history = match state.history() {
+        Ok(history) => history,
+        Err(error) => {
+            findings.fault(&error.to_string(), "put `history.json` of the state back from a copy");
+            None
+        }
+    };
+    if let Some(place) = &history {
+        findings.ok(&format!("history lies in tables in {place}"));
+    }
     for folder in all {
-        partition(state, &folder, now, findings);
+        partition(state, (&folder, history.is_some()), now, findings);
     }
 }
 
-fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Findings) {
+fn partition(state: &StateLocation, (folder, has_tables): (&str, bool), now: Time, findings: &mut Findings) {
     let store = state.store(folder);
     let inspection = match inspect(&*store) {
         Ok(inspection) => inspection,
@@ -113,6 +124,9 @@ fn partition(state: &StateLocation, folder: &str, now: Time, findings: &mut Find
         findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
     }
     grown(newest, folder, findings);
+    if has_tables {
+        waiting(newest, folder, findings);
+    }
     let ahead = newest.state["max_time"].as_i64().map_or(0, |newest| newest.saturating_sub(now));
     if ahead > DAY {
         findings.fault(
@@ -132,7 +146,7 @@ fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
         };
         let (bytes, rows) = tables.entry(name).or_default();
         *bytes += file.length;
-        *rows += file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        *rows += history::rows_of(file);
     }
     let each =
         |(table, (bytes, rows)): (&String, &(u64, u64))| format!("{table} {rows} rows, {:.1} MB", *bytes as f64 / 1e6);
@@ -146,6 +160,18 @@ fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
     let dropped: Dropped = serde_json::from_value(newest.state["dropped"].clone()).unwrap_or_default();
     for (table, DroppedRows { rows, until }) in dropped {
         findings.ok(&format!("{folder}: {rows} rows of {table} are dropped, told up to {}", instant_text(until)));
+    }
+}
+
+/// What of history is to go into tables and has not yet.
+fn waiting(newest: &Manifest, folder: &str, findings: &mut Findings) {
+    let files = || newest.files.iter().filter(|file| history::waits(file));
+    let (rows, bytes) = (files().map(history::rows_of).sum::<u64>(), files().map(|file| file.length).sum::<u64>());
+    if rows > 0 {
+        findings.ok(&format!(
+            "{folder}: {rows} rows of history, {:.1} MB, wait in the state for their tables; the next start brings them",
+            bytes as f64 / 1e6
+        ));
     }
 }
 

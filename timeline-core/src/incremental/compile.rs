@@ -129,6 +129,8 @@ pub(crate) struct Leaf {
     pub columns: u64,
     pub payload: Expression,
     pub effect: Effect,
+    /// Whether it reads more of a record than the payload.
+    pub reads_more: bool,
 }
 
 impl Compiled {

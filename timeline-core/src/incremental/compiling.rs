@@ -199,6 +199,7 @@ impl<'a> Compiling<'a> {
 
     fn leaf(&mut self, columns: u64, payload: Expression, effect: Effect) {
         self.compiled.acted_on[self.id.index()] |= columns;
-        self.compiled.leaves.push(Leaf { columns, payload, effect });
+        let reads_more = matches!(effect, Effect::OfUser(_) | Effect::Note(_));
+        self.compiled.leaves.push(Leaf { columns, payload, effect, reads_more });
     }
 }

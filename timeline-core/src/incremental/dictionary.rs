@@ -33,6 +33,20 @@ impl Dictionary {
         self.find(key, text).unwrap_or_else(|| self.insert(key, text))
     }
 
+    /// The number of the text that stands at `at` in an arena, `len` bytes long, which is added if it is new. What stands
+    /// behind the text is no part of it, but lets a short one be read at once.
+    #[inline]
+    pub fn intern_in(&mut self, arena: &[u8], at: usize, len: usize) -> u32 {
+        let key = Key::within(arena, at, len);
+        self.find(key, &arena[at..at + len]).unwrap_or_else(|| self.insert(key, &arena[at..at + len]))
+    }
+
+    /// The same, or [`UNKNOWN`].
+    #[inline]
+    pub fn lookup_in(&self, arena: &[u8], at: usize, len: usize) -> u32 {
+        self.find(Key::within(arena, at, len), &arena[at..at + len]).unwrap_or(UNKNOWN)
+    }
+
     /// The number of the text, or [`UNKNOWN`].
     #[inline]
     pub fn lookup(&self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
@@ -65,7 +79,7 @@ impl Dictionary {
         self.texts.iter().map(|t| t.len() + 32).sum::<usize>() + self.table.len() * 4
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: Key, text: &[u8]) -> Option<u32> {
         let mask = self.table.len() - 1;
         let mut at = key.hash() as usize & mask;
@@ -121,20 +135,25 @@ impl Key {
 
     #[inline]
     fn of(text: &[u8]) -> Self {
-        let word = match *text {
-            [] => 0,
-            // Where they overlap they say the same twice.
-            [first, .., last] if text.len() < 4 => {
-                u64::from_le_bytes([first, text[text.len() / 2], last, 0, 0, 0, 0, 0])
+        if text.len() > Self::WHOLE {
+            return Key { word: long(text), len: text.len() as u64 };
+        }
+        let mut bytes = [0; 8];
+        bytes[..text.len()].copy_from_slice(text);
+        Key { word: u64::from_le_bytes(bytes), len: text.len() as u64 }
+    }
+
+    /// That of a text in an arena.
+    #[inline(always)]
+    fn within(arena: &[u8], at: usize, len: usize) -> Self {
+        match arena.get(at..).and_then(<[u8]>::first_chunk) {
+            // The bytes behind it are shifted out, and those of the text back.
+            Some(eight) if (1..=Self::WHOLE).contains(&len) => {
+                let behind = 64 - 8 * len as u32;
+                Key { word: u64::from_le_bytes(*eight) << behind >> behind, len: len as u64 }
             }
-            [only] => u64::from(only),
-            [a, b, c, d, ..] if text.len() <= Self::WHOLE => {
-                let [w, x, y, z] = *text.last_chunk::<4>().expect("at least four bytes");
-                u64::from_le_bytes([a, b, c, d, w, x, y, z])
-            }
-            _ => long(text),
-        };
-        Key { word, len: text.len() as u64 }
+            _ => Key::of(&arena[at..at + len]),
+        }
     }
 
     #[inline]
@@ -182,5 +201,16 @@ mod tests {
             assert_eq!((dictionary.lookup(text), dictionary.text(*number)), (*number, &**text));
         }
         assert_eq!(dictionary.lookup("y"), UNKNOWN);
+        for (number, text) in numbers.iter().zip(&texts) {
+            // Within other text, and at its end.
+            for arena in [format!("ab{text}cdefghijk"), format!("ab{text}"), format!("ab{text}\u{e9}")] {
+                let at = (arena.as_bytes(), 2, text.len());
+                assert_eq!(
+                    (dictionary.lookup_in(at.0, at.1, at.2), dictionary.intern_in(at.0, at.1, at.2)),
+                    (*number, *number)
+                );
+            }
+        }
+        assert_eq!(dictionary.len(), texts.len());
     }
 }

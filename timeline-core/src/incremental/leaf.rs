@@ -2,7 +2,7 @@
 
 use super::Event;
 use super::code::Code;
-use super::compile::Compiled;
+use super::compile::{Compiled, Leaf};
 use super::dictionary::Dictionary;
 use super::effect::{Effect, Setting};
 use super::mixed;
@@ -27,19 +27,12 @@ pub(crate) fn apply(
     let mut changed = 0;
     for &leaf in &compiled.programs[program].leaves {
         let leaf = &compiled.leaves[usize::from(leaf)];
-        if let Effect::OfUser(effect) = leaf.effect {
-            user::apply(&compiled.users[effect.user], dictionary, row, event, failures);
+        if leaf.reads_more {
+            apply_more(compiled, leaf, dictionary, row, event, failures);
             changed |= leaf.columns;
             continue;
         }
         let payload = leaf.payload.eval(event, dictionary);
-        if let (Effect::Note(effect), codes) = (leaf.effect, &compiled.codes)
-            && let Code::Mixed(mixed) = &codes[effect.node]
-        {
-            mixed::note(compiled, mixed, row, event, payload);
-            changed |= leaf.columns;
-            continue;
-        }
         if leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload) {
             changed |= leaf.columns;
         }
@@ -49,5 +42,28 @@ pub(crate) fn apply(
     }
     if row.pending() != FRESH {
         row.set_pending(row.pending() | changed & event.present);
+    }
+}
+
+/// Lets the event change a leaf that reads more of it than a payload.
+#[inline(never)]
+fn apply_more(
+    compiled: &Compiled,
+    leaf: &Leaf,
+    dictionary: &mut Dictionary,
+    row: &mut Row<'_>,
+    event: &Event<'_>,
+    failures: &mut Vec<Failure>,
+) {
+    match leaf.effect {
+        Effect::OfUser(effect) => user::apply(&compiled.users[effect.user], dictionary, row, event, failures),
+        Effect::Note(effect) => {
+            let Code::Mixed(mixed) = &compiled.codes[effect.node] else {
+                unreachable!("what is noted of a record is for what reads columns beside timelines")
+            };
+            let payload = leaf.payload.eval(event, dictionary);
+            mixed::note(compiled, mixed, row, event, payload);
+        }
+        other => unreachable!("{other:?} reads a payload and no more"),
     }
 }

@@ -115,7 +115,10 @@ pub struct Sink<'a, O: Observer> {
 
 /// A copy of a session's row on the way to its end: see [`Evaluator::end_by`].
 #[derive(Clone, Debug)]
-pub struct Ahead {
+pub struct Ahead(Box<AheadRow>);
+
+#[derive(Clone, Debug)]
+struct AheadRow {
     words: Vec<u64>,
     heap: Heap,
 }
@@ -191,11 +194,22 @@ impl Evaluator {
     /// Takes the next event of the session; its time is not before the row's instant.
     #[inline]
     pub fn event<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, sink: &mut Sink<'_, O>) {
+        if !self.event_at_once(row, event, sink) {
+            self.advance(row, event.time - 1, sink);
+            let taken = self.event_at_once(row, event, sink);
+            assert!(taken, "time has gone on through all timers before the event");
+        }
+    }
+
+    /// The same, if nothing changes by itself before the event: if something does, the event is not taken, and the row's
+    /// instant is settled.
+    #[inline]
+    pub fn event_at_once<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, sink: &mut Sink<'_, O>) -> bool {
         debug_assert!(event.time >= row.now(), "events of a session come in order");
         if event.time > row.now() {
             self.settle(row, sink);
             if row.deadline() < event.time {
-                self.advance(row, event.time - 1, sink);
+                return false;
             }
             self.turn(row, event.time, sink);
             row.set_now(event.time);
@@ -204,6 +218,7 @@ impl Evaluator {
             row.words[at] = event.time as u64;
         }
         leaf::apply(&mut self.compiled, &mut self.dictionary, row, event, &mut self.failures);
+        true
     }
 
     /// How many passes over the operations there were: what evaluation costs, whatever the machine.
@@ -224,7 +239,7 @@ impl Evaluator {
     }
 
     /// Finishes the row's instant: no further event of it comes.
-    #[inline]
+    #[inline(always)]
     pub fn settle<O: Observer>(&mut self, row: &mut Row<'_>, sink: &mut Sink<'_, O>) {
         let pending = row.pending();
         let timers = row.deadline() <= row.now();
@@ -283,7 +298,7 @@ impl Evaluator {
     }
 
     /// Just before anything happens at an instant, to which all else has come: windows that end there are told.
-    #[inline]
+    #[inline(always)]
     fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, sink: &mut Sink<'_, O>) {
         if every::is_due(&self.compiled, row, at) {
             self.end_windows(row, at, sink);
@@ -381,8 +396,10 @@ impl Evaluator {
         if row.pending() == 0 && row.deadline() > until && !row.is_ending() {
             return Some(Err(row.deadline()));
         }
-        let copy = ahead.get_or_insert_with(|| Ahead { words: row.words.to_vec(), heap: row.heap.clone() });
-        let row = &mut Row { words: &mut copy.words, heap: &mut copy.heap };
+        let copy = ahead
+            .get_or_insert_with(|| Ahead(Box::new(AheadRow { words: row.words.to_vec(), heap: row.heap.clone() })));
+        let AheadRow { words, heap } = &mut *copy.0;
+        let row = &mut Row { words, heap };
         let sink = &mut Sink { alerts: &mut vec![], windows: None, matches: None, observer: &mut () };
         self.settle(row, sink);
         let all = self.go_on(row, until, sink, (true, most));

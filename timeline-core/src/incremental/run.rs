@@ -45,6 +45,7 @@ pub(super) fn run(
 }
 
 /// The first instant after `now` at which some node changes by itself.
+#[inline(always)]
 pub(super) fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
     let deadlines = compiled.timed.iter().map(|(_, deadline)| deadline.get(row.words));
     deadlines.filter(|at| *at > now).min().unwrap_or(NEVER)

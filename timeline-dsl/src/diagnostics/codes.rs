@@ -42,6 +42,7 @@ codes! {
     DUPLICATE = "TL0107", "Defined twice";
     REDEFINED = "TL0108", "Another definition under a known name";
     AMBIGUOUS = "TL0109", "Several sources have this column";
+    HIDDEN = "TL0110", "A column that is hidden by a metric or an alert";
     NEEDS_STATE = "TL0201", "An event where a timeline is needed";
     NEEDS_EVENT = "TL0202", "A timeline where an event is needed";
     MIXED = "TL0203", "Events and timelines in one predicate";

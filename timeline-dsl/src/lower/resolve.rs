@@ -5,7 +5,7 @@
 
 use super::Lowering;
 use super::value::{EventValue, Lowered};
-use crate::diagnostics::{codes, nearest};
+use crate::diagnostics::{Severity, codes, nearest};
 use crate::habits;
 use crate::syntax::{Name, Span};
 use std::cell::OnceCell;
@@ -17,7 +17,8 @@ impl Lowering<'_> {
         if let [name] = path
             && let Some(binding) = self.scope.get(&name.text)
         {
-            let value = binding.value.clone();
+            let (value, what, defined) = (binding.value.clone(), binding.what, binding.span);
+            self.warn_of_hidden(span, &name.text, (what, defined));
             return match (self.clocks.get(&name.text), &value, self.clock) {
                 (Some(clock), Lowered::Node { source, .. }, Some(group)) if *source != group => {
                     let clock = clock.clone();
@@ -28,6 +29,20 @@ impl Lowering<'_> {
         }
         let joined: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
         self.column(span, &joined.join("."))
+    }
+
+    /// Says that a name is a metric or an alert here, and not the column that it is called like: whoever called it so may mean
+    /// either. A `let` is there to be spoken of.
+    fn warn_of_hidden(&mut self, span: Span, name: &str, (what, defined): (&str, Span)) {
+        if what == "let" || !self.visible.iter().any(|s| self.sources[*s].columns.contains_key(name)) {
+            return;
+        }
+        let mut d = self
+            .diagnostic(codes::HIDDEN, span, format!("`{name}` is the {what} here, and not the column of that name"))
+            .note(self.file, defined.range(), "defined here")
+            .help(format!("write `col(\"{name}\")` for the column, or give the {what} another name"));
+        d.severity = Severity::Warning;
+        self.say(d);
     }
 
     /// The column of that name; `source.name` where several sources have it.

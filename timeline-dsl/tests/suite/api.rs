@@ -71,6 +71,20 @@ fn key_and_time_come_from_flags_or_common_names() {
 }
 
 #[test]
+fn a_key_that_might_be_another_is_said() {
+    let said = |names: &[&str]| {
+        let known = names.iter().map(|name| (name.to_string(), Type::Int)).collect();
+        let found = compile_expression("has_existed(a == 1)", &Defaults { known, ..Defaults::default() });
+        assert!(found.is_ok());
+        found.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&["id", "ts", "User", "a"]), ["`id` is taken for the key of a session, and it might be `User`"]);
+    for names in [&["id", "ts", "a"][..], &["sessionId", "id", "userId", "ts", "a"], &["user", "host", "ts", "a"]] {
+        assert!(said(names).is_empty(), "{names:?}");
+    }
+}
+
+#[test]
 fn types_come_from_use_then_from_the_sample() {
     let known: BTreeMap<String, Type> = [("a", Type::Int), ("b", Type::Int), ("c", Type::Int), ("d", Type::Bool)]
         .map(|(n, t)| (n.to_owned(), t))

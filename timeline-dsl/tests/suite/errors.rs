@@ -4,7 +4,7 @@ use crate::given::Given;
 use crate::limits::{compile_text, too_much};
 use std::collections::BTreeSet;
 use timeline_dsl::diagnostics::codes::ALL;
-use timeline_dsl::{Defaults, Program, compile_expression, compile_with, is_expression};
+use timeline_dsl::{Defaults, Program, Severity, compile_expression, compile_with, is_expression};
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
@@ -40,6 +40,26 @@ fn the_example_of_each_section_gives_its_code() {
 fn what_is_too_long_to_print_is_tried_elsewhere() {
     let tried: BTreeSet<&str> = too_much().iter().map(|(code, _)| *code).collect();
     assert_eq!(tried, BTreeSet::from(TOO_LONG_TO_PRINT));
+}
+
+#[test]
+fn only_a_use_of_what_hides_a_column_is_spoken_of() {
+    let codes = |definitions: &str| {
+        let program = format!("source card {{ key id  time ts in ms  amount: float  open: bool }}\n{definitions}");
+        let found = compile_text(&program).diagnostics;
+        found.iter().map(|d| (d.code, d.severity == Severity::Warning)).collect::<Vec<_>>()
+    };
+    let said = ("TL0110", true);
+    assert_eq!(codes("metric amount = sum(amount)\nmetric large = count(amount > 100)"), [said]);
+    assert_eq!(codes("alert open = latest(open)\nmetric long = duration_where(open)"), [said]);
+    for quiet in [
+        "metric large = count(amount > 100)\nmetric amount = sum(amount)",
+        "metric amount = sum(amount)\nmetric large = count(col(\"amount\") > 100)",
+        "let amount = latest(col(\"amount\"))\nmetric large = duration_where(amount > 100)",
+        "metric total = sum(amount)\nmetric large = duration_where(total > 100)",
+    ] {
+        assert!(codes(quiet).is_empty(), "{quiet}");
+    }
 }
 
 #[test]

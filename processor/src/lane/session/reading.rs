@@ -16,7 +16,20 @@ pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<
     let turns = metrics.map(|metric| view.whole_turns(metric)).collect();
     let (start, read) = (row.origin(), row.now());
     let (partial, forgotten) = (row.is_partial(), view.forgotten());
-    Session { key: key.clone(), start, end, read, shares, groups, turns, open_alerts, partial, forgotten, window: None }
+    Session {
+        key: key.clone(),
+        start,
+        end,
+        read,
+        shares,
+        groups,
+        turns,
+        open_alerts,
+        partial,
+        forgotten,
+        window: None,
+        provisional: false,
+    }
 }
 
 /// The alerts that are on.
@@ -56,6 +69,7 @@ impl Session {
             partial: row.is_partial(),
             forgotten: window.forgotten,
             window: Some((window.begin, window.end)),
+            provisional: false,
         }
     }
 }

@@ -33,6 +33,7 @@ impl Rules {
     }
 
     /// When silence ends a session that has no further event.
+    #[inline]
     fn silent(&self, row: &Row<'_>) -> Option<Time> {
         let last = self.last.map_or(row.now(), |at| row.words[at] as Time);
         self.silence.map(|d| last.saturating_add(d))
@@ -58,9 +59,16 @@ impl Rules {
         }
     }
 
+    /// Whether it may be over where all before an instant is over: no is certain, and what most events find.
+    #[inline]
+    pub(in crate::lane) fn may_be_due(&self, row: &Row<'_>, before: Time) -> bool {
+        let is_old = self.max_age.is_some_and(|age| row.origin().saturating_add(age) < before);
+        let is_silent = self.silent(row).is_some_and(|at| at < before);
+        self.derived_end | row.is_ending() | is_old | is_silent
+    }
+
     /// How a session ended, where all instants before `instants` and all silences that end before `silences` are over; `None`
     /// if there are more timers to go through than may be now before that is known.
-    #[inline]
     pub(super) fn due(
         &self,
         evaluator: &mut Evaluator,

@@ -166,11 +166,13 @@ impl<W: Watcher> Work<'_, '_, W> {
             self.name();
             if is_told {
                 let read = Some(self.row.now());
+                let provisional = self.outcome.certain.is_some_and(|certain| at >= certain);
                 for window in self.evaluator.view(&self.row).windows_open(true) {
                     let window = Session::of_window(self.evaluator.plan(), self.key, &self.row, window, read);
-                    self.outcome.closed.push(window);
+                    self.outcome.closed.push(Session { provisional, ..window });
                 }
-                self.outcome.closed.push(reading(self.evaluator, self.key, &mut self.row, read));
+                let session = reading(self.evaluator, self.key, &mut self.row, read);
+                self.outcome.closed.push(Session { provisional, ..session });
             }
         }
         // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.

@@ -36,7 +36,8 @@ impl Session {
                 self.link.replies.empty();
                 return Ok(());
             }
-            Command::Question => return Ok(()),
+            // They are asked, and not answered here.
+            Command::Question | Command::Copy(_) => return Ok(()),
             Command::Begin => {
                 self.status = Status::Open;
                 "BEGIN"

@@ -36,6 +36,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("misrouted", Kind::Int),
         ("queued_bytes", Kind::Int),
         ("kept_bytes", Kind::Int),
+        ("evaluate_seconds", Kind::Float),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
@@ -68,6 +69,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(counts.misrouted),
             int(answer.queued_bytes),
             int(answer.kept_bytes),
+            Cell::Float(answer.busy_ns as f64 / 1e9),
         ]);
     }
     table.finish()
@@ -116,22 +118,30 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 }
 
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans, version,
-/// catching_up, remarks`.
+/// catching_up, remarks, row_bytes, evaluate_seconds, live_sessions, state_bytes`.
 pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
     let columns = columns
         .into_iter()
         .chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)])
         .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)])
-        .chain([("version", Kind::Int), ("catching_up", Kind::Bool), ("remarks", Kind::Text)]);
+        .chain([("version", Kind::Int), ("catching_up", Kind::Bool), ("remarks", Kind::Text)])
+        .chain([("row_bytes", Kind::Int), ("evaluate_seconds", Kind::Float)])
+        .chain([("live_sessions", Kind::Int), ("state_bytes", Kind::Int)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for Bound { plan, labels, .. } in bound {
         let sort = |root: NodeId| if plan.is_of_events(root) { "metric of events" } else { "metric" };
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), sort(metric.root), metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
-        let looks: Vec<&Looks> =
-            answers.iter().filter(|answer| answer.plan == *plan).map(|answer| &answer.looks).collect();
+        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan == *plan).collect();
+        let looks: Vec<&Looks> = own.iter().map(|answer| &answer.looks).collect();
+        // Of partitions that do not answer nothing is known.
+        let sum = |of: fn(&Answer) -> u64| (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>());
+        let int = |sum: Option<u64>| sum.map_or(Cell::Null, |sum| Cell::Int(sum as i64));
+        let seconds = sum(|answer| answer.busy_ns).map_or(Cell::Null, |ns| Cell::Float(ns as f64 / 1e9));
+        let (live, state) = (sum(|answer| answer.live), sum(|answer| answer.bytes));
+        let layout = Layout::new(plan);
         for (i, (name, sort, root)) in outputs.iter().enumerate().filter(|(_, (name, ..))| labels.shows(name)) {
             let own = needed(plan, *root);
             let others: BTreeSet<NodeId> = outputs
@@ -150,7 +160,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
                 Cell::Text(operator_text(plan, *root)),
                 Cell::Int(own.len() as i64),
                 Cell::Int(own.intersection(&others).count() as i64),
-                Cell::Int(Layout::new(plan).session_bytes() as i64),
+                Cell::Int(layout.session_bytes() as i64),
                 aggregate.map_or(Cell::Null, |aggregate| {
                     Cell::Text(aggregate_text(aggregate).trim_start_matches("| ").to_owned())
                 }),
@@ -158,6 +168,10 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
                 Cell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
                 Cell::Bool(labels.held),
                 remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id))),
+                Cell::Int(own.iter().map(|id| layout.node_bytes(*id) as i64).sum()),
+                seconds.clone(),
+                int(live),
+                int(state),
             ]);
         }
     }

@@ -1,7 +1,7 @@
 //! What is said of answers that are without rows whose time was over.
 
 use super::LogAnswer;
-use crate::engine::{Note, TableScan};
+use crate::engine::{MetricAt, Note, TableScan};
 use crate::results::{DroppedRows, PARTS};
 use crate::totals::part::window_key;
 use timeline_core::instant_text;
@@ -45,6 +45,11 @@ fn history_of<'t>(scan: &'t TableScan, log: &LogAnswer<'_>) -> Option<&'t str> {
         }
         "sessions" | "spans" => Some("finals"),
         "partitions" | "nodes" | "queries" => None,
+        // Rows of what is over stand in for events that are not kept any more.
+        name if MetricAt::of(name).is_some() => {
+            let is_kept = log.answers().any(|answer| answer.reach.iter().any(|reach| reach.files.is_empty()));
+            (is_kept && log.shows(&MetricAt::shown(name))).then_some("finals")
+        }
         name if log.plan().alerts.iter().any(|alert| alert.name == name) => log.shows(name).then_some("alerts"),
         name => log.shows(name).then_some("finals"),
     }

@@ -7,7 +7,7 @@ use crate::engine::{EngineError, TableData, TableScan, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
-use crate::rows::{self, AlertColumns, ValueColumn};
+use crate::rows::{self, AlertColumns, Types, ValueColumn};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -28,7 +28,8 @@ pub(super) fn history(
         "finals" => {
             let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
             let pairs: Vec<(&Plan, &[Session])> = logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
-            vec![versions(logs).versioned(name, rows::finals(&pairs))]
+            let rows = versions(logs).versioned(name, rows::finals(&pairs));
+            vec![rows::typed(&rows, &types_of_finals(logs, sealed))]
         }
         "alerts" => {
             let all: Vec<Vec<AlertRow>> = logs.iter().map(LogAnswer::alerts).collect();
@@ -76,6 +77,18 @@ pub(super) fn history(
         live.extend(rows.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)));
     }
     Ok(TableData { name: name.into(), schema, live, past, view: None })
+}
+
+/// The types of what stands beside the values of all metrics. Of definitions that are over it is known as texts alone, so it
+/// stays texts for all where one of them has it.
+fn types_of_finals(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Types {
+    let metrics = logs.iter().flat_map(|log| log.plan.metrics.iter().map(move |metric| (&**log.plan, metric)));
+    let mut types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::beside_metric(plan, metric)));
+    for part in sealed {
+        let files = part.files.iter().zip(&part.schemas).filter(|(file, _)| is_of(file, "finals"));
+        files.flat_map(|(_, columns)| columns.fields()).for_each(|field| _ = types.remove(field.name()));
+    }
+    types
 }
 
 fn is_of(file: &FileRef, table: &str) -> bool {
@@ -135,14 +148,7 @@ fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
 
 /// A batch with the columns of a wider table, null where it has none.
 pub(super) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> RecordBatch {
-    let column = |field: &Arc<Field>| {
-        batch
-            .column_by_name(field.name())
-            .cloned()
-            .unwrap_or_else(|| arrow::array::new_null_array(field.data_type(), batch.num_rows()))
-    };
-    RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect())
-        .expect("columns of one name have one type in all tables")
+    rows::conformed(batch, schema)
 }
 
 pub(super) fn empty_plan() -> Plan {
@@ -163,7 +169,8 @@ pub(super) fn empty_plan() -> Plan {
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
 pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
-    let live = rows::metric_view(log.plan, metric, &log.sessions());
+    let types = rows::agreed(rows::beside_metric(log.plan, &log.plan.metrics[metric]));
+    let live = rows::typed(&rows::metric_view(log.plan, metric, &log.sessions()), &types);
     let value = Some(rows::value_column(log.plan, metric));
     let view = View { column: "metric".into(), name: scan.table.clone(), value };
     seen_through(live, view, ("finals", log), scan)
@@ -171,7 +178,8 @@ pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Resu
 
 /// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
 pub(super) fn alert_view(scan: &TableScan, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
-    let live = rows::alert_view(log.plan, alert, &log.alerts());
+    let types = rows::agreed(rows::beside_alert(log.plan, &log.plan.alerts[alert]));
+    let live = rows::typed(&rows::alert_view(log.plan, alert, &log.alerts()), &types);
     let view = View { column: "alert".into(), name: scan.table.clone(), value: None };
     seen_through(live, view, ("alerts", log), scan)
 }

@@ -12,7 +12,7 @@ use crate::results;
 use crate::rows::{Cell, Kind, TableBuilder};
 use arrow::array::{Array, BooleanArray, RecordBatch, TimestampNanosecondArray};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// `source, partition, session, start, end, closed, partial`, live and closed.
@@ -163,6 +163,19 @@ pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json
     told.retain(|session| start(session).is_some_and(|start| known.contains(&start)));
     let told: BTreeSet<i64> = told.iter().filter_map(start).collect();
     Ok(known.difference(&told).copied().collect())
+}
+
+/// When the sessions of a partition, or of some keys, ended, by key and start.
+pub(in crate::service) fn known_sessions(
+    answer: &Answer,
+    keys: Option<&BTreeSet<String>>,
+) -> Result<BTreeMap<(String, i64), Option<i64>>, EngineError> {
+    let mut known = BTreeMap::new();
+    for (key, start, end, _) in Found::of(answer, keys)?.sessions() {
+        // Of one that was told while it was open, and is over now, the end comes first.
+        known.entry((key, start)).or_insert(end);
+    }
+    Ok(known)
 }
 
 /// The sessions of a partition, or of some keys, alive and over, by key and start.

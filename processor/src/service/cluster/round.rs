@@ -10,6 +10,7 @@ use crate::members::{Member, member_of, share::share};
 use crate::partition::{Error, Recovery};
 use crate::service::work::folder;
 use crate::service::{Service, StartError};
+use crate::traced;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What came of a round.
@@ -167,8 +168,10 @@ impl Service {
     }
 
     fn try_to_claim(&self, source: &str, partition: u32, take: TakeFrom, threads: usize) -> Result<Step, StartError> {
-        match self.claim_from(source, partition, take, threads) {
+        let span = traced::take_over(source, partition);
+        match span.in_scope(|| self.claim_from(source, partition, take, threads)) {
             Ok(Some(recovery)) => {
+                traced::taken_over(&span, recovery.epoch);
                 tracing::info!(source, partition, epoch = recovery.epoch, "works on the partition");
                 Ok(Step::Claimed(recovery))
             }
@@ -177,7 +180,10 @@ impl Service {
             Err(StartError::Partition(Error::Checkpoint(
                 StateError::Held { .. } | StateError::Contended { .. } | StateError::Fenced { .. },
             ))) => Ok(Step::Waits),
-            Err(error) => Err(error),
+            Err(error) => {
+                traced::failed(&span, &error);
+                Err(error)
+            }
         }
     }
 }

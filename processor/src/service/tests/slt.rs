@@ -82,7 +82,7 @@ fn records(text: &str) -> Vec<Record> {
 }
 
 /// The rows of a statement, values parted by a blank.
-fn ask(service: &Arc<Service>, sql: &str) -> Result<Vec<String>, EngineError> {
+pub(super) fn ask(service: &Arc<Service>, sql: &str) -> Result<Vec<String>, EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let batches = runtime.block_on(async {
         let engine: Arc<dyn Engine> = service.clone();

@@ -10,12 +10,13 @@
 
 use super::empty::is_empty_table;
 use super::oids;
+use crate::sql::passed_over::is_bytewise;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinOperator, ObjectName, ObjectNamePart, Query,
-    SelectItem, SetExpr, SetOperator, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinOperator,
+    ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, SetOperator, TableFactor, TableWithJoins, TimezoneInfo,
+    UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -105,7 +106,7 @@ impl VisitorMut for Rewrite<'_> {
             {
                 *expr = call(&name.value.to_ascii_lowercase(), vec![]);
             }
-            Expr::Collate { expr: inner, .. } => *expr = take(inner),
+            Expr::Collate { expr: inner, collation } if is_bytewise(collation) => *expr = take(inner),
             Expr::BinaryOp { left, op, right } => {
                 plain_operator(op);
                 // What is compared is the number of a table, and not its name.
@@ -122,7 +123,10 @@ impl VisitorMut for Rewrite<'_> {
                     *expr = Expr::InList { expr: Box::new(take(left)), list, negated: true };
                 }
             }
-            Expr::Cast { .. } => cast(expr),
+            Expr::Cast { .. } => {
+                cast(expr);
+                cut(expr);
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -271,6 +275,18 @@ fn elements(array: &Expr) -> Option<Vec<Expr>> {
         _ => None,
     }
     .filter(|list| !list.is_empty())
+}
+
+/// A cast to a text of at most so many characters cuts what is longer, as in PostgreSQL; the library passes the number over.
+fn cut(expr: &mut Expr) {
+    let Expr::Cast { data_type: DataType::Varchar(length), .. } = expr else { return };
+    let Some(CharacterLength::IntegerLength { length: most, unit: None | Some(CharLengthUnits::Characters) }) = length
+    else {
+        return;
+    };
+    let most = Expr::Value(Value::Number(most.to_string(), false).into());
+    *length = None;
+    *expr = call("left", vec![take(expr), most]);
 }
 
 /// A cast to a type of PostgreSQL's own.

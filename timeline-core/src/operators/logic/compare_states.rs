@@ -37,7 +37,13 @@ pub(crate) fn kind(_compare: Compare, _left: NodeId, _right: NodeId, made: &Made
 
 pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Code {
     let (types, of) = ((to.payload(left), to.payload(right)), [to.state(left), to.state(right)]);
-    Code::CompareStates(Step { on: [to.n(left), to.n(right)], compare, types, of, out: to.own_bool() })
+    // Equal values of one type have equal words.
+    let by_word = (types.0 == types.1).then_some(compare).and_then(|compare| match compare {
+        Compare::Eq => Some(true),
+        Compare::Ne => Some(false),
+        _ => None,
+    });
+    Code::CompareStates(Step { on: [to.n(left), to.n(right)], compare, types, of, by_word, out: to.own_bool() })
 }
 
 #[derive(Clone, Debug)]
@@ -46,19 +52,24 @@ pub(crate) struct Step {
     compare: Compare,
     types: Types,
     of: [State; 2],
+    /// What equal words say, where that is all that is asked.
+    by_word: Option<bool>,
     out: Bool,
 }
 
 impl Step {
     #[inline(always)]
     pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> bool {
-        let Step { on: [a, b], compare, types, of: [left, right], out } = self;
+        let Step { on: [a, b], compare, types, of: [left, right], by_word, out } = self;
         if !pass.is_dirty(*a) && !pass.is_dirty(*b) && !pass.fresh {
             return false;
         }
         let value = match (left.get(row.words), right.get(row.words)) {
             (ABSENT, _) | (_, ABSENT) => truth::ABSENT,
-            (a, b) => u64::from(compare.holds(order(*types, a, b, pass.dictionary))),
+            (a, b) => u64::from(match by_word {
+                Some(equal) => (a == b) == *equal,
+                None => compare.holds(order(*types, a, b, pass.dictionary)),
+            }),
         };
         put(row, *out, value)
     }

@@ -1,0 +1,32 @@
+//! `COPY ... TO STDOUT` at work.
+
+use super::super::asking::Attention;
+use super::super::copy::CopyOut;
+use super::super::error::Failure;
+use super::{Done, Session};
+use crate::sql::Parameter;
+
+impl Session {
+    /// Tells the rows of the question that a statement copies.
+    pub(super) async fn copy(&mut self, copy: &CopyOut, sql: &str, parameters: Vec<Parameter>) -> Done {
+        let asking = self.asking(&copy.query, parameters);
+        let app = self.app.clone();
+        let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());
+        let mut rows = attention.ask(&app, asking, sql).await?;
+        let basis = rows.basis().clone();
+        self.rests_on(basis);
+        let schema = rows.schema().clone();
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let forced = copy.layout.forced(&names);
+        let forced =
+            forced.map_err(|name| Failure::new("42703", format!("there is no column `{name}` to be quoted")))?;
+        self.link.replies.copies(names.len(), copy.layout.is_binary());
+        self.link.replies.copied(|out| copy.layout.head(&names, out));
+        let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());
+        let told = attention.copy(&mut rows, (&copy.layout, &forced[..]), sql).await?;
+        self.link.replies.copied(|out| copy.layout.foot(out));
+        self.link.replies.copying_is_over();
+        self.link.replies.done(&format!("COPY {told}"));
+        Ok(())
+    }
+}
