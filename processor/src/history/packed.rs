@@ -124,10 +124,11 @@ mod tests {
         assert_eq!(whole.schema(), &parts[0].schema(), "times have their zone");
         let statistics = whole.metadata.row_group(2).column(3).statistics().unwrap();
         assert_eq!(statistics.min_bytes_opt(), Some(&1_010_i64.to_le_bytes()[..]), "readers may leave parts out");
-        for (group, [has, lacks]) in [(0, ["k1", "k1001"]), (1, ["k1001", "k1"]), (2, ["k6008", "k1"])] {
+        for (group, key) in ["k1", "k1001", "k6008"].into_iter().enumerate() {
             let filter = Sbbf::read_from_column_chunk(whole.metadata.row_group(group).column(0), &joined).unwrap();
             let filter = filter.expect("the keys of the group");
-            assert_eq!((filter.check(has), filter.check(lacks)), (true, false), "group {group}");
+            let others = (0..100).filter(|n| filter.check(format!("none{n}").as_str())).count();
+            assert!(filter.check(key) && others < 20, "group {group}: {others}");
         }
         let read = ParquetRecordBatchReaderBuilder::try_new(joined).unwrap().build().unwrap();
         let read: Vec<RecordBatch> = read.map(|batch| batch.unwrap()).collect();
