@@ -2,8 +2,11 @@
 
 use super::LogAnswer;
 use crate::engine::{Note, TableScan};
-use crate::partition::Counts;
+use crate::partition::{Answer, Counts};
+use crate::service::work::Bound;
 use event_feeder::Code;
+use std::collections::BTreeSet;
+use timeline_core::plan::{Idle, Source};
 
 /// What did not count of the logs that the scans read, where that is much; and that sessions may be in several pieces.
 pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) -> Vec<Note> {
@@ -18,13 +21,34 @@ pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) ->
         let losses = log.answers().flat_map(|answer| &answer.looks.losses);
         let losses = losses.map(|(message, help)| Note { message: message.clone(), help: help.clone() });
         let split = misrouted(&log.plan().name(), log.answers().map(|answer| &answer.counts));
-        for note in losses.chain(split) {
+        for note in losses.chain(split).chain(waiting(log.bound, log.answers())) {
             if !notes.contains(&note) {
                 notes.push(note);
             }
         }
     }
     notes
+}
+
+/// For which sources without an event the clock of a plan waits, where nothing but such events moves it on: nothing is final
+/// before.
+pub(in crate::service) fn waiting<'a>(bound: &Bound, answers: impl Iterator<Item = &'a Answer>) -> Option<Note> {
+    let waits = |source: &Source| !bound.log.is_live() || source.idle == Idle::Never;
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for answer in answers.filter(|answer| answer.horizon.is_some() && answer.watermark.is_none()) {
+        let silent = bound.plan.sources().zip(&answer.reach).filter(|(_, reach)| reach.max_time.is_none());
+        names.extend(silent.filter(|(source, _)| waits(source)).map(|(source, _)| source.name.as_str()));
+    }
+    (!names.is_empty()).then(|| Note {
+        message: format!(
+            "[{}] {}: no event of `{}` has been read yet, and the clock waits for it: no session or window is final, and what \
+             is published of them waits",
+            Code::NoEventYet,
+            bound.plan.name(),
+            names.into_iter().collect::<Vec<_>>().join("` and `")
+        ),
+        help: Code::NoEventYet.help().to_owned(),
+    })
 }
 
 /// That events of a log have other keys than their messages, by which the log shares them out.
