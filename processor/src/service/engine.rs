@@ -256,7 +256,10 @@ impl Service {
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
         if plan_only {
-            return self.planned(&before, programs, from).map(|(_, told)| told);
+            let (after, mut told) = self.planned(&before, programs, from)?;
+            let foretold: Vec<Json> = self.foretold(&after)?.into_iter().map(Json::from).collect();
+            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(foretold.clone()));
+            return Ok(told);
         }
         let renewed = self.carrying(&before, programs)?.0.renewed(&before)?;
         // Only of partitions that stand is it known what they have asked of their tables.

@@ -144,9 +144,11 @@ impl Lowering<'_> {
     /// Adds an output to its plan, unless it is there already or is not wanted.
     fn produce(&mut self, name: &Name, source: usize, definition: Defined, value: Lowered) {
         if self.programs[self.file].without.contains(&name.text) {
-            // The newest definition is what later programs speak of.
-            let output = Output { file: self.file, span: name.span, source, definition, value };
-            self.silent.insert(name.text.clone(), output);
+            // The newest definition is what later programs speak of, unless it is said of another one.
+            if !self.programs[self.file].unspoken.contains(&name.text) {
+                let output = Output { file: self.file, span: name.span, source, definition, value };
+                self.silent.insert(name.text.clone(), output);
+            }
             return;
         }
         if let Some(first) = self.outputs.get(&name.text) {
