@@ -14,6 +14,7 @@
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
 //! | TL2141 to TL2148 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2161 | nothing: it is said, for nothing is final before |
 //! | TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
@@ -152,6 +153,8 @@ codes! {
     TooLate = "TL2152", "a larger `lateness` in the source waits for them, and `late repair` takes them after all; `late_events` has each with its time; `eval --sorted` reads a log that is in no order";
     /// Values were forgotten beyond a cap.
     Forgotten = "TL2153", "raise `cap`";
+    /// A source of several that share sessions has no event yet, and the clock waits for it.
+    NoEventYet = "TL2161", "bring its first events; of a source that may stay silent say `idle 30s` where it is a topic, or ask what needs it in a program of its own";
     /// Bytes of a file that had been read are others now.
     Rewritten = "TL3116", "put back what was there, or start over with an empty state to read the file as it is now";
     /// A subscription has acknowledged messages, and there is no state that has them.

@@ -60,8 +60,8 @@ impl Sniffed {
         sniffed
     }
 
-    /// Adds the names of another sample.
-    pub(crate) fn add(&mut self, other: Sniffed) {
+    /// Adds the names and the counts of another sample.
+    pub fn add(&mut self, other: Sniffed) {
         if self.names.len() < NAMES_MAX {
             self.names.extend(other.names);
             self.lists.extend(other.lists);

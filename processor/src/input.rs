@@ -17,7 +17,7 @@ pub use joined::Joined;
 pub use topics::Topics;
 
 use event_feeder::file::{self, FileTable};
-use event_feeder::{Error, Position, Source};
+use event_feeder::{Error, Position, Sniffed, Source};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -84,6 +84,13 @@ pub trait Log: Send + Sync {
     fn origin(&self, part: &Part, source: usize) -> String {
         let _ = source;
         part.name.clone()
+    }
+
+    /// What some of the records look like that a plan reads of its source with that number, where they can be looked at without
+    /// reading them.
+    fn sample(&self, plan: &Plan, source: usize) -> Option<Sniffed> {
+        let _ = (plan, source);
+        None
     }
 
     /// Takes note of events whose message has another key than theirs, and says so once where that may spread a session over

@@ -69,6 +69,7 @@ pub mod postgres;
 pub mod programs;
 pub mod questions;
 pub mod reach;
+mod recent;
 pub mod remarks;
 pub mod replay;
 pub mod results;

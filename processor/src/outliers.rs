@@ -10,8 +10,8 @@ use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::{Reading, Share};
-use timeline_core::plan::{self, Plan};
-use timeline_core::{Linear, Value};
+use timeline_core::plan::{self, Plan, Unit};
+use timeline_core::{Linear, Type, Value};
 
 /// A session's value of the metric.
 struct Candidate<'a> {
@@ -20,6 +20,19 @@ struct Candidate<'a> {
     amount: Amount,
     value: f64,
     partial: bool,
+}
+
+/// What the values of a metric are, if they are no numbers, of which alone some are far from the rest.
+pub fn no_number(kind: plan::Kind) -> Option<&'static str> {
+    match kind {
+        plan::Kind::Event(Type::String) | plan::Kind::State(Type::String) => Some("texts"),
+        plan::Kind::Event(Type::Bool) | plan::Kind::State(Type::Bool) => Some("true or false"),
+        plan::Kind::Number(Unit::Instant) => Some("instants"),
+        plan::Kind::Event(Type::Int | Type::Float)
+        | plan::Kind::State(Type::Int | Type::Float)
+        | plan::Kind::Number(Unit::Duration | Unit::Int | Unit::Float | Unit::Area)
+        | plan::Kind::Ratio(_) => None,
+    }
 }
 
 /// `session, dimensions, value..., score, why, partial`: a page of the sessions (or shares) of a metric, farthest first, and
@@ -143,10 +156,10 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
     let partial = column("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>().cloned());
     let is_duration = matches!(
         plan.node(own.root).kind,
-        plan::Kind::Number(plan::Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
+        plan::Kind::Number(Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
     );
     // What is shown times seconds is kept times nanoseconds.
-    let is_area = plan.node(own.root).kind == plan::Kind::Number(plan::Unit::Area);
+    let is_area = plan.node(own.root).kind == plan::Kind::Number(Unit::Area);
     let rows = (0..batch.num_rows()).filter(|i| metrics.value(*i) == own.name);
     rows.filter_map(|i| {
         let exact = decimals.as_ref().filter(|d| !d.is_null(i)).map(|d| d.value(i));

@@ -160,9 +160,14 @@ impl Partition {
         if self.committed.proven.elapsed() < ago {
             return Ok(());
         }
-        self.finish_commit(true)?;
+        // What is being written proves it too, but nobody waits for that.
+        self.finish_commit(false)?;
         if self.committed.proven.elapsed() >= ago {
-            self.committed.look_at_head()?;
+            if let Err(error) = self.committed.look_at_head() {
+                // Where the checkpoint failed that is being written, that says more.
+                self.finish_commit(true)?;
+                return Err(error);
+            }
             self.publishing.renew(self.committed.proven);
         }
         Ok(())

@@ -13,6 +13,7 @@
 mod carrying;
 mod contradictions;
 mod deployment;
+mod spoken;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ use timeline_core::plan::Plan;
 use timeline_dsl::{Diagnostic, Program, Severity, compile_with, outline, render};
 
 /// A text as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
     /// The name that diagnostics show.
@@ -42,6 +43,12 @@ pub struct Deployed {
     pub text: String,
     /// Outputs that it does not produce.
     pub without: BTreeSet<String>,
+    /// Those of them that the texts behind it do not speak of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unspoken: BTreeSet<String>,
+    /// The version of the programs that it came with, where it was deployed though nothing of it was new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
 }
 
 /// Names of the metrics and alerts of a text.
@@ -151,6 +158,9 @@ impl Programs {
         cancels: bool,
     ) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
         let new: Vec<Deployed> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
+        if let (false, Some(unchanged)) = (cancels, self.goes_on(&new)) {
+            return Ok((self.clone(), unchanged));
+        }
         let mut programs = if new.iter().all(|program| !outline(&program.text).sources.is_empty()) {
             vec![]
         } else {
@@ -187,7 +197,7 @@ impl Programs {
             .map(|(name, _)| name.clone())
             .collect();
         if begun.is_empty() {
-            all.declare(new);
+            all.declare(new, Some(u32::try_from(self.version + 1).unwrap_or(u32::MAX)));
             return Ok((all, outcomes));
         }
         // Of what waits to take the same names nothing is to come, and the rest of it comes with this.
@@ -273,7 +283,7 @@ impl Programs {
         let mut all = self.clone();
         if let Some(at) = all.deployments.iter().position(|deployment| deployment.number == number) {
             let over = all.deployments.remove(at);
-            all.declare(over.programs.clone());
+            all.declare(over.programs.clone(), None);
             all.sealed.push(Sealed { number, logs, versions: over.versions });
         }
         all
@@ -317,40 +327,6 @@ impl Programs {
         }
     }
 
-    /// The texts that programs without sources speak of, the newest last; they produce nothing there.
-    fn spoken_of(&self, new: &[Deployed]) -> Vec<Deployed> {
-        // What nothing runs any more is older than all that runs.
-        let running = self.deployments.iter().flat_map(|deployment| &deployment.programs);
-        let all = self.declared.iter().chain(running);
-        let declares = |program: &&Deployed| !outline(&program.text).sources.is_empty();
-        let newest: Vec<Deployed> = new.iter().filter(declares).map(deployed_silently).collect();
-        let mut context: Vec<Deployed> = vec![];
-        for known in all.collect::<Vec<_>>().into_iter().rev() {
-            let silent = deployed_silently(known);
-            if context.contains(&silent) || new.iter().any(|new| new.text == known.text) {
-                continue;
-            }
-            // Of declarations that contradict each other the newest counts.
-            context.insert(0, silent);
-            if stored(&[&context[..], &newest].concat()).is_err() {
-                context.remove(0);
-            }
-        }
-        context
-    }
-
-    /// Keeps declarations that nothing that runs has.
-    fn declare(&mut self, new: Vec<Deployed>) {
-        for program in new {
-            let known = self.deployments.iter().flat_map(|deployment| &deployment.programs).chain(&self.declared);
-            if outline(&program.text).sources.is_empty() || known.into_iter().any(|known| known.text == program.text) {
-                continue;
-            }
-            self.declared.retain(|known| known.name != program.name);
-            self.declared.push(deployed_silently(&program));
-        }
-    }
-
     /// The names of plans that no deployment ever had.
     fn unknown(&self, plans: &[Arc<Plan>]) -> Result<BTreeSet<String>, EngineError> {
         let known: BTreeSet<String> = self.plans()?.iter().map(|(_, plan)| plan.name()).collect();
@@ -382,16 +358,16 @@ impl Programs {
 }
 
 fn deployed(name: &str, text: &str) -> Deployed {
-    Deployed { name: name.into(), text: text.into(), without: BTreeSet::new() }
+    Deployed { name: name.into(), text: text.into(), ..Deployed::default() }
 }
 
 fn deployed_silently(program: &Deployed) -> Deployed {
-    Deployed { without: outputs_of(&program.text), ..program.clone() }
+    Deployed { without: outputs_of(&program.text), ..deployed(&program.name, &program.text) }
 }
 
 fn program(deployed: &Deployed) -> Program {
-    let Deployed { name, text, without } = deployed.clone();
-    Program { name, text, without }
+    let Deployed { name, text, without, unspoken, since: _ } = deployed.clone();
+    Program { name, text, without, unspoken }
 }
 
 fn plans_of(programs: &[Deployed]) -> Result<Vec<Arc<Plan>>, EngineError> {
@@ -405,7 +381,7 @@ fn stored(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
 
 /// What is refused of new programs but stays where it is deployed: it was allowed when it was, and has meant the same ever
 /// since.
-const KEPT: &[&str] = &["TL0224", "TL0225", "TL0231", "TL0308"];
+const KEPT: &[&str] = &["TL0224", "TL0225", "TL0226", "TL0231", "TL0308"];
 
 /// What programs compile to, of which those before `known` are deployed already.
 fn compiled(programs: &[Deployed], known: usize) -> Result<Vec<Plan>, EngineError> {

@@ -3,6 +3,7 @@
 //! A checkpoint writes what was told since the one before and names the file, so readers see exactly what is committed.
 //! Small files are put together from time to time; a file is never changed.
 
+pub(crate) mod lookup;
 mod pending;
 mod reading;
 mod retention;
@@ -28,6 +29,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::Time;
@@ -52,6 +54,10 @@ pub(crate) const LARGE: u64 = 64 << 20;
 /// Rows that are read at a time when files are put together, and rows of which the columns are packed together.
 const BATCH_ROWS: usize = 1 << 13;
 const ROW_GROUP_ROWS: usize = 1 << 17;
+/// Rows of a column that are read together where some of them are wanted.
+const PAGE_ROWS: usize = 1 << 12;
+/// The share of the keys that a group of rows does not have and its filter takes for keys that it has.
+const TAKEN_FOR_KNOWN: f64 = 0.01;
 
 /// Of a file whether its rows have versions.
 pub(crate) const VERSIONED: &str = "versioned";
@@ -237,9 +243,14 @@ fn quick() -> WriterProperties {
     properties.set_statistics_enabled(EnabledStatistics::None).build()
 }
 
+/// How files of history are written that stay: so that rows of a key are found in them ([`lookup`]).
 pub(crate) fn properties() -> WriterProperties {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build()
+    let properties = properties.set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    let properties = properties.set_data_page_row_count_limit(PAGE_ROWS);
+    let session = || ColumnPath::from(lookup::SESSION);
+    let properties = properties.set_column_bloom_filter_enabled(session(), true);
+    properties.set_column_bloom_filter_fpp(session(), TAKEN_FOR_KNOWN).build()
 }
 
 fn packed(rows: &RecordBatch, properties: WriterProperties) -> Result<Vec<u8>, ParquetError> {

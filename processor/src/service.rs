@@ -15,6 +15,7 @@ mod changes;
 mod cluster;
 mod deploying;
 mod engine;
+mod foretold;
 mod lost;
 mod options;
 mod replaying;

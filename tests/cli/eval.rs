@@ -101,6 +101,14 @@ fn until_cuts_in_the_sources_unit_or_by_date() {
         sandbox.run(&["eval", "p.tl", "e.ndjson", "--show", "totals", "--until", until]).expect(0, open);
     }
     assert_eq!(sandbox.run(&["eval", "p.tl", "e.ndjson", "--until", "noon"]).code, 2);
+    // Before the first event there is nothing, which is said.
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--until", "1969-12-31T00:00:00Z"]).expect(0, "");
+    assert!(
+        run.stderr.contains("the first event is at 1970-01-01T00:00:00Z, and `--until` is before it"),
+        "{}",
+        run.stderr
+    );
+    assert!(!sandbox.run(&["eval", "p.tl", "e.ndjson", "--until", "0"]).stderr.contains("--until"));
 }
 
 #[test]

@@ -420,6 +420,29 @@ fn serve_refuses_what_is_not_there_unless_it_is_to_wait() {
 
 #[cfg(feature = "sql")]
 #[test]
+fn a_deployment_that_is_planned_says_what_nobody_has() {
+    // Of a few records nothing is said.
+    for (records, is_said) in [(12, 1), (9, 0)] {
+        let sandbox = Sandbox::new();
+        sandbox.file("p.tl", ON);
+        sandbox.file("more.tl", "source s { key k  time t in s  u: float }\nmetric more = sum(u)\n");
+        let lines = (0..records).map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"on\":true}}\n")).collect::<String>();
+        sandbox.file("e.ndjson", lines);
+        let args = ["p.tl", "--source", "file:e.ndjson", "--state", "state"];
+        let processor = crate::cluster::Processor::start(sandbox.command(), &args);
+        processor.rows(&sandbox, "SELECT name FROM queries", &["--sync"]).unwrap();
+        let said = |program: &str| {
+            let run = sandbox.run(&["deploy", "--plan", program, "--server", &processor.url]);
+            assert_eq!(run.code, 0, "{}", run.stderr);
+            run.stderr.matches("[TL2141] s: none of 12 records has the column `u`").count()
+        };
+        assert_eq!(said("more.tl"), is_said);
+        assert_eq!(said("p.tl"), 0, "what runs is not told of anew");
+    }
+}
+
+#[cfg(feature = "sql")]
+#[test]
 fn what_nobody_has_is_said_of_each_query_until_it_comes() {
     let sandbox = Sandbox::new();
     sandbox.file(

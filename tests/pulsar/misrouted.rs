@@ -127,6 +127,8 @@ fn sessions_that_a_topic_splits_are_counted_and_told_and_put_together_by_a_repar
     {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
+    let (code, said) = run(&sandbox, &["query", "SELECT count(*) FROM sessions", "--server", &server.url]);
+    assert!(code == 0 && said.contains(&format!("[TL2131] s: {all} of {all} events")), "{said}");
     // Other queries read the log again, and count the same.
     sandbox.file("more.tl", "metric n = count(b)\n");
     let (code, said) = run(&sandbox, &["deploy", "more.tl", "--server", &server.url]);

@@ -18,6 +18,8 @@ pub struct Program {
     pub text: String,
     /// Metrics and alerts not to produce, though their names stay usable in its expressions and in those of later programs.
     pub without: BTreeSet<String>,
+    /// Those of them that later programs do not see.
+    pub unspoken: BTreeSet<String>,
 }
 
 /// What programs compile to.
@@ -128,7 +130,7 @@ pub(crate) fn observe(program: &Program) -> Vec<Observation> {
 ///
 /// Types of columns are inferred from their use, then taken from [`Defaults::known`], and else `string`.
 pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
-    let programs = [Program { name: "expression".into(), text: text.to_owned(), without: BTreeSet::new() }];
+    let programs = [Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }];
     let mut sink = Sink::default();
     let Some(definition) = parser::parse_expression(0, text, "result", &mut sink) else {
         return Compilation { plans: vec![], diagnostics: sink.finish() };

@@ -10,14 +10,13 @@
 //! The crate has no I/O, no clock and no randomness, and never iterates in hash order.
 //!
 //! ```
-//! use std::collections::BTreeSet;
 //! let program = timeline_dsl::Program {
 //!     name: "cirr.tl".into(),
 //!     text: r#"
 //!         source player { key sessionId  time ts in ms  playerState: string }
 //!         metric buffering = duration_where(latest(playerState) == "buffer")
 //!     "#.into(),
-//!     without: BTreeSet::new(),
+//!     ..Default::default()
 //! };
 //! let compilation = timeline_dsl::compile(&[program]);
 //! assert!(compilation.is_ok());
@@ -47,4 +46,4 @@ pub use explain::{Format, Sizes, explain, operator_text};
 pub use format::format;
 pub use modules::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, NoModules, TableError, TableProblem};
 pub use outline::{Outline, outline};
-pub use tables::is_table_column;
+pub use tables::{TABLES, is_table_column};

@@ -1,10 +1,27 @@
-//! The names of the columns that the tables of results have themselves.
+//! The names of the tables of SQL, and those of the columns that the tables of results have themselves.
+//!
+//! Each metric and each alert has a table of its own name, so one that is called like another table would have none: what is
+//! asked of it would be an answer about something else.
 //!
 //! Dimensions of all metrics stand beside them in one table, so a dimension of such a name, in any letter case (for
 //! Parquet's other readers fold names), would be a second column of one name. They are refused where a program is
 //! judged; the processor, which must go on with what was deployed before, sets them apart by another name.
 
 use timeline_core::plan::DISTINCT;
+
+/// The tables that every processor has, whatever it runs, in the order in which it lists them.
+pub const TABLES: [&str; 10] = [
+    "sessions",
+    "finals",
+    "spans",
+    "alerts",
+    "totals",
+    "late_events",
+    "dead_letters",
+    "queries",
+    "nodes",
+    "partitions",
+];
 
 /// Columns of `finals`, `spans`, `totals`, `alerts` and of messages. Those of values have siblings ([`SIBLINGS`]).
 const OWN: &[&str] = &[

@@ -5,8 +5,14 @@
 //!
 //! * A time without a time of day is midnight; one with an offset or a count of seconds says its instant itself.
 //! * A local time that a change of the clocks makes twice is the earlier of both, counted and said; one that it leaves out
-//!   is no time. Which of both was meant could only be told from the records before it, and what a record becomes depends
-//!   on its bytes alone.
+//!   is no time.
+//!
+//! Rejected: the first of both that is not before the record that precedes it in the log. It is what a log in order means,
+//! but what a record becomes would no longer depend on its bytes alone. Blocks are decoded apart and at once, so whoever
+//! takes batches in their order would have to choose then, before the watermark and what is late are known of them, in each
+//! lane and in the driver alike; and since reading goes on from any record (of a checkpoint, of kept events, of a session
+//! that is told again), the time of the record before would have to be part of each such place. A choice by what a block
+//! happens to begin with would be another answer in each run.
 
 use super::time::{Bad, Odd, out_of_range};
 use crate::Code;

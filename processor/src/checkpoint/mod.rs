@@ -61,4 +61,4 @@ pub use place::{PlaceError, StateLocation};
 pub use programs::ProgramStore;
 pub use record::{Epoch, FileRef, Generation, Head, Manifest, ManifestRef, Named, Owner};
 pub use store::{Store, StoreError};
-pub use writer::{Checkpoints, Commit, Putter};
+pub use writer::{Checkpoints, Commit, OwnerLook, Putter};

@@ -128,6 +128,11 @@ impl Checkpoints {
         }
     }
 
+    /// A handle that looks the same from any thread, also while a commit runs.
+    pub fn owner_look(&self) -> OwnerLook {
+        OwnerLook { shared: Arc::clone(&self.shared), owner: self.head.owner.clone() }
+    }
+
     /// Gives the partition up: the next owner takes it over from nobody, and this writer is finished.
     ///
     /// What is to be kept must be committed before. [`Error::Fenced`] if another had taken it over already.
@@ -205,6 +210,26 @@ impl Checkpoints {
                 Ok(epoch)
             }
         }
+    }
+}
+
+/// Looks whether a writer still owns its partition, while it commits: whichever head it finds then, the one before the commit
+/// or the one that it makes, names its owner, and that of anybody who takes over another one.
+#[derive(Clone)]
+pub struct OwnerLook {
+    shared: Arc<Shared>,
+    owner: Owner,
+}
+
+impl OwnerLook {
+    /// [`Error::Fenced`] is final. A store that cannot be read is an error that may pass.
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.alive()?;
+        let by = swap::newest(&*self.shared.store)?.and_then(|newest| newest.owner());
+        if by.as_ref() == Some(&self.owner) {
+            return Ok(());
+        }
+        Err(self.shared.stop(Error::Fenced { by }))
     }
 }
 

@@ -60,6 +60,9 @@ mod tests {
             "PermissionDenied",
             "InvalidArgument",
             "InvalidArgument",
+            "InvalidArgument",
+            "FailedPrecondition",
+            "Unavailable",
         ];
         assert_eq!(all, expected);
         let refused = only_read("an update");

@@ -3,6 +3,7 @@
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::parquet_to_arrow_schema;
+use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -69,7 +70,8 @@ pub(super) fn join(parts: &[Packed]) -> Result<Bytes, ParquetError> {
                     bytes_written: u64::try_from(column.compressed_size()).unwrap_or(0),
                     rows_written: u64::try_from(group.num_rows()).unwrap_or(0),
                     metadata: column.clone(),
-                    bloom_filter: None,
+                    // By which look-ups leave out what has none of their keys.
+                    bloom_filter: Sbbf::read_from_column_chunk(column, bytes)?,
                     column_index: column_index.and_then(|all| all.get(i)?.get(j)).cloned(),
                     offset_index: offset_index.and_then(|all| all.get(i)?.get(j)).cloned(),
                 };
@@ -122,6 +124,12 @@ mod tests {
         assert_eq!(whole.schema(), &parts[0].schema(), "times have their zone");
         let statistics = whole.metadata.row_group(2).column(3).statistics().unwrap();
         assert_eq!(statistics.min_bytes_opt(), Some(&1_010_i64.to_le_bytes()[..]), "readers may leave parts out");
+        for (group, key) in ["k1", "k1001", "k6008"].into_iter().enumerate() {
+            let filter = Sbbf::read_from_column_chunk(whole.metadata.row_group(group).column(0), &joined).unwrap();
+            let filter = filter.expect("the keys of the group");
+            let others = (0..100).filter(|n| filter.check(format!("none{n}").as_str())).count();
+            assert!(filter.check(key) && others < 20, "group {group}: {others}");
+        }
         let read = ParquetRecordBatchReaderBuilder::try_new(joined).unwrap().build().unwrap();
         let read: Vec<RecordBatch> = read.map(|batch| batch.unwrap()).collect();
         assert_eq!(

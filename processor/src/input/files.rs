@@ -1,8 +1,8 @@
 //! Files as a log of one partition.
 
 use super::{From, Log, Part};
-use event_feeder::file::{Mode, Options};
-use event_feeder::{Error, FileSource, Source, fields_read};
+use event_feeder::file::{self, Mode, Options};
+use event_feeder::{Error, FileSource, Sniffed, Source, fields_read, sniff_file};
 use timeline_core::plan::Plan;
 
 /// All files that some names and patterns match, in the order of their names.
@@ -31,6 +31,17 @@ impl Log for Files {
             None => FileSource::open(&self.patterns, options)?,
             Some(from) => FileSource::resume(&self.patterns, options, from.files.clone(), from.position)?,
         }))
+    }
+
+    /// The first records of the first file and of the last.
+    fn sample(&self, plan: &Plan, source: usize) -> Option<Sniffed> {
+        let names = file::expand(&self.patterns).ok()?;
+        let look = |name: &String| sniff_file(name, None, plan.source_at(source).csv).ok();
+        let mut sample = look(names.first()?)?;
+        if let [_, .., last] = &names[..] {
+            sample.add(look(last)?);
+        }
+        Some(sample)
     }
 
     fn is_live(&self) -> bool {

@@ -4,7 +4,7 @@
 //! here, the second is what a group of sources asks of whoever writes them.
 
 use super::{From, Log, Part};
-use event_feeder::{Error, Source};
+use event_feeder::{Error, Sniffed, Source};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 
@@ -62,6 +62,10 @@ impl Log for Joined {
     fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
         let all = self.logs.iter().map(|(_, log)| log.siblings(part)).collect::<Option<Vec<_>>>()?;
         Some(all.into_iter().flatten().map(of_all).collect())
+    }
+
+    fn sample(&self, plan: &Plan, source: usize) -> Option<Sniffed> {
+        self.logs[source].1.sample(plan, source)
     }
 
     fn misrouted(&self, part: &Part) {

@@ -117,7 +117,7 @@ pub fn schema() -> SchemaRef {
 impl Lane<()> {
     /// How many sessions are alive or remembered.
     pub fn sessions(&self) -> usize {
-        self.slab.lives().filter(|life| *life != Life::Empty).count()
+        (self.lives.live + self.lives.closed) as usize
     }
 
     /// How many sessions changed since the last image.
@@ -379,13 +379,16 @@ impl Lane<()> {
 
     fn forget(&mut self, key: &str) {
         if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key.as_bytes()) {
+            self.lives.change(self.slab.meta(slot).life, Life::Empty);
             self.slab.remove(slot);
         }
     }
 
     fn load(&mut self, key: &str, life: Life, words: &[u8], heap: &[u8], texts: &[u32]) -> Result<(), ImageError> {
         let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key.as_bytes());
-        self.slab.meta(slot).life = life;
+        let meta = self.slab.meta(slot);
+        self.lives.change(meta.life, life);
+        meta.life = life;
         let heap = codec::decode_heap(self.evaluator.layout(), heap)?;
         let row = self.slab.row(slot);
         if words.len() != row.words.len() * 8 {

@@ -13,6 +13,7 @@ pub mod image;
 mod index;
 mod late;
 mod live_alerts;
+mod lives;
 mod passing;
 mod read;
 mod recorder;
@@ -33,6 +34,7 @@ use backlog::{Backlog, Stretch};
 use compact_str::CompactString;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
+use lives::Lives;
 use reorder_buffer::{BufferedEvent, ReorderBuffer};
 use session::{Rules, Step, Work};
 use slab::{Life, Slab, Slot};
@@ -55,6 +57,9 @@ pub struct Lane<W = ()> {
     evaluator: Evaluator,
     rules: Rules,
     slab: Slab,
+    lives: Lives,
+    /// Bytes of what sessions keep beside their rows, when they were last counted.
+    heap_bytes: usize,
     wheel: Wheel,
     /// No window of the clock ends before it that the clock has not told.
     next_window: Time,
@@ -111,6 +116,8 @@ impl<W: Watcher> Lane<W> {
             next_window: Time::MIN,
             windows_from: None,
             slab: Slab::new(evaluator.row_words()),
+            lives: Lives::default(),
+            heap_bytes: 0,
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
             held: waits.then(|| ReorderBuffer::new(width)),
             backlog: Backlog::default(),
@@ -374,6 +381,7 @@ impl<W: Watcher> Lane<W> {
             }
         };
         let Work { row, pace, .. } = work;
+        self.lives.change(was, meta.life);
         let counts = step == Step::Done;
         // To read a session may be long.
         self.steps += if self.outcome.closed.len() > closed { backlog::UNITS } else { 0 };
@@ -444,9 +452,7 @@ impl<W: Watcher> Lane<W> {
 
     /// Whether the lane would change if the watermark went on and no event came.
     pub fn waits_for_time(&self) -> bool {
-        self.is_behind()
-            || self.held.as_ref().is_some_and(|held| held.len() > 0)
-            || self.slab.lives().any(|life| life == Life::Live)
+        self.is_behind() || self.held.as_ref().is_some_and(|held| held.len() > 0) || self.lives.live > 0
     }
 
     /// How many events wait: in the reorder buffer, or for their turn.
@@ -454,18 +460,25 @@ impl<W: Watcher> Lane<W> {
         (self.held.as_ref().map_or(0, ReorderBuffer::len) + self.backlog.waiting()) as u64
     }
 
-    /// What the lane holds, for people.
-    pub fn size(&self) -> Size {
-        let count = |life| self.slab.lives().filter(|l| *l == life).count() as u64;
+    /// What the lane holds, for people: its bytes are counted, for which all sessions are gone through.
+    pub fn size(&mut self) -> Size {
+        self.heap_bytes = self.slab.heap_bytes();
+        debug_assert_eq!(self.lives, Lives::of(self.slab.lives()), "sessions are counted as they come and go");
+        self.size_by_now()
+    }
+
+    /// What the lane holds, with the bytes that its sessions kept beside their rows when [`Lane::size`] last counted them.
+    pub fn size_by_now(&self) -> Size {
         // Where a log was read from its start there is none, and no row need be looked at.
         let partial = if self.unseen > Time::MIN { self.slab.partial() } else { 0 };
         Size {
             partial,
-            live: count(Life::Live),
-            remembered: count(Life::Closed),
+            live: self.lives.live,
+            remembered: self.lives.closed,
             held: self.held(),
             read: self.read_sessions,
             bytes: (self.slab.bytes()
+                + self.heap_bytes
                 + self.evaluator.dictionary().bytes()
                 + self.duplicates.as_ref().map_or(0, Duplicates::bytes)) as u64,
         }

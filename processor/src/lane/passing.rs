@@ -132,6 +132,7 @@ impl<W: Watcher> Lane<W> {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
         let (key, row, meta) = self.slab.parts(slot);
+        let was = meta.life;
         let mut work = Work {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
@@ -149,6 +150,7 @@ impl<W: Watcher> Lane<W> {
             }
         };
         let Work { row, pace, .. } = work;
+        self.lives.change(was, meta.life);
         if is_done && meta.life == Life::Live {
             return Passed::GoesOn { change: pace.change };
         }
@@ -198,6 +200,7 @@ impl<W: Watcher> Lane<W> {
     fn forget_slot(&mut self, slot: Slot) {
         self.removed.push(self.slab.key(slot).clone());
         let meta = self.slab.meta(slot);
+        self.lives.change(meta.life, Life::Empty);
         meta.life = Life::Empty;
         if meta.held == 0 {
             self.slab.remove(slot);

@@ -8,7 +8,7 @@ use super::reorder_buffer::{Bucket, BufferedEvent, ReorderBuffer};
 use super::session::{Failed, Outcome, Pace, Session, Step, Watcher, Work};
 use super::slab::{Life, Slot};
 use super::{Lane, Late, LateReason};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::{Heap, Row};
 
@@ -19,12 +19,24 @@ const FEW: usize = 16;
 #[derive(Debug)]
 pub struct SessionScan {
     slots: VecDeque<Slot>,
-    /// The events that wait for each, in the order of their turns.
-    waiting: BTreeMap<Slot, VecDeque<BufferedAt>>,
+    waiting: Waiting,
     /// The one that is on the way.
     now: Option<Copied>,
     /// The memory of a copy.
     spare: Vec<u64>,
+}
+
+/// Where the events are that wait, by their slots, in the order in which they came.
+#[derive(Debug)]
+enum Waiting {
+    /// Those of a few slots.
+    Few(Vec<(Slot, BufferedAt)>),
+    /// Those of all.
+    All {
+        /// Of each slot where its own end; they begin where those of the slot before end.
+        ends: Vec<usize>,
+        places: Vec<BufferedAt>,
+    },
 }
 
 /// Where an event is that waits: in the backlog if in no bucket.
@@ -68,20 +80,25 @@ impl<W: Watcher> Lane<W> {
     }
 
     fn reading(&self, slots: VecDeque<Slot>) -> SessionScan {
-        let mut waiting: BTreeMap<Slot, Vec<(&BufferedEvent, BufferedAt)>> = BTreeMap::new();
+        let waiting = if slots.len() > FEW {
+            Waiting::of_all(move || self.waiting_events())
+        } else {
+            // Most sessions have none, or one: then not all that waits is gone through.
+            let count: usize = slots.iter().map(|slot| self.slab.held(*slot) as usize).sum();
+            let own = self.waiting_events().filter(|(slot, _)| slots.contains(slot));
+            Waiting::Few(own.take(count).collect())
+        };
+        SessionScan { slots, waiting, now: None, spare: vec![] }
+    }
+
+    /// All events that wait, each with its slot.
+    fn waiting_events(&self) -> impl Iterator<Item = (Slot, BufferedAt)> {
         let buckets =
             self.held.iter().flat_map(ReorderBuffer::buckets).map(|(at, bucket)| (Some(at), &bucket.events[..]));
-        for (bucket, events) in std::iter::once((None, self.backlog.events().1)).chain(buckets) {
-            let wanted = |event: &BufferedEvent| slots.len() > FEW || slots.contains(&event.slot);
-            for (at, event) in events.iter().enumerate().filter(|(_, event)| wanted(event)) {
-                waiting.entry(event.slot).or_default().push((event, BufferedAt { bucket, at }));
-            }
-        }
-        let in_turn = |(slot, mut events): (Slot, Vec<(&BufferedEvent, BufferedAt)>)| {
-            events.sort_by_key(|(event, _)| event.sort_key());
-            (slot, events.into_iter().map(|(_, place)| place).collect())
-        };
-        SessionScan { slots, waiting: waiting.into_iter().map(in_turn).collect(), now: None, spare: vec![] }
+        let all = std::iter::once((None, self.backlog.events().1)).chain(buckets);
+        all.flat_map(|(bucket, events)| {
+            events.iter().enumerate().map(move |(at, event)| (event.slot, BufferedAt { bucket, at }))
+        })
     }
 
     /// Like [`Lane::read`], until the lane is to look up; whether all is read.
@@ -111,8 +128,11 @@ impl<W: Watcher> Lane<W> {
     fn next_of(&mut self, reading: &mut SessionScan) -> Option<Copied> {
         let slot = reading.slots.pop_front()?;
         self.read_sessions += 1;
-        let waiting = reading.waiting.remove(&slot).unwrap_or_default();
-        Some(Copied { waiting, ..self.copy(slot, std::mem::take(&mut reading.spare)) })
+        let mut waiting = reading.waiting.of(slot);
+        if waiting.len() > 1 {
+            waiting.sort_by_key(|place| place.event(&self.held, &self.backlog).1.sort_key());
+        }
+        Some(Copied { waiting: waiting.into(), ..self.copy(slot, std::mem::take(&mut reading.spare)) })
     }
 
     /// A copy of a session, to be worked at.
@@ -169,6 +189,47 @@ impl<W: Watcher> Lane<W> {
     }
 }
 
+impl Waiting {
+    /// Those that `events` has, which is gone through twice: to tell where those of each slot begin, and to put them there.
+    fn of_all<I: Iterator<Item = (Slot, BufferedAt)>>(events: impl Fn() -> I) -> Self {
+        let mut ends: Vec<usize> = vec![];
+        let mut count = 0;
+        for (slot, _) in events() {
+            let slot = slot as usize;
+            if ends.len() <= slot {
+                ends.resize(slot + 1, 0);
+            }
+            ends[slot] += 1;
+            count += 1;
+        }
+        // Each begins where what is before it ends, and goes on to its own end as it is filled.
+        let mut before = 0;
+        for end in &mut ends {
+            before += std::mem::replace(end, before);
+        }
+        let mut places = vec![BufferedAt { bucket: None, at: 0 }; count];
+        for (slot, place) in events() {
+            let end = &mut ends[slot as usize];
+            places[*end] = place;
+            *end += 1;
+        }
+        Waiting::All { ends, places }
+    }
+
+    /// Those of a slot.
+    fn of(&self, slot: Slot) -> Vec<BufferedAt> {
+        match self {
+            Waiting::Few(all) => all.iter().filter(|(own, _)| *own == slot).map(|(_, place)| *place).collect(),
+            Waiting::All { ends, places } => {
+                let slot = slot as usize;
+                let Some(end) = ends.get(slot) else { return vec![] };
+                let begin = if slot == 0 { 0 } else { ends[slot - 1] };
+                places[begin..*end].to_vec()
+            }
+        }
+    }
+}
+
 impl BufferedAt {
     fn event<'a>(&self, held: &'a Option<ReorderBuffer>, backlog: &'a Backlog) -> (&'a Bucket, &'a BufferedEvent) {
         let of_turn = || backlog.events();
@@ -177,5 +238,23 @@ impl BufferedAt {
             _ => of_turn(),
         };
         (bucket, &events[self.at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BufferedAt, Waiting};
+
+    #[test]
+    fn what_waits_for_each_slot_is_there_in_the_order_in_which_it_came() {
+        let slots = [3, 0, 3, 5, 0, 3];
+        let events = || (0..).zip(slots).map(|(at, slot)| (slot, BufferedAt { bucket: None, at }));
+        let own = |waiting: &Waiting, slot| waiting.of(slot).iter().map(|place| place.at).collect::<Vec<_>>();
+        for waiting in [Waiting::of_all(events), Waiting::Few(events().collect())] {
+            let all: Vec<Vec<usize>> = (0..7).map(|slot| own(&waiting, slot)).collect();
+            let expected: [Vec<usize>; 7] = [vec![1, 4], vec![], vec![], vec![0, 2, 5], vec![], vec![3], vec![]];
+            assert_eq!(all, expected, "{waiting:?}");
+        }
+        assert!(own(&Waiting::of_all(|| events().take(0)), 0).is_empty());
     }
 }

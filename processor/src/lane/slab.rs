@@ -134,6 +134,11 @@ impl Slab {
         &mut self.heads[slot as usize].meta
     }
 
+    /// How many events of a slot wait.
+    pub(super) fn held(&self, slot: Slot) -> u32 {
+        self.heads[slot as usize].meta.held
+    }
+
     pub(super) fn key(&self, slot: Slot) -> &CompactString {
         &self.heads[slot as usize].key
     }
@@ -191,10 +196,14 @@ impl Slab {
         }
     }
 
-    /// Bytes of memory.
+    /// Bytes of memory, but for those of [`Slab::heap_bytes`].
     pub(super) fn bytes(&self) -> usize {
         let rows = self.chunks.len() * CHUNK_ROWS * self.row_words * 8;
-        let heaps: usize = self.heads.iter().map(|head| head.heap.bytes()).sum();
-        rows + self.heads.len() * size_of::<Head>() + heaps + self.index.bytes()
+        rows + self.heads.len() * size_of::<Head>() + self.index.bytes()
+    }
+
+    /// Bytes of what sessions keep beside their rows. All slots are gone through.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.heads.iter().map(|head| head.heap.bytes()).sum()
     }
 }

@@ -60,9 +60,37 @@ impl Part {
 pub(super) struct Answering {
     sizes: Vec<Size>,
     parts: Coming<Part>,
-    /// Whose sessions are wanted, where it is not all.
-    keys: Option<BTreeSet<String>>,
+    wanted: Wanted,
     reply: Reply,
+}
+
+/// What of what was told and is not committed goes with an answer.
+#[derive(Clone, Debug)]
+enum Wanted {
+    /// All of it.
+    All,
+    /// What is of the sessions of some keys, or of none.
+    Keys(BTreeSet<String>),
+    /// What is of no session.
+    NoSession,
+}
+
+impl Wanted {
+    fn by(ask: &Ask) -> Wanted {
+        match ask {
+            Ask::Status | Ask::Totals => Wanted::NoSession,
+            Ask::Keys(_) | Ask::Key(_) => ask.keys().map_or(Wanted::All, Wanted::Keys),
+            Ask::Sessions | Ask::Spans => Wanted::All,
+        }
+    }
+
+    fn of(&self, pending: &Pending) -> Pending {
+        match self {
+            Wanted::All => pending.clone(),
+            Wanted::Keys(keys) => pending.of_keys(keys),
+            Wanted::NoSession => pending.beside_sessions(),
+        }
+    }
 }
 
 /// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
@@ -165,7 +193,12 @@ impl Partition {
                 self.finish_commit(true)?;
             }
         }
-        let outputs = self.pipeline.call(|lane, progress| (LaneOutput::of(lane), progress.clone(), lane.size()))?;
+        // Whoever asks how it is waits for all sessions to be gone through, and nobody else.
+        let counts = *ask == Ask::Status;
+        let outputs = self.pipeline.call(move |lane, progress| {
+            let size = if counts { lane.size() } else { lane.size_by_now() };
+            (LaneOutput::of(lane), progress.clone(), size)
+        })?;
         self.take_decoded();
         let mut sizes = vec![];
         for (output, progress, size) in outputs {
@@ -175,7 +208,7 @@ impl Partition {
         }
         self.look_for_leaps();
         if *ask == Ask::Status {
-            return self.tell(sizes, vec![], None, &reply);
+            return self.tell(sizes, vec![], &Wanted::by(ask), &reply);
         }
         let (wants_sessions, plan) = (*ask != Ask::Totals, Arc::clone(&self.plan));
         let keys = ask.keys();
@@ -211,7 +244,7 @@ impl Partition {
             }
             part.take()
         })?;
-        self.questions.answering = Some(Answering { sizes, parts, keys, reply });
+        self.questions.answering = Some(Answering { sizes, parts, wanted: Wanted::by(ask), reply });
         // Nearly always it is done at once.
         self.finish_answer(AT_ONCE)
     }
@@ -227,21 +260,15 @@ impl Partition {
             self.questions.answering = Some(answering);
             return Ok(());
         }
-        self.tell(answering.sizes, answering.parts.done(), answering.keys.as_ref(), &answering.reply)
+        self.tell(answering.sizes, answering.parts.done(), &answering.wanted, &answering.reply)
     }
 
     /// Tells whoever asked what the lanes have, and what they had told.
-    fn tell(
-        &mut self,
-        sizes: Vec<Size>,
-        parts: Vec<Part>,
-        keys: Option<&BTreeSet<String>>,
-        reply: &Reply,
-    ) -> Result<(), Error> {
+    fn tell(&mut self, sizes: Vec<Size>, parts: Vec<Part>, wanted: &Wanted, reply: &Reply) -> Result<(), Error> {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
-        if keys.is_none() && !parts.is_empty() {
+        if !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty() {
             self.gathered.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
         }
         for Part { outcome, live, totals: part, .. } in parts {
@@ -254,10 +281,9 @@ impl Partition {
         let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
         totals.merge(&self.gathered.totals);
-        let wanted = |pending: &Pending| keys.map_or_else(|| pending.clone(), |keys| pending.of_keys(keys));
         let writing = self.committed.writing.as_ref();
-        let mut pending = writing.map_or_else(Pending::default, |writing| wanted(&writing.pending));
-        pending.append(wanted(&self.gathered.pending));
+        let mut pending = writing.map_or_else(Pending::default, |writing| wanted.of(&writing.pending));
+        pending.append(wanted.of(&self.gathered.pending));
         // What is on its way into history is in none of its files yet.
         totals.add_parts(&self.plan, std::mem::take(&mut pending.parts));
         pending.append(read);

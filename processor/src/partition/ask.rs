@@ -112,7 +112,7 @@ pub struct Answer {
     pub outputs: BTreeMap<String, Published>,
     /// What there is to say of the records that were read.
     pub looks: Looks,
-    /// Bytes of memory of the lanes, and sessions alive.
+    /// Bytes of memory of the lanes; what sessions keep beside their rows as it was when only the status was last asked for.
     pub bytes: u64,
     /// Bytes of records that were received and not yet read.
     pub queued_bytes: u64,

@@ -209,7 +209,7 @@ impl Partition {
         }
         let committed = &mut self.committed;
         committed.epoch = written.epoch;
-        committed.proven = written.before;
+        committed.proven = committed.proven.max(written.before);
         committed.segments.files = written.segments;
         committed.results = written.results;
         committed.dropped = written.dropped;
@@ -222,6 +222,6 @@ impl Partition {
         committed.damage.renew(damage).iter().for_each(|said| tracing::warn!("{said}"));
         committed.checkpoints = Some(written.checkpoints);
         self.publishing.committed(written.outbox);
-        self.publishing.renew(written.before);
+        self.publishing.renew(self.committed.proven);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::Error;
 use super::writing::WrittenCheckpoint;
-use crate::checkpoint::{Checkpoints, FileRef, Putter, Reader};
+use crate::checkpoint::{Checkpoints, FileRef, OwnerLook, Putter, Reader};
 use crate::damage::Damage;
 use crate::lane::image::Image;
 use crate::results::{Dropped, Pending};
@@ -20,6 +20,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 pub(super) struct Committed {
     /// Not here while a checkpoint is being written.
     pub checkpoints: Option<Checkpoints>,
+    /// Looks whose it is meanwhile.
+    pub owner_look: OwnerLook,
     pub reader: Reader,
     /// The number of the last checkpoint.
     pub epoch: u64,
@@ -79,8 +81,9 @@ impl Committed {
     /// Makes sure that the head is still its own.
     pub(super) fn look_at_head(&mut self) -> Result<(), Error> {
         let before = Instant::now();
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.check_still_owner()?;
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.check_still_owner()?,
+            None => self.owner_look.check()?,
         }
         self.proven = before;
         Ok(())

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 /// A round that takes longer is followed by one of as many bytes as would have taken that long.
-const LONG: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_millis(10);
 /// A round that takes less is followed by one of twice the bytes.
-const SHORT: Duration = Duration::from_millis(5);
+const SHORT: Duration = Duration::from_millis(3);
 /// The least: a few events.
 const LEAST: usize = 1 << 9;
 /// The most: what sources hand out.

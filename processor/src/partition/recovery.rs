@@ -103,6 +103,7 @@ impl Partition {
             committed: Committed {
                 epoch: checkpoints.epoch(),
                 lingers: lingers(checkpoints.kept()),
+                owner_look: checkpoints.owner_look(),
                 checkpoints: Some(checkpoints),
                 reader,
                 proven,

@@ -19,6 +19,10 @@ const TOLD_MAX: usize = 1 << 16;
 const FRESH_BYTES_MAX: usize = 16 << 20;
 /// How long the loop sleeps when its source has nothing.
 const IDLE: Duration = Duration::from_millis(10);
+/// How long it sleeps then when questions wait for lanes that are behind.
+const LANES_IDLE: Duration = Duration::from_millis(1);
+/// How many questions and orders are taken before the log is read on, at the most.
+const REQUESTS_AT_ONCE: usize = 16;
 
 /// What came of reading on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +67,29 @@ impl Partition {
             if !self.committed.is_writing() {
                 self.prove(OWNER_LOOK)?;
             }
-            let request = if read == Read::Records {
-                self.requests.try_recv().ok()
-            } else {
-                self.requests.recv_timeout(IDLE).ok()
-            };
-            match request {
-                Some(Request::Stop { release }) => return Ok(release),
-                Some(Request::Become(labels)) => self.relabel(labels)?,
-                Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
-                Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
-                None => {}
+            for taken in 0..REQUESTS_AT_ONCE {
+                match self.next_request(read != Read::Records && taken == 0)? {
+                    Some(Request::Stop { release }) => return Ok(release),
+                    Some(Request::Become(labels)) => self.relabel(labels)?,
+                    Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
+                    Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
+                    None => break,
+                }
             }
         }
+    }
+
+    /// What somebody wants; it is waited for where there is nothing else to do, but for an answer that lanes are read for.
+    fn next_request(&mut self, waits: bool) -> Result<Option<Request>, Error> {
+        if !waits {
+            return Ok(self.requests.try_recv().ok());
+        }
+        if self.questions.answering.is_some() {
+            self.finish_answer(IDLE)?;
+            return Ok(self.requests.try_recv().ok());
+        }
+        let length = if self.questions.delayed.is_empty() { IDLE } else { LANES_IDLE };
+        Ok(self.requests.recv_timeout(length).ok())
     }
 
     /// Feeds the lanes what comes next, unless they or history are behind.

@@ -18,7 +18,7 @@ use timeline_core::{Linear, Value};
 use timeline_dsl::{Program, compile};
 
 fn plan(text: &str) -> Arc<Plan> {
-    let program = Program { name: "p".into(), text: text.into(), without: Default::default() };
+    let program = Program { name: "p".into(), text: text.into(), ..Program::default() };
     Arc::new(compile(&[program]).plans.remove(0))
 }
 

@@ -65,7 +65,7 @@ fn of_array(old: &[Old]) -> Vec<Deployment> {
         let programs = chosen.map(|(_, program)| {
             let mut without = program.without.clone();
             without.extend(if of(program) { BTreeSet::new() } else { outputs(program) });
-            Deployed { name: program.name.clone(), text: program.text.clone(), without }
+            Deployed { name: program.name.clone(), text: program.text.clone(), without, ..Deployed::default() }
         });
         let names = old.iter().filter(|program| of(program)).flat_map(outputs);
         Deployment {

@@ -108,6 +108,92 @@ fn a_program_without_a_source_speaks_of_those_before_it() {
     assert_eq!(told["long"], Outcome::Replaced(1, 2));
 }
 
+/// A definition of `m`: the sum of a column times a factor, and where the column is read from.
+fn times(factor: u32, from: &str) -> String {
+    format!("source s {{ key k  time t in s  v: int{from} }}\nmetric m = sum(v) * {factor}\n")
+}
+
+/// Whether a program means the same behind what is deployed as behind a text.
+fn spoken(programs: &Programs, text: &str, context: &str) -> bool {
+    let wanted = |deployed: &[Deployed]| meanings(&plans_of(deployed).expect("they are programs"));
+    let speaks = programs.with(&texts(&[("speaks.tl", text)]), Begin::Start).expect("it is a program").0;
+    let new = speaks.deployments.last().expect("it is new");
+    let name = outputs_of(text).pop_first().expect("it has an output");
+    let context = deployed_silently(&deployed("context.tl", context));
+    meanings(&new.plans().expect("they are programs"))[&name] == wanted(&[context, deployed("speaks.tl", text)])[&name]
+}
+
+fn over(programs: &Programs, number: u32) -> Programs {
+    let log = SealedLog { source: "s".into(), parts: vec![(0, format!("sources/s@{number}"))] };
+    let mut all = programs.seal(number, vec![log]);
+    all.version += 1;
+    all
+}
+
+fn in_place(programs: &Programs, number: u32) -> Programs {
+    let mut all = programs.switch(number);
+    all.version += 1;
+    all
+}
+
+#[test]
+fn the_newest_definition_is_spoken_of_when_those_before_it_are_over() {
+    const USES: &str = "metric y = m + 1\n";
+    let first = deploy(&Programs::default(), "m1.tl", &times(1, ""), Begin::Start);
+    let waits = deploy(&first, "m3.tl", &times(100, ""), Begin::Start);
+    assert!(spoken(&waits, USES, &times(100, "")), "how far it is changes nothing");
+    let third = over(&in_place(&waits, 2), 0);
+    assert_eq!((third.deployments.len(), third.sealed.len()), (1, 1));
+    assert!(spoken(&third, USES, &times(100, "")));
+    // Of sources that contradict each other it is the newest, too.
+    let uses = deploy(&third, "y.tl", USES, Begin::Start);
+    let number = uses.deployments[1].number;
+    let second = deploy(&in_place(&uses, number), "m2.tl", &times(1, " from \"vv\""), Begin::Start);
+    let number = second.deployments[2].number;
+    let second = over(&in_place(&second, number), 2);
+    assert!(spoken(&second, "metric z = m + 2\n", &times(1, " from \"vv\"")));
+    assert!(spoken(&second, "metric x = sum(v)\n", &times(1, " from \"vv\"")));
+    // What is deployed keeps its meaning at a start, and takes over another one when it is deployed again.
+    let again = second.with_new(&texts(&[("y.tl", USES)])).expect("it runs");
+    assert_eq!((again.1["y"], again.0), (Outcome::Unchanged(1), second.clone()));
+    assert_eq!(
+        second.with(&texts(&[("y.tl", USES)]), Begin::Start).expect("it is new").1["y"],
+        Outcome::Replaced(1, 2)
+    );
+    // And all of that is stored.
+    let stored = stored::decode(second.version, &stored::encode(&second)).expect("it is read");
+    assert_eq!(stored.deployments, second.deployments);
+}
+
+#[test]
+fn what_does_not_come_any_more_is_not_spoken_of() {
+    const USES: &str = "metric y = m + 1\n";
+    let with_n = |factor, text: &str| format!("{}metric n = {text}\n", times(factor, ""));
+    let first = deploy(&Programs::default(), "m1.tl", &with_n(1, "count(v)"), Begin::Start);
+    let waits = deploy(&first, "m2.tl", &with_n(2, "latest(v)"), Begin::Start);
+    // `m` as it was is deployed again, so the one that waits does not come; `n` still does.
+    let cancelled = deploy(&waits, "m3.tl", &times(1, ""), Begin::Start);
+    assert!(cancelled.deployments[1].hidden.contains("m"));
+    assert!(spoken(&cancelled, USES, &times(1, "")));
+    assert!(spoken(&cancelled, "metric z = n + 1\n", &with_n(2, "latest(v)")));
+    // What it speaks of is stored with it.
+    let uses = deploy(&cancelled, "y.tl", USES, Begin::Start);
+    assert!(uses.deployments[2].programs.iter().any(|known| known.unspoken.contains("m")));
+    assert_eq!(stored::decode(uses.version, &stored::encode(&uses)).expect("it is read"), uses);
+}
+
+#[test]
+fn of_a_name_that_was_dropped_the_last_definition_is_there() {
+    let with_n = format!("{}metric n = count(v)\n", times(1, ""));
+    let first = deploy(&Programs::default(), "m1.tl", &with_n, Begin::Start);
+    let second = in_place(&deploy(&first, "m2.tl", &times(2, ""), Begin::Start), 2);
+    let dropped = second.without("m").expect("it is there");
+    assert!(spoken(&dropped, "metric y = m + 1\n", &times(2, "")));
+    let sealed = over(&dropped, 2);
+    assert_eq!(sealed.declared.len(), 1);
+    assert!(spoken(&sealed, "metric y = m + 1\n", &times(2, "")));
+}
+
 #[test]
 fn what_is_over_is_older_than_what_runs() {
     let log = |name: &str, folder: &str| SealedLog { source: name.into(), parts: vec![(0, folder.into())] };
@@ -208,6 +294,15 @@ fn a_name_that_is_refused_now_goes_on_where_it_is_deployed() {
     let more = deployed("q.tl", &format!("{source}metric n = count(a)\n"));
     let both = compiled(&[deployed("p.tl", &text), more], 1).expect("another one beside it");
     assert_eq!(both[0].metrics.len(), 2);
+}
+
+#[test]
+fn a_metric_called_like_a_table_goes_on_where_it_is_deployed() {
+    let text = "source s { key k  time t in s  a: bool }\nmetric totals = duration_where(latest(a))\n";
+    let Err(refused) = Programs::default().with(&texts(&[("p.tl", text)]), Begin::Start) else { panic!("no table") };
+    let said = refused.rendered().unwrap_or_default();
+    assert!(said.contains("TL0226") && said.contains("p.tl:2:8") && said.contains("`dead_letters`"), "{said}");
+    assert_eq!(stored(&[deployed("p.tl", text)]).expect("what runs goes on")[0].metrics[0].name, "totals");
 }
 
 #[test]

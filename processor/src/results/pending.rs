@@ -50,6 +50,12 @@ impl Pending {
         }
     }
 
+    /// What of it belongs to no session.
+    #[must_use]
+    pub fn beside_sessions(&self) -> Pending {
+        Pending { dead: self.dead.clone(), parts: self.parts.clone(), ..Pending::default() }
+    }
+
     /// Appends what was told later.
     pub fn append(&mut self, mut other: Pending) {
         self.sessions.append(&mut other.sessions);
@@ -74,7 +80,7 @@ impl Pending {
         self.alerts.retain(|row| labels.shows(&plan.alerts[row.alert].name));
     }
 
-    /// The rows of one of [`TABLES`].
+    /// The rows of one of [`TABLES`](super::TABLES).
     pub fn table(&self, table: &str, plan: &Plan, partition: u32) -> RecordBatch {
         match table {
             "finals" => rows::finals(&[(plan, &self.sessions)]),

@@ -258,6 +258,11 @@ mod tests {
     use std::fmt::Write;
 
     #[test]
+    fn programs_know_the_names_of_all_tables() {
+        assert_eq!(TABLES.map(|table| table.name), timeline_dsl::TABLES);
+    }
+
+    #[test]
     fn the_page_is_written_from_the_list() {
         let mut page = String::from(
             "# The tables of SQL\n\n\

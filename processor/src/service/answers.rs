@@ -5,13 +5,15 @@ mod dropped;
 mod history;
 mod losses;
 mod mixed;
+mod parts;
+mod past;
 mod sealed;
 mod sessions;
 mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
-pub(super) use losses::losses;
+pub(super) use losses::{losses, waiting};
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_sessions, known_starts};
@@ -19,7 +21,7 @@ pub(super) use stories::add_story;
 
 use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
 use crate::damage::{self, Lost};
-use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData};
+use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::outliers;
@@ -30,7 +32,7 @@ use crate::results::{self, Pending};
 use crate::retained;
 use crate::rows;
 use crate::service::work::Bound;
-use crate::totals::{Totals, part};
+use crate::totals::Totals;
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,20 +88,19 @@ impl LogAnswer<'_> {
         all.alerts
     }
 
-    /// Totals of all partitions, with what history has of windows that are over.
-    fn totals(&self) -> Result<Totals, EngineError> {
+    /// Totals of all partitions, with what history has of windows that are over; of some metrics, or of all.
+    fn totals(&self, metrics: Option<&BTreeSet<String>>) -> Result<Totals, EngineError> {
+        let is_wanted =
+            |name: &str| self.bound.labels.shows(name) && metrics.is_none_or(|metrics| metrics.contains(name));
         let mut totals = Totals::new(self.plan);
         for answer in &self.answers {
             totals.merge(&answer.totals);
-            for batch in read(answer, results::PARTS)? {
-                let parts = part::of_table(&batch).map_err(|error| EngineError::Internal(error.to_string()))?;
-                totals.add_parts(self.plan, parts);
-            }
+            parts::add(answer, &mut totals, is_wanted)?;
         }
         let horizons = self.answers.iter().map(|answer| answer.horizon);
         let certain = self.answers.iter().map(|answer| answer.certain).min().unwrap_or(Time::MIN);
         totals.set_horizon(horizons.min().flatten(), certain);
-        totals.only(self.plan, |name| self.bound.labels.shows(name));
+        totals.only(self.plan, is_wanted);
         Ok(totals)
     }
 
@@ -239,30 +240,36 @@ pub(super) fn sessions(
     Ok(plain("sessions", sessions::sessions(logs, sealed, keys)?))
 }
 
-/// A table over all sources.
-pub(super) fn table(name: &str, logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Result<TableData, EngineError> {
+/// What of a table over all sources a scan needs, or more of it.
+pub(super) fn table(
+    scan: &TableScan,
+    logs: &[LogAnswer<'_>],
+    sealed: &[Arc<SealedPart>],
+) -> Result<TableData, EngineError> {
+    let name = scan.table.as_str();
     match name {
         "partitions" => Ok(plain(name, catalogue::partitions(logs))),
         "nodes" => Ok(plain(name, catalogue::nodes(logs))),
         "totals" => {
-            let totals = logs.iter().map(LogAnswer::totals).collect::<Result<Vec<Totals>, _>>()?;
+            let totals =
+                logs.iter().map(|log| log.totals(scan.outputs.as_ref())).collect::<Result<Vec<Totals>, _>>()?;
             let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             let metrics = all.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
             let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::groups_of(plan, metric)));
             Ok(plain(name, rows::typed(&rows::totals(&all), &types)))
         }
-        "sessions" => sessions(logs, sealed, None),
-        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(name, logs, sealed),
+        "sessions" => sessions(logs, sealed, scan.sessions.as_ref()),
+        "finals" | "alerts" | "late_events" | "dead_letters" => history::history(scan, logs, sealed),
         name => {
             for log in logs.iter().filter(|log| log.shows(name)) {
                 if let Some(metric) = log.plan.metrics.iter().position(|metric| metric.name == name) {
                     if log.plan.is_of_events(log.plan.metrics[metric].root) {
                         return Err(EngineError::NotFound(only_in_totals(name)));
                     }
-                    return history::view(name, metric, log);
+                    return history::view(scan, metric, log);
                 }
                 if let Some(alert) = log.plan.alerts.iter().position(|alert| alert.name == name) {
-                    return history::alert_view(name, alert, log);
+                    return history::alert_view(scan, alert, log);
                 }
             }
             Err(EngineError::NotFound(format!("there is no table `{name}`")))
@@ -325,6 +332,12 @@ pub(super) fn outliers(
     if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == name) {
         if plan.is_of_events(plan.metrics[metric].root) {
             return Err(EngineError::NotFound(only_in_totals(name)));
+        }
+        if let Some(values) = outliers::no_number(plan.node(plan.metrics[metric].root).kind) {
+            return Err(EngineError::invalid(format!(
+                "the values of `{name}` are {values}, and outliers are numbers far from the median; ask \
+                 `SELECT value, count(*) FROM {name} GROUP BY value ORDER BY 2`"
+            )));
         }
         let mut all = log.sessions();
         for batch in log.history("finals")? {

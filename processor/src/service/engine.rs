@@ -82,11 +82,11 @@ impl Engine for Service {
             "spans" => replaying::spans(&answering, scan.sessions.as_ref(), is_wanted),
             "sessions" => answers::sessions(&answering, &sealed, scan.sessions.as_ref()),
             "queries" => Ok(answers::plain("queries", answers::queries(&bound, &answers))),
-            name @ ("partitions" | "nodes") => answers::table(name, &logs, &sealed),
+            "partitions" | "nodes" => answers::table(scan, &logs, &sealed),
             name => match MetricAt::of(name) {
                 Some(at) => as_of::table(&at, &answering, scan.sessions.as_ref(), is_wanted)
                     .map_err(|error| self.not_there_yet(&at.metric, error)),
-                None => answers::table(name, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
+                None => answers::table(scan, &answering, &sealed).map_err(|error| self.not_there_yet(name, error)),
             },
         });
         let tables = tables.collect::<Result<Vec<_>, EngineError>>()?;
@@ -109,9 +109,9 @@ impl Engine for Service {
                 "sessions" => answers::sessions(&all, &[], None),
                 "queries" => Ok(answers::plain("queries", answers::queries(&bound, &[]))),
                 // Columns of metrics that are replaced, or gone, are columns still.
-                "finals" | "alerts" => answers::table(name, &answering, &sealed),
+                "finals" | "alerts" => answers::table(&TableScan::whole(name), &answering, &sealed),
                 // One that is catching up has its columns already.
-                name => answers::table(name, &all, &[]),
+                name => answers::table(&TableScan::whole(name), &all, &[]),
             }?;
             let mut metrics =
                 bound.iter().flat_map(|bound| bound.plan.metrics.iter().map(move |metric| (&bound.plan, metric)));
@@ -256,7 +256,10 @@ impl Service {
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
         if plan_only {
-            return self.planned(&before, programs, from).map(|(_, told)| told);
+            let (after, mut told) = self.planned(&before, programs, from)?;
+            let foretold: Vec<Json> = self.foretold(&after)?.into_iter().map(Json::from).collect();
+            told["notes"].as_array_mut().into_iter().for_each(|notes| notes.extend(foretold.clone()));
+            return Ok(told);
         }
         let renewed = self.carrying(&before, programs)?.0.renewed(&before)?;
         // Only of partitions that stand is it known what they have asked of their tables.

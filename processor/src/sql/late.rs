@@ -2,16 +2,16 @@
 //!
 //! The library brings what a question says of a table's rows down to where they are read, through joins, unions and
 //! subqueries, and what it says of two tables that are joined by a column from the one to the other. What stands there
-//! of `session`, `metric` and `alert` is what [`TableScan`] says to the processor.
+//! of `session`, `metric`, `alert`, `start` and `end` is what [`TableScan`] says to the processor.
 //!
 //! **Invariant:** these tables promise nothing: every condition is tested once more on the rows that came.
 
-use crate::engine::{EngineError, TableData, TableScan};
+use crate::engine::{EngineError, TableData, TableScan, TimeBounds};
 use crate::labels::VERSION;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::exec_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ScalarValue, exec_err};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, LogicalPlan, Operator, TableProviderFilterPushDown, TableType};
@@ -23,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 /// The columns that bounds are taken from: that of sessions, and that of outputs in the tables that have several.
 const SESSION: &str = "session";
+const TIMES: [&str; 2] = ["start", "end"];
 const OUTPUTS: [(&str, &str); 4] =
     [("finals", "metric"), ("spans", "metric"), ("totals", "metric"), ("alerts", "alert")];
 
@@ -33,6 +34,7 @@ const VERSIONED: [&str; 2] = ["finals", "alerts"];
 /// word with the processor.
 pub(super) fn may_bound(sql: &str, names: &[String]) -> bool {
     sql.contains(SESSION)
+        || TIMES.iter().any(|column| sql.contains(column))
         || OUTPUTS.iter().any(|(_, column)| sql.contains(column))
         || names.iter().any(|name| VERSIONED.contains(&name.as_str()))
 }
@@ -118,12 +120,18 @@ pub(super) fn scans(plan: &LogicalPlan, names: &[String]) -> Result<Vec<TableSca
         let outputs = output.and_then(|(_, column)| of(column));
         let has = |columns: &Schema| columns.column_with_name(VERSION).is_some();
         let mixes_versions = VERSIONED.contains(&table) && has(&late.schema) && !has(read);
-        let scan = TableScan { table: table.to_owned(), sessions: of(SESSION), outputs, mixes_versions };
+        let [start, end] = TIMES.map(|column| {
+            filters.iter().map(|filter| times(filter, column)).fold(TimeBounds::default(), TimeBounds::and)
+        });
+        let (table_name, sessions) = (table.to_owned(), of(SESSION));
+        let scan = TableScan { table: table_name, sessions, outputs, start, end, mixes_versions };
         let all = match found.remove(table) {
             Some(known) => TableScan {
                 table: scan.table,
                 sessions: either(known.sessions, scan.sessions),
                 outputs: either(known.outputs, scan.outputs),
+                start: known.start.or(scan.start),
+                end: known.end.or(scan.end),
                 mixes_versions: known.mixes_versions || scan.mixes_versions,
             },
             None => scan,
@@ -165,6 +173,43 @@ fn bound(filter: &Expr, column: &str) -> Option<BTreeSet<String>> {
             either(bound(left, column), bound(right, column))
         }
         Expr::InList(list) if !list.negated && is_column(&list.expr) => list.list.iter().map(text).collect(),
+        _ => None,
+    }
+}
+
+/// Between which instants a column of times is where a condition holds.
+fn times(filter: &Expr, column: &str) -> TimeBounds {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(named) if named.name == column);
+    let from = |from: Option<i64>| TimeBounds { from, to: None };
+    let to = |to: Option<i64>| TimeBounds { from: None, to };
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            times(left, column).and(times(right, column))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => times(left, column).or(times(right, column)),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let (value, is_left) = if is_column(left) { (right, true) } else { (left, false) };
+            if !is_left && !is_column(right) {
+                return TimeBounds::default();
+            }
+            // The instant itself is let through as well, for every condition is tested once more.
+            match (op, is_left) {
+                (Operator::Eq, _) => from(instant(value)).and(to(instant(value))),
+                (Operator::Gt | Operator::GtEq, true) | (Operator::Lt | Operator::LtEq, false) => from(instant(value)),
+                (Operator::Lt | Operator::LtEq, true) | (Operator::Gt | Operator::GtEq, false) => to(instant(value)),
+                _ => TimeBounds::default(),
+            }
+        }
+        Expr::Between(between) if !between.negated && is_column(&between.expr) => {
+            from(instant(&between.low)).and(to(instant(&between.high)))
+        }
+        _ => TimeBounds::default(),
+    }
+}
+
+fn instant(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Literal(ScalarValue::TimestampNanosecond(ns, _), _) => *ns,
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Answerer, Asking};
 use crate::engine::fake::{Fake, finals};
-use crate::engine::{Engine, EngineError, PositionOf, TableScan};
+use crate::engine::{Engine, EngineError, PositionOf, TableScan, TimeBounds};
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use parquet::arrow::ArrowWriter;
@@ -248,6 +248,36 @@ fn what_a_question_bounds_is_what_is_asked_for() {
     let alerts = scan("SELECT * FROM ALERTS WHERE alert = 'stuck'");
     assert_eq!(alerts, TableScan { outputs: set(&["stuck"]), ..TableScan::whole("alerts") });
     assert_eq!(scan("SELECT count(*) FROM finals"), finals);
+}
+
+#[test]
+fn what_a_question_says_of_times_is_what_is_asked_for() {
+    let scan = |condition: &str| {
+        let engine: Arc<Fake> = Arc::default();
+        let sql = format!("SELECT * FROM finals WHERE {condition}");
+        ask(engine.clone(), &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let scans = engine.scans.lock().unwrap().clone();
+        let TimeBounds { from, to } = scans[0].start;
+        // Seconds after the first instant that is spoken of.
+        let after = |ns: i64| (ns - 1_700_000_000_000_000_000) / 1_000_000_000;
+        ((from.map(after), to.map(after)), scans[0].end)
+    };
+    let [a, b] = ["TIMESTAMP '2023-11-14 22:13:20Z'", "TIMESTAMP '2023-11-14 22:13:30Z'"];
+    let any = TimeBounds::default();
+    for (condition, start) in [
+        (format!("start >= {a} AND start < {b}"), (Some(0), Some(10))),
+        (format!("{a} < start"), (Some(0), None)),
+        (format!("start BETWEEN {a} AND {b}"), (Some(0), Some(10))),
+        (format!("start = {b}"), (Some(10), Some(10))),
+        (format!("start < {a} OR start < {b}"), (None, Some(10))),
+        (format!("start < {a} OR session = 's1'"), (None, None)),
+        (format!("start <> {a}"), (None, None)),
+        (format!("NOT (start < {b})"), (Some(10), None)),
+    ] {
+        assert_eq!(scan(&condition), (start, any), "{condition}");
+    }
+    let (start, end) = scan(&format!("\"end\" > {a} AND value > 1"));
+    assert_eq!((start, end.from, end.to), ((None, None), Some(1_700_000_000_000_000_000), None));
 }
 
 #[test]

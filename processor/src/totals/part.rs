@@ -79,10 +79,15 @@ impl Totals {
 
     /// Adds parts; those of metrics that the plan does not have are left out.
     pub fn add_parts(&mut self, plan: &Plan, parts: impl IntoIterator<Item = Part>) {
-        for part in parts {
-            if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == part.metric) {
-                self.metrics[metric].entry(part.group).or_default().merge(&part.folded);
-            }
+        parts.into_iter().for_each(|part| self.add_part(plan, &part));
+    }
+
+    /// Adds a part, unless it is of a metric that the plan does not have.
+    pub(crate) fn add_part(&mut self, plan: &Plan, part: &Part) {
+        let Some(metric) = plan.metrics.iter().position(|metric| metric.name == part.metric) else { return };
+        match self.metrics[metric].get_mut(&part.group) {
+            Some(known) => known.merge(&part.folded),
+            None => _ = self.metrics[metric].insert(part.group.clone(), part.folded.clone()),
         }
     }
 }

@@ -4,7 +4,7 @@ use event_feeder::Code;
 use processor::batch::Evaluation;
 use processor::remarks;
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::{Plan, SECOND, Time};
+use timeline_core::{Plan, SECOND, Time, instant_text};
 use timeline_dsl::explain::duration_text;
 
 /// How many dead letters are shown in full.
@@ -20,6 +20,13 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
     let late = evaluation.late.len();
     if evaluation.records == 0 {
         eprintln!("timeline: {source}: no records");
+    }
+    let first = evaluation.sources.iter().filter_map(|looked| looked.seen.least).min();
+    if let Some(first) = first.filter(|first| evaluation.horizon.is_some_and(|horizon| horizon < *first)) {
+        let first = instant_text(first);
+        eprintln!(
+            "timeline: {source}: the first event is at {first}, and `--until` is before it: nothing had begun then"
+        );
     }
     let duplicates = evaluation.duplicates as usize;
     let forgotten = evaluation.sessions.iter().map(|session| session.forgotten).sum::<u64>() as usize;

@@ -68,6 +68,7 @@ codes! {
     UNBOUNDED = "TL0223", "Memory without a bound";
     RESERVED = "TL0224", "A dimension called like a column of the tables";
     CALCULATED = "TL0225", "A length of time that is calculated";
+    TABLE = "TL0226", "A metric or an alert called like a table";
     CAP_OF_WINDOWS = "TL0230", "A cap that does nothing";
     CALENDAR = "TL0231", "Windows that no calendar has";
     SEVEN_DAYS = "TL0232", "Seven days that are no week";

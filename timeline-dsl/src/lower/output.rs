@@ -5,6 +5,7 @@ use super::value::Lowered;
 use super::{Binding, Lowering};
 use crate::diagnostics::codes;
 use crate::syntax::{Definition, Expr, ExprKind, Name, Span};
+use crate::tables::TABLES;
 use timeline_core::Type;
 use timeline_core::plan::{Alert, Kind, Metric, NodeId};
 
@@ -60,6 +61,7 @@ impl Lowering<'_> {
             },
         };
         let is_new = self.bind(&d.name, value.clone(), "metric");
+        self.refuse_table(&d.name, "a metric");
         let Lowered::Node { source, .. } = value else { return };
         let Some(mut root) = root.filter(|_| is_new) else { return };
         let aggregate = match &d.aggregate {
@@ -85,6 +87,7 @@ impl Lowering<'_> {
             None => Lowered::Error,
         };
         let is_new = self.bind(&d.name, value.clone(), "alert");
+        self.refuse_table(&d.name, "an alert");
         if let (Lowered::Node { source, id }, true) = (value.clone(), is_new) {
             let Some(with) = self.with(source, &d.with, &[]) else { return };
             let alert = Alert { name: d.name.text.clone(), root: id, with };
@@ -122,6 +125,17 @@ impl Lowering<'_> {
         }
     }
 
+    /// Says so where an output that has a table of its own is called like one that is there already. It is an output all the
+    /// same: a processor goes on with programs that were deployed before this was refused.
+    fn refuse_table(&mut self, name: &Name, what: &str) {
+        if !TABLES.contains(&name.text.as_str()) {
+            return;
+        }
+        let message = format!("{what} cannot be called `{}`: its table would have the name of another one", name.text);
+        let help = format!("give it another name, such as `my_{}`; taken are `{}`", name.text, TABLES.join("`, `"));
+        self.error(codes::TABLE, name.span, message, help);
+    }
+
     /// Adds a metric to its plan, unless it is there already or is not wanted.
     pub(super) fn produce_metric(&mut self, name: &Name, source: usize, metric: Metric, value: Lowered) {
         self.produce(name, source, Defined::Metric(metric), value);
@@ -130,9 +144,11 @@ impl Lowering<'_> {
     /// Adds an output to its plan, unless it is there already or is not wanted.
     fn produce(&mut self, name: &Name, source: usize, definition: Defined, value: Lowered) {
         if self.programs[self.file].without.contains(&name.text) {
-            // The newest definition is what later programs speak of.
-            let output = Output { file: self.file, span: name.span, source, definition, value };
-            self.silent.insert(name.text.clone(), output);
+            // The newest definition is what later programs speak of, unless it is said of another one.
+            if !self.programs[self.file].unspoken.contains(&name.text) {
+                let output = Output { file: self.file, span: name.span, source, definition, value };
+                self.silent.insert(name.text.clone(), output);
+            }
             return;
         }
         if let Some(first) = self.outputs.get(&name.text) {

@@ -6,7 +6,8 @@ use timeline_core::{SECOND, Type};
 use timeline_dsl::{Defaults, Program, compile, compile_expression, is_expression, render_json};
 
 fn program(name: &str, text: &str, without: &[&str]) -> Program {
-    Program { name: name.into(), text: text.into(), without: without.iter().map(|s| s.to_string()).collect() }
+    let without = without.iter().map(|s| s.to_string()).collect();
+    Program { name: name.into(), text: text.into(), without, ..Program::default() }
 }
 
 const SOURCE: &str = "source s { key k  time t in ms  x: string }\n";
@@ -18,6 +19,13 @@ fn outputs_left_out_keep_their_names() {
     assert!(one.is_ok());
     let names: Vec<&str> = one.plans[0].metrics.iter().map(|m| m.name.as_str()).collect();
     assert_eq!((names, one.plans[0].alerts.len()), (vec!["b"], 0));
+    // And one of those that come later may not see it.
+    let mut unspoken = program("one", &text, &["a", "b", "c"]);
+    unspoken.unspoken = BTreeSet::from(["a".to_owned()]);
+    let speaks =
+        compile(&[program("old", &text, &["a", "b", "c"]), unspoken.clone(), program("two", "metric d = a", &[])]);
+    assert!(speaks.is_ok(), "the one before it is spoken of: {:?}", speaks.diagnostics);
+    assert!(!compile(&[unspoken, program("two", "metric d = a", &[])]).is_ok());
     // Another program may define the name that is left out.
     let other = format!("{SOURCE}metric a = duration_where(latest(x) == \"z\")");
     let both = compile(&[program("one", &text, &["a", "b", "c"]), program("two", &other, &[])]);

@@ -4,7 +4,6 @@
 //! without key and time. `TIMELINE_BLESS=1 cargo test -p timeline-dsl` writes the expected files anew.
 
 use crate::given::Given;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use timeline_dsl::{
@@ -66,7 +65,7 @@ fn programs(name: &str, text: &str) -> Vec<Program> {
     for line in text.split_inclusive('\n') {
         let file = line.strip_prefix("//// file ").map(str::trim);
         if let (Some(file), _) | (None, (true, file)) = (file, (all.is_empty(), name)) {
-            all.push(Program { name: file.to_owned(), text: String::new(), without: BTreeSet::new() });
+            all.push(Program { name: file.to_owned(), text: String::new(), ..Program::default() });
         }
         if !line.starts_with("//// file ") {
             all.last_mut().unwrap().text.push_str(line);

@@ -1,13 +1,12 @@
 //! Texts made to hurt: deep, long, wide, and small ones that would grow without bound.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use timeline_dsl::{Compilation, Format, Program, Sizes, compile, explain, render};
 
 pub(crate) const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int }\n";
 
 pub(crate) fn compile_text(text: &str) -> Compilation {
-    compile(&[Program { name: "p.tl".into(), text: text.into(), without: BTreeSet::new() }])
+    compile(&[Program { name: "p.tl".into(), text: text.into(), ..Program::default() }])
 }
 
 pub(crate) fn codes(text: &str) -> Vec<&'static str> {
@@ -107,13 +106,13 @@ fn shared_inputs_are_not_written_out_again_and_again() {
 #[test]
 fn a_line_of_a_mebibyte_is_shown_in_part() {
     let text = format!("{SOURCE}let a = \"{}\" == nothing", "é".repeat(400_000));
-    let program = Program { name: "p.tl".into(), text, without: BTreeSet::new() };
+    let program = Program { name: "p.tl".into(), text, ..Program::default() };
     let compilation = compile(std::slice::from_ref(&program));
     assert!(render(&compilation.diagnostics, &[program], false).len() < 2_000);
     let program = Program {
         name: "p.tl".into(),
         text: format!("{SOURCE}let a = {}", "n".repeat(1_000_000)),
-        without: BTreeSet::new(),
+        ..Program::default()
     };
     let compilation = compile(std::slice::from_ref(&program));
     assert!(render(&compilation.diagnostics, &[program], false).len() < 3_000);

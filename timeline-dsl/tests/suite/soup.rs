@@ -1,7 +1,6 @@
 //! Any text at all: the front end answers, and what it answers can be shown.
 
 use proptest::prelude::*;
-use std::collections::BTreeSet;
 use timeline_dsl::{
     Compilation, Defaults, Format, Program, Sizes, compile, compile_expression, explain, is_expression, render,
     render_json,
@@ -176,7 +175,7 @@ fn look_at(compilation: &Compilation, programs: &[Program]) {
 fn try_text(text: String) {
     is_expression(&text);
     let defaults = Defaults { key: Some("k".into()), time: Some("t".into()), ..Defaults::default() };
-    let program = Program { name: "soup".into(), text, without: BTreeSet::new() };
+    let program = Program { name: "soup".into(), text, ..Program::default() };
     look_at(&compile_expression(&program.text, &defaults), std::slice::from_ref(&program));
     let programs = [program.clone(), program];
     look_at(&compile(&programs), &programs);

@@ -111,6 +111,25 @@ fn an_idle_owner_notices_that_it_was_taken_over_from() {
 }
 
 #[test]
+fn an_owner_looks_while_it_commits_and_notices_that_it_was_taken_over_from() {
+    let store = Arc::new(MemoryStore::default());
+    let mut old = Job::open(store.clone(), "old").unwrap();
+    let look = old.checkpoints.owner_look();
+    look.check().unwrap();
+    // Whichever of its heads is the newest.
+    for _ in 0..3 {
+        old.step().unwrap();
+        look.check().unwrap();
+    }
+    let new = Job::open(store.clone(), "new").unwrap();
+    assert!(matches!(look.check(), Err(Error::Fenced { by: Some(owner) }) if owner.writer == "new"));
+    let Err(Error::Fenced { .. }) = old.checkpoints.put(Kind::Segment, "late", b"", json!(0)) else {
+        panic!("it writes although it knows")
+    };
+    new.checkpoints.owner_look().check().unwrap();
+}
+
+#[test]
 fn a_commit_that_names_unknown_files_is_refused_and_nothing_else_happens() {
     let store = Arc::new(MemoryStore::default());
     let mut job = Job::open(store.clone(), "a").unwrap();

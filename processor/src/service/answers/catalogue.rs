@@ -129,13 +129,15 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
         .chain([("row_bytes", Kind::Int), ("evaluate_seconds", Kind::Float)])
         .chain([("live_sessions", Kind::Int), ("state_bytes", Kind::Int)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    for Bound { plan, labels, .. } in bound {
+    for one in bound {
+        let Bound { plan, labels, .. } = one;
         let sort = |root: NodeId| if plan.is_of_events(root) { "metric of events" } else { "metric" };
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), sort(metric.root), metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
         let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan == *plan).collect();
         let looks: Vec<&Looks> = own.iter().map(|answer| &answer.looks).collect();
+        let waits = super::waiting(one, own.iter().copied()).map(|note| note.message);
         // Of partitions that do not answer nothing is known.
         let sum = |of: fn(&Answer) -> u64| (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>());
         let int = |sum: Option<u64>| sum.map_or(Cell::Null, |sum| Cell::Int(sum as i64));
@@ -167,7 +169,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
                 Cell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
                 Cell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
                 Cell::Bool(labels.held),
-                remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id))),
+                remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id)), waits.as_deref()),
                 Cell::Int(own.iter().map(|id| layout.node_bytes(*id) as i64).sum()),
                 seconds.clone(),
                 int(live),
@@ -179,7 +181,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
 }
 
 /// What there is to say of the records that a query reads: of one column only where it reads that, and no partition has it.
-fn remarks(looks: &[&Looks], read: u64) -> Cell {
+fn remarks(looks: &[&Looks], read: u64, waits: Option<&str>) -> Cell {
     let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
     let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
     // Partitions say the same of other numbers of records.
@@ -187,6 +189,7 @@ fn remarks(looks: &[&Looks], read: u64) -> Cell {
     for (_, text) in looks.iter().flat_map(|looks| &looks.remarks).filter(|(column, _)| is_of_it(column)) {
         all.entry(text.replace(|c: char| c.is_ascii_digit(), "")).or_insert(text);
     }
+    all.extend(waits.map(|waits| (waits.to_owned(), waits)));
     if all.is_empty() { Cell::Null } else { Cell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }
 }
 

@@ -1,26 +1,29 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
-use super::{LogAnswer, SealedPart, read_file, unread, versions};
+use super::past::{Wanted, in_place};
+use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{FileRef, Reader};
-use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::engine::{EngineError, TableData, TableScan, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, Session};
 use crate::results::{self, Pending};
-use crate::rows::{self, AlertColumns, Types};
+use crate::rows::{self, AlertColumns, Types, ValueColumn};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::plan::{self, Plan};
 
 /// Committed rows and those that are not yet, or never will be while their sessions live; of definitions that were replaced
-/// what was committed.
+/// what was committed. Of files what the scan wants, where that is little, or all.
 pub(super) fn history(
-    name: &str,
+    scan: &TableScan,
     logs: &[LogAnswer<'_>],
     sealed: &[Arc<SealedPart>],
 ) -> Result<TableData, EngineError> {
+    let name = scan.table.as_str();
     let mut live = match name {
         "finals" => {
             let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
@@ -58,18 +61,20 @@ pub(super) fn history(
     let mut sources = logs.iter().flat_map(|log| log.plan.sources());
     let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
     if is_read_twice && matches!(name, "late_events" | "dead_letters") {
-        return once(name, schema, live, files);
+        return once(scan, schema, live, files);
     }
     live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
-    let mut past = vec![];
+    let (mut past, mut wanted) = (vec![], Wanted::by(scan));
     for (file, reader, labels) in files {
-        if results::is_versioned(file) {
-            past.push(in_place(file, reader)?);
-        } else {
-            live.extend(
-                read_file(file, reader)?.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)),
-            );
-        }
+        let rows = match wanted.rows(file, reader, None)? {
+            Some(rows) => rows,
+            None if results::is_versioned(file) => {
+                past.push(in_place(file, reader)?);
+                continue;
+            }
+            None => read_file(file, reader)?,
+        };
+        live.extend(rows.into_iter().map(|rows| widened(&labels.versioned(name, rows), &schema)));
     }
     Ok(TableData { name: name.into(), schema, live, past, view: None })
 }
@@ -92,17 +97,20 @@ fn is_of(file: &FileRef, table: &str) -> bool {
 
 /// A table of what the logs had that could not be used, each row once: every deployment that reads a log finds it there.
 fn once(
-    name: &str,
+    scan: &TableScan,
     schema: SchemaRef,
     uncommitted: Vec<RecordBatch>,
     files: Vec<(&FileRef, &Reader, &Labels)>,
 ) -> Result<TableData, EngineError> {
-    let mut rows = vec![];
+    let (mut rows, mut wanted) = (vec![], Wanted::by(scan));
     for (file, reader, _) in files {
-        rows.extend(read_file(file, reader)?);
+        rows.extend(match wanted.rows(file, reader, None)? {
+            Some(rows) => rows,
+            None => read_file(file, reader)?,
+        });
     }
     rows.extend(uncommitted);
-    let internal = |error: arrow::error::ArrowError| EngineError::Internal(error.to_string());
+    let internal = |error: ArrowError| EngineError::Internal(error.to_string());
     let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
     let converter = RowConverter::new(fields).map_err(internal)?;
     let mut seen = BTreeSet::new();
@@ -113,7 +121,7 @@ fn once(
         let first: BooleanArray = keys.iter().map(|key| Some(seen.insert(key.as_ref().to_vec()))).collect();
         live.push(arrow::compute::filter_record_batch(&rows, &first).map_err(internal)?);
     }
-    Ok(TableData { name: name.into(), schema, live, past: vec![], view: None })
+    Ok(TableData { name: scan.table.clone(), schema, live, past: vec![], view: None })
 }
 
 /// The columns of a file as far as the table shows them: of alerts what stands beside them is in one.
@@ -138,12 +146,6 @@ fn with_columns(schema: &SchemaRef, more: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A file that is read where it is.
-fn in_place(file: &FileRef, reader: &Reader) -> Result<PastFile, EngineError> {
-    let path = reader.path(file).map_err(unread)?;
-    Ok(PastFile { path, layout: results::layout_of(file) })
-}
-
 /// A batch with the columns of a wider table, null where it has none.
 pub(super) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> RecordBatch {
     rows::conformed(batch, schema)
@@ -166,27 +168,66 @@ pub(super) fn empty_plan() -> Plan {
 }
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.
-pub(super) fn view(name: &str, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let types = rows::agreed(rows::beside_metric(log.plan, &log.plan.metrics[metric]));
     let live = rows::typed(&rows::metric_view(log.plan, metric, &log.sessions()), &types);
     let value = Some(rows::value_column(log.plan, metric));
-    seen_through(live, View { column: "metric".into(), name: name.to_owned(), value }, "finals", log)
+    let view = View { column: "metric".into(), name: scan.table.clone(), value };
+    seen_through(live, view, "finals", log, scan)
 }
 
 /// An alert's own view: the rows of `alerts` that are the alert's, with what stands beside it in columns of its own.
-pub(super) fn alert_view(name: &str, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
+pub(super) fn alert_view(scan: &TableScan, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let types = rows::agreed(rows::beside_alert(log.plan, &log.plan.alerts[alert]));
     let live = rows::typed(&rows::alert_view(log.plan, alert, &log.alerts()), &types);
-    seen_through(live, View { column: "alert".into(), name: name.to_owned(), value: None }, "alerts", log)
+    let view = View { column: "alert".into(), name: scan.table.clone(), value: None };
+    seen_through(live, view, "alerts", log, scan)
 }
 
 /// The rows of one output, in memory and in the files of a table.
-fn seen_through(live: RecordBatch, view: View, table: &str, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
-    let mut past = vec![];
+fn seen_through(
+    live: RecordBatch,
+    view: View,
+    table: &str,
+    log: &LogAnswer<'_>,
+    scan: &TableScan,
+) -> Result<TableData, EngineError> {
+    let (schema, mut live) = (live.schema(), vec![live]);
+    let (mut past, mut wanted) = (vec![], Wanted::by(scan));
     for answer in &log.answers {
         for file in answer.results.iter().filter(|file| is_of(file, table)) {
-            past.push(in_place(file, &answer.reader)?);
+            match wanted.rows(file, &answer.reader, None)? {
+                Some(rows) => {
+                    for rows in rows {
+                        live.push(of_view(&rows, &view, &schema)?);
+                    }
+                }
+                None => past.push(in_place(file, &answer.reader)?),
+            }
         }
     }
-    Ok(TableData { name: view.name.clone(), schema: live.schema(), live: vec![live], past, view: Some(view) })
+    Ok(TableData { name: view.name.clone(), schema, live, past, view: Some(view) })
+}
+
+/// Those of the rows of a file, with the columns of now, that are of one output, with the columns of its own table.
+fn of_view(rows: &RecordBatch, view: &View, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
+    let internal = |error: ArrowError| EngineError::Internal(format!("history of `{}`: {error}", view.name));
+    let names = text_column(rows, &view.column)?.iter();
+    let own: BooleanArray = names.map(|name| Some(name == Some(view.name.as_str()))).collect();
+    let rows = arrow::compute::filter_record_batch(rows, &own).map_err(internal)?;
+    let column = |field: &Arc<Field>| {
+        let name = match (field.name().as_str(), view.value) {
+            ("value", Some(ValueColumn::Exact)) => "value_exact",
+            ("value", Some(ValueColumn::Text)) => "value_text",
+            ("value", Some(ValueColumn::Bool)) => "value_bool",
+            ("value", Some(ValueColumn::Float) | None) => "value",
+            (name, _) => name,
+        };
+        match rows.column_by_name(name) {
+            Some(column) => arrow::compute::cast(column, field.data_type()),
+            None => Ok(arrow::array::new_null_array(field.data_type(), rows.num_rows())),
+        }
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>().map_err(internal)?;
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(internal)
 }

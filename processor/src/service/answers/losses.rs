@@ -2,8 +2,13 @@
 
 use super::LogAnswer;
 use crate::engine::{Note, TableScan};
+use crate::partition::{Answer, Counts};
+use crate::service::work::Bound;
+use event_feeder::Code;
+use std::collections::BTreeSet;
+use timeline_core::plan::{Idle, Source};
 
-/// What did not count of the logs that the scans read, where that is much.
+/// What did not count of the logs that the scans read, where that is much; and that sessions may be in several pieces.
 pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) -> Vec<Note> {
     let tells_itself = ["partitions", "nodes", "queries", "late_events", "dead_letters"];
     if scans.iter().all(|scan| tells_itself.contains(&&*scan.table)) {
@@ -12,12 +17,64 @@ pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) ->
     let mut notes: Vec<Note> = vec![];
     let whole = ["finals", "alerts", "totals", "sessions", "spans"];
     let reads = |log: &&LogAnswer<'_>| scans.iter().any(|scan| whole.contains(&&*scan.table) || log.shows(&scan.table));
-    let read = logs.iter().filter(reads).flat_map(LogAnswer::answers);
-    for (message, help) in read.flat_map(|answer| &answer.looks.losses) {
-        let note = Note { message: message.clone(), help: help.clone() };
-        if !notes.contains(&note) {
-            notes.push(note);
+    for log in logs.iter().filter(reads) {
+        let losses = log.answers().flat_map(|answer| &answer.looks.losses);
+        let losses = losses.map(|(message, help)| Note { message: message.clone(), help: help.clone() });
+        let split = misrouted(&log.plan().name(), log.answers().map(|answer| &answer.counts));
+        for note in losses.chain(split).chain(waiting(log.bound, log.answers())) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
         }
     }
     notes
+}
+
+/// For which sources without an event the clock of a plan waits, where nothing but such events moves it on: nothing is final
+/// before.
+pub(in crate::service) fn waiting<'a>(bound: &Bound, answers: impl Iterator<Item = &'a Answer>) -> Option<Note> {
+    let waits = |source: &Source| !bound.log.is_live() || source.idle == Idle::Never;
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for answer in answers.filter(|answer| answer.horizon.is_some() && answer.watermark.is_none()) {
+        let silent = bound.plan.sources().zip(&answer.reach).filter(|(_, reach)| reach.max_time.is_none());
+        names.extend(silent.filter(|(source, _)| waits(source)).map(|(source, _)| source.name.as_str()));
+    }
+    (!names.is_empty()).then(|| Note {
+        message: format!(
+            "[{}] {}: no event of `{}` has been read yet, and the clock waits for it: no session or window is final, and what \
+             is published of them waits",
+            Code::NoEventYet,
+            bound.plan.name(),
+            names.into_iter().collect::<Vec<_>>().join("` and `")
+        ),
+        help: Code::NoEventYet.help().to_owned(),
+    })
+}
+
+/// That events of a log have other keys than their messages, by which the log shares them out.
+fn misrouted<'a>(source: &str, counts: impl Iterator<Item = &'a Counts>) -> Option<Note> {
+    let (misrouted, events) =
+        counts.fold((0, 0), |(misrouted, events), counts| (misrouted + counts.misrouted, events + counts.events));
+    (misrouted > 0).then(|| Note {
+        message: format!(
+            "[{}] {source}: {misrouted} of {events} events stand in messages with another key: what is one session may be \
+             several, each in a partition of its own",
+            Code::Misrouted
+        ),
+        help: Code::Misrouted.help().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_in_messages_of_another_key_are_told_once_for_all_partitions() {
+        let counts = |events, misrouted| Counts { events, misrouted, ..Counts::default() };
+        let note = misrouted("s", [counts(5, 0), counts(7, 3)].iter()).expect("some are");
+        assert!(note.message.starts_with("[TL2131] s: 3 of 12 events stand in messages with another key"), "{note:?}");
+        assert!(note.help.contains("--repartition"));
+        assert_eq!(misrouted("s", [counts(5, 0)].iter()), None);
+    }
 }

@@ -1,6 +1,8 @@
 //! Sessions, alive and over: the table of them, and which there were.
 
-use super::{LogAnswer, SealedPart, read, read_file, text_column};
+use super::past::Wanted;
+use super::{LogAnswer, SealedPart, text_column};
+use crate::checkpoint::{FileRef, Reader};
 use crate::engine::EngineError;
 use crate::lane::Session;
 use crate::outputs::of_sessions;
@@ -57,9 +59,7 @@ pub(super) fn sessions(
     };
     for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
         let mut found = Found::only(keys);
-        for file in part.files.iter().filter(|file| results::table_of(file) == Some("finals")) {
-            read_file(file, &part.reader)?.iter().for_each(|batch| found.add(batch));
-        }
+        found.add_history(&part.files, &part.reader)?;
         found.sessions().into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
     }
     for answer in logs.iter().flat_map(|log| &log.answers) {
@@ -68,6 +68,9 @@ pub(super) fn sessions(
     }
     Ok(table.finish())
 }
+
+/// The columns of `finals` that say which sessions there were.
+const COLUMNS: [&str; 5] = ["session", "start", "end", "partial", "every"];
 
 /// Key, start, end, and whether it is partial.
 type Row = (String, i64, Option<i64>, bool);
@@ -96,10 +99,17 @@ impl<'a> Found<'a> {
         found.whole.extend(live.map(row));
         let windows = answer.pending.sessions.iter().filter(|session| !session.is_whole());
         found.windows.extend(windows.map(row));
-        for batch in read(answer, "finals")? {
-            found.add(&batch);
-        }
+        found.add_history(&answer.results, &answer.reader)?;
         Ok(found)
+    }
+
+    /// Takes what files of `finals` have.
+    fn add_history(&mut self, files: &[FileRef], reader: &Reader) -> Result<(), EngineError> {
+        let mut wanted = Wanted::of(self.keys);
+        for file in files.iter().filter(|file| results::table_of(file) == Some("finals")) {
+            wanted.columns(file, reader, &COLUMNS)?.iter().for_each(|batch| self.add(batch));
+        }
+        Ok(())
     }
 
     /// Takes rows of `finals`.

@@ -1,13 +1,15 @@
 //! Questions that bound what they read: no other session is looked at for them, and the answer is the same.
 
 use super::{KEEP, Memory, PROGRAM, SYNC, start_keeping};
-use crate::engine::{Engine, EngineError, TableScan};
+use crate::engine::{Engine, EngineError, TableScan, TimeBounds};
 use crate::service::{Claims, Service};
 use crate::sql::{Answerer, Asking};
+use arrow::array::AsArray;
 use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use timeline_core::SECOND;
 
 /// How many sessions questions have read until now.
 fn read(service: &Service) -> u64 {
@@ -127,5 +129,51 @@ fn a_scan_is_what_the_engine_is_asked_for() {
     let scan = TableScan { sessions: Some(keys), ..TableScan::whole("m") };
     let snapshot = service.read(&[scan], SYNC, &|| true).expect("an answer");
     assert_eq!(snapshot.tables[0].live.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
+    service.stop();
+}
+
+#[test]
+fn a_look_up_by_key_takes_its_rows_out_of_history_and_hands_on_no_file() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let service = service(dir.path());
+    let read = |table: &str, sessions: Option<BTreeSet<String>>| {
+        let scan = TableScan { sessions, ..TableScan::whole(table) };
+        service.read(&[scan], SYNC, &|| true).expect("an answer").tables.remove(0)
+    };
+    for table in ["finals", "m", "alerts", "on"] {
+        assert!(!read(table, None).past.is_empty(), "{table}");
+        let one = read(table, Some(["k2".to_owned()].into()));
+        assert!(one.past.is_empty(), "{table}");
+        let keys =
+            one.live.iter().flat_map(|rows| rows.column_by_name("session").expect("a column").as_string::<i32>());
+        let keys: Vec<&str> = keys.flatten().collect();
+        assert!(!keys.is_empty() && keys.iter().all(|key| *key == "k2"), "{table}: {keys:?}");
+    }
+    service.stop();
+}
+
+#[test]
+fn a_question_about_some_time_reads_no_file_of_another() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let service = service(dir.path());
+    // Those that are over begin in the first 18 seconds.
+    let files = |table: &str, from: i64, to: i64| {
+        let start = TimeBounds { from: Some(from * SECOND), to: Some(to * SECOND) };
+        let scan = TableScan { start, ..TableScan::whole(table) };
+        service.read(&[scan], SYNC, &|| true).expect("an answer").tables[0].past.len()
+    };
+    for table in ["finals", "m", "alerts", "on"] {
+        assert!(files(table, 0, 18) > 0, "{table}");
+        assert_eq!((files(table, 19, 900), files(table, -9, -1)), (0, 0), "{table}");
+    }
+    let asked = |condition: &str| {
+        let rows = ask(&service, &format!("SELECT session FROM m WHERE {condition} ORDER BY 1")).expect("an answer");
+        let keys = rows.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.starts_with('k'));
+        keys.map(str::to_owned).collect::<Vec<String>>().join(" ")
+    };
+    let at = |second: i64| format!("TIMESTAMP '1970-01-01 00:00:{second:02}Z'");
+    assert_eq!(asked(&format!("start <= {}", at(4))), "k0 k2 k4");
+    assert_eq!(asked(&format!("start > {} AND start < {}", at(13), at(18))), "k14 k16");
+    assert_eq!(asked(&format!("start < {} OR \"end\" > {}", at(1), at(37))), "k0 k18");
     service.stop();
 }

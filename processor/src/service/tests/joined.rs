@@ -115,6 +115,12 @@ fn a_silent_source_does_not_hold_the_other_back() {
     let never = program.replace("over: bool", "idle never  over: bool");
     let service = start(&never, dir.path(), &page, &backend).expect("it starts");
     assert_eq!((totals(&service), closed(&service)), (Some((2, 0)), 0), "the answer looks ahead, the state does not");
+    // Whoever waits for what is final is told for whom.
+    let notes = |service: &Service| service.snapshot(&["totals".into()], SYNC).expect("an answer").basis.notes;
+    let said = "[TL2161] page+backend: no event of `backend` has been read yet, and the clock waits for it";
+    assert_eq!(notes(&service).iter().filter(|note| note.message.starts_with(said)).count(), 1);
+    let queries = service.queries().expect("an answer");
+    assert!(texts(queries.column_by_name("remarks").expect("a column"))[0].starts_with(said));
     service.stop();
     // What was committed is gone from a live log.
     let (page, backend) = logs();
@@ -136,6 +142,7 @@ fn a_silent_source_does_not_hold_the_other_back() {
     service.stop();
     let service = start(&program, dir.path(), &page, &backend).expect("it starts");
     assert_eq!(column(&service, "late_events", "reason", texts), ["idle"], "so it stays after a restart");
+    assert!(notes(&service).iter().all(|note| !note.message.contains("TL2161")));
     assert_eq!(closed(&service), 1);
     service.stop();
 }

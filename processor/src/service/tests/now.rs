@@ -112,6 +112,25 @@ fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
 }
 
 #[test]
+fn outliers_are_numbers() {
+    let program = "source s { key k  time t in s  b: bool, door: string, n: int }
+metric where_to = latest(door)
+metric open = latest(b)
+metric size = latest(n)";
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    let service = super::start_with(program, dir.path(), &log, Claims::All);
+    for (key, n) in [("a", 1), ("b", 1), ("c", 9)] {
+        log.write(0, &format!(r#"{{"k":"{key}","t":0,"b":true,"door":"{key}","n":{n}}}"#));
+    }
+    assert_eq!(outliers(&service, "size"), [("c".to_owned(), false)]);
+    for (name, values) in [("where_to", "texts"), ("open", "true or false")] {
+        let error = service.outliers(name, Page::first(5), SYNC).expect_err("no numbers").to_string();
+        assert!(error.contains(&format!("the values of `{name}` are {values}")), "{error}");
+    }
+    service.stop();
+}
+
+#[test]
 fn queries_begin_now_where_the_log_is_not_kept_from_its_start() {
     let dir = tempfile::tempdir().expect("a folder");
     let log = Memory::new(1);
