@@ -11,8 +11,8 @@
 //! it finds the lane *behind*, with what has not happened yet beside its sessions. Who feeds lanes that are behind only
 //! makes that longer, and asks first.
 //!
-//! Queues are bounded, which is the backpressure: at most [`ROUNDS_AHEAD`] rounds wait for a lane thread, and at most that many
-//! batches between two.
+//! **Invariant:** queues are bounded, which is the backpressure: at most [`ROUNDS_AHEAD`] rounds wait for a lane thread, and at
+//! most that many batches between two.
 
 mod coming;
 mod lane_thread;

@@ -1,7 +1,9 @@
 //! Committed history: rows of sessions and alerts that are over, late events and dead letters, as Parquet.
 //!
 //! A checkpoint writes what was told since the one before and names the file, so readers see exactly what is committed.
-//! Small files are put together from time to time; a file is never changed.
+//! Small files are put together from time to time.
+//!
+//! **Invariant:** a file is never changed, and a row is in one file that a checkpoint names.
 
 pub(crate) mod lookup;
 mod pending;

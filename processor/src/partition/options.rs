@@ -1,4 +1,6 @@
 //! How a partition is told to work, and what it counts.
+//!
+//! **Invariant:** counts are part of a checkpoint, so nothing that is read again after it counts twice.
 
 use crate::checkpoint::{Store, TakeFrom};
 use crate::history::History;

@@ -1,4 +1,6 @@
 //! The flags of `serve`, and the settings where there is no flag.
+//!
+//! **Invariant:** a flag wins over its variable, and both over `timeline.toml`.
 
 use super::{history, outputs, tools};
 use crate::args::{duration, some_duration, some_questions, some_threads};

@@ -1,4 +1,6 @@
 //! Why `serve` does not start, or ends: what went wrong, with the exit code that it has and what to do.
+//!
+//! **Invariant:** an error says of which source it is, and whether anything was changed or is lost.
 
 use crate::error::Error;
 use processor::checkpoint::{self, ProgramStore, StateLocation};

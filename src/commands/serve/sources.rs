@@ -1,4 +1,6 @@
 //! The inputs of `serve`: files and topics, as `--source` names them.
+//!
+//! **Invariant:** nothing here reads a record, or changes anything at a broker.
 
 use super::flags::Args;
 use crate::error::{Error, Result};
