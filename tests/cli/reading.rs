@@ -52,6 +52,22 @@ fn nulls_of_producers_that_write_all_columns() {
 }
 
 #[test]
+fn texts_in_other_letters_are_said() {
+    let program = |text: &str| {
+        format!(
+            "source s {{ key k  time t in s  door: string }}\nmetric m = duration_where(latest(door) == \"{text}\")\n"
+        )
+    };
+    let lines = "{\"k\":\"a\",\"t\":0,\"door\":\"open\"}\n{\"k\":\"a\",\"t\":5,\"door\":\"shut\"}\n";
+    let run = eval(&program("Open"), "e.ndjson", lines);
+    assert_eq!(values(&run), "a m 0");
+    says(&run, &["no record has the text `Open`, but some have `open`", "help: ", "lower(COLUMN) == \"open\""]);
+    for text in ["open", "ajar"] {
+        assert_eq!(eval(&program(text), "e.ndjson", lines).stderr, "", "{text}");
+    }
+}
+
+#[test]
 fn names_that_nothing_has_are_said() {
     let run = eval(
         "source s { key id  time ts in s  celsius: float }\nmetric warm = duration_where(latest(celsius) > 8)\n",

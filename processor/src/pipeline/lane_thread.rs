@@ -7,7 +7,7 @@ use crate::lane::{Lane, Watcher};
 use crate::leaps::{self, Leap};
 use crate::watermark::{Progress, Silences, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
-use event_feeder::{Batch, Block, Decoder};
+use event_feeder::{Batch, Block, Decoder, Seen};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};

@@ -241,7 +241,7 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
     }
     let reached = horizon(&service);
     // What is shown is durable: whoever looks at the state now finds it there.
-    let store = crate::checkpoint::LocalStore::new(dir.path().join("sources/s/part-0"));
+    let store = LocalStore::new(dir.path().join("sources/s/part-0"));
     let newest = crate::checkpoint::inspect(&store).expect("a state").kept.remove(0);
     let durable = newest.state["silences"].as_array().expect("silences").last().expect("one")["watermark"].as_i64();
     assert!(durable >= Some(reached), "{durable:?} is before {reached}");
@@ -298,7 +298,7 @@ fn the_log_is_let_go_of_up_to_the_oldest_checkpoint_that_is_kept() {
     let dir = tempfile::tempdir().expect("a folder");
     let log = Memory::new(1);
     let service = start(dir.path(), &log, Claims::All);
-    let store = crate::checkpoint::LocalStore::new(dir.path().join("sources/s/part-0"));
+    let store = LocalStore::new(dir.path().join("sources/s/part-0"));
     for t in 0..6 {
         log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true}}"#));
         assert_eq!(totals(&service), Some((1, t)));
