@@ -136,12 +136,12 @@ fn a_processor_has_them_before_and_after_it_was_killed() {
     let check = |processor: &crate::cluster::Processor| {
         let ask = |sql: &str| processor.rows(&sandbox, sql, &["--sync"]).expect("an answer");
         let up = ask("SELECT session, page, n, \"end\" IS NULL AS open FROM up ORDER BY start");
-        let row = |session: &str, page: Option<&str>, n: Option<&str>, open: bool| json!({"session": session, "page": page, "n": n, "open": open});
+        let row = |session: &str, page: Option<&str>, n: Option<i64>, open: bool| json!({"session": session, "page": page, "n": n, "open": open});
         assert_eq!(
             up,
             [
-                row("a", Some("home"), Some("1"), false),
-                row("a", Some("shop"), Some("3"), false),
+                row("a", Some("home"), Some(1), false),
+                row("a", Some("shop"), Some(3), false),
                 row("b", None, None, true)
             ]
         );
@@ -157,7 +157,7 @@ fn a_processor_has_them_before_and_after_it_was_killed() {
             [json!({"session": "a", "page": "bye", "value": 30}), json!({"session": "b", "page": "pay", "value": 5})]
         );
         let hours = ask("SELECT n, value FROM hour WHERE session = 'a' ORDER BY start");
-        assert_eq!(hours, [json!({"n": "2", "value": 20}), json!({"n": "3", "value": 10})]);
+        assert_eq!(hours, [json!({"n": 2, "value": 20}), json!({"n": 3, "value": 10})]);
         assert_eq!(ask("SELECT page FROM finals WHERE metric = 'time' AND closed"), [json!({"page": "bye"})]);
     };
     let processor = start();

@@ -39,7 +39,7 @@ mod zones;
 const PROGRAM: &str = "source s { key k  time t in s  end after 100s  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
 /// Longer than any test's log.
-const KEEP: i64 = 3_600_000_000_000;
+const KEEP: i64 = 36_000_000_000_000;
 const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Starts a processor on a log.
