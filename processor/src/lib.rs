@@ -25,7 +25,8 @@
 //! Beside that of [`timeline_core`]:
 //!
 //! * **lane**: the sessions of a share of a partition's keys, with one thread; what others call a subtask.
-//! * **sink**: what takes that which an evaluation finds: ended sessions, windows, alerts, events that are counted.
+//! * **sink**: where results go that are published, a topic of a broker; each output has one. What an evaluation finds on
+//!   its way (windows, alerts, events that are counted) is its *evaluation output*, and of a lane the *lane output*.
 //! * **reorder buffer**: events of a lane that wait until the watermark is beyond them.
 //! * **barrier**: a point between two blocks of the log that all lanes come to; a checkpoint is cut there, an answer read.
 //! * **backpressure**: queues are bounded, so that whoever reads a log waits for the lanes, and the lanes for the disk.

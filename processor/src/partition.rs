@@ -8,7 +8,7 @@
 //! | `Ingest` | what has been read: the logs of the sources, and how far each is |
 //! | `Gathered` | what the lanes have told, added up; rows that wait for a checkpoint |
 //! | `Committed` | the store, the last checkpoint, and the one that is being written |
-//! | `Publishing` | what is to be published, and what of it was |
+//! | `PartitionOutputs` | what is to be published, and what of it was |
 //! | `Mover` | what of history is on its way into tables |
 //!
 //! A checkpoint is cut on the lanes (a copy of what changed) and written by another thread while the lanes go on.
@@ -70,7 +70,7 @@ use event_feeder::Gap;
 use gathered::Gathered;
 use history::Mover;
 use ingest::Ingest;
-use publishing::Publishing;
+use publishing::PartitionOutputs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -89,7 +89,7 @@ pub struct Partition {
     requests: Receiver<Request>,
     handle: Handle,
     /// What is to be published.
-    publishing: Publishing,
+    publishing: PartitionOutputs,
     /// What the lanes have told.
     gathered: Gathered,
     /// What of history is on its way into tables.

@@ -3,7 +3,7 @@
 use super::Processor;
 use crate::cli::Sandbox;
 use crate::pulsar::harness::{Broker, PATIENCE, broker};
-use event_feeder::pulsar::{Outgoing, Publisher, partition_of};
+use event_feeder::pulsar::{Outgoing, TopicPublisher, partition_of};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const PARTITIONS: u32 = 8;
 struct Job {
     sandbox: Sandbox,
     source: String,
-    publisher: Publisher,
+    publisher: TopicPublisher,
     /// Sessions published so far; each adds seven seconds.
     sessions: i64,
 }

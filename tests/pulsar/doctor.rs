@@ -3,13 +3,13 @@
 use super::harness::{Broker, PATIENCE, broker};
 use crate::cli::Sandbox;
 use event_feeder::Position;
-use event_feeder::pulsar::{Outgoing, Publisher, Publishing};
+use event_feeder::pulsar::{Outgoing, PublishOptions, TopicPublisher};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "source s { key k  time t in ms  idle never  b: bool }\nmetric m = duration_where(latest(b))\n";
 
-fn send(publisher: &mut Publisher, partition: usize, key: &str, times: std::ops::Range<u64>) {
+fn send(publisher: &mut TopicPublisher, partition: usize, key: &str, times: std::ops::Range<u64>) {
     for t in times {
         let payload = format!("{{\"k\":\"{key}\",\"t\":{t},\"b\":true}}").into_bytes();
         publisher.send(partition, Outgoing { key: key.into(), payload, ..Outgoing::default() }).unwrap();
@@ -111,8 +111,8 @@ fn topics_of_outputs_are_looked_at_and_none_comes_into_being() {
     sandbox.file("timeline.toml", "");
 
     // Somebody has it for himself: nobody else can publish, `serve` neither.
-    let alone = Publishing { exclusive: true, ..Publishing::default() };
-    let owner = Publisher::open(&broker.client(), &taken, &alone).unwrap();
+    let alone = PublishOptions { exclusive: true, ..PublishOptions::default() };
+    let owner = TopicPublisher::open(&broker.client(), &taken, &alone).unwrap();
     let taken = address(&broker, &taken);
     let (said, code) = doctor(&["--alerts-to", &taken]);
     assert!(code == 1 && said.contains("--alerts-to: [TL2128]") && said.contains("exclusive access"), "{said}");

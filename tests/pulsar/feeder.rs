@@ -1,7 +1,7 @@
 //! The source of a partition alone: positions, resuming, acknowledging, and brokers that die.
 
 use super::harness::{Broker, PATIENCE, broker};
-use event_feeder::pulsar::{Outgoing, Publisher, Subscription, partition_of};
+use event_feeder::pulsar::{Outgoing, Subscription, TopicPublisher, partition_of};
 use event_feeder::{AcceptGaps, Code, Decoder, Next, Position, Source, Target};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ fn line(n: i64) -> String {
     format!("{{\"k\":\"k{}\",\"t\":{n},\"n\":{n}}}", n % 7)
 }
 
-fn send(publisher: &mut Publisher, numbers: std::ops::Range<i64>, lines: usize) {
+fn send(publisher: &mut TopicPublisher, numbers: std::ops::Range<i64>, lines: usize) {
     let numbers: Vec<i64> = numbers.collect();
     for some in numbers.chunks(lines) {
         let payload = some.iter().map(|n| line(*n)).collect::<Vec<_>>().join("\n").into_bytes();

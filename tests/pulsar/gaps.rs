@@ -2,7 +2,7 @@
 
 use super::harness::{Broker, PATIENCE, broker, rolling_broker};
 use crate::cli::Sandbox;
-use event_feeder::pulsar::{Behind, Outgoing, Publisher, Subscription};
+use event_feeder::pulsar::{Behind, Outgoing, Subscription, TopicPublisher};
 use event_feeder::{AcceptGaps, Code, Error, Gap, Next, Payload, Position, Source};
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Entries of a ledger of the tests' broker.
 const LEDGER: u64 = 50;
 
-fn send(publisher: &mut Publisher, numbers: Range<u64>) {
+fn send(publisher: &mut TopicPublisher, numbers: Range<u64>) {
     for n in numbers {
         let payload = format!("{{\"k\":\"a\",\"t\":{n},\"b\":true}}").into_bytes();
         publisher.send(0, Outgoing { key: "a".into(), payload, ..Outgoing::default() }).unwrap();
@@ -344,7 +344,7 @@ fn grown(broker: &Broker, sources: &[&str], program: &str) {
     let bound: Vec<String> =
         bound.map(|(source, topic)| format!("{source}={}/{}", broker.url, topic.rsplit('/').next().unwrap())).collect();
     let more: Vec<&str> = bound[1..].iter().flat_map(|bound| ["--source", bound]).collect();
-    let event = |publishers: &mut [Publisher], partition: usize, key: &str, t: u64| {
+    let event = |publishers: &mut [TopicPublisher], partition: usize, key: &str, t: u64| {
         for publisher in publishers {
             let payload = format!("{{\"k\":\"{key}\",\"t\":{t},\"b\":true}}").into_bytes();
             publisher.send(partition, Outgoing { key: key.into(), payload, ..Outgoing::default() }).unwrap();

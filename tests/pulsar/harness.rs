@@ -4,7 +4,7 @@
 //! `tests/pulsar/broker` starts one, which ends with the tests. Where neither can be had, the tests are not run, and say so in
 //! one line; with `CI=true` that is a failure.
 
-use event_feeder::pulsar::{Client, Publisher, Publishing, Settings, Subscription};
+use event_feeder::pulsar::{Client, PublishOptions, Settings, Subscription, TopicPublisher};
 use event_feeder::{AcceptGaps, Position, Source};
 use std::io::Write;
 use std::path::PathBuf;
@@ -203,9 +203,9 @@ impl Broker {
         stats["ledgers"].as_array().unwrap().iter().map(|ledger| ledger["ledgerId"].as_u64().unwrap()).collect()
     }
 
-    pub(crate) fn publisher(&self, topic: &str, batch: u32) -> Publisher {
-        let publishing = Publishing { batch, ..Publishing::default() };
-        Publisher::open(&self.client(), topic, &publishing).unwrap()
+    pub(crate) fn publisher(&self, topic: &str, batch: u32) -> TopicPublisher {
+        let publishing = PublishOptions { batch, ..PublishOptions::default() };
+        TopicPublisher::open(&self.client(), topic, &publishing).unwrap()
     }
 
     /// A source that reads on after a position.

@@ -4,11 +4,11 @@
 use super::harness::broker;
 use super::serve::{Server, finals, run, save, totals};
 use crate::durability::joined::{PROGRAM, halves};
-use event_feeder::pulsar::{Outgoing, Publisher, partition_of};
+use event_feeder::pulsar::{Outgoing, TopicPublisher, partition_of};
 use event_producer::{Generator, Model, Workload};
 use std::time::Duration;
 
-fn send(publisher: &mut Publisher, lines: &[u8]) {
+fn send(publisher: &mut TopicPublisher, lines: &[u8]) {
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let record: serde_json::Value = serde_json::from_slice(line).unwrap();
         let key = record["sessionId"].as_str().unwrap().to_owned();

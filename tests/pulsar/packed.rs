@@ -1,7 +1,7 @@
 //! Messages that were packed by their producer: those that are read, and what becomes of the others.
 
 use super::harness::{Broker, PATIENCE, broker};
-use event_feeder::pulsar::{Compression, Outgoing, Publisher, Publishing};
+use event_feeder::pulsar::{Compression, Outgoing, PublishOptions, TopicPublisher};
 use event_feeder::{Decoder, Next, Position, Source};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -48,8 +48,8 @@ fn what_our_producer_packs_is_read() {
     for compression in [Compression::None, Compression::Lz4, Compression::Zlib, Compression::Zstd] {
         for batch in [1, 30] {
             let topic = broker.topic("packed", 0);
-            let publishing = Publishing { batch, compression, ..Publishing::default() };
-            let mut publisher = Publisher::open(&broker.client(), &topic, &publishing).unwrap();
+            let publishing = PublishOptions { batch, compression, ..PublishOptions::default() };
+            let mut publisher = TopicPublisher::open(&broker.client(), &topic, &publishing).unwrap();
             for t in 0..100 {
                 let payload = line(t).into_bytes();
                 publisher.send(0, Outgoing { key: "a".into(), payload, ..Outgoing::default() }).unwrap();

@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
-use timeline_core::incremental::{Evaluator, Event, Heap, Row, Sink};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Row};
 use timeline_core::{Field, Plan, Record, SECOND, Value};
 use timeline_dsl::{Program, compile};
 
@@ -41,14 +41,14 @@ fn windows(plan: &Arc<Plan>, told: bool) -> f64 {
     let first = Record { time: 0, source: 0, order: None, position: 0, fields: vec![Field::Value(Value::Bool(true))] };
     let mut packed = vec![];
     let (present, nulls) = evaluator.pack(&first, &mut packed);
-    let mut sink = Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+    let mut sink = EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, 0);
     evaluator.event(row, &Event { time: 0, present, nulls, words: &packed }, &mut sink);
     evaluator.settle(row, &mut sink);
     let begun = Instant::now();
     for look in 1..=LOOKS {
         let windows = if told { Some(&mut windows) } else { None };
-        let mut sink = Sink { alerts: &mut alerts, windows, matches: None, observer: &mut () };
+        let mut sink = EvaluationOutput { alerts: &mut alerts, windows, matches: None, observer: &mut () };
         evaluator.advance(row, look * AT_ONCE * MINUTE, &mut sink);
         if let Some(windows) = sink.windows {
             windows.clear();

@@ -1,6 +1,6 @@
 //! Programs in, plans and diagnostics out.
 
-use crate::diagnostics::{Diagnostic, Severity, Sink, codes, nearest};
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity, codes, nearest};
 use crate::lower::{Joins, Lowering, Observation, SourceEntry, infer_columns};
 use crate::modules::{Modules, NoModules, Trusting};
 use crate::parser;
@@ -90,7 +90,7 @@ pub fn compile(programs: &[Program]) -> Compilation {
 pub fn compile_with(programs: &[Program], modules: &dyn Modules) -> Compilation {
     let mut joins = Joins::default();
     loop {
-        let mut sink = Sink::default();
+        let mut sink = Diagnostics::default();
         let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
         let mut lowering = Lowering::new(programs, &joins, modules, &mut sink);
         for (i, tree) in trees.iter().enumerate() {
@@ -113,7 +113,7 @@ pub(crate) fn observe(program: &Program) -> Vec<Observation> {
     let programs = std::slice::from_ref(program);
     let mut joins = Joins::default();
     loop {
-        let mut sink = Sink::default();
+        let mut sink = Diagnostics::default();
         let tree = parser::parse(0, &program.text, &mut sink);
         let mut lowering = Lowering::new(programs, &joins, &Trusting, &mut sink);
         lowering.observe();
@@ -131,7 +131,7 @@ pub(crate) fn observe(program: &Program) -> Vec<Observation> {
 /// Types of columns are inferred from their use, then taken from [`Defaults::known`], and else `string`.
 pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let programs = [Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }];
-    let mut sink = Sink::default();
+    let mut sink = Diagnostics::default();
     let Some(definition) = parser::parse_expression(0, text, "result", &mut sink) else {
         return Compilation { plans: vec![], diagnostics: sink.finish() };
     };
@@ -172,9 +172,16 @@ pub fn is_expression(text: &str) -> bool {
 }
 
 /// The field that was given, or the known one that has a common name.
-fn field(defaults: &Defaults, given: Option<&str>, common: &[&str], flag: &str, what: &str, sink: &mut Sink) -> String {
+fn field(
+    defaults: &Defaults,
+    given: Option<&str>,
+    common: &[&str],
+    flag: &str,
+    what: &str,
+    sink: &mut Diagnostics,
+) -> String {
     let known = || defaults.known.keys().map(String::as_str);
-    let say = |sink: &mut Sink, severity: Severity, message: String, help: String| {
+    let say = |sink: &mut Diagnostics, severity: Severity, message: String, help: String| {
         let d = Diagnostic::error(codes::DEFAULTS, 0, 0..0, message).help(help);
         sink.push(Diagnostic { severity, ..d });
     };

@@ -117,12 +117,12 @@ fn shorten(text: &mut String) {
 
 /// Where findings go.
 #[derive(Debug, Default)]
-pub(crate) struct Sink {
+pub(crate) struct Diagnostics {
     found: Vec<Diagnostic>,
     left_out: usize,
 }
 
-impl Sink {
+impl Diagnostics {
     /// Keeps the finding if there is room.
     pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
         if self.is_full() {

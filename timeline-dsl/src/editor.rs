@@ -9,7 +9,7 @@ mod hover;
 pub use complete::{Completion, CompletionKind, complete};
 pub use hover::{Hover, hover};
 
-use crate::diagnostics::Sink;
+use crate::diagnostics::Diagnostics;
 use crate::lexer::{Kind, Token, lex};
 
 /// What braces hold the clauses of.
@@ -27,7 +27,7 @@ struct Tokens<'t> {
 
 impl<'t> Tokens<'t> {
     fn of(text: &'t str) -> Self {
-        Tokens { text, all: lex(0, text, &mut Sink::default()) }
+        Tokens { text, all: lex(0, text, &mut Diagnostics::default()) }
     }
 
     /// What the token at that index is written as; empty beyond the last.

@@ -14,7 +14,7 @@ mod layout;
 mod pieces;
 mod wrap;
 
-use crate::diagnostics::{Diagnostic, Severity, Sink};
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::parser;
 use crate::syntax::{ClauseKind, Item, SourceItem, Span, TableItem};
 use pieces::pieces;
@@ -35,7 +35,7 @@ struct Marks {
 /// assert_eq!(laid_out, "let a = latest(x) == \"b\"\n");
 /// ```
 pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
-    let mut sink = Sink::default();
+    let mut sink = Diagnostics::default();
     let mut marks = Marks::default();
     if parser::looks_like_expression(text) {
         parser::parse_expression(0, text, "result", &mut sink);

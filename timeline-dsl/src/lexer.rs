@@ -6,7 +6,7 @@
 mod literal;
 
 use crate::diagnostics::codes;
-use crate::diagnostics::{Diagnostic, Sink};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::syntax::{Literal, Span};
 use timeline_core::plan::CalendarUnit;
 
@@ -45,7 +45,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// The tokens of a text, the last one [`Kind::End`].
-pub(crate) fn lex(file: usize, text: &str, sink: &mut Sink) -> Vec<Token> {
+pub(crate) fn lex(file: usize, text: &str, sink: &mut Diagnostics) -> Vec<Token> {
     let mut lexer = Lexer { file, text, at: 0, line_start: true, brackets: 0, sink };
     let mut tokens = vec![];
     loop {
@@ -68,7 +68,7 @@ struct Lexer<'a> {
     line_start: bool,
     /// How many brackets behind names are open.
     brackets: usize,
-    sink: &'a mut Sink,
+    sink: &'a mut Diagnostics,
 }
 
 impl<'a> Lexer<'a> {

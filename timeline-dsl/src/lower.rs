@@ -46,7 +46,7 @@ pub(crate) use source::SourceEntry;
 
 use crate::Program;
 use crate::diagnostics::codes::{self, Code};
-use crate::diagnostics::{Diagnostic, Sink};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::modules::Modules;
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use group::Group;
@@ -60,7 +60,7 @@ const MAX_EVENT_NODES: usize = 1 << 20;
 /// All programs of a compilation on their way into plans.
 pub(crate) struct Lowering<'a> {
     programs: &'a [Program],
-    sink: &'a mut Sink,
+    sink: &'a mut Diagnostics,
     sources: Vec<SourceEntry>,
     /// What the nodes of the sources go into; the `source` of a node is an index here.
     groups: Vec<Group>,
@@ -105,7 +105,12 @@ struct Binding {
 }
 
 impl<'a> Lowering<'a> {
-    pub(crate) fn new(programs: &'a [Program], joins: &'a Joins, modules: &'a dyn Modules, sink: &'a mut Sink) -> Self {
+    pub(crate) fn new(
+        programs: &'a [Program],
+        joins: &'a Joins,
+        modules: &'a dyn Modules,
+        sink: &'a mut Diagnostics,
+    ) -> Self {
         Lowering {
             programs,
             sink,

@@ -3,7 +3,7 @@
 //! Editors and tests ask for it while the text still has mistakes, so nothing here is checked: a column of an unreadable
 //! type is a column, and a name that is defined twice stands there twice.
 
-use crate::diagnostics::Sink;
+use crate::diagnostics::Diagnostics;
 use crate::parser;
 use crate::syntax::{ClauseKind, Definition, FieldName, Item, OperatorItem, Span, TableItem};
 use timeline_core::Type;
@@ -96,7 +96,7 @@ pub struct DefinitionOutline {
 /// Reads a text that is no bare expression.
 pub fn outline(text: &str) -> Outline {
     let mut outline = Outline::default();
-    for item in parser::parse(0, text, &mut Sink::default()).items {
+    for item in parser::parse(0, text, &mut Diagnostics::default()).items {
         match item {
             Item::Source(source) => {
                 let mut found =

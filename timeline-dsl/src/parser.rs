@@ -13,7 +13,7 @@ mod source;
 mod table;
 
 use crate::diagnostics::codes::{self, Code};
-use crate::diagnostics::{Diagnostic, Sink};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::habits;
 use crate::lexer::{Kind, Token, lex};
 use crate::syntax::{Definition, File, Item, Literal, Name, Span};
@@ -37,7 +37,7 @@ fn carried(text: &str) -> usize {
 pub(crate) const DECLARATIONS: [&str; 6] = ["source", "let", "metric", "alert", "operator", "table"];
 
 /// Reads a program of declarations.
-pub(crate) fn parse(file: usize, text: &str, sink: &mut Sink) -> File {
+pub(crate) fn parse(file: usize, text: &str, sink: &mut Diagnostics) -> File {
     let Some(mut parser) = Parser::new(file, text, sink) else { return File::default() };
     let mut items = vec![];
     while parser.kind() != &Kind::End {
@@ -52,7 +52,7 @@ pub(crate) fn parse(file: usize, text: &str, sink: &mut Sink) -> File {
 }
 
 /// Reads a program that is one expression, as the metric of that name.
-pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut Sink) -> Option<Definition> {
+pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut Diagnostics) -> Option<Definition> {
     let mut parser = Parser::new(file, text, sink)?;
     let span = Span::new(0, text.len());
     let value = parser.full();
@@ -66,7 +66,7 @@ pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut S
 
 /// Whether a text is one expression rather than declarations; an empty text is not.
 pub(crate) fn looks_like_expression(text: &str) -> bool {
-    let mut sink = Sink::default();
+    let mut sink = Diagnostics::default();
     let Some(parser) = Parser::new(0, text, &mut sink) else { return false };
     match (parser.kind(), &parser.nth(1).kind) {
         (Kind::End, _) => false,
@@ -84,11 +84,11 @@ pub(super) struct Parser<'a> {
     depth: usize,
     /// A syntax error has been said, and nothing more is until [`Parser::recover`].
     panicking: bool,
-    sink: &'a mut Sink,
+    sink: &'a mut Diagnostics,
 }
 
 impl<'a> Parser<'a> {
-    fn new(file: usize, text: &'a str, sink: &'a mut Sink) -> Option<Self> {
+    fn new(file: usize, text: &'a str, sink: &'a mut Diagnostics) -> Option<Self> {
         let carried = if text.len() > MAX_PROGRAM_BYTES { carried(text) } else { 0 };
         if carried > MAX_CARRIED_BYTES {
             let message = format!("a program carries at most {MAX_CARRIED_BYTES} bytes of tables, this {carried}");

@@ -3,7 +3,7 @@
 //! Each partition has a task with its own connection and a bounded queue. What was sent and not acknowledged is kept; when
 //! a producer fails, a new one is made and all of that is sent again, in order.
 //!
-//! **Invariant:** after [`Publisher::flush`] the broker has every message, each at least once and in order; after a
+//! **Invariant:** after [`TopicPublisher::flush`] the broker has every message, each at least once and in order; after a
 //! lost acknowledgement it may have one twice.
 
 use super::client::Client;
@@ -43,7 +43,7 @@ pub struct Outgoing {
 
 /// How messages are published.
 #[derive(Clone, Debug)]
-pub struct Publishing {
+pub struct PublishOptions {
     /// The most messages that go into one entry of the topic; 1 sends each on its own.
     pub batch: u32,
     /// How payloads are packed.
@@ -54,9 +54,9 @@ pub struct Publishing {
     pub exclusive: bool,
 }
 
-impl Default for Publishing {
+impl Default for PublishOptions {
     fn default() -> Self {
-        Publishing { batch: 1000, compression: Compression::None, name: None, exclusive: false }
+        PublishOptions { batch: 1000, compression: Compression::None, name: None, exclusive: false }
     }
 }
 
@@ -102,31 +102,31 @@ impl Compression {
 }
 
 /// Publishes to the partitions that a topic had when this was made.
-pub struct Publisher {
+pub struct TopicPublisher {
     topic: String,
-    partitions: Vec<Partition>,
+    partitions: Vec<PublishedPartition>,
     _client: Client,
 }
 
-struct Partition {
-    queue: mpsc::Sender<Item>,
+struct PublishedPartition {
+    queue: mpsc::Sender<PublisherItem>,
     /// Why the task ended, if it did.
     failed: std::sync::mpsc::Receiver<Error>,
 }
 
-enum Item {
+enum PublisherItem {
     Message(Outgoing),
     Flush(SyncSender<()>),
 }
 
-impl Publisher {
+impl TopicPublisher {
     /// Makes a producer for each partition; fails if the broker cannot be reached now or refuses.
-    pub fn open(client: &Client, topic: &str, publishing: &Publishing) -> Result<Self, Error> {
+    pub fn open(client: &Client, topic: &str, publishing: &PublishOptions) -> Result<Self, Error> {
         let mut partitions = vec![];
         for topic in client.partitions(topic)? {
             let (queue, items) = mpsc::channel(QUEUE_MAX);
             let (fail, failed) = sync_channel(1);
-            let task = Task {
+            let task = ProducerTask {
                 settings: Arc::clone(&client.settings),
                 topic: topic.clone(),
                 publishing: publishing.clone(),
@@ -143,9 +143,9 @@ impl Publisher {
                 });
                 Ok(())
             })?;
-            partitions.push(Partition { queue, failed });
+            partitions.push(PublishedPartition { queue, failed });
         }
-        Ok(Publisher { topic: topic.to_owned(), partitions, _client: client.clone() })
+        Ok(TopicPublisher { topic: topic.to_owned(), partitions, _client: client.clone() })
     }
 
     /// How many partitions there are.
@@ -156,7 +156,7 @@ impl Publisher {
     /// Sends a message to a partition (see [`super::partition_of`]); waits while too many are on their way.
     pub fn send(&mut self, partition: usize, message: Outgoing) -> Result<(), Error> {
         let partition = &self.partitions[partition];
-        partition.queue.blocking_send(Item::Message(message)).map_err(|_| self.failure(partition))
+        partition.queue.blocking_send(PublisherItem::Message(message)).map_err(|_| self.failure(partition))
     }
 
     /// Waits until the broker has everything, however often it has to be sent.
@@ -164,34 +164,34 @@ impl Publisher {
         let mut waiting = vec![];
         for partition in &self.partitions {
             let (reply, done) = sync_channel(1);
-            partition.queue.blocking_send(Item::Flush(reply)).map_err(|_| self.failure(partition))?;
+            partition.queue.blocking_send(PublisherItem::Flush(reply)).map_err(|_| self.failure(partition))?;
             waiting.push((done, partition));
         }
         waiting.into_iter().try_for_each(|(done, partition)| done.recv().map_err(|_| self.failure(partition)))
     }
 
-    fn failure(&self, partition: &Partition) -> Error {
+    fn failure(&self, partition: &PublishedPartition) -> Error {
         partition.failed.recv_timeout(PATIENCE).unwrap_or_else(|_| silent(&self.topic))
     }
 }
 
-impl std::fmt::Debug for Publisher {
+impl std::fmt::Debug for TopicPublisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Publisher").field("topic", &self.topic).finish_non_exhaustive()
     }
 }
 
 /// What keeps one partition's producer at work.
-struct Task {
+struct ProducerTask {
     settings: Arc<Settings>,
     topic: String,
-    publishing: Publishing,
-    items: mpsc::Receiver<Item>,
+    publishing: PublishOptions,
+    items: mpsc::Receiver<PublisherItem>,
     /// Sent, in order, with the broker's word to come.
     unacknowledged: VecDeque<(Message, Option<SendFuture>)>,
 }
 
-impl Task {
+impl ProducerTask {
     /// A future that borrows nothing of the task.
     fn produce(&self) -> impl Future<Output = Result<Producer<TokioExecutor>, Error>> + Send + 'static {
         produce(Arc::clone(&self.settings), self.topic.clone(), self.publishing.clone())
@@ -253,14 +253,14 @@ impl Task {
             let open = !ended && flush.is_none() && self.unacknowledged.len() < QUEUE_MAX;
             tokio::select! {
                 item = self.items.recv(), if open => match item {
-                    Some(Item::Message(message)) => {
+                    Some(PublisherItem::Message(message)) => {
                         let message = message.into();
                         self.unacknowledged.push_back((message, None));
                         if let Some((message, answer)) = self.unacknowledged.back_mut() {
                             *answer = Some(producer.send_non_blocking(message.clone()).await?);
                         }
                     }
-                    Some(Item::Flush(reply)) => flush = Some(reply),
+                    Some(PublisherItem::Flush(reply)) => flush = Some(reply),
                     None => ended = true,
                 },
                 answer = first(&mut self.unacknowledged), if !self.unacknowledged.is_empty() => {
@@ -285,7 +285,7 @@ async fn first(waiting: &mut VecDeque<(Message, Option<SendFuture>)>) -> Result<
 async fn produce(
     settings: Arc<Settings>,
     topic: String,
-    publishing: Publishing,
+    publishing: PublishOptions,
 ) -> Result<Producer<TokioExecutor>, Error> {
     let client = connect(&settings).await.map_err(|error| problem(&topic, &error))?;
     let options = ProducerOptions {

@@ -5,7 +5,7 @@ use super::pace::Pace;
 use super::{Delivery, Summary, Tell};
 use crate::generator::Generator;
 use crate::truth::Row;
-use event_feeder::pulsar::{Address, Compression, Outgoing, Publisher, Publishing, partition_of};
+use event_feeder::pulsar::{Address, Compression, Outgoing, PublishOptions, TopicPublisher, partition_of};
 use std::io;
 
 /// How messages are made.
@@ -54,8 +54,9 @@ pub(super) fn publish(
 ) -> Result<Summary, Error> {
     let messages = &delivery.messages;
     let client = messages.access.client(&address.broker)?;
-    let publishing = Publishing { batch: messages.batch, compression: messages.compression, ..Publishing::default() };
-    let mut publisher = Publisher::open(&client, &address.topic, &publishing)?;
+    let publishing =
+        PublishOptions { batch: messages.batch, compression: messages.compression, ..PublishOptions::default() };
+    let mut publisher = TopicPublisher::open(&client, &address.topic, &publishing)?;
     let mut blocks: Vec<(u32, Outgoing)> = vec![<(u32, Outgoing)>::default(); publisher.partitions()];
     let pace = Pace::new(delivery.rate);
     let mut lines = 0;

@@ -15,7 +15,7 @@ mod progress;
 
 use super::Tell;
 use super::access::Access;
-use event_feeder::pulsar::{Address, Client, Compression, Outgoing, Publisher, Publishing, partition_of};
+use event_feeder::pulsar::{Address, Client, Compression, Outgoing, PublishOptions, TopicPublisher, partition_of};
 use event_feeder::{AcceptGaps, pulsar::Subscription};
 use input::{Input, Record};
 use progress::Progress;
@@ -118,8 +118,9 @@ pub fn repartition(options: &Repartition, stop: &AtomicBool, tell: Tell<'_>) -> 
         Input::new(source, &options.source, after, *follow)
     };
     let mut inputs = parts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let publishing = Publishing { batch: options.batch, compression: options.compression, ..Publishing::default() };
-    let mut publisher = Publisher::open(&options.access.client(&to.broker)?, &to.topic, &publishing)?;
+    let publishing =
+        PublishOptions { batch: options.batch, compression: options.compression, ..PublishOptions::default() };
+    let mut publisher = TopicPublisher::open(&options.access.client(&to.broker)?, &to.topic, &publishing)?;
     let mut done = Repartitioned { subscription: subscription.clone(), ..Repartitioned::default() };
     let mut noted = Instant::now();
     loop {

@@ -343,8 +343,8 @@ impl<W: Watcher> Lane<W> {
         let (key, mut row, meta) = self.slab.parts(slot);
         // Nearly all events find their session alive, end nothing, and have no timer before them.
         if meta.life == Life::Live && idle && !(event.time > row.now() && self.rules.may_be_due(&row, event.time)) {
-            let mut sink = self.outcome.sink(&mut self.watchers[slot as usize]);
-            if self.evaluator.event_at_once(&mut row, event, &mut sink) {
+            let mut evaluation = self.outcome.evaluation(&mut self.watchers[slot as usize]);
+            if self.evaluator.event_at_once(&mut row, event, &mut evaluation) {
                 self.outcome.name(self.evaluator.plan(), key, &row, |_| true);
                 if !meta.dirty {
                     meta.dirty = true;

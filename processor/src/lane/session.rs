@@ -19,7 +19,7 @@ use crate::totals::Totals;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{AlertSpan, Failure, Match, Observer, Row, Share, Sink, Turns, Window};
+use timeline_core::incremental::{AlertSpan, EvaluationOutput, Failure, Match, Observer, Row, Share, Turns, Window};
 use timeline_core::plan::{Op, Plan};
 use timeline_core::{Time, Value};
 
@@ -157,9 +157,9 @@ impl Session {
 impl Outcome {
     /// What an evaluation tells.
     #[inline]
-    pub(super) fn sink<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> Sink<'a, O> {
+    pub(super) fn evaluation<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> EvaluationOutput<'a, O> {
         let (windows, matches) = (Some(&mut self.windows), Some(&mut self.matches));
-        Sink { alerts: &mut self.spans, windows, matches, observer }
+        EvaluationOutput { alerts: &mut self.spans, windows, matches, observer }
     }
 
     /// Gives what was told to its session. Windows for which `is_final` says no are not over.

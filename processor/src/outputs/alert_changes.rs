@@ -17,7 +17,7 @@ use timeline_core::plan::{Alert, Plan};
 
 /// The instants, by the meaning of the alerts; part of a checkpoint. An alert that gets another meaning begins anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks(BTreeMap<String, Time>);
+pub struct AlertMarks(BTreeMap<String, Time>);
 
 /// What is to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +37,7 @@ pub struct Windows {
 
 impl Windows {
     /// Those of a plan, as far as they are known.
-    pub fn new(plan: &Plan, marks: &Marks) -> Self {
+    pub fn new(plan: &Plan, marks: &AlertMarks) -> Self {
         let name = |alert: &Alert| format!("{} {}", alert.name, meaning::of_alert(plan, alert));
         let names: Vec<String> = plan.alerts.iter().map(name).collect();
         let from = names.iter().map(|name| marks.0.get(name).copied().unwrap_or(Time::MIN)).collect();
@@ -45,8 +45,8 @@ impl Windows {
     }
 
     /// For a checkpoint.
-    pub fn marks(&self) -> Marks {
-        Marks(self.names.iter().cloned().zip(self.from.iter().copied()).collect())
+    pub fn marks(&self) -> AlertMarks {
+        AlertMarks(self.names.iter().cloned().zip(self.from.iter().copied()).collect())
     }
 
     /// Takes spans that lanes have told.

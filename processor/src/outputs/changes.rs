@@ -14,7 +14,7 @@
 
 use super::cells::Shape;
 use super::message::id;
-use super::{Message, Origin, meaning};
+use super::{Origin, OutputMessage, meaning};
 use crate::labels::Labels;
 use crate::rows::{self, dimension_column};
 use crate::totals::{Part, Totals};
@@ -47,7 +47,7 @@ struct PublishedMetric {
 
 /// The same by the number of the metric.
 #[derive(Clone, Debug)]
-pub(crate) struct Changes(Vec<PublishedMetric>);
+pub(crate) struct TotalChanges(Vec<PublishedMetric>);
 
 /// The place for which totals are true.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub(crate) struct AsOf {
     pub horizon: Time,
 }
 
-impl Changes {
+impl TotalChanges {
     /// Those of a plan, as far as they are known.
     pub(crate) fn new(plan: &Plan, known: &PublishedTotals) -> Self {
         let told = |metric: &Metric| {
@@ -68,7 +68,7 @@ impl Changes {
             let known = known.0.get(&metric.name).filter(|known| known.meaning == meaning);
             known.cloned().unwrap_or_else(|| PublishedMetric { meaning, ..PublishedMetric::default() })
         };
-        Changes(plan.metrics.iter().map(told).collect())
+        TotalChanges(plan.metrics.iter().map(told).collect())
     }
 
     /// For a checkpoint.
@@ -102,7 +102,7 @@ impl Changes {
         totals: &Totals,
         at: &AsOf,
         labels: &Labels,
-    ) -> Vec<Message> {
+    ) -> Vec<OutputMessage> {
         let table = rows::totals(&[(plan, totals)]);
         let shape = Shape::of(&table);
         let all = totals.rows(plan);
@@ -114,7 +114,7 @@ impl Changes {
             }
             let columns = aggregate.functions.iter().flat_map(|f| std::iter::once(f.name()).chain(f.error_name()));
             let functions: Vec<String> = columns.collect();
-            let row = Row { origin, metric, meaning: told.meaning.clone(), functions: &functions, at };
+            let row = TotalsRow { origin, metric, meaning: told.meaning.clone(), functions: &functions, at };
             let mut gone = std::mem::take(&mut told.groups);
             for (n, total) in all.iter().enumerate().filter(|(_, total)| total.metric == i) {
                 let cells = shape.cells(&table, n);
@@ -147,7 +147,7 @@ impl Changes {
 }
 
 /// What all rows of a metric have in common.
-struct Row<'a> {
+struct TotalsRow<'a> {
     origin: &'a Origin,
     metric: &'a Metric,
     meaning: String,
@@ -155,13 +155,13 @@ struct Row<'a> {
     at: &'a AsOf,
 }
 
-impl Row<'_> {
+impl TotalsRow<'_> {
     /// A JSON array of the metric, the partition and the group: a later message replaces one with the same key.
     fn key(&self, group: &[String]) -> String {
         key(&self.metric.name, self.origin.partition, group)
     }
 
-    fn message(&self, key: String, group: &[String], values: &[String], closed: Option<&str>) -> Message {
+    fn message(&self, key: String, group: &[String], values: &[String], closed: Option<&str>) -> OutputMessage {
         let AsOf { text, watermark, horizon, .. } = self.at;
         let horizon_ns = horizon.to_string();
         let what = [("meaning", self.meaning.as_str()), ("key", &key), ("position", text), ("horizon", &horizon_ns)];
@@ -186,7 +186,7 @@ impl Row<'_> {
             }
         }
         payload += "}}";
-        Message { id, key, time: Some(*horizon), payload }
+        OutputMessage { id, key, time: Some(*horizon), payload }
     }
 }
 
@@ -195,7 +195,7 @@ fn key(metric: &str, partition: u32, group: &[String]) -> String {
     format!("[{}]", parts.chain(group.iter().cloned()).collect::<Vec<_>>().join(","))
 }
 
-/// The group of a key, as [`Row::key`] writes it.
+/// The group of a key, as [`TotalsRow::key`] writes it.
 fn group_of(key: &str) -> Vec<String> {
     let parts: Vec<serde_json::Value> = serde_json::from_str(key).unwrap_or_default();
     parts.iter().skip(2).map(ToString::to_string).collect()

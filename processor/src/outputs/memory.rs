@@ -1,6 +1,6 @@
 //! A destination in memory, for tests: it can be away, and it can take messages and lose its word on them.
 
-use super::{Destination, Message, Origin, Outlet};
+use super::{Destination, Origin, OutputMessage, Sink};
 use event_feeder::{Code, Error};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 /// What was published, in the order in which it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Board {
-    messages: Arc<Mutex<Vec<Message>>>,
+    messages: Arc<Mutex<Vec<OutputMessage>>>,
     /// Whether nothing can be published now.
     pub(crate) is_away: Arc<AtomicBool>,
     /// How many times more messages are taken, and an error is said all the same.
@@ -16,19 +16,19 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<OutputMessage> {
         self.messages.lock().expect("no test panics while it publishes").clone()
     }
 }
 
 impl Destination for Board {
-    fn open(&self, _: &Origin) -> Result<Box<dyn Outlet>, Error> {
+    fn open(&self, _: &Origin) -> Result<Box<dyn Sink>, Error> {
         Ok(Box::new(self.clone()))
     }
 }
 
-impl Outlet for Board {
-    fn publish(&mut self, messages: &[Message]) -> Result<(), Error> {
+impl Sink for Board {
+    fn publish(&mut self, messages: &[OutputMessage]) -> Result<(), Error> {
         let error = || Error::Topic { topic: "board".into(), code: Code::NoBroker, reason: "it is away".into() };
         if self.is_away.load(Ordering::SeqCst) {
             return Err(error());

@@ -6,7 +6,7 @@
 //! **Invariant:** payload and id depend on the row, its source and its partition alone, not on the rows beside it.
 
 use super::cells::Shape;
-use super::{Origin, Output, meaning};
+use super::{Origin, OutputKind, meaning};
 use crate::rows::{self, dimension_column, dimension_names};
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use timeline_core::plan::Plan;
 
 /// Something that is told to whoever listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct OutputMessage {
     /// Two messages with one id tell the same.
     pub id: String,
     /// The session that it is about, or the metric, partition and group of a total; `SOURCE/PARTITION` where it is about none.
@@ -26,20 +26,22 @@ pub struct Message {
     pub payload: String,
 }
 
-impl Output {
+impl OutputKind {
     /// Columns that say which row it is, in an order that never changes. Of sources that share a key each has its own log.
     fn identity(self, plan: &Plan) -> Vec<String> {
         let names: &[&str] = match self {
-            Output::Alerts => &["session", "alert", "start_ns", "end_ns"],
-            Output::Finals => &["metric", "session", "start_ns"],
+            OutputKind::Alerts => &["session", "alert", "start_ns", "end_ns"],
+            OutputKind::Finals => &["metric", "session", "start_ns"],
             // Their messages are made where they are compared.
-            Output::Totals => &[],
-            Output::LateEvents => &["source", "session", "position", "reason"],
-            Output::DeadLetters => &["source", "position", "code", "column"],
+            OutputKind::Totals => &[],
+            OutputKind::LateEvents => &["source", "session", "position", "reason"],
+            OutputKind::DeadLetters => &["source", "position", "code", "column"],
         };
         let own = names.iter().map(ToString::to_string);
         match self {
-            Output::Finals => own.chain(dimension_names([plan]).iter().map(|name| dimension_column(name))).collect(),
+            OutputKind::Finals => {
+                own.chain(dimension_names([plan]).iter().map(|name| dimension_column(name))).collect()
+            }
             _ => own.collect(),
         }
     }
@@ -47,25 +49,25 @@ impl Output {
     /// Columns that are there even if they are null.
     fn always(self) -> &'static [&'static str] {
         match self {
-            Output::Alerts => &["end", "end_ns"],
-            Output::Finals => &["value"],
-            Output::Totals | Output::LateEvents | Output::DeadLetters => &[],
+            OutputKind::Alerts => &["end", "end_ns"],
+            OutputKind::Finals => &["value"],
+            OutputKind::Totals | OutputKind::LateEvents | OutputKind::DeadLetters => &[],
         }
     }
 
     /// The columns of the instant for which a row is true; the first that has one.
     fn times(self) -> &'static [&'static str] {
         match self {
-            Output::Alerts => &["end", "start"],
-            Output::Finals => &["end"],
-            Output::LateEvents => &["time"],
-            Output::Totals | Output::DeadLetters => &[],
+            OutputKind::Alerts => &["end", "start"],
+            OutputKind::Finals => &["end"],
+            OutputKind::LateEvents => &["time"],
+            OutputKind::Totals | OutputKind::DeadLetters => &[],
         }
     }
 }
 
 /// The messages of some rows, in their order.
-pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<Message> {
+pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<OutputMessage> {
     let shape = Shape::of(table);
     let (identity, always) = (origin.output.identity(plan), origin.output.always());
     let sessions = table.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
@@ -73,7 +75,7 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<
         origin.output.times().iter().filter_map(|name| table.column_by_name(name)?.as_any().downcast_ref()).collect();
     // Under one name there may have been other metrics before, whose rows are not these.
     let meanings: BTreeMap<String, String> = match origin.output {
-        Output::Finals => {
+        OutputKind::Finals => {
             let named = plan.metrics.iter();
             named.map(|m| (serde_json::Value::from(m.name.as_str()).to_string(), meaning::of_values(plan, m))).collect()
         }
@@ -95,13 +97,13 @@ pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<
         }
         let time = times.iter().find(|times| times.is_valid(i)).map(|times| times.value(i));
         // Two rows tell of one alert: whoever reads them as a log needs one column with their time.
-        if let (Output::Alerts, Some(ns)) = (origin.output, time) {
+        if let (OutputKind::Alerts, Some(ns)) = (origin.output, time) {
             let mut at = vec![];
             rows::text::time(&mut at, ns);
             payload += &format!(",\"at\":\"{}\",\"at_ns\":{ns}", String::from_utf8_lossy(&at));
         }
         payload.push('}');
-        Message {
+        OutputMessage {
             id,
             key: match sessions {
                 Some(sessions) => sessions.value(i).to_owned(),

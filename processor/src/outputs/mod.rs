@@ -41,7 +41,7 @@ pub(crate) mod memory;
 mod tests;
 
 pub(crate) use meaning::{of_outputs, of_sessions};
-pub use message::Message;
+pub use message::OutputMessage;
 #[cfg(feature = "pulsar")]
 pub use topics::Topic;
 
@@ -54,7 +54,7 @@ use std::time::Duration;
 
 /// What can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Output {
+pub enum OutputKind {
     /// That an alert began, and that it ended.
     Alerts,
     /// The final rows of sessions that are over.
@@ -67,24 +67,24 @@ pub enum Output {
     DeadLetters,
 }
 
-impl Output {
+impl OutputKind {
     /// Every output.
-    pub const ALL: [Output; 5] =
-        [Output::Alerts, Output::Finals, Output::Totals, Output::LateEvents, Output::DeadLetters];
+    pub const ALL: [OutputKind; 5] =
+        [OutputKind::Alerts, OutputKind::Finals, OutputKind::Totals, OutputKind::LateEvents, OutputKind::DeadLetters];
 
     /// The table that has the same rows.
     pub fn name(self) -> &'static str {
         match self {
-            Output::Alerts => "alerts",
-            Output::Finals => "finals",
-            Output::Totals => "totals",
-            Output::LateEvents => "late_events",
-            Output::DeadLetters => "dead_letters",
+            OutputKind::Alerts => "alerts",
+            OutputKind::Finals => "finals",
+            OutputKind::Totals => "totals",
+            OutputKind::LateEvents => "late_events",
+            OutputKind::DeadLetters => "dead_letters",
         }
     }
 }
 
-impl fmt::Display for Output {
+impl fmt::Display for OutputKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -94,7 +94,7 @@ impl fmt::Display for Output {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// What they tell.
-    pub output: Output,
+    pub output: OutputKind,
     /// The source.
     pub source: String,
     /// The partition of the source.
@@ -110,27 +110,27 @@ impl fmt::Display for Origin {
 /// Where an output goes.
 pub trait Destination: fmt::Debug + Send + Sync {
     /// Makes it ready for messages of one origin; fails if it cannot be reached now, or refuses.
-    fn open(&self, origin: &Origin) -> Result<Box<dyn Outlet>, FeederError>;
+    fn open(&self, origin: &Origin) -> Result<Box<dyn Sink>, FeederError>;
 }
 
 /// A destination that is open.
-pub trait Outlet: Send {
+pub trait Sink: Send {
     /// Publishes messages in their order. `Ok` says that all of them are there for good. After an error any of them may be
     /// there; the outlet is not used again, and all are published anew by another one.
-    fn publish(&mut self, messages: &[Message]) -> Result<(), FeederError>;
+    fn publish(&mut self, messages: &[OutputMessage]) -> Result<(), FeederError>;
 }
 
 /// The destinations of a processor.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
-    all: Vec<(Output, Arc<dyn Destination>)>,
+    all: Vec<(OutputKind, Arc<dyn Destination>)>,
     pub(crate) totals_every: Duration,
 }
 
 impl Outputs {
     /// Lets an output go to a destination as well; one output has one destination.
     #[must_use]
-    pub fn with(mut self, output: Output, destination: Arc<dyn Destination>) -> Self {
+    pub fn with(mut self, output: OutputKind, destination: Arc<dyn Destination>) -> Self {
         self.all.retain(|(own, _)| *own != output);
         self.all.push((output, destination));
         self
@@ -144,7 +144,7 @@ impl Outputs {
     }
 
     /// Each output that is published, with its destination.
-    pub fn iter(&self) -> impl Iterator<Item = (Output, &Arc<dyn Destination>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (OutputKind, &Arc<dyn Destination>)> {
         self.all.iter().map(|(output, destination)| (*output, destination))
     }
 }

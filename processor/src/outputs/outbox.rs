@@ -6,7 +6,7 @@
 
 use super::alert_changes::AlertChanges;
 use super::message::of_rows;
-use super::{Error, Message, Origin, Output};
+use super::{Error, Origin, OutputKind, OutputMessage};
 use crate::checkpoint::{FileRef, Kind, Putter, Reader, segment};
 use crate::lane::AlertRow;
 use crate::results::Pending;
@@ -26,7 +26,7 @@ const FILES_MAX: usize = 24;
 
 /// The files of one output.
 #[derive(Clone, Debug)]
-pub(crate) struct Files {
+pub(crate) struct OutboxFiles {
     pub origin: Origin,
     /// In the order in which they are published.
     pub files: Vec<FileRef>,
@@ -38,7 +38,7 @@ pub(crate) struct Files {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     /// Of outputs that have a destination.
-    pub own: Vec<Files>,
+    pub own: Vec<OutboxFiles>,
     /// Of outputs that have none now: they wait for one.
     pub others: Vec<FileRef>,
 }
@@ -57,14 +57,14 @@ impl Outbox {
         plan: &Plan,
         told: &Pending,
         facts: &AlertChanges,
-        changes: &[Message],
+        changes: &[OutputMessage],
     ) -> Result<(), Error> {
-        for Files { origin, files, left_alone } in &mut self.own {
+        for OutboxFiles { origin, files, left_alone } in &mut self.own {
             let mut messages = vec![];
             for rows in tables(origin, plan, told, facts) {
                 messages.extend(of_rows(origin, plan, &rows));
             }
-            if origin.output == Output::Totals {
+            if origin.output == OutputKind::Totals {
                 messages.extend_from_slice(changes);
             }
             files.extend(write(putter, origin, &messages)?);
@@ -78,22 +78,22 @@ impl Outbox {
 fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &AlertChanges) -> Vec<RecordBatch> {
     match origin.output {
         // Whoever reads them in order hears of a beginning before its end.
-        Output::Alerts => {
+        OutputKind::Alerts => {
             let rows = |alerts: &Vec<AlertRow>| rows::alerts(&[(plan, alerts)], AlertColumns::Named);
             [&facts.began, &facts.ended].map(rows).into()
         }
-        Output::Totals => vec![],
+        OutputKind::Totals => vec![],
         output => vec![told.table(output.name(), plan, origin.partition)],
     }
 }
 
 /// The output that a file belongs to, and how many messages it has.
-pub(crate) fn facts_of(file: &FileRef) -> Option<(Output, u64)> {
+pub(crate) fn facts_of(file: &FileRef) -> Option<(OutputKind, u64)> {
     if file.kind != Kind::Outbox {
         return None;
     }
     let name = file.metadata.get("output")?.as_str()?;
-    let output = Output::ALL.into_iter().find(|output| output.name() == name)?;
+    let output = OutputKind::ALL.into_iter().find(|output| output.name() == name)?;
     Some((output, file.metadata.get("rows")?.as_u64()?))
 }
 
@@ -102,12 +102,12 @@ pub(crate) fn count<'a>(files: impl IntoIterator<Item = &'a FileRef>) -> u64 {
     files.into_iter().filter_map(facts_of).map(|(_, rows)| rows).sum()
 }
 
-fn write(putter: &Putter, origin: &Origin, messages: &[Message]) -> Result<Vec<FileRef>, Error> {
+fn write(putter: &Putter, origin: &Origin, messages: &[OutputMessage]) -> Result<Vec<FileRef>, Error> {
     let mut files = vec![];
     let mut rest = messages;
     while !rest.is_empty() {
         let mut bytes = 0;
-        let before = |message: &&Message| {
+        let before = |message: &&OutputMessage| {
             let is_room = bytes < BYTES_MAX;
             bytes += message.payload.len();
             is_room
@@ -146,8 +146,9 @@ fn tidy(
     Ok(())
 }
 
-fn encode(messages: &[Message]) -> Result<RecordBatch, Error> {
-    let text = |of: fn(&Message) -> &str| Arc::new(StringArray::from_iter_values(messages.iter().map(of))) as ArrayRef;
+fn encode(messages: &[OutputMessage]) -> Result<RecordBatch, Error> {
+    let text =
+        |of: fn(&OutputMessage) -> &str| Arc::new(StringArray::from_iter_values(messages.iter().map(of))) as ArrayRef;
     let field = |name, ty, nullable| Field::new(name, ty, nullable);
     let schema = Schema::new(vec![
         field("id", DataType::Utf8, false),
@@ -161,13 +162,13 @@ fn encode(messages: &[Message]) -> Result<RecordBatch, Error> {
 }
 
 /// The messages of a file.
-pub(crate) fn read(reader: &Reader, file: &FileRef) -> Result<Vec<Message>, Error> {
+pub(crate) fn read(reader: &Reader, file: &FileRef) -> Result<Vec<OutputMessage>, Error> {
     let mut messages = vec![];
     for batch in segment::decode(&reader.read(file)?)? {
         let text = |name: &str| column::<StringArray>(file, &batch, name);
         let (ids, keys, payloads) = (text("id")?, text("key")?, text("payload")?);
         let times: &Int64Array = column(file, &batch, "time")?;
-        messages.extend((0..batch.num_rows()).map(|i| Message {
+        messages.extend((0..batch.num_rows()).map(|i| OutputMessage {
             id: ids.value(i).to_owned(),
             key: keys.value(i).to_owned(),
             time: times.is_valid(i).then(|| times.value(i)),

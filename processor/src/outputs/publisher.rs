@@ -3,7 +3,7 @@
 //! **Invariant:** it publishes only while its partition is known to be owned here: who is fenced, or slept, says nothing more
 //! than what it had begun to say, which is committed and which the next owner says again with the same ids.
 
-use super::{Destination, Error, Message, Origin, Outlet, outbox};
+use super::{Destination, Error, Origin, OutputMessage, Sink, outbox};
 use crate::checkpoint::{self, FileRef, Problem, Reader};
 use event_feeder::world::{self, Instant};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -78,7 +78,7 @@ impl Publisher {
         let (tell, done) = channel();
         let published = Arc::<AtomicU64>::default();
         let name = format!("{}/{}", origin.output, origin.partition);
-        let task = Task { origin, destination, reader, permit, published: Arc::clone(&published), outlet: None };
+        let task = PublishTask { origin, destination, reader, permit, published: Arc::clone(&published), outlet: None };
         let thread = world::thread(name);
         thread.spawn(move || task.run(&queue, &tell)).expect("the system can start a thread");
         Publisher { files, done, published }
@@ -104,16 +104,16 @@ impl Publisher {
     }
 }
 
-struct Task {
+struct PublishTask {
     origin: Origin,
     destination: Arc<dyn Destination>,
     reader: Reader,
     permit: Arc<Permit>,
     published: Arc<AtomicU64>,
-    outlet: Option<Box<dyn Outlet>>,
+    outlet: Option<Box<dyn Sink>>,
 }
 
-impl Task {
+impl PublishTask {
     fn run(mut self, queue: &Receiver<FileRef>, tell: &Sender<Result<(), Error>>) {
         while let Ok(file) = queue.recv() {
             let result = match self.read(&file) {
@@ -129,7 +129,7 @@ impl Task {
     }
 
     /// The messages of a file, as soon as the store says what it has; `None` if the partition has ended before.
-    fn read(&self, file: &FileRef) -> Result<Option<Vec<Message>>, Error> {
+    fn read(&self, file: &FileRef) -> Result<Option<Vec<OutputMessage>>, Error> {
         let mut pause = PAUSES.0;
         while self.permit.wait() {
             match outbox::read(&self.reader, file) {
@@ -148,14 +148,14 @@ impl Task {
     }
 
     /// False if the partition has ended before all were published.
-    fn publish(&mut self, messages: &[Message]) -> bool {
+    fn publish(&mut self, messages: &[OutputMessage]) -> bool {
         let (mut pause, longest) = PAUSES;
         let mut failing = None;
-        let (fit, large): (Vec<Message>, Vec<Message>) = messages
+        let (fit, large): (Vec<OutputMessage>, Vec<OutputMessage>) = messages
             .iter()
             .cloned()
             .partition(|message| message.key.len() + message.payload.len() <= MESSAGE_BYTES_MAX);
-        for Message { id, payload, .. } in large {
+        for OutputMessage { id, payload, .. } in large {
             tracing::error!(
                 "a message of {} bytes is more than a broker takes, and is left out; the table has its row (id {id}, {})",
                 payload.len(),
@@ -196,7 +196,7 @@ impl Task {
     }
 
     /// False if the partition has ended meanwhile.
-    fn attempt(&mut self, messages: &[Message]) -> Result<bool, event_feeder::Error> {
+    fn attempt(&mut self, messages: &[OutputMessage]) -> Result<bool, event_feeder::Error> {
         let outlet = match &mut self.outlet {
             Some(outlet) => outlet,
             none => none.insert(self.destination.open(&self.origin)?),

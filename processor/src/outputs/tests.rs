@@ -4,7 +4,7 @@ mod beside;
 mod totals;
 
 use super::memory::Board;
-use super::{Output, Outputs};
+use super::{OutputKind, Outputs};
 use crate::engine::Engine;
 use crate::input::memory::Memory;
 use crate::service::tests::options as service_options;
@@ -36,7 +36,7 @@ fn start_with(program: &str, state: &Path, log: &Memory, outputs: &Outputs) -> A
     Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
 }
 
-fn to(output: Output, board: &Board) -> Outputs {
+fn to(output: OutputKind, board: &Board) -> Outputs {
     Outputs::default().with(output, Arc::new(board.clone()))
 }
 
@@ -97,7 +97,7 @@ fn of(key: &str, alert: &str, start: i64) -> (String, String, i64) {
 fn an_alert_is_told_when_it_is_final_and_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
-    let outputs = to(Output::Alerts, &board);
+    let outputs = to(OutputKind::Alerts, &board);
     let service = start(dir.path(), &log, &outputs);
     write(&log, "a", 100, true);
     write(&log, "clock", 102, false);
@@ -127,7 +127,7 @@ fn an_alert_is_told_when_it_is_final_and_once() {
 fn judge(log: &Memory, program: &str) -> Vec<Json> {
     let dir = tempfile::tempdir().expect("a folder");
     let board = Board::default();
-    let service = start_with(program, dir.path(), log, &to(Output::Finals, &board));
+    let service = start_with(program, dir.path(), log, &to(OutputKind::Finals, &board));
     caught_up(&service);
     service.stop();
     let (mut rows, dropped) = heard(&board);
@@ -143,7 +143,7 @@ fn whatever_is_away_or_ended_a_reader_that_drops_equal_ids_sees_every_row_once()
     let (log, finals, dead) = (Memory::new(1), Board::default(), Board::default());
     // What is acknowledged is gone from a log, so its judge has one of its own.
     let undisturbed = Memory::new(1);
-    let outputs = to(Output::Finals, &finals).with(Output::DeadLetters, Arc::new(dead.clone()));
+    let outputs = to(OutputKind::Finals, &finals).with(OutputKind::DeadLetters, Arc::new(dead.clone()));
     for round in 0..12i64 {
         match round % 4 {
             1 => finals.is_away.store(true, Ordering::SeqCst),
@@ -189,7 +189,7 @@ fn nothing_is_published_that_is_not_committed() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     let never = Duration::from_secs(3600);
-    let options = Options { checkpoint_every: never, ..options(dir.path(), &log, to(Output::DeadLetters, &board)) };
+    let options = Options { checkpoint_every: never, ..options(dir.path(), &log, to(OutputKind::DeadLetters, &board)) };
     let service = Service::start(options, &[("p.tl".into(), PROGRAM.into())]).expect("it starts").0;
     log.write(0, "no record");
     caught_up(&service);
@@ -204,7 +204,7 @@ fn a_destination_that_is_away_holds_nobody_up_and_its_outbox_stays_small() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
-    let service = start(dir.path(), &log, &to(Output::DeadLetters, &board));
+    let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     let files = || {
         let entries = std::fs::read_dir(dir.path().join("sources/s/part-0/outbox")).expect("an outbox");
         entries.count()
@@ -232,7 +232,7 @@ fn what_waits_for_an_output_that_is_not_named_waits() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
-    let service = start(dir.path(), &log, &to(Output::DeadLetters, &board));
+    let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     log.write(0, "no record");
     caught_up(&service);
     eventually("its commit", || service.status()["partitions"][0]["waiting"].as_u64() == Some(1));
@@ -242,7 +242,7 @@ fn what_waits_for_an_output_that_is_not_named_waits() {
     caught_up(&service);
     service.stop();
     board.is_away.store(false, Ordering::SeqCst);
-    start(dir.path(), &log, &to(Output::DeadLetters, &board)).stop();
+    start(dir.path(), &log, &to(OutputKind::DeadLetters, &board)).stop();
     assert_eq!(board.messages().len(), 1);
 }
 
@@ -251,7 +251,7 @@ fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
-    let service = start(dir.path(), &log, &to(Output::DeadLetters, &board));
+    let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     let waiting = |service: &Service| service.status()["partitions"][0]["waiting"].as_u64();
     log.write(0, "no record");
     eventually("its commit", || waiting(&service) == Some(1));
@@ -265,7 +265,7 @@ fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
     let folder = dir.path().join("sources/s/part-0/outbox");
     let file = std::fs::read_dir(&folder).expect("a folder").next().expect("one").expect("a file").path();
     std::fs::write(&file, "cut").expect("it is written");
-    let refused = || match Service::start(options(dir.path(), &log, to(Output::DeadLetters, &board)), &[]) {
+    let refused = || match Service::start(options(dir.path(), &log, to(OutputKind::DeadLetters, &board)), &[]) {
         Ok(_) => panic!("it started"),
         Err(error) => error.to_string(),
     };
@@ -275,7 +275,8 @@ fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
     assert!(error.contains("[TL3112]") && error.contains("sources/s/part-0/outbox/"), "{error}");
     assert_eq!(heads(), before, "nothing was taken over");
     let name = file.file_name().expect("a name").to_str().expect("text").to_owned();
-    let accepting = Options { accept_damage: vec![name], ..options(dir.path(), &log, to(Output::DeadLetters, &board)) };
+    let accepting =
+        Options { accept_damage: vec![name], ..options(dir.path(), &log, to(OutputKind::DeadLetters, &board)) };
     let (service, recoveries) = Service::start(accepting, &[]).expect("it starts");
     assert!(recoveries[0].said.iter().any(|said| said.contains("[TL3111]")), "{:?}", recoveries[0].said);
     assert_eq!(waiting(&service), Some(0));
@@ -286,7 +287,7 @@ fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
 fn queries_that_are_changed_tell_no_alert_twice() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
-    let service = start(dir.path(), &log, &to(Output::Alerts, &board));
+    let service = start(dir.path(), &log, &to(OutputKind::Alerts, &board));
     write(&log, "a", 100, true);
     write(&log, "a", 105, false);
     write(&log, "clock", 150, false);
@@ -304,7 +305,7 @@ fn a_metric_with_another_meaning_has_other_ids() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     let program = format!("{PROGRAM}\nmetric steady = duration_where(latest(b))");
-    let service = start_with(&program, dir.path(), &log, &to(Output::Finals, &board));
+    let service = start_with(&program, dir.path(), &log, &to(OutputKind::Finals, &board));
     write(&log, "a", 100, true);
     write(&log, "a", 105, false);
     write(&log, "clock", 1_000, false);
@@ -326,11 +327,11 @@ fn a_metric_with_another_meaning_has_other_ids() {
 fn what_a_stale_owner_could_not_commit_it_does_not_publish() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, stale, present) = (Memory::new(1), Board::default(), Board::default());
-    let old = start(dir.path(), &log, &to(Output::DeadLetters, &stale));
+    let old = start(dir.path(), &log, &to(OutputKind::DeadLetters, &stale));
     write(&log, "a", 1, true);
     caught_up(&old);
     // The one that comes takes it over, and the other does not know yet.
-    let new = start(dir.path(), &log, &to(Output::DeadLetters, &present));
+    let new = start(dir.path(), &log, &to(OutputKind::DeadLetters, &present));
     log.write(0, "no record");
     eventually("the end of the stale one", || old.wait(Duration::ZERO).is_some_and(|ended| ended.result.is_err()));
     eventually("the message", || present.messages().len() == 1);

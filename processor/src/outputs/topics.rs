@@ -1,8 +1,8 @@
 //! A topic of Apache Pulsar as a destination. Partitions are chosen by the key, so all of a session is in one.
 
-use super::{Destination, Message, Origin, Outlet};
+use super::{Destination, Origin, OutputMessage, Sink};
 use event_feeder::Error;
-use event_feeder::pulsar::{Client, Outgoing, Outlet as TopicOutlet};
+use event_feeder::pulsar::{Client, Outgoing, TopicProducer};
 
 /// A topic, with a way to its brokers.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ impl Topic {
 
     /// Whether it is there, or can be made, and may be published to.
     pub fn check(&self) -> Result<(), Error> {
-        TopicOutlet::open(&self.client, &self.topic).map(drop)
+        TopicProducer::open(&self.client, &self.topic).map(drop)
     }
 }
 
@@ -30,24 +30,24 @@ impl std::fmt::Debug for Topic {
 }
 
 impl Destination for Topic {
-    fn open(&self, origin: &Origin) -> Result<Box<dyn Outlet>, Error> {
-        let outlet = TopicOutlet::open(&self.client, &self.topic)?;
-        Ok(Box::new(Open { outlet, origin: origin.clone() }))
+    fn open(&self, origin: &Origin) -> Result<Box<dyn Sink>, Error> {
+        let outlet = TopicProducer::open(&self.client, &self.topic)?;
+        Ok(Box::new(TopicSink { outlet, origin: origin.clone() }))
     }
 }
 
-struct Open {
-    outlet: TopicOutlet,
+struct TopicSink {
+    outlet: TopicProducer,
     origin: Origin,
 }
 
-impl Outlet for Open {
-    fn publish(&mut self, messages: &[Message]) -> Result<(), Error> {
+impl Sink for TopicSink {
+    fn publish(&mut self, messages: &[OutputMessage]) -> Result<(), Error> {
         self.outlet.publish(messages.iter().map(|message| outgoing(&self.origin, message)).collect())
     }
 }
 
-fn outgoing(origin: &Origin, message: &Message) -> Outgoing {
+fn outgoing(origin: &Origin, message: &OutputMessage) -> Outgoing {
     let property = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Outgoing {
         key: message.key.clone(),

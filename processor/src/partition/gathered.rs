@@ -6,9 +6,9 @@
 use super::Counts;
 use super::answering::LaneOutput;
 use super::looking::LossesSaid;
-use super::publishing::Publishing;
+use super::publishing::PartitionOutputs;
 use crate::lane::Outcome;
-use crate::outputs::Output;
+use crate::outputs::OutputKind;
 use crate::pipeline::Decoded;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -83,7 +83,7 @@ impl Gathered {
         plan: &Plan,
         partition: u32,
         frontier: Time,
-        publishing: &mut Publishing,
+        publishing: &mut PartitionOutputs,
     ) {
         let EndRule { silence, billed, .. } = plan.end;
         let silence = silence.filter(|_| !billed).map_or(0, |length| length.saturating_add(LOOK_LATEST));
@@ -92,7 +92,7 @@ impl Gathered {
         publishing.forget_totals(plan, partition, &parts);
         self.pending.parts.extend(parts);
         // Who is told of totals is told of them whole.
-        if !publishing.tells(Output::Totals) {
+        if !publishing.tells(OutputKind::Totals) {
             let parts = self.totals.take_changes(plan);
             self.apart.extend(parts.iter().map(|part| part.metric.clone()));
             self.pending.parts.extend(parts);

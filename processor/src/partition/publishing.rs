@@ -8,11 +8,11 @@ use super::{Error, OWNER_LOOK, Options, Partition};
 use crate::checkpoint::{FileRef, Kind, Reader};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, LiveAlerts};
-use crate::outputs::alert_changes::{AlertChanges, Marks, Windows};
-use crate::outputs::changes::{AsOf, Changes, PublishedTotals};
-use crate::outputs::outbox::{self, Files, Outbox};
+use crate::outputs::alert_changes::{AlertChanges, AlertMarks, Windows};
+use crate::outputs::changes::{AsOf, PublishedTotals, TotalChanges};
+use crate::outputs::outbox::{self, Outbox, OutboxFiles};
 use crate::outputs::publisher::{Permit, Publisher};
-use crate::outputs::{Message, Origin, Output, Published};
+use crate::outputs::{Origin, OutputKind, OutputMessage, Published};
 use crate::totals::{Part, Totals};
 use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
@@ -33,14 +33,14 @@ const LEFT_ALONE: usize = 8;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// All that a partition publishes.
-pub(super) struct Publishing {
+pub(super) struct PartitionOutputs {
     windows: Windows,
-    ways: Vec<Way>,
+    ways: Vec<SinkProgress>,
     /// Files of outputs that have no destination now.
     others: Vec<FileRef>,
     permit: Arc<Permit>,
     alerts: LookTimes,
-    changes: Changes,
+    changes: TotalChanges,
     totals: LookTimes,
     /// The least time between two looks at the totals.
     totals_every: Duration,
@@ -80,7 +80,7 @@ impl LookTimes {
 }
 
 /// An output with its destination.
-struct Way {
+struct SinkProgress {
     origin: Origin,
     publisher: Publisher,
     /// Files that the newest checkpoint names, in their order.
@@ -93,13 +93,13 @@ struct Way {
     limit: usize,
 }
 
-impl Publishing {
+impl PartitionOutputs {
     /// Goes on from a checkpoint with those files and marks.
     pub(super) fn open(
         plan: &Plan,
         options: &Options,
         files: &[FileRef],
-        marks: &Marks,
+        marks: &AlertMarks,
         known: &PublishedTotals,
         proven: Instant,
     ) -> Self {
@@ -115,20 +115,20 @@ impl Publishing {
             let (destination, permit) = (Arc::clone(destination), Arc::clone(&permit));
             let publisher = Publisher::start(origin.clone(), destination, reader.clone(), permit);
             let limit = files.len();
-            ways.push(Way { origin, publisher, files, sent: 0, is_busy: false, limit });
+            ways.push(SinkProgress { origin, publisher, files, sent: 0, is_busy: false, limit });
         }
         let waiting = outbox::count(&others);
         if waiting > 0 {
             let (source, part) = (&plan.source.name, options.part.number);
             tracing::warn!("{source}/{part}: {waiting} messages wait to be published, and are told nowhere to go");
         }
-        Publishing {
+        PartitionOutputs {
             windows: Windows::new(plan, marks),
             ways,
             others,
             permit,
             alerts: LookTimes::new(),
-            changes: Changes::new(plan, known),
+            changes: TotalChanges::new(plan, known),
             totals: LookTimes::new(),
             totals_every: options.outputs.totals_every,
             held: options.labels.held,
@@ -136,7 +136,7 @@ impl Publishing {
     }
 
     /// For a checkpoint.
-    pub(super) fn marks(&self) -> Marks {
+    pub(super) fn marks(&self) -> AlertMarks {
         self.windows.marks()
     }
 
@@ -152,16 +152,16 @@ impl Publishing {
 
     /// The files that the next checkpoint is to name, before what is new.
     pub(super) fn cut(&mut self) -> Outbox {
-        let left = |way: &mut Way| {
+        let left = |way: &mut SinkProgress| {
             way.limit = way.sent + LEFT_ALONE;
-            Files { origin: way.origin.clone(), files: way.files[way.sent..].to_vec(), left_alone: LEFT_ALONE }
+            OutboxFiles { origin: way.origin.clone(), files: way.files[way.sent..].to_vec(), left_alone: LEFT_ALONE }
         };
         Outbox { own: self.ways.iter_mut().map(left).collect(), others: self.others.clone() }
     }
 
     /// A checkpoint with those files is committed.
     pub(super) fn committed(&mut self, outbox: Outbox) {
-        for (way, Files { files, .. }) in self.ways.iter_mut().zip(outbox.own) {
+        for (way, OutboxFiles { files, .. }) in self.ways.iter_mut().zip(outbox.own) {
             // What was published since it was cut is still in it, in front.
             let sent = way.files[..way.sent].iter().filter(|sent| files.contains(sent)).count();
             (way.limit, way.files, way.sent) = (files.len(), files, sent);
@@ -194,7 +194,7 @@ impl Publishing {
 
     /// How far each output is.
     pub(super) fn progress(&self) -> BTreeMap<String, Published> {
-        let of = |way: &Way| {
+        let of = |way: &SinkProgress| {
             let waiting = outbox::count(&way.files[way.sent..]);
             (way.origin.output.name().to_owned(), Published { published: way.publisher.published(), waiting })
         };
@@ -213,7 +213,7 @@ impl Publishing {
 
     /// Which looks are to be made for the checkpoint that comes; what is told is behind where it is not the time for one.
     pub(super) fn wanted(&mut self, plan: &Plan, lanes_are_busy: bool) -> (Due, Due) {
-        let is_told = (self.tells(Output::Alerts), self.tells(Output::Totals));
+        let is_told = (self.tells(OutputKind::Alerts), self.tells(OutputKind::Totals));
         let has_totals = plan.metrics.iter().any(|metric| metric.aggregate.is_some());
         let wanted = |is_told: bool, looks: &mut LookTimes| {
             if !is_told {
@@ -233,7 +233,7 @@ impl Publishing {
         seen: Option<(Instant, Vec<(LiveAlerts, Time)>)>,
     ) -> AlertChanges {
         let mut facts = AlertChanges::default();
-        if !self.tells(Output::Alerts) {
+        if !self.tells(OutputKind::Alerts) {
             return facts;
         }
         self.windows.told(told, &mut facts);
@@ -256,8 +256,8 @@ impl Publishing {
         at: &AsOf,
         labels: &Labels,
         began: Instant,
-    ) -> Vec<Message> {
-        let Some(way) = self.ways.iter().find(|way| way.origin.output == Output::Totals) else { return vec![] };
+    ) -> Vec<OutputMessage> {
+        let Some(way) = self.ways.iter().find(|way| way.origin.output == OutputKind::Totals) else { return vec![] };
         let changes = self.changes.take(plan, &way.origin, totals, at, labels);
         self.totals.done(began, self.totals_every);
         changes
@@ -265,16 +265,16 @@ impl Publishing {
 
     /// Whether anybody listens to what changes with time alone.
     pub(super) fn follows_time(&self) -> bool {
-        self.tells(Output::Alerts) || self.tells(Output::Totals)
+        self.tells(OutputKind::Alerts) || self.tells(OutputKind::Totals)
     }
 
-    pub(super) fn tells(&self, output: Output) -> bool {
+    pub(super) fn tells(&self, output: OutputKind) -> bool {
         self.ways.iter().any(|way| way.origin.output == output)
     }
 
     /// The looks at what somebody listens to.
     fn looks(&self) -> impl Iterator<Item = &LookTimes> {
-        let all = [(Output::Alerts, &self.alerts), (Output::Totals, &self.totals)];
+        let all = [(OutputKind::Alerts, &self.alerts), (OutputKind::Totals, &self.totals)];
         all.into_iter().filter(|(output, _)| self.tells(*output)).map(|(_, looks)| looks)
     }
 
@@ -283,7 +283,7 @@ impl Publishing {
     }
 }
 
-impl Drop for Publishing {
+impl Drop for PartitionOutputs {
     fn drop(&mut self) {
         self.permit.end();
     }
@@ -305,7 +305,7 @@ impl Partition {
 
     /// Waits until everything is published, or nothing is for a while, and leaves that out of a very last checkpoint.
     pub(super) fn flush_outputs(&mut self) -> Result<(), Error> {
-        let waiting = |publishing: &Publishing| publishing.progress().values().map(|of| of.waiting).sum::<u64>();
+        let waiting = |publishing: &PartitionOutputs| publishing.progress().values().map(|of| of.waiting).sum::<u64>();
         self.tend_outputs()?;
         let began = Instant::now();
         let (mut least, mut until) = (waiting(&self.publishing), began + FLUSH);

@@ -6,7 +6,7 @@ use super::damaged::{Settled, settle};
 use super::gathered::Gathered;
 use super::history::Mover;
 use super::ingest::Ingest;
-use super::publishing::Publishing;
+use super::publishing::PartitionOutputs;
 use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
@@ -14,7 +14,7 @@ use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, copyi
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Opened, Reader, segment};
 use crate::input::{From, Part};
 use crate::lane::{Lane, image};
-use crate::outputs::Output;
+use crate::outputs::OutputKind;
 use crate::pipeline::{Pipeline, SourceStart};
 use crate::programs::Begin;
 use crate::reach::Reach;
@@ -86,7 +86,7 @@ impl Partition {
         // What was to be published still is, whatever the queries are now.
         let told = found.as_ref().map(|found| (found.state.told.clone(), found.state.told_totals.clone()));
         let (marks, known_totals) = told.unwrap_or_default();
-        let publishing = Publishing::open(&plan, &options, &files, &marks, &known_totals, proven);
+        let publishing = PartitionOutputs::open(&plan, &options, &files, &marks, &known_totals, proven);
         let begins: Vec<SourceStart> = reach.iter().map(source_start).collect();
         // A rebuilt partition makes a checkpoint even if its log is empty now.
         let dirty = recovery.rebuilt || settled.remake || is_copied;
@@ -318,7 +318,7 @@ fn source_start(reach: &Reach) -> SourceStart {
 
 /// Says which metrics have changes in history that no topic is told of.
 fn say_apart(options: &Options, apart: &BTreeSet<String>) {
-    if apart.is_empty() || options.outputs.iter().all(|(output, _)| output != Output::Totals) {
+    if apart.is_empty() || options.outputs.iter().all(|(output, _)| output != OutputKind::Totals) {
         return;
     }
     let names: Vec<&str> = apart.iter().map(String::as_str).collect();

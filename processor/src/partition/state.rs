@@ -8,7 +8,7 @@ use super::zones::ZoneRules;
 use super::{Counts, Error};
 use crate::checkpoint::Manifest;
 use crate::damage::Lost;
-use crate::outputs::alert_changes::Marks;
+use crate::outputs::alert_changes::AlertMarks;
 use crate::outputs::changes::PublishedTotals;
 use crate::reach::{self, Reach};
 use crate::results::Dropped;
@@ -51,7 +51,7 @@ pub(super) struct State {
     pub begun: Vec<Reach>,
     /// Up to where everything of alerts was told to whoever listens.
     #[serde(default)]
-    pub told: Marks,
+    pub told: AlertMarks,
     /// The totals as they were told last.
     #[serde(default, skip_serializing_if = "PublishedTotals::is_nothing")]
     pub told_totals: PublishedTotals,

@@ -6,7 +6,7 @@
 
 use super::{Error, Partition};
 use crate::lane::{Lane, LiveAlerts, LookUp, Outcome};
-use crate::outputs::Message;
+use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
@@ -41,7 +41,7 @@ pub(super) struct Findings {
     /// What is to be told of alerts since the last checkpoint.
     pub alerts: AlertChanges,
     /// The totals that are others than those told last.
-    pub totals: Vec<Message>,
+    pub totals: Vec<OutputMessage>,
     /// Whether nothing of the totals is left to be told: then what is over may be forgotten.
     pub is_all_told: bool,
 }

@@ -12,7 +12,7 @@ use crate::history::moving::Moved;
 use crate::labels::Labels;
 use crate::lane::image::{self, Image};
 use crate::measured;
-use crate::outputs::Message;
+use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::outbox::Outbox;
 use crate::results::{Dropped, HistoryWriter, Passage, Pending, Retention};
@@ -56,7 +56,7 @@ pub(super) struct CheckpointCut {
     /// What is to be told of alerts.
     pub alerts: AlertChanges,
     /// The totals that are to be told.
-    pub totals: Vec<Message>,
+    pub totals: Vec<OutputMessage>,
     /// What was moved into tables.
     pub moved: Option<Arc<Moved>>,
     pub passage: Passage,

@@ -3,7 +3,7 @@
 use super::process::cpu;
 use super::pulsar::{Args, Load, serving, topic};
 use crate::error::{Error, Result};
-use event_feeder::pulsar::{Address, Outgoing, Publisher, Publishing};
+use event_feeder::pulsar::{Address, Outgoing, PublishOptions, TopicPublisher};
 use event_feeder::world::{self, Instant};
 use event_producer::produce::{Delivery, Target};
 use event_producer::{Model, Workload};
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn measure(args: &Args, address: &Address, load: Load, rate: u64) -> Result<()> {
     let client = super::pulsar::client(address)?;
     let mut probe =
-        Publisher::open(&client, &address.topic, &Publishing { batch: 1, ..Publishing::default() }).map_err(topic)?;
+        TopicPublisher::open(&client, &address.topic, &PublishOptions { batch: 1, ..PublishOptions::default() })
+            .map_err(topic)?;
     let mut workload = Workload::new(Model::Video);
     (workload.events, workload.sessions) = (rate * args.seconds, args.sessions);
     let options = event_producer::Options {

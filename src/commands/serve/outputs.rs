@@ -3,7 +3,7 @@
 use crate::commands::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use processor::outputs::{Output, Outputs};
+use processor::outputs::{OutputKind, Outputs};
 
 /// Destinations of results.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -31,14 +31,18 @@ impl Flags {
     pub(crate) fn places<'a>(
         &'a self,
         settings: &'a Settings,
-    ) -> impl Iterator<Item = (Output, &'static str, &'a str)> {
+    ) -> impl Iterator<Item = (OutputKind, &'static str, &'a str)> {
         let all = [
-            (Output::Alerts, "--alerts-to", self.alerts_to.as_ref().or(settings.alerts_to.as_ref())),
-            (Output::Finals, "--finals-to", self.finals_to.as_ref().or(settings.finals_to.as_ref())),
-            (Output::Totals, "--totals-to", self.totals_to.as_ref().or(settings.totals_to.as_ref())),
-            (Output::LateEvents, "--late-events-to", self.late_events_to.as_ref().or(settings.late_events_to.as_ref())),
+            (OutputKind::Alerts, "--alerts-to", self.alerts_to.as_ref().or(settings.alerts_to.as_ref())),
+            (OutputKind::Finals, "--finals-to", self.finals_to.as_ref().or(settings.finals_to.as_ref())),
+            (OutputKind::Totals, "--totals-to", self.totals_to.as_ref().or(settings.totals_to.as_ref())),
             (
-                Output::DeadLetters,
+                OutputKind::LateEvents,
+                "--late-events-to",
+                self.late_events_to.as_ref().or(settings.late_events_to.as_ref()),
+            ),
+            (
+                OutputKind::DeadLetters,
                 "--dead-letters-to",
                 self.dead_letters_to.as_ref().or(settings.dead_letters_to.as_ref()),
             ),

@@ -49,7 +49,7 @@ pub(crate) fn counted(plan: &Plan) -> Vec<Counted> {
 
 impl Counted {
     /// Tells what has happened in the pass that the view is of.
-    pub(super) fn tell(&self, view: &View<'_>, happened: &PassEvents, dirty: &[bool], sink: &mut Vec<Match>) {
+    pub(super) fn tell(&self, view: &View<'_>, happened: &PassEvents, dirty: &[bool], evaluation: &mut Vec<Match>) {
         let node = self.root.index();
         if !happened.any(dirty, node) {
             return;
@@ -61,7 +61,7 @@ impl Counted {
         };
         let counts = |(_, word): &(u64, u64)| *word != ABSENT && matches(*word, self.ty == Type::Bool);
         let readings = happened.events(node).filter(counts).filter_map(|(_, word)| reading(word));
-        sink.extend(readings.map(|reading| Match { metric: self.metric, group: group.clone(), reading }));
+        evaluation.extend(readings.map(|reading| Match { metric: self.metric, group: group.clone(), reading }));
     }
 }
 

@@ -102,7 +102,7 @@ impl Observer for () {
 
 /// What an evaluation tells, and to whom.
 #[derive(Debug)]
-pub struct Sink<'a, O: Observer> {
+pub struct EvaluationOutput<'a, O: Observer> {
     /// Spans of alerts that ended are appended here.
     pub alerts: &'a mut Vec<AlertSpan>,
     /// Windows of the clock that are over are appended here, if anybody wants to know.
@@ -193,10 +193,15 @@ impl Evaluator {
 
     /// Takes the next event of the session; its time is not before the row's instant.
     #[inline]
-    pub fn event<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, sink: &mut Sink<'_, O>) {
-        if !self.event_at_once(row, event, sink) {
-            self.advance(row, event.time - 1, sink);
-            let taken = self.event_at_once(row, event, sink);
+    pub fn event<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        event: &Event<'_>,
+        evaluation: &mut EvaluationOutput<'_, O>,
+    ) {
+        if !self.event_at_once(row, event, evaluation) {
+            self.advance(row, event.time - 1, evaluation);
+            let taken = self.event_at_once(row, event, evaluation);
             assert!(taken, "time has gone on through all timers before the event");
         }
     }
@@ -204,14 +209,19 @@ impl Evaluator {
     /// The same, if nothing changes by itself before the event: if something does, the event is not taken, and the row's
     /// instant is settled.
     #[inline]
-    pub fn event_at_once<O: Observer>(&mut self, row: &mut Row<'_>, event: &Event<'_>, sink: &mut Sink<'_, O>) -> bool {
+    pub fn event_at_once<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        event: &Event<'_>,
+        evaluation: &mut EvaluationOutput<'_, O>,
+    ) -> bool {
         debug_assert!(event.time >= row.now(), "events of a session come in order");
         if event.time > row.now() {
-            self.settle(row, sink);
+            self.settle(row, evaluation);
             if row.deadline() < event.time {
                 return false;
             }
-            self.turn(row, event.time, sink);
+            self.turn(row, event.time, evaluation);
             row.set_now(event.time);
         }
         if let Some(at) = self.compiled.layout.last {
@@ -240,19 +250,19 @@ impl Evaluator {
 
     /// Finishes the row's instant: no further event of it comes.
     #[inline(always)]
-    pub fn settle<O: Observer>(&mut self, row: &mut Row<'_>, sink: &mut Sink<'_, O>) {
+    pub fn settle<O: Observer>(&mut self, row: &mut Row<'_>, evaluation: &mut EvaluationOutput<'_, O>) {
         let pending = row.pending();
         let timers = row.deadline() <= row.now();
         if pending != 0 || timers {
             row.set_pending(0);
             let program = if timers || pending == FRESH { 0 } else { self.compiled.program(pending) };
-            self.pass(row, program, pending, sink);
+            self.pass(row, program, pending, evaluation);
         }
     }
 
     /// Goes on to `until`, through all timers due at or before it. The row's instant was settled.
-    pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, sink: &mut Sink<'_, O>) {
-        self.advance_some(row, until, sink, u64::MAX);
+    pub fn advance<O: Observer>(&mut self, row: &mut Row<'_>, until: Time, evaluation: &mut EvaluationOutput<'_, O>) {
+        self.advance_some(row, until, evaluation, u64::MAX);
     }
 
     /// Like [`Evaluator::advance`], but through so many timers at most; false if there are more. Then the row speaks of the
@@ -261,10 +271,10 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        sink: &mut Sink<'_, O>,
+        evaluation: &mut EvaluationOutput<'_, O>,
         most: u64,
     ) -> bool {
-        let all = self.go_on(row, until, sink, (false, most));
+        let all = self.go_on(row, until, evaluation, (false, most));
         if all && until > row.now() {
             row.set_now(until);
         }
@@ -277,7 +287,7 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        sink: &mut Sink<'_, O>,
+        evaluation: &mut EvaluationOutput<'_, O>,
         (to_end, most): (bool, u64),
     ) -> bool {
         debug_assert!(row.pending() == 0, "the instant is settled before time goes on");
@@ -288,10 +298,10 @@ impl Evaluator {
             }
             let deadline = row.deadline();
             let due = run::due(&self.compiled, row, deadline);
-            self.turn(row, deadline, sink);
+            self.turn(row, deadline, evaluation);
             row.set_now(deadline);
             let program = self.compiled.timer_program(due);
-            self.pass(row, program, 0, sink);
+            self.pass(row, program, 0, evaluation);
             assert!(row.deadline() > deadline, "a timer that fired is over");
         }
         true
@@ -299,9 +309,9 @@ impl Evaluator {
 
     /// Just before anything happens at an instant, to which all else has come: windows that end there are told.
     #[inline(always)]
-    fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, sink: &mut Sink<'_, O>) {
+    fn turn<O: Observer>(&self, row: &mut Row<'_>, at: Time, evaluation: &mut EvaluationOutput<'_, O>) {
         if every::is_due(&self.compiled, row, at) {
-            self.end_windows(row, at, sink);
+            self.end_windows(row, at, evaluation);
         }
         if let Some(left) = &self.compiled.left {
             left.note(row, at);
@@ -309,16 +319,16 @@ impl Evaluator {
     }
 
     #[inline(never)]
-    fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, sink: &mut Sink<'_, O>) {
+    fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, evaluation: &mut EvaluationOutput<'_, O>) {
         let before = row.now();
         row.set_now(at);
         let view = View::new(&self.compiled, &self.dictionary, row);
-        if let Some(windows) = &mut sink.windows {
+        if let Some(windows) = &mut evaluation.windows {
             view.windows_over(|window| windows.push(window));
         }
         if size_of::<O>() != 0 {
             let over = self.compiled.clocks.iter().filter(|clock| clock.ends_at(row, at));
-            over.for_each(|clock| sink.observer.windows_over(&view, &clock.roots));
+            over.for_each(|clock| evaluation.observer.windows_over(&view, &clock.roots));
         }
         every::begin_anew(&self.compiled, row, at);
         row.set_now(before);
@@ -330,22 +340,22 @@ impl Evaluator {
         &mut self,
         row: &mut Row<'_>,
         until: Time,
-        sink: &mut Sink<'_, O>,
+        evaluation: &mut EvaluationOutput<'_, O>,
         most: u64,
     ) -> bool {
         let first = self.passes;
         // What happened last and was not evaluated yet may be what begins a window, and where one has been told it is the
         // clock's own timer that begins the next.
         if row.now() < until {
-            self.settle(row, sink);
-            if row.deadline() < until && !self.advance_some(row, until - 1, sink, most) {
+            self.settle(row, evaluation);
+            if row.deadline() < until && !self.advance_some(row, until - 1, evaluation, most) {
                 return false;
             }
         }
         if every::next_end(&self.compiled, row) > until {
             return true;
         }
-        self.settle(row, sink);
+        self.settle(row, evaluation);
         let mut ended = 0;
         loop {
             let end = every::next_end(&self.compiled, row);
@@ -353,12 +363,12 @@ impl Evaluator {
                 return true;
             }
             let left = most.saturating_sub(self.passes - first + ended);
-            if left == 0 || !self.advance_some(row, end - 1, sink, left) {
+            if left == 0 || !self.advance_some(row, end - 1, evaluation, left) {
                 return false;
             }
             // What changes on the way there may be the clock itself: another window of another clock has begun.
             if every::next_end(&self.compiled, row) == end {
-                self.end_windows(row, end, sink);
+                self.end_windows(row, end, evaluation);
                 ended += 1;
             }
         }
@@ -400,9 +410,9 @@ impl Evaluator {
             .get_or_insert_with(|| Ahead(Box::new(AheadRow { words: row.words.to_vec(), heap: row.heap.clone() })));
         let AheadRow { words, heap } = &mut *copy.0;
         let row = &mut Row { words, heap };
-        let sink = &mut Sink { alerts: &mut vec![], windows: None, matches: None, observer: &mut () };
-        self.settle(row, sink);
-        let all = self.go_on(row, until, sink, (true, most));
+        let evaluation = &mut EvaluationOutput { alerts: &mut vec![], windows: None, matches: None, observer: &mut () };
+        self.settle(row, evaluation);
+        let all = self.go_on(row, until, evaluation, (true, most));
         let found = if row.is_ending() { Ok(row.now()) } else { Err(row.deadline()) };
         all.then(|| {
             *ahead = None;
@@ -494,18 +504,24 @@ impl Evaluator {
         (present, nulls)
     }
 
-    fn pass<O: Observer>(&mut self, row: &mut Row<'_>, program: usize, pending: u64, sink: &mut Sink<'_, O>) {
+    fn pass<O: Observer>(
+        &mut self,
+        row: &mut Row<'_>,
+        program: usize,
+        pending: u64,
+        evaluation: &mut EvaluationOutput<'_, O>,
+    ) {
         self.passes += 1;
         let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
-        run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, sink.alerts);
-        if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut sink.matches) {
+        run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, evaluation.alerts);
+        if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut evaluation.matches) {
             let view = View::new(&self.compiled, &self.dictionary, row);
             let counted = self.compiled.counted.iter();
             counted.for_each(|counted| counted.tell(&view, &self.happened, &self.dirty, matches));
         }
         if size_of::<O>() != 0 {
             let view = View::new(&self.compiled, &self.dictionary, row);
-            sink.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
+            evaluation.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
         }
     }
 }

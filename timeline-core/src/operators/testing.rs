@@ -1,6 +1,6 @@
 //! A small bench for the tests of operators: one operator over a few columns, both evaluators, and what they say at each instant.
 
-use crate::incremental::{Evaluator, Event, Heap, Reading, Row, Sink};
+use crate::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row};
 use crate::plan::{Builder, Column, Csv, EventExpr, FieldPath, Idle, Kind, NodeId, Nulls, Op, Source, TimeUnit};
 use crate::reference::{Session, Whole, whole};
 use crate::{Field, Linear, Plan, Record, Time, Type, Value};
@@ -131,16 +131,19 @@ fn incremental(plan: &Plan, records: &[Record], id: NodeId, instants: Time) -> V
             evaluator.event(
                 &mut row,
                 &event,
-                &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+                &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
             );
         }
         let (mut words, mut heap) = (words.clone(), heap.clone());
         let mut row = Row { words: &mut words, heap: &mut heap };
-        evaluator.settle(&mut row, &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () });
+        evaluator.settle(
+            &mut row,
+            &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+        );
         evaluator.advance(
             &mut row,
             t,
-            &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+            &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
         );
         let shares = evaluator.view(&row).shares(id);
         let share = |share: &crate::incremental::Share| match &share.reading {

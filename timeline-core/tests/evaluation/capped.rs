@@ -2,7 +2,7 @@
 
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Sink, Turns, View};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row, Turns, View};
 use timeline_core::plan::{Every, NodeId, Op};
 use timeline_core::{Linear, SECOND, Time, Type, Value};
 
@@ -14,7 +14,7 @@ fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&
     let mut evaluator = Evaluator::new(Arc::new(plan));
     let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let sink = &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+    let sink = &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, session.origin);
     let mut packed = vec![];
     for record in &session.records {
@@ -108,14 +108,14 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
         evaluator.event(
             row,
             &event,
-            &mut Sink { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
+            &mut EvaluationOutput { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
         );
     }
     let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
     evaluator.event(
         row,
         &last,
-        &mut Sink { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
+        &mut EvaluationOutput { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
     );
     let rows = sink.iter().map(|window| {
         assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));

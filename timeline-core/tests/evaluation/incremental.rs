@@ -3,7 +3,7 @@
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Heap, Reading, Row, Sink, codec};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row, codec};
 use timeline_core::reference::{CloseReason, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, Plan, Time, Value};
 
@@ -31,7 +31,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
         evaluator.event(
             &mut row.row(),
             &event,
-            &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
+            &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () },
         );
         row = row.written_and_read(&evaluator);
         let next = session.records.get(i + 1).map(|r| r.time);
@@ -42,7 +42,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
         };
         for t in record.time..next.unwrap_or(end + 1) {
             let mut copy = row.clone();
-            let sink = &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+            let sink = &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
             evaluator.settle(&mut copy.row(), sink);
             evaluator.advance(&mut copy.row(), t, sink);
             let row = copy.row();

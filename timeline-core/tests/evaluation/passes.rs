@@ -2,7 +2,7 @@
 
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event, Heap, Row, Sink};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Row};
 use timeline_core::plan::{NodeId, Op};
 use timeline_core::{SECOND, Time, Type};
 
@@ -19,7 +19,7 @@ fn passes(said: &str, make: impl FnOnce(&mut Program) -> NodeId) -> u64 {
     let mut evaluator = Evaluator::new(Arc::new(plan));
     let (mut words, mut heap, mut alerts) = (vec![0; evaluator.row_words()], Heap::default(), vec![]);
     let row = &mut Row { words: &mut words, heap: &mut heap };
-    let sink = &mut Sink { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
+    let sink = &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, session.origin);
     let mut packed = vec![];
     for record in &session.records {

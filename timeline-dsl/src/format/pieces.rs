@@ -1,7 +1,7 @@
 //! A program as what a layout puts in order: tokens and comments, each knowing what may stand before it.
 
 use super::Marks;
-use crate::diagnostics::Sink;
+use crate::diagnostics::Diagnostics;
 use crate::lexer::{Kind, lex};
 
 /// What a piece is to the layout.
@@ -37,7 +37,7 @@ pub(super) fn pieces<'t>(text: &'t str, marks: &Marks) -> Vec<Piece<'t>> {
     let mut lines = 0;
     let mut in_source = false;
     let mut clause = 0;
-    for token in lex(0, text, &mut Sink::default()) {
+    for token in lex(0, text, &mut Diagnostics::default()) {
         let range = token.span.range();
         gap(&text[at..range.start], &mut lines, &mut all);
         at = range.end;

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::constant::{self, Misfit};
 use super::value::{EventValue, Lowered};
-use crate::diagnostics::{Sink, codes};
+use crate::diagnostics::{Diagnostics, codes};
 use crate::habits;
 use crate::lexer::lex;
 use crate::names::{Function, Lookup, lookup};
@@ -276,7 +276,7 @@ impl Lowering<'_> {
             return None;
         }
         // What is written as other languages do would not compile with it either.
-        let tokens = lex(self.file, text, &mut Sink::default());
+        let tokens = lex(self.file, text, &mut Diagnostics::default());
         if tokens.iter().any(|token| habits::infix(token.span.text(text)).is_some()) {
             return None;
         }

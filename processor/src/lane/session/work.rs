@@ -10,7 +10,7 @@ use super::{AlertRow, Outcome, Session, Watcher};
 use crate::lane::slab::Life;
 use compact_str::CompactString;
 use timeline_core::Time;
-use timeline_core::incremental::{Evaluator, Event, Row, Sink};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Row};
 
 /// A session, and all that its work needs.
 pub(in crate::lane) struct Work<'a, 'r, W> {
@@ -53,7 +53,7 @@ impl<W: Watcher> Work<'_, '_, W> {
             *self.life = Life::Live;
             self.watcher.begin(self.key, t);
         }
-        self.evaluator.event(&mut self.row, event, &mut self.outcome.sink(&mut *self.watcher));
+        self.evaluator.event(&mut self.row, event, &mut self.outcome.evaluation(&mut *self.watcher));
         // Those that end by the time of an event are over, whoever decides that.
         self.name();
         Step::Done
@@ -63,8 +63,8 @@ impl<W: Watcher> Work<'_, '_, W> {
     /// before `frontier` are: whether there were some, and whether there are no more.
     pub(in crate::lane) fn end_windows(&mut self, frontier: Time) -> (bool, bool) {
         let (before, pending) = (self.row.now(), self.row.pending());
-        let sink = &mut self.outcome.sink(&mut *self.watcher);
-        let all = self.evaluator.end_windows_by(&mut self.row, frontier, sink, self.pace.most);
+        let evaluation = &mut self.outcome.evaluation(&mut *self.watcher);
+        let all = self.evaluator.end_windows_by(&mut self.row, frontier, evaluation, self.pace.most);
         let told = !self.outcome.windows.is_empty();
         self.name();
         (told || self.row.now() > before || self.row.pending() != pending, all)
@@ -111,9 +111,14 @@ impl<W: Watcher> Work<'_, '_, W> {
         }
         // An instant that is not over says nothing yet.
         if self.row.now() < frontier {
-            let sink = &mut Sink { alerts: &mut self.outcome.spans, windows: None, matches: None, observer: &mut () };
-            self.evaluator.settle(&mut self.row, sink);
-            let all = self.evaluator.advance_some(&mut self.row, frontier - 1, sink, self.pace.most);
+            let evaluation = &mut EvaluationOutput {
+                alerts: &mut self.outcome.spans,
+                windows: None,
+                matches: None,
+                observer: &mut (),
+            };
+            self.evaluator.settle(&mut self.row, evaluation);
+            let all = self.evaluator.advance_some(&mut self.row, frontier - 1, evaluation, self.pace.most);
             self.outcome.name_alerts(self.evaluator.plan(), self.key);
             if !all {
                 self.pace.doing = Some(Doing::Event);
@@ -138,9 +143,9 @@ impl<W: Watcher> Work<'_, '_, W> {
 
     /// Goes on to an instant that the session lives to see; false, and it is at that, if there are more timers before.
     fn goes_on_to(&mut self, until: Time) -> bool {
-        let sink = &mut self.outcome.sink(&mut *self.watcher);
-        self.evaluator.settle(&mut self.row, sink);
-        let all = self.evaluator.advance_some(&mut self.row, until, sink, self.pace.most);
+        let evaluation = &mut self.outcome.evaluation(&mut *self.watcher);
+        self.evaluator.settle(&mut self.row, evaluation);
+        let all = self.evaluator.advance_some(&mut self.row, until, evaluation, self.pace.most);
         self.pace.doing = (!all).then_some(Doing::Event);
         all
     }
@@ -155,11 +160,11 @@ impl<W: Watcher> Work<'_, '_, W> {
     fn close(&mut self, doing: Option<Doing>) -> bool {
         let Some(Doing::Close { at, reason, told: mut is_told }) = doing else { return true };
         if !is_told {
-            let sink = &mut self.outcome.sink(&mut *self.watcher);
-            self.evaluator.settle(&mut self.row, sink);
+            let evaluation = &mut self.outcome.evaluation(&mut *self.watcher);
+            self.evaluator.settle(&mut self.row, evaluation);
             // An end event is at an instant that was settled, or comes by a timer.
             let goes_on = reason != Reason::Silence || self.rules.billed;
-            is_told = !goes_on || self.evaluator.advance_some(&mut self.row, at, sink, self.pace.most);
+            is_told = !goes_on || self.evaluator.advance_some(&mut self.row, at, evaluation, self.pace.most);
             if is_told {
                 self.watcher.read(self.row.now(), true);
             }
@@ -178,9 +183,9 @@ impl<W: Watcher> Work<'_, '_, W> {
         // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.
         let tells_nothing = !self.rules.tells_to_the_end;
         let (alerts, matches) = (&mut self.outcome.spans, Some(&mut self.outcome.matches));
-        let sink = &mut Sink { alerts, windows: None, matches, observer: &mut () };
+        let evaluation = &mut EvaluationOutput { alerts, windows: None, matches, observer: &mut () };
         let is_over =
-            is_told && (tells_nothing || self.evaluator.advance_some(&mut self.row, at, sink, self.pace.most));
+            is_told && (tells_nothing || self.evaluator.advance_some(&mut self.row, at, evaluation, self.pace.most));
         if is_over {
             self.evaluator.end_alerts(&mut self.row, &mut self.outcome.spans);
             // What comes next begins a session, unless this one lingers.

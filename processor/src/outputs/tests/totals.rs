@@ -74,7 +74,7 @@ fn disturbed(
     disturbances: &[Disturbance],
     records: impl Fn(i64, i64) -> Vec<String>,
 ) -> String {
-    let outputs = to(Output::Totals, board);
+    let outputs = to(OutputKind::Totals, board);
     let mut text = String::new();
     for (round, disturbance) in (0..).zip(disturbances) {
         match disturbance {
@@ -126,7 +126,7 @@ fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
         let keys = [("mover", step / 4 % 3), (["x", "y", "z"][(step % 3) as usize], 7)];
         keys.map(|(key, c)| format!(r#"{{"k":"{key}","t":{t},"b":{b},"c":"c{c}"}}"#)).to_vec()
     });
-    let outputs = to(Output::Totals, &board);
+    let outputs = to(OutputKind::Totals, &board);
     let service = start_with(TOTALS, dir.path(), &log, &outputs);
     let known = asked(&service);
     service.stop();
@@ -153,7 +153,7 @@ fn totals_are_told_without_further_events_and_not_again_when_the_log_is_read_aga
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
     // Longer than the time between two checkpoints: the last change waits for it, and for no event.
-    let outputs = to(Output::Totals, &board).totals_every(Duration::from_millis(300));
+    let outputs = to(OutputKind::Totals, &board).totals_every(Duration::from_millis(300));
     let service = start_with(TOTALS, dir.path(), &log, &outputs);
     for t in 0..20 {
         log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true,"c":"c"}}"#));
@@ -168,7 +168,7 @@ fn totals_are_told_without_further_events_and_not_again_when_the_log_is_read_aga
     service.stop();
     // Another metric lets the log be read again from its start, for many checkpoints; of those that stay nothing is told
     // before the place that was.
-    let service = start_with(TOTALS, dir.path(), &log, &to(Output::Totals, &board));
+    let service = start_with(TOTALS, dir.path(), &log, &to(OutputKind::Totals, &board));
     for n in 100..15_000 {
         let t = n / 5;
         log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true,"c":"c"}}"#));

@@ -4,7 +4,7 @@ use super::{Claims, options};
 use crate::engine::{Engine, EngineError, IsWanted, TableScan};
 use crate::input::memory::Memory;
 use crate::outputs::memory::Board;
-use crate::outputs::{Output, Outputs};
+use crate::outputs::{OutputKind, Outputs};
 use crate::service::{Options, Service};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -98,7 +98,8 @@ fn an_end_that_time_decides_is_looked_for_piece_by_piece() {
 fn alerts_and_totals_are_looked_at_piece_by_piece() {
     let alerts = format!("{SOURCE}{WINDOWS}alert long = held_for(latest(b), 90000000s)\n");
     let totals = format!("{SOURCE}{WINDOWS}metric m = duration_where(latest(b)) | aggregate(sum)\n");
-    for (output, program, seconds) in [(Output::Alerts, alerts, 8_000_000), (Output::Totals, totals, 1_000_000)] {
+    for (output, program, seconds) in [(OutputKind::Alerts, alerts, 8_000_000), (OutputKind::Totals, totals, 1_000_000)]
+    {
         let outputs = Outputs::default().with(output, Arc::new(Board::default()));
         let (_dir, service) = started(&program, &silent(seconds), outputs);
         is_answered(&service, WHILE);

@@ -51,7 +51,7 @@ fn last<'a>(rows: impl IntoIterator<Item = &'a Json>) -> BTreeMap<String, Row> {
 fn an_event_is_told_when_it_has_happened_and_a_window_once_it_is_over() {
     let dir = tempfile::tempdir().expect("a folder");
     let (log, board) = (Memory::new(1), Board::default());
-    let outputs = to(Output::Totals, &board);
+    let outputs = to(OutputKind::Totals, &board);
     let write = |key: &str, t: i64, down: bool, c: &str| log.write(0, &line(key, t, down, c));
     let told = |name: &str| by_name(&heard(&board).0).remove(name).unwrap_or_default();
     let eventually_told = |name: &str, rows: &[Told]| eventually(name, || told(name) == rows);
@@ -124,7 +124,7 @@ fn whatever_is_ended_the_last_rows_are_the_totals_of_the_log_and_no_row_comes_tw
         records.map(|(key, t, down)| line(key, t, down, &format!("c{}", step / 8 % 2))).to_vec()
     });
     let latest = (ROUNDS as i64 - 1) * 300 + 290;
-    let outputs = to(Output::Totals, &board);
+    let outputs = to(OutputKind::Totals, &board);
     let service = start_with(&program, dir.path(), &log, &outputs);
     let known = asked(&service);
     service.stop();

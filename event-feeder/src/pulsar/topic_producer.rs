@@ -1,6 +1,6 @@
 //! Publishing in one attempt: messages for the partitions of one topic, and the broker's word on all of them, or an error.
 //!
-//! [`super::Publisher`] sends again by itself whatever happens, for a producer that has nothing but its messages. An
+//! [`super::TopicPublisher`] sends again by itself whatever happens, for a producer that has nothing but its messages. An
 //! outlet is for somebody who has them safe, and decides before every attempt whether it may still be made.
 //!
 //! Every message is an entry of its own, so that consumers may share a topic by keys. Producers have no name of ours: the
@@ -23,14 +23,14 @@ use tokio::time::timeout;
 const ATTEMPT: Duration = Duration::from_secs(20);
 
 /// A topic that can be published to; of no use any more after an error.
-pub struct Outlet {
+pub struct TopicProducer {
     client: Client,
     topic: String,
     /// One for each partition that the topic had when it was opened.
     producers: Vec<Producer<TokioExecutor>>,
 }
 
-impl Outlet {
+impl TopicProducer {
     /// Makes a producer for each partition; fails if the broker cannot be reached now or refuses.
     pub fn open(client: &Client, topic: &str) -> Result<Self, Error> {
         let partitions = client.partitions(topic)?;
@@ -45,7 +45,7 @@ impl Outlet {
             }
             Ok(producers)
         })?;
-        Ok(Outlet { client: client.clone(), topic: topic.to_owned(), producers })
+        Ok(TopicProducer { client: client.clone(), topic: topic.to_owned(), producers })
     }
 
     /// Publishes messages, each to the partition of its key, in order. `Ok`: the broker has all of them.
@@ -73,7 +73,7 @@ impl Outlet {
     }
 }
 
-impl Drop for Outlet {
+impl Drop for TopicProducer {
     fn drop(&mut self) {
         // Producers close by a task that they start when they go.
         let _on_the_runtime = self.client.runtime.enter();
@@ -81,7 +81,7 @@ impl Drop for Outlet {
     }
 }
 
-impl std::fmt::Debug for Outlet {
+impl std::fmt::Debug for TopicProducer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outlet").field("topic", &self.topic).finish_non_exhaustive()
     }
