@@ -9,7 +9,7 @@ use crate::lane::{AlertRow, Session};
 use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
-use timeline_core::incremental::{Reading, Share};
+use timeline_core::incremental::{Share, TimelineValue};
 use timeline_core::plan::{self, Plan, Unit};
 use timeline_core::{Linear, Type, Value};
 
@@ -172,7 +172,8 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
             (None, None) => return None,
         };
         let value = |d: &Option<StringArray>| d.as_ref().filter(|d| !d.is_null(i)).map(|d| Value::text(d.value(i)));
-        let share = Share { dimensions: dimensions.iter().map(value).collect(), reading: Reading::Number(reading) };
+        let share =
+            Share { dimensions: dimensions.iter().map(value).collect(), reading: TimelineValue::Number(reading) };
         let mut shares = vec![vec![]; plan.metrics.len()];
         shares[metric].push(share);
         let key = sessions.value(i).into();

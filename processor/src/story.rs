@@ -16,7 +16,7 @@ use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use timeline_core::incremental::Reading;
+use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
 use timeline_core::{Field, Linear, Record, Time, Value, instant_text};
 
@@ -200,15 +200,15 @@ fn keep_last_windows(own: &mut Vec<&RecordedSpan>, clock: usize, at: Time) -> us
 }
 
 /// A reading as rows have it: a window of the clock by the instant at which it begins.
-fn as_shown(op: &Op, reading: &Reading) -> Reading {
+fn as_shown(op: &Op, reading: &TimelineValue) -> TimelineValue {
     match reading {
-        Reading::State(value) => Reading::State(op.as_dimension(value.clone())),
-        Reading::Absent | Reading::Number(_) | Reading::Ratio { .. } => reading.clone(),
+        TimelineValue::State(value) => TimelineValue::State(op.as_dimension(value.clone())),
+        TimelineValue::Absent | TimelineValue::Number(_) | TimelineValue::Ratio { .. } => reading.clone(),
     }
 }
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.
-fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
+fn value_text(reading: &TimelineValue, kind: Kind, dt: Time) -> (Json, Option<f64>) {
     let is_area = kind == Kind::Number(Unit::Area);
     let number = |x: Linear, is_duration: bool| match x.after(dt) {
         Linear::Exact { value, .. } if is_duration => exact(seconds(value)),
@@ -222,17 +222,17 @@ fn value_text(reading: &Reading, kind: Kind, dt: Time) -> (Json, Option<f64>) {
         Linear::Float { slope, .. } => slope * 1e9,
     };
     match reading {
-        Reading::Absent => (Json::Null, None),
-        Reading::State(Value::Str(text)) => (json!(&**text), None),
-        Reading::State(Value::Bool(x)) => (json!(x), None),
-        Reading::State(Value::Int(x)) => (json!(x), None),
-        Reading::State(Value::Float(x)) => (json!(x), None),
-        Reading::Number(Linear::Exact { value, .. }) if kind == Kind::Number(Unit::Instant) => {
+        TimelineValue::Absent => (Json::Null, None),
+        TimelineValue::State(Value::Str(text)) => (json!(&**text), None),
+        TimelineValue::State(Value::Bool(x)) => (json!(x), None),
+        TimelineValue::State(Value::Int(x)) => (json!(x), None),
+        TimelineValue::State(Value::Float(x)) => (json!(x), None),
+        TimelineValue::Number(Linear::Exact { value, .. }) if kind == Kind::Number(Unit::Instant) => {
             let at = (*value).clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
             (json!(instant_text(at)), None)
         }
-        Reading::Number(x) => (number(*x, kind == Kind::Number(Unit::Duration)), Some(slope(*x))),
-        Reading::Ratio { numerator, denominator } => {
+        TimelineValue::Number(x) => (number(*x, kind == Kind::Number(Unit::Duration)), Some(slope(*x))),
+        TimelineValue::Ratio { numerator, denominator } => {
             let (n, d) = (numerator.after(dt).as_floats().0, denominator.after(dt).as_floats().0);
             (if d == 0.0 { Json::Null } else { json!(n / d) }, None)
         }

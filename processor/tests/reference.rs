@@ -20,7 +20,7 @@ use proptest::test_runner::RngSeed;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use strategies::Case;
-use timeline_core::incremental::Reading;
+use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{
     Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, NodeId, Op, RatioUnit, Source, TimeUnit,
 };
@@ -257,9 +257,9 @@ fn spans_end_as_finals_do(plan: &Plan, sessions: &[Session], spans: &[RecordedSp
                 let last = last.unwrap_or_else(|| panic!("{share:?} of {} has no span", session.key));
                 let dt = session.read - last.start;
                 let told = match &last.reading {
-                    Reading::Number(x) => Reading::Number(x.after(dt)),
-                    Reading::Ratio { numerator, denominator } => {
-                        Reading::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
+                    TimelineValue::Number(x) => TimelineValue::Number(x.after(dt)),
+                    TimelineValue::Ratio { numerator, denominator } => {
+                        TimelineValue::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
                     }
                     other => other.clone(),
                 };
@@ -351,10 +351,10 @@ fn linear(x: &Linear) -> String {
 
 fn span_text(_: &Plan, span: &RecordedSpan) -> String {
     let value = match &span.reading {
-        Reading::Absent => "absent".into(),
-        Reading::State(value) => format!("{value:?}"),
-        Reading::Number(x) => linear(x),
-        Reading::Ratio { numerator, denominator } => format!("{}/{}", linear(numerator), linear(denominator)),
+        TimelineValue::Absent => "absent".into(),
+        TimelineValue::State(value) => format!("{value:?}"),
+        TimelineValue::Number(x) => linear(x),
+        TimelineValue::Ratio { numerator, denominator } => format!("{}/{}", linear(numerator), linear(denominator)),
     };
     format!("{} {} {} {:?} {} {:?} {value}", span.key, span.session, span.root, span.dimensions, span.start, span.end)
 }

@@ -95,7 +95,7 @@ fn measure(args: &Args, dir: &Path) -> Result<()> {
     let bytes = generate(args, &file)?;
     let text = PROGRAM.replace("LATENESS", if args.jitter { "lateness 2s" } else { "" });
     let plan = compile(&text)?;
-    let layout = timeline_core::incremental::Layout::new(&plan);
+    let layout = timeline_core::incremental::RowLayout::new(&plan);
     println!(
         "{} events, {} sessions at a time, {:.0} bytes an event; {} bytes of state a session",
         args.events,

@@ -4,7 +4,7 @@ use super::program;
 use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::PathBuf;
-use timeline_core::incremental::Layout;
+use timeline_core::incremental::RowLayout;
 use timeline_core::plan::Plan;
 use timeline_dsl::explain::{self, Sizes, explain};
 
@@ -76,7 +76,7 @@ fn show(plans: &[Plan], format: Format) -> String {
 }
 
 fn sizes(plan: &Plan) -> Sizes {
-    let layout = Layout::new(plan);
+    let layout = RowLayout::new(plan);
     Sizes {
         session_bytes: layout.session_bytes(),
         node_bytes: plan.iter().map(|(id, _)| layout.node_bytes(id)).collect(),

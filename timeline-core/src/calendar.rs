@@ -12,19 +12,19 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) mod hours;
 
 /// An instant in letters. Each window of each session has one, so it is written without a formatter or an allocation.
-pub(crate) struct Written {
+pub(crate) struct InstantText {
     bytes: [u8; 30],
     length: usize,
 }
 
-impl Written {
+impl InstantText {
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).expect("digits and signs are ASCII")
     }
 }
 
 /// The instant as RFC 3339 in UTC: to the second, or to the nanosecond if `precise`.
-pub(crate) fn rfc3339(at: Time, precise: bool) -> Written {
+pub(crate) fn rfc3339(at: Time, precise: bool) -> InstantText {
     let (seconds, nanoseconds) = (at.div_euclid(SECOND), at.rem_euclid(SECOND));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // All instants are in years of four digits.
@@ -41,7 +41,7 @@ pub(crate) fn rfc3339(at: Time, precise: bool) -> Written {
     }
     let length = if precise { 30 } else { 20 };
     bytes[length - 1] = b'Z';
-    Written { bytes, length }
+    InstantText { bytes, length }
 }
 
 /// The instant as RFC 3339 in UTC, with as many digits as it needs.

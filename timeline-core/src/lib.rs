@@ -11,7 +11,9 @@
 //! * **span**: a half-open interval `[start, end)` over which a timeline has one value or one linear piece.
 //! * **instant**: all that happens to a session at one time: its events, then its timers, then one evaluation.
 //! * **pass**: the evaluation of one instant, worker by worker; its events are the **pass events**.
-//! * **timer**: when a session next changes without an event.
+//! * **instruction**: what a pass does for one worker, with all places in the row resolved; an **effect** is what a payload
+//!   of an event does to the words of a leaf before it.
+//! * **timer**: when a session next changes without an event; where its instant stands is a **deadline**.
 //! * **watermark**: the time of a partition behind which events are late.
 //! * **position**: a place in the log of one partition; totally ordered there.
 //! * **epoch**: the number of a checkpoint of a partition.

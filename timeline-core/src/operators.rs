@@ -10,8 +10,8 @@
 
 use crate::Linear;
 use crate::incremental::parts::{
-    Compiling, End, Gather, Gathered, Mixed, Note, OfUser, Pass, Pulled, PulledOfThree, Reader, RestPass, Row, Setting,
-    Written,
+    ApartPass, Compiling, EffectContext, EndEffect, GatherEffect, Gathered, Mixed, NoteEffect, NumberReader, Pass,
+    Pulled, PulledOfThree, Row, UserEffect, Written,
 };
 use crate::plan::{Description, EventExpr, Kind, Made, NodeId, Op, Word};
 use crate::reference::parts::{Inputs, Whole};
@@ -158,7 +158,7 @@ macro_rules! operators {
             }
 
             /// What the incremental evaluator does for it.
-            pub(crate) fn compile(&self, to: &mut Compiling<'_>) -> Code {
+            pub(crate) fn compile(&self, to: &mut Compiling<'_>) -> Instruction {
                 match self {
                     $(Op::$variant $parts => $family::$file::compile($($argument,)* to),)+
                 }
@@ -167,7 +167,7 @@ macro_rules! operators {
             /// Its number, off the words of a row.
             #[expect(unused_variables, reason = "what is no number has none")]
             #[inline]
-            pub(crate) fn linear(&self, from: Reader<'_>) -> Option<Linear> {
+            pub(crate) fn linear(&self, from: NumberReader<'_>) -> Option<Linear> {
                 match self {
                     $(Op::$variant $parts => operators!(@linear [$($number)?] $family::$file($($argument),*) from self),)+
                 }
@@ -266,7 +266,7 @@ macro_rules! steps {
     ) => {
         /// What a pass does for one node, with all places resolved.
         #[derive(Clone, Debug)]
-        pub(crate) enum Code {
+        pub(crate) enum Instruction {
             /// Nothing to keep: an event, or a constant number.
             Nothing,
             $($looped($looped_step),)+
@@ -275,26 +275,26 @@ macro_rules! steps {
             $($events($events_step),)+
         }
 
-        impl Code {
+        impl Instruction {
             /// Brings the node up to date; whether it may have changed. Nothing if that is done apart from the loop.
             #[inline(always)]
             pub(crate) fn run(&self, pass: Pass<'_>, row: &mut Row<'_>) -> Option<bool> {
                 match self {
-                    Code::Nothing => Some(false),
-                    $(Code::$looped(step) => Some(step.run(pass, row)),)+
-                    $(Code::$apart(_))|+ | $(Code::$texts(_))|+ | $(Code::$events(_))|+ => None,
+                    Instruction::Nothing => Some(false),
+                    $(Instruction::$looped(step) => Some(step.run(pass, row)),)+
+                    $(Instruction::$apart(_))|+ | $(Instruction::$texts(_))|+ | $(Instruction::$events(_))|+ => None,
                 }
             }
 
             /// The same, of what is done apart from the loop.
-            pub(crate) fn run_apart(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+            pub(crate) fn run_apart(&self, pass: &mut ApartPass<'_>, row: &mut Row<'_>) -> bool {
                 match self {
-                    $(Code::$apart(step) => step.run(pass.pass(), row),)+
-                    $(Code::$texts(step) => step.run(pass, row),)+
-                    $(Code::$events(step) => {
-                        pass.make(row, |pass, happened, out, row| step.happen(pass, happened, out, row))
+                    $(Instruction::$apart(step) => step.run(pass.pass(), row),)+
+                    $(Instruction::$texts(step) => step.run(pass, row),)+
+                    $(Instruction::$events(step) => {
+                        pass.make(row, |pass, pass_events, out, row| step.emit(pass, pass_events, out, row))
                     })+
-                    Code::Nothing | $(Code::$looped(_))|+ => unreachable!("it is part of the loop"),
+                    Instruction::Nothing | $(Instruction::$looped(_))|+ => unreachable!("it is part of the loop"),
                 }
             }
         }
@@ -371,7 +371,7 @@ macro_rules! effects {
         impl Effect {
             /// Lets an event act; whether that may have changed something that the pass is to see.
             #[inline]
-            pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+            pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) -> bool {
                 match self {
                     $(Effect::$usual(effect) => effect.apply(setting, row, payload),)+
                     $(Effect::$other(_))|+ => {
@@ -383,7 +383,7 @@ macro_rules! effects {
 
             /// The effects that are no part of the oldest queries, kept out of their way.
             #[inline(never)]
-            fn apply_apart(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+            fn apply_apart(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
                 match self {
                     $(Effect::$other(effect) => effect.apply(setting, row, payload),)+
                     $(Effect::$usual(_))|+ => unreachable!("it is applied where it comes"),
@@ -395,34 +395,34 @@ macro_rules! effects {
 
 effects! {
     usual {
-        Latest(hold::latest::Said),
-        HasExisted(hold::has_existed::Matched),
-        HasExistedWithin(hold::has_existed_within::Matched),
-        End(End),
+        Latest(hold::latest::OnPayload),
+        HasExisted(hold::has_existed::OnMatch),
+        HasExistedWithin(hold::has_existed_within::OnMatch),
+        End(EndEffect),
     }
     others {
-        Gather(Gather),
-        Note(Note),
-        OfUser(OfUser),
-        TimeSince(accrue::time_since::Matched),
-        Count(gather::count::Matched),
-        CountWithin(gather::count_within::Matched),
-        First(gather::first::Said),
-        Previous(gather::previous::Said),
-        IsNew(gather::is_new::Said),
-        Sum(gather::sum::Said),
-        Extreme(gather::extreme::Said),
-        Slant(accrue::slant::Said),
+        Gather(GatherEffect),
+        Note(NoteEffect),
+        OfUser(UserEffect),
+        TimeSince(accrue::time_since::OnMatch),
+        Count(gather::count::OnMatch),
+        CountWithin(gather::count_within::OnMatch),
+        First(gather::first::OnPayload),
+        Previous(gather::previous::OnPayload),
+        IsNew(gather::is_new::OnPayload),
+        Sum(gather::sum::OnPayload),
+        Extreme(gather::extreme::OnPayload),
+        Slant(accrue::slant::OnPayload),
     }
 }
 
 /// A part of an operator that is an input, or several.
-trait Input {
+trait InputPart {
     fn read(&self, all: &mut Vec<NodeId>);
     fn change<'a>(&'a mut self, all: &mut Vec<&'a mut NodeId>);
 }
 
-impl Input for NodeId {
+impl InputPart for NodeId {
     fn read(&self, all: &mut Vec<NodeId>) {
         all.push(*self);
     }
@@ -432,7 +432,7 @@ impl Input for NodeId {
     }
 }
 
-impl Input for Option<NodeId> {
+impl InputPart for Option<NodeId> {
     fn read(&self, all: &mut Vec<NodeId>) {
         all.extend(self);
     }
@@ -442,7 +442,7 @@ impl Input for Option<NodeId> {
     }
 }
 
-impl Input for Vec<NodeId> {
+impl InputPart for Vec<NodeId> {
     fn read(&self, all: &mut Vec<NodeId>) {
         all.extend(self);
     }

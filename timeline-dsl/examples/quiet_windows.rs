@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Row};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
 use timeline_core::{Field, Plan, Record, SECOND, Value};
 use timeline_dsl::{Program, compile};
 
@@ -43,7 +43,7 @@ fn windows(plan: &Arc<Plan>, told: bool) -> f64 {
     let (present, nulls) = evaluator.pack(&first, &mut packed);
     let mut sink = EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
     evaluator.begin(row, 0);
-    evaluator.event(row, &Event { time: 0, present, nulls, words: &packed }, &mut sink);
+    evaluator.event(row, &PackedEvent { time: 0, present, nulls, words: &packed }, &mut sink);
     evaluator.settle(row, &mut sink);
     let begun = Instant::now();
     for look in 1..=LOOKS {

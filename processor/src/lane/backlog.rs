@@ -14,7 +14,7 @@ use super::slab::Slot;
 use event_feeder::world::Instant;
 use std::time::Duration;
 use timeline_core::Time;
-use timeline_core::incremental::{Ahead, Event};
+use timeline_core::incremental::{EndCopy, PackedEvent};
 
 /// Evaluations between two looks at the clock.
 pub(super) const UNITS: u64 = 64;
@@ -95,7 +95,7 @@ pub(super) struct Backlog {
     pub(super) doing: Vec<(Slot, Doing)>,
     /// How far ahead of such sessions it was looked for an end that is made of timelines. It is no part of an image: what was
     /// found so far is found again.
-    ahead: Vec<(Slot, Ahead)>,
+    ahead: Vec<(Slot, EndCopy)>,
 }
 
 impl Backlog {
@@ -125,7 +125,7 @@ impl Backlog {
     }
 
     /// The next event, with the words of its columns spread out in `dense`.
-    pub(super) fn first<'a>(&self, dense: &'a mut [u64]) -> Option<(BufferedEvent, Event<'a>)> {
+    pub(super) fn first<'a>(&self, dense: &'a mut [u64]) -> Option<(BufferedEvent, PackedEvent<'a>)> {
         let event = self.events.events.get(self.done)?;
         Some((*event, self.events.unpack(event, dense)))
     }

@@ -39,7 +39,7 @@ use reorder_buffer::{BufferedEvent, ReorderBuffer};
 use session::{Rules, Step, Work};
 use slab::{Life, Slab, Slot};
 use std::sync::Arc;
-use timeline_core::incremental::{Evaluator, Event};
+use timeline_core::incremental::{Evaluator, PackedEvent};
 use timeline_core::plan::Plan;
 use timeline_core::{SECOND, Time, Type};
 use wheel::Wheel;
@@ -265,7 +265,8 @@ impl<W: Watcher> Lane<W> {
         let (time, present, nulls) = (event.time, event.present, event.nulls);
         if self.held.is_none() && !self.is_behind() && !self.is_over() {
             let words = std::mem::take(&mut self.words);
-            let happened = self.step(slot, &Event { time, present, nulls, words: &words }, || batch.position(event));
+            let happened =
+                self.step(slot, &PackedEvent { time, present, nulls, words: &words }, || batch.position(event));
             self.words = words;
             if happened {
                 return;
@@ -334,7 +335,7 @@ impl<W: Watcher> Lane<W> {
     /// Lets an event happen to its session, if it has one or may begin one; false if there is more to do first than may be
     /// done now.
     #[inline]
-    fn step(&mut self, slot: Slot, event: &Event<'_>, position: impl Fn() -> Position) -> bool {
+    fn step(&mut self, slot: Slot, event: &PackedEvent<'_>, position: impl Fn() -> Position) -> bool {
         self.steps += 1;
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));

@@ -6,7 +6,7 @@
 use super::session::Watcher;
 use compact_str::CompactString;
 use std::sync::Arc;
-use timeline_core::incremental::{Dimensions, Observer, Reading, Share, View};
+use timeline_core::incremental::{Dimensions, Observer, SessionView, Share, TimelineValue};
 use timeline_core::plan::{NodeId, Plan};
 use timeline_core::{Linear, Time, Value};
 
@@ -26,7 +26,7 @@ pub struct RecordedSpan {
     /// First instant after it; `None` while open.
     pub end: Option<Time>,
     /// What it says at its start.
-    pub reading: Reading,
+    pub reading: TimelineValue,
 }
 
 /// Records the sessions of one key. `ALL`: the timelines of all nodes and not only of the metrics.
@@ -81,7 +81,7 @@ impl<const ALL: bool> Watcher for Recorder<ALL> {
 }
 
 impl<const ALL: bool> Observer for Recorder<ALL> {
-    fn windows_over(&mut self, view: &View<'_>, roots: &[NodeId]) {
+    fn windows_over(&mut self, view: &SessionView<'_>, roots: &[NodeId]) {
         let now = view.now();
         for root in 0..self.roots.len() {
             if roots.contains(&self.roots[root]) {
@@ -93,7 +93,7 @@ impl<const ALL: bool> Observer for Recorder<ALL> {
         }
     }
 
-    fn evaluated(&mut self, view: &View<'_>) {
+    fn evaluated(&mut self, view: &SessionView<'_>) {
         let now = view.now();
         if ALL {
             let happens = self.roots.iter().filter(|id| view.happens(**id));
@@ -130,12 +130,14 @@ impl<const ALL: bool> Recorder<ALL> {
     fn first(&mut self, root: usize, share: Share, now: Time) {
         let begun = self.begun[root];
         let zero = match &share.reading {
-            Reading::Number(x) if !share.dimensions.is_empty() => Some(Reading::Number(zero_like(*x))),
-            Reading::Ratio { numerator, denominator } if !share.dimensions.is_empty() => {
-                Some(Reading::Ratio { numerator: zero_like(*numerator), denominator: zero_like(*denominator) })
+            TimelineValue::Number(x) if !share.dimensions.is_empty() => Some(TimelineValue::Number(zero_like(*x))),
+            TimelineValue::Ratio { numerator, denominator } if !share.dimensions.is_empty() => {
+                Some(TimelineValue::Ratio { numerator: zero_like(*numerator), denominator: zero_like(*denominator) })
             }
             // Of a condition whose sessions are counted at once.
-            Reading::State(Value::Bool(_)) if !share.dimensions.is_empty() => Some(Reading::State(Value::Bool(false))),
+            TimelineValue::State(Value::Bool(_)) if !share.dimensions.is_empty() => {
+                Some(TimelineValue::State(Value::Bool(false)))
+            }
             _ => None,
         };
         match zero {
@@ -185,23 +187,23 @@ fn zero_like(x: Linear) -> Linear {
 }
 
 /// What a piece says later on.
-fn later(reading: &Reading, dt: Time) -> Reading {
+fn later(reading: &TimelineValue, dt: Time) -> TimelineValue {
     match reading {
-        Reading::Number(x) => Reading::Number(x.after(dt)),
-        Reading::Ratio { numerator, denominator } => {
-            Reading::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
+        TimelineValue::Number(x) => TimelineValue::Number(x.after(dt)),
+        TimelineValue::Ratio { numerator, denominator } => {
+            TimelineValue::Ratio { numerator: numerator.after(dt), denominator: denominator.after(dt) }
         }
         other => other.clone(),
     }
 }
 
 /// What a piece says at its instant, without its slope.
-fn level(reading: &Reading) -> Reading {
+fn level(reading: &TimelineValue) -> TimelineValue {
     match reading {
-        Reading::Absent | Reading::State(_) => reading.clone(),
-        Reading::Number(x) => Reading::Number(x.level()),
-        Reading::Ratio { numerator, denominator } => {
-            Reading::Ratio { numerator: numerator.level(), denominator: denominator.level() }
+        TimelineValue::Absent | TimelineValue::State(_) => reading.clone(),
+        TimelineValue::Number(x) => TimelineValue::Number(x.level()),
+        TimelineValue::Ratio { numerator, denominator } => {
+            TimelineValue::Ratio { numerator: numerator.level(), denominator: denominator.level() }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::slab::Slot;
 use event_feeder::Position;
 use std::collections::BTreeMap;
 use timeline_core::Time;
-use timeline_core::incremental::Event;
+use timeline_core::incremental::PackedEvent;
 use timeline_core::record::Order;
 
 /// An event that waits.
@@ -51,11 +51,11 @@ impl Bucket {
     }
 
     /// The event, with the words of its columns spread out in `dense`.
-    pub(super) fn unpack<'a>(&self, event: &BufferedEvent, dense: &'a mut [u64]) -> Event<'a> {
+    pub(super) fn unpack<'a>(&self, event: &BufferedEvent, dense: &'a mut [u64]) -> PackedEvent<'a> {
         for (column, word) in super::columns(event.present & !event.nulls).zip(self.words(event)) {
             dense[column] = *word;
         }
-        Event { time: event.time, present: event.present, nulls: event.nulls, words: dense }
+        PackedEvent { time: event.time, present: event.present, nulls: event.nulls, words: dense }
     }
 
     /// The words of the event's columns that are present and not null, ascending.

@@ -19,7 +19,9 @@ use crate::totals::Totals;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{AlertSpan, EvaluationOutput, Failure, Match, Observer, Row, Share, Turns, Window};
+use timeline_core::incremental::{
+    AlertSpan, ConcurrencyTurns, EvaluationOutput, Match, Observer, OperatorFailure, Row, Share, Window,
+};
 use timeline_core::plan::{Op, Plan};
 use timeline_core::{Time, Value};
 
@@ -40,7 +42,7 @@ pub struct Session {
     /// apart in the group, and those that are shown beside it.
     pub groups: Vec<Vec<Option<Value>>>,
     /// For each metric that counts sessions at once where its condition turned, for each of its shares.
-    pub turns: Vec<Vec<Turns>>,
+    pub turns: Vec<Vec<ConcurrencyTurns>>,
     /// Alerts that are still on; none once the session is over.
     pub open_alerts: Vec<AlertRow>,
     /// Whether it may have begun before anything was seen of it.
@@ -77,7 +79,7 @@ pub struct Failed {
     /// Where the record begins on which it failed.
     pub position: Position,
     /// Which one, and why.
-    pub failure: Failure,
+    pub failure: OperatorFailure,
 }
 
 impl Failed {

@@ -3,7 +3,7 @@
 use super::runtime::operator;
 use super::{MAX_MODULE_BYTES, Operators, carry};
 use std::sync::Arc;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Row};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
 use timeline_core::plan::{Fault, UserOperator};
 use timeline_core::reference::{self, Whole, whole};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
@@ -301,7 +301,7 @@ fn both_evaluators_say_the_same_of_modules() {
         let time = event.record.time;
         let (present, nulls) = evaluator.pack(&event.record, &mut packed);
         let told = &mut EvaluationOutput { alerts: &mut alerts, windows: None, matches: None, observer: &mut () };
-        evaluator.event(&mut row, &Event { time, present, nulls, words: &packed }, told);
+        evaluator.event(&mut row, &PackedEvent { time, present, nulls, words: &packed }, told);
         failed += evaluator.take_failures().len();
         if log.get(i + 1).is_some_and(|next| next.record.time == time) {
             continue;

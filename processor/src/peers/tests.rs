@@ -12,7 +12,7 @@ use crate::totals::Totals;
 use crate::watermark::{Silences, UnreadPrefix};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
-use timeline_core::incremental::{Dimensions, Reading, Share, Turns};
+use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Share, TimelineValue};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Value};
 use timeline_dsl::{Program, compile};
@@ -27,7 +27,7 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)
 metric n = latest(x)
 alert a = latest(b)";
 
-fn session(plan: &Plan, reading: Reading) -> Session {
+fn session(plan: &Plan, reading: TimelineValue) -> Session {
     let dimensions =
         vec![None, Some(Value::text("\u{e9}")), Some(Value::Float(-0.1)), Some(Value::Int(i64::MIN + 1))].into();
     let share = Share { dimensions, reading };
@@ -38,7 +38,7 @@ fn session(plan: &Plan, reading: Reading) -> Session {
         read: i64::MIN,
         shares: vec![vec![share.clone(), share], vec![]],
         groups: vec![vec![Some(Value::Bool(true)), None]; plan.metrics.len()],
-        turns: vec![vec![Turns { at: vec![-1, i64::MAX], before: 3 }, Turns::default()], vec![]],
+        turns: vec![vec![ConcurrencyTurns { at: vec![-1, i64::MAX], before: 3 }, ConcurrencyTurns::default()], vec![]],
         open_alerts: vec![AlertRow { key: "a".into(), alert: 0, start: i64::MAX, end: None, with: vec![None] }],
         partial: true,
         forgotten: 3,
@@ -51,10 +51,10 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
     let exact = Linear::Exact { value: i128::MAX, slope: -1 };
     let float = Linear::Float { value: 0.1 + 0.2, rest: -1e-18, slope: f64::MIN_POSITIVE };
     let readings = [
-        Reading::Absent,
-        Reading::State(Value::Float(1e300)),
-        Reading::Number(float),
-        Reading::Ratio { numerator: exact, denominator: float },
+        TimelineValue::Absent,
+        TimelineValue::State(Value::Float(1e300)),
+        TimelineValue::Number(float),
+        TimelineValue::Ratio { numerator: exact, denominator: float },
     ];
     let at = Position::message(7, 8, 9).within(10);
     let mut silences = Silences::default();
@@ -70,13 +70,13 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
     };
     let mut totals = Totals::new(plan);
     let counted =
-        Share { dimensions: Dimensions::new(), reading: Reading::Number(Linear::exact(i128::from(i64::MAX))) };
+        Share { dimensions: Dimensions::new(), reading: TimelineValue::Number(Linear::exact(i128::from(i64::MAX))) };
     let closed = Session {
         shares: vec![vec![counted], vec![]],
         groups: vec![vec![]; 2],
         end: Some(3),
         window: Some((-60, 3)),
-        ..session(plan, Reading::Absent)
+        ..session(plan, TimelineValue::Absent)
     };
     (0..5).for_each(|_| totals.add(plan, &closed));
     Answer {
@@ -126,7 +126,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         live: 7,
         pending: Pending {
             parts: vec![],
-            sessions: vec![session(plan, Reading::Absent)],
+            sessions: vec![session(plan, TimelineValue::Absent)],
             alerts: vec![AlertRow {
                 key: "a".into(),
                 alert: 0,

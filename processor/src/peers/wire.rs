@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use event_feeder::{Code, DeadLetter};
 use serde::{Deserialize, Serialize};
-use timeline_core::incremental::{Reading, Share, Turns};
+use timeline_core::incremental::{ConcurrencyTurns, Share, TimelineValue};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Time, Value};
 
@@ -370,7 +370,7 @@ impl SessionImage {
             turns: self
                 .turns
                 .into_iter()
-                .map(|turns| turns.into_iter().map(|(at, before)| Turns { at, before }).collect())
+                .map(|turns| turns.into_iter().map(|(at, before)| ConcurrencyTurns { at, before }).collect())
                 .collect(),
             open_alerts: self.open_alerts.into_iter().map(|row| row.row(plan)).collect::<Result<_, _>>()?,
             partial: self.partial,
@@ -382,24 +382,24 @@ impl SessionImage {
 }
 
 impl ReadingImage {
-    fn of(reading: &Reading) -> ReadingImage {
+    fn of(reading: &TimelineValue) -> ReadingImage {
         match reading {
-            Reading::Absent => ReadingImage::Absent,
-            Reading::State(value) => ReadingImage::State(value.into()),
-            Reading::Number(linear) => ReadingImage::Number(LinearImage::of(*linear)),
-            Reading::Ratio { numerator, denominator } => {
+            TimelineValue::Absent => ReadingImage::Absent,
+            TimelineValue::State(value) => ReadingImage::State(value.into()),
+            TimelineValue::Number(linear) => ReadingImage::Number(LinearImage::of(*linear)),
+            TimelineValue::Ratio { numerator, denominator } => {
                 ReadingImage::Ratio(LinearImage::of(*numerator), LinearImage::of(*denominator))
             }
         }
     }
 
-    fn reading(self) -> Reading {
+    fn reading(self) -> TimelineValue {
         match self {
-            ReadingImage::Absent => Reading::Absent,
-            ReadingImage::State(value) => Reading::State(value.into()),
-            ReadingImage::Number(linear) => Reading::Number(linear.linear()),
+            ReadingImage::Absent => TimelineValue::Absent,
+            ReadingImage::State(value) => TimelineValue::State(value.into()),
+            ReadingImage::Number(linear) => TimelineValue::Number(linear.linear()),
             ReadingImage::Ratio(numerator, denominator) => {
-                Reading::Ratio { numerator: numerator.linear(), denominator: denominator.linear() }
+                TimelineValue::Ratio { numerator: numerator.linear(), denominator: denominator.linear() }
             }
         }
     }

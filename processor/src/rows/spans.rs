@@ -11,7 +11,7 @@ use crate::lane::RecordedSpan;
 use crate::totals::{Amount, Number};
 use arrow::array::RecordBatch;
 use timeline_core::Linear;
-use timeline_core::incremental::Reading;
+use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{self, Op, Plan, Unit};
 
 /// The spans of metrics, in order.
@@ -52,13 +52,13 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     table.finish()
 }
 
-fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
+fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cell> {
     let kind = plan.node(root).kind;
     let (amount, slope) = match reading {
-        Reading::Ratio { .. } => (Amount::Absent, None),
+        TimelineValue::Ratio { .. } => (Amount::Absent, None),
         // An instant stands still, and has no number that would.
-        Reading::Number(_) if kind == plan::Kind::Number(Unit::Instant) => (Amount::of(reading, kind), None),
-        Reading::Number(x) => (Amount::of(reading, kind), Some(*x)),
+        TimelineValue::Number(_) if kind == plan::Kind::Number(Unit::Instant) => (Amount::of(reading, kind), None),
+        TimelineValue::Number(x) => (Amount::of(reading, kind), Some(*x)),
         _ => (Amount::of(reading, kind), None),
     };
     let slope = slope.map_or([Cell::Null, Cell::Null], |x| slope_cells(x, kind));
@@ -77,8 +77,8 @@ fn slope_cells(linear: Linear, kind: plan::Kind) -> [Cell; 2] {
     }
 }
 
-fn sides_of(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
-    let Reading::Ratio { numerator, denominator } = reading else { return vec![Cell::Null; 8] };
+fn sides_of(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cell> {
+    let TimelineValue::Ratio { numerator, denominator } = reading else { return vec![Cell::Null; 8] };
     let of = match &plan.node(root).op {
         Op::Split { of, .. } => *of,
         _ => root,
@@ -86,7 +86,7 @@ fn sides_of(plan: &Plan, root: plan::NodeId, reading: &Reading) -> Vec<Cell> {
     let Op::Ratio { numerator: n, denominator: d } = plan.node(of).op else { return vec![Cell::Null; 8] };
     let side = |linear: Linear, id| {
         let kind = plan.node(id).kind;
-        let value = match Amount::of(&Reading::Number(linear), kind) {
+        let value = match Amount::of(&TimelineValue::Number(linear), kind) {
             Amount::Duration(x) | Amount::Int(x) => Number::Exact(x),
             other => other.number(),
         };

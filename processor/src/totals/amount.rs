@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use timeline_core::incremental::Reading;
+use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{Kind, RatioUnit, Unit};
 use timeline_core::value::compare_int_float;
 use timeline_core::{Linear, SECOND, Time, Value, instant_text};
@@ -92,13 +92,13 @@ fn mixed(a: i128, b: f64) -> Ordering {
 
 impl Amount {
     /// What a reading of that kind comes to, at its instant.
-    pub fn of(reading: &Reading, kind: Kind) -> Self {
+    pub fn of(reading: &TimelineValue, kind: Kind) -> Self {
         match (reading, kind) {
-            (Reading::Absent, _) => Amount::Absent,
-            (Reading::State(Value::Int(x)), _) => Amount::Int(i128::from(*x)),
-            (Reading::State(Value::Float(x)), _) => Amount::Float(*x),
-            (Reading::State(value), _) => Amount::State(value.clone()),
-            (Reading::Number(x), kind) => match (Number::of(*x), kind) {
+            (TimelineValue::Absent, _) => Amount::Absent,
+            (TimelineValue::State(Value::Int(x)), _) => Amount::Int(i128::from(*x)),
+            (TimelineValue::State(Value::Float(x)), _) => Amount::Float(*x),
+            (TimelineValue::State(value), _) => Amount::State(value.clone()),
+            (TimelineValue::Number(x), kind) => match (Number::of(*x), kind) {
                 (x, Kind::Number(Unit::Area)) => Amount::Float(x.as_float() / SECOND as f64),
                 (Number::Exact(x), Kind::Number(Unit::Duration)) => Amount::Duration(x),
                 (Number::Exact(x), Kind::Number(Unit::Instant)) => {
@@ -109,7 +109,7 @@ impl Amount {
                 (Number::Exact(x), _) => Amount::Int(x),
                 (Number::Float(x), _) => Amount::Float(x),
             },
-            (Reading::Ratio { numerator, denominator }, kind) => Amount::Ratio {
+            (TimelineValue::Ratio { numerator, denominator }, kind) => Amount::Ratio {
                 numerator: Number::of(*numerator),
                 denominator: Number::of(*denominator),
                 unit: if let Kind::Ratio(unit) = kind { unit } else { RatioUnit::Plain },

@@ -9,7 +9,7 @@ use super::amount::{Amount, Number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
-use timeline_core::incremental::Turns;
+use timeline_core::incremental::ConcurrencyTurns;
 use timeline_core::plan::{Function, RatioUnit};
 
 /// The count of a group, as its changes.
@@ -31,7 +31,7 @@ pub struct Concurrency {
 impl Concurrency {
     /// One session: from its beginning to its reading, with the turns of the condition.
     /// `is_over`: it counts no longer than to its reading.
-    pub fn new(from: Time, until: Time, turns: &Turns, is_over: bool) -> Self {
+    pub fn new(from: Time, until: Time, turns: &ConcurrencyTurns, is_over: bool) -> Self {
         let mut count =
             Concurrency { from, until, changes: BTreeMap::new(), before: i128::from(turns.before), window: None };
         for (i, turn) in turns.at.iter().enumerate() {

@@ -147,7 +147,7 @@ mod tests {
     use crate::totals::Totals;
     use arrow::array::AsArray;
     use arrow::datatypes::TimestampNanosecondType;
-    use timeline_core::incremental::{Reading, Share};
+    use timeline_core::incremental::{Share, TimelineValue};
     use timeline_core::plan::Plan;
     use timeline_core::{Linear, SECOND, Time, Value};
 
@@ -167,7 +167,7 @@ mod tests {
     fn window(minute: Time, seconds: Time, is_over: bool) -> Session {
         let (begin, end) = (minute * MINUTE, (minute + 1) * MINUTE);
         let dimensions = vec![Some(Value::text(&format!("1970-01-01T00:{minute:02}:00Z")))].into();
-        let reading = Reading::Number(Linear::exact(i128::from(seconds * SECOND)));
+        let reading = TimelineValue::Number(Linear::exact(i128::from(seconds * SECOND)));
         Session {
             key: "k".into(),
             start: begin,

@@ -11,14 +11,14 @@ const LONGEST: i128 = 40 * LocalHours::DAY as i128;
 
 /// Hours of a zone whose rules were looked up.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct ZoneHours {
     hours: LocalHours,
     zone: TimeZone,
 }
 
-impl Clock {
+impl ZoneHours {
     pub(crate) fn new(hours: &LocalHours) -> Self {
-        Clock { hours: hours.clone(), zone: zone_of(hours.zone.as_deref()) }
+        ZoneHours { hours: hours.clone(), zone: zone_of(hours.zone.as_deref()) }
     }
 
     /// Whether the clock shows one of the hours.
@@ -87,7 +87,7 @@ pub(crate) fn edges(hours: &LocalHours, from: Time, until: Time) -> Vec<Time> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, edges};
+    use super::{ZoneHours, edges};
     use crate::calendar::instant_text;
     use crate::plan::LocalHours;
     use crate::{SECOND, Time};
@@ -108,7 +108,7 @@ mod tests {
     /// The stretches of those hours from one instant to another, hours written in minutes.
     #[track_caller]
     fn check(of: &LocalHours, from: &str, until: &str, stretches: &[(&str, &str)]) {
-        let clock = Clock::new(of);
+        let clock = ZoneHours::new(of);
         let (mut at, until, mut all, mut begun) = (instant(from), instant(until), vec![], None);
         while at < until {
             match (clock.holds(at), begun.take()) {
@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn hours_that_never_turn_have_no_turn() {
         for days in [(0, 24 * 60), (12 * 60, 0)] {
-            let clock = Clock::new(&hours(&[(0, 12 * 60), days], LocalHours::EVERY_DAY, "Africa/Casablanca"));
+            let clock = ZoneHours::new(&hours(&[(0, 12 * 60), days], LocalHours::EVERY_DAY, "Africa/Casablanca"));
             assert_eq!((clock.holds(0), clock.next_turn(0)), (true, Time::MAX));
         }
-        let clock = Clock::new(&hours(&[(60, 120)], 1, "Europe/Berlin"));
+        let clock = ZoneHours::new(&hours(&[(60, 120)], 1, "Europe/Berlin"));
         assert_eq!(clock.next_turn(Time::MAX - SECOND), Time::MAX);
         clock.next_turn(Time::MIN + 1);
     }
@@ -204,7 +204,7 @@ mod tests {
         for zone in zones {
             for (of, days) in [((0, 60), 0b101_0101), ((23 * 60 + 15, 45), WEEKDAYS), ((90, 24 * 60), 0b100_0000)] {
                 let of = hours(&[of, (12 * 60, 13 * 60)], days, zone);
-                let clock = Clock::new(&of);
+                let clock = ZoneHours::new(&of);
                 let mut at: Vec<Time> = edges(&of, from, until).into_iter().filter(|at| *at > from).collect();
                 at.sort_unstable();
                 at.dedup();

@@ -1,17 +1,17 @@
 //! What a step of a pass finds and leaves: places of truth values and states, and what is going on.
 //!
-//! The steps themselves stand with their operators, and the flat list of them ([`Code`]) beside these.
+//! The steps themselves stand with their operators, and the flat list of them ([`Instruction`]) beside these.
 
-use super::compile::Compiled;
+use super::compile::CompiledPlan;
 use super::dictionary::Dictionary;
 use super::row::{ABSENT, NEVER, NOT_SINCE, Row, truth};
 use crate::Time;
-pub(crate) use crate::operators::Code;
+pub(crate) use crate::operators::Instruction;
 
 /// What a step of a pass may look at.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
-    pub(crate) compiled: &'a Compiled,
+    pub(crate) compiled: &'a CompiledPlan,
     pub(crate) dictionary: &'a Dictionary,
     pub(super) dirty: &'a [bool],
     /// The node whose step it is.
@@ -101,18 +101,18 @@ pub(crate) fn write(row: &mut Row<'_>, at: usize, word: u64) -> bool {
 
 /// Where a choice between states puts its value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Out {
+pub(crate) enum ChoiceSlot {
     Word(usize),
     Bool(Bool),
 }
 
-impl Out {
+impl ChoiceSlot {
     /// Puts it there; true if it is another one than before.
     #[inline]
     pub(crate) fn put(self, row: &mut Row<'_>, value: u64) -> bool {
         match self {
-            Out::Word(at) => write(row, at, value),
-            Out::Bool(out) => put(row, out, if value == ABSENT { truth::ABSENT } else { value }),
+            ChoiceSlot::Word(at) => write(row, at, value),
+            ChoiceSlot::Bool(out) => put(row, out, if value == ABSENT { truth::ABSENT } else { value }),
         }
     }
 }
@@ -167,19 +167,19 @@ impl Bool {
 
 /// Where the value of a state stands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum State {
+pub(crate) enum StateSlot {
     Word(usize),
     Bool(Bool),
     Constant(u64),
 }
 
-impl State {
+impl StateSlot {
     #[inline]
     pub(crate) fn get(self, words: &[u64]) -> u64 {
         match self {
-            State::Word(at) => words[at],
-            State::Constant(word) => word,
-            State::Bool(b) => match b.get(words) {
+            StateSlot::Word(at) => words[at],
+            StateSlot::Constant(word) => word,
+            StateSlot::Bool(b) => match b.get(words) {
                 truth::ABSENT => ABSENT,
                 value => value,
             },

@@ -6,8 +6,8 @@
 //!
 //! **Invariant:** `decode(encode(row)) == row`, and bytes that are no row are an error, never a panic.
 
-use super::layout::Layout;
-use super::row::{ABSENT, Cell, Heap, Piece, Row};
+use super::layout::RowLayout;
+use super::row::{ABSENT, CumulativePiece, Heap, HeapCell, Row};
 
 /// Why bytes are no row of this layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum Error {
 }
 
 /// Calls `f` with every word of the row that holds the number of a text.
-pub fn for_each_text(layout: &Layout, row: &mut Row<'_>, mut f: impl FnMut(&mut u64)) {
+pub fn for_each_text(layout: &RowLayout, row: &mut Row<'_>, mut f: impl FnMut(&mut u64)) {
     for at in &layout.texts {
         if row.words[*at] != ABSENT {
             f(&mut row.words[*at]);
@@ -41,7 +41,7 @@ pub fn for_each_text(layout: &Layout, row: &mut Row<'_>, mut f: impl FnMut(&mut 
 }
 
 /// Appends the row's heap to `out`; its words are written by the caller, who has them at hand. Texts were renumbered before.
-pub fn encode_heap(layout: &Layout, heap: &Heap, out: &mut Vec<u8>) {
+pub fn encode_heap(layout: &RowLayout, heap: &Heap, out: &mut Vec<u8>) {
     let Some(cells) = &heap.0 else { return };
     let mut put = |word: u64| out.extend_from_slice(&word.to_le_bytes());
     for (cell, of_floats) in cells.iter().zip(&layout.cell_floats) {
@@ -60,14 +60,14 @@ pub fn encode_heap(layout: &Layout, heap: &Heap, out: &mut Vec<u8>) {
 }
 
 /// The heap of these bytes; no bytes are an empty one.
-pub fn decode_heap(layout: &Layout, bytes: &[u8]) -> Result<Heap, Error> {
+pub fn decode_heap(layout: &RowLayout, bytes: &[u8]) -> Result<Heap, Error> {
     if bytes.is_empty() {
         return Ok(Heap::default());
     }
     let mut words = Words(bytes);
     let mut cells = Vec::with_capacity(layout.cells);
     for ((entry_words, _), of_floats) in layout.cell_texts.iter().zip(&layout.cell_floats) {
-        let mut cell = Cell::default();
+        let mut cell = HeapCell::default();
         let count = words.count(1)?;
         if count % entry_words != 0 {
             return Err(Error::Length);
@@ -79,7 +79,7 @@ pub fn decode_heap(layout: &Layout, bytes: &[u8]) -> Result<Heap, Error> {
             let (start, value, slope) = (words.next()? as i64, words.next()? as i64, words.next()? as i64);
             let entry = u32::try_from(words.next()?).map_err(|_| Error::Length)?;
             let rest = if *of_floats { words.next()? as i64 } else { 0 };
-            cell.pieces.push_back(Piece { start, value, rest, slope, entry });
+            cell.pieces.push_back(CumulativePiece { start, value, rest, slope, entry });
         }
         cells.push(cell);
     }
@@ -90,7 +90,7 @@ pub fn decode_heap(layout: &Layout, bytes: &[u8]) -> Result<Heap, Error> {
 }
 
 /// Renumbers the texts of a row that was read: `texts[n]` is the evaluator's number of the segment's text `n`.
-pub fn renumber(layout: &Layout, row: &mut Row<'_>, texts: &[u32]) -> Result<(), Error> {
+pub fn renumber(layout: &RowLayout, row: &mut Row<'_>, texts: &[u32]) -> Result<(), Error> {
     let mut result = Ok(());
     for_each_text(layout, row, |word| match usize::try_from(*word).ok().and_then(|n| texts.get(n)) {
         Some(id) => *word = u64::from(*id),

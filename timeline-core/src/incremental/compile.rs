@@ -1,14 +1,14 @@
 //! The plan as a flat array of operations: which there are, and what runs for a set of columns.
 
-use super::code::{Bool, Code, Deadline, State};
+use super::code::{Bool, Deadline, Instruction, StateSlot};
 use super::compiling::Compiling;
-use super::derived::{Input, Sample};
+use super::derived::{EventInput, EventPayload};
 use super::dictionary::Dictionary;
 use super::effect::Effect;
-use super::every::{self, Clock, Left};
+use super::every::{self, StatesBefore, WindowClock};
 use super::expression::Expression;
-use super::layout::Layout;
-use super::matches::{self, Counted};
+use super::layout::RowLayout;
+use super::matches::{self, CountedMetric};
 use super::number::Before;
 use super::row::NOT_SINCE;
 use super::split::Entries;
@@ -23,11 +23,11 @@ const TIMER_PROGRAMS: usize = 256;
 
 /// A plan, ready to run.
 #[derive(Clone, Debug)]
-pub(crate) struct Compiled {
+pub(crate) struct CompiledPlan {
     pub plan: Arc<Plan>,
-    pub layout: Layout,
+    pub layout: RowLayout,
     /// Operations, one per node, in the order of the nodes.
-    pub codes: Vec<Code>,
+    pub codes: Vec<Instruction>,
     /// What events change directly.
     pub leaves: Vec<Leaf>,
     /// For each node the columns of the records that act on it.
@@ -48,17 +48,17 @@ pub(crate) struct Compiled {
     pub constants: usize,
     pub compared_only: u64,
     /// What runs for a set of changed columns; the first is everything.
-    pub programs: Vec<Program>,
+    pub programs: Vec<AffectedOperations>,
     by_columns: HashMap<u64, usize>,
     /// What runs where some of the timed nodes, a set of their places in `timed`, change by themselves.
     by_due: HashMap<u64, usize>,
     last_due: (u64, usize),
     /// Metrics of events.
-    pub counted: Vec<Counted>,
+    pub counted: Vec<CountedMetric>,
     /// Clocks whose windows metrics are told by.
-    pub clocks: Vec<Clock>,
+    pub clocks: Vec<WindowClock>,
     /// What the states are kept in by which these are grouped.
-    pub left: Option<Left>,
+    pub left: Option<StatesBefore>,
     /// What is read of a session, by metric.
     pub read: Vec<MetricRead>,
     /// The splits of whole sessions.
@@ -79,7 +79,7 @@ pub(crate) struct AlertCode {
     /// The word with the start of the open span; behind it are those with what is shown beside it.
     pub at: usize,
     /// What is shown beside it.
-    pub beside: Vec<(NodeId, State)>,
+    pub beside: Vec<(NodeId, StateSlot)>,
 }
 
 /// How a metric is read: settled once, for it is asked of every session.
@@ -112,7 +112,7 @@ impl MetricRead {
 
 /// The operations that a set of columns can affect.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Program {
+pub(crate) struct AffectedOperations {
     /// Nodes, inputs first.
     pub nodes: Vec<u16>,
     /// Leaves, for the events that have these columns.
@@ -133,12 +133,12 @@ pub(crate) struct Leaf {
     pub reads_more: bool,
 }
 
-impl Compiled {
+impl CompiledPlan {
     pub(crate) fn new(plan: Arc<Plan>, dictionary: &mut Dictionary) -> Self {
-        let layout = Layout::new(&plan);
+        let layout = RowLayout::new(&plan);
         let deadlines = layout.deadlines.iter().copied().enumerate();
         let timed = deadlines.filter(|(_, deadline)| *deadline != Deadline::Never).collect();
-        let mut compiled = Compiled {
+        let mut compiled = CompiledPlan {
             codes: vec![],
             leaves: vec![],
             acted_on: vec![0; plan.nodes.len()],
@@ -183,7 +183,7 @@ impl Compiled {
         // What is noted of a record is kept, so its texts need numbers.
         compiled.compared_only = !(read | compiled.layout.noted);
         compiled.clocks = every::clocks(&plan, &compiled.layout);
-        compiled.left = Left::new(&compiled);
+        compiled.left = StatesBefore::new(&compiled);
         let everything = compiled.build_program(u64::MAX, &[], true);
         compiled.programs.push(everything);
         compiled
@@ -239,14 +239,14 @@ impl Compiled {
     }
 
     /// What runs for events with these columns, and where these nodes change by themselves.
-    fn build_program(&self, columns: u64, due: &[usize], everything: bool) -> Program {
+    fn build_program(&self, columns: u64, due: &[usize], everything: bool) -> AffectedOperations {
         let mut affected = vec![false; self.codes.len()];
-        let mut program = Program::default();
+        let mut program = AffectedOperations::default();
         for (i, code) in self.codes.iter().enumerate() {
             let of_columns = self.acted_on[i] & columns != 0;
             let of_inputs = self.plan.nodes[i].op.inputs().iter().any(|input| affected[input.index()]);
             let by_itself = due.contains(&i);
-            affected[i] = (everything || of_columns || of_inputs || by_itself) && !matches!(code, Code::Nothing);
+            affected[i] = (everything || of_columns || of_inputs || by_itself) && !matches!(code, Instruction::Nothing);
             if affected[i] {
                 program.nodes.push(i as u16);
                 program.timed |= self.layout.deadlines[i] != Deadline::Never;
@@ -263,15 +263,15 @@ impl Compiled {
         Bool { word: place.bool_word, shift: place.bool_shift }
     }
 
-    pub(crate) fn state(&self, id: NodeId) -> State {
+    pub(crate) fn state(&self, id: NodeId) -> StateSlot {
         let node = self.plan.node(id);
         match (&node.op, node.kind) {
-            (_, Kind::State(Type::Bool)) => State::Bool(self.bool(id)),
+            (_, Kind::State(Type::Bool)) => StateSlot::Bool(self.bool(id)),
             (Op::Constant(_), _) => match &self.codes[id.index()] {
-                Code::Constant(constant) => State::Constant(constant.value),
+                Instruction::Constant(constant) => StateSlot::Constant(constant.value),
                 other => unreachable!("constants compile to constants, not to {other:?}"),
             },
-            _ => State::Word(self.layout.nodes[id.index()].at),
+            _ => StateSlot::Word(self.layout.nodes[id.index()].at),
         }
     }
 
@@ -279,15 +279,15 @@ impl Compiled {
         self.plan.node(event).kind == Kind::Event(Type::Bool)
     }
 
-    pub(crate) fn input(&self, event: NodeId) -> Input {
-        Input { node: event.index() as u16, predicate: self.is_predicate(event) }
+    pub(crate) fn input(&self, event: NodeId) -> EventInput {
+        EventInput { node: event.index() as u16, predicate: self.is_predicate(event) }
     }
 
-    pub(crate) fn sample(&self, of: NodeId) -> Sample {
+    pub(crate) fn sample(&self, of: NodeId) -> EventPayload {
         match self.plan.node(of).kind {
-            Kind::Number(unit) => Sample::Number { of, as_float: unit == Unit::Float },
-            Kind::Ratio(unit) => Sample::Ratio { of, unit },
-            _ => Sample::State(self.state(of)),
+            Kind::Number(unit) => EventPayload::Number { of, as_float: unit == Unit::Float },
+            Kind::Ratio(unit) => EventPayload::Ratio { of, unit },
+            _ => EventPayload::State(self.state(of)),
         }
     }
 }
@@ -299,7 +299,7 @@ fn splits(plan: &Plan) -> Vec<NodeId> {
 }
 
 /// The words of a new session that are not 0: those of the nodes, and no alert is on.
-fn initial(layout: &Layout) -> Vec<(usize, u64)> {
+fn initial(layout: &RowLayout) -> Vec<(usize, u64)> {
     let since = layout.alerts.iter().chain(&layout.left).map(|at| (*at, NOT_SINCE as u64));
     layout.initial.iter().copied().chain(since).collect()
 }

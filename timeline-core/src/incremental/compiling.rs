@@ -1,15 +1,15 @@
 //! What an operator is compiled with: where it and its inputs stand, and how events come to act on it.
 
-use super::code::{Bool, Code, Out, State};
-use super::compile::{Compiled, Leaf};
-use super::derived::{Input, Sample};
+use super::code::{Bool, ChoiceSlot, Instruction, StateSlot};
+use super::compile::{CompiledPlan, Leaf};
+use super::derived::{EventInput, EventPayload};
 use super::dictionary::Dictionary;
-use super::effect::{Effect, End, Note, OfUser};
+use super::effect::{Effect, EndEffect, NoteEffect, UserEffect};
 use super::expression::Expression;
 use super::mixed::Mixed;
 use super::number::number_words;
 use super::row::ABSENT;
-use super::user::{Argument, User};
+use super::user::{OperatorArgument, User};
 use super::word_of;
 use crate::operators::hold::latest;
 use crate::plan::{EventExpr, Kind, NodeId, Op, UserOperator};
@@ -18,13 +18,13 @@ use std::sync::Arc;
 
 /// A node that is compiled.
 pub(crate) struct Compiling<'a> {
-    compiled: &'a mut Compiled,
+    compiled: &'a mut CompiledPlan,
     dictionary: &'a mut Dictionary,
     id: NodeId,
 }
 
 impl<'a> Compiling<'a> {
-    pub(super) fn new(compiled: &'a mut Compiled, dictionary: &'a mut Dictionary, id: NodeId) -> Self {
+    pub(super) fn new(compiled: &'a mut CompiledPlan, dictionary: &'a mut Dictionary, id: NodeId) -> Self {
         Compiling { compiled, dictionary, id }
     }
 
@@ -59,10 +59,10 @@ impl<'a> Compiling<'a> {
     }
 
     /// Where a choice puts its value; nowhere if it is a number.
-    pub(crate) fn out(&self) -> Option<Out> {
+    pub(crate) fn out(&self) -> Option<ChoiceSlot> {
         match self.kind(self.id) {
-            Kind::State(Type::Bool) => Some(Out::Bool(self.own_bool())),
-            Kind::State(_) => Some(Out::Word(self.at())),
+            Kind::State(Type::Bool) => Some(ChoiceSlot::Bool(self.own_bool())),
+            Kind::State(_) => Some(ChoiceSlot::Word(self.at())),
             Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
         }
     }
@@ -121,17 +121,17 @@ impl<'a> Compiling<'a> {
     }
 
     /// Where an input's value stands.
-    pub(crate) fn state(&self, of: NodeId) -> State {
+    pub(crate) fn state(&self, of: NodeId) -> StateSlot {
         self.compiled.state(of)
     }
 
     /// An event that is read for its matches in the pass.
-    pub(crate) fn input(&self, event: NodeId) -> Input {
+    pub(crate) fn input(&self, event: NodeId) -> EventInput {
         self.compiled.input(event)
     }
 
     /// What an input is at an instant, as a payload.
-    pub(crate) fn sample(&self, of: NodeId) -> Sample {
+    pub(crate) fn sample(&self, of: NodeId) -> EventPayload {
         self.compiled.sample(of)
     }
 
@@ -154,13 +154,13 @@ impl<'a> Compiling<'a> {
 
     /// Lets the events end the session.
     pub(super) fn end_session(&mut self, event: NodeId) {
-        self.read(event, Effect::End(End));
+        self.read(event, Effect::End(EndEffect));
     }
 
     /// A state whose words the events write.
-    pub(crate) fn written(&mut self, event: NodeId, effect: Effect) -> Code {
+    pub(crate) fn written(&mut self, event: NodeId, effect: Effect) -> Instruction {
         let columns = self.read(event, effect);
-        Code::Latest(latest::Step { columns, at: self.at(), out: self.truth(), ttl: false })
+        Instruction::Latest(latest::Step { columns, at: self.at(), out: self.truth(), ttl: false })
     }
 
     /// Lets records act on a user operator; returns the columns of which they speak.
@@ -174,11 +174,11 @@ impl<'a> Compiling<'a> {
             };
             columns |= e.columns();
             let value = Expression::new(e, &self.compiled.plan, self.dictionary);
-            arguments.push(Argument { ty, columns: e.columns(), value });
+            arguments.push(OperatorArgument { ty, columns: e.columns(), value });
         }
         // The leaf says when; what it reads is the user's.
         let payload = arguments[0].value.clone();
-        self.leaf(columns, payload, Effect::OfUser(OfUser { user: self.compiled.users.len() }));
+        self.leaf(columns, payload, Effect::OfUser(UserEffect { user: self.compiled.users.len() }));
         let user = User { node: self.id, at: self.at(), operator: Arc::clone(operator), arguments };
         self.compiled.users.push(user);
         columns
@@ -192,7 +192,7 @@ impl<'a> Compiling<'a> {
                 Op::Event(e) => Expression::new(e, &self.compiled.plan, self.dictionary),
                 _ => Expression::Constant(ABSENT),
             };
-            self.leaf(mixed.columns, payload, Effect::Note(Note { node: self.id.index() }));
+            self.leaf(mixed.columns, payload, Effect::Note(NoteEffect { node: self.id.index() }));
         }
         mixed
     }

@@ -8,10 +8,10 @@
 //!
 //! **Invariant:** outside of the session's first pass, a node's events are there exactly where it is dirty.
 
-use super::code::{Pass, State};
-use super::compile::Compiled;
+use super::code::{Pass, StateSlot};
+use super::compile::CompiledPlan;
 use super::dictionary::Dictionary;
-use super::effect::{Setting, matches};
+use super::effect::{EffectContext, matches};
 use super::number;
 use super::row::{ABSENT, Row, truth};
 use crate::Value;
@@ -29,7 +29,7 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn emit(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         if self.columns & pass.pending != 0
             && let Some(cell) = row.heap.cell_if_any(self.cell)
         {
@@ -40,15 +40,15 @@ impl Gathered {
 
 /// An event node that is read for its matches.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Input {
+pub(crate) struct EventInput {
     pub node: u16,
     pub predicate: bool,
 }
 
 /// What an event carries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Sample {
-    State(State),
+pub(crate) enum EventPayload {
+    State(StateSlot),
     Number { of: NodeId, as_float: bool },
     Ratio { of: NodeId, unit: RatioUnit },
 }
@@ -112,7 +112,7 @@ impl PassEvents {
     }
 
     /// The ranks of an input's matches.
-    pub(crate) fn matches(&self, pass: Pass<'_>, input: Input) -> Cow<'_, [u64]> {
+    pub(crate) fn matches(&self, pass: Pass<'_>, input: EventInput) -> Cow<'_, [u64]> {
         let node = usize::from(input.node);
         match self.payloads[node][..] {
             _ if !pass.is_dirty(input.node) => Cow::Borrowed(&[]),
@@ -125,27 +125,27 @@ impl PassEvents {
 
 /// Lets the node's events of this pass act on those who read them one by one.
 pub(crate) fn act(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     dictionary: &Dictionary,
     dirty: &mut [bool],
-    (happened, node): (&PassEvents, usize),
+    (pass_events, node): (&PassEvents, usize),
     row: &mut Row<'_>,
 ) {
-    let setting = Setting { layout: &compiled.layout, dictionary, time: row.now() };
+    let setting = EffectContext { layout: &compiled.layout, dictionary, time: row.now() };
     for (reader, effect) in &compiled.reactions[node] {
-        for (_, payload) in happened.events(node) {
+        for (_, payload) in pass_events.events(node) {
             effect.apply(&setting, row, payload);
         }
         dirty[*reader] = true;
     }
 }
 
-impl Sample {
-    pub(crate) fn word(self, compiled: &Compiled, row: &Row<'_>) -> u64 {
+impl EventPayload {
+    pub(crate) fn word(self, compiled: &CompiledPlan, row: &Row<'_>) -> u64 {
         let value = match self {
-            Sample::State(state) => return state.get(row.words),
-            Sample::Number { of, as_float } => number::linear(compiled, row, of).map(|x| x.sample(as_float)),
-            Sample::Ratio { of, unit } => number::ratio(compiled, row, of).and_then(|(n, d)| n.quotient(d, unit)),
+            EventPayload::State(state) => return state.get(row.words),
+            EventPayload::Number { of, as_float } => number::linear(compiled, row, of).map(|x| x.sample(as_float)),
+            EventPayload::Ratio { of, unit } => number::ratio(compiled, row, of).and_then(|(n, d)| n.quotient(d, unit)),
         };
         match value {
             Some(Value::Float(x)) => x.to_bits(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Dictionary {
     texts: Vec<Arc<str>>,
     /// What tells them apart, mostly without looking at them.
-    keys: Vec<Key>,
+    keys: Vec<TextKey>,
     /// Open addressing: 0 is free, otherwise number + 1. The length is a power of two, at least twice `texts`.
     table: Vec<u32>,
 }
@@ -29,7 +29,7 @@ impl Dictionary {
     #[inline]
     pub fn intern(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
         let text = text.as_ref();
-        let key = Key::of(text);
+        let key = TextKey::of(text);
         self.find(key, text).unwrap_or_else(|| self.insert(key, text))
     }
 
@@ -37,21 +37,21 @@ impl Dictionary {
     /// behind the text is no part of it, but lets a short one be read at once.
     #[inline]
     pub fn intern_in(&mut self, arena: &[u8], at: usize, len: usize) -> u32 {
-        let key = Key::within(arena, at, len);
+        let key = TextKey::within(arena, at, len);
         self.find(key, &arena[at..at + len]).unwrap_or_else(|| self.insert(key, &arena[at..at + len]))
     }
 
     /// The same, or [`UNKNOWN`].
     #[inline]
     pub fn lookup_in(&self, arena: &[u8], at: usize, len: usize) -> u32 {
-        self.find(Key::within(arena, at, len), &arena[at..at + len]).unwrap_or(UNKNOWN)
+        self.find(TextKey::within(arena, at, len), &arena[at..at + len]).unwrap_or(UNKNOWN)
     }
 
     /// The number of the text, or [`UNKNOWN`].
     #[inline]
     pub fn lookup(&self, text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
         let text = text.as_ref();
-        self.find(Key::of(text), text).unwrap_or(UNKNOWN)
+        self.find(TextKey::of(text), text).unwrap_or(UNKNOWN)
     }
 
     /// The text of a number that [`Dictionary::intern`] gave.
@@ -80,13 +80,13 @@ impl Dictionary {
     }
 
     #[inline(always)]
-    fn find(&self, key: Key, text: &[u8]) -> Option<u32> {
+    fn find(&self, key: TextKey, text: &[u8]) -> Option<u32> {
         let mask = self.table.len() - 1;
         let mut at = key.hash() as usize & mask;
         loop {
             let id = self.table[at].checked_sub(1)?;
             let is_it = self.keys[id as usize] == key;
-            if is_it && (text.len() <= Key::WHOLE || self.texts[id as usize].as_bytes() == text) {
+            if is_it && (text.len() <= TextKey::WHOLE || self.texts[id as usize].as_bytes() == text) {
                 return Some(id);
             }
             at = (at + 1) & mask;
@@ -94,7 +94,7 @@ impl Dictionary {
     }
 
     #[cold]
-    fn insert(&mut self, key: Key, text: &[u8]) -> u32 {
+    fn insert(&mut self, key: TextKey, text: &[u8]) -> u32 {
         let text = std::str::from_utf8(text).expect("a text is UTF-8");
         if (self.texts.len() + 1) * 2 > self.table.len() {
             self.table = vec![0; self.table.len() * 2];
@@ -110,7 +110,7 @@ impl Dictionary {
         id
     }
 
-    fn place(&mut self, key: Key, id: u32) {
+    fn place(&mut self, key: TextKey, id: u32) {
         let mask = self.table.len() - 1;
         let mut at = key.hash() as usize & mask;
         while self.table[at] != 0 {
@@ -124,23 +124,23 @@ impl Dictionary {
 ///
 /// Nearly all texts of states are short, so two keys are compared and not two texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
+struct TextKey {
     word: u64,
     len: u64,
 }
 
-impl Key {
+impl TextKey {
     /// Texts of so many bytes are equal where their keys are.
     const WHOLE: usize = 8;
 
     #[inline]
     fn of(text: &[u8]) -> Self {
         if text.len() > Self::WHOLE {
-            return Key { word: long(text), len: text.len() as u64 };
+            return TextKey { word: long(text), len: text.len() as u64 };
         }
         let mut bytes = [0; 8];
         bytes[..text.len()].copy_from_slice(text);
-        Key { word: u64::from_le_bytes(bytes), len: text.len() as u64 }
+        TextKey { word: u64::from_le_bytes(bytes), len: text.len() as u64 }
     }
 
     /// That of a text in an arena.
@@ -150,9 +150,9 @@ impl Key {
             // The bytes behind it are shifted out, and those of the text back.
             Some(eight) if (1..=Self::WHOLE).contains(&len) => {
                 let behind = 64 - 8 * len as u32;
-                Key { word: u64::from_le_bytes(*eight) << behind >> behind, len: len as u64 }
+                TextKey { word: u64::from_le_bytes(*eight) << behind >> behind, len: len as u64 }
             }
-            _ => Key::of(&arena[at..at + len]),
+            _ => TextKey::of(&arena[at..at + len]),
         }
     }
 

@@ -5,26 +5,26 @@
 //! What each operator does with a payload stands with the operator; the flat list of that ([`Effect`]) is beside these.
 
 use super::dictionary::Dictionary;
-use super::layout::Layout;
+use super::layout::RowLayout;
 use super::row::{ABSENT, Row, truth};
 use crate::Time;
 pub(crate) use crate::operators::Effect;
 
 /// Where and when an event acts.
-pub(crate) struct Setting<'a> {
-    pub(crate) layout: &'a Layout,
+pub(crate) struct EffectContext<'a> {
+    pub(crate) layout: &'a RowLayout,
     pub(crate) dictionary: &'a Dictionary,
     pub(crate) time: Time,
 }
 
 /// The session's end event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct End;
+pub(crate) struct EndEffect;
 
-impl End {
+impl EndEffect {
     /// No node asks whether the session ends.
     #[inline(always)]
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) -> bool {
         if matches(payload, true) {
             row.set_ending();
         }
@@ -35,13 +35,13 @@ impl End {
 /// The event's place in its instant is noted for workers that ask what came before what. `predicate`: only payloads that say
 /// true count.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gather {
+pub(crate) struct GatherEffect {
     pub(crate) cell: usize,
     pub(crate) predicate: bool,
 }
 
-impl Gather {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+impl GatherEffect {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
         if matches(payload, self.predicate) {
             let rank = setting.layout.sequence.map_or(0, |at| row.words[at]);
             row.heap.cell_mut(setting.layout, self.cell).entries.push(rank);
@@ -51,22 +51,22 @@ impl Gather {
 
 /// What the record says is noted for the node, see [`super::mixed`]; whoever lets records act sees to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Note {
+pub(crate) struct NoteEffect {
     pub(super) node: usize,
 }
 
-impl Note {
-    pub(crate) fn apply(self, _: &Setting<'_>, _: &mut Row<'_>, _: u64) {}
+impl NoteEffect {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, _: &mut Row<'_>, _: u64) {}
 }
 
 /// A user operator, which reads more of the record than one payload, see [`super::user`]; likewise.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OfUser {
+pub(crate) struct UserEffect {
     pub(super) user: usize,
 }
 
-impl OfUser {
-    pub(crate) fn apply(self, _: &Setting<'_>, _: &mut Row<'_>, _: u64) {}
+impl UserEffect {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, _: &mut Row<'_>, _: u64) {}
 }
 
 /// Notes what so many words were before the events of the instant: behind them are the instant, and the words as they were.

@@ -7,18 +7,18 @@
 //! **Invariant:** each window is told once on every way of a row through time: a split without an entry in force has told its
 //! window, or none has begun.
 
-use super::code::State;
-use super::compile::Compiled;
-use super::layout::Layout;
+use super::code::StateSlot;
+use super::compile::CompiledPlan;
+use super::layout::RowLayout;
 use super::row::{NEVER, Row};
 use super::split;
-use super::view::{Reading, Share, Turns, View};
+use super::view::{ConcurrencyTurns, SessionView, Share, TimelineValue};
 use crate::plan::{GroupOf, NodeId, Op, Plan};
 use crate::{Linear, Time, Value};
 
 /// A clock by whose windows something is split.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct WindowClock {
     node: NodeId,
     at: usize,
     /// The metrics, by their numbers.
@@ -55,19 +55,19 @@ pub struct OfWindow {
     /// others that are read beside; `None` for other columns, and nothing at all where none is a state.
     pub groups: Vec<Option<Value>>,
     /// For each share, of a metric that counts sessions at once, where its condition turned.
-    pub turns: Vec<Turns>,
+    pub turns: Vec<ConcurrencyTurns>,
 }
 
 /// What states that windows are grouped by were, just before the last instant at which a row changed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct StatesBefore {
     at: usize,
-    states: Vec<(NodeId, State, usize)>,
+    states: Vec<(NodeId, StateSlot, usize)>,
 }
 
 /// The clocks of a plan by which something is split.
-pub(crate) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
-    let mut clocks: Vec<Clock> = vec![];
+pub(crate) fn clocks(plan: &Plan, layout: &RowLayout) -> Vec<WindowClock> {
+    let mut clocks: Vec<WindowClock> = vec![];
     for (root, _) in plan.iter() {
         let Some((_, node)) = plan.windows_of(root) else { continue };
         let own = plan.metrics.iter().enumerate().filter(|(_, metric)| metric.root == root).map(|(metric, _)| metric);
@@ -78,7 +78,7 @@ pub(crate) fn clocks(plan: &Plan, layout: &Layout) -> Vec<Clock> {
             }
             None => {
                 let at = layout.nodes[node.index()].at;
-                clocks.push(Clock { node, at, metrics: own.collect(), roots: vec![root] });
+                clocks.push(WindowClock { node, at, metrics: own.collect(), roots: vec![root] });
             }
         }
     }
@@ -99,11 +99,11 @@ pub(crate) fn grouped_by(plan: &Plan) -> Vec<NodeId> {
     states
 }
 
-impl Left {
-    pub(crate) fn new(compiled: &Compiled) -> Option<Self> {
+impl StatesBefore {
+    pub(crate) fn new(compiled: &CompiledPlan) -> Option<Self> {
         let at = compiled.layout.left?;
         let states = grouped_by(&compiled.plan).into_iter().enumerate();
-        Some(Left { at, states: states.map(|(i, id)| (id, compiled.state(id), at + 1 + i)).collect() })
+        Some(StatesBefore { at, states: states.map(|(i, id)| (id, compiled.state(id), at + 1 + i)).collect() })
     }
 
     /// Notes what the states are before anything happens at an instant.
@@ -118,21 +118,21 @@ impl Left {
 
 /// Whether some clock ends a window at an instant.
 #[inline]
-pub(crate) fn is_due(compiled: &Compiled, row: &Row<'_>, at: Time) -> bool {
+pub(crate) fn is_due(compiled: &CompiledPlan, row: &Row<'_>, at: Time) -> bool {
     compiled.clocks.iter().any(|clock| clock.ends_at(row, at))
 }
 
 /// The least end of a window that has not been told.
-pub(crate) fn next_end(compiled: &Compiled, row: &Row<'_>) -> Time {
+pub(crate) fn next_end(compiled: &CompiledPlan, row: &Row<'_>) -> Time {
     let open = compiled.clocks.iter().filter(|clock| is_open(compiled, row, clock));
     open.map(|clock| row.words[clock.at + 1] as Time).min().unwrap_or(NEVER)
 }
 
-fn is_open(compiled: &Compiled, row: &Row<'_>, clock: &Clock) -> bool {
+fn is_open(compiled: &CompiledPlan, row: &Row<'_>, clock: &WindowClock) -> bool {
     clock.roots.iter().any(|root| split::is_begun(compiled, row, root.index()))
 }
 
-impl Clock {
+impl WindowClock {
     /// Whether the window that is open, or was told last, ends at an instant.
     pub(crate) fn ends_at(&self, row: &Row<'_>, at: Time) -> bool {
         row.words[self.at + 1] as Time == at
@@ -147,7 +147,7 @@ impl Clock {
     }
 }
 
-impl View<'_> {
+impl SessionView<'_> {
     /// Tells the windows that are over at the view's instant, at which nothing has happened yet.
     pub(crate) fn windows_over(&self, mut tell: impl FnMut(Window)) {
         let (compiled, row) = (self.compiled, self.row);
@@ -196,7 +196,7 @@ impl View<'_> {
 
     fn window(
         &self,
-        clock: &Clock,
+        clock: &WindowClock,
         shares: impl Fn(NodeId) -> Vec<Share>,
         state: impl Fn(NodeId) -> Option<Value>,
     ) -> Window {
@@ -235,9 +235,9 @@ impl View<'_> {
         let mut heap = self.row.heap.clone();
         let mut row = Row { words: &mut words, heap: &mut heap };
         row.set_now(self.row.now() - 1);
-        let mut shares = View::new(self.compiled, self.dictionary, &row).shares(root);
+        let mut shares = SessionView::new(self.compiled, self.dictionary, &row).shares(root);
         for share in &mut shares {
-            if let Reading::Number(x) = &mut share.reading {
+            if let TimelineValue::Number(x) = &mut share.reading {
                 *x = x.after(1);
             }
         }
@@ -245,7 +245,7 @@ impl View<'_> {
     }
 }
 
-impl Left {
+impl StatesBefore {
     /// The word with what a state was.
     fn word(&self, id: NodeId) -> Option<usize> {
         self.states.iter().find(|(own, ..)| *own == id).map(|(_, _, word)| *word)
@@ -253,7 +253,7 @@ impl Left {
 }
 
 /// Lets the splits of the clocks whose windows end at an instant begin anew.
-pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, at: Time) {
+pub(crate) fn begin_anew(compiled: &CompiledPlan, row: &mut Row<'_>, at: Time) {
     for clock in &compiled.clocks {
         if clock.ends_at(row, at) {
             clock.roots.iter().for_each(|root| split::begin_anew(compiled, row, root.index()));
@@ -261,7 +261,7 @@ pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, at: Time) {
     }
 }
 
-impl Reading {
+impl TimelineValue {
     /// Whether a share that began at the instant of the reading has come to something there: it has jumped.
     pub fn is_something(&self) -> bool {
         let is_zero = |x: &Linear| match x {
@@ -269,9 +269,9 @@ impl Reading {
             Linear::Float { value, rest, .. } => *value + *rest == 0.0,
         };
         match self {
-            Reading::Absent | Reading::State(_) => false,
-            Reading::Number(x) => !is_zero(x),
-            Reading::Ratio { numerator, denominator } => !is_zero(numerator) || !is_zero(denominator),
+            TimelineValue::Absent | TimelineValue::State(_) => false,
+            TimelineValue::Number(x) => !is_zero(x),
+            TimelineValue::Ratio { numerator, denominator } => !is_zero(numerator) || !is_zero(denominator),
         }
     }
 }

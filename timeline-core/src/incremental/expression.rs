@@ -2,7 +2,7 @@
 
 use super::dictionary::Dictionary;
 use super::row::ABSENT;
-use super::{Event, value_of, word_of};
+use super::{PackedEvent, value_of, word_of};
 use crate::plan::{Compare, EventExpr, Plan, Scalar, TableColumn};
 use crate::value::compare_int_float;
 use crate::{Type, Value};
@@ -19,7 +19,7 @@ pub(crate) enum Expression {
         word: u64,
         negated: bool,
     },
-    Compare(Compare, Types, Box<Expression>, Box<Expression>),
+    Compare(Compare, ComparedTypes, Box<Expression>, Box<Expression>),
     Not(Box<Expression>),
     And(Box<Expression>, Box<Expression>),
     Or(Box<Expression>, Box<Expression>),
@@ -32,7 +32,7 @@ pub(crate) enum Expression {
 }
 
 /// The types of two words that are compared.
-pub(crate) type Types = (Type, Type);
+pub(crate) type ComparedTypes = (Type, Type);
 
 impl Expression {
     pub(crate) fn new(e: &EventExpr, plan: &Plan, dictionary: &mut Dictionary) -> Self {
@@ -92,7 +92,7 @@ impl Expression {
 
     /// The payload's word; [`ABSENT`] where a column that it needs is missing or null.
     #[inline(always)]
-    pub(crate) fn eval(&self, event: &Event<'_>, dictionary: &mut Dictionary) -> u64 {
+    pub(crate) fn eval(&self, event: &PackedEvent<'_>, dictionary: &mut Dictionary) -> u64 {
         // What nearly all leaves read.
         match self {
             Expression::Column(c) => column(*c, event),
@@ -105,7 +105,7 @@ impl Expression {
     }
 
     /// The same, with the words of the timelines that are read beside the event.
-    pub(crate) fn eval_beside(&self, event: &Event<'_>, of: &[u64], dictionary: &mut Dictionary) -> u64 {
+    pub(crate) fn eval_beside(&self, event: &PackedEvent<'_>, of: &[u64], dictionary: &mut Dictionary) -> u64 {
         match self {
             Expression::Column(c) => column(*c, event),
             Expression::Constant(word) => *word,
@@ -151,7 +151,7 @@ impl Expression {
 fn call(
     function: Scalar,
     all: &[(Type, Expression)],
-    (event, of): (&Event<'_>, &[u64]),
+    (event, of): (&PackedEvent<'_>, &[u64]),
     dictionary: &mut Dictionary,
 ) -> u64 {
     if let (Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains, [(_, a), (_, b)]) = (function, all) {
@@ -178,7 +178,7 @@ fn call(
 #[cold]
 fn values(
     all: &[(Type, Expression)],
-    (event, of): (&Event<'_>, &[u64]),
+    (event, of): (&PackedEvent<'_>, &[u64]),
     dictionary: &mut Dictionary,
 ) -> Vec<Option<Value>> {
     let mut values = Vec::with_capacity(all.len());
@@ -190,13 +190,13 @@ fn values(
 }
 
 #[inline(always)]
-fn column(c: u8, event: &Event<'_>) -> u64 {
+fn column(c: u8, event: &PackedEvent<'_>) -> u64 {
     if (event.present & !event.nulls) >> c & 1 == 1 { event.words[usize::from(c)] } else { ABSENT }
 }
 
 /// Orders two present words of the given types.
 #[inline]
-pub(crate) fn order(types: Types, a: u64, b: u64, dictionary: &Dictionary) -> Ordering {
+pub(crate) fn order(types: ComparedTypes, a: u64, b: u64, dictionary: &Dictionary) -> Ordering {
     let (x, y) = (f64::from_bits(a), f64::from_bits(b));
     match types {
         (Type::String, _) if a == b => Ordering::Equal,

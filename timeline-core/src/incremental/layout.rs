@@ -20,7 +20,7 @@ const BOOLS_PER_WORD: usize = 32;
 
 /// The places of a plan's nodes in a row.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub struct RowLayout {
     /// Words in a row.
     pub(crate) words: usize,
     /// Cells in a heap.
@@ -69,7 +69,7 @@ pub(crate) struct NodeWords {
 
 /// A word as it stands in a row or in an entry.
 #[derive(Clone, Copy, Debug, Default)]
-struct Slot {
+struct WordSlot {
     /// What a new session has there.
     initial: u64,
     /// Whether it holds the number of a text.
@@ -78,13 +78,13 @@ struct Slot {
     is_forgotten: bool,
 }
 
-impl Layout {
+impl RowLayout {
     /// The layout of a plan; the same plan always has the same one.
     pub fn new(plan: &Plan) -> Self {
         let bools = plan.nodes.iter().filter(|n| n.kind == Kind::State(Type::Bool)).count();
         // The first two bits are the row's own: whether its end event has come, and whether it is partial.
         let bool_words = (bools + 1).div_ceil(BOOLS_PER_WORD);
-        let mut layout = Layout {
+        let mut layout = RowLayout {
             words: HEADER_WORDS + bool_words,
             cells: 0,
             nodes: Vec::with_capacity(plan.nodes.len()),
@@ -120,7 +120,8 @@ impl Layout {
                 Word::Column(column) => set | column.bit(),
                 _ => set,
             });
-            let context = Context { plan, id, is_charged: charged[id.index()], entry: entry.as_deref().unwrap_or(&[]) };
+            let context =
+                LayoutContext { plan, id, is_charged: charged[id.index()], entry: entry.as_deref().unwrap_or(&[]) };
             if entry.is_some() {
                 let slots = context.slots(context.entry);
                 place.cell = layout.cells;
@@ -209,7 +210,7 @@ impl Layout {
 
 /// What decides how many words there really are.
 #[derive(Clone, Copy)]
-struct Context<'a> {
+struct LayoutContext<'a> {
     plan: &'a Plan,
     id: NodeId,
     /// Whether somebody asks for what the node was before the events of an instant.
@@ -217,16 +218,16 @@ struct Context<'a> {
     entry: &'a [Word],
 }
 
-impl Context<'_> {
-    fn slots(&self, words: &[Word]) -> Vec<Slot> {
+impl LayoutContext<'_> {
+    fn slots(&self, words: &[Word]) -> Vec<WordSlot> {
         words.iter().flat_map(|word| self.word(*word)).collect()
     }
 
-    fn word(&self, word: Word) -> Vec<Slot> {
+    fn word(&self, word: Word) -> Vec<WordSlot> {
         let plan = self.plan;
-        let is = |initial: u64| Slot { initial, ..Slot::default() };
-        let value = |ty: Type| Slot { initial: ABSENT, is_text: ty == Type::String, ..Slot::default() };
-        let zeros = |n: usize| vec![Slot::default(); n];
+        let is = |initial: u64| WordSlot { initial, ..WordSlot::default() };
+        let value = |ty: Type| WordSlot { initial: ABSENT, is_text: ty == Type::String, ..WordSlot::default() };
+        let zeros = |n: usize| vec![WordSlot::default(); n];
         let type_of = |id: NodeId| match plan.node(id).kind {
             Kind::Event(ty) | Kind::State(ty) => ty,
             other => unreachable!("{other} has no value, as the builder checked"),
@@ -252,13 +253,13 @@ impl Context<'_> {
                 }
             }
             Word::Rest(of) => zeros(number_words(plan, of) - 1),
-            Word::Forgotten => vec![Slot { is_forgotten: true, ..Slot::default() }],
+            Word::Forgotten => vec![WordSlot { is_forgotten: true, ..WordSlot::default() }],
             Word::Given(word) => vec![is(word)],
             Word::InForce => vec![is(super::split::NO_ENTRY)],
             Word::Entries => {
                 // Only what may be taken for the number of a text matters before an entry is there.
-                let free = |slot: Slot| Slot { initial: if slot.is_text { ABSENT } else { 0 }, ..slot };
-                let entry: Vec<Slot> = self.slots(self.entry).into_iter().map(free).collect();
+                let free = |slot: WordSlot| WordSlot { initial: if slot.is_text { ABSENT } else { 0 }, ..slot };
+                let entry: Vec<WordSlot> = self.slots(self.entry).into_iter().map(free).collect();
                 entry.repeat(INLINE_ENTRIES)
             }
             // Of a condition: for how long it was true in turns that were forgotten, and how many these were.

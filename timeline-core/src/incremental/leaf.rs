@@ -1,23 +1,23 @@
 //! What an event does to the leaves, before its instant is evaluated.
 
-use super::Event;
-use super::code::Code;
-use super::compile::{Compiled, Leaf};
+use super::PackedEvent;
+use super::code::Instruction;
+use super::compile::{CompiledPlan, Leaf};
 use super::dictionary::Dictionary;
-use super::effect::{Effect, Setting};
+use super::effect::{Effect, EffectContext};
 use super::mixed;
 use super::row::{FRESH, Row};
-use super::user::{self, Failure};
+use super::user::{self, OperatorFailure};
 
 /// Lets the event change the leaves that read its columns, and notes the columns by which it did for the pass that ends the
 /// instant.
 #[inline]
 pub(crate) fn apply(
-    compiled: &mut Compiled,
+    compiled: &mut CompiledPlan,
     dictionary: &mut Dictionary,
     row: &mut Row<'_>,
-    event: &Event<'_>,
-    failures: &mut Vec<Failure>,
+    event: &PackedEvent<'_>,
+    failures: &mut Vec<OperatorFailure>,
 ) {
     if event.present == 0 {
         return;
@@ -33,7 +33,7 @@ pub(crate) fn apply(
             continue;
         }
         let payload = leaf.payload.eval(event, dictionary);
-        if leaf.effect.apply(&Setting { layout: &compiled.layout, dictionary, time: event.time }, row, payload) {
+        if leaf.effect.apply(&EffectContext { layout: &compiled.layout, dictionary, time: event.time }, row, payload) {
             changed |= leaf.columns;
         }
     }
@@ -48,17 +48,17 @@ pub(crate) fn apply(
 /// Lets the event change a leaf that reads more of it than a payload.
 #[inline(never)]
 fn apply_more(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     leaf: &Leaf,
     dictionary: &mut Dictionary,
     row: &mut Row<'_>,
-    event: &Event<'_>,
-    failures: &mut Vec<Failure>,
+    event: &PackedEvent<'_>,
+    failures: &mut Vec<OperatorFailure>,
 ) {
     match leaf.effect {
         Effect::OfUser(effect) => user::apply(&compiled.users[effect.user], dictionary, row, event, failures),
         Effect::Note(effect) => {
-            let Code::Mixed(mixed) = &compiled.codes[effect.node] else {
+            let Instruction::Mixed(mixed) = &compiled.codes[effect.node] else {
                 unreachable!("what is noted of a record is for what reads columns beside timelines")
             };
             let payload = leaf.payload.eval(event, dictionary);

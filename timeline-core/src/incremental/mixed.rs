@@ -6,27 +6,27 @@
 //!
 //! **Invariant:** between instants a node has no notes.
 
-use super::compile::Compiled;
-use super::derived::{Input, PassEvents, Sample};
+use super::apart::ApartPass;
+use super::compile::CompiledPlan;
+use super::derived::{EventInput, EventPayload, PassEvents};
 use super::dictionary::Dictionary;
 use super::effect::matches;
 use super::expression::Expression;
-use super::rest::RestPass;
 use super::row::{ABSENT, Row, truth};
-use super::{Event, columns_of};
+use super::{PackedEvent, columns_of};
 use crate::Type;
 use crate::plan::{EventExpr, NodeId};
 
 /// What a note of a record holds: its rank, then as said here.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Note {
+pub(crate) struct RecordNote {
     /// Whether the payload comes next: the node reads records, and no event that is made in the pass.
     has_payload: bool,
     /// The columns that it asks for, each a word.
     columns: u64,
 }
 
-impl Note {
+impl RecordNote {
     /// Its words.
     pub(crate) fn words(&self) -> usize {
         1 + usize::from(self.has_payload) + self.columns.count_ones() as usize
@@ -36,28 +36,28 @@ impl Note {
 /// What a pass does for such a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Mixed {
-    note: Note,
+    note: RecordNote,
     /// A record with one of them may be behind an event.
     pub columns: u64,
     cell: usize,
-    event: Input,
+    event: EventInput,
     /// Whether it keeps payloads, and tells events apart.
     is_filter: bool,
     value: Expression,
-    of: Vec<Sample>,
+    of: Vec<EventPayload>,
 }
 
 impl Mixed {
     /// That of a node that asks `asked` of the records behind an event, beside timelines.
     pub(super) fn new(
-        compiled: &Compiled,
+        compiled: &CompiledPlan,
         id: NodeId,
         (event, is_filter): (NodeId, bool),
         (asked, of): (&EventExpr, &[NodeId]),
         dictionary: &mut Dictionary,
     ) -> Self {
         let plan = &compiled.plan;
-        let note = Note { has_payload: plan.node(event).op.is_leaf(), columns: asked.columns() };
+        let note = RecordNote { has_payload: plan.node(event).op.is_leaf(), columns: asked.columns() };
         let types: Vec<Type> = of
             .iter()
             .map(|id| plan.node(*id).kind.sampled().expect("the builder takes only what can be sampled"))
@@ -74,9 +74,9 @@ impl Mixed {
     }
 
     /// Makes the node's events of this pass; false if there are none.
-    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
-        let happened = (&mut *pass.happened, pass.node);
-        let any = step(pass.compiled, pass.dictionary, self, pass.dirty, happened, row, pass.pending);
+    pub(crate) fn run(&self, pass: &mut ApartPass<'_>, row: &mut Row<'_>) -> bool {
+        let pass_events = (&mut *pass.pass_events, pass.node);
+        let any = step(pass.compiled, pass.dictionary, self, pass.dirty, pass_events, row, pass.pending);
         if any {
             pass.act(row);
         }
@@ -86,7 +86,7 @@ impl Mixed {
 
 /// Notes a record; `payload` is that of the event over it.
 #[inline(never)]
-pub(crate) fn note(compiled: &Compiled, mixed: &Mixed, row: &mut Row<'_>, event: &Event<'_>, payload: u64) {
+pub(crate) fn note(compiled: &CompiledPlan, mixed: &Mixed, row: &mut Row<'_>, event: &PackedEvent<'_>, payload: u64) {
     if mixed.note.has_payload && !mixed.is_filter && !matches(payload, mixed.event.predicate) {
         return;
     }
@@ -101,11 +101,11 @@ pub(crate) fn note(compiled: &Compiled, mixed: &Mixed, row: &mut Row<'_>, event:
 }
 
 fn step(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     dictionary: &mut Dictionary,
     mixed: &Mixed,
     dirty: &[bool],
-    (happened, node): (&mut PassEvents, usize),
+    (pass_events, node): (&mut PassEvents, usize),
     row: &mut Row<'_>,
     pending: u64,
 ) -> bool {
@@ -113,7 +113,7 @@ fn step(
         Some(cell) if mixed.columns & pending != 0 => std::mem::take(&mut cell.entries),
         _ => vec![],
     };
-    let (mut ranks, mut payloads) = happened.take(node);
+    let (mut ranks, mut payloads) = pass_events.take(node);
     let size = mixed.note.words();
     let of: Vec<u64> = mixed.of.iter().map(|of| of.word(compiled, row)).collect();
     let mut words = vec![ABSENT; compiled.plan.columns.len()];
@@ -123,7 +123,7 @@ fn step(
             words[c] = *word;
             present |= if *word == ABSENT { 0 } else { 1 << c };
         }
-        let event = Event { time: row.now(), present, nulls: 0, words: &words };
+        let event = PackedEvent { time: row.now(), present, nulls: 0, words: &words };
         mixed.value.eval_beside(&event, &of, dictionary)
     };
     let mut make = |rank: u64, payload: u64, said: u64| {
@@ -141,7 +141,7 @@ fn step(
         }
     } else if dirty[usize::from(mixed.event.node)] {
         let mut rest = notes.chunks_exact(size).peekable();
-        for (rank, payload) in happened.events(usize::from(mixed.event.node)) {
+        for (rank, payload) in pass_events.events(usize::from(mixed.event.node)) {
             if !mixed.is_filter && !matches(payload, mixed.event.predicate) {
                 continue;
             }
@@ -157,6 +157,6 @@ fn step(
         cell.entries.clear();
     }
     let any = !ranks.is_empty();
-    happened.put(node, ranks, payloads);
+    pass_events.put(node, ranks, payloads);
     any
 }

@@ -1,6 +1,6 @@
 //! The evaluator that the engine runs: one flat array of operations, fixed state per session, one timer per session.
 //!
-//! A session is a row of words ([`Layout`]) and mostly nothing else. For each of its events the caller calls
+//! A session is a row of words ([`RowLayout`]) and mostly nothing else. For each of its events the caller calls
 //! [`Evaluator::event`], which first finishes what came before: it *settles* the previous instant (one pass over
 //! the operations that its columns can affect), then *advances* through the timers strictly before the event,
 //! and only then lets the event change the leaves. So all events of an instant and its timers meet in one pass,
@@ -18,6 +18,7 @@
 //! per set of changed columns costs a third of boxed nodes, and rows that fit two cache lines beat columns
 //! as soon as sessions outgrow the cache.
 
+mod apart;
 mod code;
 mod compile;
 mod compiling;
@@ -31,7 +32,6 @@ mod leaf;
 mod matches;
 mod mixed;
 mod number;
-mod rest;
 mod row;
 mod run;
 pub(crate) mod split;
@@ -44,15 +44,15 @@ pub(crate) mod parts;
 
 pub use dictionary::{Dictionary, UNKNOWN};
 pub use every::{OfWindow, Window};
-pub use layout::Layout;
+pub use layout::RowLayout;
 pub use matches::Match;
 pub use row::{ABSENT, Heap, Row, is_partial};
-pub use user::Failure;
-pub use view::{Dimensions, Reading, Share, Turns, View};
+pub use user::OperatorFailure;
+pub use view::{ConcurrencyTurns, Dimensions, SessionView, Share, TimelineValue};
 
 use crate::plan::{NodeId, Op, Plan};
 use crate::{Field, Record, Time, Type, Value};
-use compile::Compiled;
+use compile::CompiledPlan;
 use derived::PassEvents;
 use row::{FRESH, NEVER};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ use std::sync::Arc;
 ///
 /// A word is a number of the evaluator's [`Dictionary`], the bits of a finite float (never `-0.0`), an integer, or 0 and 1.
 #[derive(Clone, Copy, Debug)]
-pub struct Event<'a> {
+pub struct PackedEvent<'a> {
     /// When it happened.
     pub time: Time,
     /// Columns that the event has, as [`crate::plan::ColumnId::bit`]s; nulls included.
@@ -88,16 +88,16 @@ pub struct AlertSpan {
 /// Sees every evaluation of a session; for drawing and for the spans of metrics.
 pub trait Observer {
     /// The session was evaluated at the view's instant.
-    fn evaluated(&mut self, view: &View<'_>);
+    fn evaluated(&mut self, view: &SessionView<'_>);
 
     /// At the view's instant, where nothing has happened yet, windows are over by which these roots are told.
-    fn windows_over(&mut self, _view: &View<'_>, _roots: &[NodeId]) {}
+    fn windows_over(&mut self, _view: &SessionView<'_>, _roots: &[NodeId]) {}
 }
 
 /// Nobody looks.
 impl Observer for () {
     #[inline]
-    fn evaluated(&mut self, _: &View<'_>) {}
+    fn evaluated(&mut self, _: &SessionView<'_>) {}
 }
 
 /// What an evaluation tells, and to whom.
@@ -115,10 +115,10 @@ pub struct EvaluationOutput<'a, O: Observer> {
 
 /// A copy of a session's row on the way to its end: see [`Evaluator::end_by`].
 #[derive(Clone, Debug)]
-pub struct Ahead(Box<AheadRow>);
+pub struct EndCopy(Box<EndCopyRow>);
 
 #[derive(Clone, Debug)]
-struct AheadRow {
+struct EndCopyRow {
     words: Vec<u64>,
     heap: Heap,
 }
@@ -126,14 +126,14 @@ struct AheadRow {
 /// Evaluates a plan for one session at a time. One thread owns it, with the sessions that it evaluates.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    compiled: Compiled,
+    compiled: CompiledPlan,
     dictionary: Dictionary,
     /// For each node whether it may have changed in the current pass.
     dirty: Vec<bool>,
     /// The events that were made in the current pass.
-    happened: PassEvents,
+    pass_events: PassEvents,
     /// User operators that have failed since somebody asked.
-    failures: Vec<Failure>,
+    failures: Vec<OperatorFailure>,
     /// How many passes there were.
     passes: u64,
 }
@@ -142,10 +142,10 @@ impl Evaluator {
     /// An evaluator for the plan.
     pub fn new(plan: Arc<Plan>) -> Self {
         let mut dictionary = Dictionary::default();
-        let compiled = Compiled::new(plan, &mut dictionary);
+        let compiled = CompiledPlan::new(plan, &mut dictionary);
         let dirty = vec![false; compiled.plan.nodes.len()];
-        let happened = PassEvents::new(dirty.len());
-        Evaluator { compiled, dictionary, dirty, happened, failures: vec![], passes: 0 }
+        let pass_events = PassEvents::new(dirty.len());
+        Evaluator { compiled, dictionary, dirty, pass_events, failures: vec![], passes: 0 }
     }
 
     /// The plan.
@@ -154,7 +154,7 @@ impl Evaluator {
     }
 
     /// The layout of a session's row.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &RowLayout {
         &self.compiled.layout
     }
 
@@ -196,7 +196,7 @@ impl Evaluator {
     pub fn event<O: Observer>(
         &mut self,
         row: &mut Row<'_>,
-        event: &Event<'_>,
+        event: &PackedEvent<'_>,
         evaluation: &mut EvaluationOutput<'_, O>,
     ) {
         if !self.event_at_once(row, event, evaluation) {
@@ -212,7 +212,7 @@ impl Evaluator {
     pub fn event_at_once<O: Observer>(
         &mut self,
         row: &mut Row<'_>,
-        event: &Event<'_>,
+        event: &PackedEvent<'_>,
         evaluation: &mut EvaluationOutput<'_, O>,
     ) -> bool {
         debug_assert!(event.time >= row.now(), "events of a session come in order");
@@ -244,7 +244,7 @@ impl Evaluator {
 
     /// The user operators that events made fail since this was last asked: usually none.
     #[inline]
-    pub fn take_failures(&mut self) -> Vec<Failure> {
+    pub fn take_failures(&mut self) -> Vec<OperatorFailure> {
         std::mem::take(&mut self.failures)
     }
 
@@ -322,7 +322,7 @@ impl Evaluator {
     fn end_windows<O: Observer>(&self, row: &mut Row<'_>, at: Time, evaluation: &mut EvaluationOutput<'_, O>) {
         let before = row.now();
         row.set_now(at);
-        let view = View::new(&self.compiled, &self.dictionary, row);
+        let view = SessionView::new(&self.compiled, &self.dictionary, row);
         if let Some(windows) = &mut evaluation.windows {
             view.windows_over(|window| windows.push(window));
         }
@@ -396,7 +396,7 @@ impl Evaluator {
         &mut self,
         row: &Row<'_>,
         until: Time,
-        ahead: &mut Option<Ahead>,
+        ahead: &mut Option<EndCopy>,
         most: u64,
     ) -> Option<Result<Time, Time>> {
         if row.now() > until {
@@ -407,8 +407,8 @@ impl Evaluator {
             return Some(Err(row.deadline()));
         }
         let copy = ahead
-            .get_or_insert_with(|| Ahead(Box::new(AheadRow { words: row.words.to_vec(), heap: row.heap.clone() })));
-        let AheadRow { words, heap } = &mut *copy.0;
+            .get_or_insert_with(|| EndCopy(Box::new(EndCopyRow { words: row.words.to_vec(), heap: row.heap.clone() })));
+        let EndCopyRow { words, heap } = &mut *copy.0;
         let row = &mut Row { words, heap };
         let evaluation = &mut EvaluationOutput { alerts: &mut vec![], windows: None, matches: None, observer: &mut () };
         self.settle(row, evaluation);
@@ -427,7 +427,7 @@ impl Evaluator {
             return;
         }
         for code in &self.compiled.codes {
-            if let code::Code::Lookup(step) = code {
+            if let code::Instruction::Lookup(step) = code {
                 step.look_again(row, &self.dictionary);
             }
         }
@@ -444,8 +444,8 @@ impl Evaluator {
     }
 
     /// Reads the row at its instant, which was settled.
-    pub fn view<'a>(&'a self, row: &'a Row<'a>) -> View<'a> {
-        View::new(&self.compiled, &self.dictionary, row)
+    pub fn view<'a>(&'a self, row: &'a Row<'a>) -> SessionView<'a> {
+        SessionView::new(&self.compiled, &self.dictionary, row)
     }
 
     /// Drops the texts that nothing refers to and renumbers the others.
@@ -512,16 +512,16 @@ impl Evaluator {
         evaluation: &mut EvaluationOutput<'_, O>,
     ) {
         self.passes += 1;
-        let scratch = (self.dirty.as_mut_slice(), &mut self.happened);
+        let scratch = (self.dirty.as_mut_slice(), &mut self.pass_events);
         run::run(&self.compiled, &mut self.dictionary, scratch, row, program, pending, evaluation.alerts);
         if let (false, Some(matches)) = (self.compiled.counted.is_empty(), &mut evaluation.matches) {
-            let view = View::new(&self.compiled, &self.dictionary, row);
+            let view = SessionView::new(&self.compiled, &self.dictionary, row);
             let counted = self.compiled.counted.iter();
-            counted.for_each(|counted| counted.tell(&view, &self.happened, &self.dirty, matches));
+            counted.for_each(|counted| counted.tell(&view, &self.pass_events, &self.dirty, matches));
         }
         if size_of::<O>() != 0 {
-            let view = View::new(&self.compiled, &self.dictionary, row);
-            evaluation.observer.evaluated(&view.of_pass(&self.happened, &self.dirty));
+            let view = SessionView::new(&self.compiled, &self.dictionary, row);
+            evaluation.observer.evaluated(&view.of_pass(&self.pass_events, &self.dirty));
         }
     }
 }

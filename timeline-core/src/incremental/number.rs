@@ -1,6 +1,6 @@
 //! Numbers are not kept but calculated when they are asked for, from the few words that their leaves keep.
 
-use super::compile::Compiled;
+use super::compile::CompiledPlan;
 use super::row::Row;
 use crate::number::saturate;
 use crate::plan::{Cumulative, Kind, NodeId, Op, Plan, Unit, Word};
@@ -8,8 +8,8 @@ use crate::{Linear, Time};
 
 /// What a number is calculated from.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a> {
-    pub(crate) compiled: &'a Compiled,
+pub(crate) struct NumberReader<'a> {
+    pub(crate) compiled: &'a CompiledPlan,
     pub(crate) row: &'a Row<'a>,
     /// The node.
     pub(crate) id: NodeId,
@@ -19,7 +19,7 @@ pub(crate) struct Reader<'a> {
     before: bool,
 }
 
-impl Reader<'_> {
+impl NumberReader<'_> {
     /// The row's instant.
     #[inline]
     pub(crate) fn now(self) -> Time {
@@ -68,9 +68,9 @@ impl Reader<'_> {
 }
 
 /// The linear piece of a number at the row's instant; `None` where it is absent.
-pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
+pub(crate) fn linear(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> Option<Linear> {
     let at = compiled.layout.nodes[id.index()].at;
-    compiled.plan.node(id).op.linear(Reader { compiled, row, id, at, before: false })
+    compiled.plan.node(id).op.linear(NumberReader { compiled, row, id, at, before: false })
 }
 
 /// How it is told what a number was just before an instant whose events and timers have been applied.
@@ -97,21 +97,21 @@ impl Before {
 }
 
 /// What a cumulative number was just before the row's instant.
-pub(crate) fn before(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<Linear> {
+pub(crate) fn before(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> Option<Linear> {
     let at = compiled.layout.nodes[id.index()].at;
     match compiled.before[id.index()] {
         Before::Continuous => linear(compiled, row, id),
-        Before::OfInputs => compiled.plan.node(id).op.linear(Reader { compiled, row, id, at, before: true }),
+        Before::OfInputs => compiled.plan.node(id).op.linear(NumberReader { compiled, row, id, at, before: true }),
         Before::Kept => {
             let kept = at + number_words(&compiled.plan, id);
             let at = if row.words[kept] as Time == row.now() { kept + 1 } else { at };
-            Some(Reader { compiled, row, id, at, before: true }.counted(at))
+            Some(NumberReader { compiled, row, id, at, before: true }.counted(at))
         }
     }
 }
 
 /// Both sides of a ratio at the row's instant; `None` where one is absent.
-pub(crate) fn ratio(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Option<(Linear, Linear)> {
+pub(crate) fn ratio(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> Option<(Linear, Linear)> {
     match &compiled.plan.node(id).op {
         Op::Split { of, .. } => ratio(compiled, row, *of),
         op => {

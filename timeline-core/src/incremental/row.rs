@@ -1,6 +1,6 @@
 //! A session's state: a fixed row of words and, for what has no fixed size, a heap.
 
-use super::layout::Layout;
+use super::layout::RowLayout;
 use crate::Time;
 use std::collections::VecDeque;
 
@@ -32,22 +32,22 @@ pub(crate) mod truth {
 
 /// What has no fixed size; empty until it is needed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heap(pub(crate) Option<Box<[Cell]>>);
+pub struct Heap(pub(crate) Option<Box<[HeapCell]>>);
 
 /// The heap part of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Cell {
+pub(crate) struct HeapCell {
     /// Entries of a split beyond those in the row, or the places of events in their instant.
     pub entries: Vec<u64>,
     /// Pieces of a windowed number, oldest first; or events that wait or are counted, as how many there were at a time.
-    pub pieces: VecDeque<Piece>,
+    pub pieces: VecDeque<CumulativePiece>,
 }
 
 /// A linear piece of a cumulative number, from `start` on until the next one.
 ///
 /// Value and slope are integers, or the bits of floats where the number is one of floats.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Piece {
+pub(crate) struct CumulativePiece {
     pub start: Time,
     pub value: i64,
     /// What a value that is a float lacks; 0 where it is an integer.
@@ -58,22 +58,24 @@ pub(crate) struct Piece {
 }
 
 impl Heap {
-    pub(crate) fn cell(&self, cell: usize) -> Option<&Cell> {
+    pub(crate) fn cell(&self, cell: usize) -> Option<&HeapCell> {
         self.0.as_ref().map(|cells| &cells[cell])
     }
 
     /// The cell, if the session has any.
-    pub(crate) fn cell_if_any(&mut self, cell: usize) -> Option<&mut Cell> {
+    pub(crate) fn cell_if_any(&mut self, cell: usize) -> Option<&mut HeapCell> {
         self.0.as_mut().map(|cells| &mut cells[cell])
     }
 
-    pub(crate) fn cell_mut(&mut self, layout: &Layout, cell: usize) -> &mut Cell {
-        &mut self.0.get_or_insert_with(|| vec![Cell::default(); layout.cells].into())[cell]
+    pub(crate) fn cell_mut(&mut self, layout: &RowLayout, cell: usize) -> &mut HeapCell {
+        &mut self.0.get_or_insert_with(|| vec![HeapCell::default(); layout.cells].into())[cell]
     }
 
     /// Bytes outside of the row, roughly.
     pub fn bytes(&self) -> usize {
-        let cell = |c: &Cell| size_of::<Cell>() + c.entries.capacity() * 8 + c.pieces.capacity() * size_of::<Piece>();
+        let cell = |c: &HeapCell| {
+            size_of::<HeapCell>() + c.entries.capacity() * 8 + c.pieces.capacity() * size_of::<CumulativePiece>()
+        };
         self.0.as_ref().map_or(0, |cells| cells.iter().map(cell).sum())
     }
 }

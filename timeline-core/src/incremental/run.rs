@@ -1,11 +1,11 @@
 //! One pass over the operations: the evaluation that ends an instant.
 
 use super::AlertSpan;
+use super::apart::{self, ApartPass};
 use super::code::Pass;
-use super::compile::{AlertCode, Compiled};
+use super::compile::{AlertCode, CompiledPlan};
 use super::derived::PassEvents;
 use super::dictionary::Dictionary;
-use super::rest::{self, RestPass};
 use super::row::{FRESH, NEVER, NOT_SINCE, Row, truth};
 use super::value_of;
 use crate::plan::{Kind, NodeId};
@@ -13,9 +13,9 @@ use crate::{Time, Value};
 
 /// Runs a program at the row's instant; `pending` are the columns by which events of it changed something.
 pub(super) fn run(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     dictionary: &mut Dictionary,
-    (dirty, happened): (&mut [bool], &mut PassEvents),
+    (dirty, pass_events): (&mut [bool], &mut PassEvents),
     row: &mut Row<'_>,
     program: usize,
     pending: u64,
@@ -31,7 +31,7 @@ pub(super) fn run(
         // The operators of which most queries are made are run here, so that the pass over them is one loop.
         let changed = match compiled.codes[node].run(pass, row) {
             Some(changed) => changed,
-            None => rest::step(RestPass { compiled, dictionary, dirty, happened, node, pending, now, fresh }, row),
+            None => apart::step(ApartPass { compiled, dictionary, dirty, pass_events, node, pending, now, fresh }, row),
         };
         dirty[node] |= changed;
     }
@@ -46,7 +46,7 @@ pub(super) fn run(
 
 /// The first instant after `now` at which some node changes by itself.
 #[inline(always)]
-pub(super) fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Time {
+pub(super) fn next_deadline(compiled: &CompiledPlan, row: &Row<'_>, now: Time) -> Time {
     let deadlines = compiled.timed.iter().map(|(_, deadline)| deadline.get(row.words));
     deadlines.filter(|at| *at > now).min().unwrap_or(NEVER)
 }
@@ -54,13 +54,13 @@ pub(super) fn next_deadline(compiled: &Compiled, row: &Row<'_>, now: Time) -> Ti
 /// Which of the timed nodes change by themselves at an instant, as a set of their places in the list of them; what has no
 /// bit of its own shares the last one.
 #[inline]
-pub(super) fn due(compiled: &Compiled, row: &Row<'_>, now: Time) -> u64 {
+pub(super) fn due(compiled: &CompiledPlan, row: &Row<'_>, now: Time) -> u64 {
     let due = compiled.timed.iter().enumerate().filter(|(_, (_, deadline))| deadline.get(row.words) == now);
     due.fold(0, |set, (place, _)| set | 1 << place.min(63))
 }
 
 fn tell_alerts(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     dictionary: &Dictionary,
     row: &mut Row<'_>,
     now: Time,
@@ -87,7 +87,12 @@ fn tell_alerts(
 }
 
 /// Ends the open spans of alerts at the row's instant; one that would be empty is none.
-pub(super) fn end_alerts(compiled: &Compiled, dictionary: &Dictionary, row: &mut Row<'_>, alerts: &mut Vec<AlertSpan>) {
+pub(super) fn end_alerts(
+    compiled: &CompiledPlan,
+    dictionary: &Dictionary,
+    row: &mut Row<'_>,
+    alerts: &mut Vec<AlertSpan>,
+) {
     let end = row.now();
     for code in &compiled.alerts {
         let start = row.words[code.at] as Time;
@@ -101,7 +106,7 @@ pub(super) fn end_alerts(compiled: &Compiled, dictionary: &Dictionary, row: &mut
 
 impl AlertCode {
     /// What is shown beside the span that is open.
-    pub(super) fn values(&self, compiled: &Compiled, dictionary: &Dictionary, row: &Row<'_>) -> Vec<Option<Value>> {
+    pub(super) fn values(&self, compiled: &CompiledPlan, dictionary: &Dictionary, row: &Row<'_>) -> Vec<Option<Value>> {
         let value = |(i, (id, _)): (usize, &(NodeId, _))| match compiled.plan.node(*id).kind {
             Kind::State(ty) => value_of(row.words[self.at + 1 + i], ty, dictionary),
             Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,

@@ -14,13 +14,13 @@
 //!
 //! Under a window the charges are not kept but summed, when asked for, over the pieces that the window still reaches.
 
-use super::code::{Code, State};
-use super::compile::Compiled;
-use super::layout::{INLINE_ENTRIES, Layout, sides};
+use super::code::{Instruction, StateSlot};
+use super::compile::CompiledPlan;
+use super::layout::{INLINE_ENTRIES, RowLayout, sides};
 use super::number;
 use super::number::{of_words, words};
-use super::row::{ABSENT, NEVER, Piece, Row, truth};
-use super::view::Turns;
+use super::row::{ABSENT, CumulativePiece, NEVER, Row, truth};
+use super::view::ConcurrencyTurns;
 use super::window;
 use crate::plan::{Kind, NodeId, Op, Plan, Unit};
 use crate::{Linear, Time, Type};
@@ -44,7 +44,7 @@ pub(crate) struct Entries {
 
 impl Entries {
     /// Those of a node, if it is a split.
-    pub(crate) fn new(plan: &Plan, layout: &Layout, node: usize) -> Option<Self> {
+    pub(crate) fn new(plan: &Plan, layout: &RowLayout, node: usize) -> Option<Self> {
         let place = layout.nodes[node];
         let Op::Split { of, by, cap } = &plan.nodes[node].op else { return None };
         let words = layout.cell_texts[place.cell].0;
@@ -68,7 +68,7 @@ impl Entries {
         })
     }
 
-    fn of(compiled: &Compiled, node: usize) -> &Self {
+    fn of(compiled: &CompiledPlan, node: usize) -> &Self {
         compiled.entries[node].as_ref().expect("only splits come here")
     }
 
@@ -101,7 +101,7 @@ impl Entries {
     }
 
     /// The entry of the values in force. All entries are of one window.
-    fn find(&self, row: &Row<'_>, count: usize, by: &[(u16, State)]) -> Option<usize> {
+    fn find(&self, row: &Row<'_>, count: usize, by: &[(u16, StateSlot)]) -> Option<usize> {
         let value = |d: usize| by[d].1.get(row.words);
         (0..count).find(|i| {
             let entry = self.entry(row, *i);
@@ -123,7 +123,7 @@ impl Entries {
         }
     }
 
-    fn entry_mut<'a>(&self, row: &'a mut Row<'_>, compiled: &Compiled, i: usize) -> &'a mut [u64] {
+    fn entry_mut<'a>(&self, row: &'a mut Row<'_>, compiled: &CompiledPlan, i: usize) -> &'a mut [u64] {
         if i < INLINE_ENTRIES {
             &mut row.words[self.at + 2 + i * self.words..][..self.words]
         } else {
@@ -147,7 +147,7 @@ impl Entries {
 }
 
 /// Charges what has come to the dimensions that were in force, and notes those now in force.
-pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switched: bool, fresh: bool) {
+pub(crate) fn update(compiled: &CompiledPlan, row: &mut Row<'_>, node: usize, switched: bool, fresh: bool) {
     let Op::Split { of, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, node);
     if switched {
@@ -166,7 +166,7 @@ pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, switch
 
 /// Notes where a condition whose sessions are counted at once turned for the entry in force: it ends for one and begins for
 /// another where the values change. So turns come in pairs, of which the oldest are forgotten beyond the cap.
-fn turn(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, entries: &Entries, cap: usize) {
+fn turn(compiled: &CompiledPlan, row: &mut Row<'_>, of: NodeId, entries: &Entries, cap: usize) {
     let now = row.now();
     let is_on = compiled.bool(of).get(row.words) == truth::TRUE;
     let is = is_on.then(|| entries.current(row) as u32);
@@ -176,11 +176,11 @@ fn turn(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, entries: &Entries, c
         return;
     }
     let turns = &mut row.heap.cell_mut(&compiled.layout, entries.cell).pieces;
-    let turn = |value, entry| Piece { start: now, value, rest: 0, slope: 0, entry };
+    let turn = |value, entry| CumulativePiece { start: now, value, rest: 0, slope: 0, entry };
     turns.extend(was.map(|entry| turn(0, entry)).into_iter().chain(is.map(|entry| turn(1, entry))));
     let beyond = turns.len().saturating_sub(2 * cap).div_ceil(2);
     // The oldest spans are over: later ones have begun.
-    let forgotten: Vec<Piece> = turns.drain(..2 * beyond).collect();
+    let forgotten: Vec<CumulativePiece> = turns.drain(..2 * beyond).collect();
     for [start, end] in forgotten.as_chunks::<2>().0 {
         let entry = &mut entries.entry_mut(row, compiled, start.entry as usize)[entries.dimensions..];
         entry[0] = (entry[0] as Time).saturating_add(end.start.saturating_sub(start.start)) as u64;
@@ -189,16 +189,17 @@ fn turn(compiled: &Compiled, row: &mut Row<'_>, of: NodeId, entries: &Entries, c
 }
 
 /// The turns of each entry, and for how long the condition was true before them.
-pub(crate) fn turns(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> Vec<Turns> {
+pub(crate) fn turns(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> Vec<ConcurrencyTurns> {
     let entries = Entries::of(compiled, id.index());
     let before = |i: usize| entries.entry(row, i)[entries.dimensions] as Time;
-    let mut all: Vec<Turns> = (0..entries.count(row)).map(|i| Turns { at: vec![], before: before(i) }).collect();
+    let mut all: Vec<ConcurrencyTurns> =
+        (0..entries.count(row)).map(|i| ConcurrencyTurns { at: vec![], before: before(i) }).collect();
     let turns = row.heap.cell(entries.cell).into_iter().flat_map(|cell| &cell.pieces);
     turns.for_each(|turn| all[turn.entry as usize].at.push(turn.start));
     all
 }
 
-fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, entries: &Entries) {
+fn switch(compiled: &CompiledPlan, row: &mut Row<'_>, node: usize, entries: &Entries) {
     let by = dimensions(compiled, node);
     let current = entries.current(row);
     let is_new = row.words[entries.at] == NO_ENTRY;
@@ -256,12 +257,12 @@ fn switch(compiled: &Compiled, row: &mut Row<'_>, node: usize, entries: &Entries
 }
 
 /// Whether some value is in force: the session has begun, and so has the window, if it is split by one.
-pub(crate) fn is_begun(compiled: &Compiled, row: &Row<'_>, node: usize) -> bool {
+pub(crate) fn is_begun(compiled: &CompiledPlan, row: &Row<'_>, node: usize) -> bool {
     row.words[compiled.layout.nodes[node].at] != NO_ENTRY
 }
 
 /// Forgets all entries: what comes is of another window.
-pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
+pub(crate) fn begin_anew(compiled: &CompiledPlan, row: &mut Row<'_>, node: usize) {
     let entries = Entries::of(compiled, node);
     row.words[entries.at] = NO_ENTRY;
     row.words[entries.at + 2..entries.at + 2 + INLINE_ENTRIES * entries.words].fill(0);
@@ -281,7 +282,7 @@ pub(crate) fn begin_anew(compiled: &Compiled, row: &mut Row<'_>, node: usize) {
 }
 
 /// How often values without an entry came into force, and how many turns were forgotten.
-pub(crate) fn beyond(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> u64 {
+pub(crate) fn beyond(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> u64 {
     let entries = Entries::of(compiled, id.index());
     let values = entries.overflow(row).map_or(0, |slot| entries.entry(row, slot)[entries.dimensions]);
     let turns = match compiled.plan.counted_at_once(id) {
@@ -309,7 +310,7 @@ fn charge(entry: &mut [u64], charges: &[Option<(Linear, Unit)>; 2], sign: i64) {
 
 /// What the input (or both sides of it) has come to; of what is windowed nothing is charged.
 #[inline]
-fn charges(compiled: &Compiled, row: &Row<'_>, entries: &Entries) -> [Option<(Linear, Unit)>; 2] {
+fn charges(compiled: &CompiledPlan, row: &Row<'_>, entries: &Entries) -> [Option<(Linear, Unit)>; 2] {
     let come_to = |(id, unit): (NodeId, Unit)| {
         let charge = number::before(compiled, row, id).expect("cumulative numbers are never absent");
         (charge.level(), unit)
@@ -318,7 +319,7 @@ fn charges(compiled: &Compiled, row: &Row<'_>, entries: &Entries) -> [Option<(Li
 }
 
 /// How many entries there are, and which one is in force; of entries that are windowed all may be.
-pub(crate) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize, Option<usize>) {
+pub(crate) fn in_force(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> (usize, Option<usize>) {
     let Op::Split { of, .. } = &compiled.plan.node(id).op else { unreachable!("only splits come here") };
     let entries = Entries::of(compiled, id.index());
     let is_windowed = matches!(compiled.plan.node(*of).op, Op::OverLast { .. });
@@ -327,7 +328,7 @@ pub(crate) fn in_force(compiled: &Compiled, row: &Row<'_>, id: NodeId) -> (usize
 
 /// Tells the words of the dimensions of each entry that is wanted, with its share: one number, or the two sides of a ratio.
 pub(crate) fn shares<T>(
-    compiled: &Compiled,
+    compiled: &CompiledPlan,
     row: &Row<'_>,
     id: NodeId,
     wanted: impl Fn(usize) -> bool,
@@ -378,13 +379,13 @@ fn biased(words: &[u64], x: Linear) -> Linear {
 }
 
 /// What an entry was charged in `(now - window, now]`.
-fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Time, Unit), entry: u32) -> Linear {
+fn windowed(compiled: &CompiledPlan, row: &Row<'_>, cell: usize, (window, unit): (Time, Unit), entry: u32) -> Linear {
     debug_assert!(cell < compiled.layout.cells);
     let now = row.now();
     let trailing = now.saturating_sub(window);
     let mut sum = of_words(&[0; 2], unit);
     let pieces = row.heap.cell(cell).map(|cell| &cell.pieces);
-    let pieces: &[Piece] = &pieces.map(|p| p.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
+    let pieces: &[CumulativePiece] = &pieces.map(|p| p.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
     for (i, piece) in pieces.iter().enumerate().filter(|(_, piece)| piece.entry == entry) {
         let end = pieces.get(i + 1).map_or(NEVER, |next| next.start);
         let from = piece.start.max(trailing);
@@ -405,14 +406,14 @@ fn windowed(compiled: &Compiled, row: &Row<'_>, cell: usize, (window, unit): (Ti
 }
 
 /// By how much a piece begins above the end of the one before it.
-fn jump(before: &Piece, piece: &Piece, unit: Unit) -> Linear {
+fn jump(before: &CumulativePiece, piece: &CumulativePiece, unit: Unit) -> Linear {
     piece.linear_at(piece.start, unit).level().sub(before.linear_at(piece.start, unit).level())
 }
 
 /// The dimensions of a split, with their nodes.
-fn dimensions(compiled: &Compiled, node: usize) -> &[(u16, State)] {
+fn dimensions(compiled: &CompiledPlan, node: usize) -> &[(u16, StateSlot)] {
     match &compiled.codes[node] {
-        Code::Split(split) => &split.by,
+        Instruction::Split(split) => &split.by,
         other => unreachable!("only splits come here, not {other:?}"),
     }
 }

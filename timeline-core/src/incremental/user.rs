@@ -2,7 +2,7 @@
 //!
 //! So a checkpoint has the state of every user operator without knowing of any.
 
-use super::Event;
+use super::PackedEvent;
 use super::dictionary::Dictionary;
 use super::expression::Expression;
 use super::row::{ABSENT, Row};
@@ -20,12 +20,12 @@ pub(crate) struct User {
     pub node: NodeId,
     pub at: usize,
     pub operator: Arc<UserOperator>,
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<OperatorArgument>,
 }
 
 /// What an operator reads of a record.
 #[derive(Clone, Debug)]
-pub(crate) struct Argument {
+pub(crate) struct OperatorArgument {
     pub ty: Type,
     /// Without any of them the record is no event of the argument, whatever the expression would say.
     pub columns: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Argument {
 
 /// A user operator that has failed in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct OperatorFailure {
     /// The node.
     pub node: NodeId,
     /// Why.
@@ -52,8 +52,8 @@ pub(crate) fn apply(
     user: &User,
     dictionary: &mut Dictionary,
     row: &mut Row<'_>,
-    event: &Event<'_>,
-    failures: &mut Vec<Failure>,
+    event: &PackedEvent<'_>,
+    failures: &mut Vec<OperatorFailure>,
 ) {
     let (at, bytes) = (user.at, user.operator.state_bytes as usize);
     if row.words[at + 1] != 0 {
@@ -78,7 +78,7 @@ pub(crate) fn apply(
         Err(fault) => {
             row.words[at] = ABSENT;
             row.words[at + 1] = code(fault);
-            failures.push(Failure { node: user.node, fault });
+            failures.push(OperatorFailure { node: user.node, fault });
         }
     }
 }

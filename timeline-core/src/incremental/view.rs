@@ -1,6 +1,6 @@
 //! Reading a session at its instant.
 
-use super::compile::Compiled;
+use super::compile::CompiledPlan;
 use super::derived::PassEvents;
 use super::dictionary::Dictionary;
 use super::row::{NOT_SINCE, Row};
@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 
 /// A session as it is at the row's instant.
 #[derive(Debug)]
-pub struct View<'a> {
-    pub(super) compiled: &'a Compiled,
+pub struct SessionView<'a> {
+    pub(super) compiled: &'a CompiledPlan,
     pub(super) dictionary: &'a Dictionary,
     pub(super) row: &'a Row<'a>,
     /// The events that were made in the pass, and what it found changed; none outside of one.
@@ -21,7 +21,7 @@ pub struct View<'a> {
 
 /// What a timeline says at an instant.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reading {
+pub enum TimelineValue {
     /// Nothing.
     Absent,
     /// A state's value.
@@ -46,31 +46,31 @@ pub struct Share {
     /// The dimensions, absent ones as `None`; empty for a metric without a split.
     pub dimensions: Dimensions,
     /// The share.
-    pub reading: Reading,
+    pub reading: TimelineValue,
 }
 
 /// Where a condition turned whose sessions are counted at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Turns {
+pub struct ConcurrencyTurns {
     /// The instants at which it turned, true first, as far as they are kept.
     pub at: Vec<Time>,
     /// For how long it was true before them.
     pub before: Time,
 }
 
-impl<'a> View<'a> {
-    pub(crate) fn new(compiled: &'a Compiled, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
-        View { compiled, dictionary, row, pass: None }
+impl<'a> SessionView<'a> {
+    pub(crate) fn new(compiled: &'a CompiledPlan, dictionary: &'a Dictionary, row: &'a Row<'a>) -> Self {
+        SessionView { compiled, dictionary, row, pass: None }
     }
 
     /// The view of an evaluation.
-    pub(crate) fn of_pass(self, happened: &'a PassEvents, dirty: &'a [bool]) -> Self {
-        View { pass: Some((happened, dirty)), ..self }
+    pub(crate) fn of_pass(self, pass_events: &'a PassEvents, dirty: &'a [bool]) -> Self {
+        SessionView { pass: Some((pass_events, dirty)), ..self }
     }
 
     /// Whether the node, an event that is made of timelines, happens in the evaluation that the view is of.
     pub fn happens(&self, id: NodeId) -> bool {
-        self.is_event(id) && self.pass.is_some_and(|(happened, dirty)| happened.any(dirty, id.index()))
+        self.is_event(id) && self.pass.is_some_and(|(pass_events, dirty)| pass_events.any(dirty, id.index()))
     }
 
     /// Whether the node is an event, which says nothing between its instants.
@@ -84,13 +84,18 @@ impl<'a> View<'a> {
     }
 
     /// What the node says; events say nothing between their instants.
-    pub fn reading(&self, id: NodeId) -> Reading {
+    pub fn reading(&self, id: NodeId) -> TimelineValue {
         match self.compiled.plan.node(id).kind {
-            Kind::Event(_) => Reading::Absent,
-            Kind::State(_) => self.state(id).map_or(Reading::Absent, Reading::State),
-            Kind::Number(_) => number::linear(self.compiled, self.row, id).map_or(Reading::Absent, Reading::Number),
-            Kind::Ratio(_) => number::ratio(self.compiled, self.row, id)
-                .map_or(Reading::Absent, |(numerator, denominator)| Reading::Ratio { numerator, denominator }),
+            Kind::Event(_) => TimelineValue::Absent,
+            Kind::State(_) => self.state(id).map_or(TimelineValue::Absent, TimelineValue::State),
+            Kind::Number(_) => {
+                number::linear(self.compiled, self.row, id).map_or(TimelineValue::Absent, TimelineValue::Number)
+            }
+            Kind::Ratio(_) => {
+                number::ratio(self.compiled, self.row, id).map_or(TimelineValue::Absent, |(numerator, denominator)| {
+                    TimelineValue::Ratio { numerator, denominator }
+                })
+            }
         }
     }
 
@@ -141,9 +146,9 @@ impl<'a> View<'a> {
         split::shares(self.compiled, self.row, root, wanted, |words, first, second| Share {
             dimensions: words.iter().zip(by).map(dimension).collect(),
             reading: match second {
-                None if is_state => Reading::State(Value::Bool(first.sign() != 0)),
-                None => Reading::Number(first),
-                Some(denominator) => Reading::Ratio { numerator: first, denominator },
+                None if is_state => TimelineValue::State(Value::Bool(first.sign() != 0)),
+                None => TimelineValue::Number(first),
+                Some(denominator) => TimelineValue::Ratio { numerator: first, denominator },
             },
         })
     }
@@ -157,7 +162,7 @@ impl<'a> View<'a> {
     }
 
     /// The turns of such a metric.
-    pub fn whole_turns(&self, metric: usize) -> Vec<Turns> {
+    pub fn whole_turns(&self, metric: usize) -> Vec<ConcurrencyTurns> {
         match &self.compiled.read[metric] {
             own if own.is_whole && own.has_turns => self.turns(own.root),
             _ => vec![],
@@ -171,7 +176,7 @@ impl<'a> View<'a> {
     }
 
     /// The turns of a condition whose sessions are counted at once, for each of its shares; none for other metrics.
-    pub fn turns(&self, root: NodeId) -> Vec<Turns> {
+    pub fn turns(&self, root: NodeId) -> Vec<ConcurrencyTurns> {
         match (&self.compiled.plan.node(root).op, self.compiled.plan.counted_at_once(root)) {
             (_, None) => vec![],
             (Op::Split { .. }, Some(_)) => split::turns(self.compiled, self.row, root),
@@ -179,7 +184,7 @@ impl<'a> View<'a> {
                 let place = self.compiled.layout.nodes[root.index()];
                 let cell = self.row.heap.cell(place.cell);
                 let at = cell.map_or_else(Vec::new, |cell| cell.pieces.iter().map(|turn| turn.start).collect());
-                vec![Turns { at, before: self.row.words[place.at + 1] as Time }]
+                vec![ConcurrencyTurns { at, before: self.row.words[place.at + 1] as Time }]
             }
         }
     }

@@ -3,19 +3,19 @@
 //! The oldest piece kept is the one in force at the window's trailing end; before the session it is the constant 0,
 //! which starts at the least instant, so that leaving it is a change like any other.
 
-use super::compile::Compiled;
+use super::compile::CompiledPlan;
 use super::number;
-use super::row::{NEVER, Piece, Row};
+use super::row::{CumulativePiece, NEVER, Row};
 use crate::number::saturate;
 use crate::plan::{Kind, NodeId, Op, Unit};
 use crate::{Linear, Time};
 use std::collections::VecDeque;
 
 /// What a cumulative number is before the session.
-const BEFORE: Piece = Piece { start: Time::MIN, value: 0, rest: 0, slope: 0, entry: u32::MAX };
+const BEFORE: CumulativePiece = CumulativePiece { start: Time::MIN, value: 0, rest: 0, slope: 0, entry: u32::MAX };
 
 /// Takes the input's present piece, drops what the window has left, and notes when it next leaves a piece.
-pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh: bool) {
+pub(crate) fn update(compiled: &CompiledPlan, row: &mut Row<'_>, node: usize, fresh: bool) {
     let Op::OverLast { of, window } = compiled.plan.nodes[node].op else { unreachable!("only windows come here") };
     let present = piece(compiled, row, of, 0);
     let place = compiled.layout.nodes[node];
@@ -25,7 +25,7 @@ pub(crate) fn update(compiled: &Compiled, row: &mut Row<'_>, node: usize, fresh:
 }
 
 /// The window's number at the row's instant.
-pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId) -> Option<Linear> {
+pub(crate) fn linear(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId, of: NodeId) -> Option<Linear> {
     let Op::OverLast { window, .. } = compiled.plan.node(id).op else { unreachable!("only windows come here") };
     let present = number::linear(compiled, row, of)?;
     let cell = row.heap.cell(compiled.layout.nodes[id.index()].cell)?;
@@ -35,7 +35,7 @@ pub(crate) fn linear(compiled: &Compiled, row: &Row<'_>, id: NodeId, of: NodeId)
 }
 
 /// The present piece of a cumulative number, charged to an entry.
-pub(crate) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) -> Piece {
+pub(crate) fn piece(compiled: &CompiledPlan, row: &Row<'_>, of: NodeId, entry: u32) -> CumulativePiece {
     match number::linear(compiled, row, of) {
         Some(x) => piece_of(x, row.now(), entry),
         None => unreachable!("a cumulative number is never absent, as the builder checked"),
@@ -43,20 +43,20 @@ pub(crate) fn piece(compiled: &Compiled, row: &Row<'_>, of: NodeId, entry: u32) 
 }
 
 /// The piece that a number begins at an instant.
-pub(crate) fn piece_of(x: Linear, start: Time, entry: u32) -> Piece {
+pub(crate) fn piece_of(x: Linear, start: Time, entry: u32) -> CumulativePiece {
     match x {
         Linear::Exact { value, slope } => {
-            Piece { start, value: saturate(value), rest: 0, slope: saturate(slope), entry }
+            CumulativePiece { start, value: saturate(value), rest: 0, slope: saturate(slope), entry }
         }
         Linear::Float { value, rest, slope } => {
             let [value, rest, slope] = [value, rest, slope].map(|x| x.to_bits() as i64);
-            Piece { start, value, rest, slope, entry }
+            CumulativePiece { start, value, rest, slope, entry }
         }
     }
 }
 
 /// The unit of a number.
-pub(crate) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
+pub(crate) fn unit(compiled: &CompiledPlan, id: NodeId) -> Unit {
     match compiled.plan.node(id).kind {
         Kind::Number(unit) => unit,
         other => unreachable!("{other} is no number, as the builder checked"),
@@ -65,7 +65,13 @@ pub(crate) fn unit(compiled: &Compiled, id: NodeId) -> Unit {
 
 /// Appends a piece unless it continues the last one, drops those that the window has left,
 /// and says when the window next leaves one.
-pub(crate) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, fresh: bool, unit: Unit) -> Time {
+pub(crate) fn slide(
+    pieces: &mut VecDeque<CumulativePiece>,
+    present: CumulativePiece,
+    window: Time,
+    fresh: bool,
+    unit: Unit,
+) -> Time {
     if fresh {
         pieces.clear();
         pieces.push_back(BEFORE);
@@ -82,7 +88,7 @@ pub(crate) fn slide(pieces: &mut VecDeque<Piece>, present: Piece, window: Time, 
     pieces.get(1).map_or(NEVER, |piece| piece.start.saturating_add(window))
 }
 
-impl Piece {
+impl CumulativePiece {
     /// The piece as seen from an instant at or after its start.
     pub(crate) fn linear_at(&self, at: Time, unit: Unit) -> Linear {
         let dt = i128::from(at) - i128::from(self.start);

@@ -1,6 +1,6 @@
 //! A small bench for the tests of operators: one operator over a few columns, both evaluators, and what they say at each instant.
 
-use crate::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row};
+use crate::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row, TimelineValue};
 use crate::plan::{Builder, Column, Csv, EventExpr, FieldPath, Idle, Kind, NodeId, Nulls, Op, Source, TimeUnit};
 use crate::reference::{Session, Whole, whole};
 use crate::{Field, Linear, Plan, Record, Time, Type, Value};
@@ -126,7 +126,7 @@ fn incremental(plan: &Plan, records: &[Record], id: NodeId, instants: Time) -> V
     for t in 0..instants {
         for record in records.iter().filter(|record| record.time == t) {
             let (present, nulls) = evaluator.pack(record, &mut packed);
-            let event = Event { time: t, present, nulls, words: &packed };
+            let event = PackedEvent { time: t, present, nulls, words: &packed };
             let mut row = Row { words: &mut words, heap: &mut heap };
             evaluator.event(
                 &mut row,
@@ -159,12 +159,12 @@ fn dimensions(all: &[Option<Value>]) -> String {
     all.iter().map(|value| value.as_ref().map_or("-".into(), ToString::to_string)).collect::<Vec<_>>().join("/")
 }
 
-fn text(reading: &Reading) -> String {
+fn text(reading: &TimelineValue) -> String {
     match reading {
-        Reading::Absent => "-".into(),
-        Reading::State(value) => value.to_string(),
-        Reading::Number(x) => number(*x),
-        Reading::Ratio { numerator, denominator } => format!("{}/{}", number(*numerator), number(*denominator)),
+        TimelineValue::Absent => "-".into(),
+        TimelineValue::State(value) => value.to_string(),
+        TimelineValue::Number(x) => number(*x),
+        TimelineValue::Ratio { numerator, denominator } => format!("{}/{}", number(*numerator), number(*denominator)),
     }
 }
 

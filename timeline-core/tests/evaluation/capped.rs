@@ -2,12 +2,14 @@
 
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row, Turns, View};
+use timeline_core::incremental::{
+    ConcurrencyTurns, EvaluationOutput, Evaluator, Heap, PackedEvent, Row, SessionView, TimelineValue,
+};
 use timeline_core::plan::{Every, NodeId, Op};
 use timeline_core::{Linear, SECOND, Time, Type, Value};
 
 /// Hands the session of a log to `look`, as it is at an instant in seconds.
-fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&View<'_>) -> T) -> T {
+fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&SessionView<'_>) -> T) -> T {
     let plan = p.finish();
     let log = log(&plan, rows);
     let session = run_until(&plan, &log, at).sessions.remove(0).1;
@@ -19,7 +21,7 @@ fn look<T>(p: Program, rows: &[super::build::Row], at: Time, look: impl FnOnce(&
     let mut packed = vec![];
     for record in &session.records {
         let (present, nulls) = evaluator.pack(record, &mut packed);
-        evaluator.event(row, &Event { time: record.time, present, nulls, words: &packed }, sink);
+        evaluator.event(row, &PackedEvent { time: record.time, present, nulls, words: &packed }, sink);
     }
     evaluator.settle(row, sink);
     evaluator.advance(row, at * SECOND, sink);
@@ -38,10 +40,10 @@ fn split(cdns: &str, cap: u32, at: Time) -> (Vec<(String, Time)>, u64) {
     look(p, &rows, at, |view| (shares(view, split), view.forgotten()))
 }
 
-fn shares(view: &View<'_>, split: NodeId) -> Vec<(String, Time)> {
+fn shares(view: &SessionView<'_>, split: NodeId) -> Vec<(String, Time)> {
     let name = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
     let shares = view.shares(split).into_iter().map(|share| match share.reading {
-        Reading::Number(Linear::Exact { value, .. }) => (name(&share.dimensions[0]), value as Time / SECOND),
+        TimelineValue::Number(Linear::Exact { value, .. }) => (name(&share.dimensions[0]), value as Time / SECOND),
         other => panic!("a duration: {other:?}"),
     });
     shares.collect()
@@ -75,8 +77,10 @@ fn the_first_spans_of_many_are_told_as_one_length() {
         let rows: Vec<super::build::Row> = (0..).zip(&values).map(|(t, v)| (t, "s", v.as_slice())).collect();
         look(p, &rows, 9, |view| (view.turns(root).remove(0), view.forgotten()))
     };
-    let expected =
-        |at: &[Time], before: Time| Turns { at: at.iter().map(|t| t * SECOND).collect(), before: before * SECOND };
+    let expected = |at: &[Time], before: Time| ConcurrencyTurns {
+        at: at.iter().map(|t| t * SECOND).collect(),
+        before: before * SECOND,
+    };
     assert_eq!(turns(3), (expected(&[0, 1, 2, 4, 5], 0), 0));
     assert_eq!(turns(2), (expected(&[2, 4, 5], 1), 1));
     assert_eq!(turns(1), (expected(&[5], 3), 2));
@@ -104,14 +108,14 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
     evaluator.begin(row, 0);
     for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
         let name = u64::from(evaluator.dictionary_mut().intern(name));
-        let event = Event { time: i as Time * SECOND / 4, present: 1, nulls: 0, words: &[name] };
+        let event = PackedEvent { time: i as Time * SECOND / 4, present: 1, nulls: 0, words: &[name] };
         evaluator.event(
             row,
             &event,
             &mut EvaluationOutput { alerts: &mut alerts, windows: Some(&mut sink), matches: None, observer: &mut () },
         );
     }
-    let last = Event { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
+    let last = PackedEvent { time: windows * SECOND, present: 0, nulls: 0, words: &[0] };
     evaluator.event(
         row,
         &last,
@@ -121,7 +125,7 @@ fn windows(windows: Time, cap: u32) -> (Vec<Window>, u64) {
         assert_eq!((window.end - window.begin, window.read), (SECOND, window.end));
         let [alone, both] = &window.metrics[..] else { panic!("two metrics: {window:?}") };
         let of = |share: &timeline_core::incremental::Share| match share.reading {
-            Reading::Number(Linear::Exact { value, .. }) => value as Time / (SECOND / 4),
+            TimelineValue::Number(Linear::Exact { value, .. }) => value as Time / (SECOND / 4),
             ref other => panic!("a duration: {other:?}"),
         };
         assert_eq!(alone.shares.iter().map(of).collect::<Vec<_>>(), [4]);

@@ -3,7 +3,7 @@
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use std::sync::Arc;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Reading, Row, codec};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row, TimelineValue, codec};
 use timeline_core::reference::{CloseReason, Session, Share, Whole, run, whole};
 use timeline_core::{Field, Linear, Plan, Time, Value};
 
@@ -27,7 +27,7 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
     let (mut words, mut alerts) = (vec![], vec![]);
     for (i, record) in session.records.iter().enumerate() {
         let (present, nulls) = evaluator.pack(&positive_zeros(record), &mut words);
-        let event = Event { time: record.time, present, nulls, words: &words };
+        let event = PackedEvent { time: record.time, present, nulls, words: &words };
         evaluator.event(
             &mut row.row(),
             &event,
@@ -60,33 +60,33 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
 /// What the reference says at an instant, by dimensions; events say nothing.
 fn wanted(whole: &Whole, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
     let reading = match whole {
-        Whole::Events(_) => Reading::Absent,
+        Whole::Events(_) => TimelineValue::Absent,
         Whole::Split(shares) => {
             let is_open = |share: &&Share| share.window.is_none_or(|(_, end)| t < end);
             let begun = shares.iter().filter(|share| share.since <= t).filter(is_open);
             let text = |x: &Whole| wanted(x, t).remove(0).1;
             return begun.map(|share| (share.dimensions.clone(), text(&share.timeline))).collect();
         }
-        Whole::State(state) => state.at(t).map_or(Reading::Absent, Reading::State),
-        Whole::Number(number) => number.at(t).map_or(Reading::Absent, Reading::Number),
+        Whole::State(state) => state.at(t).map_or(TimelineValue::Absent, TimelineValue::State),
+        Whole::Number(number) => number.at(t).map_or(TimelineValue::Absent, TimelineValue::Number),
         Whole::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
-            (Some(numerator), Some(denominator)) => Reading::Ratio { numerator, denominator },
-            _ => Reading::Absent,
+            (Some(numerator), Some(denominator)) => TimelineValue::Ratio { numerator, denominator },
+            _ => TimelineValue::Absent,
         },
     };
     vec![(vec![], text(&reading))]
 }
 
 /// One zero for both.
-fn text(reading: &Reading) -> String {
+fn text(reading: &TimelineValue) -> String {
     let linear = |x: &Linear| match x {
         Linear::Float { value, slope, .. } => format!("{:?} {:?}", value + 0.0, slope + 0.0),
         exact => format!("{exact:?}"),
     };
     match reading {
-        Reading::State(Value::Float(x)) => format!("{:?}", x + 0.0),
-        Reading::Number(x) => linear(x),
-        Reading::Ratio { numerator, denominator } => format!("{} / {}", linear(numerator), linear(denominator)),
+        TimelineValue::State(Value::Float(x)) => format!("{:?}", x + 0.0),
+        TimelineValue::Number(x) => linear(x),
+        TimelineValue::Ratio { numerator, denominator } => format!("{} / {}", linear(numerator), linear(denominator)),
         other => format!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::build::{Program, log, run_until, text};
 use std::sync::Arc;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Heap, Row};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
 use timeline_core::plan::{NodeId, Op};
 use timeline_core::{SECOND, Time, Type};
 
@@ -24,7 +24,7 @@ fn passes(said: &str, make: impl FnOnce(&mut Program) -> NodeId) -> u64 {
     let mut packed = vec![];
     for record in &session.records {
         let (present, nulls) = evaluator.pack(record, &mut packed);
-        evaluator.event(row, &Event { time: record.time, present, nulls, words: &packed }, sink);
+        evaluator.event(row, &PackedEvent { time: record.time, present, nulls, words: &packed }, sink);
     }
     evaluator.settle(row, sink);
     evaluator.passes()

@@ -1,7 +1,7 @@
 //! What a session is at between two slices of its lane's work, and how far it may go in one.
 
 use timeline_core::Time;
-use timeline_core::incremental::Ahead;
+use timeline_core::incremental::EndCopy;
 
 /// What a session was at when its lane looked up between two of its timers. Its row is on the way, and speaks of the last
 /// timer that it went through; what was decided before stays decided.
@@ -34,7 +34,7 @@ pub(in crate::lane) enum Step {
 pub(in crate::lane) struct Pace {
     pub doing: Option<Doing>,
     /// How far it was looked for an end that is made of timelines.
-    pub ahead: Option<Ahead>,
+    pub ahead: Option<EndCopy>,
     /// When the session next changes by itself, if it was looked for such an end and has none yet.
     pub change: Option<Time>,
     pub most: u64,

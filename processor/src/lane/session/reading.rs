@@ -3,7 +3,7 @@
 use super::{AlertRow, Session};
 use compact_str::CompactString;
 use timeline_core::Time;
-use timeline_core::incremental::{Evaluator, Row, View, Window};
+use timeline_core::incremental::{Evaluator, Row, SessionView, Window};
 use timeline_core::plan::Plan;
 
 pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {
@@ -33,7 +33,7 @@ pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<
 }
 
 /// The alerts that are on.
-pub(super) fn open_alerts(view: &View<'_>, plan: &Plan, key: &CompactString) -> Vec<AlertRow> {
+pub(super) fn open_alerts(view: &SessionView<'_>, plan: &Plan, key: &CompactString) -> Vec<AlertRow> {
     let row = |alert: usize| {
         let (start, with) = view.open_alert(alert)?;
         Some(AlertRow { key: key.clone(), alert, start, end: None, with })

@@ -2,7 +2,7 @@
 
 use super::doing::{Pace, Reason};
 use timeline_core::Time;
-use timeline_core::incremental::{Evaluator, Layout, Row};
+use timeline_core::incremental::{Evaluator, Row, RowLayout};
 use timeline_core::plan::{EndRule, Op, Plan};
 
 /// How time passes for sessions.
@@ -23,7 +23,7 @@ pub(in crate::lane) struct Rules {
 }
 
 impl Rules {
-    pub(in crate::lane) fn of(plan: &Plan, layout: &Layout) -> Self {
+    pub(in crate::lane) fn of(plan: &Plan, layout: &RowLayout) -> Self {
         let EndRule { silence, billed, max_age, linger, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
         let (windows_by_clock, last) = (plan.windows_end_by_clock(), layout.last_event());

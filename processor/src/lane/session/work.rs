@@ -10,7 +10,7 @@ use super::{AlertRow, Outcome, Session, Watcher};
 use crate::lane::slab::Life;
 use compact_str::CompactString;
 use timeline_core::Time;
-use timeline_core::incremental::{EvaluationOutput, Evaluator, Event, Row};
+use timeline_core::incremental::{EvaluationOutput, Evaluator, PackedEvent, Row};
 
 /// A session, and all that its work needs.
 pub(in crate::lane) struct Work<'a, 'r, W> {
@@ -29,7 +29,7 @@ impl<W: Watcher> Work<'_, '_, W> {
     /// Lets the next event of the key happen, unless it goes with a session that is over. A session that it begins at or
     /// before `unseen` is partial.
     #[inline]
-    pub(in crate::lane) fn step(&mut self, event: &Event<'_>, unseen: Time) -> Step {
+    pub(in crate::lane) fn step(&mut self, event: &PackedEvent<'_>, unseen: Time) -> Step {
         let t = event.time;
         if *self.life == Life::Live && t > self.row.now() {
             let Some(doing) = self.decided(t, t) else { return Step::Paused };

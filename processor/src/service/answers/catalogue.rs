@@ -7,7 +7,7 @@ use crate::rows::{Cell, Kind, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::incremental::Layout;
+use timeline_core::incremental::RowLayout;
 use timeline_core::plan::{Kind as NodeKind, NodeId, Plan};
 use timeline_dsl::explain::{aggregate_text, definition_text, operator_text, shown_text};
 
@@ -80,7 +80,7 @@ pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = columns.into_iter().chain([("bytes", Kind::Int), ("used_by", Kind::Int), ("name", Kind::Text)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for plan in logs.iter().map(|log| log.plan) {
-        let layout = Layout::new(plan);
+        let layout = RowLayout::new(plan);
         for (id, node) in plan.iter() {
             table.push([
                 Cell::Text(plan.name()),
@@ -143,7 +143,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
         let int = |sum: Option<u64>| sum.map_or(Cell::Null, |sum| Cell::Int(sum as i64));
         let seconds = sum(|answer| answer.busy_ns).map_or(Cell::Null, |ns| Cell::Float(ns as f64 / 1e9));
         let (live, state) = (sum(|answer| answer.live), sum(|answer| answer.bytes));
-        let layout = Layout::new(plan);
+        let layout = RowLayout::new(plan);
         for (i, (name, sort, root)) in outputs.iter().enumerate().filter(|(_, (name, ..))| labels.shows(name)) {
             let own = needed(plan, *root);
             let others: BTreeSet<NodeId> = outputs

@@ -1,6 +1,6 @@
 //! `duration_in_cur_state(s)`: the time since the current value was entered.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, Pass, Reader, Row, State};
+use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pass, Row, StateSlot};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time};
 
@@ -32,15 +32,15 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::DurationInCurState(Step { on: to.n(of), of: to.state(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::DurationInCurState(Step { on: to.n(of), of: to.state(of), at: to.at() })
 }
 
 /// Words: when the value was entered, and the value.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: u16,
-    of: State,
+    of: StateSlot,
     at: usize,
 }
 
@@ -62,7 +62,7 @@ impl Step {
 }
 
 #[inline]
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     Some(match from.word(1) {
         ABSENT => Linear::exact(0),
         _ => Linear::Exact { value: i128::from(from.now()) - i128::from(from.word(0) as Time), slope: 1 },

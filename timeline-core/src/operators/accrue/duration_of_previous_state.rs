@@ -1,6 +1,6 @@
 //! `duration_of_previous_state(s)`: how long the value before was in force.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, NOT_SINCE, Pass, Reader, Row, State};
+use crate::incremental::parts::{ABSENT, Compiling, Instruction, NOT_SINCE, NumberReader, Pass, Row, StateSlot};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time};
 
@@ -32,15 +32,15 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::DurationOfPreviousState(Step { on: to.n(of), of: to.state(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::DurationOfPreviousState(Step { on: to.n(of), of: to.state(of), at: to.at() })
 }
 
 /// Words: when the value was entered, the value, and how long the one before was in force.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: u16,
-    of: State,
+    of: StateSlot,
     at: usize,
 }
 
@@ -65,7 +65,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     match from.word(2) as Time {
         NOT_SINCE => None,
         length => Some(Linear::exact(i128::from(length))),

@@ -1,6 +1,6 @@
 //! `duration_where(b)`: for how long a condition was true.
 
-use crate::incremental::parts::{Bool, Code, Compiling, NOT_SINCE, Pass, Reader, Row, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, NOT_SINCE, NumberReader, Pass, Row, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time, Type};
 
@@ -32,8 +32,8 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::DurationWhere(Step { on: to.n(of), of: to.bool(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::DurationWhere(Step { on: to.n(of), of: to.bool(of), at: to.at() })
 }
 
 /// Words: what has come together, and since when it is true.
@@ -67,7 +67,7 @@ impl Step {
 }
 
 #[inline]
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     let accumulated = i128::from(from.word(0) as Time);
     Some(match from.word(1) as Time {
         NOT_SINCE => Linear::exact(accumulated),

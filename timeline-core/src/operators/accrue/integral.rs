@@ -1,6 +1,6 @@
 //! `integral(x, where b)`: the value times the time for which it was in force.
 
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Reader, Row, linear as number, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, NumberReader, Pass, Row, linear as number, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time, Type};
 
@@ -34,9 +34,9 @@ pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Optio
     }
 }
 
-pub(crate) fn compile(of: NodeId, over: Option<NodeId>, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, over: Option<NodeId>, to: &mut Compiling<'_>) -> Instruction {
     let on = [to.n(of), to.n(over.unwrap_or(of))];
-    Code::Integral(Step { on, of, over: over.map(|over| to.bool(over)), at: to.at() })
+    Instruction::Integral(Step { on, of, over: over.map(|over| to.bool(over)), at: to.at() })
 }
 
 /// Words: what has come together (a float, times nanoseconds, and what it lacks), since when the value is in force, and the
@@ -80,7 +80,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, _over: Option<NodeId>, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, _over: Option<NodeId>, from: NumberReader<'_>) -> Option<Linear> {
     Some(come_to(from.row.words, from.at, from.now()))
 }
 

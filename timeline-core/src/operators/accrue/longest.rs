@@ -1,6 +1,6 @@
 //! `longest(b)`: the longest stretch so far on which a condition was true.
 
-use crate::incremental::parts::{Bool, Code, Compiling, NEVER, NOT_SINCE, Pass, Reader, Row, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, NEVER, NOT_SINCE, NumberReader, Pass, Row, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time, Type};
 
@@ -32,8 +32,8 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Longest(Step { on: to.n(of), of: to.bool(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Longest(Step { on: to.n(of), of: to.bool(of), at: to.at() })
 }
 
 /// Words: the longest stretch that is over, and the start of the one that goes on.
@@ -77,7 +77,7 @@ pub(crate) fn overtakes(words: &[u64], at: usize) -> Time {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     let best = i128::from(from.word(0) as Time);
     Some(match from.word(1) as Time {
         NOT_SINCE => Linear::exact(best),

@@ -5,7 +5,7 @@
 //! is known of an area at an instant never waits for an event, and each event puts right what the steps before it lacked.
 
 use crate::incremental::parts::{
-    ABSENT, Bool, Code, Compiling, Effect, NOT_SINCE, Pass, Reader, Row, Setting, keep, truth,
+    ABSENT, Bool, Compiling, Effect, EffectContext, Instruction, NOT_SINCE, NumberReader, Pass, Row, keep, truth,
 };
 use crate::number::add_finite;
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
@@ -42,19 +42,19 @@ pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Optio
     }
 }
 
-pub(crate) fn compile(of: NodeId, over: Option<NodeId>, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, over: Option<NodeId>, to: &mut Compiling<'_>) -> Instruction {
     // What is counted is a float, and where it was is kept in as many words more and the instant.
     let counted = to.words() - if over.is_some() { 5 } else { 2 };
     let last = to.at() + counted;
-    let said = Said { at: to.at(), last, ty: to.payload(of), charged: counted > 2, is_part: over.is_some() };
+    let said = OnPayload { at: to.at(), last, ty: to.payload(of), charged: counted > 2, is_part: over.is_some() };
     let columns = to.read(of, Effect::Slant(said));
-    Code::Slant(Step { columns, over: over.map(|over| (to.n(over), to.bool(over))), last })
+    Instruction::Slant(Step { columns, over: over.map(|over| (to.n(over), to.bool(over))), last })
 }
 
 /// A payload ends a line, which began with the last one. `last` is that one's word, and its instant; where lines count only
 /// in part, behind these are since when they do, and the moment of what counted before that (two words).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
     last: usize,
     ty: Type,
@@ -62,9 +62,9 @@ pub(crate) struct Said {
     is_part: bool,
 }
 
-impl Said {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        let Said { at, last, ty, charged, is_part } = self;
+impl OnPayload {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
+        let OnPayload { at, last, ty, charged, is_part } = self;
         if is_part {
             count_until(row.words, last, setting.time);
         }
@@ -140,7 +140,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, _over: Option<NodeId>, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, _over: Option<NodeId>, from: NumberReader<'_>) -> Option<Linear> {
     let [value, rest] = [0, 1].map(|word| f64::from_bits(from.row.words[from.at + word]));
     Some(Linear::Float { value, rest, slope: 0.0 })
 }

@@ -1,7 +1,8 @@
 //! `time_since(p)`: the time since the last match, or since a condition was last true.
 
 use crate::incremental::parts::{
-    Bool, Code, Compiling, Effect, NEVER, NOT_SINCE, Pass, Reader, Row, Setting, Written, matches, truth,
+    Bool, Compiling, Effect, EffectContext, Instruction, NEVER, NOT_SINCE, NumberReader, Pass, Row, Written, matches,
+    truth,
 };
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Time, Type};
@@ -34,26 +35,26 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let at = to.at();
     match to.kind(of) {
         Kind::Event(_) => {
-            let effect = Effect::TimeSince(Matched { at, predicate: to.is_predicate(of) });
-            Code::Written(Written { columns: to.read(of, effect) })
+            let effect = Effect::TimeSince(OnMatch { at, predicate: to.is_predicate(of) });
+            Instruction::Written(Written { columns: to.read(of, effect) })
         }
-        _ => Code::StateSince(Step { on: to.n(of), of: to.bool(of), at }),
+        _ => Instruction::StateSince(Step { on: to.n(of), of: to.bool(of), at }),
     }
 }
 
 /// An event is the last match. The word is its time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched {
+pub(crate) struct OnMatch {
     at: usize,
     predicate: bool,
 }
 
-impl Matched {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+impl OnMatch {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
         if matches(payload, self.predicate) {
             row.words[self.at] = setting.time as u64;
         }
@@ -84,7 +85,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     match from.word(0) as Time {
         NOT_SINCE => None,
         NEVER => Some(Linear::exact(0)),

@@ -1,7 +1,7 @@
 //! `a + b`.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pulled};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,11 +32,11 @@ pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Pulled(Pulled::of([to.n(a), to.n(b)]))
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Pulled(Pulled::of([to.n(a), to.n(b)]))
 }
 
-pub(crate) fn linear(a: NodeId, b: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(a: NodeId, b: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.number(a)?.add(from.number(b)?))
 }
 

@@ -1,7 +1,7 @@
 //! `a * b`, of which at most one moves.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pulled};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
 
 pub(crate) mod meaning;
@@ -44,11 +44,11 @@ fn product(a: Unit, b: Unit) -> Option<Unit> {
     }
 }
 
-pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Pulled(Pulled::of([to.n(a), to.n(b)]))
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Pulled(Pulled::of([to.n(a), to.n(b)]))
 }
 
-pub(crate) fn linear(a: NodeId, b: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(a: NodeId, b: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.number(a)?.times(from.number(b)?))
 }
 

@@ -1,6 +1,6 @@
 //! A numeric state read as a number.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, Pulled, Reader};
+use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pulled};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
 use crate::{Linear, Type};
 
@@ -33,11 +33,11 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Pulled(Pulled::of([to.n(of); 2]))
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Pulled(Pulled::of([to.n(of); 2]))
 }
 
-pub(crate) fn linear(of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     match (from.compiled.state(of).get(from.row.words), from.compiled.plan.node(of).kind) {
         (ABSENT, _) => None,
         (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),

@@ -1,6 +1,6 @@
 //! `a / b`, kept as its two sides.
 
-use crate::incremental::parts::{Code, Compiling, Pulled};
+use crate::incremental::parts::{Compiling, Instruction, Pulled};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, RatioUnit, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -31,8 +31,8 @@ pub(crate) fn kind(_numerator: NodeId, _denominator: NodeId, made: &Made<'_>) ->
     }
 }
 
-pub(crate) fn compile(numerator: NodeId, denominator: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Pulled(Pulled::of([to.n(numerator), to.n(denominator)]))
+pub(crate) fn compile(numerator: NodeId, denominator: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Pulled(Pulled::of([to.n(numerator), to.n(denominator)]))
 }
 
 #[cfg(test)]

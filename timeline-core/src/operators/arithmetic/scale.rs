@@ -1,7 +1,7 @@
 //! A number times a whole number.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Pulled, Reader};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pulled};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit,
 };
@@ -34,11 +34,11 @@ pub(crate) fn kind(_of: NodeId, _factor: i64, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, _factor: i64, to: &mut Compiling<'_>) -> Code {
-    Code::Pulled(Pulled::of([to.n(of); 2]))
+pub(crate) fn compile(of: NodeId, _factor: i64, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Pulled(Pulled::of([to.n(of); 2]))
 }
 
-pub(crate) fn linear(of: NodeId, factor: i64, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(of: NodeId, factor: i64, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.number(of)?.scale(factor))
 }
 

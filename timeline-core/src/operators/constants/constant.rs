@@ -1,7 +1,7 @@
 //! A value that is always there.
 
 use crate::Value;
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row};
+use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -29,8 +29,8 @@ pub(crate) fn kind(value: &Value, made: &Made<'_>) -> Option<Kind> {
     made.inputs.is_empty().then(|| Kind::State(value.ty()))
 }
 
-pub(crate) fn compile(value: &Value, to: &mut Compiling<'_>) -> Code {
-    Code::Constant(Step { out: to.own_bool(), value: to.word_of(value) })
+pub(crate) fn compile(value: &Value, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Constant(Step { out: to.own_bool(), value: to.word_of(value) })
 }
 
 /// Truth values have a place like all others; those of other constants is none.

@@ -1,7 +1,7 @@
 //! A number that is always the same: a decimal as a quotient, so that it stays exact.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Reader};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Unit};
 
 pub(crate) mod meaning;
@@ -29,11 +29,11 @@ pub(crate) fn kind(_numerator: i64, denominator: i64, unit: Unit, made: &Made<'_
     (made.inputs.is_empty() && denominator > 0).then_some(Kind::Number(unit))
 }
 
-pub(crate) fn compile(_numerator: i64, _denominator: i64, _unit: Unit, _to: &mut Compiling<'_>) -> Code {
-    Code::Nothing
+pub(crate) fn compile(_numerator: i64, _denominator: i64, _unit: Unit, _to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Nothing
 }
 
-pub(crate) fn linear(numerator: i64, denominator: i64, unit: Unit, _from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(numerator: i64, denominator: i64, unit: Unit, _from: NumberReader<'_>) -> Option<Linear> {
     Some(if denominator == 1 && !unit.is_float() {
         Linear::exact(i128::from(numerator))
     } else {

@@ -1,7 +1,7 @@
 //! `during("09:00-17:30", mon..fri)`: whether a local clock shows these hours.
 
-use crate::calendar::hours::Clock;
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row, put};
+use crate::calendar::hours::ZoneHours;
+use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row, put};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, LocalHours, Made, Memory, Parameter, Straight, Takes, Timer, Word,
 };
@@ -32,8 +32,8 @@ pub(crate) fn kind(hours: &LocalHours, made: &Made<'_>) -> Option<Kind> {
     (made.inputs.is_empty() && hours.are_shown()).then_some(Kind::State(Type::Bool))
 }
 
-pub(crate) fn compile(hours: &LocalHours, to: &mut Compiling<'_>) -> Code {
-    Code::During(Step { at: to.at(), out: to.own_bool(), clock: Clock::new(hours) })
+pub(crate) fn compile(hours: &LocalHours, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::During(Step { at: to.at(), out: to.own_bool(), clock: ZoneHours::new(hours) })
 }
 
 /// The word is when the hours next turn.
@@ -41,7 +41,7 @@ pub(crate) fn compile(hours: &LocalHours, to: &mut Compiling<'_>) -> Code {
 pub(crate) struct Step {
     at: usize,
     out: Bool,
-    clock: Clock,
+    clock: ZoneHours,
 }
 
 impl Step {

@@ -1,6 +1,6 @@
 //! `every D`: the clock in windows.
 
-use crate::incremental::parts::{Code, Compiling, Pass, Row};
+use crate::incremental::parts::{Compiling, Instruction, Pass, Row};
 use crate::plan::{
     Cumulative, Description, Due, Every, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Word,
 };
@@ -31,8 +31,8 @@ pub(crate) fn kind(_: &Every, made: &Made<'_>) -> Option<Kind> {
     made.inputs.is_empty().then_some(Kind::State(Type::Int))
 }
 
-pub(crate) fn compile(every: &Every, to: &mut Compiling<'_>) -> Code {
-    Code::Every(Step { at: to.at(), every: every.clone() })
+pub(crate) fn compile(every: &Every, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Every(Step { at: to.at(), every: every.clone() })
 }
 
 /// Words: when the window began, and when it ends.

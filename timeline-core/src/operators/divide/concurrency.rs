@@ -1,6 +1,6 @@
 //! `concurrency(b)`: for how many sessions of a group a condition is true at once.
 
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Piece, Row, truth};
+use crate::incremental::parts::{Bool, Compiling, CumulativePiece, Instruction, Pass, Row, truth};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,10 +34,10 @@ pub(crate) fn kind(_of: NodeId, cap: u32, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, cap: u32, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, cap: u32, to: &mut Compiling<'_>) -> Instruction {
     let keeps = to.is_root() || !to.is_split();
     let (at, cell, out) = (to.at(), to.cell(), to.own_bool());
-    Code::Concurrency(Step { on: to.n(of), of: to.bool(of), out, at, cell, cap: cap as usize, keeps })
+    Instruction::Concurrency(Step { on: to.n(of), of: to.bool(of), out, at, cell, cap: cap as usize, keeps })
 }
 
 /// Words: how many spans were forgotten, and for how long they were true together; the cell has the turns.
@@ -65,7 +65,7 @@ impl Step {
             out.set(row.words, value);
         }
         if turned && *keeps {
-            let turn = Piece { start: pass.now, value: value as i64, rest: 0, slope: 0, entry: 0 };
+            let turn = CumulativePiece { start: pass.now, value: value as i64, rest: 0, slope: 0, entry: 0 };
             let turns = &mut row.heap.cell_mut(&pass.compiled.layout, *cell).pieces;
             turns.push_back(turn);
             // The oldest span is over: a later one has begun.

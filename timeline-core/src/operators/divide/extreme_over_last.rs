@@ -1,6 +1,8 @@
 //! `max(x) over last D`, `min(x) over last D`: the greatest and the least value that was in force in a window.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, NEVER, Pass, Piece, Row, Sample, order};
+use crate::incremental::parts::{
+    ABSENT, Compiling, CumulativePiece, EventPayload, Instruction, NEVER, Pass, Row, order,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,10 +36,10 @@ pub(crate) fn kind(_of: NodeId, _window: Time, _greatest: bool, made: &Made<'_>)
     }
 }
 
-pub(crate) fn compile(of: NodeId, window: Time, greatest: bool, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, window: Time, greatest: bool, to: &mut Compiling<'_>) -> Instruction {
     let ty = to.payload(to.id());
     let (on, of) = (to.n(of), to.sample(of));
-    Code::ExtremeOverLast(Step { on, of, at: to.at(), cell: to.cell(), ty, window, greatest })
+    Instruction::ExtremeOverLast(Step { on, of, at: to.at(), cell: to.cell(), ty, window, greatest })
 }
 
 /// Words: the best value, and when it leaves the window.
@@ -48,7 +50,7 @@ pub(crate) fn compile(of: NodeId, window: Time, greatest: bool, to: &mut Compili
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: u16,
-    of: Sample,
+    of: EventPayload,
     at: usize,
     cell: usize,
     ty: Type,
@@ -65,24 +67,24 @@ impl Step {
         }
         let value = of.word(pass.compiled, row);
         let values = &mut row.heap.cell_mut(&pass.compiled.layout, cell).pieces;
-        let is_present = |piece: &Piece| piece.start == NEVER;
+        let is_present = |piece: &CumulativePiece| piece.start == NEVER;
         if is_changed && values.back().filter(|last| is_present(last)).map_or(ABSENT, |last| last.value as u64) != value
         {
             if let Some(last) = values.back_mut().filter(|last| is_present(last)) {
                 last.start = pass.now;
             }
             if value != ABSENT {
-                let is_as_good = |piece: &Piece| {
+                let is_as_good = |piece: &CumulativePiece| {
                     let order = order((ty, ty), value, piece.value as u64, pass.dictionary);
                     if greatest { order.is_ge() } else { order.is_le() }
                 };
                 while values.back().is_some_and(is_as_good) {
                     values.pop_back();
                 }
-                values.push_back(Piece { start: NEVER, value: value as i64, rest: 0, slope: 0, entry: 0 });
+                values.push_back(CumulativePiece { start: NEVER, value: value as i64, rest: 0, slope: 0, entry: 0 });
             }
         }
-        let leaves = |piece: &Piece| piece.start.saturating_add(window);
+        let leaves = |piece: &CumulativePiece| piece.start.saturating_add(window);
         while values.pop_front_if(|piece| leaves(piece) <= pass.now).is_some() {}
         let (best, next) = values.front().map_or((ABSENT, NEVER), |first| (first.value as u64, leaves(first)));
         row.words[at + 1] = next as u64;

@@ -1,6 +1,6 @@
 //! `x over last D`: what a number has grown by in a window.
 
-use crate::incremental::parts::{Code, Compiling, Pass, Reader, Row};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pass, Row};
 use crate::incremental::window;
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
@@ -35,8 +35,8 @@ pub(crate) fn kind(of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, _window: Time, to: &mut Compiling<'_>) -> Code {
-    Code::OverLast(Step { on: to.n(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, _window: Time, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::OverLast(Step { on: to.n(of), at: to.at() })
 }
 
 /// The word is when the window next leaves a piece; the cell has the pieces that it still reaches.
@@ -57,7 +57,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(of: NodeId, _window: Time, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(of: NodeId, _window: Time, from: NumberReader<'_>) -> Option<Linear> {
     window::linear(from.compiled, from.row, from.id, of)
 }
 

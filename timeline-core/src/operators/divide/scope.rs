@@ -1,7 +1,9 @@
 //! `x scope by s`: what a number has come to since a state last changed. Nothing is done while it grows.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Pass, Reader, Row, State, before, number_words, of_words, words};
+use crate::incremental::parts::{
+    Compiling, Instruction, NumberReader, Pass, Row, StateSlot, before, number_words, of_words, words,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -32,8 +34,8 @@ pub(crate) fn kind(of: NodeId, _by: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, by: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Scope(Step { on: [to.n(of), to.n(by)], of, by: to.state(by), at: to.at() })
+pub(crate) fn compile(of: NodeId, by: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Scope(Step { on: [to.n(of), to.n(by)], of, by: to.state(by), at: to.at() })
 }
 
 /// Words: what the number was just before the change, the state's value, and what a float lacks.
@@ -41,7 +43,7 @@ pub(crate) fn compile(of: NodeId, by: NodeId, to: &mut Compiling<'_>) -> Code {
 pub(crate) struct Step {
     on: [u16; 2],
     of: NodeId,
-    by: State,
+    by: StateSlot,
     at: usize,
 }
 
@@ -71,7 +73,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(of: NodeId, _by: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(of: NodeId, _by: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     let base = [from.word(0), if from.words() > 2 { from.word(2) } else { 0 }];
     Some(from.number(of)?.sub(of_words(&base, from.unit())))
 }

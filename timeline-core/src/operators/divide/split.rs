@@ -1,6 +1,6 @@
 //! `x split by d`: what each value of the dimensions is charged with.
 
-use crate::incremental::parts::{Code, Compiling, Pass, Reader, Row, State};
+use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pass, Row, StateSlot};
 use crate::incremental::split;
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
@@ -42,16 +42,16 @@ pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Opti
     }
 }
 
-pub(crate) fn compile(of: NodeId, by: &[NodeId], _cap: u32, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, by: &[NodeId], _cap: u32, to: &mut Compiling<'_>) -> Instruction {
     let by = by.iter().map(|id| (to.n(*id), to.state(*id))).collect();
     // What is looked back at, or counted at once, goes on within an entry too.
     let follows = matches!(to.op(of), Op::OverLast { .. } | Op::Concurrency { .. });
-    Code::Split(Step { by, of: to.n(of), at: to.at(), follows })
+    Instruction::Split(Step { by, of: to.n(of), at: to.at(), follows })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    pub(crate) by: Vec<(u16, State)>,
+    pub(crate) by: Vec<(u16, StateSlot)>,
     of: u16,
     at: usize,
     /// Whether there is something to do where no other entry comes into force.
@@ -71,7 +71,7 @@ impl Step {
 }
 
 /// What all shares come to.
-pub(crate) fn linear(of: NodeId, _by: &[NodeId], _cap: u32, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(of: NodeId, _by: &[NodeId], _cap: u32, from: NumberReader<'_>) -> Option<Linear> {
     from.number(of)
 }
 

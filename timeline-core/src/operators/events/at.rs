@@ -1,6 +1,6 @@
 //! `at(e, x)`: the matches, carrying what a timeline is at their instants.
 
-use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row, Sample};
+use crate::incremental::parts::{Compiling, EventInput, EventPayload, Instruction, Pass, PassEvents, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -31,21 +31,21 @@ pub(crate) fn kind(_event: NodeId, _of: NodeId, made: &Made<'_>) -> Option<Kind>
     }
 }
 
-pub(crate) fn compile(event: NodeId, of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::At(Step { event: to.input(event), of: to.sample(of) })
+pub(crate) fn compile(event: NodeId, of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::At(Step { event: to.input(event), of: to.sample(of) })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    event: Input,
-    of: Sample,
+    event: EventInput,
+    of: EventPayload,
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
-        out.extend_from_slice(&happened.matches(pass, self.event));
+    pub(crate) fn emit(&self, pass: Pass<'_>, pass_events: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+        out.extend_from_slice(&pass_events.matches(pass, self.event));
         if !out.is_empty() {
-            happened.say(pass.node, self.of.word(pass.compiled, row));
+            pass_events.say(pass.node, self.of.word(pass.compiled, row));
         }
     }
 }

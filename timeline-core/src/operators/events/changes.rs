@@ -1,7 +1,7 @@
 //! `changes(s)`: an event wherever a state goes from one value to another.
 
 use crate::Type;
-use crate::incremental::parts::{ABSENT, AFTER_ALL, Code, Compiling, Pass, PassEvents, Row, State};
+use crate::incremental::parts::{ABSENT, AFTER_ALL, Compiling, Instruction, Pass, PassEvents, Row, StateSlot};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -32,20 +32,20 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Changes(Step { on: to.n(of), of: to.state(of), at: to.at() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Changes(Step { on: to.n(of), of: to.state(of), at: to.at() })
 }
 
 /// The word is the value before.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: u16,
-    of: State,
+    of: StateSlot,
     at: usize,
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn emit(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { on, of, at } = self;
         if pass.is_dirty(*on) {
             let (was, is) = (row.words[*at], of.get(row.words));

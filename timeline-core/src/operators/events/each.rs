@@ -1,6 +1,6 @@
 //! `at(e, x)` over columns: the matches, carrying what is said of their records.
 
-use crate::incremental::parts::{Code, Compiling};
+use crate::incremental::parts::{Compiling, Instruction};
 use crate::plan::{
     Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
 };
@@ -33,8 +33,8 @@ pub(crate) fn kind(event: NodeId, value: &EventExpr, _of: &[NodeId], made: &Made
     }
 }
 
-pub(crate) fn compile(event: NodeId, value: &EventExpr, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
-    Code::Mixed(to.mixed(event, value, of, false))
+pub(crate) fn compile(event: NodeId, value: &EventExpr, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Mixed(to.mixed(event, value, of, false))
 }
 
 #[cfg(test)]

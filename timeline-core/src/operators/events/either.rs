@@ -1,7 +1,7 @@
 //! `a || b` of events: wherever one of the two has a match.
 
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row};
+use crate::incremental::parts::{Compiling, EventInput, Instruction, Pass, PassEvents, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,18 +32,18 @@ pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Either(Step { of: [to.input(a), to.input(b)] })
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Either(Step { of: [to.input(a), to.input(b)] })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    of: [Input; 2],
+    of: [EventInput; 2],
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
-        self.of.iter().for_each(|of| out.extend_from_slice(&happened.matches(pass, *of)));
+    pub(crate) fn emit(&self, pass: Pass<'_>, pass_events: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
+        self.of.iter().for_each(|of| out.extend_from_slice(&pass_events.matches(pass, *of)));
         out.sort_unstable();
         out.dedup();
     }

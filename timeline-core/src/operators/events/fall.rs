@@ -2,7 +2,7 @@
 
 use super::turn;
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling};
+use crate::incremental::parts::{Compiling, Instruction};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -33,7 +33,7 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     turn::compile(of, true, to)
 }
 

@@ -1,7 +1,7 @@
 //! `filter(e, c)`: the events for which something is true of their records.
 
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling};
+use crate::incremental::parts::{Compiling, Instruction};
 use crate::plan::{
     Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
 };
@@ -36,8 +36,8 @@ pub(crate) fn kind(event: NodeId, condition: &EventExpr, _of: &[NodeId], made: &
     }
 }
 
-pub(crate) fn compile(event: NodeId, condition: &EventExpr, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
-    Code::Mixed(to.mixed(event, condition, of, true))
+pub(crate) fn compile(event: NodeId, condition: &EventExpr, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Mixed(to.mixed(event, condition, of, true))
 }
 
 #[cfg(test)]

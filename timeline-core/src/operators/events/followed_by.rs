@@ -1,6 +1,6 @@
 //! `followed_by(a, b, D)`: at every `b` that has an `a` before it.
 
-use crate::incremental::parts::{Code, Compiling, Input, NOT_SINCE, Pass, PassEvents, Row};
+use crate::incremental::parts::{Compiling, EventInput, Instruction, NOT_SINCE, Pass, PassEvents, Row};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,23 +34,23 @@ pub(crate) fn kind(_first: NodeId, _then: NodeId, _window: Time, made: &Made<'_>
     }
 }
 
-pub(crate) fn compile(first: NodeId, then: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
-    Code::FollowedBy(Step { first: to.input(first), then: to.input(then), at: to.at(), window })
+pub(crate) fn compile(first: NodeId, then: NodeId, window: Time, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::FollowedBy(Step { first: to.input(first), then: to.input(then), at: to.at(), window })
 }
 
 /// The word is the time of the last first match.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    first: Input,
-    then: Input,
+    first: EventInput,
+    then: EventInput,
     at: usize,
     window: Time,
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn emit(&self, pass: Pass<'_>, pass_events: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { first, then, at, window } = self;
-        let (first, then) = (happened.matches(pass, *first), happened.matches(pass, *then));
+        let (first, then) = (pass_events.matches(pass, *first), pass_events.matches(pass, *then));
         let last = row.words[*at] as Time;
         if last != NOT_SINCE && last.saturating_add(*window) > pass.now {
             out.extend_from_slice(&then);

@@ -1,6 +1,8 @@
 //! `not_followed_by(a, b, D)`: where no `b` has followed an `a`.
 
-use crate::incremental::parts::{AFTER_ALL, Code, Compiling, Input, NEVER, Pass, PassEvents, Piece, Row};
+use crate::incremental::parts::{
+    AFTER_ALL, Compiling, CumulativePiece, EventInput, Instruction, NEVER, Pass, PassEvents, Row,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,26 +36,26 @@ pub(crate) fn kind(_first: NodeId, _then: NodeId, _window: Time, made: &Made<'_>
     }
 }
 
-pub(crate) fn compile(first: NodeId, then: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(first: NodeId, then: NodeId, window: Time, to: &mut Compiling<'_>) -> Instruction {
     let (first, then) = (to.input(first), to.input(then));
-    Code::NotFollowedBy(Step { first, then, at: to.at(), cell: to.cell(), window })
+    Instruction::NotFollowedBy(Step { first, then, at: to.at(), cell: to.cell(), window })
 }
 
 /// The word is when the next match is known to be alone; those that wait are in the cell, as how many there were at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    first: Input,
-    then: Input,
+    first: EventInput,
+    then: EventInput,
     at: usize,
     cell: usize,
     window: Time,
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn emit(&self, pass: Pass<'_>, pass_events: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { first, then, at, cell, window } = self;
         let now = pass.now;
-        let (first, then) = (happened.matches(pass, *first), happened.matches(pass, *then));
+        let (first, then) = (pass_events.matches(pass, *first), pass_events.matches(pass, *then));
         if first.is_empty() && row.words[*at] as Time == NEVER {
             return;
         }
@@ -69,7 +71,7 @@ impl Step {
             None => first.len(),
         };
         if alone > 0 && now.checked_add(*window).is_some() {
-            waiting.push_back(Piece { start: now, value: alone as i64, rest: 0, slope: 0, entry: 0 });
+            waiting.push_back(CumulativePiece { start: now, value: alone as i64, rest: 0, slope: 0, entry: 0 });
         }
         row.words[*at] = waiting.front().map_or(NEVER, |piece| piece.start.saturating_add(*window)) as u64;
     }

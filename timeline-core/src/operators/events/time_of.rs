@@ -1,7 +1,7 @@
 //! `time_of(e)`: the matches, carrying their own instants.
 
 use crate::Type;
-use crate::incremental::parts::{Code, Compiling, Input, Pass, PassEvents, Row};
+use crate::incremental::parts::{Compiling, EventInput, Instruction, Pass, PassEvents, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,20 +32,20 @@ pub(crate) fn kind(_event: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(event: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::TimeOf(Step { event: to.input(event) })
+pub(crate) fn compile(event: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::TimeOf(Step { event: to.input(event) })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
-    event: Input,
+    event: EventInput,
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, happened: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
-        out.extend_from_slice(&happened.matches(pass, self.event));
+    pub(crate) fn emit(&self, pass: Pass<'_>, pass_events: &mut PassEvents, out: &mut Vec<u64>, _: &mut Row<'_>) {
+        out.extend_from_slice(&pass_events.matches(pass, self.event));
         if !out.is_empty() {
-            happened.say(pass.node, pass.now as u64);
+            pass_events.say(pass.node, pass.now as u64);
         }
     }
 }

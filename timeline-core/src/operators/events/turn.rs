@@ -1,6 +1,6 @@
 //! An event wherever a condition turns: into truth, or out of it.
 
-use crate::incremental::parts::{AFTER_ALL, Bool, Code, Compiling, Pass, PassEvents, Row, truth};
+use crate::incremental::parts::{AFTER_ALL, Bool, Compiling, Instruction, Pass, PassEvents, Row, truth};
 use crate::plan::NodeId;
 
 /// The word is whether the condition held before.
@@ -12,12 +12,12 @@ pub(crate) struct Step {
     falling: bool,
 }
 
-pub(super) fn compile(of: NodeId, falling: bool, to: &mut Compiling<'_>) -> Code {
-    Code::Turn(Step { on: to.n(of), of: to.bool(of), at: to.at(), falling })
+pub(super) fn compile(of: NodeId, falling: bool, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Turn(Step { on: to.n(of), of: to.bool(of), at: to.at(), falling })
 }
 
 impl Step {
-    pub(crate) fn happen(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
+    pub(crate) fn emit(&self, pass: Pass<'_>, _: &mut PassEvents, out: &mut Vec<u64>, row: &mut Row<'_>) {
         let Step { on, of, at, falling } = self;
         if pass.is_dirty(*on) {
             let (held, holds) = (row.words[*at] == truth::TRUE, of.get(row.words) == truth::TRUE);

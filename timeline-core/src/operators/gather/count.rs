@@ -1,7 +1,9 @@
 //! `count(p)`: how many matches there were.
 
 use crate::Linear;
-use crate::incremental::parts::{Code, Compiling, Effect, Reader, Row, Setting, Written, keep, matches};
+use crate::incremental::parts::{
+    Compiling, Effect, EffectContext, Instruction, NumberReader, Row, Written, keep, matches,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 
 pub(crate) mod meaning;
@@ -32,21 +34,21 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    let effect = Effect::Count(Matched { at: to.at(), predicate: to.is_predicate(of), charged: to.keeps_before() });
-    Code::Written(Written { columns: to.read(of, effect) })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    let effect = Effect::Count(OnMatch { at: to.at(), predicate: to.is_predicate(of), charged: to.keeps_before() });
+    Instruction::Written(Written { columns: to.read(of, effect) })
 }
 
 /// A match is one more. `charged`: what it was before the instant is kept.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched {
+pub(crate) struct OnMatch {
     at: usize,
     predicate: bool,
     charged: bool,
 }
 
-impl Matched {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+impl OnMatch {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
         if matches(payload, self.predicate) {
             keep(row, (self.at, 1), self.charged, setting.time);
             row.words[self.at] += 1;
@@ -54,7 +56,7 @@ impl Matched {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.counted(from.at))
 }
 

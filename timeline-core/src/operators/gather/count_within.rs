@@ -1,6 +1,8 @@
 //! `count_within(p, D)`: how many matches there were in a window.
 
-use crate::incremental::parts::{Code, Compiling, Effect, NEVER, Pass, Piece, Reader, Row, Setting, matches};
+use crate::incremental::parts::{
+    Compiling, CumulativePiece, Effect, EffectContext, Instruction, NEVER, NumberReader, Pass, Row, matches,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit, Word,
 };
@@ -34,30 +36,30 @@ pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> 
     }
 }
 
-pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Instruction {
     let (at, cell) = (to.at(), to.cell());
-    let effect = Effect::CountWithin(Matched { at, cell, predicate: to.is_predicate(of) });
-    Code::CountWithin(Step { columns: to.read(of, effect), at, cell, window })
+    let effect = Effect::CountWithin(OnMatch { at, cell, predicate: to.is_predicate(of) });
+    Instruction::CountWithin(Step { columns: to.read(of, effect), at, cell, window })
 }
 
 /// A match is one more, which leaves the window later. Words: the count, and when the oldest of them leaves; the cell has
 /// how many there were at a time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched {
+pub(crate) struct OnMatch {
     at: usize,
     cell: usize,
     predicate: bool,
 }
 
-impl Matched {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+impl OnMatch {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
         if !matches(payload, self.predicate) {
             return;
         }
         let pieces = &mut row.heap.cell_mut(setting.layout, self.cell).pieces;
         match pieces.back_mut() {
             Some(last) if last.start == setting.time => last.value += 1,
-            _ => pieces.push_back(Piece { start: setting.time, value: 1, rest: 0, slope: 0, entry: 0 }),
+            _ => pieces.push_back(CumulativePiece { start: setting.time, value: 1, rest: 0, slope: 0, entry: 0 }),
         }
         row.words[self.at] += 1;
     }
@@ -88,7 +90,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, _window: Time, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, _window: Time, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.counted(from.at))
 }
 

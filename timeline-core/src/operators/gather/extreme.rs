@@ -1,19 +1,19 @@
 //! What an event does to the least or the greatest payload so far.
 
 use crate::Type;
-use crate::incremental::parts::{ABSENT, Row, Setting, order};
+use crate::incremental::parts::{ABSENT, EffectContext, Row, order};
 
 /// The word is the best payload so far.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     pub(super) at: usize,
     pub(super) ty: Type,
     pub(super) greatest: bool,
 }
 
-impl Said {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        let Said { at, ty, greatest } = self;
+impl OnPayload {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
+        let OnPayload { at, ty, greatest } = self;
         if payload == ABSENT {
             return;
         }

@@ -1,6 +1,6 @@
 //! `first(e)`: the first payload.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, Effect, Row, Setting};
+use crate::incremental::parts::{ABSENT, Compiling, Effect, EffectContext, Instruction, Row};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -31,18 +31,18 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    to.written(of, Effect::First(Said { at: to.at() }))
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    to.written(of, Effect::First(OnPayload { at: to.at() }))
 }
 
 /// Only the first one that says something counts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
 }
 
-impl Said {
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
+impl OnPayload {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
         if row.words[self.at] == ABSENT {
             row.words[self.at] = payload;
         }

@@ -1,6 +1,6 @@
 //! `is_new(e, cap N)`: whether the last payload came for the first time.
 
-use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, Row, Setting, Written};
+use crate::incremental::parts::{ABSENT, Bool, Compiling, Effect, EffectContext, Instruction, Row, Written};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,24 +34,24 @@ pub(crate) fn kind(_of: NodeId, cap: u32, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, cap: u32, to: &mut Compiling<'_>) -> Code {
-    let effect = Effect::IsNew(Said { at: to.at(), out: to.own_bool(), cell: to.cell(), cap: cap as usize });
-    Code::Written(Written { columns: to.read(of, effect) })
+pub(crate) fn compile(of: NodeId, cap: u32, to: &mut Compiling<'_>) -> Instruction {
+    let effect = Effect::IsNew(OnPayload { at: to.at(), out: to.own_bool(), cell: to.cell(), cap: cap as usize });
+    Instruction::Written(Written { columns: to.read(of, effect) })
 }
 
 /// Values are kept with when they were first seen, the one that was seen last at the end. The word is how many were
 /// forgotten.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
     out: Bool,
     cell: usize,
     cap: usize,
 }
 
-impl Said {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        let Said { at, out, cell, cap } = self;
+impl OnPayload {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
+        let OnPayload { at, out, cell, cap } = self;
         if payload == ABSENT {
             return;
         }

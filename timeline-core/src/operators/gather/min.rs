@@ -1,7 +1,7 @@
 //! `min(e)`: the least payload.
 
-use super::extreme::Said;
-use crate::incremental::parts::{Code, Compiling, Effect};
+use super::extreme::OnPayload;
+use crate::incremental::parts::{Compiling, Effect, Instruction};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -32,8 +32,8 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    to.written(of, Effect::Extreme(Said { at: to.at(), ty: to.payload(of), greatest: false }))
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    to.written(of, Effect::Extreme(OnPayload { at: to.at(), ty: to.payload(of), greatest: false }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `previous(e, n)`: the payload of the event `n` before the last one.
 
-use crate::incremental::parts::{Code, Compiling, Effect, Row, Setting};
+use crate::incremental::parts::{Compiling, Effect, EffectContext, Instruction, Row};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
 };
@@ -33,20 +33,20 @@ pub(crate) fn kind(_of: NodeId, n: u16, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, n: u16, to: &mut Compiling<'_>) -> Code {
-    to.written(of, Effect::Previous(Said { at: to.at(), n: usize::from(n) }))
+pub(crate) fn compile(of: NodeId, n: u16, to: &mut Compiling<'_>) -> Instruction {
+    to.written(of, Effect::Previous(OnPayload { at: to.at(), n: usize::from(n) }))
 }
 
 /// The value that is shown comes first, the last payload `n` words later.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
     n: usize,
 }
 
-impl Said {
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        let Said { at, n } = self;
+impl OnPayload {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
+        let OnPayload { at, n } = self;
         row.words.copy_within(at + 1..=at + n, at);
         row.words[at + n] = payload;
     }

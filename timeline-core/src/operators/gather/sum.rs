@@ -1,6 +1,8 @@
 //! `sum(e)`: the sum of the payloads.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, Effect, Reader, Row, Setting, Written, keep};
+use crate::incremental::parts::{
+    ABSENT, Compiling, Effect, EffectContext, Instruction, NumberReader, Row, Written, keep,
+};
 use crate::number::add_finite;
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
 use crate::{Linear, Type};
@@ -34,22 +36,22 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    let effect = Effect::Sum(Said { at: to.at(), ty: to.payload(of), charged: to.keeps_before() });
-    Code::Written(Written { columns: to.read(of, effect) })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    let effect = Effect::Sum(OnPayload { at: to.at(), ty: to.payload(of), charged: to.keeps_before() });
+    Instruction::Written(Written { columns: to.read(of, effect) })
 }
 
 /// A payload is added. `charged`: what the sum was before the instant is kept.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
     ty: Type,
     charged: bool,
 }
 
-impl Said {
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) {
-        let Said { at, ty, charged } = self;
+impl OnPayload {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) {
+        let OnPayload { at, ty, charged } = self;
         if payload == ABSENT {
             return;
         }
@@ -65,7 +67,7 @@ impl Said {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     Some(from.counted(from.at))
 }
 

@@ -1,7 +1,7 @@
 //! `delayed(x, D)`: what a state was so long ago.
 
 use crate::Time;
-use crate::incremental::parts::{ABSENT, Code, Compiling, NEVER, Out, Pass, Row, State};
+use crate::incremental::parts::{ABSENT, ChoiceSlot, Compiling, Instruction, NEVER, Pass, Row, StateSlot};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,9 +34,9 @@ pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> 
     }
 }
 
-pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Code {
-    let out = to.truth().map_or(Out::Word(to.at()), Out::Bool);
-    Code::Delayed(Step { on: to.n(of), of: to.state(of), at: to.at(), out, cell: to.cell(), length })
+pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Instruction {
+    let out = to.truth().map_or(ChoiceSlot::Word(to.at()), ChoiceSlot::Bool);
+    Instruction::Delayed(Step { on: to.n(of), of: to.state(of), at: to.at(), out, cell: to.cell(), length })
 }
 
 /// Words: what is said, unless that is a truth value, when the next change is due, and the input's value now. The cell has the
@@ -44,9 +44,9 @@ pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Code 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: u16,
-    of: State,
+    of: StateSlot,
     at: usize,
-    out: Out,
+    out: ChoiceSlot,
     cell: usize,
     length: Time,
 }

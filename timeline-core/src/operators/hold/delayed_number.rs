@@ -1,6 +1,8 @@
 //! `delayed(x, D)`: what a number was so long ago.
 
-use crate::incremental::parts::{Code, Compiling, NEVER, Pass, Piece, Reader, Row, linear as number, piece_of};
+use crate::incremental::parts::{
+    Compiling, CumulativePiece, Instruction, NEVER, NumberReader, Pass, Row, linear as number, piece_of,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit, Word,
 };
@@ -34,10 +36,10 @@ pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> 
     }
 }
 
-pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Instruction {
     match to.kind(of) {
         Kind::Number(unit) => {
-            Code::DelayedNumber(Step { on: to.n(of), of, unit, at: to.at(), cell: to.cell(), length })
+            Instruction::DelayedNumber(Step { on: to.n(of), of, unit, at: to.at(), cell: to.cell(), length })
         }
         other => unreachable!("{other} is no number, as the builder checked"),
     }
@@ -67,16 +69,16 @@ impl Step {
         }
         let present = match number(pass.compiled, row, of) {
             Some(x) => piece_of(x, pass.now, PRESENT),
-            None => Piece { start: pass.now, value: 0, rest: 0, slope: 0, entry: ABSENT },
+            None => CumulativePiece { start: pass.now, value: 0, rest: 0, slope: 0, entry: ABSENT },
         };
         let pieces = &mut row.heap.cell_mut(&pass.compiled.layout, cell).pieces;
-        let goes_on = |last: &Piece| {
+        let goes_on = |last: &CumulativePiece| {
             last.entry == present.entry && last.linear_at(pass.now, unit) == present.linear_at(pass.now, unit)
         };
         if is_changed && !pieces.back().is_some_and(goes_on) {
             pieces.push_back(present);
         }
-        let comes = |piece: &Piece| piece.start.saturating_add(length);
+        let comes = |piece: &CumulativePiece| piece.start.saturating_add(length);
         let mut changed = pass.fresh;
         while pieces.get(1).is_some_and(|next| comes(next) <= pass.now) {
             pieces.pop_front();
@@ -91,7 +93,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(_of: NodeId, length: Time, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(_of: NodeId, length: Time, from: NumberReader<'_>) -> Option<Linear> {
     let past = from.now().checked_sub(length)?;
     let cell = from.row.heap.cell(from.cell())?;
     let piece = cell.pieces.iter().rev().find(|piece| piece.start <= past)?;

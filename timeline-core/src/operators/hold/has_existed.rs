@@ -1,7 +1,9 @@
 //! `has_existed(p)`: true from the first match on.
 
 use crate::Type;
-use crate::incremental::parts::{Bool, Code, Compiling, Effect, Pass, Row, Setting, Written, matches, put, truth};
+use crate::incremental::parts::{
+    Bool, Compiling, Effect, EffectContext, Instruction, Pass, Row, Written, matches, put, truth,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,27 +34,27 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let out = to.own_bool();
     match to.kind(of) {
         Kind::Event(_) => {
-            let effect = Effect::HasExisted(Matched { out, predicate: to.is_predicate(of) });
-            Code::Written(Written { columns: to.read(of, effect) })
+            let effect = Effect::HasExisted(OnMatch { out, predicate: to.is_predicate(of) });
+            Instruction::Written(Written { columns: to.read(of, effect) })
         }
-        _ => Code::StateExisted(Step { on: to.n(of), of: to.bool(of), out }),
+        _ => Instruction::StateExisted(Step { on: to.n(of), of: to.bool(of), out }),
     }
 }
 
 /// An event that matches is all that there is to know.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched {
+pub(crate) struct OnMatch {
     out: Bool,
     predicate: bool,
 }
 
-impl Matched {
+impl OnMatch {
     #[inline(always)]
-    pub(crate) fn apply(self, _: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+    pub(crate) fn apply(self, _: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) -> bool {
         matches(payload, self.predicate) && put(row, self.out, truth::TRUE)
     }
 }

@@ -1,6 +1,8 @@
 //! `has_existed_within(p, D)`: some match in `(t - D, t]`; of a state each stretch, prolonged by `D`.
 
-use crate::incremental::parts::{Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, matches, put, truth, write};
+use crate::incremental::parts::{
+    Bool, Compiling, Effect, EffectContext, Instruction, NEVER, Pass, Row, matches, put, truth, write,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,28 +36,28 @@ pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> 
     }
 }
 
-pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Instruction {
     let (at, out) = (to.at(), to.own_bool());
     match to.kind(of) {
         Kind::Event(_) => {
-            to.read(of, Effect::HasExistedWithin(Matched { at, window, predicate: to.is_predicate(of) }));
-            Code::EventWithin(OfEvent { at, out })
+            to.read(of, Effect::HasExistedWithin(OnMatch { at, window, predicate: to.is_predicate(of) }));
+            Instruction::EventWithin(OfEvent { at, out })
         }
-        _ => Code::StateWithin(OfState { on: to.n(of), of: to.bool(of), at, out, window }),
+        _ => Instruction::StateWithin(OfState { on: to.n(of), of: to.bool(of), at, out, window }),
     }
 }
 
 /// An event that matches says until when. The word is that instant.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched {
+pub(crate) struct OnMatch {
     at: usize,
     window: Time,
     predicate: bool,
 }
 
-impl Matched {
+impl OnMatch {
     #[inline(always)]
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) -> bool {
         matches(payload, self.predicate) && write(row, self.at, setting.time.saturating_add(self.window) as u64)
     }
 }

@@ -1,6 +1,6 @@
 //! `held_for(b, D)`: true once a condition has been true for `D`.
 
-use crate::incremental::parts::{Bool, Code, Compiling, NOT_SINCE, Pass, Row, put, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, NOT_SINCE, Pass, Row, put, truth};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,8 +34,8 @@ pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> 
     }
 }
 
-pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Code {
-    Code::HeldFor(Step { on: to.n(of), of: to.bool(of), at: to.at(), out: to.own_bool(), length })
+pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::HeldFor(Step { on: to.n(of), of: to.bool(of), at: to.at(), out: to.own_bool(), length })
 }
 
 /// The word is since when the condition is true.

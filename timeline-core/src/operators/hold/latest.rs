@@ -1,7 +1,9 @@
 //! `latest(e)`: the payload of the last event, with a `ttl` for so long.
 
 use crate::Time;
-use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Effect, NEVER, Pass, Row, Setting, put, truth, write};
+use crate::incremental::parts::{
+    ABSENT, Bool, Compiling, Effect, EffectContext, Instruction, NEVER, Pass, Row, put, truth, write,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
 };
@@ -34,21 +36,21 @@ pub(crate) fn kind(_of: NodeId, _ttl: Option<Time>, made: &Made<'_>) -> Option<K
     }
 }
 
-pub(crate) fn compile(of: NodeId, ttl: Option<Time>, to: &mut Compiling<'_>) -> Code {
-    let effect = Effect::Latest(Said { at: to.at(), ttl });
-    Code::Latest(Step { columns: to.read(of, effect), at: to.at(), out: to.truth(), ttl: ttl.is_some() })
+pub(crate) fn compile(of: NodeId, ttl: Option<Time>, to: &mut Compiling<'_>) -> Instruction {
+    let effect = Effect::Latest(OnPayload { at: to.at(), ttl });
+    Instruction::Latest(Step { columns: to.read(of, effect), at: to.at(), out: to.truth(), ttl: ttl.is_some() })
 }
 
 /// An event says what is in force from now on. Words: the value, and with a `ttl` until when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said {
+pub(crate) struct OnPayload {
     at: usize,
     ttl: Option<Time>,
 }
 
-impl Said {
+impl OnPayload {
     #[inline(always)]
-    pub(crate) fn apply(self, setting: &Setting<'_>, row: &mut Row<'_>, payload: u64) -> bool {
+    pub(crate) fn apply(self, setting: &EffectContext<'_>, row: &mut Row<'_>, payload: u64) -> bool {
         let mut changed = write(row, self.at, payload);
         if let Some(ttl) = self.ttl {
             let until = if payload == ABSENT { NEVER } else { setting.time.saturating_add(ttl) };

@@ -1,7 +1,7 @@
 //! `since(a, b)`: a condition has held at every instant since the last one at which another did.
 
 use crate::Type;
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row, put, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row, put, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,9 +32,9 @@ pub(crate) fn kind(_held: NodeId, _begun: NodeId, made: &Made<'_>) -> Option<Kin
     }
 }
 
-pub(crate) fn compile(held: NodeId, begun: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(held: NodeId, begun: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let (on, of) = ([to.n(held), to.n(begun)], [to.bool(held), to.bool(begun)]);
-    Code::Since(Step { on, of, out: to.own_bool() })
+    Instruction::Since(Step { on, of, out: to.own_bool() })
 }
 
 /// What it says is all that it has to know: while the second condition holds it is the first one, and from then on it is

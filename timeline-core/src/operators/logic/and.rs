@@ -1,7 +1,7 @@
 //! `a && b`: Kleene conjunction.
 
 use crate::Type;
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row, put, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row, put, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,8 +32,8 @@ pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::And(Step { on: [to.n(a), to.n(b)], of: [to.bool(a), to.bool(b)], out: to.own_bool() })
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::And(Step { on: [to.n(a), to.n(b)], of: [to.bool(a), to.bool(b)], out: to.own_bool() })
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! Functions of what states, and numbers that change in steps, say.
 
 use crate::Type;
-use crate::incremental::parts::{ABSENT, Code, Compiling, Out, RestPass, Row, Sample, value_of, word_of};
+use crate::incremental::parts::{
+    ABSENT, ApartPass, ChoiceSlot, Compiling, EventPayload, Instruction, Row, value_of, word_of,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Scalar, Straight, Takes, Timer, Word,
 };
@@ -32,29 +34,30 @@ pub(crate) fn kind(function: Scalar, _of: &[NodeId], made: &Made<'_>) -> Option<
     types.and_then(|types| function.result(&types)).map(Kind::State)
 }
 
-pub(crate) fn compile(function: Scalar, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(function: Scalar, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
     let argument = |of: &NodeId| {
         let ty = to.kind(*of).stepped().expect("the builder checked the types");
         (to.n(*of), to.sample(*of), ty)
     };
     let of = of.iter().map(argument).collect();
-    Code::Apply(Step { function, of, out: to.out().expect("a function makes a state") })
+    Instruction::Apply(Step { function, of, out: to.out().expect("a function makes a state") })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     function: Scalar,
-    of: Vec<(u16, Sample, Type)>,
-    out: Out,
+    of: Vec<(u16, EventPayload, Type)>,
+    out: ChoiceSlot,
 }
 
 impl Step {
-    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+    pub(crate) fn run(&self, pass: &mut ApartPass<'_>, row: &mut Row<'_>) -> bool {
         let Step { function, of, out } = self;
         if !pass.fresh && !of.iter().any(|(on, _, _)| pass.is_dirty(*on)) {
             return false;
         }
-        let argument = |(_, of, ty): &(u16, Sample, Type)| value_of(of.word(pass.compiled, row), *ty, pass.dictionary);
+        let argument =
+            |(_, of, ty): &(u16, EventPayload, Type)| value_of(of.word(pass.compiled, row), *ty, pass.dictionary);
         let arguments: Vec<_> = of.iter().map(argument).collect();
         let value = function.apply(&arguments).map_or(ABSENT, |value| word_of(&value, pass.dictionary));
         out.put(row, value) || pass.fresh

@@ -1,6 +1,8 @@
 //! `if(c, a, b)`: one of two, as a condition says. A condition that is absent is not true.
 
-use crate::incremental::parts::{Bool, Code, Compiling, Out, Pass, PulledOfThree, Reader, Row, State, truth};
+use crate::incremental::parts::{
+    Bool, ChoiceSlot, Compiling, Instruction, NumberReader, Pass, PulledOfThree, Row, StateSlot, truth,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 use crate::{Linear, Type};
 
@@ -32,13 +34,13 @@ pub(crate) fn kind(_condition: NodeId, _then: NodeId, _otherwise: NodeId, made: 
     }
 }
 
-pub(crate) fn compile(condition: NodeId, then: NodeId, otherwise: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(condition: NodeId, then: NodeId, otherwise: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let on = [to.n(condition), to.n(then), to.n(otherwise)];
     match to.out() {
-        None => Code::PulledOfThree(PulledOfThree { inputs: on }),
+        None => Instruction::PulledOfThree(PulledOfThree { inputs: on }),
         Some(out) => {
             let of = [to.state(then), to.state(otherwise)];
-            Code::If(Step { on, condition: to.bool(condition), of, out })
+            Instruction::If(Step { on, condition: to.bool(condition), of, out })
         }
     }
 }
@@ -48,8 +50,8 @@ pub(crate) fn compile(condition: NodeId, then: NodeId, otherwise: NodeId, to: &m
 pub(crate) struct Step {
     on: [u16; 3],
     condition: Bool,
-    of: [State; 2],
-    out: Out,
+    of: [StateSlot; 2],
+    out: ChoiceSlot,
 }
 
 impl Step {
@@ -63,7 +65,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(condition: NodeId, then: NodeId, otherwise: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(condition: NodeId, then: NodeId, otherwise: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     let holds = from.compiled.bool(condition).get(from.row.words) == truth::TRUE;
     from.number(if holds { then } else { otherwise }).map(|piece| piece.in_unit(from.unit()))
 }

@@ -1,7 +1,9 @@
 //! `coalesce(a, b)`: the first that has a value.
 
 use crate::Linear;
-use crate::incremental::parts::{ABSENT, Code, Compiling, Out, Pass, Pulled, Reader, Row, State};
+use crate::incremental::parts::{
+    ABSENT, ChoiceSlot, Compiling, Instruction, NumberReader, Pass, Pulled, Row, StateSlot,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 
 pub(crate) mod meaning;
@@ -32,11 +34,11 @@ pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let on = [to.n(a), to.n(b)];
     match to.out() {
-        None => Code::Pulled(Pulled::of(on)),
-        Some(out) => Code::Coalesce(Step { on, of: [to.state(a), to.state(b)], out }),
+        None => Instruction::Pulled(Pulled::of(on)),
+        Some(out) => Instruction::Coalesce(Step { on, of: [to.state(a), to.state(b)], out }),
     }
 }
 
@@ -44,8 +46,8 @@ pub(crate) fn compile(a: NodeId, b: NodeId, to: &mut Compiling<'_>) -> Code {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: [u16; 2],
-    of: [State; 2],
-    out: Out,
+    of: [StateSlot; 2],
+    out: ChoiceSlot,
 }
 
 impl Step {
@@ -61,7 +63,7 @@ impl Step {
     }
 }
 
-pub(crate) fn linear(a: NodeId, b: NodeId, from: Reader<'_>) -> Option<Linear> {
+pub(crate) fn linear(a: NodeId, b: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     from.number(a).or_else(|| from.number(b)).map(|piece| piece.in_unit(from.unit()))
 }
 

@@ -1,7 +1,7 @@
 //! Numbers compared, with the exact instants at which they cross.
 
 use crate::incremental::parts::{
-    Bool, Code, Compiled, Compiling, NEVER, Pass, Row, linear as number, put, ratio, truth,
+    Bool, CompiledPlan, Compiling, Instruction, NEVER, Pass, Row, linear as number, put, ratio, truth,
 };
 use crate::plan::{
     Compare, Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, RatioUnit, Straight, Takes,
@@ -43,9 +43,9 @@ pub(crate) fn kind(_compare: Compare, _left: NodeId, right: NodeId, made: &Made<
     }
 }
 
-pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let on = [to.n(left), to.n(right)];
-    Code::CompareNumbers(Step { on, compare, of: [left, right], at: to.at(), out: to.own_bool() })
+    Instruction::CompareNumbers(Step { on, compare, of: [left, right], at: to.at(), out: to.own_bool() })
 }
 
 /// The word is the next crossing.
@@ -71,7 +71,7 @@ impl Step {
     }
 
     /// The truth value, and after how many nanoseconds it may be another one by itself.
-    fn compare(&self, compiled: &Compiled, row: &Row<'_>) -> (u64, Option<Time>) {
+    fn compare(&self, compiled: &CompiledPlan, row: &Row<'_>) -> (u64, Option<Time>) {
         let Step { compare, of: [left, right], .. } = *self;
         match compiled.plan.node(left).kind {
             Kind::Ratio(unit) => match ratio(compiled, row, left) {
@@ -109,7 +109,7 @@ impl Step {
 }
 
 /// The sign of a sum of floats that stand still, as if it had been calculated on paper; `about` is what floats make of it.
-fn exactly(compiled: &Compiled, row: &Row<'_>, sum: &[(NodeId, i64)], about: Linear) -> Option<i32> {
+fn exactly(compiled: &CompiledPlan, row: &Row<'_>, sum: &[(NodeId, i64)], about: Linear) -> Option<i32> {
     match about {
         Linear::Float { slope: 0.0, .. } => decimal::sign(&compiled.plan, sum, &|id| number(compiled, row, id)),
         Linear::Exact { .. } | Linear::Float { .. } => None,

@@ -1,7 +1,9 @@
 //! States compared: `latest(x) == "a"`.
 
 use crate::Type;
-use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, Pass, Row, State, Types, order, put, truth};
+use crate::incremental::parts::{
+    ABSENT, Bool, ComparedTypes, Compiling, Instruction, Pass, Row, StateSlot, order, put, truth,
+};
 use crate::plan::{
     Compare, Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
     comparable,
@@ -35,7 +37,7 @@ pub(crate) fn kind(_compare: Compare, _left: NodeId, _right: NodeId, made: &Made
     }
 }
 
-pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let (types, of) = ((to.payload(left), to.payload(right)), [to.state(left), to.state(right)]);
     // Equal values of one type have equal words.
     let by_word = (types.0 == types.1).then_some(compare).and_then(|compare| match compare {
@@ -43,15 +45,15 @@ pub(crate) fn compile(compare: Compare, left: NodeId, right: NodeId, to: &mut Co
         Compare::Ne => Some(false),
         _ => None,
     });
-    Code::CompareStates(Step { on: [to.n(left), to.n(right)], compare, types, of, by_word, out: to.own_bool() })
+    Instruction::CompareStates(Step { on: [to.n(left), to.n(right)], compare, types, of, by_word, out: to.own_bool() })
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     on: [u16; 2],
     compare: Compare,
-    types: Types,
-    of: [State; 2],
+    types: ComparedTypes,
+    of: [StateSlot; 2],
     /// What equal words say, where that is all that is asked.
     by_word: Option<bool>,
     out: Bool,

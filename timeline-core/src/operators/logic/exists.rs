@@ -1,6 +1,8 @@
 //! `exists(x)`: whether there is a value.
 
-use crate::incremental::parts::{ABSENT, Bool, Code, Compiling, NEVER, Pass, Row, State, linear as number, put, ratio};
+use crate::incremental::parts::{
+    ABSENT, Bool, Compiling, Instruction, NEVER, Pass, Row, StateSlot, linear as number, put, ratio,
+};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
 use crate::{Linear, Time, Type};
 
@@ -32,19 +34,19 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let existing = match to.kind(of) {
         Kind::Ratio(_) => Existing::Ratio { of, at: to.at() },
         Kind::Number(_) => Existing::Number(of),
         Kind::State(_) | Kind::Event(_) => Existing::State(to.state(of)),
     };
-    Code::Exists(Step { on: to.n(of), of: existing, out: to.own_bool() })
+    Instruction::Exists(Step { on: to.n(of), of: existing, out: to.own_bool() })
 }
 
 /// What may have a value or none.
 #[derive(Clone, Copy, Debug)]
 enum Existing {
-    State(State),
+    State(StateSlot),
     Number(NodeId),
     /// The word `at` is when the denominator next crosses zero.
     Ratio {

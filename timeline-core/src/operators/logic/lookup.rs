@@ -1,6 +1,8 @@
 //! `tariff[latest(zone)].price`: what a table says of a key.
 
-use crate::incremental::parts::{ABSENT, Code, Compiling, Dictionary, Out, RestPass, Row, State, value_of, word_of};
+use crate::incremental::parts::{
+    ABSENT, ApartPass, ChoiceSlot, Compiling, Dictionary, Instruction, Row, StateSlot, value_of, word_of,
+};
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, TableColumn, Takes, Timer,
     Word,
@@ -40,19 +42,19 @@ pub(crate) fn kind(column: &TableColumn, _of: &[NodeId], made: &Made<'_>) -> Opt
     column.takes(&types).then(|| Kind::State(column.ty()))
 }
 
-pub(crate) fn compile(column: &TableColumn, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(column: &TableColumn, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
     let own = usize::from(column.ty() != Type::Bool);
     let of = of.iter().map(|of| (to.n(*of), to.state(*of), to.payload(*of))).collect();
     let due = column.table.turns().then_some(to.at() + own);
-    Code::Lookup(Step { column: column.clone(), of, out: to.out().expect("a table makes a state"), due })
+    Instruction::Lookup(Step { column: column.clone(), of, out: to.out().expect("a table makes a state"), due })
 }
 
 /// Words: what is said, unless that is a truth value, and when it may next be something else.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     column: TableColumn,
-    of: Vec<(u16, State, Type)>,
-    out: Out,
+    of: Vec<(u16, StateSlot, Type)>,
+    out: ChoiceSlot,
     due: Option<usize>,
 }
 
@@ -69,7 +71,7 @@ impl Step {
         self.of.iter().map(|(_, of, ty)| value_of(of.get(row.words), *ty, dictionary)).collect()
     }
 
-    pub(crate) fn run(&self, pass: &mut RestPass<'_>, row: &mut Row<'_>) -> bool {
+    pub(crate) fn run(&self, pass: &mut ApartPass<'_>, row: &mut Row<'_>) -> bool {
         let Step { column, of, out, due } = self;
         let is_due = due.is_some_and(|due| row.words[due] as crate::Time <= pass.now);
         if !pass.fresh && !is_due && !of.iter().any(|(on, _, _)| pass.is_dirty(*on)) {

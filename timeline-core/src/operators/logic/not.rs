@@ -1,7 +1,7 @@
 //! `!a`: Kleene negation.
 
 use crate::Type;
-use crate::incremental::parts::{Bool, Code, Compiling, Pass, Row, put, truth};
+use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row, put, truth};
 use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
 
 pub(crate) mod meaning;
@@ -32,8 +32,8 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
     }
 }
 
-pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Code {
-    Code::Not(Step { on: to.n(of), of: to.bool(of), out: to.own_bool() })
+pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
+    Instruction::Not(Step { on: to.n(of), of: to.bool(of), out: to.own_bool() })
 }
 
 #[derive(Clone, Debug)]

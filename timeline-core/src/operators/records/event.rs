@@ -1,6 +1,6 @@
 //! `event<T>`: one event for every record in which at least one of the expression's columns is present.
 
-use crate::incremental::parts::{Code, Compiling, Effect, Gather, Gathered};
+use crate::incremental::parts::{Compiling, Effect, GatherEffect, Gathered, Instruction};
 use crate::plan::{
     Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer,
 };
@@ -31,13 +31,13 @@ pub(crate) fn kind(e: &EventExpr, made: &Made<'_>) -> Option<Kind> {
 }
 
 /// Its events act where they are read; where somebody asks which came before which, their ranks are noted.
-pub(crate) fn compile(_e: &EventExpr, to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(_e: &EventExpr, to: &mut Compiling<'_>) -> Instruction {
     let id = to.id();
     if !to.is_gathered() {
-        return Code::Nothing;
+        return Instruction::Nothing;
     }
-    let effect = Effect::Gather(Gather { cell: to.cell(), predicate: to.is_predicate(id) });
-    Code::Gathered(Gathered { columns: to.read(id, effect), cell: to.cell() })
+    let effect = Effect::Gather(GatherEffect { cell: to.cell(), predicate: to.is_predicate(id) });
+    Instruction::Gathered(Gathered { columns: to.read(id, effect), cell: to.cell() })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use crate::Type;
 use crate::incremental::ABSENT;
-use crate::incremental::parts::{Code, Compiling};
+use crate::incremental::parts::{Compiling, Instruction};
 use crate::operators::hold::latest;
 use crate::plan::{
     Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer,
@@ -55,9 +55,9 @@ pub(crate) fn kind(operator: &UserOperator, of: &[NodeId], made: &Made<'_>) -> O
     feeds.then_some(Kind::State(operator.result))
 }
 
-pub(crate) fn compile(operator: &Arc<UserOperator>, of: &[NodeId], to: &mut Compiling<'_>) -> Code {
+pub(crate) fn compile(operator: &Arc<UserOperator>, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
     let out = (operator.result == Type::Bool).then(|| to.own_bool());
-    Code::Latest(latest::Step { columns: to.user(operator, of), at: to.at(), out, ttl: false })
+    Instruction::Latest(latest::Step { columns: to.user(operator, of), at: to.at(), out, ttl: false })
 }
 
 #[cfg(test)]

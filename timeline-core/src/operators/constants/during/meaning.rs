@@ -1,11 +1,11 @@
 //! The hours of a local clock, as far as the session is looked at and ten days more; the last of them go on.
 
-use crate::calendar::hours::{Clock, edges};
+use crate::calendar::hours::{ZoneHours, edges};
 use crate::plan::LocalHours;
 use crate::reference::parts::{Inputs, Piecewise, Whole, boolean};
 
 pub(crate) fn of(hours: &LocalHours, inputs: &Inputs<'_>) -> Whole {
-    let (origin, clock) = (inputs.origin(), Clock::new(hours));
+    let (origin, clock) = (inputs.origin(), ZoneHours::new(hours));
     let until = inputs.horizon().saturating_add(10 * LocalHours::DAY);
     let later = edges(hours, origin, until).into_iter().filter(|at| *at > origin);
     Whole::State(Piecewise::at_instants(std::iter::once(origin).chain(later).collect(), |t| {
