@@ -24,7 +24,7 @@ use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{
     Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, NodeId, Op, RatioUnit, Source, TimeUnit,
 };
-use timeline_core::reference::{self, Final, SpanValue};
+use timeline_core::reference::{self, FinalValue, SpanValue};
 use timeline_core::{Field, Linear, Plan, Record, SECOND, Time, Type, Value};
 
 /// Decoders make one zero of the two, so no event has the negative one.
@@ -49,7 +49,7 @@ struct Answers {
     beside: Vec<String>,
 }
 
-fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
+fn batch(events: &[reference::LogEvent], plan: &Plan) -> Batch {
     let source = events[0].record.source;
     let declared = plan.source_at(usize::from(source));
     let (lateness, repair) = (declared.lateness, declared.repair.unwrap_or(0));
@@ -100,10 +100,10 @@ fn batch(events: &[reference::Event], plan: &Plan) -> Batch {
 }
 
 /// The log of every source, cut and numbered: of a record in the midst of a batch, the place is a count from its beginning.
-fn logs(case: &Case) -> Vec<Vec<reference::Event>> {
+fn logs(case: &Case) -> Vec<Vec<reference::LogEvent>> {
     let mut logs = vec![vec![]; case.plan.sources().count()];
     for event in &case.log {
-        let log: &mut Vec<reference::Event> = &mut logs[usize::from(event.record.source)];
+        let log: &mut Vec<reference::LogEvent> = &mut logs[usize::from(event.record.source)];
         let mut event = event.clone();
         event.record.position = log.len() as u64;
         log.push(event);
@@ -113,7 +113,7 @@ fn logs(case: &Case) -> Vec<Vec<reference::Event>> {
 
 /// The batches of all sources: each log is cut at `cuts`, and `mix` says which source comes next.
 fn batches(case: &Case, cuts: &[usize], mix: &[bool]) -> Vec<Batch> {
-    let cut = |log: &Vec<reference::Event>| {
+    let cut = |log: &Vec<reference::LogEvent>| {
         let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (log.len() + 1)).collect();
         bounds.extend([0, log.len()]);
         bounds.sort_unstable();
@@ -322,21 +322,21 @@ fn quotient(n: &str, d: &str) -> String {
     if b == 0.0 { "no quotient".into() } else { format!("{:?}", a / b + 0.0) }
 }
 
-fn reference_number(number: &reference::Number) -> String {
+fn reference_number(number: &reference::PointNumber) -> String {
     match number {
-        reference::Number::Exact(x) => x.to_string(),
-        reference::Number::Float(x) => format!("{:?}", x + 0.0),
+        reference::PointNumber::Exact(x) => x.to_string(),
+        reference::PointNumber::Float(x) => format!("{:?}", x + 0.0),
     }
 }
 
-fn reference_reading(reading: &reference::Reading) -> String {
+fn reference_reading(reading: &reference::MetricValue) -> String {
     match reading {
-        reference::Reading::Absent => "absent".into(),
-        reference::Reading::State(Value::Int(x)) => x.to_string(),
-        reference::Reading::State(Value::Float(x)) => format!("{:?}", x + 0.0),
-        reference::Reading::State(value) => format!("{value:?}"),
-        reference::Reading::Number(x) => reference_number(x),
-        reference::Reading::Ratio { numerator, denominator } => {
+        reference::MetricValue::Absent => "absent".into(),
+        reference::MetricValue::State(Value::Int(x)) => x.to_string(),
+        reference::MetricValue::State(Value::Float(x)) => format!("{:?}", x + 0.0),
+        reference::MetricValue::State(value) => format!("{value:?}"),
+        reference::MetricValue::Number(x) => reference_number(x),
+        reference::MetricValue::Ratio { numerator, denominator } => {
             quotient(&reference_number(numerator), &reference_number(denominator))
         }
     }
@@ -361,7 +361,7 @@ fn span_text(_: &Plan, span: &RecordedSpan) -> String {
 
 fn oracle(case: &Case) -> Answers {
     let plan = &case.plan;
-    let log: Vec<reference::Event> = logs(case).into_iter().flatten().collect();
+    let log: Vec<reference::LogEvent> = logs(case).into_iter().flatten().collect();
     let run = reference::run(plan, &log, case.until);
     let Some(horizon) = run.horizon else {
         return Answers { finals: vec![], spans: vec![], alerts: vec![], totals: vec![], late: vec![], beside: vec![] };
@@ -370,7 +370,7 @@ fn oracle(case: &Case) -> Answers {
     for (key, session) in &run.sessions {
         for row in reference::finals(plan, session, horizon) {
             let value = reference_reading(&row.value);
-            let Final { start, end, metric, dimensions, with, .. } = &row;
+            let FinalValue { start, end, metric, dimensions, with, .. } = &row;
             finals.push(format!("{key} {start} {end:?} {metric} {dimensions:?} {value} {with:?}"));
         }
         for row in reference::spans(plan, session, horizon) {
@@ -398,7 +398,7 @@ fn oracle(case: &Case) -> Answers {
     });
     let place = |record: &Record| format!("{} of {}", record.position, record.source);
     let (beside, behind): (Vec<_>, Vec<_>) =
-        run.late.iter().partition(|late| late.reason == reference::LateReason::SessionClosed);
+        run.late.iter().partition(|late| late.reason == reference::LedgerReason::SessionClosed);
     Answers {
         finals: sorted(finals),
         spans: sorted(spans),
@@ -603,9 +603,9 @@ fn one_column() -> (Builder, NodeId) {
 }
 
 /// An event of that program.
-fn event(key: &str, time: Time, position: u64) -> reference::Event {
+fn event(key: &str, time: Time, position: u64) -> reference::LogEvent {
     let record = Record { time, source: 0, order: None, position, fields: vec![Field::Value(Value::Bool(true))] };
-    reference::Event { key: key.into(), record }
+    reference::LogEvent { key: key.into(), record }
 }
 
 #[test]
@@ -683,7 +683,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
     let plan = Arc::new(plan);
     for full in [false, true] {
         let mut lane: Lane = Lane::new(Arc::clone(&plan), None);
-        let mut take = |events: &[reference::Event], before: Time, after: Time| {
+        let mut take = |events: &[reference::LogEvent], before: Time, after: Time| {
             let batch = batch(events, &plan);
             let mine: Vec<u32> = (0..events.len() as u32).collect();
             lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });

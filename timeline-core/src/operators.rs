@@ -14,7 +14,7 @@ use crate::incremental::parts::{
     Pulled, PulledOfThree, Row, UserEffect, Written,
 };
 use crate::plan::{Description, EventExpr, Kind, Made, NodeId, Op, Word};
-use crate::reference::parts::{Inputs, Whole};
+use crate::reference::parts::{Inputs, NodeTimeline};
 
 #[cfg(test)]
 mod testing;
@@ -174,7 +174,7 @@ macro_rules! operators {
             }
 
             /// What it means, by the reference evaluator.
-            pub(crate) fn meaning(&self, inputs: &Inputs<'_>) -> Whole {
+            pub(crate) fn meaning(&self, inputs: &Inputs<'_>) -> NodeTimeline {
                 match self {
                     $(Op::$variant $parts => $family::$file::meaning::of($($argument,)* inputs),)+
                 }

@@ -31,11 +31,13 @@ mod windows;
 pub(crate) mod parts;
 
 pub use events::{EventRank, Occurrence};
-pub use log::{Event, Late, LateReason, Run, accept, run};
-pub use number::Number;
-pub use piecewise::{Extent, Piece, Piecewise, Span};
-pub use readings::{AlertSpan, Final, MetricSpan, Reading, SpanValue, Timeline, alerts, finals, spans, timelines};
+pub use log::{LedgerEvent, LedgerReason, LogEvent, ReferenceRun, accept, run};
+pub use number::PointNumber;
+pub use piecewise::{PieceSpan, PieceValue, Piecewise, ShownExtent};
+pub use readings::{
+    AlertStretch, FinalValue, MetricSpan, MetricValue, SpanValue, Timeline, alerts, finals, spans, timelines,
+};
 pub use session::{Close, CloseReason, Session, sessions};
-pub use split::{Dimensions, Share};
-pub use totals::{Total, totals};
-pub use whole::{Whole, matches, occurrences, whole};
+pub use split::{ShareTimeline, SplitKey};
+pub use totals::{ReferenceTotal, totals};
+pub use whole::{NodeTimeline, matches, occurrences, whole};

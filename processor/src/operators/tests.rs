@@ -5,7 +5,7 @@ use super::{MAX_MODULE_BYTES, Operators, carry};
 use std::sync::Arc;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
 use timeline_core::plan::{Fault, UserOperator};
-use timeline_core::reference::{self, Whole, whole};
+use timeline_core::reference::{self, NodeTimeline, whole};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
 use timeline_dsl::{Declared, ModuleProblem, Program, compile_with};
 
@@ -274,7 +274,7 @@ fn both_evaluators_say_the_same_of_modules() {
     let plan = Arc::new(plan(&name, PROGRAM, Operators::Local));
     let column = |name: &str| plan.columns.iter().position(|c| c.name == name).unwrap();
     let (x, n) = (column("x"), column("n"));
-    let log: Vec<reference::Event> = (0..40)
+    let log: Vec<reference::LogEvent> = (0..40)
         .map(|i: u64| {
             let mut fields = vec![Field::Missing; plan.columns.len()];
             if i % 3 != 2 {
@@ -285,7 +285,10 @@ fn both_evaluators_say_the_same_of_modules() {
             }
             // Two events at an instant now and then.
             let time = (i - u64::from(i % 5 == 4)) as Time * SECOND;
-            reference::Event { key: "k".into(), record: Record { time, source: 0, order: None, position: i, fields } }
+            reference::LogEvent {
+                key: "k".into(),
+                record: Record { time, source: 0, order: None, position: i, fields },
+            }
         })
         .collect();
     let run = reference::run(&plan, &log, None);
@@ -308,7 +311,9 @@ fn both_evaluators_say_the_same_of_modules() {
         }
         evaluator.settle(&mut row, told);
         for metric in &plan.metrics {
-            let Whole::State(wanted) = &wholes[metric.root.index()] else { panic!("{} is a state", metric.name) };
+            let NodeTimeline::State(wanted) = &wholes[metric.root.index()] else {
+                panic!("{} is a state", metric.name)
+            };
             assert_eq!(evaluator.view(&row).state(metric.root), wanted.at(time), "{} at {time}", metric.name);
         }
     }

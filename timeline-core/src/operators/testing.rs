@@ -2,7 +2,7 @@
 
 use crate::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row, TimelineValue};
 use crate::plan::{Builder, Column, Csv, EventExpr, FieldPath, Idle, Kind, NodeId, Nulls, Op, Source, TimeUnit};
-use crate::reference::{Session, Whole, whole};
+use crate::reference::{NodeTimeline, Session, whole};
 use crate::{Field, Linear, Plan, Record, Time, Type, Value};
 use std::sync::Arc;
 
@@ -176,22 +176,22 @@ fn number(x: Linear) -> String {
 }
 
 /// What the reference says at an instant.
-fn text_of(whole: &Whole, t: Time) -> String {
+fn text_of(whole: &NodeTimeline, t: Time) -> String {
     let or_absent = |x: Option<Linear>| x.map_or("-".into(), number);
     match whole {
-        Whole::State(state) => state.at(t).map_or("-".into(), |value| value.to_string()),
-        Whole::Number(x) => or_absent(x.at(t)),
-        Whole::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
+        NodeTimeline::State(state) => state.at(t).map_or("-".into(), |value| value.to_string()),
+        NodeTimeline::Number(x) => or_absent(x.at(t)),
+        NodeTimeline::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
             (Some(n), Some(d)) => format!("{}/{}", number(n), number(d)),
             _ => "-".into(),
         },
-        Whole::Split(shares) => {
+        NodeTimeline::Split(shares) => {
             let begun = shares.iter().filter(|share| share.since <= t);
-            let share = |share: &crate::reference::Share| {
+            let share = |share: &crate::reference::ShareTimeline| {
                 format!("{}={}", dimensions(&share.dimensions), text_of(&share.timeline, t))
             };
             begun.map(share).collect::<Vec<_>>().join(",")
         }
-        Whole::Events(_) => panic!("events are counted"),
+        NodeTimeline::Events(_) => panic!("events are counted"),
     }
 }

@@ -1,12 +1,12 @@
 //! Windows of the clock.
 
 use super::piecewise::Piecewise;
-use super::state::State;
+use super::state::StateTimeline;
 use crate::plan::Every;
 use crate::{Time, Value};
 
 /// The windows of the clock, as far as the session is looked at and ten more; the last of them goes on.
-pub(crate) fn windows(origin: Time, horizon: Time, every: &Every) -> State {
+pub(crate) fn windows(origin: Time, horizon: Time, every: &Every) -> StateTimeline {
     let mut starts = vec![origin];
     let mut beyond = 0;
     while let (true, (_, end)) = (beyond <= 10, window(every, starts[starts.len() - 1]))

@@ -5,11 +5,11 @@
 //! In a window of the clock it is one from the window's beginning to its end, or to the horizon.
 //! Of each session the last true spans count, as many as the cap says; what was true before them counts in the mean alone.
 
-use super::number::Number;
-use super::piecewise::{Extent, since};
-use super::readings::Reading;
-use super::state::{State, Stretch, true_stretches};
-use super::windows::Row;
+use super::number::PointNumber;
+use super::piecewise::{ShownExtent, since};
+use super::readings::MetricValue;
+use super::state::{StateSpan, StateTimeline, true_stretches};
+use super::windows::ReferenceRow;
 use crate::Time;
 use crate::plan::Function;
 
@@ -18,27 +18,27 @@ use crate::plan::Function;
 pub(super) struct Presence {
     from: Time,
     until: Time,
-    stretches: Vec<Stretch>,
+    stretches: Vec<StateSpan>,
     /// For how long it was true before these.
     before: i128,
 }
 
 /// A row, its state, and the window that it is told by.
-type Windowed<'a> = (Row, &'a State, (Time, Time));
+type Windowed<'a> = (ReferenceRow, &'a StateTimeline, (Time, Time));
 
 impl Presence {
     /// Where each of some states is true, of which never two are at once, as far as the session is read. The cap is one of
     /// all their spans.
-    pub(super) fn of(origin: Time, states: &[&State], extent: Extent, cap: u32) -> Vec<Self> {
+    pub(super) fn of(origin: Time, states: &[&StateTimeline], extent: ShownExtent, cap: u32) -> Vec<Self> {
         let until = extent.limit();
-        let begun = |state: &&State| -> Vec<Stretch> {
+        let begun = |state: &&StateTimeline| -> Vec<StateSpan> {
             true_stretches(state).into_iter().filter(|(start, _)| *start <= until).collect()
         };
-        let all: Vec<Vec<Stretch>> = states.iter().map(begun).collect();
+        let all: Vec<Vec<StateSpan>> = states.iter().map(begun).collect();
         let mut starts: Vec<Time> = all.iter().flatten().map(|(start, _)| *start).collect();
         starts.sort_unstable();
         let first = starts.len().checked_sub(cap as usize).and_then(|n| starts.get(n)).copied().unwrap_or(Time::MIN);
-        let presence = |stretches: Vec<Stretch>| {
+        let presence = |stretches: Vec<StateSpan>| {
             let (kept, forgotten): (Vec<_>, Vec<_>) = stretches.into_iter().partition(|(start, _)| *start >= first);
             let before = forgotten.iter().map(|(start, end)| since(*start, end.unwrap_or(until))).sum();
             let shown = kept.into_iter().filter_map(|(start, end)| extent.show(start, end));
@@ -50,7 +50,7 @@ impl Presence {
     /// The same of states that are told by windows of the clock, each with its row: what is true where a window begins has
     /// begun there, and what is true where it ends is true at its end. The cap is one of each window.
     pub(super) fn of_windows(rows: &[Windowed<'_>], cap: u32, horizon: Time) -> Vec<Self> {
-        let stretches = |(row, state, _): &Windowed<'_>| -> Vec<Stretch> {
+        let stretches = |(row, state, _): &Windowed<'_>| -> Vec<StateSpan> {
             let within = state.from(row.start);
             let begun = true_stretches(&within).into_iter().filter(|(start, _)| {
                 // What begins at the end of a window that is over belongs to the next.
@@ -64,8 +64,8 @@ impl Presence {
             };
             begun.map(|(start, until)| (start, end(until))).collect()
         };
-        let all: Vec<Vec<Stretch>> = rows.iter().map(stretches).collect();
-        let presence = |(own, (row, _, window)): (&Vec<Stretch>, &Windowed<'_>)| {
+        let all: Vec<Vec<StateSpan>> = rows.iter().map(stretches).collect();
+        let presence = |(own, (row, _, window)): (&Vec<StateSpan>, &Windowed<'_>)| {
             let same = all.iter().zip(rows).filter(|(_, (_, _, other))| other == window);
             let mut starts: Vec<Time> =
                 same.flat_map(|(stretches, _)| stretches.iter().map(|(start, _)| *start)).collect();
@@ -83,24 +83,24 @@ impl Presence {
 }
 
 /// A function of the count; absent without sessions, and for functions of other metrics.
-pub(super) fn count(function: &Function, sessions: &[Presence]) -> Reading {
+pub(super) fn count(function: &Function, sessions: &[Presence]) -> MetricValue {
     let all = || sessions.iter().flat_map(|session| session.stretches.iter().copied());
     let (Some(from), Some(until)) = (sessions.iter().map(|s| s.from).min(), sessions.iter().map(|s| s.until).max())
     else {
-        return Reading::Absent;
+        return MetricValue::Absent;
     };
-    let exact = |x: usize| Reading::Number(Number::Exact(x as i128));
+    let exact = |x: usize| MetricValue::Number(PointNumber::Exact(x as i128));
     let at = |t: Time| all().filter(|(start, end)| *start <= t && end.is_none_or(|end| t < end)).count();
     match function {
         Function::Now => exact(all().filter(|(_, end)| end.is_none()).count()),
         Function::Peak => exact(all().map(|(start, _)| at(start)).max().unwrap_or(0)),
-        Function::Mean => Reading::Ratio {
-            numerator: Number::Exact(
+        Function::Mean => MetricValue::Ratio {
+            numerator: PointNumber::Exact(
                 all().map(|(start, end)| since(start, end.unwrap_or(until))).sum::<i128>()
                     + sessions.iter().map(|s| s.before).sum::<i128>(),
             ),
-            denominator: Number::Exact(since(from, until)),
+            denominator: PointNumber::Exact(since(from, until)),
         },
-        _ => Reading::Absent,
+        _ => MetricValue::Absent,
     }
 }

@@ -2,11 +2,11 @@
 
 use super::events::Occurrence;
 use super::piecewise::Piecewise;
-use super::state::State;
+use super::state::StateTimeline;
 use crate::{Linear, Time, Value};
 
 /// The function of the events at or before each instant.
-pub(crate) fn until(origin: Time, events: &[Occurrence], f: impl Fn(&[Occurrence]) -> Option<Value>) -> State {
+pub(crate) fn until(origin: Time, events: &[Occurrence], f: impl Fn(&[Occurrence]) -> Option<Value>) -> StateTimeline {
     let times: Vec<Time> = events.iter().map(|e| e.time).collect();
     Piecewise::at_instants(instants(origin, &times), |t| f(&events[..times.iter().filter(|x| **x <= t).count()]))
 }

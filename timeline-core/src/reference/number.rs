@@ -1,60 +1,60 @@
 //! Numbers, what windows make of them, and comparisons.
 
 use super::logic::boolean;
-use super::piecewise::{Piecewise, Span, since};
-use super::state::State;
+use super::piecewise::{PieceSpan, Piecewise, since};
+use super::state::StateTimeline;
 use crate::plan::{Compare, Unit};
 use crate::{Linear, Time, Value};
 
 /// A piecewise-linear function; absent is `None`.
-pub(crate) type Numbers = Piecewise<Option<Linear>>;
+pub(crate) type NumberTimeline = Piecewise<Option<Linear>>;
 
 /// A number at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
+pub enum PointNumber {
     /// Durations in nanoseconds, and whole numbers.
     Exact(i128),
     /// User numbers.
     Float(f64),
 }
 
-impl From<Linear> for Number {
+impl From<Linear> for PointNumber {
     fn from(linear: Linear) -> Self {
         match linear {
-            Linear::Exact { value, .. } => Number::Exact(value),
-            Linear::Float { value, .. } => Number::Float(value),
+            Linear::Exact { value, .. } => PointNumber::Exact(value),
+            Linear::Float { value, .. } => PointNumber::Float(value),
         }
     }
 }
 
-impl Number {
+impl PointNumber {
     /// The value as a float.
     pub fn as_float(self) -> f64 {
         match self {
-            Number::Exact(value) => value as f64,
-            Number::Float(value) => value,
+            PointNumber::Exact(value) => value as f64,
+            PointNumber::Float(value) => value,
         }
     }
 
     /// The product; a float if either side is one.
-    pub fn times(self, other: Number) -> Number {
+    pub fn times(self, other: PointNumber) -> PointNumber {
         match (self, other) {
-            (Number::Exact(a), Number::Exact(b)) => Number::Exact(a.saturating_mul(b)),
-            (a, b) => Number::Float(a.as_float() * b.as_float()),
+            (PointNumber::Exact(a), PointNumber::Exact(b)) => PointNumber::Exact(a.saturating_mul(b)),
+            (a, b) => PointNumber::Float(a.as_float() * b.as_float()),
         }
     }
 
     /// `-1`, `0` or `1`: how the number compares with the other one.
-    pub fn compare(self, other: Number) -> i32 {
+    pub fn compare(self, other: PointNumber) -> i32 {
         match (self, other) {
-            (Number::Exact(a), Number::Exact(b)) => a.cmp(&b) as i32,
+            (PointNumber::Exact(a), PointNumber::Exact(b)) => a.cmp(&b) as i32,
             (a, b) => a.as_float().partial_cmp(&b.as_float()).map_or(0, |ordering| ordering as i32),
         }
     }
 
     /// `-1`, `0` or `1`.
     pub fn sign(self) -> i32 {
-        self.compare(Number::Exact(0))
+        self.compare(PointNumber::Exact(0))
     }
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn number_of(value: &Option<Value>) -> Option<Linear> {
 }
 
 /// A cumulative number without its absences: they read as 0. (Cumulative numbers are never absent.)
-pub(crate) fn cumulative(x: &Numbers, unit: Unit) -> Piecewise<Linear> {
+pub(crate) fn cumulative(x: &NumberTimeline, unit: Unit) -> Piecewise<Linear> {
     x.map(|linear| linear.unwrap_or(zero(unit)))
 }
 
@@ -94,23 +94,23 @@ pub(crate) fn over_last(x: &Piecewise<Linear>, window: Time, unit: Unit) -> Piec
 /// `exactly` is how they compare at an instant where that can be told better than by floats, and turns at some of `turns`.
 pub(crate) fn compare_numbers(
     compare: Compare,
-    (left, right): (&Numbers, &Numbers),
+    (left, right): (&NumberTimeline, &NumberTimeline),
     exactly: &dyn Fn(Time) -> Option<i32>,
     turns: Vec<Time>,
-) -> State {
-    let sides = |t: Time| Some((Number::from(left.at(t)?), Number::from(right.at(t)?)));
+) -> StateTimeline {
+    let sides = |t: Time| Some((PointNumber::from(left.at(t)?), PointNumber::from(right.at(t)?)));
     let sign = |t: Time| sides(t).map(|(a, b)| exactly(t).unwrap_or_else(|| a.compare(b)));
     let instants = refined(left, right, &[&sign]).into_iter().chain(turns).collect();
     Piecewise::at_instants(instants, |t| boolean(sign(t).map(|sign| compare.holds(sign.cmp(&0)))))
 }
 
 /// All instants at which either function may turn, and those within its pieces at which one of the signs does.
-pub(crate) fn refined(a: &Numbers, b: &Numbers, signs: &[&dyn Fn(Time) -> Option<i32>]) -> Vec<Time> {
+pub(crate) fn refined(a: &NumberTimeline, b: &NumberTimeline, signs: &[&dyn Fn(Time) -> Option<i32>]) -> Vec<Time> {
     let mut starts: Vec<Time> = a.starts().into_iter().chain(b.starts()).collect();
     starts.sort_unstable();
     starts.dedup();
     let ends = starts.iter().skip(1).copied().map(Some).chain(std::iter::once(None));
-    let pieces = starts.iter().copied().zip(ends).map(|(start, end)| Span { start, end, value: () });
+    let pieces = starts.iter().copied().zip(ends).map(|(start, end)| PieceSpan { start, end, value: () });
     let turns: Vec<Time> = pieces.flat_map(|piece| signs.iter().flat_map(move |sign| turns(&piece, sign))).collect();
     starts.into_iter().chain(turns).collect()
 }
@@ -118,7 +118,7 @@ pub(crate) fn refined(a: &Numbers, b: &Numbers, signs: &[&dyn Fn(Time) -> Option
 /// The integer nanoseconds of a piece at which the sign of a linear function is first another one.
 ///
 /// Such a sign only ever goes up, or only down, so a search by halves finds every turn.
-fn turns(piece: &Span<()>, sign: &dyn Fn(Time) -> Option<i32>) -> Vec<Time> {
+fn turns(piece: &PieceSpan<()>, sign: &dyn Fn(Time) -> Option<i32>) -> Vec<Time> {
     let last = piece.end.map_or(Time::MAX, |end| end - 1);
     let (mut from, mut found) = (piece.start, vec![]);
     while sign(from) != sign(last) {

@@ -3,32 +3,32 @@
 use crate::{Linear, Time, Value};
 
 /// What a function is on one piece, stated at the piece's start.
-pub trait Piece: Clone + PartialEq {
+pub trait PieceValue: Clone + PartialEq {
     /// The same piece, stated `dt` nanoseconds later. Two instants may be farther apart than 64 bits tell.
     fn after(&self, dt: i128) -> Self;
 }
 
-impl Piece for Option<Value> {
+impl PieceValue for Option<Value> {
     fn after(&self, _: i128) -> Self {
         self.clone()
     }
 }
 
-impl Piece for Vec<Option<Value>> {
+impl PieceValue for Vec<Option<Value>> {
     fn after(&self, _: i128) -> Self {
         self.clone()
     }
 }
 
-impl Piece for Linear {
+impl PieceValue for Linear {
     fn after(&self, dt: i128) -> Self {
         self.after_wide(dt)
     }
 }
 
-impl Piece for Option<Linear> {
+impl PieceValue for Option<Linear> {
     fn after(&self, dt: i128) -> Self {
-        self.as_ref().map(|linear| Piece::after(linear, dt))
+        self.as_ref().map(|linear| PieceValue::after(linear, dt))
     }
 }
 
@@ -41,7 +41,7 @@ pub struct Piecewise<T>(Vec<(Time, T)>);
 
 /// A stretch of a function, `[start, end)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span<T> {
+pub struct PieceSpan<T> {
     /// Its first instant.
     pub start: Time,
     /// The first instant after it; `None` if it goes on beyond what is shown.
@@ -52,14 +52,14 @@ pub struct Span<T> {
 
 /// How far a function is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum ShownExtent {
     /// Through an instant, which is included: what begins there is shown, and what goes on has no end.
     Through(Time),
     /// Up to an instant, which is not included: nothing that begins there is shown, and everything ends there.
     UpTo(Time),
 }
 
-impl<T: Piece> Piecewise<T> {
+impl<T: PieceValue> Piecewise<T> {
     /// One piece for ever.
     pub fn constant(origin: Time, value: T) -> Self {
         Piecewise(vec![(origin, value)])
@@ -89,13 +89,13 @@ impl<T: Piece> Piecewise<T> {
     }
 
     /// The pointwise combination of two functions with one origin.
-    pub fn with<U: Piece, V: Piece>(&self, other: &Piecewise<U>, f: impl Fn(T, U) -> V) -> Piecewise<V> {
+    pub fn with<U: PieceValue, V: PieceValue>(&self, other: &Piecewise<U>, f: impl Fn(T, U) -> V) -> Piecewise<V> {
         let instants = self.starts().into_iter().chain(other.starts()).collect();
         Piecewise::at_instants(instants, |t| f(self.at(t), other.at(t)))
     }
 
     /// The function piece by piece under `f`, which must treat a piece and its continuation alike.
-    pub fn map<U: Piece>(&self, f: impl Fn(T) -> U) -> Piecewise<U> {
+    pub fn map<U: PieceValue>(&self, f: impl Fn(T) -> U) -> Piecewise<U> {
         Piecewise::at_instants(self.starts(), |t| f(self.at(t)))
     }
 
@@ -121,9 +121,13 @@ impl<T: Piece> Piecewise<T> {
     }
 
     /// All pieces; only the last one has no end.
-    pub fn spans(&self) -> Vec<Span<T>> {
+    pub fn spans(&self) -> Vec<PieceSpan<T>> {
         let ends = self.0.iter().skip(1).map(|(start, _)| Some(*start)).chain(std::iter::once(None));
-        self.0.iter().zip(ends).map(|((start, value), end)| Span { start: *start, end, value: value.clone() }).collect()
+        self.0
+            .iter()
+            .zip(ends)
+            .map(|((start, value), end)| PieceSpan { start: *start, end, value: value.clone() })
+            .collect()
     }
 
     /// The same function from a later instant on.
@@ -133,10 +137,10 @@ impl<T: Piece> Piecewise<T> {
     }
 
     /// The pieces as far as they are shown.
-    pub fn shown(&self, extent: Extent) -> Vec<Span<T>> {
+    pub fn shown(&self, extent: ShownExtent) -> Vec<PieceSpan<T>> {
         let shown = self.spans().into_iter().filter_map(|span| {
             let (start, end) = extent.show(span.start, span.end)?;
-            Some(Span { start, end, value: span.value })
+            Some(PieceSpan { start, end, value: span.value })
         });
         shown.collect()
     }
@@ -147,19 +151,21 @@ pub(crate) fn since(start: Time, t: Time) -> i128 {
     i128::from(t) - i128::from(start)
 }
 
-impl Extent {
+impl ShownExtent {
     /// A stretch as it is shown, if it is.
     pub fn show(self, start: Time, end: Option<Time>) -> Option<(Time, Option<Time>)> {
         match self {
-            Extent::Through(limit) => (start <= limit).then_some((start, end.filter(|end| *end <= limit))),
-            Extent::UpTo(limit) => (start < limit).then_some((start, Some(end.map_or(limit, |end| end.min(limit))))),
+            ShownExtent::Through(limit) => (start <= limit).then_some((start, end.filter(|end| *end <= limit))),
+            ShownExtent::UpTo(limit) => {
+                (start < limit).then_some((start, Some(end.map_or(limit, |end| end.min(limit)))))
+            }
         }
     }
 
     /// The last instant of it, or the first after it.
     pub fn limit(self) -> Time {
         match self {
-            Extent::Through(limit) | Extent::UpTo(limit) => limit,
+            ShownExtent::Through(limit) | ShownExtent::UpTo(limit) => limit,
         }
     }
 }

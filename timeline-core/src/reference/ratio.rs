@@ -1,9 +1,9 @@
 //! Quotients, kept as their two numbers.
 
 use super::logic::boolean;
-use super::number::{Number, Numbers, refined};
+use super::number::{NumberTimeline, PointNumber, refined};
 use super::piecewise::Piecewise;
-use super::state::State;
+use super::state::StateTimeline;
 use crate::plan::{Compare, RatioUnit};
 use crate::{SECOND, Time};
 
@@ -16,19 +16,19 @@ use crate::{SECOND, Time};
 /// some of `turns`.
 pub(crate) fn compare_ratio(
     compare: Compare,
-    (n, d): (&Numbers, &Numbers),
+    (n, d): (&NumberTimeline, &NumberTimeline),
     unit: RatioUnit,
     (p, q): (i64, i64),
     exactly: &dyn Fn([i64; 2], Time) -> Option<i32>,
     turns: Vec<Time>,
-) -> State {
+) -> StateTimeline {
     let per_second = if unit == RatioUnit::PerSecond { SECOND } else { 1 };
-    let scale = Number::Exact(i128::from(q) * i128::from(per_second));
-    let limit = Number::Exact(i128::from(p));
-    let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
+    let scale = PointNumber::Exact(i128::from(q) * i128::from(per_second));
+    let limit = PointNumber::Exact(i128::from(p));
+    let denominator = |t: Time| d.at(t).map(|d| PointNumber::from(d).sign());
     let factors = q.checked_mul(per_second).zip(p.checked_neg());
     let cross = |t: Time| {
-        let (above, below) = (Number::from(n.at(t)?), Number::from(d.at(t)?));
+        let (above, below) = (PointNumber::from(n.at(t)?), PointNumber::from(d.at(t)?));
         let exact = factors.and_then(|(q, p)| exactly([q, p], t));
         Some(exact.unwrap_or_else(|| above.times(scale).compare(limit.times(below))))
     };

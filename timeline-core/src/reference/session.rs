@@ -14,7 +14,7 @@
 //!
 //! Sums of times saturate.
 
-use super::whole::{Whole, matches, occurrences, whole};
+use super::whole::{NodeTimeline, matches, occurrences, whole};
 use crate::plan::Op;
 use crate::{Plan, Record, Time};
 
@@ -124,7 +124,7 @@ fn deadline(plan: &Plan, session: &Session) -> Option<Close> {
 fn derived_end(plan: &Plan, session: &Session) -> Option<Close> {
     let when = plan.end.when.filter(|when| !matches!(plan.node(*when).op, Op::Event(_)))?;
     match &whole(plan, session)[when.index()] {
-        Whole::Events(events) => {
+        NodeTimeline::Events(events) => {
             let end = events.iter().find(|event| matches(&event.payload))?;
             Some(Close { at: end.time, reason: CloseReason::EndEvent })
         }

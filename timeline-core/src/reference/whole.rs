@@ -2,17 +2,17 @@
 
 use super::events::{EventRank, Occurrence};
 use super::logic::{boolean, evaluate, evaluate_with, truth};
-use super::number::{Numbers, cumulative, over_last};
+use super::number::{NumberTimeline, cumulative, over_last};
 use super::piecewise::Piecewise;
 use super::session::Session;
-use super::split::{Share, shares};
-use super::state::{State, Stretch, true_stretches};
+use super::split::{ShareTimeline, shares};
+use super::state::{StateSpan, StateTimeline, true_stretches};
 use crate::plan::{EventExpr, Kind, Node, NodeId, Op, Unit};
 use crate::{Field, Linear, Plan, Record, Time, Value, decimal};
 
 /// A node's timeline from the session's origin on, without end.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Whole {
+pub enum NodeTimeline {
     /// Events by time, order and place in the log.
     Events(Vec<Occurrence>),
     /// A step function.
@@ -27,12 +27,12 @@ pub enum Whole {
         denominator: Piecewise<Option<Linear>>,
     },
     /// The shares of a split, in the order in which their dimensions came into force.
-    Split(Vec<Share>),
+    Split(Vec<ShareTimeline>),
 }
 
 /// The timelines of all nodes of the plan, by node.
-pub fn whole(plan: &Plan, session: &Session) -> Vec<Whole> {
-    let mut done: Vec<Whole> = vec![];
+pub fn whole(plan: &Plan, session: &Session) -> Vec<NodeTimeline> {
+    let mut done: Vec<NodeTimeline> = vec![];
     for node in &plan.nodes {
         // A node reads only nodes before it.
         let made = node.op.meaning(&Inputs { plan, session, done: &done, node });
@@ -67,7 +67,7 @@ pub fn matches(payload: &Option<Value>) -> bool {
 pub(crate) struct Inputs<'a> {
     pub(crate) plan: &'a Plan,
     session: &'a Session,
-    done: &'a [Whole],
+    done: &'a [NodeTimeline],
     node: &'a Node,
 }
 
@@ -93,7 +93,7 @@ impl Inputs<'_> {
     }
 
     /// An input, whatever it is.
-    pub(crate) fn whole(&self, id: NodeId) -> &Whole {
+    pub(crate) fn whole(&self, id: NodeId) -> &NodeTimeline {
         &self.done[id.index()]
     }
 
@@ -110,7 +110,7 @@ impl Inputs<'_> {
         match self.plan.node(of).kind {
             Kind::Number(unit) => self.number(of).at(t).map(|x| x.sample(unit == Unit::Float)),
             Kind::Ratio(unit) => match &self.done[of.index()] {
-                Whole::Ratio { numerator: n, denominator: d } => n.at(t)?.quotient(d.at(t)?, unit),
+                NodeTimeline::Ratio { numerator: n, denominator: d } => n.at(t)?.quotient(d.at(t)?, unit),
                 other => unreachable!("the builder gives a ratio here, not {other:?}"),
             },
             _ => self.state(of).at(t),
@@ -120,8 +120,10 @@ impl Inputs<'_> {
     /// The sign of a sum of numbers that stand still, as if it had been calculated on paper.
     pub(crate) fn sign(&self, sum: &[(NodeId, i64)], t: Time) -> Option<i32> {
         let says = |id: NodeId| match &self.done[id.index()] {
-            Whole::Number(number) => number.at(t),
-            Whole::Events(_) | Whole::State(_) | Whole::Ratio { .. } | Whole::Split(_) => None,
+            NodeTimeline::Number(number) => number.at(t),
+            NodeTimeline::Events(_) | NodeTimeline::State(_) | NodeTimeline::Ratio { .. } | NodeTimeline::Split(_) => {
+                None
+            }
         };
         decimal::sign(self.plan, sum, &says)
     }
@@ -141,14 +143,14 @@ impl Inputs<'_> {
     /// Where a state or a number turns.
     pub(crate) fn starts(&self, of: NodeId) -> Vec<Time> {
         match &self.done[of.index()] {
-            Whole::State(state) => state.starts(),
-            Whole::Number(number) => number.starts(),
-            Whole::Ratio { numerator, denominator } => [numerator.starts(), denominator.starts()].concat(),
-            Whole::Events(_) | Whole::Split(_) => vec![],
+            NodeTimeline::State(state) => state.starts(),
+            NodeTimeline::Number(number) => number.starts(),
+            NodeTimeline::Ratio { numerator, denominator } => [numerator.starts(), denominator.starts()].concat(),
+            NodeTimeline::Events(_) | NodeTimeline::Split(_) => vec![],
         }
     }
 
-    pub(crate) fn split(&self, of: NodeId, by: &[NodeId], cap: u32) -> Vec<Share> {
+    pub(crate) fn split(&self, of: NodeId, by: &[NodeId], cap: u32) -> Vec<ShareTimeline> {
         let dimensions = by.iter().fold(Piecewise::constant(self.session.origin, vec![]), |all, id| {
             let named = |value: Option<Value>| value.map(|value| self.plan.node(*id).op.as_dimension(value));
             all.with(self.state(*id), |all, value| all.into_iter().chain([named(value)]).collect())
@@ -156,15 +158,15 @@ impl Inputs<'_> {
         let clock = by.iter().position(|id| matches!(self.plan.node(*id).op, Op::Every(_)));
         let dimensions = super::split::capped(&dimensions, clock, cap);
         let mut shares = shares(&dimensions, |dims| match &self.plan.node(of).op {
-            Op::Ratio { numerator, denominator } => Whole::Ratio {
+            Op::Ratio { numerator, denominator } => NodeTimeline::Ratio {
                 numerator: self.share(*numerator, dims, &dimensions),
                 denominator: self.share(*denominator, dims, &dimensions),
             },
-            Op::Concurrency { .. } => Whole::State(
+            Op::Concurrency { .. } => NodeTimeline::State(
                 self.state(of)
                     .with(&dimensions, |is, in_force| boolean(Some(truth(&is) == Some(true) && in_force == *dims))),
             ),
-            _ => Whole::Number(self.share(of, dims, &dimensions)),
+            _ => NodeTimeline::Number(self.share(of, dims, &dimensions)),
         });
         if let Some(Op::Every(every)) = clock.map(|clock| &self.plan.node(by[clock]).op) {
             for share in &mut shares {
@@ -175,7 +177,7 @@ impl Inputs<'_> {
     }
 
     /// One value's share of a number. `over last` windows the share of what it reads.
-    fn share(&self, of: NodeId, dims: &Vec<Option<Value>>, all: &Piecewise<Vec<Option<Value>>>) -> Numbers {
+    fn share(&self, of: NodeId, dims: &Vec<Option<Value>>, all: &Piecewise<Vec<Option<Value>>>) -> NumberTimeline {
         let unit = self.unit(of);
         let share = |of: NodeId| super::split::share(&cumulative(self.number(of), unit), all, dims, unit);
         match &self.plan.node(of).op {
@@ -185,9 +187,9 @@ impl Inputs<'_> {
     }
 
     /// Where an event (at its instants) or a boolean state is true, as stretches; those of events are empty.
-    pub(crate) fn stretches(&self, of: NodeId) -> Vec<Stretch> {
+    pub(crate) fn stretches(&self, of: NodeId) -> Vec<StateSpan> {
         match &self.done[of.index()] {
-            Whole::Events(events) => {
+            NodeTimeline::Events(events) => {
                 events.iter().filter(|e| matches(&e.payload)).map(|e| (e.time, Some(e.time))).collect()
             }
             _ => true_stretches(self.state(of)),
@@ -203,21 +205,21 @@ impl Inputs<'_> {
 
     pub(crate) fn events(&self, id: NodeId) -> &[Occurrence] {
         match &self.done[id.index()] {
-            Whole::Events(events) => events,
+            NodeTimeline::Events(events) => events,
             other => unreachable!("the builder gives an event here, not {other:?}"),
         }
     }
 
-    pub(crate) fn state(&self, id: NodeId) -> &State {
+    pub(crate) fn state(&self, id: NodeId) -> &StateTimeline {
         match &self.done[id.index()] {
-            Whole::State(state) => state,
+            NodeTimeline::State(state) => state,
             other => unreachable!("the builder gives a state here, not {other:?}"),
         }
     }
 
-    pub(crate) fn number(&self, id: NodeId) -> &Numbers {
+    pub(crate) fn number(&self, id: NodeId) -> &NumberTimeline {
         match &self.done[id.index()] {
-            Whole::Number(number) => number,
+            NodeTimeline::Number(number) => number,
             other => unreachable!("the builder gives a number here, not {other:?}"),
         }
     }

@@ -9,14 +9,14 @@
 //! A window that begins where a closed session is read is one only for what jumped there.
 //! States are read at the last instant of the row: at the left limit of its end, or at the instant of a row without length.
 
-use super::piecewise::Extent;
+use super::piecewise::ShownExtent;
 use super::readings::read_at;
 use super::session::Session;
 use crate::{Plan, Time};
 
 /// A row of a session, or of one window of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct ReferenceRow {
     /// Its first instant.
     pub start: Time,
     /// The first instant after it; none while it is open.
@@ -33,29 +33,29 @@ pub(super) struct Row {
     pub is_last: bool,
 }
 
-impl Row {
+impl ReferenceRow {
     /// The row of a session that is not told by windows.
     pub(super) fn whole(plan: &Plan, session: &Session, horizon: Time) -> Self {
         let at = read_at(plan, session, horizon).limit();
         let is_final = session.close.is_some();
         let end = is_final.then_some(at);
         let start = session.origin;
-        Row { start, end, is_final, at, before: false, needs_jump: false, is_last: is_final }
+        ReferenceRow { start, end, is_final, at, before: false, needs_jump: false, is_last: is_final }
     }
 
     /// The row of a window, from its beginning to its end.
     pub(super) fn of(plan: &Plan, session: &Session, horizon: Time, (begin, end): (Time, Time)) -> Self {
-        let whole = Row { start: begin.max(session.origin), ..Row::whole(plan, session, horizon) };
+        let whole = ReferenceRow { start: begin.max(session.origin), ..ReferenceRow::whole(plan, session, horizon) };
         let limit = whole.at;
-        let over = Row { end: Some(end), is_final: true, at: end, before: true, is_last: false, ..whole };
+        let over = ReferenceRow { end: Some(end), is_final: true, at: end, before: true, is_last: false, ..whole };
         if session.close.is_some() {
-            return if end <= limit { over } else { Row { needs_jump: begin == limit, ..whole } };
+            return if end <= limit { over } else { ReferenceRow { needs_jump: begin == limit, ..whole } };
         }
         let silence_decides = plan.end.silence.is_some() && !plan.end.billed;
         let known = if silence_decides { session.last } else { limit };
         match (end <= known, end <= limit) {
             (true, _) => over,
-            (false, true) => Row { end: None, is_final: false, ..over },
+            (false, true) => ReferenceRow { end: None, is_final: false, ..over },
             (false, false) => whole,
         }
     }
@@ -66,7 +66,7 @@ impl Row {
     }
 
     /// How far its spans go.
-    pub(super) fn extent(&self) -> Extent {
-        if self.before || self.is_final { Extent::UpTo(self.at) } else { Extent::Through(self.at) }
+    pub(super) fn extent(&self) -> ShownExtent {
+        if self.before || self.is_final { ShownExtent::UpTo(self.at) } else { ShownExtent::Through(self.at) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::build::{Program, log, run_until};
 use timeline_core::plan::{NodeId, Op};
-use timeline_core::reference::{Number, Whole, whole};
+use timeline_core::reference::{NodeTimeline, PointNumber, whole};
 use timeline_core::{SECOND, Time, Type, Value};
 
 /// A column and its value; null is `None`.
@@ -17,8 +17,8 @@ fn readings(build: impl Fn(&mut Program) -> NodeId, events: &[(Time, &[Field])],
     let events = log(&plan, &rows);
     let run = run_until(&plan, &events, 100);
     let all = whole(&plan, &run.sessions[0].1);
-    let Whole::Number(number) = &all[node.index()] else { panic!("a number: {all:?}") };
-    let read = |t: &Time| number.at(t * SECOND).map(|x| Number::from(x).as_float() / SECOND as f64);
+    let NodeTimeline::Number(number) = &all[node.index()] else { panic!("a number: {all:?}") };
+    let read = |t: &Time| number.at(t * SECOND).map(|x| PointNumber::from(x).as_float() / SECOND as f64);
     at.iter().map(read).collect()
 }
 

@@ -4,7 +4,7 @@ use timeline_core::plan::{
     Aggregate, Alert, Builder, Column, Compare, EndRule, EventExpr, FieldPath, GroupKey, Metric, NodeId, Op, Source,
     TimeUnit, Unit,
 };
-use timeline_core::reference::{Event, Run, run};
+use timeline_core::reference::{LogEvent, ReferenceRun, run};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
 
 /// A builder that takes every mistake for a broken test.
@@ -99,7 +99,7 @@ pub(crate) fn group(name: &str, of: timeline_core::plan::GroupOf) -> GroupKey {
 pub(crate) type Row<'a> = (Time, &'a str, &'a [(&'a str, Option<Value>)]);
 
 /// A log of one partition, in this order.
-pub(crate) fn log(plan: &Plan, events: &[Row]) -> Vec<Event> {
+pub(crate) fn log(plan: &Plan, events: &[Row]) -> Vec<LogEvent> {
     let event = |(position, (seconds, key, values)): (usize, &Row)| {
         let field = |name: &str| match values.iter().find(|v| v.0 == name) {
             None => Field::Missing,
@@ -108,13 +108,13 @@ pub(crate) fn log(plan: &Plan, events: &[Row]) -> Vec<Event> {
         };
         let fields = plan.columns.iter().map(|c| field(&c.name)).collect();
         let record = Record { time: seconds * SECOND, source: 0, order: None, position: position as u64, fields };
-        Event { key: (*key).into(), record }
+        LogEvent { key: (*key).into(), record }
     };
     events.iter().enumerate().map(event).collect()
 }
 
 /// The log's sessions, with the horizon in seconds.
-pub(crate) fn run_until<'a>(plan: &Plan, log: &'a [Event], seconds: Time) -> Run<'a> {
+pub(crate) fn run_until<'a>(plan: &Plan, log: &'a [LogEvent], seconds: Time) -> ReferenceRun<'a> {
     run(plan, log, Some(seconds * SECOND))
 }
 

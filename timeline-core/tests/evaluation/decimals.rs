@@ -4,7 +4,7 @@ use super::build::{Program, Row, log, run_until};
 use super::incremental::check;
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, Op, Unit};
-use timeline_core::reference::{Whole, whole};
+use timeline_core::reference::{NodeTimeline, whole};
 use timeline_core::{Plan, Type, Value};
 
 /// `a > b * percent% + c`, and `a / b > percent%`, of hundredths.
@@ -42,7 +42,7 @@ proptest! {
         let session = &run.sessions[0].1;
         let all = whole(&plan, session);
         let said = |id: timeline_core::NodeId| match &all[id.index()] {
-            Whole::State(state) => state.at(0),
+            NodeTimeline::State(state) => state.at(0),
             other => panic!("a state, not {other:?}"),
         };
         prop_assert_eq!(said(sum), Some(Value::Bool(a * 100 > b * percent + c * 100)), "{} {} {} {}", a, b, c, percent);

@@ -2,7 +2,7 @@
 
 use super::build::{Program, Row, log, run_until, seconds, text};
 use timeline_core::plan::{Compare, EventExpr, NodeId, Op, Scalar};
-use timeline_core::reference::{EventRank, Number, Occurrence, Whole, whole};
+use timeline_core::reference::{EventRank, NodeTimeline, Occurrence, PointNumber, whole};
 use timeline_core::{SECOND, Time, Type, Value};
 
 /// Two logins at one instant with an `x` between them, and others apart.
@@ -42,7 +42,7 @@ fn a_change_skips_what_goes_through_absence() {
     ];
     let log = log(&plan, &rows);
     let run = run_until(&plan, &log, 9);
-    let Whole::Events(events) = &whole(&plan, &run.sessions[0].1)[changes.index()] else { panic!("events") };
+    let NodeTimeline::Events(events) = &whole(&plan, &run.sessions[0].1)[changes.index()] else { panic!("events") };
     assert_eq!(events.iter().map(|e| seconds(e.time)).collect::<Vec<_>>(), [3]);
 }
 
@@ -111,7 +111,7 @@ fn what_is_new_is_new_for_its_whole_instant_and_again_when_it_was_forgotten() {
             p.add(Op::IsNew { of, cap })
         };
         match evaluated(&LOGINS, node) {
-            Whole::State(state) => state.at(t * SECOND) == Some(Value::Bool(true)),
+            NodeTimeline::State(state) => state.at(t * SECOND) == Some(Value::Bool(true)),
             other => panic!("a state: {other:?}"),
         }
     };
@@ -156,7 +156,7 @@ fn gathered_payloads() {
     let all = whole(&plan, &run.sessions[0].1);
     let states = |t: Time| {
         nodes.map(|id| match &all[id.index()] {
-            Whole::State(state) => state.at(t * SECOND).map(|v| v.to_string()).unwrap_or_default(),
+            NodeTimeline::State(state) => state.at(t * SECOND).map(|v| v.to_string()).unwrap_or_default(),
             other => panic!("a state: {other:?}"),
         })
     };
@@ -165,16 +165,16 @@ fn gathered_payloads() {
     assert_eq!(states(2), ["5", "", "5", "5"]);
     assert_eq!(states(3), ["5", "5", "-2", "5"]);
     assert_eq!(states(5), ["5", "-2", "-2", "5"]);
-    let Whole::Number(sum) = &all[sum.index()] else { panic!("a number") };
-    assert_eq!([0, 2, 3, 5].map(|t| sum.at(t * SECOND).map(Number::from)), [0, 5, 3, 6].map(exact));
+    let NodeTimeline::Number(sum) = &all[sum.index()] else { panic!("a number") };
+    assert_eq!([0, 2, 3, 5].map(|t| sum.at(t * SECOND).map(PointNumber::from)), [0, 5, 3, 6].map(exact));
 }
 
-fn exact(x: i64) -> Option<Number> {
-    Some(Number::Exact(i128::from(x)))
+fn exact(x: i64) -> Option<PointNumber> {
+    Some(PointNumber::Exact(i128::from(x)))
 }
 
 /// What a node over the column `c` is, for a trace of its texts.
-fn evaluated(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Whole {
+fn evaluated(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> NodeTimeline {
     let mut p = Program::new();
     let node = node(&mut p);
     let plan = p.finish();
@@ -187,7 +187,7 @@ fn evaluated(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> W
 
 fn events(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Vec<Occurrence> {
     match evaluated(trace, node) {
-        Whole::Events(events) => events,
+        NodeTimeline::Events(events) => events,
         other => panic!("events: {other:?}"),
     }
 }
@@ -196,9 +196,9 @@ fn instants(trace: &[(Time, &str)], node: impl Fn(&mut Program) -> NodeId) -> Ve
     events(trace, node).iter().map(|e| seconds(e.time)).collect()
 }
 
-fn number(trace: &[(Time, &str)], t: Time, node: impl Fn(&mut Program) -> NodeId) -> Option<Number> {
+fn number(trace: &[(Time, &str)], t: Time, node: impl Fn(&mut Program) -> NodeId) -> Option<PointNumber> {
     match evaluated(trace, node) {
-        Whole::Number(number) => number.at(t * SECOND).map(Number::from),
+        NodeTimeline::Number(number) => number.at(t * SECOND).map(PointNumber::from),
         other => panic!("a number: {other:?}"),
     }
 }
@@ -228,7 +228,7 @@ fn each_event_says_what_its_own_record_says_beside_the_timelines_of_its_instant(
     let run = run_until(&plan, &log, 9);
     let all = whole(&plan, &run.sessions[0].1);
     let said = |node: NodeId| {
-        let Whole::Events(events) = &all[node.index()] else { panic!("events") };
+        let NodeTimeline::Events(events) = &all[node.index()] else { panic!("events") };
         events.iter().map(|e| (seconds(e.time), e.payload.clone())).collect::<Vec<_>>()
     };
     // Without a bid there is no edge; a null is no match.

@@ -7,7 +7,7 @@ use super::build::{Program, Row, log};
 use super::incremental::check;
 use proptest::prelude::*;
 use timeline_core::plan::{NodeId, Op};
-use timeline_core::reference::{Number, Whole, run, whole};
+use timeline_core::reference::{NodeTimeline, PointNumber, run, whole};
 use timeline_core::{Plan, SECOND, Type, Value};
 
 /// Of which few multiples are rounded, and which leaves no room for others beside it.
@@ -41,7 +41,7 @@ fn judged(events: &[(Option<f64>, Option<i64>)], with_area: bool) -> Result<[f64
     check(&plan, session)?;
     let all = whole(&plan, session);
     let at_the_end = |id: NodeId| match &all[id.index()] {
-        Whole::Number(number) => number.at(events.len() as i64 - 1).map(|x| Number::from(x).as_float()),
+        NodeTimeline::Number(number) => number.at(events.len() as i64 - 1).map(|x| PointNumber::from(x).as_float()),
         other => panic!("a number, not {other:?}"),
     };
     Ok(roots.map(|id| at_the_end(id).expect("it begins with a value")))

@@ -3,8 +3,8 @@
 use super::build::{Program, log, run_until, seconds, text};
 use timeline_core::plan::{Compare, EndRule, NodeId, Op};
 use timeline_core::reference::{
-    CloseReason, Event, Final, MetricSpan, Number, Reading, SpanValue, Timeline, Whole, alerts, finals, spans,
-    timelines, whole,
+    CloseReason, FinalValue, LogEvent, MetricSpan, MetricValue, NodeTimeline, PointNumber, SpanValue, Timeline, alerts,
+    finals, spans, timelines, whole,
 };
 use timeline_core::{Linear, Plan, SECOND, Time, Type, Value};
 
@@ -57,9 +57,9 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
     let [(_, session)] = run.sessions.as_slice() else { panic!("one session: {run:?}") };
     assert_eq!(session.close.map(|c| (c.at, c.reason)), Some((75 * SECOND, CloseReason::EndEvent)));
 
-    let number = |seconds: i128| Number::Exact(seconds * i128::from(SECOND));
-    let duration = |seconds| Reading::Number(number(seconds));
-    let row = |metric, dimensions: &[&str], value| Final {
+    let number = |seconds: i128| PointNumber::Exact(seconds * i128::from(SECOND));
+    let duration = |seconds| MetricValue::Number(number(seconds));
+    let row = |metric, dimensions: &[&str], value| FinalValue {
         metric,
         dimensions: dimensions.iter().map(|d| text(d)).collect(),
         value,
@@ -73,7 +73,7 @@ fn r1_charges_rebuffering_to_the_cdn_in_force() {
             row(0, &["C1"], duration(12)),
             row(0, &["C2"], duration(5)),
             row(1, &[], duration(42)),
-            row(2, &[], Reading::Ratio { numerator: number(17), denominator: number(59) }),
+            row(2, &[], MetricValue::Ratio { numerator: number(17), denominator: number(59) }),
         ]
     );
 
@@ -141,10 +141,10 @@ fn v6_and_v7_a_window_slides() {
         let events = bools(&plan, &ends(&[(0, 6), (9, 20)]));
         let run = run_until(&plan, &events, 40);
         let whole = whole(&plan, &run.sessions[0].1);
-        let Whole::Number(number) = &whole[node.index()] else { panic!("a number: {whole:?}") };
+        let NodeTimeline::Number(number) = &whole[node.index()] else { panic!("a number: {whole:?}") };
         for (t, expected) in readings {
-            let read = number.at(t * SECOND).map(Number::from);
-            assert_eq!(read, Some(Number::Exact(i128::from(expected * SECOND))), "window {window} at {t}");
+            let read = number.at(t * SECOND).map(PointNumber::from);
+            assert_eq!(read, Some(PointNumber::Exact(i128::from(expected * SECOND))), "window {window} at {t}");
         }
     }
 }
@@ -169,7 +169,7 @@ fn ends(spans: &[(Time, Time)]) -> Vec<(Time, bool)> {
     std::iter::once((0, false)).chain(spans.iter().flat_map(|(s, e)| [(*s, true), (*e, false)])).collect()
 }
 
-fn bools(plan: &Plan, events: &[(Time, bool)]) -> Vec<Event> {
+fn bools(plan: &Plan, events: &[(Time, bool)]) -> Vec<LogEvent> {
     let values: Vec<_> = events.iter().map(|(_, b)| [("b", Some(Value::Bool(*b)))]).collect();
     let rows: Vec<_> = events.iter().zip(&values).map(|((t, _), v)| (*t, "s", v.as_slice())).collect();
     log(plan, &rows)

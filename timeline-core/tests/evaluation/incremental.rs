@@ -4,7 +4,7 @@ use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use std::sync::Arc;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row, TimelineValue, codec};
-use timeline_core::reference::{CloseReason, Session, Share, Whole, run, whole};
+use timeline_core::reference::{CloseReason, NodeTimeline, Session, ShareTimeline, run, whole};
 use timeline_core::{Field, Linear, Plan, Time, Value};
 
 proptest! {
@@ -58,18 +58,18 @@ pub(super) fn check(plan: &Plan, session: &Session) -> Result<(), TestCaseError>
 }
 
 /// What the reference says at an instant, by dimensions; events say nothing.
-fn wanted(whole: &Whole, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
+fn wanted(whole: &NodeTimeline, t: Time) -> Vec<(Vec<Option<Value>>, String)> {
     let reading = match whole {
-        Whole::Events(_) => TimelineValue::Absent,
-        Whole::Split(shares) => {
-            let is_open = |share: &&Share| share.window.is_none_or(|(_, end)| t < end);
+        NodeTimeline::Events(_) => TimelineValue::Absent,
+        NodeTimeline::Split(shares) => {
+            let is_open = |share: &&ShareTimeline| share.window.is_none_or(|(_, end)| t < end);
             let begun = shares.iter().filter(|share| share.since <= t).filter(is_open);
-            let text = |x: &Whole| wanted(x, t).remove(0).1;
+            let text = |x: &NodeTimeline| wanted(x, t).remove(0).1;
             return begun.map(|share| (share.dimensions.clone(), text(&share.timeline))).collect();
         }
-        Whole::State(state) => state.at(t).map_or(TimelineValue::Absent, TimelineValue::State),
-        Whole::Number(number) => number.at(t).map_or(TimelineValue::Absent, TimelineValue::Number),
-        Whole::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
+        NodeTimeline::State(state) => state.at(t).map_or(TimelineValue::Absent, TimelineValue::State),
+        NodeTimeline::Number(number) => number.at(t).map_or(TimelineValue::Absent, TimelineValue::Number),
+        NodeTimeline::Ratio { numerator, denominator } => match (numerator.at(t), denominator.at(t)) {
             (Some(numerator), Some(denominator)) => TimelineValue::Ratio { numerator, denominator },
             _ => TimelineValue::Absent,
         },

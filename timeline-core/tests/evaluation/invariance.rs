@@ -4,7 +4,8 @@ use super::strategies::{cases, plans};
 use proptest::prelude::*;
 use timeline_core::plan::EndRule;
 use timeline_core::reference::{
-    Event, Extent, LateReason, MetricSpan, Timeline, Whole, accept, alerts, run, spans, timelines, totals, whole,
+    LedgerReason, LogEvent, MetricSpan, NodeTimeline, ShownExtent, Timeline, accept, alerts, run, spans, timelines,
+    totals, whole,
 };
 use timeline_core::{Plan, Time};
 
@@ -16,13 +17,13 @@ proptest! {
     fn arrival_within_the_lateness_does_not_matter((mut case, jitter) in (cases(), prop::collection::vec(any::<u8>(), 40))) {
         // Which of two duplicates counts is the one that came first.
         case.plan.dedup.clear();
-        let accepted: Vec<Event> = accept(&case.plan, &case.log).0.into_iter().cloned().collect();
+        let accepted: Vec<LogEvent> = accept(&case.plan, &case.log).0.into_iter().cloned().collect();
         let one = run(&case.plan, &accepted, case.until);
-        let lateness = |e: &Event| case.plan.source_at(usize::from(e.record.source)).lateness;
+        let lateness = |e: &LogEvent| case.plan.source_at(usize::from(e.record.source)).lateness;
         let mut other = accepted.clone();
         other.sort_by_key(|e| e.record.time + Time::from(jitter[e.record.position as usize]) % (lateness(e) + 1));
         let two = run(&case.plan, &other, case.until);
-        prop_assert!(two.late.iter().all(|l| l.reason == LateReason::SessionClosed), "{:?}", two.late);
+        prop_assert!(two.late.iter().all(|l| l.reason == LedgerReason::SessionClosed), "{:?}", two.late);
         prop_assert_eq!(&one, &two);
         // Taking the late ones out changes nothing either.
         prop_assert_eq!(&one.sessions, &run(&case.plan, &case.log, case.until.or(one.horizon)).sessions);
@@ -70,11 +71,11 @@ proptest! {
             let shown = timelines(&case.plan, early, at);
             for (known, later) in shown.iter().zip(whole(&case.plan, session)) {
                 match (known, &later) {
-                    (Timeline::State(known), Whole::State(later)) => {
-                        prop_assert_eq!(known, &later.shown(Extent::Through(at)));
+                    (Timeline::State(known), NodeTimeline::State(later)) => {
+                        prop_assert_eq!(known, &later.shown(ShownExtent::Through(at)));
                     }
-                    (Timeline::Number(known), Whole::Number(later)) => {
-                        prop_assert_eq!(known, &later.shown(Extent::Through(at)));
+                    (Timeline::Number(known), NodeTimeline::Number(later)) => {
+                        prop_assert_eq!(known, &later.shown(ShownExtent::Through(at)));
                     }
                     _ => {}
                 }

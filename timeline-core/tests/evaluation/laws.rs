@@ -3,7 +3,7 @@
 use super::strategies::{Shape, shapes};
 use proptest::prelude::*;
 use timeline_core::plan::{Builder, Kind, NodeId, Op};
-use timeline_core::reference::{Number, Session, Whole, run, whole};
+use timeline_core::reference::{NodeTimeline, PointNumber, Session, run, whole};
 use timeline_core::{Linear, Time, Type};
 
 proptest! {
@@ -45,7 +45,7 @@ proptest! {
             let sum = add(builder, Op::Add(durations[0], durations[1]));
             Some((sum, sum))
         }, |session, all, (sum, _)| {
-            let Whole::Number(sum) = &all[sum.index()] else { panic!("a number") };
+            let NodeTimeline::Number(sum) = &all[sum.index()] else { panic!("a number") };
             prop_assert_eq!(sum.spans().len(), 1, "{:?}", sum);
             prop_assert_eq!(sum.at(session.origin), Some(Linear::Exact { value: 0, slope: 1 }));
             Ok(())
@@ -60,9 +60,9 @@ proptest! {
             Some((x, add(builder, Op::OverLast { of: x, window })))
         }, |session, all, (x, sliding)| {
             let value = |id: NodeId, t: Time| match &all[id.index()] {
-                Whole::Number(_) if t < session.origin => 0,
-                Whole::Number(number) => match number.at(t).map(Number::from) {
-                    Some(Number::Exact(value)) => value,
+                NodeTimeline::Number(_) if t < session.origin => 0,
+                NodeTimeline::Number(number) => match number.at(t).map(PointNumber::from) {
+                    Some(PointNumber::Exact(value)) => value,
                     other => panic!("a duration: {other:?}"),
                 },
                 other => panic!("a number: {other:?}"),
@@ -81,7 +81,7 @@ proptest! {
 fn check(
     shape: &Shape,
     nodes: impl Fn(&mut Builder) -> Option<(NodeId, NodeId)>,
-    law: impl Fn(&Session, &[Whole], (NodeId, NodeId)) -> Result<(), TestCaseError>,
+    law: impl Fn(&Session, &[NodeTimeline], (NodeId, NodeId)) -> Result<(), TestCaseError>,
 ) -> Result<(), TestCaseError> {
     let mut builder = shape.builder();
     let Some(nodes) = nodes(&mut builder) else { return Ok(()) };

@@ -8,7 +8,9 @@ use super::strategies::trial::{self, TRIALS};
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
 use timeline_core::plan::{Compare, EventExpr, Every, Kind, Op, RatioUnit, Unit};
-use timeline_core::reference::{EventRank, Number, Occurrence, Piecewise, Session, Share, Whole, run, whole};
+use timeline_core::reference::{
+    EventRank, NodeTimeline, Occurrence, Piecewise, PointNumber, Session, ShareTimeline, run, whole,
+};
 use timeline_core::{Field, Linear, NodeId, Plan, SECOND, Time, Value};
 
 proptest! {
@@ -34,7 +36,7 @@ proptest! {
 struct Instants<'a> {
     plan: &'a Plan,
     session: &'a Session,
-    all: Vec<Whole>,
+    all: Vec<NodeTimeline>,
 }
 
 type Checked = Result<(), TestCaseError>;
@@ -66,12 +68,12 @@ impl Instants<'_> {
             }
             Op::DurationWhere { of } => {
                 let ticks = (self.session.origin..t).filter(|u| self.truth(*of, *u) == Some(true)).count();
-                self.number_is(id, t, Some(Number::Exact(ticks as i128)))
+                self.number_is(id, t, Some(PointNumber::Exact(ticks as i128)))
             }
             Op::DurationInCurState { of } => {
                 let now = self.state(*of, t);
                 let entered = (self.session.origin..=t).rev().take_while(|u| self.state(*of, *u) == now).count() - 1;
-                self.number_is(id, t, Some(Number::Exact(if now.is_some() { entered as i128 } else { 0 })))
+                self.number_is(id, t, Some(PointNumber::Exact(if now.is_some() { entered as i128 } else { 0 })))
             }
             Op::CompareStates { compare, left, right } => {
                 let sides = self.state(*left, t).zip(self.state(*right, t));
@@ -93,8 +95,8 @@ impl Instants<'_> {
             }
             Op::NumberOf(of) => {
                 let expected = self.state(*of, t).map(|value| match value {
-                    Value::Int(x) => Number::Exact(i128::from(x)),
-                    Value::Float(x) => Number::Float(x),
+                    Value::Int(x) => PointNumber::Exact(i128::from(x)),
+                    Value::Float(x) => PointNumber::Float(x),
                     other => panic!("not numeric: {other}"),
                 });
                 self.number_is(id, t, expected)
@@ -106,7 +108,7 @@ impl Instants<'_> {
             }
             Op::InstantOf(of) => {
                 let expected = self.state(*of, t).map(|value| match value {
-                    Value::Int(x) => Number::Exact(i128::from(x)),
+                    Value::Int(x) => PointNumber::Exact(i128::from(x)),
                     other => panic!("not whole: {other}"),
                 });
                 self.number_is(id, t, expected)
@@ -115,7 +117,7 @@ impl Instants<'_> {
                 let expected = match self.plan.node(*of).kind {
                     Kind::Number(_) => self.number(*of, t),
                     _ => self.state(*of, t).map(|value| match value {
-                        Value::Int(x) => Number::Exact(i128::from(x)),
+                        Value::Int(x) => PointNumber::Exact(i128::from(x)),
                         other => panic!("not whole: {other}"),
                     }),
                 };
@@ -124,13 +126,15 @@ impl Instants<'_> {
             Op::Add(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), 1)),
             Op::Sub(a, b) => self.number_is(id, t, self.sum(self.number(*a, t), self.number(*b, t), -1)),
             Op::Scale { of, factor } => {
-                let factor = Number::Exact(i128::from(*factor));
+                let factor = PointNumber::Exact(i128::from(*factor));
                 self.number_is(id, t, self.number(*of, t).map(|x| x.times(factor)))
             }
             Op::Ratio { numerator, denominator } => {
-                let Whole::Ratio { numerator: n, denominator: d } = &self.all[id.index()] else { panic!("a ratio") };
-                prop_assert_eq!(n.at(t).map(Number::from), self.number(*numerator, t));
-                prop_assert_eq!(d.at(t).map(Number::from), self.number(*denominator, t));
+                let NodeTimeline::Ratio { numerator: n, denominator: d } = &self.all[id.index()] else {
+                    panic!("a ratio")
+                };
+                prop_assert_eq!(n.at(t).map(PointNumber::from), self.number(*numerator, t));
+                prop_assert_eq!(d.at(t).map(PointNumber::from), self.number(*denominator, t));
                 Ok(())
             }
             Op::Mul(a, b) => {
@@ -143,7 +147,7 @@ impl Instants<'_> {
                     best.1 = if self.truth(*of, u) == Some(true) { best.1 + 1 } else { 0 };
                     best.0 = best.1.max(best.0);
                 }
-                self.number_is(id, t, Some(Number::Exact(best.0)))
+                self.number_is(id, t, Some(PointNumber::Exact(best.0)))
             }
             Op::DurationOfPreviousState { of } => {
                 // The last instant that still had a value which another instant up to `t` has not.
@@ -155,12 +159,12 @@ impl Instants<'_> {
                     let value = self.state(*of, u - 1);
                     (self.session.origin..u).rev().take_while(|v| self.state(*of, *v) == value).count()
                 });
-                self.number_is(id, t, length.map(|length| Number::Exact(length as i128)))
+                self.number_is(id, t, length.map(|length| PointNumber::Exact(length as i128)))
             }
             Op::Integral { of, over } => {
                 let counts = |u: &Time| over.is_none_or(|over| self.truth(over, *u) == Some(true));
                 let values = (self.session.origin..t).filter(counts).filter_map(|u| self.number(*of, u));
-                self.number_is(id, t, Some(Number::Float(values.map(Number::as_float).sum::<f64>() + 0.0)))
+                self.number_is(id, t, Some(PointNumber::Float(values.map(PointNumber::as_float).sum::<f64>() + 0.0)))
             }
             Op::If { condition, then, otherwise } => {
                 let chosen = if self.truth(*condition, t) == Some(true) { *then } else { *otherwise };
@@ -177,10 +181,10 @@ impl Instants<'_> {
                 let has_value = match self.plan.node(*of).kind {
                     Kind::Number(_) => self.number(*of, t).is_some(),
                     Kind::Ratio(_) => {
-                        let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
+                        let NodeTimeline::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
                             panic!("a ratio")
                         };
-                        n.at(t).is_some() && d.at(t).is_some_and(|d| Number::from(d).as_float() != 0.0)
+                        n.at(t).is_some() && d.at(t).is_some_and(|d| PointNumber::from(d).as_float() != 0.0)
                     }
                     _ => self.state(*of, t).is_some(),
                 };
@@ -196,10 +200,11 @@ impl Instants<'_> {
                 let begun = (self.session.origin..=t).rev().take_while(|u| self.state(*by, *u) == now).last();
                 // What jumps at the change belongs to the new scope: it goes on from the nanosecond before.
                 let before = begun.filter(|u| *u > self.session.origin).and_then(|u| self.continued(*of, u - 1));
-                self.number_is(id, t, self.sum(self.number(*of, t), before.or(Some(Number::Exact(0))), -1))
+                self.number_is(id, t, self.sum(self.number(*of, t), before.or(Some(PointNumber::Exact(0))), -1))
             }
             Op::OverLast { of, window } => {
-                let past = if known_since(*window) { self.number(*of, t - window) } else { Some(Number::Exact(0)) };
+                let past =
+                    if known_since(*window) { self.number(*of, t - window) } else { Some(PointNumber::Exact(0)) };
                 self.number_is(id, t, self.sum(self.number(*of, t), past, -1))
             }
             Op::Apply { function, of } => {
@@ -265,11 +270,11 @@ impl Instants<'_> {
             }
             Op::Count { of } => {
                 let count: usize = (self.session.origin..=t).map(|u| self.matches(*of, u).count()).sum();
-                self.number_is(id, t, Some(Number::Exact(count as i128)))
+                self.number_is(id, t, Some(PointNumber::Exact(count as i128)))
             }
             Op::CountWithin { of, window } => {
                 let count: usize = since(window - 1).map(|u| self.matches(*of, u).count()).sum();
-                self.number_is(id, t, Some(Number::Exact(count as i128)))
+                self.number_is(id, t, Some(PointNumber::Exact(count as i128)))
             }
             Op::First { of } => {
                 let payload = self.past(*of, t).find_map(|e| e.payload.clone());
@@ -288,12 +293,12 @@ impl Instants<'_> {
             }
             Op::Sum { of } => {
                 let zero = match self.plan.node(id).kind {
-                    Kind::Number(Unit::Float) => Number::Float(0.0),
-                    _ => Number::Exact(0),
+                    Kind::Number(Unit::Float) => PointNumber::Float(0.0),
+                    _ => PointNumber::Exact(0),
                 };
                 let mut payloads = self.past(*of, t).filter_map(|e| e.payload.as_ref()).map(|value| match value {
-                    Value::Int(x) => Number::Exact(i128::from(*x)),
-                    Value::Float(x) => Number::Float(*x),
+                    Value::Int(x) => PointNumber::Exact(i128::from(*x)),
+                    Value::Float(x) => PointNumber::Float(*x),
                     other => panic!("not numeric: {other}"),
                 });
                 self.number_is(id, t, payloads.try_fold(zero, |sum, x| self.sum(Some(sum), Some(x), 1)))
@@ -313,7 +318,7 @@ impl Instants<'_> {
                 // A state that ceased to be true at `u + 1` was last true at `u`, and all the time up to `u + 1`.
                 let is_state = !matches!(self.plan.node(*of).kind, Kind::Event(_));
                 let end = |u: Time| if is_state && u < t { u + 1 } else { u };
-                self.number_is(id, t, last.map(|u| Number::Exact(i128::from(t - end(u)))))
+                self.number_is(id, t, last.map(|u| PointNumber::Exact(i128::from(t - end(u)))))
             }
             Op::User { operator, of } => {
                 let mut state = operator.code.initial().to_vec();
@@ -339,7 +344,7 @@ impl Instants<'_> {
                 let said = TRIALS.iter().find_map(|trial| (trial.says)(other, self, t));
                 let said = said.unwrap_or_else(|| panic!("{other:?} has no definition"));
                 match (self.plan.node(id).kind, said) {
-                    (Kind::Number(_), Some(Value::Float(x))) => self.number_is(id, t, Some(Number::Float(x))),
+                    (Kind::Number(_), Some(Value::Float(x))) => self.number_is(id, t, Some(PointNumber::Float(x))),
                     (_, said) => self.state_is(id, t, said),
                 }
             }
@@ -391,8 +396,13 @@ impl Instants<'_> {
         match self.plan.node(of).kind {
             Kind::State(_) => self.state(of, t),
             Kind::Ratio(unit) => {
-                let Whole::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else { panic!("a ratio") };
-                let sides = n.at(t).zip(d.at(t)).map(|(n, d)| (Number::from(n).as_float(), Number::from(d).as_float()));
+                let NodeTimeline::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
+                    panic!("a ratio")
+                };
+                let sides = n
+                    .at(t)
+                    .zip(d.at(t))
+                    .map(|(n, d)| (PointNumber::from(n).as_float(), PointNumber::from(d).as_float()));
                 sides.filter(|(_, d)| *d != 0.0).map(|(n, d)| match unit {
                     RatioUnit::Plain => Value::Float(n / d),
                     RatioUnit::PerSecond => Value::Float(n / d * SECOND as f64),
@@ -400,7 +410,7 @@ impl Instants<'_> {
                 })
             }
             kind => self.number(of, t).map(|x| match (x, kind) {
-                (Number::Exact(x), Kind::Number(Unit::Int | Unit::Duration)) => Value::Int(x as i64),
+                (PointNumber::Exact(x), Kind::Number(Unit::Int | Unit::Duration)) => Value::Int(x as i64),
                 (x, _) => Value::Float(x.as_float()),
             }),
         }
@@ -430,14 +440,14 @@ impl Instants<'_> {
 
     /// Shares add up to the whole, and those that are not in force stand still (unless a window slides over them).
     fn check_split(&self, id: NodeId, of: NodeId, by: &[NodeId], cap: usize, t: Time) -> Checked {
-        let Whole::Split(shares) = &self.all[id.index()] else { panic!("a split") };
+        let NodeTimeline::Split(shares) = &self.all[id.index()] else { panic!("a split") };
         let named = |b: &NodeId, t: Time| Some(self.plan.node(*b).op.as_dimension(self.state(*b, t)?));
         let is_clock = |b: &NodeId| matches!(self.plan.node(*b).op, Op::Every(_));
         let none = |t: Time| by.iter().map(|b| named(b, t).filter(|_| is_clock(b))).collect::<Vec<Option<Value>>>();
         let begun = |t: Time| shares.iter().filter(move |s| s.since <= t);
         let clock = by.iter().position(is_clock);
         // A cap is one of each window.
-        let of_now = |s: &&Share| clock.is_none_or(|d| s.dimensions[d] == none(t)[d]);
+        let of_now = |s: &&ShareTimeline| clock.is_none_or(|d| s.dimensions[d] == none(t)[d]);
         let named_shares = begun(t).filter(of_now).filter(|s| s.dimensions != none(t)).count();
         prop_assert!(named_shares <= cap, "{:?} at {}", shares, t);
         // Values without a share of their own are charged to that of absent ones.
@@ -458,16 +468,16 @@ impl Instants<'_> {
         }
         prop_assert!(!beyond || named_shares == cap, "{:?} at {}", shares, t);
         prop_assert_eq!(shares.iter().filter(|s| s.dimensions == in_force && s.since <= t).count(), 1);
-        let side = |whole: &Whole, below: bool, t: Time| match whole {
-            Whole::Number(x) => x.at(t),
-            Whole::Ratio { numerator, .. } if !below => numerator.at(t),
-            Whole::Ratio { denominator, .. } => denominator.at(t),
+        let side = |whole: &NodeTimeline, below: bool, t: Time| match whole {
+            NodeTimeline::Number(x) => x.at(t),
+            NodeTimeline::Ratio { numerator, .. } if !below => numerator.at(t),
+            NodeTimeline::Ratio { denominator, .. } => denominator.at(t),
             other => panic!("not a number: {other:?}"),
         };
-        let value = |whole: &Whole, below: bool, t: Time| side(whole, below, t).map(Number::from);
+        let value = |whole: &NodeTimeline, below: bool, t: Time| side(whole, below, t).map(PointNumber::from);
         if self.plan.counted_at_once(id).is_some() {
             for share in begun(t) {
-                let Whole::State(state) = &share.timeline else { panic!("a condition") };
+                let NodeTimeline::State(state) = &share.timeline else { panic!("a condition") };
                 let counts = self.truth(of, t) == Some(true) && share.dimensions == in_force;
                 prop_assert_eq!(state.at(t), Some(Value::Bool(counts)), "{:?} at {}", share, t);
             }
@@ -475,8 +485,9 @@ impl Instants<'_> {
         }
         let windowed = matches!(self.plan.node(of).op, Op::OverLast { .. });
         for below in [false, true] {
-            let sum =
-                shares.iter().try_fold(Number::Exact(0), |sum, s| self.sum(Some(sum), value(&s.timeline, below, t), 1));
+            let sum = shares
+                .iter()
+                .try_fold(PointNumber::Exact(0), |sum, s| self.sum(Some(sum), value(&s.timeline, below, t), 1));
             prop_assert_eq!(sum, value(&self.all[of.index()], below, t), "{:?} at {}", shares, t);
             let next = charged(t + 1);
             for share in shares.iter().filter(|s| !windowed && s.dimensions != in_force && s.dimensions != next) {
@@ -492,14 +503,14 @@ impl Instants<'_> {
         match self.plan.node(id).kind {
             Kind::Number(unit) => {
                 let value = self.number(chosen, t);
-                self.number_is(id, t, value.map(|x| if unit.is_float() { Number::Float(x.as_float()) } else { x }))
+                self.number_is(id, t, value.map(|x| if unit.is_float() { PointNumber::Float(x.as_float()) } else { x }))
             }
             _ => self.state_is(id, t, self.state(chosen, t)),
         }
     }
 
     fn compared(&self, compare: Compare, left: NodeId, right: NodeId, t: Time) -> Option<bool> {
-        let Whole::Ratio { numerator, denominator } = &self.all[left.index()] else {
+        let NodeTimeline::Ratio { numerator, denominator } = &self.all[left.index()] else {
             let sign = self.number(left, t)?.compare(self.number(right, t)?);
             return Some(compare.holds(sign.cmp(&0)));
         };
@@ -507,34 +518,34 @@ impl Instants<'_> {
             panic!("a ratio is compared with a constant");
         };
         let per = if self.plan.node(left).kind == Kind::Ratio(RatioUnit::PerSecond) { SECOND } else { 1 };
-        let (n, d) = (Number::from(numerator.at(t)?), Number::from(denominator.at(t)?));
-        let exact = |x: i64| Number::Exact(i128::from(x));
+        let (n, d) = (PointNumber::from(numerator.at(t)?), PointNumber::from(denominator.at(t)?));
+        let exact = |x: i64| PointNumber::Exact(i128::from(x));
         let (n, d) = if d.sign() < 0 { (n.times(exact(-1)), d.times(exact(-1))) } else { (n, d) };
         (d.sign() != 0).then(|| compare.holds(n.times(exact(q * per)).compare(d.times(exact(p))).cmp(&0)))
     }
 
-    fn sum(&self, a: Option<Number>, b: Option<Number>, sign: i128) -> Option<Number> {
-        match (a?, b?.times(Number::Exact(sign))) {
-            (Number::Exact(a), Number::Exact(b)) => Some(Number::Exact(a + b)),
-            (a, b) => Some(Number::Float(a.as_float() + b.as_float())),
+    fn sum(&self, a: Option<PointNumber>, b: Option<PointNumber>, sign: i128) -> Option<PointNumber> {
+        match (a?, b?.times(PointNumber::Exact(sign))) {
+            (PointNumber::Exact(a), PointNumber::Exact(b)) => Some(PointNumber::Exact(a + b)),
+            (a, b) => Some(PointNumber::Float(a.as_float() + b.as_float())),
         }
     }
 
     fn matched(&self, of: NodeId, t: Time) -> bool {
         let counts = |payload: &Option<Value>| !matches!(payload, None | Some(Value::Bool(false)));
         match &self.all[of.index()] {
-            Whole::Events(events) => events.iter().any(|e| e.time == t && counts(&e.payload)),
+            NodeTimeline::Events(events) => events.iter().any(|e| e.time == t && counts(&e.payload)),
             _ => self.truth(of, t) == Some(true),
         }
     }
 
     fn events(&self, id: NodeId) -> &[Occurrence] {
-        let Whole::Events(events) = &self.all[id.index()] else { panic!("an event") };
+        let NodeTimeline::Events(events) = &self.all[id.index()] else { panic!("an event") };
         events
     }
 
     fn state(&self, id: NodeId, t: Time) -> Option<Value> {
-        let Whole::State(state) = &self.all[id.index()] else { panic!("a state") };
+        let NodeTimeline::State(state) = &self.all[id.index()] else { panic!("a state") };
         state.at(t)
     }
 
@@ -542,16 +553,16 @@ impl Instants<'_> {
         self.state(id, t).map(|value| value == Value::Bool(true))
     }
 
-    fn number(&self, id: NodeId, t: Time) -> Option<Number> {
-        let Whole::Number(number): &Whole = &self.all[id.index()] else { panic!("a number") };
+    fn number(&self, id: NodeId, t: Time) -> Option<PointNumber> {
+        let NodeTimeline::Number(number): &NodeTimeline = &self.all[id.index()] else { panic!("a number") };
         let number: &Piecewise<Option<Linear>> = number;
-        number.at(t).map(Number::from)
+        number.at(t).map(PointNumber::from)
     }
 
     /// What a number would be a nanosecond later if it went on as it is.
-    fn continued(&self, id: NodeId, t: Time) -> Option<Number> {
-        let Whole::Number(number) = &self.all[id.index()] else { panic!("a number") };
-        number.at(t).map(|x| Number::from(x.after(1)))
+    fn continued(&self, id: NodeId, t: Time) -> Option<PointNumber> {
+        let NodeTimeline::Number(number) = &self.all[id.index()] else { panic!("a number") };
+        number.at(t).map(|x| PointNumber::from(x.after(1)))
     }
 
     fn state_is(&self, id: NodeId, t: Time, expected: Option<Value>) -> Checked {
@@ -563,7 +574,7 @@ impl Instants<'_> {
         self.state_is(id, t, expected.map(Value::Bool))
     }
 
-    fn number_is(&self, id: NodeId, t: Time, expected: Option<Number>) -> Checked {
+    fn number_is(&self, id: NodeId, t: Time, expected: Option<PointNumber>) -> Checked {
         prop_assert_eq!(self.number(id, t), expected, "{:?} at {}", self.plan.node(id).op, t);
         Ok(())
     }
@@ -594,7 +605,7 @@ impl trial::Instants for Instants<'_> {
 #[test]
 fn instants_may_be_farther_apart_than_64_bits_tell() {
     let running = Piecewise::constant(-7, Some(Linear::Exact { value: 0, slope: 1 }));
-    assert_eq!(running.at(Time::MAX).map(Number::from), Some(Number::Exact(i128::from(Time::MAX) + 7)));
+    assert_eq!(running.at(Time::MAX).map(PointNumber::from), Some(PointNumber::Exact(i128::from(Time::MAX) + 7)));
 }
 
 /// When the value of an event was first seen, as far as that is remembered: it is as long as fewer than `cap` others came

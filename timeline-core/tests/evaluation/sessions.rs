@@ -2,7 +2,9 @@
 
 use super::build::{Program, log, run_until, seconds};
 use timeline_core::plan::{EndRule, Op};
-use timeline_core::reference::{CloseReason, LateReason, Number, Reading, Run, SpanValue, alerts, finals, run, spans};
+use timeline_core::reference::{
+    CloseReason, LedgerReason, MetricValue, PointNumber, ReferenceRun, SpanValue, alerts, finals, run, spans,
+};
 use timeline_core::{Plan, SECOND, Time, Type, Value};
 
 /// A plan that ends as said, with `duration_where(latest(b))` as metric and alerts on `latest(b)` and on a look-back of 3.
@@ -35,7 +37,7 @@ fn stop(p: &mut Program) -> EndRule {
 }
 
 /// A log of one key: times and values of `b`; `!` before a time is written as a stop event.
-fn events(plan: &Plan, rows: &[(Time, &str)]) -> Vec<timeline_core::reference::Event> {
+fn events(plan: &Plan, rows: &[(Time, &str)]) -> Vec<timeline_core::reference::LogEvent> {
     let values: Vec<Vec<(&str, Option<Value>)>> = rows
         .iter()
         .map(|(_, what)| match *what {
@@ -52,7 +54,7 @@ fn events(plan: &Plan, rows: &[(Time, &str)]) -> Vec<timeline_core::reference::E
 type Cut = (Time, Time, Option<(Time, CloseReason)>);
 
 /// Origin, last event and close of every session.
-fn cuts(run: &Run) -> Vec<Cut> {
+fn cuts(run: &ReferenceRun) -> Vec<Cut> {
     let close = |s: &timeline_core::reference::Session| s.close.map(|c| (seconds(c.at), c.reason));
     run.sessions.iter().map(|(_, s)| (seconds(s.origin), seconds(s.last), close(s))).collect()
 }
@@ -137,7 +139,7 @@ fn a_session_lingers_from_its_end_on_and_no_longer() {
     let run = run_until(&plan, &events, 9);
     assert_eq!(cuts(&run), [(0, 5, Some((5, CloseReason::EndEvent))), (8, 9, None)]);
     let late: Vec<_> = run.late.iter().map(|l| (l.event.record.position, l.reason)).collect();
-    assert_eq!(late, [(2, LateReason::SessionClosed), (3, LateReason::SessionClosed)]);
+    assert_eq!(late, [(2, LedgerReason::SessionClosed), (3, LedgerReason::SessionClosed)]);
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn late_is_judged_against_the_watermark_before_the_cut() {
     let events = events(&plan, &[(0, ""), (5, ""), (3, ""), (2, ""), (4, "")]);
     let run = run_until(&plan, &events, 4);
     let late: Vec<_> = run.late.iter().map(|l| (l.event.record.position, l.reason)).collect();
-    assert_eq!(late, [(3, LateReason::BehindWatermark(3 * SECOND))]);
+    assert_eq!(late, [(3, LedgerReason::BehindWatermark(3 * SECOND))]);
     let positions: Vec<_> = run.sessions[0].1.records.iter().map(|r| r.position).collect();
     assert_eq!(positions, [0, 2, 4], "by time, without the late one and the one after the horizon");
 }
@@ -168,15 +170,15 @@ fn shown(plan: &Plan, rows: &[(Time, &str)], horizon: Time) -> Shown {
     let run = run_until(plan, &events, horizon);
     let session = &run.sessions[0].1;
     let read = finals(plan, session, horizon * SECOND);
-    let Reading::Number(Number::Exact(value)) = read[0].value else { panic!("a duration: {read:?}") };
+    let MetricValue::Number(PointNumber::Exact(value)) = read[0].value else { panic!("a duration: {read:?}") };
     let span = |s: timeline_core::reference::MetricSpan| match s.span.value {
         SpanValue::Number(x) => {
-            let Number::Exact(value) = Number::from(x) else { panic!("exact: {x:?}") };
+            let PointNumber::Exact(value) = PointNumber::from(x) else { panic!("exact: {x:?}") };
             (seconds(s.span.start), s.span.end.map(seconds), exact(value))
         }
         other => panic!("a number: {other:?}"),
     };
-    let alert = |a: timeline_core::reference::AlertSpan| (a.alert, seconds(a.start), a.end.map(seconds));
+    let alert = |a: timeline_core::reference::AlertStretch| (a.alert, seconds(a.start), a.end.map(seconds));
     (
         exact(value),
         spans(plan, session, horizon * SECOND).into_iter().map(span).collect(),
@@ -239,8 +241,8 @@ fn charged(end: impl Fn(&mut Program) -> EndRule, rows: &[(Time, &str)], horizon
     let plan = p.finish();
     let events = events(&plan, rows);
     let run = run_until(&plan, &events, horizon);
-    let row = |row: timeline_core::reference::Final| {
-        let Reading::Number(Number::Exact(value)) = row.value else { panic!("a duration: {row:?}") };
+    let row = |row: timeline_core::reference::FinalValue| {
+        let MetricValue::Number(PointNumber::Exact(value)) = row.value else { panic!("a duration: {row:?}") };
         let dimension = row.dimensions[0].as_ref().map(|v| *v == Value::Bool(true));
         (dimension, seconds(Time::try_from(value).expect("a short duration")))
     };

@@ -2,35 +2,35 @@
 
 use super::build::{Program, Row, group, log, run_until, text};
 use timeline_core::plan::{Aggregate, Compare, EndRule, Every, Function, GroupOf, Members, NodeId, Op};
-use timeline_core::reference::{Number, Reading, Total, totals};
+use timeline_core::reference::{MetricValue, PointNumber, ReferenceTotal, totals};
 use timeline_core::{Plan, SECOND, Time, Type, Value};
 
 const ALL: [Function; 6] =
     [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max, Function::Percentile(50)];
 
-fn exact(x: i128) -> Number {
-    Number::Exact(x)
+fn exact(x: i128) -> PointNumber {
+    PointNumber::Exact(x)
 }
 
-fn number(x: i128) -> Reading {
-    Reading::Number(exact(x))
+fn number(x: i128) -> MetricValue {
+    MetricValue::Number(exact(x))
 }
 
-fn seconds(x: i128) -> Reading {
+fn seconds(x: i128) -> MetricValue {
     number(x * i128::from(SECOND))
 }
 
-fn ratio(numerator: i128, denominator: i128) -> Reading {
-    Reading::Ratio { numerator: exact(numerator), denominator: exact(denominator) }
+fn ratio(numerator: i128, denominator: i128) -> MetricValue {
+    MetricValue::Ratio { numerator: exact(numerator), denominator: exact(denominator) }
 }
 
-fn check(plan: &Plan, rows: &[Row], until: Time, expected: &[(Vec<Option<Value>>, Vec<Reading>)]) {
+fn check(plan: &Plan, rows: &[Row], until: Time, expected: &[(Vec<Option<Value>>, Vec<MetricValue>)]) {
     let log = log(plan, rows);
     let run = run_until(plan, &log, until);
     let found = totals(plan, run.sessions.iter().map(|s| &s.1), until * SECOND);
-    let expected: Vec<Total> = expected
+    let expected: Vec<ReferenceTotal> = expected
         .iter()
-        .map(|(group, values)| Total { metric: 0, group: group.clone(), values: values.clone() })
+        .map(|(group, values)| ReferenceTotal { metric: 0, group: group.clone(), values: values.clone() })
         .collect();
     assert_eq!(found, expected);
 }
@@ -77,7 +77,7 @@ fn ratios_are_put_together_sum_over_sum() {
     let s = i128::from(SECOND);
     let expected = vec![
         number(2),
-        Reading::Absent,
+        MetricValue::Absent,
         ratio(9 * s, 3 * s),
         ratio(4 * s, 2 * s),
         ratio(3 * s, s),
@@ -95,7 +95,7 @@ fn floats_are_summed_exactly_and_absent_values_do_not_count() {
     let value = |x: f64| [("x", Some(Value::Float(x)))];
     let (big, small, minus, null) = (value(1e100), value(1.0), value(-1e100), [("x", None)]);
     let rows: [Row; 4] = [(0, "a", &big), (0, "b", &small), (0, "c", &minus), (0, "d", &null)];
-    let float = |x: f64| Reading::Number(Number::Float(x));
+    let float = |x: f64| MetricValue::Number(PointNumber::Float(x));
     let expected = vec![number(3), float(1.0), float(1.0 / 3.0), float(-1e100), float(1e100), float(1.0)];
     check(&plan, &rows, 0, &[(vec![], expected)]);
     check(&plan, &[(0, "d", &null)], 0, &[]);
@@ -126,8 +126,9 @@ fn truths_are_counted_and_ordered_but_not_summed() {
         p.duration_is(duration, Compare::Ge, 2 * SECOND)
     });
     let yes = [("b", Some(Value::Bool(true)))];
-    let state = |b: bool| Reading::State(Value::Bool(b));
-    let expected = vec![number(2), Reading::Absent, Reading::Absent, state(false), state(true), Reading::Absent];
+    let state = |b: bool| MetricValue::State(Value::Bool(b));
+    let expected =
+        vec![number(2), MetricValue::Absent, MetricValue::Absent, state(false), state(true), MetricValue::Absent];
     check(&plan, &[(0, "x", &yes), (3, "y", &yes)], 4, &[(vec![], expected)]);
 }
 

@@ -4,7 +4,7 @@ use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::plan::Source;
 use timeline_core::record::Order;
-use timeline_core::reference::Event;
+use timeline_core::reference::LogEvent;
 use timeline_core::{Field, Plan, Record, Time, Type};
 
 /// A log that fits every plan.
@@ -61,7 +61,7 @@ fn event() -> impl Strategy<Value = EventShape> {
 
 impl LogShape {
     /// The log for the plan's columns, and the horizon.
-    pub(crate) fn build(&self, plan: &Plan) -> (Vec<Event>, Option<Time>) {
+    pub(crate) fn build(&self, plan: &Plan) -> (Vec<LogEvent>, Option<Time>) {
         let sources = plan.sources().count();
         let mut largest = vec![self.origin; sources];
         let mut events = vec![];
@@ -78,7 +78,7 @@ impl LogShape {
                 FieldShape::Value(pick) => Field::Value(value(column.ty, pick)),
             });
             let record = Record { time, source, order, position: position as u64, fields: fields.collect() };
-            events.push(Event { key: choose(&["x", "y", "z"], shape.key).into(), record });
+            events.push(LogEvent { key: choose(&["x", "y", "z"], shape.key).into(), record });
         }
         (events, self.until.map(|after| self.origin + after))
     }

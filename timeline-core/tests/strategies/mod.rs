@@ -13,7 +13,7 @@ mod user;
 
 use proptest::prelude::*;
 use timeline_core::plan::Builder;
-use timeline_core::reference::Event;
+use timeline_core::reference::LogEvent;
 use timeline_core::{Plan, Time, Type, Value};
 
 /// A plan, a log for it, and how far to look.
@@ -21,7 +21,7 @@ use timeline_core::{Plan, Time, Type, Value};
 pub(crate) struct Case {
     pub(crate) plan: Plan,
     /// In log order, `position` being the index.
-    pub(crate) log: Vec<Event>,
+    pub(crate) log: Vec<LogEvent>,
     /// The `--until` of the question.
     pub(crate) until: Option<Time>,
 }

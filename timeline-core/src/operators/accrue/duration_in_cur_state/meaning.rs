@@ -2,11 +2,11 @@
 
 use crate::Linear;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise};
 
-pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let state = inputs.state(of);
-    Whole::Number(Piecewise::at_instants(state.starts(), |t| {
+    NodeTimeline::Number(Piecewise::at_instants(state.starts(), |t| {
         // Pieces of a state are maximal, so a piece starts where its value was entered.
         let slope = i128::from(state.at(t).is_some());
         Some(Linear::Exact { value: 0, slope })

@@ -1,10 +1,10 @@
 //! The value times the time for which it was in force; `over` says when it counts.
 
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole, since, truth};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, since, truth};
 use crate::{Linear, Value};
 
-pub(crate) fn of(of: NodeId, over: Option<NodeId>, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, over: Option<NodeId>, inputs: &Inputs<'_>) -> NodeTimeline {
     let x = inputs.number(of);
     let always = Piecewise::constant(x.origin(), Some(Value::Bool(true)));
     let in_force = x.with(over.map_or(&always, |over| inputs.state(over)), |x, over| {
@@ -13,7 +13,7 @@ pub(crate) fn of(of: NodeId, over: Option<NodeId>, inputs: &Inputs<'_>) -> Whole
         Linear::float(if value.is_finite() { value } else { 0.0 })
     });
     let spans = in_force.spans();
-    Whole::Number(Piecewise::at_instants(in_force.starts(), |t| {
+    NodeTimeline::Number(Piecewise::at_instants(in_force.starts(), |t| {
         let begun = spans.iter().filter(|span| span.start < t);
         let come_to = begun.fold(Linear::float(0.0), |sum, span| {
             let end = span.end.map_or(t, |end| end.min(t));

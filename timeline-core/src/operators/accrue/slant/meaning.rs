@@ -3,14 +3,14 @@
 //! line encloses what these times add up to, where it counts.
 
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole, instants, number_of, since};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, instants, number_of, since};
 use crate::{Linear, Time};
 
-pub(crate) fn of(of: NodeId, over: Option<NodeId>, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, over: Option<NodeId>, inputs: &Inputs<'_>) -> NodeTimeline {
     let events = inputs.events(of);
     let times: Vec<Time> = events.iter().map(|e| e.time).collect();
     let counts = over.map(|over| inputs.stretches(over));
-    Whole::Number(Piecewise::at_instants(instants(inputs.origin(), &times), |t| {
+    NodeTimeline::Number(Piecewise::at_instants(instants(inputs.origin(), &times), |t| {
         let ended = events.windows(2).filter(|line| line[1].time <= t && line[0].time < line[1].time);
         let enclosed = ended.filter_map(|line| {
             let [from, to] = [0, 1].map(|end: usize| number_of(&line[end].payload).map(|x| x.as_floats().0));

@@ -2,12 +2,12 @@
 
 use crate::Linear;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole, since};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, since};
 
-pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let stretches = inputs.stretches(of);
     let edges = stretches.iter().flat_map(|(start, end)| [Some(*start), *end]).flatten();
-    Whole::Number(Piecewise::at_instants(std::iter::once(inputs.origin()).chain(edges).collect(), |t| {
+    NodeTimeline::Number(Piecewise::at_instants(std::iter::once(inputs.origin()).chain(edges).collect(), |t| {
         let (_, end) = stretches.iter().rev().find(|(start, _)| *start <= t)?;
         match end.filter(|end| *end <= t) {
             None => Some(Linear::exact(0)),

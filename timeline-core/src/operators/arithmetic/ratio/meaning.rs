@@ -1,9 +1,9 @@
 //! Both sides as they are.
 
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Whole};
+use crate::reference::parts::{Inputs, NodeTimeline};
 
-pub(crate) fn of(numerator: NodeId, denominator: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(numerator: NodeId, denominator: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let (numerator, denominator) = (inputs.number(numerator).clone(), inputs.number(denominator).clone());
-    Whole::Ratio { numerator, denominator }
+    NodeTimeline::Ratio { numerator, denominator }
 }

@@ -2,13 +2,13 @@
 
 use crate::calendar::hours::{ZoneHours, edges};
 use crate::plan::LocalHours;
-use crate::reference::parts::{Inputs, Piecewise, Whole, boolean};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, boolean};
 
-pub(crate) fn of(hours: &LocalHours, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(hours: &LocalHours, inputs: &Inputs<'_>) -> NodeTimeline {
     let (origin, clock) = (inputs.origin(), ZoneHours::new(hours));
     let until = inputs.horizon().saturating_add(10 * LocalHours::DAY);
     let later = edges(hours, origin, until).into_iter().filter(|at| *at > origin);
-    Whole::State(Piecewise::at_instants(std::iter::once(origin).chain(later).collect(), |t| {
+    NodeTimeline::State(Piecewise::at_instants(std::iter::once(origin).chain(later).collect(), |t| {
         boolean(Some(clock.holds(t)))
     }))
 }

@@ -1,8 +1,8 @@
 //! The windows of the clock.
 
 use crate::plan::Every;
-use crate::reference::parts::{Inputs, Whole, windows};
+use crate::reference::parts::{Inputs, NodeTimeline, windows};
 
-pub(crate) fn of(every: &Every, inputs: &Inputs<'_>) -> Whole {
-    Whole::State(windows(inputs.origin(), inputs.horizon(), every))
+pub(crate) fn of(every: &Every, inputs: &Inputs<'_>) -> NodeTimeline {
+    NodeTimeline::State(windows(inputs.origin(), inputs.horizon(), every))
 }

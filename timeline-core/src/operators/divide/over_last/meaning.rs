@@ -2,9 +2,9 @@
 
 use crate::Time;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Whole, cumulative, over_last};
+use crate::reference::parts::{Inputs, NodeTimeline, cumulative, over_last};
 
-pub(crate) fn of(of: NodeId, window: Time, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, window: Time, inputs: &Inputs<'_>) -> NodeTimeline {
     let unit = inputs.unit(of);
-    Whole::Number(over_last(&cumulative(inputs.number(of), unit), window, unit).map(Some))
+    NodeTimeline::Number(over_last(&cumulative(inputs.number(of), unit), window, unit).map(Some))
 }

@@ -1,9 +1,9 @@
 //! `x` less what it was just before the state's last change.
 
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole, cumulative, zero};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, cumulative, zero};
 
-pub(crate) fn of(of: NodeId, by: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, by: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let unit = inputs.unit(of);
     let (x, by) = (cumulative(inputs.number(of), unit), inputs.state(by));
     let changes = by.starts();
@@ -12,5 +12,5 @@ pub(crate) fn of(of: NodeId, by: NodeId, inputs: &Inputs<'_>) -> Whole {
         let before = change.and_then(|change| x.before(*change)).unwrap_or(zero(unit));
         x.at(t).sub(before.level())
     });
-    Whole::Number(scoped.map(Some))
+    NodeTimeline::Number(scoped.map(Some))
 }

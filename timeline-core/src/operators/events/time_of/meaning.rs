@@ -2,9 +2,9 @@
 
 use crate::Value;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Occurrence, Whole};
+use crate::reference::parts::{Inputs, NodeTimeline, Occurrence};
 
-pub(crate) fn of(event: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(event: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let own = |e: &Occurrence| Occurrence { payload: Some(Value::Int(e.time)), ..e.clone() };
-    Whole::Events(inputs.events(event).iter().filter(|e| e.is_match()).map(own).collect())
+    NodeTimeline::Events(inputs.events(event).iter().filter(|e| e.is_match()).map(own).collect())
 }

@@ -1,10 +1,10 @@
 //! Whether the last payload came in no event before its instant, as far as the `cap` values seen last are remembered.
 
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Occurrence, Whole, until};
+use crate::reference::parts::{Inputs, NodeTimeline, Occurrence, until};
 use crate::{Time, Value};
 
-pub(crate) fn of(of: NodeId, cap: u32, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, cap: u32, inputs: &Inputs<'_>) -> NodeTimeline {
     let says = |past: &[Occurrence]| {
         // What is remembered, with when each value was first seen; what was seen last stands last.
         let mut remembered: Vec<(&Value, Time)> = vec![];
@@ -20,5 +20,5 @@ pub(crate) fn of(of: NodeId, cap: u32, inputs: &Inputs<'_>) -> Whole {
         }
         Some(Value::Bool(new))
     };
-    Whole::State(until(inputs.origin(), inputs.events(of), says))
+    NodeTimeline::State(until(inputs.origin(), inputs.events(of), says))
 }

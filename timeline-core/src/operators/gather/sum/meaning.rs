@@ -2,13 +2,13 @@
 
 use crate::number::add_finite;
 use crate::plan::{Kind, NodeId, Unit};
-use crate::reference::parts::{Inputs, Piecewise, Whole, instants};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, instants};
 use crate::{Linear, Time, Value};
 
-pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let events = inputs.events(of);
     let times: Vec<Time> = events.iter().map(|e| e.time).collect();
-    Whole::Number(Piecewise::at_instants(instants(inputs.origin(), &times), |t| {
+    NodeTimeline::Number(Piecewise::at_instants(instants(inputs.origin(), &times), |t| {
         let past = events.iter().filter(|e| e.time <= t).filter_map(|e| e.payload.as_ref());
         Some(match inputs.kind() {
             Kind::Number(Unit::Float) => {

@@ -3,13 +3,13 @@
 
 use crate::Time;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Piecewise, Whole, boolean};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, boolean};
 
-pub(crate) fn of(held: NodeId, begun: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(held: NodeId, begun: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let (held, begun) = (inputs.stretches(held), inputs.stretches(begun));
     let edges = held.iter().chain(&begun).flat_map(|(start, end)| [Some(*start), *end]).flatten();
     let instants = std::iter::once(inputs.origin()).chain(edges).collect();
-    Whole::State(Piecewise::at_instants(instants, |t: Time| {
+    NodeTimeline::State(Piecewise::at_instants(instants, |t: Time| {
         let last = begun.iter().rev().find(|(start, _)| *start <= t);
         // Of a stretch that is over, the instants just before its end are the last ones.
         let reaches_back = |start: Time| {

@@ -2,20 +2,20 @@
 
 use crate::Time;
 use crate::plan::{Kind, NodeId};
-use crate::reference::parts::{Inputs, Piece, Piecewise, State, Whole, truth};
+use crate::reference::parts::{Inputs, NodeTimeline, PieceValue, Piecewise, StateTimeline, truth};
 
-pub(crate) fn of(condition: NodeId, then: NodeId, otherwise: NodeId, inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(condition: NodeId, then: NodeId, otherwise: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let condition = inputs.state(condition);
     match inputs.kind() {
         Kind::Number(unit) => {
             let chosen = choice(condition, inputs.number(then), inputs.number(otherwise));
-            Whole::Number(chosen.map(|x| Some(x?.in_unit(unit))))
+            NodeTimeline::Number(chosen.map(|x| Some(x?.in_unit(unit))))
         }
-        _ => Whole::State(choice(condition, inputs.state(then), inputs.state(otherwise))),
+        _ => NodeTimeline::State(choice(condition, inputs.state(then), inputs.state(otherwise))),
     }
 }
 
-fn choice<T: Piece>(condition: &State, then: &Piecewise<T>, otherwise: &Piecewise<T>) -> Piecewise<T> {
+fn choice<T: PieceValue>(condition: &StateTimeline, then: &Piecewise<T>, otherwise: &Piecewise<T>) -> Piecewise<T> {
     let holds = |t: Time| truth(&condition.at(t)) == Some(true);
     let starts = [condition.starts(), then.starts(), otherwise.starts()].concat();
     Piecewise::at_instants(starts, |t| if holds(t) { then.at(t) } else { otherwise.at(t) })

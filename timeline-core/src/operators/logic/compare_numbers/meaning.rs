@@ -2,11 +2,14 @@
 
 use crate::Time;
 use crate::plan::{Compare, Kind, NodeId, Op};
-use crate::reference::parts::{Inputs, Whole, compare_numbers, compare_ratio};
+use crate::reference::parts::{Inputs, NodeTimeline, compare_numbers, compare_ratio};
 
-pub(crate) fn of(compare: Compare, left: NodeId, right: NodeId, inputs: &Inputs<'_>) -> Whole {
-    Whole::State(match (inputs.whole(left), &inputs.plan.node(right).op) {
-        (Whole::Ratio { numerator: n, denominator: d }, Op::ConstantNumber { numerator: p, denominator: q, .. }) => {
+pub(crate) fn of(compare: Compare, left: NodeId, right: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
+    NodeTimeline::State(match (inputs.whole(left), &inputs.plan.node(right).op) {
+        (
+            NodeTimeline::Ratio { numerator: n, denominator: d },
+            Op::ConstantNumber { numerator: p, denominator: q, .. },
+        ) => {
             let Kind::Ratio(unit) = inputs.plan.node(left).kind else {
                 unreachable!("only a ratio has two sides");
             };

@@ -2,19 +2,19 @@
 
 use crate::Time;
 use crate::plan::NodeId;
-use crate::reference::parts::{Inputs, Number, Piecewise, Whole, boolean, refined};
+use crate::reference::parts::{Inputs, NodeTimeline, Piecewise, PointNumber, boolean, refined};
 
-pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> Whole {
-    Whole::State(match inputs.whole(of) {
-        Whole::State(state) => state.map(|value| boolean(Some(value.is_some()))),
-        Whole::Number(number) => number.map(|x| boolean(Some(x.is_some()))),
-        Whole::Ratio { numerator: n, denominator: d } => {
-            let denominator = |t: Time| d.at(t).map(|d| Number::from(d).sign());
+pub(crate) fn of(of: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
+    NodeTimeline::State(match inputs.whole(of) {
+        NodeTimeline::State(state) => state.map(|value| boolean(Some(value.is_some()))),
+        NodeTimeline::Number(number) => number.map(|x| boolean(Some(x.is_some()))),
+        NodeTimeline::Ratio { numerator: n, denominator: d } => {
+            let denominator = |t: Time| d.at(t).map(|d| PointNumber::from(d).sign());
             Piecewise::at_instants(refined(n, d, &[&denominator]), |t| {
                 boolean(Some(n.at(t).is_some() && denominator(t).is_some_and(|sign| sign != 0)))
             })
         }
-        other @ (Whole::Events(_) | Whole::Split(_)) => {
+        other @ (NodeTimeline::Events(_) | NodeTimeline::Split(_)) => {
             unreachable!("the builder gives what may have a value here, not {other:?}")
         }
     })

@@ -1,10 +1,10 @@
 //! The module applied to one event after another, from the session's first on; nothing once it has failed.
 
 use crate::plan::{NodeId, UserOperator};
-use crate::reference::parts::{Inputs, Occurrence, Piecewise, Whole};
+use crate::reference::parts::{Inputs, NodeTimeline, Occurrence, Piecewise};
 use crate::{Time, Value};
 
-pub(crate) fn of(operator: &UserOperator, of: &[NodeId], inputs: &Inputs<'_>) -> Whole {
+pub(crate) fn of(operator: &UserOperator, of: &[NodeId], inputs: &Inputs<'_>) -> NodeTimeline {
     let arguments: Vec<&[Occurrence]> = of.iter().map(|id| inputs.events(*id)).collect();
     let mut state = operator.code.initial().to_vec();
     let mut said: Vec<(Time, Option<Value>)> = vec![];
@@ -20,7 +20,7 @@ pub(crate) fn of(operator: &UserOperator, of: &[NodeId], inputs: &Inputs<'_>) ->
         }
     }
     let instants = std::iter::once(inputs.origin()).chain(said.iter().map(|(at, _)| *at)).collect();
-    Whole::State(Piecewise::at_instants(instants, |t| {
+    NodeTimeline::State(Piecewise::at_instants(instants, |t| {
         said.iter().rev().find(|(at, _)| *at <= t).and_then(|(_, value)| value.clone())
     }))
 }
