@@ -9,13 +9,13 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use timeline_core::Type;
-use timeline_core::plan::{Column, FieldPath, TimeUnit};
+use timeline_core::plan::{FieldPath, SourceColumn, TimeUnit};
 
 const LINES: usize = 100_000;
 const ROUNDS: usize = 40;
 
 fn main() {
-    let source = timeline_core::plan::Source {
+    let source = timeline_core::plan::SourceDefinition {
         name: "player".into(),
         key: vec![FieldPath::name("sessionId")],
         time: FieldPath::name("ts"),
@@ -27,7 +27,7 @@ fn main() {
         repair: None,
         csv: timeline_core::plan::Csv::default(),
     };
-    let column = |name: &str, ty| Column {
+    let column = |name: &str, ty| SourceColumn {
         name: name.into(),
         path: FieldPath(name.split('.').map(String::from).collect()),
         ty,

@@ -9,7 +9,7 @@ use crate::{Code, Mark, Position, Sniffed};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use timeline_core::plan::Column;
+use timeline_core::plan::SourceColumn;
 use timeline_core::record::Order;
 use timeline_core::{Field, Record, Time, Type, Value};
 
@@ -201,7 +201,7 @@ impl Batch {
     }
 
     /// The event in the form that is easy to read; `columns` as they were decoded.
-    pub fn record(&self, event: &Event, columns: &[Column], position: u64) -> Record {
+    pub fn record(&self, event: &Event, columns: &[SourceColumn], position: u64) -> Record {
         let mut values = self.values[event.values_at as usize..].iter();
         let fields = columns.iter().enumerate().map(|(i, column)| {
             let bit = 1u64 << i;

@@ -33,7 +33,7 @@ use cell::{Arena, Cell};
 use fields::{ColumnUse, Fields, Members};
 use lines::Lines;
 use std::sync::Arc;
-use timeline_core::plan::{Column, Plan, Source};
+use timeline_core::plan::{Plan, SourceColumn, SourceDefinition};
 
 /// How many used batches are kept.
 const SPARE_MAX: usize = 8;
@@ -60,7 +60,7 @@ impl Decoder {
     /// # Panics
     ///
     /// With more columns than a plan can have.
-    pub fn new(source: &Source, columns: &[Column]) -> Self {
+    pub fn new(source: &SourceDefinition, columns: &[SourceColumn]) -> Self {
         Self::numbered(source, columns, 0)
     }
 
@@ -73,7 +73,7 @@ impl Decoder {
         Self::numbered(plan.source_at(source), &plan.columns, source)
     }
 
-    fn numbered(source: &Source, columns: &[Column], number: usize) -> Self {
+    fn numbered(source: &SourceDefinition, columns: &[SourceColumn], number: usize) -> Self {
         assert!(columns.len() <= timeline_core::plan::ColumnId::MAX_COLUMNS, "a plan has at most 64 columns");
         Self::with(Fields::new(source, columns, number))
     }

@@ -12,7 +12,7 @@
 //! use timeline_core::plan::{Column, FieldPath, TimeUnit};
 //! use timeline_core::Type;
 //!
-//! let declared = timeline_core::plan::Source {
+//! let declared = timeline_core::plan::SourceDefinition {
 //!     name: "player".into(),
 //!     key: vec![FieldPath::name("session")],
 //!     time: FieldPath::name("ts"),

@@ -17,7 +17,9 @@ use flate2::write::GzEncoder;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::sync::Arc;
-use timeline_core::plan::{Column, Csv, FieldPath, Table, TableConflict, TableRow, TableRows, TableShape, TimeUnit};
+use timeline_core::plan::{
+    Csv, FieldPath, LookupTable, SourceColumn, TableConflict, TableRow, TableRows, TableShape, TimeUnit,
+};
 use timeline_core::{Field, Time, Value, nearest};
 
 /// The most bytes of a table, packed and unpacked: 64 MiB.
@@ -35,7 +37,7 @@ pub struct TableFile {
     /// What it is called, and has; its columns are those of the key, then the others.
     pub shape: TableShape,
     /// Where each of them stands, in that order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<SourceColumn>,
     /// The field with a row's first instant.
     pub from: Option<FieldPath>,
     /// The field with the first instant behind it.
@@ -99,7 +101,7 @@ pub fn pack(text: &[u8]) -> Vec<u8> {
 }
 
 /// The table in a file's bytes; without a format they tell. `name` is how faults call the file.
-pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &TableFile) -> Result<Table, Fault> {
+pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &TableFile) -> Result<LookupTable, Fault> {
     packed::refuse(bytes, name, format).map_err(|error| unreadable(&error))?;
     let bytes = unpacked(bytes, name)?;
     let format = format.or_else(|| Format::of_content(&bytes)).unwrap_or(Format::Ndjson);
@@ -232,11 +234,11 @@ impl TableReader<'_> {
         let columns = width + self.wanted.shape.columns.len();
         for event in &batch.events {
             let place = batch.position(event).offset;
-            if self.places.len() == Table::MAX_ROWS {
-                return Err(too_large(self.name, &format!("more than {} rows", Table::MAX_ROWS)));
+            if self.places.len() == LookupTable::MAX_ROWS {
+                return Err(too_large(self.name, &format!("more than {} rows", LookupTable::MAX_ROWS)));
             }
-            if (self.places.len() + 1) * columns > Table::MAX_VALUES {
-                return Err(too_large(self.name, &format!("more than {} values", Table::MAX_VALUES)));
+            if (self.places.len() + 1) * columns > LookupTable::MAX_VALUES {
+                return Err(too_large(self.name, &format!("more than {} values", LookupTable::MAX_VALUES)));
             }
             let record = batch.record(event, &self.wanted.columns, 0);
             let mut values = record.fields.into_iter().map(|field| match field {
@@ -272,7 +274,7 @@ impl TableReader<'_> {
         Ok(())
     }
 
-    fn table(self) -> Result<Table, Fault> {
+    fn table(self) -> Result<LookupTable, Fault> {
         let TableReader { wanted, name, bytes, format, rows, places, .. } = self;
         if rows.is_empty() {
             return Err(Fault {
@@ -324,7 +326,7 @@ impl TableReader<'_> {
         }
     }
 
-    fn no_key(&self, offset: u64, column: &Column) -> Fault {
+    fn no_key(&self, offset: u64, column: &SourceColumn) -> Fault {
         let at = place(self.bytes, self.format, offset);
         Fault {
             kind: FaultKind::Row,

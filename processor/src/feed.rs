@@ -75,7 +75,7 @@ impl Feed {
     /// If there is not one for each source.
     pub fn new(plan: &Plan, sources: Vec<Box<dyn Source>>, live: bool) -> Self {
         assert_eq!(sources.len(), plan.sources().count(), "every source has a log");
-        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::Source)| SourceCursor {
+        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::SourceDefinition)| SourceCursor {
             source,
             lateness: declared.lateness,
             max_time: None,

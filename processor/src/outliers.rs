@@ -23,15 +23,15 @@ struct Candidate<'a> {
 }
 
 /// What the values of a metric are, if they are no numbers, of which alone some are far from the rest.
-pub fn no_number(kind: plan::Kind) -> Option<&'static str> {
+pub fn no_number(kind: plan::TimelineKind) -> Option<&'static str> {
     match kind {
-        plan::Kind::Event(Type::String) | plan::Kind::State(Type::String) => Some("texts"),
-        plan::Kind::Event(Type::Bool) | plan::Kind::State(Type::Bool) => Some("true or false"),
-        plan::Kind::Number(Unit::Instant) => Some("instants"),
-        plan::Kind::Event(Type::Int | Type::Float)
-        | plan::Kind::State(Type::Int | Type::Float)
-        | plan::Kind::Number(Unit::Duration | Unit::Int | Unit::Float | Unit::Area)
-        | plan::Kind::Ratio(_) => None,
+        plan::TimelineKind::Event(Type::String) | plan::TimelineKind::State(Type::String) => Some("texts"),
+        plan::TimelineKind::Event(Type::Bool) | plan::TimelineKind::State(Type::Bool) => Some("true or false"),
+        plan::TimelineKind::Number(Unit::Instant) => Some("instants"),
+        plan::TimelineKind::Event(Type::Int | Type::Float)
+        | plan::TimelineKind::State(Type::Int | Type::Float)
+        | plan::TimelineKind::Number(Unit::Duration | Unit::Int | Unit::Float | Unit::Area)
+        | plan::TimelineKind::Ratio(_) => None,
     }
 }
 
@@ -156,10 +156,10 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
     let partial = column("partial").and_then(|c| c.as_any().downcast_ref::<BooleanArray>().cloned());
     let is_duration = matches!(
         plan.node(own.root).kind,
-        plan::Kind::Number(Unit::Duration) | plan::Kind::Ratio(plan::RatioUnit::Duration)
+        plan::TimelineKind::Number(Unit::Duration) | plan::TimelineKind::Ratio(plan::RatioUnit::Duration)
     );
     // What is shown times seconds is kept times nanoseconds.
-    let is_area = plan.node(own.root).kind == plan::Kind::Number(Unit::Area);
+    let is_area = plan.node(own.root).kind == plan::TimelineKind::Number(Unit::Area);
     let rows = (0..batch.num_rows()).filter(|i| metrics.value(*i) == own.name);
     rows.filter_map(|i| {
         let exact = decimals.as_ref().filter(|d| !d.is_null(i)).map(|d| d.value(i));

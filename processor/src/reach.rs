@@ -78,7 +78,7 @@ pub fn place_text(plan: &Plan, position: Position) -> String {
 
 /// What the logs lost, for people: of several sources each with its name.
 pub fn gaps(plan: &Plan, reach: &[Reach]) -> Vec<String> {
-    let named = |source: &timeline_core::plan::Source, gap: &Gap| match plan.joined.is_empty() {
+    let named = |source: &timeline_core::plan::SourceDefinition, gap: &Gap| match plan.joined.is_empty() {
         true => gap.to_string(),
         false => format!("{} {gap}", source.name),
     };

@@ -6,7 +6,7 @@
 use event_feeder::{Code, Notice, Seen, Sniffed};
 use serde_json::Value;
 use std::ops::Range;
-use timeline_core::plan::{FieldPath, Plan, Source, TimeUnit};
+use timeline_core::plan::{FieldPath, Plan, SourceDefinition, TimeUnit};
 use timeline_core::{SECOND, Time, instant_text, nearest};
 
 /// After how many records a source that goes on is spoken of.
@@ -183,7 +183,7 @@ const OUR_DAYS: Range<i128> = 946_684_800_000_000_000..4_102_444_800_000_000_000
 
 /// That the times of a source, from the least to the largest, would be of our days in a coarser unit than the program says; in
 /// its own they are in 1970 then. Whoever makes up times counts whole seconds from zero, which fine units may write as well.
-fn other_unit(source: &Source, times: Option<(Time, Time)>) -> Option<String> {
+fn other_unit(source: &SourceDefinition, times: Option<(Time, Time)>) -> Option<String> {
     let (least, largest) = times?;
     let own = source.time_unit.nanoseconds()?;
     let is_made_up = own < MILLISECOND && least % SECOND == 0 && largest % SECOND == 0;

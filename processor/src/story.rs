@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::incremental::TimelineValue;
-use timeline_core::plan::{Kind, NodeId, Op, Plan, Unit};
+use timeline_core::plan::{NodeId, Op, Plan, TimelineKind, Unit};
 use timeline_core::{Field, Linear, Record, Time, Value, instant_text};
 
 /// Of a session that has its metrics by windows of the clock, so many of them are told: the last ones.
@@ -160,7 +160,7 @@ fn session(
             });
             let mut row = json!({"node": id.to_string(), "label": label, "fingerprint": node.fingerprint.to_string(), "kind": kind.to_string(), "spans": shown, "at": at});
             // A quotient has no slope by which a reader could tell what it ends with.
-            if let (Kind::Ratio(_), Some(last)) = (kind, part.last()) {
+            if let (TimelineKind::Ratio(_), Some(last)) = (kind, part.last()) {
                 let read = last.end.or(end).unwrap_or(horizon);
                 row["last"] = value_text(&last.reading, kind, read - last.start).0;
             }
@@ -208,8 +208,8 @@ fn as_shown(op: &Op, reading: &TimelineValue) -> TimelineValue {
 }
 
 /// What a reading says `dt` nanoseconds later, and its slope per second.
-fn value_text(reading: &TimelineValue, kind: Kind, dt: Time) -> (Json, Option<f64>) {
-    let is_area = kind == Kind::Number(Unit::Area);
+fn value_text(reading: &TimelineValue, kind: TimelineKind, dt: Time) -> (Json, Option<f64>) {
+    let is_area = kind == TimelineKind::Number(Unit::Area);
     let number = |x: Linear, is_duration: bool| match x.after(dt) {
         Linear::Exact { value, .. } if is_duration => exact(seconds(value)),
         Linear::Exact { value, .. } => exact(value.to_string()),
@@ -227,11 +227,11 @@ fn value_text(reading: &TimelineValue, kind: Kind, dt: Time) -> (Json, Option<f6
         TimelineValue::State(Value::Bool(x)) => (json!(x), None),
         TimelineValue::State(Value::Int(x)) => (json!(x), None),
         TimelineValue::State(Value::Float(x)) => (json!(x), None),
-        TimelineValue::Number(Linear::Exact { value, .. }) if kind == Kind::Number(Unit::Instant) => {
+        TimelineValue::Number(Linear::Exact { value, .. }) if kind == TimelineKind::Number(Unit::Instant) => {
             let at = (*value).clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
             (json!(instant_text(at)), None)
         }
-        TimelineValue::Number(x) => (number(*x, kind == Kind::Number(Unit::Duration)), Some(slope(*x))),
+        TimelineValue::Number(x) => (number(*x, kind == TimelineKind::Number(Unit::Duration)), Some(slope(*x))),
         TimelineValue::Ratio { numerator, denominator } => {
             let (n, d) = (numerator.after(dt).as_floats().0, denominator.after(dt).as_floats().0);
             (if d == 0.0 { Json::Null } else { json!(n / d) }, None)

@@ -7,7 +7,7 @@
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use timeline_core::Time;
-use timeline_core::plan::{Plan, Source};
+use timeline_core::plan::{Plan, SourceDefinition};
 
 /// How far the watermark went on while the log was silent, by the place at which it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ pub struct Reached {
 
 impl Reached {
     /// Nothing yet.
-    pub fn nothing(source: &Source) -> Self {
+    pub fn nothing(source: &SourceDefinition) -> Self {
         let (lateness, repair) = (source.lateness, source.repair.unwrap_or(0));
         Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: UnreadPrefix::Nothing }
     }

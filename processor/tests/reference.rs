@@ -22,7 +22,8 @@ use std::sync::Arc;
 use strategies::Case;
 use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{
-    Builder, Column, EndRule, EventExpr, FieldPath, Function, Kind, Metric, NodeId, Op, RatioUnit, Source, TimeUnit,
+    AggregateFunction, EndRule, EventExpr, FieldPath, Metric, NodeId, Op, PlanBuilder, RatioUnit, SourceColumn,
+    SourceDefinition, TimeUnit, TimelineKind,
 };
 use timeline_core::reference::{self, FinalValue, SpanValue};
 use timeline_core::{Field, Linear, Plan, Record, SECOND, Time, Type, Value};
@@ -289,9 +290,9 @@ fn finals(plan: &Plan, session: &Session) -> Vec<String> {
 fn comparable(plan: &Plan, metric: usize, mut values: Vec<String>) -> Vec<String> {
     let aggregate = plan.metrics[metric].aggregate.as_ref().expect("totals are of aggregated metrics");
     let unit = plan.node(plan.metrics[metric].root).kind;
-    if matches!(unit, Kind::Ratio(RatioUnit::Duration | RatioUnit::PerSecond)) {
+    if matches!(unit, TimelineKind::Ratio(RatioUnit::Duration | RatioUnit::PerSecond)) {
         for (value, function) in values.iter_mut().zip(&aggregate.functions) {
-            if matches!(function, Function::Percentile(_)) {
+            if matches!(function, AggregateFunction::Percentile(_)) {
                 value.clear();
             }
         }
@@ -582,8 +583,8 @@ proptest! {
 }
 
 /// A program of one column, `b`, and the event that it says true.
-fn one_column() -> (Builder, NodeId) {
-    let mut builder = Builder::new(Source {
+fn one_column() -> (PlanBuilder, NodeId) {
+    let mut builder = PlanBuilder::new(SourceDefinition {
         name: "s".into(),
         key: vec![FieldPath::name("k")],
         time: FieldPath::name("t"),
@@ -595,8 +596,13 @@ fn one_column() -> (Builder, NodeId) {
         repair: None,
         csv: timeline_core::plan::Csv::default(),
     });
-    let column =
-        Column { name: "b".into(), path: FieldPath::name("b"), ty: Type::Bool, source: 0, nulls: Default::default() };
+    let column = SourceColumn {
+        name: "b".into(),
+        path: FieldPath::name("b"),
+        ty: Type::Bool,
+        source: 0,
+        nulls: Default::default(),
+    };
     let column = builder.column(column).expect("one column");
     let of = builder.add(Op::Event(EventExpr::Column(column))).expect("an event");
     (builder, of)

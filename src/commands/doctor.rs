@@ -21,7 +21,7 @@ use processor::input::{Log, Part, Topics};
 use processor::reach;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use timeline_core::plan::{Csv, Plan, Source as Declared};
+use timeline_core::plan::{Csv, Plan, SourceDefinition};
 
 /// Check sources, permissions, subscriptions, state and clock, and say what to do.
 #[derive(Clone, Debug, clap::Args)]
@@ -156,7 +156,7 @@ fn source(
     args: &Args,
     state: &StateLocation,
     plans: &[Plan],
-    declared: &[Declared],
+    declared: &[SourceDefinition],
     name: Option<&str>,
     place: &str,
     findings: &mut Findings,

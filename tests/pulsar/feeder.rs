@@ -5,12 +5,12 @@ use event_feeder::pulsar::{Outgoing, Subscription, TopicPublisher, partition_of}
 use event_feeder::{AcceptGaps, Code, Decoder, Next, Position, Source, Target};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use timeline_core::plan::{Column, FieldPath, Idle, Source as Declared, TimeUnit};
+use timeline_core::plan::{FieldPath, Idle, SourceColumn, SourceDefinition, TimeUnit};
 use timeline_core::{Field, Type, Value};
 
 /// A decoder of `{"k": text, "t": milliseconds, "n": number}`.
 fn decoder() -> Decoder {
-    let declared = Declared {
+    let declared = SourceDefinition {
         name: "s".into(),
         key: vec![FieldPath::name("k")],
         time: FieldPath::name("t"),
@@ -24,7 +24,13 @@ fn decoder() -> Decoder {
     };
     Decoder::new(
         &declared,
-        &[Column { name: "n".into(), path: FieldPath::name("n"), ty: Type::Int, source: 0, nulls: Default::default() }],
+        &[SourceColumn {
+            name: "n".into(),
+            path: FieldPath::name("n"),
+            ty: Type::Int,
+            source: 0,
+            nulls: Default::default(),
+        }],
     )
 }
 
@@ -53,7 +59,7 @@ fn step(source: &mut dyn Source, decoder: &mut Decoder, seen: &mut Seen) -> Opti
             let end = block.end;
             let batch = decoder.decode(block);
             assert!(batch.dead.is_empty(), "{:?}", batch.dead);
-            let columns = [Column {
+            let columns = [SourceColumn {
                 name: "n".into(),
                 path: FieldPath::name("n"),
                 ty: Type::Int,

@@ -5,11 +5,11 @@ use event_feeder::pulsar::{Compression, Outgoing, PublishOptions, TopicPublisher
 use event_feeder::{Decoder, Next, Position, Source};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use timeline_core::plan::{FieldPath, Idle, Source as Declared, TimeUnit};
+use timeline_core::plan::{FieldPath, Idle, SourceDefinition, TimeUnit};
 
 /// All that a topic holds: the times of the events, and what the dead letters say.
 fn read(source: &mut dyn Source) -> (Vec<i64>, Vec<String>) {
-    let declared = Declared {
+    let declared = SourceDefinition {
         name: "s".into(),
         key: vec![FieldPath::name("k")],
         time: FieldPath::name("t"),

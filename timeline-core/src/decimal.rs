@@ -29,7 +29,7 @@ pub(crate) fn sign(plan: &Plan, sum: &[(NodeId, i64)], says: &dyn Fn(NodeId) -> 
     if terms.value.abs() > terms.size * NEAR {
         return Some(if terms.value > 0.0 { 1 } else { -1 });
     }
-    let mut total = Decimal { digits: 0, exponent: 0 };
+    let mut total = ExactDecimal { digits: 0, exponent: 0 };
     for (id, factor) in sum {
         total = decimal(plan, *id, i128::from(*factor), says, total)?;
     }
@@ -82,8 +82,8 @@ fn decimal(
     id: NodeId,
     factor: i128,
     says: &dyn Fn(NodeId) -> Option<Linear>,
-    total: Decimal,
-) -> Option<Decimal> {
+    total: ExactDecimal,
+) -> Option<ExactDecimal> {
     let own = match &plan.node(id).op {
         Op::Add(a, b) => return decimal(plan, *b, factor, says, decimal(plan, *a, factor, says, total)?),
         Op::Sub(a, b) => return decimal(plan, *b, -factor, says, decimal(plan, *a, factor, says, total)?),
@@ -92,38 +92,38 @@ fn decimal(
         }
         Op::ConstantNumber { numerator, denominator, unit } => constant(*numerator, *denominator, *unit)?,
         _ => match says(id)? {
-            Linear::Exact { value, .. } => Decimal { digits: value, exponent: 0 },
-            Linear::Float { value, .. } => Decimal::shortest(value)?,
+            Linear::Exact { value, .. } => ExactDecimal { digits: value, exponent: 0 },
+            Linear::Float { value, .. } => ExactDecimal::shortest(value)?,
         },
     };
-    total.plus(Decimal { digits: own.digits.checked_mul(factor)?, ..own })
+    total.plus(ExactDecimal { digits: own.digits.checked_mul(factor)?, ..own })
 }
 
 /// A constant that is a decimal.
-fn constant(numerator: i64, denominator: i64, unit: Unit) -> Option<Decimal> {
+fn constant(numerator: i64, denominator: i64, unit: Unit) -> Option<ExactDecimal> {
     if unit == Unit::Area {
         return None;
     }
     let (numerator, denominator) = (i128::from(numerator), i128::from(denominator));
     let power = (0..=18).find(|power| 10i128.pow(*power) % denominator == 0)?;
-    Some(Decimal { digits: numerator.checked_mul(10i128.pow(power) / denominator)?, exponent: -(power as i32) })
+    Some(ExactDecimal { digits: numerator.checked_mul(10i128.pow(power) / denominator)?, exponent: -(power as i32) })
 }
 
 /// `digits * 10^exponent`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Decimal {
+struct ExactDecimal {
     digits: i128,
     exponent: i32,
 }
 
-impl Decimal {
+impl ExactDecimal {
     /// The shortest decimal that the float is the nearest one to.
     fn shortest(x: f64) -> Option<Self> {
         let text = format!("{x:e}");
         let (mantissa, exponent) = text.split_once('e')?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}").parse().ok()?;
-        Some(Decimal { digits, exponent: exponent.parse::<i32>().ok()? - fraction.len() as i32 })
+        Some(ExactDecimal { digits, exponent: exponent.parse::<i32>().ok()? - fraction.len() as i32 })
     }
 
     fn plus(self, other: Self) -> Option<Self> {
@@ -132,21 +132,21 @@ impl Decimal {
             (_, 0) => return Some(self),
             _ => self.exponent.min(other.exponent),
         };
-        let aligned = |x: Decimal| {
+        let aligned = |x: ExactDecimal| {
             let power = u32::try_from(x.exponent - exponent).ok()?;
             x.digits.checked_mul(10i128.checked_pow(power)?)
         };
-        Some(Decimal { digits: aligned(self)?.checked_add(aligned(other)?)?, exponent })
+        Some(ExactDecimal { digits: aligned(self)?.checked_add(aligned(other)?)?, exponent })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Decimal;
+    use super::ExactDecimal;
 
     #[track_caller]
     fn check(x: f64, digits: i128, exponent: i32) {
-        assert_eq!(Decimal::shortest(x), Some(Decimal { digits, exponent }), "{x}");
+        assert_eq!(ExactDecimal::shortest(x), Some(ExactDecimal { digits, exponent }), "{x}");
     }
 
     #[test]
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn sums_are_those_on_paper() {
         let sum = |all: &[f64]| {
-            let zero = Some(Decimal { digits: 0, exponent: 0 });
-            all.iter().fold(zero, |sum, x| sum?.plus(Decimal::shortest(*x)?)).map(|sum| sum.digits.signum())
+            let zero = Some(ExactDecimal { digits: 0, exponent: 0 });
+            all.iter().fold(zero, |sum, x| sum?.plus(ExactDecimal::shortest(*x)?)).map(|sum| sum.digits.signum())
         };
         assert_eq!(sum(&[0.1, 0.2, -0.3]), Some(0));
         assert_eq!(sum(&[0.1, 0.7, -0.8]), Some(0));

@@ -1,6 +1,6 @@
 //! The operators: a folder for each family, a file for each operator, and here the table that has them all.
 //!
-//! The file of an operator has all that is true of it ([`Description`]), which kind of timeline it makes, and what the
+//! The file of an operator has all that is true of it ([`OperatorDescription`]), which kind of timeline it makes, and what the
 //! incremental evaluator does for it: an effect of events, a step of the pass, the number that is read off its words. What it
 //! means stands beside it, in a file that the reference evaluator reads and that knows nothing of steps (a test sees to that).
 //! A new one is a variant of [`Op`], a line of each table here that it belongs to, and its file: what it leaves out does not
@@ -13,7 +13,7 @@ use crate::incremental::parts::{
     ApartPass, Compiling, EffectContext, EndEffect, GatherEffect, Gathered, Mixed, NoteEffect, NumberReader, Pass,
     Pulled, PulledOfThree, Row, UserEffect, Written,
 };
-use crate::plan::{Description, EventExpr, Kind, Made, NodeId, Op, Word};
+use crate::plan::{EventExpr, KeptWord, Made, NodeId, Op, OperatorDescription, TimelineKind};
 use crate::reference::parts::{Inputs, NodeTimeline};
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ macro_rules! operators {
     ($($variant:ident $parts:tt reads [$($input:ident),*] $(is $number:ident)? => $family:ident::$file:ident($($argument:expr),*);)+) => {
         impl Op {
             /// All that is true of it.
-            pub fn describe(&self) -> Description<'_> {
+            pub fn describe(&self) -> OperatorDescription<'_> {
                 match self {
                     $(Op::$variant $parts => $family::$file::describe($($argument),*),)+
                 }
@@ -151,7 +151,7 @@ macro_rules! operators {
             }
 
             /// What kind of timeline it makes of inputs of these kinds, if it reads them at all.
-            pub(crate) fn kind(&self, made: &Made<'_>) -> Option<Kind> {
+            pub(crate) fn kind(&self, made: &Made<'_>) -> Option<TimelineKind> {
                 match self {
                     $(Op::$variant $parts => $family::$file::kind($($argument,)* made),)+
                 }
@@ -454,9 +454,10 @@ impl InputPart for Vec<NodeId> {
 
 /// What is noted of a record that may be behind an event: its rank, where records make the event the payload, and the columns
 /// that are asked for.
-fn note(event: NodeId, asked: &EventExpr) -> Vec<Word> {
+fn note(event: NodeId, asked: &EventExpr) -> Vec<KeptWord> {
     let columns = asked.columns();
-    let columns =
-        (0..64u8).filter(|column| columns >> column & 1 == 1).map(|column| Word::Column(crate::plan::ColumnId(column)));
-    [Word::Rank, Word::Payload(event)].into_iter().chain(columns).collect()
+    let columns = (0..64u8)
+        .filter(|column| columns >> column & 1 == 1)
+        .map(|column| KeptWord::Column(crate::plan::ColumnId(column)));
+    [KeptWord::Rank, KeptWord::Payload(event)].into_iter().chain(columns).collect()
 }

@@ -1,11 +1,11 @@
 //! The plan: one directed graph of workers, as a flat list in which every node follows its inputs.
 //!
 //! A plan belongs to one source, or to a group of sources that share a key, and holds all queries deployed on it.
-//! [`Builder::add`] is the only way to make a node, and it returns the existing node where one with the same meaning
+//! [`PlanBuilder::add`] is the only way to make a node, and it returns the existing node where one with the same meaning
 //! is already there: **identical sub-timelines are one node**, within a program and across programs.
 //! Identity is structural: operator, constants and inputs, never names or places in the text.
 //!
-//! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`Kind`] is the one that [`Builder::add`] derived.
+//! **Invariant:** `nodes[i]` refers only to nodes `j < i`; every [`TimelineKind`] is the one that [`PlanBuilder::add`] derived.
 
 mod builder;
 mod description;
@@ -25,25 +25,29 @@ mod source;
 mod table;
 mod user;
 
-pub use builder::{BuildError, Builder};
-pub use description::{Cumulative, Description, Due, Form, Memory, Parameter, Straight, Takes, Timer, Word};
+pub use builder::{BuildError, PlanBuilder};
+pub use description::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, MemoryClass, Notation, OperatorDescription, Parameter, Straight,
+    Timer,
+};
 pub use every::{CalendarUnit, Every};
 pub use expression::{Compare, EventExpr};
 pub use fingerprint::Fingerprint;
 pub use hours::LocalHours;
 pub(crate) use kind::comparable;
-pub use kind::{Kind, RatioUnit, Unit};
+pub use kind::{RatioUnit, TimelineKind, Unit};
 pub(crate) use made::Made;
-pub use names::Names;
+pub use names::NodeNames;
 pub use op::{NodeId, Op};
-pub use output::{Aggregate, Alert, Beside, DISTINCT, Function, GroupKey, GroupOf, Members, Metric};
+pub use output::{Aggregate, AggregateFunction, AggregateMembers, Alert, Beside, DISTINCT, GroupKey, GroupOf, Metric};
 pub use path::{BadPath, FieldPath, Step};
 pub use scalar::Scalar;
 pub use source::{
-    Column, ColumnId, Csv, Dedup, EndRule, FUTURE, Idle, MAX_SOURCES, Nulls, Source, TimeFormat, TimeUnit,
+    ColumnId, Csv, Dedup, EndRule, FUTURE, Idle, MAX_SOURCES, Nulls, SourceColumn, SourceDefinition, TimeFormat,
+    TimeUnit,
 };
-pub use table::{Difference, Table, TableColumn, TableConflict, TableRow, TableRows, TableShape};
-pub use user::{Fault, MAX_PARAMETERS, MAX_STATE_BYTES, Operate, UserOperator};
+pub use table::{Difference, LookupTable, TableColumn, TableConflict, TableRow, TableRows, TableShape};
+pub use user::{MAX_PARAMETERS, MAX_STATE_BYTES, Operate, OperatorFault, UserOperator};
 
 /// The version of the rules by which plans are read: of what a plan says beside what its text holds.
 ///
@@ -62,13 +66,13 @@ pub const RULES: u32 = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Where the events come from; the first source of a group.
-    pub source: Source,
+    pub source: SourceDefinition,
     /// The other sources of a group, whose keys are those of the first: events of all of them make one session.
-    pub joined: Vec<Source>,
+    pub joined: Vec<SourceDefinition>,
     /// The number of the deployment from whose moment on the logs are read; 0 where they are read from their start.
     pub since: u32,
     /// The columns that the nodes and the source's rules read, and no others; a [`ColumnId`] is an index here.
-    pub columns: Vec<Column>,
+    pub columns: Vec<SourceColumn>,
     /// The workers, inputs first.
     pub nodes: Vec<Node>,
     /// When a session ends.
@@ -80,7 +84,7 @@ pub struct Plan {
     /// Boolean timelines whose true spans become rows, in the order of the programs.
     pub alerts: Vec<Alert>,
     /// What programs call the workers.
-    pub names: Names,
+    pub names: NodeNames,
 }
 
 /// One worker.
@@ -89,7 +93,7 @@ pub struct Node {
     /// What it computes, from which inputs.
     pub op: Op,
     /// What it is: event, state, number or ratio.
-    pub kind: Kind,
+    pub kind: TimelineKind,
     /// Its meaning as a number that is the same in every program, build and machine.
     pub fingerprint: Fingerprint,
     /// Whether it is a number that changes with time alone, of itself or through what it reads.
@@ -104,13 +108,13 @@ impl Plan {
         &self.nodes[id.index()]
     }
 
-    /// All sources, in the order that breaks ties between their events; a [`Column::source`] is an index here.
-    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+    /// All sources, in the order that breaks ties between their events; a [`SourceColumn::source`] is an index here.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceDefinition> {
         std::iter::once(&self.source).chain(&self.joined)
     }
 
     /// The source of that number.
-    pub fn source_at(&self, source: usize) -> &Source {
+    pub fn source_at(&self, source: usize) -> &SourceDefinition {
         source.checked_sub(1).map_or(&self.source, |joined| &self.joined[joined])
     }
 
@@ -121,7 +125,7 @@ impl Plan {
     }
 
     /// The columns of one source, under their numbers.
-    pub fn columns_of(&self, source: usize) -> impl Iterator<Item = (ColumnId, &Column)> {
+    pub fn columns_of(&self, source: usize) -> impl Iterator<Item = (ColumnId, &SourceColumn)> {
         let numbered = (0..).map(ColumnId).zip(&self.columns);
         numbered.filter(move |(_, column)| usize::from(column.source) == source)
     }
@@ -156,14 +160,14 @@ impl Plan {
 
     /// Whether what is aggregated of a metric is the events of its root, and nothing of its sessions.
     pub fn is_of_events(&self, root: NodeId) -> bool {
-        matches!(self.node(root).kind, Kind::Event(_))
+        matches!(self.node(root).kind, TimelineKind::Event(_))
     }
 
     /// What the values of a metric are, whose root that is: of events their payloads.
-    pub fn value_kind(&self, root: NodeId) -> Kind {
+    pub fn value_kind(&self, root: NodeId) -> TimelineKind {
         match self.node(root).kind {
-            Kind::Event(_) if self.carries_durations(root) => Kind::Number(Unit::Duration),
-            Kind::Event(ty) => Kind::State(ty),
+            TimelineKind::Event(_) if self.carries_durations(root) => TimelineKind::Number(Unit::Duration),
+            TimelineKind::Event(ty) => TimelineKind::State(ty),
             other => other,
         }
     }
@@ -176,7 +180,10 @@ impl Plan {
         }
         match made {
             Op::At { of, .. } => {
-                matches!(self.node(*of).kind, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration))
+                matches!(
+                    self.node(*of).kind,
+                    TimelineKind::Number(Unit::Duration) | TimelineKind::Ratio(RatioUnit::Duration)
+                )
             }
             // Columns have no unit, and what is said beside them has none.
             _ => false,

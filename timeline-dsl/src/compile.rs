@@ -6,7 +6,7 @@ use crate::modules::{Modules, NoModules, Trusting};
 use crate::parser;
 use crate::syntax::{File, Item, Span};
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::plan::{Column, Csv, FUTURE, FieldPath, Nulls, Plan, Source, TimeUnit};
+use timeline_core::plan::{Csv, FUTURE, FieldPath, Nulls, Plan, SourceColumn, SourceDefinition, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A text to compile.
@@ -138,7 +138,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let columns = infer_columns(&definition, &defaults.known)
         .into_iter()
         .map(|(name, ty)| {
-            let column = Column { name: name.clone(), path: path(&name), ty, source: 0, nulls: Nulls::default() };
+            let column = SourceColumn { name: name.clone(), path: path(&name), ty, source: 0, nulls: Nulls::default() };
             (name, (column, Span::new(0, text.len())))
         })
         .collect();
@@ -146,7 +146,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let time = field(defaults, defaults.time.as_deref(), TIME_NAMES, "time", "the time of an event", &mut sink);
     let is_text = defaults.known.get(&time) == Some(&Type::String);
     let default_unit = if is_text { TimeUnit::Rfc3339 } else { TimeUnit::Milliseconds };
-    let source = Source {
+    let source = SourceDefinition {
         name: "events".into(),
         key: key.split(',').map(|k| path(k.trim())).collect(),
         time: path(&time),

@@ -1,6 +1,6 @@
 //! The tree to nodes of a plan: names, types and normal forms.
 //!
-//! Every source, or group of sources that expressions join, has one [`timeline_core::plan::Builder`] for all programs, into
+//! Every source, or group of sources that expressions join, has one [`timeline_core::plan::PlanBuilder`] for all programs, into
 //! which every expression goes, unused ones too, so that mistakes in them are found; [`prune`](mod@prune) then keeps what
 //! the outputs need. Which sources are joined is found by lowering: what joins sources of different builders is noted, and
 //! everything is lowered again with one builder for them (see [`group`](mod@group)).
@@ -51,7 +51,7 @@ use crate::modules::Modules;
 use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
 use group::Group;
 use std::collections::BTreeMap;
-use timeline_core::plan::{BuildError, Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{BuildError, NodeId, Op, RatioUnit, TimelineKind, Unit};
 use value::{Carries, Lowered, NodeTraits};
 
 /// The most [`timeline_core::plan::EventExpr`] nodes in all predicates of a compilation: bounds its time and memory.
@@ -225,8 +225,10 @@ impl<'a> Lowering<'a> {
                     let facts = NodeTraits::of(node);
                     let carries = match &node.op {
                         Op::At { of, .. } => match plan.node(*of).kind {
-                            Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => Carries::Durations,
-                            Kind::Number(Unit::Instant) => Carries::Instants,
+                            TimelineKind::Number(Unit::Duration) | TimelineKind::Ratio(RatioUnit::Duration) => {
+                                Carries::Durations
+                            }
+                            TimelineKind::Number(Unit::Instant) => Carries::Instants,
                             _ => Carries::Plain,
                         },
                         Op::TimeOf { .. } => Carries::Instants,
@@ -253,7 +255,7 @@ impl<'a> Lowering<'a> {
         self.error(code, span, error.to_string(), help)
     }
 
-    fn kind(&self, source: usize, id: NodeId) -> Kind {
+    fn kind(&self, source: usize, id: NodeId) -> TimelineKind {
         self.groups[source].builder.plan().node(id).kind
     }
 
@@ -268,8 +270,8 @@ impl<'a> Lowering<'a> {
     /// The type of a value, as messages say it.
     fn describe(&self, value: &Lowered) -> String {
         match value {
-            Lowered::Event(e) => Kind::Event(e.ty).to_string(),
-            Lowered::Mixed(mixed) => Kind::Event(mixed.ty).to_string(),
+            Lowered::Event(e) => TimelineKind::Event(e.ty).to_string(),
+            Lowered::Mixed(mixed) => TimelineKind::Event(mixed.ty).to_string(),
             Lowered::Node { source, id } => match self.facts(*source, *id).carries.name() {
                 Some(name) => format!("event<{name}>"),
                 None => self.kind(*source, *id).to_string(),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use timeline_core::plan::{
-    Column, Csv, Fault, FieldPath, Operate, Table, TableRow, TableShape, TimeUnit, UserOperator,
+    Csv, FieldPath, LookupTable, Operate, OperatorFault, SourceColumn, TableRow, TableShape, TimeUnit, UserOperator,
 };
 use timeline_core::{Time, Type, Value};
 
@@ -56,9 +56,9 @@ pub struct DeclaredTable {
     /// The file of its rows, or a `data:` address with the bytes themselves.
     pub file: String,
     /// The columns of its key; of every one a row has a value.
-    pub key: Vec<Column>,
+    pub key: Vec<SourceColumn>,
     /// The columns that it says.
-    pub columns: Vec<Column>,
+    pub columns: Vec<SourceColumn>,
     /// The field with a row's first instant.
     pub from: Option<FieldPath>,
     /// The field with the first instant behind a row.
@@ -72,7 +72,7 @@ pub struct DeclaredTable {
 impl DeclaredTable {
     /// What its rows make.
     pub fn shape(&self) -> TableShape {
-        let of = |columns: &[Column]| columns.iter().map(|column| (column.name.clone(), column.ty)).collect();
+        let of = |columns: &[SourceColumn]| columns.iter().map(|column| (column.name.clone(), column.ty)).collect();
         TableShape { name: self.name.clone(), key: of(&self.key), columns: of(&self.columns) }
     }
 }
@@ -113,7 +113,7 @@ pub trait Modules {
     fn operator(&self, program: &str, declared: &Declared) -> Result<Arc<UserOperator>, ModuleError>;
 
     /// The rows of a table; `program` likewise. Boxed, for an error has much to say.
-    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<LookupTable>, Box<TableError>> {
         let _ = program;
         Err(Box::new(TableError {
             problem: TableProblem::Unsupported,
@@ -154,8 +154,8 @@ impl Modules for Trusting {
         }))
     }
 
-    fn table(&self, _: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
-        let value = |column: &Column| match column.ty {
+    fn table(&self, _: &str, declared: &DeclaredTable) -> Result<Arc<LookupTable>, Box<TableError>> {
+        let value = |column: &SourceColumn| match column.ty {
             Type::String => Value::text(""),
             Type::Float => Value::Float(0.0),
             Type::Int => Value::Int(0),
@@ -168,7 +168,7 @@ impl Modules for Trusting {
             until: declared.until.as_ref().map(|_| 1),
             cells: vec![None; declared.columns.len()],
         };
-        let table = Table::new(declared.shape(), [row]);
+        let table = LookupTable::new(declared.shape(), [row]);
         Ok(Arc::new(table.expect("one row begins before it ends, and overlaps none")))
     }
 }
@@ -181,7 +181,7 @@ impl Operate for NeverRun {
         &self.0
     }
 
-    fn apply(&self, _: Time, _: &[Value], _: &mut [u8]) -> Result<Option<Value>, Fault> {
-        Err(Fault::Trap)
+    fn apply(&self, _: Time, _: &[Value], _: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
+        Err(OperatorFault::Trap)
     }
 }

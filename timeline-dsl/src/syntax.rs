@@ -8,7 +8,7 @@ mod rational;
 pub use rational::Rational;
 
 use std::ops::Range;
-use timeline_core::plan::{Compare, Members};
+use timeline_core::plan::{AggregateMembers, Compare};
 use timeline_core::{Time, Type};
 
 /// A range of bytes of a program, which is shorter than 4 GiB.
@@ -133,7 +133,7 @@ pub struct AggregateItem {
     /// The functions.
     pub functions: Vec<FunctionItem>,
     /// Which sessions count.
-    pub members: Members,
+    pub members: AggregateMembers,
     /// From `aggregate` to its `)`.
     pub span: Span,
 }

@@ -4,7 +4,7 @@ use super::cell::{Cell, Kind};
 use super::form::Form;
 use crate::table::TableFile;
 use std::sync::Arc;
-use timeline_core::plan::{Column, FieldPath, Idle, Plan, Source, Step, TimeUnit};
+use timeline_core::plan::{FieldPath, Idle, Plan, SourceColumn, SourceDefinition, Step, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// The fields that a source's clauses and the plan's columns read of its records, without repetition.
@@ -85,7 +85,7 @@ impl ColumnUse {
 
 impl Fields {
     /// What is read of the records of one source, which has that number; columns of others are never there.
-    pub(crate) fn new(source: &Source, columns: &[Column], number: usize) -> Self {
+    pub(crate) fn new(source: &SourceDefinition, columns: &[SourceColumn], number: usize) -> Self {
         let mut paths: Vec<FieldPath> = vec![];
         let mut field = |path: &FieldPath| {
             paths.iter().position(|known| known == path).unwrap_or_else(|| {
@@ -110,7 +110,7 @@ impl Fields {
             })
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
-        let Source { lateness, future, .. } = *source;
+        let SourceDefinition { lateness, future, .. } = *source;
         let (unit, form) = (source.time_unit.clone(), Form::of(&source.time_unit));
         let lost = lateness.saturating_add(source.repair.unwrap_or(0));
         let decimal = source.csv.decimal;
@@ -138,7 +138,7 @@ impl Fields {
     /// What is read of the rows of a table.
     pub(crate) fn of_table(rows: &TableFile) -> Self {
         let first = rows.columns.first().map_or_else(|| FieldPath(vec![]), |column| column.path.clone());
-        let source = Source {
+        let source = SourceDefinition {
             name: String::new(),
             key: vec![],
             time: first,

@@ -23,7 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use timeline_core::plan::Source;
+use timeline_core::plan::SourceDefinition;
 
 /// What is read, what is written, and where it is noted how far that is.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Repartition {
     /// The topic that is written; it must be there, with the partitions that it is to have.
     pub to: Address,
     /// What names the key and the time of its events.
-    pub source: Source,
+    pub source: SourceDefinition,
     /// The subscription under which it is read.
     pub subscription: String,
     /// Where it is noted how far it has come; names of the topics in the current folder if not given.

@@ -31,7 +31,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use timeline_core::plan::{Table, UserOperator};
+use timeline_core::plan::{LookupTable, UserOperator};
 use timeline_dsl::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, TableError, outline};
 
 /// The most bytes of a module: 256 KiB.
@@ -68,7 +68,7 @@ impl Modules for Operators {
         runtime::operator(&bytes, declared)
     }
 
-    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<LookupTable>, Box<TableError>> {
         tables::table(*self, program, declared)
     }
 }

@@ -21,7 +21,7 @@
 use super::{MAX_MODULE_BYTES, code, too_large, unfit, writes};
 use std::collections::{BTreeMap, TryReserveError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use timeline_core::plan::{Fault, Operate, UserOperator};
+use timeline_core::plan::{Operate, OperatorFault, UserOperator};
 use timeline_core::{Time, Type, Value};
 use timeline_dsl::{Declared, ModuleError, ModuleProblem};
 use wasmtime::{
@@ -245,14 +245,14 @@ impl Operate for Runner {
         &self.initial
     }
 
-    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, Fault> {
+    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
         let result = self.run(time, arguments, state).map_err(|error| fault(&error))?;
         match (self.result, result) {
             (Type::Float, Val::F64(bits)) => Ok(Some(Value::Float(f64::from_bits(bits)))),
             (Type::Int, Val::I64(x)) => Ok(Some(Value::Int(x))),
             (Type::Bool, Val::I32(x @ (0 | 1))) => Ok(Some(Value::Bool(x == 1))),
             (Type::Bool, Val::I32(2)) => Ok(None),
-            _ => Err(Fault::Result),
+            _ => Err(OperatorFault::Result),
         }
     }
 }
@@ -390,16 +390,16 @@ fn name(ty: &ValType) -> &'static str {
 }
 
 /// What ended a call.
-fn fault(error: &wasmtime::Error) -> Fault {
+fn fault(error: &wasmtime::Error) -> OperatorFault {
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Fault::Fuel,
-        Some(Trap::StackOverflow) => Fault::Stack,
-        Some(_) => Fault::Trap,
+        Some(Trap::OutOfFuel) => OperatorFault::Fuel,
+        Some(Trap::StackOverflow) => OperatorFault::Stack,
+        Some(_) => OperatorFault::Trap,
         None => {
             let missing = |e: &(dyn std::error::Error + 'static)| e.is::<OutOfMemory>() || e.is::<TryReserveError>();
             assert!(!error.chain().any(missing), "an operator cannot have the memory that it may: {error:#}");
             // The only other end is a limit of the store.
-            Fault::Memory
+            OperatorFault::Memory
         }
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use timeline_core::Time;
-use timeline_core::plan::{Fingerprint, Table};
+use timeline_core::plan::{Fingerprint, LookupTable};
 use timeline_dsl::{DeclaredTable, TableError, TableProblem, outline};
 
 /// How an address begins that is a table itself; then come its format, what its columns are known as, and behind this the
@@ -26,7 +26,7 @@ const CARRIED: &str = "data:table/";
 const IDENTITY: &str = ";as=";
 const BASE64: &str = ";base64,";
 
-/// What a column of a table is known as: see [`Table::known_as`].
+/// What a column of a table is known as: see [`LookupTable::known_as`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ColumnIdentity {
     /// Its name.
@@ -79,7 +79,11 @@ pub(crate) fn known_as(text: &str, tables: &BTreeMap<String, Vec<ColumnIdentity>
 }
 
 /// The rows of a declared table.
-pub(super) fn table(of: Operators, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+pub(super) fn table(
+    of: Operators,
+    program: &str,
+    declared: &DeclaredTable,
+) -> Result<Arc<LookupTable>, Box<TableError>> {
     let wanted = wanted(declared);
     let mut identities = vec![];
     let (key, bytes, name, format) = match (declared.file.strip_prefix(CARRIED), of) {
@@ -116,9 +120,9 @@ pub(super) fn table(of: Operators, program: &str, declared: &DeclaredTable) -> R
         }
     };
     let table = event_feeder::read_table(&bytes, &name, format, &wanted).map_err(|fault| Box::new(error(fault)))?;
-    let table = identities
-        .into_iter()
-        .fold(table, |table: Table, ColumnIdentity { column, known, before }| table.known_as(&column, known, before));
+    let table = identities.into_iter().fold(table, |table: LookupTable, ColumnIdentity { column, known, before }| {
+        table.known_as(&column, known, before)
+    });
     let table = Arc::new(table);
     keep(key, wanted, &table);
     Ok(table)
@@ -177,24 +181,24 @@ fn wanted(declared: &DeclaredTable) -> TableFile {
 struct Read {
     bytes: blake3::Hash,
     wanted: TableFile,
-    table: Weak<Table>,
+    table: Weak<LookupTable>,
 }
 
 /// Those that were read, and the last one, so that it is there while nobody has a plan of it yet.
 struct TableCache {
     read: Vec<Read>,
-    last: Option<Arc<Table>>,
+    last: Option<Arc<LookupTable>>,
 }
 
 static KEPT: Mutex<TableCache> = Mutex::new(TableCache { read: vec![], last: None });
 
-fn known(bytes: &blake3::Hash, wanted: &TableFile) -> Option<Arc<Table>> {
+fn known(bytes: &blake3::Hash, wanted: &TableFile) -> Option<Arc<LookupTable>> {
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let is = |read: &&Read| read.bytes == *bytes && read.wanted == *wanted;
     kept.read.iter().find(is).and_then(|read| read.table.upgrade())
 }
 
-fn keep(bytes: blake3::Hash, wanted: TableFile, table: &Arc<Table>) {
+fn keep(bytes: blake3::Hash, wanted: TableFile, table: &Arc<LookupTable>) {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.last = Some(Arc::clone(table));
     kept.read.retain(|read| read.table.strong_count() > 0);

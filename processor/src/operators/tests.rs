@@ -4,7 +4,7 @@ use super::runtime::operator;
 use super::{MAX_MODULE_BYTES, Operators, carry};
 use std::sync::Arc;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
-use timeline_core::plan::{Fault, UserOperator};
+use timeline_core::plan::{OperatorFault, UserOperator};
 use timeline_core::reference::{self, NodeTimeline, whole};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
 use timeline_dsl::{Declared, ModuleProblem, Program, compile_with};
@@ -30,7 +30,7 @@ fn module(body: &str) -> String {
     )
 }
 
-fn says(operator: &UserOperator, x: f64, state: &mut [u8]) -> Result<Option<Value>, Fault> {
+fn says(operator: &UserOperator, x: f64, state: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
     operator.call(SECOND, vec![Value::Float(x)], state)
 }
 
@@ -84,7 +84,7 @@ fn an_instance_that_is_used_again_is_as_fresh_as_a_new_one() {
         let sum = f64::from(round);
         assert_eq!(says(&counting, 1.0, &mut one), Ok(Some(Value::Float(1000.0 + sum))));
         assert_eq!(says(&counting, 2.0, &mut other), Ok(Some(Value::Float(1000.0 + 2.0 * sum))));
-        assert_eq!(says(&counting, -1.0, &mut one.clone()), Err(Fault::Trap));
+        assert_eq!(says(&counting, -1.0, &mut one.clone()), Err(OperatorFault::Trap));
     }
     // So it is among threads.
     std::thread::scope(|scope| {
@@ -103,7 +103,7 @@ fn an_instance_that_is_used_again_is_as_fresh_as_a_new_one() {
         of_text(&module("(loop $l (br_if $l (f64.gt (local.get $x) (f64.const 0)))) (local.get $x)"), Type::Float, 0);
     for _ in 0..3 {
         assert_eq!(says(&looping, -1.0, &mut []), Ok(Some(Value::Float(-1.0))));
-        assert_eq!(says(&looping, 1.0, &mut []), Err(Fault::Fuel));
+        assert_eq!(says(&looping, 1.0, &mut []), Err(OperatorFault::Fuel));
     }
 }
 
@@ -114,15 +114,15 @@ fn what_a_module_does_wrong_ends_it_in_that_session_alike_each_time() {
     let leap = "(drop (memory.grow (i32.const 1))) (drop (memory.grow (i32.const 65536))) (f64.const 0)";
     let fill = "(loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br $l)) (f64.const 0)";
     for (body, fault) in [
-        ("(loop $l (br $l)) (f64.const 0)", Fault::Fuel),
-        (fill, Fault::Fuel),
-        ("(f64.convert_i64_s (call $deep (local.get $t)))", Fault::Stack),
-        (bomb, Fault::Memory),
-        (leap, Fault::Memory),
-        ("unreachable", Fault::Trap),
-        ("(f64.load (i32.const 65536))", Fault::Trap),
-        ("(f64.convert_i64_s (i64.div_s (i64.const 1) (i64.const 0)))", Fault::Trap),
-        ("(f64.const inf)", Fault::Result),
+        ("(loop $l (br $l)) (f64.const 0)", OperatorFault::Fuel),
+        (fill, OperatorFault::Fuel),
+        ("(f64.convert_i64_s (call $deep (local.get $t)))", OperatorFault::Stack),
+        (bomb, OperatorFault::Memory),
+        (leap, OperatorFault::Memory),
+        ("unreachable", OperatorFault::Trap),
+        ("(f64.load (i32.const 65536))", OperatorFault::Trap),
+        ("(f64.convert_i64_s (i64.div_s (i64.const 1) (i64.const 0)))", OperatorFault::Trap),
+        ("(f64.const inf)", OperatorFault::Result),
     ] {
         let hostile = of_text(&module(body), Type::Float, 8);
         let (mut first, mut again) = (vec![1; 8], vec![1; 8]);
@@ -140,7 +140,7 @@ fn what_a_module_does_wrong_ends_it_in_that_session_alike_each_time() {
         says(&of_text(&text, Type::Bool, 0), 1.0, &mut [])
     };
     assert_eq!([0, 1, 2].map(truth), [Ok(Some(Value::Bool(false))), Ok(Some(Value::Bool(true))), Ok(None)]);
-    assert_eq!(truth(3), Err(Fault::Result));
+    assert_eq!(truth(3), Err(OperatorFault::Result));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tables that say more of what is to come, and of all that was asked of them the same.
 //!
 //! A tariff gets next year's prices, and nothing that was read so far changes by that. So such a table takes the place of the
-//! deployed one under its identity ([`Table::known_as`](timeline_core::plan::Table::known_as)), which its text has from then
+//! deployed one under its identity ([`LookupTable::known_as`](timeline_core::plan::LookupTable::known_as)), which its text has from then
 //! on: what asks it means what it has meant, and goes on from its state. A table that says something else of an instant that
 //! may have been asked is another one, and what asks it another definition.
 //!

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Type;
-use timeline_core::plan::{Alert, Beside, GroupOf, Kind as NodeKind, Metric, NodeId, Op, Plan};
+use timeline_core::plan::{Alert, Beside, GroupOf, Metric, NodeId, Op, Plan, TimelineKind};
 
 /// The types of columns, by their names, where they are no texts.
 pub(crate) type Types = BTreeMap<String, DataType>;
@@ -102,10 +102,13 @@ fn type_of(plan: &Plan, node: NodeId) -> DataType {
         return DataType::Utf8;
     }
     match node.kind {
-        NodeKind::State(Type::Float) => DataType::Float64,
-        NodeKind::State(Type::Int) => DataType::Int64,
-        NodeKind::State(Type::Bool) => DataType::Boolean,
-        NodeKind::State(Type::String) | NodeKind::Event(_) | NodeKind::Number(_) | NodeKind::Ratio(_) => DataType::Utf8,
+        TimelineKind::State(Type::Float) => DataType::Float64,
+        TimelineKind::State(Type::Int) => DataType::Int64,
+        TimelineKind::State(Type::Bool) => DataType::Boolean,
+        TimelineKind::State(Type::String)
+        | TimelineKind::Event(_)
+        | TimelineKind::Number(_)
+        | TimelineKind::Ratio(_) => DataType::Utf8,
     }
 }
 

@@ -96,13 +96,16 @@ pub enum ValueColumn {
 /// The column that all values of a metric are in.
 pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
     match plan.node(plan.metrics[metric].root).kind {
-        plan::Kind::Number(Unit::Float | Unit::Area) | plan::Kind::State(Type::Float) => ValueColumn::Float,
-        plan::Kind::Ratio(unit) if unit != RatioUnit::Duration => ValueColumn::Float,
-        plan::Kind::State(Type::String) | plan::Kind::Number(Unit::Instant) => ValueColumn::Text,
-        plan::Kind::State(Type::Bool) => ValueColumn::Bool,
-        plan::Kind::Number(_) | plan::Kind::Ratio(_) | plan::Kind::State(Type::Int) | plan::Kind::Event(_) => {
-            ValueColumn::Exact
+        plan::TimelineKind::Number(Unit::Float | Unit::Area) | plan::TimelineKind::State(Type::Float) => {
+            ValueColumn::Float
         }
+        plan::TimelineKind::Ratio(unit) if unit != RatioUnit::Duration => ValueColumn::Float,
+        plan::TimelineKind::State(Type::String) | plan::TimelineKind::Number(Unit::Instant) => ValueColumn::Text,
+        plan::TimelineKind::State(Type::Bool) => ValueColumn::Bool,
+        plan::TimelineKind::Number(_)
+        | plan::TimelineKind::Ratio(_)
+        | plan::TimelineKind::State(Type::Int)
+        | plan::TimelineKind::Event(_) => ValueColumn::Exact,
     }
 }
 

@@ -19,7 +19,7 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     let plans = || answers.iter().map(|(plan, _)| *plan);
     let names = dimension_names(plans());
     let has_ratio =
-        plans().any(|plan| plan.metrics.iter().any(|m| matches!(plan.node(m.root).kind, plan::Kind::Ratio(_))));
+        plans().any(|plan| plan.metrics.iter().any(|m| matches!(plan.node(m.root).kind, plan::TimelineKind::Ratio(_))));
     let text = |name: &str| (name.to_owned(), Kind::Text);
     let columns =
         [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
@@ -57,7 +57,9 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> 
     let (amount, slope) = match reading {
         TimelineValue::Ratio { .. } => (Amount::Absent, None),
         // An instant stands still, and has no number that would.
-        TimelineValue::Number(_) if kind == plan::Kind::Number(Unit::Instant) => (Amount::of(reading, kind), None),
+        TimelineValue::Number(_) if kind == plan::TimelineKind::Number(Unit::Instant) => {
+            (Amount::of(reading, kind), None)
+        }
         TimelineValue::Number(x) => (Amount::of(reading, kind), Some(*x)),
         _ => (Amount::of(reading, kind), None),
     };
@@ -67,9 +69,9 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> 
 
 /// A slope per second: what an exact number of nanoseconds gains a nanosecond is what its seconds gain a second.
 /// An area is kept times nanoseconds, so its slope is the value that is in force.
-fn slope_cells(linear: Linear, kind: plan::Kind) -> [Cell; 2] {
+fn slope_cells(linear: Linear, kind: plan::TimelineKind) -> [Cell; 2] {
     match linear {
-        Linear::Float { slope, .. } if kind == plan::Kind::Number(Unit::Area) => {
+        Linear::Float { slope, .. } if kind == plan::TimelineKind::Number(Unit::Area) => {
             number_cells(Number::Float(slope), false)
         }
         Linear::Exact { slope, .. } => number_cells(Number::Exact(slope), false),
@@ -90,7 +92,7 @@ fn sides_of(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cel
             Amount::Duration(x) | Amount::Int(x) => Number::Exact(x),
             other => other.number(),
         };
-        let is_duration = kind == plan::Kind::Number(Unit::Duration);
+        let is_duration = kind == plan::TimelineKind::Number(Unit::Duration);
         number_cells(value, is_duration).into_iter().chain(slope_cells(linear, kind))
     };
     side(*numerator, n).chain(side(*denominator, d)).collect()

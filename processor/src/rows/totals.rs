@@ -5,12 +5,12 @@ use crate::totals::part::{Part, cells_of_part, window_key, window_of};
 use crate::totals::{Amount, Total, Totals};
 use arrow::array::RecordBatch;
 use timeline_core::Time;
-use timeline_core::plan::{Function, Plan};
+use timeline_core::plan::{AggregateFunction, Plan};
 
 /// The columns of the totals of some plans: the union of all group columns and of all functions.
 struct Columns {
     groups: Vec<String>,
-    functions: Vec<Function>,
+    functions: Vec<AggregateFunction>,
     /// Of windows it is said whether they are over.
     has_windows: bool,
 }
@@ -18,7 +18,7 @@ struct Columns {
 impl Columns {
     fn of<'a>(plans: impl Iterator<Item = &'a Plan> + Clone) -> Columns {
         let mut groups: Vec<String> = vec![];
-        let mut functions: Vec<Function> = vec![];
+        let mut functions: Vec<AggregateFunction> = vec![];
         for aggregate in plans.clone().flat_map(|plan| plan.metrics.iter().filter_map(|m| m.aggregate.as_ref())) {
             for group in &aggregate.group_by {
                 if !groups.contains(&group.name) {
@@ -39,8 +39,8 @@ impl Columns {
         let columns = std::iter::once(("metric".to_owned(), Kind::Text));
         let columns = columns.chain(self.groups.iter().map(|name| (dimension_column(name), Kind::Text)));
         let functions = self.functions.iter().flat_map(|function| match function {
-            Function::Count => vec![(function.name(), Kind::Int)],
-            Function::Distinct { .. } => {
+            AggregateFunction::Count => vec![(function.name(), Kind::Int)],
+            AggregateFunction::Distinct { .. } => {
                 let error = function.error_name().map(|name| (name, Kind::Float));
                 std::iter::once((function.name(), Kind::Int)).chain(error).collect()
             }
@@ -58,14 +58,14 @@ impl Columns {
             let i = aggregate.and_then(|aggregate| aggregate.group_by.iter().position(|group| group.name == *name));
             i.map_or(Cell::Null, |i| row.group[i].clone().into())
         };
-        let result = |function: &Function| {
-            let own = |own: &Function| own.name() == function.name();
+        let result = |function: &AggregateFunction| {
+            let own = |own: &AggregateFunction| own.name() == function.name();
             let i = aggregate.and_then(|aggregate| aggregate.functions.iter().position(own));
             let amount = i.map_or(Amount::Absent, |i| row.values[i].clone());
             match (function, amount) {
-                (Function::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
-                (Function::Count, _) => vec![Cell::Null],
-                (Function::Distinct { .. }, amount) => {
+                (AggregateFunction::Count, Amount::Int(count)) => vec![Cell::Int(count as i64)],
+                (AggregateFunction::Count, _) => vec![Cell::Null],
+                (AggregateFunction::Distinct { .. }, amount) => {
                     let error = i.and_then(|i| row.errors[i]).map_or(Cell::Null, Cell::Float);
                     let count = if let Amount::Int(count) = amount { Cell::Int(count as i64) } else { Cell::Null };
                     vec![count, error]

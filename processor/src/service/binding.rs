@@ -14,7 +14,7 @@ use crate::partition::{self, Error};
 use crate::programs::{Begin, Outcome, Programs};
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
-use timeline_core::plan::{Plan, Source};
+use timeline_core::plan::{Plan, SourceDefinition};
 use timeline_core::{SECOND, Time};
 
 /// How much further others may read until they hear of a change, in event time.
@@ -116,7 +116,7 @@ pub(super) fn bind(options: &Options, programs: &Programs) -> Result<Vec<Bound>,
             )));
         }
     }
-    let log = |source: &Source| {
+    let log = |source: &SourceDefinition| {
         let name = &source.name;
         let own = |bound: &Option<String>| bound.as_ref().map_or(known.len() == 1, |bound| bound == name);
         let inputs: Vec<Input> =

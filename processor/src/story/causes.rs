@@ -8,7 +8,7 @@
 use super::{RecordedSpan, StoryEvent};
 use crate::reach::place_text;
 use serde_json::{Value as Json, json};
-use timeline_core::plan::{NodeId, Op, Plan, Takes, Timer};
+use timeline_core::plan::{CountedEvents, NodeId, Op, Plan, Timer};
 use timeline_core::{Time, Value, reference};
 
 /// What was recorded of one session.
@@ -109,10 +109,10 @@ impl Causes<'_> {
     fn is_event(&self, node: NodeId, at: Time) -> bool {
         let op = &self.plan.node(node).op;
         let counts = |payload: &Option<Value>| match op.describe().takes {
-            Takes::Nothing => false,
-            Takes::Matches => reference::matches(payload),
-            Takes::Payloads => payload.is_some(),
-            Takes::All => true,
+            CountedEvents::Nothing => false,
+            CountedEvents::Matches => reference::matches(payload),
+            CountedEvents::Payloads => payload.is_some(),
+            CountedEvents::All => true,
         };
         let here = || self.events.iter().filter(|event| event.time == at);
         let acts = |id: NodeId| match &self.plan.node(id).op {

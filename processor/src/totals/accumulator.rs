@@ -7,7 +7,7 @@ use super::exact_sum::ExactSum;
 use super::quantiles::{Quantiles, RankKey};
 use serde::{Deserialize, Serialize};
 use timeline_core::number::saturate;
-use timeline_core::plan::{Function, RatioUnit};
+use timeline_core::plan::{AggregateFunction, RatioUnit};
 use timeline_core::{Time, Value};
 
 /// The values of one group, folded.
@@ -167,23 +167,23 @@ impl Accumulator {
     }
 
     /// The result of a function, at a horizon; of what tells values apart see [`Accumulator::distinct`].
-    pub fn result(&self, function: &Function, horizon: Option<Time>) -> Amount {
+    pub fn result(&self, function: &AggregateFunction, horizon: Option<Time>) -> Amount {
         match function {
-            Function::Count => Amount::Int(i128::from(self.count)),
-            Function::Sum => match self.what {
+            AggregateFunction::Count => Amount::Int(i128::from(self.count)),
+            AggregateFunction::Sum => match self.what {
                 What::Durations => Amount::Duration(self.exact),
                 What::Ints => Amount::Int(self.exact),
                 What::Floats => Amount::Float(self.floats.value()),
                 What::Nothing | What::Ratios(_) | What::States => Amount::Absent,
             },
-            Function::Avg => self.mean(),
-            Function::Distinct { .. } => Amount::Absent,
-            Function::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
-            Function::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
-            Function::Now | Function::Peak | Function::Mean => {
+            AggregateFunction::Avg => self.mean(),
+            AggregateFunction::Distinct { .. } => Amount::Absent,
+            AggregateFunction::Min => self.least.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
+            AggregateFunction::Max => self.greatest.as_ref().map_or(Amount::Absent, |kept| self.amount(kept)),
+            AggregateFunction::Now | AggregateFunction::Peak | AggregateFunction::Mean => {
                 self.concurrency.as_ref().map_or(Amount::Absent, |all| all.result(function, horizon))
             }
-            Function::Percentile(p) => {
+            AggregateFunction::Percentile(p) => {
                 self.quantiles.percentile(*p).map_or(Amount::Absent, |key| match (self.what, key) {
                     (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
                     (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),

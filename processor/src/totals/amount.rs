@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use timeline_core::incremental::TimelineValue;
-use timeline_core::plan::{Kind, RatioUnit, Unit};
+use timeline_core::plan::{RatioUnit, TimelineKind, Unit};
 use timeline_core::value::compare_int_float;
 use timeline_core::{Linear, SECOND, Time, Value, instant_text};
 
@@ -92,27 +92,27 @@ fn mixed(a: i128, b: f64) -> Ordering {
 
 impl Amount {
     /// What a reading of that kind comes to, at its instant.
-    pub fn of(reading: &TimelineValue, kind: Kind) -> Self {
+    pub fn of(reading: &TimelineValue, kind: TimelineKind) -> Self {
         match (reading, kind) {
             (TimelineValue::Absent, _) => Amount::Absent,
             (TimelineValue::State(Value::Int(x)), _) => Amount::Int(i128::from(*x)),
             (TimelineValue::State(Value::Float(x)), _) => Amount::Float(*x),
             (TimelineValue::State(value), _) => Amount::State(value.clone()),
             (TimelineValue::Number(x), kind) => match (Number::of(*x), kind) {
-                (x, Kind::Number(Unit::Area)) => Amount::Float(x.as_float() / SECOND as f64),
-                (Number::Exact(x), Kind::Number(Unit::Duration)) => Amount::Duration(x),
-                (Number::Exact(x), Kind::Number(Unit::Instant)) => {
+                (x, TimelineKind::Number(Unit::Area)) => Amount::Float(x.as_float() / SECOND as f64),
+                (Number::Exact(x), TimelineKind::Number(Unit::Duration)) => Amount::Duration(x),
+                (Number::Exact(x), TimelineKind::Number(Unit::Instant)) => {
                     let at = x.clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
                     Amount::State(Value::text(&instant_text(at)))
                 }
-                (Number::Exact(x), Kind::Number(Unit::Float)) => Amount::Float(x as f64),
+                (Number::Exact(x), TimelineKind::Number(Unit::Float)) => Amount::Float(x as f64),
                 (Number::Exact(x), _) => Amount::Int(x),
                 (Number::Float(x), _) => Amount::Float(x),
             },
             (TimelineValue::Ratio { numerator, denominator }, kind) => Amount::Ratio {
                 numerator: Number::of(*numerator),
                 denominator: Number::of(*denominator),
-                unit: if let Kind::Ratio(unit) = kind { unit } else { RatioUnit::Plain },
+                unit: if let TimelineKind::Ratio(unit) = kind { unit } else { RatioUnit::Plain },
             },
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::incremental::ConcurrencyTurns;
-use timeline_core::plan::{Function, RatioUnit};
+use timeline_core::plan::{AggregateFunction, RatioUnit};
 
 /// The count of a group, as its changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,19 +68,19 @@ impl Concurrency {
     }
 
     /// A function of the count, at a horizon. What has a window counts for all of it that is over.
-    pub fn result(&self, function: &Function, horizon: Option<Time>) -> Amount {
+    pub fn result(&self, function: &AggregateFunction, horizon: Option<Time>) -> Amount {
         let until = self.window.map_or(self.until, |end| horizon.map_or(self.until, |at| at.max(self.until)).min(end));
         let now: i64 = self.changes.values().sum();
         match function {
-            Function::Now => Amount::Int(i128::from(now)),
-            Function::Peak => {
+            AggregateFunction::Now => Amount::Int(i128::from(now)),
+            AggregateFunction::Peak => {
                 let counts = self.changes.values().scan(0, |count, by| {
                     *count += by;
                     Some(*count)
                 });
                 Amount::Int(i128::from(counts.max().unwrap_or(0).max(0)))
             }
-            Function::Mean => {
+            AggregateFunction::Mean => {
                 // Each change counts from where it happens to the end.
                 let time = |at: Time| i128::from(until) - i128::from(at);
                 let area: i128 = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();

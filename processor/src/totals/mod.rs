@@ -30,7 +30,7 @@ use crate::lane::{Outcome, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::incremental::{Dimensions, Match, Share};
-use timeline_core::plan::{Function, GroupOf, Members, Plan};
+use timeline_core::plan::{AggregateFunction, AggregateMembers, GroupOf, Plan};
 use timeline_core::{Time, Value};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
@@ -96,8 +96,8 @@ impl Totals {
                 self.open[i].extend(windows);
             }
             match aggregate.members {
-                Members::Closed if !is_closed => continue,
-                Members::Live if is_closed => continue,
+                AggregateMembers::Closed if !is_closed => continue,
+                AggregateMembers::Live if is_closed => continue,
                 _ => {}
             }
             let wants_percentiles = aggregate.wants_percentiles();
@@ -178,8 +178,8 @@ impl Totals {
             let key = part::window_key(plan, metric);
             for (group, accumulator) in groups.iter().filter(|(_, accumulator)| accumulator.count() > 0) {
                 let mut places = 0..;
-                let result = |function: &Function| match function {
-                    Function::Distinct { .. } => {
+                let result = |function: &AggregateFunction| match function {
+                    AggregateFunction::Distinct { .. } => {
                         let (count, error) = accumulator.distinct(places.next().unwrap_or_default());
                         (count, Some(error))
                     }

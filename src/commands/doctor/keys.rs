@@ -13,7 +13,7 @@ use processor::damage::help;
 use processor::programs::{LoadError, Programs};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use timeline_core::plan::{FieldPath, Plan, Source as Declared};
+use timeline_core::plan::{FieldPath, Plan, SourceDefinition};
 use timeline_dsl::Defaults;
 
 /// How many keys are shown that are in several partitions.
@@ -55,8 +55,8 @@ pub(super) fn plans(programs: &[PathBuf], state: &StateLocation, findings: &mut 
 }
 
 /// The sources of some plans.
-pub(super) fn declared(plans: &[Plan]) -> Vec<Declared> {
-    let mut all: Vec<Declared> = vec![];
+pub(super) fn declared(plans: &[Plan]) -> Vec<SourceDefinition> {
+    let mut all: Vec<SourceDefinition> = vec![];
     for source in plans.iter().flat_map(Plan::sources) {
         if !all.contains(source) {
             all.push(source.clone());
@@ -66,7 +66,7 @@ pub(super) fn declared(plans: &[Plan]) -> Vec<Declared> {
 }
 
 /// The source that a topic is bound to: the one of that name, or the only one.
-pub(super) fn of_source<'a>(declared: &'a [Declared], name: Option<&str>) -> Option<&'a Declared> {
+pub(super) fn of_source<'a>(declared: &'a [SourceDefinition], name: Option<&str>) -> Option<&'a SourceDefinition> {
     match (name, declared) {
         (Some(name), all) => all.iter().find(|source| source.name == name),
         (None, [only]) => Some(only),
@@ -76,7 +76,7 @@ pub(super) fn of_source<'a>(declared: &'a [Declared], name: Option<&str>) -> Opt
 
 /// What was seen of a topic's events.
 pub(super) struct Seen<'a> {
-    declared: &'a Declared,
+    declared: &'a SourceDefinition,
     decoder: Decoder,
     events: u64,
     misrouted: u64,
@@ -85,7 +85,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn new(declared: &'a Declared) -> Self {
+    pub(super) fn new(declared: &'a SourceDefinition) -> Self {
         let decoder = Decoder::new(declared, &[]);
         Seen { declared, decoder, events: 0, misrouted: 0, keys: BTreeMap::new() }
     }
@@ -103,7 +103,7 @@ impl<'a> Seen<'a> {
 
     /// Says what it comes to, and gives the keys.
     pub(super) fn judge(self, findings: &mut Findings) -> Keys {
-        let Declared { name, key, .. } = self.declared;
+        let SourceDefinition { name, key, .. } = self.declared;
         let column = key.iter().map(FieldPath::dotted).collect::<Vec<_>>().join(", ");
         let all = self.keys.len();
         let apart: Vec<_> = self.keys.iter().filter(|(_, places)| places.len() > 1).collect();

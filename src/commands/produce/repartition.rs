@@ -9,7 +9,7 @@ use event_producer::produce::repartition::{self, Repartition, repartition};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use timeline_core::plan::Source;
+use timeline_core::plan::SourceDefinition;
 use timeline_dsl::Defaults;
 
 /// Reading one topic and writing another by a program's key.
@@ -77,10 +77,10 @@ pub(super) fn run(flags: &Flags, options: &event_producer::Options, progress: Pr
 }
 
 /// The source that names key and time.
-fn source(path: &std::path::Path, name: Option<&str>) -> Result<Source> {
+fn source(path: &std::path::Path, name: Option<&str>) -> Result<SourceDefinition> {
     let program = program::from_file(path)?;
     let plans = program::plans(&program, program::compilation(&program, &Defaults::default()))?;
-    let mut all: Vec<Source> = vec![];
+    let mut all: Vec<SourceDefinition> = vec![];
     for source in plans.iter().flat_map(|plan| plan.sources()) {
         if !all.contains(source) {
             all.push(source.clone());

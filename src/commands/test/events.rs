@@ -7,7 +7,7 @@ use super::file::{EventsAt, Line, Problem, TestFile};
 use super::notation::{self, SESSION};
 use super::program::Compiled;
 use serde_json::{Map, Value as Json};
-use timeline_core::plan::{FieldPath, Plan, Source, Step, TimeUnit};
+use timeline_core::plan::{FieldPath, Plan, SourceDefinition, Step, TimeUnit};
 use timeline_core::{Time, Type};
 use timeline_dsl::outline::SourceOutline;
 
@@ -59,7 +59,7 @@ impl Input {
 #[derive(Clone, Copy)]
 struct Of<'a> {
     plan: &'a Plan,
-    source: &'a Source,
+    source: &'a SourceDefinition,
     number: usize,
 }
 
@@ -271,7 +271,8 @@ fn of_json(plan: Of<'_>, text: &str) -> Option<Drawn> {
         Some(unit) => Time::try_from(crate::args::scaled_decimal(&time, unit.into())?).ok()?,
     };
     let session = session_of(plan, &record);
-    let column = |c: &timeline_core::plan::Column| Some(format!("{}={}", c.name, text_of(get(&record, &c.path)?)));
+    let column =
+        |c: &timeline_core::plan::SourceColumn| Some(format!("{}={}", c.name, text_of(get(&record, &c.path)?)));
     let told: Vec<String> = plan.plan.columns_of(plan.number).map(|(_, c)| c).filter_map(column).collect();
     Some(Drawn { session, time, text: told.join(" ") })
 }

@@ -10,7 +10,7 @@ use crate::draw::{self, Drawing, Event, Span, Style, Value, draw};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use timeline_core::Time;
-use timeline_core::plan::{Kind, Unit};
+use timeline_core::plan::{TimelineKind, Unit};
 
 /// Sessions of one mismatch that are drawn.
 const SESSIONS_DRAWN: usize = 3;
@@ -89,8 +89,8 @@ pub(super) fn all(
 fn is_number(compiled: &Compiled, metric: &str) -> bool {
     // An instant is written as one, and has no scale.
     match compiled.kind(metric) {
-        Some(Kind::Number(unit)) => unit != Unit::Instant,
-        kind => matches!(kind, Some(Kind::Ratio(_))),
+        Some(TimelineKind::Number(unit)) => unit != Unit::Instant,
+        kind => matches!(kind, Some(TimelineKind::Ratio(_))),
     }
 }
 

@@ -10,7 +10,7 @@ use processor::operators::{Operators, table_address};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use timeline_core::plan::{Kind, Metric, Plan, Table, UserOperator};
+use timeline_core::plan::{LookupTable, Metric, Plan, TimelineKind, UserOperator};
 use timeline_dsl::{
     Declared, DeclaredTable, Diagnostic, ModuleError, Modules, Outline, Program, TableError, compile_with,
     is_expression, outline, render,
@@ -33,7 +33,7 @@ impl Modules for InTest<'_> {
         Operators::Local.operator(program, declared)
     }
 
-    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+    fn table(&self, program: &str, declared: &DeclaredTable) -> Result<Arc<LookupTable>, Box<TableError>> {
         match self.0.iter().find(|(name, _)| *name == declared.file) {
             Some((name, lines)) => {
                 let file = table_address(name, lines);
@@ -156,7 +156,7 @@ impl Compiled {
     }
 
     /// What a metric is before it is split.
-    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+    pub(super) fn kind(&self, name: &str) -> Option<TimelineKind> {
         self.metric(name).map(|(plan, metric)| plan.value_kind(metric.root))
     }
 }

@@ -14,7 +14,7 @@ use super::row::NOT_SINCE;
 use super::split::Entries;
 use super::user::User;
 use crate::Type;
-use crate::plan::{GroupOf, Kind, Metric, NodeId, Op, Plan, Unit};
+use crate::plan::{GroupOf, Metric, NodeId, Op, Plan, TimelineKind, Unit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -266,7 +266,7 @@ impl CompiledPlan {
     pub(crate) fn state(&self, id: NodeId) -> StateSlot {
         let node = self.plan.node(id);
         match (&node.op, node.kind) {
-            (_, Kind::State(Type::Bool)) => StateSlot::Bool(self.bool(id)),
+            (_, TimelineKind::State(Type::Bool)) => StateSlot::Bool(self.bool(id)),
             (Op::Constant(_), _) => match &self.codes[id.index()] {
                 Instruction::Constant(constant) => StateSlot::Constant(constant.value),
                 other => unreachable!("constants compile to constants, not to {other:?}"),
@@ -276,7 +276,7 @@ impl CompiledPlan {
     }
 
     pub(super) fn is_predicate(&self, event: NodeId) -> bool {
-        self.plan.node(event).kind == Kind::Event(Type::Bool)
+        self.plan.node(event).kind == TimelineKind::Event(Type::Bool)
     }
 
     pub(crate) fn input(&self, event: NodeId) -> EventInput {
@@ -285,8 +285,8 @@ impl CompiledPlan {
 
     pub(crate) fn sample(&self, of: NodeId) -> EventPayload {
         match self.plan.node(of).kind {
-            Kind::Number(unit) => EventPayload::Number { of, as_float: unit == Unit::Float },
-            Kind::Ratio(unit) => EventPayload::Ratio { of, unit },
+            TimelineKind::Number(unit) => EventPayload::Number { of, as_float: unit == Unit::Float },
+            TimelineKind::Ratio(unit) => EventPayload::Ratio { of, unit },
             _ => EventPayload::State(self.state(of)),
         }
     }

@@ -12,7 +12,7 @@ use super::row::ABSENT;
 use super::user::{OperatorArgument, User};
 use super::word_of;
 use crate::operators::hold::latest;
-use crate::plan::{EventExpr, Kind, NodeId, Op, UserOperator};
+use crate::plan::{EventExpr, NodeId, Op, TimelineKind, UserOperator};
 use crate::{Type, Value};
 use std::sync::Arc;
 
@@ -55,15 +55,15 @@ impl<'a> Compiling<'a> {
 
     /// The same, if it is one.
     pub(crate) fn truth(&self) -> Option<Bool> {
-        (self.kind(self.id) == Kind::State(Type::Bool)).then(|| self.own_bool())
+        (self.kind(self.id) == TimelineKind::State(Type::Bool)).then(|| self.own_bool())
     }
 
     /// Where a choice puts its value; nowhere if it is a number.
     pub(crate) fn out(&self) -> Option<ChoiceSlot> {
         match self.kind(self.id) {
-            Kind::State(Type::Bool) => Some(ChoiceSlot::Bool(self.own_bool())),
-            Kind::State(_) => Some(ChoiceSlot::Word(self.at())),
-            Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+            TimelineKind::State(Type::Bool) => Some(ChoiceSlot::Bool(self.own_bool())),
+            TimelineKind::State(_) => Some(ChoiceSlot::Word(self.at())),
+            TimelineKind::Event(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_) => None,
         }
     }
 
@@ -98,14 +98,14 @@ impl<'a> Compiling<'a> {
     }
 
     /// What an input is.
-    pub(crate) fn kind(&self, of: NodeId) -> Kind {
+    pub(crate) fn kind(&self, of: NodeId) -> TimelineKind {
         self.compiled.plan.node(of).kind
     }
 
     /// The type of an input's payloads or values.
     pub(crate) fn payload(&self, of: NodeId) -> Type {
         match self.kind(of) {
-            Kind::Event(ty) | Kind::State(ty) => ty,
+            TimelineKind::Event(ty) | TimelineKind::State(ty) => ty,
             other => unreachable!("the builder gives a value here, not {other}"),
         }
     }
@@ -169,7 +169,7 @@ impl<'a> Compiling<'a> {
         let mut arguments = vec![];
         for event in of {
             let node = self.compiled.plan.node(*event);
-            let (Op::Event(e), Kind::Event(ty)) = (&node.op, node.kind) else {
+            let (Op::Event(e), TimelineKind::Event(ty)) = (&node.op, node.kind) else {
                 unreachable!("the builder gives user operators events of records only")
             };
             columns |= e.columns();

@@ -9,7 +9,7 @@ use super::every;
 use super::number::number_words;
 use super::row::{ABSENT, NEVER, NOT_SINCE};
 use crate::Type;
-use crate::plan::{Due, Kind, NodeId, Op, Plan, Word};
+use crate::plan::{DeadlineSlot, KeptWord, NodeId, Op, Plan, TimelineKind};
 
 /// Words of the header: origin, instant, pending columns, deadline.
 pub(crate) const HEADER_WORDS: usize = 4;
@@ -81,7 +81,7 @@ struct WordSlot {
 impl RowLayout {
     /// The layout of a plan; the same plan always has the same one.
     pub fn new(plan: &Plan) -> Self {
-        let bools = plan.nodes.iter().filter(|n| n.kind == Kind::State(Type::Bool)).count();
+        let bools = plan.nodes.iter().filter(|n| n.kind == TimelineKind::State(Type::Bool)).count();
         // The first two bits are the row's own: whether its end event has come, and whether it is partial.
         let bool_words = (bools + 1).div_ceil(BOOLS_PER_WORD);
         let mut layout = RowLayout {
@@ -105,19 +105,19 @@ impl RowLayout {
         let (mut next_bool, mut has_ranks) = (1, false);
         for (id, node) in plan.iter() {
             let mut place = NodeWords { at: layout.words, ..NodeWords::default() };
-            if node.kind == Kind::State(Type::Bool) {
+            if node.kind == TimelineKind::State(Type::Bool) {
                 place.bool_word = HEADER_WORDS + next_bool / BOOLS_PER_WORD;
                 place.bool_shift = (next_bool % BOOLS_PER_WORD * 2) as u32;
                 next_bool += 1;
             }
             let description = node.op.describe();
             let entry = match description.entry {
-                None if layout.is_gathered[id.index()] => Some(vec![Word::Rank]),
+                None if layout.is_gathered[id.index()] => Some(vec![KeptWord::Rank]),
                 entry => entry,
             };
-            has_ranks |= entry.iter().flatten().any(|word| *word == Word::Rank);
+            has_ranks |= entry.iter().flatten().any(|word| *word == KeptWord::Rank);
             layout.noted |= entry.iter().flatten().fold(0, |set, word| match word {
-                Word::Column(column) => set | column.bit(),
+                KeptWord::Column(column) => set | column.bit(),
                 _ => set,
             });
             let context =
@@ -144,11 +144,11 @@ impl RowLayout {
             // A word that is not there for this input is no deadline.
             let word = |n: usize| place.at + context.slots(&description.words[..n]).len();
             layout.deadlines.push(match description.due {
-                Due::Never => Deadline::Never,
-                Due::Word(n) if context.slots(&description.words[n..=n]).is_empty() => Deadline::Never,
-                Due::Word(n) => Deadline::Word(word(n)),
-                Due::After(n, length) => Deadline::After(word(n), length),
-                Due::Overtaking => Deadline::Overtaking(place.at),
+                DeadlineSlot::Never => Deadline::Never,
+                DeadlineSlot::Word(n) if context.slots(&description.words[n..=n]).is_empty() => Deadline::Never,
+                DeadlineSlot::Word(n) => Deadline::Word(word(n)),
+                DeadlineSlot::After(n, length) => Deadline::After(word(n), length),
+                DeadlineSlot::Overtaking => Deadline::Overtaking(place.at),
             });
             place.words = slots.len();
             layout.words += place.words;
@@ -184,7 +184,7 @@ impl RowLayout {
     /// A word for what each of some states was.
     fn place_states(&mut self, plan: &Plan, states: impl Iterator<Item = NodeId>) {
         for id in states {
-            if plan.node(id).kind == Kind::State(Type::String) {
+            if plan.node(id).kind == TimelineKind::State(Type::String) {
                 self.initial.push((self.words, ABSENT));
                 self.texts.push(self.words);
             }
@@ -215,61 +215,66 @@ struct LayoutContext<'a> {
     id: NodeId,
     /// Whether somebody asks for what the node was before the events of an instant.
     is_charged: bool,
-    entry: &'a [Word],
+    entry: &'a [KeptWord],
 }
 
 impl LayoutContext<'_> {
-    fn slots(&self, words: &[Word]) -> Vec<WordSlot> {
+    fn slots(&self, words: &[KeptWord]) -> Vec<WordSlot> {
         words.iter().flat_map(|word| self.word(*word)).collect()
     }
 
-    fn word(&self, word: Word) -> Vec<WordSlot> {
+    fn word(&self, word: KeptWord) -> Vec<WordSlot> {
         let plan = self.plan;
         let is = |initial: u64| WordSlot { initial, ..WordSlot::default() };
         let value = |ty: Type| WordSlot { initial: ABSENT, is_text: ty == Type::String, ..WordSlot::default() };
         let zeros = |n: usize| vec![WordSlot::default(); n];
         let type_of = |id: NodeId| match plan.node(id).kind {
-            Kind::Event(ty) | Kind::State(ty) => ty,
+            TimelineKind::Event(ty) | TimelineKind::State(ty) => ty,
             other => unreachable!("{other} has no value, as the builder checked"),
         };
         match word {
-            Word::Zero | Word::Rank => zeros(1),
-            Word::Since => vec![is(NOT_SINCE as u64)],
-            Word::Due => vec![is(NEVER as u64)],
-            Word::DueOfRatio(of) => match plan.node(of).kind {
-                Kind::Ratio(_) => vec![is(NEVER as u64)],
-                Kind::Event(_) | Kind::State(_) | Kind::Number(_) => vec![],
+            KeptWord::Zero | KeptWord::Rank => zeros(1),
+            KeptWord::Since => vec![is(NOT_SINCE as u64)],
+            KeptWord::Due => vec![is(NEVER as u64)],
+            KeptWord::DueOfRatio(of) => match plan.node(of).kind {
+                TimelineKind::Ratio(_) => vec![is(NEVER as u64)],
+                TimelineKind::Event(_) | TimelineKind::State(_) | TimelineKind::Number(_) => vec![],
             },
-            Word::Value(of) => vec![value(type_of(of))],
-            Word::Own => match plan.node(self.id).kind {
-                Kind::State(Type::Bool) | Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => vec![],
-                Kind::State(ty) => vec![value(ty)],
+            KeptWord::Value(of) => vec![value(type_of(of))],
+            KeptWord::Own => match plan.node(self.id).kind {
+                TimelineKind::State(Type::Bool)
+                | TimelineKind::Event(_)
+                | TimelineKind::Number(_)
+                | TimelineKind::Ratio(_) => vec![],
+                TimelineKind::State(ty) => vec![value(ty)],
             },
-            Word::Counted => {
+            KeptWord::Counted => {
                 let words = number_words(plan, self.id);
                 match self.is_charged {
                     true => [zeros(words), vec![is(NOT_SINCE as u64)], zeros(words)].concat(),
                     false => zeros(words),
                 }
             }
-            Word::Rest(of) => zeros(number_words(plan, of) - 1),
-            Word::Forgotten => vec![WordSlot { is_forgotten: true, ..WordSlot::default() }],
-            Word::Given(word) => vec![is(word)],
-            Word::InForce => vec![is(super::split::NO_ENTRY)],
-            Word::Entries => {
+            KeptWord::Rest(of) => zeros(number_words(plan, of) - 1),
+            KeptWord::Forgotten => vec![WordSlot { is_forgotten: true, ..WordSlot::default() }],
+            KeptWord::Given(word) => vec![is(word)],
+            KeptWord::InForce => vec![is(super::split::NO_ENTRY)],
+            KeptWord::Entries => {
                 // Only what may be taken for the number of a text matters before an entry is there.
                 let free = |slot: WordSlot| WordSlot { initial: if slot.is_text { ABSENT } else { 0 }, ..slot };
                 let entry: Vec<WordSlot> = self.slots(self.entry).into_iter().map(free).collect();
                 entry.repeat(INLINE_ENTRIES)
             }
             // Of a condition: for how long it was true in turns that were forgotten, and how many these were.
-            Word::Share(of) if plan.counted_at_once(of).is_some() => zeros(2),
-            Word::Share(of) => zeros(sides(plan, of).into_iter().flatten().map(|side| number_words(plan, side)).sum()),
-            Word::Payload(event) => match plan.node(event).op.is_leaf() {
+            KeptWord::Share(of) if plan.counted_at_once(of).is_some() => zeros(2),
+            KeptWord::Share(of) => {
+                zeros(sides(plan, of).into_iter().flatten().map(|side| number_words(plan, side)).sum())
+            }
+            KeptWord::Payload(event) => match plan.node(event).op.is_leaf() {
                 true => vec![value(type_of(event))],
                 false => vec![],
             },
-            Word::Column(column) => vec![value(plan.columns[column.index()].ty)],
+            KeptWord::Column(column) => vec![value(plan.columns[column.index()].ty)],
         }
     }
 }

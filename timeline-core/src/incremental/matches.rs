@@ -8,7 +8,7 @@ use super::effect::matches;
 use super::row::ABSENT;
 use super::value_of;
 use super::view::{SessionView, TimelineValue};
-use crate::plan::{GroupOf, Kind, NodeId, Plan};
+use crate::plan::{GroupOf, NodeId, Plan, TimelineKind};
 use crate::{Linear, Time, Type, Value};
 
 /// An event that a metric counts.
@@ -35,14 +35,14 @@ pub(crate) struct CountedMetric {
 /// Those of a plan.
 pub(crate) fn counted(plan: &Plan) -> Vec<CountedMetric> {
     let counted = |(metric, own): (usize, &crate::plan::Metric)| match plan.node(own.root).kind {
-        Kind::Event(ty) => Some(CountedMetric {
+        TimelineKind::Event(ty) => Some(CountedMetric {
             metric,
             root: own.root,
             ty,
             is_duration: plan.carries_durations(own.root),
             beside: own.aggregate.iter().flat_map(|aggregate| aggregate.beside()).collect(),
         }),
-        Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+        TimelineKind::State(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_) => None,
     };
     plan.metrics.iter().enumerate().filter_map(counted).collect()
 }

@@ -3,7 +3,7 @@
 use super::compile::CompiledPlan;
 use super::row::Row;
 use crate::number::saturate;
-use crate::plan::{Cumulative, Kind, NodeId, Op, Plan, Unit, Word};
+use crate::plan::{Cumulative, KeptWord, NodeId, Op, Plan, TimelineKind, Unit};
 use crate::{Linear, Time};
 
 /// What a number is calculated from.
@@ -45,7 +45,7 @@ impl NumberReader<'_> {
     /// What the node's number counts.
     pub(crate) fn unit(self) -> Unit {
         match self.compiled.plan.node(self.id).kind {
-            Kind::Number(unit) => unit,
+            TimelineKind::Number(unit) => unit,
             other => unreachable!("{other} is no number, as the builder checked"),
         }
     }
@@ -59,8 +59,8 @@ impl NumberReader<'_> {
     pub(crate) fn counted(self, at: usize) -> Linear {
         let words = &self.row.words[at..];
         match self.compiled.plan.node(self.id).kind {
-            Kind::Number(Unit::Float | Unit::Area) => of_words(&words[..2], Unit::Float),
-            Kind::Number(_) | Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => {
+            TimelineKind::Number(Unit::Float | Unit::Area) => of_words(&words[..2], Unit::Float),
+            TimelineKind::Number(_) | TimelineKind::Event(_) | TimelineKind::State(_) | TimelineKind::Ratio(_) => {
                 Linear::exact(i128::from(words[0] as i64))
             }
         }
@@ -89,7 +89,7 @@ impl Before {
     pub(super) fn of(op: &Op) -> Self {
         let description = op.describe();
         match description.cumulative {
-            _ if description.words.contains(&Word::Counted) => Before::Kept,
+            _ if description.words.contains(&KeptWord::Counted) => Before::Kept,
             Cumulative::WithInputs | Cumulative::TimesConstant => Before::OfInputs,
             Cumulative::Never | Cumulative::Always => Before::Continuous,
         }
@@ -126,8 +126,8 @@ pub(crate) fn ratio(compiled: &CompiledPlan, row: &Row<'_>, id: NodeId) -> Optio
 /// Words that hold a number: of floats the nearest one, and what that lacks.
 pub(crate) fn number_words(plan: &Plan, id: NodeId) -> usize {
     match plan.node(id).kind {
-        Kind::Number(unit) if unit.is_float() => 2,
-        Kind::Number(_) | Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => 1,
+        TimelineKind::Number(unit) if unit.is_float() => 2,
+        TimelineKind::Number(_) | TimelineKind::Event(_) | TimelineKind::State(_) | TimelineKind::Ratio(_) => 1,
     }
 }
 

@@ -8,7 +8,7 @@ use super::derived::PassEvents;
 use super::dictionary::Dictionary;
 use super::row::{FRESH, NEVER, NOT_SINCE, Row, truth};
 use super::value_of;
-use crate::plan::{Kind, NodeId};
+use crate::plan::{NodeId, TimelineKind};
 use crate::{Time, Value};
 
 /// Runs a program at the row's instant; `pending` are the columns by which events of it changed something.
@@ -108,8 +108,8 @@ impl AlertCode {
     /// What is shown beside the span that is open.
     pub(super) fn values(&self, compiled: &CompiledPlan, dictionary: &Dictionary, row: &Row<'_>) -> Vec<Option<Value>> {
         let value = |(i, (id, _)): (usize, &(NodeId, _))| match compiled.plan.node(*id).kind {
-            Kind::State(ty) => value_of(row.words[self.at + 1 + i], ty, dictionary),
-            Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+            TimelineKind::State(ty) => value_of(row.words[self.at + 1 + i], ty, dictionary),
+            TimelineKind::Event(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_) => None,
         };
         self.beside.iter().enumerate().map(value).collect()
     }

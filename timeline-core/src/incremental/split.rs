@@ -22,7 +22,7 @@ use super::number::{of_words, words};
 use super::row::{ABSENT, CumulativePiece, NEVER, Row, truth};
 use super::view::ConcurrencyTurns;
 use super::window;
-use crate::plan::{Kind, NodeId, Op, Plan, Unit};
+use crate::plan::{NodeId, Op, Plan, TimelineKind, Unit};
 use crate::{Linear, Time, Type};
 
 /// No entry is in force: the session is new.
@@ -50,7 +50,7 @@ impl Entries {
         let words = layout.cell_texts[place.cell].0;
         let window = by.iter().position(|id| matches!(plan.node(*id).op, Op::Every(_)));
         let unit = |id: NodeId| match plan.node(id).kind {
-            Kind::Number(unit) => Some((id, unit)),
+            TimelineKind::Number(unit) => Some((id, unit)),
             _ => None,
         };
         let charged = match plan.node(*of).op {
@@ -267,7 +267,7 @@ pub(crate) fn begin_anew(compiled: &CompiledPlan, row: &mut Row<'_>, node: usize
     row.words[entries.at] = NO_ENTRY;
     row.words[entries.at + 2..entries.at + 2 + INLINE_ENTRIES * entries.words].fill(0);
     let Op::Split { of, by, .. } = &compiled.plan.nodes[node].op else { unreachable!("only splits come here") };
-    let is_text = |id: &NodeId| compiled.plan.node(*id).kind == Kind::State(Type::String);
+    let is_text = |id: &NodeId| compiled.plan.node(*id).kind == TimelineKind::State(Type::String);
     for text in by.iter().enumerate().filter(|(_, id)| is_text(id)).map(|(i, _)| i) {
         (0..INLINE_ENTRIES).for_each(|i| row.words[entries.at + 2 + i * entries.words + text] = ABSENT);
     }

@@ -7,7 +7,7 @@ use super::dictionary::Dictionary;
 use super::expression::Expression;
 use super::row::{ABSENT, Row};
 use super::{value_of, word_of};
-use crate::plan::{Fault, NodeId, UserOperator};
+use crate::plan::{NodeId, OperatorFault, UserOperator};
 use crate::{Type, Value};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub struct OperatorFailure {
     /// The node.
     pub node: NodeId,
     /// Why.
-    pub fault: Fault,
+    pub fault: OperatorFault,
 }
 
 /// Words of a node that keeps so many bytes.
@@ -92,12 +92,12 @@ fn put(bytes: &[u8], words: &mut [u64]) {
 }
 
 /// How a row says why an operator failed: part of the format of checkpoints.
-fn code(fault: Fault) -> u64 {
+fn code(fault: OperatorFault) -> u64 {
     match fault {
-        Fault::Fuel => 1,
-        Fault::Memory => 2,
-        Fault::Stack => 3,
-        Fault::Trap => 4,
-        Fault::Result => 5,
+        OperatorFault::Fuel => 1,
+        OperatorFault::Memory => 2,
+        OperatorFault::Stack => 3,
+        OperatorFault::Trap => 4,
+        OperatorFault::Result => 5,
     }
 }

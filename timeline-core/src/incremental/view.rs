@@ -5,7 +5,7 @@ use super::derived::PassEvents;
 use super::dictionary::Dictionary;
 use super::row::{NOT_SINCE, Row};
 use super::{number, split, value_of};
-use crate::plan::{Kind, NodeId, Op};
+use crate::plan::{NodeId, Op, TimelineKind};
 use crate::{Linear, Time, Value};
 use smallvec::SmallVec;
 
@@ -75,7 +75,7 @@ impl<'a> SessionView<'a> {
 
     /// Whether the node is an event, which says nothing between its instants.
     pub fn is_event(&self, id: NodeId) -> bool {
-        matches!(self.compiled.plan.node(id).kind, Kind::Event(_))
+        matches!(self.compiled.plan.node(id).kind, TimelineKind::Event(_))
     }
 
     /// The instant.
@@ -86,12 +86,12 @@ impl<'a> SessionView<'a> {
     /// What the node says; events say nothing between their instants.
     pub fn reading(&self, id: NodeId) -> TimelineValue {
         match self.compiled.plan.node(id).kind {
-            Kind::Event(_) => TimelineValue::Absent,
-            Kind::State(_) => self.state(id).map_or(TimelineValue::Absent, TimelineValue::State),
-            Kind::Number(_) => {
+            TimelineKind::Event(_) => TimelineValue::Absent,
+            TimelineKind::State(_) => self.state(id).map_or(TimelineValue::Absent, TimelineValue::State),
+            TimelineKind::Number(_) => {
                 number::linear(self.compiled, self.row, id).map_or(TimelineValue::Absent, TimelineValue::Number)
             }
-            Kind::Ratio(_) => {
+            TimelineKind::Ratio(_) => {
                 number::ratio(self.compiled, self.row, id).map_or(TimelineValue::Absent, |(numerator, denominator)| {
                     TimelineValue::Ratio { numerator, denominator }
                 })
@@ -102,7 +102,7 @@ impl<'a> SessionView<'a> {
     /// The value of a state; `None` where it is absent, and for anything that is no state.
     pub fn state(&self, id: NodeId) -> Option<Value> {
         match self.compiled.plan.node(id).kind {
-            Kind::State(_) => self.value_of(id, self.compiled.state(id).get(self.row.words)),
+            TimelineKind::State(_) => self.value_of(id, self.compiled.state(id).get(self.row.words)),
             _ => None,
         }
     }
@@ -110,7 +110,7 @@ impl<'a> SessionView<'a> {
     /// The value of a word of a state.
     pub(super) fn value_of(&self, id: NodeId, word: u64) -> Option<Value> {
         match self.compiled.plan.node(id).kind {
-            Kind::State(ty) => value_of(word, ty, self.dictionary),
+            TimelineKind::State(ty) => value_of(word, ty, self.dictionary),
             _ => None,
         }
     }
@@ -137,12 +137,12 @@ impl<'a> SessionView<'a> {
             return vec![Share { dimensions: Dimensions::new(), reading: self.reading(root) }];
         };
         let dimension = |(word, id): (&u64, &NodeId)| match self.compiled.plan.node(*id).kind {
-            Kind::State(ty) => {
+            TimelineKind::State(ty) => {
                 value_of(*word, ty, self.dictionary).map(|value| self.compiled.plan.node(*id).op.as_dimension(value))
             }
             _ => None,
         };
-        let is_state = matches!(self.compiled.plan.node(root).kind, Kind::State(_));
+        let is_state = matches!(self.compiled.plan.node(root).kind, TimelineKind::State(_));
         split::shares(self.compiled, self.row, root, wanted, |words, first, second| Share {
             dimensions: words.iter().zip(by).map(dimension).collect(),
             reading: match second {

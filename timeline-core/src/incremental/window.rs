@@ -7,7 +7,7 @@ use super::compile::CompiledPlan;
 use super::number;
 use super::row::{CumulativePiece, NEVER, Row};
 use crate::number::saturate;
-use crate::plan::{Kind, NodeId, Op, Unit};
+use crate::plan::{NodeId, Op, TimelineKind, Unit};
 use crate::{Linear, Time};
 use std::collections::VecDeque;
 
@@ -58,7 +58,7 @@ pub(crate) fn piece_of(x: Linear, start: Time, entry: u32) -> CumulativePiece {
 /// The unit of a number.
 pub(crate) fn unit(compiled: &CompiledPlan, id: NodeId) -> Unit {
     match compiled.plan.node(id).kind {
-        Kind::Number(unit) => unit,
+        TimelineKind::Number(unit) => unit,
         other => unreachable!("{other} is no number, as the builder checked"),
     }
 }

@@ -1,18 +1,21 @@
 //! A small bench for the tests of operators: one operator over a few columns, both evaluators, and what they say at each instant.
 
 use crate::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row, TimelineValue};
-use crate::plan::{Builder, Column, Csv, EventExpr, FieldPath, Idle, Kind, NodeId, Nulls, Op, Source, TimeUnit};
+use crate::plan::{
+    Csv, EventExpr, FieldPath, Idle, NodeId, Nulls, Op, PlanBuilder, SourceColumn, SourceDefinition, TimeUnit,
+    TimelineKind,
+};
 use crate::reference::{NodeTimeline, Session, whole};
 use crate::{Field, Linear, Plan, Record, Time, Type, Value};
 use std::sync::Arc;
 
 /// A plan that is built for a test, over the columns `b` (bool), `n` (int), `x` (float) and `s` (string).
-pub(crate) struct Bench(Builder);
+pub(crate) struct Bench(PlanBuilder);
 
 impl Bench {
     fn new() -> Self {
         let field = FieldPath::name;
-        let source = Source {
+        let source = SourceDefinition {
             name: "test".into(),
             key: vec![field("k")],
             time: field("t"),
@@ -24,9 +27,9 @@ impl Bench {
             repair: None,
             csv: Csv::default(),
         };
-        let mut builder = Builder::new(source);
+        let mut builder = PlanBuilder::new(source);
         for (name, ty) in [("b", Type::Bool), ("n", Type::Int), ("x", Type::Float), ("s", Type::String)] {
-            let column = Column { name: name.into(), path: field(name), ty, source: 0, nulls: Nulls::default() };
+            let column = SourceColumn { name: name.into(), path: field(name), ty, source: 0, nulls: Nulls::default() };
             builder.column(column).expect("there are four");
         }
         Bench(builder)
@@ -74,7 +77,7 @@ pub(crate) fn check(op: impl FnOnce(&mut Bench) -> Op, log: &str, says: &str) {
     let mut bench = Bench::new();
     let op = op(&mut bench);
     let mut id = bench.add(op);
-    if let Kind::Event(_) = bench.0.plan().node(id).kind {
+    if let TimelineKind::Event(_) = bench.0.plan().node(id).kind {
         let is_true = bench.add(Op::Constant(Value::Bool(true)));
         let of = bench.add(Op::At { event: id, of: is_true });
         id = bench.add(Op::Count { of });

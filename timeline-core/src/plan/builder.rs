@@ -5,20 +5,20 @@ use super::encoding;
 use super::every::Every;
 use super::expression::EventExpr;
 use super::fingerprint::Fingerprint;
-use super::kind::Kind;
+use super::kind::TimelineKind;
 use super::made::Made;
-use super::names::Names;
+use super::names::NodeNames;
 use super::op::{NodeId, Op};
 use super::output::{Alert, Metric};
 use super::scalar::Scalar;
-use super::source::{Column, ColumnId, Dedup, EndRule, Source};
+use super::source::{ColumnId, Dedup, EndRule, SourceColumn, SourceDefinition};
 use super::{Node, Plan};
 use crate::Value;
 use std::collections::HashMap;
 
 /// Builds a plan for one source. Programs that share the source share the builder.
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct PlanBuilder {
     plan: Plan,
     nodes: HashMap<Op, NodeId>,
     columns: HashMap<(u8, String), ColumnId>,
@@ -52,10 +52,10 @@ pub enum BuildError {
     TooManyNodes,
 }
 
-impl Builder {
+impl PlanBuilder {
     /// An empty plan for the source.
-    pub fn new(source: Source) -> Self {
-        Builder {
+    pub fn new(source: SourceDefinition) -> Self {
+        PlanBuilder {
             plan: Plan {
                 source,
                 columns: vec![],
@@ -66,7 +66,7 @@ impl Builder {
                 dedup: vec![],
                 metrics: vec![],
                 alerts: vec![],
-                names: Names::default(),
+                names: NodeNames::default(),
             },
             nodes: HashMap::new(),
             columns: HashMap::new(),
@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// Puts another source into the group, whose number is returned; at most [`super::MAX_SOURCES`] make one.
-    pub fn join(&mut self, source: Source) -> u8 {
+    pub fn join(&mut self, source: SourceDefinition) -> u8 {
         self.plan.joined.push(source);
         self.plan.joined.len() as u8
     }
@@ -115,7 +115,7 @@ impl Builder {
     }
 
     /// The number of a column, which is from now on read.
-    pub fn column(&mut self, column: Column) -> Result<ColumnId, BuildError> {
+    pub fn column(&mut self, column: SourceColumn) -> Result<ColumnId, BuildError> {
         let name = (column.source, column.name.clone());
         if let Some(&id) = self.columns.get(&name) {
             return Ok(id);
@@ -144,7 +144,7 @@ impl Builder {
             encoding::fingerprint(&op, &self.plan.columns, |input| self.plan.nodes[input.index()].fingerprint);
         let inputs = op.inputs();
         let description = op.describe();
-        let is_number = matches!(kind, Kind::Number(_) | Kind::Ratio(_));
+        let is_number = matches!(kind, TimelineKind::Number(_) | TimelineKind::Ratio(_));
         let moves = description.moves || (is_number && inputs.iter().any(|input| self.moves(*input)));
         let is_cumulative = match description.cumulative {
             Cumulative::Never => false,
@@ -169,7 +169,7 @@ impl Builder {
     }
 
     /// What kind of timeline the operator makes of its inputs.
-    fn kind(&self, op: &Op) -> Result<Kind, BuildError> {
+    fn kind(&self, op: &Op) -> Result<TimelineKind, BuildError> {
         let description = op.describe();
         let read = op.inputs();
         let moving = read.iter().filter(|input| self.moves(**input)).count();
@@ -178,7 +178,7 @@ impl Builder {
             Straight::WhereOneMoves(op) if moving > 1 => return Err(BuildError::Quadratic { op }),
             Straight::Always | Straight::WhereNoneMoves(_) | Straight::WhereOneMoves(_) => {}
         }
-        let inputs: Vec<Kind> = read.iter().map(|id| self.plan.node(*id).kind).collect();
+        let inputs: Vec<TimelineKind> = read.iter().map(|id| self.plan.node(*id).kind).collect();
         let kind = op.kind(&Made { plan: &self.plan, inputs: &inputs }).ok_or_else(|| BuildError::Kinds {
             op: format!("{op:?}"),
             inputs: inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

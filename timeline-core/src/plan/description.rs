@@ -18,15 +18,15 @@ use crate::{Time, Value};
 
 /// What is true of an operator.
 #[derive(Clone, Debug)]
-pub struct Description<'a> {
+pub struct OperatorDescription<'a> {
     /// What the canonical encoding calls it. No two operators have one name, and no name is given twice.
     pub name: &'static str,
     /// How programs write it.
-    pub form: Form,
+    pub form: Notation,
     /// What it is told beside its inputs, in the order of the encoding.
     pub parameters: Vec<Parameter<'a>>,
     /// Which of the events that it reads count.
-    pub takes: Takes,
+    pub takes: CountedEvents,
     /// Whether the number that it makes changes with time alone, whatever it reads; others move where an input does.
     pub moves: bool,
     /// Whether it counts up from zero at the start of the session, so that shares of it add up.
@@ -36,13 +36,13 @@ pub struct Description<'a> {
     /// What may change it although no input does at that instant.
     pub timer: Timer,
     /// Where the instant stands at which it changes by itself.
-    pub due: Due,
+    pub due: DeadlineSlot,
     /// How its state grows.
-    pub memory: Memory,
+    pub memory: MemoryClass,
     /// What it keeps in a session's row, word by word.
-    pub words: Vec<Word>,
+    pub words: Vec<KeptWord>,
     /// The words of an entry of its cell in the session's heap, if it keeps something that has no fixed size.
-    pub entry: Option<Vec<Word>>,
+    pub entry: Option<Vec<KeptWord>>,
     /// Whether it asks of the events that it reads which came before which.
     pub asks_order: bool,
     /// The input of which it asks what it was before the events of an instant: it is charged or restarted there.
@@ -51,7 +51,7 @@ pub struct Description<'a> {
 
 /// How programs write an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Notation {
     /// By its name, with its inputs and what it is told beside them in parentheses.
     Call,
     /// In a form of its own: signs, a clause, words among the arguments, or nothing at all.
@@ -87,7 +87,7 @@ pub enum Parameter<'a> {
 
 /// Which of the events that an operator reads count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
+pub enum CountedEvents {
     /// It reads no events.
     Nothing,
     /// Those that say true, of events that are no truth values those that are not null.
@@ -147,7 +147,7 @@ pub enum Timer {
 
 /// Where the instant stands at which an operator next changes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub enum DeadlineSlot {
     /// Nowhere: it never does.
     Never,
     /// In its word of that number, as far as it has one.
@@ -160,7 +160,7 @@ pub enum Due {
 
 /// How the state of an operator grows with what a session sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
+pub enum MemoryClass {
     /// Not at all.
     Constant,
     /// With what happens in a window.
@@ -175,7 +175,7 @@ pub enum Memory {
 
 /// What an operator keeps in a place of a session's row or heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum KeptWord {
     /// A count, a length or an instant: at first 0.
     Zero,
     /// An instant since which or until which something is: at first none.
@@ -220,8 +220,8 @@ impl Op {
 
     /// Whether it says the same at all times.
     pub fn is_constant(&self) -> bool {
-        let Description { takes, timer, .. } = self.describe();
-        self.is_leaf() && takes == Takes::Nothing && timer == Timer::Never
+        let OperatorDescription { takes, timer, .. } = self.describe();
+        self.is_leaf() && takes == CountedEvents::Nothing && timer == Timer::Never
     }
 
     /// What may change it beside its inputs. Numbers that grow by themselves do not change thereby: they go on as they were.

@@ -8,17 +8,17 @@
 //! **Invariant:** the text is prefix-free: texts are quoted, numbers stand between separators, and lists say where they end;
 //! so two plans have one encoding only if they mean the same.
 //! **Invariant:** the first line has the version of the language's rules ([`RULES`]): under other rules every plan means
-//! something else. What programs call their nodes ([`super::Names`]) is no part of it.
+//! something else. What programs call their nodes ([`super::NodeNames`]) is no part of it.
 
 use super::description::Parameter;
 use super::every::Every;
 use super::expression::EventExpr;
 use super::hours::LocalHours;
-use super::kind::{Kind, RatioUnit, Unit};
+use super::kind::{RatioUnit, TimelineKind, Unit};
 use super::op::Op;
-use super::output::{Aggregate, Alert, Beside, Function, GroupKey, GroupOf, Members, Metric};
+use super::output::{Aggregate, AggregateFunction, AggregateMembers, Alert, Beside, GroupKey, GroupOf, Metric};
 use super::path::FieldPath;
-use super::source::{Column, Csv, Dedup, EndRule, Idle, Nulls, Source, TimeFormat, TimeUnit};
+use super::source::{Csv, Dedup, EndRule, Idle, Nulls, SourceColumn, SourceDefinition, TimeFormat, TimeUnit};
 use super::user::UserOperator;
 use super::{Fingerprint, Node, NodeId, Plan, RULES};
 use crate::{Type, Value};
@@ -30,7 +30,7 @@ impl Plan {
         let Plan { source: _, joined: _, since, columns, nodes, end, dedup, metrics, alerts, names: _ } = self;
         let mut out = format!("rules {RULES}\nsince {since}\n");
         self.sources().for_each(|declared| source(declared, &mut out));
-        for Column { name, path, ty, source, nulls } in columns {
+        for SourceColumn { name, path, ty, source, nulls } in columns {
             put(&mut out, format_args!("column {} {} {} of {source}", quoted(name), paths(path), ty.name()));
             self::nulls(nulls, &mut out);
             out.push('\n');
@@ -106,7 +106,7 @@ impl Plan {
 }
 
 /// The meaning of one node: its operator over the meanings of its inputs, whatever its number and theirs.
-pub(super) fn fingerprint(op: &Op, columns: &[Column], input: impl Fn(NodeId) -> Fingerprint) -> Fingerprint {
+pub(super) fn fingerprint(op: &Op, columns: &[SourceColumn], input: impl Fn(NodeId) -> Fingerprint) -> Fingerprint {
     let mut text = String::new();
     operator(op, columns, &mut text);
     for fingerprint in op.inputs().into_iter().map(input) {
@@ -115,8 +115,8 @@ pub(super) fn fingerprint(op: &Op, columns: &[Column], input: impl Fn(NodeId) ->
     Fingerprint::of_text(&text)
 }
 
-fn source(declared: &Source, out: &mut String) {
-    let Source { name, key, time, time_unit, order, lateness, future, idle, repair, csv } = declared;
+fn source(declared: &SourceDefinition, out: &mut String) {
+    let SourceDefinition { name, key, time, time_unit, order, lateness, future, idle, repair, csv } = declared;
     put(out, format_args!("source {} key", quoted(name)));
     key.iter().for_each(|path| put(out, format_args!(" {}", paths(path))));
     put(out, format_args!(" time {} in ", paths(time)));
@@ -177,28 +177,30 @@ fn aggregate(aggregate: &Aggregate, node: impl Fn(NodeId) -> String, out: &mut S
     out.push_str("] functions [");
     for function in functions {
         match function {
-            Function::Distinct { name, of } => put(out, format_args!("distinct {} {},", quoted(name), node(*of))),
-            Function::Count
-            | Function::Sum
-            | Function::Avg
-            | Function::Min
-            | Function::Max
-            | Function::Percentile(_)
-            | Function::Now
-            | Function::Peak
-            | Function::Mean => put(out, format_args!("{},", function.name())),
+            AggregateFunction::Distinct { name, of } => {
+                put(out, format_args!("distinct {} {},", quoted(name), node(*of)))
+            }
+            AggregateFunction::Count
+            | AggregateFunction::Sum
+            | AggregateFunction::Avg
+            | AggregateFunction::Min
+            | AggregateFunction::Max
+            | AggregateFunction::Percentile(_)
+            | AggregateFunction::Now
+            | AggregateFunction::Peak
+            | AggregateFunction::Mean => put(out, format_args!("{},", function.name())),
         }
     }
     let members = match members {
-        Members::All => "all",
-        Members::Closed => "closed",
-        Members::Live => "live",
+        AggregateMembers::All => "all",
+        AggregateMembers::Closed => "closed",
+        AggregateMembers::Live => "live",
     };
     put(out, format_args!("] of {members}"));
 }
 
 /// The operator without its inputs. These texts are those that nodes have had from the first version on.
-fn operator(op: &Op, columns: &[Column], out: &mut String) {
+fn operator(op: &Op, columns: &[SourceColumn], out: &mut String) {
     let description = op.describe();
     out.push_str(description.name);
     for parameter in &description.parameters {
@@ -243,11 +245,11 @@ fn windows(every: &Every, out: &mut String) {
     }
 }
 
-fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
+fn expression(e: &EventExpr, columns: &[SourceColumn], out: &mut String) {
     match e {
         EventExpr::Column(c) => {
             // Columns count by source, path and type, so that programs which number or name them otherwise agree.
-            let Column { name: _, path, ty, source, nulls } = &columns[c.index()];
+            let SourceColumn { name: _, path, ty, source, nulls } = &columns[c.index()];
             put(out, format_args!("(column {} {}", paths(path), ty.name()));
             if *source != 0 {
                 put(out, format_args!(" of {source}"));
@@ -271,7 +273,7 @@ fn expression(e: &EventExpr, columns: &[Column], out: &mut String) {
     }
 }
 
-fn call(name: &str, all: &[&EventExpr], columns: &[Column], out: &mut String) {
+fn call(name: &str, all: &[&EventExpr], columns: &[SourceColumn], out: &mut String) {
     put(out, format_args!("({name}"));
     for a in all {
         out.push(' ');
@@ -319,14 +321,14 @@ fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-fn kind_name(kind: Kind) -> String {
+fn kind_name(kind: TimelineKind) -> String {
     match kind {
-        Kind::Event(ty) => format!("event {}", ty.name()),
-        Kind::State(ty) => format!("state {}", ty.name()),
-        Kind::Number(unit) => format!("number {}", unit_name(unit)),
-        Kind::Ratio(RatioUnit::Plain) => "ratio Plain".to_owned(),
-        Kind::Ratio(RatioUnit::PerSecond) => "ratio PerSecond".to_owned(),
-        Kind::Ratio(RatioUnit::Duration) => "ratio Duration".to_owned(),
+        TimelineKind::Event(ty) => format!("event {}", ty.name()),
+        TimelineKind::State(ty) => format!("state {}", ty.name()),
+        TimelineKind::Number(unit) => format!("number {}", unit_name(unit)),
+        TimelineKind::Ratio(RatioUnit::Plain) => "ratio Plain".to_owned(),
+        TimelineKind::Ratio(RatioUnit::PerSecond) => "ratio PerSecond".to_owned(),
+        TimelineKind::Ratio(RatioUnit::Duration) => "ratio Duration".to_owned(),
     }
 }
 

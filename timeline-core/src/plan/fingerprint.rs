@@ -17,22 +17,22 @@ impl fmt::Display for Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a text.
     pub fn of_text(text: &str) -> Self {
-        let mut digest = Digest::default();
+        let mut digest = FingerprintBuilder::default();
         digest.bytes(text.as_bytes());
         digest.finish()
     }
 }
 
 /// A fingerprint on its way, of what is too large to be written out first.
-pub(super) struct Digest(u128);
+pub(super) struct FingerprintBuilder(u128);
 
-impl Default for Digest {
+impl Default for FingerprintBuilder {
     fn default() -> Self {
-        Digest(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+        FingerprintBuilder(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
     }
 }
 
-impl Digest {
+impl FingerprintBuilder {
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let mix =
             |hash: u128, byte: &u8| (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);

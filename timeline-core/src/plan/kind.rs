@@ -5,7 +5,7 @@ use std::fmt;
 
 /// What kind of timeline a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum TimelineKind {
     /// A sequence of events.
     Event(Type),
     /// A step function.
@@ -99,38 +99,43 @@ impl RatioUnit {
     }
 }
 
-impl Kind {
+impl TimelineKind {
     /// The type of the values that such a timeline says at an instant, if it changes in steps and has no unit.
     pub fn stepped(self) -> Option<Type> {
         match self {
-            Kind::State(ty) => Some(ty),
-            Kind::Number(Unit::Int) => Some(Type::Int),
-            Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
+            TimelineKind::State(ty) => Some(ty),
+            TimelineKind::Number(Unit::Int) => Some(Type::Int),
+            TimelineKind::Number(Unit::Float) | TimelineKind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => {
+                Some(Type::Float)
+            }
             _ => None,
         }
     }
 }
 
-impl Kind {
+impl TimelineKind {
     /// The type of what such a timeline is as the payload of an event; a duration and an instant are their nanoseconds.
     pub fn sampled(self) -> Option<Type> {
         match self {
-            Kind::State(ty) => Some(ty),
-            Kind::Number(Unit::Int | Unit::Duration | Unit::Instant) | Kind::Ratio(RatioUnit::Duration) => {
-                Some(Type::Int)
+            TimelineKind::State(ty) => Some(ty),
+            TimelineKind::Number(Unit::Int | Unit::Duration | Unit::Instant)
+            | TimelineKind::Ratio(RatioUnit::Duration) => Some(Type::Int),
+            TimelineKind::Number(Unit::Float) | TimelineKind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => {
+                Some(Type::Float)
             }
-            Kind::Number(Unit::Float) | Kind::Ratio(RatioUnit::Plain | RatioUnit::PerSecond) => Some(Type::Float),
-            Kind::Number(Unit::Area) | Kind::Event(_) => None,
+            TimelineKind::Number(Unit::Area) | TimelineKind::Event(_) => None,
         }
     }
 }
 
-impl Kind {
+impl TimelineKind {
     /// What may be either of two timelines: states of one type, or numbers of one measure.
-    pub(crate) fn joined(self, other: Kind) -> Option<Kind> {
+    pub(crate) fn joined(self, other: TimelineKind) -> Option<TimelineKind> {
         match (self, other) {
-            (Kind::State(a), Kind::State(b)) if a == b => Some(self),
-            (Kind::Number(a), Kind::Number(b)) if a.same_measure(b) => Some(Kind::Number(a.joined(b))),
+            (TimelineKind::State(a), TimelineKind::State(b)) if a == b => Some(self),
+            (TimelineKind::Number(a), TimelineKind::Number(b)) if a.same_measure(b) => {
+                Some(TimelineKind::Number(a.joined(b)))
+            }
             _ => None,
         }
     }
@@ -141,17 +146,17 @@ pub(crate) fn comparable(a: Type, b: Type) -> bool {
     a == b || (a.is_numeric() && b.is_numeric())
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for TimelineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Event(ty) => write!(f, "event<{ty}>"),
-            Kind::State(ty) => write!(f, "state<{ty}>"),
-            Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
-            Kind::Number(Unit::Area) => f.write_str("value seconds"),
-            Kind::Number(Unit::Instant) => f.write_str("instant"),
-            Kind::Number(_) => f.write_str("number"),
-            Kind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
-            Kind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),
+            TimelineKind::Event(ty) => write!(f, "event<{ty}>"),
+            TimelineKind::State(ty) => write!(f, "state<{ty}>"),
+            TimelineKind::Number(Unit::Duration) | TimelineKind::Ratio(RatioUnit::Duration) => f.write_str("duration"),
+            TimelineKind::Number(Unit::Area) => f.write_str("value seconds"),
+            TimelineKind::Number(Unit::Instant) => f.write_str("instant"),
+            TimelineKind::Number(_) => f.write_str("number"),
+            TimelineKind::Ratio(RatioUnit::Plain) => f.write_str("ratio"),
+            TimelineKind::Ratio(RatioUnit::PerSecond) => f.write_str("number per second"),
         }
     }
 }

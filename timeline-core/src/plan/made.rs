@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::expression::EventExpr;
-use super::kind::{Kind, comparable};
+use super::kind::{TimelineKind, comparable};
 use super::op::NodeId;
 use crate::Type;
 
@@ -10,12 +10,12 @@ use crate::Type;
 pub(crate) struct Made<'a> {
     pub(crate) plan: &'a Plan,
     /// What the inputs are, in order.
-    pub(crate) inputs: &'a [Kind],
+    pub(crate) inputs: &'a [TimelineKind],
 }
 
 impl Made<'_> {
     /// The type of an expression over the record behind an event and timelines of those kinds; none if it cannot be made.
-    pub(crate) fn of_record(&self, event: NodeId, e: &EventExpr, of: &[Kind]) -> Option<Type> {
+    pub(crate) fn of_record(&self, event: NodeId, e: &EventExpr, of: &[TimelineKind]) -> Option<Type> {
         let columns = self.plan.columns.iter().enumerate().filter(|(i, _)| e.columns() >> i & 1 == 1);
         let own = self.plan.record_source(event);
         let all_own = columns.into_iter().all(|(_, column)| own == Some(column.source));

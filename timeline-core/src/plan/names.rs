@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The names that programs gave to nodes with `let`. Any two are equal: plans that differ in names mean the same.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
+pub struct NodeNames {
     of: BTreeMap<NodeId, String>,
     given: BTreeSet<String>,
 }
 
-impl Names {
+impl NodeNames {
     /// The name of a node.
     pub fn of(&self, node: NodeId) -> Option<&str> {
         self.of.get(&node).map(String::as_str)
@@ -26,7 +26,7 @@ impl Names {
     }
 }
 
-impl PartialEq for Names {
+impl PartialEq for NodeNames {
     fn eq(&self, _: &Self) -> bool {
         true
     }

@@ -9,7 +9,7 @@ pub struct Metric {
     /// Its name; unique among the metrics and alerts of a processor.
     pub name: String,
     /// The node whose timeline it is: an [`super::Op::Split`] if `dimensions` is not empty. An event, whose matches are
-    /// aggregated and which says nothing of a session, is one of [`super::Builder::matches`].
+    /// aggregated and which says nothing of a session, is one of [`super::PlanBuilder::matches`].
     pub root: NodeId,
     /// Names of the dimensions of the split, in its order.
     pub dimensions: Vec<String>,
@@ -64,13 +64,13 @@ pub struct Aggregate {
     /// What sessions (or their shares) are grouped by; empty for one group of all.
     pub group_by: Vec<GroupKey>,
     /// The functions, in the order of the program, without repetition.
-    pub functions: Vec<Function>,
+    pub functions: Vec<AggregateFunction>,
     /// Which sessions count.
-    pub members: Members,
+    pub members: AggregateMembers,
 }
 
 impl Aggregate {
-    /// What is read beside each value: its group, and then what is told apart in it ([`Function::Distinct`]).
+    /// What is read beside each value: its group, and then what is told apart in it ([`AggregateFunction::Distinct`]).
     pub fn beside(&self) -> impl Iterator<Item = GroupOf> + '_ {
         let keys = self.group_by.iter().map(|key| key.of.clone());
         keys.chain(self.distinct().map(GroupOf::State))
@@ -79,22 +79,22 @@ impl Aggregate {
     /// The states whose values are told apart, in the order of the functions.
     pub fn distinct(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.functions.iter().filter_map(|function| match function {
-            Function::Distinct { of, .. } => Some(*of),
-            Function::Count
-            | Function::Sum
-            | Function::Avg
-            | Function::Min
-            | Function::Max
-            | Function::Percentile(_)
-            | Function::Now
-            | Function::Peak
-            | Function::Mean => None,
+            AggregateFunction::Distinct { of, .. } => Some(*of),
+            AggregateFunction::Count
+            | AggregateFunction::Sum
+            | AggregateFunction::Avg
+            | AggregateFunction::Min
+            | AggregateFunction::Max
+            | AggregateFunction::Percentile(_)
+            | AggregateFunction::Now
+            | AggregateFunction::Peak
+            | AggregateFunction::Mean => None,
         })
     }
 
     /// Whether the values themselves are to be kept, for percentiles.
     pub fn wants_percentiles(&self) -> bool {
-        self.functions.iter().any(|function| matches!(function, Function::Percentile(_)))
+        self.functions.iter().any(|function| matches!(function, AggregateFunction::Percentile(_)))
     }
 }
 
@@ -120,7 +120,7 @@ pub enum GroupOf {
 
 /// A function over the values of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Function {
+pub enum AggregateFunction {
     /// How many values.
     Count,
     /// Their sum.
@@ -148,35 +148,35 @@ pub enum Function {
     },
 }
 
-/// What names of columns of [`Function::Distinct`] begin with.
+/// What names of columns of [`AggregateFunction::Distinct`] begin with.
 pub const DISTINCT: &str = "distinct_";
 
-impl Function {
+impl AggregateFunction {
     /// The name of its column.
     pub fn name(&self) -> String {
         match self {
-            Function::Count => "count".into(),
-            Function::Sum => "sum".into(),
-            Function::Avg => "avg".into(),
-            Function::Min => "min".into(),
-            Function::Max => "max".into(),
-            Function::Percentile(p) => format!("p{p:02}"),
-            Function::Now => "now".into(),
-            Function::Peak => "peak".into(),
-            Function::Mean => "mean".into(),
-            Function::Distinct { name, .. } => format!("{DISTINCT}{name}"),
+            AggregateFunction::Count => "count".into(),
+            AggregateFunction::Sum => "sum".into(),
+            AggregateFunction::Avg => "avg".into(),
+            AggregateFunction::Min => "min".into(),
+            AggregateFunction::Max => "max".into(),
+            AggregateFunction::Percentile(p) => format!("p{p:02}"),
+            AggregateFunction::Now => "now".into(),
+            AggregateFunction::Peak => "peak".into(),
+            AggregateFunction::Mean => "mean".into(),
+            AggregateFunction::Distinct { name, .. } => format!("{DISTINCT}{name}"),
         }
     }
 
     /// The name of the column with the error of what may be an estimate.
     pub fn error_name(&self) -> Option<String> {
-        matches!(self, Function::Distinct { .. }).then(|| format!("{}_error", self.name()))
+        matches!(self, AggregateFunction::Distinct { .. }).then(|| format!("{}_error", self.name()))
     }
 }
 
 /// Which sessions count in an aggregate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Members {
+pub enum AggregateMembers {
     /// Live and closed ones.
     #[default]
     All,

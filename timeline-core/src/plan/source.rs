@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A declared source.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Source {
+pub struct SourceDefinition {
     /// Its name in programs.
     pub name: String,
     /// The fields that make the key, at least one.
@@ -77,7 +77,7 @@ pub struct Dedup {
     pub within: Time,
 }
 
-/// What [`Source::future`] is unless the program says otherwise: a day, for clocks and time zones that are wrong.
+/// What [`SourceDefinition::future`] is unless the program says otherwise: a day, for clocks and time zones that are wrong.
 pub const FUTURE: Time = 86_400_000_000_000;
 
 /// The most sources that can share a key.
@@ -172,7 +172,7 @@ impl ColumnId {
 
 /// A column that some node reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Column {
+pub struct SourceColumn {
     /// Its name in programs.
     pub name: String,
     /// Where its value stands in a record.

@@ -9,13 +9,13 @@
 //! **Invariant:** the rows of a key are sorted and no two of them say something at one instant.
 //! **Invariant:** the identity of a column is a digest of what it says of each key at each instant: neither the order of
 //! the rows, nor other columns, nor names have a part in it. Only who knows that what was asked of it up to now is the same
-//! gives it the identity of an older one ([`Table::known_as`]).
+//! gives it the identity of an older one ([`LookupTable::known_as`]).
 
 mod difference;
 
 pub use difference::Difference;
 
-use super::fingerprint::{Digest, Fingerprint};
+use super::fingerprint::{Fingerprint, FingerprintBuilder};
 use crate::{Time, Type, Value};
 use std::cmp::Ordering;
 use std::fmt;
@@ -68,7 +68,7 @@ pub enum TableConflict {
 
 /// The rows of a small table.
 #[derive(Debug)]
-pub struct Table {
+pub struct LookupTable {
     shape: TableShape,
     /// Row by row.
     keys: Vec<Value>,
@@ -76,12 +76,12 @@ pub struct Table {
     spans: Vec<(Time, Time)>,
     /// Row by row.
     cells: Vec<Option<Value>>,
-    identities: Vec<Identity>,
+    identities: Vec<TableIdentity>,
 }
 
 /// What a column is known as, and what it says.
 #[derive(Debug, Default)]
-struct Identity {
+struct TableIdentity {
     /// What tells it from others, if that is not what it says.
     known: Option<Fingerprint>,
     /// The digest of what it says, once somebody has asked.
@@ -130,7 +130,7 @@ impl TableRows {
     }
 
     /// The table of all of them.
-    pub fn finish(self) -> Result<Table, TableConflict> {
+    pub fn finish(self) -> Result<LookupTable, TableConflict> {
         let TableRows { shape, mut keys, mut spans, mut cells } = self;
         let width = shape.key.len();
         if let Some(row) = spans.iter().position(|(from, until)| until <= from) {
@@ -156,12 +156,12 @@ impl TableRows {
         let sorted_cells =
             order.iter().flat_map(|row| row * columns..(row + 1) * columns).map(|at| cells[at].take()).collect();
         let spans = order.iter().map(|row| spans[*row]).collect();
-        let identities = std::iter::repeat_with(Identity::default).take(columns).collect();
-        Ok(Table { shape, keys: sorted_keys, spans, cells: sorted_cells, identities })
+        let identities = std::iter::repeat_with(TableIdentity::default).take(columns).collect();
+        Ok(LookupTable { shape, keys: sorted_keys, spans, cells: sorted_cells, identities })
     }
 }
 
-impl Table {
+impl LookupTable {
     /// The most rows of a table.
     pub const MAX_ROWS: usize = 2_000_000;
 
@@ -226,7 +226,7 @@ impl Table {
     #[must_use]
     pub fn known_as(mut self, column: &str, identity: Fingerprint, before: Vec<(Fingerprint, Time)>) -> Self {
         if let Some(at) = self.shape.columns.iter().position(|(known, _)| known == column) {
-            self.identities[at] = Identity { known: Some(identity), content: OnceLock::new(), before };
+            self.identities[at] = TableIdentity { known: Some(identity), content: OnceLock::new(), before };
         }
         self
     }
@@ -239,7 +239,7 @@ impl Table {
     /// The digest of what a column says.
     fn content(&self, column: usize) -> Fingerprint {
         *self.identities[column].content.get_or_init(|| {
-            let mut digest = Digest::default();
+            let mut digest = FingerprintBuilder::default();
             let types = self.shape.key.iter().map(|(_, ty)| ty).chain([&self.shape.columns[column].1]);
             types.for_each(|ty| digest.text(ty.name()));
             for row in 0..self.len() {
@@ -264,7 +264,7 @@ fn partition(all: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-fn value_into(digest: &mut Digest, value: Option<&Value>) {
+fn value_into(digest: &mut FingerprintBuilder, value: Option<&Value>) {
     match value {
         None => digest.bytes(&[0]),
         Some(Value::Str(text)) => {
@@ -287,7 +287,7 @@ fn value_into(digest: &mut Digest, value: Option<&Value>) {
 #[derive(Clone)]
 pub struct TableColumn {
     /// The table.
-    pub table: Arc<Table>,
+    pub table: Arc<LookupTable>,
     /// The column's number in the table's shape.
     pub column: u16,
 }
@@ -378,7 +378,7 @@ mod tests {
         TableRow { key: vec![Value::text(zone)], from, until, cells: vec![price.map(Value::Int), None] }
     }
 
-    fn price(table: &Table, zone: &str, at: Time) -> (Option<i64>, Time) {
+    fn price(table: &LookupTable, zone: &str, at: Time) -> (Option<i64>, Time) {
         match table.look(0, &[Value::text(zone)], at) {
             (Some(Value::Int(x)), next) => (Some(*x), next),
             (_, next) => (None, next),
@@ -393,7 +393,7 @@ mod tests {
             row("a", Some(10), None, Some(1)),
             row("a", Some(30), Some(40), None),
         ];
-        let table = Table::new(shape(), rows).expect("they do not overlap");
+        let table = LookupTable::new(shape(), rows).expect("they do not overlap");
         let all: Vec<_> = [9, 10, 19, 20, 30, 40].map(|at| price(&table, "a", at)).into();
         let wanted = [(None, 10), (Some(1), 20), (Some(1), 20), (Some(2), 30), (None, 40), (None, Time::MAX)];
         assert_eq!(all, wanted);
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn two_rows_never_speak_of_one_instant() {
-        let conflict = |rows: Vec<TableRow>| Table::new(shape(), rows).map(|_| ()).unwrap_err();
+        let conflict = |rows: Vec<TableRow>| LookupTable::new(shape(), rows).map(|_| ()).unwrap_err();
         let overlap = |first, second| TableConflict::Overlap { first, second, key: vec![Value::text("a")] };
         let twice = vec![row("a", None, None, Some(1)), row("b", None, None, None), row("a", None, None, Some(1))];
         assert_eq!(conflict(twice), overlap(0, 2));
@@ -412,13 +412,13 @@ mod tests {
         assert_eq!(conflict(later), overlap(1, 0));
         assert_eq!(conflict(vec![row("a", Some(5), Some(5), None)]), TableConflict::Empty { row: 0 });
         let touching = [row("a", Some(5), None, None), row("a", Some(1), Some(5), None)];
-        assert!(Table::new(shape(), touching).is_ok());
+        assert!(LookupTable::new(shape(), touching).is_ok());
     }
 
     #[test]
     fn identity_is_what_a_column_says() {
         let column = |rows: Vec<TableRow>, column: u16| {
-            let table = Arc::new(Table::new(shape(), rows).expect("they do not overlap"));
+            let table = Arc::new(LookupTable::new(shape(), rows).expect("they do not overlap"));
             TableColumn { table, column }
         };
         let rows = || vec![row("a", Some(1), None, Some(1)), row("a", Some(5), None, Some(2))];

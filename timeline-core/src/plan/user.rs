@@ -28,12 +28,12 @@ pub trait Operate: fmt::Debug + Send + Sync {
     fn initial(&self) -> &[u8];
 
     /// What the operator says from an event on, `None` for nothing; `state` is that before the event and becomes that after it.
-    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, Fault>;
+    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, OperatorFault>;
 }
 
 /// Why an operator failed in a session, of which it says nothing from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Fault {
+pub enum OperatorFault {
     /// It did more than one event may cost.
     #[error("it used up its fuel")]
     Fuel,
@@ -76,14 +76,19 @@ impl UserOperator {
     }
 
     /// Applies it to the values of an event.
-    pub fn call(&self, time: Time, mut arguments: Vec<Value>, state: &mut [u8]) -> Result<Option<Value>, Fault> {
+    pub fn call(
+        &self,
+        time: Time,
+        mut arguments: Vec<Value>,
+        state: &mut [u8],
+    ) -> Result<Option<Value>, OperatorFault> {
         for (argument, wanted) in arguments.iter_mut().zip(&self.parameters) {
             if let (Value::Int(x), Type::Float) = (&*argument, wanted) {
                 *argument = Value::Float(*x as f64);
             }
         }
         match self.code.apply(time, &arguments, state)? {
-            Some(Value::Float(x)) if x.is_infinite() => Err(Fault::Result),
+            Some(Value::Float(x)) if x.is_infinite() => Err(OperatorFault::Result),
             Some(Value::Float(x)) => Ok((!x.is_nan()).then_some(Value::Float(x + 0.0))),
             // The least integer is the word of absence.
             Some(Value::Int(i64::MIN)) => Ok(None),

@@ -11,7 +11,7 @@ use super::readings::MetricValue;
 use super::state::{StateSpan, StateTimeline, true_stretches};
 use super::windows::ReferenceRow;
 use crate::Time;
-use crate::plan::Function;
+use crate::plan::AggregateFunction;
 
 /// What one session adds to the count.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Presence {
 }
 
 /// A function of the count; absent without sessions, and for functions of other metrics.
-pub(super) fn count(function: &Function, sessions: &[Presence]) -> MetricValue {
+pub(super) fn count(function: &AggregateFunction, sessions: &[Presence]) -> MetricValue {
     let all = || sessions.iter().flat_map(|session| session.stretches.iter().copied());
     let (Some(from), Some(until)) = (sessions.iter().map(|s| s.from).min(), sessions.iter().map(|s| s.until).max())
     else {
@@ -92,9 +92,9 @@ pub(super) fn count(function: &Function, sessions: &[Presence]) -> MetricValue {
     let exact = |x: usize| MetricValue::Number(PointNumber::Exact(x as i128));
     let at = |t: Time| all().filter(|(start, end)| *start <= t && end.is_none_or(|end| t < end)).count();
     match function {
-        Function::Now => exact(all().filter(|(_, end)| end.is_none()).count()),
-        Function::Peak => exact(all().map(|(start, _)| at(start)).max().unwrap_or(0)),
-        Function::Mean => MetricValue::Ratio {
+        AggregateFunction::Now => exact(all().filter(|(_, end)| end.is_none()).count()),
+        AggregateFunction::Peak => exact(all().map(|(start, _)| at(start)).max().unwrap_or(0)),
+        AggregateFunction::Mean => MetricValue::Ratio {
             numerator: PointNumber::Exact(
                 all().map(|(start, end)| since(start, end.unwrap_or(until))).sum::<i128>()
                     + sessions.iter().map(|s| s.before).sum::<i128>(),

@@ -22,7 +22,7 @@ use super::split::SplitKey;
 use super::state::true_stretches;
 use super::whole::{NodeTimeline, whole};
 use super::windows::ReferenceRow;
-use crate::plan::{Kind, Unit};
+use crate::plan::{TimelineKind, Unit};
 use crate::{Linear, Plan, SECOND, Time, Value};
 
 /// A metric's value at one instant.
@@ -168,7 +168,7 @@ pub(super) fn rows(plan: &Plan, session: &Session, horizon: Time) -> Vec<(FinalV
         let says = if row.before { read_before(&timeline, row.at) } else { read(&timeline, row.at) };
         let value = match (says, plan.node(plan.metrics[metric].root).kind) {
             // An area is kept times nanoseconds, and shown times seconds.
-            (MetricValue::Number(x), Kind::Number(Unit::Area)) => {
+            (MetricValue::Number(x), TimelineKind::Number(Unit::Area)) => {
                 MetricValue::Number(PointNumber::Float(x.as_float() / SECOND as f64))
             }
             (value, _) => value,

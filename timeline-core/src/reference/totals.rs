@@ -19,7 +19,7 @@ use super::split::ShareTimeline;
 use super::state::StateTimeline;
 use super::whole::{NodeTimeline, matches, whole};
 use super::windows::ReferenceRow;
-use crate::plan::{Aggregate, Function, GroupOf, Members, Op};
+use crate::plan::{Aggregate, AggregateFunction, AggregateMembers, GroupOf, Op};
 use crate::{Plan, Time, Value};
 use std::cmp::Ordering;
 use xsum::{Xsum, XsumSmall};
@@ -70,8 +70,8 @@ pub fn totals<'a>(plan: &Plan, sessions: impl IntoIterator<Item = &'a Session>, 
         }
         let rows = groups.into_iter().filter(|(_, values, ..)| values.iter().any(is_value));
         totals.extend(rows.map(|(group, values, presences, apart)| {
-            let of = |function: &Function| match function {
-                Function::Distinct { of, .. } => {
+            let of = |function: &AggregateFunction| match function {
+                AggregateFunction::Distinct { of, .. } => {
                     let place = aggregate.distinct().position(|own| own == *of).expect("it is one of these");
                     let counted = values.iter().zip(&apart).filter(|(value, _)| is_value(value));
                     distinct(counted.filter_map(|(_, apart)| apart[place].as_ref()))
@@ -102,11 +102,11 @@ impl MetricValue {
     }
 }
 
-fn counts(members: Members, is_final: bool) -> bool {
+fn counts(members: AggregateMembers, is_final: bool) -> bool {
     match members {
-        Members::All => true,
-        Members::Closed => is_final,
-        Members::Live => !is_final,
+        AggregateMembers::All => true,
+        AggregateMembers::Closed => is_final,
+        AggregateMembers::Live => !is_final,
     }
 }
 
@@ -237,21 +237,25 @@ fn distinct<'a>(values: impl Iterator<Item = &'a Value>) -> MetricValue {
 }
 
 /// A function of the values of a group, of which at least one counts.
-fn apply(function: &Function, all: &[MetricValue], presences: &[Presence]) -> MetricValue {
+fn apply(function: &AggregateFunction, all: &[MetricValue], presences: &[Presence]) -> MetricValue {
     let mut values: Vec<&MetricValue> = all.iter().filter(|value| is_value(value)).collect();
     values.sort_by(|a, b| a.compare(b).expect("values of one metric that are not absent compare"));
     let count = values.len();
     match function {
-        Function::Count => MetricValue::Number(PointNumber::Exact(count as i128)),
-        Function::Sum => numbers(&values).map_or(MetricValue::Absent, |numbers| MetricValue::Number(sum(&numbers))),
-        Function::Avg => average(all, &values),
-        Function::Min => values[0].clone(),
-        Function::Max => values[count - 1].clone(),
-        Function::Now | Function::Peak | Function::Mean => concurrency::count(function, presences),
-        Function::Distinct { .. } => unreachable!("it asks for other values"),
+        AggregateFunction::Count => MetricValue::Number(PointNumber::Exact(count as i128)),
+        AggregateFunction::Sum => {
+            numbers(&values).map_or(MetricValue::Absent, |numbers| MetricValue::Number(sum(&numbers)))
+        }
+        AggregateFunction::Avg => average(all, &values),
+        AggregateFunction::Min => values[0].clone(),
+        AggregateFunction::Max => values[count - 1].clone(),
+        AggregateFunction::Now | AggregateFunction::Peak | AggregateFunction::Mean => {
+            concurrency::count(function, presences)
+        }
+        AggregateFunction::Distinct { .. } => unreachable!("it asks for other values"),
         // The nearest rank: the first value that so many per cent of the values do not exceed.
-        Function::Percentile(_) if matches!(values[0], MetricValue::State(_)) => MetricValue::Absent,
-        Function::Percentile(p) => values[(usize::from(*p) * count).div_ceil(100) - 1].clone(),
+        AggregateFunction::Percentile(_) if matches!(values[0], MetricValue::State(_)) => MetricValue::Absent,
+        AggregateFunction::Percentile(p) => values[(usize::from(*p) * count).div_ceil(100) - 1].clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::piecewise::Piecewise;
 use super::session::Session;
 use super::split::{ShareTimeline, shares};
 use super::state::{StateSpan, StateTimeline, true_stretches};
-use crate::plan::{EventExpr, Kind, Node, NodeId, Op, Unit};
+use crate::plan::{EventExpr, Node, NodeId, Op, TimelineKind, Unit};
 use crate::{Field, Linear, Plan, Record, Time, Value, decimal};
 
 /// A node's timeline from the session's origin on, without end.
@@ -73,7 +73,7 @@ pub(crate) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// What the node is.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> TimelineKind {
         self.node.kind
     }
 
@@ -108,8 +108,8 @@ impl Inputs<'_> {
     /// What a state or a number is at an instant, as the payload of an event.
     pub(crate) fn sample(&self, of: NodeId, t: Time) -> Option<Value> {
         match self.plan.node(of).kind {
-            Kind::Number(unit) => self.number(of).at(t).map(|x| x.sample(unit == Unit::Float)),
-            Kind::Ratio(unit) => match &self.done[of.index()] {
+            TimelineKind::Number(unit) => self.number(of).at(t).map(|x| x.sample(unit == Unit::Float)),
+            TimelineKind::Ratio(unit) => match &self.done[of.index()] {
                 NodeTimeline::Ratio { numerator: n, denominator: d } => n.at(t)?.quotient(d.at(t)?, unit),
                 other => unreachable!("the builder gives a ratio here, not {other:?}"),
             },
@@ -198,7 +198,7 @@ impl Inputs<'_> {
 
     pub(crate) fn unit(&self, id: NodeId) -> Unit {
         match self.plan.node(id).kind {
-            Kind::Number(unit) => unit,
+            TimelineKind::Number(unit) => unit,
             other => unreachable!("the builder gives a number here, not {other}"),
         }
     }

@@ -1,18 +1,18 @@
 //! Short ways to write plans and logs in tests.
 
 use timeline_core::plan::{
-    Aggregate, Alert, Builder, Column, Compare, EndRule, EventExpr, FieldPath, GroupKey, Metric, NodeId, Op, Source,
-    TimeUnit, Unit,
+    Aggregate, Alert, Compare, EndRule, EventExpr, FieldPath, GroupKey, Metric, NodeId, Op, PlanBuilder, SourceColumn,
+    SourceDefinition, TimeUnit, Unit,
 };
 use timeline_core::reference::{LogEvent, ReferenceRun, run};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
 
 /// A builder that takes every mistake for a broken test.
-pub(crate) struct Program(pub(crate) Builder);
+pub(crate) struct Program(pub(crate) PlanBuilder);
 
 impl Program {
     pub(crate) fn new() -> Self {
-        Program(Builder::new(source()))
+        Program(PlanBuilder::new(source()))
     }
 
     pub(crate) fn add(&mut self, op: Op) -> NodeId {
@@ -21,7 +21,7 @@ impl Program {
 
     pub(crate) fn column(&mut self, name: &str, ty: Type) -> EventExpr {
         let column =
-            Column { name: name.into(), path: FieldPath::name(name), ty, source: 0, nulls: Default::default() };
+            SourceColumn { name: name.into(), path: FieldPath::name(name), ty, source: 0, nulls: Default::default() };
         EventExpr::Column(self.0.column(column).expect("the test has few columns"))
     }
 
@@ -75,8 +75,8 @@ impl Program {
 }
 
 /// A source with whole seconds and no lateness.
-pub(crate) fn source() -> Source {
-    Source {
+pub(crate) fn source() -> SourceDefinition {
+    SourceDefinition {
         name: "test".into(),
         key: vec![FieldPath::name("key")],
         time: FieldPath::name("t"),

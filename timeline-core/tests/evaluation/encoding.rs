@@ -8,9 +8,9 @@ use crate::strategies::tables;
 use crate::strategies::trial::{TRIALS, Takes};
 use std::sync::Arc;
 use timeline_core::plan::{
-    Aggregate, Alert, Beside, Builder, CalendarUnit, Column, ColumnId, Compare, Csv, Dedup, EndRule, EventExpr, Every,
-    Fault, FieldPath, Fingerprint, Function, GroupKey, GroupOf, Idle, Members, Metric, NodeId, Nulls, Op, Operate,
-    Plan, Scalar, Source, TimeFormat, TimeUnit, Unit, UserOperator,
+    Aggregate, AggregateFunction, AggregateMembers, Alert, Beside, CalendarUnit, ColumnId, Compare, Csv, Dedup,
+    EndRule, EventExpr, Every, FieldPath, Fingerprint, GroupKey, GroupOf, Idle, Metric, NodeId, Nulls, Op, Operate,
+    OperatorFault, Plan, PlanBuilder, Scalar, SourceColumn, SourceDefinition, TimeFormat, TimeUnit, Unit, UserOperator,
 };
 use timeline_core::{SECOND, Time, Type, Value};
 
@@ -22,14 +22,14 @@ impl Operate for Silent {
         &[0; 8]
     }
 
-    fn apply(&self, _: Time, _: &[Value], _: &mut [u8]) -> Result<Option<Value>, Fault> {
+    fn apply(&self, _: Time, _: &[Value], _: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
         Ok(None)
     }
 }
 
-fn sources() -> [Source; 3] {
+fn sources() -> [SourceDefinition; 3] {
     let field = FieldPath::name;
-    let everything = Source {
+    let everything = SourceDefinition {
         name: "with \"quotes\"\\".into(),
         key: vec![field("a"), FieldPath(vec!["b".into(), "c[0]".into()])],
         time: field("t"),
@@ -44,14 +44,15 @@ fn sources() -> [Source; 3] {
         repair: Some(60 * SECOND),
         csv: Csv { delimiter: Some(b';'), decimal: Some(b',') },
     };
-    let never = Source { name: "never".into(), idle: Idle::Never, time_unit: TimeUnit::Milliseconds, ..source() };
+    let never =
+        SourceDefinition { name: "never".into(), idle: Idle::Never, time_unit: TimeUnit::Milliseconds, ..source() };
     [source(), everything, never]
 }
 
 /// One of every operator, over columns of every type.
-fn nodes(builder: &mut Builder) -> Vec<NodeId> {
+fn nodes(builder: &mut PlanBuilder) -> Vec<NodeId> {
     let mut column = |name: &str, ty: Type, source: u8, nulls: Nulls| {
-        let column = Column { name: name.into(), path: FieldPath::name(name), ty, source, nulls };
+        let column = SourceColumn { name: name.into(), path: FieldPath::name(name), ty, source, nulls };
         EventExpr::Column(builder.column(column).expect("there are few columns"))
     };
     let words = Nulls { missing: true, words: vec!["NaN".into(), "a\nb".into()] };
@@ -170,7 +171,7 @@ fn nodes(builder: &mut Builder) -> Vec<NodeId> {
 /// A plan with one of everything; `name` is what a program calls one of its nodes.
 fn everything(name: &str) -> Plan {
     let [first, second, third] = sources();
-    let mut builder = Builder::new(first);
+    let mut builder = PlanBuilder::new(first);
     builder.join(second);
     builder.join(third);
     let all = nodes(&mut builder);
@@ -191,15 +192,15 @@ fn everything(name: &str) -> Plan {
     let split = find(builder.plan(), |op| matches!(op, Op::Split { .. }));
     let count = find(builder.plan(), |op| matches!(op, Op::Count { .. }));
     let key = |name: &str, of: GroupOf| GroupKey { name: name.into(), of };
-    use Function::{Avg, Count, Max, Mean, Min, Now, Peak, Percentile, Sum};
+    use AggregateFunction::{Avg, Count, Max, Mean, Min, Now, Peak, Percentile, Sum};
     let aggregates = [
         Aggregate {
             group_by: vec![key("text", GroupOf::Dimension(0)), key("b", GroupOf::State(state))],
             functions: vec![Count, Sum, Avg, Min, Max, Percentile(5)],
-            members: Members::All,
+            members: AggregateMembers::All,
         },
-        Aggregate { group_by: vec![], functions: vec![Now, Peak, Mean], members: Members::Live },
-        Aggregate { group_by: vec![], functions: vec![], members: Members::Closed },
+        Aggregate { group_by: vec![], functions: vec![Now, Peak, Mean], members: AggregateMembers::Live },
+        Aggregate { group_by: vec![], functions: vec![], members: AggregateMembers::Closed },
     ];
     for (i, aggregate) in aggregates.into_iter().map(Some).chain([None]).enumerate() {
         let (root, dimensions) =
@@ -220,8 +221,8 @@ fn everything(name: &str) -> Plan {
         windows.into_iter().map(|every| key("every", GroupOf::Window(every))).chain([key("b", GroupOf::State(state))]);
     let aggregate = Some(Aggregate {
         group_by: keys.collect(),
-        functions: vec![Count, Sum, Function::Distinct { name: "b".into(), of: state }],
-        members: Members::All,
+        functions: vec![Count, Sum, AggregateFunction::Distinct { name: "b".into(), of: state }],
+        members: AggregateMembers::All,
     });
     builder.add_metric(Metric {
         name: "events".into(),

@@ -2,7 +2,7 @@
 
 use super::strategies::{Shape, shapes};
 use proptest::prelude::*;
-use timeline_core::plan::{Builder, Kind, NodeId, Op};
+use timeline_core::plan::{NodeId, Op, PlanBuilder, TimelineKind};
 use timeline_core::reference::{NodeTimeline, PointNumber, Session, run, whole};
 use timeline_core::{Linear, Time, Type};
 
@@ -25,7 +25,7 @@ proptest! {
     #[test]
     fn look_backs_add_up((shape, x, a, b) in (shapes(), any::<u8>(), 1..9i64, 1..9i64)) {
         check(&shape, |builder| {
-            let x = pick(builder, x, |k| matches!(k, Kind::Event(_)) || is_truth(k))?;
+            let x = pick(builder, x, |k| matches!(k, TimelineKind::Event(_)) || is_truth(k))?;
             let inner = add(builder, Op::HasExistedWithin { of: x, window: a });
             let twice = add(builder, Op::HasExistedWithin { of: inner, window: b });
             Some((twice, add(builder, Op::HasExistedWithin { of: x, window: a + b })))
@@ -38,7 +38,7 @@ proptest! {
     #[test]
     fn a_truth_and_its_negation_fill_the_time((shape, x, window) in (shapes(), any::<u8>(), 1..9i64)) {
         check(&shape, |builder| {
-            let x = pick(builder, x, |k| matches!(k, Kind::Event(_)) || is_truth(k))?;
+            let x = pick(builder, x, |k| matches!(k, TimelineKind::Event(_)) || is_truth(k))?;
             let truth = add(builder, Op::HasExistedWithin { of: x, window });
             let negation = add(builder, Op::Not(truth));
             let durations = [truth, negation].map(|of| add(builder, Op::DurationWhere { of }));
@@ -80,7 +80,7 @@ proptest! {
 /// Adds nodes to a random plan and checks what they are for every session of its log, if the plan has anything to add them to.
 fn check(
     shape: &Shape,
-    nodes: impl Fn(&mut Builder) -> Option<(NodeId, NodeId)>,
+    nodes: impl Fn(&mut PlanBuilder) -> Option<(NodeId, NodeId)>,
     law: impl Fn(&Session, &[NodeTimeline], (NodeId, NodeId)) -> Result<(), TestCaseError>,
 ) -> Result<(), TestCaseError> {
     let mut builder = shape.builder();
@@ -92,15 +92,15 @@ fn check(
     Ok(())
 }
 
-fn add(builder: &mut Builder, op: Op) -> NodeId {
+fn add(builder: &mut PlanBuilder, op: Op) -> NodeId {
     builder.add(op).expect("the test builds valid nodes")
 }
 
-fn is_truth(kind: Kind) -> bool {
-    kind == Kind::State(Type::Bool)
+fn is_truth(kind: TimelineKind) -> bool {
+    kind == TimelineKind::State(Type::Bool)
 }
 
-fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
+fn pick(builder: &PlanBuilder, pick: u8, fits: impl Fn(TimelineKind) -> bool) -> Option<NodeId> {
     // Nothing reads the splits that metrics make.
     let fitting = builder.plan().iter().filter(|(_, n)| fits(n.kind) && !matches!(n.op, Op::Split { .. }));
     let fitting: Vec<NodeId> = fitting.map(|(id, _)| id).collect();

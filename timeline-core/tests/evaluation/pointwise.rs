@@ -7,7 +7,7 @@ use super::strategies::tables;
 use super::strategies::trial::{self, TRIALS};
 use super::strategies::{Case, cases};
 use proptest::prelude::*;
-use timeline_core::plan::{Compare, EventExpr, Every, Kind, Op, RatioUnit, Unit};
+use timeline_core::plan::{Compare, EventExpr, Every, Op, RatioUnit, TimelineKind, Unit};
 use timeline_core::reference::{
     EventRank, NodeTimeline, Occurrence, Piecewise, PointNumber, Session, ShareTimeline, run, whole,
 };
@@ -57,7 +57,7 @@ impl Instants<'_> {
                 self.truth_is(id, t, Some((self.session.origin..=t).any(|u| self.matched(*of, u))))
             }
             Op::HasExistedWithin { of, window } => {
-                let is_event = matches!(self.plan.node(*of).kind, Kind::Event(_));
+                let is_event = matches!(self.plan.node(*of).kind, TimelineKind::Event(_));
                 // The dense window (t - window, t] has in it what a state is from t - window on, but no event there.
                 let range = since(if is_event { window - 1 } else { *window });
                 self.truth_is(id, t, Some(range.into_iter().any(|u| self.matched(*of, u))))
@@ -115,7 +115,7 @@ impl Instants<'_> {
             }
             Op::DurationOf(of) => {
                 let expected = match self.plan.node(*of).kind {
-                    Kind::Number(_) => self.number(*of, t),
+                    TimelineKind::Number(_) => self.number(*of, t),
                     _ => self.state(*of, t).map(|value| match value {
                         Value::Int(x) => PointNumber::Exact(i128::from(x)),
                         other => panic!("not whole: {other}"),
@@ -172,15 +172,15 @@ impl Instants<'_> {
             }
             Op::Coalesce(a, b) => {
                 let has_value = match self.plan.node(*a).kind {
-                    Kind::Number(_) => self.number(*a, t).is_some(),
+                    TimelineKind::Number(_) => self.number(*a, t).is_some(),
                     _ => self.state(*a, t).is_some(),
                 };
                 self.same_as(id, t, if has_value { *a } else { *b })
             }
             Op::Exists(of) => {
                 let has_value = match self.plan.node(*of).kind {
-                    Kind::Number(_) => self.number(*of, t).is_some(),
-                    Kind::Ratio(_) => {
+                    TimelineKind::Number(_) => self.number(*of, t).is_some(),
+                    TimelineKind::Ratio(_) => {
                         let NodeTimeline::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
                             panic!("a ratio")
                         };
@@ -293,7 +293,7 @@ impl Instants<'_> {
             }
             Op::Sum { of } => {
                 let zero = match self.plan.node(id).kind {
-                    Kind::Number(Unit::Float) => PointNumber::Float(0.0),
+                    TimelineKind::Number(Unit::Float) => PointNumber::Float(0.0),
                     _ => PointNumber::Exact(0),
                 };
                 let mut payloads = self.past(*of, t).filter_map(|e| e.payload.as_ref()).map(|value| match value {
@@ -316,7 +316,7 @@ impl Instants<'_> {
             Op::TimeSince { of } => {
                 let last = (self.session.origin..=t).rev().find(|u| self.matched(*of, *u));
                 // A state that ceased to be true at `u + 1` was last true at `u`, and all the time up to `u + 1`.
-                let is_state = !matches!(self.plan.node(*of).kind, Kind::Event(_));
+                let is_state = !matches!(self.plan.node(*of).kind, TimelineKind::Event(_));
                 let end = |u: Time| if is_state && u < t { u + 1 } else { u };
                 self.number_is(id, t, last.map(|u| PointNumber::Exact(i128::from(t - end(u)))))
             }
@@ -344,7 +344,9 @@ impl Instants<'_> {
                 let said = TRIALS.iter().find_map(|trial| (trial.says)(other, self, t));
                 let said = said.unwrap_or_else(|| panic!("{other:?} has no definition"));
                 match (self.plan.node(id).kind, said) {
-                    (Kind::Number(_), Some(Value::Float(x))) => self.number_is(id, t, Some(PointNumber::Float(x))),
+                    (TimelineKind::Number(_), Some(Value::Float(x))) => {
+                        self.number_is(id, t, Some(PointNumber::Float(x)))
+                    }
                     (_, said) => self.state_is(id, t, said),
                 }
             }
@@ -394,8 +396,8 @@ impl Instants<'_> {
     /// What a state or a number says as the payload of an event.
     fn sampled(&self, of: NodeId, t: Time) -> Option<Value> {
         match self.plan.node(of).kind {
-            Kind::State(_) => self.state(of, t),
-            Kind::Ratio(unit) => {
+            TimelineKind::State(_) => self.state(of, t),
+            TimelineKind::Ratio(unit) => {
                 let NodeTimeline::Ratio { numerator: n, denominator: d } = &self.all[of.index()] else {
                     panic!("a ratio")
                 };
@@ -410,7 +412,7 @@ impl Instants<'_> {
                 })
             }
             kind => self.number(of, t).map(|x| match (x, kind) {
-                (PointNumber::Exact(x), Kind::Number(Unit::Int | Unit::Duration)) => Value::Int(x as i64),
+                (PointNumber::Exact(x), TimelineKind::Number(Unit::Int | Unit::Duration)) => Value::Int(x as i64),
                 (x, _) => Value::Float(x.as_float()),
             }),
         }
@@ -501,7 +503,7 @@ impl Instants<'_> {
     /// Whether a choice says what the chosen node says, as a float where the choice may be one.
     fn same_as(&self, id: NodeId, t: Time, chosen: NodeId) -> Checked {
         match self.plan.node(id).kind {
-            Kind::Number(unit) => {
+            TimelineKind::Number(unit) => {
                 let value = self.number(chosen, t);
                 self.number_is(id, t, value.map(|x| if unit.is_float() { PointNumber::Float(x.as_float()) } else { x }))
             }
@@ -517,7 +519,7 @@ impl Instants<'_> {
         let Op::ConstantNumber { numerator: p, denominator: q, .. } = self.plan.node(right).op else {
             panic!("a ratio is compared with a constant");
         };
-        let per = if self.plan.node(left).kind == Kind::Ratio(RatioUnit::PerSecond) { SECOND } else { 1 };
+        let per = if self.plan.node(left).kind == TimelineKind::Ratio(RatioUnit::PerSecond) { SECOND } else { 1 };
         let (n, d) = (PointNumber::from(numerator.at(t)?), PointNumber::from(denominator.at(t)?));
         let exact = |x: i64| PointNumber::Exact(i128::from(x));
         let (n, d) = if d.sign() < 0 { (n.times(exact(-1)), d.times(exact(-1))) } else { (n, d) };

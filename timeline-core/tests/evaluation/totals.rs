@@ -1,12 +1,20 @@
 //! Aggregates across sessions, by hand. Times are in seconds.
 
 use super::build::{Program, Row, group, log, run_until, text};
-use timeline_core::plan::{Aggregate, Compare, EndRule, Every, Function, GroupOf, Members, NodeId, Op};
+use timeline_core::plan::{
+    Aggregate, AggregateFunction, AggregateMembers, Compare, EndRule, Every, GroupOf, NodeId, Op,
+};
 use timeline_core::reference::{MetricValue, PointNumber, ReferenceTotal, totals};
 use timeline_core::{Plan, SECOND, Time, Type, Value};
 
-const ALL: [Function; 6] =
-    [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max, Function::Percentile(50)];
+const ALL: [AggregateFunction; 6] = [
+    AggregateFunction::Count,
+    AggregateFunction::Sum,
+    AggregateFunction::Avg,
+    AggregateFunction::Min,
+    AggregateFunction::Max,
+    AggregateFunction::Percentile(50),
+];
 
 fn exact(x: i128) -> PointNumber {
     PointNumber::Exact(x)
@@ -35,7 +43,7 @@ fn check(plan: &Plan, rows: &[Row], until: Time, expected: &[(Vec<Option<Value>>
     assert_eq!(found, expected);
 }
 
-fn one_metric(members: Members, by: &[(&str, GroupOf)], root: impl Fn(&mut Program) -> NodeId) -> Plan {
+fn one_metric(members: AggregateMembers, by: &[(&str, GroupOf)], root: impl Fn(&mut Program) -> NodeId) -> Plan {
     let mut p = Program::new();
     let root = root(&mut p);
     let group_by = by.iter().map(|(name, of)| group(name, of.clone())).collect();
@@ -58,14 +66,16 @@ fn members_choose_between_live_and_closed() {
     let all = vec![number(3), seconds(9), ratio(9 * s, 3), seconds(2), seconds(4), seconds(3)];
     let live = vec![number(2), seconds(6), ratio(6 * s, 2), seconds(2), seconds(4), seconds(2)];
     let closed = vec![number(1), seconds(3), ratio(3 * s, 1), seconds(3), seconds(3), seconds(3)];
-    for (members, expected) in [(Members::All, all), (Members::Live, live), (Members::Closed, closed)] {
+    for (members, expected) in
+        [(AggregateMembers::All, all), (AggregateMembers::Live, live), (AggregateMembers::Closed, closed)]
+    {
         check(&one_metric(members, &[], duration), &rows, 20, &[(vec![], expected)]);
     }
 }
 
 #[test]
 fn ratios_are_put_together_sum_over_sum() {
-    let plan = one_metric(Members::All, &[], |p| {
+    let plan = one_metric(AggregateMembers::All, &[], |p| {
         let numerator = duration(p);
         let of = p.is("s", "play");
         let denominator = p.add(Op::DurationWhere { of });
@@ -88,7 +98,7 @@ fn ratios_are_put_together_sum_over_sum() {
 
 #[test]
 fn floats_are_summed_exactly_and_absent_values_do_not_count() {
-    let plan = one_metric(Members::All, &[], |p| {
+    let plan = one_metric(AggregateMembers::All, &[], |p| {
         let of = p.latest("x", Type::Float);
         p.add(Op::NumberOf(of))
     });
@@ -109,8 +119,8 @@ fn groups_are_states_when_the_session_is_read_or_dimensions() {
     let split = p.add(Op::Split { of: duration, by: vec![cdn], cap: Op::USUALLY_REMEMBERED });
     let country = p.latest("country", Type::String);
     let of = [group("cdn", GroupOf::Dimension(0)), group("country", GroupOf::State(country))];
-    let functions = vec![Function::Count, Function::Sum];
-    p.metric("m", split, &["cdn"], Some(Aggregate { group_by: of.into(), functions, members: Members::All }));
+    let functions = vec![AggregateFunction::Count, AggregateFunction::Sum];
+    p.metric("m", split, &["cdn"], Some(Aggregate { group_by: of.into(), functions, members: AggregateMembers::All }));
     let plan = p.finish();
     let start = [("b", Some(Value::Bool(true))), ("cdn", text("C1"))];
     let (country, switch) = ([("country", text("NL"))], [("cdn", text("C2"))]);
@@ -121,7 +131,7 @@ fn groups_are_states_when_the_session_is_read_or_dimensions() {
 
 #[test]
 fn truths_are_counted_and_ordered_but_not_summed() {
-    let plan = one_metric(Members::All, &[], |p| {
+    let plan = one_metric(AggregateMembers::All, &[], |p| {
         let duration = duration(p);
         p.duration_is(duration, Compare::Ge, 2 * SECOND)
     });
@@ -137,8 +147,8 @@ fn the_percentile_is_the_nearest_rank() {
     let mut p = Program::new();
     let of = p.latest("n", Type::Int);
     let root = p.add(Op::NumberOf(of));
-    let functions: Vec<Function> = [1, 25, 50, 51, 95, 99].map(Function::Percentile).to_vec();
-    p.metric("m", root, &[], Some(Aggregate { group_by: vec![], functions, members: Members::All }));
+    let functions: Vec<AggregateFunction> = [1, 25, 50, 51, 95, 99].map(AggregateFunction::Percentile).to_vec();
+    p.metric("m", root, &[], Some(Aggregate { group_by: vec![], functions, members: AggregateMembers::All }));
     let plan = p.finish();
     let values: Vec<_> = [40, 10, 30, 20].map(|n| [("n", Some(Value::Int(n)))]).to_vec();
     let rows: Vec<Row> = ["a", "b", "c", "d"].iter().zip(&values).map(|(key, v)| (0, *key, v.as_slice())).collect();
@@ -155,7 +165,7 @@ fn events_count_in_the_group_and_in_the_window_of_their_instant() {
     let cdn = p.latest("cdn", Type::String);
     let every = Every::length(10 * SECOND);
     let keys = vec![group("every", GroupOf::Window(every)), group("cdn", GroupOf::State(cdn))];
-    let aggregate = Aggregate { group_by: keys, functions: ALL.to_vec(), members: Members::All };
+    let aggregate = Aggregate { group_by: keys, functions: ALL.to_vec(), members: AggregateMembers::All };
     p.metric("outage", root, &[], Some(aggregate));
     p.end(EndRule { silence: Some(5 * SECOND), ..EndRule::default() });
     let plan = p.finish();

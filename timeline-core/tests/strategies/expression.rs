@@ -3,7 +3,7 @@
 use super::{choose, value};
 use proptest::prelude::*;
 use timeline_core::Type;
-use timeline_core::plan::{Builder, ColumnId, Compare, EventExpr, Scalar};
+use timeline_core::plan::{ColumnId, Compare, EventExpr, PlanBuilder, Scalar};
 
 /// A boolean expression; picks as in [`super`].
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(crate) fn comparison(pick: u8) -> Compare {
 
 impl PredicateShape {
     /// The expression over the builder's columns.
-    pub(crate) fn build(&self, builder: &Builder) -> EventExpr {
+    pub(crate) fn build(&self, builder: &PlanBuilder) -> EventExpr {
         let columns = &builder.plan().columns;
         let column = |pick: u8| {
             let id = ColumnId(pick % columns.len() as u8);
@@ -99,7 +99,7 @@ impl PredicateShape {
 
 /// A function of a column and perhaps another one or a constant, with its type; `exact`: none whose floats are rounded.
 pub(crate) fn called(
-    builder: &Builder,
+    builder: &PlanBuilder,
     (column, ty): (EventExpr, Type),
     function: u8,
     other: u8,

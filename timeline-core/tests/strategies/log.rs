@@ -2,7 +2,7 @@
 
 use super::{choose, value};
 use proptest::prelude::*;
-use timeline_core::plan::Source;
+use timeline_core::plan::SourceDefinition;
 use timeline_core::record::Order;
 use timeline_core::reference::LogEvent;
 use timeline_core::{Field, Plan, Record, Time, Type};
@@ -84,7 +84,7 @@ impl LogShape {
     }
 }
 
-fn order(source: &Source, pick: u8) -> Option<Order> {
+fn order(source: &SourceDefinition, pick: u8) -> Option<Order> {
     match (source.order.as_ref()?.1, pick) {
         (_, 0) => None,
         (Type::Float, pick) => Some(Order::float(f64::from(pick) * 0.5 - 1.0)),

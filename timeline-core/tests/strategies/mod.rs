@@ -12,7 +12,7 @@ pub(crate) mod trial;
 mod user;
 
 use proptest::prelude::*;
-use timeline_core::plan::Builder;
+use timeline_core::plan::PlanBuilder;
 use timeline_core::reference::LogEvent;
 use timeline_core::{Plan, Time, Type, Value};
 
@@ -50,7 +50,7 @@ pub(crate) fn shapes() -> impl Strategy<Value = Shape> {
 
 impl Shape {
     /// The plan, open for more nodes.
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> PlanBuilder {
         self.plan.builder()
     }
 

@@ -5,8 +5,9 @@ use super::trial::{TRIALS, Takes};
 use super::{choose, tables, user, value};
 use proptest::prelude::*;
 use timeline_core::plan::{
-    Aggregate, Alert, Beside, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Every, FieldPath, Function,
-    GroupKey, GroupOf, Kind, Members, Metric, NodeId, Op, RatioUnit, Scalar, Source, TimeUnit, Unit,
+    Aggregate, AggregateFunction, AggregateMembers, Alert, Beside, ColumnId, Dedup, EndRule, EventExpr, Every,
+    FieldPath, GroupKey, GroupOf, Metric, NodeId, Op, PlanBuilder, RatioUnit, Scalar, SourceColumn, SourceDefinition,
+    TimeUnit, TimelineKind, Unit,
 };
 use timeline_core::{Time, Type};
 
@@ -215,8 +216,8 @@ fn metric() -> impl Strategy<Value = MetricShape> {
 
 impl PlanShape {
     /// The plan, open for more nodes.
-    pub(crate) fn builder(&self) -> Builder {
-        let source = |name: &str, lateness: Time, order: Option<u8>, repair: Option<Time>| Source {
+    pub(crate) fn builder(&self) -> PlanBuilder {
+        let source = |name: &str, lateness: Time, order: Option<u8>, repair: Option<Time>| SourceDefinition {
             name: name.into(),
             key: vec![FieldPath::name("key")],
             time: FieldPath::name("t"),
@@ -228,7 +229,7 @@ impl PlanShape {
             repair,
             csv: timeline_core::plan::Csv::default(),
         };
-        let mut builder = Builder::new(source("random", self.lateness, self.order, self.repair));
+        let mut builder = PlanBuilder::new(source("random", self.lateness, self.order, self.repair));
         if let Some((lateness, order, repair)) = self.joined {
             builder.join(source("other", lateness, order, repair));
         }
@@ -237,7 +238,7 @@ impl PlanShape {
             let ty = choose(&[Type::Bool, Type::String, Type::Int, Type::Float], *pick);
             let name = format!("c{i}");
             let source = if self.joined.is_some() { (i % 2) as u8 } else { 0 };
-            let column = Column { path: FieldPath::name(&name), name, ty, source, nulls: Default::default() };
+            let column = SourceColumn { path: FieldPath::name(&name), name, ty, source, nulls: Default::default() };
             let id = builder.column(column).expect("at most four columns");
             // Every plan has the plain event and state of each column, so that there is always something to pick.
             let rule = self.dedup.filter(|(pick, _)| i >= usize::from(*pick) % self.columns.len());
@@ -252,9 +253,13 @@ impl PlanShape {
         }
         self.end(&mut builder);
         for (i, alert) in self.alerts.iter().enumerate() {
-            if let Some(root) = pick(&builder, *alert, |k| k == Kind::State(Type::Bool)) {
-                let states: Vec<NodeId> =
-                    builder.plan().iter().filter(|(_, n)| matches!(n.kind, Kind::State(_))).map(|(id, _)| id).collect();
+            if let Some(root) = pick(&builder, *alert, |k| k == TimelineKind::State(Type::Bool)) {
+                let states: Vec<NodeId> = builder
+                    .plan()
+                    .iter()
+                    .filter(|(_, n)| matches!(n.kind, TimelineKind::State(_)))
+                    .map(|(id, _)| id)
+                    .collect();
                 let beside = |n: u8| Beside { name: format!("w{n}"), of: nth(&states, alert.wrapping_add(n)) };
                 builder.add_alert(Alert { name: format!("a{i}"), root, with: (0..alert % 3).map(beside).collect() });
             }
@@ -268,12 +273,12 @@ impl PlanShape {
         builder
     }
 
-    fn end(&self, builder: &mut Builder) {
+    fn end(&self, builder: &mut PlanBuilder) {
         let when = self.when.as_ref().map(|predicate| {
             let expression = predicate.build(builder);
             builder.add(Op::Event(expression)).expect("a predicate is an event")
         });
-        let picked = self.picked.and_then(|of| pick(builder, of, |k| k == Kind::Event(Type::Bool)));
+        let picked = self.picked.and_then(|of| pick(builder, of, |k| k == TimelineKind::Event(Type::Bool)));
         let when = picked.or(when);
         let linger = if when.is_some() { self.linger } else { 0 };
         builder.set_end(EndRule { when, silence: self.silence, billed: self.billed, max_age: self.max_age, linger });
@@ -282,21 +287,21 @@ impl PlanShape {
 
 impl Step {
     /// Adds the node if there is something for it to read.
-    fn build(&self, builder: &mut Builder) {
+    fn build(&self, builder: &mut PlanBuilder) {
         let op = self.op(builder);
         if let Some(op) = op {
             builder.add(op).expect("inputs are picked by what the operator takes");
         }
     }
 
-    fn op(&self, builder: &mut Builder) -> Option<Op> {
+    fn op(&self, builder: &mut PlanBuilder) -> Option<Op> {
         let Step { left, right, window, .. } = *self;
-        let event = |k: Kind| matches!(k, Kind::Event(_));
-        let state = |k: Kind| matches!(k, Kind::State(_));
-        let truth = |k: Kind| k == Kind::State(Type::Bool);
-        let match_or_truth = |k: Kind| event(k) || truth(k);
-        let number = |k: Kind| matches!(k, Kind::Number(_));
-        let numeric = |k: Kind| matches!(k, Kind::Event(Type::Int | Type::Float));
+        let event = |k: TimelineKind| matches!(k, TimelineKind::Event(_));
+        let state = |k: TimelineKind| matches!(k, TimelineKind::State(_));
+        let truth = |k: TimelineKind| k == TimelineKind::State(Type::Bool);
+        let match_or_truth = |k: TimelineKind| event(k) || truth(k);
+        let number = |k: TimelineKind| matches!(k, TimelineKind::Number(_));
+        let numeric = |k: TimelineKind| matches!(k, TimelineKind::Event(Type::Int | Type::Float));
         let compare = comparison(self.compare);
         Some(match self.make {
             Make::Function => {
@@ -317,11 +322,11 @@ impl Step {
             Make::DurationInCurState => Op::DurationInCurState { of: pick(builder, left, state)? },
             Make::CompareStates => {
                 let left = pick(builder, left, state)?;
-                let Kind::State(ty) = builder.plan().node(left).kind else { return None };
+                let TimelineKind::State(ty) = builder.plan().node(left).kind else { return None };
                 let right = match right % 2 {
                     0 => builder.add(Op::Constant(value(ty, self.compare))).ok()?,
                     _ => pick(builder, right, |k| match k {
-                        Kind::State(other) => other == ty || (other.is_numeric() && ty.is_numeric()),
+                        TimelineKind::State(other) => other == ty || (other.is_numeric() && ty.is_numeric()),
                         _ => false,
                     })?,
                 };
@@ -345,10 +350,12 @@ impl Step {
             Make::Not => Op::Not(pick(builder, left, truth)?),
             Make::And => Op::And(pick(builder, left, truth)?, pick(builder, right, truth)?),
             Make::Or => Op::Or(pick(builder, left, truth)?, pick(builder, right, truth)?),
-            Make::NumberOf if right % 3 == 0 => {
-                Op::DurationOf(pick(builder, left, |k| matches!(k, Kind::State(Type::Int) | Kind::Number(Unit::Int)))?)
+            Make::NumberOf if right % 3 == 0 => Op::DurationOf(pick(builder, left, |k| {
+                matches!(k, TimelineKind::State(Type::Int) | TimelineKind::Number(Unit::Int))
+            })?),
+            Make::NumberOf => {
+                Op::NumberOf(pick(builder, left, |k| matches!(k, TimelineKind::State(Type::Int | Type::Float)))?)
             }
-            Make::NumberOf => Op::NumberOf(pick(builder, left, |k| matches!(k, Kind::State(Type::Int | Type::Float)))?),
             Make::Add => {
                 let (a, b) = self.alike(builder)?;
                 Op::Add(a, b)
@@ -372,7 +379,7 @@ impl Step {
                 let numerator = builder.add(numerator).ok()?;
                 Op::Ratio {
                     numerator,
-                    denominator: pick(builder, self.compare, |k| k == Kind::Number(Unit::Duration))?,
+                    denominator: pick(builder, self.compare, |k| k == TimelineKind::Number(Unit::Duration))?,
                 }
             }
             Make::If => {
@@ -386,7 +393,7 @@ impl Step {
             Make::Exists => Op::Exists(pick(builder, left, |k| !event(k))?),
             Make::Mul => {
                 let a = pick(builder, left, number)?;
-                let plain = |k: Kind| matches!(k, Kind::Number(Unit::Int | Unit::Float));
+                let plain = |k: TimelineKind| matches!(k, TimelineKind::Number(Unit::Int | Unit::Float));
                 let is_plain = plain(builder.plan().node(a).kind);
                 let still = standing(builder, |k| if is_plain { number(k) } else { plain(k) });
                 Op::Mul(a, if still.is_empty() { return None } else { nth(&still, right) })
@@ -400,8 +407,12 @@ impl Step {
             Make::Apply => self.apply(builder)?,
             Make::Either => Op::Either(pick(builder, left, event)?, pick(builder, right, event)?),
             Make::At => {
-                let sampled = |k: Kind| {
-                    state(k) || matches!(k, Kind::Number(Unit::Int | Unit::Float | Unit::Duration) | Kind::Ratio(_))
+                let sampled = |k: TimelineKind| {
+                    state(k)
+                        || matches!(
+                            k,
+                            TimelineKind::Number(Unit::Int | Unit::Float | Unit::Duration) | TimelineKind::Ratio(_)
+                        )
                 };
                 Op::At { event: pick(builder, left, event)?, of: pick(builder, right, sampled)? }
             }
@@ -426,7 +437,7 @@ impl Step {
             Make::Pick if right % 8 > 4 => {
                 // One or two values of a record.
                 let plan = builder.plan();
-                let is_value = |kind| matches!(kind, Kind::Event(Type::Int | Type::Float | Type::Bool));
+                let is_value = |kind| matches!(kind, TimelineKind::Event(Type::Int | Type::Float | Type::Bool));
                 let records = plan.iter().filter(|(_, n)| matches!(n.op, Op::Event(_)) && is_value(n.kind));
                 let records: Vec<NodeId> = records.map(|(id, _)| id).collect();
                 if records.is_empty() {
@@ -435,7 +446,7 @@ impl Step {
                 let of: Vec<NodeId> =
                     [left, right][..1 + usize::from(right % 8 > 5)].iter().map(|n| nth(&records, *n)).collect();
                 let types = of.iter().filter_map(|id| match plan.node(*id).kind {
-                    Kind::Event(ty) => Some(ty),
+                    TimelineKind::Event(ty) => Some(ty),
                     _ => None,
                 });
                 Op::User { operator: user::operator(types.collect()), of }
@@ -483,7 +494,7 @@ impl Step {
     }
 
     /// Something over the record behind an event and up to two timelines: a condition, or any value.
-    fn said(&self, builder: &Builder, event: NodeId, condition: bool) -> Option<(EventExpr, Vec<NodeId>)> {
+    fn said(&self, builder: &PlanBuilder, event: NodeId, condition: bool) -> Option<(EventExpr, Vec<NodeId>)> {
         let plan = builder.plan();
         let own = plan.record_source(event);
         let columns: Vec<(EventExpr, Type)> = (0..)
@@ -510,7 +521,8 @@ impl Step {
         };
         if condition || self.number % 3 == 0 {
             let other = pick_column(&|_| true).map(|(column, ty)| compared(column, constant(ty)));
-            let second = pick(builder, self.compare, |k| k == Kind::State(Type::Bool)).filter(|_| self.number % 2 == 0);
+            let second =
+                pick(builder, self.compare, |k| k == TimelineKind::State(Type::Bool)).filter(|_| self.number % 2 == 0);
             let (both, of) = match (other, second) {
                 (Some(other), None) if self.number % 4 == 1 => {
                     (EventExpr::And(holds.into(), other.into()), vec![sampled])
@@ -548,16 +560,18 @@ impl Step {
     }
 
     /// An integral, as often as not of what is counted only sometimes.
-    fn integral(&self, builder: &Builder) -> Option<Op> {
-        let plain = |k: Kind| matches!(k, Kind::Number(Unit::Int | Unit::Float));
+    fn integral(&self, builder: &PlanBuilder) -> Option<Op> {
+        let plain = |k: TimelineKind| matches!(k, TimelineKind::Number(Unit::Int | Unit::Float));
         let still = standing(builder, plain);
         let of = if still.is_empty() { return None } else { nth(&still, self.left) };
-        let over = (self.right % 2 == 1).then(|| pick(builder, self.right, |k| k == Kind::State(Type::Bool))).flatten();
+        let over = (self.right % 2 == 1)
+            .then(|| pick(builder, self.right, |k| k == TimelineKind::State(Type::Bool)))
+            .flatten();
         Some(Op::Integral { of, over })
     }
 
     /// A function of states and of numbers that stand still; quotients are rounded, so that all stays exact.
-    fn apply(&self, builder: &Builder) -> Option<Op> {
+    fn apply(&self, builder: &PlanBuilder) -> Option<Op> {
         let still = standing(builder, |k| k.stepped().is_some());
         let a = if still.is_empty() { return None } else { nth(&still, self.left) };
         let kind = builder.plan().node(a).kind;
@@ -565,15 +579,15 @@ impl Step {
         let text =
             [Scalar::Upper, Scalar::Trim, Scalar::Length, Scalar::StartsWith, Scalar::Contains, Scalar::Coalesce];
         let function = match kind {
-            Kind::Ratio(_) => choose(&round, self.compare),
-            Kind::State(Type::String) => choose(&text, self.compare),
-            Kind::State(Type::Bool) => choose(&[Scalar::If, Scalar::Coalesce], self.compare),
-            Kind::State(Type::Int) => {
+            TimelineKind::Ratio(_) => choose(&round, self.compare),
+            TimelineKind::State(Type::String) => choose(&text, self.compare),
+            TimelineKind::State(Type::Bool) => choose(&[Scalar::If, Scalar::Coalesce], self.compare),
+            TimelineKind::State(Type::Int) => {
                 choose(&[Scalar::Bit, Scalar::Abs, Scalar::Add, Scalar::Sub, Scalar::Coalesce], self.compare)
             }
             _ => choose(&[Scalar::Abs, Scalar::Ceil, Scalar::Add, Scalar::Sub, Scalar::Coalesce], self.compare),
         };
-        let exact = |k: Kind| k.stepped().is_some() && !matches!(k, Kind::Ratio(_));
+        let exact = |k: TimelineKind| k.stepped().is_some() && !matches!(k, TimelineKind::Ratio(_));
         let others = |ty: Type| standing(builder, |k| exact(k) && k.stepped() == Some(ty));
         let of = match function {
             Scalar::If => {
@@ -591,18 +605,18 @@ impl Step {
     }
 
     /// Two states of one type, or two numbers of one measure.
-    fn branches(&self, builder: &mut Builder) -> Option<(NodeId, NodeId)> {
-        let left = pick(builder, self.left, |k| matches!(k, Kind::State(_) | Kind::Number(_)))?;
+    fn branches(&self, builder: &mut PlanBuilder) -> Option<(NodeId, NodeId)> {
+        let left = pick(builder, self.left, |k| matches!(k, TimelineKind::State(_) | TimelineKind::Number(_)))?;
         let kind = builder.plan().node(left).kind;
         match kind {
-            Kind::State(_) => Some((left, pick(builder, self.right, |k| k == kind)?)),
+            TimelineKind::State(_) => Some((left, pick(builder, self.right, |k| k == kind)?)),
             _ => Some((left, pick(builder, self.right, |k| same_measure(k, kind))?)),
         }
     }
 
     /// Two numbers that both are durations or both are not; the second is sometimes a constant.
-    fn alike(&self, builder: &mut Builder) -> Option<(NodeId, NodeId)> {
-        let left = pick(builder, self.left, |k| matches!(k, Kind::Number(_)))?;
+    fn alike(&self, builder: &mut PlanBuilder) -> Option<(NodeId, NodeId)> {
+        let left = pick(builder, self.left, |k| matches!(k, TimelineKind::Number(_)))?;
         let kind = builder.plan().node(left).kind;
         let right = match self.right % 3 {
             0 if ![2, 4].contains(&(self.right % 5)) => self.constant(builder, left)?,
@@ -612,13 +626,13 @@ impl Step {
     }
 
     /// A constant that can be compared with the node.
-    fn constant(&self, builder: &mut Builder, with: NodeId) -> Option<NodeId> {
+    fn constant(&self, builder: &mut PlanBuilder, with: NodeId) -> Option<NodeId> {
         let duration = match builder.plan().node(with).kind {
-            Kind::Number(unit) => unit == Unit::Duration,
-            Kind::Ratio(unit) => unit == RatioUnit::Duration,
+            TimelineKind::Number(unit) => unit == Unit::Duration,
+            TimelineKind::Ratio(unit) => unit == RatioUnit::Duration,
             _ => false,
         };
-        let area = builder.plan().node(with).kind == Kind::Number(Unit::Area);
+        let area = builder.plan().node(with).kind == TimelineKind::Number(Unit::Area);
         let (denominator, unit) = match self.right % 5 {
             _ if duration => (1, Unit::Duration),
             pick if area => (choose(&[1, 2, 4], pick), Unit::Area),
@@ -631,18 +645,18 @@ impl Step {
 
 impl MetricShape {
     /// The metric over one of the first `nodes` nodes, or a split of one if there is one that can be.
-    fn build(&self, builder: &mut Builder, nodes: usize, name: String) -> Metric {
+    fn build(&self, builder: &mut PlanBuilder, nodes: usize, name: String) -> Metric {
         let plain = |id: &NodeId| id.index() < nodes;
-        let ids = |builder: &Builder, fits: fn(Kind) -> bool| -> Vec<NodeId> {
+        let ids = |builder: &PlanBuilder, fits: fn(TimelineKind) -> bool| -> Vec<NodeId> {
             let fitting = builder.plan().iter().filter(|(id, node)| plain(id) && fits(node.kind));
             fitting.map(|(id, _)| id).filter(|id| !is_apart(builder, *id)).collect()
         };
-        let states = ids(builder, |k| matches!(k, Kind::State(_)));
-        let roots = ids(builder, |k| !matches!(k, Kind::Event(_)));
-        let numbers = ids(builder, |k| matches!(k, Kind::Number(_) | Kind::Ratio(_)));
+        let states = ids(builder, |k| matches!(k, TimelineKind::State(_)));
+        let roots = ids(builder, |k| !matches!(k, TimelineKind::Event(_)));
+        let numbers = ids(builder, |k| matches!(k, TimelineKind::Number(_) | TimelineKind::Ratio(_)));
         let mut by: Vec<NodeId> = self.split_by.iter().map(|pick| nth(&states, *pick)).collect();
         // A metric has one clock, and many have one.
-        let is_clock = |builder: &Builder, id: &NodeId| matches!(builder.plan().node(*id).op, Op::Every(_));
+        let is_clock = |builder: &PlanBuilder, id: &NodeId| matches!(builder.plan().node(*id).op, Op::Every(_));
         let mut clocks: Vec<NodeId> = states.iter().copied().filter(|id| is_clock(builder, id)).collect();
         if by.iter().any(|id| is_clock(builder, id)) {
             by.retain(|id| !is_clock(builder, id));
@@ -659,7 +673,7 @@ impl MetricShape {
             if by.is_empty() { None } else { builder.add(split).ok() }
         });
         // Conditions are counted at once for each value as often as numbers are split.
-        let conditions = ids(builder, |k| k == Kind::State(Type::Bool));
+        let conditions = ids(builder, |k| k == TimelineKind::State(Type::Bool));
         let at_once = (!by.is_empty() && self.root.is_multiple_of(3) && !conditions.is_empty()).then(|| {
             let of = Op::Concurrency { of: nth(&conditions, self.root / 3), cap };
             let of = builder.add(of).expect("a condition");
@@ -677,13 +691,13 @@ impl MetricShape {
                 functions: FUNCTIONS
                     .iter()
                     .cloned()
-                    .chain([Function::Distinct { name: "x".into(), of: nth(&states, *pick) }])
+                    .chain([AggregateFunction::Distinct { name: "x".into(), of: nth(&states, *pick) }])
                     .collect(),
-                members: choose(&[Members::All, Members::Closed, Members::Live], *pick),
+                members: choose(&[AggregateMembers::All, AggregateMembers::Closed, AggregateMembers::Live], *pick),
             }
         });
         // Events are counted now and then; sometimes in windows, of whatever clock there is.
-        let events = ids(builder, |k| matches!(k, Kind::Event(_)));
+        let events = ids(builder, |k| matches!(k, TimelineKind::Event(_)));
         if let (Some((groups, pick)), true) = (&self.aggregate, self.root % 4 == 3 && !events.is_empty()) {
             let root = builder.matches(nth(&events, self.root / 4)).expect("an event");
             let plan = builder.plan();
@@ -696,18 +710,18 @@ impl MetricShape {
                 _ => GroupOf::State(nth(&states, *group)),
             };
             let group_by = groups.iter().enumerate().map(|g| GroupKey { name: format!("g{}", g.0), of: key(g) });
-            let distinct = |i: usize| Function::Distinct {
+            let distinct = |i: usize| AggregateFunction::Distinct {
                 name: format!("x{i}"),
                 of: nth(&states, self.root.wrapping_add(i as u8)),
             };
             let functions = FUNCTIONS[..7].iter().cloned().chain((0..2).map(distinct)).collect();
-            let aggregate = Some(Aggregate { group_by: group_by.collect(), functions, members: Members::All });
+            let aggregate = Some(Aggregate { group_by: group_by.collect(), functions, members: AggregateMembers::All });
             return Metric { name, root, dimensions: vec![], aggregate, keep_spans: false, with: vec![] };
         }
         let root = split.unwrap_or_else(|| nth(&roots, self.root));
         // Conditions are as often as not counted at once.
         let counted =
-            split.is_none() && builder.plan().node(root).kind == Kind::State(Type::Bool) && self.root % 2 == 1;
+            split.is_none() && builder.plan().node(root).kind == TimelineKind::State(Type::Bool) && self.root % 2 == 1;
         let root = if counted { builder.add(Op::Concurrency { of: root, cap }).expect("a condition") } else { root };
         let beside = |i: usize| Beside { name: format!("w{i}"), of: nth(&states, self.root.wrapping_add(i as u8)) };
         let with = (0..usize::from(self.root % 3)).map(beside).collect();
@@ -715,23 +729,23 @@ impl MetricShape {
     }
 }
 
-const FUNCTIONS: [Function; 10] = [
-    Function::Count,
-    Function::Sum,
-    Function::Avg,
-    Function::Min,
-    Function::Max,
-    Function::Percentile(50),
-    Function::Percentile(95),
-    Function::Now,
-    Function::Peak,
-    Function::Mean,
+const FUNCTIONS: [AggregateFunction; 10] = [
+    AggregateFunction::Count,
+    AggregateFunction::Sum,
+    AggregateFunction::Avg,
+    AggregateFunction::Min,
+    AggregateFunction::Max,
+    AggregateFunction::Percentile(50),
+    AggregateFunction::Percentile(95),
+    AggregateFunction::Now,
+    AggregateFunction::Peak,
+    AggregateFunction::Mean,
 ];
 
 /// A node whose kind fits. Picks prefer neither old nor new nodes.
 ///
 /// Thirds and tenths are only compared with: sums of their floats depend on the order, and here all is to be exact.
-fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<NodeId> {
+fn pick(builder: &PlanBuilder, pick: u8, fits: impl Fn(TimelineKind) -> bool) -> Option<NodeId> {
     let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
     let fitting = builder.plan().iter().filter(|(id, n)| fits(n.kind) && exact(&n.op) && !is_apart(builder, *id));
     let candidates: Vec<NodeId> = fitting.map(|(id, _)| id).collect();
@@ -739,7 +753,7 @@ fn pick(builder: &Builder, pick: u8, fits: impl Fn(Kind) -> bool) -> Option<Node
 }
 
 /// Nodes whose kind fits and that do not move by themselves.
-fn standing(builder: &Builder, fits: impl Fn(Kind) -> bool) -> Vec<NodeId> {
+fn standing(builder: &PlanBuilder, fits: impl Fn(TimelineKind) -> bool) -> Vec<NodeId> {
     let exact = |op: &Op| !matches!(op, Op::ConstantNumber { denominator: 3 | 10, .. });
     let fitting = builder.plan().iter().filter(|(id, n)| fits(n.kind) && exact(&n.op) && !builder.moves(*id));
     fitting.map(|(id, _)| id).filter(|id| !is_apart(builder, *id)).collect()
@@ -747,7 +761,7 @@ fn standing(builder: &Builder, fits: impl Fn(Kind) -> bool) -> Vec<NodeId> {
 
 /// Whether it says what is not calculated with exactly: instants, which are large numbers, and parts of lines, which are no
 /// binary fractions.
-fn is_apart(builder: &Builder, id: NodeId) -> bool {
+fn is_apart(builder: &PlanBuilder, id: NodeId) -> bool {
     let op = &builder.plan().node(id).op;
     let is_time = |op: &Op| matches!(op, Op::TimeOf { .. } | Op::InstantOf(_));
     matches!(op, Op::Slant { over: Some(_), .. })
@@ -755,19 +769,21 @@ fn is_apart(builder: &Builder, id: NodeId) -> bool {
         || (!matches!(op, Op::Sub(..)) && op.inputs().iter().any(|of| is_time(&builder.plan().node(*of).op)))
 }
 
-fn ratio(builder: &Builder, numerator: NodeId, denominator: NodeId) -> Option<Op> {
+fn ratio(builder: &PlanBuilder, numerator: NodeId, denominator: NodeId) -> Option<Op> {
     match (builder.plan().node(numerator).kind, builder.plan().node(denominator).kind) {
-        (Kind::Number(a), Kind::Number(b)) => RatioUnit::of(a, b).map(|_| Op::Ratio { numerator, denominator }),
+        (TimelineKind::Number(a), TimelineKind::Number(b)) => {
+            RatioUnit::of(a, b).map(|_| Op::Ratio { numerator, denominator })
+        }
         _ => None,
     }
 }
 
-fn same_measure(a: Kind, b: Kind) -> bool {
-    matches!((a, b), (Kind::Number(a), Kind::Number(b)) if a.same_measure(b))
+fn same_measure(a: TimelineKind, b: TimelineKind) -> bool {
+    matches!((a, b), (TimelineKind::Number(a), TimelineKind::Number(b)) if a.same_measure(b))
 }
 
 /// A node that only counts up, or a sum of such.
-fn cumulative(builder: &Builder, pick: u8) -> Option<NodeId> {
+fn cumulative(builder: &PlanBuilder, pick: u8) -> Option<NodeId> {
     let ids = builder.plan().iter().map(|(id, _)| id);
     let candidates: Vec<NodeId> = ids.filter(|id| builder.is_cumulative(*id) && !is_apart(builder, *id)).collect();
     if candidates.is_empty() { None } else { Some(nth(&candidates, pick)) }

@@ -2,7 +2,7 @@
 
 use super::value;
 use std::sync::Arc;
-use timeline_core::plan::{Table, TableColumn, TableRow, TableShape};
+use timeline_core::plan::{LookupTable, TableColumn, TableRow, TableShape};
 use timeline_core::{Time, Type, Value};
 
 /// The types of the columns of every table.
@@ -12,7 +12,7 @@ const TYPES: [Type; 4] = [Type::Float, Type::String, Type::Bool, Type::Int];
 pub(crate) fn column(number: Time, key: &[Type]) -> TableColumn {
     let name = |kind: &str, types: &[Type]| (0..).map(|i: usize| format!("{kind}{i}")).zip(types.to_vec()).collect();
     let shape = TableShape { name: number.to_string(), key: name("k", key), columns: name("c", &TYPES) };
-    let table = Table::new(shape, rows(number, key)).expect("no two rows of a key speak of one instant");
+    let table = LookupTable::new(shape, rows(number, key)).expect("no two rows of a key speak of one instant");
     TableColumn { table: Arc::new(table), column: number.rem_euclid(TYPES.len() as Time) as u16 }
 }
 

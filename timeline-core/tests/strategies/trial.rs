@@ -4,7 +4,7 @@
 //! changes, and shares no interval arithmetic with the evaluators.
 
 use super::tables;
-use timeline_core::plan::{Kind, LocalHours, NodeId, Op, Unit};
+use timeline_core::plan::{LocalHours, NodeId, Op, TimelineKind, Unit};
 use timeline_core::reference::Occurrence;
 use timeline_core::{Time, Type, Value};
 
@@ -37,16 +37,17 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
-    pub(crate) fn fits(self, kind: Kind) -> bool {
+    pub(crate) fn fits(self, kind: TimelineKind) -> bool {
         match self {
-            Takes::Condition => kind == Kind::State(Type::Bool),
-            Takes::State => matches!(kind, Kind::State(_)),
-            Takes::Of(ty) => kind == Kind::State(ty),
-            Takes::Number => matches!(kind, Kind::Number(_)),
-            Takes::Numbers => matches!(kind, Kind::Event(Type::Int | Type::Float)),
+            Takes::Condition => kind == TimelineKind::State(Type::Bool),
+            Takes::State => matches!(kind, TimelineKind::State(_)),
+            Takes::Of(ty) => kind == TimelineKind::State(ty),
+            Takes::Number => matches!(kind, TimelineKind::Number(_)),
+            Takes::Numbers => matches!(kind, TimelineKind::Event(Type::Int | Type::Float)),
             Takes::Steps => matches!(
                 kind,
-                Kind::State(Type::Int | Type::Float) | Kind::Number(Unit::Int | Unit::Float | Unit::Duration)
+                TimelineKind::State(Type::Int | Type::Float)
+                    | TimelineKind::Number(Unit::Int | Unit::Float | Unit::Duration)
             ),
         }
     }

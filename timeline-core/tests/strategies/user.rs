@@ -1,7 +1,7 @@
 //! A user operator that needs no module: it adds and counts, has nothing to say at times, and fails at last.
 
 use std::sync::Arc;
-use timeline_core::plan::{Fault, Operate, UserOperator};
+use timeline_core::plan::{Operate, OperatorFault, UserOperator};
 use timeline_core::{Time, Type, Value};
 
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Operate for Adding {
         &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     }
 
-    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, Fault> {
+    fn apply(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
         assert_eq!(state.len(), STATE_BYTES);
         let mut sum = i64::from_le_bytes(state[..8].try_into().expect("so many bytes are kept"));
         let count = u32::from_le_bytes(state[8..].try_into().expect("so many bytes are kept")) + 1;
@@ -32,7 +32,7 @@ impl Operate for Adding {
         state[..8].copy_from_slice(&sum.to_le_bytes());
         state[8..].copy_from_slice(&count.to_le_bytes());
         match (sum.rem_euclid(11), sum.rem_euclid(5)) {
-            (0, _) => Err(Fault::Trap),
+            (0, _) => Err(OperatorFault::Trap),
             (_, 0) => Ok(None),
             _ => Ok(Some(Value::Int(sum + i64::from(count)))),
         }

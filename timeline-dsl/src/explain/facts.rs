@@ -4,7 +4,7 @@ use super::Sizes;
 use super::operator::{label, operator_text, picture, shown_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
-use timeline_core::plan::{Memory, NodeId, Op, Timer, UserOperator};
+use timeline_core::plan::{MemoryClass, NodeId, Op, Timer, UserOperator};
 
 /// The facts of a plan.
 pub(crate) struct PlanFacts {
@@ -89,20 +89,20 @@ fn has_timer(plan: &Plan, op: &Op) -> bool {
 
 fn memory(plan: &Plan, op: &Op) -> &'static str {
     match op.describe().memory {
-        Memory::Constant => "O(1)",
-        Memory::Window => "O(window)",
-        Memory::Cap => "O(cap)",
-        Memory::Declared => "O(state)",
-        Memory::CapOfInput(of) => {
+        MemoryClass::Constant => "O(1)",
+        MemoryClass::Window => "O(window)",
+        MemoryClass::Cap => "O(cap)",
+        MemoryClass::Declared => "O(state)",
+        MemoryClass::CapOfInput(of) => {
             // Windows of the clock go when they are over: one at a time is kept.
             let is_clock = |id: &NodeId| matches!(plan.node(*id).op, Op::Every(_));
             let by_clock = op.inputs().iter().skip(1).all(is_clock);
             match plan.node(of).op.describe().memory {
-                Memory::Window if by_clock => "O(window)",
-                Memory::Window => "O(window + cap)",
-                Memory::Cap => "O(cap)",
+                MemoryClass::Window if by_clock => "O(window)",
+                MemoryClass::Window => "O(window + cap)",
+                MemoryClass::Cap => "O(cap)",
                 _ if by_clock => "O(1)",
-                Memory::Constant | Memory::CapOfInput(_) | Memory::Declared => "O(cap)",
+                MemoryClass::Constant | MemoryClass::CapOfInput(_) | MemoryClass::Declared => "O(cap)",
             }
         }
     }

@@ -4,7 +4,7 @@ use super::facts::PlanFacts;
 use super::outputs::{aggregate_text, end_text};
 use crate::diagnostics::quoted;
 use timeline_core::Plan;
-use timeline_core::plan::{Beside, NodeId, Op, Source, TimeUnit};
+use timeline_core::plan::{Beside, NodeId, Op, SourceDefinition, TimeUnit};
 
 pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     let end = end_text(plan, &plan.end);
@@ -65,7 +65,7 @@ fn with(all: &[Beside]) -> String {
     format!(",\"with\":[{}]", all.iter().map(column).collect::<Vec<_>>().join(","))
 }
 
-fn source(source: &Source, end: &str) -> String {
+fn source(source: &SourceDefinition, end: &str) -> String {
     let key: Vec<String> = source.key.iter().map(|k| quoted(&k.dotted())).collect();
     let order = source.order.as_ref().map_or("null".to_owned(), |(field, _)| quoted(&field.dotted()));
     format!(

@@ -3,8 +3,8 @@
 use crate::diagnostics::quoted;
 use crate::lower::{DAYS, clock_text};
 use timeline_core::plan::{
-    Column, Compare, Description, EventExpr, Every, Form, Kind, LocalHours, NodeId, Op, Parameter, Scalar, TableColumn,
-    Unit,
+    Compare, EventExpr, Every, LocalHours, NodeId, Notation, Op, OperatorDescription, Parameter, Scalar, SourceColumn,
+    TableColumn, TimelineKind, Unit,
 };
 use timeline_core::{Plan, Time, Value};
 
@@ -130,7 +130,7 @@ impl Writer<'_> {
         let depth = depth.saturating_sub(1);
         let description = op.describe();
         let (own, text) = match op {
-            _ if description.form == Form::Call => (binds::UNARY, self.call(op, &description, depth)),
+            _ if description.form == Notation::Call => (binds::UNARY, self.call(op, &description, depth)),
             Op::Event(e) => return self.event(e, around, MAX_DEPTH),
             Op::Constant(v) => (binds::UNARY, value_text(v)),
             Op::ConstantNumber { numerator, denominator, unit } => number_text(*numerator, *denominator, *unit),
@@ -316,7 +316,7 @@ impl Writer<'_> {
     }
 
     /// The operator's name, its inputs, and what it is told beside them.
-    fn call(&mut self, op: &Op, description: &Description<'_>, depth: usize) -> String {
+    fn call(&mut self, op: &Op, description: &OperatorDescription<'_>, depth: usize) -> String {
         let inputs = op.inputs().into_iter().map(|id| self.node(id, 0, depth)).collect::<Vec<_>>();
         let parameters = description.parameters.iter().map(|parameter| match parameter {
             Parameter::Window(length) => duration_text(*length),
@@ -354,14 +354,14 @@ impl Writer<'_> {
     /// The numerator and the constant of a quotient shifted by one, which is kept as `(n + d * c) / d`, of an area and a duration.
     fn shift(&self, numerator: NodeId, denominator: NodeId) -> Option<(NodeId, NodeId)> {
         let Op::Add(a, b) = self.plan.node(numerator).op else { return None };
-        let plain = matches!(self.plan.node(denominator).kind, Kind::Number(Unit::Int | Unit::Float));
+        let plain = matches!(self.plan.node(denominator).kind, TimelineKind::Number(Unit::Int | Unit::Float));
         let constant = |id: NodeId| {
             let Op::Mul(x, y) = self.plan.node(id).op else { return None };
             let c = if x == denominator { y } else { x };
             let is_shift = (x == denominator || y == denominator)
                 && matches!(self.plan.node(c).op, Op::ConstantNumber { unit, .. }
                     if unit == if plain { Unit::Area } else { Unit::Float })
-                && self.plan.node(id).kind == Kind::Number(Unit::Area);
+                && self.plan.node(id).kind == TimelineKind::Number(Unit::Area);
             is_shift.then_some(c)
         };
         // Where the sides have no unit in common, what stands above is one of those products.
@@ -498,7 +498,7 @@ fn value_text(value: &Value) -> String {
 
 /// A name, or `col("...")` for what no name can be.
 /// What a column is called: with its source where the plan has several.
-pub(super) fn column_name(plan: &Plan, column: &Column) -> String {
+pub(super) fn column_name(plan: &Plan, column: &SourceColumn) -> String {
     match plan.joined.is_empty() {
         true => column.name.clone(),
         false => format!("{}.{}", plan.source_at(usize::from(column.source)).name, column.name),

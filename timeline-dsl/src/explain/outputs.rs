@@ -3,7 +3,7 @@
 use super::expected::RowsADay;
 use super::operator::{duration_text, every_text};
 use timeline_core::Plan;
-use timeline_core::plan::{Aggregate, Beside, EndRule, Function, GroupOf, Members, NodeId};
+use timeline_core::plan::{Aggregate, AggregateFunction, AggregateMembers, Beside, EndRule, GroupOf, NodeId};
 
 /// Something that reads nodes and is no node.
 pub(super) struct Output {
@@ -61,16 +61,16 @@ fn with_text(with: &[Beside]) -> Option<String> {
 pub fn aggregate_text(aggregate: &Aggregate) -> String {
     let mut parts = vec![];
     match aggregate.members {
-        Members::All => {}
-        Members::Closed => parts.push("closed".to_owned()),
-        Members::Live => parts.push("live".to_owned()),
+        AggregateMembers::All => {}
+        AggregateMembers::Closed => parts.push("closed".to_owned()),
+        AggregateMembers::Live => parts.push("live".to_owned()),
     }
     if !aggregate.group_by.is_empty() {
         let keys: Vec<&str> = aggregate.group_by.iter().map(|k| k.name.as_str()).collect();
         parts.push(format!("group_by({})", keys.join(", ")));
     }
     parts.extend(aggregate.functions.iter().map(|function| match function {
-        Function::Distinct { name, .. } => format!("distinct({name})"),
+        AggregateFunction::Distinct { name, .. } => format!("distinct({name})"),
         function => function.name(),
     }));
     format!("| aggregate({})", parts.join(", "))

@@ -7,7 +7,7 @@ use crate::diagnostics::codes;
 use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Expr, ExprKind, Span};
 use timeline_core::Type;
-use timeline_core::plan::{Compare, Kind, NodeId, Op, Unit};
+use timeline_core::plan::{Compare, NodeId, Op, TimelineKind, Unit};
 
 /// What is made of straight lines.
 struct Lines {
@@ -160,7 +160,7 @@ impl Lowering<'_> {
             _ => {
                 let (found, own) = (self.describe(&value), self.quote(e.span));
                 let help = match self.kind(source, id) {
-                    Kind::State(Type::Bool) => format!("did you mean `duration_where({own})`?"),
+                    TimelineKind::State(Type::Bool) => format!("did you mean `duration_where({own})`?"),
                     _ => "it reads plain numbers and numeric states, such as `latest(power)`".to_owned(),
                 };
                 let d = self

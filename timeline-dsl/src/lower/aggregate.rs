@@ -4,7 +4,7 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{AggregateItem, Dimension, FunctionItem, Name};
-use timeline_core::plan::{Aggregate, Every, Function, GroupKey, GroupOf, Kind, NodeId, Op, Unit};
+use timeline_core::plan::{Aggregate, AggregateFunction, Every, GroupKey, GroupOf, NodeId, Op, TimelineKind, Unit};
 
 impl Lowering<'_> {
     /// The aggregate, and the root that it reads: a state of numbers is read as a number.
@@ -15,7 +15,7 @@ impl Lowering<'_> {
         (dimensions, windows): (&[String], Option<&(String, Every)>),
         item: &AggregateItem,
     ) -> Option<(Aggregate, NodeId)> {
-        let mut functions: Vec<Function> = vec![];
+        let mut functions: Vec<AggregateFunction> = vec![];
         let mut failed = self.too_many_dimensions(item.span, &item.group_by);
         if failed {
             return None;
@@ -49,7 +49,7 @@ impl Lowering<'_> {
         if failed {
             return None;
         }
-        let reads = |f: &Function| !matches!(f, Function::Count | Function::Distinct { .. });
+        let reads = |f: &AggregateFunction| !matches!(f, AggregateFunction::Count | AggregateFunction::Distinct { .. });
         let root = if functions.iter().any(reads) && self.is_numeric_state(source, root) {
             self.node(source, Op::NumberOf(root), item.span)?
         } else {
@@ -73,9 +73,15 @@ impl Lowering<'_> {
         true
     }
 
-    fn function(&mut self, name: &Name) -> Option<Function> {
-        let at_once = [Function::Now, Function::Peak, Function::Mean];
-        let known = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
+    fn function(&mut self, name: &Name) -> Option<AggregateFunction> {
+        let at_once = [AggregateFunction::Now, AggregateFunction::Peak, AggregateFunction::Mean];
+        let known = [
+            AggregateFunction::Count,
+            AggregateFunction::Sum,
+            AggregateFunction::Avg,
+            AggregateFunction::Min,
+            AggregateFunction::Max,
+        ];
         let known = known.into_iter().chain(at_once).collect::<Vec<_>>();
         if let Some(f) = known.iter().find(|f| f.name() == name.text) {
             return Some(f.clone());
@@ -84,7 +90,7 @@ impl Lowering<'_> {
             name.text.strip_prefix('p').filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
         {
             return match digits.parse() {
-                Ok(p @ 1..=99) => Some(Function::Percentile(p)),
+                Ok(p @ 1..=99) => Some(AggregateFunction::Percentile(p)),
                 _ => {
                     let help = "percentiles go from p1 to p99; the least and the greatest are `min` and `max`";
                     self.error(codes::AGGREGATE, name.span, format!("`{}` is no percentile", name.text), help);
@@ -116,36 +122,36 @@ impl Lowering<'_> {
         None
     }
 
-    fn function_fits(&mut self, name: &Name, f: &Function, source: usize, root: NodeId) -> bool {
+    fn function_fits(&mut self, name: &Name, f: &AggregateFunction, source: usize, root: NodeId) -> bool {
         let kind = self.kind(source, root);
         let at_once = match self.op(source, root) {
             Op::Split { of, .. } => matches!(self.op(source, *of), Op::Concurrency { .. }),
             op => matches!(op, Op::Concurrency { .. }),
         };
         match (f, kind) {
-            (Function::Count | Function::Distinct { .. }, _) if at_once => true,
-            (Function::Now | Function::Peak | Function::Mean, _) if at_once => true,
-            (Function::Now | Function::Peak | Function::Mean, _) => {
-                let near = if *f == Function::Mean { "the mean of values is `avg`; " } else { "" };
+            (AggregateFunction::Count | AggregateFunction::Distinct { .. }, _) if at_once => true,
+            (AggregateFunction::Now | AggregateFunction::Peak | AggregateFunction::Mean, _) if at_once => true,
+            (AggregateFunction::Now | AggregateFunction::Peak | AggregateFunction::Mean, _) => {
+                let near = if *f == AggregateFunction::Mean { "the mean of values is `avg`; " } else { "" };
                 let help = format!("{near}`concurrency(b) | aggregate(now, peak, mean)` counts sessions at once");
                 let message = format!("`{}` reads `concurrency(...)`, this metric is {kind}", name.text);
                 self.error(codes::AGGREGATE, name.span, message, help);
                 false
             }
-            (_, Kind::State(_)) if at_once => {
+            (_, TimelineKind::State(_)) if at_once => {
                 let message = format!("`{}` does not read `concurrency(...)`", name.text);
                 self.error(codes::AGGREGATE, name.span, message, "it has `count`, `now`, `peak` and `mean`");
                 false
             }
-            (Function::Count | Function::Distinct { .. }, _) => true,
-            (_, Kind::Number(Unit::Instant)) => {
+            (AggregateFunction::Count | AggregateFunction::Distinct { .. }, _) => true,
+            (_, TimelineKind::Number(Unit::Instant)) => {
                 let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
                 let help = "`count` counts sessions with a value; the difference of two instants is a duration";
                 self.error(codes::AGGREGATE, name.span, message, help);
                 false
             }
-            (_, Kind::Number(_)) => true,
-            (Function::Sum, Kind::Ratio(_)) => {
+            (_, TimelineKind::Number(_)) => true,
+            (AggregateFunction::Sum, TimelineKind::Ratio(_)) => {
                 let help = if self.is_over_constant(source, root) {
                     "sum the number itself, and scale the result: a multiple by a decimal is kept as a ratio"
                 } else {
@@ -154,9 +160,9 @@ impl Lowering<'_> {
                 self.error(codes::AGGREGATE, name.span, "ratios are not summed", help);
                 false
             }
-            (_, Kind::Ratio(_)) => true,
-            (_, Kind::State(ty) | Kind::Event(ty)) if ty.is_numeric() => true,
-            (_, Kind::Event(_)) => self.counts_alone(name, kind),
+            (_, TimelineKind::Ratio(_)) => true,
+            (_, TimelineKind::State(ty) | TimelineKind::Event(ty)) if ty.is_numeric() => true,
+            (_, TimelineKind::Event(_)) => self.counts_alone(name, kind),
             _ => {
                 let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
                 let help = "`count` counts sessions with a value; `duration_where(...)` makes a number of a condition";
@@ -215,7 +221,13 @@ impl Lowering<'_> {
     }
 
     /// `distinct(x)`.
-    fn distinct(&mut self, name: &Name, of: &[Dimension], source: usize, functions: &[Function]) -> Option<Function> {
+    fn distinct(
+        &mut self,
+        name: &Name,
+        of: &[Dimension],
+        source: usize,
+        functions: &[AggregateFunction],
+    ) -> Option<AggregateFunction> {
         let [value] = of else {
             let message = "`distinct` counts the values of one state";
             let help = "name it: `distinct(user)`, or `distinct(latest(user) as viewer)`; each of several by itself";
@@ -224,7 +236,7 @@ impl Lowering<'_> {
         };
         let own = self.dimension_name(value, &[])?;
         let of = self.state_beside(source, value, "`distinct`")?;
-        let function = Function::Distinct { name: own.clone(), of };
+        let function = AggregateFunction::Distinct { name: own.clone(), of };
         if functions.iter().any(|known| *known != function && known.name() == function.name()) {
             let help =
                 format!("name one of them with `as`: `distinct({} as other_{own})`", self.quote(value.value.span));

@@ -9,7 +9,7 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Number, Rational, Sign, Span};
 use timeline_core::SECOND;
-use timeline_core::plan::{Kind, NodeId, Op, RatioUnit, Scalar, Unit};
+use timeline_core::plan::{NodeId, Op, RatioUnit, Scalar, TimelineKind, Unit};
 
 /// An operand with a place.
 #[derive(Clone, Copy)]
@@ -55,13 +55,13 @@ impl Lowering<'_> {
     fn lower_operand(&mut self, e: &Expr) -> Lowered {
         match self.lower(e) {
             Lowered::Event(event) if !event.ty.is_numeric() => {
-                self.not_a_number(e.span, &Kind::Event(event.ty).to_string())
+                self.not_a_number(e.span, &TimelineKind::Event(event.ty).to_string())
             }
             Lowered::Mixed(mixed) if !mixed.ty.is_numeric() => {
-                self.not_a_number(e.span, &Kind::Event(mixed.ty).to_string())
+                self.not_a_number(e.span, &TimelineKind::Event(mixed.ty).to_string())
             }
             Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::Number(_) | Kind::Ratio(_) => Lowered::Node { source, id },
+                TimelineKind::Number(_) | TimelineKind::Ratio(_) => Lowered::Node { source, id },
                 kind => match self.as_number(source, id, e.span) {
                     Some((id, _)) => Lowered::Node { source, id },
                     None => self.not_a_number(e.span, &kind.to_string()),
@@ -118,15 +118,16 @@ impl Lowering<'_> {
                 // At an event two values are only two values, whatever they are between events.
                 let both_move = self.facts(source, a).moves && self.facts(source, b).moves;
                 if self.inside > 0
-                    && (sign == Sign::Times && both_move || sign == Sign::Over && matches!(q, Kind::Ratio(_)))
+                    && (sign == Sign::Times && both_move || sign == Sign::Over && matches!(q, TimelineKind::Ratio(_)))
                 {
                     let values = [(left.value.clone(), left.span), (right.value.clone(), right.span)];
                     return self.apply_mixed(span, scalar(sign), &values);
                 }
                 let other = match (sign, p, q) {
                     (Sign::Times, _, _) => self.multiply(span, source, a, b),
-                    (Sign::Over, _, Kind::Number(_)) => self.divide(span, source, a, b),
-                    (Sign::Plus | Sign::Minus, Kind::Ratio(_), _) | (Sign::Plus | Sign::Minus, _, Kind::Ratio(_)) => {
+                    (Sign::Over, _, TimelineKind::Number(_)) => self.divide(span, source, a, b),
+                    (Sign::Plus | Sign::Minus, TimelineKind::Ratio(_), _)
+                    | (Sign::Plus | Sign::Minus, _, TimelineKind::Ratio(_)) => {
                         self.join_ratios(span, source, sign, a, b)
                     }
                     _ => None,
@@ -135,8 +136,12 @@ impl Lowering<'_> {
                     return lowered;
                 }
                 let op = match (sign, p, q) {
-                    (Sign::Plus, Kind::Number(p), Kind::Number(q)) if p.plus(q).is_some() => Op::Add(a, b),
-                    (Sign::Minus, Kind::Number(p), Kind::Number(q)) if p.minus(q).is_some() => Op::Sub(a, b),
+                    (Sign::Plus, TimelineKind::Number(p), TimelineKind::Number(q)) if p.plus(q).is_some() => {
+                        Op::Add(a, b)
+                    }
+                    (Sign::Minus, TimelineKind::Number(p), TimelineKind::Number(q)) if p.minus(q).is_some() => {
+                        Op::Sub(a, b)
+                    }
                     _ => return self.refuse(span, sign, left, right),
                 };
                 self.add(source, op, span)
@@ -155,18 +160,18 @@ impl Lowering<'_> {
         right: Side<'_>,
     ) -> Lowered {
         let result = match (sign, self.kind(source, id)) {
-            (Sign::Plus | Sign::Minus, Kind::Number(unit)) => beside(sign, c, unit).map(|constant| {
+            (Sign::Plus | Sign::Minus, TimelineKind::Number(unit)) => beside(sign, c, unit).map(|constant| {
                 let constant = self.node(source, constant, right.span)?;
                 let op = if sign == Sign::Plus { Op::Add(id, constant) } else { Op::Sub(id, constant) };
                 self.node(source, op, span)
             }),
-            (Sign::Plus, Kind::Ratio(_)) => self.shift(span, source, id, c, 1),
-            (Sign::Minus, Kind::Ratio(_)) => self.shift(span, source, id, c, -1),
-            (Sign::Times, Kind::Number(Unit::Int | Unit::Float)) if matches!(c, Literal::Duration(_)) => {
+            (Sign::Plus, TimelineKind::Ratio(_)) => self.shift(span, source, id, c, 1),
+            (Sign::Minus, TimelineKind::Ratio(_)) => self.shift(span, source, id, c, -1),
+            (Sign::Times, TimelineKind::Number(Unit::Int | Unit::Float)) if matches!(c, Literal::Duration(_)) => {
                 constant::duration(c).map(|d| self.times_duration(span, source, id, d))
             }
             (Sign::Times, _) => constant::plain(c).and_then(|x| self.stretch(span, source, id, x)),
-            (Sign::Over, Kind::Number(_)) if matches!(c, Literal::Duration(_)) => {
+            (Sign::Over, TimelineKind::Number(_)) if matches!(c, Literal::Duration(_)) => {
                 let Ok(d) = constant::duration(c) else { return Lowered::Error };
                 if d == 0 { Err(Misfit::Zero) } else { self.over_duration(span, source, id, d) }
             }
@@ -198,18 +203,18 @@ impl Lowering<'_> {
             (Sign::Plus | Sign::Times, _) => {
                 return self.with_constant(span, sign, (source, id), c, right, left);
             }
-            (Sign::Minus, Kind::Number(unit)) => constant::number(c, unit).map(|constant| {
+            (Sign::Minus, TimelineKind::Number(unit)) => constant::number(c, unit).map(|constant| {
                 let constant = self.node(source, constant, left.span)?;
                 self.node(source, Op::Sub(constant, id), span)
             }),
-            (Sign::Minus, Kind::Ratio(_)) => match self.stretch(span, source, id, Rational::whole(-1)) {
+            (Sign::Minus, TimelineKind::Ratio(_)) => match self.stretch(span, source, id, Rational::whole(-1)) {
                 Ok(Some(negated)) => self.shift(span, source, negated, c, 1),
                 other => other,
             },
-            (Sign::Over, Kind::Number(_)) => {
+            (Sign::Over, TimelineKind::Number(_)) => {
                 let constant = match c {
                     Literal::Duration(_) => constant::number(c, Unit::Duration),
-                    _ if self.kind(source, id) == Kind::Number(Unit::Area) => constant::number(c, Unit::Area),
+                    _ if self.kind(source, id) == TimelineKind::Number(Unit::Area) => constant::number(c, Unit::Area),
                     _ => constant::number(c, Unit::Float),
                 };
                 constant.map(|constant| {
@@ -230,7 +235,7 @@ impl Lowering<'_> {
     /// A number or a ratio times an exact fraction.
     fn stretch(&mut self, span: Span, source: usize, id: NodeId, x: Rational) -> Result<Option<NodeId>, Misfit> {
         let (p, q) = x.parts().ok_or(Misfit::Range)?;
-        if self.kind(source, id) == Kind::Number(Unit::Area) && q != 1 {
+        if self.kind(source, id) == TimelineKind::Number(Unit::Area) && q != 1 {
             // An area is a float anyway: a multiple of it stays one, which can be summed.
             let factor = self.node(source, constant::number_op(p, q, Unit::Float), span);
             return Ok(factor.and_then(|factor| self.node(source, Op::Mul(id, factor), span)));
@@ -260,7 +265,7 @@ impl Lowering<'_> {
     ) -> Result<Option<NodeId>, Misfit> {
         let Op::Ratio { numerator, denominator } = *self.op(source, id) else { return Err(Misfit::Type) };
         let unit = match self.kind(source, id) {
-            Kind::Ratio(unit) => unit,
+            TimelineKind::Ratio(unit) => unit,
             _ => return Err(Misfit::Type),
         };
         let x = match unit {
@@ -278,19 +283,23 @@ impl Lowering<'_> {
         let sides = [self.kind(source, numerator), self.kind(source, denominator)];
         let (top, bottom) = match (unit, constant_below) {
             // The denominator times the constant has the unit of the numerator.
-            (_, _) if matches!(sides, [Kind::Number(Unit::Area), Kind::Number(Unit::Duration)]) => {
+            (_, _) if matches!(sides, [TimelineKind::Number(Unit::Area), TimelineKind::Number(Unit::Duration)]) => {
                 let Some(sum) = self.risen(span, source, (numerator, denominator), p, q, Unit::Float) else {
                     return Ok(None);
                 };
                 (sum, denominator)
             }
-            (RatioUnit::Duration, None) if sides == [Kind::Number(Unit::Duration), Kind::Number(Unit::Int)] => {
+            (RatioUnit::Duration, None)
+                if sides == [TimelineKind::Number(Unit::Duration), TimelineKind::Number(Unit::Int)] =>
+            {
                 let Some(sum) = self.risen(span, source, (numerator, denominator), p, q, Unit::Duration) else {
                     return Ok(None);
                 };
                 (sum, denominator)
             }
-            (RatioUnit::Plain, _) if sides[0] == sides[1] || !matches!(sides, [_, Kind::Number(Unit::Area)]) => {
+            (RatioUnit::Plain, _)
+                if sides[0] == sides[1] || !matches!(sides, [_, TimelineKind::Number(Unit::Area)]) =>
+            {
                 let Some(n) = self.scaled(span, source, numerator, q) else { return Ok(None) };
                 let Some(d) = self.scaled(span, source, denominator, p) else { return Ok(None) };
                 let Some(sum) = self.node(source, Op::Add(n, d), span) else { return Ok(None) };
@@ -299,7 +308,7 @@ impl Lowering<'_> {
             }
             // The two sides have different units, so the shift is a multiple of neither: only over a constant is it
             // a constant of the numerator's unit.
-            (_, Some((d, below))) if sides[0] != Kind::Number(Unit::Area) => {
+            (_, Some((d, below))) if sides[0] != TimelineKind::Number(Unit::Area) => {
                 let seconds = if below == Unit::Duration { i128::from(SECOND) } else { 1 };
                 let d = Rational::new(d.numerator, d.denominator.checked_mul(seconds).ok_or(Misfit::Range)?);
                 let shift = d.and_then(|d| d.multiply(x)).and_then(Rational::parts).ok_or(Misfit::Range)?;
@@ -336,8 +345,8 @@ impl Lowering<'_> {
         unit: RatioUnit,
     ) -> Option<NodeId> {
         let lift = match self.kind(source, n) {
-            Kind::Number(Unit::Area) => None,
-            Kind::Number(Unit::Duration) => Some(constant::number_op(1, 1, Unit::Float)),
+            TimelineKind::Number(Unit::Area) => None,
+            TimelineKind::Number(Unit::Duration) => Some(constant::number_op(1, 1, Unit::Float)),
             _ => Some(constant::number_op(SECOND, 1, Unit::Area)),
         };
         let lifted = match lift {
@@ -412,7 +421,7 @@ impl Lowering<'_> {
     }
 
     fn is_instant(&self, value: &Lowered) -> bool {
-        matches!(value, Lowered::Node { source, id } if self.kind(*source, *id) == Kind::Number(Unit::Instant))
+        matches!(value, Lowered::Node { source, id } if self.kind(*source, *id) == TimelineKind::Number(Unit::Instant))
     }
 
     fn refuse(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {

@@ -7,7 +7,7 @@ use crate::habits;
 use crate::names::{Function, Lookup, lookup, near};
 use crate::simple::{Simple, Takes};
 use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
-use timeline_core::plan::{Kind, NodeId, Op};
+use timeline_core::plan::{NodeId, Op, TimelineKind};
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
@@ -184,10 +184,12 @@ impl Lowering<'_> {
         };
         let Some(length) = length else { return Lowered::Error };
         match self.kind(source, of) {
-            Kind::Event(ty) => self.event_for_state(e, ty, "`delayed` reads a state or a number", "state or number"),
-            Kind::State(_) => self.add(source, Op::Delayed { of, length }, span),
-            Kind::Number(_) => self.add(source, Op::DelayedNumber { of, length }, span),
-            Kind::Ratio(_) => {
+            TimelineKind::Event(ty) => {
+                self.event_for_state(e, ty, "`delayed` reads a state or a number", "state or number")
+            }
+            TimelineKind::State(_) => self.add(source, Op::Delayed { of, length }, span),
+            TimelineKind::Number(_) => self.add(source, Op::DelayedNumber { of, length }, span),
+            TimelineKind::Ratio(_) => {
                 let Some((n, d)) = self.ratio_sides(source, of) else { return Lowered::Error };
                 // A constant has been what it is before the session, too.
                 let mut side = |of: NodeId| match self.facts(source, of).constant {

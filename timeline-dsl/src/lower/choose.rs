@@ -6,7 +6,7 @@ use super::scalar::is_of_event;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
-use timeline_core::plan::{Kind, NodeId, Op, Scalar, Unit};
+use timeline_core::plan::{NodeId, Op, Scalar, TimelineKind, Unit};
 use timeline_core::{Type, Value};
 
 /// A side of a choice.
@@ -21,7 +21,9 @@ impl Lowering<'_> {
         }
         let (a, b) = (&values[1].0, &values[2].0);
         let (source, condition) = match &values[0].0 {
-            Lowered::Node { source, id } if self.kind(*source, *id) == Kind::State(Type::Bool) => (*source, *id),
+            Lowered::Node { source, id } if self.kind(*source, *id) == TimelineKind::State(Type::Bool) => {
+                (*source, *id)
+            }
             Lowered::Event(event) => {
                 return self.event_for_state(condition, event.ty, "`if` reads a state<bool>", "state<bool>");
             }
@@ -64,7 +66,7 @@ impl Lowering<'_> {
             Lowered::Error => Lowered::Error,
             Lowered::Literal(_) => self.constant_as_timeline(e.span).unwrap_or(Lowered::Error),
             value @ (Lowered::Event(_) | Lowered::Mixed(_)) => self.apply(span, Scalar::Exists, &[(value, e.span)]),
-            Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => {
+            Lowered::Node { source, id } if matches!(self.kind(source, id), TimelineKind::Event(_)) => {
                 let found = self.kind(source, id);
                 let own = self.quote(e.span);
                 let d = self
@@ -96,7 +98,7 @@ impl Lowering<'_> {
                 Lowered::Event(event) => {
                     let message = "an event among timelines";
                     let help = "`latest(...)` around a column makes a state of it".to_owned();
-                    let found = Kind::Event(event.ty);
+                    let found = TimelineKind::Event(event.ty);
                     let d = self
                         .diagnostic(codes::NEEDS_STATE, place, message)
                         .label(format!("expected a state or a number, found {found}"))
@@ -145,9 +147,11 @@ impl Lowering<'_> {
         };
         let (p, q) = (self.kind(source, left), self.kind(source, right));
         match (p, q) {
-            (Kind::State(s), Kind::State(t)) if s == t => Some((left, right)),
-            (Kind::Ratio(s), Kind::Ratio(t)) if s == t && self.sides_alike(source, left, right) => Some((left, right)),
-            (Kind::Number(_) | Kind::State(_), Kind::Number(_) | Kind::State(_)) => {
+            (TimelineKind::State(s), TimelineKind::State(t)) if s == t => Some((left, right)),
+            (TimelineKind::Ratio(s), TimelineKind::Ratio(t)) if s == t && self.sides_alike(source, left, right) => {
+                Some((left, right))
+            }
+            (TimelineKind::Number(_) | TimelineKind::State(_), TimelineKind::Number(_) | TimelineKind::State(_)) => {
                 match (self.as_number(source, left, a.1), self.as_number(source, right, b.1)) {
                     (Some((left, s)), Some((right, t))) if s.same_measure(t) => Some((left, right)),
                     _ => self.unlike(span, a, b),
@@ -166,7 +170,7 @@ impl Lowering<'_> {
         at: Span,
     ) -> Option<(NodeId, NodeId)> {
         let constant = match self.kind(source, id) {
-            Kind::State(ty) => match constant::value(c, ty) {
+            TimelineKind::State(ty) => match constant::value(c, ty) {
                 Ok(value) if value.ty() == ty => Ok(Op::Constant(value)),
                 Ok(_) => {
                     let (id, unit) = self.as_number(source, id, place)?;
@@ -180,8 +184,8 @@ impl Lowering<'_> {
                 }
                 Err(misfit) => Err(misfit),
             },
-            Kind::Number(unit) => constant::number(c, unit),
-            Kind::Ratio(_) | Kind::Event(_) => Err(Misfit::Type),
+            TimelineKind::Number(unit) => constant::number(c, unit),
+            TimelineKind::Ratio(_) | TimelineKind::Event(_) => Err(Misfit::Type),
         };
         match constant {
             Ok(op) => Some((id, self.node(source, op, at)?)),
@@ -203,7 +207,7 @@ impl Lowering<'_> {
     /// Whether both numerators, and both denominators, are of one measure.
     fn sides_alike(&self, source: usize, a: NodeId, b: NodeId) -> bool {
         let units = |id| match self.ratio_sides(source, id).map(|(n, d)| [n, d].map(|x| self.kind(source, x))) {
-            Some([Kind::Number(n), Kind::Number(d)]) => Some((n, d)),
+            Some([TimelineKind::Number(n), TimelineKind::Number(d)]) => Some((n, d)),
             _ => None,
         };
         matches!((units(a), units(b)), (Some((n, d)), Some((m, e))) if n.same_measure(m) && d.same_measure(e))

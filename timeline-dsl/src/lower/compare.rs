@@ -6,7 +6,7 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
 use timeline_core::Type;
-use timeline_core::plan::{Compare, EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{Compare, EventExpr, NodeId, Op, RatioUnit, TimelineKind, Unit};
 
 impl Lowering<'_> {
     pub(super) fn compare(&mut self, span: Span, compare: Compare, left: &Expr, right: &Expr) -> Lowered {
@@ -14,7 +14,7 @@ impl Lowering<'_> {
         match (&l, &r) {
             (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
             (Lowered::Node { source, id }, _) | (_, Lowered::Node { source, id })
-                if matches!(self.kind(*source, *id), Kind::Event(_)) =>
+                if matches!(self.kind(*source, *id), TimelineKind::Event(_)) =>
             {
                 let d = self
                     .diagnostic(codes::COMPARE, span, "a derived event is not compared")
@@ -107,23 +107,23 @@ impl Lowering<'_> {
     ) -> Lowered {
         let kind = self.kind(source, left);
         let constant = match kind {
-            Kind::State(ty) => constant::value(literal, ty).map(Op::Constant),
-            Kind::Number(unit) => constant::number(literal, unit),
-            Kind::Ratio(RatioUnit::Duration) => constant::number(literal, Unit::Duration),
-            Kind::Ratio(_) => constant::number(literal, Unit::Float),
-            Kind::Event(_) => Err(Misfit::Type),
+            TimelineKind::State(ty) => constant::value(literal, ty).map(Op::Constant),
+            TimelineKind::Number(unit) => constant::number(literal, unit),
+            TimelineKind::Ratio(RatioUnit::Duration) => constant::number(literal, Unit::Duration),
+            TimelineKind::Ratio(_) => constant::number(literal, Unit::Float),
+            TimelineKind::Event(_) => Err(Misfit::Type),
         };
         let op = match constant {
             Ok(op) => op,
             Err(misfit) => return self.constant_misfit(misfit, span, l, right, literal),
         };
-        if !matches!(kind, Kind::State(_)) && self.refuse_moving_equality(span, compare, &[(source, left)]) {
+        if !matches!(kind, TimelineKind::State(_)) && self.refuse_moving_equality(span, compare, &[(source, left)]) {
             return Lowered::Error;
         }
         match self.add(source, op, right.span) {
             Lowered::Node { id: right, .. } => {
                 let op = match kind {
-                    Kind::State(_) => Op::CompareStates { compare, left, right },
+                    TimelineKind::State(_) => Op::CompareStates { compare, left, right },
                     _ => Op::CompareNumbers { compare, left, right },
                 };
                 self.add(source, op, span)
@@ -141,7 +141,7 @@ impl Lowering<'_> {
         (right, r, b): (&Expr, &Lowered, NodeId),
     ) -> Lowered {
         let (p, q) = (self.kind(source, a), self.kind(source, b));
-        if matches!(p, Kind::Ratio(_)) || matches!(q, Kind::Ratio(_)) {
+        if matches!(p, TimelineKind::Ratio(_)) || matches!(q, TimelineKind::Ratio(_)) {
             let sides = (self.over_whole(source, a, left.span), self.over_whole(source, b, right.span));
             if let (Some((n, d)), Some((m, e))) = sides {
                 // `n / d > m / e` is `n * e > m * d`, for neither is negative: nothing is rounded.
@@ -152,10 +152,11 @@ impl Lowering<'_> {
             }
         }
         match (p, q) {
-            (Kind::State(s), Kind::State(t)) if comparable(s, t) => {
+            (TimelineKind::State(s), TimelineKind::State(t)) if comparable(s, t) => {
                 self.add(source, Op::CompareStates { compare, left: a, right: b }, span)
             }
-            (Kind::Ratio(_), Kind::Number(_) | Kind::Ratio(_) | Kind::State(_)) | (_, Kind::Ratio(_)) => {
+            (TimelineKind::Ratio(_), TimelineKind::Number(_) | TimelineKind::Ratio(_) | TimelineKind::State(_))
+            | (_, TimelineKind::Ratio(_)) => {
                 let help = "multiply out: `a / b > c` is `a > c * b` where `b` is never negative";
                 let d = self
                     .diagnostic(codes::COMPARE, span, "a ratio is compared with a constant only")
@@ -205,8 +206,8 @@ impl Lowering<'_> {
     /// A number, or the number that a numeric state is.
     pub(super) fn as_number(&mut self, source: usize, id: NodeId, span: Span) -> Option<(NodeId, Unit)> {
         match self.kind(source, id) {
-            Kind::Number(unit) => Some((id, unit)),
-            Kind::State(ty) if ty.is_numeric() => match self.add(source, Op::NumberOf(id), span) {
+            TimelineKind::Number(unit) => Some((id, unit)),
+            TimelineKind::State(ty) if ty.is_numeric() => match self.add(source, Op::NumberOf(id), span) {
                 Lowered::Node { id, .. } => Some((id, if ty == Type::Int { Unit::Int } else { Unit::Float })),
                 _ => None,
             },

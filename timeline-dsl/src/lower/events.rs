@@ -8,7 +8,7 @@ use super::value::{Carries, Lowered};
 use crate::diagnostics::codes;
 use crate::names::Function;
 use crate::syntax::{Expr, Literal, Span};
-use timeline_core::plan::{Kind, NodeId, Op, Unit};
+use timeline_core::plan::{NodeId, Op, TimelineKind, Unit};
 use timeline_core::{SECOND, Type};
 
 impl Lowering<'_> {
@@ -109,7 +109,7 @@ impl Lowering<'_> {
         if !self.same_source(&mut noted, other, timeline.span) {
             return Lowered::Error;
         }
-        if self.kind(source, of) == Kind::Number(Unit::Area) {
+        if self.kind(source, of) == TimelineKind::Number(Unit::Area) {
             // An integral is sampled in value times seconds.
             let second = Op::ConstantNumber { numerator: SECOND, denominator: 1, unit: Unit::Duration };
             let quotient = self
@@ -126,7 +126,7 @@ impl Lowering<'_> {
     pub(super) fn need_matches(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         let (source, of) = self.need_occurrence(e, operator, None)?;
         match self.kind(source, of) {
-            Kind::State(_) => Some((source, self.node(source, Op::Rise { of }, e.span)?)),
+            TimelineKind::State(_) => Some((source, self.node(source, Op::Rise { of }, e.span)?)),
             _ => Some((source, of)),
         }
     }
@@ -135,7 +135,7 @@ impl Lowering<'_> {
     pub(super) fn need_numeric(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         let (source, id) = self.need_event(e, operator)?;
         match self.kind(source, id) {
-            Kind::Event(ty) if ty.is_numeric() => Some((source, id)),
+            TimelineKind::Event(ty) if ty.is_numeric() => Some((source, id)),
             found => {
                 let d = self
                     .diagnostic(codes::TYPE, e.span, format!("`{operator}` reads numbers, this is {found}"))
@@ -151,8 +151,8 @@ impl Lowering<'_> {
     fn need_sampled(&mut self, e: &Expr, said: &Lowered) -> Option<SourceNode> {
         match said {
             Lowered::Node { source, id } => match self.kind(*source, *id) {
-                Kind::State(_) | Kind::Number(_) | Kind::Ratio(_) => Some((*source, *id)),
-                Kind::Event(ty) => {
+                TimelineKind::State(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_) => Some((*source, *id)),
+                TimelineKind::Event(ty) => {
                     self.derived_event(e.span, ty, "`at` samples a state, a number or columns");
                     None
                 }
@@ -198,7 +198,7 @@ impl Lowering<'_> {
     /// A derived event where a timeline is needed, or part of a predicate: what to write instead.
     pub(super) fn derived_event(&mut self, span: Span, ty: Type, message: &str) -> Lowered {
         let own = self.quote(span);
-        let found = Kind::Event(ty);
+        let found = TimelineKind::Event(ty);
         let d = self
             .diagnostic(codes::NEEDS_STATE, span, format!("{message}, this is {found}"))
             .label("speaks of single instants")

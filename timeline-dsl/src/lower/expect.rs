@@ -9,7 +9,7 @@ use crate::lexer::lex;
 use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Expr, ExprKind, Literal, Span};
 use std::rc::Rc;
-use timeline_core::plan::{Kind, NodeId, Op};
+use timeline_core::plan::{NodeId, Op, TimelineKind};
 use timeline_core::{Time, Type};
 
 /// A node and its group of sources.
@@ -34,7 +34,9 @@ impl Lowering<'_> {
     pub(super) fn need_event(&mut self, e: &Expr, operator: &str) -> Option<SourceNode> {
         match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
-            Lowered::Node { source, id } if matches!(self.kind(source, id), Kind::Event(_)) => Some((source, id)),
+            Lowered::Node { source, id } if matches!(self.kind(source, id), TimelineKind::Event(_)) => {
+                Some((source, id))
+            }
             Lowered::Error => None,
             Lowered::Literal(_) => self.constant_as_timeline(e.span),
             node => {
@@ -70,7 +72,7 @@ impl Lowering<'_> {
         match self.lower_plain(e) {
             Lowered::Event(event) => self.event_node(&event, e.span),
             Lowered::Node { source, id }
-                if matches!(self.kind(source, id), Kind::Event(_) | Kind::State(Type::Bool)) =>
+                if matches!(self.kind(source, id), TimelineKind::Event(_) | TimelineKind::State(Type::Bool)) =>
             {
                 Some((source, id))
             }
@@ -86,8 +88,8 @@ impl Lowering<'_> {
                 None
             }
             Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::State(Type::Bool) => Some((source, id)),
-                Kind::Event(ty) => {
+                TimelineKind::State(Type::Bool) => Some((source, id)),
+                TimelineKind::Event(ty) => {
                     self.derived_event(e.span, ty, &format!("`{operator}` reads a state<bool>"));
                     None
                 }
@@ -141,8 +143,8 @@ impl Lowering<'_> {
                 None
             }
             Lowered::Node { source, id } => match self.kind(source, id) {
-                Kind::State(_) => Some((source, id)),
-                Kind::Event(ty) => {
+                TimelineKind::State(_) => Some((source, id)),
+                TimelineKind::Event(ty) => {
                     self.event_for_state(e, ty, &format!("{what} reads a state"), "state<...>");
                     None
                 }
@@ -206,7 +208,7 @@ impl Lowering<'_> {
 
     /// An event where a state is needed, with the fix.
     pub(super) fn event_for_state(&mut self, e: &Expr, ty: Type, message: &str, expected: &str) -> Lowered {
-        let found = Kind::Event(ty);
+        let found = TimelineKind::Event(ty);
         let help = match self.with_latest(e) {
             Some(fixed) => format!("did you mean `{fixed}`?"),
             None => "`latest(...)` around each column makes a state of an event".to_owned(),

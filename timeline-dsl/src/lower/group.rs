@@ -16,7 +16,7 @@ use super::value::NodeTraits;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::syntax::Span;
 use std::collections::BTreeSet;
-use timeline_core::plan::{Alert, Builder, EndRule, EventExpr, FieldPath, MAX_SOURCES, Metric, NodeId, Op};
+use timeline_core::plan::{Alert, EndRule, EventExpr, FieldPath, MAX_SOURCES, Metric, NodeId, Op, PlanBuilder};
 use timeline_core::{Plan, Type};
 
 /// How often programs are lowered at most: each time but the last finds sources joined.
@@ -62,7 +62,7 @@ impl Joins {
 /// What the nodes of a source, or of sources that are joined, go into.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) builder: Builder,
+    pub(super) builder: PlanBuilder,
     /// One for each node of the builder's plan.
     pub(super) facts: Vec<NodeTraits>,
     /// The sources by their numbers in the plan.
@@ -94,7 +94,7 @@ impl Lowering<'_> {
             }
             None => {
                 entry.group = self.groups.len();
-                let builder = Builder::new(entry.declared.clone());
+                let builder = PlanBuilder::new(entry.declared.clone());
                 self.groups.push(Group { builder, facts: vec![], members: vec![index] });
             }
         }

@@ -7,7 +7,7 @@ use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Logic, Span};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use timeline_core::plan::{EventExpr, Kind, NodeId, Op};
+use timeline_core::plan::{EventExpr, NodeId, Op, TimelineKind};
 use timeline_core::{Type, Value};
 
 impl Lowering<'_> {
@@ -20,7 +20,7 @@ impl Lowering<'_> {
                 Type::Bool,
                 (e.size + 1, e.depth + 1),
             ),
-            Lowered::Node { source, id } if self.kind(source, id) == Kind::State(Type::Bool) => {
+            Lowered::Node { source, id } if self.kind(source, id) == TimelineKind::State(Type::Bool) => {
                 self.add(source, Op::Not(id), span)
             }
             Lowered::Literal(Literal::Bool(b)) => Lowered::Literal(Literal::Bool(!b)),
@@ -53,7 +53,7 @@ impl Lowering<'_> {
         for (e, value) in &operands {
             let fits = match value {
                 Lowered::Event(event) => event.ty == Type::Bool,
-                Lowered::Node { source, id } => self.kind(*source, *id) == Kind::State(Type::Bool),
+                Lowered::Node { source, id } => self.kind(*source, *id) == TimelineKind::State(Type::Bool),
                 Lowered::Mixed(mixed) => mixed.ty == Type::Bool,
                 Lowered::Literal(literal) => matches!(literal, Literal::Bool(_)),
                 Lowered::Error => false,
@@ -95,7 +95,7 @@ impl Lowering<'_> {
 
     /// Whether it is an event that an operator makes.
     fn is_made(&self, value: &Lowered) -> bool {
-        matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)))
+        matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), TimelineKind::Event(_)))
     }
 
     /// `||` of events of which an operator makes some: one wherever one of them has one.
@@ -111,14 +111,14 @@ impl Lowering<'_> {
         for (e, value) in operands {
             let place = match value {
                 Lowered::Event(event) if event.ty == Type::Bool => self.event_node(event, e.span),
-                Lowered::Node { source, id } if self.kind(*source, *id) == Kind::Event(Type::Bool) => {
+                Lowered::Node { source, id } if self.kind(*source, *id) == TimelineKind::Event(Type::Bool) => {
                     Some((*source, *id))
                 }
-                Lowered::Node { source, id } if self.kind(*source, *id) == Kind::State(Type::Bool) => {
+                Lowered::Node { source, id } if self.kind(*source, *id) == TimelineKind::State(Type::Bool) => {
                     let made = operands.iter().find(|(_, value)| self.is_made(value));
                     return made.map_or(Lowered::Error, |(made, _)| self.made_and_state(span, made, e));
                 }
-                Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)) => {
+                Lowered::Node { source, id } if matches!(self.kind(*source, *id), TimelineKind::Event(_)) => {
                     let message = "`||` joins events that say true or false";
                     let help = "compare what it carries before it is made: `at(event, state > 5)`";
                     return self.error(codes::TYPE, e.span, message, help);
@@ -160,7 +160,7 @@ impl Lowering<'_> {
     /// `&&` of events: of what an operator makes, two are hardly ever at one place.
     fn both_made(&mut self, span: Span, operands: &[(&Expr, Lowered)]) -> Lowered {
         let state = operands.iter().find(|(_, value)| {
-            matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::State(_)))
+            matches!(value, Lowered::Node { source, id } if matches!(self.kind(*source, *id), TimelineKind::State(_)))
         });
         let made = operands.iter().find(|(_, value)| self.is_made(value));
         let (Some((made, value)), other) = (made, state) else { return Lowered::Error };
@@ -296,7 +296,7 @@ impl Lowering<'_> {
             return Lowered::Error;
         }
         if let Lowered::Node { source, id } = value
-            && let Kind::Event(ty) = self.kind(*source, *id)
+            && let TimelineKind::Event(ty) = self.kind(*source, *id)
         {
             return self.derived_event(span, ty, "true or false is needed here");
         }

@@ -6,14 +6,14 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{AggregateItem, Definition, Dimension, Expr, ExprKind, Name};
-use timeline_core::plan::{Aggregate, Every, GroupOf, Kind, Members, Metric, Op};
+use timeline_core::plan::{Aggregate, AggregateMembers, Every, GroupOf, Metric, Op, TimelineKind};
 
 impl Lowering<'_> {
     /// Whether a value is an event.
     pub(super) fn is_event(&self, value: &Lowered) -> bool {
         match value {
             Lowered::Event(_) => true,
-            Lowered::Node { source, id } => matches!(self.kind(*source, *id), Kind::Event(_)),
+            Lowered::Node { source, id } => matches!(self.kind(*source, *id), TimelineKind::Event(_)),
             Lowered::Mixed(_) | Lowered::Literal(_) | Lowered::Error => false,
         }
     }
@@ -105,7 +105,7 @@ impl Lowering<'_> {
         aggregate: &Aggregate,
         windows: Option<&(String, Every)>,
     ) -> bool {
-        if aggregate.members != Members::All {
+        if aggregate.members != AggregateMembers::All {
             let message = "`closed` and `live` choose among sessions, and this counts events";
             self.error(codes::AGGREGATE, item.span, message, "leave it out: what has happened is counted for good");
             return true;
@@ -121,7 +121,7 @@ impl Lowering<'_> {
     }
 
     /// Of events that carry no number only `count` speaks.
-    pub(super) fn counts_alone(&mut self, name: &Name, kind: Kind) -> bool {
+    pub(super) fn counts_alone(&mut self, name: &Name, kind: TimelineKind) -> bool {
         let message = format!("`{}` reads numbers, this metric is {kind}", name.text);
         let help = "`count` counts its matches; `at(event, x)` carries the value of `x` at each";
         self.error(codes::AGGREGATE, name.span, message, help);

@@ -10,7 +10,7 @@ use crate::diagnostics::{Diagnostic, Severity, codes};
 use crate::syntax::{Expr, Span};
 use std::rc::Rc;
 use timeline_core::Type;
-use timeline_core::plan::{EventExpr, Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{EventExpr, NodeId, Op, RatioUnit, TimelineKind, Unit};
 
 /// Columns beside timelines.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Lowering<'_> {
             match value {
                 Lowered::Event(_) => events = true,
                 // Of what an operator makes nothing is said beside a column.
-                Lowered::Node { source, id } => nodes |= !matches!(self.kind(*source, *id), Kind::Event(_)),
+                Lowered::Node { source, id } => nodes |= !matches!(self.kind(*source, *id), TimelineKind::Event(_)),
                 Lowered::Mixed(_) => mixed = true,
                 Lowered::Error => return false,
                 Lowered::Literal(_) => {}
@@ -119,7 +119,7 @@ impl Lowering<'_> {
                             exprs.push(EventExpr::Constant(value));
                         }
                         Err(misfit) => {
-                            self.misfit(misfit, *place, literal, &Kind::Event(ty).to_string());
+                            self.misfit(misfit, *place, literal, &TimelineKind::Event(ty).to_string());
                             return None;
                         }
                     }
@@ -195,7 +195,8 @@ impl Lowering<'_> {
         let kind = self.kind(source, id);
         let is_time = matches!(
             kind,
-            Kind::Number(Unit::Duration | Unit::Instant | Unit::Area) | Kind::Ratio(RatioUnit::Duration)
+            TimelineKind::Number(Unit::Duration | Unit::Instant | Unit::Area)
+                | TimelineKind::Ratio(RatioUnit::Duration)
         );
         if let (false, Some(ty)) = (is_time, kind.sampled()) {
             // A state that was read as a number is as good as it was.
@@ -206,7 +207,7 @@ impl Lowering<'_> {
         }
         let own = self.quote(place);
         let help = match kind {
-            Kind::Number(Unit::Instant) => {
+            TimelineKind::Number(Unit::Instant) => {
                 "the difference of two instants by a unit is a plain number: `(a - b) / 1s`".to_owned()
             }
             _ => format!("divide it by a unit: `({own}) / 1s` is a plain number of seconds"),
@@ -267,7 +268,7 @@ impl Lowering<'_> {
         let ty = match &said {
             Lowered::Error => return Lowered::Error,
             Lowered::Literal(_) => return self.constant_as_timeline(condition.span).unwrap_or(Lowered::Error),
-            Lowered::Node { source, id } if matches!(self.kind(*source, *id), Kind::Event(_)) => {
+            Lowered::Node { source, id } if matches!(self.kind(*source, *id), TimelineKind::Event(_)) => {
                 let found = self.describe(&said);
                 let d = self
                     .diagnostic(codes::NEEDS_STATE, condition.span, format!("`filter` asks a condition, this is {found}"))

@@ -7,7 +7,7 @@ use crate::diagnostics::codes;
 use crate::syntax::{Definition, Expr, ExprKind, Name, Span};
 use crate::tables::TABLES;
 use timeline_core::Type;
-use timeline_core::plan::{Alert, Kind, Metric, NodeId};
+use timeline_core::plan::{Alert, Metric, NodeId, TimelineKind};
 
 /// A metric or an alert that some program has defined.
 pub(super) struct Output {
@@ -174,6 +174,6 @@ impl Lowering<'_> {
 
     /// The type of a metric's values, as aggregates see it.
     pub(super) fn is_numeric_state(&self, source: usize, id: NodeId) -> bool {
-        matches!(self.kind(source, id), Kind::State(Type::Int | Type::Float))
+        matches!(self.kind(source, id), TimelineKind::State(Type::Int | Type::Float))
     }
 }

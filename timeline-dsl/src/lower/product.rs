@@ -8,7 +8,7 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::syntax::{Sign, Span};
 use timeline_core::SECOND;
-use timeline_core::plan::{Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{NodeId, Op, RatioUnit, TimelineKind, Unit};
 
 impl Lowering<'_> {
     /// `a * b` of numbers and ratios; `None` where their units do not go together.
@@ -65,7 +65,8 @@ impl Lowering<'_> {
         let same = d == e;
         let mut left = e.filter(|_| !same).map_or(Some(n), |e| self.quiet_product(span, source, n, e))?;
         let mut right = d.filter(|_| !same).map_or(Some(m), |d| self.quiet_product(span, source, m, d))?;
-        let (Kind::Number(p), Kind::Number(q)) = (self.kind(source, left), self.kind(source, right)) else {
+        let (TimelineKind::Number(p), TimelineKind::Number(q)) = (self.kind(source, left), self.kind(source, right))
+        else {
             return None;
         };
         // A whole number of nanoseconds beside one that is none.
@@ -96,7 +97,9 @@ impl Lowering<'_> {
     /// The ratio of two numbers. Where one of them is an area and the other plain, the plain one counts times a second.
     /// `durations`: an area by a plain number is a duration, as it was where it came from.
     fn quotient(&mut self, span: Span, source: usize, n: NodeId, d: NodeId, durations: bool) -> Option<Lowered> {
-        let (Kind::Number(p), Kind::Number(q)) = (self.kind(source, n), self.kind(source, d)) else { return None };
+        let (TimelineKind::Number(p), TimelineKind::Number(q)) = (self.kind(source, n), self.kind(source, d)) else {
+            return None;
+        };
         let (mut numerator, mut denominator) = (n, d);
         if let (Unit::Area, Op::ConstantNumber { numerator: p, denominator: q, .. }) = (p, self.op(source, d).clone())
             && q > 0
@@ -123,12 +126,13 @@ impl Lowering<'_> {
     /// Whether it is a quotient that counts durations although an area stands above its line.
     fn is_inexact_duration(&self, source: usize, id: NodeId) -> bool {
         let above = self.ratio_sides(source, id).map(|(n, _)| self.kind(source, n));
-        self.kind(source, id) == Kind::Ratio(RatioUnit::Duration) && above == Some(Kind::Number(Unit::Area))
+        self.kind(source, id) == TimelineKind::Ratio(RatioUnit::Duration)
+            && above == Some(TimelineKind::Number(Unit::Area))
     }
 
     /// Whether the units go together, or what is wrong is said by [`Self::product`].
     fn product_fits(&self, source: usize, a: NodeId, b: NodeId) -> Option<()> {
-        let timed = |id| matches!(self.kind(source, id), Kind::Number(Unit::Duration | Unit::Area));
+        let timed = |id| matches!(self.kind(source, id), TimelineKind::Number(Unit::Duration | Unit::Area));
         let both_move = self.facts(source, a).moves && self.facts(source, b).moves;
         (both_move || !(timed(a) && timed(b))).then_some(())
     }

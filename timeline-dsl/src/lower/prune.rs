@@ -2,7 +2,8 @@
 
 use timeline_core::Plan;
 use timeline_core::plan::{
-    Alert, Builder, Column, ColumnId, Dedup, EndRule, EventExpr, Function, GroupOf, Metric, NodeId, Op,
+    AggregateFunction, Alert, ColumnId, Dedup, EndRule, EventExpr, GroupOf, Metric, NodeId, Op, PlanBuilder,
+    SourceColumn,
 };
 
 /// A part of what was lowered: outputs, and the sources that they read.
@@ -50,7 +51,7 @@ pub(super) fn finish(plan: &Plan, part: &Part) -> Plan {
 
 fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
     let mut sources = part.sources.iter().map(|source| plan.source_at(usize::from(*source)).clone());
-    let mut builder = Builder::new(sources.next().expect("a part reads a source"));
+    let mut builder = PlanBuilder::new(sources.next().expect("a part reads a source"));
     sources.for_each(|source| {
         builder.join(source);
     });
@@ -87,7 +88,7 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
                 }
             }
             for function in &mut aggregate.functions {
-                if let Function::Distinct { of, .. } = function {
+                if let AggregateFunction::Distinct { of, .. } = function {
                     *of = moved(*of);
                 }
             }
@@ -107,14 +108,14 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
 const FITS: &str = "a part of a plan reads no more columns than the plan";
 
 /// The column, under the number that its source has in the part.
-fn column(plan: &Plan, part: &Part, id: ColumnId) -> Column {
+fn column(plan: &Plan, part: &Part, id: ColumnId) -> SourceColumn {
     let column = &plan.columns[id.index()];
     let source = part.sources.iter().position(|source| *source == column.source);
-    Column { source: source.expect("a part has the sources of all its columns") as u8, ..column.clone() }
+    SourceColumn { source: source.expect("a part has the sources of all its columns") as u8, ..column.clone() }
 }
 
 /// One predicate of several: an event is of one source, and what others say of it is absent.
-fn any(when: Vec<NodeId>, builder: &mut Builder) -> Option<NodeId> {
+fn any(when: Vec<NodeId>, builder: &mut PlanBuilder) -> Option<NodeId> {
     if when.len() < 2 {
         return when.first().copied();
     }
@@ -127,7 +128,7 @@ fn any(when: Vec<NodeId>, builder: &mut Builder) -> Option<NodeId> {
     Some(builder.add(Op::Event(any)).expect("a plan has room for one more node"))
 }
 
-fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut Builder) {
+fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut PlanBuilder) {
     match e {
         EventExpr::Column(c) => *c = builder.column(column(of.0, of.1, *c)).expect(FITS),
         EventExpr::Constant(_) | EventExpr::Sample(_) => {}

@@ -10,7 +10,7 @@ use super::value::{EventValue, Lowered};
 use crate::diagnostics::codes;
 use crate::syntax::{Expr, Literal, Span};
 use std::rc::Rc;
-use timeline_core::plan::{Compare, EventExpr, Kind, Op, Scalar};
+use timeline_core::plan::{Compare, EventExpr, Op, Scalar, TimelineKind};
 use timeline_core::{Time, Type, Value};
 
 /// What a function reads: an event, or a state that an event sets.
@@ -136,7 +136,7 @@ impl Lowering<'_> {
                 Lowered::Literal(literal) => match constant::value(literal, beside) {
                     Ok(value) => self.node(source, Op::Constant(value), *place),
                     Err(misfit) => {
-                        return self.misfit(misfit, *place, literal, &Kind::State(beside).to_string());
+                        return self.misfit(misfit, *place, literal, &TimelineKind::State(beside).to_string());
                     }
                 },
                 value => place_of(value).map(|(_, id)| id),
@@ -176,7 +176,7 @@ impl Lowering<'_> {
                             parts.push(EventExpr::Constant(value));
                         }
                         Err(misfit) => {
-                            self.misfit(misfit, *place, literal, &Kind::Event(ty).to_string());
+                            self.misfit(misfit, *place, literal, &TimelineKind::Event(ty).to_string());
                             return None;
                         }
                     }
@@ -191,7 +191,7 @@ impl Lowering<'_> {
     fn event_of(&self, source: usize, id: timeline_core::NodeId) -> Option<Argument> {
         let Op::Latest { of, ttl } = *self.op(source, id) else { return None };
         let Op::Event(expr) = self.op(source, of) else { return None };
-        let Kind::Event(ty) = self.kind(source, of) else { return None };
+        let TimelineKind::Event(ty) = self.kind(source, of) else { return None };
         let (size, depth) = measure(expr);
         let source = self.source_of(source, expr);
         let value = EventValue { source, expr: expr.clone(), ty, size, depth, node: std::cell::OnceCell::new() };

@@ -5,7 +5,9 @@ use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
 use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, KeyPart, SourceItem, Span};
 use std::collections::BTreeMap;
-use timeline_core::plan::{Column, Csv, Dedup, EndRule, FUTURE, FieldPath, Idle, Kind, Nulls, Source, TimeUnit};
+use timeline_core::plan::{
+    Csv, Dedup, EndRule, FUTURE, FieldPath, Idle, Nulls, SourceColumn, SourceDefinition, TimeUnit, TimelineKind,
+};
 use timeline_core::{Time, Type};
 
 /// A source that programs can name.
@@ -15,8 +17,8 @@ pub(crate) struct SourceEntry {
     /// Where it is declared first.
     pub(super) file: usize,
     pub(super) span: Span,
-    pub(super) columns: BTreeMap<String, (Column, Span)>,
-    pub(super) declared: Source,
+    pub(super) columns: BTreeMap<String, (SourceColumn, Span)>,
+    pub(super) declared: SourceDefinition,
     /// Index of the group that its nodes go into.
     pub(super) group: usize,
     /// When its events end a session; the predicate is a node of the group.
@@ -29,7 +31,12 @@ pub(crate) struct SourceEntry {
 }
 
 impl SourceEntry {
-    pub(crate) fn new(source: Source, file: usize, span: Span, columns: BTreeMap<String, (Column, Span)>) -> Self {
+    pub(crate) fn new(
+        source: SourceDefinition,
+        file: usize,
+        span: Span,
+        columns: BTreeMap<String, (SourceColumn, Span)>,
+    ) -> Self {
         SourceEntry {
             name: source.name.clone(),
             file,
@@ -92,7 +99,7 @@ impl Lowering<'_> {
             None => part.field.members.last().cloned().unwrap_or_default(),
         };
         let key_names: Vec<String> = parts.iter().map(key_name).collect();
-        let source = Source {
+        let source = SourceDefinition {
             name: name.clone(),
             key: parts.iter().map(|part| place_of(&part.field, &columns)).collect(),
             time,
@@ -136,8 +143,8 @@ impl Lowering<'_> {
     }
 
     /// The columns that are declared among clauses.
-    pub(super) fn columns_of(&mut self, clauses: &[Clause]) -> BTreeMap<String, (Column, Span)> {
-        let mut columns: BTreeMap<String, (Column, Span)> = BTreeMap::new();
+    pub(super) fn columns_of(&mut self, clauses: &[Clause]) -> BTreeMap<String, (SourceColumn, Span)> {
+        let mut columns: BTreeMap<String, (SourceColumn, Span)> = BTreeMap::new();
         for clause in clauses {
             let ClauseKind::Column { name, ty, from, nulls } = &clause.kind else { continue };
             let path = from.as_ref().map_or_else(|| FieldPath::name(&name.text), field_path);
@@ -150,7 +157,8 @@ impl Lowering<'_> {
                 continue;
             }
             let nulls = Nulls { missing: false, words: nulls.clone() };
-            let column = Column { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String), source: 0, nulls };
+            let column =
+                SourceColumn { name: name.text.clone(), path, ty: ty.unwrap_or(Type::String), source: 0, nulls };
             columns.insert(name.text.clone(), (column, name.span));
         }
         columns
@@ -220,7 +228,7 @@ impl Lowering<'_> {
         &mut self,
         field: &FieldName,
         span: Span,
-        columns: &BTreeMap<String, (Column, Span)>,
+        columns: &BTreeMap<String, (SourceColumn, Span)>,
     ) -> Option<(FieldPath, Type)> {
         match columns.get(&field.members.join(".")) {
             None => Some((field_path(field), Type::Int)),
@@ -307,7 +315,7 @@ impl Lowering<'_> {
                 self.event_node(&event, span).map(|(_, id)| id)
             }
             Lowered::Node { source: of, id }
-                if of == self.sources[source].group && self.kind(of, id) == Kind::Event(Type::Bool) =>
+                if of == self.sources[source].group && self.kind(of, id) == TimelineKind::Event(Type::Bool) =>
             {
                 Some(id)
             }
@@ -329,7 +337,7 @@ impl Lowering<'_> {
         let members = &self.groups[self.sources[known].group].members;
         let number = members.iter().position(|member| *member == known).unwrap_or(0) as u8;
         for (name, (column, span)) in other.columns {
-            let column = Column { source: number, ..column };
+            let column = SourceColumn { source: number, ..column };
             self.sources[known].columns.entry(name).or_insert((column, span));
         }
     }
@@ -338,7 +346,7 @@ impl Lowering<'_> {
     /// What only one of them has changes nothing that the other one means.
     fn declared_alike(&self, known: usize, new: &SourceEntry) -> bool {
         let first = &self.sources[known];
-        let same = |(name, (column, _)): (&String, &(Column, Span))| {
+        let same = |(name, (column, _)): (&String, &(SourceColumn, Span))| {
             first.columns.get(name).is_none_or(|(known, _)| {
                 (&known.path, known.ty, &known.nulls) == (&column.path, column.ty, &column.nulls)
             })
@@ -363,7 +371,7 @@ pub(super) fn field_path(field: &FieldName) -> FieldPath {
 }
 
 /// The path of a field of a clause, which may be named by the column that stands for it.
-pub(super) fn place_of(field: &FieldName, columns: &BTreeMap<String, (Column, Span)>) -> FieldPath {
+pub(super) fn place_of(field: &FieldName, columns: &BTreeMap<String, (SourceColumn, Span)>) -> FieldPath {
     columns.get(&field.members.join(".")).map_or_else(|| field_path(field), |(column, _)| column.path.clone())
 }
 

@@ -13,7 +13,7 @@ use crate::syntax::{ClauseKind, Expr, FieldName, KeyPart, Literal, Name, Span, T
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use timeline_core::plan::{Column, Csv, EventExpr, Kind, Nulls, Op, Table, TableColumn, TimeUnit};
+use timeline_core::plan::{Csv, EventExpr, LookupTable, Nulls, Op, SourceColumn, TableColumn, TimeUnit, TimelineKind};
 use timeline_core::{Type, Value};
 
 /// The most columns of a table: those of a record that are read.
@@ -25,7 +25,7 @@ pub(super) struct Known {
     span: Span,
     declared: Rc<DeclaredTable>,
     /// Nothing if its rows cannot be had, which is said.
-    table: Option<Arc<Table>>,
+    table: Option<Arc<LookupTable>>,
 }
 
 /// Clauses as they are found.
@@ -64,7 +64,8 @@ impl Lowering<'_> {
             self.error(codes::TOO_LARGE, item.span, message, "declare those that are asked for");
             return;
         }
-        let mut own: Vec<(Span, Column)> = columns.values().map(|(column, span)| (*span, column.clone())).collect();
+        let mut own: Vec<(Span, SourceColumn)> =
+            columns.values().map(|(column, span)| (*span, column.clone())).collect();
         own.sort_by_key(|(span, _)| span.range().start);
         let declared = Rc::new(DeclaredTable {
             name: name.text.clone(),
@@ -121,19 +122,19 @@ impl Lowering<'_> {
         &mut self,
         item: &TableItem,
         found: &Found<'_>,
-        columns: &BTreeMap<String, (Column, Span)>,
-    ) -> Option<Vec<Column>> {
+        columns: &BTreeMap<String, (SourceColumn, Span)>,
+    ) -> Option<Vec<SourceColumn>> {
         let Some((parts, _)) = found.key else {
             let message = format!("table `{}` has no `key`", item.name.text);
             self.error(codes::TABLE_INCOMPLETE, item.span, message, "say by which column a row is found: `key zone`");
             return None;
         };
-        let mut key: Vec<Column> = vec![];
+        let mut key: Vec<SourceColumn> = vec![];
         for KeyPart { field, .. } in parts {
             let name = field.members.join(".");
             let column = match columns.get(&name) {
                 Some((column, _)) => column.clone(),
-                None => Column {
+                None => SourceColumn {
                     name: name.clone(),
                     path: field_path(field),
                     ty: Type::String,
@@ -157,7 +158,7 @@ impl Lowering<'_> {
     }
 
     /// The rows; nothing if they cannot be had, which is said.
-    fn rows(&mut self, item: &TableItem, declared: &DeclaredTable) -> Option<Arc<Table>> {
+    fn rows(&mut self, item: &TableItem, declared: &DeclaredTable) -> Option<Arc<LookupTable>> {
         let error = match self.modules.table(&self.programs[self.file].name, declared) {
             Ok(table) => return Some(table),
             Err(error) => *error,
@@ -238,7 +239,7 @@ impl Lowering<'_> {
                 },
                 _ => match made.next() {
                     Some((expr, ty)) if ty == part.ty => expr,
-                    Some((_, ty)) => return self.other_key(*place, part, &Kind::Event(ty).to_string()),
+                    Some((_, ty)) => return self.other_key(*place, part, &TimelineKind::Event(ty).to_string()),
                     None => return Lowered::Error,
                 },
             });
@@ -297,8 +298,8 @@ impl Lowering<'_> {
         for ((value, place), part) in values.iter().zip(&declared.key) {
             let id = match value {
                 Lowered::Node { source, id } => match self.kind(*source, *id) {
-                    Kind::State(ty) if ty == part.ty => *id,
-                    Kind::Event(_) => {
+                    TimelineKind::State(ty) if ty == part.ty => *id,
+                    TimelineKind::Event(_) => {
                         let own = self.quote(*place);
                         let found = self.describe(value);
                         let d = self
@@ -336,7 +337,7 @@ impl Lowering<'_> {
         groups.all(|group| group == first).then_some(first)
     }
 
-    fn constant_of_key(&mut self, literal: &Literal, part: &Column, place: Span) -> Option<Value> {
+    fn constant_of_key(&mut self, literal: &Literal, part: &SourceColumn, place: Span) -> Option<Value> {
         match constant::value(literal, part.ty) {
             Ok(value) if value.ty() == part.ty => Some(value),
             _ => {
@@ -347,7 +348,7 @@ impl Lowering<'_> {
     }
 
     /// A value that is no key.
-    fn other_key(&mut self, place: Span, part: &Column, found: &str) -> Lowered {
+    fn other_key(&mut self, place: Span, part: &SourceColumn, found: &str) -> Lowered {
         let name = &part.name;
         let message = format!("the table is asked for `{name}`, {} {}, by {found}", article(part.ty), part.ty);
         let help = format!(

@@ -7,7 +7,7 @@ use crate::modules::{Declared, ModuleProblem};
 use crate::names::own_name;
 use crate::syntax::{Argument, Name, OperatorItem, Span};
 use std::sync::Arc;
-use timeline_core::plan::{Kind, MAX_PARAMETERS, MAX_STATE_BYTES, Op, UserOperator};
+use timeline_core::plan::{MAX_PARAMETERS, MAX_STATE_BYTES, Op, TimelineKind, UserOperator};
 
 /// What is known of a declared operator.
 #[derive(Clone)]
@@ -104,8 +104,8 @@ impl Lowering<'_> {
                 return None;
             }
             let kind = self.kind(*source, *id);
-            if !matches!(kind, Kind::Event(ty) if operator.takes(n, ty)) {
-                let wanted = Kind::Event(operator.parameters[n]);
+            if !matches!(kind, TimelineKind::Event(ty) if operator.takes(n, ty)) {
+                let wanted = TimelineKind::Event(operator.parameters[n]);
                 let d = self
                     .diagnostic(
                         codes::TYPE,

@@ -6,7 +6,7 @@ use crate::diagnostics::{Severity, codes};
 use crate::names::{Function, Lookup, lookup};
 use crate::syntax::{Dimension, EveryClause, Expr, ExprKind, Span, WindowLength};
 use crate::tables::is_table_column;
-use timeline_core::plan::{CalendarUnit, Every, Kind, NodeId, Op, RatioUnit, Unit};
+use timeline_core::plan::{CalendarUnit, Every, NodeId, Op, RatioUnit, TimelineKind, Unit};
 use timeline_core::{SECOND, Time, Type};
 
 /// The most dimensions of a split, and keys of a group.
@@ -47,7 +47,7 @@ impl Lowering<'_> {
             Lowered::Mixed(_) | Lowered::Error => return Lowered::Error,
         };
         let kind = self.kind(source, id);
-        if let Kind::Event(ty) = kind {
+        if let TimelineKind::Event(ty) = kind {
             return self.event_for_state(x, ty, &what, "state or number");
         }
         if self.facts(source, id).moves {
@@ -60,7 +60,9 @@ impl Lowering<'_> {
         }
         if !kind.sampled().is_some_and(Type::is_numeric) {
             let help = match kind {
-                Kind::State(Type::Bool) => format!("did you mean `has_existed_within({}, D)`?", self.quote(x.span)),
+                TimelineKind::State(Type::Bool) => {
+                    format!("did you mean `has_existed_within({}, D)`?", self.quote(x.span))
+                }
                 _ => "it reads numeric states, and numbers that change in steps, such as `latest(x)`".to_owned(),
             };
             let d = self
@@ -73,10 +75,13 @@ impl Lowering<'_> {
         // A state that was read as a number is as good as it was.
         let of = if let Op::NumberOf(of) = *self.op(source, id) { of } else { id };
         match (self.add(source, Op::ExtremeOverLast { of, window, greatest }, span), kind) {
-            (Lowered::Node { source, id }, Kind::Number(Unit::Duration) | Kind::Ratio(RatioUnit::Duration)) => {
-                self.add(source, Op::DurationOf(id), span)
+            (
+                Lowered::Node { source, id },
+                TimelineKind::Number(Unit::Duration) | TimelineKind::Ratio(RatioUnit::Duration),
+            ) => self.add(source, Op::DurationOf(id), span),
+            (Lowered::Node { source, id }, TimelineKind::Number(Unit::Instant)) => {
+                self.add(source, Op::InstantOf(id), span)
             }
-            (Lowered::Node { source, id }, Kind::Number(Unit::Instant)) => self.add(source, Op::InstantOf(id), span),
             (other, _) => other,
         }
     }
@@ -351,7 +356,7 @@ impl Lowering<'_> {
             _ => (false, false),
         };
         let is_bool = matches!(value, Lowered::Node { source, id }
-            if self.kind(*source, *id) == Kind::State(Type::Bool));
+            if self.kind(*source, *id) == TimelineKind::State(Type::Bool));
         let at_once = matches!(value, Lowered::Node { source, id }
             if matches!(self.op(*source, *id), Op::Concurrency { .. }));
         let help = if at_once {

@@ -6,7 +6,7 @@ use crate::diagnostics::codes;
 use crate::habits;
 use crate::lexer::Kind;
 use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, FunctionItem, Name, Span};
-use timeline_core::plan::Members;
+use timeline_core::plan::AggregateMembers;
 
 impl Parser<'_> {
     /// `with NAME = EXPRESSION, ...`, if it stands there.
@@ -73,7 +73,8 @@ impl Parser<'_> {
     }
 
     fn aggregate(&mut self, start: Span) -> AggregateItem {
-        let mut item = AggregateItem { group_by: vec![], functions: vec![], members: Members::All, span: start };
+        let mut item =
+            AggregateItem { group_by: vec![], functions: vec![], members: AggregateMembers::All, span: start };
         let open = self.span();
         if !self.expect_sign("(") {
             return item;
@@ -84,11 +85,11 @@ impl Parser<'_> {
             match self.nth_word(0) {
                 "closed" if first && !is_call => {
                     self.bump();
-                    item.members = Members::Closed;
+                    item.members = AggregateMembers::Closed;
                 }
                 "live" if first && !is_call => {
                     self.bump();
-                    item.members = Members::Live;
+                    item.members = AggregateMembers::Live;
                 }
                 "group_by" | "groupby" if is_call => self.group_by(&mut item.group_by),
                 _ => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use timeline_core::Type;
 use timeline_core::Value;
-use timeline_core::plan::{Column, Table, TableRow, UserOperator};
+use timeline_core::plan::{LookupTable, SourceColumn, TableRow, UserOperator};
 use timeline_dsl::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, TableError, TableProblem};
 
 /// Gives tables of one row, and no module.
@@ -20,7 +20,7 @@ impl Modules for Given {
         Err(ModuleError { problem, message: "no".into(), help: "another one".into() })
     }
 
-    fn table(&self, _: &str, declared: &DeclaredTable) -> Result<Arc<Table>, Box<TableError>> {
+    fn table(&self, _: &str, declared: &DeclaredTable) -> Result<Arc<LookupTable>, Box<TableError>> {
         let (problem, message, field) = match declared.file.as_str() {
             "missing.csv" => (TableProblem::Unreadable, "cannot read missing.csv: No such file or directory", None),
             "large.csv" => (TableProblem::TooLarge, "a table has at most 64 MiB, large.csv has 80000000 bytes", None),
@@ -41,8 +41,8 @@ impl Modules for Given {
     }
 }
 
-fn of_one_row(declared: &DeclaredTable) -> Table {
-    let value = |column: &Column| match column.ty {
+fn of_one_row(declared: &DeclaredTable) -> LookupTable {
+    let value = |column: &SourceColumn| match column.ty {
         Type::String => Value::text("north"),
         Type::Float => Value::Float(0.5),
         Type::Int => Value::Int(1),
@@ -54,5 +54,5 @@ fn of_one_row(declared: &DeclaredTable) -> Table {
         until: declared.until.as_ref().map(|_| 1),
         cells: declared.columns.iter().map(|column| Some(value(column))).collect(),
     };
-    Table::new(declared.shape(), [row]).expect("one row overlaps none")
+    LookupTable::new(declared.shape(), [row]).expect("one row overlaps none")
 }

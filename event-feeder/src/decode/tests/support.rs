@@ -1,7 +1,7 @@
 //! Declaring sources, decoding text, and showing batches.
 
 use crate::{Batch, Block, Decoder, Payload, Position, key_hash};
-use timeline_core::plan::{Column, Csv, FieldPath, Nulls, Source, TimeUnit};
+use timeline_core::plan::{Csv, FieldPath, Nulls, SourceColumn, SourceDefinition, TimeUnit};
 use timeline_core::{Field, Type};
 
 /// A source with times in milliseconds unless `unit` says otherwise.
@@ -36,12 +36,12 @@ impl Default for Declared {
 }
 
 impl Declared {
-    pub(crate) fn columns(&self) -> Vec<Column> {
+    pub(crate) fn columns(&self) -> Vec<SourceColumn> {
         let path = |path: &str| FieldPath::parse(path).unwrap();
         let nulls = || self.nulls.clone();
         self.columns
             .iter()
-            .map(|(name, from, ty)| Column {
+            .map(|(name, from, ty)| SourceColumn {
                 name: (*name).into(),
                 path: path(from),
                 ty: *ty,
@@ -51,10 +51,10 @@ impl Declared {
             .collect()
     }
 
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> SourceDefinition {
         use TimeUnit::*;
         let units = [Nanoseconds, Microseconds, Milliseconds, Seconds, Rfc3339];
-        Source {
+        SourceDefinition {
             name: "test".into(),
             key: self.key.iter().map(|name| FieldPath::name(name)).collect(),
             time: FieldPath::name("t"),

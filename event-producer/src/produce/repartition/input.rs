@@ -5,7 +5,7 @@ use event_feeder::pulsar::PulsarSource;
 use event_feeder::{Batch, Block, Decoder, Next, Payload, Position, Source, Target};
 use std::collections::VecDeque;
 use timeline_core::Time;
-use timeline_core::plan::Source as Declared;
+use timeline_core::plan::SourceDefinition;
 
 /// A record on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +48,12 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn new(
         mut source: PulsarSource,
-        declared: &Declared,
+        declared: &SourceDefinition,
         written: Position,
         follow: bool,
     ) -> Result<Self, Error> {
         // When it is read again, the broker's time is that of the new topic.
-        let declared = Declared { future: None, ..declared.clone() };
+        let declared = SourceDefinition { future: None, ..declared.clone() };
         let target = if follow { None } else { Some(source.caught_up_target()?) };
         let (decoder, records) = (Decoder::new(&declared, &[]), VecDeque::new());
         Ok(Input { source, decoder, records, end: written, written, target })
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_line_of_a_message_is_a_record_whether_it_can_be_used_or_not() {
-        let declared = Declared {
+        let declared = SourceDefinition {
             name: "s".into(),
             key: vec![FieldPath::name("user"), FieldPath::name("n")],
             time: FieldPath::name("t"),

@@ -8,7 +8,7 @@ use crate::service::work::Bound;
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::incremental::RowLayout;
-use timeline_core::plan::{Kind as NodeKind, NodeId, Plan};
+use timeline_core::plan::{NodeId, Plan, TimelineKind};
 use timeline_dsl::explain::{aggregate_text, definition_text, operator_text, shown_text};
 
 pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
@@ -205,7 +205,7 @@ pub(in crate::service) fn nodes_of(plan: &Plan, wanted: impl Fn(&str) -> bool) -
     // Events say nothing between their instants.
     let constant = |id: &NodeId| {
         let node = plan.node(*id);
-        node.op.is_constant() || matches!(node.kind, NodeKind::Event(_))
+        node.op.is_constant() || matches!(node.kind, TimelineKind::Event(_))
     };
     let labelled = ids.into_iter().filter(|id| !constant(id)).map(|id| {
         match outputs.iter().find(|(name, root)| *root == id && wanted(name)) {

@@ -152,7 +152,7 @@ pub(super) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> RecordBatch {
 }
 
 pub(super) fn empty_plan() -> Plan {
-    let source = plan::Source {
+    let source = plan::SourceDefinition {
         name: String::new(),
         key: vec![],
         time: plan::FieldPath(vec![]),
@@ -164,7 +164,7 @@ pub(super) fn empty_plan() -> Plan {
         repair: None,
         csv: plan::Csv::default(),
     };
-    plan::Builder::new(source).finish()
+    plan::PlanBuilder::new(source).finish()
 }
 
 /// A metric's own view: the rows of `finals` that are the metric's, with a `value` of its type.

@@ -6,7 +6,7 @@ use crate::partition::{Answer, Counts};
 use crate::service::work::Bound;
 use event_feeder::Code;
 use std::collections::BTreeSet;
-use timeline_core::plan::{Idle, Source};
+use timeline_core::plan::{Idle, SourceDefinition};
 
 /// What did not count of the logs that the scans read, where that is much; and that sessions may be in several pieces.
 pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) -> Vec<Note> {
@@ -33,7 +33,7 @@ pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) ->
 /// For which sources without an event the clock of a plan waits, where nothing but such events moves it on: nothing is final
 /// before.
 pub(in crate::service) fn waiting<'a>(bound: &Bound, answers: impl Iterator<Item = &'a Answer>) -> Option<Note> {
-    let waits = |source: &Source| !bound.log.is_live() || source.idle == Idle::Never;
+    let waits = |source: &SourceDefinition| !bound.log.is_live() || source.idle == Idle::Never;
     let mut names: BTreeSet<&str> = BTreeSet::new();
     for answer in answers.filter(|answer| answer.horizon.is_some() && answer.watermark.is_none()) {
         let silent = bound.plan.sources().zip(&answer.reach).filter(|(_, reach)| reach.max_time.is_none());

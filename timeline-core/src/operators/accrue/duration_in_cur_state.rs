@@ -1,33 +1,36 @@
 //! `duration_in_cur_state(s)`: the time since the current value was entered.
 
 use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pass, Row, StateSlot};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "duration_in_cur_state",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: true,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Zero, Word::Value(of)],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero, KeptWord::Value(of)],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(_)] => Some(Kind::Number(Unit::Duration)),
+        [TimelineKind::State(_)] => Some(TimelineKind::Number(Unit::Duration)),
         _ => None,
     }
 }

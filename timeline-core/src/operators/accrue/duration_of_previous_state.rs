@@ -1,33 +1,36 @@
 //! `duration_of_previous_state(s)`: how long the value before was in force.
 
 use crate::incremental::parts::{ABSENT, Compiling, Instruction, NOT_SINCE, NumberReader, Pass, Row, StateSlot};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "duration_of_previous_state",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Zero, Word::Value(of), Word::Since],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero, KeptWord::Value(of), KeptWord::Since],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(_)] => Some(Kind::Number(Unit::Duration)),
+        [TimelineKind::State(_)] => Some(TimelineKind::Number(Unit::Duration)),
         _ => None,
     }
 }

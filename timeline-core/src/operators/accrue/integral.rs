@@ -1,34 +1,38 @@
 //! `integral(x, where b)`: the value times the time for which it was in force.
 
 use crate::incremental::parts::{Bool, Compiling, Instruction, NumberReader, Pass, Row, linear as number, truth};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, _over: Option<NodeId>) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, _over: Option<NodeId>) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "integral",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: true,
         cumulative: Cumulative::Always,
         straight: Straight::WhereNoneMoves("an integral"),
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Zero; 4],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero; 4],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(Unit::Int | Unit::Float)] | [Kind::Number(Unit::Int | Unit::Float), Kind::State(Type::Bool)] => {
-            Some(Kind::Number(Unit::Area))
+        [TimelineKind::Number(Unit::Int | Unit::Float)]
+        | [TimelineKind::Number(Unit::Int | Unit::Float), TimelineKind::State(Type::Bool)] => {
+            Some(TimelineKind::Number(Unit::Area))
         }
         _ => None,
     }

@@ -1,33 +1,36 @@
 //! `longest(b)`: the longest stretch so far on which a condition was true.
 
 use crate::incremental::parts::{Bool, Compiling, Instruction, NEVER, NOT_SINCE, NumberReader, Pass, Row, truth};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "longest",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: true,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Overtaking(of),
-        due: Due::Overtaking,
-        memory: Memory::Constant,
-        words: vec![Word::Zero, Word::Since],
+        due: DeadlineSlot::Overtaking,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero, KeptWord::Since],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Bool)] => Some(Kind::Number(Unit::Duration)),
+        [TimelineKind::State(Type::Bool)] => Some(TimelineKind::Number(Unit::Duration)),
         _ => None,
     }
 }

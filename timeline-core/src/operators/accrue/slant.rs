@@ -8,35 +8,41 @@ use crate::incremental::parts::{
     ABSENT, Bool, Compiling, Effect, EffectContext, Instruction, NOT_SINCE, NumberReader, Pass, Row, keep, truth,
 };
 use crate::number::add_finite;
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, over: Option<NodeId>) -> Description<'static> {
-    let moment = over.map(|_| [Word::Since, Word::Zero, Word::Zero]);
-    Description {
+pub(crate) fn describe(of: NodeId, over: Option<NodeId>) -> OperatorDescription<'static> {
+    let moment = over.map(|_| [KeptWord::Since, KeptWord::Zero, KeptWord::Zero]);
+    OperatorDescription {
         name: "slant",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Always,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: [Word::Counted, Word::Value(of), Word::Zero].into_iter().chain(moment.into_iter().flatten()).collect(),
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: [KeptWord::Counted, KeptWord::Value(of), KeptWord::Zero]
+            .into_iter()
+            .chain(moment.into_iter().flatten())
+            .collect(),
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _over: Option<NodeId>, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(ty)] | [Kind::Event(ty), Kind::State(Type::Bool)] if ty.is_numeric() => {
-            Some(Kind::Number(Unit::Area))
+        [TimelineKind::Event(ty)] | [TimelineKind::Event(ty), TimelineKind::State(Type::Bool)] if ty.is_numeric() => {
+            Some(TimelineKind::Number(Unit::Area))
         }
         _ => None,
     }

@@ -4,33 +4,36 @@ use crate::incremental::parts::{
     Bool, Compiling, Effect, EffectContext, Instruction, NEVER, NOT_SINCE, NumberReader, Pass, Row, Written, matches,
     truth,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "time_since",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: true,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Since],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Since],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_) | Kind::State(Type::Bool)] => Some(Kind::Number(Unit::Duration)),
+        [TimelineKind::Event(_) | TimelineKind::State(Type::Bool)] => Some(TimelineKind::Number(Unit::Duration)),
         _ => None,
     }
 }
@@ -38,7 +41,7 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
 pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let at = to.at();
     match to.kind(of) {
-        Kind::Event(_) => {
+        TimelineKind::Event(_) => {
             let effect = Effect::TimeSince(OnMatch { at, predicate: to.is_predicate(of) });
             Instruction::Written(Written { columns: to.read(of, effect) })
         }

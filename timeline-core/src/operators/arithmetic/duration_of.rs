@@ -1,23 +1,26 @@
 //! Whole nanoseconds read as a duration.
 
 use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pulled};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "duration_of",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::WithInputs,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,9 +28,11 @@ pub(crate) fn describe(_of: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Int) | Kind::Number(Unit::Int)] => Some(Kind::Number(Unit::Duration)),
+        [TimelineKind::State(Type::Int) | TimelineKind::Number(Unit::Int)] => {
+            Some(TimelineKind::Number(Unit::Duration))
+        }
         _ => None,
     }
 }
@@ -38,11 +43,13 @@ pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
 
 pub(crate) fn linear(of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     match from.compiled.plan.node(of).kind {
-        Kind::Number(_) => from.number(of),
-        Kind::Event(_) | Kind::State(_) | Kind::Ratio(_) => match from.compiled.state(of).get(from.row.words) {
-            ABSENT => None,
-            word => Some(Linear::exact(i128::from(word as i64))),
-        },
+        TimelineKind::Number(_) => from.number(of),
+        TimelineKind::Event(_) | TimelineKind::State(_) | TimelineKind::Ratio(_) => {
+            match from.compiled.state(of).get(from.row.words) {
+                ABSENT => None,
+                word => Some(Linear::exact(i128::from(word as i64))),
+            }
+        }
     }
 }
 

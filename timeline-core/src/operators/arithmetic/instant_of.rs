@@ -1,23 +1,26 @@
 //! Whole nanoseconds since 1970 read as an instant.
 
 use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pulled};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "instant_of",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,9 +28,9 @@ pub(crate) fn describe(_of: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Int)] => Some(Kind::Number(Unit::Instant)),
+        [TimelineKind::State(Type::Int)] => Some(TimelineKind::Number(Unit::Instant)),
         _ => None,
     }
 }

@@ -2,22 +2,25 @@
 
 use crate::Linear;
 use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pulled};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer, Unit,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_a: NodeId, _b: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "mul",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::TimesConstant,
         straight: Straight::WhereOneMoves("a product"),
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,9 +28,9 @@ pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(a), Kind::Number(b)] => product(*a, *b).map(Kind::Number),
+        [TimelineKind::Number(a), TimelineKind::Number(b)] => product(*a, *b).map(TimelineKind::Number),
         _ => None,
     }
 }

@@ -1,23 +1,26 @@
 //! A numeric state read as a number.
 
 use crate::incremental::parts::{ABSENT, Compiling, Instruction, NumberReader, Pulled};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "number_of",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,10 +28,10 @@ pub(crate) fn describe(_of: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Int)] => Some(Kind::Number(Unit::Int)),
-        [Kind::State(Type::Float)] => Some(Kind::Number(Unit::Float)),
+        [TimelineKind::State(Type::Int)] => Some(TimelineKind::Number(Unit::Int)),
+        [TimelineKind::State(Type::Float)] => Some(TimelineKind::Number(Unit::Float)),
         _ => None,
     }
 }
@@ -40,7 +43,7 @@ pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
 pub(crate) fn linear(of: NodeId, from: NumberReader<'_>) -> Option<Linear> {
     match (from.compiled.state(of).get(from.row.words), from.compiled.plan.node(of).kind) {
         (ABSENT, _) => None,
-        (word, Kind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
+        (word, TimelineKind::State(Type::Int)) => Some(Linear::exact(i128::from(word as i64))),
         (word, _) => Some(Linear::float(f64::from_bits(word))),
     }
 }

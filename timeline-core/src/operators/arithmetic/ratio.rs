@@ -1,22 +1,25 @@
 //! `a / b`, kept as its two sides.
 
 use crate::incremental::parts::{Compiling, Instruction, Pulled};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, RatioUnit, Straight, Takes, Timer};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, RatioUnit,
+    Straight, TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_numerator: NodeId, _denominator: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_numerator: NodeId, _denominator: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "ratio",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -24,9 +27,9 @@ pub(crate) fn describe(_numerator: NodeId, _denominator: NodeId) -> Description<
     }
 }
 
-pub(crate) fn kind(_numerator: NodeId, _denominator: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_numerator: NodeId, _denominator: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(a), Kind::Number(b)] => RatioUnit::of(*a, *b).map(Kind::Ratio),
+        [TimelineKind::Number(a), TimelineKind::Number(b)] => RatioUnit::of(*a, *b).map(TimelineKind::Ratio),
         _ => None,
     }
 }

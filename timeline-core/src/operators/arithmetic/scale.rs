@@ -3,23 +3,24 @@
 use crate::Linear;
 use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pulled};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit,
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Parameter,
+    Straight, TimelineKind, Timer, Unit,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, factor: i64) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, factor: i64) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "scale",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Whole(factor)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::WithInputs,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -27,9 +28,9 @@ pub(crate) fn describe(_of: NodeId, factor: i64) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _factor: i64, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _factor: i64, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(unit)] if *unit != Unit::Instant => Some(Kind::Number(*unit)),
+        [TimelineKind::Number(unit)] if *unit != Unit::Instant => Some(TimelineKind::Number(*unit)),
         _ => None,
     }
 }

@@ -2,22 +2,25 @@
 
 use crate::Value;
 use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, Notation, OperatorDescription, Parameter, Straight,
+    TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(value: &Value) -> Description<'_> {
-    Description {
+pub(crate) fn describe(value: &Value) -> OperatorDescription<'_> {
+    OperatorDescription {
         name: "constant",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Value(value)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,8 +28,8 @@ pub(crate) fn describe(value: &Value) -> Description<'_> {
     }
 }
 
-pub(crate) fn kind(value: &Value, made: &Made<'_>) -> Option<Kind> {
-    made.inputs.is_empty().then(|| Kind::State(value.ty()))
+pub(crate) fn kind(value: &Value, made: &Made<'_>) -> Option<TimelineKind> {
+    made.inputs.is_empty().then(|| TimelineKind::State(value.ty()))
 }
 
 pub(crate) fn compile(value: &Value, to: &mut Compiling<'_>) -> Instruction {

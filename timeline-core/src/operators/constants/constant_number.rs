@@ -2,22 +2,25 @@
 
 use crate::Linear;
 use crate::incremental::parts::{Compiling, Instruction, NumberReader};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Unit};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, Notation, OperatorDescription, Parameter, Straight,
+    TimelineKind, Timer, Unit,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(numerator: i64, denominator: i64, unit: Unit) -> Description<'static> {
-    Description {
+pub(crate) fn describe(numerator: i64, denominator: i64, unit: Unit) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "number",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Whole(numerator), Parameter::Whole(denominator), Parameter::Unit(unit)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -25,8 +28,8 @@ pub(crate) fn describe(numerator: i64, denominator: i64, unit: Unit) -> Descript
     }
 }
 
-pub(crate) fn kind(_numerator: i64, denominator: i64, unit: Unit, made: &Made<'_>) -> Option<Kind> {
-    (made.inputs.is_empty() && denominator > 0).then_some(Kind::Number(unit))
+pub(crate) fn kind(_numerator: i64, denominator: i64, unit: Unit, made: &Made<'_>) -> Option<TimelineKind> {
+    (made.inputs.is_empty() && denominator > 0).then_some(TimelineKind::Number(unit))
 }
 
 pub(crate) fn compile(_numerator: i64, _denominator: i64, _unit: Unit, _to: &mut Compiling<'_>) -> Instruction {

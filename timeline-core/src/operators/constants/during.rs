@@ -3,33 +3,34 @@
 use crate::calendar::hours::ZoneHours;
 use crate::incremental::parts::{Bool, Compiling, Instruction, Pass, Row, put};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, LocalHours, Made, Memory, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, LocalHours, Made, MemoryClass, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(hours: &LocalHours) -> Description<'_> {
-    Description {
+pub(crate) fn describe(hours: &LocalHours) -> OperatorDescription<'_> {
+    OperatorDescription {
         name: "during",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Hours(hours)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Clock,
-        due: Due::Word(0),
-        memory: Memory::Constant,
-        words: vec![Word::Due],
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Due],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(hours: &LocalHours, made: &Made<'_>) -> Option<Kind> {
-    (made.inputs.is_empty() && hours.are_shown()).then_some(Kind::State(Type::Bool))
+pub(crate) fn kind(hours: &LocalHours, made: &Made<'_>) -> Option<TimelineKind> {
+    (made.inputs.is_empty() && hours.are_shown()).then_some(TimelineKind::State(Type::Bool))
 }
 
 pub(crate) fn compile(hours: &LocalHours, to: &mut Compiling<'_>) -> Instruction {

@@ -2,33 +2,34 @@
 
 use crate::incremental::parts::{Compiling, Instruction, Pass, Row};
 use crate::plan::{
-    Cumulative, Description, Due, Every, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, Every, KeptWord, Made, MemoryClass, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(every: &Every) -> Description<'_> {
-    Description {
+pub(crate) fn describe(every: &Every) -> OperatorDescription<'_> {
+    OperatorDescription {
         name: "every",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Windows(every)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Clock,
-        due: Due::Word(1),
-        memory: Memory::Constant,
-        words: vec![Word::Zero, Word::Due],
+        due: DeadlineSlot::Word(1),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero, KeptWord::Due],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_: &Every, made: &Made<'_>) -> Option<Kind> {
-    made.inputs.is_empty().then_some(Kind::State(Type::Int))
+pub(crate) fn kind(_: &Every, made: &Made<'_>) -> Option<TimelineKind> {
+    made.inputs.is_empty().then_some(TimelineKind::State(Type::Int))
 }
 
 pub(crate) fn compile(every: &Every, to: &mut Compiling<'_>) -> Instruction {

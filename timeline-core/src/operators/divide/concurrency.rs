@@ -2,34 +2,35 @@
 
 use crate::incremental::parts::{Bool, Compiling, CumulativePiece, Instruction, Pass, Row, truth};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, Op, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, cap: u32) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, cap: u32) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "concurrency",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Whole(cap.into())],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Cap,
-        words: vec![Word::Forgotten, Word::Zero],
-        entry: Some(vec![Word::Zero]),
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Cap,
+        words: vec![KeptWord::Forgotten, KeptWord::Zero],
+        entry: Some(vec![KeptWord::Zero]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, cap: u32, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, cap: u32, made: &Made<'_>) -> Option<TimelineKind> {
     match (cap, made.inputs) {
-        (1..=Op::MAX_REMEMBERED, [Kind::State(Type::Bool)]) => Some(Kind::State(Type::Bool)),
+        (1..=Op::MAX_REMEMBERED, [TimelineKind::State(Type::Bool)]) => Some(TimelineKind::State(Type::Bool)),
         _ => None,
     }
 }

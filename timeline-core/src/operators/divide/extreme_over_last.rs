@@ -4,34 +4,35 @@ use crate::incremental::parts::{
     ABSENT, Compiling, CumulativePiece, EventPayload, Instruction, NEVER, Pass, Row, order,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, window: Time, greatest: bool) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, window: Time, greatest: bool) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "extreme_over_last",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Word(if greatest { "max" } else { "min" }), Parameter::Window(window)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::WhereNoneMoves("the extreme over a window"),
         timer: Timer::After(window),
-        due: Due::Word(1),
-        memory: Memory::Window,
-        words: vec![Word::Own, Word::Due],
-        entry: Some(vec![Word::Zero]),
+        due: DeadlineSlot::Word(1),
+        memory: MemoryClass::Window,
+        words: vec![KeptWord::Own, KeptWord::Due],
+        entry: Some(vec![KeptWord::Zero]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _window: Time, _greatest: bool, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _window: Time, _greatest: bool, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [kind] => kind.sampled().filter(|ty| ty.is_numeric()).map(Kind::State),
+        [kind] => kind.sampled().filter(|ty| ty.is_numeric()).map(TimelineKind::State),
         _ => None,
     }
 }

@@ -3,34 +3,35 @@
 use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pass, Row};
 use crate::incremental::window;
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Linear, Time};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, window: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "over_last",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Window(window)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(window),
-        due: Due::Word(0),
-        memory: Memory::Window,
-        words: vec![Word::Due],
-        entry: Some(vec![Word::Zero]),
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Window,
+        words: vec![KeptWord::Due],
+        entry: Some(vec![KeptWord::Zero]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(of: NodeId, _window: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(unit)] if made.plan.node(of).is_cumulative => Some(Kind::Number(*unit)),
+        [TimelineKind::Number(unit)] if made.plan.node(of).is_cumulative => Some(TimelineKind::Number(*unit)),
         _ => None,
     }
 }

@@ -4,32 +4,37 @@ use crate::Linear;
 use crate::incremental::parts::{
     Compiling, Instruction, NumberReader, Pass, Row, StateSlot, before, number_words, of_words, words,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, by: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId, by: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "scope",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Zero, Word::Value(by), Word::Rest(of)],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero, KeptWord::Value(by), KeptWord::Rest(of)],
         entry: None,
         asks_order: false,
         charges: Some(of),
     }
 }
 
-pub(crate) fn kind(of: NodeId, _by: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(of: NodeId, _by: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(unit), Kind::State(_)] if made.plan.node(of).is_cumulative => Some(Kind::Number(*unit)),
+        [TimelineKind::Number(unit), TimelineKind::State(_)] if made.plan.node(of).is_cumulative => {
+            Some(TimelineKind::Number(*unit))
+        }
         _ => None,
     }
 }

@@ -3,41 +3,42 @@
 use crate::incremental::parts::{Compiling, Instruction, NumberReader, Pass, Row, StateSlot};
 use crate::incremental::split;
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, Op, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, by: &[NodeId], cap: u32) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId, by: &[NodeId], cap: u32) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "split",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Whole(cap.into())],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::OfInput(of),
-        due: Due::Word(1),
-        memory: Memory::CapOfInput(of),
-        words: vec![Word::InForce, Word::Due, Word::Entries],
-        entry: Some(by.iter().map(|id| Word::Value(*id)).chain([Word::Share(of)]).collect()),
+        due: DeadlineSlot::Word(1),
+        memory: MemoryClass::CapOfInput(of),
+        words: vec![KeptWord::InForce, KeptWord::Due, KeptWord::Entries],
+        entry: Some(by.iter().map(|id| KeptWord::Value(*id)).chain([KeptWord::Share(of)]).collect()),
         asks_order: false,
         charges: Some(of),
     }
 }
 
-pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(of: NodeId, by: &[NodeId], cap: u32, made: &Made<'_>) -> Option<TimelineKind> {
     let ((1..=Op::MAX_REMEMBERED), [kind, dimensions @ ..]) = (cap, made.inputs) else { return None };
     // One clock at most has windows.
     let clocks = by.iter().filter(|id| matches!(made.plan.node(**id).op, Op::Every(_))).count();
-    if by.is_empty() || clocks > 1 || !dimensions.iter().all(|kind| matches!(kind, Kind::State(_))) {
+    if by.is_empty() || clocks > 1 || !dimensions.iter().all(|kind| matches!(kind, TimelineKind::State(_))) {
         return None;
     }
     match kind {
-        Kind::Number(_) | Kind::Ratio(_) if made.plan.can_split(of) => Some(*kind),
-        Kind::State(Type::Bool) if made.plan.counted_at_once(of) == Some(of) => Some(*kind),
+        TimelineKind::Number(_) | TimelineKind::Ratio(_) if made.plan.can_split(of) => Some(*kind),
+        TimelineKind::State(Type::Bool) if made.plan.counted_at_once(of) == Some(of) => Some(*kind),
         _ => None,
     }
 }

@@ -1,22 +1,25 @@
 //! `at(e, x)`: the matches, carrying what a timeline is at their instants.
 
 use crate::incremental::parts::{Compiling, EventInput, EventPayload, Instruction, Pass, PassEvents, Row};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_event: NodeId, _of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_event: NodeId, _of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "at",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: true,
@@ -24,9 +27,9 @@ pub(crate) fn describe(_event: NodeId, _of: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_event: NodeId, _of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_event: NodeId, _of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_), of] => of.sampled().map(Kind::Event),
+        [TimelineKind::Event(_), of] => of.sampled().map(TimelineKind::Event),
         _ => None,
     }
 }

@@ -2,23 +2,24 @@
 
 use crate::incremental::parts::{Compiling, Instruction};
 use crate::plan::{
-    Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
+    CountedEvents, Cumulative, DeadlineSlot, EventExpr, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe<'a>(event: NodeId, value: &'a EventExpr, _of: &[NodeId]) -> Description<'a> {
-    Description {
+pub(crate) fn describe<'a>(event: NodeId, value: &'a EventExpr, _of: &[NodeId]) -> OperatorDescription<'a> {
+    OperatorDescription {
         name: "each",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Expression(value)],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: Some(crate::operators::note(event, value)),
         asks_order: false,
@@ -26,9 +27,9 @@ pub(crate) fn describe<'a>(event: NodeId, value: &'a EventExpr, _of: &[NodeId]) 
     }
 }
 
-pub(crate) fn kind(event: NodeId, value: &EventExpr, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(event: NodeId, value: &EventExpr, _of: &[NodeId], made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_), of @ ..] => made.of_record(event, value, of).map(Kind::Event),
+        [TimelineKind::Event(_), of @ ..] => made.of_record(event, value, of).map(TimelineKind::Event),
         _ => None,
     }
 }

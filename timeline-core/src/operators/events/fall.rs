@@ -3,32 +3,35 @@
 use super::turn;
 use crate::Type;
 use crate::incremental::parts::{Compiling, Instruction};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "fall",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Zero],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Zero],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Bool)] => Some(Kind::Event(Type::Bool)),
+        [TimelineKind::State(Type::Bool)] => Some(TimelineKind::Event(Type::Bool)),
         _ => None,
     }
 }

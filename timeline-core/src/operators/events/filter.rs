@@ -3,23 +3,24 @@
 use crate::Type;
 use crate::incremental::parts::{Compiling, Instruction};
 use crate::plan::{
-    Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
+    CountedEvents, Cumulative, DeadlineSlot, EventExpr, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe<'a>(event: NodeId, condition: &'a EventExpr, _of: &[NodeId]) -> Description<'a> {
-    Description {
+pub(crate) fn describe<'a>(event: NodeId, condition: &'a EventExpr, _of: &[NodeId]) -> OperatorDescription<'a> {
+    OperatorDescription {
         name: "filter",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Expression(condition)],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: Some(crate::operators::note(event, condition)),
         asks_order: false,
@@ -27,10 +28,10 @@ pub(crate) fn describe<'a>(event: NodeId, condition: &'a EventExpr, _of: &[NodeI
     }
 }
 
-pub(crate) fn kind(event: NodeId, condition: &EventExpr, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(event: NodeId, condition: &EventExpr, _of: &[NodeId], made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(ty), of @ ..] => {
-            made.of_record(event, condition, of).filter(|ty| *ty == Type::Bool).map(|_| Kind::Event(*ty))
+        [TimelineKind::Event(ty), of @ ..] => {
+            made.of_record(event, condition, of).filter(|ty| *ty == Type::Bool).map(|_| TimelineKind::Event(*ty))
         }
         _ => None,
     }

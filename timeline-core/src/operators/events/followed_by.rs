@@ -2,34 +2,35 @@
 
 use crate::incremental::parts::{Compiling, EventInput, Instruction, NOT_SINCE, Pass, PassEvents, Row};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_first: NodeId, _then: NodeId, window: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_first: NodeId, _then: NodeId, window: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "followed_by",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Window(window)],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Since],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Since],
         entry: None,
         asks_order: true,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_first: NodeId, _then: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_first: NodeId, _then: NodeId, _window: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_), Kind::Event(_)] => Some(Kind::Event(Type::Bool)),
+        [TimelineKind::Event(_), TimelineKind::Event(_)] => Some(TimelineKind::Event(Type::Bool)),
         _ => None,
     }
 }

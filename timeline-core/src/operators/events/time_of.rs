@@ -2,22 +2,25 @@
 
 use crate::Type;
 use crate::incremental::parts::{Compiling, EventInput, Instruction, Pass, PassEvents, Row};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_event: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_event: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "time_of",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: true,
@@ -25,9 +28,9 @@ pub(crate) fn describe(_event: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_event: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_event: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_)] => Some(Kind::Event(Type::Int)),
+        [TimelineKind::Event(_)] => Some(TimelineKind::Event(Type::Int)),
         _ => None,
     }
 }

@@ -4,32 +4,35 @@ use crate::Linear;
 use crate::incremental::parts::{
     Compiling, Effect, EffectContext, Instruction, NumberReader, Row, Written, keep, matches,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "count",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Always,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Counted],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Counted],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_)] => Some(Kind::Number(Unit::Int)),
+        [TimelineKind::Event(_)] => Some(TimelineKind::Number(Unit::Int)),
         _ => None,
     }
 }

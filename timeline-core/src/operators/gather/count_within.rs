@@ -4,34 +4,35 @@ use crate::incremental::parts::{
     Compiling, CumulativePiece, Effect, EffectContext, Instruction, NEVER, NumberReader, Pass, Row, matches,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer, Unit,
 };
 use crate::{Linear, Time};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, window: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "count_within",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Window(window)],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(window),
-        due: Due::Word(1),
-        memory: Memory::Window,
-        words: vec![Word::Zero, Word::Due],
-        entry: Some(vec![Word::Zero]),
+        due: DeadlineSlot::Word(1),
+        memory: MemoryClass::Window,
+        words: vec![KeptWord::Zero, KeptWord::Due],
+        entry: Some(vec![KeptWord::Zero]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_)] => Some(Kind::Number(Unit::Int)),
+        [TimelineKind::Event(_)] => Some(TimelineKind::Number(Unit::Int)),
         _ => None,
     }
 }

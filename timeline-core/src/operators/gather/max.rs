@@ -2,32 +2,35 @@
 
 use super::extreme::OnPayload;
 use crate::incremental::parts::{Compiling, Effect, Instruction};
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "max",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Payloads,
+        takes: CountedEvents::Payloads,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Value(of)],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Value(of)],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(ty)] if ty.is_numeric() => Some(Kind::State(*ty)),
+        [TimelineKind::Event(ty)] if ty.is_numeric() => Some(TimelineKind::State(*ty)),
         _ => None,
     }
 }

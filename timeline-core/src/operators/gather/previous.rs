@@ -2,33 +2,34 @@
 
 use crate::incremental::parts::{Compiling, Effect, EffectContext, Instruction, Row};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, Op, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, n: u16) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId, n: u16) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "previous",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Whole(n.into())],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Value(of); 1 + usize::from(n)],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Value(of); 1 + usize::from(n)],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, n: u16, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, n: u16, made: &Made<'_>) -> Option<TimelineKind> {
     match (n, made.inputs) {
-        (1..=Op::MAX_PREVIOUS, [Kind::Event(ty)]) => Some(Kind::State(*ty)),
+        (1..=Op::MAX_PREVIOUS, [TimelineKind::Event(ty)]) => Some(TimelineKind::State(*ty)),
         _ => None,
     }
 }

@@ -4,34 +4,37 @@ use crate::incremental::parts::{
     ABSENT, Compiling, Effect, EffectContext, Instruction, NumberReader, Row, Written, keep,
 };
 use crate::number::add_finite;
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Unit, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer, Unit,
+};
 use crate::{Linear, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "sum",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Payloads,
+        takes: CountedEvents::Payloads,
         moves: false,
         cumulative: Cumulative::Always,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Counted],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Counted],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(Type::Int)] => Some(Kind::Number(Unit::Int)),
-        [Kind::Event(Type::Float)] => Some(Kind::Number(Unit::Float)),
+        [TimelineKind::Event(Type::Int)] => Some(TimelineKind::Number(Unit::Int)),
+        [TimelineKind::Event(Type::Float)] => Some(TimelineKind::Number(Unit::Float)),
         _ => None,
     }
 }

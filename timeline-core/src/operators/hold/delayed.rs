@@ -3,33 +3,34 @@
 use crate::Time;
 use crate::incremental::parts::{ABSENT, ChoiceSlot, Compiling, Instruction, NEVER, Pass, Row, StateSlot};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, length: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId, length: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "delayed",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Window(length)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(length),
-        due: Due::Word(1),
-        memory: Memory::Window,
-        words: vec![Word::Value(of), Word::Due, Word::Value(of)],
-        entry: Some(vec![Word::Zero, Word::Value(of)]),
+        due: DeadlineSlot::Word(1),
+        memory: MemoryClass::Window,
+        words: vec![KeptWord::Value(of), KeptWord::Due, KeptWord::Value(of)],
+        entry: Some(vec![KeptWord::Zero, KeptWord::Value(of)]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(ty)] => Some(Kind::State(*ty)),
+        [TimelineKind::State(ty)] => Some(TimelineKind::State(*ty)),
         _ => None,
     }
 }

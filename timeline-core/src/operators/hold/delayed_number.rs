@@ -4,41 +4,42 @@ use crate::incremental::parts::{
     Compiling, CumulativePiece, Instruction, NEVER, NumberReader, Pass, Row, linear as number, piece_of,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Unit, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer, Unit,
 };
 use crate::{Linear, Time};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, length: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, length: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "delayed_number",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Window(length)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(length),
-        due: Due::Word(0),
-        memory: Memory::Window,
-        words: vec![Word::Due],
-        entry: Some(vec![Word::Zero]),
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Window,
+        words: vec![KeptWord::Due],
+        entry: Some(vec![KeptWord::Zero]),
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(unit)] => Some(Kind::Number(*unit)),
+        [TimelineKind::Number(unit)] => Some(TimelineKind::Number(*unit)),
         _ => None,
     }
 }
 
 pub(crate) fn compile(of: NodeId, length: Time, to: &mut Compiling<'_>) -> Instruction {
     match to.kind(of) {
-        Kind::Number(unit) => {
+        TimelineKind::Number(unit) => {
             Instruction::DelayedNumber(Step { on: to.n(of), of, unit, at: to.at(), cell: to.cell(), length })
         }
         other => unreachable!("{other} is no number, as the builder checked"),

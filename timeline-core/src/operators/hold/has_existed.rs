@@ -4,22 +4,25 @@ use crate::Type;
 use crate::incremental::parts::{
     Bool, Compiling, Effect, EffectContext, Instruction, Pass, Row, Written, matches, put, truth,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription, Straight,
+    TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "has_existed",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -27,9 +30,9 @@ pub(crate) fn describe(_of: NodeId) -> Description<'static> {
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_) | Kind::State(Type::Bool)] => Some(Kind::State(Type::Bool)),
+        [TimelineKind::Event(_) | TimelineKind::State(Type::Bool)] => Some(TimelineKind::State(Type::Bool)),
         _ => None,
     }
 }
@@ -37,7 +40,7 @@ pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
 pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let out = to.own_bool();
     match to.kind(of) {
-        Kind::Event(_) => {
+        TimelineKind::Event(_) => {
             let effect = Effect::HasExisted(OnMatch { out, predicate: to.is_predicate(of) });
             Instruction::Written(Written { columns: to.read(of, effect) })
         }

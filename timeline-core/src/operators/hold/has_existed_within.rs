@@ -4,34 +4,35 @@ use crate::incremental::parts::{
     Bool, Compiling, Effect, EffectContext, Instruction, NEVER, Pass, Row, matches, put, truth, write,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, window: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, window: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "has_existed_within",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Window(window)],
-        takes: Takes::Matches,
+        takes: CountedEvents::Matches,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(window),
-        due: Due::Word(0),
-        memory: Memory::Constant,
-        words: vec![Word::Since],
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Since],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(_) | Kind::State(Type::Bool)] => Some(Kind::State(Type::Bool)),
+        [TimelineKind::Event(_) | TimelineKind::State(Type::Bool)] => Some(TimelineKind::State(Type::Bool)),
         _ => None,
     }
 }
@@ -39,7 +40,7 @@ pub(crate) fn kind(_of: NodeId, _window: Time, made: &Made<'_>) -> Option<Kind> 
 pub(crate) fn compile(of: NodeId, window: Time, to: &mut Compiling<'_>) -> Instruction {
     let (at, out) = (to.at(), to.own_bool());
     match to.kind(of) {
-        Kind::Event(_) => {
+        TimelineKind::Event(_) => {
             to.read(of, Effect::HasExistedWithin(OnMatch { at, window, predicate: to.is_predicate(of) }));
             Instruction::EventWithin(OfEvent { at, out })
         }

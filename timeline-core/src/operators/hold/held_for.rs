@@ -2,34 +2,35 @@
 
 use crate::incremental::parts::{Bool, Compiling, Instruction, NOT_SINCE, Pass, Row, put, truth};
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 use crate::{Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_of: NodeId, length: Time) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_of: NodeId, length: Time) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "held_for",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![Parameter::Window(length)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::After(length),
-        due: Due::After(0, length),
-        memory: Memory::Constant,
-        words: vec![Word::Since],
+        due: DeadlineSlot::After(0, length),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Since],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _length: Time, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Bool)] => Some(Kind::State(Type::Bool)),
+        [TimelineKind::State(Type::Bool)] => Some(TimelineKind::State(Type::Bool)),
         _ => None,
     }
 }

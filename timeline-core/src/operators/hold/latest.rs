@@ -5,33 +5,34 @@ use crate::incremental::parts::{
     ABSENT, Bool, Compiling, Effect, EffectContext, Instruction, NEVER, Pass, Row, put, truth, write,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId, ttl: Option<Time>) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId, ttl: Option<Time>) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "latest",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Ttl(ttl)],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: ttl.map_or(Timer::Never, Timer::After),
-        due: ttl.map_or(Due::Never, |_| Due::Word(1)),
-        memory: Memory::Constant,
-        words: std::iter::once(Word::Value(of)).chain(ttl.map(|_| Word::Due)).collect(),
+        due: ttl.map_or(DeadlineSlot::Never, |_| DeadlineSlot::Word(1)),
+        memory: MemoryClass::Constant,
+        words: std::iter::once(KeptWord::Value(of)).chain(ttl.map(|_| KeptWord::Due)).collect(),
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, _ttl: Option<Time>, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, _ttl: Option<Time>, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Event(ty)] => Some(Kind::State(*ty)),
+        [TimelineKind::Event(ty)] => Some(TimelineKind::State(*ty)),
         _ => None,
     }
 }

@@ -5,33 +5,34 @@ use crate::incremental::parts::{
     ABSENT, ApartPass, ChoiceSlot, Compiling, EventPayload, Instruction, Row, value_of, word_of,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Scalar, Straight, Takes, Timer, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Scalar, Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(function: Scalar, _of: &[NodeId]) -> Description<'static> {
-    Description {
+pub(crate) fn describe(function: Scalar, _of: &[NodeId]) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "apply",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Word(function.name())],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::WhereNoneMoves("a function"),
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Own],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Own],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(function: Scalar, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(function: Scalar, _of: &[NodeId], made: &Made<'_>) -> Option<TimelineKind> {
     let types: Option<Vec<Type>> = made.inputs.iter().map(|kind| kind.stepped()).collect();
-    types.and_then(|types| function.result(&types)).map(Kind::State)
+    types.and_then(|types| function.result(&types)).map(TimelineKind::State)
 }
 
 pub(crate) fn compile(function: Scalar, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {

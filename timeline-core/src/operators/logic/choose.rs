@@ -3,33 +3,36 @@
 use crate::incremental::parts::{
     Bool, ChoiceSlot, Compiling, Instruction, NumberReader, Pass, PulledOfThree, Row, StateSlot, truth,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 use crate::{Linear, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_condition: NodeId, _then: NodeId, _otherwise: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_condition: NodeId, _then: NodeId, _otherwise: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "if",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Own],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Own],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_condition: NodeId, _then: NodeId, _otherwise: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_condition: NodeId, _then: NodeId, _otherwise: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(Type::Bool), a, b] => a.joined(*b),
+        [TimelineKind::State(Type::Bool), a, b] => a.joined(*b),
         _ => None,
     }
 }

@@ -4,30 +4,33 @@ use crate::Linear;
 use crate::incremental::parts::{
     ABSENT, ChoiceSlot, Compiling, Instruction, NumberReader, Pass, Pulled, Row, StateSlot,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(_a: NodeId, _b: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(_a: NodeId, _b: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "coalesce",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
-        words: vec![Word::Own],
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Own],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_a: NodeId, _b: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
         [a, b] => a.joined(*b),
         _ => None,

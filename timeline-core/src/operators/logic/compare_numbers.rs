@@ -4,40 +4,42 @@ use crate::incremental::parts::{
     Bool, CompiledPlan, Compiling, Instruction, NEVER, Pass, Row, linear as number, put, ratio, truth,
 };
 use crate::plan::{
-    Compare, Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, RatioUnit, Straight, Takes,
-    Timer, Unit, Word,
+    Compare, CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, Op,
+    OperatorDescription, Parameter, RatioUnit, Straight, TimelineKind, Timer, Unit,
 };
 use crate::{Linear, SECOND, Time, Type, decimal};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(compare: Compare, left: NodeId, right: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(compare: Compare, left: NodeId, right: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "numbers",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Word(compare.symbol())],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Crossing(left, right),
-        due: Due::Word(0),
-        memory: Memory::Constant,
-        words: vec![Word::Due],
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::Due],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_compare: Compare, _left: NodeId, right: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_compare: Compare, _left: NodeId, right: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::Number(a), Kind::Number(b)] if a.same_measure(*b) => Some(Kind::State(Type::Bool)),
-        [Kind::Ratio(a), Kind::Number(b)]
+        [TimelineKind::Number(a), TimelineKind::Number(b)] if a.same_measure(*b) => {
+            Some(TimelineKind::State(Type::Bool))
+        }
+        [TimelineKind::Ratio(a), TimelineKind::Number(b)]
             if matches!(made.plan.node(right).op, Op::ConstantNumber { .. })
                 && (*a == RatioUnit::Duration) == (*b == Unit::Duration) =>
         {
-            Some(Kind::State(Type::Bool))
+            Some(TimelineKind::State(Type::Bool))
         }
         _ => None,
     }
@@ -74,7 +76,7 @@ impl Step {
     fn compare(&self, compiled: &CompiledPlan, row: &Row<'_>) -> (u64, Option<Time>) {
         let Step { compare, of: [left, right], .. } = *self;
         match compiled.plan.node(left).kind {
-            Kind::Ratio(unit) => match ratio(compiled, row, left) {
+            TimelineKind::Ratio(unit) => match ratio(compiled, row, left) {
                 Some((n, d)) => {
                     let sides = compiled.plan.node(left).op.inputs();
                     let exactly = |sum: [i64; 2], about: Linear| {
@@ -84,7 +86,7 @@ impl Step {
                 }
                 None => (truth::ABSENT, None),
             },
-            Kind::Event(_) | Kind::State(_) | Kind::Number(_) => {
+            TimelineKind::Event(_) | TimelineKind::State(_) | TimelineKind::Number(_) => {
                 match (number(compiled, row, left), &compiled.plan.node(right).op) {
                     // An exact number against a decimal is compared exactly, in parts of the decimal.
                     (Some(left @ Linear::Exact { .. }), Op::ConstantNumber { numerator, denominator, .. }) => {

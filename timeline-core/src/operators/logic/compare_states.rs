@@ -5,24 +5,24 @@ use crate::incremental::parts::{
     ABSENT, Bool, ComparedTypes, Compiling, Instruction, Pass, Row, StateSlot, order, put, truth,
 };
 use crate::plan::{
-    Compare, Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, Takes, Timer,
-    comparable,
+    Compare, CountedEvents, Cumulative, DeadlineSlot, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer, comparable,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(compare: Compare, _left: NodeId, _right: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(compare: Compare, _left: NodeId, _right: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "states",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Word(compare.symbol())],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -30,9 +30,9 @@ pub(crate) fn describe(compare: Compare, _left: NodeId, _right: NodeId) -> Descr
     }
 }
 
-pub(crate) fn kind(_compare: Compare, _left: NodeId, _right: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_compare: Compare, _left: NodeId, _right: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(a), Kind::State(b)] if comparable(*a, *b) => Some(Kind::State(Type::Bool)),
+        [TimelineKind::State(a), TimelineKind::State(b)] if comparable(*a, *b) => Some(TimelineKind::State(Type::Bool)),
         _ => None,
     }
 }

@@ -3,42 +3,47 @@
 use crate::incremental::parts::{
     ABSENT, Bool, Compiling, Instruction, NEVER, Pass, Row, StateSlot, linear as number, put, ratio,
 };
-use crate::plan::{Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Straight, Takes, Timer, Word};
+use crate::plan::{
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Straight, TimelineKind, Timer,
+};
 use crate::{Linear, Time, Type};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(of: NodeId) -> Description<'static> {
-    Description {
+pub(crate) fn describe(of: NodeId) -> OperatorDescription<'static> {
+    OperatorDescription {
         name: "exists",
-        form: Form::Call,
+        form: Notation::Call,
         parameters: vec![],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Zero(of),
-        due: Due::Word(0),
-        memory: Memory::Constant,
-        words: vec![Word::DueOfRatio(of)],
+        due: DeadlineSlot::Word(0),
+        memory: MemoryClass::Constant,
+        words: vec![KeptWord::DueOfRatio(of)],
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(_of: NodeId, made: &Made<'_>) -> Option<TimelineKind> {
     match made.inputs {
-        [Kind::State(_) | Kind::Number(_) | Kind::Ratio(_)] => Some(Kind::State(Type::Bool)),
+        [TimelineKind::State(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_)] => {
+            Some(TimelineKind::State(Type::Bool))
+        }
         _ => None,
     }
 }
 
 pub(crate) fn compile(of: NodeId, to: &mut Compiling<'_>) -> Instruction {
     let existing = match to.kind(of) {
-        Kind::Ratio(_) => Existing::Ratio { of, at: to.at() },
-        Kind::Number(_) => Existing::Number(of),
-        Kind::State(_) | Kind::Event(_) => Existing::State(to.state(of)),
+        TimelineKind::Ratio(_) => Existing::Ratio { of, at: to.at() },
+        TimelineKind::Number(_) => Existing::Number(of),
+        TimelineKind::State(_) | TimelineKind::Event(_) => Existing::State(to.state(of)),
     };
     Instruction::Exists(Step { on: to.n(of), of: existing, out: to.own_bool() })
 }

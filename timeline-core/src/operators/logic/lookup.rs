@@ -4,42 +4,42 @@ use crate::incremental::parts::{
     ABSENT, ApartPass, ChoiceSlot, Compiling, Dictionary, Instruction, Row, StateSlot, value_of, word_of,
 };
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Parameter, Straight, TableColumn, Takes, Timer,
-    Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, OperatorDescription,
+    Parameter, Straight, TableColumn, TimelineKind, Timer,
 };
 use crate::{Type, Value};
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe<'a>(column: &'a TableColumn, _of: &[NodeId]) -> Description<'a> {
+pub(crate) fn describe<'a>(column: &'a TableColumn, _of: &[NodeId]) -> OperatorDescription<'a> {
     let turns = column.table.turns();
     // A truth value has no word of its own.
-    let own = (column.ty() != Type::Bool).then_some(Word::Own);
-    Description {
+    let own = (column.ty() != Type::Bool).then_some(KeptWord::Own);
+    OperatorDescription {
         name: "lookup",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Table(column)],
-        takes: Takes::Nothing,
+        takes: CountedEvents::Nothing,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: if turns { Timer::Rows } else { Timer::Never },
-        due: if turns { Due::Word(usize::from(own.is_some())) } else { Due::Never },
-        memory: Memory::Constant,
-        words: own.into_iter().chain(turns.then_some(Word::Due)).collect(),
+        due: if turns { DeadlineSlot::Word(usize::from(own.is_some())) } else { DeadlineSlot::Never },
+        memory: MemoryClass::Constant,
+        words: own.into_iter().chain(turns.then_some(KeptWord::Due)).collect(),
         entry: None,
         asks_order: false,
         charges: None,
     }
 }
 
-pub(crate) fn kind(column: &TableColumn, _of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
-    let state = |kind: &Kind| match kind {
-        Kind::State(ty) => Some(*ty),
-        Kind::Event(_) | Kind::Number(_) | Kind::Ratio(_) => None,
+pub(crate) fn kind(column: &TableColumn, _of: &[NodeId], made: &Made<'_>) -> Option<TimelineKind> {
+    let state = |kind: &TimelineKind| match kind {
+        TimelineKind::State(ty) => Some(*ty),
+        TimelineKind::Event(_) | TimelineKind::Number(_) | TimelineKind::Ratio(_) => None,
     };
     let types: Vec<Type> = made.inputs.iter().map(state).collect::<Option<_>>()?;
-    column.takes(&types).then(|| Kind::State(column.ty()))
+    column.takes(&types).then(|| TimelineKind::State(column.ty()))
 }
 
 pub(crate) fn compile(column: &TableColumn, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
@@ -89,7 +89,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use crate::operators::testing::check;
-    use crate::plan::{Op, Table, TableColumn, TableRow, TableShape};
+    use crate::plan::{LookupTable, Op, TableColumn, TableRow, TableShape};
     use crate::{Time, Type, Value};
     use std::sync::Arc;
 
@@ -111,7 +111,7 @@ mod tests {
             ],
         };
         let rows = [row("a", (Some(2), None), 1), row("a", (Some(4), None), 2), row("b", (None, Some(3)), 3)];
-        TableColumn { table: Arc::new(Table::new(shape, rows).expect("they do not overlap")), column }
+        TableColumn { table: Arc::new(LookupTable::new(shape, rows).expect("they do not overlap")), column }
     }
 
     #[test]

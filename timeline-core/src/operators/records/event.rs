@@ -2,23 +2,24 @@
 
 use crate::incremental::parts::{Compiling, Effect, GatherEffect, Gathered, Instruction};
 use crate::plan::{
-    Cumulative, Description, Due, EventExpr, Form, Kind, Made, Memory, Parameter, Straight, Takes, Timer,
+    CountedEvents, Cumulative, DeadlineSlot, EventExpr, Made, MemoryClass, Notation, OperatorDescription, Parameter,
+    Straight, TimelineKind, Timer,
 };
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe(e: &EventExpr) -> Description<'_> {
-    Description {
+pub(crate) fn describe(e: &EventExpr) -> OperatorDescription<'_> {
+    OperatorDescription {
         name: "event",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Expression(e)],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Constant,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Constant,
         words: vec![],
         entry: None,
         asks_order: false,
@@ -26,8 +27,8 @@ pub(crate) fn describe(e: &EventExpr) -> Description<'_> {
     }
 }
 
-pub(crate) fn kind(e: &EventExpr, made: &Made<'_>) -> Option<Kind> {
-    if made.inputs.is_empty() { made.expression_type(e, &[]).map(Kind::Event) } else { None }
+pub(crate) fn kind(e: &EventExpr, made: &Made<'_>) -> Option<TimelineKind> {
+    if made.inputs.is_empty() { made.expression_type(e, &[]).map(TimelineKind::Event) } else { None }
 }
 
 /// Its events act where they are read; where somebody asks which came before which, their ranks are noted.

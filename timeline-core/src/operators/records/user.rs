@@ -9,25 +9,25 @@ use crate::incremental::ABSENT;
 use crate::incremental::parts::{Compiling, Instruction};
 use crate::operators::hold::latest;
 use crate::plan::{
-    Cumulative, Description, Due, Form, Kind, Made, Memory, NodeId, Op, Parameter, Straight, Takes, Timer,
-    UserOperator, Word,
+    CountedEvents, Cumulative, DeadlineSlot, KeptWord, Made, MemoryClass, NodeId, Notation, Op, OperatorDescription,
+    Parameter, Straight, TimelineKind, Timer, UserOperator,
 };
 use std::sync::Arc;
 
 pub(crate) mod meaning;
 
-pub(crate) fn describe<'a>(operator: &'a UserOperator, _of: &[NodeId]) -> Description<'a> {
-    Description {
+pub(crate) fn describe<'a>(operator: &'a UserOperator, _of: &[NodeId]) -> OperatorDescription<'a> {
+    OperatorDescription {
         name: "user",
-        form: Form::Own,
+        form: Notation::Own,
         parameters: vec![Parameter::Operator(operator)],
-        takes: Takes::All,
+        takes: CountedEvents::All,
         moves: false,
         cumulative: Cumulative::Never,
         straight: Straight::Always,
         timer: Timer::Never,
-        due: Due::Never,
-        memory: Memory::Declared,
+        due: DeadlineSlot::Never,
+        memory: MemoryClass::Declared,
         words: words(operator),
         entry: None,
         asks_order: false,
@@ -36,23 +36,23 @@ pub(crate) fn describe<'a>(operator: &'a UserOperator, _of: &[NodeId]) -> Descri
 }
 
 /// What it says; 0, or why it failed in this session; and then its state.
-fn words(operator: &UserOperator) -> Vec<Word> {
+fn words(operator: &UserOperator) -> Vec<KeptWord> {
     let state = operator.code.initial().chunks(8).map(|chunk| {
         let mut full = [0; 8];
         full[..chunk.len()].copy_from_slice(chunk);
-        Word::Given(u64::from_le_bytes(full))
+        KeptWord::Given(u64::from_le_bytes(full))
     });
-    [Word::Given(ABSENT), Word::Zero].into_iter().chain(state).collect()
+    [KeptWord::Given(ABSENT), KeptWord::Zero].into_iter().chain(state).collect()
 }
 
-pub(crate) fn kind(operator: &UserOperator, of: &[NodeId], made: &Made<'_>) -> Option<Kind> {
+pub(crate) fn kind(operator: &UserOperator, of: &[NodeId], made: &Made<'_>) -> Option<TimelineKind> {
     let is_record = |id: &NodeId| matches!(made.plan.node(*id).op, Op::Event(_));
-    let fits = |(n, kind): (usize, &Kind)| matches!(kind, Kind::Event(ty) if operator.takes(n, *ty));
+    let fits = |(n, kind): (usize, &TimelineKind)| matches!(kind, TimelineKind::Event(ty) if operator.takes(n, *ty));
     let feeds = !of.is_empty()
         && of.len() == operator.parameters.len()
         && of.iter().all(is_record)
         && made.inputs.iter().enumerate().all(fits);
-    feeds.then_some(Kind::State(operator.result))
+    feeds.then_some(TimelineKind::State(operator.result))
 }
 
 pub(crate) fn compile(operator: &Arc<UserOperator>, of: &[NodeId], to: &mut Compiling<'_>) -> Instruction {
@@ -63,7 +63,7 @@ pub(crate) fn compile(operator: &Arc<UserOperator>, of: &[NodeId], to: &mut Comp
 #[cfg(test)]
 mod tests {
     use crate::operators::testing::check;
-    use crate::plan::{Fault, Op, Operate, UserOperator};
+    use crate::plan::{Op, Operate, OperatorFault, UserOperator};
     use crate::{Time, Type, Value};
     use std::sync::Arc;
 
@@ -76,10 +76,10 @@ mod tests {
             &[100, 0]
         }
 
-        fn apply(&self, _: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, Fault> {
+        fn apply(&self, _: Time, arguments: &[Value], state: &mut [u8]) -> Result<Option<Value>, OperatorFault> {
             let [Value::Int(x)] = arguments else { return Ok(None) };
             if *x == 13 {
-                return Err(Fault::Trap);
+                return Err(OperatorFault::Trap);
             }
             state[0] += u8::try_from(*x).unwrap_or(0);
             Ok(Some(Value::Int(i64::from(state[0]))))

@@ -1,6 +1,6 @@
 //! Where two columns first say different things, for whoever is told that a table has changed.
 
-use super::{Table, TableColumn};
+use super::{LookupTable, TableColumn};
 use crate::plan::{EventExpr, Op, Plan};
 use crate::{Time, Value};
 use std::collections::BTreeSet;
@@ -75,8 +75,8 @@ impl TableColumn {
 }
 
 /// The keys of two tables, each once, in their order.
-fn keys<'t>(a: &'t Table, b: &'t Table) -> BTreeSet<&'t [Value]> {
-    let of = |table: &'t Table| (0..table.len()).map(|row| table.row(row).0);
+fn keys<'t>(a: &'t LookupTable, b: &'t LookupTable) -> BTreeSet<&'t [Value]> {
+    let of = |table: &'t LookupTable| (0..table.len()).map(|row| table.row(row).0);
     of(a).chain(of(b)).collect()
 }
 
@@ -112,7 +112,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Table, TableRow, TableShape};
+    use super::super::{LookupTable, TableRow, TableShape};
     use super::*;
     use crate::Type;
     use std::sync::Arc;
@@ -129,7 +129,7 @@ mod tests {
             until: None,
             cells: vec![Some(Value::Int(*price))],
         };
-        let table = Table::new(shape, rows.iter().map(row)).expect("they do not overlap");
+        let table = LookupTable::new(shape, rows.iter().map(row)).expect("they do not overlap");
         TableColumn { table: Arc::new(table), column: 0 }
     }
 

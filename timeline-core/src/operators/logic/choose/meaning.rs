@@ -1,13 +1,13 @@
 //! One of two where the condition is true, the other elsewhere.
 
 use crate::Time;
-use crate::plan::{Kind, NodeId};
+use crate::plan::{NodeId, TimelineKind};
 use crate::reference::parts::{Inputs, NodeTimeline, PieceValue, Piecewise, StateTimeline, truth};
 
 pub(crate) fn of(condition: NodeId, then: NodeId, otherwise: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     let condition = inputs.state(condition);
     match inputs.kind() {
-        Kind::Number(unit) => {
+        TimelineKind::Number(unit) => {
             let chosen = choice(condition, inputs.number(then), inputs.number(otherwise));
             NodeTimeline::Number(chosen.map(|x| Some(x?.in_unit(unit))))
         }

@@ -1,11 +1,11 @@
 //! The first where it has a value, else the second.
 
-use crate::plan::{Kind, NodeId};
+use crate::plan::{NodeId, TimelineKind};
 use crate::reference::parts::{Inputs, NodeTimeline};
 
 pub(crate) fn of(a: NodeId, b: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
     match inputs.kind() {
-        Kind::Number(unit) => {
+        TimelineKind::Number(unit) => {
             let first = inputs.number(a).with(inputs.number(b), |a, b| a.or(b));
             NodeTimeline::Number(first.map(|x| Some(x?.in_unit(unit))))
         }

@@ -1,7 +1,7 @@
 //! The comparison of two numbers, or of a quotient with a constant, at every integer nanosecond.
 
 use crate::Time;
-use crate::plan::{Compare, Kind, NodeId, Op};
+use crate::plan::{Compare, NodeId, Op, TimelineKind};
 use crate::reference::parts::{Inputs, NodeTimeline, compare_numbers, compare_ratio};
 
 pub(crate) fn of(compare: Compare, left: NodeId, right: NodeId, inputs: &Inputs<'_>) -> NodeTimeline {
@@ -10,7 +10,7 @@ pub(crate) fn of(compare: Compare, left: NodeId, right: NodeId, inputs: &Inputs<
             NodeTimeline::Ratio { numerator: n, denominator: d },
             Op::ConstantNumber { numerator: p, denominator: q, .. },
         ) => {
-            let Kind::Ratio(unit) = inputs.plan.node(left).kind else {
+            let TimelineKind::Ratio(unit) = inputs.plan.node(left).kind else {
                 unreachable!("only a ratio has two sides");
             };
             let sides = inputs.plan.node(left).op.inputs();
