@@ -5,7 +5,7 @@
 //! the instant.
 
 use crate::engine::IsWanted;
-use crate::lane::{Lane, Outcome, Session};
+use crate::lane::{Lane, SessionOutput, SessionSnapshot};
 use crate::replay::{self, Logs};
 use event_feeder::{Error, Event};
 use std::collections::BTreeSet;
@@ -32,13 +32,13 @@ pub struct Question<'a> {
 #[derive(Debug, Default)]
 pub struct Told {
     /// Those that had begun, those that were over included, in no order; with values of the metric alone.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionSnapshot>,
     /// Rows of them. More than were to be told if they are not all: then reading ended before its end.
     pub rows: usize,
 }
 
 impl Told {
-    fn add(&mut self, metric: usize, mut session: Session) {
+    fn add(&mut self, metric: usize, mut session: SessionSnapshot) {
         for own in (0..session.shares.len()).filter(|own| *own != metric) {
             session.shares[own] = vec![];
             session.groups.get_mut(own).into_iter().for_each(Vec::clear);
@@ -68,7 +68,7 @@ pub fn replay(plan: &Arc<Plan>, logs: Logs<'_>, question: Question<'_>) -> Resul
     if told.rows > rows_max {
         return Ok(told);
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = SessionOutput::default();
     lane.read(at, &mut outcome, |session| told.add(metric, session));
     outcome.closed.into_iter().for_each(|session| told.add(metric, session));
     Ok(told)

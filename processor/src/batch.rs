@@ -4,10 +4,10 @@
 
 use crate::feed::{Fed, Feed};
 use crate::lane::image::{self, ImageError};
-use crate::lane::{AlertRow, Lane, Late, Outcome, RecordedSpan, Recorder, Session, Watcher};
-use crate::leaps::{Far, Leap, Leaps};
-use crate::pipeline::{Decoded, LaneLost, Pipeline, SourceStart};
+use crate::lane::{AlertRow, Lane, LateEvent, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, Watcher};
+use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
 use crate::remarks;
+use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
 use crate::totals::Totals;
 use event_feeder::world;
 use event_feeder::{Code, DeadLetter, Notice, Position, Seen, Source};
@@ -33,7 +33,7 @@ pub struct Options {
 #[derive(Debug, Default)]
 pub struct Evaluation {
     /// All sessions, in no order; those that are alive have no end.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionSnapshot>,
     /// All spans of alerts, in no order.
     pub alerts: Vec<AlertRow>,
     /// All spans of metrics, in no order; empty unless they were asked for.
@@ -41,7 +41,7 @@ pub struct Evaluation {
     /// The aggregated metrics.
     pub totals: Totals,
     /// Events that came too late, those that were repaired included.
-    pub late: Vec<Late>,
+    pub late: Vec<LateEvent>,
     /// Events that were dropped because they had come before.
     pub duplicates: u64,
     /// What could not be read, in log order: the first [`DEAD_MAX`], and more if that was asked for.
@@ -71,11 +71,11 @@ pub struct Looked {
     pub seen: Seen,
     /// Of each block where it begins, its least and its largest time.
     blocks: Vec<(Position, Time, Time)>,
-    leaps: Leaps,
+    leaps: TimeJumps,
 }
 
 impl Looked {
-    fn add(&mut self, decoded: &Decoded) {
+    fn add(&mut self, decoded: &DecodedBlock) {
         self.records += decoded.records;
         self.events += decoded.events;
         self.seen.add(decoded.seen.clone());
@@ -84,7 +84,7 @@ impl Looked {
     }
 
     /// The events because of which others are late, for they are far ahead of all before them.
-    pub fn far_ahead(&self) -> impl Iterator<Item = &Far> {
+    pub fn far_ahead(&self) -> impl Iterator<Item = &TimeJumpEffect> {
         self.leaps.told(self.events)
     }
 
@@ -108,7 +108,7 @@ impl Evaluation {
     }
 
     /// Counts what is late because of which event.
-    fn count_leaps(&mut self, plan: &Plan, leaps: &[Leap]) {
+    fn count_leaps(&mut self, plan: &Plan, leaps: &[TimeJump]) {
         for (number, (source, looked)) in plan.sources().zip(&mut self.sources).enumerate() {
             let is_own = |position: Position| usize::from(position.source) == number;
             let own = leaps.iter().filter(|leap| is_own(leap.position)).cloned().collect();
@@ -136,7 +136,7 @@ pub enum Error {
     Source(#[from] event_feeder::Error),
     /// A worker panicked.
     #[error(transparent)]
-    Worker(#[from] LaneLost),
+    LaneThread(#[from] LaneLost),
 }
 
 /// Evaluates logs to their end, one for each of the plan's sources.
@@ -192,7 +192,7 @@ pub fn evaluate_restored(
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     evaluation.totals.set_horizon(evaluation.horizon, evaluation.horizon.unwrap_or(Time::MIN));
     for lane in &mut lanes {
-        let (mut outcome, mut live) = (Outcome::default(), vec![]);
+        let (mut outcome, mut live) = (SessionOutput::default(), vec![]);
         if let Some(horizon) = evaluation.horizon {
             lane.read(horizon, &mut outcome, |session| live.push(session));
         }
@@ -262,9 +262,15 @@ fn run<W: Watcher + Send + 'static>(
 }
 
 /// Puts what a lane tells to what others told.
-fn take_told(plan: &Plan, outcome: Outcome, live: Vec<Session>, late: Vec<Late>, evaluation: &mut Evaluation) {
+fn take_told(
+    plan: &Plan,
+    outcome: SessionOutput,
+    live: Vec<SessionSnapshot>,
+    late: Vec<LateEvent>,
+    evaluation: &mut Evaluation,
+) {
     outcome.counted.iter().for_each(|counted| evaluation.totals.merge(counted));
-    let Outcome { closed, alerts, duplicates, stragglers, failed, .. } = outcome;
+    let SessionOutput { closed, alerts, duplicates, stragglers, failed, .. } = outcome;
     for letter in failed.iter().map(|failed| failed.letter(plan)) {
         *evaluation.dead_counts.entry(letter.code).or_default() += 1;
         evaluation.dead.push(letter);

@@ -7,7 +7,7 @@
 //! | [`batch`] | evaluation of a log at one go, without state |
 //! | [`reach`] | how far the logs of a partition have been read |
 //! | [`watermark`] | what lateness is judged by |
-//! | [`leaps`] | events far ahead of their log, because of which others are late |
+//! | [`time_jumps`] | events far ahead of their log, because of which others are late |
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`retained`] | the retained log: events of a live log, for replays |
 //! | [`replay`], [`spans`], [`story`] | logs that are read once more, for what only that can say |
@@ -24,7 +24,8 @@
 //!
 //! Beside that of [`timeline_core`]:
 //!
-//! * **lane**: the sessions of a share of a partition's keys, with one thread; what others call a subtask.
+//! * **lane thread**: the one that owns a [lane](timeline_core); what others call a subtask. It is no worker: that is a node.
+//! * **time jump**: an event that is far ahead of all before it in its log, so that what follows is late.
 //! * **sink**: where results go that are published, a topic of a broker; each output has one. What an evaluation finds on
 //!   its way (windows, alerts, events that are counted) is its *evaluation output*, and of a lane the *lane output*.
 //! * **reorder buffer**: events of a lane that wait until the watermark is beyond them.
@@ -55,7 +56,6 @@ pub mod http;
 pub mod input;
 mod labels;
 pub mod lane;
-pub mod leaps;
 pub mod measured;
 pub mod members;
 pub mod memory;
@@ -82,6 +82,7 @@ pub mod spans;
 pub mod sql;
 mod start_markers;
 pub mod story;
+pub mod time_jumps;
 #[cfg(feature = "postgres")]
 pub mod tls;
 pub mod tokens;

@@ -5,7 +5,7 @@
 //! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
 
 use crate::engine::Page;
-use crate::lane::{AlertRow, Session};
+use crate::lane::{AlertRow, SessionSnapshot};
 use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
@@ -40,7 +40,7 @@ pub fn no_number(kind: plan::TimelineKind) -> Option<&'static str> {
 pub fn of_metric<'a>(
     plan: &Plan,
     metric: usize,
-    sessions: impl Iterator<Item = &'a Session>,
+    sessions: impl Iterator<Item = &'a SessionSnapshot>,
     page: Page,
 ) -> (RecordBatch, usize) {
     let kind = plan.node(plan.metrics[metric].root).kind;
@@ -143,7 +143,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Sessions of a metric out of committed rows of `finals`.
-pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Session> {
+pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<SessionSnapshot> {
     use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, StringArray};
     let own = &plan.metrics[metric];
     let column = |name: &str| batch.column_by_name(name);
@@ -177,7 +177,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
         let mut shares = vec![vec![]; plan.metrics.len()];
         shares[metric].push(share);
         let key = sessions.value(i).into();
-        Some(Session {
+        Some(SessionSnapshot {
             key,
             start: 0,
             end: Some(0),

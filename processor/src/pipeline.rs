@@ -7,7 +7,7 @@
 //! A *call* is a closure that every lane thread runs on its lane between two rounds: a barrier. All of them run it after the
 //! same blocks, so what calls see together is true for one position of the log; that is all a checkpoint or an answer needs.
 //!
-//! Lanes look up in the midst of long work where they are told to ([`Pipeline::look_up`]), so a call never waits for it:
+//! Lanes look up in the midst of long work where they are told to ([`Pipeline::yield_after`]), so a call never waits for it:
 //! it finds the lane *behind*, with what has not happened yet beside its sessions. Who feeds lanes that are behind only
 //! makes that longer, and asks first.
 //!
@@ -19,8 +19,8 @@ mod lane_thread;
 
 pub use coming::Coming;
 
-use crate::lane::{Lane, LookUp, Watcher};
-use crate::leaps::Leap;
+use crate::lane::{Lane, Watcher, YieldAfter};
+use crate::time_jumps::TimeJump;
 use crate::watermark::{Progress, Silences, UnreadPrefix};
 use event_feeder::{Block, DeadLetter, Decoder, Position, Seen, world};
 use lane_thread::{Call, Command, Job, LaneThread, Routed};
@@ -52,7 +52,7 @@ pub struct SourceStart {
 
 /// What a lane thread tells of a block.
 #[derive(Debug)]
-pub struct Decoded {
+pub struct DecodedBlock {
     /// The number of its source.
     pub source: usize,
     /// Where it begins.
@@ -78,8 +78,8 @@ pub struct Decoded {
 /// The lane threads of one partition.
 pub struct Pipeline<W = ()> {
     commands: Vec<SyncSender<Command<W>>>,
-    decoded: Receiver<Decoded>,
-    leaps: Receiver<Leap>,
+    decoded: Receiver<DecodedBlock>,
+    leaps: Receiver<TimeJump>,
     threads: Vec<JoinHandle<()>>,
     round: Vec<Option<Block>>,
     /// How many lanes have more to do than they have been asked for since they last looked up.
@@ -150,9 +150,9 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     }
 
     /// Lets all lanes look up after so long from now on.
-    pub fn look_up(&mut self, after: Duration) -> Result<(), LaneLost> {
+    pub fn yield_after(&mut self, after: Duration) -> Result<(), LaneLost> {
         for (number, command) in (0..).zip(&self.commands) {
-            let call: Call<W> = Box::new(move |lane, _| lane.look_up(number, LookUp::After(after)));
+            let call: Call<W> = Box::new(move |lane, _| lane.yield_after(number, YieldAfter::After(after)));
             command.send(Command::Call(call)).map_err(|_| LaneLost)?;
         }
         Ok(())
@@ -266,13 +266,13 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     }
 
     /// What has been decoded since the last call.
-    pub fn decoded(&self) -> impl Iterator<Item = Decoded> + '_ {
+    pub fn decoded(&self) -> impl Iterator<Item = DecodedBlock> + '_ {
         self.decoded.try_iter()
     }
 
     /// Events that are far ahead of all before them, since the last call, in any order; behind a [`Pipeline::call`] all of
     /// the blocks before it.
-    pub fn leaps(&self) -> impl Iterator<Item = Leap> + '_ {
+    pub fn leaps(&self) -> impl Iterator<Item = TimeJump> + '_ {
         self.leaps.try_iter()
     }
 }

@@ -7,7 +7,7 @@
 //! the same watermarks and silences.
 
 use crate::engine::IsWanted;
-use crate::lane::{Lane, Outcome, RecordedSpan, Recorder};
+use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
 use crate::replay::{self, Logs};
 use event_feeder::{Error, Event};
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ pub fn replay(
         lane.drain();
         is_wanted()
     })?;
-    lane.read(horizon, &mut Outcome::default(), |_| {});
+    lane.read(horizon, &mut SessionOutput::default(), |_| {});
     let spans = lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans);
     Ok(spans.filter(|span| plan.metrics[span.root].keep_spans).collect())
 }

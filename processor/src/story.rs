@@ -7,7 +7,7 @@ mod causes;
 #[cfg(test)]
 mod tests;
 
-use crate::lane::{Lane, LateReason, Outcome, RecordedSpan, Recorder, Session};
+use crate::lane::{Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot};
 use crate::reach::{Reach, place_text};
 use crate::replay::{Logs, replay};
 use causes::{Causes, Recorded};
@@ -82,10 +82,10 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
     })?;
     events.sort_by_key(|event| (event.time, event.position));
     let horizon = question.at.unwrap_or(question.horizon);
-    let mut outcome = Outcome::default();
+    let mut outcome = SessionOutput::default();
     let (told, mut beside) = lane.drain();
-    let of = |session: &Session| (session.start, session.end, session.partial);
-    let whole = |session: &&Session| session.is_whole();
+    let of = |session: &SessionSnapshot| (session.start, session.end, session.partial);
+    let whole = |session: &&SessionSnapshot| session.is_whole();
     let mut sessions: Vec<(Time, Option<Time>, bool)> = told.closed.iter().filter(whole).map(of).collect();
     lane.read(horizon, &mut outcome, |session| sessions.extend(Some(&session).filter(whole).map(of)));
     sessions.extend(outcome.closed.iter().filter(whole).map(of));

@@ -11,7 +11,7 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, Event, Position, Slice, key_hash};
-use processor::lane::{AlertRow, Lane, LateReason, LookUp, Outcome, RecordedSpan, Recorder, Session};
+use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, Number, Totals};
 use processor::watermark::{Progress, Silences, Watermarks};
@@ -142,7 +142,7 @@ fn note(progress: &mut Progress, batch: &Batch) -> (Time, Time) {
 
 /// Runs the engine with the logs cut at `cuts` and mixed by `mix`; whoever has ended says so if `ends`.
 fn engine(case: &Case, how: (&[usize], &[bool], bool), lanes: usize) -> Answers {
-    engine_in_slices(case, how, lanes, (LookUp::Never, &[]))
+    engine_in_slices(case, how, lanes, (YieldAfter::Never, &[]))
 }
 
 /// With lanes that look up in the midst of their work; between two batches they go on as often as `turns` says, again and
@@ -151,11 +151,11 @@ fn engine_in_slices(
     case: &Case,
     (cuts, mix, ends): (&[usize], &[bool], bool),
     lanes: usize,
-    (look_up, turns): (LookUp, &[usize]),
+    (yield_after, turns): (YieldAfter, &[usize]),
 ) -> Answers {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
-    (0..).zip(&mut all).for_each(|(number, lane)| lane.look_up(number, look_up));
+    (0..).zip(&mut all).for_each(|(number, lane)| lane.yield_after(number, yield_after));
     let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = Progress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
@@ -176,7 +176,7 @@ fn engine_in_slices(
     }
     let max_time = progress.max_time();
     let horizon = case.until.or(max_time);
-    let mut outcome = Outcome::default();
+    let mut outcome = SessionOutput::default();
     let (mut sessions, mut late, mut spans, mut counted) = (vec![], vec![], vec![], vec![]);
     for mut lane in all {
         let (told, lane_late) = lane.drain();
@@ -186,7 +186,7 @@ fn engine_in_slices(
         late.extend(lane_late);
         if let Some(horizon) = horizon {
             let mut reading = lane.to_read();
-            while !lane.read_some(&mut reading, horizon, &mut outcome, |session| sessions.push(session), look_up) {}
+            while !lane.read_some(&mut reading, horizon, &mut outcome, |session| sessions.push(session), yield_after) {}
         }
         spans.extend(lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans));
     }
@@ -200,9 +200,9 @@ fn engine_in_slices(
 
 fn answers(
     plan: &Plan,
-    (sessions, counted): (&[Session], &[Totals]),
+    (sessions, counted): (&[SessionSnapshot], &[Totals]),
     mut alerts: Vec<AlertRow>,
-    late: &[processor::lane::Late],
+    late: &[processor::lane::LateEvent],
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {
@@ -241,7 +241,7 @@ fn answers(
 }
 
 /// The last that the spans tell of a session is its final row.
-fn spans_end_as_finals_do(plan: &Plan, sessions: &[Session], spans: &[RecordedSpan]) {
+fn spans_end_as_finals_do(plan: &Plan, sessions: &[SessionSnapshot], spans: &[RecordedSpan]) {
     for session in sessions {
         for (metric, shares) in session.shares.iter().enumerate() {
             let kind = plan.node(plan.metrics[metric].root).kind;
@@ -271,7 +271,7 @@ fn spans_end_as_finals_do(plan: &Plan, sessions: &[Session], spans: &[RecordedSp
     }
 }
 
-fn finals(plan: &Plan, session: &Session) -> Vec<String> {
+fn finals(plan: &Plan, session: &SessionSnapshot) -> Vec<String> {
     let rows = session.shares.iter().enumerate().flat_map(|(metric, shares)| {
         shares.iter().map(move |share| {
             let kind = plan.node(plan.metrics[metric].root).kind;
@@ -418,11 +418,16 @@ fn sorted(mut rows: Vec<String>) -> Vec<String> {
 /// Runs the engine with an image taken after every cut and restored into another number of lanes; only what the
 /// lanes had told by then is kept beside it.
 fn restored(case: &Case, cuts: &[usize], mix: &[bool]) -> Answers {
-    restored_in_slices(case, cuts, mix, (LookUp::Never, &[]))
+    restored_in_slices(case, cuts, mix, (YieldAfter::Never, &[]))
 }
 
 /// With lanes that look up in the midst of their work, so that images are taken of what has not happened yet.
-fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns): (LookUp, &[usize])) -> Answers {
+fn restored_in_slices(
+    case: &Case,
+    cuts: &[usize],
+    mix: &[bool],
+    (yield_after, turns): (YieldAfter, &[usize]),
+) -> Answers {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = vec![Lane::new(Arc::clone(&plan), None)];
     let mut turns = turns.iter().copied().chain([0]).cycle();
@@ -432,7 +437,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
     for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
         let lanes = all.len();
-        (0..).zip(&mut all).for_each(|(number, lane)| lane.look_up(number, look_up));
+        (0..).zip(&mut all).for_each(|(number, lane)| lane.yield_after(number, yield_after));
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
@@ -466,7 +471,7 @@ fn restored_in_slices(case: &Case, cuts: &[usize], mix: &[bool], (look_up, turns
             images = all.iter_mut().map(|lane| lane.image(true, true).batch).collect();
         }
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = SessionOutput::default();
     for mut lane in processor::lane::image::restore(&plan, 2, &images).expect("an image is loaded") {
         if let Some(horizon) = progress.max_time() {
             lane.read(horizon, &mut outcome, |session| sessions.push(session));
@@ -572,7 +577,7 @@ proptest! {
         (steps, turns) in (1u64..6, prop::collection::vec(0usize..4, 0..6)),
     ) {
         let case = without_negative_zeros(case);
-        let slices = (LookUp::Steps(steps), &turns[..]);
+        let slices = (YieldAfter::Steps(steps), &turns[..]);
         let (engine, known) = (engine_in_slices(&case, (&cuts, &mix, ends), lanes, slices), oracle(&case));
         prop_assert!(engine == known, "engine:\n{engine:#?}\nreference:\n{known:#?}");
         let case = Case { until: None, ..case };
@@ -698,7 +703,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
         let images = [take(&log, Time::MIN, 0), take(&later, 0, 20_000_000_000)];
         assert_eq!(lane.drain().0.closed.len(), 10, "nine, and the first of `z`");
         let mut restored = processor::lane::image::restore(&plan, 1, &images).expect("an image is loaded");
-        let (mut outcome, mut live) = (Outcome::default(), 0);
+        let (mut outcome, mut live) = (SessionOutput::default(), 0);
         restored[0].read(20_000_000_000, &mut outcome, |_| live += 1);
         assert_eq!((outcome.closed.len(), live), (0, 1), "all images: {full}");
     }

@@ -16,6 +16,7 @@
 //! * **timer**: when a session next changes without an event; where its instant stands is a **deadline**.
 //! * **watermark**: the time of a partition behind which events are late.
 //! * **position**: a place in the log of one partition; totally ordered there.
+//! * **lane**: the sessions of a share of a partition's keys, with one thread.
 //! * **epoch**: the number of a checkpoint of a partition.
 //! * **worker**: a node of the plan: a *leaf* worker reads events, a *derived* worker reads other workers' timelines.
 //!

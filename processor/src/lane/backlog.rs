@@ -8,8 +8,8 @@
 //! **Invariant:** where a slice ends decides nothing: every event was judged (late, a duplicate) when it was taken, and
 //! they happen in the same order, each as if the lane had never stopped.
 
-use super::reorder_buffer::{Bucket, BufferedEvent};
-use super::session::{Doing, Pace};
+use super::reorder_buffer::{BufferedEvent, TimeBucket};
+use super::session::{TimerBudget, UnfinishedStep};
 use super::slab::Slot;
 use event_feeder::world::Instant;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const TIMERS: u64 = 1024;
 
 /// How long a lane works before it looks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LookUp {
+pub enum YieldAfter {
     /// It never does: nobody asks.
     Never,
     /// After so long, or a little longer.
@@ -35,8 +35,8 @@ pub enum LookUp {
 
 /// The stretch of work between two looks up.
 #[derive(Debug)]
-pub(super) struct Stretch {
-    pub(super) look_up: LookUp,
+pub(super) struct WorkSlice {
+    pub(super) yield_after: YieldAfter,
     began: Instant,
     /// What had been done when it began, and when the clock was last looked at.
     first: u64,
@@ -44,35 +44,35 @@ pub(super) struct Stretch {
     over: bool,
 }
 
-impl Stretch {
-    pub(super) fn new(look_up: LookUp) -> Self {
-        Stretch { look_up, began: Instant::now(), first: 0, looked: 0, over: false }
+impl WorkSlice {
+    pub(super) fn new(yield_after: YieldAfter) -> Self {
+        WorkSlice { yield_after, began: Instant::now(), first: 0, looked: 0, over: false }
     }
 
     /// A new one begins.
     pub(super) fn begin(&mut self, done: u64) {
         (self.first, self.looked, self.over) = (done, done, false);
-        if let LookUp::After(_) = self.look_up {
+        if let YieldAfter::After(_) = self.yield_after {
             self.began = Instant::now();
         }
     }
 
     /// Through how many timers a session may go before it is to be asked again whether the slice is over.
     pub(super) fn timers(&self) -> u64 {
-        match self.look_up {
-            LookUp::Never => u64::MAX,
-            LookUp::After(_) => TIMERS,
-            LookUp::Steps(steps) => steps.max(1),
+        match self.yield_after {
+            YieldAfter::Never => u64::MAX,
+            YieldAfter::After(_) => TIMERS,
+            YieldAfter::Steps(steps) => steps.max(1),
         }
     }
 
     /// Whether it is over, where so much has been done.
     #[inline]
     pub(super) fn is_over(&mut self, done: u64) -> bool {
-        match self.look_up {
-            LookUp::Never => false,
-            LookUp::Steps(steps) => done - self.first >= steps,
-            LookUp::After(length) => {
+        match self.yield_after {
+            YieldAfter::Never => false,
+            YieldAfter::Steps(steps) => done - self.first >= steps,
+            YieldAfter::After(length) => {
                 if done - self.looked >= UNITS {
                     self.looked = done;
                     self.over = self.began.elapsed() >= length;
@@ -86,13 +86,13 @@ impl Stretch {
 /// Events whose turn comes, and time that is yet to pass.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    events: Bucket,
+    events: TimeBucket,
     /// How many of them have happened.
     done: usize,
     /// The clock up to which what is over is to be ended, once the events have happened.
     pub(super) clock: Option<Time>,
     /// Sessions that are on the way between two of their timers: of the first event, and of what is over.
-    pub(super) doing: Vec<(Slot, Doing)>,
+    pub(super) doing: Vec<(Slot, UnfinishedStep)>,
     /// How far ahead of such sessions it was looked for an end that is made of timelines. It is no part of an image: what was
     /// found so far is found again.
     ahead: Vec<(Slot, EndCopy)>,
@@ -110,7 +110,7 @@ impl Backlog {
     }
 
     /// The events in the order of their turns, and their words.
-    pub(super) fn events(&self) -> (&Bucket, &[BufferedEvent]) {
+    pub(super) fn events(&self) -> (&TimeBucket, &[BufferedEvent]) {
         (&self.events, &self.events.events[self.done..])
     }
 
@@ -120,7 +120,7 @@ impl Backlog {
     }
 
     /// Adds events of a bucket.
-    pub(super) fn extend(&mut self, bucket: &Bucket, events: &[BufferedEvent]) {
+    pub(super) fn extend(&mut self, bucket: &TimeBucket, events: &[BufferedEvent]) {
         events.iter().for_each(|event| self.events.push(*event, bucket.words(event).iter().copied()));
     }
 
@@ -135,15 +135,15 @@ impl Backlog {
         self.done += 1;
         if self.waiting() == 0 {
             // Memory that one long event took is not kept for ever.
-            self.events = Bucket::default();
+            self.events = TimeBucket::default();
             self.done = 0;
         }
     }
 
     /// How a session goes on, through so many timers at most; it is noted to be at nothing any more.
     #[inline]
-    pub(super) fn take_pace(&mut self, slot: Slot, most: u64) -> Pace {
-        let mut pace = Pace::new(None, most);
+    pub(super) fn take_pace(&mut self, slot: Slot, most: u64) -> TimerBudget {
+        let mut pace = TimerBudget::new(None, most);
         if !self.is_idle() {
             let at = self.doing.iter().position(|(own, _)| *own == slot);
             pace.doing = at.map(|at| self.doing.swap_remove(at).1);
@@ -154,7 +154,7 @@ impl Backlog {
     }
 
     /// A session is on the way between two of its timers.
-    pub(super) fn put_pace(&mut self, slot: Slot, Pace { doing, ahead, .. }: Pace) {
+    pub(super) fn put_pace(&mut self, slot: Slot, TimerBudget { doing, ahead, .. }: TimerBudget) {
         self.doing.extend(doing.map(|doing| (slot, doing)));
         self.ahead.extend(ahead.map(|ahead| (slot, ahead)));
     }
@@ -166,7 +166,7 @@ impl Backlog {
     }
 
     /// What a session is at.
-    pub(super) fn doing(&self, slot: Slot) -> Option<Doing> {
+    pub(super) fn doing(&self, slot: Slot) -> Option<UnfinishedStep> {
         self.doing.iter().find(|(own, _)| *own == slot).map(|(_, doing)| *doing)
     }
 

@@ -18,7 +18,7 @@ const SWEEP_MIN: usize = 1 << 12;
 
 /// What is remembered of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Seen {
+pub(super) struct SeenEvent {
     /// The hash of its key, which says the lane.
     pub hash: u64,
     /// Key and value.
@@ -26,7 +26,7 @@ pub(super) struct Seen {
     pub time: Time,
 }
 
-impl Seen {
+impl SeenEvent {
     pub(super) const BYTES: usize = 32;
 
     pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -41,7 +41,11 @@ impl Seen {
         let (hash, rest) = bytes.split_first_chunk().expect("32 bytes");
         let (digest, rest) = rest.split_first_chunk().expect("24 bytes");
         let (time, _) = rest.split_first_chunk().expect("8 bytes");
-        Seen { hash: u64::from_le_bytes(*hash), digest: u128::from_le_bytes(*digest), time: Time::from_le_bytes(*time) }
+        SeenEvent {
+            hash: u64::from_le_bytes(*hash),
+            digest: u128::from_le_bytes(*digest),
+            time: Time::from_le_bytes(*time),
+        }
     }
 }
 
@@ -57,7 +61,7 @@ pub(super) struct Duplicates {
     entries: usize,
     swept: usize,
     /// Since the last image.
-    fresh: Vec<Seen>,
+    fresh: Vec<SeenEvent>,
 }
 
 impl Duplicates {
@@ -94,12 +98,12 @@ impl Duplicates {
         }
         times.push((time, hash));
         self.entries += 1;
-        self.fresh.push(Seen { hash, digest, time });
+        self.fresh.push(SeenEvent { hash, digest, time });
         false
     }
 
     /// Remembers an event of an image.
-    pub(super) fn load(&mut self, seen: Seen) {
+    pub(super) fn load(&mut self, seen: SeenEvent) {
         let times = self.seen.entry(seen.digest).or_default();
         if !times.contains(&(seen.time, seen.hash)) {
             times.push((seen.time, seen.hash));
@@ -125,15 +129,15 @@ impl Duplicates {
 
     /// What is new since the last call, or all, in one order.
     #[expect(clippy::disallowed_methods, reason = "they are put in order")]
-    pub(super) fn image(&mut self, full: bool) -> Vec<Seen> {
+    pub(super) fn image(&mut self, full: bool) -> Vec<SeenEvent> {
         let fresh = std::mem::take(&mut self.fresh);
         if !full {
             return fresh;
         }
         let of = |(digest, times): (&u128, &Vec<(Time, u64)>)| {
-            times.iter().map(|(time, hash)| Seen { hash: *hash, digest: *digest, time: *time }).collect::<Vec<_>>()
+            times.iter().map(|(time, hash)| SeenEvent { hash: *hash, digest: *digest, time: *time }).collect::<Vec<_>>()
         };
-        let mut all: Vec<Seen> = self.seen.iter().flat_map(of).collect();
+        let mut all: Vec<SeenEvent> = self.seen.iter().flat_map(of).collect();
         all.sort_unstable();
         all
     }

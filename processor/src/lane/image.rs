@@ -12,10 +12,10 @@
 //! What has not happened is whole in every image; a row without a key that names the lane says that earlier ones of that
 //! lane have none any more.
 
-use super::dedup::Seen;
-use super::reorder_buffer::{Bucket, BufferedEvent, ReorderBuffer};
-use super::session::Doing;
-use super::slab::{Life, Slot};
+use super::dedup::SeenEvent;
+use super::reorder_buffer::{BufferedEvent, ReorderBuffer, TimeBucket};
+use super::session::UnfinishedStep;
+use super::slab::{Slot, SlotContent};
 use super::{Lane, columns};
 use crate::pipeline::lane_of;
 use arrow::array::{Array, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, UInt8Array};
@@ -78,14 +78,14 @@ pub enum ImageError {
     Row(#[from] codec::Error),
 }
 
-struct Builder {
+struct ImageBuilder {
     sort: Vec<u8>,
     key: StringBuilder,
     words: BinaryBuilder,
     heap: BinaryBuilder,
 }
 
-impl Builder {
+impl ImageBuilder {
     fn push(&mut self, sort: u8, key: &str, words: &[u8], heap: &[u8]) {
         self.sort.push(sort);
         self.key.append_value(key);
@@ -133,7 +133,7 @@ impl Lane<()> {
         }
         let removed = std::mem::take(&mut self.removed);
         let mut slots = if full { self.slab.occupied().collect() } else { dirty };
-        slots.retain(|slot| self.slab.meta(*slot).life != Life::Empty);
+        slots.retain(|slot| self.slab.meta(*slot).life != SlotContent::Empty);
         slots.sort_unstable();
         slots.dedup();
 
@@ -158,7 +158,7 @@ impl Lane<()> {
             let mut row = Row { words: &mut words, heap: &mut heap };
             codec::for_each_text(self.evaluator.layout(), &mut row, &mut number);
             all_words.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-            rows.push((if life == Life::Live { LIVE } else { CLOSED }, *slot, heap));
+            rows.push((if life == SlotContent::Live { LIVE } else { CLOSED }, *slot, heap));
         }
         // Lanes that are behind have released as much as all others: what waited for less than their clock has its turn.
         while let (Some(held), Some(clock)) = (&mut self.held, self.backlog.clock) {
@@ -178,7 +178,7 @@ impl Lane<()> {
         let released = self.held.as_ref().map(ReorderBuffer::released);
         let seen = self.duplicates.as_mut().map_or_else(Vec::new, |duplicates| duplicates.image(base));
         let count = texts.len() + removed.len() + rows.len() + held.len() + ahead.len() + 3;
-        let mut out = Builder {
+        let mut out = ImageBuilder {
             sort: Vec::with_capacity(count),
             key: StringBuilder::with_capacity(count, count * 16),
             words: BinaryBuilder::with_capacity(count, all_words.len()),
@@ -219,7 +219,7 @@ impl Lane<()> {
 }
 
 /// An event that waits, as the image has it.
-fn packed(bucket: &Bucket, event: &BufferedEvent, texts: u64, number: &mut impl FnMut(&mut u64)) -> Vec<u8> {
+fn packed(bucket: &TimeBucket, event: &BufferedEvent, texts: u64, number: &mut impl FnMut(&mut u64)) -> Vec<u8> {
     let mut bytes = vec![];
     let (has_order, order) = (event.order.is_some(), event.order.map_or(0, Order::bits));
     let Position { source, file, offset, part } = event.position;
@@ -255,7 +255,7 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
     let mut texts_of = vec![];
     let mut released = None;
     for (image, batch) in images.iter().enumerate() {
-        let rows = Rows::of(batch)?;
+        let rows = SegmentRows::of(batch)?;
         let mut writer = None;
         let mut texts: Vec<Vec<u32>> = vec![vec![]; lanes];
         for i in 0..batch.num_rows() {
@@ -269,7 +269,7 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
                 }
                 REMOVED => all[number].forget(key),
                 sort @ (LIVE | CLOSED) => {
-                    let life = if sort == LIVE { Life::Live } else { Life::Closed };
+                    let life = if sort == LIVE { SlotContent::Live } else { SlotContent::Closed };
                     all[number].load(key, life, rows.words.value(i), rows.heaps.value(i), &texts[number])?;
                 }
                 HELD => {}
@@ -298,7 +298,7 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
     }
     // Only now is it known which held events were released later, and which keys were removed.
     for (batch, texts) in images.iter().zip(&texts_of) {
-        let rows = Rows::of(batch)?;
+        let rows = SegmentRows::of(batch)?;
         for i in (0..batch.num_rows()).filter(|i| rows.sorts.value(*i) == HELD) {
             let key = rows.keys.value(i);
             let number = lane_of(key_hash(key.as_bytes()), lanes);
@@ -306,13 +306,13 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
         }
     }
     for (image, i) in ahead.into_values().flatten() {
-        let rows = Rows::of(&images[image])?;
+        let rows = SegmentRows::of(&images[image])?;
         let key = rows.keys.value(i);
         let number = lane_of(key_hash(key.as_bytes()), lanes);
         let lane = &mut all[number];
         if rows.sorts.value(i) == DOING {
             let slot = lane.slab.find(key_hash(key.as_bytes()), key.as_bytes()).ok_or(ImageError::Doing)?;
-            let doing = Doing::from_bytes(rows.words.value(i)).ok_or(ImageError::Doing)?;
+            let doing = UnfinishedStep::from_bytes(rows.words.value(i)).ok_or(ImageError::Doing)?;
             lane.backlog.doing.push((slot, doing));
             continue;
         }
@@ -327,16 +327,16 @@ pub fn restore(plan: &Arc<Plan>, lanes: usize, images: &[RecordBatch]) -> Result
 }
 
 /// The columns of a segment.
-struct Rows<'a> {
+struct SegmentRows<'a> {
     sorts: &'a UInt8Array,
     keys: &'a StringArray,
     words: &'a BinaryArray,
     heaps: &'a BinaryArray,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> SegmentRows<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, ImageError> {
-        Ok(Rows {
+        Ok(SegmentRows {
             sorts: column(batch, 0)?,
             keys: column(batch, 1)?,
             words: column(batch, 2)?,
@@ -346,12 +346,12 @@ impl<'a> Rows<'a> {
 }
 
 fn load_seen(all: &mut [Lane<()>], bytes: &[u8]) -> Result<(), ImageError> {
-    let (entries, rest) = bytes.as_chunks::<{ Seen::BYTES }>();
+    let (entries, rest) = bytes.as_chunks::<{ SeenEvent::BYTES }>();
     if !rest.is_empty() {
         return Err(ImageError::Seen);
     }
     let lanes = all.len();
-    for seen in entries.iter().map(Seen::from_bytes) {
+    for seen in entries.iter().map(SeenEvent::from_bytes) {
         let lane = &mut all[lane_of(seen.hash, lanes)];
         lane.duplicates.as_mut().ok_or(ImageError::Seen)?.load(seen);
     }
@@ -371,7 +371,7 @@ impl Lane<()> {
         }
         let slots: Vec<Slot> = self.slab.occupied().collect();
         for slot in slots {
-            if self.slab.meta(slot).life == Life::Live {
+            if self.slab.meta(slot).life == SlotContent::Live {
                 self.evaluator.look_again(&mut self.slab.row(slot));
             }
         }
@@ -379,12 +379,19 @@ impl Lane<()> {
 
     fn forget(&mut self, key: &str) {
         if let Some(slot) = self.slab.find(key_hash(key.as_bytes()), key.as_bytes()) {
-            self.lives.change(self.slab.meta(slot).life, Life::Empty);
+            self.lives.change(self.slab.meta(slot).life, SlotContent::Empty);
             self.slab.remove(slot);
         }
     }
 
-    fn load(&mut self, key: &str, life: Life, words: &[u8], heap: &[u8], texts: &[u32]) -> Result<(), ImageError> {
+    fn load(
+        &mut self,
+        key: &str,
+        life: SlotContent,
+        words: &[u8],
+        heap: &[u8],
+        texts: &[u32],
+    ) -> Result<(), ImageError> {
         let slot = self.slab.find_or_insert(key_hash(key.as_bytes()), key.as_bytes());
         let meta = self.slab.meta(slot);
         self.lives.change(meta.life, life);
@@ -441,7 +448,7 @@ impl Lane<()> {
     /// Sets the wheel for all sessions that were loaded.
     fn arm(&mut self) {
         for (slot, doing) in &self.backlog.doing {
-            if let Doing::Close { at, .. } = doing {
+            if let UnfinishedStep::Close { at, .. } = doing {
                 self.wheel.push(*at, *slot);
             }
         }
@@ -449,9 +456,9 @@ impl Lane<()> {
         for slot in slots {
             let (_, row, meta) = self.slab.parts(slot);
             let at = match meta.life {
-                Life::Live => self.rules.next_look(&row),
-                Life::Closed => Some(row.now().saturating_add(self.rules.linger)),
-                Life::Empty => None,
+                SlotContent::Live => self.rules.next_look(&row),
+                SlotContent::Closed => Some(row.now().saturating_add(self.rules.linger)),
+                SlotContent::Empty => None,
             };
             if let Some(at) = at {
                 self.wheel.push(at, slot);

@@ -6,7 +6,7 @@ use timeline_core::Time;
 
 /// An event that came too late, or after its session was over.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Late {
+pub struct LateEvent {
     /// The key.
     pub key: CompactString,
     /// The event's time.
@@ -30,7 +30,7 @@ pub enum LateReason {
     SessionClosed,
 }
 
-impl Late {
+impl LateEvent {
     /// Whether it does not count because the log was ahead of it.
     pub fn is_lost_behind(&self) -> bool {
         self.reason == LateReason::BehindWatermark && !self.repaired

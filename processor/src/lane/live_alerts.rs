@@ -7,10 +7,10 @@
 //! when it comes that far, say the same.
 
 use super::Lane;
-use super::backlog::{LookUp, Stretch};
-use super::read::Copied;
-use super::session::{AlertRow, Outcome, Pace, Watcher, Work};
-use super::slab::{Life, Slot};
+use super::backlog::{WorkSlice, YieldAfter};
+use super::read::SessionCopy;
+use super::session::{AlertRow, SessionOutput, SessionWork, TimerBudget, Watcher};
+use super::slab::{Slot, SlotContent};
 use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::Row;
@@ -29,8 +29,8 @@ pub struct LiveAlerts {
 pub struct AlertScan {
     slots: VecDeque<Slot>,
     /// The one that is on the way.
-    now: Option<Copied>,
-    outcome: Outcome,
+    now: Option<SessionCopy>,
+    outcome: SessionOutput,
     /// The memory of a copy.
     spare: Vec<u64>,
 }
@@ -43,7 +43,7 @@ impl<W: Watcher> Lane<W> {
 
     /// All sessions, for [`Lane::look_at_some`].
     pub fn to_scan_alerts(&self) -> AlertScan {
-        AlertScan { slots: self.slab.occupied().collect(), now: None, outcome: Outcome::default(), spare: vec![] }
+        AlertScan { slots: self.slab.occupied().collect(), now: None, outcome: SessionOutput::default(), spare: vec![] }
     }
 
     /// Looks at the alerts of all live sessions just before the frontier, on copies: the lane does not change. It does so until
@@ -53,9 +53,9 @@ impl<W: Watcher> Lane<W> {
         looking: &mut AlertScan,
         frontier: Time,
         look: &mut LiveAlerts,
-        look_up: LookUp,
+        yield_after: YieldAfter,
     ) -> bool {
-        let (mut stretch, mut looks) = (Stretch::new(look_up), 0);
+        let (mut stretch, mut looks) = (WorkSlice::new(yield_after), 0);
         stretch.begin(self.evaluator.passes());
         loop {
             let AlertScan { slots, now, outcome, spare } = looking;
@@ -75,17 +75,17 @@ impl<W: Watcher> Lane<W> {
     /// Looks at a copy; false if there are more timers to go through than may be now.
     fn look_at_copy(
         &mut self,
-        copied: &mut Copied,
+        copied: &mut SessionCopy,
         frontier: Time,
-        (outcome, look): (&mut Outcome, &mut LiveAlerts),
+        (outcome, look): (&mut SessionOutput, &mut LiveAlerts),
         most: u64,
     ) -> bool {
-        let Copied { slot, words, heap, life, pace, .. } = copied;
-        if *life != Life::Live {
+        let SessionCopy { slot, words, heap, life, pace, .. } = copied;
+        if *life != SlotContent::Live {
             return true;
         }
         let key = self.slab.key(*slot);
-        let mut work = Work {
+        let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
             key,
@@ -93,7 +93,7 @@ impl<W: Watcher> Lane<W> {
             life,
             outcome,
             watcher: &mut (),
-            pace: Pace { most, ..std::mem::replace(pace, Pace::new(None, most)) },
+            pace: TimerBudget { most, ..std::mem::replace(pace, TimerBudget::new(None, most)) },
         };
         let open = work.alerts_before(frontier);
         *pace = work.pace;

@@ -9,12 +9,12 @@
 
 mod backlog;
 mod dedup;
+mod ending;
 pub mod image;
 mod index;
 mod late;
 mod live_alerts;
 mod lives;
-mod passing;
 mod read;
 mod recorder;
 mod reorder_buffer;
@@ -22,22 +22,22 @@ mod session;
 mod slab;
 mod wheel;
 
-pub use backlog::LookUp;
-pub use late::{Late, LateReason};
+pub use backlog::YieldAfter;
+pub use late::{LateEvent, LateReason};
 pub use live_alerts::{AlertScan, LiveAlerts};
 pub use read::SessionScan;
 pub use recorder::{RecordedSpan, Recorder};
-pub use session::{AlertRow, Failed, Outcome, Session, Watcher};
+pub use session::{AlertRow, FailedOperator, SessionOutput, SessionSnapshot, Watcher};
 
 use crate::watermark::Watermarks;
-use backlog::{Backlog, Stretch};
+use backlog::{Backlog, WorkSlice};
 use compact_str::CompactString;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
 use lives::Lives;
 use reorder_buffer::{BufferedEvent, ReorderBuffer};
-use session::{Rules, Step, Work};
-use slab::{Life, Slab, Slot};
+use session::{SessionRules, SessionWork, StepResult};
+use slab::{Slab, Slot, SlotContent};
 use std::sync::Arc;
 use timeline_core::incremental::{Evaluator, PackedEvent};
 use timeline_core::plan::Plan;
@@ -55,7 +55,7 @@ const TEXTS_MIN: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Lane<W = ()> {
     evaluator: Evaluator,
-    rules: Rules,
+    rules: SessionRules,
     slab: Slab,
     lives: Lives,
     /// Bytes of what sessions keep beside their rows, when they were last counted.
@@ -68,7 +68,7 @@ pub struct Lane<W = ()> {
     held: Option<ReorderBuffer>,
     /// What was taken and has not happened, for the lane looked up.
     backlog: Backlog,
-    slice: Stretch,
+    slice: WorkSlice,
     /// Events that happened, and sessions that were looked at.
     steps: u64,
     /// Sessions that were read on copies, for questions.
@@ -88,8 +88,8 @@ pub struct Lane<W = ()> {
     until: Time,
     /// Sessions that begin at or before it may have begun unseen.
     unseen: Time,
-    outcome: Outcome,
-    late: Vec<Late>,
+    outcome: SessionOutput,
+    late: Vec<LateEvent>,
     dirty: Vec<Slot>,
     removed: Vec<CompactString>,
     texts_kept: usize,
@@ -112,7 +112,7 @@ impl<W: Watcher> Lane<W> {
         let width = (kept / 8).clamp(1_000_000, SECOND);
         let span = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(SECOND);
         Lane {
-            rules: Rules::of(&plan, evaluator.layout()),
+            rules: SessionRules::of(&plan, evaluator.layout()),
             next_window: Time::MIN,
             windows_from: None,
             slab: Slab::new(evaluator.row_words()),
@@ -121,7 +121,7 @@ impl<W: Watcher> Lane<W> {
             wheel: Wheel::new((span / 64).clamp(1_000_000, 60 * SECOND)),
             held: waits.then(|| ReorderBuffer::new(width)),
             backlog: Backlog::default(),
-            slice: Stretch::new(LookUp::Never),
+            slice: WorkSlice::new(YieldAfter::Never),
             steps: 0,
             read_sessions: 0,
             number: 0,
@@ -132,7 +132,7 @@ impl<W: Watcher> Lane<W> {
             lookup_columns: text_columns & evaluator.compared_only(),
             until: until.unwrap_or(Time::MAX),
             unseen: Time::MIN,
-            outcome: Outcome::default(),
+            outcome: SessionOutput::default(),
             late: vec![],
             dirty: vec![],
             removed: vec![],
@@ -149,9 +149,9 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// Lets it look up now and then, and says which of a partition's lanes it is. What is left is done by [`Lane::go_on`].
-    pub fn look_up(&mut self, number: u32, look_up: LookUp) {
+    pub fn yield_after(&mut self, number: u32, yield_after: YieldAfter) {
         self.number = number;
-        self.slice.look_up = look_up;
+        self.slice.yield_after = yield_after;
     }
 
     /// Whether something that was taken has not happened yet.
@@ -182,14 +182,14 @@ impl<W: Watcher> Lane<W> {
 
     /// Goes on until nothing is left.
     pub fn catch_up(&mut self) {
-        let look_up = std::mem::replace(&mut self.slice.look_up, LookUp::Never);
+        let yield_after = std::mem::replace(&mut self.slice.yield_after, YieldAfter::Never);
         self.go_on();
-        self.slice.look_up = look_up;
+        self.slice.yield_after = yield_after;
     }
 
     /// Whether so much was told that somebody is to take it before the lane goes on.
     pub fn is_full(&self) -> bool {
-        self.slice.look_up != LookUp::Never && self.outcome.closed.len() >= TOLD_MAX
+        self.slice.yield_after != YieldAfter::Never && self.outcome.closed.len() >= TOLD_MAX
     }
 
     /// Whether it is to look up.
@@ -290,7 +290,7 @@ impl<W: Watcher> Lane<W> {
         let lost = event.lost_in_batch
             || event.time < before.max(idle).saturating_sub(self.repair[usize::from(batch.start.source)]);
         let (key, position) = (CompactString::new(batch.text(event.key)), batch.position(event));
-        self.late.push(Late { key, time: event.time, position, reason, repaired: !lost });
+        self.late.push(LateEvent { key, time: event.time, position, reason, repaired: !lost });
         !lost
     }
 
@@ -343,7 +343,10 @@ impl<W: Watcher> Lane<W> {
         let idle = self.backlog.is_idle();
         let (key, mut row, meta) = self.slab.parts(slot);
         // Nearly all events find their session alive, end nothing, and have no timer before them.
-        if meta.life == Life::Live && idle && !(event.time > row.now() && self.rules.may_be_due(&row, event.time)) {
+        if meta.life == SlotContent::Live
+            && idle
+            && !(event.time > row.now() && self.rules.may_be_due(&row, event.time))
+        {
             let mut evaluation = self.outcome.evaluation(&mut self.watchers[slot as usize]);
             if self.evaluator.event_at_once(&mut row, event, &mut evaluation) {
                 self.outcome.name(self.evaluator.plan(), key, &row, |_| true);
@@ -364,7 +367,7 @@ impl<W: Watcher> Lane<W> {
         }
         let was = meta.life;
         let closed = self.outcome.closed.len();
-        let mut work = Work {
+        let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
             key,
@@ -377,31 +380,31 @@ impl<W: Watcher> Lane<W> {
         let step = loop {
             let step = work.step(event, self.unseen);
             let is_full = work.outcome.closed.len() >= TOLD_MAX;
-            if step != Step::Paused || is_full || self.slice.is_over(work.evaluator.passes() + self.steps) {
+            if step != StepResult::Paused || is_full || self.slice.is_over(work.evaluator.passes() + self.steps) {
                 break step;
             }
         };
-        let Work { row, pace, .. } = work;
+        let SessionWork { row, pace, .. } = work;
         self.lives.change(was, meta.life);
-        let counts = step == Step::Done;
+        let counts = step == StepResult::Done;
         // To read a session may be long.
         self.steps += if self.outcome.closed.len() > closed { backlog::UNITS } else { 0 };
         // One that only ended the session changed it, too.
-        if !meta.dirty && (step != Step::Beside || meta.life != was) {
+        if !meta.dirty && (step != StepResult::Beside || meta.life != was) {
             meta.dirty = true;
             self.dirty.push(slot);
         }
-        if step == Step::Paused {
+        if step == StepResult::Paused {
             self.backlog.put_pace(slot, pace);
             return false;
         }
         if !counts {
             let (key, reason) = (key.clone(), LateReason::SessionClosed);
-            self.late.push(Late { key, time: event.time, position: position(), reason, repaired: false });
+            self.late.push(LateEvent { key, time: event.time, position: position(), reason, repaired: false });
             return true;
         }
         // A session has one entry in the wheel from its beginning on; an end event asks for an earlier one.
-        if (was != Life::Live || row.is_ending() || self.rules.derived_end)
+        if (was != SlotContent::Live || row.is_ending() || self.rules.derived_end)
             && let Some(at) = self.rules.next_look(&row)
         {
             self.wheel.push(at, slot);
@@ -416,7 +419,7 @@ impl<W: Watcher> Lane<W> {
     #[cold]
     fn note_failures(&mut self, slot: Slot, position: Position) {
         let key = self.slab.key(slot);
-        let failed = |failure| Failed { key: key.clone(), position, failure };
+        let failed = |failure| FailedOperator { key: key.clone(), position, failure };
         self.outcome.failed.extend(self.evaluator.take_failures().into_iter().map(failed));
     }
 
@@ -437,12 +440,12 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// What the lane has told since the last call: sessions and alerts that ended, and late events.
-    pub fn drain(&mut self) -> (Outcome, Vec<Late>) {
+    pub fn drain(&mut self) -> (SessionOutput, Vec<LateEvent>) {
         (std::mem::take(&mut self.outcome), std::mem::take(&mut self.late))
     }
 
     /// What has been told and not yet been drained.
-    pub fn told(&self) -> (&Outcome, &[Late]) {
+    pub fn told(&self) -> (&SessionOutput, &[LateEvent]) {
         (&self.outcome, &self.late)
     }
 
@@ -462,17 +465,17 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// What the lane holds, for people: its bytes are counted, for which all sessions are gone through.
-    pub fn size(&mut self) -> Size {
+    pub fn size(&mut self) -> LaneSize {
         self.heap_bytes = self.slab.heap_bytes();
         debug_assert_eq!(self.lives, Lives::of(self.slab.lives()), "sessions are counted as they come and go");
         self.size_by_now()
     }
 
     /// What the lane holds, with the bytes that its sessions kept beside their rows when [`Lane::size`] last counted them.
-    pub fn size_by_now(&self) -> Size {
+    pub fn size_by_now(&self) -> LaneSize {
         // Where a log was read from its start there is none, and no row need be looked at.
         let partial = if self.unseen > Time::MIN { self.slab.partial() } else { 0 };
-        Size {
+        LaneSize {
             partial,
             live: self.lives.live,
             remembered: self.lives.closed,
@@ -488,7 +491,7 @@ impl<W: Watcher> Lane<W> {
 
 /// How much a lane holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
+pub struct LaneSize {
     /// Sessions that are alive.
     pub live: u64,
     /// Those of them that may have begun before anything was seen of them.

@@ -3,11 +3,11 @@
 //! A lane may have a million sessions, and one of them may have a hundred thousand windows to be told. So a [`SessionScan`] goes
 //! on where it was when the lane looked up, in the midst of a session if need be.
 
-use super::backlog::{Backlog, LookUp, Stretch};
-use super::reorder_buffer::{Bucket, BufferedEvent, ReorderBuffer};
-use super::session::{Failed, Outcome, Pace, Session, Step, Watcher, Work};
-use super::slab::{Life, Slot};
-use super::{Lane, Late, LateReason};
+use super::backlog::{Backlog, WorkSlice, YieldAfter};
+use super::reorder_buffer::{BufferedEvent, ReorderBuffer, TimeBucket};
+use super::session::{FailedOperator, SessionOutput, SessionSnapshot, SessionWork, StepResult, TimerBudget, Watcher};
+use super::slab::{Slot, SlotContent};
+use super::{Lane, LateEvent, LateReason};
 use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::{Heap, Row};
@@ -21,7 +21,7 @@ pub struct SessionScan {
     slots: VecDeque<Slot>,
     waiting: Waiting,
     /// The one that is on the way.
-    now: Option<Copied>,
+    now: Option<SessionCopy>,
     /// The memory of a copy.
     spare: Vec<u64>,
 }
@@ -48,12 +48,12 @@ struct BufferedAt {
 
 /// A copy of a session.
 #[derive(Debug)]
-pub(super) struct Copied {
+pub(super) struct SessionCopy {
     pub(super) slot: Slot,
     pub(super) words: Vec<u64>,
     pub(super) heap: Heap,
-    pub(super) life: Life,
-    pub(super) pace: Pace,
+    pub(super) life: SlotContent,
+    pub(super) pace: TimerBudget,
     /// The events that wait for it.
     waiting: VecDeque<BufferedAt>,
 }
@@ -64,9 +64,9 @@ impl<W: Watcher> Lane<W> {
     ///
     /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
     /// come after the end of their session to its `stragglers`, and what waiting ones make fail to its `failed`.
-    pub fn read(&mut self, horizon: Time, outcome: &mut Outcome, live: impl FnMut(Session)) {
+    pub fn read(&mut self, horizon: Time, outcome: &mut SessionOutput, live: impl FnMut(SessionSnapshot)) {
         let mut reading = self.to_read();
-        self.read_some(&mut reading, horizon, outcome, live, LookUp::Never);
+        self.read_some(&mut reading, horizon, outcome, live, YieldAfter::Never);
     }
 
     /// All sessions that there are, for [`Lane::read_some`].
@@ -106,11 +106,11 @@ impl<W: Watcher> Lane<W> {
         &mut self,
         reading: &mut SessionScan,
         horizon: Time,
-        outcome: &mut Outcome,
-        mut live: impl FnMut(Session),
-        look_up: LookUp,
+        outcome: &mut SessionOutput,
+        mut live: impl FnMut(SessionSnapshot),
+        yield_after: YieldAfter,
     ) -> bool {
-        let (mut stretch, mut looks) = (Stretch::new(look_up), 0);
+        let (mut stretch, mut looks) = (WorkSlice::new(yield_after), 0);
         stretch.begin(self.evaluator.passes());
         loop {
             let Some(mut copied) = reading.now.take().or_else(|| self.next_of(reading)) else { return true };
@@ -125,36 +125,36 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    fn next_of(&mut self, reading: &mut SessionScan) -> Option<Copied> {
+    fn next_of(&mut self, reading: &mut SessionScan) -> Option<SessionCopy> {
         let slot = reading.slots.pop_front()?;
         self.read_sessions += 1;
         let mut waiting = reading.waiting.of(slot);
         if waiting.len() > 1 {
             waiting.sort_by_key(|place| place.event(&self.held, &self.backlog).1.sort_key());
         }
-        Some(Copied { waiting: waiting.into(), ..self.copy(slot, std::mem::take(&mut reading.spare)) })
+        Some(SessionCopy { waiting: waiting.into(), ..self.copy(slot, std::mem::take(&mut reading.spare)) })
     }
 
     /// A copy of a session, to be worked at.
-    pub(super) fn copy(&self, slot: Slot, mut words: Vec<u64>) -> Copied {
+    pub(super) fn copy(&self, slot: Slot, mut words: Vec<u64>) -> SessionCopy {
         let (heap, life) = self.slab.copy(slot, &mut words);
-        let pace = Pace::new(self.backlog.doing(slot), u64::MAX);
-        Copied { slot, words, heap, life, pace, waiting: VecDeque::new() }
+        let pace = TimerBudget::new(self.backlog.doing(slot), u64::MAX);
+        SessionCopy { slot, words, heap, life, pace, waiting: VecDeque::new() }
     }
 
     /// Lets what waits happen to a copy, and reads it; false if there are more timers to go through than may be now.
     fn read_copy(
         &mut self,
-        copied: &mut Copied,
+        copied: &mut SessionCopy,
         horizon: Time,
-        (outcome, live): (&mut Outcome, &mut dyn FnMut(Session)),
+        (outcome, live): (&mut SessionOutput, &mut dyn FnMut(SessionSnapshot)),
         most: u64,
     ) -> bool {
-        let Copied { slot, words, heap, life, pace, waiting } = copied;
+        let SessionCopy { slot, words, heap, life, pace, waiting } = copied;
         while self.watchers.len() <= *slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
-        let mut work = Work {
+        let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
             key: self.slab.key(*slot),
@@ -162,7 +162,7 @@ impl<W: Watcher> Lane<W> {
             life,
             outcome,
             watcher: &mut self.watchers[*slot as usize],
-            pace: Pace { most, ..std::mem::replace(pace, Pace::new(None, most)) },
+            pace: TimerBudget { most, ..std::mem::replace(pace, TimerBudget::new(None, most)) },
         };
         let (mut dense, mut is_paused) = (vec![0; self.words.len()], false);
         while let Some((bucket, held)) = waiting.front().map(|place| place.event(&self.held, &self.backlog)) {
@@ -170,16 +170,16 @@ impl<W: Watcher> Lane<W> {
                 break;
             }
             let step = work.step(&bucket.unpack(held, &mut dense), self.unseen);
-            is_paused = step == Step::Paused;
+            is_paused = step == StepResult::Paused;
             if is_paused {
                 break;
             }
-            if step == Step::Beside {
+            if step == StepResult::Beside {
                 let (key, reason) = (work.key.clone(), LateReason::SessionClosed);
                 let (time, position) = (held.time, held.position);
-                work.outcome.stragglers.push(Late { key, time, position, reason, repaired: false });
+                work.outcome.stragglers.push(LateEvent { key, time, position, reason, repaired: false });
             }
-            let failed = |failure| Failed { key: work.key.clone(), position: held.position, failure };
+            let failed = |failure| FailedOperator { key: work.key.clone(), position: held.position, failure };
             work.outcome.failed.extend(work.evaluator.take_failures().into_iter().map(failed));
             waiting.pop_front();
         }
@@ -231,7 +231,7 @@ impl Waiting {
 }
 
 impl BufferedAt {
-    fn event<'a>(&self, held: &'a Option<ReorderBuffer>, backlog: &'a Backlog) -> (&'a Bucket, &'a BufferedEvent) {
+    fn event<'a>(&self, held: &'a Option<ReorderBuffer>, backlog: &'a Backlog) -> (&'a TimeBucket, &'a BufferedEvent) {
         let of_turn = || backlog.events();
         let (bucket, events) = match (self.bucket, held) {
             (Some(at), Some(held)) => held.bucket(at).map_or_else(of_turn, |bucket| (bucket, &bucket.events[..])),

@@ -35,14 +35,14 @@ impl BufferedEvent {
 
 /// Events of one stretch of event time, in the order of their arrival.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bucket {
+pub(crate) struct TimeBucket {
     pub events: Vec<BufferedEvent>,
     words: Vec<u64>,
     /// How many of the events are in an image already.
     pub imaged: usize,
 }
 
-impl Bucket {
+impl TimeBucket {
     /// Adds an event; `words` has one for each column that is present and not null.
     pub(super) fn push(&mut self, event: BufferedEvent, words: impl Iterator<Item = u64>) {
         let words_at = u32::try_from(self.words.len()).expect("a bucket of the reorder buffer is smaller than 32 GiB");
@@ -80,7 +80,7 @@ impl Bucket {
 #[derive(Debug)]
 pub(super) struct ReorderBuffer {
     width: Time,
-    buckets: BTreeMap<Time, Bucket>,
+    buckets: BTreeMap<Time, TimeBucket>,
     /// Buckets before it have been released.
     released: Time,
 }
@@ -97,7 +97,7 @@ impl ReorderBuffer {
     }
 
     /// The first bucket, sorted, if the watermark is beyond all of it.
-    pub(super) fn pop(&mut self, watermark: Time) -> Option<Bucket> {
+    pub(super) fn pop(&mut self, watermark: Time) -> Option<TimeBucket> {
         // Events at the watermark itself may still come.
         self.released = self.released.max(watermark.div_euclid(self.width));
         let first = self.buckets.first_entry()?;
@@ -133,16 +133,16 @@ impl ReorderBuffer {
     }
 
     /// All that is held, by time, with the places of the buckets.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = (Time, &Bucket)> {
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (Time, &TimeBucket)> {
         self.buckets.iter().map(|(at, bucket)| (*at, bucket))
     }
 
     /// The bucket of a place.
-    pub(super) fn bucket(&self, at: Time) -> Option<&Bucket> {
+    pub(super) fn bucket(&self, at: Time) -> Option<&TimeBucket> {
         self.buckets.get(&at)
     }
 
-    pub(super) fn buckets_mut(&mut self) -> impl Iterator<Item = &mut Bucket> {
+    pub(super) fn buckets_mut(&mut self) -> impl Iterator<Item = &mut TimeBucket> {
         self.buckets.values_mut()
     }
 

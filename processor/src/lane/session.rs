@@ -5,16 +5,16 @@
 //!
 //! An end event goes before age, and age before silence, where they fall on one instant.
 
-mod doing;
 mod reading;
 mod rules;
+mod unfinished;
 mod work;
 
-pub(super) use doing::{Doing, Pace, Step};
-pub(super) use rules::Rules;
-pub(super) use work::Work;
+pub(super) use rules::SessionRules;
+pub(super) use unfinished::{StepResult, TimerBudget, UnfinishedStep};
+pub(super) use work::SessionWork;
 
-use super::late::Late;
+use super::late::LateEvent;
 use crate::totals::Totals;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
@@ -27,7 +27,7 @@ use timeline_core::{Time, Value};
 
 /// A session as it is read: for its final row, or alive.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Session {
+pub struct SessionSnapshot {
     /// Its key.
     pub key: CompactString,
     /// Its first event.
@@ -73,7 +73,7 @@ pub struct AlertRow {
 
 /// A user operator that failed in a session, of which it says nothing from then on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failed {
+pub struct FailedOperator {
     /// The session's key.
     pub key: CompactString,
     /// Where the record begins on which it failed.
@@ -82,7 +82,7 @@ pub struct Failed {
     pub failure: OperatorFailure,
 }
 
-impl Failed {
+impl FailedOperator {
     /// As the dead letters have it.
     pub fn letter(&self, plan: &Plan) -> DeadLetter {
         let operator = match &plan.node(self.failure.node).op {
@@ -103,18 +103,18 @@ impl Failed {
 
 /// What sessions tell while they go on.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct SessionOutput {
     /// Sessions that ended, and windows of sessions that are over for good.
-    pub closed: Vec<Session>,
+    pub closed: Vec<SessionSnapshot>,
     /// Spans of alerts that ended.
     pub alerts: Vec<AlertRow>,
     /// Events that were dropped because they had come before.
     pub duplicates: u64,
     /// Events that wait, and come after the end of their session as it is at the horizon of a reading. They are in no
     /// ledger: what else comes may make their session longer.
-    pub stragglers: Vec<Late>,
+    pub stragglers: Vec<LateEvent>,
     /// User operators that failed; in a reading only at events that wait, and they fail again when those come.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedOperator>,
     /// In a reading, before which instant all is as it will be; not said where what is told is told for good.
     pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
@@ -123,7 +123,7 @@ pub struct Outcome {
     windows: Vec<Window>,
     matches: Vec<Match>,
     /// Windows that have ended and are not over for good.
-    open: Vec<Session>,
+    open: Vec<SessionSnapshot>,
 }
 
 /// Sees the evaluations of the sessions of one key.
@@ -142,7 +142,7 @@ impl Watcher for () {
     fn read(&mut self, _: Time, _: bool) {}
 }
 
-impl Session {
+impl SessionSnapshot {
     /// What is shown beside the values of a metric, in its order.
     pub fn beside<'a>(&'a self, plan: &Plan, metric: usize) -> &'a [Option<Value>] {
         let all = self.groups.get(metric).map_or(&[][..], Vec::as_slice);
@@ -156,7 +156,7 @@ impl Session {
     }
 }
 
-impl Outcome {
+impl SessionOutput {
     /// What an evaluation tells.
     #[inline]
     pub(super) fn evaluation<'a, O: Observer>(&'a mut self, observer: &'a mut O) -> EvaluationOutput<'a, O> {
@@ -179,7 +179,7 @@ impl Outcome {
             let end = is_final(&window).then_some(window.end);
             let provisional = end.is_some_and(|end| self.certain.is_some_and(|certain| end > certain));
             let to = if end.is_some() { &mut self.closed } else { &mut self.open };
-            to.push(Session { provisional, ..Session::of_window(plan, key, row, window, end) });
+            to.push(SessionSnapshot { provisional, ..SessionSnapshot::of_window(plan, key, row, window, end) });
         }
     }
 

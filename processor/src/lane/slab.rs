@@ -15,7 +15,7 @@ pub(super) type Slot = u32;
 pub(super) struct Slab {
     row_words: usize,
     chunks: Vec<Box<[u64]>>,
-    heads: Vec<Head>,
+    heads: Vec<SlotHeader>,
     free: Vec<Slot>,
     index: Index,
 }
@@ -23,28 +23,28 @@ pub(super) struct Slab {
 /// What a slot has beside its row: one cache line, so that a look-up waits for memory once.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Head {
+struct SlotHeader {
     key: CompactString,
     heap: Heap,
-    meta: Meta,
+    meta: SlotMetadata,
 }
 
-const _: () = assert!(size_of::<Head>() == 64, "the head of a slot is one cache line");
+const _: () = assert!(size_of::<SlotHeader>() == 64, "the head of a slot is one cache line");
 
 /// What is known of a slot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Meta {
+pub(super) struct SlotMetadata {
     pub hash: u64,
     /// Events of the key that wait in the reorder buffer.
     pub held: u32,
-    pub life: Life,
+    pub life: SlotContent,
     /// Whether it changed since the last checkpoint.
     pub dirty: bool,
 }
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum SlotContent {
     /// No session: the slot is free, or its key has only events that wait.
     Empty,
     /// A session.
@@ -78,7 +78,7 @@ impl Slab {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let at = slot as usize;
         self.heads[at].key = CompactString::from_utf8(key).expect("decoders put only UTF-8 behind slices");
-        self.heads[at].meta = Meta { hash, held: 0, life: Life::Empty, dirty: false };
+        self.heads[at].meta = SlotMetadata { hash, held: 0, life: SlotContent::Empty, dirty: false };
         let heads = &self.heads;
         self.index.insert(hash, slot, |slot| heads[slot as usize].meta.hash);
         slot
@@ -89,8 +89,8 @@ impl Slab {
         if self.heads.len() == self.chunks.len() * CHUNK_ROWS {
             self.chunks.push(vec![0; CHUNK_ROWS * self.row_words].into());
         }
-        let meta = Meta { hash: 0, held: 0, life: Life::Empty, dirty: false };
-        self.heads.push(Head { key: CompactString::default(), heap: Heap::default(), meta });
+        let meta = SlotMetadata { hash: 0, held: 0, life: SlotContent::Empty, dirty: false };
+        self.heads.push(SlotHeader { key: CompactString::default(), heap: Heap::default(), meta });
         slot
     }
 
@@ -99,8 +99,8 @@ impl Slab {
         let at = slot as usize;
         let heads = &self.heads;
         self.index.remove(heads[at].meta.hash, slot, |slot| heads[slot as usize].meta.hash);
-        let meta = Meta { life: Life::Empty, dirty: false, ..heads[at].meta };
-        self.heads[at] = Head { key: CompactString::default(), heap: Heap::default(), meta };
+        let meta = SlotMetadata { life: SlotContent::Empty, dirty: false, ..heads[at].meta };
+        self.heads[at] = SlotHeader { key: CompactString::default(), heap: Heap::default(), meta };
         self.free.push(slot);
     }
 
@@ -112,16 +112,16 @@ impl Slab {
 
     /// All of a slot at once.
     #[inline]
-    pub(super) fn parts(&mut self, slot: Slot) -> (&CompactString, Row<'_>, &mut Meta) {
+    pub(super) fn parts(&mut self, slot: Slot) -> (&CompactString, Row<'_>, &mut SlotMetadata) {
         let at = slot as usize;
         let (chunk, row) = (at / CHUNK_ROWS, at % CHUNK_ROWS);
         let words = &mut self.chunks[chunk][row * self.row_words..][..self.row_words];
-        let Head { key, heap, meta } = &mut self.heads[at];
+        let SlotHeader { key, heap, meta } = &mut self.heads[at];
         (key, Row { words, heap }, meta)
     }
 
     /// A copy of a slot.
-    pub(super) fn copy(&self, slot: Slot, words: &mut Vec<u64>) -> (Heap, Life) {
+    pub(super) fn copy(&self, slot: Slot, words: &mut Vec<u64>) -> (Heap, SlotContent) {
         let (chunk, row) = (slot as usize / CHUNK_ROWS, slot as usize % CHUNK_ROWS);
         words.clear();
         words.extend_from_slice(&self.chunks[chunk][row * self.row_words..][..self.row_words]);
@@ -130,7 +130,7 @@ impl Slab {
     }
 
     #[inline]
-    pub(super) fn meta(&mut self, slot: Slot) -> &mut Meta {
+    pub(super) fn meta(&mut self, slot: Slot) -> &mut SlotMetadata {
         &mut self.heads[slot as usize].meta
     }
 
@@ -162,26 +162,26 @@ impl Slab {
 
     /// All slots that are not free, in no order that means anything.
     pub(super) fn occupied(&self) -> impl Iterator<Item = Slot> {
-        let taken = |meta: &Meta| meta.life != Life::Empty || meta.held > 0;
+        let taken = |meta: &SlotMetadata| meta.life != SlotContent::Empty || meta.held > 0;
         (0..).zip(&self.heads).filter(move |(_, head)| taken(&head.meta)).map(|(slot, _)| slot)
     }
 
     /// What all slots hold.
-    pub(super) fn lives(&self) -> impl Iterator<Item = Life> {
+    pub(super) fn lives(&self) -> impl Iterator<Item = SlotContent> {
         self.heads.iter().map(|head| head.meta.life)
     }
 
     /// How many sessions are alive that may have begun unseen.
     pub(super) fn partial(&self) -> u64 {
         let rows = self.chunks.iter().flat_map(|chunk| chunk.chunks(self.row_words));
-        let partial = |(row, head): &(&[u64], &Head)| head.meta.life == Life::Live && is_partial(row);
+        let partial = |(row, head): &(&[u64], &SlotHeader)| head.meta.life == SlotContent::Live && is_partial(row);
         rows.zip(&self.heads).filter(partial).count() as u64
     }
 
     /// Calls `f` with every row that holds a session or remembers one.
     pub(super) fn for_each_row(&mut self, mut f: impl FnMut(&mut Row<'_>)) {
         for slot in 0..self.heads.len() as Slot {
-            if self.heads[slot as usize].meta.life != Life::Empty {
+            if self.heads[slot as usize].meta.life != SlotContent::Empty {
                 f(&mut self.row(slot));
             }
         }
@@ -190,7 +190,7 @@ impl Slab {
     /// Notes of every session that is alive that something of it was not seen.
     pub(super) fn set_partial(&mut self) {
         for slot in 0..self.heads.len() as Slot {
-            if self.heads[slot as usize].meta.life == Life::Live {
+            if self.heads[slot as usize].meta.life == SlotContent::Live {
                 self.row(slot).set_partial();
             }
         }
@@ -199,7 +199,7 @@ impl Slab {
     /// Bytes of memory, but for those of [`Slab::heap_bytes`].
     pub(super) fn bytes(&self) -> usize {
         let rows = self.chunks.len() * CHUNK_ROWS * self.row_words * 8;
-        rows + self.heads.len() * size_of::<Head>() + self.index.bytes()
+        rows + self.heads.len() * size_of::<SlotHeader>() + self.index.bytes()
     }
 
     /// Bytes of what sessions keep beside their rows. All slots are gone through.

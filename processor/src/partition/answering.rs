@@ -3,7 +3,7 @@
 use super::ask::{Answer, Ask, NoAnswer, Reply};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::Code;
-use crate::lane::{Lane, Late, LookUp, Outcome, Session, Size};
+use crate::lane::{Lane, LaneSize, LateEvent, SessionOutput, SessionSnapshot, YieldAfter};
 use crate::pipeline::Coming;
 use crate::results::Pending;
 use crate::totals::Totals;
@@ -43,8 +43,8 @@ impl Questions {
 
 /// What is read of a lane for an answer.
 pub(super) struct Part {
-    outcome: Outcome,
-    live: Vec<Session>,
+    outcome: SessionOutput,
+    live: Vec<SessionSnapshot>,
     totals: Totals,
     /// Values that live sessions have forgotten.
     forgotten: u64,
@@ -52,13 +52,13 @@ pub(super) struct Part {
 
 impl Part {
     fn new(plan: &Plan) -> Self {
-        Part { outcome: Outcome::default(), live: vec![], totals: Totals::new(plan), forgotten: 0 }
+        Part { outcome: SessionOutput::default(), live: vec![], totals: Totals::new(plan), forgotten: 0 }
     }
 }
 
 /// A question that lanes are read for, piece by piece.
 pub(super) struct Answering {
-    sizes: Vec<Size>,
+    sizes: Vec<LaneSize>,
     parts: Coming<Part>,
     wanted: Wanted,
     reply: Reply,
@@ -95,8 +95,8 @@ impl Wanted {
 
 /// What a lane has told since somebody took it, with what its ended sessions come to: lanes add that up side by side.
 pub(super) struct LaneOutput {
-    pub(super) outcome: Outcome,
-    pub(super) late: Vec<Late>,
+    pub(super) outcome: SessionOutput,
+    pub(super) late: Vec<LateEvent>,
     pub(super) totals: Totals,
 }
 
@@ -225,7 +225,7 @@ impl Partition {
             if let Some(horizon) = progress.horizon() {
                 let Part { outcome, live, totals, forgotten } = &mut *own;
                 outcome.certain = Some(progress.certain());
-                let mut tell = |session: Session| {
+                let mut tell = |session: SessionSnapshot| {
                     if whole {
                         *forgotten += session.forgotten;
                         totals.add(&plan, &session);
@@ -234,7 +234,7 @@ impl Partition {
                         live.push(session);
                     }
                 };
-                if !lane.read_some(reading, horizon, outcome, &mut tell, LookUp::After(length)) {
+                if !lane.read_some(reading, horizon, outcome, &mut tell, YieldAfter::After(length)) {
                     return None;
                 }
                 if whole {
@@ -264,7 +264,7 @@ impl Partition {
     }
 
     /// Tells whoever asked what the lanes have, and what they had told.
-    fn tell(&mut self, sizes: Vec<Size>, parts: Vec<Part>, wanted: &Wanted, reply: &Reply) -> Result<(), Error> {
+    fn tell(&mut self, sizes: Vec<LaneSize>, parts: Vec<Part>, wanted: &Wanted, reply: &Reply) -> Result<(), Error> {
         let mut sessions = vec![];
         let mut totals = Totals::new(&self.plan);
         let mut read = Pending::default();
@@ -274,11 +274,11 @@ impl Partition {
         for Part { outcome, live, totals: part, .. } in parts {
             totals.merge(&part);
             sessions.extend(live);
-            let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
+            let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
             read.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         }
-        let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&LaneSize) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
         totals.merge(&self.gathered.totals);
         let writing = self.committed.writing.as_ref();

@@ -5,7 +5,7 @@ use crate::checkpoint::{FileRef, Reader};
 use crate::damage::Damage;
 use crate::engine::IsWanted;
 use crate::labels::Labels;
-use crate::lane::Session;
+use crate::lane::SessionSnapshot;
 use crate::outputs::Published;
 use crate::reach::Reach;
 use crate::results::{Dropped, Pending};
@@ -135,7 +135,7 @@ pub struct Answer {
     /// How long its lanes were busy with events since it was opened, added up, in nanoseconds.
     pub busy_ns: u64,
     /// Sessions alive at the horizon; empty unless asked for.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionSnapshot>,
     /// Aggregated metrics; empty unless asked for.
     pub totals: Totals,
     /// Committed history, and kept events.

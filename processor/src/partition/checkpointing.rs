@@ -188,7 +188,7 @@ impl Partition {
                 self.take_written(written?);
                 Ok(())
             }
-            None if wait => Err(Error::Worker(LaneLost)),
+            None if wait => Err(Error::LaneThread(LaneLost)),
             None => {
                 self.committed.writing = Some(Writing { pending, result: receiver });
                 Ok(())

@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// A worker panicked.
     #[error(transparent)]
-    Worker(#[from] LaneLost),
+    LaneThread(#[from] LaneLost),
     /// It is to be read from now on, but nobody says where its log ends.
     #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
     NoEnd,

@@ -7,9 +7,9 @@ use super::Counts;
 use super::answering::LaneOutput;
 use super::looking::LossesSaid;
 use super::publishing::PartitionOutputs;
-use crate::lane::Outcome;
+use crate::lane::SessionOutput;
 use crate::outputs::OutputKind;
-use crate::pipeline::Decoded;
+use crate::pipeline::DecodedBlock;
 use crate::results::Pending;
 use crate::totals::Totals;
 use std::collections::BTreeSet;
@@ -51,7 +51,7 @@ impl Gathered {
     }
 
     /// Takes the counts of a block that was decoded, and out of it what could not be used.
-    pub(super) fn take_decoded(&mut self, part: &mut Decoded) {
+    pub(super) fn take_decoded(&mut self, part: &mut DecodedBlock) {
         self.counts.records += part.records;
         self.counts.events += part.events;
         self.counts.dead += part.dead.len() as u64;
@@ -70,7 +70,7 @@ impl Gathered {
         self.counts.repaired += late.iter().filter(|late| late.repaired).count() as u64;
         self.counts.duplicates += outcome.duplicates;
         self.totals.merge(&totals);
-        let Outcome { closed, alerts, failed, .. } = outcome;
+        let SessionOutput { closed, alerts, failed, .. } = outcome;
         let dead: Vec<_> = failed.iter().map(|failed| failed.letter(plan)).collect();
         self.counts.dead += dead.len() as u64;
         self.pending.append(Pending { sessions: closed, alerts, late, dead, parts: vec![] });

@@ -11,8 +11,8 @@ use super::siblings::Siblings;
 use super::silence::Silence;
 use crate::checkpoint::FileRef;
 use crate::feed::Feed;
-use crate::lane::Late;
-use crate::pipeline::Decoded;
+use crate::lane::LateEvent;
+use crate::pipeline::DecodedBlock;
 use crate::reach::Reach;
 use crate::retained::RetainedLog;
 use crate::watermark::{Progress, UnreadPrefix};
@@ -168,8 +168,8 @@ impl Ingest {
     }
 
     /// Takes what a lane thread says of a block that it has decoded.
-    pub(super) fn take_decoded(&mut self, plan: &Plan, part: Decoded) {
-        let Decoded { source, records, events, max_time, seen, recycled, took, .. } = part;
+    pub(super) fn take_decoded(&mut self, plan: &Plan, part: DecodedBlock) {
+        let DecodedBlock { source, records, events, max_time, seen, recycled, took, .. } = part;
         self.look_at(plan, source, records, events, seen);
         let largest = &mut self.sources[source].max_time;
         *largest = (*largest).max(max_time);
@@ -182,7 +182,7 @@ impl Ingest {
     }
 
     /// Takes note of events that were late.
-    pub(super) fn note_late(&mut self, late: &[Late]) {
+    pub(super) fn note_late(&mut self, late: &[LateEvent]) {
         for late in late {
             let source = &mut self.sources[usize::from(late.position.source)];
             source.silence.note(late);

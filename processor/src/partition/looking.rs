@@ -4,9 +4,9 @@
 use super::Partition;
 use super::gathered::Gathered;
 use super::ingest::Ingest;
-use crate::lane::Late;
-use crate::leaps::{Leap, Leaps};
+use crate::lane::LateEvent;
 use crate::remarks::{self, Loss, Losses, Remark};
+use crate::time_jumps::{TimeJump, TimeJumps};
 use event_feeder::{Code, DeadLetter, Position, Seen};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(super) struct Looked {
     seen: Seen,
     /// The columns of which it was said that no record has them; `None` as long as nothing was said of the records.
     said: Option<u64>,
-    leaps: Leaps,
+    leaps: TimeJumps,
     /// Places and times of events that were late, and have not been looked at for why.
     late: Vec<(Position, Time)>,
 }
@@ -81,7 +81,7 @@ impl Looked {
     }
 
     /// Takes note of an event that was late.
-    pub(super) fn note(&mut self, late: &Late) {
+    pub(super) fn note(&mut self, late: &LateEvent) {
         if late.is_lost_behind() {
             self.late.push((late.position, late.time));
         }
@@ -148,7 +148,7 @@ impl Ingest {
 
     /// Says which events are far ahead of all before them, once of each, where what comes behind is late because of them. To be
     /// asked when all lanes have told what they had at one place, and everything before it was taken.
-    fn look_for_leaps(&mut self, plan: &Plan, mut leaps: Vec<Leap>) {
+    fn look_for_leaps(&mut self, plan: &Plan, mut leaps: Vec<TimeJump>) {
         for (number, progress) in self.sources.iter_mut().enumerate() {
             let (source, looked) = (plan.source_at(number), &mut progress.looked);
             let own = leaps.extract_if(.., |leap| usize::from(leap.position.source) == number).collect();
@@ -208,7 +208,7 @@ impl Partition {
     /// Says which events are far ahead of their log, and what did not count; each once. To be asked when all lanes have told
     /// what they had at one place, and everything before it was taken.
     pub(super) fn look_for_leaps(&mut self) {
-        let leaps: Vec<Leap> = self.pipeline.leaps().collect();
+        let leaps: Vec<TimeJump> = self.pipeline.leaps().collect();
         self.ingest.look_for_leaps(&self.plan, leaps);
         self.gathered.say_losses(&self.plan);
     }

@@ -121,7 +121,7 @@ impl Partition {
             plan,
             options,
         };
-        partition.pipeline.look_up(LOOK_UP)?;
+        partition.pipeline.yield_after(LOOK_UP)?;
         if is_new_now || is_settled {
             // Where it begins, and what was given up, is durable before anything that follows from it is shown.
             partition.start_commit()?;

@@ -7,7 +7,7 @@ use super::{Answer, Ask, Counts, Error, Looks};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
 use crate::damage::Damage;
-use crate::lane::Outcome;
+use crate::lane::SessionOutput;
 use crate::outputs::outbox::facts_of;
 use crate::reach::{self, Reach};
 use crate::results::{Dropped, Pending};
@@ -170,7 +170,7 @@ pub fn at_rest(
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {
-        let mut outcome = Outcome::default();
+        let mut outcome = SessionOutput::default();
         outcome.certain = Some(answer.certain);
         lane.set_unseen(progress.unseen(plan));
         lane.read(horizon, &mut outcome, |session| {
@@ -181,7 +181,7 @@ pub fn at_rest(
             }
         });
         answer.totals.add_told(plan, &outcome);
-        let Outcome { closed, alerts, stragglers, failed, .. } = outcome;
+        let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
         let dead = failed.iter().map(|failed| failed.letter(plan)).collect();
         answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         let size = lane.size();

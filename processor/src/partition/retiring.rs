@@ -5,7 +5,7 @@
 
 use super::{Error, Partition};
 use crate::labels::Labels;
-use crate::lane::{Outcome, Session};
+use crate::lane::{SessionOutput, SessionSnapshot};
 use crate::results::Pending;
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Partition {
             return Ok(Pending::default());
         }
         let parts = self.pipeline.call(|lane, progress| {
-            let (mut outcome, mut live): (Outcome, Vec<Session>) = (Outcome::default(), vec![]);
+            let (mut outcome, mut live): (SessionOutput, Vec<SessionSnapshot>) = (SessionOutput::default(), vec![]);
             if let Some(horizon) = progress.horizon() {
                 lane.read(horizon, &mut outcome, |session| live.push(session));
             }

@@ -6,7 +6,7 @@
 use super::answering::LaneOutput;
 use super::ingest::{Ingest, SourceProgress};
 use super::{Error, Partition};
-use crate::lane::{Late, Outcome};
+use crate::lane::{LateEvent, SessionOutput};
 use crate::watermark::Silences;
 use event_feeder::world::{self, Instant};
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl Silence {
     }
 
     /// Takes note of an event of its log that was late, perhaps because of it.
-    pub(super) fn note(&mut self, late: &Late) {
+    pub(super) fn note(&mut self, late: &LateEvent) {
         // Also one that was behind the log's own watermark may have been lost only because of it.
         self.mattered |= self.all.last().is_some_and(|last| late.time < last);
     }
@@ -153,7 +153,7 @@ impl Partition {
         self.dirty |= self.publishing.follows_time();
         for (output, _) in all {
             // What has ended is made durable as history as well.
-            let Outcome { closed, alerts, counted, .. } = &output.outcome;
+            let SessionOutput { closed, alerts, counted, .. } = &output.outcome;
             self.dirty |= !closed.is_empty() || !alerts.is_empty() || counted.is_some();
             self.take_output(output);
         }

@@ -5,7 +5,7 @@
 //! until the checkpoint is cut that has what was seen, for it is true for the place of that alone.
 
 use super::{Error, Partition};
-use crate::lane::{Lane, LiveAlerts, LookUp, Outcome};
+use crate::lane::{Lane, LiveAlerts, SessionOutput, YieldAfter};
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
@@ -112,7 +112,7 @@ impl Partition {
             (lane.to_scan_alerts(), lane.frontier(progress.clock()), Some(LiveAlerts::default()))
         };
         Ok(self.pipeline.work(begin, |lane, _, (looking, frontier, look), length| {
-            let is_done = lane.scan_alerts(looking, *frontier, look.as_mut()?, LookUp::After(length));
+            let is_done = lane.scan_alerts(looking, *frontier, look.as_mut()?, YieldAfter::After(length));
             let look = if is_done { look.take() } else { None };
             look.map(|look| (look, *frontier))
         })?)
@@ -121,12 +121,12 @@ impl Partition {
     fn look_at_totals(&mut self) -> Result<Coming<(Totals, Progress)>, Error> {
         let plan = Arc::clone(&self.plan);
         let begin =
-            |lane: &mut Lane, _: &Progress| (lane.to_read(), Outcome::default(), Some(Totals::new(lane.plan())));
+            |lane: &mut Lane, _: &Progress| (lane.to_read(), SessionOutput::default(), Some(Totals::new(lane.plan())));
         Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, totals), length| {
             let own = totals.as_mut()?;
             if let Some(horizon) = progress.horizon() {
                 let add = |session| own.add(&plan, &session);
-                if !lane.read_some(reading, horizon, outcome, add, LookUp::After(length)) {
+                if !lane.read_some(reading, horizon, outcome, add, YieldAfter::After(length)) {
                     return None;
                 }
                 own.add_told(&plan, outcome);

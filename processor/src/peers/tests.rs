@@ -3,7 +3,7 @@
 use super::{decode, encode};
 use crate::checkpoint::{Digest, Kind, Named, Reader, StateLocation};
 use crate::damage::{Damage, Lost};
-use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::outputs::Published;
 use crate::partition::{Answer, Counts, Looks};
 use crate::reach::Reach;
@@ -27,11 +27,11 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)
 metric n = latest(x)
 alert a = latest(b)";
 
-fn session(plan: &Plan, reading: TimelineValue) -> Session {
+fn session(plan: &Plan, reading: TimelineValue) -> SessionSnapshot {
     let dimensions =
         vec![None, Some(Value::text("\u{e9}")), Some(Value::Float(-0.1)), Some(Value::Int(i64::MIN + 1))].into();
     let share = Share { dimensions, reading };
-    Session {
+    SessionSnapshot {
         key: "k\u{0}\u{1F600}".into(),
         start: -1,
         end: None,
@@ -59,7 +59,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
     let at = Position::message(7, 8, 9).within(10);
     let mut silences = Silences::default();
     silences.push(at, 5);
-    let late = |(i, reason)| Late { key: "l".into(), time: i, position: at, reason, repaired: i == 1 };
+    let late = |(i, reason)| LateEvent { key: "l".into(), time: i, position: at, reason, repaired: i == 1 };
     let dead = DeadLetter {
         origin: "topic".into(),
         position: at,
@@ -71,7 +71,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
     let mut totals = Totals::new(plan);
     let counted =
         Share { dimensions: Dimensions::new(), reading: TimelineValue::Number(Linear::exact(i128::from(i64::MAX))) };
-    let closed = Session {
+    let closed = SessionSnapshot {
         shares: vec![vec![counted], vec![]],
         groups: vec![vec![]; 2],
         end: Some(3),

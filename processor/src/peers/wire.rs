@@ -15,7 +15,7 @@ use timeline_core::{Linear, Time, Value};
 
 use crate::checkpoint::{FileRef, Reader, StateLocation};
 use crate::damage::Damage;
-use crate::lane::{AlertRow, Late, LateReason, Session};
+use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::outputs::Published;
 use crate::partition::{Answer, Ask, Counts, Looks, plan_fingerprint};
 use crate::reach::Reach;
@@ -236,7 +236,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
             record: letter.record.clone(),
         })
     };
-    let late = |late: &Late| {
+    let late = |late: &LateEvent| {
         Ok::<_, WireError>(LateImage {
             key: late.key.to_string(),
             time: late.time,
@@ -264,7 +264,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
     let plan = Arc::clone(plan);
     let late = |late: LateImage| {
         let reason = LateReason::ALL.into_iter().find(|known| known.name() == late.reason);
-        Ok(Late {
+        Ok(LateEvent {
             key: late.key.into(),
             time: late.time,
             position: from_json(late.position.as_bytes())?,
@@ -329,7 +329,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
 }
 
 impl SessionImage {
-    fn of(session: &Session) -> SessionImage {
+    fn of(session: &SessionSnapshot) -> SessionImage {
         let share = |share: &Share| (values(&share.dimensions), ReadingImage::of(&share.reading));
         SessionImage {
             key: session.key.to_string(),
@@ -351,7 +351,7 @@ impl SessionImage {
         }
     }
 
-    fn session(self, plan: &Plan) -> Result<Session, WireError> {
+    fn session(self, plan: &Plan) -> Result<SessionSnapshot, WireError> {
         let metrics = plan.metrics.len();
         if self.shares.len() != metrics || self.groups.len() != metrics || self.turns.len() != metrics {
             return Err(malformed("a session of other metrics"));
@@ -360,7 +360,7 @@ impl SessionImage {
             dimensions: from_values(dimensions).into(),
             reading: reading.reading(),
         };
-        Ok(Session {
+        Ok(SessionSnapshot {
             key: self.key.into(),
             start: self.start,
             end: self.end,

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** it takes the batches of a round in the order of the log, whoever has decoded them.
 
-use super::{Decoded, lane_of};
+use super::{DecodedBlock, lane_of};
 use crate::lane::{Lane, Watcher};
-use crate::leaps::{self, Leap};
+use crate::time_jumps::{self, TimeJump};
 use crate::watermark::{Progress, Silences, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
 use event_feeder::{Batch, Block, Decoder, Seen};
@@ -46,8 +46,8 @@ pub(super) struct LaneThread<W> {
     pub decoders: Vec<Decoder>,
     pub peers: Vec<SyncSender<Arc<Routed>>>,
     pub inbox: Vec<Receiver<Arc<Routed>>>,
-    pub tell: Sender<Decoded>,
-    pub tell_leap: Sender<Leap>,
+    pub tell: Sender<DecodedBlock>,
+    pub tell_leap: Sender<TimeJump>,
     /// Usable events so far, of each source.
     pub events: Vec<u64>,
     pub progress: Progress,
@@ -163,7 +163,7 @@ impl<W: Watcher> LaneThread<W> {
             self.events[source] += routed.batch.events.len() as u64;
             // Who decoded it looks through it, so that nobody else has to.
             if from == self.number {
-                for leap in leaps::of(&routed.batch, reached.max_time, events) {
+                for leap in time_jumps::of(&routed.batch, reached.max_time, events) {
                     // The driver may be gone already, when a processor stops.
                     let _ = self.tell_leap.send(leap);
                 }
@@ -201,7 +201,7 @@ impl<W: Watcher> LaneThread<W> {
             let routed = Arc::try_unwrap(self.done.swap_remove(i)).ok()?;
             Some(routed.batch.bytes)
         });
-        let decoded = Decoded {
+        let decoded = DecodedBlock {
             source,
             start: batch.start,
             records: batch.records,

@@ -1,8 +1,8 @@
 //! What lanes say of sessions on both sides of a gap, and of events that are far ahead of their log.
 
 use super::Pipeline;
-use crate::lane::{Lane, Outcome};
-use crate::leaps::Leaps;
+use crate::lane::{Lane, SessionOutput};
+use crate::time_jumps::TimeJumps;
 use event_feeder::{Block, Payload, Position};
 use std::sync::Arc;
 use timeline_core::SECOND;
@@ -36,7 +36,7 @@ fn sessions_on_both_sides_of_a_gap_are_partial_until_none_can_have_begun_in_it()
         let parts = pipeline
             .call(|lane, progress| {
                 let (told, _) = lane.drain();
-                let (mut outcome, mut all) = (Outcome::default(), told.closed);
+                let (mut outcome, mut all) = (SessionOutput::default(), told.closed);
                 lane.read(progress.horizon().unwrap(), &mut outcome, |session| all.push(session));
                 all.extend(outcome.closed);
                 all
@@ -76,7 +76,7 @@ fn which_event_is_far_ahead_does_not_depend_on_how_the_log_is_cut() {
             let late = pipeline.call(|lane, _| lane.drain().1).unwrap().concat();
             assert_eq!(late.len(), 5, "{lanes} lanes, {cut} at once");
             let late = late.iter().map(|late| (late.position, late.time)).collect();
-            let mut leaps = Leaps::default();
+            let mut leaps = TimeJumps::default();
             leaps.take(pipeline.leaps().collect(), late, 2 * SECOND);
             let told = leaps.told(log.len() as u64).map(|far| {
                 let before = far.leap.before.map(|before| before / SECOND);

@@ -4,7 +4,7 @@
 
 use super::PARTS;
 use crate::labels::Labels;
-use crate::lane::{AlertRow, Late, Session};
+use crate::lane::{AlertRow, LateEvent, SessionSnapshot};
 use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
 use crate::totals::Part;
 use arrow::array::RecordBatch;
@@ -16,11 +16,11 @@ use timeline_core::plan::Plan;
 #[derive(Clone, Debug, Default)]
 pub struct Pending {
     /// Sessions that ended.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionSnapshot>,
     /// Spans of alerts that ended.
     pub alerts: Vec<AlertRow>,
     /// Events that came too late.
-    pub late: Vec<Late>,
+    pub late: Vec<LateEvent>,
     /// Records and values that could not be used.
     pub dead: Vec<DeadLetter>,
     /// What groups of windows came to that are over.
@@ -94,7 +94,7 @@ impl Pending {
 }
 
 /// `source, partition, session, time, position, reason, repaired`.
-pub fn late_events(plan: &Plan, partition: u32, late: &[Late]) -> RecordBatch {
+pub fn late_events(plan: &Plan, partition: u32, late: &[LateEvent]) -> RecordBatch {
     let columns = [
         ("source", Kind::Text),
         ("partition", Kind::Int),
@@ -105,9 +105,9 @@ pub fn late_events(plan: &Plan, partition: u32, late: &[Late]) -> RecordBatch {
         ("repaired", Kind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
-    let mut late: Vec<&Late> = late.iter().collect();
+    let mut late: Vec<&LateEvent> = late.iter().collect();
     late.sort_by_key(|late| late.position);
-    for Late { key, time, position, reason, repaired } in late {
+    for LateEvent { key, time, position, reason, repaired } in late {
         table.push([
             Cell::Text(name_of(plan, *position)),
             Cell::Int(i64::from(partition)),

@@ -1,7 +1,7 @@
 //! Rows of sessions: `finals`, and a metric's own view.
 
 use super::{Cell, Kind, TableBuilder, dimension_column, names_beside, push_dimensions, value_cells, value_columns};
-use crate::lane::Session;
+use crate::lane::SessionSnapshot;
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::Share;
@@ -12,7 +12,7 @@ use timeline_core::{Type, Value};
 #[derive(Clone, Debug)]
 pub struct FinalRow<'a> {
     /// The session.
-    pub session: &'a Session,
+    pub session: &'a SessionSnapshot,
     /// Index of the metric.
     pub metric: usize,
     /// Its value and dimensions.
@@ -20,7 +20,7 @@ pub struct FinalRow<'a> {
 }
 
 /// The rows of one metric for some sessions that are in order.
-fn of_metric<'a>(metric: usize, sessions: &[&'a Session]) -> Vec<FinalRow<'a>> {
+fn of_metric<'a>(metric: usize, sessions: &[&'a SessionSnapshot]) -> Vec<FinalRow<'a>> {
     let mut rows = vec![];
     // Texts are compared once for a session, and not for each of its rows.
     for same_key in sessions.chunk_by(|a, b| a.key == b.key) {
@@ -39,14 +39,14 @@ fn of_metric<'a>(metric: usize, sessions: &[&'a Session]) -> Vec<FinalRow<'a>> {
 }
 
 /// Sessions by key, then start.
-fn ordered(sessions: &[Session]) -> Vec<&Session> {
-    let mut ordered: Vec<&Session> = sessions.iter().collect();
+fn ordered(sessions: &[SessionSnapshot]) -> Vec<&SessionSnapshot> {
+    let mut ordered: Vec<&SessionSnapshot> = sessions.iter().collect();
     ordered.sort_by(|a, b| a.key.cmp(&b.key).then(a.start.cmp(&b.start)));
     ordered
 }
 
 /// `session, metric, dimensions and what is shown beside..., value..., start, end, closed, partial`.
-pub fn finals(answers: &[(&Plan, &[Session])]) -> RecordBatch {
+pub fn finals(answers: &[(&Plan, &[SessionSnapshot])]) -> RecordBatch {
     let names = names_beside(answers.iter().map(|(plan, _)| *plan));
     let text = |name: &str| (name.to_owned(), Kind::Text);
     let columns =
@@ -110,7 +110,7 @@ pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
 }
 
 /// The rows of one metric with a `value` of its own type: `session, dimensions..., value, start, end, closed, partial`.
-pub fn metric_view(plan: &Plan, metric: usize, sessions: &[Session]) -> RecordBatch {
+pub fn metric_view(plan: &Plan, metric: usize, sessions: &[SessionSnapshot]) -> RecordBatch {
     let own = &plan.metrics[metric];
     let kind = plan.node(own.root).kind;
     let place = value_column(plan, metric) as usize;
@@ -134,7 +134,7 @@ fn ends() -> [(String, Kind); 4] {
         .map(|(name, kind)| (name.to_owned(), kind))
 }
 
-fn end_cells(session: &Session) -> [Cell; 4] {
+fn end_cells(session: &SessionSnapshot) -> [Cell; 4] {
     let end = session.end.map_or(Cell::Null, Cell::Time);
     // A window is told to be final, as its group is; a session is over as of the answer.
     let closed = session.end.is_some() && !(session.provisional && session.window.is_some());

@@ -23,7 +23,7 @@ use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
 use crate::damage::{self, Lost};
 use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, Session};
+use crate::lane::{AlertRow, SessionSnapshot};
 use crate::outliers;
 use crate::outputs::Published;
 use crate::partition::{self, Answer};
@@ -72,7 +72,7 @@ impl LogAnswer<'_> {
     }
 
     /// Sessions that are not in committed history, with values of the metrics that are seen.
-    fn sessions(&self) -> Vec<Session> {
+    fn sessions(&self) -> Vec<SessionSnapshot> {
         let all =
             self.answers.iter().flat_map(|answer| answer.pending.sessions.iter().chain(&answer.sessions).cloned());
         let mut all = Pending { sessions: all.collect(), ..Pending::default() };

@@ -10,7 +10,7 @@ use super::answers::{self, LogAnswer};
 use super::replaying::{self, Logs};
 use crate::as_of::{self, Question, Told};
 use crate::engine::{EngineError, IsWanted, MetricAt, TableData};
-use crate::lane::Session;
+use crate::lane::SessionSnapshot;
 use crate::partition::{Answer, NoAnswer};
 use crate::replay;
 use crate::rows::{self, ValueColumn};
@@ -106,7 +106,7 @@ fn complete(
         return Err(not_kept(asked, "not all of its log is kept; its windows that are over are rows of `finals`"));
     }
     let known = answers::known_sessions(answer, keys)?;
-    let id = |session: &Session| (session.key.to_string(), session.start);
+    let id = |session: &SessionSnapshot| (session.key.to_string(), session.start);
     // What began before the events that are kept would be told as if it had begun there.
     told.sessions.retain(|session| known.contains_key(&id(session)));
     let whole: BTreeSet<(String, Time)> = told.sessions.iter().map(id).collect();
@@ -135,7 +135,8 @@ fn complete(
         );
         return Err(not_kept(asked, &message));
     }
-    let is_over = |session: &Session| over.get(&*session.key).is_some_and(|starts| starts.contains(&session.start));
+    let is_over =
+        |session: &SessionSnapshot| over.get(&*session.key).is_some_and(|starts| starts.contains(&session.start));
     let pending = answer.pending.sessions.iter().filter(|session| session.is_whole() && is_over(session));
     told.sessions.extend(pending.cloned());
     let over = Arc::new(over);

@@ -26,7 +26,7 @@ pub use exact_sum::ExactSum;
 pub use part::Part;
 pub use quantiles::Quantiles;
 
-use crate::lane::{Outcome, Session};
+use crate::lane::{SessionOutput, SessionSnapshot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::incremental::{Dimensions, Match, Share};
@@ -84,7 +84,7 @@ impl Totals {
     }
 
     /// Folds a session in, for those metrics whose aggregates count it.
-    pub fn add(&mut self, plan: &Plan, session: &Session) {
+    pub fn add(&mut self, plan: &Plan, session: &SessionSnapshot) {
         let is_closed = session.end.is_some();
         for (i, metric) in plan.metrics.iter().enumerate() {
             let Some(aggregate) = &metric.aggregate else { continue };
@@ -135,7 +135,7 @@ impl Totals {
     }
 
     /// Folds in what sessions told: those that ended, and what happened in any of them.
-    pub fn add_told(&mut self, plan: &Plan, outcome: &Outcome) {
+    pub fn add_told(&mut self, plan: &Plan, outcome: &SessionOutput) {
         outcome.closed.iter().for_each(|session| self.add(plan, session));
         outcome.counted.iter().for_each(|counted| self.merge(counted));
     }

@@ -143,7 +143,7 @@ pub(super) type Open = Vec<BTreeSet<Option<Value>>>;
 #[cfg(test)]
 mod tests {
     use super::of_table;
-    use crate::lane::Session;
+    use crate::lane::SessionSnapshot;
     use crate::totals::Totals;
     use arrow::array::AsArray;
     use arrow::datatypes::TimestampNanosecondType;
@@ -164,11 +164,11 @@ mod tests {
         compilation.plans[0].clone()
     }
 
-    fn window(minute: Time, seconds: Time, is_over: bool) -> Session {
+    fn window(minute: Time, seconds: Time, is_over: bool) -> SessionSnapshot {
         let (begin, end) = (minute * MINUTE, (minute + 1) * MINUTE);
         let dimensions = vec![Some(Value::text(&format!("1970-01-01T00:{minute:02}:00Z")))].into();
         let reading = TimelineValue::Number(Linear::exact(i128::from(seconds * SECOND)));
-        Session {
+        SessionSnapshot {
             key: "k".into(),
             start: begin,
             end: is_over.then_some(end),

@@ -4,7 +4,7 @@
 //! may be missing.
 
 use super::{batches, config, note, strategies, without_negative_zeros};
-use processor::lane::{AlertRow, Lane, LiveAlerts, LookUp};
+use processor::lane::{AlertRow, Lane, LiveAlerts, YieldAfter};
 use processor::outputs::alert_changes::{AlertChanges, Windows};
 use processor::pipeline::lane_of;
 use processor::watermark::{Progress, Silences, Watermarks};
@@ -20,7 +20,7 @@ fn told(
     case: &Case,
     (cuts, mix): (&[usize], &[bool]),
     lanes: usize,
-    (looks, look_up): (u8, LookUp),
+    (looks, yield_after): (u8, YieldAfter),
 ) -> (AlertChanges, Time) {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), None)).collect();
@@ -41,7 +41,7 @@ fn told(
             for lane in &mut all {
                 assert_eq!(lane.frontier(after), frontier, "all lanes have one frontier");
                 let (mut looking, mut look) = (lane.to_scan_alerts(), LiveAlerts::default());
-                while !lane.scan_alerts(&mut looking, frontier, &mut look, look_up) {}
+                while !lane.scan_alerts(&mut looking, frontier, &mut look, yield_after) {}
                 windows.seen(&look, frontier, &mut facts);
             }
             windows.advance(frontier);
@@ -87,7 +87,7 @@ proptest! {
             let rows = reference::alerts(&case.plan, session, horizon);
             rows.into_iter().map(|row| (key.to_string(), row.alert, row.start, row.end)).collect::<Vec<_>>()
         }));
-        let (facts, frontier) = told(&case, (&cuts, &mix), lanes, (looks, if steps == 0 { LookUp::Never } else { LookUp::Steps(steps) }));
+        let (facts, frontier) = told(&case, (&cuts, &mix), lanes, (looks, if steps == 0 { YieldAfter::Never } else { YieldAfter::Steps(steps) }));
         let mut told: Vec<(Told, Time)> = facts.began.iter().map(row).map(|row| (row.clone(), row.2)).collect();
         told.extend(facts.ended.iter().map(row).map(|row| (row.clone(), row.3.expect("it ended"))));
         told.sort();

@@ -1,12 +1,17 @@
 //! What is read of a session: its final row, or how it is while it is alive; and the windows in place of it.
 
-use super::{AlertRow, Session};
+use super::{AlertRow, SessionSnapshot};
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{Evaluator, Row, SessionView, Window};
 use timeline_core::plan::Plan;
 
-pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<'_>, end: Option<Time>) -> Session {
+pub(super) fn reading(
+    evaluator: &Evaluator,
+    key: &CompactString,
+    row: &mut Row<'_>,
+    end: Option<Time>,
+) -> SessionSnapshot {
     let plan = evaluator.plan();
     let view = evaluator.view(row);
     let metrics = 0..plan.metrics.len();
@@ -16,7 +21,7 @@ pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &mut Row<
     let turns = metrics.map(|metric| view.whole_turns(metric)).collect();
     let (start, read) = (row.origin(), row.now());
     let (partial, forgotten) = (row.is_partial(), view.forgotten());
-    Session {
+    SessionSnapshot {
         key: key.clone(),
         start,
         end,
@@ -41,7 +46,7 @@ pub(super) fn open_alerts(view: &SessionView<'_>, plan: &Plan, key: &CompactStri
     (0..plan.alerts.len()).filter_map(row).collect()
 }
 
-impl Session {
+impl SessionSnapshot {
     /// A window of a session, which is over where `end` says.
     pub(super) fn of_window(
         plan: &Plan,
@@ -57,7 +62,7 @@ impl Session {
             groups[own.metric] = own.groups;
             turns[own.metric] = own.turns;
         }
-        Session {
+        SessionSnapshot {
             key: key.clone(),
             start: window.start,
             end,

@@ -1,13 +1,13 @@
 //! How sessions end, and when to look whether they have.
 
-use super::doing::{Pace, Reason};
+use super::unfinished::{EndReason, TimerBudget};
 use timeline_core::Time;
 use timeline_core::incremental::{Evaluator, Row, RowLayout};
 use timeline_core::plan::{EndRule, Op, Plan};
 
 /// How time passes for sessions.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::lane) struct Rules {
+pub(in crate::lane) struct SessionRules {
     pub silence: Option<Time>,
     pub billed: bool,
     pub max_age: Option<Time>,
@@ -22,14 +22,14 @@ pub(in crate::lane) struct Rules {
     last: Option<usize>,
 }
 
-impl Rules {
+impl SessionRules {
     pub(in crate::lane) fn of(plan: &Plan, layout: &RowLayout) -> Self {
         let EndRule { silence, billed, max_age, linger, .. } = plan.end;
         let derived_end = plan.end.when.is_some_and(|when| !matches!(plan.node(when).op, Op::Event(_)));
         let (windows_by_clock, last) = (plan.windows_end_by_clock(), layout.last_event());
         let tells_to_the_end =
             !plan.alerts.is_empty() || plan.metrics.iter().any(|metric| plan.is_of_events(metric.root));
-        Rules { silence, billed, max_age, linger, derived_end, windows_by_clock, tells_to_the_end, last }
+        SessionRules { silence, billed, max_age, linger, derived_end, windows_by_clock, tells_to_the_end, last }
     }
 
     /// When silence ends a session that has no further event.
@@ -74,19 +74,19 @@ impl Rules {
         evaluator: &mut Evaluator,
         row: &Row<'_>,
         (instants, silences): (Time, Time),
-        pace: &mut Pace,
-    ) -> Option<Option<(Time, Reason)>> {
+        pace: &mut TimerBudget,
+    ) -> Option<Option<(Time, EndReason)>> {
         let end = if self.derived_end {
             let until = self.limit(row).map_or(instants.saturating_sub(1), |at| at.min(instants.saturating_sub(1)));
             let found = evaluator.end_by(row, until, &mut pace.ahead, pace.most)?;
             pace.change = found.err();
-            found.ok().map(|at| (at, Reason::EndEvent))
+            found.ok().map(|at| (at, EndReason::EndEvent))
         } else {
-            (row.is_ending() && row.now() < instants).then_some((row.now(), Reason::EndEvent))
+            (row.is_ending() && row.now() < instants).then_some((row.now(), EndReason::EndEvent))
         };
         let age = self.max_age.map(|a| row.origin().saturating_add(a)).filter(|at| *at < instants);
         let silence = self.silent(row).filter(|at| *at < silences);
-        let all = [end, age.map(|at| (at, Reason::MaxAge)), silence.map(|at| (at, Reason::Silence))];
+        let all = [end, age.map(|at| (at, EndReason::MaxAge)), silence.map(|at| (at, EndReason::Silence))];
         // The first of equals wins, which is their precedence.
         Some(all.into_iter().flatten().min_by_key(|(at, _)| *at))
     }

@@ -1,62 +1,62 @@
 //! A session at work: an event happens to it, time passes, or it is read on a copy.
 //!
 //! All of it goes through the session's timers, of which there may be very many. So it goes through so many at a time as its
-//! [`Pace`] says, and says that there are more; the same call then goes on where it was.
+//! [`TimerBudget`] says, and says that there are more; the same call then goes on where it was.
 
-use super::doing::{Doing, Pace, Reason, Step};
 use super::reading::{open_alerts, reading};
-use super::rules::Rules;
-use super::{AlertRow, Outcome, Session, Watcher};
-use crate::lane::slab::Life;
+use super::rules::SessionRules;
+use super::unfinished::{EndReason, StepResult, TimerBudget, UnfinishedStep};
+use super::{AlertRow, SessionOutput, SessionSnapshot, Watcher};
+use crate::lane::slab::SlotContent;
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, PackedEvent, Row};
 
 /// A session, and all that its work needs.
-pub(in crate::lane) struct Work<'a, 'r, W> {
+pub(in crate::lane) struct SessionWork<'a, 'r, W> {
     pub evaluator: &'a mut Evaluator,
-    pub rules: &'a Rules,
+    pub rules: &'a SessionRules,
     pub key: &'a CompactString,
     /// It outlives the work.
     pub row: Row<'r>,
-    pub life: &'a mut Life,
-    pub outcome: &'a mut Outcome,
+    pub life: &'a mut SlotContent,
+    pub outcome: &'a mut SessionOutput,
     pub watcher: &'a mut W,
-    pub pace: Pace,
+    pub pace: TimerBudget,
 }
 
-impl<W: Watcher> Work<'_, '_, W> {
+impl<W: Watcher> SessionWork<'_, '_, W> {
     /// Lets the next event of the key happen, unless it goes with a session that is over. A session that it begins at or
     /// before `unseen` is partial.
     #[inline]
-    pub(in crate::lane) fn step(&mut self, event: &PackedEvent<'_>, unseen: Time) -> Step {
+    pub(in crate::lane) fn step(&mut self, event: &PackedEvent<'_>, unseen: Time) -> StepResult {
         let t = event.time;
-        if *self.life == Life::Live && t > self.row.now() {
-            let Some(doing) = self.decided(t, t) else { return Step::Paused };
-            if let Some(Doing::Close { .. }) = doing {
+        if *self.life == SlotContent::Live && t > self.row.now() {
+            let Some(doing) = self.decided(t, t) else { return StepResult::Paused };
+            if let Some(UnfinishedStep::Close { .. }) = doing {
                 if !self.close(doing) {
-                    return Step::Paused;
+                    return StepResult::Paused;
                 }
             } else if self.pace.most < u64::MAX && !self.goes_on_to(t - 1) {
                 self.name();
-                return Step::Paused;
+                return StepResult::Paused;
             }
         }
-        if *self.life == Life::Closed && t <= self.row.now().saturating_add(self.rules.linger) {
-            return Step::Beside;
+        if *self.life == SlotContent::Closed && t <= self.row.now().saturating_add(self.rules.linger) {
+            return StepResult::Beside;
         }
-        if *self.life != Life::Live {
+        if *self.life != SlotContent::Live {
             self.evaluator.begin(&mut self.row, t);
             if t <= unseen {
                 self.row.set_partial();
             }
-            *self.life = Life::Live;
+            *self.life = SlotContent::Live;
             self.watcher.begin(self.key, t);
         }
         self.evaluator.event(&mut self.row, event, &mut self.outcome.evaluation(&mut *self.watcher));
         // Those that end by the time of an event are over, whoever decides that.
         self.name();
-        Step::Done
+        StepResult::Done
     }
 
     /// Tells the windows of a session that goes on which the clock alone ends, as far as they are over where all instants
@@ -78,12 +78,12 @@ impl<W: Watcher> Work<'_, '_, W> {
 
     /// Reads a session, through the horizon: it may turn out to be over by then, or be at that. Tells it and its windows that
     /// are not over; false if there is more to do first.
-    pub(in crate::lane) fn read(&mut self, horizon: Time, live: &mut dyn FnMut(Session)) -> bool {
-        if *self.life != Life::Live {
+    pub(in crate::lane) fn read(&mut self, horizon: Time, live: &mut dyn FnMut(SessionSnapshot)) -> bool {
+        if *self.life != SlotContent::Live {
             return true;
         }
         let Some(doing) = self.decided(horizon.saturating_add(1), horizon) else { return false };
-        if let Some(Doing::Close { .. }) = doing {
+        if let Some(UnfinishedStep::Close { .. }) = doing {
             return self.close(doing);
         }
         let all = self.goes_on_to(horizon);
@@ -96,7 +96,7 @@ impl<W: Watcher> Work<'_, '_, W> {
         self.watcher.read(horizon, false);
         self.outcome.open.drain(..).for_each(&mut *live);
         for window in self.evaluator.view(&self.row).windows_open(false) {
-            live(Session::of_window(self.evaluator.plan(), self.key, &self.row, window, None));
+            live(SessionSnapshot::of_window(self.evaluator.plan(), self.key, &self.row, window, None));
         }
         live(reading(self.evaluator, self.key, &mut self.row, None));
         true
@@ -106,7 +106,7 @@ impl<W: Watcher> Work<'_, '_, W> {
     /// if there is more to do first.
     pub(in crate::lane) fn alerts_before(&mut self, frontier: Time) -> Option<Vec<AlertRow>> {
         let doing = self.decided(frontier, frontier)?;
-        if let Some(Doing::Close { .. }) = doing {
+        if let Some(UnfinishedStep::Close { .. }) = doing {
             return self.close(doing).then(Vec::new);
         }
         // An instant that is not over says nothing yet.
@@ -121,7 +121,7 @@ impl<W: Watcher> Work<'_, '_, W> {
             let all = self.evaluator.advance_some(&mut self.row, frontier - 1, evaluation, self.pace.most);
             self.outcome.name_alerts(self.evaluator.plan(), self.key);
             if !all {
-                self.pace.doing = Some(Doing::Event);
+                self.pace.doing = Some(UnfinishedStep::Event);
                 return None;
             }
         }
@@ -131,11 +131,11 @@ impl<W: Watcher> Work<'_, '_, W> {
     /// What the session was at, or is to do where all instants before `instants` and all silences that end before `silences`
     /// are over: nothing, or end. `None` if there is more to do before that is known.
     #[inline]
-    fn decided(&mut self, instants: Time, silences: Time) -> Option<Option<Doing>> {
+    fn decided(&mut self, instants: Time, silences: Time) -> Option<Option<UnfinishedStep>> {
         match self.pace.doing.take() {
             None => {
                 let due = self.rules.due(self.evaluator, &self.row, (instants, silences), &mut self.pace)?;
-                Some(due.map(Doing::closing))
+                Some(due.map(UnfinishedStep::closing))
             }
             doing => Some(doing),
         }
@@ -146,7 +146,7 @@ impl<W: Watcher> Work<'_, '_, W> {
         let evaluation = &mut self.outcome.evaluation(&mut *self.watcher);
         self.evaluator.settle(&mut self.row, evaluation);
         let all = self.evaluator.advance_some(&mut self.row, until, evaluation, self.pace.most);
-        self.pace.doing = (!all).then_some(Doing::Event);
+        self.pace.doing = (!all).then_some(UnfinishedStep::Event);
         all
     }
 
@@ -157,13 +157,13 @@ impl<W: Watcher> Work<'_, '_, W> {
     }
 
     /// Ends the session, if that is what it is doing; false if it is not through all timers before.
-    fn close(&mut self, doing: Option<Doing>) -> bool {
-        let Some(Doing::Close { at, reason, told: mut is_told }) = doing else { return true };
+    fn close(&mut self, doing: Option<UnfinishedStep>) -> bool {
+        let Some(UnfinishedStep::Close { at, reason, told: mut is_told }) = doing else { return true };
         if !is_told {
             let evaluation = &mut self.outcome.evaluation(&mut *self.watcher);
             self.evaluator.settle(&mut self.row, evaluation);
             // An end event is at an instant that was settled, or comes by a timer.
-            let goes_on = reason != Reason::Silence || self.rules.billed;
+            let goes_on = reason != EndReason::Silence || self.rules.billed;
             is_told = !goes_on || self.evaluator.advance_some(&mut self.row, at, evaluation, self.pace.most);
             if is_told {
                 self.watcher.read(self.row.now(), true);
@@ -173,11 +173,11 @@ impl<W: Watcher> Work<'_, '_, W> {
                 let read = Some(self.row.now());
                 let provisional = self.outcome.certain.is_some_and(|certain| at >= certain);
                 for window in self.evaluator.view(&self.row).windows_open(true) {
-                    let window = Session::of_window(self.evaluator.plan(), self.key, &self.row, window, read);
-                    self.outcome.closed.push(Session { provisional, ..window });
+                    let window = SessionSnapshot::of_window(self.evaluator.plan(), self.key, &self.row, window, read);
+                    self.outcome.closed.push(SessionSnapshot { provisional, ..window });
                 }
                 let session = reading(self.evaluator, self.key, &mut self.row, read);
-                self.outcome.closed.push(Session { provisional, ..session });
+                self.outcome.closed.push(SessionSnapshot { provisional, ..session });
             }
         }
         // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.
@@ -189,10 +189,10 @@ impl<W: Watcher> Work<'_, '_, W> {
         if is_over {
             self.evaluator.end_alerts(&mut self.row, &mut self.outcome.spans);
             // What comes next begins a session, unless this one lingers.
-            let lingers = reason == Reason::EndEvent && self.rules.linger > 0;
-            *self.life = if lingers { Life::Closed } else { Life::Empty };
+            let lingers = reason == EndReason::EndEvent && self.rules.linger > 0;
+            *self.life = if lingers { SlotContent::Closed } else { SlotContent::Empty };
         } else {
-            self.pace.doing = Some(Doing::Close { at, reason, told: is_told });
+            self.pace.doing = Some(UnfinishedStep::Close { at, reason, told: is_told });
         }
         self.outcome.name_alerts(self.evaluator.plan(), self.key);
         is_over

@@ -5,7 +5,7 @@ use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{FileRef, Reader};
 use crate::engine::{EngineError, TableData, TableScan, View};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, Session};
+use crate::lane::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
 use crate::rows::{self, AlertColumns, Types, ValueColumn};
 use arrow::array::{BooleanArray, RecordBatch};
@@ -26,8 +26,9 @@ pub(super) fn history(
     let name = scan.table.as_str();
     let mut live = match name {
         "finals" => {
-            let all: Vec<Vec<Session>> = logs.iter().map(LogAnswer::sessions).collect();
-            let pairs: Vec<(&Plan, &[Session])> = logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
+            let all: Vec<Vec<SessionSnapshot>> = logs.iter().map(LogAnswer::sessions).collect();
+            let pairs: Vec<(&Plan, &[SessionSnapshot])> =
+                logs.iter().zip(&all).map(|(log, s)| (&**log.plan, &s[..])).collect();
             let rows = versions(logs).versioned(name, rows::finals(&pairs));
             vec![rows::typed(&rows, &types_of_finals(logs, sealed))]
         }

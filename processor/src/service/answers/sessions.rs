@@ -4,7 +4,7 @@ use super::past::Wanted;
 use super::{LogAnswer, SealedPart, text_column};
 use crate::checkpoint::{FileRef, Reader};
 use crate::engine::EngineError;
-use crate::lane::Session;
+use crate::lane::SessionSnapshot;
 use crate::outputs::of_sessions;
 use crate::partition::Answer;
 use crate::programs::Begin;
@@ -95,7 +95,7 @@ impl<'a> Found<'a> {
     fn of(answer: &Answer, keys: Option<&'a BTreeSet<String>>) -> Result<Self, EngineError> {
         let mut found = Found::only(keys);
         let live = answer.pending.sessions.iter().chain(&answer.sessions).filter(|session| session.is_whole());
-        let row = |session: &Session| (session.key.to_string(), session.start, session.end, session.partial);
+        let row = |session: &SessionSnapshot| (session.key.to_string(), session.start, session.end, session.partial);
         found.whole.extend(live.map(row));
         let windows = answer.pending.sessions.iter().filter(|session| !session.is_whole());
         found.windows.extend(windows.map(row));

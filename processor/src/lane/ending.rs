@@ -3,14 +3,14 @@
 //! **Invariant:** each of these goes on where it was when the lane looked up, in an order that nothing else decides.
 
 use super::backlog;
-use super::session::{Pace, Watcher, Work};
-use super::slab::{Life, Slot};
+use super::session::{SessionWork, TimerBudget, Watcher};
+use super::slab::{Slot, SlotContent};
 use super::{Lane, TOLD_MAX};
 use timeline_core::Time;
 
 /// What came of looking whether a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passed {
+enum EndCheck {
     /// It goes on, and next changes by itself at that instant, if that had to be known.
     GoesOn { change: Option<Time> },
     /// It is over.
@@ -90,16 +90,16 @@ impl<W: Watcher> Lane<W> {
     }
 
     fn end_windows_of(&mut self, slot: Slot, until: Time) -> bool {
-        if self.slab.meta(slot).life != Life::Live {
+        if self.slab.meta(slot).life != SlotContent::Live {
             return true;
         }
         match self.end_if_due(slot, until) {
-            Passed::Paused => return false,
-            Passed::Over => return true,
-            Passed::GoesOn { .. } => {}
+            EndCheck::Paused => return false,
+            EndCheck::Over => return true,
+            EndCheck::GoesOn { .. } => {}
         }
         let (key, row, meta) = self.slab.parts(slot);
-        let mut work = Work {
+        let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
             key,
@@ -107,7 +107,7 @@ impl<W: Watcher> Lane<W> {
             life: &mut meta.life,
             outcome: &mut self.outcome,
             watcher: &mut self.watchers[slot as usize],
-            pace: Pace::new(None, self.slice.timers()),
+            pace: TimerBudget::new(None, self.slice.timers()),
         };
         loop {
             let (changed, all) = work.end_windows(until);
@@ -125,7 +125,7 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// Ends a live session if that is due. One that does not go on and lingers is looked at again.
-    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> Passed {
+    fn end_if_due(&mut self, slot: Slot, frontier: Time) -> EndCheck {
         self.steps += 1;
         // A session out of an image has none before its next event.
         while self.watchers.len() <= slot as usize {
@@ -133,7 +133,7 @@ impl<W: Watcher> Lane<W> {
         }
         let (key, row, meta) = self.slab.parts(slot);
         let was = meta.life;
-        let mut work = Work {
+        let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
             key,
@@ -149,10 +149,10 @@ impl<W: Watcher> Lane<W> {
                 break is_done;
             }
         };
-        let Work { row, pace, .. } = work;
+        let SessionWork { row, pace, .. } = work;
         self.lives.change(was, meta.life);
-        if is_done && meta.life == Life::Live {
-            return Passed::GoesOn { change: pace.change };
+        if is_done && meta.life == SlotContent::Live {
+            return EndCheck::GoesOn { change: pace.change };
         }
         self.steps += backlog::UNITS;
         if !meta.dirty {
@@ -161,31 +161,31 @@ impl<W: Watcher> Lane<W> {
         }
         if !is_done {
             self.backlog.put_pace(slot, pace);
-            return Passed::Paused;
+            return EndCheck::Paused;
         }
         match meta.life {
-            Life::Live => {}
-            Life::Closed => self.wheel.push(row.now().saturating_add(self.rules.linger), slot),
-            Life::Empty => self.forget_slot(slot),
+            SlotContent::Live => {}
+            SlotContent::Closed => self.wheel.push(row.now().saturating_add(self.rules.linger), slot),
+            SlotContent::Empty => self.forget_slot(slot),
         }
-        Passed::Over
+        EndCheck::Over
     }
 
     /// Ends a session if that is due, forgets one that lingers no longer, or looks again later; false if there is more to do
     /// first than may be done now.
     fn look(&mut self, slot: Slot, frontier: Time) -> bool {
-        if self.slab.meta(slot).life == Life::Live {
+        if self.slab.meta(slot).life == SlotContent::Live {
             let passed = self.end_if_due(slot, frontier);
-            if let Passed::GoesOn { change } = passed
+            if let EndCheck::GoesOn { change } = passed
                 && let Some(at) = self.rules.look_again(&self.slab.row(slot), change)
             {
                 self.wheel.push(at, slot);
             }
-            return passed != Passed::Paused;
+            return passed != EndCheck::Paused;
         }
         self.steps += 1;
         let (_, row, meta) = self.slab.parts(slot);
-        if meta.life == Life::Closed {
+        if meta.life == SlotContent::Closed {
             let lingers = row.now().saturating_add(self.rules.linger);
             if lingers >= frontier {
                 self.wheel.push(lingers, slot);
@@ -200,8 +200,8 @@ impl<W: Watcher> Lane<W> {
     fn forget_slot(&mut self, slot: Slot) {
         self.removed.push(self.slab.key(slot).clone());
         let meta = self.slab.meta(slot);
-        self.lives.change(meta.life, Life::Empty);
-        meta.life = Life::Empty;
+        self.lives.change(meta.life, SlotContent::Empty);
+        meta.life = SlotContent::Empty;
         if meta.held == 0 {
             self.slab.remove(slot);
         }

@@ -6,13 +6,13 @@ use timeline_core::incremental::EndCopy;
 /// What a session was at when its lane looked up between two of its timers. Its row is on the way, and speaks of the last
 /// timer that it went through; what was decided before stays decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::lane) enum Doing {
+pub(in crate::lane) enum UnfinishedStep {
     /// Going on to the instant of its next event, which it lives to see.
     Event,
     /// Ending at an instant.
     Close {
         at: Time,
-        reason: Reason,
+        reason: EndReason,
         /// Whether its last reading was told, and only its alerts are yet to end.
         told: bool,
     },
@@ -20,7 +20,7 @@ pub(in crate::lane) enum Doing {
 
 /// What came of an event, or of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::lane) enum Step {
+pub(in crate::lane) enum StepResult {
     /// It happened.
     Done,
     /// The event goes with a session that is over.
@@ -31,8 +31,8 @@ pub(in crate::lane) enum Step {
 
 /// How work on a session goes on: from where it was, through so many timers at most.
 #[derive(Debug)]
-pub(in crate::lane) struct Pace {
-    pub doing: Option<Doing>,
+pub(in crate::lane) struct TimerBudget {
+    pub doing: Option<UnfinishedStep>,
     /// How far it was looked for an end that is made of timelines.
     pub ahead: Option<EndCopy>,
     /// When the session next changes by itself, if it was looked for such an end and has none yet.
@@ -40,32 +40,32 @@ pub(in crate::lane) struct Pace {
     pub most: u64,
 }
 
-impl Pace {
+impl TimerBudget {
     /// From what it was at, if anything.
-    pub(in crate::lane) fn new(doing: Option<Doing>, most: u64) -> Self {
-        Pace { doing, ahead: None, change: None, most }
+    pub(in crate::lane) fn new(doing: Option<UnfinishedStep>, most: u64) -> Self {
+        TimerBudget { doing, ahead: None, change: None, most }
     }
 }
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::lane) enum Reason {
+pub(in crate::lane) enum EndReason {
     EndEvent,
     MaxAge,
     Silence,
 }
 
-impl Doing {
+impl UnfinishedStep {
     /// As an image has it: the sort, and the instant.
     pub(in crate::lane) fn to_bytes(self) -> [u8; 9] {
         let mut bytes = [0; 9];
         let (sort, at) = match self {
-            Doing::Event => (0, 0),
-            Doing::Close { at, reason, told } => {
+            UnfinishedStep::Event => (0, 0),
+            UnfinishedStep::Close { at, reason, told } => {
                 let sort = match reason {
-                    Reason::EndEvent => 1,
-                    Reason::MaxAge => 3,
-                    Reason::Silence => 5,
+                    EndReason::EndEvent => 1,
+                    EndReason::MaxAge => 3,
+                    EndReason::Silence => 5,
                 };
                 (sort + u8::from(told), at)
             }
@@ -80,16 +80,16 @@ impl Doing {
         let (sort, at) = bytes.split_first()?;
         let at = Time::from_le_bytes(at.try_into().ok()?);
         let reason = match sort {
-            0 => return Some(Doing::Event),
-            1 | 2 => Reason::EndEvent,
-            3 | 4 => Reason::MaxAge,
-            5 | 6 => Reason::Silence,
+            0 => return Some(UnfinishedStep::Event),
+            1 | 2 => EndReason::EndEvent,
+            3 | 4 => EndReason::MaxAge,
+            5 | 6 => EndReason::Silence,
             _ => return None,
         };
-        Some(Doing::Close { at, reason, told: sort % 2 == 0 })
+        Some(UnfinishedStep::Close { at, reason, told: sort % 2 == 0 })
     }
 
-    pub(super) fn closing((at, reason): (Time, Reason)) -> Self {
-        Doing::Close { at, reason, told: false }
+    pub(super) fn closing((at, reason): (Time, EndReason)) -> Self {
+        UnfinishedStep::Close { at, reason, told: false }
     }
 }

@@ -24,7 +24,7 @@ const KEPT: usize = 64;
 
 /// An event that is far ahead of all before it in its log, or the first one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leap {
+pub struct TimeJump {
     /// Where its record begins.
     pub position: Position,
     /// Name of the file, stream or topic.
@@ -39,7 +39,7 @@ pub struct Leap {
 
 /// Those among the events of a batch, where `before` is the largest time before it in its log, and `events` how many usable
 /// events are before it.
-pub fn of(batch: &Batch, before: Option<Time>, events: u64) -> Vec<Leap> {
+pub fn of(batch: &Batch, before: Option<Time>, events: u64) -> Vec<TimeJump> {
     let is_far = |time: Time, before: Option<Time>| before.is_none_or(|before| time > before.saturating_add(FAR));
     let (mut found, mut largest) = (vec![], before);
     if !batch.max_time.is_some_and(|time| is_far(time, before)) {
@@ -49,7 +49,7 @@ pub fn of(batch: &Batch, before: Option<Time>, events: u64) -> Vec<Leap> {
         let time = event.time;
         if is_far(time, largest) {
             let (position, origin) = (batch.position(event), Arc::clone(&batch.origin));
-            found.push(Leap { position, origin, time, before: largest, events });
+            found.push(TimeJump { position, origin, time, before: largest, events });
         }
         largest = largest.max(Some(time));
     }
@@ -58,18 +58,18 @@ pub fn of(batch: &Batch, before: Option<Time>, events: u64) -> Vec<Leap> {
 
 /// Those of a log, with what is late because of each.
 #[derive(Clone, Debug, Default)]
-pub struct Leaps {
+pub struct TimeJumps {
     /// In the order of the log, which is that of their times.
-    all: Vec<Far>,
+    all: Vec<TimeJumpEffect>,
     /// Events that were late so far.
     late: u64,
 }
 
 /// A leap, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Far {
+pub struct TimeJumpEffect {
     /// The event.
-    pub leap: Leap,
+    pub leap: TimeJump,
     /// How many are late that would not be without it.
     pub late: u64,
     /// Events that were late before it.
@@ -80,10 +80,10 @@ pub struct Far {
     is_said: bool,
 }
 
-impl Leaps {
+impl TimeJumps {
     /// Takes what has come of a log since the last call: events that leapt, and the places and times of those that were late
     /// and do not count. Each in any order, but none of a place before one that was taken earlier.
-    pub fn take(&mut self, mut leaps: Vec<Leap>, mut late: Vec<(Position, Time)>, lateness: Time) {
+    pub fn take(&mut self, mut leaps: Vec<TimeJump>, mut late: Vec<(Position, Time)>, lateness: Time) {
         leaps.sort_by_key(|leap| leap.position);
         late.sort_unstable();
         let mut leaps = leaps.into_iter().peekable();
@@ -96,12 +96,12 @@ impl Leaps {
         leaps.for_each(|leap| self.leap(leap));
     }
 
-    fn leap(&mut self, leap: Leap) {
+    fn leap(&mut self, leap: TimeJump) {
         if self.all.len() == KEPT {
             self.all.remove(0);
         }
         let largest = leap.before;
-        self.all.push(Far { leap, late: 0, late_before: self.late, largest, is_said: false });
+        self.all.push(TimeJumpEffect { leap, late: 0, late_before: self.late, largest, is_said: false });
     }
 
     /// An event is late because of the first leap that it is far behind, unless it is late in what the log is without that.
@@ -118,12 +118,12 @@ impl Leaps {
 
     /// Those because of which more events are late than go on from there, of a log with so many usable events. Where the log
     /// goes on, time has passed, and what is late is late for itself.
-    pub fn told(&self, events: u64) -> impl Iterator<Item = &Far> {
+    pub fn told(&self, events: u64) -> impl Iterator<Item = &TimeJumpEffect> {
         self.all.iter().filter(move |far| self.matters(far, events))
     }
 
     /// The same, but each once.
-    pub fn news(&mut self, events: u64) -> Vec<Far> {
+    pub fn news(&mut self, events: u64) -> Vec<TimeJumpEffect> {
         let is_new: Vec<bool> = self.all.iter().map(|far| !far.is_said && self.matters(far, events)).collect();
         let new = self.all.iter_mut().zip(is_new).filter(|(_, is_new)| *is_new).map(|(far, _)| far);
         new.map(|far| {
@@ -134,18 +134,18 @@ impl Leaps {
     }
 
     /// Those that were said.
-    pub fn said(&self) -> impl Iterator<Item = &Far> {
+    pub fn said(&self) -> impl Iterator<Item = &TimeJumpEffect> {
         self.all.iter().filter(|far| far.is_said)
     }
 
-    fn matters(&self, far: &Far, events: u64) -> bool {
+    fn matters(&self, far: &TimeJumpEffect, events: u64) -> bool {
         let late = self.late - far.late_before;
         let go_on = events.saturating_sub(far.leap.events + 1).saturating_sub(late);
         far.late >= LATE_MIN && far.late > go_on
     }
 }
 
-impl Far {
+impl TimeJumpEffect {
     /// What is said of it where events are late because of it.
     pub fn late_notice(&self, source: &str) -> Notice {
         self.notice(source, &format!("because of it {} events behind it are late", self.late))
@@ -160,7 +160,7 @@ impl Far {
     }
 
     fn notice(&self, source: &str, consequence: &str) -> Notice {
-        let Leap { position, origin, time, before, .. } = &self.leap;
+        let TimeJump { position, origin, time, before, .. } = &self.leap;
         let said = instant_text(*time);
         let what = match before.map(|before| time.saturating_sub(before) / FAR) {
             None => format!("the first event, at {position} of {origin}, says {said}"),
@@ -174,7 +174,7 @@ impl Far {
 
 #[cfg(test)]
 mod tests {
-    use super::{FAR, Leap, Leaps};
+    use super::{FAR, TimeJump, TimeJumps};
     use event_feeder::{Code, Position};
     use timeline_core::{SECOND, Time};
 
@@ -183,9 +183,9 @@ mod tests {
     }
 
     /// The `events`th event of a log, in seconds.
-    fn leap(events: u64, time: Time, before: Option<Time>) -> Leap {
+    fn leap(events: u64, time: Time, before: Option<Time>) -> TimeJump {
         let before = before.map(|before| before * SECOND);
-        Leap { position: at(events), origin: "f".into(), time: time * SECOND, before, events }
+        TimeJump { position: at(events), origin: "f".into(), time: time * SECOND, before, events }
     }
 
     /// Places and times of late events, in seconds.
@@ -195,13 +195,13 @@ mod tests {
 
     const DAY: Time = FAR / SECOND;
 
-    fn told(leaps: &Leaps, events: u64) -> Vec<(Position, u64)> {
+    fn told(leaps: &TimeJumps, events: u64) -> Vec<(Position, u64)> {
         leaps.told(events).map(|far| (far.leap.position, far.late)).collect()
     }
 
     #[test]
     fn what_would_be_late_without_it_is_not_late_because_of_it() {
-        let mut leaps = Leaps::default();
+        let mut leaps = TimeJumps::default();
         let all = vec![leap(0, 0, None), leap(5, 900 * DAY, Some(100))];
         // Late before it; then the log goes on behind 100, with an event at 150 that is late by its own log.
         let of = [(3, 50), (6, 110), (7, 200), (8, 150), (9, 199), (10, 210)];
@@ -227,18 +227,18 @@ mod tests {
         // Two days of silence, and four events of before it that come behind it.
         let all = || vec![leap(0, 0, None), leap(5, 2 * DAY, Some(100))];
         let of = late(&[(6, 110), (7, 120), (8, 130), (9, 140)]);
-        let mut leaps = Leaps::default();
+        let mut leaps = TimeJumps::default();
         leaps.take(all(), of.clone(), 0);
         assert_eq!(told(&leaps, 6 + 4 + 3), [(at(5), 4)]);
         assert!(told(&leaps, 6 + 4 + 4).is_empty(), "as many go on from there");
-        let mut few = Leaps::default();
+        let mut few = TimeJumps::default();
         few.take(all(), of[..2].to_vec(), 0);
         assert!(told(&few, 8).is_empty(), "two may have come late for themselves");
         // What is no day behind is late for the lateness, and so are all of them with two days of that.
-        let mut near = Leaps::default();
+        let mut near = TimeJumps::default();
         near.take(all(), late(&[(6, DAY), (7, DAY + 1), (8, DAY + 2)]), 0);
         assert!(told(&near, 9).is_empty());
-        let mut patient = Leaps::default();
+        let mut patient = TimeJumps::default();
         patient.take(all(), of, 2 * DAY * SECOND);
         assert!(told(&patient, 10).is_empty());
     }
@@ -247,14 +247,14 @@ mod tests {
     fn each_event_is_late_because_of_the_first_that_it_is_far_behind() {
         let of = late(&[(3, 20), (4, 30), (5, 40), (6, 20 * DAY), (7, 20 * DAY + 1), (8, 20 * DAY + 2), (9, 50)]);
         let all = [leap(0, 10, None), leap(1, 10 * DAY, Some(10)), leap(2, 90 * DAY, Some(10 * DAY))];
-        let mut leaps = Leaps::default();
+        let mut leaps = TimeJumps::default();
         leaps.take(all.iter().rev().cloned().collect(), of.iter().rev().copied().collect(), 0);
         assert_eq!(told(&leaps, 10), [(at(1), 4), (at(2), 3)]);
     }
 
     #[test]
     fn the_first_event_may_be_the_one() {
-        let mut leaps = Leaps::default();
+        let mut leaps = TimeJumps::default();
         leaps.take(vec![leap(0, 900 * DAY, None)], late(&[(1, 10), (2, 20), (3, 15), (4, 30)]), 0);
         assert_eq!(told(&leaps, 5), [(at(0), 3)]);
         let detail = leaps.news(5)[0].sorted_notice("s").detail;
@@ -263,7 +263,7 @@ mod tests {
             "{detail}"
         );
         // From the newest to the oldest: each is late because of the one before it.
-        let mut down = Leaps::default();
+        let mut down = TimeJumps::default();
         down.take(vec![leap(0, 900 * DAY, None)], late(&[(1, 40), (2, 30), (3, 20), (4, 10)]), 0);
         assert!(told(&down, 5).is_empty());
     }
