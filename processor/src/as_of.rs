@@ -6,7 +6,7 @@
 
 use crate::engine::IsWanted;
 use crate::lane::{Lane, SessionOutput, SessionSnapshot};
-use crate::replay::{self, Logs};
+use crate::replay::{self, ReplayLogs};
 use event_feeder::{Error, Event};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Told {
 }
 
 /// Reads logs again through an instant. Not to the end if there are too many rows, or nobody wants them.
-pub fn replay(plan: &Arc<Plan>, logs: Logs<'_>, question: Question<'_>) -> Result<Told, Error> {
+pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: Question<'_>) -> Result<Told, Error> {
     let Question { at, metric, keys, rows_max, is_wanted } = question;
     let mut lane: Lane = Lane::new(Arc::clone(plan), Some(at));
     let mut told = Told::default();

@@ -2,7 +2,7 @@
 //!
 //! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
 
-use crate::feed::{Fed, Feed};
+use crate::feed::{Feed, FeedItem};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{AlertRow, Lane, LateEvent, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, Watcher};
 use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
@@ -55,14 +55,14 @@ pub struct Evaluation {
     /// Usable events among them.
     pub events: u64,
     /// What was seen of each source.
-    pub sources: Vec<Looked>,
+    pub sources: Vec<SourceSummary>,
     /// The instant that it was read at; `None` without any event.
     pub horizon: Option<Time>,
 }
 
 /// What was seen of a source.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct SourceSummary {
     /// Records.
     pub records: u64,
     /// Usable events among them.
@@ -74,7 +74,7 @@ pub struct Looked {
     leaps: TimeJumps,
 }
 
-impl Looked {
+impl SourceSummary {
     fn add(&mut self, decoded: &DecodedBlock) {
         self.records += decoded.records;
         self.events += decoded.events;
@@ -103,7 +103,7 @@ impl Looked {
 
 impl Evaluation {
     fn begun(plan: &Plan) -> Self {
-        let sources = plan.sources().map(|_| Looked::default()).collect();
+        let sources = plan.sources().map(|_| SourceSummary::default()).collect();
         Evaluation { totals: Totals::new(plan), sources, ..Evaluation::default() }
     }
 
@@ -119,8 +119,9 @@ impl Evaluation {
 
     /// What there is to say of the records: that nothing has a column, for example.
     pub fn remarks(&self, plan: &Plan) -> Vec<Notice> {
-        let of =
-            |(number, looked): (usize, &Looked)| remarks::of(plan, number, &looked.seen, looked.records, looked.events);
+        let of = |(number, looked): (usize, &SourceSummary)| {
+            remarks::of(plan, number, &looked.seen, looked.records, looked.events)
+        };
         self.sources.iter().enumerate().flat_map(of).map(|remark| remark.notice).collect()
     }
 }
@@ -167,13 +168,13 @@ pub fn evaluate_restored(
     let mut rounds = 0;
     loop {
         let block = match feed.read().map_err(Error::from)? {
-            Fed::Block(block) => block,
-            Fed::Ended(source) => {
+            FeedItem::Block(block) => block,
+            FeedItem::Ended(source) => {
                 begun[source].ended = true;
                 continue;
             }
-            Fed::Idle | Fed::Waits(_) | Fed::Gap(..) => continue,
-            Fed::End => break,
+            FeedItem::Idle | FeedItem::Waits(_) | FeedItem::Gap(..) => continue,
+            FeedItem::End => break,
         };
         let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
         pipeline.feed(block).map_err(Error::from)?;
@@ -226,11 +227,11 @@ fn run<W: Watcher + Send + 'static>(
     let dead_max = DEAD_MAX.saturating_add(options.more_dead);
     loop {
         match feed.read()? {
-            Fed::Block(block) => pipeline.feed(block)?,
-            Fed::Ended(source) => pipeline.end(source)?,
-            Fed::Gap(..) => {}
-            Fed::Idle | Fed::Waits(_) => world::sleep(std::time::Duration::from_millis(1)),
-            Fed::End => break,
+            FeedItem::Block(block) => pipeline.feed(block)?,
+            FeedItem::Ended(source) => pipeline.end(source)?,
+            FeedItem::Gap(..) => {}
+            FeedItem::Idle | FeedItem::Waits(_) => world::sleep(std::time::Duration::from_millis(1)),
+            FeedItem::End => break,
         }
         take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, dead_max);
         evaluation.notices.extend(feed.notices());

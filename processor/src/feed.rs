@@ -12,7 +12,7 @@ use timeline_core::plan::Plan;
 
 /// What comes next.
 #[derive(Debug)]
-pub enum Fed {
+pub enum FeedItem {
     /// Records of a source, whose places say which.
     Block(Block),
     /// Records of a source are missing, which was accepted; places are plain ones of its log.
@@ -29,7 +29,7 @@ pub enum Fed {
 
 /// What a source last had to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quiet {
+enum SourceActivity {
     /// Records, or nothing yet.
     No,
     /// Nothing now.
@@ -45,7 +45,7 @@ struct SourceCursor {
     lateness: Time,
     max_time: Option<Time>,
     idle: Time,
-    quiet: Quiet,
+    quiet: SourceActivity,
     /// What was read and is to be handed out next.
     rest: Option<Block>,
 }
@@ -80,7 +80,7 @@ impl Feed {
             lateness: declared.lateness,
             max_time: None,
             idle: Time::MIN,
-            quiet: Quiet::No,
+            quiet: SourceActivity::No,
             rest: None,
         };
         Feed {
@@ -92,12 +92,12 @@ impl Feed {
     }
 
     /// What comes next, without waiting for records that do not exist yet.
-    pub fn read(&mut self) -> Result<Fed, Error> {
-        let mut order: Vec<usize> = (0..self.readings.len()).filter(|i| !self.is(*i, Quiet::Ended)).collect();
+    pub fn read(&mut self) -> Result<FeedItem, Error> {
+        let mut order: Vec<usize> = (0..self.readings.len()).filter(|i| !self.is(*i, SourceActivity::Ended)).collect();
         order.sort_by_key(|i| self.readings[*i].watermark());
         let alone = self.readings.len() == 1;
         // What was drained a while ago may hold more by now, which is not known before it is asked again.
-        order.iter().for_each(|i| self.readings[*i].quiet = Quiet::No);
+        order.iter().for_each(|i| self.readings[*i].quiet = SourceActivity::No);
         for i in order {
             let reading = &mut self.readings[i];
             let next = match reading.rest.take() {
@@ -106,33 +106,37 @@ impl Feed {
             };
             match next {
                 Next::Block(block) => {
-                    reading.quiet = Quiet::No;
+                    reading.quiet = SourceActivity::No;
                     let block = if alone { block } else { numbered(block, i as u8) };
                     let (block, rest) = if self.piece < usize::MAX { block.cut(self.piece) } else { (block, None) };
                     reading.rest = rest;
-                    return Ok(Fed::Block(block));
+                    return Ok(FeedItem::Block(block));
                 }
                 Next::Gap(gap) => {
-                    reading.quiet = Quiet::No;
-                    return Ok(Fed::Gap(i, gap));
+                    reading.quiet = SourceActivity::No;
+                    return Ok(FeedItem::Gap(i, gap));
                 }
                 Next::Idle { drained } => {
-                    reading.quiet = if drained { Quiet::Drained } else { Quiet::Idle };
+                    reading.quiet = if drained { SourceActivity::Drained } else { SourceActivity::Idle };
                     if self.live && !drained {
-                        return Ok(Fed::Idle);
+                        return Ok(FeedItem::Idle);
                     }
                     if self.paused && !alone {
-                        return Ok(Fed::Waits(i));
+                        return Ok(FeedItem::Waits(i));
                     }
                 }
                 Next::End => {
-                    reading.quiet = Quiet::Ended;
-                    let over = self.readings.iter().all(|reading| reading.quiet == Quiet::Ended);
-                    return Ok(if over { Fed::End } else { Fed::Ended(i) });
+                    reading.quiet = SourceActivity::Ended;
+                    let over = self.readings.iter().all(|reading| reading.quiet == SourceActivity::Ended);
+                    return Ok(if over { FeedItem::End } else { FeedItem::Ended(i) });
                 }
             }
         }
-        Ok(if self.readings.iter().all(|reading| reading.quiet == Quiet::Ended) { Fed::End } else { Fed::Idle })
+        Ok(if self.readings.iter().all(|reading| reading.quiet == SourceActivity::Ended) {
+            FeedItem::End
+        } else {
+            FeedItem::Idle
+        })
     }
 
     /// Whether from now on nothing is read ahead of the source that is farthest behind.
@@ -164,10 +168,10 @@ impl Feed {
 
     /// Whether the log of a source is known to hold no more: it was asked by the last [`Feed::read`].
     pub fn is_drained(&self, source: usize) -> bool {
-        self.is(source, Quiet::Drained) || self.is(source, Quiet::Ended)
+        self.is(source, SourceActivity::Drained) || self.is(source, SourceActivity::Ended)
     }
 
-    fn is(&self, source: usize, quiet: Quiet) -> bool {
+    fn is(&self, source: usize, quiet: SourceActivity) -> bool {
         self.readings[source].quiet == quiet
     }
 

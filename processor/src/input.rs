@@ -11,7 +11,7 @@ pub(crate) mod memory;
 #[cfg(feature = "pulsar")]
 mod topics;
 
-pub use files::Files;
+pub use files::FilesLog;
 pub use joined::Joined;
 #[cfg(feature = "pulsar")]
 pub use topics::Topics;
@@ -23,7 +23,7 @@ use timeline_core::plan::Plan;
 
 /// One partition of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct LogPartition {
     /// Its number; partitions of a log are numbered from 0 and keep their numbers.
     pub number: u32,
     /// Where its state is, within the source's; empty for a log that only ever has one partition.
@@ -34,7 +34,7 @@ pub struct Part {
 
 /// Where reading begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct From {
+pub struct StartPosition {
     /// Everything before it has been read.
     pub position: Position,
     /// The files that made up the log by then; none for a stream.
@@ -50,27 +50,33 @@ pub struct From {
 /// 3. Opening a partition twice at a time is the caller's mistake, and what comes of it is the log's business.
 pub trait Log: Send + Sync {
     /// The partitions that there are now, by number.
-    fn partitions(&self) -> Result<Vec<Part>, Error>;
+    fn partitions(&self) -> Result<Vec<LogPartition>, Error>;
 
     /// Opens one of them for what a plan reads of its source with that number.
-    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error>;
+    fn open(
+        &self,
+        part: &LogPartition,
+        plan: &Plan,
+        source: usize,
+        from: Option<&StartPosition>,
+    ) -> Result<Box<dyn Source>, Error>;
 
     /// Whether a live log still has what comes behind a place, as far as that can be learnt without changing anything. What
     /// cannot be learnt now is no error.
-    fn check(&self, part: &Part, source: usize, from: &From) -> Result<(), Error> {
+    fn check(&self, part: &LogPartition, source: usize, from: &StartPosition) -> Result<(), Error> {
         let _ = (part, source, from);
         Ok(())
     }
 
     /// The partitions among which the keys of one are shared out, itself included, as they were last seen; never waits.
     /// `None` where they are always the same ones, or nobody has looked.
-    fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
+    fn siblings(&self, part: &LogPartition) -> Option<Vec<LogPartition>> {
         let _ = part;
         None
     }
 
     /// Lets go for good of what was kept for a plan that is deployed no more, and whose reading has ended.
-    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+    fn forget(&self, part: &LogPartition, plan: &Plan) -> Result<(), Error> {
         let _ = (part, plan);
         Ok(())
     }
@@ -81,7 +87,7 @@ pub trait Log: Send + Sync {
     }
 
     /// What blocks of a partition, of what a plan reads of its source with that number, call the place that they are from.
-    fn origin(&self, part: &Part, source: usize) -> String {
+    fn origin(&self, part: &LogPartition, source: usize) -> String {
         let _ = source;
         part.name.clone()
     }
@@ -95,7 +101,7 @@ pub trait Log: Send + Sync {
 
     /// Takes note of events whose message has another key than theirs, and says so once where that may spread a session over
     /// partitions.
-    fn misrouted(&self, part: &Part) {
+    fn misrouted(&self, part: &LogPartition) {
         let _ = part;
     }
 
@@ -106,51 +112,51 @@ pub trait Log: Send + Sync {
 
 /// What the user binds a source to.
 #[derive(Clone)]
-pub enum Input {
+pub enum SourceBinding {
     /// Files, by a name or pattern; several of them are one log.
     Files(String),
     /// A log of its own.
     Log(Arc<dyn Log>),
 }
 
-impl std::fmt::Debug for Input {
+impl std::fmt::Debug for SourceBinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Input::Files(pattern) => write!(f, "file:{pattern}"),
-            Input::Log(log) => write!(f, "{:?}", log.partitions().map(|parts| parts.len())),
+            SourceBinding::Files(pattern) => write!(f, "file:{pattern}"),
+            SourceBinding::Log(log) => write!(f, "{:?}", log.partitions().map(|parts| parts.len())),
         }
     }
 }
 
-impl Input {
+impl SourceBinding {
     /// What of it is not there now, in words, with what may have been meant.
     pub fn missing(&self) -> Result<Option<String>, Error> {
         match self {
-            Input::Files(pattern) => {
+            SourceBinding::Files(pattern) => {
                 let none = file::expand(std::slice::from_ref(pattern))?.is_empty();
                 Ok(none.then(|| {
                     let missing = file::no_match(pattern);
                     format!("[{}] {missing}", missing.code())
                 }))
             }
-            Input::Log(log) => log.missing(),
+            SourceBinding::Log(log) => log.missing(),
         }
     }
 }
 
 /// The one log that the inputs of a source make.
-pub fn log_of(inputs: &[Input]) -> Result<Arc<dyn Log>, &'static str> {
+pub fn log_of(inputs: &[SourceBinding]) -> Result<Arc<dyn Log>, &'static str> {
     let mut patterns = vec![];
     let mut logs = vec![];
     for input in inputs {
         match input {
-            Input::Files(pattern) => patterns.push(pattern.clone()),
-            Input::Log(log) => logs.push(Arc::clone(log)),
+            SourceBinding::Files(pattern) => patterns.push(pattern.clone()),
+            SourceBinding::Log(log) => logs.push(Arc::clone(log)),
         }
     }
     match (patterns.is_empty(), logs.pop()) {
         (true, None) => Err("has no input"),
-        (false, None) => Ok(Arc::new(Files::new(patterns))),
+        (false, None) => Ok(Arc::new(FilesLog::new(patterns))),
         (true, Some(log)) if logs.is_empty() => Ok(log),
         _ => Err("has inputs that are not one log: bind it to files, or to one list of topics"),
     }

@@ -5,7 +5,7 @@
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`feed`] | the logs of a partition's sources, read side by side |
 //! | [`batch`] | evaluation of a log at one go, without state |
-//! | [`reach`] | how far the logs of a partition have been read |
+//! | [`log_position`] | how far the logs of a partition have been read |
 //! | [`watermark`] | what lateness is judged by |
 //! | [`time_jumps`] | events far ahead of their log, because of which others are late |
 //! | [`input`] | what a source is bound to: a log of partitions |
@@ -37,7 +37,8 @@
 //! * **outbox**: messages that are committed with a checkpoint and published after it.
 //! * **retained log**: events of a live log that are kept for replays; a **replay** reads a log once more, judged as before.
 //! * **unread prefix**: what a log had before it was first read, so that sessions that began there are partial.
-//! * **source progress**: how far one source of a partition is: position, greatest time, silence, gaps.
+//! * **source progress**: how far one source of a partition is, at work; its **log position** is what of that is durable.
+//! * **idle**: of a log from which nothing comes for as long as its source allows; an **idle advance** moves its watermark on.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
@@ -56,6 +57,7 @@ pub mod http;
 pub mod input;
 mod labels;
 pub mod lane;
+pub mod log_position;
 pub mod measured;
 pub mod members;
 pub mod memory;
@@ -69,7 +71,6 @@ pub mod pipeline;
 pub mod postgres;
 pub mod programs;
 pub mod questions;
-pub mod reach;
 mod recent;
 pub mod remarks;
 pub mod replay;

@@ -21,7 +21,7 @@ pub use coming::Coming;
 
 use crate::lane::{Lane, Watcher, YieldAfter};
 use crate::time_jumps::TimeJump;
-use crate::watermark::{Progress, Silences, UnreadPrefix};
+use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix};
 use event_feeder::{Block, DeadLetter, Decoder, Position, Seen, world};
 use lane_thread::{Call, Command, Job, LaneThread, Routed};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct SourceStart {
     /// Largest usable event time in that.
     pub max_time: Option<Time>,
     /// How far silence moves the watermark, there and before; of a log that is read again, also behind it.
-    pub silences: Silences,
+    pub silences: IdleAdvances,
     /// No event comes any more.
     pub ended: bool,
     /// What lies before the place from which the log was read.
@@ -98,14 +98,14 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         assert!(count > 0, "a partition has at least one lane");
         let (tell, decoded) = channel();
         let (tell_leap, leaps) = channel();
-        let mut progress = Progress::nothing(plan, until);
+        let mut progress = PartitionProgress::nothing(plan, until);
         for (reached, begun) in progress.sources.iter_mut().zip(begun) {
             reached.max_time = begun.max_time;
             reached.idle = begun.silences.at(begun.position);
             reached.ended = begun.ended;
             reached.unseen = begun.unseen;
         }
-        let silences: Vec<Silences> = (0..progress.sources.len())
+        let silences: Vec<IdleAdvances> = (0..progress.sources.len())
             .map(|source| begun.get(source).map(|begun| begun.silences.clone()).unwrap_or_default())
             .collect();
         let mut senders: Vec<Vec<SyncSender<Arc<Routed>>>> = (0..count).map(|_| vec![]).collect();
@@ -187,7 +187,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     }
 
     /// Tells all lanes how far silence has moved the watermark of a source, at the place up to which they have been fed.
-    pub fn silence(&mut self, source: usize, silences: &Silences) -> Result<(), LaneLost> {
+    pub fn silence(&mut self, source: usize, silences: &IdleAdvances) -> Result<(), LaneLost> {
         self.flush()?;
         for command in &self.commands {
             command.send(Command::Silence(source, silences.clone())).map_err(|_| LaneLost)?;
@@ -217,7 +217,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     /// Runs a closure on every lane after all blocks fed so far, and waits for what they return, in the order of the lanes.
     pub fn call<T: Send + 'static>(
         &mut self,
-        f: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
+        f: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
     ) -> Result<Vec<T>, LaneLost> {
         self.flush()?;
         let f = Arc::new(f);
@@ -241,8 +241,8 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
     /// with the piece that is being done when nobody waits for it any more.
     pub fn work<T: Send + 'static, U: Send + 'static>(
         &mut self,
-        begin: impl Fn(&mut Lane<W>, &Progress) -> T + Send + Sync + 'static,
-        piece: impl Fn(&mut Lane<W>, &Progress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+        begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
+        piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
     ) -> Result<Coming<U>, LaneLost> {
         self.flush()?;
         let (begin, piece) = (Arc::new(begin), Arc::new(piece));

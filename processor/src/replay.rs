@@ -2,35 +2,35 @@
 //!
 //! **Invariant:** every event is judged as it was the first time: by the same watermarks, and the same silences.
 
-use crate::feed::{Fed, Feed};
+use crate::feed::{Feed, FeedItem};
 use crate::lane::{Lane, Watcher};
-use crate::reach::Reach;
-use crate::watermark::{Progress, Watermarks};
+use crate::log_position::LogPosition;
+use crate::watermark::{PartitionProgress, Watermarks};
 use event_feeder::{Batch, Decoder, Error, Source};
 use timeline_core::Time;
 
 /// Logs as they are to be read once more, one for each source of a plan.
-pub struct Logs<'a> {
+pub struct ReplayLogs<'a> {
     /// They end at the places of `reach`.
     pub sources: Vec<Box<dyn Source>>,
     /// Of each the largest event time of what is not read again, since it is not kept.
     pub before: &'a [Option<Time>],
     /// How far each was read.
-    pub reach: &'a [Reach],
+    pub reach: &'a [LogPosition],
 }
 
 /// Reads logs again through a lane. `each` gives it what it is to have of a batch, and says whether to go on; its last
 /// argument is how far behind its watermark the batch's source still takes events.
 pub fn replay<W: Watcher>(
     lane: &mut Lane<W>,
-    logs: Logs<'_>,
+    logs: ReplayLogs<'_>,
     until: Option<Time>,
     mut each: impl FnMut(&mut Lane<W>, &Batch, &Watermarks<'_>, Time) -> bool,
 ) -> Result<(), Error> {
     let plan = lane.plan().clone();
     let mut decoders: Vec<Decoder> = (0..logs.sources.len()).map(|source| Decoder::of(&plan, source)).collect();
     let mut feed = Feed::new(&plan, logs.sources, false);
-    let mut progress = Progress::nothing(&plan, until);
+    let mut progress = PartitionProgress::nothing(&plan, until);
     for ((reached, before), reach) in progress.sources.iter_mut().zip(logs.before).zip(logs.reach) {
         reached.max_time = *before;
         reached.unseen = reach.unseen;
@@ -38,15 +38,15 @@ pub fn replay<W: Watcher>(
     lane.set_unseen(progress.unseen(&plan));
     loop {
         let block = match feed.read()? {
-            Fed::Block(block) => block,
-            Fed::Ended(source) => {
+            FeedItem::Block(block) => block,
+            FeedItem::Ended(source) => {
                 // It holds the others back no longer, as it did not when the answer was given.
                 progress.sources[source].ended = true;
                 lane.release(progress.clock());
                 continue;
             }
-            Fed::Gap(..) => continue,
-            Fed::Idle | Fed::Waits(_) | Fed::End => return Ok(()),
+            FeedItem::Gap(..) => continue,
+            FeedItem::Idle | FeedItem::Waits(_) | FeedItem::End => return Ok(()),
         };
         let source = usize::from(block.start.source);
         let batch = decoders[source].decode(block);

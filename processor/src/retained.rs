@@ -121,7 +121,7 @@ impl RetainedLog {
         &mut self,
         putter: &Putter,
         reader: &Reader,
-        fresh: Fresh,
+        fresh: RetainedTail,
         keep: Time,
         folder: &str,
         damage: &mut Damage,
@@ -246,7 +246,7 @@ fn malformed(error: arrow::error::ArrowError) -> Error {
 
 /// What was read since the last checkpoint, to be kept with the next one.
 #[derive(Clone, Debug, Default)]
-pub struct Fresh {
+pub struct RetainedTail {
     /// Where it begins.
     pub from: Position,
     /// Where it ends.
@@ -260,15 +260,15 @@ pub struct Fresh {
     bytes: usize,
 }
 
-impl Fresh {
+impl RetainedTail {
     /// Nothing yet, behind a position.
     pub fn after(position: Position, max_time: Option<Time>) -> Self {
-        Fresh { from: position, to: position, before: max_time, max_time, blocks: vec![], bytes: 0 }
+        RetainedTail { from: position, to: position, before: max_time, max_time, blocks: vec![], bytes: 0 }
     }
 
     /// It, with the largest event time of the log by its end.
     pub fn until(self, max_time: Option<Time>) -> Self {
-        Fresh { max_time, ..self }
+        RetainedTail { max_time, ..self }
     }
 
     /// Whether nothing has been read.
@@ -353,17 +353,17 @@ fn read(reader: &Reader, file: &FileRef) -> Result<Vec<RecordBatch>, Error> {
 }
 
 /// The messages of a segment.
-struct Messages<'a> {
+struct SegmentMessages<'a> {
     places: [&'a UInt64Array; 3],
     received: &'a Int64Array,
     bytes: &'a BinaryArray,
     keys: Option<&'a UInt64Array>,
 }
 
-impl<'a> Messages<'a> {
+impl<'a> SegmentMessages<'a> {
     fn of(batch: &'a RecordBatch) -> Option<Self> {
         let place = |i: usize| batch.columns().get(i)?.as_any().downcast_ref::<UInt64Array>();
-        Some(Messages {
+        Some(SegmentMessages {
             places: [place(0)?, place(1)?, place(2)?],
             received: batch.columns().get(3)?.as_any().downcast_ref()?,
             bytes: batch.columns().get(4)?.as_any().downcast_ref()?,

@@ -30,7 +30,7 @@ pub use work::Ended;
 
 use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
 use crate::engine::{EngineError, IsWanted};
-use crate::input::Part;
+use crate::input::LogPartition;
 use crate::partition::{ANSWER_TIME, Answer, Ask, Asks, Error, NoAnswer, PendingAnswer, Recovery};
 use crate::programs::{Programs, is_as_it_was};
 use binding::{all_parts, bind, deployed};
@@ -146,14 +146,14 @@ impl Service {
     }
 
     /// All partitions of all sources as their logs have them now, by the name of the source; owned or not.
-    pub fn parts(&self) -> Result<Vec<(String, Part)>, StartError> {
+    pub fn parts(&self) -> Result<Vec<(String, LogPartition)>, StartError> {
         let bound = self.lock().bound.clone();
         let parts = all_parts(&bound)?;
         Ok(parts.into_iter().map(|(bound, part)| (bound.plan.name(), part)).collect())
     }
 
     /// The partitions that this processor works on.
-    pub fn owned(&self) -> Vec<(String, Part)> {
+    pub fn owned(&self) -> Vec<(String, LogPartition)> {
         self.lock().running.iter().map(|one| (one.plan.name(), one.part.clone())).collect()
     }
 
@@ -177,7 +177,7 @@ impl Service {
             }
             inner.bound.clone()
         };
-        let wanted = |(bound, part): &(Bound, Part)| bound.plan.name() == source && part.number == partition;
+        let wanted = |(bound, part): &(Bound, LogPartition)| bound.plan.name() == source && part.number == partition;
         let Some((bound, part)) = all_parts(&bound)?.into_iter().find(wanted) else {
             return Err(StartError::Binding(format!("source `{source}` has no partition {partition}")));
         };
@@ -267,7 +267,11 @@ impl Service {
     }
 
     /// Puts partitions to work, all at a time.
-    fn launch(&self, bound: &[Bound], parts: Vec<(Bound, Part)>) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
+    fn launch(
+        &self,
+        bound: &[Bound],
+        parts: Vec<(Bound, LogPartition)>,
+    ) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
         if parts.is_empty() {
             return Ok((vec![], vec![]));
         }
@@ -278,7 +282,7 @@ impl Service {
         };
         let threads = (self.options.threads / count.max(1)).max(1);
         let opened: Vec<_> = std::thread::scope(|scope| {
-            let open = |(bound, part): &(Bound, Part)| {
+            let open = |(bound, part): &(Bound, LogPartition)| {
                 let (bound, part, ended) = (bound.clone(), part.clone(), self.ended.clone());
                 // After a change of the programs they are its own, of an earlier generation.
                 let take = match self.claims() {

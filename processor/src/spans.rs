@@ -8,7 +8,7 @@
 
 use crate::engine::IsWanted;
 use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
-use crate::replay::{self, Logs};
+use crate::replay::{self, ReplayLogs};
 use event_feeder::{Error, Event};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn are_kept(plan: &Plan) -> bool {
 /// them if nobody wants them any more.
 pub fn replay(
     plan: &Arc<Plan>,
-    logs: Logs<'_>,
+    logs: ReplayLogs<'_>,
     horizon: Time,
     keys: Option<&BTreeSet<String>>,
     is_wanted: IsWanted<'_>,

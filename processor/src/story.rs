@@ -8,8 +8,8 @@ mod causes;
 mod tests;
 
 use crate::lane::{Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot};
-use crate::reach::{Reach, place_text};
-use crate::replay::{Logs, replay};
+use crate::log_position::{LogPosition, place_text};
+use crate::replay::{ReplayLogs, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
@@ -45,7 +45,7 @@ pub struct Question<'a> {
     /// Of each source the largest event time of what is not read again, since it is not kept.
     pub before: Vec<Option<Time>>,
     /// How far the log of each source was read.
-    pub reach: &'a [Reach],
+    pub reach: &'a [LogPosition],
 }
 
 /// The log of files of a source as it was read, once more from one plain position up to another.
@@ -58,7 +58,7 @@ pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Positi
 pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question<'_>) -> Result<Json, Error> {
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
-    let logs = Logs { sources, before: &question.before, reach: question.reach };
+    let logs = ReplayLogs { sources, before: &question.before, reach: question.reach };
     let mut events = vec![];
     replay(&mut lane, logs, question.at, |lane, batch, watermarks, repair| {
         let mine: Vec<u32> = (0..)

@@ -11,21 +11,21 @@ use timeline_core::plan::{Plan, SourceDefinition};
 
 /// How far the watermark went on while the log was silent, by the place at which it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Silences(Vec<Silence>);
+pub struct IdleAdvances(Vec<IdleAdvance>);
 
 /// The end of a silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Silence {
+struct IdleAdvance {
     at: Position,
     watermark: Time,
 }
 
-impl Silences {
+impl IdleAdvances {
     /// The watermark was moved at a place; further than before, and not before the last place.
     pub fn push(&mut self, at: Position, watermark: Time) {
         debug_assert!(self.0.last().is_none_or(|last| last.at <= at && last.watermark < watermark), "never undone");
         self.0.retain(|silence| silence.at != at);
-        self.0.push(Silence { at, watermark });
+        self.0.push(IdleAdvance { at, watermark });
     }
 
     /// How far silence has moved the watermark by a place; the least instant where it never has.
@@ -79,15 +79,15 @@ impl UnreadPrefix {
 pub struct Watermarks<'a> {
     /// The watermark of the batch's own log before it.
     pub before: Time,
-    /// What timers and ends follow after the batch: [`Progress::clock`].
+    /// What timers and ends follow after the batch: [`PartitionProgress::clock`].
     pub after: Time,
     /// How far silence moved the watermark of the batch's own log, where.
-    pub silences: &'a Silences,
+    pub silences: &'a IdleAdvances,
 }
 
 /// How far the log of one source has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub struct LogProgress {
     /// Largest usable event time so far.
     pub max_time: Option<Time>,
     /// How far silence has moved the watermark; the least instant where it never has.
@@ -102,11 +102,11 @@ pub struct Reached {
     pub unseen: UnreadPrefix,
 }
 
-impl Reached {
+impl LogProgress {
     /// Nothing yet.
     pub fn nothing(source: &SourceDefinition) -> Self {
         let (lateness, repair) = (source.lateness, source.repair.unwrap_or(0));
-        Reached { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: UnreadPrefix::Nothing }
+        LogProgress { max_time: None, idle: Time::MIN, lateness, repair, ended: false, unseen: UnreadPrefix::Nothing }
     }
 
     /// Takes note of the event times of a batch, of which `first` is the first by its place.
@@ -130,17 +130,20 @@ impl Reached {
 
 /// How far a partition has come: the logs of all its sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct PartitionProgress {
     /// In the order of the plan's sources.
-    pub sources: Vec<Reached>,
+    pub sources: Vec<LogProgress>,
     /// No answer looks beyond it.
     pub until: Time,
 }
 
-impl Progress {
+impl PartitionProgress {
     /// Nothing yet.
     pub fn nothing(plan: &Plan, until: Option<Time>) -> Self {
-        Progress { sources: plan.sources().map(Reached::nothing).collect(), until: until.unwrap_or(Time::MAX) }
+        PartitionProgress {
+            sources: plan.sources().map(LogProgress::nothing).collect(),
+            until: until.unwrap_or(Time::MAX),
+        }
     }
 
     /// Largest usable event time so far.
@@ -151,7 +154,7 @@ impl Progress {
     /// What is before it has been seen from all sources: the least of their watermarks, but for those that have ended.
     pub fn watermark(&self) -> Time {
         let going = self.sources.iter().filter(|source| !source.ended);
-        going.map(Reached::watermark).min().unwrap_or(Time::MAX)
+        going.map(LogProgress::watermark).min().unwrap_or(Time::MAX)
     }
 
     /// The watermark, if it is known.
@@ -165,7 +168,7 @@ impl Progress {
         let longest = [plan.end.silence, plan.end.max_age].into_iter().flatten().min().unwrap_or(Time::MAX);
         // An event may belong to a session that ended unseen, and lingers.
         let longest = longest.max(plan.end.linger);
-        let of = |source: &Reached| match source.unseen {
+        let of = |source: &LogProgress| match source.unseen {
             UnreadPrefix::Nothing => Time::MIN,
             UnreadPrefix::Everything => Time::MAX,
             UnreadPrefix::Until(at) => at.saturating_add(longest),
@@ -194,14 +197,14 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::Silences;
+    use super::IdleAdvances;
     use event_feeder::Position;
     use timeline_core::Time;
 
     #[test]
     fn a_silence_counts_from_its_place_on() {
         let place = |offset| Position { offset, ..Position::START };
-        let mut silences = Silences::default();
+        let mut silences = IdleAdvances::default();
         assert_eq!((silences.at(place(9)), silences.last()), (Time::MIN, None));
         silences.push(place(5), 100);
         silences.push(place(5), 110);

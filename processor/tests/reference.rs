@@ -14,7 +14,7 @@ use event_feeder::{Batch, Event, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, Number, Totals};
-use processor::watermark::{Progress, Silences, Watermarks};
+use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::VecDeque;
@@ -133,7 +133,7 @@ fn batches(case: &Case, cuts: &[usize], mix: &[bool]) -> Vec<Batch> {
 }
 
 /// Takes note of a batch: the watermarks that its events are judged by, and those that time follows then.
-fn note(progress: &mut Progress, batch: &Batch) -> (Time, Time) {
+fn note(progress: &mut PartitionProgress, batch: &Batch) -> (Time, Time) {
     let reached = &mut progress.sources[usize::from(batch.start.source)];
     let before = reached.log_watermark();
     reached.max_time = reached.max_time.max(batch.max_time);
@@ -157,7 +157,7 @@ fn engine_in_slices(
     let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
     (0..).zip(&mut all).for_each(|(number, lane)| lane.yield_after(number, yield_after));
     let mut turns = turns.iter().copied().chain([0]).cycle();
-    let mut progress = Progress::nothing(&plan, case.until);
+    let mut progress = PartitionProgress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
     for (i, batch) in batches.iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
@@ -165,7 +165,7 @@ fn engine_in_slices(
             let mine: Vec<u32> = (0..batch.events.len() as u32)
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
-            lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
         }
         let source = batch.start.source;
@@ -431,7 +431,7 @@ fn restored_in_slices(
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = vec![Lane::new(Arc::clone(&plan), None)];
     let mut turns = turns.iter().copied().chain([0]).cycle();
-    let mut progress = Progress::nothing(&plan, None);
+    let mut progress = PartitionProgress::nothing(&plan, None);
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
     let mut counted = vec![];
     for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
@@ -441,7 +441,7 @@ fn restored_in_slices(
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
-            lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
             let (told, lane_late) = lane.drain();
             counted.extend(told.counted);
@@ -662,7 +662,7 @@ fn a_derived_end_is_told_when_the_clock_passes_it() {
     let log = [event("x", 0, 0), event("x", 3, 1), event("y", 8, 2), event("y", 9, 3)];
     let batch = batch(&log, &plan);
     let mut lane: Lane = Lane::new(Arc::clone(&plan), None);
-    let silences = Silences::default();
+    let silences = IdleAdvances::default();
     // At 8 the instant 3 + 5 is not over; it is at 9.
     lane.take(&batch, &[0, 1, 2], &Watermarks { before: Time::MIN, after: 8 * SECOND, silences: &silences });
     assert!(lane.drain().0.closed.is_empty());
@@ -697,7 +697,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
         let mut take = |events: &[reference::LogEvent], before: Time, after: Time| {
             let batch = batch(events, &plan);
             let mine: Vec<u32> = (0..events.len() as u32).collect();
-            lane.take(&batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(&batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
             lane.image(full || before == Time::MIN, before == Time::MIN).batch
         };
         let images = [take(&log, Time::MIN, 0), take(&later, 0, 20_000_000_000)];

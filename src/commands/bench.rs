@@ -18,7 +18,7 @@ use event_feeder::world::Instant;
 use event_feeder::{Decoder, FileSource, Next, Source};
 use event_producer::{Generator, Model, Workload};
 use processor::engine::{Engine, TableScan};
-use processor::input::Input;
+use processor::input::SourceBinding;
 use processor::service::{Claims, Options, Service, writer_name};
 use processor::totals::Amount;
 use processor::{batch, measured, memory};
@@ -332,7 +332,7 @@ fn last_key(file: &Path) -> Result<String> {
 fn serve(file: &Path, text: &str, state: &Path, threads: usize, exit_at_end: bool) -> Result<Arc<Service>> {
     let options = Options {
         state: state.to_owned().into(),
-        sources: vec![(None, Input::Files(file.display().to_string()))],
+        sources: vec![(None, SourceBinding::Files(file.display().to_string()))],
         threads,
         checkpoint_every: Duration::from_secs(1),
         keep: 0,

@@ -17,8 +17,8 @@ use event_feeder::world;
 use event_feeder::{AcceptGaps, Code, Format, Gap, Payload, Position, sniff};
 use event_producer::produce::Access;
 use processor::checkpoint::{StateLocation, inspect};
-use processor::input::{Log, Part, Topics};
-use processor::reach;
+use processor::input::{Log, LogPartition, Topics};
+use processor::log_position;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use timeline_core::plan::{Csv, Plan, SourceDefinition};
@@ -286,7 +286,7 @@ fn positions(
     client: &Client,
     state: &StateLocation,
     name: Option<&str>,
-    part: &Part,
+    part: &LogPartition,
     findings: &mut Findings,
 ) {
     let what = &part.name;
@@ -352,7 +352,7 @@ fn oldest(
     state: &StateLocation,
     args: &Args,
     name: Option<&str>,
-    part: &Part,
+    part: &LogPartition,
     findings: &mut Findings,
 ) -> Option<Oldest> {
     let mut names: Vec<String> = match (name, state) {
@@ -388,7 +388,7 @@ fn oldest(
         }
         match inspect(&*state.store(&place)) {
             Ok(inspection) => {
-                let places = inspection.kept.iter().filter_map(|kept| reach::from_json(&kept.position).ok());
+                let places = inspection.kept.iter().filter_map(|kept| log_position::from_json(&kept.position).ok());
                 let places = places.filter_map(|places| places.get(source).map(|place| place.of(0)));
                 if let Some(oldest) = places.min() {
                     let facts = inspection.kept.first().map(|kept| match source {

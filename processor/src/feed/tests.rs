@@ -1,6 +1,6 @@
 //! What a feed hands out: in which order, and for whom it waits.
 
-use super::{Fed, Feed};
+use super::{Feed, FeedItem};
 use event_feeder::file::FileTable;
 use event_feeder::{Block, Error, Next, Notice, Payload, Position, Source, Target};
 use std::collections::VecDeque;
@@ -46,12 +46,12 @@ fn plan() -> Plan {
 
 fn next(feed: &mut Feed) -> String {
     match feed.read().unwrap() {
-        Fed::Block(block) => format!("{} of {}", block.start.offset, block.start.source),
-        Fed::Gap(source, gap) => format!("{gap} of {source}"),
-        Fed::Ended(source) => format!("{source} ended"),
-        Fed::Idle => "idle".into(),
-        Fed::Waits(source) => format!("{source} is waited for"),
-        Fed::End => "end".into(),
+        FeedItem::Block(block) => format!("{} of {}", block.start.offset, block.start.source),
+        FeedItem::Gap(source, gap) => format!("{gap} of {source}"),
+        FeedItem::Ended(source) => format!("{source} ended"),
+        FeedItem::Idle => "idle".into(),
+        FeedItem::Waits(source) => format!("{source} is waited for"),
+        FeedItem::End => "end".into(),
     }
 }
 

@@ -1,29 +1,35 @@
 //! Files as a log of one partition.
 
-use super::{From, Log, Part};
+use super::{Log, LogPartition, StartPosition};
 use event_feeder::file::{self, Mode, Options};
 use event_feeder::{Error, FileSource, Sniffed, Source, fields_read, sniff_file};
 use timeline_core::plan::Plan;
 
 /// All files that some names and patterns match, in the order of their names.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct FilesLog {
     patterns: Vec<String>,
 }
 
-impl Files {
+impl FilesLog {
     /// The files of these names and patterns.
     pub fn new(patterns: Vec<String>) -> Self {
-        Files { patterns }
+        FilesLog { patterns }
     }
 }
 
-impl Log for Files {
-    fn partitions(&self) -> Result<Vec<Part>, Error> {
-        Ok(vec![Part { number: 0, folder: String::new(), name: self.patterns.join(" ") }])
+impl Log for FilesLog {
+    fn partitions(&self) -> Result<Vec<LogPartition>, Error> {
+        Ok(vec![LogPartition { number: 0, folder: String::new(), name: self.patterns.join(" ") }])
     }
 
-    fn open(&self, _: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(
+        &self,
+        _: &LogPartition,
+        plan: &Plan,
+        source: usize,
+        from: Option<&StartPosition>,
+    ) -> Result<Box<dyn Source>, Error> {
         let fields = Some(fields_read(plan, source));
         let delimiter = plan.source_at(source).csv.delimiter;
         let options = Options { mode: Mode::Tail, format: None, fields, delimiter };

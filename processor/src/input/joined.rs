@@ -3,7 +3,7 @@
 //! **Invariant:** all logs have as many partitions, and producers put a key into the same one of each; the first is counted
 //! here, the second is what a group of sources asks of whoever writes them.
 
-use super::{From, Log, Part};
+use super::{Log, LogPartition, StartPosition};
 use event_feeder::{Error, Sniffed, Source};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
@@ -28,8 +28,8 @@ impl Joined {
 }
 
 impl Log for Joined {
-    fn partitions(&self) -> Result<Vec<Part>, Error> {
-        let mut first: Option<(&String, Vec<Part>)> = None;
+    fn partitions(&self) -> Result<Vec<LogPartition>, Error> {
+        let mut first: Option<(&String, Vec<LogPartition>)> = None;
         for (name, log) in &self.logs {
             let parts = log.partitions()?;
             match &first {
@@ -44,7 +44,13 @@ impl Log for Joined {
         Ok(first.map_or_else(Vec::new, |(_, parts)| parts).into_iter().map(of_all).collect())
     }
 
-    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(
+        &self,
+        part: &LogPartition,
+        plan: &Plan,
+        source: usize,
+        from: Option<&StartPosition>,
+    ) -> Result<Box<dyn Source>, Error> {
         let log = &self.logs[source].1;
         let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
         let counts = [part.number as usize + 1, part.number as usize];
@@ -52,14 +58,14 @@ impl Log for Joined {
         log.open(&own.ok_or(Error::Counts { sources, counts })?, plan, source, from)
     }
 
-    fn check(&self, part: &Part, source: usize, from: &From) -> Result<(), Error> {
+    fn check(&self, part: &LogPartition, source: usize, from: &StartPosition) -> Result<(), Error> {
         let log = &self.logs[source].1;
         let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
         own.map_or(Ok(()), |own| log.check(&own, source, from))
     }
 
     /// Those of every log, one log after the other: each that gets more shares out its keys anew, whatever the others have.
-    fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
+    fn siblings(&self, part: &LogPartition) -> Option<Vec<LogPartition>> {
         let all = self.logs.iter().map(|(_, log)| log.siblings(part)).collect::<Option<Vec<_>>>()?;
         Some(all.into_iter().flatten().map(of_all).collect())
     }
@@ -68,11 +74,11 @@ impl Log for Joined {
         self.logs[source].1.sample(plan, source)
     }
 
-    fn misrouted(&self, part: &Part) {
+    fn misrouted(&self, part: &LogPartition) {
         self.logs.iter().for_each(|(_, log)| log.misrouted(part));
     }
 
-    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+    fn forget(&self, part: &LogPartition, plan: &Plan) -> Result<(), Error> {
         for (_, log) in &self.logs {
             let own = log.partitions()?.into_iter().find(|own| own.number == part.number);
             own.map_or(Ok(()), |own| log.forget(&own, plan))?;
@@ -80,7 +86,7 @@ impl Log for Joined {
         Ok(())
     }
 
-    fn origin(&self, part: &Part, source: usize) -> String {
+    fn origin(&self, part: &LogPartition, source: usize) -> String {
         let log = &self.logs[source].1;
         let own = log.partitions().ok().and_then(|all| all.into_iter().find(|own| own.number == part.number));
         log.origin(own.as_ref().unwrap_or(part), 0)
@@ -92,7 +98,7 @@ impl Log for Joined {
 }
 
 /// A partition of one log as that of all: none of several topics is what the state is of.
-fn of_all(mut part: Part) -> Part {
+fn of_all(mut part: LogPartition) -> LogPartition {
     if !part.folder.is_empty() {
         part.folder = format!("partition-{}", part.number);
     }
@@ -102,11 +108,11 @@ fn of_all(mut part: Part) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::memory::Memory;
+    use crate::input::memory::MemoryPartitions;
 
     #[test]
     fn different_counts_of_partitions_are_refused_with_a_code() {
-        let log = |name: &str, parts| (name.to_owned(), Arc::new(Memory::new(parts)) as Arc<dyn Log>);
+        let log = |name: &str, parts| (name.to_owned(), Arc::new(MemoryPartitions::new(parts)) as Arc<dyn Log>);
         let alike = Joined::new(vec![log("page", 2), log("backend", 2)]).unwrap();
         assert_eq!(alike.partitions().unwrap().len(), 2);
         let differ = Joined::new(vec![log("page", 2), log("backend", 3)]).unwrap();

@@ -1,6 +1,6 @@
 //! A log of several partitions in memory, for tests: lines of JSON that are there from the start or come later.
 
-use super::{From, Log, Part};
+use super::{Log, LogPartition, StartPosition};
 use event_feeder::file::FileTable;
 use event_feeder::{Block, Error, Mark, Next, Notice, Payload, Position, Source, Target};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use timeline_core::plan::Plan;
 
 /// The bytes of each partition.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct MemoryPartitions {
     parts: Vec<Arc<Mutex<Vec<u8>>>>,
     /// Up to where each partition was let go of.
     pub(crate) let_go: Arc<Mutex<Vec<Position>>>,
@@ -21,10 +21,10 @@ pub(crate) struct Memory {
 
 type Subscriptions = BTreeMap<(usize, String), Position>;
 
-impl Memory {
+impl MemoryPartitions {
     pub(crate) fn new(parts: usize) -> Self {
         let let_go = Arc::new(Mutex::new(vec![Position::START; parts]));
-        Memory {
+        MemoryPartitions {
             parts: (0..parts).map(|_| Arc::default()).collect(),
             let_go,
             gone: Arc::default(),
@@ -40,13 +40,19 @@ impl Memory {
     }
 }
 
-impl Log for Memory {
-    fn partitions(&self) -> Result<Vec<Part>, Error> {
-        let part = |number| Part { number, folder: format!("part-{number}"), name: format!("memory {number}") };
+impl Log for MemoryPartitions {
+    fn partitions(&self) -> Result<Vec<LogPartition>, Error> {
+        let part = |number| LogPartition { number, folder: format!("part-{number}"), name: format!("memory {number}") };
         Ok((0..self.parts.len() as u32).map(part).collect())
     }
 
-    fn open(&self, part: &Part, plan: &Plan, source: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(
+        &self,
+        part: &LogPartition,
+        plan: &Plan,
+        source: usize,
+        from: Option<&StartPosition>,
+    ) -> Result<Box<dyn Source>, Error> {
         let (number, let_go) = (part.number as usize, Arc::clone(&self.let_go));
         let own = (number, format!("{} {source}", plan.name()));
         let gone = {
@@ -66,7 +72,7 @@ impl Log for Memory {
         }))
     }
 
-    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+    fn forget(&self, part: &LogPartition, plan: &Plan) -> Result<(), Error> {
         let is_of = |name: &str| name.split(' ').next() == Some(&plan.name());
         let mut gone = self.gone.lock().expect("no test panics while it writes");
         gone.retain(|(number, name), _| *number != part.number as usize || !is_of(name));

@@ -3,7 +3,7 @@
 //! A partition keeps its number when topics grow: with `n` topics, partition `p` of topic `t` is number `p * n + t`.
 //! Its state is found by the topic's name.
 
-use super::{From, Log, Part};
+use super::{Log, LogPartition, StartPosition};
 use event_feeder::pulsar::{Address, Behind, Client, Settings, Subscription};
 use event_feeder::world::Instant;
 use event_feeder::{AcceptGaps, Code, Error, Position, Source};
@@ -23,7 +23,7 @@ pub struct Topics {
     subscription: String,
     accept: AcceptGaps,
     /// The partitions as they were last seen, and when.
-    seen: Mutex<Option<(Instant, Vec<Part>)>>,
+    seen: Mutex<Option<(Instant, Vec<LogPartition>)>>,
     /// Whether it was said that messages have other keys than their events.
     said: AtomicBool,
 }
@@ -63,12 +63,12 @@ impl Topics {
         }
     }
 
-    fn look(&self) -> Result<Vec<Part>, Error> {
+    fn look(&self) -> Result<Vec<LogPartition>, Error> {
         let count = self.topics.len() as u32;
         let mut parts = vec![];
         for (t, topic) in (0..).zip(&self.topics) {
             for (p, name) in (0..).zip(self.client.partitions(topic)?) {
-                parts.push(Part { number: p * count + t, folder: folder(&name), name });
+                parts.push(LogPartition { number: p * count + t, folder: folder(&name), name });
             }
         }
         parts.sort_by_key(|part| part.number);
@@ -77,7 +77,7 @@ impl Topics {
 }
 
 impl Log for Topics {
-    fn partitions(&self) -> Result<Vec<Part>, Error> {
+    fn partitions(&self) -> Result<Vec<LogPartition>, Error> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, parts)) = &*seen
             && at.elapsed() < LOOK_AGAIN
@@ -97,7 +97,13 @@ impl Log for Topics {
         Ok(parts)
     }
 
-    fn open(&self, part: &Part, plan: &Plan, _: usize, from: Option<&From>) -> Result<Box<dyn Source>, Error> {
+    fn open(
+        &self,
+        part: &LogPartition,
+        plan: &Plan,
+        _: usize,
+        from: Option<&StartPosition>,
+    ) -> Result<Box<dyn Source>, Error> {
         let name = self.subscription_of(plan);
         let source = self.client.subscribe(Subscription {
             topic: part.name.clone(),
@@ -109,7 +115,7 @@ impl Log for Topics {
         Ok(Box::new(source))
     }
 
-    fn check(&self, part: &Part, _: usize, from: &From) -> Result<(), Error> {
+    fn check(&self, part: &LogPartition, _: usize, from: &StartPosition) -> Result<(), Error> {
         if from.position == Position::START {
             return Ok(());
         }
@@ -128,11 +134,11 @@ impl Log for Topics {
     }
 
     /// Deletes the subscription: the broker keeps messages for it as long as it is there.
-    fn forget(&self, part: &Part, plan: &Plan) -> Result<(), Error> {
+    fn forget(&self, part: &LogPartition, plan: &Plan) -> Result<(), Error> {
         self.client.unsubscribe(&part.name, &self.subscription_of(plan))
     }
 
-    fn siblings(&self, part: &Part) -> Option<Vec<Part>> {
+    fn siblings(&self, part: &LogPartition) -> Option<Vec<LogPartition>> {
         // Whoever looks right now tells the next time.
         let seen = self.seen.try_lock().ok()?;
         let (_, parts) = seen.as_ref()?;
@@ -140,7 +146,7 @@ impl Log for Topics {
         Some(parts.iter().filter(|other| other.number % count == part.number % count).cloned().collect())
     }
 
-    fn misrouted(&self, part: &Part) {
+    fn misrouted(&self, part: &LogPartition) {
         let is_shared_out = self.siblings(part).is_some_and(|parts| parts.len() > 1);
         if is_shared_out && !self.said.swap(true, Ordering::Relaxed) {
             tracing::warn!(

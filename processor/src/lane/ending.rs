@@ -20,7 +20,7 @@ enum EndCheck {
 }
 
 impl<W: Watcher> Lane<W> {
-    /// Releases what is before the clock, and ends what is over; see [`crate::watermark::Progress::clock`].
+    /// Releases what is before the clock, and ends what is over; see [`crate::watermark::PartitionProgress::clock`].
     pub fn release(&mut self, clock: Time) {
         if self.is_behind() {
             self.backlog.owe(clock);

@@ -6,7 +6,7 @@ mod totals;
 use super::memory::Board;
 use super::{OutputKind, Outputs};
 use crate::engine::Engine;
-use crate::input::memory::Memory;
+use crate::input::memory::MemoryPartitions;
 use crate::service::tests::options as service_options;
 use crate::service::{Claims, Options, Service};
 use serde_json::Value as Json;
@@ -23,15 +23,15 @@ alert on = latest(b)
 alert long = held_for(latest(b), 10s)";
 const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
-fn options(state: &Path, log: &Memory, outputs: Outputs) -> Options {
+fn options(state: &Path, log: &MemoryPartitions, outputs: Outputs) -> Options {
     Options { checkpoint_every: Duration::from_millis(20), outputs, ..service_options(state, log, Claims::All) }
 }
 
-fn start(state: &Path, log: &Memory, outputs: &Outputs) -> Arc<Service> {
+fn start(state: &Path, log: &MemoryPartitions, outputs: &Outputs) -> Arc<Service> {
     start_with(PROGRAM, state, log, outputs)
 }
 
-fn start_with(program: &str, state: &Path, log: &Memory, outputs: &Outputs) -> Arc<Service> {
+fn start_with(program: &str, state: &Path, log: &MemoryPartitions, outputs: &Outputs) -> Arc<Service> {
     let options = options(state, log, outputs.clone());
     Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0
 }
@@ -85,7 +85,7 @@ fn caught_up(service: &Service) {
     service.snapshot(&["partitions".into()], SYNC).expect("an answer");
 }
 
-fn write(log: &Memory, key: &str, t: i64, b: bool) {
+fn write(log: &MemoryPartitions, key: &str, t: i64, b: bool) {
     log.write(0, &format!(r#"{{"k":"{key}","t":{t},"b":{b}}}"#));
 }
 
@@ -96,7 +96,7 @@ fn of(key: &str, alert: &str, start: i64) -> (String, String, i64) {
 #[test]
 fn an_alert_is_told_when_it_is_final_and_once() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let outputs = to(OutputKind::Alerts, &board);
     let service = start(dir.path(), &log, &outputs);
     write(&log, "a", 100, true);
@@ -124,7 +124,7 @@ fn an_alert_is_told_when_it_is_final_and_once() {
 }
 
 /// What an undisturbed processor publishes, which is its table's closed rows.
-fn judge(log: &Memory, program: &str) -> Vec<Json> {
+fn judge(log: &MemoryPartitions, program: &str) -> Vec<Json> {
     let dir = tempfile::tempdir().expect("a folder");
     let board = Board::default();
     let service = start_with(program, dir.path(), log, &to(OutputKind::Finals, &board));
@@ -140,9 +140,9 @@ fn judge(log: &Memory, program: &str) -> Vec<Json> {
 #[test]
 fn whatever_is_away_or_ended_a_reader_that_drops_equal_ids_sees_every_row_once() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, finals, dead) = (Memory::new(1), Board::default(), Board::default());
+    let (log, finals, dead) = (MemoryPartitions::new(1), Board::default(), Board::default());
     // What is acknowledged is gone from a log, so its judge has one of its own.
-    let undisturbed = Memory::new(1);
+    let undisturbed = MemoryPartitions::new(1);
     let outputs = to(OutputKind::Finals, &finals).with(OutputKind::DeadLetters, Arc::new(dead.clone()));
     for round in 0..12i64 {
         match round % 4 {
@@ -187,7 +187,7 @@ fn whatever_is_away_or_ended_a_reader_that_drops_equal_ids_sees_every_row_once()
 #[test]
 fn nothing_is_published_that_is_not_committed() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let never = Duration::from_secs(3600);
     let options = Options { checkpoint_every: never, ..options(dir.path(), &log, to(OutputKind::DeadLetters, &board)) };
     let service = Service::start(options, &[("p.tl".into(), PROGRAM.into())]).expect("it starts").0;
@@ -202,7 +202,7 @@ fn nothing_is_published_that_is_not_committed() {
 #[test]
 fn a_destination_that_is_away_holds_nobody_up_and_its_outbox_stays_small() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
     let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     let files = || {
@@ -230,7 +230,7 @@ fn a_destination_that_is_away_holds_nobody_up_and_its_outbox_stays_small() {
 #[test]
 fn what_waits_for_an_output_that_is_not_named_waits() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
     let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     log.write(0, "no record");
@@ -249,7 +249,7 @@ fn what_waits_for_an_output_that_is_not_named_waits() {
 #[test]
 fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     board.is_away.store(true, Ordering::SeqCst);
     let service = start(dir.path(), &log, &to(OutputKind::DeadLetters, &board));
     let waiting = |service: &Service| service.status()["partitions"][0]["waiting"].as_u64();
@@ -286,7 +286,7 @@ fn messages_that_are_broken_are_owed_until_somebody_lets_them_go() {
 #[test]
 fn queries_that_are_changed_tell_no_alert_twice() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let service = start(dir.path(), &log, &to(OutputKind::Alerts, &board));
     write(&log, "a", 100, true);
     write(&log, "a", 105, false);
@@ -303,7 +303,7 @@ fn queries_that_are_changed_tell_no_alert_twice() {
 #[test]
 fn a_metric_with_another_meaning_has_other_ids() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let program = format!("{PROGRAM}\nmetric steady = duration_where(latest(b))");
     let service = start_with(&program, dir.path(), &log, &to(OutputKind::Finals, &board));
     write(&log, "a", 100, true);
@@ -326,7 +326,7 @@ fn a_metric_with_another_meaning_has_other_ids() {
 #[test]
 fn what_a_stale_owner_could_not_commit_it_does_not_publish() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, stale, present) = (Memory::new(1), Board::default(), Board::default());
+    let (log, stale, present) = (MemoryPartitions::new(1), Board::default(), Board::default());
     let old = start(dir.path(), &log, &to(OutputKind::DeadLetters, &stale));
     write(&log, "a", 1, true);
     caught_up(&old);

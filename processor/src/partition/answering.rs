@@ -7,7 +7,7 @@ use crate::lane::{Lane, LaneSize, LateEvent, SessionOutput, SessionSnapshot, Yie
 use crate::pipeline::Coming;
 use crate::results::Pending;
 use crate::totals::Totals;
-use crate::watermark::Progress;
+use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
 use std::collections::{BTreeSet, VecDeque};
@@ -216,7 +216,7 @@ impl Partition {
         let mut wanted: Vec<(u64, String)> =
             keys.iter().flatten().map(|key| (key_hash(key.as_bytes()), key.clone())).collect();
         wanted.sort_unstable();
-        let begin = move |lane: &mut Lane, _: &Progress| {
+        let begin = move |lane: &mut Lane, _: &PartitionProgress| {
             let reading = if whole { lane.to_read() } else { lane.to_read_keys(&wanted) };
             (reading, Some(Part::new(lane.plan())))
         };

@@ -1,13 +1,13 @@
 //! What a partition is asked and answers, and how others talk to it.
 
-use super::{Counts, Looks};
+use super::{Counts, RecordFindings};
 use crate::checkpoint::{FileRef, Reader};
 use crate::damage::Damage;
 use crate::engine::IsWanted;
 use crate::labels::Labels;
 use crate::lane::SessionSnapshot;
+use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::reach::Reach;
 use crate::results::{Dropped, Pending};
 use crate::totals::Totals;
 use event_feeder::world::Instant;
@@ -95,9 +95,9 @@ pub struct Answer {
     /// The writer that owns it; `None` for one that nobody does, as of its last checkpoint.
     pub owner: Option<String>,
     /// How far the log of each source has been read.
-    pub reach: Vec<Reach>,
+    pub reach: Vec<LogPosition>,
     /// From where, if not from its start; none otherwise.
-    pub begun: Vec<Reach>,
+    pub begun: Vec<LogPosition>,
     /// Nothing before it comes any more but what is late; `None` as long as some source has no event.
     pub watermark: Option<Time>,
     /// The instant that sessions were read at; `None` without any event.
@@ -111,7 +111,7 @@ pub struct Answer {
     /// How far each output is, by its name.
     pub outputs: BTreeMap<String, Published>,
     /// What there is to say of the records that were read.
-    pub looks: Looks,
+    pub looks: RecordFindings,
     /// Bytes of memory of the lanes; what sessions keep beside their rows as it was when only the status was last asked for.
     pub bytes: u64,
     /// Bytes of records that were received and not yet read.

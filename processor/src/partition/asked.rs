@@ -4,7 +4,7 @@
 //! carried under the identity that the table had before ([`Programs::carrying`](crate::programs::Programs)). So a state notes
 //! what such tables said when it was made; under others it goes on only if those say the same up to where it has come.
 
-use crate::reach::{self, Reach};
+use crate::log_position::{self, LogPosition};
 use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::{Fingerprint, Plan};
@@ -31,9 +31,9 @@ pub(super) fn of(plan: &Plan) -> Vec<AskedColumn> {
 }
 
 /// The last instant of which anything may have been asked by then.
-pub(crate) fn asked_by(plan: &Plan, reach: &[Reach]) -> Option<Time> {
+pub(crate) fn asked_by(plan: &Plan, reach: &[LogPosition]) -> Option<Time> {
     let times = reach.iter().map(|reach| reach.max_time);
-    times.chain([reach::progress(plan, reach).known_watermark()]).flatten().max()
+    times.chain([log_position::progress(plan, reach).known_watermark()]).flatten().max()
 }
 
 /// Whether the tables of a plan say what a state noted of them, up to the last instant of which it may have asked anything.

@@ -4,7 +4,7 @@
 //! a log that is read again, begins at the same place, whatever the clock says.
 
 use super::Error;
-use crate::reach::Reach;
+use crate::log_position::LogPosition;
 use crate::watermark::UnreadPrefix;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Next, Position, Source, Target};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Passes over all that the logs hold now, undecoded, and says where that ends.
-pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, Error> {
+pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<LogPosition>, Error> {
     let ends = (0..).zip(sources.iter_mut()).map(|(number, source)| {
         let mut target = source.caught_up_target()?;
         let (mut position, mut heard) = (Position::START, Instant::now());
@@ -39,7 +39,7 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<Reach>, 
             position = position.max(end);
         }
         let (position, files) = (position.of(number), source.files().clone());
-        Ok(Reach { position, files, unseen: UnreadPrefix::Everything, ..Reach::default() })
+        Ok(LogPosition { position, files, unseen: UnreadPrefix::Everything, ..LogPosition::default() })
     });
     ends.collect()
 }

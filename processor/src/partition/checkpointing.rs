@@ -13,11 +13,11 @@ use super::writing::{CheckpointCut, WrittenCheckpoint};
 use super::{Error, Partition, zones};
 use crate::checkpoint::FileRef;
 use crate::lane::image::Image;
+use crate::log_position::{self, LogPosition};
 use crate::pipeline::LaneLost;
-use crate::reach::{self, Reach};
 use crate::results::Retention;
 use crate::traced;
-use crate::watermark::Progress;
+use crate::watermark::PartitionProgress;
 use event_feeder::world::{self, Instant};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -29,7 +29,7 @@ use timeline_core::plan::RULES;
 struct LaneImage {
     output: LaneOutput,
     image: Image,
-    progress: Progress,
+    progress: PartitionProgress,
     /// How many events wait in it.
     held: u64,
     frontier: Time,
@@ -76,7 +76,7 @@ impl Partition {
         self.dirty = is_behind;
         let segments = self.committed.segments.note(&images, is_base);
         let reach = self.ingest.reach();
-        let position = reach::to_json(&reach);
+        let position = log_position::to_json(&reach);
         let state = self.state(reach);
         self.note_broken();
         let pending = Arc::new(std::mem::take(&mut self.gathered.pending));
@@ -144,8 +144,8 @@ impl Partition {
     }
 
     /// The facts of a checkpoint at the places to which the logs have been read.
-    fn state(&self, mut reach: Vec<Reach>) -> State {
-        let Reach { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
+    fn state(&self, mut reach: Vec<LogPosition>) -> State {
+        let LogPosition { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
         State {
             plan: plan_fingerprint(&self.plan),
             rules: RULES,
@@ -200,7 +200,7 @@ impl Partition {
     fn take_written(&mut self, written: WrittenCheckpoint) {
         tracing::debug!(
             epoch = written.epoch,
-            position = reach::to_text(&self.plan, &self.ingest.reach()),
+            position = log_position::to_text(&self.plan, &self.ingest.reach()),
             "checkpoint"
         );
         for (source, (kept, needless)) in written.kept.into_iter().zip(written.needless).enumerate() {

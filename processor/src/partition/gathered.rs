@@ -5,7 +5,7 @@
 
 use super::Counts;
 use super::answering::LaneOutput;
-use super::looking::LossesSaid;
+use super::looking::LossesTold;
 use super::publishing::PartitionOutputs;
 use crate::lane::SessionOutput;
 use crate::outputs::OutputKind;
@@ -33,7 +33,7 @@ pub(super) struct Gathered {
     /// The metrics of which history has changes of how many sessions are counted at once.
     pub apart: BTreeSet<String>,
     /// What did not count, and what was said of that.
-    pub losses: LossesSaid,
+    pub losses: LossesTold,
 }
 
 impl Gathered {
@@ -46,7 +46,7 @@ impl Gathered {
             last: Pending::default(),
             retired: BTreeSet::new(),
             apart: BTreeSet::new(),
-            losses: LossesSaid::default(),
+            losses: LossesTold::default(),
         }
     }
 

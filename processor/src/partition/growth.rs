@@ -10,7 +10,7 @@ use super::siblings::Siblings;
 use super::state::facts;
 use super::{Error, Options, Partition};
 use crate::checkpoint;
-use crate::reach::Reach;
+use crate::log_position::LogPosition;
 use crate::watermark::UnreadPrefix;
 use event_feeder::world::Instant;
 use event_feeder::{Gap, Position};
@@ -90,7 +90,7 @@ pub(super) fn is_of_growth(options: &Options) -> Result<bool, Error> {
 }
 
 /// Sessions of such a partition may have begun in another one.
-pub(super) fn begin_split(reach: &mut [Reach]) {
+pub(super) fn begin_split(reach: &mut [LogPosition]) {
     for reach in reach {
         reach.unseen = UnreadPrefix::Everything;
         reach.gaps.push(Gap::split(Position::START));

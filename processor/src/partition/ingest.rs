@@ -4,18 +4,18 @@
 //! checkpoint says of the logs follows from here alone.
 
 use super::Options;
+use super::idleness::IdleTimer;
 use super::keeping::Keeping;
-use super::looking::Looked;
+use super::looking::SourceFindings;
 use super::pace::Pace;
 use super::siblings::Siblings;
-use super::silence::Silence;
 use crate::checkpoint::FileRef;
 use crate::feed::Feed;
 use crate::lane::LateEvent;
+use crate::log_position::LogPosition;
 use crate::pipeline::DecodedBlock;
-use crate::reach::Reach;
 use crate::retained::RetainedLog;
-use crate::watermark::{Progress, UnreadPrefix};
+use crate::watermark::{PartitionProgress, UnreadPrefix};
 use event_feeder::world::Instant;
 use event_feeder::{Block, Gap, Notice, Position, Source, Target};
 use std::time::Duration;
@@ -31,14 +31,14 @@ pub(super) struct SourceProgress {
     /// Everything before it was fed.
     pub position: Position,
     pub max_time: Option<Time>,
-    pub silence: Silence,
+    pub silence: IdleTimer,
     /// Records that its log lost before they were read, which was accepted.
     pub gaps: Vec<Gap>,
     pub keeping: Keeping,
     /// What lies before the place from which it is read, as the lanes last said.
     pub unseen: UnreadPrefix,
     /// What its records have.
-    pub looked: Looked,
+    pub looked: SourceFindings,
 }
 
 /// The logs of all sources, as they are at work.
@@ -47,7 +47,7 @@ pub(super) struct Ingest {
     /// One for each source.
     pub sources: Vec<SourceProgress>,
     /// Where the logs are read from, one for each source, if that is not their start.
-    pub begun: Vec<Reach>,
+    pub begun: Vec<LogPosition>,
     pub siblings: Siblings,
     /// When their number was last looked at.
     pub siblings_seen: Instant,
@@ -69,9 +69,9 @@ impl Ingest {
         plan: &Plan,
         options: &Options,
         logs: Vec<Box<dyn Source>>,
-        reach: Vec<Reach>,
+        reach: Vec<LogPosition>,
         kept: Vec<RetainedLog>,
-        begun: Vec<Reach>,
+        begun: Vec<LogPosition>,
         siblings: Siblings,
     ) -> Ingest {
         let is_live = options.log.is_live();
@@ -86,10 +86,10 @@ impl Ingest {
             position: reach.position,
             max_time: reach.max_time,
             gaps: reach.gaps,
-            silence: Silence::new(if is_live { declared.idle.live() } else { None }, reach.silences),
+            silence: IdleTimer::new(if is_live { declared.idle.live() } else { None }, reach.silences),
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,
-            looked: Looked::default(),
+            looked: SourceFindings::default(),
         });
         Ingest {
             sources: sources.collect(),
@@ -111,8 +111,8 @@ impl Ingest {
     }
 
     /// How far the log of each source has been read.
-    pub(super) fn reach(&self) -> Vec<Reach> {
-        let reach = |(source, progress): (usize, &SourceProgress)| Reach {
+    pub(super) fn reach(&self) -> Vec<LogPosition> {
+        let reach = |(source, progress): (usize, &SourceProgress)| LogPosition {
             position: progress.position,
             files: self.feed.files(source).clone(),
             max_time: progress.max_time,
@@ -124,8 +124,8 @@ impl Ingest {
     }
 
     /// How far the logs have come, and what silence made of them.
-    pub(super) fn progress(&self, plan: &Plan) -> Progress {
-        let mut progress = Progress::nothing(plan, None);
+    pub(super) fn progress(&self, plan: &Plan) -> PartitionProgress {
+        let mut progress = PartitionProgress::nothing(plan, None);
         for (reached, source) in progress.sources.iter_mut().zip(&self.sources) {
             reached.max_time = source.max_time;
             // A log that is read again is not there yet.
@@ -191,7 +191,7 @@ impl Ingest {
     }
 
     /// Takes what the lanes know of what lies before the beginning.
-    pub(super) fn take_unseen(&mut self, progress: &Progress) {
+    pub(super) fn take_unseen(&mut self, progress: &PartitionProgress) {
         for (source, reached) in self.sources.iter_mut().zip(&progress.sources) {
             source.unseen = reached.unseen;
         }

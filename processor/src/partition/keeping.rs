@@ -3,8 +3,8 @@
 use super::ingest::{Ingest, SourceProgress};
 use super::{Error, Options, Partition};
 use crate::checkpoint::Reader;
-use crate::input::From;
-use crate::retained::{Fresh, Replay, RetainedLog};
+use crate::input::StartPosition;
+use crate::retained::{Replay, RetainedLog, RetainedTail};
 use event_feeder::{Block, Gap, Position, Source};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
@@ -17,7 +17,7 @@ pub(super) struct Keeping {
     /// As of the last checkpoint.
     pub kept: RetainedLog,
     /// Since then.
-    pub fresh: Fresh,
+    pub fresh: RetainedTail,
     /// How many bytes the last checkpoint was to keep.
     writing: usize,
     /// Kept events are still being read again: up to here.
@@ -29,16 +29,16 @@ impl Keeping {
     pub(super) fn new(keep: Time, kept: RetainedLog, position: Position, max_time: Option<Time>) -> Self {
         let end = kept.end().max(position);
         let replaying = (end > position).then_some(end);
-        Keeping { keep, kept, fresh: Fresh::after(end, max_time), writing: 0, replaying }
+        Keeping { keep, kept, fresh: RetainedTail::after(end, max_time), writing: 0, replaying }
     }
 
     /// What is to be kept with a checkpoint at a position.
-    pub(super) fn cut(&mut self, position: Position, max_time: Option<Time>) -> Fresh {
+    pub(super) fn cut(&mut self, position: Position, max_time: Option<Time>) -> RetainedTail {
         if self.replaying.is_some() {
             return self.fresh.clone().until(max_time);
         }
         self.writing = self.fresh.bytes();
-        std::mem::replace(&mut self.fresh, Fresh::after(position, max_time)).until(max_time)
+        std::mem::replace(&mut self.fresh, RetainedTail::after(position, max_time)).until(max_time)
     }
 }
 
@@ -46,7 +46,7 @@ impl Keeping {
 pub(super) struct KeepingCut {
     /// As of the last checkpoint.
     pub log: RetainedLog,
-    pub fresh: Fresh,
+    pub fresh: RetainedTail,
     /// For how long, in nanoseconds of the log's time; 0 where nothing is kept.
     pub keep: Time,
 }
@@ -76,7 +76,7 @@ impl Partition {
             self.pipeline.call(|_, _| ())?;
             self.take_decoded();
             let SourceProgress { keeping, max_time, .. } = &mut self.ingest.sources[source];
-            keeping.fresh = Fresh::after(end, *max_time);
+            keeping.fresh = RetainedTail::after(end, *max_time);
             keeping.replaying = None;
         }
         self.ingest.sources[source].keeping.fresh.push(block);
@@ -112,7 +112,7 @@ pub(super) fn open(
     reader: &Reader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);
-    let from = From { position: end, files: vec![] };
+    let from = StartPosition { position: end, files: vec![] };
     let from = Some(&from).filter(|from| from.position > Position::START);
     let live = options.log.open(&options.part, plan, source, from)?;
     Ok(if end > after {

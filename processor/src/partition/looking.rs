@@ -18,7 +18,7 @@ const LEFT_MAX: usize = 4;
 
 /// What the records of a source have, since reading began.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
+pub(super) struct SourceFindings {
     records: u64,
     events: u64,
     seen: Seen,
@@ -31,7 +31,7 @@ pub(super) struct Looked {
 
 /// What there is to say of the records that a partition has read since it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looks {
+pub struct RecordFindings {
     /// The columns that some record has, as a set of column bits.
     pub columns: u64,
     /// What is said, with the column of which it is.
@@ -43,7 +43,7 @@ pub struct Looks {
 
 /// What is known and was said of what did not count.
 #[derive(Debug, Default)]
-pub(super) struct LossesSaid {
+pub(super) struct LossesTold {
     /// What was wrong with the first record of which that is known.
     example: Option<String>,
     /// Values that sessions have forgotten that are alive, as of the last reading of all.
@@ -52,7 +52,7 @@ pub(super) struct LossesSaid {
     said: BTreeMap<Code, u64>,
 }
 
-impl LossesSaid {
+impl LossesTold {
     /// Takes note of records that could not be read.
     pub(super) fn note(&mut self, dead: &[DeadLetter]) {
         if let (None, Some(first)) = (&self.example, dead.first()) {
@@ -63,7 +63,7 @@ impl LossesSaid {
     }
 }
 
-impl Looked {
+impl SourceFindings {
     fn remarks(&self, plan: &Plan, source: usize) -> Vec<Remark> {
         remarks::of(plan, source, &self.seen, self.records, self.events)
     }
@@ -160,8 +160,8 @@ impl Ingest {
     }
 
     /// What there is to say of the records of all sources now, but for what did not count.
-    fn looks(&self, plan: &Plan) -> Looks {
-        let mut looks = Looks::default();
+    fn looks(&self, plan: &Plan) -> RecordFindings {
+        let mut looks = RecordFindings::default();
         for (source, progress) in self.sources.iter().enumerate() {
             looks.columns |= progress.looked.seen.columns;
             let remarks = progress.looked.remarks(plan, source).into_iter();
@@ -214,7 +214,7 @@ impl Partition {
     }
 
     /// What there is to say of the records of all sources now.
-    pub(super) fn looks(&self) -> Looks {
+    pub(super) fn looks(&self) -> RecordFindings {
         let mut looks = self.ingest.looks(&self.plan);
         for Loss { notice, is_much, .. } in self.gathered.losses(&self.plan) {
             looks.remarks.push((None, remarks::line(&notice)));

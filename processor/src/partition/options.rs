@@ -4,7 +4,7 @@
 
 use crate::checkpoint::{Store, TakeFrom};
 use crate::history::History;
-use crate::input::{Log, Part};
+use crate::input::{Log, LogPartition};
 use crate::labels::Labels;
 use crate::outputs::Outputs;
 use crate::programs::Begin;
@@ -19,7 +19,7 @@ pub struct Options {
     /// The log that it is a partition of.
     pub log: Arc<dyn Log>,
     /// Which one.
-    pub part: Part,
+    pub part: LogPartition,
     /// Where its checkpoints are.
     pub store: Arc<dyn Store>,
     /// How that place is called within the job's state.

@@ -6,7 +6,7 @@ use super::damaged::settle;
 use super::state::{facts, places};
 use super::{Error, Options};
 use crate::checkpoint::{self, FileRef, Kind, Reader};
-use crate::input::From;
+use crate::input::StartPosition;
 use event_feeder::Next;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
@@ -33,7 +33,7 @@ pub fn before(plan: &Plan, options: &Options) -> Result<(), Error> {
         return Ok(());
     }
     for (source, reach) in state.reach(&places).into_iter().enumerate() {
-        let from = From { position: reach.position.of(0), files: reach.files };
+        let from = StartPosition { position: reach.position.of(0), files: reach.files };
         if options.log.is_live() {
             let checked = options.log.check(&options.part, source, &from);
             // Whoever is at work on it lets go of what came before the checkpoint that was looked at.

@@ -10,14 +10,14 @@ use super::publishing::PartitionOutputs;
 use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
-use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, copying, growth, keeping, zones};
+use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, growth, keeping, read_ahead, zones};
 use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Opened, Reader, segment};
-use crate::input::{From, Part};
+use crate::input::{LogPartition, StartPosition};
 use crate::lane::{Lane, image};
+use crate::log_position::LogPosition;
 use crate::outputs::OutputKind;
 use crate::pipeline::{Pipeline, SourceStart};
 use crate::programs::Begin;
-use crate::reach::Reach;
 use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::world::Instant;
@@ -160,32 +160,33 @@ struct Logs<'a> {
     /// Up to where they were read.
     read: &'a [Position],
     /// What was known of them by then.
-    known: &'a [Reach],
+    known: &'a [LogPosition],
     /// Whether the log may hold on to whoever read it just before.
     is_patient: bool,
 }
 
 impl Logs<'_> {
     /// Opens all of them; behind those places if they are `resumed`, and at their starts otherwise.
-    fn open(&self, from: &[Reach], resumed: bool) -> Result<Vec<Box<dyn Source>>, Error> {
+    fn open(&self, from: &[LogPosition], resumed: bool) -> Result<Vec<Box<dyn Source>>, Error> {
         from.iter().enumerate().map(|(source, from)| self.open_one(source, from, resumed)).collect()
     }
 
-    fn open_one(&self, source: usize, from: &Reach, resumed: bool) -> Result<Box<dyn Source>, Error> {
+    fn open_one(&self, source: usize, from: &LogPosition, resumed: bool) -> Result<Box<dyn Source>, Error> {
         let Logs { plan, options, reader, kept, known, is_patient, .. } = *self;
-        let place = From { position: from.position.of(0), files: from.files.clone() };
+        let place = StartPosition { position: from.position.of(0), files: from.files.clone() };
         if options.log.is_live() {
             let gaps = known.get(source).map_or(&[][..], |known| &known.gaps);
             let open = || keeping::open(options, plan, source, place.position, &kept[source], gaps, reader);
-            return if is_patient { copying::patient(open) } else { open() };
+            return if is_patient { read_ahead::patient(open) } else { open() };
         }
         Ok(options.log.open(&options.part, plan, source, Some(&place).filter(|_| resumed))?)
     }
 
     /// Whether all that was read since those places can be read again.
-    fn are_whole(&self, from: &[Reach]) -> bool {
-        let is_kept =
-            |((from, read), kept): ((&Reach, &Position), &RetainedLog)| kept.is_whole(from.position.of(0), read.of(0));
+    fn are_whole(&self, from: &[LogPosition]) -> bool {
+        let is_kept = |((from, read), kept): ((&LogPosition, &Position), &RetainedLog)| {
+            kept.is_whole(from.position.of(0), read.of(0))
+        };
         !self.options.log.is_live() || from.iter().zip(self.read).zip(self.kept).all(is_kept)
     }
 
@@ -200,7 +201,7 @@ struct Start {
     /// Events of live logs that are kept, of each source.
     kept: Vec<RetainedLog>,
     /// Where the logs are read from, if that is not their start.
-    begun: Vec<Reach>,
+    begun: Vec<LogPosition>,
     siblings: Siblings,
     /// The files that it goes on with.
     files: Vec<FileRef>,
@@ -222,14 +223,14 @@ impl Start {
         reader: &Reader,
     ) -> Result<Start, Error> {
         let copied = match (found, options.begins) {
-            (None, Begin::Start) => copying::copy(plan, options, &checkpoints.putter())?,
+            (None, Begin::Start) => read_ahead::copy(plan, options, &checkpoints.putter())?,
             (None, Begin::Now) | (Some(_), _) => None,
         };
         let files = copied.as_ref().map_or(files, |copied| &copied.files);
         let sources = 0..plan.sources().count() as u8;
         let kept = sources.map(|source| RetainedLog::of(files, source)).collect::<Result<Vec<_>, _>>()?;
         // What was decided about the log stays decided when it is read again.
-        let (read, known): (Vec<Position>, Vec<Reach>) = match (&copied, found) {
+        let (read, known): (Vec<Position>, Vec<LogPosition>) = match (&copied, found) {
             (Some(copied), _) => (copied.reach.iter().map(|reach| reach.position).collect(), copied.reach.clone()),
             (None, Some(found)) => (found.read.clone(), found.state.reach(&found.read)),
             (None, None) => (vec![], vec![]),
@@ -258,7 +259,7 @@ struct Loaded {
     sources: Vec<Box<dyn Source>>,
     lanes: Vec<Lane>,
     /// Of each source.
-    reach: Vec<Reach>,
+    reach: Vec<LogPosition>,
     counts: Counts,
     totals: Totals,
     results: Vec<FileRef>,
@@ -280,15 +281,15 @@ impl Loaded {
 
     /// With what comes from now on.
     fn at_the_end(plan: &Arc<Plan>, logs: &Logs<'_>) -> Result<Loaded, Error> {
-        let mut sources = logs.open(&Reach::starts(plan), false)?;
+        let mut sources = logs.open(&LogPosition::starts(plan), false)?;
         let reach = beginning::at_the_end(&mut sources)?;
         Ok(Loaded::empty(plan, logs, sources, reach))
     }
 
     /// With the logs from where they begin, which is their start unless something else was said (`begun`); refused where that
     /// is not kept. `rules` are those of the language by which the state was written.
-    fn again(plan: &Arc<Plan>, logs: &Logs<'_>, begun: &[Reach], rules: u32) -> Result<Loaded, Error> {
-        let mut reach = if begun.is_empty() { Reach::starts(plan) } else { begun.to_vec() };
+    fn again(plan: &Arc<Plan>, logs: &Logs<'_>, begun: &[LogPosition], rules: u32) -> Result<Loaded, Error> {
+        let mut reach = if begun.is_empty() { LogPosition::starts(plan) } else { begun.to_vec() };
         if !logs.are_whole(&reach) {
             return Err(Error::not_kept(rules));
         }
@@ -299,14 +300,14 @@ impl Loaded {
         Ok(Loaded::empty(plan, logs, sources, reach))
     }
 
-    fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<Reach>) -> Loaded {
+    fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<LogPosition>) -> Loaded {
         let lanes = (0..logs.lanes()).map(|_| Lane::new(Arc::clone(plan), None)).collect();
         Loaded { sources, lanes, reach, counts: Counts::default(), totals: Totals::new(plan), results: vec![] }
     }
 }
 
 /// What the lanes have seen of a source by then.
-fn source_start(reach: &Reach) -> SourceStart {
+fn source_start(reach: &LogPosition) -> SourceStart {
     SourceStart {
         position: reach.position,
         max_time: reach.max_time,
@@ -330,7 +331,7 @@ fn say_apart(options: &Options, apart: &BTreeSet<String>) {
 }
 
 /// How a partition of a plan is called in its state.
-pub(crate) fn identity(plan: &Plan, part: &Part) -> String {
+pub(crate) fn identity(plan: &Plan, part: &LogPartition) -> String {
     let part = if part.folder.is_empty() { "0" } else { &part.folder };
     format!("{}/{part}", plan.name())
 }

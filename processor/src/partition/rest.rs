@@ -3,13 +3,13 @@
 use super::asked::asked_by;
 use super::recovery::load;
 use super::state::{State, facts, places};
-use super::{Answer, Ask, Counts, Error, Looks};
+use super::{Answer, Ask, Counts, Error, RecordFindings};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
 use crate::damage::Damage;
 use crate::lane::SessionOutput;
+use crate::log_position::{self, LogPosition};
 use crate::outputs::outbox::facts_of;
-use crate::reach::{self, Reach};
 use crate::results::{Dropped, Pending};
 use crate::retained::RetainedLog;
 use crate::totals::Totals;
@@ -109,7 +109,7 @@ pub fn at_rest(
         partition,
         folder,
         owner: None,
-        reach: Reach::starts(plan),
+        reach: LogPosition::starts(plan),
         begun: vec![],
         partial: 0,
         watermark: None,
@@ -119,7 +119,7 @@ pub fn at_rest(
         counts: Counts::default(),
         outputs: BTreeMap::new(),
         bytes: 0,
-        looks: Looks::default(),
+        looks: RecordFindings::default(),
         queued_bytes: 0,
         kept_bytes: 0,
         live: 0,
@@ -146,7 +146,7 @@ pub fn at_rest(
         return Ok(answer);
     }
     answer.reach = state.reach(&places);
-    let progress = reach::progress(plan, &answer.reach);
+    let progress = log_position::progress(plan, &answer.reach);
     answer.watermark = progress.known_watermark();
     answer.horizon = progress.horizon();
     answer.certain = progress.certain();

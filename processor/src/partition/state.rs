@@ -8,12 +8,12 @@ use super::zones::ZoneRules;
 use super::{Counts, Error};
 use crate::checkpoint::Manifest;
 use crate::damage::Lost;
+use crate::log_position::{self, LogPosition};
 use crate::outputs::alert_changes::AlertMarks;
 use crate::outputs::changes::PublishedTotals;
-use crate::reach::{self, Reach};
 use crate::results::Dropped;
 use crate::totals::TotalsImage;
-use crate::watermark::{Silences, UnreadPrefix};
+use crate::watermark::{IdleAdvances, UnreadPrefix};
 use event_feeder::file::FileTable;
 use event_feeder::{Gap, Position};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub(super) struct State {
     pub max_time: Option<Time>,
     /// How far silence moved the watermark.
     #[serde(default)]
-    pub silences: Silences,
+    pub silences: IdleAdvances,
     /// What of the log was lost before it was read, which was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
@@ -42,13 +42,13 @@ pub(super) struct State {
     pub totals: TotalsImage,
     /// The logs of the other sources of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joined: Vec<Reach>,
+    pub joined: Vec<LogPosition>,
     /// What lies before the place from which the log is read.
     #[serde(default, skip_serializing_if = "UnreadPrefix::is_nothing")]
     pub unseen: UnreadPrefix,
     /// Where the logs of all sources are read from, if that is not their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub begun: Vec<Reach>,
+    pub begun: Vec<LogPosition>,
     /// Up to where everything of alerts was told to whoever listens.
     #[serde(default)]
     pub told: AlertMarks,
@@ -85,10 +85,10 @@ fn first_rules() -> u32 {
 
 impl State {
     /// How far the log of each source had been read, for the places of the manifest.
-    pub(super) fn reach(&self, places: &[Position]) -> Vec<Reach> {
+    pub(super) fn reach(&self, places: &[Position]) -> Vec<LogPosition> {
         let (files, max_time, silences) = (self.files.clone(), self.max_time, self.silences.clone());
         let (position, gaps) = (places.first().copied().unwrap_or_default(), self.gaps.clone());
-        let first = Reach { position, files, max_time, silences, gaps, unseen: self.unseen };
+        let first = LogPosition { position, files, max_time, silences, gaps, unseen: self.unseen };
         std::iter::once(first).chain(self.joined.iter().cloned()).collect()
     }
     /// Whether it is the state of that plan, at those places.
@@ -106,7 +106,7 @@ pub(super) fn facts(manifest: &Manifest) -> Result<State, Error> {
 
 /// The places of a manifest, one for each source.
 pub(super) fn places(manifest: &Manifest) -> Result<Vec<Position>, Error> {
-    reach::from_json(&manifest.position)
+    log_position::from_json(&manifest.position)
         .map_err(|error| Error::Malformed { object: name_of(manifest), reason: error.to_string() })
 }
 

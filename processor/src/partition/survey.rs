@@ -6,13 +6,13 @@
 
 use super::{Error, Partition};
 use crate::lane::{Lane, LiveAlerts, SessionOutput, YieldAfter};
+use crate::log_position;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
-use crate::reach;
 use crate::totals::Totals;
-use crate::watermark::Progress;
+use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use timeline_core::Time;
 /// The looks for one checkpoint.
 pub(super) struct Survey {
     alerts: Scan<(LiveAlerts, Time)>,
-    totals: Scan<(Totals, Progress)>,
+    totals: Scan<(Totals, PartitionProgress)>,
 }
 
 /// One look at all sessions.
@@ -108,7 +108,7 @@ impl Partition {
     }
 
     fn look_at_alerts(&mut self) -> Result<Coming<(LiveAlerts, Time)>, Error> {
-        let begin = |lane: &mut Lane, progress: &Progress| {
+        let begin = |lane: &mut Lane, progress: &PartitionProgress| {
             (lane.to_scan_alerts(), lane.frontier(progress.clock()), Some(LiveAlerts::default()))
         };
         Ok(self.pipeline.work(begin, |lane, _, (looking, frontier, look), length| {
@@ -118,10 +118,11 @@ impl Partition {
         })?)
     }
 
-    fn look_at_totals(&mut self) -> Result<Coming<(Totals, Progress)>, Error> {
+    fn look_at_totals(&mut self) -> Result<Coming<(Totals, PartitionProgress)>, Error> {
         let plan = Arc::clone(&self.plan);
-        let begin =
-            |lane: &mut Lane, _: &Progress| (lane.to_read(), SessionOutput::default(), Some(Totals::new(lane.plan())));
+        let begin = |lane: &mut Lane, _: &PartitionProgress| {
+            (lane.to_read(), SessionOutput::default(), Some(Totals::new(lane.plan())))
+        };
         Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, totals), length| {
             let own = totals.as_mut()?;
             if let Some(horizon) = progress.horizon() {
@@ -159,7 +160,7 @@ impl Partition {
         };
         let reach = self.ingest.reach();
         let places = reach.iter().map(|reach| reach.position).collect();
-        let at = AsOf { places, text: reach::to_text(&self.plan, &reach), watermark, horizon };
+        let at = AsOf { places, text: log_position::to_text(&self.plan, &reach), watermark, horizon };
         totals.only(&self.plan, |name| !self.gathered.apart.contains(name));
         let totals = self.publishing.total_changes(&self.plan, &totals, &at, &self.options.labels, began);
         Findings { alerts, totals, is_all_told: true }

@@ -6,7 +6,7 @@
 use super::ask::Request;
 use super::{AT_ONCE, Error, LaneOutput, OWNER_LOOK, Partition};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
-use crate::feed::Fed;
+use crate::feed::FeedItem;
 use crate::measured;
 use event_feeder::Block;
 use event_feeder::world::Instant;
@@ -100,20 +100,20 @@ impl Partition {
             return Ok(Read::NotAsked);
         }
         match self.ingest.feed.read()? {
-            Fed::Block(block) => {
+            FeedItem::Block(block) => {
                 self.feed(block)?;
                 Ok(Read::Records)
             }
-            Fed::Gap(source, gap) => {
+            FeedItem::Gap(source, gap) => {
                 self.go_over(source, gap)?;
                 Ok(Read::Records)
             }
-            Fed::Waits(_) => {
+            FeedItem::Waits(_) => {
                 self.pipeline.flush()?;
                 Ok(Read::Waits)
             }
             // What is durable never ends for good: its log may go on when it is opened again.
-            Fed::Ended(_) | Fed::Idle | Fed::End => {
+            FeedItem::Ended(_) | FeedItem::Idle | FeedItem::End => {
                 self.pipeline.flush()?;
                 Ok(Read::Nothing)
             }

@@ -4,12 +4,12 @@ use super::{decode, encode};
 use crate::checkpoint::{Digest, Kind, Named, Reader, StateLocation};
 use crate::damage::{Damage, Lost};
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
+use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Answer, Counts, Looks};
-use crate::reach::Reach;
+use crate::partition::{Answer, Counts, RecordFindings};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::Totals;
-use crate::watermark::{Silences, UnreadPrefix};
+use crate::watermark::{IdleAdvances, UnreadPrefix};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
 use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Share, TimelineValue};
@@ -57,7 +57,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         TimelineValue::Ratio { numerator: exact, denominator: float },
     ];
     let at = Position::message(7, 8, 9).within(10);
-    let mut silences = Silences::default();
+    let mut silences = IdleAdvances::default();
     silences.push(at, 5);
     let late = |(i, reason)| LateEvent { key: "l".into(), time: i, position: at, reason, repaired: i == 1 };
     let dead = DeadLetter {
@@ -84,15 +84,15 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         partition: 3,
         folder: "sources/s/3".into(),
         owner: Some("me".into()),
-        reach: vec![Reach {
+        reach: vec![LogPosition {
             position: at,
             max_time: Some(2),
             silences,
             gaps: vec![event_feeder::Gap { from: at, to: Some(at) }],
             unseen: UnreadPrefix::Until(7),
-            ..Reach::default()
+            ..LogPosition::default()
         }],
-        begun: vec![Reach { position: at, ..Reach::default() }],
+        begun: vec![LogPosition { position: at, ..LogPosition::default() }],
         partial: 11,
         watermark: Some(1),
         horizon: Some(i64::MAX),
@@ -112,7 +112,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         },
         outputs: [("alerts".to_owned(), Published { published: 8, waiting: 9 })].into(),
         bytes: 6,
-        looks: Looks {
+        looks: RecordFindings {
             columns: 5,
             remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
             losses: vec![("much".into(), "help".into())],

@@ -16,9 +16,9 @@ use timeline_core::{Linear, Time, Value};
 use crate::checkpoint::{FileRef, Reader, StateLocation};
 use crate::damage::Damage;
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
+use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Answer, Ask, Counts, Looks, plan_fingerprint};
-use crate::reach::Reach;
+use crate::partition::{Answer, Ask, Counts, RecordFindings, plan_fingerprint};
 use crate::results::{Dropped, Pending};
 use crate::totals::{Totals, TotalsImage, ValueImage};
 
@@ -54,8 +54,8 @@ struct AnswerHeader {
     plan: String,
     partition: u32,
     folder: String,
-    reach: Vec<Reach>,
-    begun: Vec<Reach>,
+    reach: Vec<LogPosition>,
+    begun: Vec<LogPosition>,
     partial: u64,
     watermark: Option<Time>,
     horizon: Option<Time>,
@@ -66,7 +66,7 @@ struct AnswerHeader {
     outputs: BTreeMap<String, Published>,
     bytes: u64,
     #[serde(default)]
-    looks: Looks,
+    looks: RecordFindings,
     #[serde(default)]
     queued_bytes: u64,
     #[serde(default)]

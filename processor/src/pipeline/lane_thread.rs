@@ -5,7 +5,7 @@
 use super::{DecodedBlock, lane_of};
 use crate::lane::{Lane, Watcher};
 use crate::time_jumps::{self, TimeJump};
-use crate::watermark::{Progress, Silences, UnreadPrefix, Watermarks};
+use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
 use event_feeder::{Batch, Block, Decoder, Seen};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
 use std::time::Duration;
 use timeline_core::Time;
 
-pub(super) type Call<W> = Box<dyn FnOnce(&mut Lane<W>, &Progress) + Send>;
+pub(super) type Call<W> = Box<dyn FnOnce(&mut Lane<W>, &PartitionProgress) + Send>;
 
 /// Work that is done piece by piece, each about so long; true once it is done.
-pub(super) type Job<W> = Box<dyn FnMut(&mut Lane<W>, &Progress, Duration) -> bool + Send>;
+pub(super) type Job<W> = Box<dyn FnMut(&mut Lane<W>, &PartitionProgress, Duration) -> bool + Send>;
 
 pub(super) enum Command<W> {
     Round(Option<Block>),
     /// Of a source.
-    Silence(usize, Silences),
+    Silence(usize, IdleAdvances),
     /// A source has ended.
     End(usize),
     /// Records of a source are missing.
@@ -50,8 +50,8 @@ pub(super) struct LaneThread<W> {
     pub tell_leap: Sender<TimeJump>,
     /// Usable events so far, of each source.
     pub events: Vec<u64>,
-    pub progress: Progress,
-    pub silences: Vec<Silences>,
+    pub progress: PartitionProgress,
+    pub silences: Vec<IdleAdvances>,
     /// Batches of its own that others may still read.
     pub done: Vec<Arc<Routed>>,
     /// How long it was busy with the events of the last round.

@@ -1,6 +1,6 @@
 //! Reading kept events again: as a log that ends with them, or that the live one goes on from.
 
-use super::{Error, Messages, RetainedLog, read};
+use super::{Error, RetainedLog, SegmentMessages, read};
 use crate::checkpoint::{FileRef, Reader};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
@@ -97,7 +97,7 @@ impl Replay {
     /// A block of the rows of a batch from `row` on that are wanted.
     fn block(&mut self, batch: RecordBatch, row: usize) -> Result<Option<Block>, Error> {
         let malformed = || Error::Malformed { segment: "kept events".into(), reason: "other columns".into() };
-        let messages = Messages::of(&batch).ok_or_else(malformed)?;
+        let messages = SegmentMessages::of(&batch).ok_or_else(malformed)?;
         let rows = batch.num_rows();
         let first = (row..rows).find(|i| messages.position(*i) >= self.at);
         let Some(first) = first else {

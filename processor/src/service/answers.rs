@@ -24,10 +24,10 @@ use crate::damage::{self, Lost};
 use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, SessionSnapshot};
+use crate::log_position::{self, LogPosition};
 use crate::outliers;
 use crate::outputs::Published;
 use crate::partition::{self, Answer};
-use crate::reach::{self, Reach};
 use crate::results::{self, Pending};
 use crate::retained;
 use crate::rows;
@@ -128,13 +128,13 @@ pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
     PositionOf {
         source: answer.plan.name(),
         partition: answer.partition,
-        position: reach::to_text(&answer.plan, &answer.reach),
+        position: log_position::to_text(&answer.plan, &answer.reach),
         watermark_ns: answer.watermark,
         horizon_ns: answer.horizon,
         epoch: answer.epoch,
         partial_sessions: answer.partial,
         unowned: answer.owner.is_none(),
-        gaps: reach::gaps(&answer.plan, &answer.reach),
+        gaps: log_position::gaps(&answer.plan, &answer.reach),
         lost: lost.map(Lost::said).collect(),
     }
 }
@@ -175,8 +175,8 @@ pub(super) fn status(answer: &Answer) -> Json {
     json!({
         "source": answer.plan.name(),
         "partition": answer.partition,
-        "position": reach::to_text(&answer.plan, &answer.reach),
-        "gaps": reach::gaps(&answer.plan, &answer.reach),
+        "position": log_position::to_text(&answer.plan, &answer.reach),
+        "gaps": log_position::gaps(&answer.plan, &answer.reach),
         "damaged": answer.damage.texts(),
         "file": file,
         "watermark_ns": answer.watermark,
@@ -208,7 +208,7 @@ pub(super) fn status(answer: &Answer) -> Json {
 }
 
 /// What a log of files holds beyond what was read of it, in bytes of the files; none of another log.
-fn bytes_behind(reach: &Reach) -> Option<u64> {
+fn bytes_behind(reach: &LogPosition) -> Option<u64> {
     let at = usize::try_from(reach.position.file).ok()?;
     let length = |name: &str| std::fs::metadata(name).ok().map(|file| file.len());
     let current = length(&reach.files.get(at)?.name)?.saturating_sub(reach.position.offset);
@@ -374,7 +374,7 @@ pub(super) fn outliers(
 #[cfg(test)]
 mod tests {
     use super::bytes_behind;
-    use crate::reach::Reach;
+    use crate::log_position::LogPosition;
     use event_feeder::Position;
     use event_feeder::file::{Head, Identity, KnownFile};
 
@@ -391,7 +391,7 @@ mod tests {
         let files = vec![file("a", 10, Some(10)), file("b", 20, None), file("c", 40, None)];
         let at = |file, offset| {
             let position = Position { file, offset, ..Position::START };
-            bytes_behind(&Reach { position, files: files.clone(), ..Reach::default() })
+            bytes_behind(&LogPosition { position, files: files.clone(), ..LogPosition::default() })
         };
         assert_eq!([at(0, 4), at(1, 20), at(2, 39), at(2, 50)], [Some(66), Some(40), Some(1), Some(0)]);
         assert_eq!(at(3, 0), None, "no file is known there");

@@ -7,7 +7,7 @@
 //! **Invariant:** a row is what the metric was, or there is an error that says from when on it is known.
 
 use super::answers::{self, LogAnswer};
-use super::replaying::{self, Logs};
+use super::replaying::{self, PartitionReplay};
 use crate::as_of::{self, Question, Told};
 use crate::engine::{EngineError, IsWanted, MetricAt, TableData};
 use crate::lane::SessionSnapshot;
@@ -65,8 +65,8 @@ pub(super) fn table(
             let message = format!("its log is read from {} on, not before", instant_text(until));
             return Err(not_kept(asked, &message));
         }
-        let Logs { sources, before, is_whole } = replaying::logs(answer)?;
-        let logs = replay::Logs { sources, before: &before, reach: &answer.reach };
+        let PartitionReplay { sources, before, is_whole } = replaying::logs(answer)?;
+        let logs = replay::ReplayLogs { sources, before: &before, reach: &answer.reach };
         let question = Question { at: *at, metric, keys, rows_max: left, is_wanted };
         let mut told = as_of::replay(plan, logs, question).map_err(replaying::unread)?;
         if !is_wanted() {

@@ -8,7 +8,7 @@ use super::{Options, StartError};
 use crate::checkpoint::{Error as StateError, ProgramStore};
 use crate::damage::is_named;
 use crate::engine::EngineError;
-use crate::input::{Input, Joined, Log, Part, log_of};
+use crate::input::{Joined, Log, LogPartition, SourceBinding, log_of};
 use crate::members::beat;
 use crate::partition::{self, Error};
 use crate::programs::{Begin, Outcome, Programs};
@@ -119,7 +119,7 @@ pub(super) fn bind(options: &Options, programs: &Programs) -> Result<Vec<Bound>,
     let log = |source: &SourceDefinition| {
         let name = &source.name;
         let own = |bound: &Option<String>| bound.as_ref().map_or(known.len() == 1, |bound| bound == name);
-        let inputs: Vec<Input> =
+        let inputs: Vec<SourceBinding> =
             options.sources.iter().filter(|(bound, _)| own(bound)).map(|(_, input)| input.clone()).collect();
         let log = log_of(&inputs).map_err(|reason| {
             StartError::Binding(format!("source `{name}` {reason}; bind one with --source {name}=file:GLOB"))
@@ -190,7 +190,7 @@ pub(super) fn can_run(options: &Options, bound: &[Bound]) -> Result<(), StartErr
 }
 
 /// All partitions of all logs.
-pub(super) fn all_parts(bound: &[Bound]) -> Result<Vec<(Bound, Part)>, StartError> {
+pub(super) fn all_parts(bound: &[Bound]) -> Result<Vec<(Bound, LogPartition)>, StartError> {
     let mut all = vec![];
     for one in bound {
         let parts = one.log.partitions().map_err(Error::from)?;

@@ -8,7 +8,7 @@ use super::work::Ended;
 use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
-use crate::input::Part;
+use crate::input::LogPartition;
 use crate::members::Member;
 use crate::members::beat::{Beat, View};
 use crate::members::decide::Sharing;
@@ -67,7 +67,7 @@ pub(super) struct Cluster {
 
 #[derive(Clone, Default)]
 struct Parts {
-    all: Vec<(String, Part, Sharing)>,
+    all: Vec<(String, LogPartition, Sharing)>,
     looked_up: Option<Instant>,
     version: u64,
 }
@@ -192,7 +192,7 @@ impl Service {
     }
 
     /// All partitions with their sources, looked up now and then.
-    pub(super) fn known_parts(&self) -> Vec<(String, Part, Sharing)> {
+    pub(super) fn known_parts(&self) -> Vec<(String, LogPartition, Sharing)> {
         let Some(cluster) = &self.cluster else { return vec![] };
         let (version, bound) = {
             let inner = self.lock();

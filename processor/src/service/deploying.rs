@@ -5,7 +5,7 @@ use super::work::{Bound, Running, folder, halt};
 use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::Identity;
 use crate::engine::EngineError;
-use crate::input::{Log, Part};
+use crate::input::{Log, LogPartition};
 use crate::partition::{self, Answer, Ask};
 use crate::programs::{Programs, is_as_it_was};
 use crate::retained::RetainedLog;
@@ -19,7 +19,7 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// A partition of a plan that is there no more, and the log that it read.
-type Gone = (Arc<dyn Log>, Arc<Plan>, Part);
+type Gone = (Arc<dyn Log>, Arc<Plan>, LogPartition);
 
 /// How long a log is left alone that could not be told to forget a place.
 const AGAIN: Duration = Duration::from_secs(5);

@@ -160,7 +160,7 @@ impl Engine for Service {
             if nodes.is_empty() {
                 continue;
             }
-            let replaying::Logs { sources: logs, before, is_whole } = replaying::logs(answer)?;
+            let replaying::PartitionReplay { sources: logs, before, is_whole } = replaying::logs(answer)?;
             let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
             let mut story = story::tell(&answer.plan, logs, &question).map_err(replaying::unread)?;
             if !is_whole {

@@ -3,7 +3,7 @@
 use super::work::{Bound, partition_options};
 use super::{Options, StartError};
 use crate::checkpoint::TakeFrom;
-use crate::input::Part;
+use crate::input::LogPartition;
 use crate::partition;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) fn before(options: &Options, bound: &[Bound]) -> Result<(), StartErro
     };
     let looks: Vec<Result<(), partition::Error>> = std::thread::scope(|scope| {
         // A bucket takes its time for each.
-        let look = |(one, part): (&Bound, Part)| {
+        let look = |(one, part): (&Bound, LogPartition)| {
             let own = partition_options(one, &part, 1, TakeFrom::Nobody, options);
             let plan = Arc::clone(&one.plan);
             scope.spawn(move || partition::before(&plan, &own))

@@ -4,7 +4,7 @@ use super::Membership;
 use crate::checkpoint::{Error as StateError, StateLocation};
 use crate::engine::EngineError;
 use crate::history::History;
-use crate::input::Input;
+use crate::input::SourceBinding;
 use crate::outputs::Outputs;
 use crate::partition::Error;
 use crate::programs::LoadError;
@@ -18,7 +18,7 @@ pub struct Options {
     /// Where its state is.
     pub state: StateLocation,
     /// Inputs by the source that they belong to; `None` is for whichever source there is, if it is only one.
-    pub sources: Vec<(Option<String>, Input)>,
+    pub sources: Vec<(Option<String>, SourceBinding)>,
     /// Threads, shared out over the partitions; each has at least one.
     pub threads: usize,
     /// Time between two checkpoints.

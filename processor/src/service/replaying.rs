@@ -13,7 +13,7 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// The logs of a partition once more, one for each source.
-pub(super) struct Logs {
+pub(super) struct PartitionReplay {
     pub sources: Vec<Box<dyn Source>>,
     /// Of each the largest event time of what is not read again, since it is not kept.
     pub before: Vec<Option<Time>>,
@@ -22,8 +22,8 @@ pub(super) struct Logs {
 }
 
 /// The logs from where they were read from up to where an answer is true.
-pub(super) fn logs(answer: &Answer) -> Result<Logs, EngineError> {
-    let mut logs = Logs { sources: vec![], before: vec![], is_whole: true };
+pub(super) fn logs(answer: &Answer) -> Result<PartitionReplay, EngineError> {
+    let mut logs = PartitionReplay { sources: vec![], before: vec![], is_whole: true };
     for (source, reach) in (0..).zip(&answer.reach) {
         let position = reach.position.of(0);
         let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
@@ -66,8 +66,8 @@ pub(super) fn spans(
         let mut own = vec![];
         for answer in log.answers().filter(|answer| spans::are_kept(&answer.plan)) {
             let Some(horizon) = answer.horizon else { continue };
-            let Logs { sources, before, is_whole } = logs(answer)?;
-            let logs = replay::Logs { sources, before: &before, reach: &answer.reach };
+            let PartitionReplay { sources, before, is_whole } = logs(answer)?;
+            let logs = replay::ReplayLogs { sources, before: &before, reach: &answer.reach };
             let told = spans::replay(&answer.plan, logs, horizon, keys, is_wanted);
             let mut told = told.map_err(unread)?;
             if !is_wanted() {

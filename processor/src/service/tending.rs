@@ -10,9 +10,9 @@ use super::work::{Bound, folder};
 use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
+use crate::log_position::LogPosition;
 use crate::partition::{Answer, Ask};
 use crate::programs::{Begin, Programs, SealedLog};
-use crate::reach::Reach;
 use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
 use std::sync::{PoisonError, Weak};
@@ -164,7 +164,7 @@ fn has_caught_up<'a>(own: &Bound, part: u32, bound: &[Bound], before: &'a [Answe
 }
 
 /// Whether one reading of a log has read all that another one has. Each numbers the files of a log by itself.
-fn covers(new: &Reach, old: &Reach) -> bool {
+fn covers(new: &LogPosition, old: &LogPosition) -> bool {
     let (at, to) = (new.position.of(0), old.position.of(0));
     if old.files.is_empty() {
         return at >= to;

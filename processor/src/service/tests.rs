@@ -6,7 +6,7 @@ mod joined;
 use super::{Claims, Options, Service, writer_name};
 use crate::checkpoint::{Checkpoints, Commit, Identity, LocalStore, TakeFrom};
 use crate::engine::{Engine, Extent, Listed, Page, TableData};
-use crate::input::{Input, memory::Memory};
+use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::outputs::Outputs;
 use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
@@ -43,15 +43,15 @@ const KEEP: i64 = 36_000_000_000_000;
 const SYNC: Option<Duration> = Some(Duration::from_secs(20));
 
 /// Starts a processor on a log.
-fn start(state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+fn start(state: &Path, log: &MemoryPartitions, claims: Claims) -> Arc<Service> {
     start_with(PROGRAM, state, log, claims)
 }
 
-fn start_with(program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+fn start_with(program: &str, state: &Path, log: &MemoryPartitions, claims: Claims) -> Arc<Service> {
     start_keeping(KEEP, program, state, log, claims)
 }
 
-fn start_keeping(keep: i64, program: &str, state: &Path, log: &Memory, claims: Claims) -> Arc<Service> {
+fn start_keeping(keep: i64, program: &str, state: &Path, log: &MemoryPartitions, claims: Claims) -> Arc<Service> {
     started(Options { keep, ..options(state, log, claims) }, program)
 }
 
@@ -60,12 +60,12 @@ fn started(options: Options, program: &str) -> Arc<Service> {
 }
 
 /// How a processor of a test works on a log; each has a writer of its own.
-pub(crate) fn options(state: &Path, log: &Memory, claims: Claims) -> Options {
+pub(crate) fn options(state: &Path, log: &MemoryPartitions, claims: Claims) -> Options {
     // Two starts within one clock tick are two writers all the same.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     Options {
         state: state.to_owned().into(),
-        sources: vec![(None, Input::Log(Arc::new(log.clone())))],
+        sources: vec![(None, SourceBinding::Log(Arc::new(log.clone())))],
         threads: 2,
         checkpoint_every: Duration::from_millis(50),
         keep: KEEP,
@@ -128,8 +128,8 @@ fn view(table: &TableData) -> Vec<RecordBatch> {
 }
 
 /// Three partitions; each key lives in one of them: `a` for 10 s, `b` for 20 s, and `c` for 500 s with a close on the way.
-fn log() -> Memory {
-    let log = Memory::new(3);
+fn log() -> MemoryPartitions {
+    let log = MemoryPartitions::new(3);
     for (part, key, last) in [(0, "a", 10), (1, "b", 20)] {
         log.write(part, &format!(r#"{{"k":"{key}","t":0,"b":true}}"#));
         log.write(part, &format!(r#"{{"k":"{key}","t":{last},"b":false}}"#));
@@ -224,7 +224,7 @@ fn the_clock_of_a_silent_log_goes_on_and_is_never_set_back() {
     let program = "source s { key k  time t in ms  idle 200ms  b: bool }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     // An hour ago by the wall clock, so that the silence has room.
     let begun = jiff::Timestamp::now().as_millisecond() - 3_600_000;
     log.write(0, &format!(r#"{{"k":"a","t":{begun},"b":true}}"#));
@@ -267,7 +267,7 @@ fn late_events_are_repaired_and_duplicates_count_once() {
         "source s { key k  time t in s  end after 20s  late repair keep 1m  dedup by id within 10s  b: bool  id: int }
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let write = |t: i64, b: bool, id: i64| log.write(0, &format!(r#"{{"k":"a","t":{t},"b":{b},"id":{id}}}"#));
     let service = start_with(program, dir.path(), &log, Claims::All);
     write(0, true, 1);
@@ -296,7 +296,7 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
 #[test]
 fn the_log_is_let_go_of_up_to_the_oldest_checkpoint_that_is_kept() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start(dir.path(), &log, Claims::All);
     let store = LocalStore::new(dir.path().join("sources/s/part-0"));
     for t in 0..6 {
@@ -317,7 +317,7 @@ fn the_log_is_let_go_of_up_to_the_oldest_checkpoint_that_is_kept() {
 }
 
 /// Waits until the log has been let go of up to an offset.
-fn wait_until_gone(log: &Memory, offset: u64) {
+fn wait_until_gone(log: &MemoryPartitions, offset: u64) {
     let patience = std::time::Instant::now();
     while log.let_go.lock().expect("it is whole")[0].offset < offset {
         assert!(patience.elapsed() < Duration::from_secs(60), "the log is not let go of");
@@ -329,7 +329,7 @@ const KEPT_PROGRAM: &str = "source s { key k  time t in s  end after 5s  b: bool
 metric m = duration_where(latest(b)) | aggregate(count, sum)";
 
 /// Seventy lines of several sessions: every seven seconds a new one of `a`, with one of `b` all the time.
-fn write_sessions(log: &Memory, service: &Service) {
+fn write_sessions(log: &MemoryPartitions, service: &Service) {
     for t in 0..35 {
         if t % 7 < 2 {
             log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true,"c":false}}"#));
@@ -348,7 +348,7 @@ fn write_sessions(log: &Memory, service: &Service) {
 #[test]
 fn events_that_are_gone_from_the_log_are_kept() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start_with(KEPT_PROGRAM, dir.path(), &log, Claims::All);
     write_sessions(&log, &service);
     wait_until_gone(&log, 300);
@@ -385,7 +385,7 @@ metric m = duration_where(latest(c)) | aggregate(count, sum)";
 #[test]
 fn what_is_older_than_keep_is_said_not_to_be_kept() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start_keeping(8_000_000_000, KEPT_PROGRAM, dir.path(), &log, Claims::All);
     write_sessions(&log, &service);
     wait_until_gone(&log, 300);
@@ -419,7 +419,7 @@ let seen = has_existed_within(b, 5s)
 metric quiet = duration_where(held_for(!seen, 2s))
 metric share = duration_where(seen) / duration_where(latest(b))";
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     log.write(0, r#"{"k":"a","t":0,"b":true}"#);
     log.write(0, r#"{"k":"a","t":20}"#);
     let service = start_with(program, dir.path(), &log, Claims::All);
@@ -444,7 +444,7 @@ metric share = duration_where(seen) / duration_where(latest(b))";
 #[test]
 fn dead_letters_do_not_pile_up_in_memory_and_none_is_lost() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let lines = vec!["x"; 3 * (1 << 16)].join("\n");
     log.write(0, &lines);
     log.write(0, r#"{"k":"a","t":0,"b":true}"#);

@@ -6,7 +6,7 @@
 use super::Service;
 use super::work::folder;
 use crate::engine::{EngineError, IsWanted};
-use crate::input::Part;
+use crate::input::LogPartition;
 use crate::partition::{Answer, Ask, Asks, NoAnswer, at_rest};
 use crate::peers::{Question, encode};
 use event_feeder::world::{self, Instant};
@@ -41,7 +41,7 @@ impl Service {
             }
             let left = sync.map(|_| until.saturating_duration_since(Instant::now()));
             let (mut found, troubles) = self.ask_once(asks, left, is_wanted)?;
-            let missing: Vec<(String, Part)> = self
+            let missing: Vec<(String, LogPartition)> = self
                 .known_parts()
                 .into_iter()
                 .map(|(source, part, _)| (source, part))
@@ -117,7 +117,7 @@ impl Service {
     }
 
     /// The answer of a partition that nobody owns.
-    fn at_rest(&self, source: &str, part: &Part, ask: &Ask) -> Result<Option<Answer>, EngineError> {
+    fn at_rest(&self, source: &str, part: &LogPartition, ask: &Ask) -> Result<Option<Answer>, EngineError> {
         let plan = self.plans().into_iter().find(|plan| plan.name() == source);
         let Some(plan) = plan else { return Ok(None) };
         let folder = folder(source, part);

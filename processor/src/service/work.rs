@@ -1,7 +1,7 @@
 //! Partitions at work: each a thread of its own, started and ended one by one.
 
 use crate::checkpoint::TakeFrom;
-use crate::input::{Log, Part};
+use crate::input::{Log, LogPartition};
 use crate::labels::Labels;
 use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
 use crate::programs::Begin;
@@ -56,7 +56,7 @@ impl Bound {
 /// A partition at work.
 pub(super) struct Running {
     pub plan: Arc<Plan>,
-    pub part: Part,
+    pub part: LogPartition,
     pub handle: Handle,
     thread: JoinHandle<()>,
     /// Set before somebody ends it on purpose: such an end is nobody's news.
@@ -67,7 +67,7 @@ impl Running {
     /// Opens a partition and lets it work.
     pub(super) fn start(
         bound: &Bound,
-        part: &Part,
+        part: &LogPartition,
         threads: usize,
         take: TakeFrom,
         options: &super::Options,
@@ -111,7 +111,7 @@ impl Running {
 /// How a partition of a log works here.
 pub(super) fn partition_options(
     bound: &Bound,
-    part: &Part,
+    part: &LogPartition,
     threads: usize,
     take: TakeFrom,
     options: &super::Options,
@@ -157,6 +157,6 @@ pub(super) fn halt(running: &mut Vec<Running>) {
 }
 
 /// Where a partition's state is within the job's.
-pub(super) fn folder(source: &str, part: &Part) -> String {
+pub(super) fn folder(source: &str, part: &LogPartition) -> String {
     if part.folder.is_empty() { format!("sources/{source}") } else { format!("sources/{source}/{}", part.folder) }
 }

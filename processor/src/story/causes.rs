@@ -6,7 +6,7 @@
 //! whatever happened to come last.
 
 use super::{RecordedSpan, StoryEvent};
-use crate::reach::place_text;
+use crate::log_position::place_text;
 use serde_json::{Value as Json, json};
 use timeline_core::plan::{CountedEvents, NodeId, Op, Plan, Timer};
 use timeline_core::{Time, Value, reference};

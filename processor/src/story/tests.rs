@@ -2,8 +2,8 @@
 //! nothing to do with it.
 
 use super::{Question, tell};
+use crate::log_position::LogPosition;
 use crate::operators::{Operators, table_address};
-use crate::reach::Reach;
 use event_feeder::file::Options;
 use event_feeder::{FileSource, Position, fields_read};
 use serde_json::Value as Json;
@@ -235,7 +235,7 @@ fn cause(metric: &str, events: &str, at: i64) -> Json {
     std::fs::write(&file, lines.collect::<String>()).unwrap();
     let fields = Some(fields_read(&plan, 0));
     let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
-    let reach = [Reach { position: Position::START, ..Reach::default() }];
+    let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
     let node = asked(&plan);
     let question = Question {
         key: "a",
@@ -274,7 +274,7 @@ fn of_many_windows_the_last_are_told_by_their_beginnings() {
         let fields = Some(fields_read(&plan, 0));
         let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
         let clock = asked(&plan);
-        let reach = [Reach { position: Position::START, ..Reach::default() }];
+        let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
         let question = Question {
             key: "a",
             at: at.map(|at| at * SECOND),

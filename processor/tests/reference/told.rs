@@ -7,7 +7,7 @@ use super::{batches, config, note, strategies, without_negative_zeros};
 use processor::lane::{AlertRow, Lane, LiveAlerts, YieldAfter};
 use processor::outputs::alert_changes::{AlertChanges, Windows};
 use processor::pipeline::lane_of;
-use processor::watermark::{Progress, Silences, Watermarks};
+use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use std::sync::Arc;
 use strategies::Case;
@@ -24,7 +24,7 @@ fn told(
 ) -> (AlertChanges, Time) {
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), None)).collect();
-    let mut progress = Progress::nothing(&plan, None);
+    let mut progress = PartitionProgress::nothing(&plan, None);
     let mut windows = Windows::new(&plan, &Default::default());
     let (mut facts, mut frontier) = (AlertChanges::default(), Time::MIN);
     let batches = batches(case, cuts, mix);
@@ -33,7 +33,7 @@ fn told(
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
-            lane.take(batch, &mine, &Watermarks { before, after, silences: &Silences::default() });
+            lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
             windows.told(&lane.drain().0.alerts, &mut facts);
         }
         if round + 1 == batches.len() || looks >> (round % 8) & 1 == 1 {

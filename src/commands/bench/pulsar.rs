@@ -14,7 +14,7 @@ use event_feeder::{AcceptGaps, Decoder, Next, Payload, Position, Source};
 use event_producer::produce::{Delivery, Messages, Target};
 use event_producer::{Model, Workload};
 use processor::engine::Engine;
-use processor::input::{Input, Topics};
+use processor::input::{SourceBinding, Topics};
 use processor::service::{Claims, Options, Service, writer_name};
 use std::path::Path;
 use std::sync::Arc;
@@ -227,7 +227,7 @@ fn serving_in(address: &Address, state: &Path, work: impl FnOnce(&Service) -> Re
     let log = Topics::new(settings, vec![address.topic.clone()], "engine".into()).map_err(topic)?;
     let options = Options {
         state: state.to_owned().into(),
-        sources: vec![(None, Input::Log(Arc::new(log)))],
+        sources: vec![(None, SourceBinding::Log(Arc::new(log)))],
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         checkpoint_every: Duration::from_secs(1),
         keep: 0,

@@ -4,7 +4,7 @@ use super::{Findings, records, state};
 use event_feeder::file::{self, FileTable, Mode, Options};
 use event_feeder::{FileSource, Notice, Source, sniff_file};
 use processor::checkpoint::{StateLocation, inspect};
-use processor::reach;
+use processor::log_position;
 use timeline_core::plan::{Csv, Plan};
 
 /// Whether the files of a pattern are there, and still what was read.
@@ -51,7 +51,7 @@ pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, p
             0 => &newest.state["files"],
             joined => &newest.state["joined"][joined - 1]["files"],
         };
-        let place = reach::from_json(&newest.position).ok().and_then(|places| places.get(number).copied());
+        let place = log_position::from_json(&newest.position).ok().and_then(|places| places.get(number).copied());
         let (Some(place), Ok(table)) = (place, serde_json::from_value::<FileTable>(facts.clone())) else { continue };
         // The state of a topic knows no files.
         if table.is_empty() {

@@ -4,12 +4,12 @@
 
 use super::flags::Args;
 use crate::error::{Error, Result};
-use processor::input::Input;
+use processor::input::SourceBinding;
 #[cfg(feature = "pulsar")]
 use std::sync::Arc;
 
 /// `[NAME=]file:GLOB`, or `[NAME=]pulsar://HOST:PORT/TOPIC[,TOPIC]...`.
-pub(super) fn source(text: &str, args: &Args) -> Result<(Option<String>, Input)> {
+pub(super) fn source(text: &str, args: &Args) -> Result<(Option<String>, SourceBinding)> {
     let wrong = || Error::Usage(format!("--source {text}: write [NAME=]file:GLOB or [NAME=]pulsar://HOST:PORT/TOPIC"));
     let (name, place) = match text.split_once('=') {
         Some((name, place)) if !name.contains(':') && !name.contains('/') => (Some(name.to_owned()), place),
@@ -19,19 +19,19 @@ pub(super) fn source(text: &str, args: &Args) -> Result<(Option<String>, Input)>
         return Ok((name, topics(place, args)?));
     }
     match place.strip_prefix("file:") {
-        Some(glob) if !glob.is_empty() => Ok((name, Input::Files(glob.to_owned()))),
+        Some(glob) if !glob.is_empty() => Ok((name, SourceBinding::Files(glob.to_owned()))),
         _ => Err(wrong()),
     }
 }
 
 #[cfg(feature = "pulsar")]
-fn topics(place: &str, args: &Args) -> Result<Input> {
+fn topics(place: &str, args: &Args) -> Result<SourceBinding> {
     let (broker, topics) =
         processor::input::Topics::parse(place).map_err(|reason| Error::Usage(format!("--source {reason}")))?;
     let subscription = args.subscription.clone().unwrap_or_else(|| "timeline".into());
     let log = processor::input::Topics::new(self::broker(broker, args), topics, subscription);
     let log = log.map_err(|error| Error::Other(error.into()))?.accepting(accepted(&args.accept_gap));
-    Ok(Input::Log(Arc::new(log)))
+    Ok(SourceBinding::Log(Arc::new(log)))
 }
 
 /// How a broker is reached.
@@ -64,12 +64,12 @@ fn accepted(names: &[String]) -> event_feeder::AcceptGaps {
 }
 
 #[cfg(not(feature = "pulsar"))]
-fn topics(place: &str, _: &Args) -> Result<Input> {
+fn topics(place: &str, _: &Args) -> Result<SourceBinding> {
     Err(Error::Usage(format!("--source {place}: this build reads files only (built without the `pulsar` feature)")))
 }
 
 /// Refuses sources that are not there: what is mistyped would be waited for for ever, without a word.
-pub(super) fn are_there(sources: &[(Option<String>, Input)]) -> Result<()> {
+pub(super) fn are_there(sources: &[(Option<String>, SourceBinding)]) -> Result<()> {
     for (name, input) in sources {
         let of = name.as_ref().map(|name| format!("source {name}: ")).unwrap_or_default();
         let refused = |error: event_feeder::Error| {

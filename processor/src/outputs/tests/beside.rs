@@ -7,7 +7,7 @@ fn what_is_beside_an_alert_is_of_its_beginning_in_both_messages() {
     let program = "source s { key k  time t in s  lateness 2s  b: bool  c: string  n: int }
 alert on = latest(b) with c = latest(c), n = latest(n)";
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let outputs = to(OutputKind::Alerts, &board);
     let record = |key: &str, t: i64, rest: &str| log.write(0, &format!(r#"{{"k":"{key}","t":{t},{rest}}}"#));
     let service = start_with(program, dir.path(), &log, &outputs);

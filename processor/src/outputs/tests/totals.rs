@@ -69,7 +69,7 @@ enum Disturbance {
 fn disturbed(
     program: &str,
     dir: &Path,
-    log: &Memory,
+    log: &MemoryPartitions,
     board: &Board,
     disturbances: &[Disturbance],
     records: impl Fn(i64, i64) -> Vec<String>,
@@ -105,7 +105,7 @@ fn disturbed(
 /// What a processor answers that knows no more of the log than a place.
 fn asked_up_to(program: &str, text: &str, place: usize) -> Vec<Row> {
     let dir = tempfile::tempdir().expect("a folder");
-    let prefix = Memory::new(1);
+    let prefix = MemoryPartitions::new(1);
     text[..place].lines().for_each(|line| prefix.write(0, line));
     let service = start_with(program, dir.path(), &prefix, &Outputs::default());
     let known = asked(&service);
@@ -116,7 +116,7 @@ fn asked_up_to(program: &str, text: &str, place: usize) -> Vec<Row> {
 #[test]
 fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let rounds = [Disturbance::None, Disturbance::Away, Disturbance::LostWords, Disturbance::Back].repeat(2);
     let text = disturbed(TOTALS, dir.path(), &log, &board, &rounds, |round, step| {
         // A session that moves from group to group, others that stay and end by silence, and some disorder.
@@ -151,7 +151,7 @@ fn the_last_rows_up_to_any_place_are_the_totals_of_the_log_up_to_there() {
 #[test]
 fn totals_are_told_without_further_events_and_not_again_when_the_log_is_read_again() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     // Longer than the time between two checkpoints: the last change waits for it, and for no event.
     let outputs = to(OutputKind::Totals, &board).totals_every(Duration::from_millis(300));
     let service = start_with(TOTALS, dir.path(), &log, &outputs);

@@ -1,8 +1,8 @@
 //! What runs: partitions, nodes and queries, each a table.
 
 use super::{LogAnswer, sum};
-use crate::partition::{Answer, Looks};
-use crate::reach;
+use crate::log_position;
+use crate::partition::{Answer, RecordFindings};
 use crate::rows::{Cell, Kind, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
@@ -43,12 +43,12 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         let int = |x: u64| Cell::Int(x as i64);
         let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
         let counts = answer.counts;
-        let gaps = reach::gaps(&answer.plan, &answer.reach);
+        let gaps = log_position::gaps(&answer.plan, &answer.reach);
         let damaged = answer.damage.texts();
         table.push([
             Cell::Text(answer.plan.name()),
             Cell::Int(i64::from(answer.partition)),
-            Cell::Text(reach::to_text(&answer.plan, &answer.reach)),
+            Cell::Text(log_position::to_text(&answer.plan, &answer.reach)),
             time(answer.watermark),
             time(answer.horizon),
             int(answer.epoch),
@@ -136,7 +136,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
         let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan == *plan).collect();
-        let looks: Vec<&Looks> = own.iter().map(|answer| &answer.looks).collect();
+        let looks: Vec<&RecordFindings> = own.iter().map(|answer| &answer.looks).collect();
         let waits = super::waiting(one, own.iter().copied()).map(|note| note.message);
         // Of partitions that do not answer nothing is known.
         let sum = |of: fn(&Answer) -> u64| (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>());
@@ -181,7 +181,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
 }
 
 /// What there is to say of the records that a query reads: of one column only where it reads that, and no partition has it.
-fn remarks(looks: &[&Looks], read: u64, waits: Option<&str>) -> Cell {
+fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> Cell {
     let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
     let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
     // Partitions say the same of other numbers of records.

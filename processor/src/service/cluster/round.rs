@@ -2,7 +2,7 @@
 
 use super::{Cluster, lock};
 use crate::checkpoint::{Error as StateError, TakeFrom, holder};
-use crate::input::Part;
+use crate::input::LogPartition;
 use crate::members::beat::View;
 use crate::members::decide::{Decision, Evidence, Sharing, decide_idle, decide_running, is_interesting};
 use crate::members::process::Process;
@@ -108,7 +108,7 @@ impl Service {
         });
         // Loading takes long, and the partitions of one that died are all wanted at once.
         let steps: Vec<(String, Result<Step, StartError>)> = std::thread::scope(|scope| {
-            let claim = |(source, part, take): (&String, &Part, TakeFrom)| {
+            let claim = |(source, part, take): (&String, &LogPartition, TakeFrom)| {
                 let (source, number) = (source.clone(), part.number);
                 scope.spawn(move || {
                     let step = self.try_to_claim(&source, number, take, threads);
@@ -199,6 +199,6 @@ fn reads(member: &Member, plan: &str) -> bool {
     sources(plan).is_subset(&own)
 }
 
-fn name(source: &str, part: &Part) -> String {
+fn name(source: &str, part: &LogPartition) -> String {
     format!("{source}/{:010}", part.number)
 }

@@ -4,7 +4,7 @@ use crate::checkpoint::{Owner, TakeFrom};
 use crate::engine::{Engine, EngineError, Page};
 use crate::http;
 use crate::http::Token;
-use crate::input::{Input, memory::Memory};
+use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::members::member_of;
 use crate::operators::table_address;
 use crate::server::{Server, Shared};
@@ -32,11 +32,11 @@ struct Node {
 }
 
 impl Node {
-    fn start(state: &Path, input: Input) -> Result<Node, StartError> {
+    fn start(state: &Path, input: SourceBinding) -> Result<Node, StartError> {
         Node::start_with(PROGRAM, state, input)
     }
 
-    fn start_with(program: &str, state: &Path, input: Input) -> Result<Node, StartError> {
+    fn start_with(program: &str, state: &Path, input: SourceBinding) -> Result<Node, StartError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tokens = Token::new("among us").map(Tokens::one);
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -45,7 +45,7 @@ impl Node {
             threads: 1,
             checkpoint_every: Duration::from_millis(100),
             membership: Some(Membership { address, tokens: tokens.clone() }),
-            ..options(state, &Memory::new(1), Claims::Told)
+            ..options(state, &MemoryPartitions::new(1), Claims::Told)
         };
         let (service, _) = Service::start(options, &[("p.tl".into(), program.into())])?;
         let (close, closed) = oneshot::channel::<()>();
@@ -81,7 +81,7 @@ impl Node {
 }
 
 /// Writes a session of `seconds` to every partition; what they add to count and sum.
-fn write(log: &Memory, round: i64, seconds: i64) -> (i64, i128) {
+fn write(log: &MemoryPartitions, round: i64, seconds: i64) -> (i64, i128) {
     for part in 0..PARTITIONS {
         let start = round * 1000;
         log.write(part, &format!(r#"{{"k":"{part}-{round}","t":{start},"b":true}}"#));
@@ -111,13 +111,13 @@ fn a_table_is_carried_by_all_processors_where_it_first_differs_a_day_later() {
         )
     };
     let dir = tempfile::tempdir().unwrap();
-    let log = Memory::new(PARTITIONS);
+    let log = MemoryPartitions::new(PARTITIONS);
     let session = |from: i64| {
         for (part, t) in (0..PARTITIONS).flat_map(|part| [(part, from), (part, from + 10)]) {
             log.write(part, &format!(r#"{{"k":"{part}","t":{t},"zone":"z"}}"#));
         }
     };
-    let start = || Node::start_with(&program(""), dir.path(), Input::Log(Arc::new(log.clone()))).unwrap();
+    let start = || Node::start_with(&program(""), dir.path(), SourceBinding::Log(Arc::new(log.clone()))).unwrap();
     let (first, second) = (start(), start());
     session(1_000);
     let all = PARTITIONS as i64;
@@ -140,8 +140,8 @@ fn a_table_is_carried_by_all_processors_where_it_first_differs_a_day_later() {
 #[test]
 fn processors_share_a_log_and_each_answers_for_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let log = Memory::new(PARTITIONS);
-    let input = || Input::Log(Arc::new(log.clone()));
+    let log = MemoryPartitions::new(PARTITIONS);
+    let input = || SourceBinding::Log(Arc::new(log.clone()));
     let mut ledger = write(&log, 0, 10);
     let first = Node::start(dir.path(), input()).unwrap();
     assert_eq!(first.owned(), PARTITIONS, "the only one has them all");
@@ -204,8 +204,8 @@ fn processors_share_a_log_and_each_answers_for_all_of_it() {
 #[test]
 fn a_deployment_reaches_all() {
     let dir = tempfile::tempdir().unwrap();
-    let log = Memory::new(PARTITIONS);
-    let input = || Input::Log(Arc::new(log.clone()));
+    let log = MemoryPartitions::new(PARTITIONS);
+    let input = || SourceBinding::Log(Arc::new(log.clone()));
     let ledger = write(&log, 0, 10);
     let nodes = [(); 2].map(|()| Node::start(dir.path(), input()).unwrap());
     until("they share", || nodes.iter().all(|node| node.owned() == 4));
@@ -233,9 +233,9 @@ fn a_deployment_reaches_all() {
 #[test]
 fn a_partition_without_an_owner_is_named_and_shown_as_of_its_last_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
-    let log = Memory::new(PARTITIONS);
+    let log = MemoryPartitions::new(PARTITIONS);
     let ledger = write(&log, 0, 10);
-    let node = Node::start(dir.path(), Input::Log(Arc::new(log.clone()))).unwrap();
+    let node = Node::start(dir.path(), SourceBinding::Log(Arc::new(log.clone()))).unwrap();
     assert_eq!(node.totals(SYNC).unwrap(), ledger);
     // It stops claiming, and gives one up.
     node.service.cluster.as_ref().unwrap().stop_deciding();
@@ -258,7 +258,7 @@ fn the_second_processor_of_files_is_told_who_runs() {
     let file = dir.path().join("events.ndjson");
     std::fs::write(&file, "{\"k\":\"a\",\"t\":1,\"b\":true}\n").unwrap();
     let state = dir.path().join("state");
-    let input = || Input::Files(file.display().to_string());
+    let input = || SourceBinding::Files(file.display().to_string());
     let first = Node::start(&state, input()).unwrap();
     let begun = Instant::now();
     match Node::start(&state, input()) {
@@ -278,8 +278,8 @@ fn the_second_processor_of_files_is_told_who_runs() {
 #[test]
 fn an_owner_that_came_after_the_last_look_is_not_held_for_dead() {
     let dir = tempfile::tempdir().unwrap();
-    let log = Memory::new(PARTITIONS);
-    let input = || Input::Log(Arc::new(log.clone()));
+    let log = MemoryPartitions::new(PARTITIONS);
+    let input = || SourceBinding::Log(Arc::new(log.clone()));
     let first = Node::start(dir.path(), input()).unwrap();
     let cluster = first.service.cluster.as_ref().unwrap();
     let before = cluster.view();

@@ -1,6 +1,8 @@
 //! What metrics were at an instant, where not all of the log is kept.
 
-use super::{KEPT_PROGRAM, Memory, SYNC, log, start_keeping, start_with, totals, wait_until_gone, write_sessions};
+use super::{
+    KEPT_PROGRAM, MemoryPartitions, SYNC, log, start_keeping, start_with, totals, wait_until_gone, write_sessions,
+};
 use crate::engine::{Engine, EngineError, MetricAt, TableScan};
 use crate::service::{Claims, Service};
 use arrow::array::{Array, Decimal128Array, StringArray, TimestampNanosecondArray};
@@ -30,7 +32,7 @@ fn at(service: &Service, seconds: i64, keys: &[&str]) -> Result<Vec<(String, i64
 #[test]
 fn what_was_over_comes_from_history_and_the_rest_from_kept_events() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start_keeping(8 * SECOND, KEPT_PROGRAM, dir.path(), &log, Claims::All);
     write_sessions(&log, &service);
     wait_until_gone(&log, 300);

@@ -1,6 +1,6 @@
 //! Questions that bound what they read: no other session is looked at for them, and the answer is the same.
 
-use super::{KEEP, Memory, PROGRAM, SYNC, start_keeping};
+use super::{KEEP, MemoryPartitions, PROGRAM, SYNC, start_keeping};
 use crate::engine::{Engine, EngineError, TableScan, TimeBounds};
 use crate::service::{Claims, Service};
 use crate::sql::{Answerer, Asking};
@@ -30,7 +30,7 @@ fn ask(service: &Arc<Service>, sql: &str) -> Result<String, EngineError> {
 
 /// Twenty sessions: those of even numbers are over and in history, the others are on.
 fn service(dir: &std::path::Path) -> Arc<Service> {
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     for (begins, first) in [(0, 0), (1000, 1)] {
         for (after, b) in [(0, true), (20, false)] {
             for n in (first..20).step_by(2) {

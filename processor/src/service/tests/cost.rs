@@ -1,6 +1,6 @@
 //! What queries cost: the time of lanes, and memory.
 
-use super::{Claims, Memory, PROGRAM, SYNC, start_with, totals};
+use super::{Claims, MemoryPartitions, PROGRAM, SYNC, start_with, totals};
 use crate::engine::Engine;
 use arrow::array::{Array, Float64Array, Int64Array, RecordBatch, StringArray};
 
@@ -11,7 +11,7 @@ fn column<'a, A: 'static>(rows: &'a RecordBatch, name: &str) -> &'a A {
 #[test]
 fn the_time_that_lanes_are_busy_is_told_of_partitions_and_of_queries() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(2);
+    let log = MemoryPartitions::new(2);
     for t in 0..3000 {
         log.write(t % 2, &format!(r#"{{"k":"k{}","t":{t},"b":{}}}"#, t % 20, t % 3 == 0));
     }

@@ -3,14 +3,14 @@
 use super::{PROGRAM, SYNC, options, started, totals};
 use crate::checkpoint::{Checkpoints, Identity, LocalStore};
 use crate::engine::{Engine, EngineError, Snapshot};
-use crate::input::memory::Memory;
+use crate::input::memory::MemoryPartitions;
 use crate::service::{Claims, Options, Service};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Sessions that end one after the other, each in a checkpoint of its own from then on.
-fn step(service: &Service, log: &Memory, n: u64) {
+fn step(service: &Service, log: &MemoryPartitions, n: u64) {
     let before = service.epoch();
     log.write(0, &format!(r#"{{"k":"k{n}","t":{},"b":true}}"#, n * 1000));
     let began = Instant::now();
@@ -20,16 +20,16 @@ fn step(service: &Service, log: &Memory, n: u64) {
     }
 }
 
-fn serve(state: &Path, log: &Memory) -> Arc<Service> {
+fn serve(state: &Path, log: &MemoryPartitions) -> Arc<Service> {
     serve_as(state, log, |options| options)
 }
 
-fn serve_as(state: &Path, log: &Memory, with: impl Fn(Options) -> Options) -> Arc<Service> {
+fn serve_as(state: &Path, log: &MemoryPartitions, with: impl Fn(Options) -> Options) -> Arc<Service> {
     started(with(kept(state, log)), PROGRAM)
 }
 
 /// Everything is kept.
-fn kept(state: &Path, log: &Memory) -> Options {
+fn kept(state: &Path, log: &MemoryPartitions) -> Options {
     Options { keep: i64::MAX / 2, ..options(state, log, Claims::All) }
 }
 
@@ -78,8 +78,8 @@ fn flip(file: &Path) {
 }
 
 /// A state with so many sessions of history, each in a file of its own.
-fn state_of(steps: u64) -> (tempfile::TempDir, Memory) {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+fn state_of(steps: u64) -> (tempfile::TempDir, MemoryPartitions) {
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = serve(dir.path(), &log);
     (0..steps).for_each(|n| step(&service, &log, n));
     assert!(service.stop().iter().all(|ended| ended.result.is_ok()));

@@ -1,6 +1,6 @@
 //! Deployments over those that run: nothing that was committed is lost, and no answer goes back.
 
-use super::{Claims, Memory, SYNC, Service, start_with, totals};
+use super::{Claims, MemoryPartitions, SYNC, Service, start_with, totals};
 use crate::engine::{Engine, EngineError};
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use serde_json::json;
@@ -18,8 +18,8 @@ fn program(definitions: &str) -> Vec<(String, String)> {
 }
 
 /// Thirty sessions of ten seconds each, of which half is spent in `b`; the last one is open.
-fn log() -> Memory {
-    let log = Memory::new(1);
+fn log() -> MemoryPartitions {
+    let log = MemoryPartitions::new(1);
     for i in 0..30 {
         for (t, b) in [(0, true), (5, false), (10, false)] {
             log.write(0, &format!(r#"{{"k":"k{i}","t":{},"b":{b}}}"#, i * 200 + t));

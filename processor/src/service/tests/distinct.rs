@@ -8,7 +8,7 @@ metric m = n | aggregate(count, distinct(user), distinct(n))";
 /// How many events, users with their error, and numbers with theirs.
 type Distinct = (i64, (i64, f64), (i64, f64));
 
-fn write(log: &Memory, part: usize, (t, user): (i64, i64)) {
+fn write(log: &MemoryPartitions, part: usize, (t, user): (i64, i64)) {
     log.write(part, &format!(r#"{{"k":"p{part}","t":{t},"user":"u{user}","n":{}}}"#, user % 7));
 }
 
@@ -28,7 +28,7 @@ fn partitions_tell_values_apart_together() {
     // By itself the first has an estimate, and each of the others knows its own.
     let users: [std::ops::Range<i64>; 3] = [0..10_500, 10_000..13_000, 12_000..14_000];
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(3);
+    let log = MemoryPartitions::new(3);
     let service = start_with(PROGRAM, dir.path(), &log, Claims::All);
     for (part, users) in users[1..].iter().enumerate() {
         (0..).zip(users.clone()).for_each(|of| write(&log, part + 1, of));
@@ -44,7 +44,7 @@ fn partitions_tell_values_apart_together() {
     assert_eq!(distinct(&service), all, "out of its checkpoint");
     service.stop();
     // All of them in one partition, from the last to the first.
-    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), MemoryPartitions::new(1));
     let reversed = users.into_iter().rev().flat_map(Iterator::rev);
     (0..).zip(reversed).for_each(|of| write(&log, 0, of));
     let service = start_with(PROGRAM, dir.path(), &log, Claims::All);

@@ -7,7 +7,7 @@
 use super::{SYNC, options, started};
 use crate::checkpoint::{LocalStore, inspect};
 use crate::engine::{Engine, TableData};
-use crate::input::memory::Memory;
+use crate::input::memory::MemoryPartitions;
 use crate::service::{Claims, Options, Service};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -61,8 +61,8 @@ fn lines() -> Vec<String> {
     lines
 }
 
-fn log() -> Memory {
-    let log = Memory::new(1);
+fn log() -> MemoryPartitions {
+    let log = MemoryPartitions::new(1);
     lines().iter().for_each(|line| log.write(0, line));
     log
 }
@@ -71,7 +71,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats")
 }
 
-fn kept(state: &Path, log: &Memory) -> Options {
+fn kept(state: &Path, log: &MemoryPartitions) -> Options {
     Options { keep: i64::MAX / 2, ..options(state, log, Claims::All) }
 }
 
@@ -154,7 +154,7 @@ fn formats() -> Vec<PathBuf> {
 fn bless() {
     let at = folder().join(format!("{FORMAT}-rules-{RULES}"));
     let _ = std::fs::remove_dir_all(&at);
-    let (log, all) = (Memory::new(1), lines());
+    let (log, all) = (MemoryPartitions::new(1), lines());
     let (first, second) = all.split_at(all.len() / 2);
     let mut said = String::new();
     for part in [first, second] {

@@ -1,7 +1,7 @@
 //! History in tables that others read too: what their logs say, read here as plain JSON, is what the processor answers.
 
 use super::retention::rows;
-use super::{Claims, Memory, Options, Service, options, started};
+use super::{Claims, MemoryPartitions, Options, Service, options, started};
 use crate::engine::{Engine, TableScan};
 use crate::history::{self, History};
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
@@ -20,7 +20,7 @@ alert a = latest(b)";
 /// So long after the one before a session begins, in seconds: twelve of them are a day.
 const APART: i64 = 7_200;
 
-fn start(state: &Path, log: &Memory, history: history::Options) -> Arc<Service> {
+fn start(state: &Path, log: &MemoryPartitions, history: history::Options) -> Arc<Service> {
     let options = Options { history: Some(Arc::new(History::start(history))), ..options(state, log, Claims::All) };
     started(options, PROGRAM)
 }
@@ -32,7 +32,7 @@ fn kept_in(state: &Path, lake: &Path) -> history::Options {
 }
 
 /// A session of five seconds.
-fn write(log: &Memory, i: i64) {
+fn write(log: &MemoryPartitions, i: i64) {
     for (t, b) in [(i * APART, true), (i * APART + 5, false)] {
         log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
     }
@@ -108,9 +108,9 @@ fn in_state(state: &Path) -> usize {
 
 #[test]
 fn rows_leave_the_state_for_tables_whose_logs_have_each_of_them_once() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     // What it has committed a log forgets, so who reads it without tables has one of its own.
-    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (plain, twin) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let mut total = 0;
     for round in 0..3_i64 {
         let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
@@ -154,8 +154,8 @@ fn rows_leave_the_state_for_tables_whose_logs_have_each_of_them_once() {
 
 #[test]
 fn late_events_and_what_could_not_be_used_go_into_tables_too() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
-    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
+    let (plain, twin) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let both = |line: &str| [&log, &twin].map(|log| log.write(0, line));
     let mut service = start(state.path(), &log, kept_in(state.path(), lake.path()));
     for i in 0..40_i64 {
@@ -197,8 +197,8 @@ fn late_events_and_what_could_not_be_used_go_into_tables_too() {
 fn many_rows_of_a_day_are_written_once_as_a_table_has_them_and_moved_by_their_bytes() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::file::metadata::ParquetMetaDataReader;
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
-    let (plain, twin) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
+    let (plain, twin) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let write = |i: i64| {
         for (t, b) in [(i * 20, true), (i * 20 + 5, false)] {
             let line = format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#);
@@ -252,7 +252,7 @@ fn many_rows_of_a_day_are_written_once_as_a_table_has_them_and_moved_by_their_by
 
 #[test]
 fn many_files_of_a_day_become_one_and_the_log_says_that_no_row_changed() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
     for i in 0..120_i64 {
         for (t, b) in [(i * 30, true), (i * 30 + 5, false)] {
@@ -283,7 +283,7 @@ fn many_files_of_a_day_become_one_and_the_log_says_that_no_row_changed() {
 
 #[test]
 fn a_log_that_fell_behind_its_checkpoint_is_brought_up_to_it_at_the_next_start() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     (0..30).for_each(|i| write(&log, i));
     let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
     rows(&service, "finals");
@@ -321,7 +321,7 @@ fn versions(lake: &Path, table: &str) -> (Vec<u64>, Vec<u64>) {
 
 #[test]
 fn commits_that_a_checkpoint_of_the_log_covers_go_when_they_are_old_enough() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     (0..10).for_each(|i| write(&log, i));
     let service = start(state.path(), &log, kept_in(state.path(), lake.path()));
     rows(&service, "finals");
@@ -365,7 +365,7 @@ fn commits_that_a_checkpoint_of_the_log_covers_go_when_they_are_old_enough() {
 
 #[test]
 fn while_tables_cannot_be_written_rows_wait_in_the_state_and_beyond_a_bound_reading_waits_too() {
-    let (state, dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let lake = dir.path().join("lake");
     let kept = kept_in(state.path(), &lake);
     // A file where the folder should be.
@@ -419,7 +419,7 @@ fn records(service: &Service) -> i64 {
 
 #[test]
 fn days_go_from_tables_when_their_time_is_over_and_that_is_said() {
-    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Memory::new(1));
+    let (state, lake, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let keep = Some(3 * 86_400 * SECOND);
     let service = start(state.path(), &log, history::Options { keep, ..kept_in(state.path(), lake.path()) });
     for i in 0..120 {

@@ -2,7 +2,7 @@
 
 use super::{Claims, SYNC, Service, options, totals};
 use crate::engine::{Engine, EngineError};
-use crate::input::{Input, memory::Memory};
+use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::service::{Options, StartError};
 use arrow::array::{Array, Int64Array, StringArray};
 use std::path::Path;
@@ -13,17 +13,22 @@ const PAGE: &str = "source page { key k  time t in s  lateness 5s  end after 100
 const BACKEND: &str = "source backend { key k  time t in s  over: bool }\n";
 const SLOW: &str = "metric m = duration_where(latest(loading) && latest(over)) | aggregate(count, sum)\n";
 
-fn options_of(state: &Path, page: &Memory, backend: &Memory) -> Options {
-    let input = |log: &Memory| Input::Log(Arc::new(log.clone()));
+fn options_of(state: &Path, page: &MemoryPartitions, backend: &MemoryPartitions) -> Options {
+    let input = |log: &MemoryPartitions| SourceBinding::Log(Arc::new(log.clone()));
     let sources = vec![(Some("page".to_owned()), input(page)), (Some("backend".to_owned()), input(backend))];
     Options { sources, ..options(state, page, Claims::All) }
 }
 
-fn start(program: &str, state: &Path, page: &Memory, backend: &Memory) -> Result<Arc<Service>, StartError> {
+fn start(
+    program: &str,
+    state: &Path,
+    page: &MemoryPartitions,
+    backend: &MemoryPartitions,
+) -> Result<Arc<Service>, StartError> {
     Service::start(options_of(state, page, backend), &[("p.tl".into(), program.into())]).map(|(service, _)| service)
 }
 
-fn write(log: &Memory, part: usize, key: &str, t: i64, column: &str, value: bool) {
+fn write(log: &MemoryPartitions, part: usize, key: &str, t: i64, column: &str, value: bool) {
     log.write(part, &format!(r#"{{"k":"{key}","t":{t},"{column}":{value}}}"#));
 }
 
@@ -52,7 +57,7 @@ fn numbers(array: &dyn Array) -> Vec<i64> {
 fn partition_by_partition_two_logs_make_one_session_whoever_is_ahead() {
     let program = format!("{PAGE}{BACKEND}{SLOW}");
     let dir = tempfile::tempdir().expect("a folder");
-    let (page, backend) = (Memory::new(2), Memory::new(2));
+    let (page, backend) = (MemoryPartitions::new(2), MemoryPartitions::new(2));
     // One is a thousand seconds ahead of the other in each partition.
     for (t, value) in [(0, true), (4, false), (6, true), (1_000, false)] {
         write(&page, 0, "a", t, "loading", value);
@@ -103,10 +108,10 @@ fn a_silent_source_does_not_hold_the_other_back() {
     let begun = jiff::Timestamp::now().as_second() - 3_600;
     let dir = tempfile::tempdir().expect("a folder");
     let logs = || {
-        let page = Memory::new(1);
+        let page = MemoryPartitions::new(1);
         write(&page, 0, "a", begun, "loading", true);
         write(&page, 0, "b", begun + 200, "loading", true);
-        (page, Memory::new(1))
+        (page, MemoryPartitions::new(1))
     };
     let (page, backend) = logs();
     let program = format!("{PAGE}{BACKEND}{SLOW}").replace("end after", "idle never  end after");
@@ -151,8 +156,9 @@ fn a_silent_source_does_not_hold_the_other_back() {
 fn logs_that_do_not_fit_together_are_refused() {
     let program = format!("{PAGE}{BACKEND}{SLOW}");
     let dir = tempfile::tempdir().expect("a folder");
-    let other = Memory::new(3);
-    let refused = start(&program, dir.path(), &Memory::new(2), &other).map(|_| ()).expect_err("counts differ");
+    let other = MemoryPartitions::new(3);
+    let refused =
+        start(&program, dir.path(), &MemoryPartitions::new(2), &other).map(|_| ()).expect_err("counts differ");
     let StartError::Partition(crate::partition::Error::Source(error)) = &refused else { panic!("{refused}") };
     assert_eq!(error.code().as_str(), "TL2130");
 
@@ -160,7 +166,7 @@ fn logs_that_do_not_fit_together_are_refused() {
     let apart =
         format!("{PAGE}{BACKEND}metric p = duration_where(latest(loading))\nmetric b = duration_where(latest(over))\n");
     let dir = tempfile::tempdir().expect("a folder");
-    let (page, backend) = (Memory::new(1), Memory::new(1));
+    let (page, backend) = (MemoryPartitions::new(1), MemoryPartitions::new(1));
     let service = start(&apart, dir.path(), &page, &backend).expect("it starts");
     let joined = vec![("q.tl".to_owned(), program.clone())];
     let refused = service.deploy(joined, false, None).expect_err("they are read apart");
@@ -176,7 +182,7 @@ fn logs_that_do_not_fit_together_are_refused() {
 fn no_more_waits_for_a_source_than_is_allowed() {
     let dir = tempfile::tempdir().expect("a folder");
     let program = format!("{PAGE}{BACKEND}{SLOW}").replace("key k", "idle never  key k");
-    let (page, backend) = (Memory::new(1), Memory::new(1));
+    let (page, backend) = (MemoryPartitions::new(1), MemoryPartitions::new(1));
     let count = 60_000;
     (0..count).for_each(|t| write(&page, 0, "a", t, "loading", t % 2 == 0));
     let service = start(&program, dir.path(), &page, &backend).expect("it starts");
@@ -208,7 +214,7 @@ fn no_more_waits_for_a_source_than_is_allowed() {
 fn of_several_silent_sources_none_holds_back_the_one_that_speaks() {
     let begun = jiff::Timestamp::now().as_second() - 3_600;
     let dir = tempfile::tempdir().expect("a folder");
-    let logs = [(); 3].map(|()| Memory::new(1));
+    let logs = [(); 3].map(|()| MemoryPartitions::new(1));
     let texts = ["a", "b", "c"].map(|name| {
         let idle = if name == "c" { "idle never" } else { "idle 200ms" };
         format!("source {name} {{ key k  time t in s  {idle}  end after 100s  {name}_is: bool }}\n")
@@ -219,7 +225,8 @@ fn of_several_silent_sources_none_holds_back_the_one_that_speaks() {
     write(&logs[1], 0, "x", begun + 10, "b_is", true);
     write(&logs[2], 0, "x", begun + 20, "c_is", true);
     write(&logs[2], 0, "y", begun + 500, "c_is", true);
-    let input = |(name, log): (&str, &Memory)| (Some(name.to_owned()), Input::Log(Arc::new(log.clone())));
+    let input =
+        |(name, log): (&str, &MemoryPartitions)| (Some(name.to_owned()), SourceBinding::Log(Arc::new(log.clone())));
     let sources = ["a", "b", "c"].into_iter().zip(&logs).map(input).collect();
     let options = Options { sources, ..options(dir.path(), &logs[0], Claims::All) };
     let (service, _) = Service::start(options, &[("p.tl".into(), program)]).expect("it starts");

@@ -1,7 +1,7 @@
 //! What does not count of a log is said with every answer; and no row is said to be final that may still change.
 
 use super::retention::rows;
-use super::{Claims, Memory, SYNC, start_with};
+use super::{Claims, MemoryPartitions, SYNC, start_with};
 use crate::engine::Engine;
 use crate::service::Service;
 use arrow::array::{Array, BooleanArray, Int64Array, StringArray};
@@ -18,7 +18,7 @@ fn remarks(service: &Service) -> String {
 fn records_that_do_not_count_are_told_with_answers() {
     let program =
         "source s { key k  time t in rfc3339  b: bool }\nmetric m = duration_where(latest(b)) | aggregate(count)";
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start_with(program, dir.path(), &log, Claims::All);
     (0..20).for_each(|t| log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true}}"#)));
     let (_, notes) = rows(&service, "totals");
@@ -41,7 +41,7 @@ fn events_that_are_late_are_told_with_answers_unless_they_are_taken() {
         let program = format!(
             "source s {{ key k  time t in s  {repair}  b: bool }}\nmetric m = duration_where(latest(b)) | aggregate(count)"
         );
-        let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+        let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
         let service = start_with(&program, dir.path(), &log, Claims::All);
         (0..100).for_each(|t| log.write(0, &format!(r#"{{"k":"a","t":{},"b":true}}"#, 100 - t)));
         let (_, notes) = rows(&service, "totals");
@@ -59,7 +59,7 @@ fn events_that_are_late_are_told_with_answers_unless_they_are_taken() {
 fn what_is_beyond_a_cap_is_told_while_its_session_goes_on() {
     let program = "source s { key k  time t in s  url: string }
 metric m = count(url == \"x\" || url != \"x\") split by latest(url) cap 2 | aggregate(group_by(url), sum)";
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start_with(program, dir.path(), &log, Claims::All);
     (0..2).for_each(|t| log.write(0, &format!(r#"{{"k":"a","t":{t},"url":"u{t}"}}"#)));
     assert_eq!(rows(&service, "totals").1, Vec::<String>::new());
@@ -90,7 +90,7 @@ fn closed(service: &Service) -> [Vec<(i64, bool)>; 2] {
 fn no_window_is_final_that_an_event_in_time_may_change() {
     let program = "source c { key k  time t in s  lateness 20s  s: string }
 metric per = count(s == \"on\") every 1m | aggregate(group_by(every), sum)";
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start_with(program, dir.path(), &log, Claims::All);
     let write = |t: i64| log.write(0, &format!(r#"{{"k":"a","t":{t},"s":"on"}}"#));
     write(10);

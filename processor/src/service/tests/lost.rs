@@ -4,7 +4,7 @@ use super::{Claims, PROGRAM, log, options, start, totals};
 use crate::service::{Service, StartError};
 use std::path::Path;
 
-fn refused(state: &Path, log: &super::Memory, programs: &[(String, String)]) -> String {
+fn refused(state: &Path, log: &super::MemoryPartitions, programs: &[(String, String)]) -> String {
     let error = Service::start(options(state, log, Claims::All), programs).map(|_| ()).expect_err("a part is lost");
     assert!(matches!(error, StartError::Partition(_)), "{error}");
     error.to_string()

@@ -1,9 +1,9 @@
 //! Queries that begin now, on sessions that run already.
 
-use super::{KEEP, KEPT_PROGRAM, Memory, PROGRAM, SYNC, options, start, start_keeping, started, totals};
+use super::{KEEP, KEPT_PROGRAM, MemoryPartitions, PROGRAM, SYNC, options, start, start_keeping, started, totals};
 use super::{view, wait_until_gone, write_sessions};
 use crate::engine::{Engine, Page};
-use crate::input::Input;
+use crate::input::SourceBinding;
 use crate::service::{Claims, Options, Service};
 use arrow::array::{Array, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use std::path::Path;
@@ -44,7 +44,7 @@ fn outliers(service: &Service, metric: &str) -> Vec<(String, bool)> {
     (0..found.num_rows()).map(|i| (keys.value(i).to_owned(), partial.value(i))).collect()
 }
 
-fn write(log: &Memory, key: &str, t: i64, b: bool) {
+fn write(log: &MemoryPartitions, key: &str, t: i64, b: bool) {
     log.write(0, &format!(r#"{{"k":"{key}","t":{t},"b":{b}}}"#));
 }
 
@@ -56,7 +56,7 @@ fn deploy_now(service: &Service, program: &str) -> serde_json::Value {
 #[test]
 fn sessions_that_run_at_the_deployment_are_partial_and_later_ones_are_whole() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     write(&log, "a", 0, true);
     write(&log, "a", 10, true);
     let service = start(dir.path(), &log, Claims::All);
@@ -117,7 +117,7 @@ fn outliers_are_numbers() {
 metric where_to = latest(door)
 metric open = latest(b)
 metric size = latest(n)";
-    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), MemoryPartitions::new(1));
     let service = super::start_with(program, dir.path(), &log, Claims::All);
     for (key, n) in [("a", 1), ("b", 1), ("c", 9)] {
         log.write(0, &format!(r#"{{"k":"{key}","t":0,"b":true,"door":"{key}","n":{n}}}"#));
@@ -133,7 +133,7 @@ metric size = latest(n)";
 #[test]
 fn queries_begin_now_where_the_log_is_not_kept_from_its_start() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start_keeping(8_000_000_000, KEPT_PROGRAM, dir.path(), &log, Claims::All);
     write_sessions(&log, &service);
     wait_until_gone(&log, 300);
@@ -151,15 +151,15 @@ fn queries_begin_now_where_the_log_is_not_kept_from_its_start() {
 #[test]
 fn where_a_query_begins_is_durable_at_once() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     write(&log, "a", 0, true);
     let never = std::time::Duration::from_secs(3600);
-    let lazily = |log: &Memory| Options {
+    let lazily = |log: &MemoryPartitions| Options {
         keep: KEEP,
         keep_results: None,
         history: None,
         checkpoint_every: never,
-        sources: vec![(None, Input::Log(std::sync::Arc::new(log.clone())))],
+        sources: vec![(None, SourceBinding::Log(std::sync::Arc::new(log.clone())))],
         ..options(dir.path(), log, Claims::All)
     };
     let service = started(lazily(&log), PROGRAM);

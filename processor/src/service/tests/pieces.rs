@@ -2,7 +2,7 @@
 
 use super::{Claims, options};
 use crate::engine::{Engine, EngineError, IsWanted, TableScan};
-use crate::input::memory::Memory;
+use crate::input::memory::MemoryPartitions;
 use crate::outputs::memory::Board;
 use crate::outputs::{OutputKind, Outputs};
 use crate::service::{Options, Service};
@@ -18,14 +18,14 @@ const SOURCE: &str = "source s { key k  time t in s  b: bool  end after 10000000
 const WINDOWS: &str = "metric n = count(b) every 1s\n";
 
 /// A session that is silent for so many seconds.
-fn silent(seconds: u64) -> Memory {
-    let log = Memory::new(1);
+fn silent(seconds: u64) -> MemoryPartitions {
+    let log = MemoryPartitions::new(1);
     log.write(0, r#"{"k":"k","t":0,"b":true}"#);
     log.write(0, &format!(r#"{{"k":"clock","t":{seconds},"b":true}}"#));
     log
 }
 
-fn started(program: &str, log: &Memory, outputs: Outputs) -> (tempfile::TempDir, Arc<Service>) {
+fn started(program: &str, log: &MemoryPartitions, outputs: Outputs) -> (tempfile::TempDir, Arc<Service>) {
     let dir = tempfile::tempdir().expect("a folder");
     let options = Options { outputs, threads: 1, ..options(dir.path(), log, Claims::All) };
     let service = Service::start(options, &[("p.tl".into(), program.into())]).expect("it starts").0;

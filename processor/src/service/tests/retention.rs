@@ -1,6 +1,6 @@
 //! Rows of history that are kept for so long only.
 
-use super::{Claims, Memory, Options, SYNC, Service, options, start_with};
+use super::{Claims, MemoryPartitions, Options, SYNC, Service, options, start_with};
 use crate::engine::{Engine, TableScan};
 use crate::results::decode;
 use arrow::array::{Int64Array, RecordBatch, StringArray};
@@ -15,13 +15,13 @@ alert a = latest(b)";
 const KEEP: i64 = 1_000;
 const SESSIONS: i64 = 300;
 
-fn start(state: &std::path::Path, log: &Memory, keep_results: Option<i64>) -> Arc<Service> {
+fn start(state: &std::path::Path, log: &MemoryPartitions, keep_results: Option<i64>) -> Arc<Service> {
     let options = Options { keep_results, ..options(state, log, Claims::All) };
     Service::start(options, &[("p.tl".into(), PROGRAM.into())]).expect("it starts").0
 }
 
 /// One of five seconds every twenty seconds.
-fn write(log: &Memory, i: i64) {
+fn write(log: &MemoryPartitions, i: i64) {
     for (t, b) in [(i * 20, true), (i * 20 + 5, false)] {
         log.write(0, &format!(r#"{{"k":"k{i}","t":{t},"b":{b}}}"#));
     }
@@ -56,7 +56,7 @@ fn sessions(batches: &[RecordBatch]) -> i64 {
 
 #[test]
 fn rows_go_when_their_time_is_over_and_that_is_said() {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start(dir.path(), &log, Some(KEEP * SECOND));
     let mut written = 0;
     let mut go_on = |service: &Service, until: i64| {
@@ -108,7 +108,7 @@ fn rows_go_when_their_time_is_over_and_that_is_said() {
 
 /// The rows that there would be of the whole log.
 fn whole() -> Vec<RecordBatch> {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     (0..SESSIONS).for_each(|i| write(&log, i));
     let service = start_with(PROGRAM, dir.path(), &log, Claims::All);
     let rows = rows(&service, "finals").0;

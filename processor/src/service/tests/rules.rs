@@ -15,7 +15,7 @@ fn grow_old(state: &Path) {
 fn state_of_older_rules_is_read_again_or_refused() {
     for (keep, is_kept) in [(KEEP, true), (8_000_000_000, false)] {
         let dir = tempfile::tempdir().expect("a folder");
-        let log = Memory::new(1);
+        let log = MemoryPartitions::new(1);
         let service = start_keeping(keep, KEPT_PROGRAM, dir.path(), &log, Claims::All);
         write_sessions(&log, &service);
         wait_until_gone(&log, 300);

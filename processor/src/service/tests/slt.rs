@@ -3,7 +3,7 @@
 //! The library for that format wants a database behind a trait of its own, with types of its own; what is used of the
 //! format is `query TYPES [rowsort]` and `statement error TEXT`, which are read here. The types are for people.
 
-use super::{KEEP, Memory, SYNC, start_keeping};
+use super::{KEEP, MemoryPartitions, SYNC, start_keeping};
 use crate::engine::{Engine, EngineError};
 use crate::service::{Claims, Service};
 use crate::sql::{Answerer, Asking};
@@ -136,7 +136,7 @@ fn differences(service: &Arc<Service>, file: &Path) -> Vec<String> {
 #[test]
 fn the_files_of_statements_are_answered_as_they_say() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     LOG.iter().for_each(|record| log.write(0, record));
     let service = start_keeping(KEEP, PROGRAM, dir.path(), &log, Claims::All);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sql/slt");

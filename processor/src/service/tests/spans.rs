@@ -1,7 +1,8 @@
 //! The table `spans`, of sessions that are over and alive.
 
 use super::{
-    KEPT_PROGRAM, Memory, SYNC, log, options, start_keeping, start_with, started, wait_until_gone, write_sessions,
+    KEPT_PROGRAM, MemoryPartitions, SYNC, log, options, start_keeping, start_with, started, wait_until_gone,
+    write_sessions,
 };
 use crate::engine::Engine;
 use crate::service::{Claims, Options, Service};
@@ -64,7 +65,7 @@ metric other = has_existed(b)";
 fn spans_reach_back_as_far_as_events_are_kept() {
     let program = KEPT_PROGRAM.replace("| aggregate", "| keep spans | aggregate");
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let service = start_keeping(8_000_000_000, &program, dir.path(), &log, Claims::All);
     write_sessions(&log, &service);
     wait_until_gone(&log, 300);

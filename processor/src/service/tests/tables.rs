@@ -1,6 +1,6 @@
 //! Tables that say more of what is to come: what asks them goes on, as if they had always said it.
 
-use super::{Claims, Memory, SYNC, Service, options, started, totals};
+use super::{Claims, MemoryPartitions, SYNC, Service, options, started, totals};
 use crate::checkpoint::ProgramStore;
 use crate::engine::Engine;
 use crate::operators::table_address;
@@ -23,11 +23,11 @@ fn program(rows: &str) -> String {
 
 const FIRST: &str = "z,0,1\nz,20,2\n";
 
-fn start(state: &Path, log: &Memory, program: &str) -> Arc<Service> {
+fn start(state: &Path, log: &MemoryPartitions, program: &str) -> Arc<Service> {
     started(options(state, log, Claims::All), program)
 }
 
-fn write(log: &Memory, t: i64) {
+fn write(log: &MemoryPartitions, t: i64) {
     log.write(0, &format!(r#"{{"k":"a","t":{t},"zone":"z"}}"#));
 }
 
@@ -42,7 +42,7 @@ fn deployments(service: &Service) -> usize {
 
 #[test]
 fn rows_behind_all_that_was_asked_change_nothing_up_to_there_and_count_from_there_on() {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start(dir.path(), &log, &program(FIRST));
     (0..=50).step_by(10).for_each(|t| write(&log, t));
     assert_eq!(totals(&service), Some((1, 30)));
@@ -79,7 +79,7 @@ fn rows_behind_all_that_was_asked_change_nothing_up_to_there_and_count_from_ther
     assert_eq!(totals(&service), Some((1, 100)));
     service.stop();
     // What all of it comes to where nothing was ever deployed before.
-    let (fresh, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (fresh, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     (0..=50).step_by(10).chain((150..=350).step_by(100)).for_each(|t| write(&log, t));
     let service = start(fresh.path(), &log, &last);
     assert_eq!(totals(&service), Some((1, 180)));
@@ -88,7 +88,7 @@ fn rows_behind_all_that_was_asked_change_nothing_up_to_there_and_count_from_ther
 
 #[test]
 fn a_state_that_asked_beyond_the_first_difference_is_not_gone_on_from() {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start(dir.path(), &log, &program(FIRST));
     [0, 50, 150].into_iter().for_each(|t| write(&log, t));
     assert_eq!(totals(&service), Some((1, 130)));
@@ -107,7 +107,7 @@ fn a_state_that_asked_beyond_the_first_difference_is_not_gone_on_from() {
 
 #[test]
 fn what_says_something_else_of_an_instant_that_was_asked_is_another_table() {
-    let (dir, log) = (tempfile::tempdir().unwrap(), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
     let service = start(dir.path(), &log, &program(FIRST));
     write(&log, 50);
     assert_eq!(service.snapshot(&["partitions".into()], SYNC).unwrap().tables.len(), 1);

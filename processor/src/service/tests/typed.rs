@@ -21,7 +21,7 @@ const PAID: [f64; 6] = [190.0, 209.76, 666.0, 1070.0, 1456.5, 2335.0];
 
 /// Sessions of which all but the last are over and in files, once that is so.
 fn service(dir: &Path) -> Arc<Service> {
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     for (i, paid) in PAID.iter().enumerate() {
         let t = i * 10;
         let on = format!(r#"{{"k":"k{i}","t":{t},"on":true,"paid":{paid},"tries":{i},"zone":"z{i}","grade":"g"}}"#);

@@ -1,6 +1,6 @@
 //! Totals by windows of the clock: of all partitions, and in memory only as far as they may still change.
 
-use super::{Claims, Memory, SYNC, start_with};
+use super::{Claims, MemoryPartitions, SYNC, start_with};
 use crate::checkpoint;
 use crate::checkpoint::LocalStore;
 use crate::engine::Engine;
@@ -47,7 +47,7 @@ fn groups(state: &Path, part: u32) -> usize {
 #[test]
 fn totals_by_windows_are_kept_only_as_far_as_they_change() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(2);
+    let log = MemoryPartitions::new(2);
     let mut written = 0;
     for until in [90, 91, 200] {
         let service = start_with(PROGRAM, dir.path(), &log, Claims::All);
@@ -98,7 +98,7 @@ metric e = at(rise(latest(x) > 5), latest(x)) every 1m | aggregate(group_by(ever
     let mut late = events.clone();
     late.sort_by_key(|t| due(*t));
     let (in_order, repaired) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let logs = [Memory::new(1), Memory::new(1)];
+    let logs = [MemoryPartitions::new(1), MemoryPartitions::new(1)];
     let sorted = start_with(program, in_order.path(), &logs[0], Claims::All);
     events.iter().for_each(|t| logs[0].write(0, &line(*t)));
     let expected = of_events(&sorted);
@@ -139,7 +139,7 @@ fn how_many_are_on_at_once_is_kept_in_history_where_it_has_changed_often() {
     const SESSIONS: i64 = 3_000;
     let program = "source s { key k  time t in s  end after 100s  b: bool }
 metric c = concurrency(latest(b)) | aggregate(now, peak, mean)";
-    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), MemoryPartitions::new(1));
     // Each is on for 15 seconds, the last of which the next one is on too.
     let write = |i: i64| {
         log.write(0, &format!(r#"{{"k":"k{i}","t":{},"b":true}}"#, i * 10));
@@ -187,7 +187,7 @@ fn windows_of_a_session_that_nothing_happens_in_are_told_when_the_clock_ends_the
     // One that says nothing more after its first event, and one whose last event began a window.
     let program = "source s { key k  time t in s  b: bool }
 metric m = duration_where(latest(b)) every 1m | aggregate(group_by(every), count, sum)";
-    let (dir, log) = (tempfile::tempdir().expect("a folder"), Memory::new(1));
+    let (dir, log) = (tempfile::tempdir().expect("a folder"), MemoryPartitions::new(1));
     for (key, t) in [("silent", 0), ("busy", 0), ("twice", 0), ("twice", 180)] {
         log.write(0, &format!(r#"{{"k":"{key}","t":{t},"b":true}}"#));
     }

@@ -20,7 +20,7 @@ fn set_clocks_otherwise(state: &Path) {
 #[test]
 fn rules_that_are_others_are_said_at_the_start_and_the_state_is_kept() {
     let dir = tempfile::tempdir().expect("a folder");
-    let log = Memory::new(1);
+    let log = MemoryPartitions::new(1);
     let write = |t: i64, b: bool| log.write(0, &format!(r#"{{"k":"a","t":{t},"b":{b}}}"#));
     let answer =
         |service: &Service| service.snapshot(&["totals".into()], SYNC).expect("an answer").tables[0].live.clone();

@@ -50,7 +50,7 @@ fn last<'a>(rows: impl IntoIterator<Item = &'a Json>) -> BTreeMap<String, Row> {
 #[test]
 fn an_event_is_told_when_it_has_happened_and_a_window_once_it_is_over() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let outputs = to(OutputKind::Totals, &board);
     let write = |key: &str, t: i64, down: bool, c: &str| log.write(0, &line(key, t, down, c));
     let told = |name: &str| by_name(&heard(&board).0).remove(name).unwrap_or_default();
@@ -114,7 +114,7 @@ fn whatever_is_ended_the_last_rows_are_the_totals_of_the_log_and_no_row_comes_tw
     const ROUNDS: usize = 8;
     let program = EVENTS.replace("20s", "5s");
     let dir = tempfile::tempdir().expect("a folder");
-    let (log, board) = (Memory::new(1), Board::default());
+    let (log, board) = (MemoryPartitions::new(1), Board::default());
     let rounds = [Disturbance::LostWords, Disturbance::Away, Disturbance::Back];
     let rounds: Vec<Disturbance> = rounds.into_iter().cycle().take(ROUNDS).collect();
     let text = disturbed(&program, dir.path(), &log, &board, &rounds, |round, step| {

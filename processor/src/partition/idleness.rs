@@ -7,7 +7,7 @@ use super::answering::LaneOutput;
 use super::ingest::{Ingest, SourceProgress};
 use super::{Error, Partition};
 use crate::lane::{LateEvent, SessionOutput};
-use crate::watermark::Silences;
+use crate::watermark::IdleAdvances;
 use event_feeder::world::{self, Instant};
 use std::time::Duration;
 use timeline_core::Time;
@@ -15,19 +15,19 @@ use timeline_core::plan::Plan;
 
 /// How a partition's silence goes.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(super) struct IdleTimer {
     /// How long until the clock goes on; `None`: never.
     limit: Option<Time>,
     /// All that moved the watermark so far.
-    pub all: Silences,
+    pub all: IdleAdvances,
     /// Whether an event was late because of the last of them.
     mattered: bool,
-    now: Option<Quiet>,
+    now: Option<IdlePeriod>,
 }
 
 /// A silence that lasts.
 #[derive(Clone, Copy, Debug)]
-struct Quiet {
+struct IdlePeriod {
     since: Instant,
     /// The clock of the log when it began: its largest event time, or what an earlier silence made of it; `None` if it
     /// never had an event.
@@ -35,10 +35,10 @@ struct Quiet {
     last_move: Option<Instant>,
 }
 
-impl Silence {
-    pub(super) fn new(limit: Option<Time>, all: Silences) -> Self {
+impl IdleTimer {
+    pub(super) fn new(limit: Option<Time>, all: IdleAdvances) -> Self {
         // Whether the last silence mattered before a restart is not known: it is kept.
-        Silence { limit, mattered: all.last().is_some(), all, now: None }
+        IdleTimer { limit, mattered: all.last().is_some(), all, now: None }
     }
 
     /// The log has spoken, or cannot be heard.
@@ -100,7 +100,7 @@ impl Ingest {
             watermark => own.max_time.max(Some(watermark.saturating_add(own.lateness))),
         };
         let silence = &mut self.sources[source].silence;
-        let quiet = *silence.now.get_or_insert(Quiet { since: Instant::now(), clock, last_move: None });
+        let quiet = *silence.now.get_or_insert(IdlePeriod { since: Instant::now(), clock, last_move: None });
         let passed = nanoseconds(quiet.since.elapsed());
         // A thirtieth of the limit is as fine as anybody who chose that limit can want.
         let pause = checkpoint_every.max(Duration::from_nanos(limit.unsigned_abs() / 30));
@@ -110,7 +110,7 @@ impl Ingest {
         let now = Time::try_from(world::timestamp().as_nanosecond()).unwrap_or(Time::MAX);
         let went = |clock: Time| clock.saturating_add(passed).min(now).saturating_sub(own.lateness);
         let to = quiet.clock.map_or(Time::MIN, went).max(others.min(now));
-        silence.now = Some(Quiet { last_move: Some(Instant::now()), ..quiet });
+        silence.now = Some(IdlePeriod { last_move: Some(Instant::now()), ..quiet });
         (to > own.watermark()).then_some(to)
     }
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-use crate::watermark::{Progress, Silences, UnreadPrefix};
+use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix};
 
 /// The log of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reach {
+pub struct LogPosition {
     /// Everything before it has been read.
     pub position: Position,
     /// The files of the log.
@@ -20,7 +20,7 @@ pub struct Reach {
     /// Largest usable event time in what has been read.
     pub max_time: Option<Time>,
     /// How far silence moved the watermark, where.
-    pub silences: Silences,
+    pub silences: IdleAdvances,
     /// What lies before the place from which it is read.
     #[serde(default, skip_serializing_if = "UnreadPrefix::is_nothing")]
     pub unseen: UnreadPrefix,
@@ -29,17 +29,17 @@ pub struct Reach {
     pub gaps: Vec<Gap>,
 }
 
-impl Reach {
+impl LogPosition {
     /// The starts of the logs of all sources of a plan.
-    pub fn starts(plan: &Plan) -> Vec<Reach> {
-        let start = |source| Reach { position: Position::START.of(source), ..Reach::default() };
+    pub fn starts(plan: &Plan) -> Vec<LogPosition> {
+        let start = |source| LogPosition { position: Position::START.of(source), ..LogPosition::default() };
         (0..plan.sources().count() as u8).map(start).collect()
     }
 }
 
 /// What is known by these places.
-pub fn progress(plan: &Plan, reach: &[Reach]) -> Progress {
-    let mut progress = Progress::nothing(plan, None);
+pub fn progress(plan: &Plan, reach: &[LogPosition]) -> PartitionProgress {
+    let mut progress = PartitionProgress::nothing(plan, None);
     for (reached, reach) in progress.sources.iter_mut().zip(reach) {
         reached.max_time = reach.max_time;
         reached.idle = reach.silences.at(reach.position);
@@ -49,7 +49,7 @@ pub fn progress(plan: &Plan, reach: &[Reach]) -> Progress {
 }
 
 /// The places as a manifest holds them: of one source its place, of several a list.
-pub fn to_json(reach: &[Reach]) -> serde_json::Value {
+pub fn to_json(reach: &[LogPosition]) -> serde_json::Value {
     let places: Vec<Position> = reach.iter().map(|reach| reach.position).collect();
     let value = match &places[..] {
         [only] => serde_json::to_value(only),
@@ -64,7 +64,7 @@ pub fn from_json(value: &serde_json::Value) -> Result<Vec<Position>, serde_json:
 }
 
 /// The places for people.
-pub fn to_text(plan: &Plan, reach: &[Reach]) -> String {
+pub fn to_text(plan: &Plan, reach: &[LogPosition]) -> String {
     reach.iter().map(|reach| place_text(plan, reach.position)).collect::<Vec<_>>().join(", ")
 }
 
@@ -77,7 +77,7 @@ pub fn place_text(plan: &Plan, position: Position) -> String {
 }
 
 /// What the logs lost, for people: of several sources each with its name.
-pub fn gaps(plan: &Plan, reach: &[Reach]) -> Vec<String> {
+pub fn gaps(plan: &Plan, reach: &[LogPosition]) -> Vec<String> {
     let named = |source: &timeline_core::plan::SourceDefinition, gap: &Gap| match plan.joined.is_empty() {
         true => gap.to_string(),
         false => format!("{} {gap}", source.name),
@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn one_place_is_written_as_itself_and_several_as_a_list() {
-        let at = |source, offset| Reach { position: Position::at(0, offset).of(source), ..Reach::default() };
+        let at =
+            |source, offset| LogPosition { position: Position::at(0, offset).of(source), ..LogPosition::default() };
         let one = [at(0, 7)];
         assert_eq!(to_json(&one).to_string(), r#"{"file":0,"offset":7}"#);
         let two = [at(0, 7), at(1, 9)];

@@ -8,7 +8,7 @@
 use super::state::{State, facts, places};
 use super::{Error, Options};
 use crate::checkpoint::{self, Error as StoreError, FileRef, Kind, Problem, Putter, Reader, Store};
-use crate::reach::Reach;
+use crate::log_position::LogPosition;
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
@@ -24,16 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What another reading knows of the logs.
-pub(super) struct Copy {
+pub(super) struct ReadAhead {
     /// The kept events.
     pub files: Vec<FileRef>,
     /// How far it has read.
-    pub reach: Vec<Reach>,
+    pub reach: Vec<LogPosition>,
     pub state: State,
 }
 
 /// Copies what the other reading of a live log keeps, if there is one that has read anything.
-pub(super) fn copy(plan: &Plan, options: &Options, putter: &Putter) -> Result<Option<Copy>, Error> {
+pub(super) fn copy(plan: &Plan, options: &Options, putter: &Putter) -> Result<Option<ReadAhead>, Error> {
     let Some(store) = options.earlier.as_ref().filter(|_| options.log.is_live()) else { return Ok(None) };
     // Opened and closed, which makes the log hold on to what comes.
     for source in 0..plan.sources().count() {
@@ -65,7 +65,7 @@ pub(super) fn patient<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error
     }
 }
 
-fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<Copy>, Error> {
+fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<ReadAhead>, Error> {
     let inspection = checkpoint::inspect(&**store)?;
     let Some(manifest) = inspection.kept.first() else { return Ok(None) };
     let state = facts(manifest)?;
@@ -87,5 +87,5 @@ fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<Copy>, Er
             }
         }
     }
-    Ok(Some(Copy { files, reach, state }))
+    Ok(Some(ReadAhead { files, reach, state }))
 }
