@@ -7,9 +7,9 @@
 
 #[cfg(feature = "pulsar")]
 mod access;
-mod pace;
 #[cfg(feature = "pulsar")]
 mod publish;
+mod rate_limit;
 #[cfg(feature = "pulsar")]
 pub mod repartition;
 mod target;
@@ -28,7 +28,7 @@ pub use target::Target;
 use crate::generator::Generator;
 use crate::truth::{Row, Totals};
 use crate::workload::{self, Workload};
-use pace::Pace;
+use rate_limit::RateLimit;
 
 /// Examples for the help of the command.
 pub const EXAMPLE: &str = "\
@@ -199,7 +199,7 @@ pub fn deliver(
     mut rows: impl FnMut(&[Row]) -> io::Result<()>,
     tell: Tell<'_>,
 ) -> io::Result<Summary> {
-    let pace = Pace::new(delivery.rate);
+    let pace = RateLimit::new(delivery.rate);
     let mut chunk = Chunk::new(delivery.torn);
     let mut lines = 0;
     loop {

@@ -23,6 +23,7 @@
 mod answering;
 mod ask;
 mod asked;
+mod backpressure;
 mod beginning;
 mod checkpointing;
 mod committed;
@@ -36,7 +37,6 @@ mod ingest;
 mod keeping;
 mod looking;
 mod options;
-mod pace;
 mod preflight;
 mod publishing;
 mod read_ahead;

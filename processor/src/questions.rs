@@ -10,29 +10,29 @@ const WAIT: Duration = Duration::from_secs(10);
 
 /// A permit for each question at work. Copies share them.
 #[derive(Clone, Debug)]
-pub struct Turns {
+pub struct QuestionPermits {
     all: Arc<Semaphore>,
     most: usize,
     wait: Duration,
 }
 
-impl Default for Turns {
+impl Default for QuestionPermits {
     fn default() -> Self {
-        Turns::new(8)
+        QuestionPermits::new(8)
     }
 }
 
-impl Turns {
+impl QuestionPermits {
     /// So many at a time.
-    pub fn new(most: usize) -> Turns {
+    pub fn new(most: usize) -> QuestionPermits {
         let most = most.max(1);
-        Turns { all: Arc::new(Semaphore::new(most)), most, wait: WAIT }
+        QuestionPermits { all: Arc::new(Semaphore::new(most)), most, wait: WAIT }
     }
 
     /// The same, of which each waits so long.
     #[must_use]
-    pub fn waiting(self, wait: Duration) -> Turns {
-        Turns { wait, ..self }
+    pub fn waiting(self, wait: Duration) -> QuestionPermits {
+        QuestionPermits { wait, ..self }
     }
 
     /// The right to be at work on one question.

@@ -2,7 +2,7 @@
 //! lanes, and gives every connection a place ([`crate::connection`]).
 
 use crate::connection::{Bounds, ConnectionSlot, Places};
-use crate::questions::Turns;
+use crate::questions::QuestionPermits;
 use crate::sql::Answerer;
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
@@ -25,7 +25,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
     /// Whose turn it is: so many questions are at work at a time.
-    pub turns: Turns,
+    pub turns: QuestionPermits,
     /// Where questions in SQL are worked at.
     pub answerer: Answerer,
     /// What clients must show one of, and who may do what.
@@ -38,7 +38,7 @@ pub struct Shared {
 #[cfg(test)]
 impl Shared {
     /// With those turns, and all else as it is by default.
-    pub(crate) fn of_turns(turns: Turns) -> Shared {
+    pub(crate) fn of_turns(turns: QuestionPermits) -> Shared {
         Shared { turns, ..Shared::default() }
     }
 }

@@ -36,7 +36,7 @@ use processor::code::Code;
 use processor::engine::Engine;
 use processor::http;
 use processor::partition::Recovery;
-use processor::questions::Turns;
+use processor::questions::QuestionPermits;
 use processor::server::Shared;
 use processor::service::{Claims, Membership, Options, writer_name};
 use processor::sql::Answerer;
@@ -111,7 +111,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = closed.await;
     };
     let shared = Shared {
-        turns: Turns::new(args.questions),
+        turns: QuestionPermits::new(args.questions),
         answerer: Answerer::Processes(super::answer_questions::pool()?),
         tokens,
         #[cfg(feature = "postgres")]

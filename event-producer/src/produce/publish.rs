@@ -1,7 +1,7 @@
 //! A log on its way to a topic: each session's events to one partition, one or several of them in a message.
 
 use super::access::Access;
-use super::pace::Pace;
+use super::rate_limit::RateLimit;
 use super::{Delivery, Summary, Tell};
 use crate::generator::Generator;
 use crate::truth::Row;
@@ -58,7 +58,7 @@ pub(super) fn publish(
         PublishOptions { batch: messages.batch, compression: messages.compression, ..PublishOptions::default() };
     let mut publisher = TopicPublisher::open(&client, &address.topic, &publishing)?;
     let mut blocks: Vec<(u32, Outgoing)> = vec![<(u32, Outgoing)>::default(); publisher.partitions()];
-    let pace = Pace::new(delivery.rate);
+    let pace = RateLimit::new(delivery.rate);
     let mut lines = 0;
     loop {
         let mut count = 0;

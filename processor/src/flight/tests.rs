@@ -5,7 +5,7 @@
 use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
-use crate::questions::Turns;
+use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
 use crate::tokens::Tokens;
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
@@ -422,7 +422,7 @@ const MANY: &str = "SELECT * FROM range(0, 5000000)";
 async fn rows_that_nobody_takes_are_given_up() {
     let options = Options {
         rows_time_max: Duration::from_millis(200),
-        shared: Shared::of_turns(Turns::new(1)),
+        shared: Shared::of_turns(QuestionPermits::new(1)),
         ..Options::default()
     };
     let site = Site::new(Fake::default(), options);
@@ -447,7 +447,8 @@ async fn rows_that_nobody_takes_are_given_up() {
 
 #[tokio::test]
 async fn where_all_places_are_at_work_others_are_told_so() {
-    let options = Options { connections_max: 1, shared: Shared::of_turns(Turns::new(1)), ..Options::default() };
+    let options =
+        Options { connections_max: 1, shared: Shared::of_turns(QuestionPermits::new(1)), ..Options::default() };
     let site = Site::new(slow(Duration::from_secs(600)), options);
     let mut client = site.client().await;
     let info = client.execute("SELECT * FROM finals".into(), None).await.unwrap();

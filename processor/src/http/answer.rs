@@ -48,19 +48,19 @@ pub(crate) const NOTES: &str = "timeline-notes";
 const ROWS: &str = "timeline-rows";
 
 /// The right to be at work on a question: shared by whatever is.
-pub(super) type Turn = Arc<OwnedSemaphorePermit>;
+pub(super) type QuestionPermit = Arc<OwnedSemaphorePermit>;
 
 /// The rows that `ask` gives, of which the first come within `limit`.
 pub(super) async fn stream<F>(
     app: &App,
     format: Format,
     limit: Duration,
-    ask: impl FnOnce(Turn) -> F,
+    ask: impl FnOnce(QuestionPermit) -> F,
 ) -> Result<Response, Refusal>
 where
     F: Future<Output = Result<Answer, EngineError>> + Send + 'static,
 {
-    let turn: Turn = Arc::new(app.turn().await?);
+    let turn: QuestionPermit = Arc::new(app.turn().await?);
     let begun = Instant::now();
     let last = begun + app.options.answer_time_max;
     let (tell, told) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! What is asked where.
 
-use super::answer::{Turn, stream, with_extent, with_positions};
+use super::answer::{QuestionPermit, stream, with_extent, with_positions};
 use super::error::Refusal;
 use super::groups::Groups;
 use super::rows::Format;
@@ -115,7 +115,7 @@ async fn query(
     let (sync, limit) = wait.limits()?;
     let format = Format::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.shared.answerer.clone());
-    let ask = |turn: Turn| async move {
+    let ask = |turn: QuestionPermit| async move {
         answerer.ask_over("http", Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
     };
     stream(&app, format, limit, ask).await

@@ -2,7 +2,7 @@
 
 use super::{Options, openapi, serve};
 use crate::engine::fake::Fake;
-use crate::questions::Turns;
+use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
@@ -274,7 +274,7 @@ fn past_rows_are_watched_too_up_to_a_bound() {
 #[test]
 fn bounds_hold() {
     let options = Options {
-        shared: Shared::of_turns(Turns::new(1).waiting(Duration::from_millis(50))),
+        shared: Shared::of_turns(QuestionPermits::new(1).waiting(Duration::from_millis(50))),
         body_bytes_max: 100,
         header_time_max: Duration::from_millis(200),
         ..Options::default()
@@ -362,7 +362,7 @@ fn where_all_are_at_work_health_is_told_and_the_others_are_told_so() {
     let options = Options {
         connections_max: 2,
         connections_per_client_max: 2,
-        shared: Shared::of_turns(Turns::new(2)),
+        shared: Shared::of_turns(QuestionPermits::new(2)),
         ..Options::default()
     };
     let site = Site::new(Fake { snapshot_takes: Duration::from_secs(2), ..Fake::default() }, options);
@@ -599,7 +599,7 @@ mod with_sql {
     #[test]
     fn a_reader_that_does_not_read_frees_its_turn_and_its_place() {
         let options = Options {
-            shared: Shared::of_turns(Turns::new(1)),
+            shared: Shared::of_turns(QuestionPermits::new(1)),
             write_time_max: Duration::from_millis(300),
             ..Options::default()
         };
@@ -618,8 +618,10 @@ mod with_sql {
 
     #[test]
     fn a_client_that_is_gone_frees_its_turn() {
-        let site =
-            Site::new(Fake::default(), Options { shared: Shared::of_turns(Turns::new(1)), ..Options::default() });
+        let site = Site::new(
+            Fake::default(),
+            Options { shared: Shared::of_turns(QuestionPermits::new(1)), ..Options::default() },
+        );
         let endless = json!({"sql": "SELECT * FROM range(0, 1000000000000)"});
         // Once before the first rows, once in the midst of them.
         // It takes time and no memory, which would be another refusal.

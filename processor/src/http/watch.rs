@@ -6,7 +6,7 @@
 //!
 //! A name is answered without SQL, so that lean builds have it too.
 
-use super::answer::Turn;
+use super::answer::QuestionPermit;
 use super::error::Refusal;
 use super::json::{Shape, rows};
 use super::{App, site};
@@ -138,7 +138,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
     let (batches, shape) = match subject.clone() {
         Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, Shape::Folded),
         Subject::Sql(sql) => {
-            let turn: Turn = Arc::new(app.turn().await?);
+            let turn: QuestionPermit = Arc::new(app.turn().await?);
             let asking =
                 Asking { sql, engine: app.engine.clone(), sync: None, parameters: vec![], held: Some(turn.clone()) };
             let answer = async { app.options.shared.answerer.ask_over("http", asking).await?.collect(rows_max).await };

@@ -4,10 +4,10 @@
 //! checkpoint says of the logs follows from here alone.
 
 use super::Options;
+use super::backpressure::Backpressure;
 use super::idleness::IdleTimer;
 use super::keeping::Keeping;
 use super::looking::SourceFindings;
-use super::pace::Pace;
 use super::siblings::Siblings;
 use crate::checkpoint::FileRef;
 use crate::feed::Feed;
@@ -56,7 +56,7 @@ pub(super) struct Ingest {
     /// Whether so much waits for one source that the others are not read.
     pub pauses: bool,
     /// How much is fed at once.
-    pub pace: Pace,
+    pub pace: Backpressure,
     /// How long the lanes were busy with events since the partition was opened, added up.
     pub busy: Duration,
     /// When the first message of the block that was read last was published, as far as the log says it.
@@ -99,7 +99,7 @@ impl Ingest {
             siblings_seen: Instant::now(),
             left_out: vec![],
             pauses: false,
-            pace: Pace::new(),
+            pace: Backpressure::new(),
             busy: Duration::ZERO,
             received: None,
         }

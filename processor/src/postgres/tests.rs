@@ -5,7 +5,7 @@
 use super::{Options, serve};
 use crate::engine::fake::Fake;
 use crate::http::Token;
-use crate::questions::Turns;
+use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
 use crate::tokens::Tokens;
 use std::io::{Read, Write};
@@ -312,8 +312,10 @@ fn prepared_statements_have_parameters_and_portals_row_limits() {
 
 #[test]
 fn a_question_ends_by_another_connection_by_its_time_and_with_its_client() {
-    let options =
-        Options { shared: Shared::of_turns(Turns::new(1).waiting(Duration::from_secs(20))), ..Options::default() };
+    let options = Options {
+        shared: Shared::of_turns(QuestionPermits::new(1).waiting(Duration::from_secs(20))),
+        ..Options::default()
+    };
     let site = Site::new(Fake { snapshot_takes: Duration::from_millis(700), ..Fake::default() }, options);
     let mut client = site.client();
     client.query("SET statement_timeout TO 100");
@@ -350,7 +352,7 @@ fn a_question_ends_by_another_connection_by_its_time_and_with_its_client() {
 #[test]
 fn rows_that_nobody_fetches_are_given_up() {
     let options = Options {
-        shared: Shared::of_turns(Turns::new(1)),
+        shared: Shared::of_turns(QuestionPermits::new(1)),
         cursor_time_max: Duration::from_millis(200),
         ..Options::default()
     };
@@ -390,7 +392,7 @@ fn connections_are_bounded_and_slow_ones_go() {
         connections_per_client_max: 2,
         start_time_max: Duration::from_secs(1),
         batch_time_max: Duration::from_secs(1),
-        shared: Shared::of_turns(Turns::new(4)),
+        shared: Shared::of_turns(QuestionPermits::new(4)),
         ..Options::default()
     };
     let site = Site::new(Fake { snapshot_takes: Duration::from_secs(4), ..Fake::default() }, options);

@@ -17,14 +17,14 @@ const MOST: usize = 1 << 20;
 
 /// How many bytes are fed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct Backpressure {
     bytes: usize,
 }
 
-impl Pace {
+impl Backpressure {
     /// The first blocks are small, for nobody knows yet.
     pub(super) fn new() -> Self {
-        Pace { bytes: 1 << 15 }
+        Backpressure { bytes: 1 << 15 }
     }
 
     /// Notes how long a lane was busy with what was fed to it.
@@ -45,12 +45,12 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST, LONG, MOST, Pace, SHORT};
+    use super::{Backpressure, LEAST, LONG, MOST, SHORT};
     use std::time::Duration;
 
     #[test]
     fn slow_rounds_get_small_and_fast_ones_large() {
-        let mut pace = Pace::new();
+        let mut pace = Backpressure::new();
         let begun = pace;
         pace.note(Duration::ZERO);
         pace.note((LONG + SHORT) / 2);

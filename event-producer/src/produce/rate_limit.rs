@@ -10,15 +10,15 @@ const CHUNKS_PER_SECOND: u64 = 50;
 
 /// Waits so that a log keeps its rate.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     rate: u64,
     began: Instant,
 }
 
-impl Pace {
+impl RateLimit {
     /// So many events a second from now on; 0 is as fast as possible.
     pub(super) fn new(rate: u64) -> Self {
-        Pace { rate, began: Instant::now() }
+        RateLimit { rate, began: Instant::now() }
     }
 
     /// How many lines are written at once.
@@ -42,13 +42,13 @@ mod tests {
 
     #[test]
     fn chunks_follow_the_rate() {
-        let chunk = |rate| Pace::new(rate).chunk() as u64;
+        let chunk = |rate| RateLimit::new(rate).chunk() as u64;
         assert_eq!((chunk(0), chunk(1), chunk(5_000), chunk(u64::MAX)), (CHUNK_LINES_MAX, 1, 100, CHUNK_LINES_MAX));
     }
 
     #[test]
     fn a_log_is_not_faster_than_its_rate() {
-        let pace = Pace::new(1_000);
+        let pace = RateLimit::new(1_000);
         pace.wait(30);
         assert!(pace.began.elapsed() >= Duration::from_millis(30));
     }
