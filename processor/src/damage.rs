@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a file is only ever left out of an answer because somebody said so; the state then says so for good.
 
-use crate::checkpoint::{FileRef, Finding, Kind, Problem, Reader};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Finding, ObjectProblem};
 use crate::code::Code;
 use event_feeder::world::Instant;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,9 @@ const COMPARE_AGAIN: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
     /// Files that a checkpoint names and that are not as it says.
-    pub found: Vec<Found>,
+    pub found: Vec<DamagedFile>,
     /// Files that were given up: no checkpoint names them any more.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<GivenUpFile>,
     /// Files that were compared, and when.
     #[serde(skip)]
     compared: BTreeMap<String, Instant>,
@@ -29,7 +29,7 @@ pub struct Damage {
 
 /// A file that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct DamagedFile {
     /// Its name within the job's state.
     pub file: String,
     /// What it holds.
@@ -40,7 +40,7 @@ pub struct Found {
 
 /// A file that was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
+pub struct GivenUpFile {
     /// Its name within the job's state.
     pub file: String,
     /// The table that it has rows of; `kept` for kept events, `outbox` for messages.
@@ -51,7 +51,7 @@ pub struct Lost {
 
 impl Damage {
     /// Of a partition with those losses.
-    pub fn with(lost: Vec<Lost>) -> Self {
+    pub fn with(lost: Vec<GivenUpFile>) -> Self {
         Damage { lost, ..Damage::default() }
     }
 
@@ -61,29 +61,30 @@ impl Damage {
     }
 
     /// Notes what is wrong with a file; what is to be said of it, once.
-    pub fn note(&mut self, folder: &str, file: &FileRef, problem: &Problem) -> Option<String> {
+    pub fn note(&mut self, folder: &str, file: &FileRef, problem: &ObjectProblem) -> Option<String> {
         if self.has(folder, &file.name) {
             return None;
         }
         let name = whole_name(folder, &file.name);
-        let found = Found { file: name, what: what(file), problem: problem.to_string() };
+        let found = DamagedFile { file: name, what: what(file), problem: problem.to_string() };
         let said = found.said();
         self.found.push(found);
         Some(said)
     }
 
     /// Notes what whoever read files found of them, of those that are named; what is to be said, once.
-    pub fn note_broken(&mut self, folder: &str, files: &[&FileRef], reader: &Reader) -> Vec<String> {
-        let of = |(name, problem): (String, Problem)| Some((*files.iter().find(|file| file.name == name)?, problem));
+    pub fn note_broken(&mut self, folder: &str, files: &[&FileRef], reader: &CheckpointReader) -> Vec<String> {
+        let of =
+            |(name, problem): (String, ObjectProblem)| Some((*files.iter().find(|file| file.name == name)?, problem));
         let broken = reader.broken().into_iter().filter_map(of);
         broken.filter_map(|(file, problem)| self.note(folder, file, &problem)).collect()
     }
 
     /// Takes in another state of knowledge of the same files; what is to be said, once.
     pub fn renew(&mut self, newer: Damage) -> Vec<String> {
-        let is_new = |found: &&Found| !self.found.iter().any(|known| known.file == found.file);
-        let mut said: Vec<String> = newer.found.iter().filter(is_new).map(Found::said).collect();
-        let is_gone = |known: &&Found| !newer.found.iter().any(|found| known.file == found.file);
+        let is_new = |found: &&DamagedFile| !self.found.iter().any(|known| known.file == found.file);
+        let mut said: Vec<String> = newer.found.iter().filter(is_new).map(DamagedFile::said).collect();
+        let is_gone = |known: &&DamagedFile| !newer.found.iter().any(|found| known.file == found.file);
         said.extend(
             self.found.iter().filter(is_gone).map(|known| format!("{} is whole again, or not needed", known.file)),
         );
@@ -93,8 +94,8 @@ impl Damage {
     }
 
     /// Looks again at the files that are broken, which may have been put back, and drops what no checkpoint names.
-    pub fn look_again(&mut self, folder: &str, files: &[FileRef], reader: &Reader) {
-        let is_broken = |found: &Found| {
+    pub fn look_again(&mut self, folder: &str, files: &[FileRef], reader: &CheckpointReader) {
+        let is_broken = |found: &DamagedFile| {
             let file = files.iter().find(|file| is_at(&found.file, folder, &file.name));
             file.is_some_and(|file| reader.read(file).is_err())
         };
@@ -102,7 +103,7 @@ impl Damage {
     }
 
     /// Compares one more file of history, so that what has rotted is found before somebody asks for it.
-    pub fn compare_one(&mut self, folder: &str, files: &[FileRef], reader: &Reader) {
+    pub fn compare_one(&mut self, folder: &str, files: &[FileRef], reader: &CheckpointReader) {
         let is_known = |file: &FileRef| self.compared.get(&file.name).is_some_and(|at| at.elapsed() < COMPARE_AGAIN);
         let next = files.iter().find(|file| file.kind.is_result() && !is_known(file) && !self.has(folder, &file.name));
         let Some(file) = next else {
@@ -111,7 +112,7 @@ impl Damage {
         };
         match reader.read(file) {
             Ok(_) => drop(self.compared.insert(file.name.clone(), Instant::now())),
-            Err(crate::checkpoint::Error::Corrupt(Finding { problem: Problem::Unreadable { .. }, .. })) => {}
+            Err(crate::checkpoint::Error::Corrupt(Finding { problem: ObjectProblem::Unreadable { .. }, .. })) => {}
             Err(crate::checkpoint::Error::Corrupt(Finding { problem, .. })) => drop(self.note(folder, file, &problem)),
             Err(_) => {}
         }
@@ -124,9 +125,9 @@ impl Damage {
     }
 }
 
-impl Found {
+impl DamagedFile {
     fn said(&self) -> String {
-        let (code, Found { file, what, problem }) = (Code::Damaged, self);
+        let (code, DamagedFile { file, what, problem }) = (Code::Damaged, self);
         format!(
             "[{code}] {file}: {problem}; {what}: questions that need it are refused, all else goes on\n  help: {}",
             help(code, file)
@@ -134,17 +135,17 @@ impl Found {
     }
 }
 
-impl Lost {
+impl GivenUpFile {
     /// A file of a partition's folder that is given up.
     pub fn of(folder: &str, file: &FileRef) -> Self {
         let table = match file.kind {
-            Kind::Kept => "kept",
-            Kind::Outbox => "outbox",
-            Kind::Result | Kind::History | Kind::Segment => {
+            FileKind::Kept => "kept",
+            FileKind::Outbox => "outbox",
+            FileKind::Result | FileKind::History | FileKind::Segment => {
                 file.metadata.get("table").and_then(|table| table.as_str()).unwrap_or("?")
             }
         };
-        Lost { file: whole_name(folder, &file.name), table: table.into(), what: what(file) }
+        GivenUpFile { file: whole_name(folder, &file.name), table: table.into(), what: what(file) }
     }
 
     /// What is said of it wherever it is missing.
@@ -158,10 +159,10 @@ fn what(file: &FileRef) -> String {
     let text = |field: &str| file.metadata.get(field).and_then(|text| text.as_str()).unwrap_or("?").to_owned();
     let rows = file.metadata.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
     match file.kind {
-        Kind::Result | Kind::History => format!("{rows} rows of `{}`", text("table")),
-        Kind::Kept => "events as they were received".into(),
-        Kind::Outbox => format!("{rows} messages of `{}`", text("output")),
-        Kind::Segment => "state".into(),
+        FileKind::Result | FileKind::History => format!("{rows} rows of `{}`", text("table")),
+        FileKind::Kept => "events as they were received".into(),
+        FileKind::Outbox => format!("{rows} messages of `{}`", text("output")),
+        FileKind::Segment => "state".into(),
     }
 }
 

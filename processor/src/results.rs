@@ -15,10 +15,10 @@ pub(crate) use reading::schema_of;
 #[cfg(feature = "lake")]
 pub(crate) use reading::written_schema;
 pub use reading::{Layout, current, decode, layout_of};
-pub use retention::{Dropped, DroppedRows};
+pub use retention::{DroppedRows, RetentionCounts};
 pub(crate) use retention::{Retention, until};
 
-use crate::checkpoint::{self, FileRef, Kind as FileKind, Putter, Reader};
+use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter};
 use crate::damage::Damage;
 use crate::history::layout;
 use crate::labels::{Labels, VERSION};
@@ -83,12 +83,12 @@ pub enum Error {
 }
 
 /// Files with what is wrong with them.
-type Broken = Vec<(FileRef, checkpoint::Problem)>;
+type BrokenResults = Vec<(FileRef, checkpoint::ObjectProblem)>;
 
 /// All that rows of a checkpoint are written with.
 pub(crate) struct HistoryWriter<'a> {
     pub(crate) putter: &'a Putter,
-    pub(crate) reader: &'a Reader,
+    pub(crate) reader: &'a CheckpointReader,
     pub(crate) plan: &'a Plan,
     /// The number of the partition.
     pub(crate) partition: u32,
@@ -98,8 +98,8 @@ pub(crate) struct HistoryWriter<'a> {
     pub(crate) folder: &'a str,
     pub(crate) damage: &'a mut Damage,
     pub(crate) retention: Retention,
-    pub(crate) dropped: &'a mut Dropped,
-    pub(crate) passage: &'a Passage,
+    pub(crate) dropped: &'a mut RetentionCounts,
+    pub(crate) passage: &'a HistoryHandover,
 }
 
 impl HistoryWriter<'_> {
@@ -178,7 +178,7 @@ impl HistoryWriter<'_> {
         table: &str,
         parts: &[FileRef],
         new: Option<RecordBatch>,
-    ) -> Result<(Option<FileRef>, Broken), Error> {
+    ) -> Result<(Option<FileRef>, BrokenResults), Error> {
         let now = self.retention.now;
         let known = parts.iter().map(until).chain(new.iter().map(|_| now));
         // What does not say so was told by now.
@@ -232,7 +232,7 @@ pub(crate) fn is_versioned(file: &FileRef) -> bool {
 
 /// What becomes of files of the state where history goes on into tables.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Passage {
+pub(crate) struct HistoryHandover {
     /// Files that are on their way.
     pub(crate) taken: BTreeSet<String>,
     /// Whether new ones are to be there for a short time only, so that it matters how long it takes to write and read them,
@@ -299,10 +299,10 @@ fn put_days(
 #[cfg(test)]
 mod tests {
     use super::{
-        DAY, Dropped, FILES_MAX, HistoryWriter, Layout, Passage, Pending, ROWS_APART, Retention, current, decode,
-        layout_of,
+        DAY, FILES_MAX, HistoryHandover, HistoryWriter, Layout, Pending, ROWS_APART, Retention, RetentionCounts,
+        current, decode, layout_of,
     };
-    use crate::checkpoint::{Checkpoints, Identity, LocalStore, Opened, Reader};
+    use crate::checkpoint::{CheckpointReader, Checkpoints, LocalStore, Opened, WriterIdentity};
     use crate::damage::Damage;
     use crate::labels::Labels;
     use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, RecordBatch, StringArray};
@@ -329,9 +329,9 @@ mod tests {
     fn a_file_that_is_broken_is_named_and_left_out_when_files_are_put_together() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(LocalStore::new(dir.path()));
-        let identity = Identity { partition: "s/0".into(), writer: "w".into() };
+        let identity = WriterIdentity { partition: "s/0".into(), writer: "w".into() };
         let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
-        let (putter, reader) = (checkpoints.putter(), Reader::new(store));
+        let (putter, reader) = (checkpoints.putter(), CheckpointReader::new(store));
         let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
         let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
         let dead = |n: u64| DeadLetter {
@@ -354,8 +354,8 @@ mod tests {
                 folder: "sources/s",
                 damage: &mut damage,
                 retention: Retention::default(),
-                dropped: &mut Dropped::new(),
-                passage: &Passage::default(),
+                dropped: &mut RetentionCounts::new(),
+                passage: &HistoryHandover::default(),
             };
             history.write(&pending, files).unwrap()
         };
@@ -379,9 +379,9 @@ mod tests {
     fn what_goes_on_into_tables_has_files_of_days_and_is_not_put_together_before() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(LocalStore::new(dir.path()));
-        let identity = Identity { partition: "s/0".into(), writer: "w".into() };
+        let identity = WriterIdentity { partition: "s/0".into(), writer: "w".into() };
         let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
-        let (putter, reader) = (checkpoints.putter(), Reader::new(store));
+        let (putter, reader) = (checkpoints.putter(), CheckpointReader::new(store));
         let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
         let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
         let dead = |n: u64| DeadLetter {
@@ -404,8 +404,8 @@ mod tests {
                 folder: "sources/s",
                 damage: &mut damage,
                 retention: Retention { now: Some(86_400_000_000_000), ..Retention::default() },
-                dropped: &mut Dropped::new(),
-                passage: &Passage { is_short, ..Passage::default() },
+                dropped: &mut RetentionCounts::new(),
+                passage: &HistoryHandover { is_short, ..HistoryHandover::default() },
             };
             history.write(&pending, files).unwrap()
         };

@@ -11,7 +11,7 @@ mod replay;
 
 pub use replay::{Replay, replay};
 
-use crate::checkpoint::{self, FileRef, Kind, Putter, Reader, segment};
+use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter, segment};
 use crate::damage::Damage;
 use arrow::array::{Array, ArrayRef, BinaryArray, BinaryBuilder, Int64Array, RecordBatch, UInt64Array};
 use arrow::compute::concat_batches;
@@ -78,7 +78,7 @@ impl RetainedLog {
                 .map(|facts: SegmentMetadata| (file.clone(), facts))
                 .map_err(|error| Error::Malformed { segment: file.name.clone(), reason: error.to_string() })
         };
-        let kept = files.into_iter().filter(|file| file.kind == Kind::Kept);
+        let kept = files.into_iter().filter(|file| file.kind == FileKind::Kept);
         let mut segments = kept.map(facts).collect::<Result<Vec<_>, _>>()?;
         segments.retain(|(_, facts)| facts.source == source);
         segments.sort_by_key(|(_, facts)| facts.from);
@@ -112,7 +112,7 @@ impl RetainedLog {
     }
 
     /// Compares every segment with what was written.
-    pub fn compare(&self, reader: &Reader) -> Result<(), Error> {
+    pub fn compare(&self, reader: &CheckpointReader) -> Result<(), Error> {
         self.segments.iter().try_for_each(|(file, _)| reader.read(file).map(drop).map_err(Error::from))
     }
 
@@ -120,7 +120,7 @@ impl RetainedLog {
     pub fn write(
         &mut self,
         putter: &Putter,
-        reader: &Reader,
+        reader: &CheckpointReader,
         fresh: RetainedTail,
         keep: Time,
         folder: &str,
@@ -157,7 +157,7 @@ impl RetainedLog {
     fn put_together(
         &mut self,
         putter: &Putter,
-        reader: &Reader,
+        reader: &CheckpointReader,
         folder: &str,
         damage: &mut Damage,
     ) -> Result<(), Error> {
@@ -236,7 +236,7 @@ impl Segment {
         self.flush()?;
         let bytes = self.writer.into_inner().map_err(malformed)?;
         let metadata = serde_json::to_value(facts).expect("facts are plain data");
-        Ok(putter.put(Kind::Kept, "kept", &bytes, metadata)?)
+        Ok(putter.put(FileKind::Kept, "kept", &bytes, metadata)?)
     }
 }
 
@@ -347,7 +347,7 @@ fn with_key(batch: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(schema(), columns).unwrap_or_else(|_| batch.clone())
 }
 
-fn read(reader: &Reader, file: &FileRef) -> Result<Vec<RecordBatch>, Error> {
+fn read(reader: &CheckpointReader, file: &FileRef) -> Result<Vec<RecordBatch>, Error> {
     segment::decode(&reader.read(file)?)
         .map_err(|error| Error::Malformed { segment: file.name.clone(), reason: error.to_string() })
 }

@@ -21,7 +21,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptio
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt;
 
-use super::store::{Creation, Entry, Store, StoreError};
+use super::store::{Creation, ListingEntry, Store, StoreError};
 
 /// How long one request may take; what takes longer has no answer.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
@@ -46,25 +46,25 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
 
 /// A bucket, and a prefix in it.
 #[derive(Clone)]
-pub struct Bucket {
+pub struct BucketStore {
     repeating: Arc<AmazonS3>,
     once: Arc<AmazonS3>,
     name: String,
     prefix: String,
 }
 
-impl Bucket {
+impl BucketStore {
     /// The bucket and prefix of `s3://BUCKET/PREFIX`, with endpoint, region and credentials of the `AWS_...` variables.
     ///
     /// # Errors
     ///
     /// Why it cannot be used as it was named.
-    pub(super) fn parse(url: &str) -> Result<Bucket, String> {
-        Bucket::at(url, None)
+    pub(super) fn parse(url: &str) -> Result<BucketStore, String> {
+        BucketStore::at(url, None)
     }
 
     /// The same, at another address of the server.
-    pub(super) fn at(url: &str, endpoint: Option<&str>) -> Result<Bucket, String> {
+    pub(super) fn at(url: &str, endpoint: Option<&str>) -> Result<BucketStore, String> {
         let wrong = |reason: &str| reason.to_owned();
         let place = url.strip_prefix("s3://").ok_or_else(|| wrong("write s3://BUCKET/PREFIX"))?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -90,12 +90,12 @@ impl Bucket {
         let failed = |error: object_store::Error| error.to_string();
         let once = client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?;
         let repeating = client(RETRIES).map_err(failed)?;
-        Ok(Bucket { repeating: repeating.into(), once: once.into(), name: name.into(), prefix: prefix.into() })
+        Ok(BucketStore { repeating: repeating.into(), once: once.into(), name: name.into(), prefix: prefix.into() })
     }
 
     /// The same bucket with a longer prefix.
-    pub(super) fn inside(&self, folder: &str) -> Bucket {
-        Bucket { prefix: self.whole(folder), ..self.clone() }
+    pub(super) fn inside(&self, folder: &str) -> BucketStore {
+        BucketStore { prefix: self.whole(folder), ..self.clone() }
     }
 
     /// The whole bucket, for a library that reads and writes objects itself.
@@ -131,7 +131,7 @@ impl Bucket {
     fn refused(&self, action: &'static str, name: &str, error: object_store::Error) -> StoreError {
         let kind = match (refusal(&error), &error) {
             (_, object_store::Error::NotFound { .. }) => io::ErrorKind::NotFound,
-            (Refusal::Never, _) => io::ErrorKind::PermissionDenied,
+            (CreateRefusal::Never, _) => io::ErrorKind::PermissionDenied,
             _ => return self.failed(action, name, error),
         };
         self.failed(action, name, io::Error::new(kind, error))
@@ -143,19 +143,19 @@ impl Bucket {
     }
 }
 
-impl fmt::Display for Bucket {
+impl fmt::Display for BucketStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.name, self.prefix)
     }
 }
 
-impl fmt::Debug for Bucket {
+impl fmt::Debug for BucketStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
 
-impl Store for Bucket {
+impl Store for BucketStore {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let mut unclear = None;
         for attempt in 0..ATTEMPTS {
@@ -163,12 +163,12 @@ impl Store for Bucket {
                 Ok(()) => return Ok(()),
                 Err(error) => match refusal(&error) {
                     // A repeated request finds what an earlier one made.
-                    Refusal::Exists => match self.read(name)? {
+                    CreateRefusal::Exists => match self.read(name)? {
                         Some(found) if found == bytes => return Ok(()),
                         _ => return Err(self.failed("write", name, io::Error::from(io::ErrorKind::AlreadyExists))),
                     },
-                    Refusal::Busy | Refusal::Unclear => unclear = Some(error),
-                    Refusal::Never => return Err(self.refused("write", name, error)),
+                    CreateRefusal::Busy | CreateRefusal::Unclear => unclear = Some(error),
+                    CreateRefusal::Never => return Err(self.refused("write", name, error)),
                 },
             }
         }
@@ -181,13 +181,13 @@ impl Store for Bucket {
             match self.try_to_make(name, bytes, attempt).map_err(|error| self.failed("create", name, error))? {
                 Ok(()) => return Ok(Creation::Created),
                 Err(error) => match refusal(&error) {
-                    Refusal::Exists => return Ok(Creation::Exists),
-                    Refusal::Busy => tracing::debug!(name, %error, "the bucket is busy"),
-                    Refusal::Unclear => {
+                    CreateRefusal::Exists => return Ok(Creation::Exists),
+                    CreateRefusal::Busy => tracing::debug!(name, %error, "the bucket is busy"),
+                    CreateRefusal::Unclear => {
                         tracing::warn!(name, %error, "no clear answer from the bucket");
                         return Ok(Creation::Unclear);
                     }
-                    Refusal::Never => return Err(self.refused("create", name, error)),
+                    CreateRefusal::Never => return Err(self.refused("create", name, error)),
                 },
             }
         }
@@ -207,7 +207,7 @@ impl Store for Bucket {
         }
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(folder));
         let whole = format!("{path}/");
         let listed = wait(retry(move || {
@@ -226,9 +226,9 @@ impl Store for Bucket {
         let entry = |object: object_store::ObjectMeta| {
             // What lies deeper is in another folder.
             let base = object.location.as_ref().strip_prefix(&whole).filter(|base| !base.contains('/'))?;
-            Some(Entry { name: format!("{folder}/{base}"), length: object.size })
+            Some(ListingEntry { name: format!("{folder}/{base}"), length: object.size })
         };
-        let mut entries: Vec<Entry> = objects.into_iter().filter_map(entry).collect();
+        let mut entries: Vec<ListingEntry> = objects.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -253,7 +253,7 @@ async fn retry<T, F: Future<Output = object_store::Result<T>>>(ask: impl Fn() ->
         attempt += 1;
         let may_pass = attempt < ATTEMPTS && begun.elapsed() < RETRIES.retry_timeout;
         match result {
-            Err(error) if may_pass && matches!(refusal(&error), Refusal::Busy | Refusal::Unclear) => {
+            Err(error) if may_pass && matches!(refusal(&error), CreateRefusal::Busy | CreateRefusal::Unclear) => {
                 tracing::debug!(%error, "the bucket's answer broke off");
                 tokio::time::sleep(pause(attempt)).await;
             }
@@ -268,7 +268,7 @@ fn pause(attempt: u32) -> Duration {
 }
 
 /// What a failed create says about the object.
-enum Refusal {
+enum CreateRefusal {
     /// There is one.
     Exists,
     /// Nothing was done, and another try may do it.
@@ -279,18 +279,18 @@ enum Refusal {
     Never,
 }
 
-fn refusal(error: &object_store::Error) -> Refusal {
+fn refusal(error: &object_store::Error) -> CreateRefusal {
     use object_store::Error as E;
     match error {
         // The library says the same of two answers. Only 412 says that there is one; 409 is another request under way.
-        E::AlreadyExists { source, .. } if source.to_string().contains("409 Conflict") => Refusal::Busy,
-        E::AlreadyExists { .. } => Refusal::Exists,
-        E::Generic { source, .. } if is_busy(&source.to_string()) => Refusal::Busy,
-        E::Generic { source, .. } if is_refused(&source.to_string()) => Refusal::Never,
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::NotFound { .. } => Refusal::Never,
-        E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } => Refusal::Never,
-        E::UnknownConfigurationKey { .. } => Refusal::Never,
-        _ => Refusal::Unclear,
+        E::AlreadyExists { source, .. } if source.to_string().contains("409 Conflict") => CreateRefusal::Busy,
+        E::AlreadyExists { .. } => CreateRefusal::Exists,
+        E::Generic { source, .. } if is_busy(&source.to_string()) => CreateRefusal::Busy,
+        E::Generic { source, .. } if is_refused(&source.to_string()) => CreateRefusal::Never,
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::NotFound { .. } => CreateRefusal::Never,
+        E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } => CreateRefusal::Never,
+        E::UnknownConfigurationKey { .. } => CreateRefusal::Never,
+        _ => CreateRefusal::Unclear,
     }
 }
 

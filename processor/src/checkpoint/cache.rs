@@ -122,11 +122,18 @@ fn folder() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Kind, Named};
+    use crate::checkpoint::{FileKind, FileSummary};
 
     fn file(bytes: &[u8]) -> FileRef {
         let (name, digest) = ("results/x.parquet".to_owned(), Digest::of(bytes));
-        Named { name, kind: Kind::Result, length: bytes.len() as u64, digest, metadata: serde_json::Value::Null }.into()
+        FileSummary {
+            name,
+            kind: FileKind::Result,
+            length: bytes.len() as u64,
+            digest,
+            metadata: serde_json::Value::Null,
+        }
+        .into()
     }
 
     #[test]

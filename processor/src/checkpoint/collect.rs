@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use super::error::Error;
 use super::load;
-use super::names::{self, Kind};
-use super::protocol::{self, Class, HEADS_KEPT, Horizon};
-use super::store::Entry;
+use super::names::{self, FileKind};
+use super::protocol::{self, HEADS_KEPT, Horizon, ObjectClass};
+use super::store::ListingEntry;
 use super::writer::Checkpoints;
 
 /// What a collection did.
@@ -76,21 +76,21 @@ impl Checkpoints {
     /// So are files of history in tables, whoever wrote them.
     /// What is broken of it is said then, and stands in the way of nothing.
     fn is_old_history(&self, name: &str) -> bool {
-        if Kind::of(name) == Some(Kind::History) {
+        if FileKind::of(name) == Some(FileKind::History) {
             return true;
         }
         let earlier = names::stamp(name).is_some_and(|stamp| stamp.generation < self.head.owner.generation);
-        earlier && Kind::of(name).is_some_and(|kind| !kind.is_state())
+        earlier && FileKind::of(name).is_some_and(|kind| !kind.is_state())
     }
 
     /// What is to be deleted, in the order in which it must be, and the names nobody makes.
-    fn classify(&self, horizon: &Horizon) -> Result<(Vec<Entry>, Vec<String>), Error> {
+    fn classify(&self, horizon: &Horizon) -> Result<(Vec<ListingEntry>, Vec<String>), Error> {
         let mut garbage = Vec::new();
         let mut foreign = Vec::new();
-        let mut sort = |class, entry: Entry| match class {
-            Class::Garbage => garbage.push(entry),
-            Class::Foreign => foreign.push(entry.name),
-            Class::Needed | Class::Recent => {}
+        let mut sort = |class, entry: ListingEntry| match class {
+            ObjectClass::Garbage => garbage.push(entry),
+            ObjectClass::Foreign => foreign.push(entry.name),
+            ObjectClass::Needed | ObjectClass::Recent => {}
         };
         let store = &self.shared.store;
         // Listings are sorted by name, so heads come in ascending order, which the protocol relies on.
@@ -107,7 +107,7 @@ impl Checkpoints {
                 manifest.files.iter().map(|file| file.name.as_str()).chain([reference.name.as_str()])
             })
             .collect();
-        for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
+        for folder in [names::MANIFESTS].into_iter().chain(FileKind::IN_STATE.map(FileKind::folder)) {
             for entry in store.list(folder)? {
                 let needed = needed.contains(entry.name.as_str()) || self.shared.pending().contains(&entry.name);
                 sort(protocol::classify(horizon, names::stamp(&entry.name), needed), entry);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::Problem;
+use super::error::ObjectProblem;
 
 /// A BLAKE3 digest of 32 bytes; as text 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +28,9 @@ pub(super) fn seal(mut body: Vec<u8>) -> Vec<u8> {
 }
 
 /// The body of a sealed object, or where and why it is not whole.
-pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Problem> {
-    let malformed = |offset: usize, reason: &str| Problem::Malformed { offset: offset as u64, reason: reason.into() };
+pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], ObjectProblem> {
+    let malformed =
+        |offset: usize, reason: &str| ObjectProblem::Malformed { offset: offset as u64, reason: reason.into() };
     let Some(body_bytes) = bytes.len().checked_sub(SEAL_BYTES) else {
         return Err(malformed(bytes.len(), "ends before a whole seal"));
     };
@@ -40,7 +41,7 @@ pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Problem> {
     let expected = Digest::of(body);
     if digits != expected.to_string().as_bytes() {
         let digest = String::from_utf8_lossy(digits).into_owned();
-        return Err(Problem::Digest { expected: digest, found: expected });
+        return Err(ObjectProblem::Digest { expected: digest, found: expected });
     }
     Ok(body)
 }

@@ -4,7 +4,7 @@ use crate::code::Code;
 use thiserror::Error;
 
 use super::digest::Digest;
-use super::protocol::Lost;
+use super::protocol::JobLoss;
 use super::record::Owner;
 use super::store::StoreError;
 
@@ -34,7 +34,7 @@ pub enum Error {
     },
     /// The place once held a job and its heads are gone. Never treated as a new, empty one.
     #[error("[{code}] {0}", code = Code::Broken)]
-    Lost(Lost),
+    Lost(JobLoss),
     /// The objects here belong to another partition or another job.
     #[error("{object} belongs to {found:?}, not to {expected:?}")]
     WrongPlace {
@@ -116,12 +116,12 @@ pub struct Finding {
     /// The object's name in the store.
     pub object: String,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: ObjectProblem,
 }
 
 /// What is wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Problem {
+pub enum ObjectProblem {
     /// It is named by something that counts, and is not there.
     #[error("missing")]
     Missing,
@@ -176,7 +176,7 @@ pub enum Problem {
 }
 
 impl Finding {
-    pub(super) fn new(object: impl Into<String>, problem: Problem) -> Finding {
+    pub(super) fn new(object: impl Into<String>, problem: ObjectProblem) -> Finding {
         Finding { object: object.into(), problem }
     }
 }

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Finding, Problem};
+use super::error::{Error, Finding, ObjectProblem};
 use super::names::HISTORY;
 use super::place::{PlaceError, StateLocation};
 use super::record::{self, FORMAT};
-use super::store::{Creation, Entry, Store, StoreError};
+use super::store::{Creation, ListingEntry, Store, StoreError};
 
 /// The object of a state that says where its history is.
 const NOTE: &str = "history.json";
@@ -37,7 +37,7 @@ fn has_tables(place: &StateLocation) -> Result<bool, Error> {
 /// Where the history of a state is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Note {
+struct HistoryMarker {
     format: u64,
     /// A folder inside the state, an absolute path, or a prefix of a bucket.
     place: String,
@@ -135,7 +135,7 @@ impl StateLocation {
             if own.read(MOVED).map_err(Error::from)?.is_none() && has_tables(&at)? {
                 return Err(HistoryError::Taken(at.to_string()));
             }
-            let note = record::encode(&Note { format: FORMAT, place: place.clone() });
+            let note = record::encode(&HistoryMarker { format: FORMAT, place: place.clone() });
             match own.put(NOTE, &note) {
                 Ok(()) => return Ok(at),
                 Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -145,7 +145,7 @@ impl StateLocation {
         self.history_at(&place)
     }
 
-    fn history_note(&self) -> Result<Option<Note>, HistoryError> {
+    fn history_note(&self) -> Result<Option<HistoryMarker>, HistoryError> {
         let Some(bytes) = self.own_store("").read(NOTE).map_err(Error::from)? else { return Ok(None) };
         Ok(Some(record::decode(NOTE, &bytes)?))
     }
@@ -198,7 +198,7 @@ impl WithHistory {
             return Ok((Arc::clone(history), inside));
         }
         let failed = |source| StoreError { action: "find", name: name.to_owned(), source };
-        let missing = || Error::Corrupt(Finding::new(NOTE, Problem::Missing)).into();
+        let missing = || Error::Corrupt(Finding::new(NOTE, ObjectProblem::Missing)).into();
         let place = self.state.history().and_then(|place| place.ok_or_else(missing));
         let place = place.map_err(|error: HistoryError| failed(std::io::Error::other(error)))?;
         Ok((Arc::clone(history.insert(place.own_store(""))), inside))
@@ -240,7 +240,7 @@ impl Store for WithHistory {
         Ok(bytes)
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         self.own.list(folder)
     }
 

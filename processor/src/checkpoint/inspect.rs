@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{Error, Finding, Problem};
+use super::error::{Error, Finding, ObjectProblem};
 use super::load;
-use super::names::{self, Kind, Stamp};
+use super::names::{self, FileKind, Stamp};
 use super::open;
-use super::protocol::{self, Chain, Lost, Start};
-use super::record::{Head, Manifest, Owner};
+use super::protocol::{self, Chain, JobLoss, OpenDecision};
+use super::record::{ChainHead, Manifest, Owner};
 use super::store::Store;
 use super::swap::{self, ATTEMPTS};
 
@@ -41,9 +41,9 @@ pub fn holder(store: &dyn Store) -> Result<Holder, Error> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inspection {
     /// The newest whole head; `None` for a place where nothing ever was, or that is lost.
-    pub head: Option<Head>,
+    pub head: Option<ChainHead>,
     /// How the job is lost, if it is.
-    pub lost: Option<Lost>,
+    pub lost: Option<JobLoss>,
     /// The checkpoints that an opener could use, newest first.
     pub kept: Vec<Manifest>,
     /// What is broken or suspicious. A missing genesis is one here, although an opener completes it.
@@ -60,9 +60,9 @@ pub fn inspect(store: &dyn Store) -> Result<Inspection, Error> {
     for _ in 0..ATTEMPTS {
         let around = open::look(store)?;
         last = match protocol::start(&around.seen) {
-            Start::New => return Ok(Inspection::default()),
-            Start::Lost(lost) => Inspection { lost: Some(lost), ..Inspection::default() },
-            Start::TakeOver { newest } => inspect_from(store, newest, &around)?,
+            OpenDecision::New => return Ok(Inspection::default()),
+            OpenDecision::Lost(lost) => Inspection { lost: Some(lost), ..Inspection::default() },
+            OpenDecision::TakeOver { newest } => inspect_from(store, newest, &around)?,
         };
         // What seems broken may have been collected by the owner since: look again if it has moved on.
         let clean = last.findings.is_empty() && last.damaged.is_empty() && last.lost.is_none();
@@ -80,9 +80,9 @@ pub fn peek(store: &dyn Store) -> Result<Option<Manifest>, Error> {
     for _ in 0..ATTEMPTS {
         let around = open::look(store)?;
         let newest = match protocol::start(&around.seen) {
-            Start::New => return Ok(None),
-            Start::TakeOver { newest } => newest,
-            Start::Lost(how) => {
+            OpenDecision::New => return Ok(None),
+            OpenDecision::TakeOver { newest } => newest,
+            OpenDecision::Lost(how) => {
                 lost = Some(how);
                 continue;
             }
@@ -109,19 +109,19 @@ pub fn peek(store: &dyn Store) -> Result<Option<Manifest>, Error> {
     Err(lost.map_or(Error::Contended { object: names::HEADS.to_owned(), attempts: ATTEMPTS }, Error::Lost))
 }
 
-fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result<Inspection, Error> {
+fn inspect_from(store: &dyn Store, newest: u64, around: &open::PlaceContents) -> Result<Inspection, Error> {
     let mut findings = Vec::new();
     let Some((_, head)) = open::last_whole_head(store, newest, &mut findings)? else {
         return Ok(Inspection { findings, ..Inspection::default() });
     };
     findings.extend(open::check_genesis(around, &head)?);
     if !around.seen.genesis {
-        findings.push(Finding::new(names::GENESIS, Problem::Missing));
+        findings.push(Finding::new(names::GENESIS, ObjectProblem::Missing));
     }
     let stamp = Stamp { generation: head.owner.generation, epoch: head.epoch };
     let chain = Chain { head: stamp, unreadable: newest - head.number, highest: around.highest };
     if protocol::succession(&chain).rolled_back {
-        let problem = Problem::RolledBack { generation: stamp.generation, epoch: stamp.epoch };
+        let problem = ObjectProblem::RolledBack { generation: stamp.generation, epoch: stamp.epoch };
         findings.push(Finding::new(names::head(head.number), problem));
     }
     let loaded = load::load(store, &head)?;
@@ -135,7 +135,7 @@ fn inspect_from(store: &dyn Store, newest: u64, around: &open::Around) -> Result
         })
         .collect();
     let mut unnamed = Vec::new();
-    for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
+    for folder in [names::MANIFESTS].into_iter().chain(FileKind::IN_STATE.map(FileKind::folder)) {
         let entries = store.list(folder)?.into_iter().map(|entry| entry.name);
         unnamed.extend(entries.filter(|name| !named.contains(name.as_str())));
     }

@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache;
 use super::digest::Digest;
-use super::error::{Error, Finding, Problem};
-use super::names::Kind;
-use super::record::{self, FileRef, Head, Manifest, ManifestRef};
+use super::error::{Error, Finding, ObjectProblem};
+use super::names::FileKind;
+use super::record::{self, ChainHead, FileRef, Manifest, ManifestRef};
 use super::store::{Store, StoreError};
 
 /// Reads files of a checkpoint, on any thread.
 #[derive(Clone)]
-pub struct Reader {
+pub struct CheckpointReader {
     store: Arc<dyn Store>,
     /// What is wrong with files, as whoever last read them found. Shared by all copies of the reader: a question finds out
     /// on its own thread, and the partition says so from then on.
-    broken: Arc<Mutex<BTreeMap<String, Problem>>>,
+    broken: Arc<Mutex<BTreeMap<String, ObjectProblem>>>,
 }
 
-impl Reader {
+impl CheckpointReader {
     /// A reader of the files in `store`.
-    pub fn new(store: Arc<dyn Store>) -> Reader {
-        Reader { store, broken: Arc::default() }
+    pub fn new(store: Arc<dyn Store>) -> CheckpointReader {
+        CheckpointReader { store, broken: Arc::default() }
     }
 
     /// The bytes of `file`: exactly those that were put, or [`Error::Corrupt`].
@@ -33,7 +33,7 @@ impl Reader {
         match &read {
             Ok(_) => drop(broken.remove(&file.name)),
             // A store that gives no answer says nothing of the file.
-            Err(Finding { problem: Problem::Unreadable { .. }, .. }) => {}
+            Err(Finding { problem: ObjectProblem::Unreadable { .. }, .. }) => {}
             Err(finding) => drop(broken.insert(file.name.clone(), finding.problem.clone())),
         }
         read.map_err(Error::Corrupt)
@@ -45,7 +45,7 @@ impl Reader {
     }
 
     /// What is wrong with some files, as whoever last read them found: nothing, but where files are broken.
-    pub fn broken(&self) -> Vec<(String, Problem)> {
+    pub fn broken(&self) -> Vec<(String, ObjectProblem)> {
         let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         broken.iter().map(|(name, problem)| (name.clone(), problem.clone())).collect()
     }
@@ -87,7 +87,7 @@ pub(super) struct Loaded {
 /// has and an older one has not is read again out of the log. What every one of them lacks is no reason to fall back.
 ///
 /// An error is a manifest of a newer format or of another place: nothing to fall back from.
-pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
+pub(super) fn load(store: &dyn Store, head: &ChainHead) -> Result<Loaded, Error> {
     let (mut kept, mut findings) = manifests(store, head)?;
     let lengths = lengths(store)?;
     let old: BTreeSet<String> =
@@ -96,7 +96,7 @@ pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
     let mut best: Option<(usize, Vec<Finding>)> = None;
     let mut passed = Vec::new();
     for (index, (_, manifest)) in kept.iter().enumerate() {
-        let Broken { state, rest } = check_files(store, manifest, &lengths, &old, &mut verified);
+        let BrokenFiles { state, rest } = check_files(store, manifest, &lengths, &old, &mut verified);
         let can_be_shed = rest.iter().any(|finding| !old.contains(&finding.object));
         passed.push([&state[..], &rest[..]].concat());
         if state.is_empty() && best.as_ref().is_none_or(|(_, least)| rest.len() < least.len()) {
@@ -117,7 +117,7 @@ pub(super) fn load(store: &dyn Store, head: &Head) -> Result<Loaded, Error> {
 }
 
 /// The manifests that `head` names, newest first, and what is wrong with others.
-pub(super) fn manifests(store: &dyn Store, head: &Head) -> Result<(Vec<Named>, Vec<Finding>), Error> {
+pub(super) fn manifests(store: &dyn Store, head: &ChainHead) -> Result<(Vec<NamedManifest>, Vec<Finding>), Error> {
     let mut findings = Vec::new();
     let mut kept = Vec::new();
     for (index, reference) in head.manifests.iter().enumerate() {
@@ -132,32 +132,32 @@ pub(super) fn manifests(store: &dyn Store, head: &Head) -> Result<(Vec<Named>, V
 }
 
 /// A manifest as a head names it.
-pub(super) type Named = (ManifestRef, Manifest);
+pub(super) type NamedManifest = (ManifestRef, Manifest);
 
 /// The bytes of an object if they have the sealed length and digest.
 pub(super) fn sealed(store: &dyn Store, name: &str, length: u64, digest: &Digest) -> Result<Vec<u8>, Finding> {
     let bytes = match store.read(name) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Err(Finding::new(name, Problem::Missing)),
+        Ok(None) => return Err(Finding::new(name, ObjectProblem::Missing)),
         Err(error) => return Err(unreadable(name, &error)),
     };
     if bytes.len() as u64 != length {
-        return Err(Finding::new(name, Problem::Length { expected: length, found: bytes.len() as u64 }));
+        return Err(Finding::new(name, ObjectProblem::Length { expected: length, found: bytes.len() as u64 }));
     }
     let found = Digest::of(&bytes);
     if found != *digest {
-        return Err(Finding::new(name, Problem::Digest { expected: digest.to_string(), found }));
+        return Err(Finding::new(name, ObjectProblem::Digest { expected: digest.to_string(), found }));
     }
     Ok(bytes)
 }
 
 pub(super) fn unreadable(name: &str, error: &StoreError) -> Finding {
-    Finding::new(name, Problem::Unreadable { reason: error.to_string() })
+    Finding::new(name, ObjectProblem::Unreadable { reason: error.to_string() })
 }
 
 fn manifest(
     store: &dyn Store,
-    head: &Head,
+    head: &ChainHead,
     reference: &ManifestRef,
     before: Option<Digest>,
 ) -> Result<Manifest, Error> {
@@ -174,7 +174,7 @@ fn manifest(
     ];
     for (field, expected, found) in fields {
         if expected != found {
-            let problem = Problem::Mismatch { field, expected, found };
+            let problem = ObjectProblem::Mismatch { field, expected, found };
             return Err(Error::Corrupt(Finding::new(&reference.name, problem)));
         }
     }
@@ -182,7 +182,7 @@ fn manifest(
 }
 
 /// What is broken among the files of a checkpoint.
-struct Broken {
+struct BrokenFiles {
     /// Of what it needs to go on from.
     state: Vec<Finding>,
     /// Of the rest: history, and messages.
@@ -200,19 +200,19 @@ fn check_files(
     lengths: &BTreeMap<String, u64>,
     old: &BTreeSet<String>,
     verified: &mut BTreeSet<String>,
-) -> Broken {
-    let mut broken = Broken { state: Vec::new(), rest: Vec::new() };
+) -> BrokenFiles {
+    let mut broken = BrokenFiles { state: Vec::new(), rest: Vec::new() };
     for file in &manifest.files {
         // What lies in tables may be far away, and many files: it is compared at every read.
-        if verified.contains(&file.name) || file.kind == Kind::History {
+        if verified.contains(&file.name) || file.kind == FileKind::History {
             continue;
         }
         let found = match lengths.get(&file.name) {
             Some(found) if file.kind.is_history() && old.contains(&file.name) => match *found == file.length {
                 true => None,
-                false => Some(Problem::Length { expected: file.length, found: *found }),
+                false => Some(ObjectProblem::Length { expected: file.length, found: *found }),
             },
-            None if file.kind.is_history() && old.contains(&file.name) => Some(Problem::Missing),
+            None if file.kind.is_history() && old.contains(&file.name) => Some(ObjectProblem::Missing),
             Some(_) | None => match sealed(store, &file.name, file.length, &file.digest) {
                 Ok(_) => {
                     verified.insert(file.name.clone());
@@ -232,7 +232,7 @@ fn names(manifest: &Manifest) -> BTreeSet<String> {
 }
 
 fn lengths(store: &dyn Store) -> Result<BTreeMap<String, u64>, Error> {
-    let mut entries = store.list(Kind::Result.folder())?;
-    entries.extend(store.list(Kind::Kept.folder())?);
+    let mut entries = store.list(FileKind::Result.folder())?;
+    entries.extend(store.list(FileKind::Kept.folder())?);
     Ok(entries.into_iter().map(|entry| (entry.name, entry.length)).collect())
 }

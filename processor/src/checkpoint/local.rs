@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::disk::{Disk, SystemDisk};
 use super::names::TEMPORARY;
-use super::store::{Creation, Entry, Store, StoreError};
+use super::store::{Creation, ListingEntry, Store, StoreError};
 
 /// Objects as files of a directory; folders are sub-directories made at the first write.
 #[derive(Debug)]
@@ -108,13 +108,13 @@ impl<D: Disk> LocalStore<D> {
         Ok(creation)
     }
 
-    fn list_folder(&self, folder: &str) -> io::Result<Vec<Entry>> {
+    fn list_folder(&self, folder: &str) -> io::Result<Vec<ListingEntry>> {
         let files = match self.disk.list(&self.root.join(folder)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             result => result?,
         };
-        let entry = |(base, length)| Entry { name: format!("{folder}/{base}"), length };
-        let mut entries: Vec<Entry> = files.into_iter().map(entry).collect();
+        let entry = |(base, length)| ListingEntry { name: format!("{folder}/{base}"), length };
+        let mut entries: Vec<ListingEntry> = files.into_iter().map(entry).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -141,7 +141,7 @@ impl<D: Disk> Store for LocalStore<D> {
         }
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         self.list_folder(folder).map_err(|error| self.failed("list", folder, error))
     }
 

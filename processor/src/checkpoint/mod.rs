@@ -49,16 +49,16 @@ mod tests;
 
 pub use collect::Collected;
 pub use digest::Digest;
-pub use error::{Error, Finding, Problem};
+pub use error::{Error, Finding, ObjectProblem};
 pub use inspect::{Holder, Inspection, holder, inspect, peek};
-pub use load::Reader;
+pub use load::CheckpointReader;
 pub use local::LocalStore;
-pub use names::Kind;
+pub use names::FileKind;
 #[cfg(feature = "lake")]
 pub(crate) use names::history_prefix;
-pub use open::{Identity, Opened, TakeFrom};
+pub use open::{Opened, TakeFrom, WriterIdentity};
 pub use place::{PlaceError, StateLocation};
 pub use programs::ProgramStore;
-pub use record::{Epoch, FileRef, Generation, Head, Manifest, ManifestRef, Named, Owner};
+pub use record::{ChainHead, Epoch, FileRef, FileSummary, Generation, Manifest, ManifestRef, Owner};
 pub use store::{Store, StoreError};
 pub use writer::{Checkpoints, Commit, OwnerLook, Putter};

@@ -22,7 +22,7 @@ pub(super) const GENESIS: &str = "genesis";
 /// What a checkpoint's file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FileKind {
     /// State, as an Arrow IPC file; read whole at recovery.
     Segment,
     /// Committed results, as a Parquet file; kept as history and read by queries.
@@ -35,52 +35,52 @@ pub enum Kind {
     Outbox,
 }
 
-impl Kind {
+impl FileKind {
     /// Every kind that lies in the state itself.
-    pub(super) const IN_STATE: [Kind; 4] = [Kind::Segment, Kind::Result, Kind::Kept, Kind::Outbox];
+    pub(super) const IN_STATE: [FileKind; 4] = [FileKind::Segment, FileKind::Result, FileKind::Kept, FileKind::Outbox];
 
     /// Whether a job cannot go on without it. What else is missing costs questions, or messages, and is said.
     pub fn is_state(self) -> bool {
         match self {
-            Kind::Segment => true,
-            Kind::Result | Kind::History | Kind::Kept | Kind::Outbox => false,
+            FileKind::Segment => true,
+            FileKind::Result | FileKind::History | FileKind::Kept | FileKind::Outbox => false,
         }
     }
 
     /// Whether it holds committed results, wherever they lie.
     pub fn is_result(self) -> bool {
-        matches!(self, Kind::Result | Kind::History)
+        matches!(self, FileKind::Result | FileKind::History)
     }
 
     /// Whether it becomes much in the long run, and is only looked at by those who ask.
     pub(super) fn is_history(self) -> bool {
         match self {
-            Kind::Result | Kind::History | Kind::Kept => true,
-            Kind::Segment | Kind::Outbox => false,
+            FileKind::Result | FileKind::History | FileKind::Kept => true,
+            FileKind::Segment | FileKind::Outbox => false,
         }
     }
 
     /// The kind of a file, by its name.
-    pub fn of(name: &str) -> Option<Kind> {
+    pub fn of(name: &str) -> Option<FileKind> {
         let (folder, _) = name.split_once('/')?;
-        Kind::IN_STATE.into_iter().chain([Kind::History]).find(|kind| kind.folder() == folder)
+        FileKind::IN_STATE.into_iter().chain([FileKind::History]).find(|kind| kind.folder() == folder)
     }
 
     /// The folder of this kind's files.
     pub fn folder(self) -> &'static str {
         match self {
-            Kind::Segment => "segments",
-            Kind::Result => "results",
-            Kind::History => HISTORY,
-            Kind::Kept => "kept",
-            Kind::Outbox => "outbox",
+            FileKind::Segment => "segments",
+            FileKind::Result => "results",
+            FileKind::History => HISTORY,
+            FileKind::Kept => "kept",
+            FileKind::Outbox => "outbox",
         }
     }
 
     fn extension(self) -> &'static str {
         match self {
-            Kind::Segment | Kind::Kept | Kind::Outbox => "arrow",
-            Kind::Result | Kind::History => "parquet",
+            FileKind::Segment | FileKind::Kept | FileKind::Outbox => "arrow",
+            FileKind::Result | FileKind::History => "parquet",
         }
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn manifest(stamp: Stamp) -> String {
 }
 
 /// Name of a file of a checkpoint; `sequence` is unique in the writer's life.
-pub(super) fn file(kind: Kind, stamp: Stamp, sequence: u64, stem: &str) -> Result<String, Error> {
+pub(super) fn file(kind: FileKind, stamp: Stamp, sequence: u64, stem: &str) -> Result<String, Error> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     if stem.is_empty() || stem.len() > 64 || !stem.bytes().all(plain) {
         return Err(Error::BadStem { stem: stem.to_owned() });

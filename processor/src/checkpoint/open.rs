@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use super::digest::Digest;
-use super::error::{Error, Finding, Problem};
+use super::error::{Error, Finding, ObjectProblem};
 use super::load;
-use super::names::{self, Kind, Stamp};
-use super::protocol::{self, Chain, Seen, Start};
-use super::record::{self, FORMAT, Genesis, Head, Manifest, Owner};
+use super::names::{self, FileKind, Stamp};
+use super::protocol::{self, Chain, OpenDecision, OpenerFacts};
+use super::record::{self, ChainHead, FORMAT, Genesis, Manifest, Owner};
 use super::store::Store;
 use super::swap::{self, ATTEMPTS, Swapped};
 use super::writer::Checkpoints;
 
 /// Who opens what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct WriterIdentity {
     /// The partition, as the job calls it. A place that holds another one is refused.
     pub partition: String,
     /// A name that no other run of any process ever has (host, process id and start time, say).
@@ -52,7 +52,7 @@ pub enum TakeFrom {
 }
 
 impl TakeFrom {
-    fn allows(&self, old: &Head) -> bool {
+    fn allows(&self, old: &ChainHead) -> bool {
         old.released
             || match self {
                 TakeFrom::Anybody => true,
@@ -68,7 +68,7 @@ impl Checkpoints {
     ///
     /// The owner before, if it still lives, is fenced from here on. With [`Error::Damaged`] or [`Error::Lost`] nothing was
     /// deleted, and an older copy of the missing objects can be put back.
-    pub fn open(store: Arc<dyn Store>, identity: &Identity) -> Result<Opened, Error> {
+    pub fn open(store: Arc<dyn Store>, identity: &WriterIdentity) -> Result<Opened, Error> {
         Checkpoints::claim(store, identity, &TakeFrom::Anybody)
     }
 
@@ -76,14 +76,14 @@ impl Checkpoints {
     ///
     /// The owner looked at and the owner taken over from are the same one, however many claim at a time: each swap is of
     /// the very head that was judged.
-    pub fn claim(store: Arc<dyn Store>, identity: &Identity, from: &TakeFrom) -> Result<Opened, Error> {
+    pub fn claim(store: Arc<dyn Store>, identity: &WriterIdentity, from: &TakeFrom) -> Result<Opened, Error> {
         let mut lost = None;
         for _ in 0..ATTEMPTS {
             let around = look(&*store)?;
             let attempt = match protocol::start(&around.seen) {
-                Start::New => found(&store, identity)?,
-                Start::TakeOver { newest } => take_over(&store, identity, newest, &around, from)?,
-                Start::Lost(how) => {
+                OpenDecision::New => found(&store, identity)?,
+                OpenDecision::TakeOver { newest } => take_over(&store, identity, newest, &around, from)?,
+                OpenDecision::Lost(how) => {
                     // A listing that ran while heads came and went can miss them all; one that is repeated does not.
                     lost = Some(how);
                     continue;
@@ -99,21 +99,21 @@ impl Checkpoints {
 }
 
 /// What lies in a place.
-pub(super) struct Around {
-    pub(super) seen: Seen,
+pub(super) struct PlaceContents {
+    pub(super) seen: OpenerFacts,
     genesis: Option<Vec<u8>>,
     pub(super) highest: Stamp,
     /// The highest stamped name, to report.
     highest_name: Option<String>,
 }
 
-/// Looks around without touching anything; genesis and files first, see [`Seen`].
-pub(super) fn look(store: &dyn Store) -> Result<Around, Error> {
+/// Looks around without touching anything; genesis and files first, see [`OpenerFacts`].
+pub(super) fn look(store: &dyn Store) -> Result<PlaceContents, Error> {
     let genesis = store.read(names::GENESIS)?;
     let mut files = false;
     let mut highest = Stamp { generation: 0, epoch: 0 };
     let mut highest_name = None;
-    for folder in [names::MANIFESTS].into_iter().chain(Kind::IN_STATE.map(Kind::folder)) {
+    for folder in [names::MANIFESTS].into_iter().chain(FileKind::IN_STATE.map(FileKind::folder)) {
         for entry in store.list(folder)? {
             files = true;
             if let Some(stamp) = names::stamp(&entry.name) {
@@ -126,13 +126,18 @@ pub(super) fn look(store: &dyn Store) -> Result<Around, Error> {
         }
     }
     let newest_head = swap::numbers(store)?.last().copied();
-    Ok(Around { seen: Seen { genesis: genesis.is_some(), files, newest_head }, genesis, highest, highest_name })
+    Ok(PlaceContents {
+        seen: OpenerFacts { genesis: genesis.is_some(), files, newest_head },
+        genesis,
+        highest,
+        highest_name,
+    })
 }
 
 /// Starts a partition. `None`: another writer was quicker.
-fn found(store: &Arc<dyn Store>, identity: &Identity) -> Result<Option<Opened>, Error> {
+fn found(store: &Arc<dyn Store>, identity: &WriterIdentity) -> Result<Option<Opened>, Error> {
     let lineage = Digest::of(format!("{}\0{}", identity.partition, identity.writer).as_bytes()).to_string();
-    let head = Head {
+    let head = ChainHead {
         format: FORMAT,
         number: 0,
         partition: identity.partition.clone(),
@@ -154,9 +159,9 @@ fn found(store: &Arc<dyn Store>, identity: &Identity) -> Result<Option<Opened>, 
 /// Takes over from the newest head that is whole. `None`: another writer was quicker.
 fn take_over(
     store: &Arc<dyn Store>,
-    identity: &Identity,
+    identity: &WriterIdentity,
     newest: u64,
-    around: &Around,
+    around: &PlaceContents,
     from: &TakeFrom,
 ) -> Result<Option<Opened>, Error> {
     let mut findings = Vec::new();
@@ -182,10 +187,10 @@ fn take_over(
     let head_stamp = Stamp { generation: old.owner.generation, epoch: old.epoch };
     let next = protocol::succession(&Chain { head: head_stamp, unreadable, highest: around.highest });
     if next.rolled_back {
-        let problem = Problem::RolledBack { generation: head_stamp.generation, epoch: head_stamp.epoch };
+        let problem = ObjectProblem::RolledBack { generation: head_stamp.generation, epoch: head_stamp.epoch };
         findings.push(Finding::new(around.highest_name.clone().unwrap_or_default(), problem));
     }
-    let head = Head {
+    let head = ChainHead {
         format: FORMAT,
         released: false,
         number: newest + 1,
@@ -201,7 +206,7 @@ fn take_over(
     if around.genesis.is_none() {
         complete_genesis(&**store, &head)?;
         if old.number > 0 {
-            findings.push(Finding::new(names::GENESIS, Problem::Missing));
+            findings.push(Finding::new(names::GENESIS, ObjectProblem::Missing));
         }
     }
     let loaded = load::load(&**store, &head)?;
@@ -227,7 +232,7 @@ pub(super) fn last_whole_head(
     store: &dyn Store,
     newest: u64,
     findings: &mut Vec<Finding>,
-) -> Result<Option<(Digest, Head)>, Error> {
+) -> Result<Option<(Digest, ChainHead)>, Error> {
     let mut previous: Option<(String, Option<Digest>)> = None;
     let mut whole = None;
     let numbers: Vec<u64> = swap::numbers(store)?.into_iter().rev().filter(|number| *number <= newest).collect();
@@ -237,7 +242,7 @@ pub(super) fn last_whole_head(
         let bytes = match store.read(&name) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                findings.push(Finding::new(name, Problem::Missing));
+                findings.push(Finding::new(name, ObjectProblem::Missing));
                 continue;
             }
             Err(error) => {
@@ -249,7 +254,7 @@ pub(super) fn last_whole_head(
         if let Some((successor, expected)) = previous.take() {
             // Only the link below the head that counts is of interest here.
             if let Some(expected) = expected.filter(|expected| *expected != digest) {
-                let problem = Problem::Digest { expected: expected.to_string(), found: digest };
+                let problem = ObjectProblem::Digest { expected: expected.to_string(), found: digest };
                 findings.push(Finding::new(format!("{name} (as {successor} names it)"), problem));
             }
             break;
@@ -271,7 +276,7 @@ pub(super) fn last_whole_head(
 }
 
 /// What is wrong with the genesis of the chain that `head` belongs to; an error if it is another job's.
-pub(super) fn check_genesis(around: &Around, head: &Head) -> Result<Option<Finding>, Error> {
+pub(super) fn check_genesis(around: &PlaceContents, head: &ChainHead) -> Result<Option<Finding>, Error> {
     let Some(bytes) = &around.genesis else {
         return Ok(None);
     };
@@ -288,7 +293,7 @@ pub(super) fn check_genesis(around: &Around, head: &Head) -> Result<Option<Findi
 }
 
 /// Makes the genesis of a chain whose head this writer has just made.
-fn complete_genesis(store: &dyn Store, head: &Head) -> Result<(), Error> {
+fn complete_genesis(store: &dyn Store, head: &ChainHead) -> Result<(), Error> {
     let genesis = Genesis { format: FORMAT, partition: head.partition.clone(), lineage: head.lineage.clone() };
     let bytes = record::encode(&genesis);
     for _ in 0..ATTEMPTS {
@@ -297,7 +302,8 @@ fn complete_genesis(store: &dyn Store, head: &Head) -> Result<(), Error> {
             // The same whoever made it: it says nothing about its writer.
             Some(found) if found == bytes => return Ok(()),
             Some(found) => {
-                let problem = Problem::Digest { expected: Digest::of(&bytes).to_string(), found: Digest::of(&found) };
+                let problem =
+                    ObjectProblem::Digest { expected: Digest::of(&bytes).to_string(), found: Digest::of(&found) };
                 return Err(Error::Corrupt(Finding::new(names::GENESIS, problem)));
             }
             None => {}

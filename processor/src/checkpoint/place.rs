@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 #[cfg(feature = "s3")]
-use super::bucket::Bucket;
+use super::bucket::BucketStore;
 use super::history::WithHistory;
 use super::local::LocalStore;
 use super::store::Store;
@@ -19,7 +19,7 @@ pub enum StateLocation {
     Local(PathBuf),
     /// A bucket and a prefix.
     #[cfg(feature = "s3")]
-    Bucket(Bucket),
+    Bucket(BucketStore),
 }
 
 /// Text that names no place.
@@ -51,7 +51,7 @@ impl StateLocation {
             };
         }
         #[cfg(feature = "s3")]
-        return Bucket::parse(text)
+        return BucketStore::parse(text)
             .map(StateLocation::Bucket)
             .map_err(|reason| PlaceError::Url { url: text.to_owned(), reason });
         #[cfg(not(feature = "s3"))]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, seal, unseal};
-use super::error::{Error, Finding, Problem};
+use super::error::{Error, Finding, ObjectProblem};
 use super::place::StateLocation;
 use super::record::FORMAT;
 use super::store::Store;
@@ -33,7 +33,7 @@ pub struct ProgramStore {
 
 /// One version of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Programs {
+pub struct StoredPrograms {
     /// 1 for the first deployment, and one more with each.
     pub version: u64,
     /// What the caller deployed. Opaque here.
@@ -43,7 +43,7 @@ pub struct Programs {
 /// The first line of the object; the caller's bytes follow it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
+struct ProgramsHeader {
     format: u64,
     version: u64,
     writer: String,
@@ -52,7 +52,7 @@ struct Header {
 
 /// The part of the header that every format has.
 #[derive(Deserialize)]
-struct Format {
+struct ProgramsFormat {
     format: u64,
 }
 
@@ -90,7 +90,7 @@ impl ProgramStore {
     }
 
     /// The newest version that is there, or `None` if nothing was ever deployed. Writes nothing.
-    pub fn load(&self) -> Result<Option<Programs>, Error> {
+    pub fn load(&self) -> Result<Option<StoredPrograms>, Error> {
         match self.versions()?.there.last() {
             None => Ok(None),
             Some(version) => self.load_version(*version).map(Some),
@@ -112,10 +112,10 @@ impl ProgramStore {
     }
 
     /// One version, as a checkpoint names it.
-    pub fn load_version(&self, version: u64) -> Result<Programs, Error> {
+    pub fn load_version(&self, version: u64) -> Result<StoredPrograms, Error> {
         let name = name(version);
         let bytes = self.store.read(&name)?;
-        let bytes = bytes.ok_or_else(|| Error::Corrupt(Finding::new(&name, Problem::Missing)))?;
+        let bytes = bytes.ok_or_else(|| Error::Corrupt(Finding::new(&name, ObjectProblem::Missing)))?;
         decode(&name, version, &bytes)
     }
 
@@ -171,7 +171,7 @@ impl ProgramStore {
             0 => None,
             before => self.store.read(&name(before))?.map(|bytes| Digest::of(&bytes)),
         };
-        let header = Header { format: FORMAT, version, writer: self.writer.clone(), previous };
+        let header = ProgramsHeader { format: FORMAT, version, writer: self.writer.clone(), previous };
         let mut body = serde_json::to_vec(&header).expect("the header has string keys only and writes to memory");
         body.push(b'\n');
         body.extend_from_slice(bytes);
@@ -195,23 +195,23 @@ impl Versions {
     }
 }
 
-fn decode(name: &str, version: u64, bytes: &[u8]) -> Result<Programs, Error> {
+fn decode(name: &str, version: u64, bytes: &[u8]) -> Result<StoredPrograms, Error> {
     let broken = |problem| Error::Corrupt(Finding::new(name, problem));
-    let malformed = |reason: String| broken(Problem::Malformed { offset: 0, reason });
+    let malformed = |reason: String| broken(ObjectProblem::Malformed { offset: 0, reason });
     let body = unseal(bytes).map_err(broken)?;
     let line_bytes =
         body.iter().position(|byte| *byte == b'\n').ok_or_else(|| malformed("no header line".to_owned()))?;
     let (line, rest) = body.split_at(line_bytes);
-    let Format { format } = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+    let ProgramsFormat { format } = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
     if format != FORMAT {
         return Err(Error::Format { object: name.to_owned(), found: format, known: FORMAT });
     }
-    let header: Header = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+    let header: ProgramsHeader = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
     if header.version != version {
         let (expected, found) = (version.to_string(), header.version.to_string());
-        return Err(broken(Problem::Mismatch { field: "version", expected, found }));
+        return Err(broken(ObjectProblem::Mismatch { field: "version", expected, found }));
     }
-    Ok(Programs { version, bytes: rest[1..].to_vec() })
+    Ok(StoredPrograms { version, bytes: rest[1..].to_vec() })
 }
 
 /// The versions that a store has, ascending.

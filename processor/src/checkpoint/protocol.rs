@@ -28,7 +28,7 @@ pub const HEADS_KEPT: u64 = 4;
 
 /// What an opener saw. Genesis and files must be looked at *before* the heads: each of them is made after a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct OpenerFacts {
     /// There is a genesis.
     pub genesis: bool,
     /// There is any manifest or file of a checkpoint.
@@ -39,7 +39,7 @@ pub struct Seen {
 
 /// What to do with a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum OpenDecision {
     /// Nothing was ever here: make head 0, then genesis.
     New,
     /// Take over from this head, and complete genesis if it is missing.
@@ -48,23 +48,23 @@ pub enum Start {
         newest: u64,
     },
     /// Something was here and its heads are gone: stop.
-    Lost(Lost),
+    Lost(JobLoss),
 }
 
 /// How a job can be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
+pub enum JobLoss {
     /// A genesis without any head.
     Heads,
     /// Files of checkpoints with neither a head nor a genesis.
     HeadsAndGenesis,
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for JobLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Lost::Heads => "the checkpoints are lost: there is a genesis and no head; this is not an empty place",
-            Lost::HeadsAndGenesis => {
+            JobLoss::Heads => "the checkpoints are lost: there is a genesis and no head; this is not an empty place",
+            JobLoss::HeadsAndGenesis => {
                 "the checkpoints are lost: there are files of checkpoints, no head and no genesis; this is not an empty place"
             }
         })
@@ -72,12 +72,12 @@ impl fmt::Display for Lost {
 }
 
 /// What an opener does after looking around.
-pub fn start(seen: &Seen) -> Start {
+pub fn start(seen: &OpenerFacts) -> OpenDecision {
     match seen {
-        Seen { newest_head: Some(newest), .. } => Start::TakeOver { newest: *newest },
-        Seen { genesis: true, .. } => Start::Lost(Lost::Heads),
-        Seen { files: true, .. } => Start::Lost(Lost::HeadsAndGenesis),
-        Seen { .. } => Start::New,
+        OpenerFacts { newest_head: Some(newest), .. } => OpenDecision::TakeOver { newest: *newest },
+        OpenerFacts { genesis: true, .. } => OpenDecision::Lost(JobLoss::Heads),
+        OpenerFacts { files: true, .. } => OpenDecision::Lost(JobLoss::HeadsAndGenesis),
+        OpenerFacts { .. } => OpenDecision::New,
     }
 }
 
@@ -155,7 +155,7 @@ pub struct Horizon {
 
 /// What a collector may do with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub enum ObjectClass {
     /// Named by a kept checkpoint, or on its way into one.
     Needed,
     /// Not named, but not older than everything kept: left for a later collection, or for a newer owner.
@@ -167,34 +167,34 @@ pub enum Class {
 }
 
 /// Classifies a manifest or a file; `needed`: a kept checkpoint names it or this writer has put it for a coming one.
-pub fn classify(horizon: &Horizon, stamp: Option<Stamp>, needed: bool) -> Class {
+pub fn classify(horizon: &Horizon, stamp: Option<Stamp>, needed: bool) -> ObjectClass {
     match stamp {
-        _ if needed => Class::Needed,
-        None => Class::Foreign,
+        _ if needed => ObjectClass::Needed,
+        None => ObjectClass::Foreign,
         Some(Stamp { generation, epoch }) if generation <= horizon.generation && epoch < horizon.oldest_epoch => {
-            Class::Garbage
+            ObjectClass::Garbage
         }
-        Some(_) => Class::Recent,
+        Some(_) => ObjectClass::Recent,
     }
 }
 
 /// Classifies a head by its number; garbage heads must be deleted in ascending order.
-pub fn classify_head(horizon: &Horizon, number: Option<u64>) -> Class {
+pub fn classify_head(horizon: &Horizon, number: Option<u64>) -> ObjectClass {
     match number {
-        None => Class::Foreign,
-        Some(number) if number > horizon.head => Class::Recent,
-        Some(number) if horizon.head - number >= horizon.heads_kept => Class::Garbage,
-        Some(_) => Class::Needed,
+        None => ObjectClass::Foreign,
+        Some(number) if number > horizon.head => ObjectClass::Recent,
+        Some(number) if horizon.head - number >= horizon.heads_kept => ObjectClass::Garbage,
+        Some(_) => ObjectClass::Needed,
     }
 }
 
 /// Classifies a half-made object by the number of the head that it was to become.
 ///
 /// One that was to become a head up to the collector's own can no longer win; a newer one may be about to.
-pub fn classify_temporary(horizon: &Horizon, head: Option<u64>) -> Class {
+pub fn classify_temporary(horizon: &Horizon, head: Option<u64>) -> ObjectClass {
     match head {
-        None => Class::Foreign,
-        Some(number) if number > horizon.head => Class::Recent,
-        Some(_) => Class::Garbage,
+        None => ObjectClass::Foreign,
+        Some(number) if number > horizon.head => ObjectClass::Recent,
+        Some(_) => ObjectClass::Garbage,
     }
 }

@@ -10,8 +10,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::digest::{Digest, seal, unseal};
-use super::error::{Error, Finding, Problem};
-use super::names::Kind;
+use super::error::{Error, Finding, ObjectProblem};
+use super::names::FileKind;
 
 /// Number of a checkpoint of a partition; grows by at least one with every commit, across owners. 0 is "none yet".
 pub type Epoch = u64;
@@ -34,7 +34,7 @@ pub struct Owner {
 /// The newest link of the chain decides who owns the partition and which checkpoints count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub struct ChainHead {
     /// Format of this object.
     pub format: u64,
     /// Its place in the chain, also in its name.
@@ -78,7 +78,7 @@ pub struct Manifest {
     pub format: u64,
     /// The partition it belongs to.
     pub partition: String,
-    /// See [`Head::lineage`].
+    /// See [`ChainHead::lineage`].
     pub lineage: String,
     /// Who made it.
     pub owner: Owner,
@@ -96,7 +96,7 @@ pub struct Manifest {
 
 /// A [`Manifest`] with its facts as text, to be written.
 #[derive(Serialize)]
-pub(super) struct Written<'a> {
+pub(super) struct ManifestText<'a> {
     format: u64,
     partition: &'a str,
     lineage: &'a str,
@@ -110,28 +110,28 @@ pub(super) struct Written<'a> {
 
 impl Manifest {
     /// It with other facts than its own.
-    pub(super) fn with_facts<'a>(&'a self, state: &'a RawValue) -> Written<'a> {
+    pub(super) fn with_facts<'a>(&'a self, state: &'a RawValue) -> ManifestText<'a> {
         let Manifest { format, partition, lineage, owner, epoch, position, state: _, files, previous } = self;
         let (format, epoch, previous) = (*format, *epoch, *previous);
-        Written { format, partition, lineage, owner, epoch, position, state, files, previous }
+        ManifestText { format, partition, lineage, owner, epoch, position, state, files, previous }
     }
 }
 
 /// How a manifest names a file. It is shared: years of history are thousands of files, every checkpoint names all of them, and
 /// copies a number for each.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FileRef(Arc<Named>);
+pub struct FileRef(Arc<FileSummary>);
 
 impl Deref for FileRef {
-    type Target = Named;
+    type Target = FileSummary;
 
-    fn deref(&self) -> &Named {
+    fn deref(&self) -> &FileSummary {
         &self.0
     }
 }
 
-impl From<Named> for FileRef {
-    fn from(named: Named) -> Self {
+impl From<FileSummary> for FileRef {
+    fn from(named: FileSummary) -> Self {
         FileRef(Arc::new(named))
     }
 }
@@ -144,18 +144,18 @@ impl Serialize for FileRef {
 
 impl<'de> Deserialize<'de> for FileRef {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Named::deserialize(from).map(FileRef::from)
+        FileSummary::deserialize(from).map(FileRef::from)
     }
 }
 
 /// What is known of a file that a manifest names: all that is needed to tell whether the bytes read are the bytes written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
+pub struct FileSummary {
     /// Its name in the store.
     pub name: String,
     /// What it is for.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Its length in bytes.
     pub length: u64,
     /// Digest of its bytes.
@@ -175,7 +175,7 @@ pub(super) struct Genesis {
 
 /// The first thing read of any object, so that one of another format is refused and not called broken.
 #[derive(Deserialize)]
-struct Format {
+struct FormatHeader {
     format: u64,
 }
 
@@ -189,9 +189,9 @@ pub(super) fn decode<T: DeserializeOwned>(object: &str, bytes: &[u8]) -> Result<
     let broken = |problem| Error::Corrupt(Finding::new(object, problem));
     let body = unseal(bytes).map_err(broken)?;
     let malformed = |error: serde_json::Error| {
-        broken(Problem::Malformed { offset: offset(body, &error), reason: error.to_string() })
+        broken(ObjectProblem::Malformed { offset: offset(body, &error), reason: error.to_string() })
     };
-    let Format { format } = serde_json::from_slice(body).map_err(malformed)?;
+    let FormatHeader { format } = serde_json::from_slice(body).map_err(malformed)?;
     if format != FORMAT {
         return Err(Error::Format { object: object.to_owned(), found: format, known: FORMAT });
     }
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn copies_of_a_list_of_files_share_the_files() {
-        let named = |i: u64| Named {
+        let named = |i: u64| FileSummary {
             name: format!("results/{i}"),
-            kind: Kind::Result,
+            kind: FileKind::Result,
             length: i,
             digest: Digest::of(b"rows"),
             metadata: serde_json::json!({"rows": i}),

@@ -28,7 +28,7 @@ pub trait Store: Send + Sync {
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The objects of a folder, sorted by name. A folder that is not there is empty.
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError>;
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError>;
 
     /// Removes an object; one that is not there is fine.
     fn delete(&self, name: &str) -> Result<(), StoreError>;
@@ -52,7 +52,7 @@ pub enum Creation {
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListingEntry {
     /// The whole name, folder included.
     pub name: String,
     /// Length in bytes.

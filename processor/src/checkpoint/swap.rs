@@ -4,7 +4,7 @@ use super::digest::Digest;
 use super::error::{Error, Finding};
 use super::names;
 use super::protocol::{self, Claim, Verdict};
-use super::record::{self, Head, Owner};
+use super::record::{self, ChainHead, Owner};
 use super::store::Store;
 
 /// How often a look is repeated that others' steps have overtaken. More than one writer at a time is the rare case.
@@ -21,7 +21,7 @@ pub(super) enum Swapped {
 /// Makes `head` the newest of the chain, or says whose is.
 ///
 /// An error leaves it open whether the head was or will be made; the same head must not be tried again.
-pub(super) fn swap(store: &dyn Store, head: &Head) -> Result<Swapped, Error> {
+pub(super) fn swap(store: &dyn Store, head: &ChainHead) -> Result<Swapped, Error> {
     let name = names::head(head.number);
     let bytes = record::encode(head);
     let claim = Claim { number: head.number, digest: Digest::of(&bytes) };
@@ -48,7 +48,7 @@ pub(super) struct Newest {
 
 impl Newest {
     /// The head in it, if it is whole.
-    pub(super) fn head(&self) -> Result<Head, Error> {
+    pub(super) fn head(&self) -> Result<ChainHead, Error> {
         decode(self.claim.number, &self.bytes)
     }
 
@@ -81,11 +81,11 @@ pub(super) fn numbers(store: &dyn Store) -> Result<Vec<u64>, Error> {
 }
 
 /// The head in `bytes`, which were read under `number`.
-pub(super) fn decode(number: u64, bytes: &[u8]) -> Result<Head, Error> {
+pub(super) fn decode(number: u64, bytes: &[u8]) -> Result<ChainHead, Error> {
     let name = names::head(number);
-    let head: Head = record::decode(&name, bytes)?;
+    let head: ChainHead = record::decode(&name, bytes)?;
     if head.number != number {
-        let problem = super::error::Problem::Mismatch {
+        let problem = super::error::ObjectProblem::Mismatch {
             field: "number",
             expected: number.to_string(),
             found: head.number.to_string(),

@@ -11,17 +11,17 @@ use serde_json::value::RawValue;
 
 use super::digest::Digest;
 use super::error::Error;
-use super::load::Reader;
-use super::names::{self, Kind, Stamp};
+use super::load::CheckpointReader;
+use super::names::{self, FileKind, Stamp};
 use super::protocol::CHECKPOINTS_KEPT;
-use super::record::{self, Epoch, FORMAT, FileRef, Generation, Head, Manifest, ManifestRef, Named, Owner};
+use super::record::{self, ChainHead, Epoch, FORMAT, FileRef, FileSummary, Generation, Manifest, ManifestRef, Owner};
 use super::store::Store;
 use super::swap::{self, Swapped};
 
 /// The checkpoints of one partition, owned by this writer until it is fenced.
 pub struct Checkpoints {
-    pub(super) shared: Arc<Shared>,
-    pub(super) head: Head,
+    pub(super) shared: Arc<WriterShared>,
+    pub(super) head: ChainHead,
     pub(super) head_digest: Digest,
     /// What the next head will name after its own, newest first; without their facts.
     pub(super) kept: Vec<(ManifestRef, Arc<Manifest>)>,
@@ -44,12 +44,12 @@ pub struct Commit {
 impl Checkpoints {
     pub(super) fn new(
         store: Arc<dyn Store>,
-        head: Head,
+        head: ChainHead,
         head_digest: Digest,
         kept: Vec<(ManifestRef, Manifest)>,
         verified: BTreeSet<String>,
     ) -> Checkpoints {
-        let shared = Shared {
+        let shared = WriterShared {
             store,
             generation: head.owner.generation,
             lineage: head.lineage.clone(),
@@ -75,7 +75,7 @@ impl Checkpoints {
     }
 
     /// Puts one file of the checkpoint being built; see [`Putter::put`].
-    pub fn put(&self, kind: Kind, stem: &str, bytes: &[u8], metadata: serde_json::Value) -> Result<FileRef, Error> {
+    pub fn put(&self, kind: FileKind, stem: &str, bytes: &[u8], metadata: serde_json::Value) -> Result<FileRef, Error> {
         self.putter().put(kind, stem, bytes, metadata)
     }
 
@@ -90,8 +90,8 @@ impl Checkpoints {
     }
 
     /// A handle that reads files from any thread.
-    pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.shared.store))
+    pub fn reader(&self) -> CheckpointReader {
+        CheckpointReader::new(Arc::clone(&self.shared.store))
     }
 
     /// The checkpoints that can be fallen back to, newest first, at most three; their `state` is in the store alone.
@@ -138,7 +138,7 @@ impl Checkpoints {
     /// What is to be kept must be committed before. [`Error::Fenced`] if another had taken it over already.
     pub fn release(self) -> Result<(), Error> {
         self.shared.alive()?;
-        let head = Head {
+        let head = ChainHead {
             format: FORMAT,
             released: true,
             number: self.head.number + 1,
@@ -195,7 +195,7 @@ impl Checkpoints {
 
         let mut kept = vec![(reference, Arc::new(manifest))];
         kept.extend(self.kept.iter().take(CHECKPOINTS_KEPT - 1).cloned());
-        let head = Head {
+        let head = ChainHead {
             number: self.head.number + 1,
             epoch,
             previous: Some(self.head_digest),
@@ -217,7 +217,7 @@ impl Checkpoints {
 /// or the one that it makes, names its owner, and that of anybody who takes over another one.
 #[derive(Clone)]
 pub struct OwnerLook {
-    shared: Arc<Shared>,
+    shared: Arc<WriterShared>,
     owner: Owner,
 }
 
@@ -241,7 +241,7 @@ fn without_facts(manifest: Manifest) -> Manifest {
 /// Puts files of the checkpoint being built; may be cloned and sent to other threads.
 #[derive(Clone)]
 pub struct Putter {
-    shared: Arc<Shared>,
+    shared: Arc<WriterShared>,
 }
 
 impl Putter {
@@ -249,14 +249,14 @@ impl Putter {
     ///
     /// The file is kept from the collector until a commit names it, however many commits pass before, or until
     /// [`forget`](Putter::forget). Any failure to write finishes the writer.
-    pub fn put(&self, kind: Kind, stem: &str, bytes: &[u8], metadata: serde_json::Value) -> Result<FileRef, Error> {
+    pub fn put(&self, kind: FileKind, stem: &str, bytes: &[u8], metadata: serde_json::Value) -> Result<FileRef, Error> {
         let shared = &self.shared;
         shared.alive()?;
         let stamp = Stamp { generation: shared.generation, epoch: shared.building.load(Ordering::SeqCst) };
         let name = names::file(kind, stamp, shared.sequence.fetch_add(1, Ordering::SeqCst), stem)?;
         shared.pending().insert(name.clone());
         shared.store.put(&name, bytes).map_err(|error| shared.stop(error.into()))?;
-        Ok(Named { name, kind, length: bytes.len() as u64, digest: Digest::of(bytes), metadata }.into())
+        Ok(FileSummary { name, kind, length: bytes.len() as u64, digest: Digest::of(bytes), metadata }.into())
     }
 
     /// Writes a file of history into its table. A failure stops nothing: what it holds is in the state as long as no commit
@@ -281,7 +281,7 @@ impl Putter {
                 return Err(error.into());
             }
         }
-        Ok(Named { name, kind: Kind::History, length, digest, metadata }.into())
+        Ok(FileSummary { name, kind: FileKind::History, length, digest, metadata }.into())
     }
 
     /// Deletes a file of history that no kept checkpoint names any more, or never did.
@@ -303,7 +303,7 @@ impl Putter {
 }
 
 /// What the writer and its putters share.
-pub(super) struct Shared {
+pub(super) struct WriterShared {
     pub(super) store: Arc<dyn Store>,
     generation: Generation,
     lineage: String,
@@ -322,7 +322,7 @@ enum Stopped {
     Failed(String),
 }
 
-impl Shared {
+impl WriterShared {
     /// An error once the writer is finished.
     pub(super) fn alive(&self) -> Result<(), Error> {
         match self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone() {

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** every version that is younger than that can be read afterwards, from a checkpoint that stays.
 
-use crate::checkpoint::store::Entry;
+use crate::checkpoint::store::ListingEntry;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) struct LogFiles {
 }
 
 impl LogFiles {
-    pub(super) fn of(entries: &[Entry]) -> LogFiles {
+    pub(super) fn of(entries: &[ListingEntry]) -> LogFiles {
         let mut files = LogFiles::default();
         for entry in entries {
             let name = entry.name.rsplit('/').next().unwrap_or_default();
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn files(names: &[&str]) -> LogFiles {
-        let entry = |name: &&str| Entry { name: format!("finals/_delta_log/{name}"), length: 1 };
+        let entry = |name: &&str| ListingEntry { name: format!("finals/_delta_log/{name}"), length: 1 };
         LogFiles::of(&names.iter().map(entry).collect::<Vec<_>>())
     }
 

@@ -32,7 +32,7 @@ mod standing;
 
 pub(crate) use standing::{Facts, Standing};
 
-use crate::checkpoint::{FileRef, Putter, Reader, StateLocation};
+use crate::checkpoint::{CheckpointReader, FileRef, Putter, StateLocation};
 use crate::code::Code;
 use crate::results::{Error, TABLES, table_of};
 use arrow::datatypes::SchemaRef;
@@ -85,7 +85,7 @@ pub(crate) struct Projection {
     /// Files that are not needed once the tables' logs do not have them any more.
     pub(crate) needless: Vec<String>,
     pub(crate) putter: Putter,
-    pub(crate) reader: Reader,
+    pub(crate) reader: CheckpointReader,
     pub(crate) standing: Arc<Standing>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::layout::{self, day_text};
 use super::packed::{Packed, join};
-use crate::checkpoint::{self, FileRef, Kind, Putter, Reader};
+use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter};
 use crate::labels::Labels;
 use crate::results::{self, Error, LARGE, TABLES, table_of};
 use crate::traced;
@@ -24,7 +24,7 @@ const BYTES_AT_ONCE: u64 = 64 << 20;
 
 /// Whether a file of the state is to go into a table.
 pub(crate) fn goes(file: &FileRef) -> bool {
-    file.kind == Kind::Result && table_of(file).is_some()
+    file.kind == FileKind::Result && table_of(file).is_some()
 }
 
 /// What is to be moved.
@@ -33,7 +33,7 @@ pub(crate) struct Move {
     pub(crate) files: Vec<FileRef>,
     pub(crate) labels: Labels,
     pub(crate) putter: Putter,
-    pub(crate) reader: Reader,
+    pub(crate) reader: CheckpointReader,
 }
 
 /// What was moved: the files that are not needed once those that have their rows are named.
@@ -103,7 +103,7 @@ impl Move {
             let next = Move::next(&self.files);
             self.write(table, next.iter().filter(of), false, moved)?;
             let mut small: BTreeMap<&str, Vec<&FileRef>> = BTreeMap::new();
-            let beside = self.files.iter().filter(|file| file.kind == Kind::History && file.length < LARGE);
+            let beside = self.files.iter().filter(|file| file.kind == FileKind::History && file.length < LARGE);
             for file in beside.filter(of) {
                 small.entry(day_of(file).unwrap_or_default()).or_default().push(file);
             }

@@ -7,7 +7,7 @@
 use super::alert_changes::AlertChanges;
 use super::message::of_rows;
 use super::{Error, Origin, OutputKind, OutputMessage};
-use crate::checkpoint::{FileRef, Kind, Putter, Reader, segment};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Putter, segment};
 use crate::lane::AlertRow;
 use crate::results::Pending;
 use crate::rows::{self, AlertColumns};
@@ -53,7 +53,7 @@ impl Outbox {
     pub(crate) fn add(
         &mut self,
         putter: &Putter,
-        reader: &Reader,
+        reader: &CheckpointReader,
         plan: &Plan,
         told: &Pending,
         facts: &AlertChanges,
@@ -89,7 +89,7 @@ fn tables(origin: &Origin, plan: &Plan, told: &Pending, facts: &AlertChanges) ->
 
 /// The output that a file belongs to, and how many messages it has.
 pub(crate) fn facts_of(file: &FileRef) -> Option<(OutputKind, u64)> {
-    if file.kind != Kind::Outbox {
+    if file.kind != FileKind::Outbox {
         return None;
     }
     let name = file.metadata.get("output")?.as_str()?;
@@ -118,7 +118,7 @@ fn write(putter: &Putter, origin: &Origin, messages: &[OutputMessage]) -> Result
         let batch = encode(first)?;
         let bytes = segment::encode(&batch.schema(), std::slice::from_ref(&batch))?;
         let metadata = json!({ "output": origin.output.name(), "rows": first.len() });
-        files.push(putter.put(Kind::Outbox, origin.output.name(), &bytes, metadata)?);
+        files.push(putter.put(FileKind::Outbox, origin.output.name(), &bytes, metadata)?);
     }
     Ok(files)
 }
@@ -126,7 +126,7 @@ fn write(putter: &Putter, origin: &Origin, messages: &[OutputMessage]) -> Result
 /// Puts the last files together if they are many and small.
 fn tidy(
     putter: &Putter,
-    reader: &Reader,
+    reader: &CheckpointReader,
     origin: &Origin,
     files: &mut Vec<FileRef>,
     left_alone: usize,
@@ -162,7 +162,7 @@ fn encode(messages: &[OutputMessage]) -> Result<RecordBatch, Error> {
 }
 
 /// The messages of a file.
-pub(crate) fn read(reader: &Reader, file: &FileRef) -> Result<Vec<OutputMessage>, Error> {
+pub(crate) fn read(reader: &CheckpointReader, file: &FileRef) -> Result<Vec<OutputMessage>, Error> {
     let mut messages = vec![];
     for batch in segment::decode(&reader.read(file)?)? {
         let text = |name: &str| column::<StringArray>(file, &batch, name);

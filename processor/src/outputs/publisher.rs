@@ -4,7 +4,7 @@
 //! than what it had begun to say, which is committed and which the next owner says again with the same ids.
 
 use super::{Destination, Error, Origin, OutputMessage, Sink, outbox};
-use crate::checkpoint::{self, FileRef, Problem, Reader};
+use crate::checkpoint::{self, CheckpointReader, FileRef, ObjectProblem};
 use event_feeder::world::{self, Instant};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
@@ -71,7 +71,7 @@ impl Publisher {
     pub(crate) fn start(
         origin: Origin,
         destination: Arc<dyn Destination>,
-        reader: Reader,
+        reader: CheckpointReader,
         permit: Arc<Permit>,
     ) -> Publisher {
         let (files, queue) = sync_channel(1);
@@ -107,7 +107,7 @@ impl Publisher {
 struct PublishTask {
     origin: Origin,
     destination: Arc<dyn Destination>,
-    reader: Reader,
+    reader: CheckpointReader,
     permit: Arc<Permit>,
     published: Arc<AtomicU64>,
     outlet: Option<Box<dyn Sink>>,
@@ -135,7 +135,7 @@ impl PublishTask {
             match outbox::read(&self.reader, file) {
                 // A bucket may be away for a while.
                 Err(Error::Checkpoint(checkpoint::Error::Corrupt(finding)))
-                    if matches!(finding.problem, Problem::Unreadable { .. }) =>
+                    if matches!(finding.problem, ObjectProblem::Unreadable { .. }) =>
                 {
                     tracing::warn!("{finding}; trying again in {:.1} s", pause.as_secs_f64());
                     self.sleep(pause);

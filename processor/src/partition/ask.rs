@@ -1,14 +1,14 @@
 //! What a partition is asked and answers, and how others talk to it.
 
 use super::{Counts, RecordFindings};
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::damage::Damage;
 use crate::engine::IsWanted;
 use crate::labels::Labels;
 use crate::lane::SessionSnapshot;
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::results::{Dropped, Pending};
+use crate::results::{Pending, RetentionCounts};
 use crate::totals::Totals;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +123,7 @@ pub struct Answer {
     /// Sessions, alive or over, that may have begun before anything was seen of them.
     pub partial: u64,
     /// Rows of history whose time was over.
-    pub dropped: Dropped,
+    pub dropped: RetentionCounts,
     /// What has been told and is not yet in `files`' history, with what turned out over on the way to the horizon.
     pub pending: Pending,
     /// Sessions that questions have read since it was opened.
@@ -143,7 +143,7 @@ pub struct Answer {
     /// What of them is missing or broken, and what was given up.
     pub damage: Damage,
     /// Reads them.
-    pub reader: Reader,
+    pub reader: CheckpointReader,
 }
 
 /// Where an answer goes.

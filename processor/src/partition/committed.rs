@@ -4,10 +4,10 @@
 
 use super::Error;
 use super::writing::WrittenCheckpoint;
-use crate::checkpoint::{Checkpoints, FileRef, OwnerLook, Putter, Reader};
+use crate::checkpoint::{CheckpointReader, Checkpoints, FileRef, OwnerLook, Putter};
 use crate::damage::Damage;
 use crate::lane::image::Image;
-use crate::results::{Dropped, Pending};
+use crate::results::{Pending, RetentionCounts};
 use event_feeder::world::Instant;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -22,7 +22,7 @@ pub(super) struct Committed {
     pub checkpoints: Option<Checkpoints>,
     /// Looks whose it is meanwhile.
     pub owner_look: OwnerLook,
-    pub reader: Reader,
+    pub reader: CheckpointReader,
     /// The number of the last checkpoint.
     pub epoch: u64,
     /// When this was certainly the owner: before the look at the head, or the commit, that said so.
@@ -31,7 +31,7 @@ pub(super) struct Committed {
     /// Files of history that the last checkpoint names.
     pub results: Vec<FileRef>,
     /// Rows of history whose time was over.
-    pub dropped: Dropped,
+    pub dropped: RetentionCounts,
     pub damage: Damage,
     /// When files that are broken were last looked at.
     pub damage_looked: Instant,

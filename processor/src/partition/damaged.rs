@@ -4,14 +4,14 @@
 //! the user names is given up instead, or made anew out of the log.
 
 use super::{Error, Options, Partition};
-use crate::checkpoint::{self, FileRef, Finding, Kind, Manifest, Problem, Reader};
+use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Finding, Manifest, ObjectProblem};
 use crate::code::Code;
-use crate::damage::{Damage, Lost, help, is_named, whole_name};
+use crate::damage::{Damage, GivenUpFile, help, is_named, whole_name};
 use crate::retained::RetainedLog;
 
 /// A checkpoint's files, as the partition goes on with them.
 #[derive(Debug, Default)]
-pub(super) struct Settled {
+pub(super) struct UsableFiles {
     /// Those that are not given up.
     pub files: Vec<FileRef>,
     pub damage: Damage,
@@ -23,7 +23,7 @@ pub(super) struct Settled {
     pub said: Vec<String>,
 }
 
-impl Settled {
+impl UsableFiles {
     /// The log is read again from its start: what it makes anew is not missing any more.
     pub(super) fn read_again(&mut self) {
         self.damage.lost.retain(|lost| lost.table == "outbox");
@@ -43,11 +43,12 @@ pub(super) fn settle(
     options: &Options,
     manifest: &Manifest,
     broken: &[Finding],
-    lost: Vec<Lost>,
-    reader: &Reader,
-) -> Result<Settled, Error> {
+    lost: Vec<GivenUpFile>,
+    reader: &CheckpointReader,
+) -> Result<UsableFiles, Error> {
     let folder = &options.folder;
-    let mut settled = Settled { files: manifest.files.clone(), damage: Damage::with(lost), ..Settled::default() };
+    let mut settled =
+        UsableFiles { files: manifest.files.clone(), damage: Damage::with(lost), ..UsableFiles::default() };
     settled.remake = settled.damage.lost.iter().any(|lost| is_named(&options.remake, &lost.file));
     for file in manifest.files.iter().filter(|file| !file.kind.is_state()) {
         let name = whole_name(folder, &file.name);
@@ -60,16 +61,16 @@ pub(super) fn settle(
         match problem {
             None if accepted || remade => settled.said.push(format!("{name} is whole: it stays")),
             None => {}
-            Some(_) if remade && file.kind != Kind::Outbox => settled.remake = true,
+            Some(_) if remade && file.kind != FileKind::Outbox => settled.remake = true,
             Some(problem) if accepted => {
-                let lost = Lost::of(folder, file);
+                let lost = GivenUpFile::of(folder, file);
                 settled.said.push(format!("{} ({problem})", lost.said()));
                 settled.damage.lost.push(lost);
                 settled.is_changed = true;
                 let gone = gone(&settled.files, file)?;
                 settled.files.retain(|file| !gone.contains(&file.name));
             }
-            Some(problem) if file.kind == Kind::Outbox => {
+            Some(problem) if file.kind == FileKind::Outbox => {
                 let help = help(Code::Owed, &name);
                 return Err(Error::Owed { file: name, problem, help });
             }
@@ -83,7 +84,7 @@ pub(super) fn settle(
 }
 
 /// What is wrong with a file.
-fn problem_of(reader: &Reader, file: &FileRef) -> Result<Option<Problem>, Error> {
+fn problem_of(reader: &CheckpointReader, file: &FileRef) -> Result<Option<ObjectProblem>, Error> {
     match reader.read(file) {
         Ok(_) => Ok(None),
         Err(checkpoint::Error::Corrupt(finding)) => Ok(Some(finding.problem)),
@@ -93,7 +94,7 @@ fn problem_of(reader: &Reader, file: &FileRef) -> Result<Option<Problem>, Error>
 
 /// The names of the files that go with one that is given up.
 fn gone(files: &[FileRef], file: &FileRef) -> Result<Vec<String>, Error> {
-    if file.kind != Kind::Kept {
+    if file.kind != FileKind::Kept {
         return Ok(vec![file.name.clone()]);
     }
     let source = file.metadata.get("source").and_then(serde_json::Value::as_u64).unwrap_or(0);

@@ -64,7 +64,7 @@ pub enum Error {
         /// The file's name within the job's state.
         file: String,
         /// What is wrong with it.
-        problem: checkpoint::Problem,
+        problem: checkpoint::ObjectProblem,
         /// What to do.
         help: String,
     },

@@ -4,12 +4,12 @@
 //! cut off, has not happened.
 
 use super::{Error, Partition};
-use crate::checkpoint::{FileRef, Kind, Putter, Reader};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Putter};
 use crate::code::Code;
 use crate::history::moving::{Move, Moved, goes};
 use crate::history::{History, Projection, Standing, rows_of};
 use crate::labels::Labels;
-use crate::results::{self, Passage};
+use crate::results::{self, HistoryHandover};
 use arrow::datatypes::SchemaRef;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,11 +72,11 @@ impl Mover {
     }
 
     /// What becomes of files of the state. While moves fail they are to be small: they stay for longer.
-    pub(super) fn passage(&self) -> Passage {
+    pub(super) fn passage(&self) -> HistoryHandover {
         let moving = self.moving.iter().flat_map(|moving| &moving.taken);
         let taken = moving.chain(self.moved.iter().flat_map(|moved| &moved.taken)).cloned().collect();
         let is_near = |history: &Arc<History>| history.options().every <= NEAR;
-        Passage { taken, is_short: self.failed.is_none() && self.history.as_ref().is_some_and(is_near) }
+        HistoryHandover { taken, is_short: self.failed.is_none() && self.history.as_ref().is_some_and(is_near) }
     }
 
     /// What was moved, for the next checkpoint.
@@ -95,7 +95,12 @@ impl Mover {
     }
 
     /// Begins to move what is due, or whatever there is if `now`: whether something is on its way.
-    fn begin(&mut self, now: bool, files: &[FileRef], (labels, putter, reader): (&Labels, Putter, &Reader)) -> bool {
+    fn begin(
+        &mut self,
+        now: bool,
+        files: &[FileRef],
+        (labels, putter, reader): (&Labels, Putter, &CheckpointReader),
+    ) -> bool {
         let Some(history) = &self.history else { return false };
         if self.moving.is_some() || self.moved.is_some() {
             return true;
@@ -184,7 +189,7 @@ impl Mover {
     }
 
     /// Tells the tables' logs what the last checkpoint has, if they were not told of it.
-    fn tell(&mut self, epoch: u64, files: &[FileRef], (putter, reader): (Putter, &Reader)) {
+    fn tell(&mut self, epoch: u64, files: &[FileRef], (putter, reader): (Putter, &CheckpointReader)) {
         let (Some(history), Some(standing)) = (&self.history, &self.standing) else { return };
         let there: BTreeSet<String> = tables_of(files).map(|file| file.name.clone()).collect();
         if epoch == 0 || self.told.as_ref() == Some(&there) {
@@ -200,7 +205,7 @@ impl Mover {
 }
 
 fn tables_of(files: &[FileRef]) -> impl Iterator<Item = &FileRef> {
-    files.iter().filter(|file| file.kind == Kind::History)
+    files.iter().filter(|file| file.kind == FileKind::History)
 }
 
 impl Partition {

@@ -2,7 +2,7 @@
 
 use super::ingest::{Ingest, SourceProgress};
 use super::{Error, Options, Partition};
-use crate::checkpoint::Reader;
+use crate::checkpoint::CheckpointReader;
 use crate::input::StartPosition;
 use crate::retained::{Replay, RetainedLog, RetainedTail};
 use event_feeder::{Block, Gap, Position, Source};
@@ -109,7 +109,7 @@ pub(super) fn open(
     after: Position,
     kept: &RetainedLog,
     gaps: &[Gap],
-    reader: &Reader,
+    reader: &CheckpointReader,
 ) -> Result<Box<dyn Source>, Error> {
     let end = kept.end().max(after);
     let from = StartPosition { position: end, files: vec![] };

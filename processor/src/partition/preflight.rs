@@ -5,7 +5,7 @@
 use super::damaged::settle;
 use super::state::{facts, places};
 use super::{Error, Options};
-use crate::checkpoint::{self, FileRef, Kind, Reader};
+use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef};
 use crate::input::StartPosition;
 use event_feeder::Next;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub fn before(plan: &Plan, options: &Options) -> Result<(), Error> {
     }
     let Some(manifest) = checkpoint::peek(&*options.store)? else { return Ok(()) };
     let state = facts(&manifest)?;
-    let reader = Reader::new(Arc::clone(&options.store));
-    let is_owed = |file: &&FileRef| file.kind == Kind::Outbox && reader.read(file).is_err();
+    let reader = CheckpointReader::new(Arc::clone(&options.store));
+    let is_owed = |file: &&FileRef| file.kind == FileKind::Outbox && reader.read(file).is_err();
     if manifest.files.iter().any(|file| is_owed(&file)) {
         // An older checkpoint may do without.
         let inspection = checkpoint::inspect(&*options.store)?;

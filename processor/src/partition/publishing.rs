@@ -3,9 +3,9 @@
 //! **Invariant:** only files that a committed checkpoint names are published, and a file is left out of a checkpoint only
 //! when its destination has all of it.
 
-use super::survey::Due;
+use super::survey::SurveyDue;
 use super::{Error, OWNER_LOOK, Options, Partition};
-use crate::checkpoint::{FileRef, Kind, Reader};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, LiveAlerts};
 use crate::outputs::alert_changes::{AlertChanges, AlertMarks, Windows};
@@ -104,8 +104,8 @@ impl PartitionOutputs {
         proven: Instant,
     ) -> Self {
         let permit = Arc::new(Permit::new(proven, OWNER_LOOK));
-        let reader = Reader::new(Arc::clone(&options.store));
-        let mut others: Vec<FileRef> = files.iter().filter(|file| file.kind == Kind::Outbox).cloned().collect();
+        let reader = CheckpointReader::new(Arc::clone(&options.store));
+        let mut others: Vec<FileRef> = files.iter().filter(|file| file.kind == FileKind::Outbox).cloned().collect();
         let mut ways = vec![];
         for (output, destination) in options.outputs.iter() {
             let origin = Origin { output, source: plan.source.name.clone(), partition: options.part.number };
@@ -212,15 +212,15 @@ impl PartitionOutputs {
     }
 
     /// Which looks are to be made for the checkpoint that comes; what is told is behind where it is not the time for one.
-    pub(super) fn wanted(&mut self, plan: &Plan, lanes_are_busy: bool) -> (Due, Due) {
+    pub(super) fn wanted(&mut self, plan: &Plan, lanes_are_busy: bool) -> (SurveyDue, SurveyDue) {
         let is_told = (self.tells(OutputKind::Alerts), self.tells(OutputKind::Totals));
         let has_totals = plan.metrics.iter().any(|metric| metric.aggregate.is_some());
         let wanted = |is_told: bool, looks: &mut LookTimes| {
             if !is_told {
                 looks.is_behind = false;
-                return Due::Never;
+                return SurveyDue::Never;
             }
-            if looks.begin(lanes_are_busy) { Due::Now } else { Due::Later }
+            if looks.begin(lanes_are_busy) { SurveyDue::Now } else { SurveyDue::Later }
         };
         let alerts = wanted(is_told.0 && !plan.alerts.is_empty(), &mut self.alerts);
         (alerts, wanted(is_told.1 && has_totals, &mut self.totals))

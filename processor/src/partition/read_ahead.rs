@@ -7,7 +7,7 @@
 
 use super::state::{State, facts, places};
 use super::{Error, Options};
-use crate::checkpoint::{self, Error as StoreError, FileRef, Kind, Problem, Putter, Reader, Store};
+use crate::checkpoint::{self, CheckpointReader, Error as StoreError, FileKind, FileRef, ObjectProblem, Putter, Store};
 use crate::log_position::LogPosition;
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
@@ -44,7 +44,7 @@ pub(super) fn copy(plan: &Plan, options: &Options, putter: &Putter) -> Result<Op
         tried += 1;
         match copy_once(store, putter) {
             Err(Error::Checkpoint(StoreError::Corrupt(finding)))
-                if tried < ATTEMPTS && matches!(finding.problem, Problem::Missing) => {}
+                if tried < ATTEMPTS && matches!(finding.problem, ObjectProblem::Missing) => {}
             result => return result,
         }
     }
@@ -75,10 +75,11 @@ fn copy_once(store: &Arc<dyn Store>, putter: &Putter) -> Result<Option<ReadAhead
             return Err(Error::NotKept);
         }
     }
-    let reader = Reader::new(Arc::clone(store));
+    let reader = CheckpointReader::new(Arc::clone(store));
     let mut files: Vec<FileRef> = vec![];
-    for file in manifest.files.iter().filter(|file| file.kind == Kind::Kept) {
-        let copied = reader.read(file).and_then(|bytes| putter.put(Kind::Kept, "kept", &bytes, file.metadata.clone()));
+    for file in manifest.files.iter().filter(|file| file.kind == FileKind::Kept) {
+        let copied =
+            reader.read(file).and_then(|bytes| putter.put(FileKind::Kept, "kept", &bytes, file.metadata.clone()));
         match copied {
             Ok(file) => files.push(file),
             Err(error) => {

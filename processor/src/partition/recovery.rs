@@ -2,7 +2,7 @@
 
 use super::answering::Questions;
 use super::committed::{Committed, Segments};
-use super::damaged::{Settled, settle};
+use super::damaged::{UsableFiles, settle};
 use super::gathered::Gathered;
 use super::history::Mover;
 use super::ingest::Ingest;
@@ -11,7 +11,9 @@ use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
 use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, growth, keeping, read_ahead, zones};
-use crate::checkpoint::{Checkpoints, FileRef, Finding, Identity, Kind, Manifest, Opened, Reader, segment};
+use crate::checkpoint::{
+    CheckpointReader, Checkpoints, FileKind, FileRef, Finding, Manifest, Opened, WriterIdentity, segment,
+};
 use crate::input::{LogPartition, StartPosition};
 use crate::lane::{Lane, image};
 use crate::log_position::LogPosition;
@@ -44,7 +46,7 @@ pub struct Recovery {
 impl Partition {
     /// Takes the partition over and loads its state.
     pub fn open(plan: Arc<Plan>, mut options: Options) -> Result<(Self, Recovery), Error> {
-        let identity = Identity { partition: identity(&plan, &options.part), writer: options.writer.clone() };
+        let identity = WriterIdentity { partition: identity(&plan, &options.part), writer: options.writer.clone() };
         if options.begun.is_lost(&options.folder, &*options.store)? {
             return Err(Error::Gone { folder: options.folder.clone() });
         }
@@ -52,10 +54,10 @@ impl Partition {
         let opened = Checkpoints::claim(Arc::clone(&options.store), &identity, &options.take)?;
         let Opened { checkpoints, recovered, findings, damaged, .. } = opened;
         options.begun.note(&options.folder)?;
-        let reader = Reader::new(Arc::clone(&options.store));
+        let reader = CheckpointReader::new(Arc::clone(&options.store));
         let found = recovered.as_ref().map(|manifest| Found::of(&plan, manifest)).transpose()?;
         let mut settled = match &found {
-            None => Settled::default(),
+            None => UsableFiles::default(),
             Some(found) => settle(&options, found.manifest, &damaged, found.state.lost.clone(), &reader)?,
         };
         let same = found.as_ref().filter(|found| found.is_same);
@@ -154,7 +156,7 @@ impl<'a> Found<'a> {
 struct Logs<'a> {
     plan: &'a Plan,
     options: &'a Options,
-    reader: &'a Reader,
+    reader: &'a CheckpointReader,
     /// Events of live logs that are kept.
     kept: &'a [RetainedLog],
     /// Up to where they were read.
@@ -220,7 +222,7 @@ impl Start {
         resumes: bool,
         files: &[FileRef],
         checkpoints: &Checkpoints,
-        reader: &Reader,
+        reader: &CheckpointReader,
     ) -> Result<Start, Error> {
         let copied = match (found, options.begins) {
             (None, Begin::Start) => read_ahead::copy(plan, options, &checkpoints.putter())?,
@@ -336,8 +338,13 @@ pub(crate) fn identity(plan: &Plan, part: &LogPartition) -> String {
     format!("{}/{part}", plan.name())
 }
 
-pub(super) fn load(plan: &Arc<Plan>, threads: usize, manifest: &Manifest, reader: &Reader) -> Result<Vec<Lane>, Error> {
-    let segments: Vec<&FileRef> = manifest.files.iter().filter(|file| file.kind == Kind::Segment).collect();
+pub(super) fn load(
+    plan: &Arc<Plan>,
+    threads: usize,
+    manifest: &Manifest,
+    reader: &CheckpointReader,
+) -> Result<Vec<Lane>, Error> {
+    let segments: Vec<&FileRef> = manifest.files.iter().filter(|file| file.kind == FileKind::Segment).collect();
     let mut images = vec![];
     for file in segments {
         let bytes = reader.read(file)?;

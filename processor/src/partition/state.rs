@@ -7,11 +7,11 @@ use super::siblings::Siblings;
 use super::zones::ZoneRules;
 use super::{Counts, Error};
 use crate::checkpoint::Manifest;
-use crate::damage::Lost;
+use crate::damage::GivenUpFile;
 use crate::log_position::{self, LogPosition};
 use crate::outputs::alert_changes::AlertMarks;
 use crate::outputs::changes::PublishedTotals;
-use crate::results::Dropped;
+use crate::results::RetentionCounts;
 use crate::totals::TotalsImage;
 use crate::watermark::{IdleAdvances, UnreadPrefix};
 use event_feeder::file::FileTable;
@@ -72,10 +72,10 @@ pub(super) struct State {
     pub tables: Vec<AskedColumn>,
     /// Files of history that were given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lost: Vec<Lost>,
+    pub lost: Vec<GivenUpFile>,
     /// Rows of history whose time was over.
-    #[serde(default, skip_serializing_if = "Dropped::is_empty")]
-    pub dropped: Dropped,
+    #[serde(default, skip_serializing_if = "RetentionCounts::is_empty")]
+    pub dropped: RetentionCounts,
 }
 
 /// Checkpoints once did not say.

@@ -20,12 +20,12 @@ use timeline_core::Time;
 
 /// The looks for one checkpoint.
 pub(super) struct Survey {
-    alerts: Scan<(LiveAlerts, Time)>,
-    totals: Scan<(Totals, PartitionProgress)>,
+    alerts: SurveyStage<(LiveAlerts, Time)>,
+    totals: SurveyStage<(Totals, PartitionProgress)>,
 }
 
 /// One look at all sessions.
-enum Scan<T> {
+enum SurveyStage<T> {
     /// Nobody listens to what it would see.
     Needless,
     /// It is not the time for it.
@@ -48,7 +48,7 @@ pub(super) struct Findings {
 
 /// Whether a look is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum SurveyDue {
     /// Nobody listens to what it would see.
     Never,
     /// It is not the time for it.
@@ -57,21 +57,21 @@ pub(super) enum Due {
     Now,
 }
 
-impl<T> Scan<T> {
-    fn new(wanted: Due) -> Self {
+impl<T> SurveyStage<T> {
+    fn new(wanted: SurveyDue) -> Self {
         match wanted {
-            Due::Never => Scan::Needless,
-            Due::Later => Scan::Later,
-            Due::Now => Scan::Next,
+            SurveyDue::Never => SurveyStage::Needless,
+            SurveyDue::Later => SurveyStage::Later,
+            SurveyDue::Now => SurveyStage::Next,
         }
     }
 
     /// What was seen, and since when lanes were at it; whether that is so because nothing is to be seen.
     fn seen(self) -> Result<(Instant, Vec<T>), bool> {
         match self {
-            Scan::Needless => Err(true),
-            Scan::Later | Scan::Next => Err(false),
-            Scan::At(began, coming) => Ok((began, coming.done())),
+            SurveyStage::Needless => Err(true),
+            SurveyStage::Later | SurveyStage::Next => Err(false),
+            SurveyStage::At(began, coming) => Ok((began, coming.done())),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Partition {
     pub(super) fn begin_survey(&mut self) -> Result<(), Error> {
         let are_busy = self.questions.answering.is_some() || self.is_behind()?;
         let (alerts, totals) = self.publishing.wanted(&self.plan, are_busy);
-        self.survey = Some(Survey { alerts: Scan::new(alerts), totals: Scan::new(totals) });
+        self.survey = Some(Survey { alerts: SurveyStage::new(alerts), totals: SurveyStage::new(totals) });
         Ok(())
     }
 
@@ -89,18 +89,18 @@ impl Partition {
     pub(super) fn is_surveyed(&mut self, length: Duration) -> Result<bool, Error> {
         let Some(Survey { mut alerts, mut totals }) = self.survey.take() else { return Ok(true) };
         let until = (length < Duration::MAX).then(|| Instant::now() + length);
-        if matches!(alerts, Scan::Next) {
-            alerts = Scan::At(Instant::now(), self.look_at_alerts()?);
+        if matches!(alerts, SurveyStage::Next) {
+            alerts = SurveyStage::At(Instant::now(), self.look_at_alerts()?);
         }
         let mut is_done = match &mut alerts {
-            Scan::At(_, coming) => coming.wait(until)?,
-            Scan::Needless | Scan::Later | Scan::Next => true,
+            SurveyStage::At(_, coming) => coming.wait(until)?,
+            SurveyStage::Needless | SurveyStage::Later | SurveyStage::Next => true,
         };
         // One after the other: lanes are at one thing at a time.
-        if is_done && matches!(totals, Scan::Next) {
-            totals = Scan::At(Instant::now(), self.look_at_totals()?);
+        if is_done && matches!(totals, SurveyStage::Next) {
+            totals = SurveyStage::At(Instant::now(), self.look_at_totals()?);
         }
-        if let (true, Scan::At(_, coming)) = (is_done, &mut totals) {
+        if let (true, SurveyStage::At(_, coming)) = (is_done, &mut totals) {
             is_done = coming.wait(until)?;
         }
         self.survey = Some(Survey { alerts, totals });

@@ -6,7 +6,7 @@
 use super::Error;
 use super::keeping::KeepingCut;
 use super::state::{State, places};
-use crate::checkpoint::{Checkpoints, Commit, FileRef, Kind, Manifest, Reader, segment};
+use crate::checkpoint::{CheckpointReader, Checkpoints, Commit, FileKind, FileRef, Manifest, segment};
 use crate::damage::Damage;
 use crate::history::moving::Moved;
 use crate::labels::Labels;
@@ -15,7 +15,7 @@ use crate::measured;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::outbox::Outbox;
-use crate::results::{Dropped, HistoryWriter, Passage, Pending, Retention};
+use crate::results::{HistoryHandover, HistoryWriter, Pending, Retention, RetentionCounts};
 use crate::retained::RetainedLog;
 use crate::traced;
 use event_feeder::Position;
@@ -36,7 +36,7 @@ pub(super) struct CheckpointCut {
     pub folder: String,
     pub labels: Labels,
     pub checkpoints: Checkpoints,
-    pub reader: Reader,
+    pub reader: CheckpointReader,
     /// The places of the logs, as the manifest holds them.
     pub position: serde_json::Value,
     pub state: State,
@@ -59,7 +59,7 @@ pub(super) struct CheckpointCut {
     pub totals: Vec<OutputMessage>,
     /// What was moved into tables.
     pub moved: Option<Arc<Moved>>,
-    pub passage: Passage,
+    pub passage: HistoryHandover,
     pub retention: Retention,
     pub damage: Damage,
     /// Whether files that are broken are looked at again.
@@ -80,7 +80,7 @@ pub(super) struct WrittenCheckpoint {
     pub kept: Vec<RetainedLog>,
     pub outbox: Outbox,
     pub damage: Damage,
-    pub dropped: Dropped,
+    pub dropped: RetentionCounts,
     /// Whether what was moved into tables is in it.
     pub applied: bool,
     /// The files of tables that the kept checkpoints name.
@@ -124,7 +124,7 @@ impl CheckpointCut {
         let needless = needless(&checkpoints, kept.len())?;
         let lingers = lingers(checkpoints.kept());
         let files = checkpoints.kept().flat_map(|kept| &kept.files);
-        let named = files.filter(|file| file.kind == Kind::History).map(|file| file.name.clone()).collect();
+        let named = files.filter(|file| file.kind == FileKind::History).map(|file| file.name.clone()).collect();
         measured::checkpoint(&self.plan.name(), self.partition, self.pause, self.began.elapsed());
         let dropped = state.dropped;
         Ok(WrittenCheckpoint {
@@ -205,7 +205,7 @@ fn needless(checkpoints: &Checkpoints, sources: usize) -> Result<Vec<Position>, 
 /// reads all files of the folder counts their rows twice, so a few more checkpoints let them go.
 pub(super) fn lingers<'a>(mut kept: impl Iterator<Item = &'a Manifest>) -> bool {
     let Some(newest) = kept.next() else { return false };
-    let mut results = kept.flat_map(|older| &older.files).filter(|file| file.kind == Kind::Result);
+    let mut results = kept.flat_map(|older| &older.files).filter(|file| file.kind == FileKind::Result);
     results.any(|file| !newest.files.iter().any(|named| named.name == file.name))
 }
 
@@ -213,5 +213,5 @@ fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef,
     let bytes = segment::encode(&image::schema(), std::slice::from_ref(&image.batch))
         .map_err(|error| Error::Malformed { object: "a new segment".into(), reason: error.to_string() })?;
     let metadata = json!({ "lane": lane, "full": image.full, "sessions": image.sessions });
-    Ok(checkpoints.put(Kind::Segment, "lane", &bytes, metadata)?)
+    Ok(checkpoints.put(FileKind::Segment, "lane", &bytes, metadata)?)
 }

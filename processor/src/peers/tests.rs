@@ -1,8 +1,8 @@
 //! Answers there and back.
 
 use super::{decode, encode};
-use crate::checkpoint::{Digest, Kind, Named, Reader, StateLocation};
-use crate::damage::{Damage, Lost};
+use crate::checkpoint::{CheckpointReader, Digest, FileKind, FileSummary, StateLocation};
+use crate::damage::{Damage, GivenUpFile};
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
@@ -140,9 +140,9 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         sessions: readings.map(|reading| session(plan, reading)).to_vec(),
         totals,
         results: vec![
-            Named {
+            FileSummary {
                 name: "results/r".into(),
-                kind: Kind::Result,
+                kind: FileKind::Result,
                 length: 1,
                 digest: Digest::of(b"r"),
                 metadata: serde_json::json!({"table": "finals"}),
@@ -150,8 +150,12 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
             .into(),
         ],
         dropped: [("finals".to_owned(), DroppedRows { rows: 7, until: -3 })].into(),
-        damage: Damage::with(vec![Lost { file: "sources/s/3/x".into(), table: "finals".into(), what: "rows".into() }]),
-        reader: Reader::new(place.store("sources/s/3")),
+        damage: Damage::with(vec![GivenUpFile {
+            file: "sources/s/3/x".into(),
+            table: "finals".into(),
+            what: "rows".into(),
+        }]),
+        reader: CheckpointReader::new(place.store("sources/s/3")),
     }
 }
 

@@ -13,13 +13,13 @@ use timeline_core::incremental::{ConcurrencyTurns, Share, TimelineValue};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Time, Value};
 
-use crate::checkpoint::{FileRef, Reader, StateLocation};
+use crate::checkpoint::{CheckpointReader, FileRef, StateLocation};
 use crate::damage::Damage;
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
 use crate::partition::{Answer, Ask, Counts, RecordFindings, plan_fingerprint};
-use crate::results::{Dropped, Pending};
+use crate::results::{Pending, RetentionCounts};
 use crate::totals::{Totals, TotalsImage, ValueImage};
 
 /// What a member is asked, as JSON.
@@ -88,7 +88,7 @@ struct AnswerHeader {
     #[serde(default)]
     damage: Damage,
     #[serde(default)]
-    dropped: Dropped,
+    dropped: RetentionCounts,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -322,7 +322,7 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         results: facts.results,
         damage: facts.damage,
         dropped: facts.dropped,
-        reader: Reader::new(place.store(&facts.folder)),
+        reader: CheckpointReader::new(place.store(&facts.folder)),
         folder: facts.folder,
         plan,
     }))

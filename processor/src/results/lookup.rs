@@ -232,7 +232,7 @@ fn groups_with(
 mod tests {
     use super::super::{properties, quick};
     use super::{Input, columns_of, groups_with, may_have_times, rows_of};
-    use crate::checkpoint::{Digest, FileRef, Kind, Named};
+    use crate::checkpoint::{Digest, FileKind, FileRef, FileSummary};
     use crate::engine::TimeBounds;
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
     use arrow::datatypes::Int64Type;
@@ -259,7 +259,7 @@ mod tests {
         let path = folder.join(name);
         std::fs::write(&path, &bytes).unwrap();
         let (name, length, digest) = (format!("results/{name}"), bytes.len() as u64, Digest::of(&bytes));
-        (path, Named { name, kind: Kind::Result, length, digest, metadata: serde_json::Value::Null }.into())
+        (path, FileSummary { name, kind: FileKind::Result, length, digest, metadata: serde_json::Value::Null }.into())
     }
 
     /// Keys without an order, as most are: so the least and the greatest of each file say nothing.

@@ -3,7 +3,7 @@
 //! **Invariant:** whoever reads rows sees the columns of now; only here is it known that there were others.
 
 use super::{DAY, Error, LAYOUT};
-use crate::checkpoint::{FileRef, Kind};
+use crate::checkpoint::{FileKind, FileRef};
 use crate::history::layout;
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
@@ -29,7 +29,7 @@ pub enum Layout {
 /// The layout of a result file.
 pub fn layout_of(file: &FileRef) -> Layout {
     match (file.kind, file.metadata.get(LAYOUT)) {
-        (Kind::History, _) => Layout::Table,
+        (FileKind::History, _) => Layout::Table,
         _ if file.metadata.get(DAY).is_some() => Layout::Table,
         (_, Some(_)) => Layout::Exact,
         (_, None) => Layout::Decimal,

@@ -4,7 +4,7 @@
 //! than rows are kept. So that it does, files are put together only with those of their own stretch of time.
 
 use super::{UNTIL, table_of};
-use crate::checkpoint::{FileRef, Kind};
+use crate::checkpoint::{FileKind, FileRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::{SECOND, Time};
@@ -35,7 +35,7 @@ pub struct DroppedRows {
 }
 
 /// Rows that were dropped, by the tables.
-pub type Dropped = BTreeMap<String, DroppedRows>;
+pub type RetentionCounts = BTreeMap<String, DroppedRows>;
 
 impl Retention {
     /// The stretch of time that a file belongs to; those that do not say are of the present.
@@ -50,10 +50,10 @@ impl Retention {
     }
 
     /// Takes out the files whose time is over, and notes their rows.
-    pub(super) fn drop_old(&self, files: Vec<FileRef>, dropped: &mut Dropped) -> Vec<FileRef> {
+    pub(super) fn drop_old(&self, files: Vec<FileRef>, dropped: &mut RetentionCounts) -> Vec<FileRef> {
         let Some(now) = self.now else { return files };
         let is_old = |file: &FileRef| {
-            let keep = if file.kind == Kind::History { self.keep_tables } else { self.keep };
+            let keep = if file.kind == FileKind::History { self.keep_tables } else { self.keep };
             keep.is_some_and(|keep| until(file).is_some_and(|until| until < now.saturating_sub(keep)))
         };
         let (old, stays): (Vec<_>, Vec<_>) = files.into_iter().partition(is_old);

@@ -1,7 +1,7 @@
 //! Reading kept events again: as a log that ends with them, or that the live one goes on from.
 
 use super::{Error, RetainedLog, SegmentMessages, read};
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
 use event_feeder::{Block, Gap, Mark, Next, Notice, Payload, Position, Source, Target};
@@ -13,7 +13,7 @@ const BLOCK: usize = 1 << 20;
 
 /// A log that begins with kept events.
 pub struct Replay {
-    reader: Reader,
+    reader: CheckpointReader,
     /// Segments that are still to be read, with where each ends.
     segments: VecDeque<(FileRef, Position)>,
     /// What of the present one is still to be handed out, and from which row on.
@@ -30,7 +30,7 @@ pub struct Replay {
 }
 
 /// Kept events up to a position, as a log that ends.
-pub fn replay(kept: &RetainedLog, reader: Reader, until: Position) -> Replay {
+pub fn replay(kept: &RetainedLog, reader: CheckpointReader, until: Position) -> Replay {
     Replay::new(kept, reader, Position::START, until, None)
 }
 
@@ -38,7 +38,7 @@ impl Replay {
     /// Kept events from one position up to another, and then the rest of the log.
     pub fn new(
         kept: &RetainedLog,
-        reader: Reader,
+        reader: CheckpointReader,
         after: Position,
         until: Position,
         then: Option<Box<dyn Source>>,

@@ -19,8 +19,8 @@ pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_sessions, known_starts};
 pub(super) use stories::add_story;
 
-use crate::checkpoint::{Error as StateError, FileRef, Problem, Reader};
-use crate::damage::{self, Lost};
+use crate::checkpoint::{CheckpointReader, Error as StateError, FileRef, ObjectProblem};
+use crate::damage::{self, GivenUpFile};
 use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, SessionSnapshot};
@@ -135,7 +135,7 @@ pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
         partial_sessions: answer.partial,
         unowned: answer.owner.is_none(),
         gaps: log_position::gaps(&answer.plan, &answer.reach),
-        lost: lost.map(Lost::said).collect(),
+        lost: lost.map(GivenUpFile::said).collect(),
     }
 }
 
@@ -160,7 +160,7 @@ pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
         | partition::Error::Results(results::Error::Checkpoint(StateError::Corrupt(finding))) => finding,
         other => return EngineError::Internal(other.to_string()),
     };
-    if let Problem::Unreadable { .. } = finding.problem {
+    if let ObjectProblem::Unreadable { .. } = finding.problem {
         return EngineError::Unavailable(format!("history cannot be read now: {finding}"));
     }
     EngineError::Conflict { message: damage::refusal(&finding), rendered: None }
@@ -309,7 +309,7 @@ pub(super) fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, Eng
 }
 
 /// The rows of a file of history.
-fn read_file(file: &FileRef, reader: &Reader) -> Result<Vec<RecordBatch>, EngineError> {
+fn read_file(file: &FileRef, reader: &CheckpointReader) -> Result<Vec<RecordBatch>, EngineError> {
     let bytes = reader.read(file).map_err(unread)?;
     results::decode(bytes).map_err(unread)
 }

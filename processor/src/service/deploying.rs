@@ -3,7 +3,7 @@
 use super::binding::{all_parts, asked_up_to, bind, stay_together, until_heard};
 use super::work::{Bound, Running, folder, halt};
 use super::{Claims, Service, StartError, answers};
-use crate::checkpoint::Identity;
+use crate::checkpoint::WriterIdentity;
 use crate::engine::EngineError;
 use crate::input::{Log, LogPartition};
 use crate::partition::{self, Answer, Ask};
@@ -126,7 +126,7 @@ impl Service {
         let tell = move || {
             for (_, plan, part) in &gone {
                 let folder = folder(&plan.name(), part);
-                let identity = Identity { partition: partition::identity(plan, part), writer: writer.clone() };
+                let identity = WriterIdentity { partition: partition::identity(plan, part), writer: writer.clone() };
                 if let Err(error) = partition::seal(&state.store(&folder), &identity) {
                     tracing::warn!("{folder}: {error}; what its queries knew of open sessions stays there");
                 }

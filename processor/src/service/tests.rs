@@ -4,7 +4,7 @@ mod damage;
 mod joined;
 
 use super::{Claims, Options, Service, writer_name};
-use crate::checkpoint::{Checkpoints, Commit, Identity, LocalStore, TakeFrom};
+use crate::checkpoint::{Checkpoints, Commit, LocalStore, TakeFrom, WriterIdentity};
 use crate::engine::{Engine, Extent, Listed, Page, TableData};
 use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::outputs::Outputs;
@@ -84,7 +84,7 @@ pub(crate) fn options(state: &Path, log: &MemoryPartitions, claims: Claims) -> O
 /// Makes the facts of the last checkpoint of the only partition others, as another version would have left them.
 fn change_facts(state: &Path, change: impl FnOnce(&mut serde_json::Value)) {
     let store = Arc::new(LocalStore::new(state.join("sources/s/part-0")));
-    let identity = Identity { partition: "s/part-0".into(), writer: "another version".into() };
+    let identity = WriterIdentity { partition: "s/part-0".into(), writer: "another version".into() };
     let opened = Checkpoints::claim(store, &identity, &TakeFrom::Anybody).expect("nobody has it");
     let manifest = opened.recovered.expect("it was written to");
     let mut facts = manifest.state.clone();

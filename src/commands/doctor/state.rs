@@ -3,12 +3,12 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{Kind, Manifest, ProgramStore, Reader, StateLocation, inspect};
+use processor::checkpoint::{CheckpointReader, FileKind, Manifest, ProgramStore, StateLocation, inspect};
 use processor::code::Code;
-use processor::damage::{Lost, help, whole_name};
+use processor::damage::{GivenUpFile, help, whole_name};
 use processor::history;
 use processor::programs::Programs;
-use processor::results::{Dropped, DroppedRows, table_of};
+use processor::results::{DroppedRows, RetentionCounts, table_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use timeline_core::{Time, instant_text};
@@ -104,21 +104,21 @@ fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, f
             "put the objects back from a copy, or start over with an empty state",
         );
     };
-    let reader = Reader::new(store);
+    let reader = CheckpointReader::new(store);
     for file in &newest.files {
         let Err(error) = reader.read(file) else { continue };
         let name = whole_name(folder, &file.name);
         let code = match file.kind {
-            Kind::Result | Kind::History | Kind::Kept => Code::Damaged,
-            Kind::Outbox => Code::Owed,
-            Kind::Segment => {
+            FileKind::Result | FileKind::History | FileKind::Kept => Code::Damaged,
+            FileKind::Outbox => Code::Owed,
+            FileKind::Segment => {
                 findings.fault(&format!("{folder}: {error}"), "the next start falls back to what is whole");
                 continue;
             }
         };
         findings.fault(&format!("[{code}] {folder}: {error}"), &help(code, &name));
     }
-    let lost: Vec<Lost> = serde_json::from_value(newest.state["lost"].clone()).unwrap_or_default();
+    let lost: Vec<GivenUpFile> = serde_json::from_value(newest.state["lost"].clone()).unwrap_or_default();
     lost.iter().for_each(|lost| findings.unknown(&lost.said()));
     if findings.faults == faults {
         findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
@@ -141,7 +141,7 @@ fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
     let mut tables: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for file in newest.files.iter().filter(|file| file.kind.is_result()) {
         let name = match (table_of(file).unwrap_or("others"), file.kind) {
-            (table, Kind::History) => format!("{table} in tables"),
+            (table, FileKind::History) => format!("{table} in tables"),
             (table, _) => table.to_owned(),
         };
         let (bytes, rows) = tables.entry(name).or_default();
@@ -157,7 +157,7 @@ fn grown(newest: &Manifest, folder: &str, findings: &mut Findings) {
             all.join("; ")
         ));
     }
-    let dropped: Dropped = serde_json::from_value(newest.state["dropped"].clone()).unwrap_or_default();
+    let dropped: RetentionCounts = serde_json::from_value(newest.state["dropped"].clone()).unwrap_or_default();
     for (table, DroppedRows { rows, until }) in dropped {
         findings.ok(&format!("{folder}: {rows} rows of {table} are dropped, told up to {}", instant_text(until)));
     }

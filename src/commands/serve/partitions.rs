@@ -82,5 +82,5 @@ pub(super) fn passes(error: &partition::Error, state: &StateLocation) -> bool {
 }
 
 fn is_unreadable(finding: &checkpoint::Finding) -> bool {
-    matches!(finding.problem, checkpoint::Problem::Unreadable { .. })
+    matches!(finding.problem, checkpoint::ObjectProblem::Unreadable { .. })
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::memory::MemoryStore;
 use super::workload::{Job, check, identity};
 use crate::checkpoint::{
-    Checkpoints, Commit, Error, Holder, Kind, LocalStore, Named, Store, TakeFrom, holder, inspect, segment,
+    Checkpoints, Commit, Error, FileKind, FileSummary, Holder, LocalStore, Store, TakeFrom, holder, inspect, segment,
 };
 
 #[test]
@@ -73,7 +73,7 @@ fn a_file_put_long_before_its_commit_is_not_collected() {
     let mut job = Job::open(store.clone(), "a").unwrap();
     job.run(1, |_| {}).unwrap();
     let putter = job.checkpoints.putter();
-    let slow = std::thread::spawn(move || putter.put(Kind::Segment, "slow", b"base", json!(null)).unwrap());
+    let slow = std::thread::spawn(move || putter.put(FileKind::Segment, "slow", b"base", json!(null)).unwrap());
     let slow = slow.join().unwrap();
     job.run(9, |_| {}).unwrap();
     assert_eq!(job.checkpoints.read(&slow).unwrap(), b"base");
@@ -95,7 +95,7 @@ fn a_writer_that_was_taken_over_from_is_fenced_for_good() {
         assert_eq!((owner.writer.as_str(), owner.generation), ("new", 2));
     }
     assert!(matches!(old.checkpoints.collect(), Err(Error::Fenced { .. })));
-    assert!(matches!(old.checkpoints.put(Kind::Segment, "late", b"", json!(0)), Err(Error::Fenced { .. })));
+    assert!(matches!(old.checkpoints.put(FileKind::Segment, "late", b"", json!(0)), Err(Error::Fenced { .. })));
     new.run(3, |_| {}).unwrap();
     assert_eq!(new.value, 5);
 }
@@ -123,7 +123,7 @@ fn an_owner_looks_while_it_commits_and_notices_that_it_was_taken_over_from() {
     }
     let new = Job::open(store.clone(), "new").unwrap();
     assert!(matches!(look.check(), Err(Error::Fenced { by: Some(owner) }) if owner.writer == "new"));
-    let Err(Error::Fenced { .. }) = old.checkpoints.put(Kind::Segment, "late", b"", json!(0)) else {
+    let Err(Error::Fenced { .. }) = old.checkpoints.put(FileKind::Segment, "late", b"", json!(0)) else {
         panic!("it writes although it knows")
     };
     new.checkpoints.owner_look().check().unwrap();
@@ -133,8 +133,8 @@ fn an_owner_looks_while_it_commits_and_notices_that_it_was_taken_over_from() {
 fn a_commit_that_names_unknown_files_is_refused_and_nothing_else_happens() {
     let store = Arc::new(MemoryStore::default());
     let mut job = Job::open(store.clone(), "a").unwrap();
-    let file = job.checkpoints.put(Kind::Segment, "base", b"1", json!(null)).unwrap();
-    let mut unknown = Named::clone(&file);
+    let file = job.checkpoints.put(FileKind::Segment, "base", b"1", json!(null)).unwrap();
+    let mut unknown = FileSummary::clone(&file);
     unknown.name.push('x');
     for files in [vec![unknown.into()], vec![file.clone(), file.clone()]] {
         let commit = Commit { position: json!(1), state: Default::default(), files };
@@ -143,7 +143,7 @@ fn a_commit_that_names_unknown_files_is_refused_and_nothing_else_happens() {
     let commit = Commit { position: json!(1), state: Default::default(), files: vec![file] };
     assert_eq!(job.checkpoints.commit(commit).unwrap(), 1);
     for stem in ["", "../x", "A", "é", &"x".repeat(65)] {
-        assert!(matches!(job.checkpoints.put(Kind::Segment, stem, b"", json!(0)), Err(Error::BadStem { .. })));
+        assert!(matches!(job.checkpoints.put(FileKind::Segment, stem, b"", json!(0)), Err(Error::BadStem { .. })));
     }
 }
 
@@ -217,7 +217,7 @@ fn a_released_partition_goes_to_whoever_comes_and_a_held_one_to_nobody() {
 
     let putter = job.checkpoints.putter();
     job.checkpoints.release().unwrap();
-    assert!(putter.put(Kind::Segment, "late", b"", json!({})).is_err(), "a released writer writes nothing more");
+    assert!(putter.put(FileKind::Segment, "late", b"", json!({})).is_err(), "a released writer writes nothing more");
     assert_eq!(holder(&*store).unwrap(), Holder::Released);
     let released = String::from_utf8(store.get(&store.newest_head())).unwrap();
     assert!(released.starts_with("{\"format\":1,") && released.contains("\"released\":true"), "{released}");

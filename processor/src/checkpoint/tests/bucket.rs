@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::workload::Job;
-use crate::checkpoint::bucket::Bucket;
+use crate::checkpoint::bucket::BucketStore;
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{Error, StateLocation, Store, inspect};
 
@@ -131,7 +131,7 @@ fn lost_answers_lose_nothing_and_count_nothing_twice() {
     let (server, _) =
         std::env::var("TIMELINE_S3").unwrap().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let (proxy, lost) = forgetful(server.strip_prefix("http://").unwrap().to_owned());
-    let bucket = Bucket::at(&place.to_string(), Some(&proxy)).unwrap();
+    let bucket = BucketStore::at(&place.to_string(), Some(&proxy)).unwrap();
     let (mut acked, mut unclear, mut value) = (0, 0, 0);
     for writer in 0..400 {
         let opened = Job::open(Arc::new(bucket.clone()), &format!("w{writer}"));

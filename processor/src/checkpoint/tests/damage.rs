@@ -9,9 +9,10 @@ use serde_json::value::to_raw_value;
 
 use super::memory::MemoryStore;
 use super::workload::Job;
-use crate::checkpoint::protocol::{CHECKPOINTS_KEPT, Lost};
+use crate::checkpoint::protocol::{CHECKPOINTS_KEPT, JobLoss};
 use crate::checkpoint::{
-    Checkpoints, Commit, Error, FileRef, Kind, LocalStore, Named, Problem, Reader, Store, digest, inspect,
+    CheckpointReader, Checkpoints, Commit, Error, FileKind, FileRef, FileSummary, LocalStore, ObjectProblem, Store,
+    digest, inspect,
 };
 
 const STEPS: u64 = 8;
@@ -43,7 +44,7 @@ fn trusted(store: &Arc<MemoryStore>) -> Vec<String> {
     let head = inspect(&**store).unwrap();
     let mut names = store.names("heads").split_off(2);
     names.extend(store.names("manifests"));
-    names.extend(head.kept[0].files.iter().filter(|file| file.kind == Kind::Segment).map(|file| file.name.clone()));
+    names.extend(head.kept[0].files.iter().filter(|file| file.kind == FileKind::Segment).map(|file| file.name.clone()));
     names.push("genesis".to_owned());
     names
 }
@@ -171,17 +172,17 @@ fn lost_heads_stop_everything() {
         store.delete(&name).unwrap();
     }
     let before = store.objects.lock().unwrap().clone();
-    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(Lost::Heads))));
-    assert_eq!(inspect(&*store).unwrap().lost, Some(Lost::Heads));
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(JobLoss::Heads))));
+    assert_eq!(inspect(&*store).unwrap().lost, Some(JobLoss::Heads));
     assert_eq!(*store.objects.lock().unwrap(), before);
     store.delete("genesis").unwrap();
-    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(Lost::HeadsAndGenesis))));
+    assert!(matches!(Job::open(store.clone(), "second"), Err(Error::Lost(JobLoss::HeadsAndGenesis))));
     for folder in ["manifests", "results"] {
         for name in store.names(folder) {
             store.delete(&name).unwrap();
         }
     }
-    assert!(matches!(Job::open(store, "second"), Err(Error::Lost(Lost::HeadsAndGenesis))));
+    assert!(matches!(Job::open(store, "second"), Err(Error::Lost(JobLoss::HeadsAndGenesis))));
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn heads_put_back_from_an_older_copy_are_told() {
         store.set(name, bytes.clone());
     }
     let job = Job::open(store, "third").unwrap();
-    assert!(job.findings.iter().any(|finding| matches!(finding.problem, Problem::RolledBack { .. })));
+    assert!(job.findings.iter().any(|finding| matches!(finding.problem, ObjectProblem::RolledBack { .. })));
     assert!(job.checkpoints.owner().generation > 2, "a name of the second owner could be made again");
     assert_eq!(job.value, 5);
 }
@@ -265,7 +266,7 @@ fn goes_on_without(store: Arc<MemoryStore>, object: &str, what: &str) -> (u64, V
         }
     }
     assert!(
-        refused.iter().all(|(kind, name)| *kind == Kind::Result && name == object),
+        refused.iter().all(|(kind, name)| *kind == FileKind::Result && name == object),
         "{object}, {what}: {refused:?}"
     );
     let told: Vec<String> =
@@ -336,10 +337,10 @@ fn a_file_that_a_query_opens_by_name_has_the_bytes_that_were_sealed() {
     let store = LocalStore::new(folder.path());
     let bytes = b"rows of sessions that are over".to_vec();
     let file = |name: &str| -> FileRef {
-        let (name, kind, length) = (name.to_owned(), Kind::Result, bytes.len() as u64);
-        Named { name, kind, length, digest: digest::Digest::of(&bytes), metadata: serde_json::Value::Null }.into()
+        let (name, kind, length) = (name.to_owned(), FileKind::Result, bytes.len() as u64);
+        FileSummary { name, kind, length, digest: digest::Digest::of(&bytes), metadata: serde_json::Value::Null }.into()
     };
-    let reader = Reader::new(Arc::new(LocalStore::new(folder.path())));
+    let reader = CheckpointReader::new(Arc::new(LocalStore::new(folder.path())));
     store.put("results/whole", &bytes).unwrap();
     assert_eq!(std::fs::read(reader.path(&file("results/whole")).unwrap()).unwrap(), bytes);
     for bit in 0..8 * bytes.len() {
@@ -409,10 +410,10 @@ fn a_rolled_back_take_over_is_told_by_the_generation_of_its_files() {
     let store = committed();
     let older = store.copy();
     let next = Job::open(store.clone(), "second").unwrap();
-    next.checkpoints.put(Kind::Segment, "base", b"", json!(null)).unwrap();
+    next.checkpoints.put(FileKind::Segment, "base", b"", json!(null)).unwrap();
     store.delete(&store.newest_head()).unwrap();
     assert_eq!(store.newest_head(), older.newest_head());
     let job = Job::open(store, "third").unwrap();
-    assert!(matches!(job.findings[0].problem, Problem::RolledBack { generation: 1, .. }));
+    assert!(matches!(job.findings[0].problem, ObjectProblem::RolledBack { generation: 1, .. }));
     assert_eq!(job.checkpoints.owner().generation, 3);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use crate::checkpoint::store::{Creation, Entry, Store, StoreError};
+use crate::checkpoint::store::{Creation, ListingEntry, Store, StoreError};
 
 #[derive(Default)]
 pub(super) struct MemoryStore {
@@ -57,11 +57,11 @@ impl Store for MemoryStore {
         Ok(self.objects.lock().unwrap().get(name).cloned())
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         let prefix = format!("{folder}/");
         let objects = self.objects.lock().unwrap();
         let entries = objects.iter().filter(|(name, _)| name.starts_with(&prefix));
-        Ok(entries.map(|(name, bytes)| Entry { name: name.clone(), length: bytes.len() as u64 }).collect())
+        Ok(entries.map(|(name, bytes)| ListingEntry { name: name.clone(), length: bytes.len() as u64 }).collect())
     }
 
     fn delete(&self, name: &str) -> Result<(), StoreError> {

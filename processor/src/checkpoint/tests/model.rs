@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::checkpoint::digest::Digest;
 use crate::checkpoint::names::Stamp;
-use crate::checkpoint::protocol::{self, Chain, Claim, Class, Horizon, Seen, Start, Verdict};
+use crate::checkpoint::protocol::{self, Chain, Claim, Horizon, ObjectClass, OpenDecision, OpenerFacts, Verdict};
 
 /// Index of a head in [`State::made`]; it stands for the digest.
 type Id = usize;
@@ -418,12 +418,12 @@ impl World {
     }
 
     fn look(&self, state: &mut State, genesis: bool, highest: Option<Name>, listing: &[u64]) -> Phase {
-        let seen = Seen { genesis, files: highest.is_some(), newest_head: listing.last().copied() };
+        let seen = OpenerFacts { genesis, files: highest.is_some(), newest_head: listing.last().copied() };
         match protocol::start(&seen) {
-            Start::TakeOver { newest } => Phase::ReadHead { genesis, highest, number: newest },
+            OpenDecision::TakeOver { newest } => Phase::ReadHead { genesis, highest, number: newest },
             // The real opener gives up after some looks; heads that are really gone are a violation of their own.
-            Start::Lost(_) => Phase::LookGenesis,
-            Start::New => {
+            OpenDecision::Lost(_) => Phase::LookGenesis,
+            OpenDecision::New => {
                 let head = HeadModel {
                     number: 0,
                     generation: 1,
@@ -521,7 +521,7 @@ impl World {
         let mut heads: Vec<u64> = listing
             .iter()
             .copied()
-            .filter(|number| protocol::classify_head(&horizon, Some(*number)) == Class::Garbage)
+            .filter(|number| protocol::classify_head(&horizon, Some(*number)) == ObjectClass::Garbage)
             .collect();
         if self.rule == Rule::DeleteDownwards {
             heads.reverse();
@@ -531,7 +531,7 @@ impl World {
             if self.rule == Rule::DeleteAllUnnamed {
                 return !needed;
             }
-            protocol::classify(&horizon, Some(stamp), needed) == Class::Garbage
+            protocol::classify(&horizon, Some(stamp), needed) == ObjectClass::Garbage
         };
         let manifests = state.manifests.iter().copied();
         let manifests = manifests.filter(|name| garbage(name, own.kept.iter().any(|kept| kept.name == *name)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::memory::MemoryStore;
-use crate::checkpoint::store::{Creation, Entry, StoreError};
+use crate::checkpoint::store::{Creation, ListingEntry, StoreError};
 use crate::checkpoint::{Error, ProgramStore, Store};
 
 #[test]
@@ -127,7 +127,7 @@ impl Store for Late {
         self.inner.read(name)
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         self.inner.list(folder)
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::memory::MemoryStore;
 use super::workload::Job;
-use crate::checkpoint::store::{Creation, Entry, StoreError};
+use crate::checkpoint::store::{Creation, ListingEntry, StoreError};
 use crate::checkpoint::{Error, Store};
 
 #[test]
@@ -131,7 +131,7 @@ impl Store for Scheduled {
         self.turn(|store| store.read(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         self.turn(|store| store.list(folder))
     }
 

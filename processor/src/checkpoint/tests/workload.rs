@@ -6,13 +6,15 @@ use std::sync::Arc;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-use crate::checkpoint::{Checkpoints, Commit, Error, FileRef, Finding, Identity, Kind, Manifest, Opened, Store};
+use crate::checkpoint::{
+    Checkpoints, Commit, Error, FileKind, FileRef, Finding, Manifest, Opened, Store, WriterIdentity,
+};
 
 /// Every so many steps the state is written as a new base, which makes the segments before it garbage.
 const BASE_EVERY: u64 = 3;
 
-pub(super) fn identity(writer: &str) -> Identity {
-    Identity { partition: "events/0".to_owned(), writer: writer.to_owned() }
+pub(super) fn identity(writer: &str) -> WriterIdentity {
+    WriterIdentity { partition: "events/0".to_owned(), writer: writer.to_owned() }
 }
 
 pub(super) struct Job {
@@ -42,11 +44,12 @@ impl Job {
         let next = self.value + 1;
         let base = next % BASE_EVERY == 1;
         if base {
-            self.files.retain(|file| file.kind == Kind::Result);
+            self.files.retain(|file| file.kind == FileKind::Result);
         }
         let stem = if base { "base" } else { "delta" };
-        let segment = self.checkpoints.put(Kind::Segment, stem, &bytes(stem, next), json!({ "value": next }))?;
-        let result = self.checkpoints.put(Kind::Result, "closed", &bytes("closed", next), json!({ "value": next }))?;
+        let segment = self.checkpoints.put(FileKind::Segment, stem, &bytes(stem, next), json!({ "value": next }))?;
+        let result =
+            self.checkpoints.put(FileKind::Result, "closed", &bytes("closed", next), json!({ "value": next }))?;
         self.files.extend([segment, result]);
         let commit = Commit {
             position: json!(next),
@@ -78,12 +81,12 @@ pub(super) fn check(manifest: &Manifest, read: impl Fn(&FileRef) -> Result<Vec<u
     for file in &manifest.files {
         let of = file.metadata["value"].as_u64().unwrap();
         let stem = match file.kind {
-            Kind::Segment if of == base => "base",
-            Kind::Segment => "delta",
-            Kind::Result | Kind::History | Kind::Kept | Kind::Outbox => "closed",
+            FileKind::Segment if of == base => "base",
+            FileKind::Segment => "delta",
+            FileKind::Result | FileKind::History | FileKind::Kept | FileKind::Outbox => "closed",
         };
         assert_eq!(read(file)?, bytes(stem, of), "{}", file.name);
-        if file.kind == Kind::Segment { &mut segments } else { &mut results }.push(of);
+        if file.kind == FileKind::Segment { &mut segments } else { &mut results }.push(of);
     }
     assert_eq!(segments, (base..=value).collect::<Vec<_>>(), "segments of step {value}");
     assert_eq!(results, (1..=value).collect::<Vec<_>>(), "results of step {value}");

@@ -2,7 +2,7 @@
 
 use super::past::{Wanted, in_place};
 use super::{LogAnswer, SealedPart, read_file, text_column, versions};
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::{EngineError, TableData, TableScan, View};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, SessionSnapshot};
@@ -45,7 +45,7 @@ pub(super) fn history(
     };
     let nothing = || Pending::default().table(name, &empty_plan(), 0).schema();
     let mut schema = live.first().map_or_else(nothing, RecordBatch::schema);
-    let mut files: Vec<(&FileRef, &Reader, &Labels)> = vec![];
+    let mut files: Vec<(&FileRef, &CheckpointReader, &Labels)> = vec![];
     for part in sealed {
         for (file, columns) in part.files.iter().zip(&part.schemas).filter(|(file, _)| is_of(file, name)) {
             schema = with_columns(&schema, &shown(name, columns));
@@ -101,7 +101,7 @@ fn once(
     scan: &TableScan,
     schema: SchemaRef,
     uncommitted: Vec<RecordBatch>,
-    files: Vec<(&FileRef, &Reader, &Labels)>,
+    files: Vec<(&FileRef, &CheckpointReader, &Labels)>,
 ) -> Result<TableData, EngineError> {
     let (mut rows, mut wanted) = (vec![], Wanted::by(scan));
     for (file, reader, _) in files {

@@ -3,7 +3,7 @@
 
 use super::past::columns_of;
 use super::unread;
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::EngineError;
 use crate::partition::Answer;
 use crate::recent::Recent;
@@ -31,7 +31,7 @@ pub(super) fn add(answer: &Answer, totals: &mut Totals, is_wanted: impl Fn(&str)
 }
 
 /// The parts of a file.
-fn of(file: &FileRef, reader: &Reader) -> Result<Arc<Vec<Part>>, EngineError> {
+fn of(file: &FileRef, reader: &CheckpointReader) -> Result<Arc<Vec<Part>>, EngineError> {
     if let Some(parts) = READ.get(&file.digest) {
         // One that is broken by now refuses the question, as if it were read.
         reader.path(file).map_err(unread)?;

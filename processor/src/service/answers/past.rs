@@ -1,7 +1,7 @@
 //! What of files of history an answer needs, where that is not all of them.
 
 use super::unread;
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::{EngineError, PastFile, TableScan, TimeBounds};
 use crate::results::{self, lookup};
 use arrow::array::RecordBatch;
@@ -41,7 +41,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn rows(
         &mut self,
         file: &FileRef,
-        reader: &Reader,
+        reader: &CheckpointReader,
         columns: Option<&[&str]>,
     ) -> Result<Option<Vec<RecordBatch>>, EngineError> {
         if self.keys.is_none() && self.times.is_empty() {
@@ -62,7 +62,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn columns(
         &mut self,
         file: &FileRef,
-        reader: &Reader,
+        reader: &CheckpointReader,
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>, EngineError> {
         match self.rows(file, reader, Some(columns))? {
@@ -73,13 +73,17 @@ impl<'a> Wanted<'a> {
 }
 
 /// Some columns of all rows of a file.
-pub(super) fn columns_of(file: &FileRef, reader: &Reader, columns: &[&str]) -> Result<Vec<RecordBatch>, EngineError> {
+pub(super) fn columns_of(
+    file: &FileRef,
+    reader: &CheckpointReader,
+    columns: &[&str],
+) -> Result<Vec<RecordBatch>, EngineError> {
     let path = reader.path(file).map_err(unread)?;
     lookup::columns_of(&path, columns).map_err(unread)
 }
 
 /// A file that is read where it is.
-pub(super) fn in_place(file: &FileRef, reader: &Reader) -> Result<PastFile, EngineError> {
+pub(super) fn in_place(file: &FileRef, reader: &CheckpointReader) -> Result<PastFile, EngineError> {
     let path = reader.path(file).map_err(unread)?;
     Ok(PastFile { path, layout: results::layout_of(file) })
 }

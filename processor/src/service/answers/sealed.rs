@@ -1,6 +1,6 @@
 //! The rows of deployments that are over: they change no more, so where they are is looked up once.
 
-use crate::checkpoint::{FileRef, Reader, StateLocation};
+use crate::checkpoint::{CheckpointReader, FileRef, StateLocation};
 use crate::engine::EngineError;
 use crate::labels::Labels;
 use crate::partition;
@@ -17,7 +17,7 @@ pub(in crate::service) struct SealedPart {
     pub(super) partition: u32,
     pub(super) labels: Labels,
     pub(super) files: Vec<FileRef>,
-    pub(super) reader: Reader,
+    pub(super) reader: CheckpointReader,
     /// The columns of each file.
     pub(super) schemas: Vec<SchemaRef>,
 }

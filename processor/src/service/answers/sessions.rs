@@ -2,7 +2,7 @@
 
 use super::past::Wanted;
 use super::{LogAnswer, SealedPart, text_column};
-use crate::checkpoint::{FileRef, Reader};
+use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::EngineError;
 use crate::lane::SessionSnapshot;
 use crate::outputs::of_sessions;
@@ -104,7 +104,7 @@ impl<'a> Found<'a> {
     }
 
     /// Takes what files of `finals` have.
-    fn add_history(&mut self, files: &[FileRef], reader: &Reader) -> Result<(), EngineError> {
+    fn add_history(&mut self, files: &[FileRef], reader: &CheckpointReader) -> Result<(), EngineError> {
         let mut wanted = Wanted::of(self.keys);
         for file in files.iter().filter(|file| results::table_of(file) == Some("finals")) {
             wanted.columns(file, reader, &COLUMNS)?.iter().for_each(|batch| self.add(batch));

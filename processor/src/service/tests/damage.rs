@@ -1,7 +1,7 @@
 //! State and history stand apart, and what one part of a state proves the others must have.
 
 use super::{PROGRAM, SYNC, options, started, totals};
-use crate::checkpoint::{Checkpoints, Identity, LocalStore};
+use crate::checkpoint::{Checkpoints, LocalStore, WriterIdentity};
 use crate::engine::{Engine, EngineError, Snapshot};
 use crate::input::memory::MemoryPartitions;
 use crate::service::{Claims, Options, Service};
@@ -237,7 +237,7 @@ fn an_owner_that_was_taken_over_from_says_nothing_a_second_later() {
     let service = serve(dir.path(), &log);
     assert_eq!(totals(&service).unwrap().0, 4);
     let store = Arc::new(LocalStore::new(dir.path().join("sources/s/part-0")));
-    let identity = Identity { partition: "s/part-0".into(), writer: "another".into() };
+    let identity = WriterIdentity { partition: "s/part-0".into(), writer: "another".into() };
     Checkpoints::open(store, &identity).unwrap();
     // One that was frozen meanwhile knows nothing of it.
     std::thread::sleep(Duration::from_millis(1100));
@@ -255,7 +255,7 @@ fn a_partition_that_cannot_answer_is_listed_as_it_was() {
     let well = partition(&service);
     assert!(well["records"] == 4 && well["error"].is_null(), "{well}");
     let store = Arc::new(LocalStore::new(dir.path().join("sources/s/part-0")));
-    let identity = Identity { partition: "s/part-0".into(), writer: "another".into() };
+    let identity = WriterIdentity { partition: "s/part-0".into(), writer: "another".into() };
     Checkpoints::open(store, &identity).unwrap();
     let began = Instant::now();
     // Its partition ends when it sees that, and is forgotten when somebody looks after it.

@@ -5,12 +5,14 @@ use super::recovery::load;
 use super::state::{State, facts, places};
 use super::{Answer, Ask, Counts, Error, RecordFindings};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
-use crate::checkpoint::{self, Checkpoints, Commit, FileRef, Identity, Kind, Reader, Store, TakeFrom};
+use crate::checkpoint::{
+    self, CheckpointReader, Checkpoints, Commit, FileKind, FileRef, Store, TakeFrom, WriterIdentity,
+};
 use crate::damage::Damage;
 use crate::lane::SessionOutput;
 use crate::log_position::{self, LogPosition};
 use crate::outputs::outbox::facts_of;
-use crate::results::{Dropped, Pending};
+use crate::results::{Pending, RetentionCounts};
 use crate::retained::RetainedLog;
 use crate::totals::Totals;
 use event_feeder::Position;
@@ -36,7 +38,7 @@ pub fn can_run(plan: &Arc<Plan>, store: &Arc<dyn Store>) -> Result<(), Error> {
         if !kept.is_whole(from, read.of(0)) {
             return Err(Error::not_kept(rules));
         }
-        kept.compare(&Reader::new(Arc::clone(store)))?;
+        kept.compare(&CheckpointReader::new(Arc::clone(store)))?;
     }
     Ok(())
 }
@@ -66,7 +68,7 @@ pub fn can_copy(plan: &Arc<Plan>, earlier: &dyn Store) -> Result<(), Error> {
 }
 
 /// The committed rows of a partition that runs no more, and a reader of them; an error if nothing is there.
-pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, Reader), Error> {
+pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, CheckpointReader), Error> {
     let mut inspection = checkpoint::inspect(&**store)?;
     if inspection.kept.is_empty() {
         let reason = match inspection.findings.first() {
@@ -77,11 +79,11 @@ pub fn sealed(store: &Arc<dyn Store>) -> Result<(Vec<FileRef>, Reader), Error> {
     }
     let mut files = inspection.kept.remove(0).files;
     files.retain(|file| file.kind.is_result());
-    Ok((files, Reader::new(Arc::clone(store))))
+    Ok((files, CheckpointReader::new(Arc::clone(store))))
 }
 
 /// Lets go of everything but the committed rows of a partition that runs no more; nobody may own it.
-pub fn seal(store: &Arc<dyn Store>, identity: &Identity) -> Result<(), Error> {
+pub fn seal(store: &Arc<dyn Store>, identity: &WriterIdentity) -> Result<(), Error> {
     let opened = Checkpoints::claim(Arc::clone(store), identity, &TakeFrom::Nobody)?;
     let (mut checkpoints, Some(manifest)) = (opened.checkpoints, opened.recovered) else { return Ok(()) };
     let files: Vec<FileRef> = manifest.files.into_iter().filter(|file| file.kind.is_result()).collect();
@@ -103,7 +105,7 @@ pub fn at_rest(
     folder: String,
     ask: &Ask,
 ) -> Result<Answer, Error> {
-    let reader = Reader::new(Arc::clone(store));
+    let reader = CheckpointReader::new(Arc::clone(store));
     let mut answer = Answer {
         plan: Arc::clone(plan),
         partition,
@@ -132,7 +134,7 @@ pub fn at_rest(
         totals: Totals::new(plan),
         results: vec![],
         damage: Damage::default(),
-        dropped: Dropped::new(),
+        dropped: RetentionCounts::new(),
         reader: reader.clone(),
     };
     let inspection = checkpoint::inspect(&**store)?;
@@ -157,7 +159,7 @@ pub fn at_rest(
     for (output, waiting) in manifest.files.iter().filter_map(facts_of) {
         answer.outputs.entry(output.name().to_owned()).or_default().waiting += waiting;
     }
-    let is_history = |file: &&FileRef| file.kind.is_result() || file.kind == Kind::Kept;
+    let is_history = |file: &&FileRef| file.kind.is_result() || file.kind == FileKind::Kept;
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.damage = Damage::with(state.lost);
     answer.dropped = state.dropped;
