@@ -9,7 +9,7 @@
 //! | `Gathered` | what the lanes have told, added up; rows that wait for a checkpoint |
 //! | `Committed` | the store, the last checkpoint, and the one that is being written |
 //! | `PartitionOutputs` | what is to be published, and what of it was |
-//! | `Mover` | what of history is on its way into tables |
+//! | `PartitionHistory` | what of history is on its way into tables |
 //!
 //! A checkpoint is cut on the lanes (a copy of what changed) and written by another thread while the lanes go on.
 //! **Invariant:** at most one checkpoint is being written; what a checkpoint being written will commit is still part of
@@ -68,7 +68,7 @@ use ask::Request;
 use committed::Committed;
 use event_feeder::Gap;
 use gathered::Gathered;
-use history::Mover;
+use history::PartitionHistory;
 use ingest::Ingest;
 use publishing::PartitionOutputs;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct Partition {
     /// What the lanes have told.
     gathered: Gathered,
     /// What of history is on its way into tables.
-    mover: Mover,
+    mover: PartitionHistory,
     /// What is durable.
     committed: Committed,
     /// What is asked.

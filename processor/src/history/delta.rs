@@ -6,7 +6,7 @@
 use super::layout::DAY;
 use super::log::{self, LogFiles};
 use super::moving::{day_of, folder_of, rewrites};
-use super::{Projection, rows_of};
+use super::{TableUpdate, rows_of};
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{FileRef, StateLocation, Store, history_prefix};
 use crate::results;
@@ -69,7 +69,7 @@ impl DeltaTables {
     }
 
     /// Brings a table's log up to what a checkpoint names of it.
-    pub(super) fn project(&mut self, table: &str, app: &str, projection: &Projection) -> Result<(), String> {
+    pub(super) fn project(&mut self, table: &str, app: &str, projection: &TableUpdate) -> Result<(), String> {
         for _ in 0..ATTEMPTS {
             match self.step(table, app, projection) {
                 Ok(true) => return Ok(()),
@@ -117,7 +117,7 @@ impl DeltaTables {
     }
 
     /// One commit that brings a log nearer to what it is to have: whether it has it now.
-    fn step(&mut self, table: &str, app: &str, projection: &Projection) -> KernelResult<bool> {
+    fn step(&mut self, table: &str, app: &str, projection: &TableUpdate) -> KernelResult<bool> {
         let files = projection.of(table);
         let table = folder_of(table);
         let wanted: BTreeMap<String, &FileRef> = files.map(|file| (path_of(table, file), file)).collect();
@@ -308,7 +308,7 @@ impl<'a> Change<'a> {
 }
 
 /// The columns of files, the day among them, as a log has them.
-fn columns<'a>(files: impl Iterator<Item = &'a FileRef>, projection: &Projection) -> KernelResult<Vec<StructField>> {
+fn columns<'a>(files: impl Iterator<Item = &'a FileRef>, projection: &TableUpdate) -> KernelResult<Vec<StructField>> {
     let mut columns: Vec<StructField> = vec![];
     for file in files {
         let schema = schema_of(file, projection)?;
@@ -325,7 +325,7 @@ fn columns<'a>(files: impl Iterator<Item = &'a FileRef>, projection: &Projection
 }
 
 /// The columns of a file: as it was written, or read from it.
-fn schema_of(file: &FileRef, projection: &Projection) -> KernelResult<SchemaRef> {
+fn schema_of(file: &FileRef, projection: &TableUpdate) -> KernelResult<SchemaRef> {
     if let Some(schema) = projection.schemas.get(&file.name) {
         return Ok(Arc::clone(schema));
     }

@@ -1,6 +1,6 @@
 //! A build without tables: there is nobody who asks for them.
 
-use super::Projection;
+use super::TableUpdate;
 use crate::checkpoint::StateLocation;
 
 pub(super) struct DeltaTables;
@@ -14,7 +14,7 @@ impl DeltaTables {
         false
     }
 
-    pub(super) fn project(&mut self, _: &str, _: &str, _: &Projection) -> Result<(), String> {
+    pub(super) fn project(&mut self, _: &str, _: &str, _: &TableUpdate) -> Result<(), String> {
         Err("this build was made without the `lake` feature".into())
     }
 }

@@ -16,7 +16,7 @@
 //! | `packed` | files put together by their bytes |
 //! | `delta` | the tables' logs |
 //! | `log` | what of a log may go |
-//! | `standing` | how all that stands, for whoever watches |
+//! | `status` | how all that stands, for whoever watches |
 
 #[cfg(feature = "lake")]
 mod delta;
@@ -28,9 +28,9 @@ pub(crate) mod layout;
 mod log;
 pub(crate) mod moving;
 mod packed;
-mod standing;
+mod status;
 
-pub(crate) use standing::{Facts, Standing};
+pub(crate) use status::{HistoryFacts, PartitionHistoryStatus};
 
 use crate::checkpoint::{CheckpointReader, FileRef, Putter, StateLocation};
 use crate::code::Code;
@@ -38,9 +38,9 @@ use crate::results::{Error, TABLES, table_of};
 use arrow::datatypes::SchemaRef;
 use delta::DeltaTables;
 use event_feeder::world::{self, Instant};
-use moving::{Move, Moved};
+use moving::{HistoryMove, HistoryMoved};
 use serde_json::{Value as Json, json};
-use standing::Standings;
+use status::HistoryStatus;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,7 +77,7 @@ pub fn rows_of(file: &FileRef) -> u64 {
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// The files of tables that a partition's newest checkpoint names.
-pub(crate) struct Projection {
+pub(crate) struct TableUpdate {
     pub(crate) epoch: u64,
     pub(crate) files: Vec<FileRef>,
     /// The columns of those of them that are new.
@@ -86,19 +86,19 @@ pub(crate) struct Projection {
     pub(crate) needless: Vec<String>,
     pub(crate) putter: Putter,
     pub(crate) reader: CheckpointReader,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) standing: Arc<PartitionHistoryStatus>,
 }
 
-impl Projection {
+impl TableUpdate {
     /// The files of one table.
     fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a FileRef> {
         self.files.iter().filter(move |file| table_of(file) == Some(table))
     }
 }
 
-enum Job {
-    Move(Box<Move>, Sender<Result<Moved, Error>>),
-    Project(Box<Projection>),
+enum HistoryJob {
+    Move(Box<HistoryMove>, Sender<Result<HistoryMoved, Error>>),
+    Project(Box<TableUpdate>),
     Flush(Sender<Result<(), String>>),
 }
 
@@ -106,8 +106,8 @@ enum Job {
 #[derive(Debug)]
 pub struct History {
     options: Options,
-    jobs: Sender<Job>,
-    standings: Arc<Standings>,
+    jobs: Sender<HistoryJob>,
+    standings: Arc<HistoryStatus>,
     /// Why tables lack the last rows of a partition that has ended.
     behind: Mutex<Option<String>>,
 }
@@ -118,11 +118,12 @@ impl History {
         let (jobs, receiver) = channel();
         let tables = DeltaTables::new(&options.place);
         let place = options.place.to_string();
-        let standings = Arc::new(Standings::default());
+        let standings = Arc::new(HistoryStatus::default());
         let told = Arc::clone(&standings);
-        let worker =
-            move || Worker { tables, place, due: BTreeMap::new(), failing: None, standings: told }.run(&receiver);
-        world::thread("history").spawn(worker).expect("the system can start a thread");
+        let writer = move || {
+            HistoryWriter { tables, place, due: BTreeMap::new(), failing: None, standings: told }.run(&receiver)
+        };
+        world::thread("history").spawn(writer).expect("the system can start a thread");
         History { options, jobs, standings, behind: Mutex::default() }
     }
 
@@ -138,12 +139,12 @@ impl History {
     }
 
     /// How the part of a partition stands that is at work here.
-    pub(crate) fn of(&self, source: &str, partition: u32) -> Option<Facts> {
+    pub(crate) fn of(&self, source: &str, partition: u32) -> Option<HistoryFacts> {
         self.standings.of(source, partition)
     }
 
     /// A partition begins to work here.
-    pub(crate) fn standing(&self, source: String, partition: u32) -> Arc<Standing> {
+    pub(crate) fn standing(&self, source: String, partition: u32) -> Arc<PartitionHistoryStatus> {
         self.standings.begin(source, partition)
     }
 
@@ -161,42 +162,42 @@ impl History {
         &self.options
     }
 
-    pub(crate) fn begin(&self, job: Move) -> Receiver<Result<Moved, Error>> {
+    pub(crate) fn begin(&self, job: HistoryMove) -> Receiver<Result<HistoryMoved, Error>> {
         let (reply, receiver) = channel();
         // A thread that is gone drops the sender, which the receiver sees.
-        let _ = self.jobs.send(Job::Move(Box::new(job), reply));
+        let _ = self.jobs.send(HistoryJob::Move(Box::new(job), reply));
         receiver
     }
 
-    pub(crate) fn project(&self, projection: Projection) {
-        let _ = self.jobs.send(Job::Project(Box::new(projection)));
+    pub(crate) fn project(&self, projection: TableUpdate) {
+        let _ = self.jobs.send(HistoryJob::Project(Box::new(projection)));
     }
 
     /// Waits until the tables have what was handed over, or could not be written: why not.
     pub(crate) fn flush(&self) -> Result<(), String> {
         let (reply, receiver) = channel();
-        let _ = self.jobs.send(Job::Flush(reply));
+        let _ = self.jobs.send(HistoryJob::Flush(reply));
         receiver.recv().unwrap_or_else(|_| Err("its thread has ended".into()))
     }
 }
 
 /// What keeps failing, and how patiently it is tried.
-struct Failing {
+struct RetryState {
     again: Instant,
     pause: Duration,
 }
 
-struct Worker {
+struct HistoryWriter {
     tables: DeltaTables,
     place: String,
     /// The newest of each partition that its tables may not have yet.
-    due: BTreeMap<String, Projection>,
-    failing: Option<Failing>,
-    standings: Arc<Standings>,
+    due: BTreeMap<String, TableUpdate>,
+    failing: Option<RetryState>,
+    standings: Arc<HistoryStatus>,
 }
 
-impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) {
+impl HistoryWriter {
+    fn run(mut self, jobs: &Receiver<HistoryJob>) {
         loop {
             let wait = match (&self.failing, self.due.is_empty()) {
                 (_, true) => Duration::MAX,
@@ -204,9 +205,9 @@ impl Worker {
                 (None, false) => Duration::ZERO,
             };
             match jobs.recv_timeout(wait) {
-                Ok(Job::Move(job, reply)) => drop(reply.send(job.run())),
-                Ok(Job::Project(projection)) => self.take(*projection),
-                Ok(Job::Flush(reply)) => drop(reply.send(self.project_all())),
+                Ok(HistoryJob::Move(job, reply)) => drop(reply.send(job.run())),
+                Ok(HistoryJob::Project(projection)) => self.take(*projection),
+                Ok(HistoryJob::Flush(reply)) => drop(reply.send(self.project_all())),
                 Err(RecvTimeoutError::Timeout) => drop(self.project_all()),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -214,7 +215,7 @@ impl Worker {
     }
 
     /// A later one takes the place of an earlier, with what that still had to delete.
-    fn take(&mut self, mut projection: Projection) {
+    fn take(&mut self, mut projection: TableUpdate) {
         let app = projection.putter.lineage().to_owned();
         if let Some(earlier) = self.due.remove(&app) {
             projection.needless.extend(earlier.needless);
@@ -259,7 +260,7 @@ impl Worker {
             );
         }
         self.standings.note_logs(Some(&error));
-        self.failing = Some(Failing { again: Instant::now() + pause, pause });
+        self.failing = Some(RetryState { again: Instant::now() + pause, pause });
         error
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn goes(file: &FileRef) -> bool {
 }
 
 /// What is to be moved.
-pub(crate) struct Move {
+pub(crate) struct HistoryMove {
     /// The files that a checkpoint names, those in tables among them.
     pub(crate) files: Vec<FileRef>,
     pub(crate) labels: Labels,
@@ -38,14 +38,14 @@ pub(crate) struct Move {
 
 /// What was moved: the files that are not needed once those that have their rows are named.
 #[derive(Default)]
-pub(crate) struct Moved {
+pub(crate) struct HistoryMoved {
     pub(crate) taken: BTreeSet<String>,
     pub(crate) files: Vec<FileRef>,
     /// The columns of `files`.
     pub(crate) schemas: BTreeMap<String, SchemaRef>,
 }
 
-impl Moved {
+impl HistoryMoved {
     /// The files of the next checkpoint, if all that was taken is still there.
     pub(crate) fn apply(&self, files: &[FileRef]) -> Option<Vec<FileRef>> {
         let is_taken = |file: &&FileRef| self.taken.contains(&file.name);
@@ -56,7 +56,7 @@ impl Moved {
 }
 
 /// A file that is being written.
-struct Written {
+struct HistoryFile {
     writer: ArrowWriter<Vec<u8>>,
     rows: usize,
     /// Up to which watermark its rows were told.
@@ -64,7 +64,7 @@ struct Written {
     schema: SchemaRef,
 }
 
-impl Move {
+impl HistoryMove {
     /// The files of the state that come next, of all tables.
     pub(crate) fn next(files: &[FileRef]) -> Vec<FileRef> {
         let mut bytes = 0;
@@ -79,7 +79,7 @@ impl Move {
 
     /// Writes the rows of the next files of the state into tables, and puts files of a day together that are many. What fails
     /// leaves no file.
-    pub(crate) fn run(&self) -> Result<Moved, Error> {
+    pub(crate) fn run(&self) -> Result<HistoryMoved, Error> {
         let span = traced::history_move();
         traced::within(&span, || {
             let moved = self.write_or_nothing()?;
@@ -89,18 +89,18 @@ impl Move {
         })
     }
 
-    fn write_or_nothing(&self) -> Result<Moved, Error> {
-        let mut moved = Moved::default();
+    fn write_or_nothing(&self) -> Result<HistoryMoved, Error> {
+        let mut moved = HistoryMoved::default();
         self.write_all(&mut moved).inspect_err(|_| {
             moved.files.iter().for_each(|file| drop(self.putter.delete_history(&file.name)));
         })?;
         Ok(moved)
     }
 
-    fn write_all(&self, moved: &mut Moved) -> Result<(), Error> {
+    fn write_all(&self, moved: &mut HistoryMoved) -> Result<(), Error> {
         for table in TABLES {
             let of = |file: &&FileRef| table_of(file) == Some(table);
-            let next = Move::next(&self.files);
+            let next = HistoryMove::next(&self.files);
             self.write(table, next.iter().filter(of), false, moved)?;
             let mut small: BTreeMap<&str, Vec<&FileRef>> = BTreeMap::new();
             let beside = self.files.iter().filter(|file| file.kind == FileKind::History && file.length < LARGE);
@@ -120,10 +120,10 @@ impl Move {
         table: &str,
         files: impl Iterator<Item = &'a FileRef>,
         rewrites: bool,
-        moved: &mut Moved,
+        moved: &mut HistoryMoved,
     ) -> Result<(), Error> {
-        let mut days: BTreeMap<String, Vec<Written>> = BTreeMap::new();
-        let mut copied: Vec<Copied<'_>> = vec![];
+        let mut days: BTreeMap<String, Vec<HistoryFile>> = BTreeMap::new();
+        let mut copied: Vec<MergedFile<'_>> = vec![];
         for file in files {
             let bytes = match self.reader.read(file) {
                 Ok(bytes) => Bytes::from(bytes),
@@ -155,7 +155,8 @@ impl Move {
             moved.taken.insert(file.name.clone());
         }
         // One alone is as it would be.
-        for Copied { day, files, parts } in copied.into_iter().filter(|copied| !rewrites || copied.parts.len() > 1) {
+        for MergedFile { day, files, parts } in copied.into_iter().filter(|copied| !rewrites || copied.parts.len() > 1)
+        {
             let until = files.iter().filter_map(|file| results::until(file)).max();
             let rows: u64 = parts.iter().map(Packed::rows).sum();
             let (bytes, schema) = (join(&parts)?, Arc::clone(parts[0].schema()));
@@ -163,7 +164,7 @@ impl Move {
             moved.taken.extend(files.into_iter().map(|file| file.name.clone()));
         }
         for (day, all) in days {
-            for Written { writer, rows, until, schema } in all {
+            for HistoryFile { writer, rows, until, schema } in all {
                 let bytes = writer.into_inner()?;
                 self.put((table, &day), (&bytes[..], rows as u64, until, rewrites), schema, moved)?;
             }
@@ -178,7 +179,7 @@ impl Move {
         (table, day): (&str, &str),
         (bytes, rows, until, rewrites): (&[u8], u64, Option<Time>, bool),
         schema: SchemaRef,
-        moved: &mut Moved,
+        moved: &mut HistoryMoved,
     ) -> Result<(), Error> {
         let facts = json!({ "table": table, "rows": rows, results::VERSIONED: true, results::UNTIL: until,
             results::DAY: day, REWRITES: rewrites });
@@ -190,20 +191,20 @@ impl Move {
 }
 
 /// Files of a day that become one by their bytes.
-struct Copied<'a> {
+struct MergedFile<'a> {
     day: &'a str,
     files: Vec<&'a FileRef>,
     parts: Vec<Packed>,
 }
 
-fn copy<'a>(copied: &mut Vec<Copied<'a>>, day: &'a str, file: &'a FileRef, packed: Packed) {
-    let is_like = |one: &Copied<'_>| one.day == day && one.parts[0].is_like(&packed);
+fn copy<'a>(copied: &mut Vec<MergedFile<'a>>, day: &'a str, file: &'a FileRef, packed: Packed) {
+    let is_like = |one: &MergedFile<'_>| one.day == day && one.parts[0].is_like(&packed);
     match copied.iter().position(is_like) {
         Some(at) => {
             copied[at].files.push(file);
             copied[at].parts.push(packed);
         }
-        None => copied.push(Copied { day, files: vec![file], parts: vec![packed] }),
+        None => copied.push(MergedFile { day, files: vec![file], parts: vec![packed] }),
     }
 }
 
@@ -246,13 +247,13 @@ pub(super) fn rewrites(file: &FileRef) -> bool {
 }
 
 /// Appends rows to the file that has their columns, or begins one.
-fn add(files: &mut Vec<Written>, rows: &RecordBatch, until: Option<Time>) -> Result<(), Error> {
+fn add(files: &mut Vec<HistoryFile>, rows: &RecordBatch, until: Option<Time>) -> Result<(), Error> {
     let same = files.iter().position(|file| file.schema == rows.schema());
     let at = match same {
         Some(at) => at,
         None => {
             let writer = ArrowWriter::try_new(vec![], rows.schema(), Some(results::properties()))?;
-            files.push(Written { writer, rows: 0, until: None, schema: rows.schema() });
+            files.push(HistoryFile { writer, rows: 0, until: None, schema: rows.schema() });
             files.len() - 1
         }
     };

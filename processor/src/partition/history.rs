@@ -6,8 +6,8 @@
 use super::{Error, Partition};
 use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Putter};
 use crate::code::Code;
-use crate::history::moving::{Move, Moved, goes};
-use crate::history::{History, Projection, Standing, rows_of};
+use crate::history::moving::{HistoryMove, HistoryMoved, goes};
+use crate::history::{History, PartitionHistoryStatus, TableUpdate, rows_of};
 use crate::labels::Labels;
 use crate::results::{self, HistoryHandover};
 use arrow::datatypes::SchemaRef;
@@ -27,18 +27,18 @@ const RETRY: Duration = Duration::from_secs(10);
 /// What is on its way.
 struct Moving {
     taken: BTreeSet<String>,
-    result: Receiver<Result<Moved, results::Error>>,
+    result: Receiver<Result<HistoryMoved, results::Error>>,
 }
 
 /// A partition's part of [`History`].
 #[derive(Default)]
-pub(super) struct Mover {
+pub(super) struct PartitionHistory {
     history: Option<Arc<History>>,
     /// What others are told of it; there where `history` is.
-    standing: Option<Arc<Standing>>,
+    standing: Option<Arc<PartitionHistoryStatus>>,
     moving: Option<Moving>,
     /// What was moved, and waits for the checkpoint that says so.
-    moved: Option<Arc<Moved>>,
+    moved: Option<Arc<HistoryMoved>>,
     /// When the last move began.
     began: Option<Instant>,
     /// Why the last one failed.
@@ -56,11 +56,11 @@ pub(super) struct Mover {
     needless: Vec<(String, Instant)>,
 }
 
-impl Mover {
+impl PartitionHistory {
     /// That of a partition of a source.
-    pub(super) fn of(history: Option<Arc<History>>, source: String, partition: u32) -> Mover {
+    pub(super) fn of(history: Option<Arc<History>>, source: String, partition: u32) -> PartitionHistory {
         let standing = history.as_ref().map(|history| history.standing(source, partition));
-        Mover { history, standing, ..Mover::default() }
+        PartitionHistory { history, standing, ..PartitionHistory::default() }
     }
 
     /// Notes why the last move failed, if it did: whether the one before it did.
@@ -80,7 +80,7 @@ impl Mover {
     }
 
     /// What was moved, for the next checkpoint.
-    pub(super) fn moved(&self) -> Option<Arc<Moved>> {
+    pub(super) fn moved(&self) -> Option<Arc<HistoryMoved>> {
         self.moved.clone()
     }
 
@@ -110,10 +110,10 @@ impl Mover {
         if self.waiting == 0 || !(is_due || now) {
             return false;
         }
-        let next = Move::next(files);
+        let next = HistoryMove::next(files);
         self.began = Some(Instant::now());
         let taken = next.into_iter().map(|file| file.name.clone()).collect();
-        let job = Move { files: files.to_vec(), labels: labels.clone(), putter, reader: reader.clone() };
+        let job = HistoryMove { files: files.to_vec(), labels: labels.clone(), putter, reader: reader.clone() };
         self.moving = Some(Moving { taken, result: history.begin(job) });
         true
     }
@@ -199,7 +199,7 @@ impl Mover {
         let needless = self.needless.extract_if(.., old).map(|(name, _)| name).collect();
         let (files, schemas) = (tables_of(files).cloned().collect(), std::mem::take(&mut self.schemas));
         let standing = Arc::clone(standing);
-        history.project(Projection { epoch, files, schemas, needless, putter, reader: reader.clone(), standing });
+        history.project(TableUpdate { epoch, files, schemas, needless, putter, reader: reader.clone(), standing });
         self.told = Some(there);
     }
 }

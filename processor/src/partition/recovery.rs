@@ -4,7 +4,7 @@ use super::answering::Questions;
 use super::committed::{Committed, Segments};
 use super::damaged::{UsableFiles, settle};
 use super::gathered::Gathered;
-use super::history::Mover;
+use super::history::PartitionHistory;
 use super::ingest::Ingest;
 use super::publishing::PartitionOutputs;
 use super::siblings::Siblings;
@@ -101,7 +101,7 @@ impl Partition {
             handle,
             publishing,
             gathered: Gathered { retired, apart, ..Gathered::new(counts, totals) },
-            mover: Mover::of(options.history.clone(), plan.name(), options.part.number),
+            mover: PartitionHistory::of(options.history.clone(), plan.name(), options.part.number),
             committed: Committed {
                 epoch: checkpoints.epoch(),
                 lingers: lingers(checkpoints.kept()),

@@ -8,7 +8,7 @@ use super::keeping::KeepingCut;
 use super::state::{State, places};
 use crate::checkpoint::{CheckpointReader, Checkpoints, Commit, FileKind, FileRef, Manifest, segment};
 use crate::damage::Damage;
-use crate::history::moving::Moved;
+use crate::history::moving::HistoryMoved;
 use crate::labels::Labels;
 use crate::lane::image::{self, Image};
 use crate::measured;
@@ -58,7 +58,7 @@ pub(super) struct CheckpointCut {
     /// The totals that are to be told.
     pub totals: Vec<OutputMessage>,
     /// What was moved into tables.
-    pub moved: Option<Arc<Moved>>,
+    pub moved: Option<Arc<HistoryMoved>>,
     pub passage: HistoryHandover,
     pub retention: Retention,
     pub damage: Damage,

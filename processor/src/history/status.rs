@@ -11,33 +11,33 @@ use timeline_core::Time;
 /// Since when something cannot be written, in nanoseconds since 1970 by the clock of this machine, and why, as it was told
 /// last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Away {
+pub(crate) struct WriteFailure {
     pub(crate) since: Time,
     pub(crate) error: String,
 }
 
 /// What is known of a partition's part of history.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct HistoryFacts {
     /// So many bytes of files of the state are to go into tables.
     pub(crate) waiting_bytes: u64,
     /// So many rows.
     pub(crate) waiting_rows: u64,
     /// When the tables' logs had all that a checkpoint names, in nanoseconds since 1970; none since the partition was opened.
     pub(crate) committed: Option<Time>,
-    away: Option<Away>,
+    away: Option<WriteFailure>,
 }
 
 /// How a partition's part of history stands, as long as it is at work.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct PartitionHistoryStatus {
     source: String,
     partition: u32,
-    facts: Mutex<Facts>,
+    facts: Mutex<HistoryFacts>,
 }
 
-impl Standing {
-    fn facts(&self) -> MutexGuard<'_, Facts> {
+impl PartitionHistoryStatus {
+    fn facts(&self) -> MutexGuard<'_, HistoryFacts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,16 +60,16 @@ impl Standing {
 
 /// How all of it stands.
 #[derive(Debug, Default)]
-pub(crate) struct Standings {
-    partitions: Mutex<Vec<Weak<Standing>>>,
+pub(crate) struct HistoryStatus {
+    partitions: Mutex<Vec<Weak<PartitionHistoryStatus>>>,
     /// Of the tables' logs.
-    logs: Mutex<Option<Away>>,
+    logs: Mutex<Option<WriteFailure>>,
 }
 
-impl Standings {
+impl HistoryStatus {
     /// A partition begins.
-    pub(crate) fn begin(&self, source: String, partition: u32) -> Arc<Standing> {
-        let standing = Arc::new(Standing { source, partition, facts: Mutex::default() });
+    pub(crate) fn begin(&self, source: String, partition: u32) -> Arc<PartitionHistoryStatus> {
+        let standing = Arc::new(PartitionHistoryStatus { source, partition, facts: Mutex::default() });
         let mut partitions = self.partitions();
         partitions.retain(|known| known.strong_count() > 0);
         partitions.push(Arc::downgrade(&standing));
@@ -82,7 +82,7 @@ impl Standings {
     }
 
     /// What is known of a partition; of one that was opened again, what is known since.
-    pub(crate) fn of(&self, source: &str, partition: u32) -> Option<Facts> {
+    pub(crate) fn of(&self, source: &str, partition: u32) -> Option<HistoryFacts> {
         let partitions = self.partitions();
         let mut newest_first = partitions.iter().rev().filter_map(Weak::upgrade);
         let found = newest_first.find(|known| known.source == source && known.partition == partition)?;
@@ -91,21 +91,23 @@ impl Standings {
     }
 
     /// Since when the place cannot be written, if it cannot: from the first failure on that nothing has followed but others.
-    pub(crate) fn away(&self) -> Option<Away> {
+    pub(crate) fn away(&self) -> Option<WriteFailure> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let partitions: Vec<Arc<Standing>> = self.partitions().iter().filter_map(Weak::upgrade).collect();
+        let partitions: Vec<Arc<PartitionHistoryStatus>> = self.partitions().iter().filter_map(Weak::upgrade).collect();
         let moves = partitions.iter().filter_map(|standing| standing.facts().away.clone());
         moves.chain(logs).min_by_key(|away| away.since)
     }
 
-    fn partitions(&self) -> MutexGuard<'_, Vec<Weak<Standing>>> {
+    fn partitions(&self) -> MutexGuard<'_, Vec<Weak<PartitionHistoryStatus>>> {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn note(away: &mut Option<Away>, error: Option<&str>) {
-    *away =
-        error.map(|error| Away { since: away.as_ref().map_or_else(now, |away| away.since), error: error.to_owned() });
+fn note(away: &mut Option<WriteFailure>, error: Option<&str>) {
+    *away = error.map(|error| WriteFailure {
+        since: away.as_ref().map_or_else(now, |away| away.since),
+        error: error.to_owned(),
+    });
 }
 
 /// Nanoseconds since 1970, by the clock of this machine.
@@ -120,14 +122,14 @@ mod tests {
 
     #[test]
     fn a_place_is_away_since_the_first_failure_and_back_once_all_that_failed_works() {
-        let all = Standings::default();
+        let all = HistoryStatus::default();
         let (one, two) = (all.begin("s".into(), 0), all.begin("s".into(), 1));
         assert_eq!(all.away(), None);
         one.note_moved(Some("first"));
         let since = all.away().unwrap().since;
         one.note_moved(Some("second"));
         all.note_logs(Some("logs"));
-        assert_eq!(all.away().unwrap(), Away { since, error: "second".into() });
+        assert_eq!(all.away().unwrap(), WriteFailure { since, error: "second".into() });
         one.note_moved(None);
         assert_eq!(all.away().unwrap().error, "logs");
         all.note_logs(None);
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_told_of_the_partition_that_is_at_work() {
-        let all = Standings::default();
+        let all = HistoryStatus::default();
         let old = all.begin("s".into(), 0);
         old.note_waiting(10, 2);
         assert_eq!(all.of("s", 0).unwrap().waiting_rows, 2);
