@@ -15,7 +15,7 @@ use timeline_core::plan::Plan;
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
+pub struct AsOfQuestion<'a> {
     /// The instant.
     pub at: Time,
     /// Index of the metric whose values are wanted.
@@ -30,14 +30,14 @@ pub struct Question<'a> {
 
 /// Sessions as they were.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct AsOfSessions {
     /// Those that had begun, those that were over included, in no order; with values of the metric alone.
     pub sessions: Vec<SessionSnapshot>,
     /// Rows of them. More than were to be told if they are not all: then reading ended before its end.
     pub rows: usize,
 }
 
-impl Told {
+impl AsOfSessions {
     fn add(&mut self, metric: usize, mut session: SessionSnapshot) {
         for own in (0..session.shares.len()).filter(|own| *own != metric) {
             session.shares[own] = vec![];
@@ -51,10 +51,10 @@ impl Told {
 }
 
 /// Reads logs again through an instant. Not to the end if there are too many rows, or nobody wants them.
-pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: Question<'_>) -> Result<Told, Error> {
-    let Question { at, metric, keys, rows_max, is_wanted } = question;
+pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: AsOfQuestion<'_>) -> Result<AsOfSessions, Error> {
+    let AsOfQuestion { at, metric, keys, rows_max, is_wanted } = question;
     let mut lane: Lane = Lane::new(Arc::clone(plan), Some(at));
-    let mut told = Told::default();
+    let mut told = AsOfSessions::default();
     replay::replay(&mut lane, logs, Some(at), |lane, batch, watermarks, _| {
         let wanted = |event: &Event| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
         let own = (0..).zip(&batch.events).filter(|(_, event)| wanted(event)).map(|(i, _)| i);

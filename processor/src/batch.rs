@@ -8,7 +8,7 @@ use crate::lane::{AlertRow, Lane, LateEvent, RecordedSpan, Recorder, SessionOutp
 use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
 use crate::remarks;
 use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use event_feeder::world;
 use event_feeder::{Code, DeadLetter, Notice, Position, Seen, Source};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub struct Evaluation {
     /// All spans of metrics, in no order; empty unless they were asked for.
     pub spans: Vec<RecordedSpan>,
     /// The aggregated metrics.
-    pub totals: Totals,
+    pub totals: MetricTotals,
     /// Events that came too late, those that were repaired included.
     pub late: Vec<LateEvent>,
     /// Events that were dropped because they had come before.
@@ -104,7 +104,7 @@ impl SourceSummary {
 impl Evaluation {
     fn begun(plan: &Plan) -> Self {
         let sources = plan.sources().map(|_| SourceSummary::default()).collect();
-        Evaluation { totals: Totals::new(plan), sources, ..Evaluation::default() }
+        Evaluation { totals: MetricTotals::new(plan), sources, ..Evaluation::default() }
     }
 
     /// Counts what is late because of which event.

@@ -8,27 +8,27 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $help:literal;)+) => {
         /// What is wrong with a state, as a code that scripts may rely on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum StateCode {
             $($(#[doc = $doc])+ $variant,)+
         }
 
-        impl Code {
+        impl StateCode {
             /// Every code, in ascending order.
-            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+            pub const ALL: &[StateCode] = &[$(StateCode::$variant,)+];
 
             /// The code as people see it: `TL3110`.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$variant => $text,)+ }
+                match self { $(StateCode::$variant => $text,)+ }
             }
 
             /// What it says.
             pub fn meaning(self) -> &'static str {
-                match self { $(Code::$variant => concat!($($doc),+).trim_ascii(),)+ }
+                match self { $(StateCode::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// What to do about it.
             pub fn help(self) -> &'static str {
-                match self { $(Code::$variant => $help,)+ }
+                match self { $(StateCode::$variant => $help,)+ }
             }
         }
     };
@@ -57,7 +57,7 @@ codes! {
     HistoryAway = "TL3121", "make the place of --history writable again; nothing is lost meanwhile, and beyond --history-backlog reading waits";
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for StateCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -6,7 +6,7 @@
 //! **Invariant:** a file is only ever left out of an answer because somebody said so; the state then says so for good.
 
 use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Finding, ObjectProblem};
-use crate::code::Code;
+use crate::code::StateCode;
 use event_feeder::world::Instant;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -127,7 +127,7 @@ impl Damage {
 
 impl DamagedFile {
     fn said(&self) -> String {
-        let (code, DamagedFile { file, what, problem }) = (Code::Damaged, self);
+        let (code, DamagedFile { file, what, problem }) = (StateCode::Damaged, self);
         format!(
             "[{code}] {file}: {problem}; {what}: questions that need it are refused, all else goes on\n  help: {}",
             help(code, file)
@@ -150,7 +150,7 @@ impl GivenUpFile {
 
     /// What is said of it wherever it is missing.
     pub fn said(&self) -> String {
-        format!("[{}] {} is given up, and missing here: {}", Code::Lost, self.file, self.what)
+        format!("[{}] {} is given up, and missing here: {}", StateCode::Lost, self.file, self.what)
     }
 }
 
@@ -167,13 +167,13 @@ fn what(file: &FileRef) -> String {
 }
 
 /// What to do about a file, with its name.
-pub fn help(code: Code, file: &str) -> String {
+pub fn help(code: StateCode, file: &str) -> String {
     code.help().replace("NAME", file)
 }
 
 /// Why a question is refused that needs a file of a partition.
 pub fn refusal(finding: &Finding) -> String {
-    let (code, file) = (Code::Damaged, &finding.object);
+    let (code, file) = (StateCode::Damaged, &finding.object);
     format!("[{code}] {file}: {}; the answer would be without what it holds: {}", finding.problem, help(code, file))
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod fake;
 mod page;
 
 pub use at::MetricAt;
-pub use page::{Extent, Listed, Page};
+pub use page::{Listed, Page, PageExtent};
 
 use crate::results::Layout;
 use crate::rows::ValueColumn;
@@ -61,7 +61,7 @@ pub trait Engine: Send + Sync + 'static {
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError>;
 
     /// Why an answer from these may not be the one that is meant, as far as that is known before they are read.
-    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError>;
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<AnswerNote>, EngineError>;
 
     /// All timelines of the sessions of a key, of one query or of all; with `at` (nanoseconds since the Unix epoch)
     /// every worker's value at that instant and the event that caused it.
@@ -91,7 +91,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes a metric or an alert.
     fn drop_query(&self, name: &str) -> Result<serde_json::Value, EngineError>;
 
-    /// Answers another processor of the same state for its own partitions: a [`crate::peers::Question`] as JSON, and
+    /// Answers another processor of the same state for its own partitions: a [`crate::peers::PeerQuestion`] as JSON, and
     /// the bytes that [`crate::peers::decode`] reads.
     fn answer_peer(&self, _question: &[u8]) -> Result<Vec<u8>, EngineError> {
         Err(EngineError::Unavailable("this processor shares its state with nobody".into()))
@@ -170,22 +170,22 @@ pub struct Snapshot {
     /// The tables that were asked for.
     pub tables: Vec<TableData>,
     /// What an answer from them rests on.
-    pub basis: Basis,
+    pub basis: AnswerBasis,
 }
 
 /// What an answer rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Basis {
+pub struct AnswerBasis {
     /// What it is true for, by source and partition.
     pub positions: Vec<PositionOf>,
     /// Why it may not be the one that is meant.
-    pub notes: Vec<Note>,
+    pub notes: Vec<AnswerNote>,
 }
 
 #[cfg(feature = "sql")]
-impl Basis {
+impl AnswerBasis {
     /// More tables are read.
-    pub(crate) fn add(&mut self, more: Basis) {
+    pub(crate) fn add(&mut self, more: AnswerBasis) {
         self.positions.extend(more.positions);
         self.notes.extend(more.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
     }
@@ -193,7 +193,7 @@ impl Basis {
 
 /// Why an answer may not be the one that is meant; it goes with the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct AnswerNote {
     /// What is so.
     pub message: String,
     /// What to do.
@@ -212,7 +212,7 @@ pub struct TableData {
     /// Parquet files of committed history. A column of the schema that a file lacks is null there.
     pub past: Vec<PastFile>,
     /// Where the files are those of `finals` or `alerts`: which of their rows and values are the table's.
-    pub view: Option<View>,
+    pub view: Option<OutputView>,
 }
 
 /// A file of committed history.
@@ -226,7 +226,7 @@ pub struct PastFile {
 
 /// The own table of a metric or an alert, out of the rows of `finals` or `alerts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct View {
+pub struct OutputView {
     /// The column that says whose a row is.
     pub column: String,
     /// Its name.

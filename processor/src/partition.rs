@@ -1,6 +1,6 @@
 //! A partition at work: reads its source, feeds the lanes, takes checkpoints, and answers.
 //!
-//! One thread runs the loop (`working`); [`Handle`] is how others talk to it. Everything between two blocks happens on that
+//! One thread runs the loop (`working`); [`PartitionHandle`] is how others talk to it. Everything between two blocks happens on that
 //! thread, so an answer and a checkpoint are each true for one position of the log. It has five parts:
 //!
 //! | part | is |
@@ -50,7 +50,7 @@ mod working;
 mod writing;
 mod zones;
 
-pub use ask::{ANSWER_TIME, Answer, Ask, Asks, Handle, NoAnswer, PendingAnswer};
+pub use ask::{ANSWER_TIME, Ask, Asks, NoAnswer, PartitionAnswer, PartitionHandle, PendingAnswer};
 pub(crate) use asked::asked_by;
 pub use error::Error;
 pub use looking::RecordFindings;
@@ -64,7 +64,7 @@ pub use unowned::{asked_up_to, at_rest, can_copy, can_run, seal, sealed};
 use crate::checkpoint;
 use crate::pipeline::Pipeline;
 use answering::{LaneOutput, Questions};
-use ask::Request;
+use ask::PartitionRequest;
 use committed::Committed;
 use event_feeder::Gap;
 use gathered::Gathered;
@@ -86,8 +86,8 @@ pub struct Partition {
     ingest: Ingest,
     /// The lanes.
     pipeline: Pipeline,
-    requests: Receiver<Request>,
-    handle: Handle,
+    requests: Receiver<PartitionRequest>,
+    handle: PartitionHandle,
     /// What is to be published.
     publishing: PartitionOutputs,
     /// What the lanes have told.
@@ -116,7 +116,7 @@ const ANSWER_LOOK: Duration = Duration::from_secs(1);
 
 impl Partition {
     /// How to talk to it.
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> PartitionHandle {
         self.handle.clone()
     }
 

@@ -4,7 +4,7 @@
 //!
 //! What is deployed at one time is one [`Deployment`], with plans, a reading of the logs and a place in the state of its own.
 //! So a deployment takes nothing from those before it. A definition that means what a deployed one means stays where it
-//! is; another one of a known name gets the next version of that name, and takes its place by one [switch](Programs::switch),
+//! is; another one of a known name gets the next version of that name, and takes its place by one [switch](DeployedPrograms::switch),
 //! once it has read what the old one has read. Rows that were committed until then stay under their version.
 //!
 //! Rejected: one plan for all that reads a log from its start, which every change makes read it again. Its answers go back,
@@ -19,11 +19,11 @@ mod stored;
 mod tests;
 
 pub(crate) use carrying::is_as_it_was;
-pub use deployment::{Begin, Deployment, Sealed, SealedLog};
+pub use deployment::{Deployment, DeploymentStart, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;
 use crate::checkpoint::ProgramStore;
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::engine::EngineError;
 use crate::operators::Operators;
 use deployment::meanings;
@@ -36,7 +36,7 @@ use timeline_dsl::{Diagnostic, Program, Severity, compile_with, outline, render}
 /// A text as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Deployed {
+pub struct DeployedText {
     /// The name that diagnostics show.
     pub name: String,
     /// The text.
@@ -75,7 +75,7 @@ pub enum LoadError {
 
 /// What a deployment makes of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeployOutcome {
     /// Nothing of that name is deployed.
     New(u32),
     /// Another definition takes its place: from which version to which.
@@ -86,11 +86,11 @@ pub enum Outcome {
 
 /// All that is deployed, with the version of the stored object; 0 where none was ever stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Programs {
+pub struct DeployedPrograms {
     /// In the order of their numbers.
     pub deployments: Vec<Deployment>,
     /// Texts of which nothing runs, though programs without sources may speak of what they declare.
-    pub declared: Vec<Deployed>,
+    pub declared: Vec<DeployedText>,
     /// Deployments that are over, with their rows.
     pub sealed: Vec<Sealed>,
     /// Versions that were lost, which was accepted: those before them were put in their place.
@@ -99,10 +99,10 @@ pub struct Programs {
     pub version: u64,
 }
 
-impl Programs {
+impl DeployedPrograms {
     /// What is stored.
     pub fn load(store: &ProgramStore) -> Result<Self, LoadError> {
-        let Some(stored) = store.load()? else { return Ok(Programs::default()) };
+        let Some(stored) = store.load()? else { return Ok(DeployedPrograms::default()) };
         let version = stored.version;
         let malformed = |reason| LoadError::Malformed { version, reason };
         let mut programs = stored::decode(version, &stored.bytes).map_err(malformed)?;
@@ -123,7 +123,7 @@ impl Programs {
             format!(
                 "[{}] of the deployed programs version {} was lost, which was accepted: the one before was put in its \
                  place, and what it had changed is not so any more",
-                Code::NoVersion,
+                StateCode::NoVersion,
                 versions.join(", ")
             )
         };
@@ -141,23 +141,23 @@ impl Programs {
     pub fn with(
         &self,
         texts: &[(String, String)],
-        begins: Begin,
-    ) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
+        begins: DeploymentStart,
+    ) -> Result<(Self, BTreeMap<String, DeployOutcome>), EngineError> {
         self.joined_by(texts, begins, true)
     }
 
     /// The programs with those of some that are not there yet, as [`Self::with`] has them; but what waits goes on waiting.
-    pub fn with_new(&self, texts: &[(String, String)]) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
-        self.joined_by(texts, Begin::Start, false)
+    pub fn with_new(&self, texts: &[(String, String)]) -> Result<(Self, BTreeMap<String, DeployOutcome>), EngineError> {
+        self.joined_by(texts, DeploymentStart::Start, false)
     }
 
     fn joined_by(
         &self,
         texts: &[(String, String)],
-        begins: Begin,
+        begins: DeploymentStart,
         cancels: bool,
-    ) -> Result<(Self, BTreeMap<String, Outcome>), EngineError> {
-        let new: Vec<Deployed> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
+    ) -> Result<(Self, BTreeMap<String, DeployOutcome>), EngineError> {
+        let new: Vec<DeployedText> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
         if let (false, Some(unchanged)) = (cancels, self.goes_on(&new)) {
             return Ok((self.clone(), unchanged));
         }
@@ -168,7 +168,7 @@ impl Programs {
         };
         let context = programs.len();
         programs.extend(new.iter().cloned());
-        let runs = |program: &Deployed| {
+        let runs = |program: &DeployedText| {
             let mut running = self.deployments.iter().flat_map(|known| &known.programs);
             running.any(|known| known.text == program.text)
         };
@@ -193,7 +193,7 @@ impl Programs {
         all.deployments.retain(|old| !(old.catching_up && old.is_over()));
         let begun: BTreeSet<String> = outcomes
             .iter()
-            .filter(|(_, outcome)| !matches!(outcome, Outcome::Unchanged(_)))
+            .filter(|(_, outcome)| !matches!(outcome, DeployOutcome::Unchanged(_)))
             .map(|(name, _)| name.clone())
             .collect();
         if begun.is_empty() {
@@ -204,13 +204,13 @@ impl Programs {
         let superseded = |old: &Deployment| old.catching_up && old.shown().any(|name| begun.contains(name));
         let (gone, stays): (Vec<_>, Vec<_>) = all.deployments.into_iter().partition(superseded);
         all.deployments = stays;
-        let mut joined: Vec<Deployed> = vec![];
+        let mut joined: Vec<DeployedText> = vec![];
         let mut versions: BTreeMap<String, u32> = BTreeMap::new();
         for old in gone {
             versions.extend(
                 old.shown().filter(|name| !begun.contains(*name)).map(|name| (name.clone(), old.versions[name])),
             );
-            let silent = |mut program: Deployed| {
+            let silent = |mut program: DeployedText| {
                 program.without.extend(begun.iter().cloned());
                 program
             };
@@ -222,13 +222,15 @@ impl Programs {
         joined.extend(programs);
         versions.extend(begun.iter().map(|name| {
             let version = match outcomes[name] {
-                Outcome::New(version) | Outcome::Replaced(_, version) | Outcome::Unchanged(version) => version,
+                DeployOutcome::New(version)
+                | DeployOutcome::Replaced(_, version)
+                | DeployOutcome::Unchanged(version) => version,
             };
             (name.clone(), version)
         }));
 
         // No two deployments ever have the same number, for each has a place of its own.
-        let is_first = self.version == 0 && begins == Begin::Start;
+        let is_first = self.version == 0 && begins == DeploymentStart::Start;
         let number = if is_first { 0 } else { u32::try_from(self.version + 1).unwrap_or(u32::MAX) };
         let mut deployment = Deployment { number, begins, programs: joined, versions, ..Deployment::default() };
         let mut plans = plans_of(&deployment.programs)?;
@@ -243,12 +245,12 @@ impl Programs {
             deployment.hidden = outcomes.keys().filter(|name| !begun.contains(*name)).cloned().collect();
             plans = plans_of(&deployment.programs)?;
         }
-        if begins == Begin::Start && !is_first {
+        if begins == DeploymentStart::Start && !is_first {
             deployment.plain = all.unknown(&plans)?;
         }
         all.check_sources(&deployment, &plans)?;
         let was_read = plans.iter().any(|plan| all.was_read(plan));
-        deployment.catching_up = all.is_read(&plans)? || was_read || begins == Begin::Now;
+        deployment.catching_up = all.is_read(&plans)? || was_read || begins == DeploymentStart::Now;
         all.deployments.push(deployment);
         // What waits for nothing is there at once.
         if !all.deployments.last().is_some_and(|new| new.catching_up) {
@@ -299,21 +301,21 @@ impl Programs {
     }
 
     /// What a definition of a name is to those that are deployed, whose meanings are `known`.
-    fn outcome(&self, known: &[BTreeMap<String, String>], name: &str, meaning: &str) -> Outcome {
+    fn outcome(&self, known: &[BTreeMap<String, String>], name: &str, meaning: &str) -> DeployOutcome {
         let mut shown = None;
         for (deployment, known) in self.deployments.iter().zip(known) {
             let (Some(known), Some(version)) = (known.get(name), deployment.versions.get(name).copied()) else {
                 continue;
             };
             if known == meaning {
-                return Outcome::Unchanged(version);
+                return DeployOutcome::Unchanged(version);
             }
             shown = if deployment.catching_up { shown } else { Some(version) };
         }
         let given = self.deployments.iter().map(|deployment| &deployment.versions);
         let given = given.chain(self.sealed.iter().map(|sealed| &sealed.versions));
         let next = given.filter_map(|versions| versions.get(name)).max().map_or(1, |last| last + 1);
-        shown.map_or(Outcome::New(next), |shown| Outcome::Replaced(shown, next))
+        shown.map_or(DeployOutcome::New(next), |shown| DeployOutcome::Replaced(shown, next))
     }
 
     /// Hides the outputs of all others that have the names of one deployment's.
@@ -357,25 +359,25 @@ impl Programs {
     }
 }
 
-fn deployed(name: &str, text: &str) -> Deployed {
-    Deployed { name: name.into(), text: text.into(), ..Deployed::default() }
+fn deployed(name: &str, text: &str) -> DeployedText {
+    DeployedText { name: name.into(), text: text.into(), ..DeployedText::default() }
 }
 
-fn deployed_silently(program: &Deployed) -> Deployed {
-    Deployed { without: outputs_of(&program.text), ..deployed(&program.name, &program.text) }
+fn deployed_silently(program: &DeployedText) -> DeployedText {
+    DeployedText { without: outputs_of(&program.text), ..deployed(&program.name, &program.text) }
 }
 
-fn program(deployed: &Deployed) -> Program {
-    let Deployed { name, text, without, unspoken, since: _ } = deployed.clone();
+fn program(deployed: &DeployedText) -> Program {
+    let DeployedText { name, text, without, unspoken, since: _ } = deployed.clone();
     Program { name, text, without, unspoken }
 }
 
-fn plans_of(programs: &[Deployed]) -> Result<Vec<Arc<Plan>>, EngineError> {
+fn plans_of(programs: &[DeployedText]) -> Result<Vec<Arc<Plan>>, EngineError> {
     Ok(stored(programs)?.into_iter().map(Arc::new).collect())
 }
 
 /// What programs compile to that are all deployed already.
-fn stored(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
+fn stored(programs: &[DeployedText]) -> Result<Vec<Plan>, EngineError> {
     compiled(programs, programs.len())
 }
 
@@ -384,7 +386,7 @@ fn stored(programs: &[Deployed]) -> Result<Vec<Plan>, EngineError> {
 const KEPT: &[&str] = &["TL0224", "TL0225", "TL0226", "TL0231", "TL0308"];
 
 /// What programs compile to, of which those before `known` are deployed already.
-fn compiled(programs: &[Deployed], known: usize) -> Result<Vec<Plan>, EngineError> {
+fn compiled(programs: &[DeployedText], known: usize) -> Result<Vec<Plan>, EngineError> {
     let programs: Vec<Program> = programs.iter().map(program).collect();
     let compilation = compile_with(&programs, &Operators::Deployed);
     let is_kept = |d: &Diagnostic| d.file < known && KEPT.contains(&d.code);

@@ -26,13 +26,13 @@ mod work;
 
 pub use cluster::Membership;
 pub use options::{Claims, Options, StartError};
-pub use work::Ended;
+pub use work::PartitionEnd;
 
 use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
 use crate::engine::{EngineError, IsWanted};
 use crate::input::LogPartition;
-use crate::partition::{ANSWER_TIME, Answer, Ask, Asks, Error, NoAnswer, PendingAnswer, Recovery};
-use crate::programs::{Programs, is_as_it_was};
+use crate::partition::{ANSWER_TIME, Ask, Asks, Error, NoAnswer, PartitionAnswer, PendingAnswer, Recovery};
+use crate::programs::{DeployedPrograms, is_as_it_was};
 use binding::{all_parts, bind, deployed};
 use event_feeder::world::{self, Instant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,13 +41,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use timeline_core::plan::Plan;
-use work::{Bound, Running, halt};
+use work::{Bound, RunningPartition, halt};
 
 struct Inner {
-    programs: Programs,
+    programs: DeployedPrograms,
     /// The sources of the programs, with their logs.
     bound: Vec<Bound>,
-    running: Vec<Running>,
+    running: Vec<RunningPartition>,
 }
 
 /// A processor at work.
@@ -56,12 +56,12 @@ pub struct Service {
     store: ProgramStore,
     inner: Mutex<Inner>,
     /// Partitions that ended on their own tell how.
-    ended: Sender<Ended>,
-    endings: Mutex<Receiver<Ended>>,
+    ended: Sender<PartitionEnd>,
+    endings: Mutex<Receiver<PartitionEnd>>,
     /// A partition was taken from it, so what it knows is old; set before anybody can hear that the partition has ended.
     fenced: Arc<AtomicBool>,
     /// How partitions were when they last said so.
-    seen: standing::Seen,
+    seen: standing::LastStatuses,
     cluster: Option<cluster::Cluster>,
     /// Held by whoever changes the programs.
     changing: Mutex<()>,
@@ -91,7 +91,7 @@ impl Service {
             ended,
             endings: Mutex::new(endings),
             fenced: Arc::default(),
-            seen: standing::Seen::default(),
+            seen: standing::LastStatuses::default(),
             cluster,
             changing: Mutex::default(),
             stopping: Arc::default(),
@@ -130,7 +130,7 @@ impl Service {
     }
 
     /// Waits until a partition ends on its own, at most so long; `None` if none did.
-    pub fn wait(&self, timeout: Duration) -> Option<Ended> {
+    pub fn wait(&self, timeout: Duration) -> Option<PartitionEnd> {
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
         endings.recv_timeout(timeout).ok()
     }
@@ -183,7 +183,7 @@ impl Service {
         };
         // Loading may take a while, in which others are answered.
         let (running, recovery) =
-            Running::start(&bound, &part, threads, take, &self.options, self.ended.clone(), &self.fenced)?;
+            RunningPartition::start(&bound, &part, threads, take, &self.options, self.ended.clone(), &self.fenced)?;
         let mut inner = self.lock();
         let Some(bound) = inner.bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan)) else {
             // It is over meanwhile.
@@ -222,7 +222,7 @@ impl Service {
     }
 
     /// Ends all partitions, each with a last checkpoint, and says how they ended.
-    pub fn stop(&self) -> Vec<Ended> {
+    pub fn stop(&self) -> Vec<PartitionEnd> {
         self.stopping.store(true, Ordering::SeqCst);
         if let Some(cluster) = &self.cluster {
             cluster.stop_deciding();
@@ -271,7 +271,7 @@ impl Service {
         &self,
         bound: &[Bound],
         parts: Vec<(Bound, LogPartition)>,
-    ) -> Result<(Vec<Running>, Vec<Recovery>), StartError> {
+    ) -> Result<(Vec<RunningPartition>, Vec<Recovery>), StartError> {
         if parts.is_empty() {
             return Ok((vec![], vec![]));
         }
@@ -289,7 +289,9 @@ impl Service {
                     Claims::All => TakeFrom::Anybody,
                     Claims::Told => TakeFrom::Writer(self.options.writer.clone()),
                 };
-                scope.spawn(move || Running::start(&bound, &part, threads, take, &self.options, ended, &self.fenced))
+                scope.spawn(move || {
+                    RunningPartition::start(&bound, &part, threads, take, &self.options, ended, &self.fenced)
+                })
             };
             let opening: Vec<_> = parts.iter().map(open).collect();
             opening.into_iter().map(|thread| thread.join().expect("opening a partition does not panic")).collect()
@@ -329,11 +331,11 @@ impl Service {
         sync: Option<Duration>,
         held: &BTreeSet<String>,
         is_wanted: IsWanted<'_>,
-    ) -> Result<Vec<Answer>, NoAnswer> {
+    ) -> Result<Vec<PartitionAnswer>, NoAnswer> {
         let until = Instant::now() + sync.unwrap_or(ANSWER_TIME);
         let asked: Vec<_> = {
             let inner = self.lock();
-            let begin = |running: &Running| match held.contains(&running.plan.name()) {
+            let begin = |running: &RunningPartition| match held.contains(&running.plan.name()) {
                 true => running.handle.begin(Ask::Status, false),
                 false => running.handle.begin(asks.of(&running.plan.name()).clone(), sync.is_some()),
             };

@@ -33,7 +33,7 @@ struct StoryEvent {
 
 /// What to tell.
 #[derive(Clone, Debug)]
-pub struct Question<'a> {
+pub struct StoryQuestion<'a> {
     /// The session's key.
     pub key: &'a str,
     /// An instant to look at; the horizon if not given.
@@ -55,7 +55,7 @@ pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Positi
 }
 
 /// Reads the session again, out of the logs of all sources, each of which ends at its position.
-pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question<'_>) -> Result<Json, Error> {
+pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &StoryQuestion<'_>) -> Result<Json, Error> {
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
     let logs = ReplayLogs { sources, before: &question.before, reach: question.reach };
@@ -120,7 +120,7 @@ pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &Question
 
 fn session(
     plan: &Plan,
-    question: &Question<'_>,
+    question: &StoryQuestion<'_>,
     end: Option<Time>,
     horizon: Time,
     told: &Recorded<'_>,

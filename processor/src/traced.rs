@@ -8,7 +8,7 @@
 //! Of a question there is its text, up to [`TEXT_BYTES_MAX`] bytes, and never the values of its parameters.
 
 use crate::engine::EngineError;
-use crate::sql::{Answer, Rows};
+use crate::sql::{RowStream, SqlAnswer};
 use arrow::array::RecordBatch;
 use axum::http::HeaderMap;
 use std::fmt::Display;
@@ -68,11 +68,11 @@ pub(crate) fn question(sql: &str) -> Span {
 }
 
 /// The answer to a question, whose rows belong to the question's span.
-pub(crate) fn answered(span: Span, answer: Result<Answer, EngineError>) -> Result<Answer, EngineError> {
+pub(crate) fn answered(span: Span, answer: Result<SqlAnswer, EngineError>) -> Result<SqlAnswer, EngineError> {
     match answer {
         Ok(answer) if !span.is_disabled() => {
-            let rows: Rows = Box::pin(TracedRows { rows: answer.rows, span, count: 0 });
-            Ok(Answer { rows, ..answer })
+            let rows: RowStream = Box::pin(TracedRows { rows: answer.rows, span, count: 0 });
+            Ok(SqlAnswer { rows, ..answer })
         }
         Ok(answer) => Ok(answer),
         Err(error) => {
@@ -198,7 +198,7 @@ fn whole(number: u64) -> i64 {
 
 /// Rows that are counted; the span ends with them.
 struct TracedRows {
-    rows: Rows,
+    rows: RowStream,
     span: Span,
     count: u64,
 }

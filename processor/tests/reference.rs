@@ -13,7 +13,7 @@ mod told;
 use event_feeder::{Batch, Event, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
 use processor::pipeline::lane_of;
-use processor::totals::{Amount, Number, Totals};
+use processor::totals::{Amount, FoldedNumber, MetricTotals};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -200,14 +200,14 @@ fn engine_in_slices(
 
 fn answers(
     plan: &Plan,
-    (sessions, counted): (&[SessionSnapshot], &[Totals]),
+    (sessions, counted): (&[SessionSnapshot], &[MetricTotals]),
     mut alerts: Vec<AlertRow>,
     late: &[processor::lane::LateEvent],
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {
     alerts.extend(sessions.iter().flat_map(|session| session.open_alerts.iter().cloned()));
-    let mut totals = Totals::new(plan);
+    let mut totals = MetricTotals::new(plan);
     sessions.iter().for_each(|session| totals.add(plan, session));
     counted.iter().for_each(|counted| totals.merge(counted));
     totals.set_horizon(horizon, horizon.unwrap_or(Time::MIN));
@@ -300,10 +300,10 @@ fn comparable(plan: &Plan, metric: usize, mut values: Vec<String>) -> Vec<String
     values
 }
 
-fn number(number: &Number) -> String {
+fn number(number: &FoldedNumber) -> String {
     match number {
-        Number::Exact(x) => x.to_string(),
-        Number::Float(x) => format!("{:?}", x + 0.0),
+        FoldedNumber::Exact(x) => x.to_string(),
+        FoldedNumber::Float(x) => format!("{:?}", x + 0.0),
     }
 }
 

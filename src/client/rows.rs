@@ -10,7 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
-use processor::engine::Extent;
+use processor::engine::PageExtent;
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::iter;
@@ -33,7 +33,7 @@ pub(crate) struct Rows {
     /// Why they may not be those that are meant.
     pub(crate) notes: Vec<Note>,
     /// How much of a list they are, where they are one of a list.
-    pub(crate) extent: Option<Extent>,
+    pub(crate) extent: Option<PageExtent>,
     batches: StreamReader<Whole>,
     tells: Rc<Cell<bool>>,
 }

@@ -1,15 +1,15 @@
 //! What is said of a list that is not shown to its end: how much of it is, and how to get the rest.
 
-use processor::engine::Extent;
+use processor::engine::PageExtent;
 
 /// Says on standard error that a list goes on behind what is shown of it, or has nothing where it was asked for.
-pub(super) fn tell(extent: Extent) {
+pub(super) fn tell(extent: PageExtent) {
     if let Some(said) = said(extent) {
         eprintln!("timeline: {said}");
     }
 }
 
-fn said(Extent { offset, rows, of }: Extent) -> Option<String> {
+fn said(PageExtent { offset, rows, of }: PageExtent) -> Option<String> {
     let next = offset.saturating_add(rows);
     if next >= of {
         let is_beyond = offset > 0 && rows == 0;
@@ -22,12 +22,12 @@ fn said(Extent { offset, rows, of }: Extent) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::said;
-    use processor::engine::Extent;
+    use processor::engine::PageExtent;
 
     #[test]
     fn a_list_that_goes_on_says_how() {
         let check = |offset, rows, of, expect: &str| {
-            assert_eq!(said(Extent { offset, rows, of }).unwrap_or_default(), expect, "{offset} {rows} {of}");
+            assert_eq!(said(PageExtent { offset, rows, of }).unwrap_or_default(), expect, "{offset} {rows} {of}");
         };
         check(0, 37, 37, "");
         check(0, 0, 0, "");

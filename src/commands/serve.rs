@@ -32,7 +32,7 @@ use crate::log;
 use crate::otlp::FOLLOWS;
 use crate::settings::Settings;
 use processor::checkpoint::StateLocation;
-use processor::code::Code;
+use processor::code::StateCode;
 use processor::engine::Engine;
 use processor::http;
 use processor::partition::Recovery;
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     match history.and_then(|history| history.behind()) {
         Some(why) => result.and(Err(Error::Unreachable(format!(
             "[{}] the tables of history lack the last rows: {why}\n  help: the state has them, and the next start brings them",
-            Code::HistoryAway
+            StateCode::HistoryAway
         )))),
         None => result,
     }

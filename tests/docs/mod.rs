@@ -111,7 +111,7 @@ fn codes_of_input() {
         let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
     }
     page += STATE_HEAD;
-    for code in processor::code::Code::ALL {
+    for code in processor::code::StateCode::ALL {
         let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
     }
     check("docs/codes.md", &page);

@@ -1,6 +1,6 @@
 //! What can go wrong, sorted by what the caller must do about it.
 
-use crate::code::Code;
+use crate::code::StateCode;
 use thiserror::Error;
 
 use super::digest::Digest;
@@ -33,7 +33,7 @@ pub enum Error {
         cause: String,
     },
     /// The place once held a job and its heads are gone. Never treated as a new, empty one.
-    #[error("[{code}] {0}", code = Code::Broken)]
+    #[error("[{code}] {0}", code = StateCode::Broken)]
     Lost(JobLoss),
     /// The objects here belong to another partition or another job.
     #[error("{object} belongs to {found:?}, not to {expected:?}")]
@@ -46,7 +46,7 @@ pub enum Error {
         found: String,
     },
     /// Another version of the program wrote this; nothing was touched.
-    #[error("[{}] {object} has format {found}, and this program knows format {known}; {}", Code::Format, Code::Format.help())]
+    #[error("[{}] {object} has format {found}, and this program knows format {known}; {}", StateCode::Format, StateCode::Format.help())]
     Format {
         /// The object read.
         object: String,
@@ -56,16 +56,16 @@ pub enum Error {
         known: u64,
     },
     /// None of the kept checkpoints is whole. Nothing was deleted; every finding says what is broken.
-    #[error("[{}] no usable checkpoint: {}", Code::Broken, join(.findings))]
+    #[error("[{}] no usable checkpoint: {}", StateCode::Broken, join(.findings))]
     Damaged {
         /// All that was found broken, newest checkpoint first.
         findings: Vec<Finding>,
     },
     /// One object is missing or does not have the bytes that were sealed.
-    #[error("[{code}] {0}", code = Code::Broken)]
+    #[error("[{code}] {0}", code = StateCode::Broken)]
     Corrupt(Finding),
     /// A version of the deployed programs was there, and is not any more.
-    #[error("[{}] {object} is missing, and was there", Code::NoVersion)]
+    #[error("[{}] {object} is missing, and was there", StateCode::NoVersion)]
     NoVersion {
         /// Its name within the job's state.
         object: String,

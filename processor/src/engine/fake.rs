@@ -1,8 +1,8 @@
 //! An engine with fixed tables, for tests of the query surface.
 
 use super::{
-    Basis, Engine, EngineError, IsWanted, Listed, Note, Page, PastFile, PositionOf, Snapshot, TableData, TableScan,
-    View,
+    AnswerBasis, AnswerNote, Engine, EngineError, IsWanted, Listed, OutputView, Page, PastFile, PositionOf, Snapshot,
+    TableData, TableScan,
 };
 use crate::results::Layout;
 use crate::rows::ValueColumn;
@@ -32,7 +32,7 @@ pub(crate) struct Fake {
     /// There is no table `totals` any more.
     pub(crate) is_without_totals: AtomicBool,
     /// What is to be known of answers that take the versions of `finals` together.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<AnswerNote>,
     /// How long a snapshot takes.
     pub(crate) snapshot_takes: Duration,
     /// Snapshots being taken now, and the most there have been.
@@ -85,7 +85,7 @@ fn of_versions(rows: &RecordBatch) -> RecordBatch {
 impl Fake {
     /// One whose `finals` are not what is meant.
     pub(crate) fn noting() -> Fake {
-        let note = Note { message: "two of `é`".into(), help: "take one".into() };
+        let note = AnswerNote { message: "two of `é`".into(), help: "take one".into() };
         Fake { notes: vec![note], ..Fake::default() }
     }
 
@@ -126,7 +126,7 @@ impl Fake {
             let live = RecordBatch::try_from_iter_with_nullable([("session", session, true), ("value", value, true)]);
             let (live, view) = (
                 live.unwrap(),
-                Some(View { column: "metric".into(), name: metric.clone(), value: Some(ValueColumn::Exact) }),
+                Some(OutputView { column: "metric".into(), name: metric.clone(), value: Some(ValueColumn::Exact) }),
             );
             return Some(TableData { name: name.to_owned(), schema: live.schema(), live: vec![live], past, view });
         }
@@ -179,11 +179,11 @@ impl Engine for Fake {
         let table = |name: &String| self.table(name).ok_or_else(|| EngineError::NotFound(format!("no table {name}")));
         Ok(Snapshot {
             tables: tables.iter().map(table).collect::<Result<_, _>>()?,
-            basis: Basis { positions: self.positions(), notes: self.notes(scans)? },
+            basis: AnswerBasis { positions: self.positions(), notes: self.notes(scans)? },
         })
     }
 
-    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError> {
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<AnswerNote>, EngineError> {
         Ok(if scans.iter().any(|scan| scan.mixes_versions) { self.notes.clone() } else { vec![] })
     }
 

@@ -34,16 +34,16 @@ impl Page {
     }
 
     /// Its rows of a list of `of` rows, of which these are the first or all, and how much of it they are.
-    pub fn cut(self, rows: &RecordBatch, of: usize) -> (RecordBatch, Extent) {
+    pub fn cut(self, rows: &RecordBatch, of: usize) -> (RecordBatch, PageExtent) {
         let range = self.range(rows.num_rows());
-        let extent = Extent { offset: self.offset, rows: range.len(), of };
+        let extent = PageExtent { offset: self.offset, rows: range.len(), of };
         (rows.slice(range.start, range.len()), extent)
     }
 }
 
 /// How much of a list an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extent {
+pub struct PageExtent {
     /// How many rows were passed over.
     pub offset: usize,
     /// How many the answer has.
@@ -58,14 +58,14 @@ pub struct Listed {
     /// The rows.
     pub rows: RecordBatch,
     /// How much of the list they are.
-    pub extent: Extent,
+    pub extent: PageExtent,
     /// What the list is true for, by source and partition.
     pub positions: Vec<PositionOf>,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Extent, Page};
+    use super::{Page, PageExtent};
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
     use arrow::datatypes::Int64Type;
     use std::sync::Arc;
@@ -86,7 +86,7 @@ mod tests {
             let (rows, extent) = Page { offset, limit }.cut(&list, 7);
             let expect: Vec<i64> = expect.collect();
             assert_eq!(rows.column(0).as_primitive::<Int64Type>().values().to_vec(), expect, "{offset} {limit}");
-            assert_eq!(extent, Extent { offset, rows: expect.len(), of: 7 });
+            assert_eq!(extent, PageExtent { offset, rows: expect.len(), of: 7 });
         }
         assert_eq!(Page::ALL.range(3), 0..3);
     }

@@ -7,10 +7,10 @@
 use super::App;
 use super::status::{fault, status};
 use super::ticket::Question;
-use crate::engine::{self, EngineError, Note};
+use crate::engine::{self, AnswerNote, EngineError};
 use crate::http::{NOTES, ascii};
 use crate::measured;
-use crate::sql::{Answer, Asking, Code, Description};
+use crate::sql::{QueryCode, SqlAnswer, SqlQuestion, StatementDescription};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use serde::Serialize;
@@ -64,8 +64,8 @@ impl Wishes {
         Ok(Wishes { limit, sync })
     }
 
-    fn asking(self, app: &App, question: &Question) -> Asking {
-        Asking {
+    fn asking(self, app: &App, question: &Question) -> SqlQuestion {
+        SqlQuestion {
             sql: question.sql.clone(),
             engine: app.engine.clone(),
             sync: self.sync.then_some(self.limit),
@@ -76,26 +76,26 @@ impl Wishes {
 
     fn too_long(self) -> EngineError {
         let took = self.limit.as_secs_f64();
-        Code::Time.error(format!("the question took too long: more than {took} s, by the header timeline-timeout"))
+        QueryCode::Time.error(format!("the question took too long: more than {took} s, by the header timeline-timeout"))
     }
 }
 
 /// What a statement takes and gives.
-pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> Result<Description, Status> {
+pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> Result<StatementDescription, Status> {
     let described = async {
         let turn = app.options.shared.turns.take().await?;
-        let asking = Asking { held: Some(Arc::new(turn)), parameters: vec![], ..wishes.asking(app, question) };
+        let asking = SqlQuestion { held: Some(Arc::new(turn)), parameters: vec![], ..wishes.asking(app, question) };
         app.options.shared.answerer.describe(asking, vec![]).await
     };
     let described = timeout(wishes.limit, described).await.unwrap_or_else(|_| Err(wishes.too_long()));
     let described = described.map_err(|error| status(&error))?;
-    Ok(Description { columns: as_told(&described.columns, &[]), ..described })
+    Ok(StatementDescription { columns: as_told(&described.columns, &[]), ..described })
 }
 
 /// The columns as clients are told them: all may be null, for what a plan knows of that is more than what it is promised
 /// to know, and clients compare the columns of two calls. The notes are their metadata, as the header `timeline-notes` has
 /// them over HTTP: of all that is told that is what drivers show.
-pub(super) fn as_told(schema: &Schema, notes: &[Note]) -> SchemaRef {
+pub(super) fn as_told(schema: &Schema, notes: &[AnswerNote]) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
     let notes = (!notes.is_empty()).then(|| (NOTES.to_owned(), in_json(notes)));
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), notes.into_iter().collect()))
@@ -124,8 +124,8 @@ pub(super) struct Basis {
 
 impl Basis {
     // What else is to be known of an answer is said here, and nowhere else.
-    fn of(answer: &Answer) -> Basis {
-        let engine::Basis { positions, notes } = &answer.basis;
+    fn of(answer: &SqlAnswer) -> Basis {
+        let engine::AnswerBasis { positions, notes } = &answer.basis;
         Basis { positions: in_json(positions), notes: (!notes.is_empty()).then(|| in_json(notes)) }
     }
 
@@ -149,7 +149,7 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
     let mut run = app.running.begin(question.id);
     let first = async {
         let turn = Arc::new(app.options.shared.turns.take().await?);
-        let asking = Asking { held: Some(turn.clone()), ..wishes.asking(app, question) };
+        let asking = SqlQuestion { held: Some(turn.clone()), ..wishes.asking(app, question) };
         let mut answer = app.options.shared.answerer.ask_over("flight", asking).await?;
         // Most errors come with the first rows.
         let batch = answer.rows.next().await.transpose()?;
@@ -172,7 +172,7 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
             told = timeout_at(last, tell(answer, first, &pieces, rows_time)) => match told {
                 Ok(Ok(())) => return,
                 Ok(Err(status)) => status,
-                Err(_) => status(&Code::Time.error("the answer took too long to be read to its end")),
+                Err(_) => status(&QueryCode::Time.error("the answer took too long to be read to its end")),
             },
             () = run.ended() => cancelled(),
             () = pieces.closed() => return,
@@ -194,7 +194,7 @@ enum Piece {
 
 /// Hands rows over until there are no more; a client that is gone is no error.
 async fn tell(
-    mut answer: Answer,
+    mut answer: SqlAnswer,
     first: Option<RecordBatch>,
     pieces: &mpsc::Sender<Piece>,
     rows_time: Duration,

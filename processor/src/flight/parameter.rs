@@ -1,7 +1,7 @@
 //! Values that a client binds for `$1`, `$2` ..., or for each `?`: the columns of one row, as texts with the names of
 //! their types.
 
-use crate::sql::{Parameter, types};
+use crate::sql::{StatementParameter, types};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Fields, TimeUnit, TimestampNanosecondType};
@@ -17,7 +17,7 @@ const MESSAGES_MAX: usize = 1000;
 /// The values that a client sends; none where it sends no row.
 pub(super) async fn bound(
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
-) -> Result<Vec<Parameter>, Status> {
+) -> Result<Vec<StatementParameter>, Status> {
     let messages = messages.take(MESSAGES_MAX).map(|message| message.map_err(FlightError::from));
     let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
     let mut values = None;
@@ -44,12 +44,12 @@ pub(super) fn fields(types: &[DataType]) -> Fields {
     named.collect()
 }
 
-fn row(batch: &RecordBatch) -> Result<Vec<Parameter>, Status> {
+fn row(batch: &RecordBatch) -> Result<Vec<StatementParameter>, Status> {
     batch.columns().iter().enumerate().map(|(place, column)| value(column, place + 1)).collect()
 }
 
 /// The value of a column's first row.
-fn value(column: &ArrayRef, number: usize) -> Result<Parameter, Status> {
+fn value(column: &ArrayRef, number: usize) -> Result<StatementParameter, Status> {
     let ty = column.data_type();
     let refused = || {
         let said = format!("the value of ${number} is of the type {ty}, and such values are not taken");
@@ -86,7 +86,7 @@ fn value(column: &ArrayRef, number: usize) -> Result<Parameter, Status> {
         _ => return Err(refused()),
     };
     if column.is_null(0) || *of == DataType::Null {
-        return Ok(Parameter { ty: name, text: None });
+        return Ok(StatementParameter { ty: name, text: None });
     }
     let text = match of {
         DataType::Timestamp(_, zone) => timestamp(column, zone.is_some()).ok_or_else(refused)?,
@@ -95,7 +95,7 @@ fn value(column: &ArrayRef, number: usize) -> Result<Parameter, Status> {
             texts.as_string::<i32>().value(0).to_owned()
         }
     };
-    Ok(Parameter { ty: name, text: Some(text) })
+    Ok(StatementParameter { ty: name, text: Some(text) })
 }
 
 /// A time as a text; one with a zone is an instant, whichever zone that is.
@@ -117,7 +117,7 @@ mod tests {
 
     #[track_caller]
     fn check(column: impl Array + 'static, ty: Option<&str>, text: Option<&str>) {
-        let expected = Parameter { ty: ty.map(str::to_owned), text: text.map(str::to_owned) };
+        let expected = StatementParameter { ty: ty.map(str::to_owned), text: text.map(str::to_owned) };
         let column: ArrayRef = Arc::new(column);
         assert_eq!(value(&column, 1).unwrap(), expected);
     }

@@ -2,23 +2,27 @@
 //! and what to do.
 
 use crate::engine::EngineError;
-use crate::sql::Code;
+use crate::sql::QueryCode;
 use tonic::Status;
 
 /// The status of an error of the processor or of SQL.
 pub(super) fn status(error: &EngineError) -> Status {
     let text = error.to_string();
-    let code = Code::ALL.into_iter().find(|code| text.starts_with(&format!("[{}]", code.name())));
+    let code = QueryCode::ALL.into_iter().find(|code| text.starts_with(&format!("[{}]", code.name())));
     let as_status = match code {
-        Some(Code::TooLarge | Code::TooManyRelations | Code::Foreign | Code::Format | Code::PassedOver) => {
-            Status::invalid_argument
-        }
-        Some(Code::NotKept) => Status::failed_precondition,
-        Some(Code::Memory) => Status::resource_exhausted,
-        Some(Code::Time) => Status::deadline_exceeded,
-        Some(Code::Failed | Code::Ended) => Status::internal,
-        Some(Code::NoProcess | Code::NotReached) => Status::unavailable,
-        Some(Code::OnlyRead) => Status::permission_denied,
+        Some(
+            QueryCode::TooLarge
+            | QueryCode::TooManyRelations
+            | QueryCode::Foreign
+            | QueryCode::Format
+            | QueryCode::PassedOver,
+        ) => Status::invalid_argument,
+        Some(QueryCode::NotKept) => Status::failed_precondition,
+        Some(QueryCode::Memory) => Status::resource_exhausted,
+        Some(QueryCode::Time) => Status::deadline_exceeded,
+        Some(QueryCode::Failed | QueryCode::Ended) => Status::internal,
+        Some(QueryCode::NoProcess | QueryCode::NotReached) => Status::unavailable,
+        Some(QueryCode::OnlyRead) => Status::permission_denied,
         None => match error {
             EngineError::NotFound(_) => Status::not_found,
             EngineError::Invalid { .. } => Status::invalid_argument,
@@ -33,7 +37,7 @@ pub(super) fn status(error: &EngineError) -> Status {
 
 /// The refusal of what would change something.
 pub(super) fn only_read(what: &str) -> Status {
-    status(&Code::OnlyRead.error(format!("{what} is refused")))
+    status(&QueryCode::OnlyRead.error(format!("{what} is refused")))
 }
 
 /// A fault of ours.
@@ -47,8 +51,8 @@ mod tests {
 
     #[test]
     fn a_status_says_what_can_be_done_and_keeps_our_code() {
-        let named = |code: Code| format!("{:?}", status(&code.error("so it is")).code());
-        let all: Vec<String> = Code::ALL.into_iter().map(named).collect();
+        let named = |code: QueryCode| format!("{:?}", status(&code.error("so it is")).code());
+        let all: Vec<String> = QueryCode::ALL.into_iter().map(named).collect();
         let expected = [
             "InvalidArgument",
             "InvalidArgument",

@@ -3,7 +3,7 @@
 //!
 //! Nothing of them is secret, and nothing is trusted: one that a client makes up is a question like any other.
 
-use crate::sql::Parameter;
+use crate::sql::StatementParameter;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tonic::Status;
@@ -16,7 +16,7 @@ const VERSION: u8 = 1;
 pub(super) struct Question {
     pub(super) sql: String,
     /// The values of its parameters.
-    pub(super) parameters: Vec<Parameter>,
+    pub(super) parameters: Vec<StatementParameter>,
     /// What one who cancels it calls it; none of a prepared statement, which may be asked many times.
     pub(super) id: Option<[u8; 16]>,
 }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_question_is_what_it_was_and_other_bytes_are_refused() {
-        let parameters = vec![Parameter { ty: None, text: Some("é".into()) }, Parameter::default()];
+        let parameters = vec![StatementParameter { ty: None, text: Some("é".into()) }, StatementParameter::default()];
         let question = Question { parameters, ..Question::of("SELECT $1".into()) }.named();
         assert!(question.id.is_some());
         let bytes = question.encode();

@@ -33,7 +33,7 @@ mod status;
 pub(crate) use status::{HistoryFacts, PartitionHistoryStatus};
 
 use crate::checkpoint::{CheckpointReader, FileRef, Putter, StateLocation};
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::results::{Error, TABLES, table_of};
 use arrow::datatypes::SchemaRef;
 use delta::DeltaTables;
@@ -255,7 +255,7 @@ impl HistoryWriter {
         if self.failing.is_none() {
             tracing::warn!(
                 "[{}] the tables of history in {} cannot be written, and are tried again: {error}; no row is lost meanwhile",
-                Code::HistoryAway,
+                StateCode::HistoryAway,
                 self.place
             );
         }

@@ -9,8 +9,8 @@
 use super::App;
 use super::error::Refusal;
 use super::rows::{Encoder, Format};
-use crate::engine::{Basis, EngineError, Extent};
-use crate::sql::{Answer, Code, Rows};
+use crate::engine::{AnswerBasis, EngineError, PageExtent};
+use crate::sql::{QueryCode, RowStream, SqlAnswer};
 use arrow::array::RecordBatch;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -58,7 +58,7 @@ pub(super) async fn stream<F>(
     ask: impl FnOnce(QuestionPermit) -> F,
 ) -> Result<Response, Refusal>
 where
-    F: Future<Output = Result<Answer, EngineError>> + Send + 'static,
+    F: Future<Output = Result<SqlAnswer, EngineError>> + Send + 'static,
 {
     let turn: QuestionPermit = Arc::new(app.turn().await?);
     let begun = Instant::now();
@@ -85,7 +85,7 @@ pub(super) fn with_positions(response: Response, positions: &impl serde::Seriali
 }
 
 /// The response, saying how much of a list it is.
-pub(super) fn with_extent(response: Response, extent: &Extent) -> Response {
+pub(super) fn with_extent(response: Response, extent: &PageExtent) -> Response {
     with_header(response, ROWS, extent)
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn ascii(json: &str) -> String {
     text
 }
 
-type Head = Result<(Basis, mpsc::Receiver<Chunk>), EngineError>;
+type Head = Result<(AnswerBasis, mpsc::Receiver<Chunk>), EngineError>;
 
 enum Chunk {
     Bytes(Bytes),
@@ -146,7 +146,7 @@ impl Stream for Chunks {
 }
 
 async fn begin(
-    answer: impl Future<Output = Result<Answer, EngineError>>,
+    answer: impl Future<Output = Result<SqlAnswer, EngineError>>,
     format: Format,
     (begun, limit): (Instant, Duration),
     last: Instant,
@@ -163,7 +163,7 @@ async fn begin(
         () = tell.closed() => return,
     };
     let first = first.unwrap_or_else(|_| {
-        Err(Code::Time.error(format!("the first rows took too long: more than {} s", limit.as_secs_f64())))
+        Err(QueryCode::Time.error(format!("the first rows took too long: more than {} s", limit.as_secs_f64())))
     });
     let (mut answer, batch) = match first {
         Ok(first) => first,
@@ -180,7 +180,7 @@ async fn begin(
         sent = tokio::time::timeout_at(last, send(answer, format, batch, &chunks)) => sent,
         () = chunks.closed() => return,
     };
-    let sent = sent.unwrap_or_else(|_| Err(Code::Time.error("the answer took too long to be read to its end")));
+    let sent = sent.unwrap_or_else(|_| Err(QueryCode::Time.error("the answer took too long to be read to its end")));
     if let Err(error) = sent {
         tracing::warn!(%error, "an answer broke off");
         let part = async {
@@ -196,14 +196,14 @@ async fn begin(
 
 /// Sends the rows and the end; a client that is gone is no error.
 async fn send(
-    answer: Answer,
+    answer: SqlAnswer,
     format: Format,
     first: Option<RecordBatch>,
     chunks: &mpsc::Sender<Chunk>,
 ) -> Result<(), EngineError> {
     let unwritten = |error: io::Error| EngineError::Internal(format!("the rows cannot be written: {error}"));
     let mut encoder = Encoder::new(format, &answer.schema).map_err(unwritten)?;
-    let mut rows: Rows = Box::pin(tokio_stream::iter(first.map(Ok)).chain(answer.rows));
+    let mut rows: RowStream = Box::pin(tokio_stream::iter(first.map(Ok)).chain(answer.rows));
     while let Some(batch) = rows.next().await {
         let bytes = encoder.rows(&batch?).map_err(unwritten)?;
         // An empty piece would be the end of the body.

@@ -8,7 +8,7 @@ use super::token::Sender;
 use super::{App, connection, metrics, openapi, site, token, watch};
 use crate::engine::{EngineError, Listed, Page};
 use crate::measured;
-use crate::sql::{Answer, Asking};
+use crate::sql::{SqlAnswer, SqlQuestion};
 use crate::traced;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State};
@@ -116,7 +116,7 @@ async fn query(
     let format = Format::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.shared.answerer.clone());
     let ask = |turn: QuestionPermit| async move {
-        answerer.ask_over("http", Asking { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
+        answerer.ask_over("http", SqlQuestion { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
     };
     stream(&app, format, limit, ask).await
 }
@@ -190,7 +190,7 @@ async fn queries(
 /// A page of a list, saying how much of it that is.
 async fn list(app: &App, format: Format, limit: Duration, listed: Listed) -> Result<Response, Refusal> {
     let Listed { rows, extent, positions } = listed;
-    let response = stream(app, format, limit, |_| async { Ok(Answer::of(rows, positions)) }).await?;
+    let response = stream(app, format, limit, |_| async { Ok(SqlAnswer::of(rows, positions)) }).await?;
     Ok(with_extent(response, &extent))
 }
 

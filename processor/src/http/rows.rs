@@ -2,7 +2,7 @@
 
 use super::error::Refusal;
 use crate::rows::format::{CsvRows, JsonRows};
-use crate::sql::Code;
+use crate::sql::QueryCode;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::StreamWriter;
@@ -79,7 +79,7 @@ impl Format {
             }
         }
         let refusal = || {
-            let what = Code::Format.error(format!("`{}` is no format of answers", named.join(", ")));
+            let what = QueryCode::Format.error(format!("`{}` is no format of answers", named.join(", ")));
             Refusal::new(StatusCode::NOT_ACCEPTABLE, "format", what.to_string())
         };
         best.map(|(_, format)| format).ok_or_else(refusal)

@@ -9,7 +9,7 @@
 use super::App;
 use super::error::Refusal;
 use super::token::OPEN;
-use crate::sql::Code;
+use crate::sql::QueryCode;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
@@ -36,7 +36,7 @@ pub(super) fn is_client(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn refusal() -> Refusal {
-    let what = Code::Foreign.error("a page of another site could have sent this request");
+    let what = QueryCode::Foreign.error("a page of another site could have sent this request");
     Refusal::new(StatusCode::FORBIDDEN, "foreign", what.to_string())
 }
 

@@ -13,7 +13,7 @@ use super::{App, site};
 use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
 use crate::rows::typed_as;
-use crate::sql::{Asking, Code, too_many};
+use crate::sql::{QueryCode, SqlQuestion, too_many};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use axum::body::Body;
@@ -139,12 +139,17 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
         Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, Shape::Folded),
         Subject::Sql(sql) => {
             let turn: QuestionPermit = Arc::new(app.turn().await?);
-            let asking =
-                Asking { sql, engine: app.engine.clone(), sync: None, parameters: vec![], held: Some(turn.clone()) };
+            let asking = SqlQuestion {
+                sql,
+                engine: app.engine.clone(),
+                sync: None,
+                parameters: vec![],
+                held: Some(turn.clone()),
+            };
             let answer = async { app.options.shared.answerer.ask_over("http", asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
             drop(turn);
-            (answer.map_err(|_| Code::Time.error("the answer takes too long to be watched"))??, Shape::Plain)
+            (answer.map_err(|_| QueryCode::Time.error("the answer takes too long to be watched"))??, Shape::Plain)
         }
     };
     Ok(rows(&batches, shape))

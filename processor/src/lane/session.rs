@@ -15,7 +15,7 @@ pub(super) use unfinished::{StepResult, TimerBudget, UnfinishedStep};
 pub(super) use work::SessionWork;
 
 use super::late::LateEvent;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use compact_str::CompactString;
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ pub struct SessionOutput {
     /// In a reading, before which instant all is as it will be; not said where what is told is told for good.
     pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
-    pub counted: Option<Totals>,
+    pub counted: Option<MetricTotals>,
     spans: Vec<AlertSpan>,
     windows: Vec<Window>,
     matches: Vec<Match>,
@@ -185,7 +185,7 @@ impl SessionOutput {
 
     fn name_alerts(&mut self, plan: &Plan, key: &CompactString) {
         if !self.matches.is_empty() {
-            let counted = self.counted.get_or_insert_with(|| Totals::new(plan));
+            let counted = self.counted.get_or_insert_with(|| MetricTotals::new(plan));
             self.matches.drain(..).for_each(|event| counted.count(plan, event));
         }
         if !self.spans.is_empty() {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Member;
-use super::liveness::{Life, Liveness};
+use super::liveness::{Liveness, MemberLiveness};
 use crate::checkpoint::{Store, StoreError};
 
 /// Time between two beats.
@@ -23,13 +23,13 @@ const FOLDER: &str = "live";
 
 /// A member at work: it beats and looks until it is dropped.
 pub struct Beat {
-    shared: Arc<Shared>,
+    shared: Arc<BeatState>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Who is there, as of the last look.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub struct MembershipView {
     /// The members that are alive, the observer included.
     pub live: BTreeMap<String, Member>,
     /// Those, and the ones that may be: they have just begun, or were not watched for long enough.
@@ -39,20 +39,20 @@ pub struct View {
     liveness: Liveness,
 }
 
-struct Shared {
+struct BeatState {
     store: Arc<dyn Store>,
     me: Member,
     begun: Instant,
     /// The members that have entries, as they say of themselves.
     known: Mutex<BTreeMap<String, Member>>,
-    view: Mutex<View>,
+    view: Mutex<MembershipView>,
     stopping: Mutex<bool>,
     stop: Condvar,
 }
 
-impl View {
+impl MembershipView {
     /// What is held of a member.
-    pub fn life(&self, id: &str) -> Life {
+    pub fn life(&self, id: &str) -> MemberLiveness {
         self.liveness.life(id)
     }
 }
@@ -72,10 +72,10 @@ pub fn any(store: &dyn Store) -> Result<bool, StoreError> {
 impl Beat {
     /// Makes the first beat and begins. From its return on others can see the member.
     pub fn start(store: Arc<dyn Store>, me: Member) -> Result<Beat, StoreError> {
-        let mut view = View::default();
+        let mut view = MembershipView::default();
         view.live.insert(me.id.clone(), me.clone());
         view.perhaps = view.live.clone();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(BeatState {
             store,
             me,
             begun: Instant::now(),
@@ -93,7 +93,7 @@ impl Beat {
     }
 
     /// Who is there.
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> MembershipView {
         self.shared.view().clone()
     }
 
@@ -134,8 +134,8 @@ impl Drop for Beat {
     }
 }
 
-impl Shared {
-    fn view(&self) -> MutexGuard<'_, View> {
+impl BeatState {
+    fn view(&self) -> MutexGuard<'_, MembershipView> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,18 +191,18 @@ impl Shared {
         }
         let gone: BTreeSet<String> = members
             .values()
-            .filter(|member| member.process.as_ref().is_some_and(super::process::Process::is_gone))
+            .filter(|member| member.process.as_ref().is_some_and(super::process::ProcessId::is_gone))
             .map(|member| member.id.clone())
             .collect();
         let mut view = self.view();
         view.liveness.look(self.begun.elapsed(), &listed, &gone);
-        let with = |lives: &[Life]| -> BTreeMap<String, Member> {
+        let with = |lives: &[MemberLiveness]| -> BTreeMap<String, Member> {
             let mut some = members.clone();
             some.retain(|id, _| lives.contains(&view.liveness.life(id)));
             some.insert(self.me.id.clone(), self.me.clone());
             some
         };
-        let (live, perhaps) = (with(&[Life::Live]), with(&[Life::Live, Life::Unsure]));
+        let (live, perhaps) = (with(&[MemberLiveness::Live]), with(&[MemberLiveness::Live, MemberLiveness::Unsure]));
         (view.live, view.perhaps, view.known) = (live, perhaps, members.clone());
         let forgotten: BTreeSet<String> = view.liveness.forgotten().map(str::to_owned).collect();
         drop(view);

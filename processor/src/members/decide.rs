@@ -1,6 +1,6 @@
 //! What to do about one partition. Facts in, decision out; the claim itself is a swap that fails if the facts were wrong.
 
-use super::liveness::Life;
+use super::liveness::MemberLiveness;
 use super::member_of;
 use crate::checkpoint::{Holder, Owner};
 
@@ -57,7 +57,7 @@ pub fn is_interesting(facts: &Evidence<'_>) -> bool {
 }
 
 /// Decides about a partition that the decider is not at work on, having looked at its head.
-pub fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) -> Life) -> Decision {
+pub fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) -> MemberLiveness) -> Decision {
     if !is_interesting(facts) {
         return Decision::Leave;
     }
@@ -67,10 +67,10 @@ pub fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) ->
         Holder::Owner(owner) => match life(member_of(&owner.writer)) {
             // It was at work on it and stopped without a release.
             _ if member_of(&owner.writer) == facts.me => Decision::Claim(Some(owner.clone())),
-            Life::Dead => Decision::Claim(Some(owner.clone())),
-            Life::Unsure => Decision::Wait,
-            Life::Live if facts.sharing == Sharing::Alone => Decision::Refuse(owner.clone()),
-            Life::Live => Decision::Wait,
+            MemberLiveness::Dead => Decision::Claim(Some(owner.clone())),
+            MemberLiveness::Unsure => Decision::Wait,
+            MemberLiveness::Live if facts.sharing == Sharing::Alone => Decision::Refuse(owner.clone()),
+            MemberLiveness::Live => Decision::Wait,
         },
     }
 }

@@ -15,7 +15,7 @@ pub const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// What an observer holds of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
+pub enum MemberLiveness {
     /// Its counter was seen to move, lately.
     Live,
     /// It was not watched for long enough.
@@ -72,20 +72,20 @@ impl Liveness {
     }
 
     /// Takes in that an owner is named somewhere: one that has no entry begins to be watched for one.
-    pub fn life(&self, id: &str) -> Life {
+    pub fn life(&self, id: &str) -> MemberLiveness {
         match self.sightings.get(id) {
-            Some(sighting) if sighting.gone || self.watched - sighting.since >= SILENCE => Life::Dead,
-            Some(sighting) if sighting.moved => Life::Live,
-            Some(_) => Life::Unsure,
+            Some(sighting) if sighting.gone || self.watched - sighting.since >= SILENCE => MemberLiveness::Dead,
+            Some(sighting) if sighting.moved => MemberLiveness::Live,
+            Some(_) => MemberLiveness::Unsure,
             // An owner keeps an entry from before it claims anything until after it has released everything.
-            None if self.looks_enough() => Life::Dead,
-            None => Life::Unsure,
+            None if self.looks_enough() => MemberLiveness::Dead,
+            None => MemberLiveness::Unsure,
         }
     }
 
     /// The members known to be alive.
     pub fn live(&self) -> impl Iterator<Item = &str> {
-        self.sightings.keys().map(String::as_str).filter(|id| self.life(id) == Life::Live)
+        self.sightings.keys().map(String::as_str).filter(|id| self.life(id) == MemberLiveness::Live)
     }
 
     /// Members that have been dead for so long that their entries may be deleted.

@@ -39,7 +39,7 @@ pub struct Member {
     /// The sources that it has an input for; it can own partitions of these.
     pub sources: Vec<String>,
     /// Its process, for members on the same machine.
-    pub process: Option<process::Process>,
+    pub process: Option<process::ProcessId>,
 }
 
 /// The member that a writer of heads belongs to: a run may write under several names, told apart behind a `/`.

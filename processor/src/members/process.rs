@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process, as far as it can be told apart from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub struct ProcessId {
     /// The run of the machine, and the set of processes that this one can see.
     machine: String,
     pid: u32,
@@ -17,11 +17,11 @@ pub struct Process {
     started: u64,
 }
 
-impl Process {
+impl ProcessId {
     /// This process; `None` where the system does not tell.
-    pub fn this() -> Option<Process> {
+    pub fn this() -> Option<ProcessId> {
         let pid = std::process::id();
-        Some(Process { machine: machine()?, pid, started: started(pid)? })
+        Some(ProcessId { machine: machine()?, pid, started: started(pid)? })
     }
 
     /// Whether it has certainly ended.
@@ -58,13 +58,13 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_process_is_there_until_it_has_ended() {
-        let this = Process::this().unwrap();
+        let this = ProcessId::this().unwrap();
         assert!(!this.is_gone());
-        assert!(Process { started: this.started + 1, ..this.clone() }.is_gone(), "the number was given to another");
-        assert!(!Process { machine: "another".into(), pid: 0, started: 0 }.is_gone(), "nothing is known of it");
+        assert!(ProcessId { started: this.started + 1, ..this.clone() }.is_gone(), "the number was given to another");
+        assert!(!ProcessId { machine: "another".into(), pid: 0, started: 0 }.is_gone(), "nothing is known of it");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let (pid, started) = (child.id(), started(child.id()).unwrap());
-        let process = Process { pid, started, ..this };
+        let process = ProcessId { pid, started, ..this };
         assert!(!process.is_gone());
         child.kill().unwrap();
         // Not waited for yet: it is a zombie, and gone all the same.

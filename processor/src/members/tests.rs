@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::decide::{Decision, Evidence, Sharing, decide_idle, decide_running, is_interesting};
-use super::liveness::{Life, Liveness};
+use super::liveness::{Liveness, MemberLiveness};
 use super::share::share;
 use crate::checkpoint::{Holder, Owner};
 
@@ -277,29 +277,29 @@ fn one_that_wakes_does_not_hold_the_others_for_dead() {
     let listed = |counter| BTreeMap::from([("other".to_owned(), counter)]);
     let at = Duration::from_millis;
     liveness.look(at(0), &listed(1), &BTreeSet::new());
-    assert_eq!(liveness.life("other"), Life::Unsure);
+    assert_eq!(liveness.life("other"), MemberLiveness::Unsure);
     liveness.look(at(500), &listed(2), &BTreeSet::new());
-    assert_eq!(liveness.life("other"), Life::Live);
+    assert_eq!(liveness.life("other"), MemberLiveness::Live);
     // The observer slept for an hour, and the listing that it holds is from before.
     liveness.look(at(3_600_000), &listed(2), &BTreeSet::new());
-    assert_eq!(liveness.life("other"), Life::Live);
+    assert_eq!(liveness.life("other"), MemberLiveness::Live);
     for look in 1..=4 {
         liveness.look(at(3_600_000 + 500 * look), &listed(2), &BTreeSet::new());
     }
-    assert_eq!(liveness.life("other"), Life::Dead, "it was watched for three seconds");
+    assert_eq!(liveness.life("other"), MemberLiveness::Dead, "it was watched for three seconds");
     liveness.look(at(3_602_500), &listed(3), &BTreeSet::new());
-    assert_eq!(liveness.life("other"), Life::Live, "it only slept");
+    assert_eq!(liveness.life("other"), MemberLiveness::Live, "it only slept");
     liveness.look(at(3_603_000), &listed(4), &BTreeSet::from(["other".to_owned()]));
-    assert_eq!(liveness.life("other"), Life::Dead, "its process is known to have ended");
+    assert_eq!(liveness.life("other"), MemberLiveness::Dead, "its process is known to have ended");
 }
 
 #[test]
 fn an_owner_without_an_entry_is_dead_once_two_listings_say_so() {
     let mut liveness = Liveness::default();
     liveness.look(Duration::ZERO, &BTreeMap::new(), &BTreeSet::new());
-    assert_eq!(liveness.life("ghost"), Life::Unsure);
+    assert_eq!(liveness.life("ghost"), MemberLiveness::Unsure);
     liveness.look(Duration::from_millis(500), &BTreeMap::new(), &BTreeSet::new());
-    assert_eq!(liveness.life("ghost"), Life::Dead);
+    assert_eq!(liveness.life("ghost"), MemberLiveness::Dead);
 }
 
 #[test]

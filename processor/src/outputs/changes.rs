@@ -17,7 +17,7 @@ use super::message::id;
 use super::{Origin, OutputMessage, meaning};
 use crate::labels::Labels;
 use crate::rows::{self, dimension_column};
-use crate::totals::{Part, Totals};
+use crate::totals::{MetricTotals, PartialTotal};
 use event_feeder::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl TotalChanges {
     }
 
     /// Groups are over: nothing of them will be told any more.
-    pub(crate) fn forget(&mut self, plan: &Plan, partition: u32, parts: &[Part]) {
+    pub(crate) fn forget(&mut self, plan: &Plan, partition: u32, parts: &[PartialTotal]) {
         for part in parts {
             if let Some(metric) = plan.metrics.iter().position(|metric| metric.name == part.metric) {
                 let cell = |value: &Option<Value>| {
@@ -99,7 +99,7 @@ impl TotalChanges {
         &mut self,
         plan: &Plan,
         origin: &Origin,
-        totals: &Totals,
+        totals: &MetricTotals,
         at: &AsOf,
         labels: &Labels,
     ) -> Vec<OutputMessage> {

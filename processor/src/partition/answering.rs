@@ -1,12 +1,12 @@
 //! Answers: read from the lanes at one position of the log, beside what they have told and no checkpoint holds yet.
 
-use super::ask::{Answer, Ask, NoAnswer, Reply};
+use super::ask::{AnswerSender, Ask, NoAnswer, PartitionAnswer};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::lane::{Lane, LaneSize, LateEvent, SessionOutput, SessionSnapshot, YieldAfter};
 use crate::pipeline::Coming;
 use crate::results::Pending;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
@@ -20,7 +20,7 @@ pub(super) struct Waiting {
     /// Of each source.
     pub(super) targets: Vec<Target>,
     pub(super) ask: Ask,
-    pub(super) reply: Reply,
+    pub(super) reply: AnswerSender,
 }
 
 /// The questions that are not answered yet.
@@ -29,7 +29,7 @@ pub(super) struct Questions {
     /// Those that wait until places of the logs are reached.
     pub waiting: Vec<Waiting>,
     /// Those that wait for lanes that are behind.
-    pub delayed: VecDeque<(Ask, Reply)>,
+    pub delayed: VecDeque<(Ask, AnswerSender)>,
     /// The one that lanes are read for.
     pub answering: Option<Answering>,
 }
@@ -42,26 +42,26 @@ impl Questions {
 }
 
 /// What is read of a lane for an answer.
-pub(super) struct Part {
+pub(super) struct LaneReading {
     outcome: SessionOutput,
     live: Vec<SessionSnapshot>,
-    totals: Totals,
+    totals: MetricTotals,
     /// Values that live sessions have forgotten.
     forgotten: u64,
 }
 
-impl Part {
+impl LaneReading {
     fn new(plan: &Plan) -> Self {
-        Part { outcome: SessionOutput::default(), live: vec![], totals: Totals::new(plan), forgotten: 0 }
+        LaneReading { outcome: SessionOutput::default(), live: vec![], totals: MetricTotals::new(plan), forgotten: 0 }
     }
 }
 
 /// A question that lanes are read for, piece by piece.
 pub(super) struct Answering {
     sizes: Vec<LaneSize>,
-    parts: Coming<Part>,
+    parts: Coming<LaneReading>,
     wanted: Wanted,
-    reply: Reply,
+    reply: AnswerSender,
 }
 
 /// What of what was told and is not committed goes with an answer.
@@ -97,13 +97,13 @@ impl Wanted {
 pub(super) struct LaneOutput {
     pub(super) outcome: SessionOutput,
     pub(super) late: Vec<LateEvent>,
-    pub(super) totals: Totals,
+    pub(super) totals: MetricTotals,
 }
 
 impl LaneOutput {
     pub(super) fn of(lane: &mut Lane) -> Self {
         let (outcome, late) = lane.drain();
-        let mut totals = Totals::new(lane.plan());
+        let mut totals = MetricTotals::new(lane.plan());
         totals.add_told(lane.plan(), &outcome);
         LaneOutput { outcome, late, totals }
     }
@@ -111,12 +111,12 @@ impl LaneOutput {
 
 impl Partition {
     /// Takes a question that waits for all that the sources hold now; refused where they hold what is never read.
-    pub(super) fn wait_for_all(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
+    pub(super) fn wait_for_all(&mut self, ask: Ask, reply: AnswerSender) -> Result<(), Error> {
         let mut targets = vec![];
         for source in 0..self.ingest.count() {
             let source = self.ingest.feed.source(source);
             if let Some(left) = source.left_out()?.first() {
-                let code = Code::NotAll;
+                let code = StateCode::NotAll;
                 let left = format!("[{}] {}: {}", left.code, left.file, left.detail);
                 let said = format!("[{code}] no answer is true for the source as it is now ({left}); {}", code.help());
                 reply.send(Err(NoAnswer::LeftOut(said)));
@@ -129,7 +129,7 @@ impl Partition {
     }
 
     /// Answers what can be answered now; what is about sessions waits until no lane is behind.
-    pub(super) fn answer_in_time(&mut self, ask: Ask, reply: Reply) -> Result<(), Error> {
+    pub(super) fn answer_in_time(&mut self, ask: Ask, reply: AnswerSender) -> Result<(), Error> {
         if ask != Ask::Status && (self.is_busy_reading() || self.is_behind()?) {
             self.questions.delayed.push_back((ask, reply));
             return Ok(());
@@ -182,7 +182,7 @@ impl Partition {
     }
 
     /// Answers, or begins to: no further question is begun before it is answered.
-    pub(super) fn answer(&mut self, ask: &Ask, reply: Reply) -> Result<(), Error> {
+    pub(super) fn answer(&mut self, ask: &Ask, reply: AnswerSender) -> Result<(), Error> {
         self.prove(ANSWER_LOOK)?;
         self.note_broken();
         if matches!(ask, Ask::Key(_) | Ask::Spans) {
@@ -218,12 +218,12 @@ impl Partition {
         wanted.sort_unstable();
         let begin = move |lane: &mut Lane, _: &PartitionProgress| {
             let reading = if whole { lane.to_read() } else { lane.to_read_keys(&wanted) };
-            (reading, Some(Part::new(lane.plan())))
+            (reading, Some(LaneReading::new(lane.plan())))
         };
         let parts = self.pipeline.work(begin, move |lane, progress, (reading, part), length| {
             let own = part.as_mut()?;
             if let Some(horizon) = progress.horizon() {
-                let Part { outcome, live, totals, forgotten } = &mut *own;
+                let LaneReading { outcome, live, totals, forgotten } = &mut *own;
                 outcome.certain = Some(progress.certain());
                 let mut tell = |session: SessionSnapshot| {
                     if whole {
@@ -238,7 +238,7 @@ impl Partition {
                     return None;
                 }
                 if whole {
-                    let Part { outcome, totals, .. } = own;
+                    let LaneReading { outcome, totals, .. } = own;
                     totals.add_told(&plan, outcome);
                 }
             }
@@ -264,14 +264,20 @@ impl Partition {
     }
 
     /// Tells whoever asked what the lanes have, and what they had told.
-    fn tell(&mut self, sizes: Vec<LaneSize>, parts: Vec<Part>, wanted: &Wanted, reply: &Reply) -> Result<(), Error> {
+    fn tell(
+        &mut self,
+        sizes: Vec<LaneSize>,
+        parts: Vec<LaneReading>,
+        wanted: &Wanted,
+        reply: &AnswerSender,
+    ) -> Result<(), Error> {
         let mut sessions = vec![];
-        let mut totals = Totals::new(&self.plan);
+        let mut totals = MetricTotals::new(&self.plan);
         let mut read = Pending::default();
         if !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty() {
             self.gathered.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
         }
-        for Part { outcome, live, totals: part, .. } in parts {
+        for LaneReading { outcome, live, totals: part, .. } in parts {
             totals.merge(&part);
             sessions.extend(live);
             let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
@@ -290,7 +296,7 @@ impl Partition {
         let progress = self.ingest.progress(&self.plan);
         let (ingest, committed) = (&self.ingest, &self.committed);
         let writing = if committed.is_writing() { ingest.writing_bytes() } else { 0 };
-        let answer = Answer {
+        let answer = PartitionAnswer {
             plan: Arc::clone(&self.plan),
             partition: self.options.part.number,
             folder: self.options.folder.clone(),

@@ -9,7 +9,7 @@ use crate::lane::SessionSnapshot;
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
 use crate::results::{Pending, RetentionCounts};
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -85,7 +85,7 @@ impl From<Ask> for Asks {
 
 /// What is answered, for one position.
 #[derive(Clone)]
-pub struct Answer {
+pub struct PartitionAnswer {
     /// The plan.
     pub plan: Arc<Plan>,
     /// The number of the partition.
@@ -137,7 +137,7 @@ pub struct Answer {
     /// Sessions alive at the horizon; empty unless asked for.
     pub sessions: Vec<SessionSnapshot>,
     /// Aggregated metrics; empty unless asked for.
-    pub totals: Totals,
+    pub totals: MetricTotals,
     /// Committed history, and kept events.
     pub results: Vec<FileRef>,
     /// What of them is missing or broken, and what was given up.
@@ -147,14 +147,14 @@ pub struct Answer {
 }
 
 /// Where an answer goes.
-pub(super) struct Reply {
-    answer: Sender<Result<Answer, NoAnswer>>,
+pub(super) struct AnswerSender {
+    answer: Sender<Result<PartitionAnswer, NoAnswer>>,
     listener: Weak<()>,
 }
 
-impl Reply {
+impl AnswerSender {
     /// Tells whoever asked, who may have gone.
-    pub(super) fn send(&self, answer: Result<Answer, NoAnswer>) {
+    pub(super) fn send(&self, answer: Result<PartitionAnswer, NoAnswer>) {
         let _ = self.answer.send(answer);
     }
 
@@ -164,21 +164,21 @@ impl Reply {
     }
 }
 
-pub(super) enum Request {
-    Ask { ask: Ask, sync: bool, reply: Reply },
+pub(super) enum PartitionRequest {
+    Ask { ask: Ask, sync: bool, reply: AnswerSender },
     Stop { release: bool },
     Become(Labels),
 }
 
 /// How others talk to a partition.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    requests: Sender<Request>,
-    why: Why,
+pub struct PartitionHandle {
+    requests: Sender<PartitionRequest>,
+    why: StopReason,
 }
 
 /// Why a partition stopped, once it has failed.
-pub(super) type Why = Arc<OnceLock<String>>;
+pub(super) type StopReason = Arc<OnceLock<String>>;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -202,15 +202,15 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// Time between two looks whether an answer is wanted still.
 const LOOK: Duration = Duration::from_millis(50);
 
-impl Handle {
+impl PartitionHandle {
     /// A handle, and what it sends.
-    pub(super) fn new() -> (Self, Receiver<Request>) {
+    pub(super) fn new() -> (Self, Receiver<PartitionRequest>) {
         let (requests, received) = channel();
-        (Handle { requests, why: Why::default() }, received)
+        (PartitionHandle { requests, why: StopReason::default() }, received)
     }
 
     /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
-    pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<Answer, NoAnswer> {
+    pub fn ask(&self, ask: Ask, sync: Option<Duration>) -> Result<PartitionAnswer, NoAnswer> {
         self.begin(ask, sync.is_some())?.wait(sync.unwrap_or(ANSWER_TIME), &|| true)
     }
 
@@ -218,8 +218,8 @@ impl Handle {
     pub fn begin(&self, ask: Ask, sync: bool) -> Result<PendingAnswer, NoAnswer> {
         let (reply, answer) = channel();
         let listens = Arc::new(());
-        let reply = Reply { answer: reply, listener: Arc::downgrade(&listens) };
-        self.requests.send(Request::Ask { ask, sync, reply }).map_err(|_| self.stopped())?;
+        let reply = AnswerSender { answer: reply, listener: Arc::downgrade(&listens) };
+        self.requests.send(PartitionRequest::Ask { ask, sync, reply }).map_err(|_| self.stopped())?;
         Ok(PendingAnswer { answer, why: Arc::clone(&self.why), _listens: listens })
     }
 
@@ -237,27 +237,27 @@ impl Handle {
     /// Lets the partition show its outputs so from now on; what it has told until now is written as it was.
     pub(crate) fn relabel(&self, labels: Labels) {
         // One that has ended shows nothing.
-        let _ = self.requests.send(Request::Become(labels));
+        let _ = self.requests.send(PartitionRequest::Become(labels));
     }
 
     /// Asks the partition to end with a last checkpoint, and to give it up to whoever comes if `release`.
     pub fn stop(&self, release: bool) {
         // One that has ended already needs no asking.
-        let _ = self.requests.send(Request::Stop { release });
+        let _ = self.requests.send(PartitionRequest::Stop { release });
     }
 }
 
 /// A question that is on its way; the partition leaves it when it is dropped.
 #[derive(Debug)]
 pub struct PendingAnswer {
-    answer: Receiver<Result<Answer, NoAnswer>>,
-    why: Why,
+    answer: Receiver<Result<PartitionAnswer, NoAnswer>>,
+    why: StopReason,
     _listens: Arc<()>,
 }
 
 impl PendingAnswer {
     /// Waits for the answer, as long as it is wanted.
-    pub fn wait(self, limit: Duration, is_wanted: IsWanted<'_>) -> Result<Answer, NoAnswer> {
+    pub fn wait(self, limit: Duration, is_wanted: IsWanted<'_>) -> Result<PartitionAnswer, NoAnswer> {
         let until = Instant::now() + limit;
         loop {
             let left = until.saturating_duration_since(Instant::now());

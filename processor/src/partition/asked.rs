@@ -1,7 +1,7 @@
 //! Which rows of tables a state was calculated with.
 //!
 //! What a plan means holds what its tables say, but for rows that were added behind all that had been asked: those are
-//! carried under the identity that the table had before ([`Programs::carrying`](crate::programs::Programs)). So a state notes
+//! carried under the identity that the table had before ([`DeployedPrograms::carrying`](crate::programs::DeployedPrograms)). So a state notes
 //! what such tables said when it was made; under others it goes on only if those say the same up to where it has come.
 
 use crate::log_position::{self, LogPosition};

@@ -5,7 +5,7 @@
 
 use super::{Error, Options, Partition};
 use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Finding, Manifest, ObjectProblem};
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::damage::{Damage, GivenUpFile, help, is_named, whole_name};
 use crate::retained::RetainedLog;
 
@@ -71,7 +71,7 @@ pub(super) fn settle(
                 settled.files.retain(|file| !gone.contains(&file.name));
             }
             Some(problem) if file.kind == FileKind::Outbox => {
-                let help = help(Code::Owed, &name);
+                let help = help(StateCode::Owed, &name);
                 return Err(Error::Owed { file: name, problem, help });
             }
             Some(problem) => settled.said.extend(settled.damage.note(folder, file, &problem)),

@@ -1,6 +1,6 @@
 //! Why a partition stopped.
 
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::lane::image;
 use crate::pipeline::LaneLost;
 use crate::{checkpoint, outputs, results};
@@ -59,7 +59,7 @@ pub enum Error {
     #[error("where the log ends now could not be learnt in time, so queries cannot begin there")]
     NoEnd,
     /// Messages that are to be published are broken.
-    #[error("[{}] {file}: {problem}; nothing was published of it\n  help: {help}", Code::Owed)]
+    #[error("[{}] {file}: {problem}; nothing was published of it\n  help: {help}", StateCode::Owed)]
     Owed {
         /// The file's name within the job's state.
         file: String,

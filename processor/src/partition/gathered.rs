@@ -11,7 +11,7 @@ use crate::lane::SessionOutput;
 use crate::outputs::OutputKind;
 use crate::pipeline::DecodedBlock;
 use crate::results::Pending;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use std::collections::BTreeSet;
 use timeline_core::plan::{EndRule, Plan};
 use timeline_core::{SECOND, Time};
@@ -23,7 +23,7 @@ const LOOK_LATEST: Time = 120 * SECOND;
 pub(super) struct Gathered {
     pub counts: Counts,
     /// Of sessions that are over.
-    pub totals: Totals,
+    pub totals: MetricTotals,
     /// Rows that no checkpoint has taken.
     pub pending: Pending,
     /// What outputs say last that are hidden with the next checkpoint.
@@ -38,7 +38,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// What begins with those counts and totals.
-    pub(super) fn new(counts: Counts, totals: Totals) -> Self {
+    pub(super) fn new(counts: Counts, totals: MetricTotals) -> Self {
         Gathered {
             counts,
             totals,

@@ -5,7 +5,7 @@
 
 use super::{Error, Partition};
 use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Putter};
-use crate::code::Code;
+use crate::code::StateCode;
 use crate::history::moving::{HistoryMove, HistoryMoved, goes};
 use crate::history::{History, PartitionHistoryStatus, TableUpdate, rows_of};
 use crate::labels::Labels;
@@ -142,8 +142,8 @@ impl PartitionHistory {
                 if !self.note_failed(Some(error.clone())) {
                     tracing::warn!(
                         "[{}] history cannot be moved to {place}: {error}\n  help: {}",
-                        Code::HistoryAway,
-                        Code::HistoryAway.help()
+                        StateCode::HistoryAway,
+                        StateCode::HistoryAway.help()
                     );
                 }
             }
@@ -164,7 +164,7 @@ impl PartitionHistory {
         if is_full && !self.is_full {
             tracing::warn!(
                 "[{}] {bytes} bytes of history wait in the state for {}; no more is read before they are moved: {}",
-                Code::HistoryAway,
+                StateCode::HistoryAway,
                 history.options().place,
                 self.failed.as_deref().unwrap_or("a move is on its way")
             );

@@ -7,7 +7,7 @@ use crate::history::History;
 use crate::input::{Log, LogPartition};
 use crate::labels::Labels;
 use crate::outputs::Outputs;
-use crate::programs::Begin;
+use crate::programs::DeploymentStart;
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Options {
     /// Where the checkpoints of the first of its siblings are, if that is another one.
     pub elder: Option<Arc<dyn Store>>,
     /// From where it is read, if it has no state yet.
-    pub begins: Begin,
+    pub begins: DeploymentStart,
     /// Which of the plan's outputs are seen, and as what.
     pub(crate) labels: Labels,
     /// Where another reading of the same partition has its state, whose kept events it begins with.

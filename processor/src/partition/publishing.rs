@@ -13,7 +13,7 @@ use crate::outputs::changes::{AsOf, PublishedTotals, TotalChanges};
 use crate::outputs::outbox::{self, Outbox, OutboxFiles};
 use crate::outputs::publisher::{Permit, Publisher};
 use crate::outputs::{Origin, OutputKind, OutputMessage, Published};
-use crate::totals::{Part, Totals};
+use crate::totals::{MetricTotals, PartialTotal};
 use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ impl PartitionOutputs {
     }
 
     /// Groups of windows are over, and have been told as such.
-    pub(super) fn forget_totals(&mut self, plan: &Plan, partition: u32, parts: &[Part]) {
+    pub(super) fn forget_totals(&mut self, plan: &Plan, partition: u32, parts: &[PartialTotal]) {
         self.changes.forget(plan, partition, parts);
     }
 
@@ -252,7 +252,7 @@ impl PartitionOutputs {
     pub(super) fn total_changes(
         &mut self,
         plan: &Plan,
-        totals: &Totals,
+        totals: &MetricTotals,
         at: &AsOf,
         labels: &Labels,
         began: Instant,

@@ -10,7 +10,9 @@ use super::publishing::PartitionOutputs;
 use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
-use super::{Counts, Error, Handle, LOOK_UP, Options, Partition, beginning, growth, keeping, read_ahead, zones};
+use super::{
+    Counts, Error, LOOK_UP, Options, Partition, PartitionHandle, beginning, growth, keeping, read_ahead, zones,
+};
 use crate::checkpoint::{
     CheckpointReader, Checkpoints, FileKind, FileRef, Finding, Manifest, Opened, WriterIdentity, segment,
 };
@@ -19,9 +21,9 @@ use crate::lane::{Lane, image};
 use crate::log_position::LogPosition;
 use crate::outputs::OutputKind;
 use crate::pipeline::{Pipeline, SourceStart};
-use crate::programs::Begin;
+use crate::programs::DeploymentStart;
 use crate::retained::RetainedLog;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use event_feeder::world::Instant;
 use event_feeder::{Position, Source};
 use std::collections::BTreeSet;
@@ -93,7 +95,7 @@ impl Partition {
         // A rebuilt partition makes a checkpoint even if its log is empty now.
         let dirty = recovery.rebuilt || settled.remake || is_copied;
         let is_settled = settled.is_changed;
-        let (handle, requests) = Handle::new();
+        let (handle, requests) = PartitionHandle::new();
         let mut partition = Partition {
             ingest: Ingest::open(&plan, &options, sources, reach, kept, begun, siblings),
             pipeline: Pipeline::start(&plan, lanes, &begins, None),
@@ -225,8 +227,8 @@ impl Start {
         reader: &CheckpointReader,
     ) -> Result<Start, Error> {
         let copied = match (found, options.begins) {
-            (None, Begin::Start) => read_ahead::copy(plan, options, &checkpoints.putter())?,
-            (None, Begin::Now) | (Some(_), _) => None,
+            (None, DeploymentStart::Start) => read_ahead::copy(plan, options, &checkpoints.putter())?,
+            (None, DeploymentStart::Now) | (Some(_), _) => None,
         };
         let files = copied.as_ref().map_or(files, |copied| &copied.files);
         let sources = 0..plan.sources().count() as u8;
@@ -240,7 +242,7 @@ impl Start {
         let is_patient = copied.is_some();
         let logs = Logs { plan, options, reader, kept: &kept, read: &read, known: &known, is_patient };
         let begun = found.map(|found| found.state.begun.clone()).unwrap_or_default();
-        let is_new_now = options.begins == Begin::Now && found.is_none();
+        let is_new_now = options.begins == DeploymentStart::Now && found.is_none();
         let mut loaded = match found.filter(|_| resumes) {
             Some(found) => Loaded::resumed(plan, &logs, found, files)?,
             None if is_new_now => Loaded::at_the_end(plan, &logs)?,
@@ -263,7 +265,7 @@ struct Loaded {
     /// Of each source.
     reach: Vec<LogPosition>,
     counts: Counts,
-    totals: Totals,
+    totals: MetricTotals,
     results: Vec<FileRef>,
 }
 
@@ -276,7 +278,7 @@ impl Loaded {
             lanes: load(plan, logs.lanes(), found.manifest, logs.reader)?,
             reach,
             counts: found.state.counts,
-            totals: Totals::from_image(plan, found.state.totals.clone()),
+            totals: MetricTotals::from_image(plan, found.state.totals.clone()),
             results: files.iter().filter(|file| file.kind.is_result()).cloned().collect(),
         })
     }
@@ -304,7 +306,7 @@ impl Loaded {
 
     fn empty(plan: &Arc<Plan>, logs: &Logs<'_>, sources: Vec<Box<dyn Source>>, reach: Vec<LogPosition>) -> Loaded {
         let lanes = (0..logs.lanes()).map(|_| Lane::new(Arc::clone(plan), None)).collect();
-        Loaded { sources, lanes, reach, counts: Counts::default(), totals: Totals::new(plan), results: vec![] }
+        Loaded { sources, lanes, reach, counts: Counts::default(), totals: MetricTotals::new(plan), results: vec![] }
     }
 }
 

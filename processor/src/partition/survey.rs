@@ -11,7 +11,7 @@ use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use timeline_core::Time;
 /// The looks for one checkpoint.
 pub(super) struct Survey {
     alerts: SurveyStage<(LiveAlerts, Time)>,
-    totals: SurveyStage<(Totals, PartitionProgress)>,
+    totals: SurveyStage<(MetricTotals, PartitionProgress)>,
 }
 
 /// One look at all sessions.
@@ -118,10 +118,10 @@ impl Partition {
         })?)
     }
 
-    fn look_at_totals(&mut self) -> Result<Coming<(Totals, PartitionProgress)>, Error> {
+    fn look_at_totals(&mut self) -> Result<Coming<(MetricTotals, PartitionProgress)>, Error> {
         let plan = Arc::clone(&self.plan);
         let begin = |lane: &mut Lane, _: &PartitionProgress| {
-            (lane.to_read(), SessionOutput::default(), Some(Totals::new(lane.plan())))
+            (lane.to_read(), SessionOutput::default(), Some(MetricTotals::new(lane.plan())))
         };
         Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, totals), length| {
             let own = totals.as_mut()?;

@@ -3,7 +3,7 @@
 use super::asked::asked_by;
 use super::recovery::load;
 use super::state::{State, facts, places};
-use super::{Answer, Ask, Counts, Error, RecordFindings};
+use super::{Ask, Counts, Error, PartitionAnswer, RecordFindings};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::checkpoint::{
     self, CheckpointReader, Checkpoints, Commit, FileKind, FileRef, Store, TakeFrom, WriterIdentity,
@@ -14,7 +14,7 @@ use crate::log_position::{self, LogPosition};
 use crate::outputs::outbox::facts_of;
 use crate::results::{Pending, RetentionCounts};
 use crate::retained::RetainedLog;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use event_feeder::Position;
 use serde_json::value::to_raw_value;
 use std::collections::BTreeMap;
@@ -104,9 +104,9 @@ pub fn at_rest(
     partition: u32,
     folder: String,
     ask: &Ask,
-) -> Result<Answer, Error> {
+) -> Result<PartitionAnswer, Error> {
     let reader = CheckpointReader::new(Arc::clone(store));
-    let mut answer = Answer {
+    let mut answer = PartitionAnswer {
         plan: Arc::clone(plan),
         partition,
         folder,
@@ -131,7 +131,7 @@ pub fn at_rest(
         received: None,
         pending: Pending::default(),
         sessions: vec![],
-        totals: Totals::new(plan),
+        totals: MetricTotals::new(plan),
         results: vec![],
         damage: Damage::default(),
         dropped: RetentionCounts::new(),
@@ -168,7 +168,7 @@ pub fn at_rest(
             answer.damage.note(&answer.folder, file, &finding.problem);
         }
     }
-    answer.totals = Totals::from_image(plan, state.totals);
+    answer.totals = MetricTotals::from_image(plan, state.totals);
     let (Some(horizon), true) = (answer.horizon, *ask != Ask::Status) else { return Ok(answer) };
     let keys = ask.keys();
     for lane in &mut load(plan, 1, manifest, &reader)? {

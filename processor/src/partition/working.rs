@@ -3,7 +3,7 @@
 //! **Invariant:** nothing in it waits for long but the end: what takes time is done piece by piece, and in between come those
 //! who ask.
 
-use super::ask::Request;
+use super::ask::PartitionRequest;
 use super::{AT_ONCE, Error, LaneOutput, OWNER_LOOK, Partition};
 use crate::checkpoint::protocol::CHECKPOINTS_KEPT;
 use crate::feed::FeedItem;
@@ -69,10 +69,10 @@ impl Partition {
             }
             for taken in 0..REQUESTS_AT_ONCE {
                 match self.next_request(read != Read::Records && taken == 0)? {
-                    Some(Request::Stop { release }) => return Ok(release),
-                    Some(Request::Become(labels)) => self.relabel(labels)?,
-                    Some(Request::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
-                    Some(Request::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
+                    Some(PartitionRequest::Stop { release }) => return Ok(release),
+                    Some(PartitionRequest::Become(labels)) => self.relabel(labels)?,
+                    Some(PartitionRequest::Ask { ask, sync: false, reply }) => self.answer_in_time(ask, reply)?,
+                    Some(PartitionRequest::Ask { ask, sync: true, reply }) => self.wait_for_all(ask, reply)?,
                     None => break,
                 }
             }
@@ -80,7 +80,7 @@ impl Partition {
     }
 
     /// What somebody wants; it is waited for where there is nothing else to do, but for an answer that lanes are read for.
-    fn next_request(&mut self, waits: bool) -> Result<Option<Request>, Error> {
+    fn next_request(&mut self, waits: bool) -> Result<Option<PartitionRequest>, Error> {
         if !waits {
             return Ok(self.requests.try_recv().ok());
         }

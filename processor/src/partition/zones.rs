@@ -5,7 +5,7 @@
 //! holds was calculated by the old ones; it is kept, for windows that are told are never taken back, and that is said: what
 //! ends next ends as the old rules had it, and the new ones hold from there on.
 
-use crate::code::Code;
+use crate::code::StateCode;
 use serde::{Deserialize, Serialize};
 use timeline_core::{Plan, Time, instant_text, zone_digest};
 
@@ -33,7 +33,7 @@ fn digest(zone: &str, until: Time) -> String {
 /// What is to be said of zones whose rules were others.
 pub(super) fn changed(known: &[ZoneRules]) -> Vec<String> {
     let others = known.iter().filter(|rules| digest(&rules.zone, rules.until) != rules.digest);
-    let code = Code::Zones;
+    let code = StateCode::Zones;
     let say = |rules: &ZoneRules| {
         format!(
             "[{code}] the rules of {} up to {} are others in this version than those by which the state was calculated\n  help: {}",

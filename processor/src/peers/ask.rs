@@ -6,10 +6,10 @@ use std::time::Duration;
 use timeline_core::plan::Plan;
 use ureq::Agent;
 
-use super::wire::{Question, decode};
+use super::wire::{PeerQuestion, decode};
 use crate::checkpoint::StateLocation;
 use crate::members::Member;
-use crate::partition::Answer;
+use crate::partition::PartitionAnswer;
 use crate::tokens::Tokens;
 
 /// How long a connection to a member may take to open.
@@ -55,10 +55,10 @@ impl Peers {
     pub fn answers(
         &self,
         members: &[Member],
-        question: &Question,
+        question: &PeerQuestion,
         plans: &[Arc<Plan>],
         place: &StateLocation,
-    ) -> Vec<Result<Vec<Answer>, Refused>> {
+    ) -> Vec<Result<Vec<PartitionAnswer>, Refused>> {
         let body = serde_json::to_vec(question).expect("a question is plain data");
         let limit = Duration::from_millis(question.sync_ms.unwrap_or(0)) + ANSWER;
         std::thread::scope(|scope| {

@@ -10,4 +10,4 @@ mod wire;
 mod tests;
 
 pub use ask::{Peers, Refused};
-pub use wire::{Question, WireError, decode, encode};
+pub use wire::{PeerQuestion, WireError, decode, encode};

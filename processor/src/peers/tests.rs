@@ -6,9 +6,9 @@ use crate::damage::{Damage, GivenUpFile};
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Answer, Counts, RecordFindings};
+use crate::partition::{Counts, PartitionAnswer, RecordFindings};
 use crate::results::{DroppedRows, Pending};
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use crate::watermark::{IdleAdvances, UnreadPrefix};
 use event_feeder::{Code, DeadLetter, Position};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn session(plan: &Plan, reading: TimelineValue) -> SessionSnapshot {
     }
 }
 
-fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
+fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
     let exact = Linear::Exact { value: i128::MAX, slope: -1 };
     let float = Linear::Float { value: 0.1 + 0.2, rest: -1e-18, slope: f64::MIN_POSITIVE };
     let readings = [
@@ -68,7 +68,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         reason: "why".into(),
         record: vec![0, 255, 128],
     };
-    let mut totals = Totals::new(plan);
+    let mut totals = MetricTotals::new(plan);
     let counted =
         Share { dimensions: Dimensions::new(), reading: TimelineValue::Number(Linear::exact(i128::from(i64::MAX))) };
     let closed = SessionSnapshot {
@@ -79,7 +79,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> Answer {
         ..session(plan, TimelineValue::Absent)
     };
     (0..5).for_each(|_| totals.add(plan, &closed));
-    Answer {
+    PartitionAnswer {
         plan: plan.clone(),
         partition: 3,
         folder: "sources/s/3".into(),

@@ -18,13 +18,13 @@ use crate::damage::Damage;
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Answer, Ask, Counts, RecordFindings, plan_fingerprint};
+use crate::partition::{Ask, Counts, PartitionAnswer, RecordFindings, plan_fingerprint};
 use crate::results::{Pending, RetentionCounts};
-use crate::totals::{Totals, TotalsImage, ValueImage};
+use crate::totals::{MetricTotals, TotalsImage, ValueImage};
 
 /// What a member is asked, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
+pub struct PeerQuestion {
     /// What is asked of the plans that are not named.
     pub ask: Ask,
     /// What is asked of some, by their names.
@@ -92,7 +92,7 @@ struct AnswerHeader {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Image {
+struct AnswerImage {
     facts: Vec<u8>,
     sessions: Vec<SessionImage>,
     ended: Vec<SessionImage>,
@@ -180,7 +180,7 @@ enum LinearImage {
 }
 
 /// The bytes of some answers.
-pub fn encode(answers: &[Answer]) -> Result<Vec<u8>, WireError> {
+pub fn encode(answers: &[PartitionAnswer]) -> Result<Vec<u8>, WireError> {
     let images = answers.iter().map(image).collect::<Result<Vec<_>, _>>()?;
     postcard::to_allocvec(&images).map_err(|error| WireError::Malformed(error.to_string()))
 }
@@ -189,12 +189,13 @@ pub fn encode(answers: &[Answer]) -> Result<Vec<u8>, WireError> {
 ///
 /// A plan of a name never changes, so parts of one add up whatever else either side runs; those of plans that the asker does
 /// not know, or no more, are left out.
-pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &StateLocation) -> Result<Vec<Answer>, WireError> {
-    let images: Vec<Image> = postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
+pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &StateLocation) -> Result<Vec<PartitionAnswer>, WireError> {
+    let images: Vec<AnswerImage> =
+        postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
     images.into_iter().filter_map(|image| answer(image, plans, place).transpose()).collect()
 }
 
-fn image(answer: &Answer) -> Result<Image, WireError> {
+fn image(answer: &PartitionAnswer) -> Result<AnswerImage, WireError> {
     let facts = AnswerHeader {
         source: answer.plan.name(),
         plan: plan_fingerprint(&answer.plan),
@@ -245,7 +246,7 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
             repaired: late.repaired,
         })
     };
-    Ok(Image {
+    Ok(AnswerImage {
         facts: json(&facts)?.into_bytes(),
         sessions: answer.sessions.iter().map(SessionImage::of).collect(),
         ended: pending.sessions.iter().map(SessionImage::of).collect(),
@@ -255,7 +256,11 @@ fn image(answer: &Answer) -> Result<Image, WireError> {
     })
 }
 
-fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Option<Answer>, WireError> {
+fn answer(
+    image: AnswerImage,
+    plans: &[Arc<Plan>],
+    place: &StateLocation,
+) -> Result<Option<PartitionAnswer>, WireError> {
     let facts: AnswerHeader = from_json(&image.facts)?;
     let Some(plan) = plans.iter().find(|plan| plan.name() == facts.source) else { return Ok(None) };
     if plan_fingerprint(plan) != facts.plan {
@@ -293,9 +298,9 @@ fn answer(image: Image, plans: &[Arc<Plan>], place: &StateLocation) -> Result<Op
         parts: vec![],
     };
     let sessions_alive = sessions(image.sessions)?;
-    let mut totals = Totals::from_image(&plan, facts.totals);
+    let mut totals = MetricTotals::from_image(&plan, facts.totals);
     totals.note_open(&plan, facts.open_windows);
-    Ok(Some(Answer {
+    Ok(Some(PartitionAnswer {
         partition: facts.partition,
         reach: facts.reach,
         begun: facts.begun,

@@ -7,9 +7,9 @@ use super::error::Failure;
 use super::link::{End, Link, SEND_BYTES};
 use super::reply::format;
 use super::value::{Column, column, simple};
-use crate::engine::{Basis, EngineError};
+use crate::engine::{AnswerBasis, EngineError};
 use crate::measured;
-use crate::sql::{Answer, Asking, Code, Description};
+use crate::sql::{QueryCode, SqlAnswer, SqlQuestion, StatementDescription};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl From<End> for Broken {
 
 /// Rows that are on their way.
 pub(super) struct Rows {
-    answer: Answer,
+    answer: SqlAnswer,
     /// A batch of which some rows are told.
     begun: Option<(RecordBatch, usize)>,
     is_over: bool,
@@ -51,14 +51,14 @@ pub(super) struct Rows {
 impl Rows {
     /// Rows that are at hand.
     pub(super) fn of(batch: RecordBatch) -> Rows {
-        Rows { answer: Answer::of(batch, vec![]), begun: None, is_over: false, until: None, _turn: None }
+        Rows { answer: SqlAnswer::of(batch, vec![]), begun: None, is_over: false, until: None, _turn: None }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.answer.schema
     }
 
-    pub(super) fn basis(&self) -> &Basis {
+    pub(super) fn basis(&self) -> &AnswerBasis {
         &self.answer.basis
     }
 
@@ -98,7 +98,7 @@ impl<'a> Attention<'a> {
             _ = self.ended.changed() => Err(Failure::new("57014", "the question was cancelled").into()),
             () = limit => {
                 let took = self.begun.elapsed().as_secs_f64();
-                let error = Code::Time.error(format!("the question took too long: more than {took:.1} s"));
+                let error = QueryCode::Time.error(format!("the question took too long: more than {took:.1} s"));
                 let help = "ask for less, or allow more with SET statement_timeout TO '5min'";
                 Err(Failure { help: Some(help.into()), ..Failure::of(&error, "") }.into())
             }
@@ -118,18 +118,18 @@ impl<'a> Attention<'a> {
     pub(super) async fn describe(
         &mut self,
         app: &App,
-        asking: Asking,
+        asking: SqlQuestion,
         known: Vec<Option<String>>,
         sql: &str,
-    ) -> Result<Description, Broken> {
+    ) -> Result<StatementDescription, Broken> {
         let turn = self.turn(app).await?;
-        let asking = Asking { held: Some(turn), ..asking };
+        let asking = SqlQuestion { held: Some(turn), ..asking };
         let described = self.on(self.until(), app.options.shared.answerer.describe(asking, known)).await?;
         described.map_err(|error| Failure::of(&error, sql).into())
     }
 
     /// Begins a question, and measures how long that takes.
-    pub(super) async fn ask(&mut self, app: &App, asking: Asking, sql: &str) -> Result<Rows, Broken> {
+    pub(super) async fn ask(&mut self, app: &App, asking: SqlQuestion, sql: &str) -> Result<Rows, Broken> {
         let begun = self.begin(app, asking, sql).await;
         let state = match &begun {
             Ok(_) => "00000",
@@ -141,9 +141,9 @@ impl<'a> Attention<'a> {
     }
 
     /// Begins a question: its first rows come within the time that a statement may take.
-    async fn begin(&mut self, app: &App, asking: Asking, sql: &str) -> Result<Rows, Broken> {
+    async fn begin(&mut self, app: &App, asking: SqlQuestion, sql: &str) -> Result<Rows, Broken> {
         let turn = self.turn(app).await?;
-        let asking = Asking { held: Some(turn.clone()), ..asking };
+        let asking = SqlQuestion { held: Some(turn.clone()), ..asking };
         let first = async {
             let mut answer = app.options.shared.answerer.ask_over("postgres", asking).await?;
             // Most errors come with the first rows.

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(of(missing, sql), ("42703", Some("there are `a`, `b`".into()), Some(13)));
         let syntax = EngineError::invalid("SQL: Expected: end; found: x at Line: 2, Column: 5");
         assert_eq!(of(syntax, sql), ("42601", None, Some(15)));
-        let refused = crate::sql::Code::OnlyRead.error("`INSERT` is refused");
+        let refused = crate::sql::QueryCode::OnlyRead.error("`INSERT` is refused");
         assert_eq!(of(refused.clone(), "INSERT").0, "25006");
         assert_eq!(Failure::of(&refused, "INSERT").message, "[TL3008] `INSERT` is refused");
         assert_eq!(of(EngineError::NotFound("there is no table `f`; did you mean".into()), sql).2, Some(29));

@@ -2,17 +2,17 @@
 
 use super::error::Failure;
 use super::numeric;
-use crate::sql::Parameter;
+use crate::sql::StatementParameter;
 use crate::sql::types;
 
 /// A value of a type (0 where the statement decides), in text or in binary.
-pub(super) fn parameter(oid: u32, binary: bool, value: Option<&[u8]>) -> Result<Parameter, Failure> {
+pub(super) fn parameter(oid: u32, binary: bool, value: Option<&[u8]>) -> Result<StatementParameter, Failure> {
     // What is `unknown` has its type from what it is compared with, and so has an array from its elements.
     let ty = types::by_oid(oid).filter(|ty| ty.name != "unknown").map(|ty| ty.sql.to_owned());
-    let Some(value) = value else { return Ok(Parameter { ty, text: None }) };
+    let Some(value) = value else { return Ok(StatementParameter { ty, text: None }) };
     let text = if binary { in_binary(oid, value) } else { std::str::from_utf8(value).ok().map(str::to_owned) };
     match text {
-        Some(text) => Ok(Parameter { ty, text: Some(text) }),
+        Some(text) => Ok(StatementParameter { ty, text: Some(text) }),
         None if binary => Err(Failure::new(
             "22P03",
             format!("a parameter of type {} is not as that is in binary", types::written(oid, -1)),
@@ -128,6 +128,6 @@ mod tests {
         check(1007, &two, Some("{7,8}"));
         check(1007, &two[..30], None);
         assert_eq!(parameter(705, false, Some(b"x")).unwrap().ty, None);
-        assert_eq!(parameter(23, false, None).unwrap(), Parameter { ty: Some("integer".into()), text: None });
+        assert_eq!(parameter(23, false, None).unwrap(), StatementParameter { ty: Some("integer".into()), text: None });
     }
 }

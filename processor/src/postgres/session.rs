@@ -18,8 +18,8 @@ use super::parameter::parameter;
 use super::reply::{Status, format};
 use super::settings::Settings;
 use crate::connection::Phase;
-use crate::engine::{Basis, PositionOf};
-use crate::sql::{Asking, Description, Parameter, types};
+use crate::engine::{AnswerBasis, PositionOf};
+use crate::sql::{SqlQuestion, StatementDescription, StatementParameter, types};
 use crate::tokens::Who;
 use arrow::datatypes::{Schema, SchemaRef};
 use std::collections::BTreeMap;
@@ -35,13 +35,13 @@ struct Statement {
     command: Arc<Command>,
     /// The types of its parameters, as far as the client knows them.
     declared: Vec<u32>,
-    described: Option<Arc<Description>>,
+    described: Option<Arc<StatementDescription>>,
 }
 
 /// A statement with its values.
 struct Portal {
     statement: Statement,
-    parameters: Vec<Parameter>,
+    parameters: Vec<StatementParameter>,
     formats: Vec<u16>,
     rows: Option<Rows>,
     /// Whether its question has begun.
@@ -283,10 +283,12 @@ impl Session {
     }
 
     /// What a statement takes and gives, which is asked once.
-    async fn description(&mut self, name: &str) -> Done<Option<Arc<Description>>> {
+    async fn description(&mut self, name: &str) -> Done<Option<Arc<StatementDescription>>> {
         let statement = self.statement(name)?;
         if let Some(columns) = self.columns_of(&statement.command)? {
-            return Ok(columns.map(|columns| Arc::new(Description { parameters: vec![], columns, notes: vec![] })));
+            return Ok(
+                columns.map(|columns| Arc::new(StatementDescription { parameters: vec![], columns, notes: vec![] }))
+            );
         }
         if let Some(described) = statement.described {
             return Ok(Some(described));
@@ -306,10 +308,10 @@ impl Session {
         Ok(Some(described))
     }
 
-    fn asking(&self, sql: &str, parameters: Vec<Parameter>) -> Asking {
+    fn asking(&self, sql: &str, parameters: Vec<StatementParameter>) -> SqlQuestion {
         let limit = self.settings.timeout().unwrap_or(self.app.options.answer_time_max);
         let sync = self.settings.is_on("timeline.sync").then_some(limit);
-        Asking { sql: sql.to_owned(), engine: self.app.engine.clone(), sync, parameters, held: None }
+        SqlQuestion { sql: sql.to_owned(), engine: self.app.engine.clone(), sync, parameters, held: None }
     }
 
     async fn describe_statement(&mut self, name: &str) -> Done {
@@ -374,8 +376,8 @@ impl Session {
     }
 
     /// Notes what an answer rests on, and tells what is to be known of it.
-    fn rests_on(&mut self, basis: Basis) {
-        let Basis { positions, notes } = basis;
+    fn rests_on(&mut self, basis: AnswerBasis) {
+        let AnswerBasis { positions, notes } = basis;
         self.positions = positions;
         for note in notes {
             self.link.replies.notice(&Failure::notice("01000", note.message).with_help(note.help));
@@ -470,7 +472,7 @@ impl Statement {
 }
 
 impl Portal {
-    fn of(statement: Statement, parameters: Vec<Parameter>, formats: Vec<u16>) -> Portal {
+    fn of(statement: Statement, parameters: Vec<StatementParameter>, formats: Vec<u16>) -> Portal {
         Portal { statement, parameters, formats, rows: None, has_begun: false, given_up: false }
     }
 }

@@ -8,7 +8,7 @@
 //! **Invariant:** a table is carried only if all that ask one of its identity get it. Each checkpoint says which rows were
 //! asked, so one that was made with the former ones beyond the first difference is never gone on from.
 
-use super::{Deployed, Deployment, Programs, outputs_of, plans_of};
+use super::{DeployedPrograms, DeployedText, Deployment, outputs_of, plans_of};
 use crate::engine::EngineError;
 use crate::operators::{ColumnIdentity, known_as};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,14 +22,14 @@ pub(crate) type AskedUpTo<'a> = &'a dyn Fn(&Plan) -> Option<Time>;
 /// How many former contents of a column are remembered. Checkpoints of all others are long gone.
 const BEFORE_MAX: usize = 8;
 
-impl Programs {
+impl DeployedPrograms {
     /// These programs with tables of some texts in the place of the deployed ones that they carry on, and the texts as they
     /// are then.
     pub(crate) fn carrying(
         &self,
         texts: &[(String, String)],
         asked: AskedUpTo<'_>,
-    ) -> Result<(Programs, Vec<(String, String)>), EngineError> {
+    ) -> Result<(DeployedPrograms, Vec<(String, String)>), EngineError> {
         let mut all = self.clone();
         let mut texts_after = texts.to_vec();
         let (mut given, mut carried) = (BTreeSet::new(), BTreeSet::new());
@@ -53,7 +53,7 @@ impl Programs {
     }
 
     /// The deployments whose plans ask tables that say something else than they did before.
-    pub(crate) fn renewed(&self, before: &Programs) -> Result<BTreeSet<u32>, EngineError> {
+    pub(crate) fn renewed(&self, before: &DeployedPrograms) -> Result<BTreeSet<u32>, EngineError> {
         let (now, before) = (self.plans()?, before.plans()?);
         let is_renewed = |plan: &Plan| before.iter().any(|(_, old)| **old == *plan && !is_as_it_was(plan, old));
         Ok(now.iter().filter(|(_, plan)| is_renewed(plan)).map(|(deployment, _)| deployment.number).collect())
@@ -79,8 +79,8 @@ fn carry(
     let mut places = vec![];
     for (place, (name, text)) in texts.iter().enumerate() {
         let outputs = outputs_of(text);
-        let is_like = |known: &Deployed| !outputs.is_empty() && outputs_of(&known.text) == outputs;
-        let is_former = |known: &Deployed| known.name == *name || is_like(known);
+        let is_like = |known: &DeployedText| !outputs.is_empty() && outputs_of(&known.text) == outputs;
+        let is_former = |known: &DeployedText| known.name == *name || is_like(known);
         let Some(at) = after.programs.iter().position(is_former) else { continue };
         after.programs[at].text.clone_from(text);
         places.push((at, place));

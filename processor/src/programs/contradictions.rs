@@ -1,6 +1,6 @@
 //! Definitions and declarations that contradict deployed ones: shown beside each other, with the way on.
 
-use super::{Deployment, Outcome, Programs, deployed, outputs_of, program};
+use super::{DeployOutcome, DeployedPrograms, Deployment, deployed, outputs_of, program};
 use crate::engine::EngineError;
 use crate::outputs::of_outputs;
 use std::collections::BTreeMap;
@@ -8,17 +8,17 @@ use std::sync::Arc;
 use timeline_core::plan::Plan;
 use timeline_dsl::{Diagnostic, Note, Program, Severity, outline, render};
 
-impl Programs {
+impl DeployedPrograms {
     /// Both definitions of names that programs define otherwise than the deployed ones, for people.
-    pub fn differences(&self, texts: &[(String, String)], names: &BTreeMap<String, Outcome>) -> String {
+    pub fn differences(&self, texts: &[(String, String)], names: &BTreeMap<String, DeployOutcome>) -> String {
         let mut programs: Vec<Program> = texts.iter().map(|(name, text)| program(&deployed(name, text))).collect();
         let mut found = vec![];
         for (name, outcome) in names {
-            let Outcome::Replaced(..) = outcome else { continue };
+            let DeployOutcome::Replaced(..) = outcome else { continue };
             let is_known =
                 |deployment: &&Deployment| !deployment.catching_up && deployment.shown().any(|shown| shown == name);
             let produces =
-                |known: &&super::Deployed| outputs_of(&known.text).contains(name) && !known.without.contains(name);
+                |known: &&super::DeployedText| outputs_of(&known.text).contains(name) && !known.without.contains(name);
             let known = self.deployments.iter().find(is_known).and_then(|known| known.programs.iter().find(produces));
             let new = programs[..texts.len()].iter().position(|program| outputs_of(&program.text).contains(name));
             let (Some(known), Some(new)) = (known, new) else { continue };

@@ -3,7 +3,7 @@
 //! **Invariant:** its texts never change, and they are all that its plans depend on; so whatever else is deployed or
 //! dropped, its state stays that of its plans.
 
-use super::{Deployed, stored};
+use super::{DeployedText, stored};
 use crate::engine::EngineError;
 use crate::labels::Labels;
 use crate::outputs::of_outputs;
@@ -15,7 +15,7 @@ use timeline_core::plan::Plan;
 /// Where the queries of a deployment begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Begin {
+pub enum DeploymentStart {
     /// With the first event of the logs.
     #[default]
     Start,
@@ -30,9 +30,9 @@ pub struct Deployment {
     /// The version of the programs that it came with, and the name of its place in the state; 0 for the first.
     pub number: u32,
     /// From where it reads the logs.
-    pub begins: Begin,
+    pub begins: DeploymentStart,
     /// Its texts, with those that they speak of, which produce nothing here.
-    pub programs: Vec<Deployed>,
+    pub programs: Vec<DeployedText>,
     /// Sources that nothing had read before it: their place is called as they are.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub plain: BTreeSet<String>,

@@ -5,7 +5,7 @@
 //! waited to take its place and does not come; of a name that was dropped the last definition is there.
 //! A program that is deployed keeps what its names meant, at every start.
 
-use super::{Deployed, Deployment, Outcome, Programs, deployed_silently, outputs_of, stored};
+use super::{DeployOutcome, DeployedPrograms, DeployedText, Deployment, deployed_silently, outputs_of, stored};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_dsl::outline;
 
@@ -17,12 +17,12 @@ enum Rank {
     Runs,
 }
 
-impl Programs {
+impl DeployedPrograms {
     /// The texts that programs without sources speak of, those that count most last; they produce nothing there.
-    pub(super) fn spoken_of(&self, new: &[Deployed]) -> Vec<Deployed> {
-        let declares = |program: &&Deployed| !outline(&program.text).sources.is_empty();
-        let newest: Vec<Deployed> = new.iter().filter(declares).map(deployed_silently).collect();
-        let mut context: Vec<Deployed> = vec![];
+    pub(super) fn spoken_of(&self, new: &[DeployedText]) -> Vec<DeployedText> {
+        let declares = |program: &&DeployedText| !outline(&program.text).sources.is_empty();
+        let newest: Vec<DeployedText> = new.iter().filter(declares).map(deployed_silently).collect();
+        let mut context: Vec<DeployedText> = vec![];
         for known in self.ranked().into_iter().rev() {
             let silent = deployed_silently(known);
             if context.contains(&silent) || new.iter().any(|new| new.text == known.text) {
@@ -40,7 +40,7 @@ impl Programs {
 
     /// Texts that were deployed though nothing of them was new, or that nothing runs any more (no `since`): what they declare
     /// can be spoken of.
-    pub(super) fn declare(&mut self, new: Vec<Deployed>, since: Option<u32>) {
+    pub(super) fn declare(&mut self, new: Vec<DeployedText>, since: Option<u32>) {
         for program in new {
             let known = self.deployments.iter().flat_map(|deployment| &deployment.programs).chain(&self.declared);
             if outline(&program.text).sources.is_empty() || known.into_iter().any(|known| known.text == program.text) {
@@ -51,12 +51,12 @@ impl Programs {
                 continue;
             }
             self.declared.retain(|known| known.name != program.name);
-            self.declared.push(Deployed { since, ..deployed_silently(&program) });
+            self.declared.push(DeployedText { since, ..deployed_silently(&program) });
         }
     }
 
     /// What a start makes of texts that run as they are, whatever is called by their names now; nothing if some do not.
-    pub(super) fn goes_on(&self, new: &[Deployed]) -> Option<BTreeMap<String, Outcome>> {
+    pub(super) fn goes_on(&self, new: &[DeployedText]) -> Option<BTreeMap<String, DeployOutcome>> {
         let mut unchanged = BTreeMap::new();
         for new in new {
             let names = outputs_of(&new.text);
@@ -66,19 +66,19 @@ impl Programs {
                 programs.any(|known| known.text == new.text && known.without.is_empty()) && names.iter().all(is_shown)
             };
             let deployment = self.deployments.iter().rev().find(has)?;
-            let outcome = |name: String| (name.clone(), Outcome::Unchanged(deployment.versions[&name]));
+            let outcome = |name: String| (name.clone(), DeployOutcome::Unchanged(deployment.versions[&name]));
             unchanged.extend(names.into_iter().map(outcome));
         }
         Some(unchanged)
     }
 
     /// All texts that are known, by rank and then by age, the newest last.
-    fn ranked(&self) -> Vec<&Deployed> {
-        let of_declared = |known: &Deployed| if known.since.is_some() { Rank::Runs } else { Rank::Over };
-        let mut all: Vec<(Rank, u32, &Deployed)> =
+    fn ranked(&self) -> Vec<&DeployedText> {
+        let of_declared = |known: &DeployedText| if known.since.is_some() { Rank::Runs } else { Rank::Over };
+        let mut all: Vec<(Rank, u32, &DeployedText)> =
             self.declared.iter().map(|known| (of_declared(known), known.since.unwrap_or(0), known)).collect();
         for deployment in &self.deployments {
-            let rank = |known: &Deployed| {
+            let rank = |known: &DeployedText| {
                 let outputs = outputs_of(&known.text);
                 let produces = |name: &String| outputs.contains(name) && !known.without.contains(name);
                 if deployment.is_over() {
@@ -97,7 +97,7 @@ impl Programs {
 
     /// Leaves each name to the text whose definition of it was deployed last. Where that does not go together with the rest,
     /// nothing has the name: it is unknown rather than another one.
-    fn leave_unspoken(&self, context: &mut [Deployed]) {
+    fn leave_unspoken(&self, context: &mut [DeployedText]) {
         let names: BTreeSet<String> = context.iter().flat_map(|known| known.without.clone()).collect();
         for name in names {
             let last = self.last_definition(&name).map(|known| &known.text);
@@ -112,7 +112,7 @@ impl Programs {
 
     /// The text with the definition of a name that was deployed last; of one that was dropped or replaced only where there is
     /// no other.
-    fn last_definition(&self, name: &str) -> Option<&Deployed> {
+    fn last_definition(&self, name: &str) -> Option<&DeployedText> {
         let is_shown = |deployment: &&Deployment| deployment.shown().any(|shown| shown == name);
         if let Some(known) = self.deployments.iter().rev().filter(is_shown).find_map(|one| produced_by(one, name)) {
             return Some(known);
@@ -121,13 +121,13 @@ impl Programs {
         let sealed = self.sealed.iter().filter_map(|sealed| version(&sealed.versions)).max();
         let later = self.deployments.iter().filter(|deployment| version(&deployment.versions) > sealed);
         let newest = later.max_by_key(|deployment| version(&deployment.versions));
-        let declares = |known: &&Deployed| outputs_of(&known.text).contains(name);
+        let declares = |known: &&DeployedText| outputs_of(&known.text).contains(name);
         newest.and_then(|one| produced_by(one, name)).or_else(|| self.declared.iter().rev().find(declares))
     }
 }
 
 /// The text of a deployment that produces an output of a name.
-fn produced_by<'a>(deployment: &'a Deployment, name: &str) -> Option<&'a Deployed> {
-    let produces = |known: &&Deployed| outputs_of(&known.text).contains(name) && !known.without.contains(name);
+fn produced_by<'a>(deployment: &'a Deployment, name: &str) -> Option<&'a DeployedText> {
+    let produces = |known: &&DeployedText| outputs_of(&known.text).contains(name) && !known.without.contains(name);
     deployment.programs.iter().rfind(produces)
 }

@@ -1,6 +1,6 @@
 //! The bytes of the programs: a JSON object; and the array that it was before deployments had places of their own.
 
-use super::{Begin, Deployed, Deployment, Programs, Sealed};
+use super::{DeployedPrograms, DeployedText, Deployment, DeploymentStart, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_dsl::outline;
@@ -10,11 +10,11 @@ const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredDeployments {
     format: u32,
     deployments: Vec<Deployment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    declared: Vec<Deployed>,
+    declared: Vec<DeployedText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sealed: Vec<Sealed>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -31,23 +31,23 @@ struct Old {
     since: u32,
 }
 
-pub(super) fn encode(programs: &Programs) -> Vec<u8> {
-    let Programs { deployments, declared, sealed, given_up, version: _ } = programs.clone();
-    let stored = Stored { format: FORMAT, deployments, declared, sealed, given_up };
+pub(super) fn encode(programs: &DeployedPrograms) -> Vec<u8> {
+    let DeployedPrograms { deployments, declared, sealed, given_up, version: _ } = programs.clone();
+    let stored = StoredDeployments { format: FORMAT, deployments, declared, sealed, given_up };
     serde_json::to_vec(&stored).expect("programs are plain text")
 }
 
-pub(super) fn decode(version: u64, bytes: &[u8]) -> Result<Programs, String> {
+pub(super) fn decode(version: u64, bytes: &[u8]) -> Result<DeployedPrograms, String> {
     if bytes.first() == Some(&b'[') {
         let old: Vec<Old> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        return Ok(Programs { deployments: of_array(&old), version, ..Programs::default() });
+        return Ok(DeployedPrograms { deployments: of_array(&old), version, ..DeployedPrograms::default() });
     }
-    let Stored { format, deployments, declared, sealed, given_up } =
+    let StoredDeployments { format, deployments, declared, sealed, given_up } =
         serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if format != FORMAT {
         return Err(format!("format {format}, and this version knows {FORMAT}"));
     }
-    Ok(Programs { deployments, declared, sealed, given_up, version })
+    Ok(DeployedPrograms { deployments, declared, sealed, given_up, version })
 }
 
 /// Programs of one moment were compiled together, with those before them where one declares no source; so they still are.
@@ -65,12 +65,12 @@ fn of_array(old: &[Old]) -> Vec<Deployment> {
         let programs = chosen.map(|(_, program)| {
             let mut without = program.without.clone();
             without.extend(if of(program) { BTreeSet::new() } else { outputs(program) });
-            Deployed { name: program.name.clone(), text: program.text.clone(), without, ..Deployed::default() }
+            DeployedText { name: program.name.clone(), text: program.text.clone(), without, ..DeployedText::default() }
         });
         let names = old.iter().filter(|program| of(program)).flat_map(outputs);
         Deployment {
             number: since,
-            begins: if since == 0 { Begin::Start } else { Begin::Now },
+            begins: if since == 0 { DeploymentStart::Start } else { DeploymentStart::Now },
             programs: programs.collect(),
             versions: names.map(|name| (name, 1)).collect::<BTreeMap<_, _>>(),
             ..Deployment::default()

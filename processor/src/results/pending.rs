@@ -6,7 +6,7 @@ use super::PARTS;
 use crate::labels::Labels;
 use crate::lane::{AlertRow, LateEvent, SessionSnapshot};
 use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
-use crate::totals::Part;
+use crate::totals::PartialTotal;
 use arrow::array::RecordBatch;
 use event_feeder::{DeadLetter, Position};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub struct Pending {
     /// Records and values that could not be used.
     pub dead: Vec<DeadLetter>,
     /// What groups of windows came to that are over.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PartialTotal>,
 }
 
 impl Pending {

@@ -36,7 +36,7 @@ pub use table::{Cell, Kind, TableBuilder};
 pub(crate) use totals::parts;
 pub use totals::totals;
 
-use crate::totals::{Amount, Number};
+use crate::totals::{Amount, FoldedNumber};
 use timeline_core::Value;
 use timeline_core::plan::{Plan, RatioUnit};
 
@@ -48,12 +48,12 @@ pub(crate) fn value_cells(amount: &Amount) -> [Cell; 4] {
     let [mut text, mut bool] = [Cell::Null, Cell::Null];
     let [float, exact] = match amount {
         Amount::Absent => [Cell::Null, Cell::Null],
-        Amount::Duration(ns) => number_cells(Number::Exact(*ns), true),
-        Amount::Int(x) => number_cells(Number::Exact(*x), false),
-        Amount::Float(x) => number_cells(Number::Float(*x), false),
+        Amount::Duration(ns) => number_cells(FoldedNumber::Exact(*ns), true),
+        Amount::Int(x) => number_cells(FoldedNumber::Exact(*x), false),
+        Amount::Float(x) => number_cells(FoldedNumber::Float(*x), false),
         Amount::Ratio { unit: RatioUnit::Duration, .. } => {
             let quotient = amount.is_value().then(|| amount.duration_quotient()).flatten();
-            quotient.map_or([Cell::Null, Cell::Null], |ns| number_cells(Number::Exact(ns), true))
+            quotient.map_or([Cell::Null, Cell::Null], |ns| number_cells(FoldedNumber::Exact(ns), true))
         }
         Amount::Ratio { .. } => [amount.quotient().map_or(Cell::Null, Cell::Float), Cell::Null],
         Amount::State(Value::Bool(x)) => {
@@ -69,11 +69,11 @@ pub(crate) fn value_cells(amount: &Amount) -> [Cell; 4] {
 }
 
 /// Both cells of a number: as a float, and exact where it is.
-pub(crate) fn number_cells(number: Number, is_duration: bool) -> [Cell; 2] {
+pub(crate) fn number_cells(number: FoldedNumber, is_duration: bool) -> [Cell; 2] {
     match number {
-        Number::Exact(ns) if is_duration => [Cell::Float(ns as f64 / UNIT as f64), Cell::Decimal(ns)],
-        Number::Exact(x) => [Cell::Float(x as f64), Cell::Decimal(x.saturating_mul(UNIT))],
-        Number::Float(x) => [Cell::Float(x), Cell::Null],
+        FoldedNumber::Exact(ns) if is_duration => [Cell::Float(ns as f64 / UNIT as f64), Cell::Decimal(ns)],
+        FoldedNumber::Exact(x) => [Cell::Float(x as f64), Cell::Decimal(x.saturating_mul(UNIT))],
+        FoldedNumber::Float(x) => [Cell::Float(x), Cell::Null],
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     value_cells, value_columns,
 };
 use crate::lane::RecordedSpan;
-use crate::totals::{Amount, Number};
+use crate::totals::{Amount, FoldedNumber};
 use arrow::array::RecordBatch;
 use timeline_core::Linear;
 use timeline_core::incremental::TimelineValue;
@@ -72,10 +72,10 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> 
 fn slope_cells(linear: Linear, kind: plan::TimelineKind) -> [Cell; 2] {
     match linear {
         Linear::Float { slope, .. } if kind == plan::TimelineKind::Number(Unit::Area) => {
-            number_cells(Number::Float(slope), false)
+            number_cells(FoldedNumber::Float(slope), false)
         }
-        Linear::Exact { slope, .. } => number_cells(Number::Exact(slope), false),
-        Linear::Float { slope, .. } => number_cells(Number::Float(slope * 1e9), false),
+        Linear::Exact { slope, .. } => number_cells(FoldedNumber::Exact(slope), false),
+        Linear::Float { slope, .. } => number_cells(FoldedNumber::Float(slope * 1e9), false),
     }
 }
 
@@ -89,7 +89,7 @@ fn sides_of(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cel
     let side = |linear: Linear, id| {
         let kind = plan.node(id).kind;
         let value = match Amount::of(&TimelineValue::Number(linear), kind) {
-            Amount::Duration(x) | Amount::Int(x) => Number::Exact(x),
+            Amount::Duration(x) | Amount::Int(x) => FoldedNumber::Exact(x),
             other => other.number(),
         };
         let is_duration = kind == plan::TimelineKind::Number(Unit::Duration);

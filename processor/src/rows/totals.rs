@@ -1,8 +1,8 @@
 //! Rows of aggregated metrics: `metric, groups..., functions..., closed`, the last one of windows of the clock.
 
 use super::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
-use crate::totals::part::{Part, cells_of_part, window_key, window_of};
-use crate::totals::{Amount, Total, Totals};
+use crate::totals::part::{PartialTotal, cells_of_part, window_key, window_of};
+use crate::totals::{Amount, MetricTotals, TotalRow};
 use arrow::array::RecordBatch;
 use timeline_core::Time;
 use timeline_core::plan::{AggregateFunction, Plan};
@@ -51,7 +51,7 @@ impl Columns {
     }
 
     /// The cells of a group, null where its metric has no such column.
-    fn cells(&self, plan: &Plan, row: &Total) -> Vec<Cell> {
+    fn cells(&self, plan: &Plan, row: &TotalRow) -> Vec<Cell> {
         let metric = &plan.metrics[row.metric];
         let aggregate = metric.aggregate.as_ref();
         let group = |name: &String| {
@@ -80,7 +80,7 @@ impl Columns {
 }
 
 /// The totals of some plans: the union of all group columns and of all functions, null where a metric has no such column.
-pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
+pub fn totals(answers: &[(&Plan, &MetricTotals)]) -> RecordBatch {
     let columns = Columns::of(answers.iter().map(|(plan, _)| *plan));
     let mut table = TableBuilder::new(columns.kinds());
     for (plan, totals) in answers {
@@ -94,7 +94,7 @@ pub fn totals(answers: &[(&Plan, &Totals)]) -> RecordBatch {
 ///
 /// The rows of a group add up: `count` and sums by adding, least and greatest by taking these; what does not add up, such as
 /// averages and percentiles, is that of the part alone.
-pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
+pub(crate) fn parts(plan: &Plan, parts: &[PartialTotal]) -> RecordBatch {
     let columns = Columns::of(std::iter::once(plan));
     let own = [("start", Kind::Time), ("end", Kind::Time), ("part_group", Kind::Text), ("part", Kind::Text)];
     let own = own.map(|(name, kind)| (name.to_owned(), kind));
@@ -102,7 +102,7 @@ pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
     let width = kinds.len();
     let mut table = TableBuilder::new(kinds.into_iter().chain(own));
     for part in parts {
-        let mut alone = Totals::new(plan);
+        let mut alone = MetricTotals::new(plan);
         alone.add_parts(plan, [part.clone()]);
         let mut cells = match alone.rows(plan).first() {
             Some(row) => columns.cells(plan, row),
@@ -122,7 +122,7 @@ pub(crate) fn parts(plan: &Plan, parts: &[Part]) -> RecordBatch {
 }
 
 /// From when to when the window of a part is.
-fn window(plan: &Plan, part: &Part) -> Option<(Time, Time)> {
+fn window(plan: &Plan, part: &PartialTotal) -> Option<(Time, Time)> {
     let metric = plan.metrics.iter().position(|metric| metric.name == part.metric)?;
     window_of(plan, metric, part.group[window_key(plan, metric)?].as_ref())
 }

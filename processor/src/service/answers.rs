@@ -27,12 +27,12 @@ use crate::lane::{AlertRow, SessionSnapshot};
 use crate::log_position::{self, LogPosition};
 use crate::outliers;
 use crate::outputs::Published;
-use crate::partition::{self, Answer};
+use crate::partition::{self, PartitionAnswer};
 use crate::results::{self, Pending};
 use crate::retained;
 use crate::rows;
 use crate::service::work::Bound;
-use crate::totals::Totals;
+use crate::totals::MetricTotals;
 use arrow::array::{BooleanArray, RecordBatch, StringArray};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,11 +44,11 @@ use timeline_core::plan::Plan;
 pub(super) struct LogAnswer<'a> {
     plan: &'a Arc<Plan>,
     bound: &'a Bound,
-    answers: Vec<&'a Answer>,
+    answers: Vec<&'a PartitionAnswer>,
 }
 
 /// The answers by the plan that they belong to, in the order of the plans.
-pub(super) fn by_source<'a>(bound: &'a [Bound], answers: &'a [Answer]) -> Vec<LogAnswer<'a>> {
+pub(super) fn by_source<'a>(bound: &'a [Bound], answers: &'a [PartitionAnswer]) -> Vec<LogAnswer<'a>> {
     let log = |bound: &'a Bound| {
         let own = answers.iter().filter(|answer| answer.plan == bound.plan).collect();
         LogAnswer { plan: &bound.plan, bound, answers: own }
@@ -58,7 +58,7 @@ pub(super) fn by_source<'a>(bound: &'a [Bound], answers: &'a [Answer]) -> Vec<Lo
 
 impl LogAnswer<'_> {
     /// The answers of the partitions.
-    pub(super) fn answers(&self) -> impl Iterator<Item = &Answer> {
+    pub(super) fn answers(&self) -> impl Iterator<Item = &PartitionAnswer> {
         self.answers.iter().copied()
     }
 
@@ -89,10 +89,10 @@ impl LogAnswer<'_> {
     }
 
     /// Totals of all partitions, with what history has of windows that are over; of some metrics, or of all.
-    fn totals(&self, metrics: Option<&BTreeSet<String>>) -> Result<Totals, EngineError> {
+    fn totals(&self, metrics: Option<&BTreeSet<String>>) -> Result<MetricTotals, EngineError> {
         let is_wanted =
             |name: &str| self.bound.labels.shows(name) && metrics.is_none_or(|metrics| metrics.contains(name));
-        let mut totals = Totals::new(self.plan);
+        let mut totals = MetricTotals::new(self.plan);
         for answer in &self.answers {
             totals.merge(&answer.totals);
             parts::add(answer, &mut totals, is_wanted)?;
@@ -120,7 +120,7 @@ pub(super) fn has(plan: &Plan, name: &str) -> bool {
 }
 
 /// What an answer that reads those tables is true for.
-pub(super) fn position(answer: &Answer, tables: &[&str]) -> PositionOf {
+pub(super) fn position(answer: &PartitionAnswer, tables: &[&str]) -> PositionOf {
     let is_alert = |name: &str| answer.plan.alerts.iter().any(|alert| alert.name == name);
     let history = tables.iter().filter_map(|table| if is_alert(table) { Some("alerts") } else { needs(table) });
     let needed: Vec<&str> = history.collect();
@@ -166,7 +166,7 @@ pub(super) fn unread(error: impl Into<partition::Error>) -> EngineError {
     EngineError::Conflict { message: damage::refusal(&finding), rendered: None }
 }
 
-pub(super) fn status(answer: &Answer) -> Json {
+pub(super) fn status(answer: &PartitionAnswer) -> Json {
     let counts = answer.counts;
     let files = answer.reach.iter().filter_map(|reach| reach.files.get(reach.position.file as usize));
     let lag = answer.reach.iter().map(bytes_behind).try_fold(0, |sum, left| Some(sum + left?));
@@ -218,7 +218,7 @@ fn bytes_behind(reach: &LogPosition) -> Option<u64> {
 }
 
 /// Over all outputs of a partition; `None` where nothing is published.
-fn sum(answer: &Answer, of: impl Fn(&Published) -> u64) -> Option<u64> {
+fn sum(answer: &PartitionAnswer, of: impl Fn(&Published) -> u64) -> Option<u64> {
     (!answer.outputs.is_empty()).then(|| answer.outputs.values().map(of).sum())
 }
 
@@ -252,8 +252,8 @@ pub(super) fn table(
         "nodes" => Ok(plain(name, catalogue::nodes(logs))),
         "totals" => {
             let totals =
-                logs.iter().map(|log| log.totals(scan.outputs.as_ref())).collect::<Result<Vec<Totals>, _>>()?;
-            let all: Vec<(&Plan, &Totals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
+                logs.iter().map(|log| log.totals(scan.outputs.as_ref())).collect::<Result<Vec<MetricTotals>, _>>()?;
+            let all: Vec<(&Plan, &MetricTotals)> = logs.iter().map(|log| &**log.plan).zip(&totals).collect();
             let metrics = all.iter().flat_map(|(plan, _)| plan.metrics.iter().map(move |metric| (*plan, metric)));
             let types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::groups_of(plan, metric)));
             Ok(plain(name, rows::typed(&rows::totals(&all), &types)))
@@ -294,13 +294,13 @@ fn versions(logs: &[LogAnswer<'_>]) -> Labels {
 }
 
 /// Alerts that are not in committed history, those that are on included.
-fn every_alert(answer: &Answer) -> Vec<AlertRow> {
+fn every_alert(answer: &PartitionAnswer) -> Vec<AlertRow> {
     let open = answer.sessions.iter().flat_map(|session| session.open_alerts.iter().cloned());
     answer.pending.alerts.iter().cloned().chain(open).collect()
 }
 
 /// The committed rows of a table.
-pub(super) fn read(answer: &Answer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
+pub(super) fn read(answer: &PartitionAnswer, table: &str) -> Result<Vec<RecordBatch>, EngineError> {
     let mut batches = vec![];
     for file in answer.results.iter().filter(|file| results::table_of(file) == Some(table)) {
         batches.extend(read_file(file, &answer.reader)?);

@@ -8,13 +8,13 @@
 
 use super::answers::{self, LogAnswer};
 use super::replaying::{self, PartitionReplay};
-use crate::as_of::{self, Question, Told};
+use crate::as_of::{self, AsOfQuestion, AsOfSessions};
 use crate::engine::{EngineError, IsWanted, MetricAt, TableData};
 use crate::lane::SessionSnapshot;
-use crate::partition::{Answer, NoAnswer};
+use crate::partition::{NoAnswer, PartitionAnswer};
 use crate::replay;
 use crate::rows::{self, ValueColumn};
-use crate::sql::Code;
+use crate::sql::QueryCode;
 use crate::watermark::UnreadPrefix;
 use arrow::array::{BooleanArray, RecordBatch, TimestampNanosecondArray, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
@@ -55,7 +55,7 @@ pub(super) fn table(
             let (source, partition) = (answer.plan.name(), answer.partition);
             let (at, horizon) = (instant_text(*at), instant_text(horizon));
             let message = format!("`{name}` at {at}: the log of {source}/{partition} is read through {horizon}");
-            return Err(Code::NotReached.error(message));
+            return Err(QueryCode::NotReached.error(message));
         }
         let unread = answer.reach.iter().filter_map(|reach| match reach.unseen {
             UnreadPrefix::Until(until) => Some(until),
@@ -67,7 +67,7 @@ pub(super) fn table(
         }
         let PartitionReplay { sources, before, is_whole } = replaying::logs(answer)?;
         let logs = replay::ReplayLogs { sources, before: &before, reach: &answer.reach };
-        let question = Question { at: *at, metric, keys, rows_max: left, is_wanted };
+        let question = AsOfQuestion { at: *at, metric, keys, rows_max: left, is_wanted };
         let mut told = as_of::replay(plan, logs, question).map_err(replaying::unread)?;
         if !is_wanted() {
             return Err(NoAnswer::Unwanted.into());
@@ -77,7 +77,7 @@ pub(super) fn table(
         }
         left = left.checked_sub(told.rows).ok_or_else(|| {
             let message = format!("`{name}` has more than {ROWS_MAX} rows then; bound `session`, by `=` or `IN`");
-            Code::Memory.error(message)
+            QueryCode::Memory.error(message)
         })?;
         sessions.append(&mut told.sessions);
     }
@@ -97,9 +97,9 @@ pub(super) fn table(
 fn complete(
     asked: &MetricAt,
     metric: usize,
-    answer: &Answer,
+    answer: &PartitionAnswer,
     keys: Option<&BTreeSet<String>>,
-    told: &mut Told,
+    told: &mut AsOfSessions,
 ) -> Result<Vec<(RecordBatch, Arc<Starts>)>, EngineError> {
     let plan = &answer.plan;
     if plan.windows_of(plan.metrics[metric].root).is_some() {
@@ -179,5 +179,5 @@ fn of_history(
 }
 
 fn not_kept(asked: &MetricAt, why: &str) -> EngineError {
-    Code::NotKept.error(format!("`{}` at {} is not known: {why}", asked.metric, instant_text(asked.at)))
+    QueryCode::NotKept.error(format!("`{}` at {} is not known: {why}", asked.metric, instant_text(asked.at)))
 }

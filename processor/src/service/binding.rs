@@ -11,7 +11,7 @@ use crate::engine::EngineError;
 use crate::input::{Joined, Log, LogPartition, SourceBinding, log_of};
 use crate::members::beat;
 use crate::partition::{self, Error};
-use crate::programs::{Begin, Outcome, Programs};
+use crate::programs::{DeployOutcome, DeployedPrograms, DeploymentStart};
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
 use timeline_core::plan::{Plan, SourceDefinition};
@@ -28,9 +28,9 @@ pub(super) fn deployed(
     options: &Options,
     store: &ProgramStore,
     programs: &[(String, String)],
-) -> Result<Programs, StartError> {
+) -> Result<DeployedPrograms, StartError> {
     for _ in 0..DEPLOYERS_MAX {
-        let stored = Programs::load(store)?;
+        let stored = DeployedPrograms::load(store)?;
         if stored.version == 0
             && !is_named(&options.accept_damage, "programs")
             && let Some(folder) = StartMarkers::of(&options.state).any()?
@@ -51,7 +51,7 @@ pub(super) fn deployed(
         let (mut all, outcomes) = carrying.with_new(programs)?;
         let replaced: Vec<&str> = outcomes
             .iter()
-            .filter(|(_, outcome)| matches!(outcome, Outcome::Replaced(..)))
+            .filter(|(_, outcome)| matches!(outcome, DeployOutcome::Replaced(..)))
             .map(|(name, _)| name.as_str())
             .collect();
         if !replaced.is_empty() {
@@ -101,7 +101,7 @@ pub(super) fn until_heard(asked: Time, others: bool) -> Option<Time> {
 }
 
 /// The log of every plan.
-pub(super) fn bind(options: &Options, programs: &Programs) -> Result<Vec<Bound>, StartError> {
+pub(super) fn bind(options: &Options, programs: &DeployedPrograms) -> Result<Vec<Bound>, StartError> {
     let plans = programs.plans()?;
     // Plans of one source that were deployed at different times read its log each for themselves.
     let mut known: Vec<&str> =
@@ -133,9 +133,10 @@ pub(super) fn bind(options: &Options, programs: &Programs) -> Result<Vec<Bound>,
             1 => logs.remove(0).1,
             _ => Arc::new(Joined::new(logs).map_err(StartError::Binding)?),
         };
-        let is_earlier =
-            |other: &&Bound| other.begins == Begin::Start && other.answers() && sources(&other.plan).eq(sources(plan));
-        let earlier = all.iter().find(is_earlier).filter(|_| deployment.begins == Begin::Start);
+        let is_earlier = |other: &&Bound| {
+            other.begins == DeploymentStart::Start && other.answers() && sources(&other.plan).eq(sources(plan))
+        };
+        let earlier = all.iter().find(is_earlier).filter(|_| deployment.begins == DeploymentStart::Start);
         let earlier = earlier.map(|earlier| earlier.plan.name());
         let (number, begins, labels) = (deployment.number, deployment.begins, deployment.labels());
         all.push(Bound { plan: Arc::clone(plan), log, number, begins, labels, earlier });
@@ -149,8 +150,8 @@ fn sources(plan: &Plan) -> impl Iterator<Item = &str> {
 
 /// Refuses programs that read topics from their starts together that are read apart, or the other way round: what was
 /// acknowledged is kept for those that are read as they were.
-pub(super) fn stay_together(programs: &Programs, all: &[Bound]) -> Result<(), EngineError> {
-    let from_start = |bound: &&Bound| bound.log.is_live() && bound.begins == Begin::Start;
+pub(super) fn stay_together(programs: &DeployedPrograms, all: &[Bound]) -> Result<(), EngineError> {
+    let from_start = |bound: &&Bound| bound.log.is_live() && bound.begins == DeploymentStart::Start;
     for bound in all.iter().filter(from_start).filter(|bound| !bound.answers() && bound.earlier.is_none()) {
         if programs.was_read(&bound.plan) {
             let message = format!(

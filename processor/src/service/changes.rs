@@ -1,7 +1,7 @@
 //! What a change of the programs does, told before it is done.
 
 use crate::engine::EngineError;
-use crate::programs::{Begin, Deployment, Outcome, Programs, is_as_it_was};
+use crate::programs::{DeployOutcome, DeployedPrograms, Deployment, DeploymentStart, is_as_it_was};
 use serde_json::{Value as Json, json};
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +11,17 @@ use timeline_dsl::explain::{RowsADay, rows_text};
 
 /// What a deployment does to every name that it defines, and to every node: those that run go on as they are.
 pub(super) fn changes(
-    before: &Programs,
-    after: &Programs,
-    outcomes: &BTreeMap<String, Outcome>,
+    before: &DeployedPrograms,
+    after: &DeployedPrograms,
+    outcomes: &BTreeMap<String, DeployOutcome>,
     text: impl Fn(&Plan, NodeId) -> String,
 ) -> Result<Json, EngineError> {
     let (before, after) = (before.plans()?, after.plans()?);
     let is_new = |plan: &Arc<Plan>| !before.iter().any(|(_, old)| old == plan);
     let action = |deployment: &Deployment, plan: &Arc<Plan>| match (is_new(plan), deployment.begins) {
         (false, _) => "keep",
-        (true, Begin::Start) => "rebuild",
-        (true, Begin::Now) => "begin",
+        (true, DeploymentStart::Start) => "rebuild",
+        (true, DeploymentStart::Now) => "begin",
     };
     let nodes = after.iter().flat_map(|(deployment, plan)| {
         let text = &text;
@@ -31,32 +31,32 @@ pub(super) fn changes(
     });
     let new: Vec<_> = after.iter().filter(|(_, plan)| is_new(plan)).collect();
     let begins = new.last().map(|(deployment, _)| deployment.begins);
-    let name = |(name, outcome): (&String, &Outcome)| {
+    let name = |(name, outcome): (&String, &DeployOutcome)| {
         let (what, from, version) = match *outcome {
-            Outcome::New(version) => ("new", None, version),
-            Outcome::Replaced(from, version) => ("replaced", Some(from), version),
-            Outcome::Unchanged(version) => ("unchanged", None, version),
+            DeployOutcome::New(version) => ("new", None, version),
+            DeployOutcome::Replaced(from, version) => ("replaced", Some(from), version),
+            DeployOutcome::Unchanged(version) => ("unchanged", None, version),
         };
         let begins = match begins.filter(|_| what != "unchanged") {
             None => Json::Null,
-            Some(Begin::Start) => json!("start"),
-            Some(Begin::Now) => json!("now"),
+            Some(DeploymentStart::Start) => json!("start"),
+            Some(DeploymentStart::Now) => json!("now"),
         };
         json!({"name": name, "what": what, "from_version": from, "version": version, "begins": begins})
     };
-    let of = |wanted: fn(&Outcome) -> bool| -> Vec<&String> {
+    let of = |wanted: fn(&DeployOutcome) -> bool| -> Vec<&String> {
         outcomes.iter().filter(|(_, outcome)| wanted(outcome)).map(|(name, _)| name).collect()
     };
     Ok(json!({
         "nodes": nodes.collect::<Vec<_>>(),
         "names": outcomes.iter().map(name).collect::<Vec<_>>(),
-        "added": of(|outcome| matches!(outcome, Outcome::New(_))),
-        "changed": of(|outcome| matches!(outcome, Outcome::Replaced(..))),
-        "unchanged": of(|outcome| matches!(outcome, Outcome::Unchanged(_))),
-        "replays_log": begins == Some(Begin::Start),
+        "added": of(|outcome| matches!(outcome, DeployOutcome::New(_))),
+        "changed": of(|outcome| matches!(outcome, DeployOutcome::Replaced(..))),
+        "unchanged": of(|outcome| matches!(outcome, DeployOutcome::Unchanged(_))),
+        "replays_log": begins == Some(DeploymentStart::Start),
         "notes": new
             .iter()
-            .filter(|(deployment, _)| deployment.begins == Begin::Now)
+            .filter(|(deployment, _)| deployment.begins == DeploymentStart::Now)
             .map(|(_, plan)| note(plan))
             .chain(tables(&before, &new, outcomes))
             .chain(carried(&before, &after))
@@ -67,15 +67,15 @@ pub(super) fn changes(
 /// How many rows a day the windows of what is new are expected to make; `live` says how many sessions of a plan's sources are
 /// alive, if that is known.
 pub(super) fn rows_a_day(
-    before: &Programs,
-    after: &Programs,
-    outcomes: &BTreeMap<String, Outcome>,
+    before: &DeployedPrograms,
+    after: &DeployedPrograms,
+    outcomes: &BTreeMap<String, DeployOutcome>,
     live: impl Fn(&Plan) -> Option<u64>,
 ) -> Result<Vec<String>, EngineError> {
     let (before, after) = (before.plans()?, after.plans()?);
     let mut told = vec![];
     for (_, plan) in after.iter().filter(|(_, plan)| !before.iter().any(|(_, old)| old == plan)) {
-        let is_new = |name: &str| !matches!(outcomes.get(name), None | Some(Outcome::Unchanged(_)));
+        let is_new = |name: &str| !matches!(outcomes.get(name), None | Some(DeployOutcome::Unchanged(_)));
         let live = LazyCell::new(|| live(plan).filter(|live| *live > 0));
         for metric in plan.metrics.iter().filter(|metric| is_new(&metric.name)) {
             let Some(rows) = RowsADay::of(plan, metric) else { continue };
@@ -93,9 +93,9 @@ pub(super) fn rows_a_day(
 fn tables(
     before: &[(&Deployment, Arc<Plan>)],
     new: &[&(&Deployment, Arc<Plan>)],
-    outcomes: &BTreeMap<String, Outcome>,
+    outcomes: &BTreeMap<String, DeployOutcome>,
 ) -> BTreeSet<String> {
-    if !outcomes.values().any(|outcome| matches!(outcome, Outcome::Replaced(..))) {
+    if !outcomes.values().any(|outcome| matches!(outcome, DeployOutcome::Replaced(..))) {
         return BTreeSet::new();
     }
     let name = |column: &TableColumn| (column.table.shape().name.clone(), column.name().to_owned());
@@ -110,7 +110,10 @@ fn tables(
 }
 
 /// Where tables that programs have now first say something else than those did of which they take the place.
-pub(super) fn carried_tables(before: &Programs, after: &Programs) -> Result<BTreeSet<String>, EngineError> {
+pub(super) fn carried_tables(
+    before: &DeployedPrograms,
+    after: &DeployedPrograms,
+) -> Result<BTreeSet<String>, EngineError> {
     Ok(carried(&before.plans()?, &after.plans()?))
 }
 
@@ -146,7 +149,7 @@ fn note(plan: &Arc<Plan>) -> String {
 }
 
 /// What stays of an output that is dropped.
-pub(super) fn kept(before: &Programs, after: &Programs, name: &str) -> Vec<String> {
+pub(super) fn kept(before: &DeployedPrograms, after: &DeployedPrograms, name: &str) -> Vec<String> {
     let has = |deployment: &&Deployment| deployment.shown().any(|shown| shown == name);
     let Some(dropped) = before.deployments.iter().find(has) else { return vec![] };
     if dropped.catching_up {

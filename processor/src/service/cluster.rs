@@ -4,18 +4,18 @@
 //! The decisions are those of [`crate::members`]; here is the I/O that obeys. One thread decides, a few times a second.
 
 use super::binding::bind;
-use super::work::Ended;
+use super::work::PartitionEnd;
 use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
 use crate::input::LogPartition;
 use crate::members::Member;
-use crate::members::beat::{Beat, View};
+use crate::members::beat::{Beat, MembershipView};
 use crate::members::decide::Sharing;
-use crate::members::process::Process;
+use crate::members::process::ProcessId;
 use crate::partition::{Error, Recovery};
 use crate::peers::Peers;
-use crate::programs::Programs;
+use crate::programs::DeployedPrograms;
 use crate::tokens::Tokens;
 use event_feeder::world::{self, Instant};
 use round::Round;
@@ -60,13 +60,13 @@ pub(super) struct Cluster {
     deciding: Mutex<()>,
     stopping: Mutex<bool>,
     /// All partitions of all sources as they were last looked up.
-    parts: Mutex<Parts>,
+    parts: Mutex<PartitionList>,
     /// Partitions that have been read to their end, as was wished.
     finished: Mutex<BTreeSet<(String, u32)>>,
 }
 
 #[derive(Clone, Default)]
-struct Parts {
+struct PartitionList {
     all: Vec<(String, LogPartition, Sharing)>,
     looked_up: Option<Instant>,
     version: u64,
@@ -102,7 +102,7 @@ impl Cluster {
     }
 
     /// Who is there.
-    pub(super) fn view(&self) -> View {
+    pub(super) fn view(&self) -> MembershipView {
         lock(&self.beat).as_ref().map(Beat::view).unwrap_or_default()
     }
 
@@ -135,7 +135,7 @@ impl Service {
             id: self.options.writer.clone(),
             address: cluster.membership.address.clone(),
             sources: self.lock().bound.iter().map(|bound| bound.plan.name()).collect(),
-            process: Process::this(),
+            process: ProcessId::this(),
         };
         let beat = Beat::start(self.options.state.store(MEMBERS), me).map_err(StateError::from)?;
         *lock(&cluster.beat) = Some(beat);
@@ -213,7 +213,7 @@ impl Service {
                 }
             }
         }
-        *lock(&cluster.parts) = Parts { all: all.clone(), looked_up: Some(Instant::now()), version };
+        *lock(&cluster.parts) = PartitionList { all: all.clone(), looked_up: Some(Instant::now()), version };
         all
     }
 
@@ -223,7 +223,7 @@ impl Service {
             return Ok(());
         }
         let unavailable = |error: String| EngineError::Unavailable(format!("cannot read the programs: {error}"));
-        let newest = Programs::load(&self.store).map_err(|error| unavailable(error.to_string()))?;
+        let newest = DeployedPrograms::load(&self.store).map_err(|error| unavailable(error.to_string()))?;
         if newest.version <= self.lock().programs.version {
             return Ok(());
         }
@@ -283,7 +283,7 @@ fn decide(service: &Weak<Service>) {
                 continue;
             }
             // Nobody listens any more when the processor itself ends.
-            let _ = service.ended.send(Ended { source: String::new(), partition: 0, result: Err(error) });
+            let _ = service.ended.send(PartitionEnd { source: String::new(), partition: 0, result: Err(error) });
             return;
         }
     }

@@ -1,13 +1,13 @@
 //! Other programs for a processor at work. What stays as it was goes on undisturbed; what is new begins beside it.
 
 use super::binding::{all_parts, asked_up_to, bind, stay_together, until_heard};
-use super::work::{Bound, Running, folder, halt};
+use super::work::{Bound, RunningPartition, folder, halt};
 use super::{Claims, Service, StartError, answers};
 use crate::checkpoint::WriterIdentity;
 use crate::engine::EngineError;
 use crate::input::{Log, LogPartition};
-use crate::partition::{self, Answer, Ask};
-use crate::programs::{Programs, is_as_it_was};
+use crate::partition::{self, Ask, PartitionAnswer};
+use crate::programs::{DeployedPrograms, is_as_it_was};
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Code, Position};
@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 impl Service {
     /// Puts other programs to work, once they are stored as those after the present ones.
-    pub(super) fn change(&self, mut programs: Programs) -> Result<(), EngineError> {
+    pub(super) fn change(&self, mut programs: DeployedPrograms) -> Result<(), EngineError> {
         let bound = bind(&self.options, &programs).map_err(|error| EngineError::invalid(error.to_string()))?;
         stay_together(&programs, &bound)?;
         programs
@@ -36,24 +36,25 @@ impl Service {
     }
 
     /// Puts stored programs to work: plans that are there no more end, those that stay go on, new ones begin.
-    pub(super) fn adopt(&self, programs: Programs, bound: Vec<Bound>) -> Result<(), EngineError> {
+    pub(super) fn adopt(&self, programs: DeployedPrograms, bound: Vec<Bound>) -> Result<(), EngineError> {
         let internal = |error: StartError| EngineError::Internal(error.to_string());
         let new: Vec<Bound>;
-        let (mut gone, forgotten): (Vec<Running>, Vec<Gone>);
+        let (mut gone, forgotten): (Vec<RunningPartition>, Vec<Gone>);
         {
             let mut inner = self.lock();
-            let stays = |running: &Running| bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan));
+            let stays =
+                |running: &RunningPartition| bound.iter().find(|bound| is_as_it_was(&bound.plan, &running.plan));
             let running = std::mem::take(&mut inner.running);
             (inner.running, gone) = running.into_iter().partition(|running| stays(running).is_some());
             for running in &inner.running {
                 stays(running).into_iter().for_each(|bound| running.handle.relabel(bound.labels.clone()));
             }
-            let of = |running: &Running| {
+            let of = |running: &RunningPartition| {
                 let known = inner.bound.iter().find(|known| known.plan == running.plan)?;
                 Some((Arc::clone(&known.log), Arc::clone(&known.plan), running.part.clone()))
             };
             // One whose tables say more of what is to come goes on in its place.
-            let goes_on = |running: &&Running| bound.iter().any(|bound| bound.plan == running.plan);
+            let goes_on = |running: &&RunningPartition| bound.iter().any(|bound| bound.plan == running.plan);
             forgotten = gone.iter().filter(|running| !goes_on(running)).filter_map(of).collect();
             let is_new = |bound: &&Bound| !inner.bound.iter().any(|known| is_as_it_was(&bound.plan, &known.plan));
             new = bound.iter().filter(is_new).cloned().collect();
@@ -72,11 +73,11 @@ impl Service {
 
     /// Stops the partitions of some deployments, each with a last checkpoint.
     pub(super) fn pause(&self, numbers: &BTreeSet<u32>) {
-        let mut paused: Vec<Running>;
+        let mut paused: Vec<RunningPartition>;
         {
             let mut inner = self.lock();
             let own: Vec<Bound> = inner.bound.iter().filter(|bound| numbers.contains(&bound.number)).cloned().collect();
-            let is_own = |running: &Running| own.iter().any(|bound| bound.plan == running.plan);
+            let is_own = |running: &RunningPartition| own.iter().any(|bound| bound.plan == running.plan);
             let running = std::mem::take(&mut inner.running);
             (paused, inner.running) = running.into_iter().partition(is_own);
         }
@@ -140,12 +141,12 @@ impl Service {
 
     /// What begins with the first event of a log needs that: refuses where it is not kept, and says what else of it is gone.
     /// Not to be called under the lock.
-    pub(super) fn can_start_over(&self, programs: &Programs) -> Result<Vec<String>, EngineError> {
+    pub(super) fn can_start_over(&self, programs: &DeployedPrograms) -> Result<Vec<String>, EngineError> {
         let bound = bind(&self.options, programs).map_err(|error| EngineError::invalid(error.to_string()))?;
         let known = self.plans();
         let is_new = |bound: &&Bound| !known.contains(&bound.plan);
         let earlier: Vec<&String> = bound.iter().filter(is_new).filter_map(|bound| bound.earlier.as_ref()).collect();
-        let is_earlier = |answer: &Answer| earlier.contains(&&answer.plan.name());
+        let is_earlier = |answer: &PartitionAnswer| earlier.contains(&&answer.plan.name());
         let mut gone = vec![];
         for answer in self.ask(&Ask::Status.into(), None)?.into_iter().filter(is_earlier) {
             let files = answer.reach.iter().flat_map(|reach| &reach.files).map(|file| &file.name);

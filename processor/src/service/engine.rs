@@ -4,12 +4,12 @@ use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, as_of, bounds, changes, replaying};
 use crate::engine::{
-    Basis, Engine, EngineError, Extent, IsWanted, Listed, MetricAt, Note, Page, PositionOf, Snapshot, TableData,
-    TableScan,
+    AnswerBasis, AnswerNote, Engine, EngineError, IsWanted, Listed, MetricAt, Page, PageExtent, PositionOf, Snapshot,
+    TableData, TableScan,
 };
 use crate::memory;
-use crate::partition::{Answer, Ask, Asks, NoAnswer};
-use crate::programs::{Begin, Programs};
+use crate::partition::{Ask, Asks, NoAnswer, PartitionAnswer};
+use crate::programs::{DeployedPrograms, DeploymentStart};
 use crate::rows::{TABLES, documented};
 use crate::story;
 use crate::traced;
@@ -95,7 +95,7 @@ impl Engine for Service {
         let mixed = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed));
         let dropped = scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering));
         let notes = mixed.chain(dropped).chain(answers::losses(scans, &answering)).collect();
-        Ok(Snapshot { tables, basis: Basis { positions, notes } })
+        Ok(Snapshot { tables, basis: AnswerBasis { positions, notes } })
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
@@ -125,7 +125,7 @@ impl Engine for Service {
         tables.iter().map(table).collect()
     }
 
-    fn notes(&self, scans: &[TableScan]) -> Result<Vec<Note>, EngineError> {
+    fn notes(&self, scans: &[TableScan]) -> Result<Vec<AnswerNote>, EngineError> {
         if !scans.iter().any(|scan| scan.mixes_versions) {
             return Ok(vec![]);
         }
@@ -161,7 +161,7 @@ impl Engine for Service {
                 continue;
             }
             let replaying::PartitionReplay { sources: logs, before, is_whole } = replaying::logs(answer)?;
-            let question = story::Question { key, at, nodes, horizon, before, reach: &answer.reach };
+            let question = story::StoryQuestion { key, at, nodes, horizon, before, reach: &answer.reach };
             let mut story = story::tell(&answer.plan, logs, &question).map_err(replaying::unread)?;
             if !is_whole {
                 gone.extend(answers::forgotten(answer, key, &mut story)?);
@@ -202,7 +202,7 @@ impl Engine for Service {
         let positions = logs.iter().flat_map(answers::LogAnswer::answers).map(position).collect();
         for log in &logs {
             if let Some((rows, of)) = answers::outliers(log, name, page)? {
-                let extent = Extent { offset: page.offset, rows: rows.num_rows(), of };
+                let extent = PageExtent { offset: page.offset, rows: rows.num_rows(), of };
                 return Ok(Listed { rows, extent, positions });
             }
         }
@@ -248,8 +248,8 @@ impl Service {
         from: Option<String>,
     ) -> Result<Json, EngineError> {
         let from = match from.as_deref() {
-            None | Some("start") => Begin::Start,
-            Some("now") => Begin::Now,
+            None | Some("start") => DeploymentStart::Start,
+            Some("now") => DeploymentStart::Now,
             Some(other) => return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{other}`"))),
         };
         let changing = self.changing();
@@ -277,7 +277,7 @@ impl Service {
         resumed?;
         drop(changing);
         let number = after.deployments.last().filter(|last| last.catching_up).map(|last| last.number);
-        if let Some(number) = number.filter(|_| from == Begin::Now) {
+        if let Some(number) = number.filter(|_| from == DeploymentStart::Now) {
             self.wait_until_begun(number)?;
         }
         told["not_yet"] = json!(self.wait_for_others());
@@ -302,19 +302,19 @@ impl Service {
     /// The programs with tables that carry on those that are deployed, and the texts as they are then.
     fn carrying(
         &self,
-        before: &Programs,
+        before: &DeployedPrograms,
         texts: &[(String, String)],
-    ) -> Result<(Programs, Vec<(String, String)>), EngineError> {
+    ) -> Result<(DeployedPrograms, Vec<(String, String)>), EngineError> {
         before.carrying(texts, &|plan| self.asked_up_to(plan))
     }
 
     /// What a deployment would make of the programs, and what is to be told of that.
     fn planned(
         &self,
-        before: &Programs,
+        before: &DeployedPrograms,
         texts: &[(String, String)],
-        from: Begin,
-    ) -> Result<(Programs, Json), EngineError> {
+        from: DeploymentStart,
+    ) -> Result<(DeployedPrograms, Json), EngineError> {
         let (carrying, texts) = self.carrying(before, texts)?;
         let (after, outcomes) = carrying.with(&texts, from)?;
         let mut told = changes::changes(before, &after, &outcomes, timeline_dsl::explain::operator_text)?;
@@ -328,7 +328,7 @@ impl Service {
 }
 
 /// Answers, with the plans that there were all the time meanwhile, and what is left of those that are over.
-type AsDeployed = (Vec<Bound>, Vec<Arc<answers::SealedPart>>, Vec<Answer>);
+type AsDeployed = (Vec<Bound>, Vec<Arc<answers::SealedPart>>, Vec<PartitionAnswer>);
 
 impl Service {
     /// Waits for tables of metrics that are catching up, if the answer is to be true for all that the sources hold now;

@@ -5,8 +5,8 @@
 use super::Service;
 use super::binding::bind;
 use crate::engine::EngineError;
-use crate::partition::Answer;
-use crate::programs::Programs;
+use crate::partition::PartitionAnswer;
+use crate::programs::DeployedPrograms;
 use crate::remarks::{self, FEW, Remark};
 use std::cell::LazyCell;
 use timeline_core::plan::Plan;
@@ -14,7 +14,7 @@ use timeline_core::plan::Plan;
 impl Service {
     /// What there is to say of the records that will be read for queries that do not run yet, such as a column that none of
     /// them has. Not to be called under the lock.
-    pub(super) fn foretold(&self, programs: &Programs) -> Result<Vec<String>, EngineError> {
+    pub(super) fn foretold(&self, programs: &DeployedPrograms) -> Result<Vec<String>, EngineError> {
         let bound = bind(&self.options, programs).map_err(|error| EngineError::invalid(error.to_string()))?;
         let known = self.plans();
         let answers = LazyCell::new(|| self.status_own().1);
@@ -38,7 +38,7 @@ impl Service {
 }
 
 /// Whether a partition has read a record with what a column of another plan is: the first records need not tell.
-fn has(answer: &Answer, plan: &Plan, column: u64) -> bool {
+fn has(answer: &PartitionAnswer, plan: &Plan, column: u64) -> bool {
     let wanted = (0..plan.sources().count()).find_map(|number| {
         let (_, wanted) = plan.columns_of(number).find(|(id, _)| id.bit() == column)?;
         Some((&plan.source_at(number).name, &wanted.path))

@@ -3,7 +3,7 @@
 use super::answers::{self, LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, IsWanted, TableData};
 use crate::lane::RecordedSpan;
-use crate::partition::{Answer, NoAnswer};
+use crate::partition::{NoAnswer, PartitionAnswer};
 use crate::retained::{self, RetainedLog};
 use crate::{replay, rows, spans, story};
 use event_feeder::{Position, Source};
@@ -22,7 +22,7 @@ pub(super) struct PartitionReplay {
 }
 
 /// The logs from where they were read from up to where an answer is true.
-pub(super) fn logs(answer: &Answer) -> Result<PartitionReplay, EngineError> {
+pub(super) fn logs(answer: &PartitionAnswer) -> Result<PartitionReplay, EngineError> {
     let mut logs = PartitionReplay { sources: vec![], before: vec![], is_whole: true };
     for (source, reach) in (0..).zip(&answer.reach) {
         let position = reach.position.of(0);

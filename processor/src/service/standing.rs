@@ -1,7 +1,7 @@
 //! How the partitions of this processor stand, also while they cannot say so: a monitor is to see them all the same.
 
 use super::{Service, answers};
-use crate::partition::{Answer, Ask, NoAnswer, PendingAnswer};
+use crate::partition::{Ask, NoAnswer, PartitionAnswer, PendingAnswer};
 use event_feeder::world::Instant;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What partitions last said, by source and number.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<BTreeMap<(String, u32), Json>>);
+pub(super) struct LastStatuses(Mutex<BTreeMap<(String, u32), Json>>);
 
-impl Seen {
+impl LastStatuses {
     /// One that was given up is another one's to tell of.
     pub(super) fn forget(&self, source: &str, partition: u32) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(source.to_owned(), partition));
@@ -26,13 +26,13 @@ impl Service {
     /// How each partition is that is at work here, or was until it failed. One that does not answer, as while its bucket is
     /// away, is shown as it was, with an `error`.
     /// What was answered is given back beside it.
-    pub(super) fn status_own(&self) -> (Vec<Json>, Vec<Answer>) {
+    pub(super) fn status_own(&self) -> (Vec<Json>, Vec<PartitionAnswer>) {
         let until = Instant::now() + PATIENCE;
         let asked: Vec<(String, u32, Result<PendingAnswer, NoAnswer>)> = {
             let inner = self.lock();
             let plans: Vec<String> = inner.bound.iter().map(|bound| bound.plan.name()).collect();
             self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(source, _), _| plans.contains(source));
-            let begin = |running: &super::Running| {
+            let begin = |running: &super::RunningPartition| {
                 (running.plan.name(), running.part.number, running.handle.begin(Ask::Status, false))
             };
             inner.running.iter().map(begin).collect()
@@ -41,7 +41,7 @@ impl Service {
             let answer = asked.and_then(|asked| asked.wait(until.saturating_duration_since(Instant::now()), &|| true));
             ((source, partition), answer)
         });
-        let answers: Vec<((String, u32), Result<Answer, NoAnswer>)> = waited.collect();
+        let answers: Vec<((String, u32), Result<PartitionAnswer, NoAnswer>)> = waited.collect();
         let mut own = vec![];
         let mut seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut errors = BTreeMap::new();

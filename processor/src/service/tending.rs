@@ -11,8 +11,8 @@ use super::{Service, StartError};
 use crate::checkpoint::Error as StateError;
 use crate::engine::EngineError;
 use crate::log_position::LogPosition;
-use crate::partition::{Answer, Ask};
-use crate::programs::{Begin, Programs, SealedLog};
+use crate::partition::{Ask, PartitionAnswer};
+use crate::programs::{DeployedPrograms, DeploymentStart, SealedLog};
 use event_feeder::world::{self, Instant};
 use serde_json::{Value as Json, json};
 use std::sync::{PoisonError, Weak};
@@ -102,7 +102,7 @@ impl Service {
     }
 
     /// Stores the next programs and puts them to work; whoever was quicker is followed later.
-    fn step(&self, mut next: Programs) -> Result<(), EngineError> {
+    fn step(&self, mut next: DeployedPrograms) -> Result<(), EngineError> {
         match next.store(&self.store) {
             Ok(()) => {}
             Err(StateError::Conflict { .. }) => return self.adopt_newest(),
@@ -113,20 +113,21 @@ impl Service {
     }
 
     /// The deployments that are catching up, each with how far it is, for people and programs.
-    pub(super) fn catching_up(&self, answers: &[Answer]) -> Vec<Json> {
+    pub(super) fn catching_up(&self, answers: &[PartitionAnswer]) -> Vec<Json> {
         let (waiting, bound) = {
             let inner = self.lock();
             let waiting = inner.programs.deployments.iter().filter(|deployment| deployment.catching_up);
             let waiting = waiting.map(|one| (one.number, one.shown().cloned().collect::<Vec<_>>()));
             (waiting.collect::<Vec<_>>(), inner.bound.clone())
         };
-        let records = |of: &dyn Fn(&Answer) -> bool| -> u64 {
+        let records = |of: &dyn Fn(&PartitionAnswer) -> bool| -> u64 {
             answers.iter().filter(|answer| of(answer)).map(|answer| answer.counts.records).sum()
         };
         let one = |(number, names): (u32, Vec<String>)| {
             let own: Vec<&Bound> = bound.iter().filter(|bound| bound.number == number).collect();
-            let of = |answer: &Answer| own.iter().any(|own| own.plan.name() == answer.plan.name());
-            let earlier = |answer: &Answer| own.iter().any(|own| own.earlier.as_ref() == Some(&answer.plan.name()));
+            let of = |answer: &PartitionAnswer| own.iter().any(|own| own.plan.name() == answer.plan.name());
+            let earlier =
+                |answer: &PartitionAnswer| own.iter().any(|own| own.earlier.as_ref() == Some(&answer.plan.name()));
             let (read, of_all) = (records(&of), records(&earlier));
             let per_cent = (read * 100).checked_div(of_all).map(|per_cent| per_cent.min(100));
             let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,12 +147,18 @@ impl Service {
 }
 
 /// Whether a partition of a deployment has read what those have read that answer now; or has begun, if that is all.
-fn has_caught_up<'a>(own: &Bound, part: u32, bound: &[Bound], before: &'a [Answer], after: &'a [Answer]) -> bool {
-    let of = |answers: &'a [Answer], bound: &Bound| {
+fn has_caught_up<'a>(
+    own: &Bound,
+    part: u32,
+    bound: &[Bound],
+    before: &'a [PartitionAnswer],
+    after: &'a [PartitionAnswer],
+) -> bool {
+    let of = |answers: &'a [PartitionAnswer], bound: &Bound| {
         answers.iter().find(|answer| answer.plan == bound.plan && answer.partition == part)
     };
     let Some(now) = of(after, own) else { return false };
-    if own.begins == Begin::Now {
+    if own.begins == DeploymentStart::Now {
         return now.epoch > 0;
     }
     let others = bound.iter().filter(|other| other.answers() && other.is_seen());
@@ -180,10 +187,11 @@ fn covers(new: &LogPosition, old: &LogPosition) -> bool {
 }
 
 /// Whether nothing of a deployment waits to be written or published.
-fn is_published(own: &[Bound], answers: &[Answer]) -> bool {
-    let of = |answer: &&Answer| own.iter().any(|own| own.plan.name() == answer.plan.name());
+fn is_published(own: &[Bound], answers: &[PartitionAnswer]) -> bool {
+    let of = |answer: &&PartitionAnswer| own.iter().any(|own| own.plan.name() == answer.plan.name());
     // One that nobody works on may have outputs that have yet to say their last.
-    let is_done = |answer: &Answer| answer.outputs.values().all(|output| output.waiting == 0) && answer.owner.is_some();
+    let is_done =
+        |answer: &PartitionAnswer| answer.outputs.values().all(|output| output.waiting == 0) && answer.owner.is_some();
     answers.iter().filter(of).all(is_done)
 }
 

@@ -5,7 +5,7 @@ mod joined;
 
 use super::{Claims, Options, Service, writer_name};
 use crate::checkpoint::{Checkpoints, Commit, LocalStore, TakeFrom, WriterIdentity};
-use crate::engine::{Engine, Extent, Listed, Page, TableData};
+use crate::engine::{Engine, Listed, Page, PageExtent, TableData};
 use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::outputs::Outputs;
 use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -154,7 +154,7 @@ fn partitions_add_up() {
         let of_metric = view(&snapshot.tables[2]).iter().map(|batch| batch.num_rows()).sum::<usize>();
         assert_eq!((rows(0), rows(1), of_metric), (4, 3, 4));
         let Listed { rows: outliers, extent, .. } = service.outliers("m", Page::first(2), SYNC).expect("an answer");
-        assert_eq!(extent, Extent { offset: 0, rows: 2, of: 4 });
+        assert_eq!(extent, PageExtent { offset: 0, rows: 2, of: 4 });
         let sessions: &StringArray = outliers.column(0).as_any().downcast_ref().expect("text");
         assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("a"), Some("b")], "far from 50 among all partitions");
         let scores: &Float64Array =
@@ -163,7 +163,7 @@ fn partitions_add_up() {
         let rest = service.outliers("m", Page { offset: 2, limit: 9 }, SYNC).expect("an answer");
         let sessions: &StringArray = rest.rows.column(0).as_any().downcast_ref().expect("text");
         assert_eq!(sessions.iter().collect::<Vec<_>>(), [Some("c"), Some("c")], "as far as `b`, and behind it by name");
-        assert_eq!(rest.extent, Extent { offset: 2, rows: 2, of: 4 });
+        assert_eq!(rest.extent, PageExtent { offset: 2, rows: 2, of: 4 });
         assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
     }
     log.write(1, r#"{"k":"b","t":25,"b":true}"#);

@@ -7,8 +7,8 @@ use super::Service;
 use super::work::folder;
 use crate::engine::{EngineError, IsWanted};
 use crate::input::LogPartition;
-use crate::partition::{Answer, Ask, Asks, NoAnswer, at_rest};
-use crate::peers::{Question, encode};
+use crate::partition::{Ask, Asks, NoAnswer, PartitionAnswer, at_rest};
+use crate::peers::{PeerQuestion, encode};
 use event_feeder::world::{self, Instant};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Asks every partition, wherever it is at work.
-    pub(super) fn ask(&self, asks: &Asks, sync: Option<Duration>) -> Result<Vec<Answer>, EngineError> {
+    pub(super) fn ask(&self, asks: &Asks, sync: Option<Duration>) -> Result<Vec<PartitionAnswer>, EngineError> {
         self.ask_while(asks, sync, &|| true)
     }
 
@@ -31,7 +31,7 @@ impl Service {
         asks: &Asks,
         sync: Option<Duration>,
         is_wanted: IsWanted<'_>,
-    ) -> Result<Vec<Answer>, EngineError> {
+    ) -> Result<Vec<PartitionAnswer>, EngineError> {
         let Some(cluster) = &self.cluster else { return Ok(self.ask_own(asks, sync, &self.held(), is_wanted)?) };
         let until = Instant::now() + sync.unwrap_or(GRACE);
         let mut looked = false;
@@ -86,10 +86,10 @@ impl Service {
         asks: &Asks,
         sync: Option<Duration>,
         is_wanted: IsWanted<'_>,
-    ) -> Result<(Found, Vec<String>), EngineError> {
+    ) -> Result<(CompleteAnswer, Vec<String>), EngineError> {
         let (plans, held) = (self.plans(), self.held());
         let sync_ms = sync.map(|left| left.as_millis() as u64);
-        let question = Question { ask: asks.rest.clone(), of: asks.of.clone(), held: held.clone(), sync_ms };
+        let question = PeerQuestion { ask: asks.rest.clone(), of: asks.of.clone(), held: held.clone(), sync_ms };
         let others = self.others();
         let (own, theirs) = std::thread::scope(|scope| {
             let theirs =
@@ -99,7 +99,7 @@ impl Service {
             let own = self.ask_own(asks, sync, &held, is_wanted);
             (own, theirs.map(|thread| thread.join().expect("asking does not panic")).unwrap_or_default())
         });
-        let mut found = Found::new();
+        let mut found = CompleteAnswer::new();
         let mut troubles = vec![];
         match own {
             Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
@@ -117,7 +117,7 @@ impl Service {
     }
 
     /// The answer of a partition that nobody owns.
-    fn at_rest(&self, source: &str, part: &LogPartition, ask: &Ask) -> Result<Option<Answer>, EngineError> {
+    fn at_rest(&self, source: &str, part: &LogPartition, ask: &Ask) -> Result<Option<PartitionAnswer>, EngineError> {
         let plan = self.plans().into_iter().find(|plan| plan.name() == source);
         let Some(plan) = plan else { return Ok(None) };
         let folder = folder(source, part);
@@ -131,7 +131,7 @@ impl Service {
 
     /// Answers another processor for the partitions at work here.
     pub(super) fn answer_other(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
-        let question: Question =
+        let question: PeerQuestion =
             serde_json::from_slice(question).map_err(|error| EngineError::invalid(error.to_string()))?;
         let sync = question.sync_ms.map(Duration::from_millis);
         let asks = Asks { rest: question.ask, of: question.of };
@@ -140,15 +140,15 @@ impl Service {
     }
 }
 
-type Found = BTreeMap<(String, u32), Answer>;
+type CompleteAnswer = BTreeMap<(String, u32), PartitionAnswer>;
 
 /// How far an answer goes.
-fn places(answer: &Answer) -> Vec<event_feeder::Position> {
+fn places(answer: &PartitionAnswer) -> Vec<event_feeder::Position> {
     answer.reach.iter().map(|reach| reach.position).collect()
 }
 
 /// Keeps the answer that goes farther where two processors answer for one partition, which changed hands meanwhile.
-fn insert(found: &mut Found, answer: Answer) {
+fn insert(found: &mut CompleteAnswer, answer: PartitionAnswer) {
     let key = (answer.plan.name(), answer.partition);
     let is_new = found.get(&key).is_none_or(|known| places(known) < places(&answer));
     if is_new {

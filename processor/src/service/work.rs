@@ -3,8 +3,8 @@
 use crate::checkpoint::TakeFrom;
 use crate::input::{Log, LogPartition};
 use crate::labels::Labels;
-use crate::partition::{Error, Handle, Options as PartitionOptions, Partition, Recovery};
-use crate::programs::Begin;
+use crate::partition::{Error, Options as PartitionOptions, Partition, PartitionHandle, Recovery};
+use crate::programs::DeploymentStart;
 use crate::start_markers::StartMarkers;
 use event_feeder::world;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use timeline_core::plan::Plan;
 
 /// How a partition ended on its own.
 #[derive(Debug)]
-pub struct Ended {
+pub struct PartitionEnd {
     /// The source.
     pub source: String,
     /// The partition's number.
@@ -32,7 +32,7 @@ pub(super) struct Bound {
     /// The number of its deployment.
     pub number: u32,
     /// From where it reads the log.
-    pub begins: Begin,
+    pub begins: DeploymentStart,
     /// Which of its outputs are seen, and as what.
     pub labels: Labels,
     /// The plan that has read the same log before, and keeps its events.
@@ -54,16 +54,16 @@ impl Bound {
 }
 
 /// A partition at work.
-pub(super) struct Running {
+pub(super) struct RunningPartition {
     pub plan: Arc<Plan>,
     pub part: LogPartition,
-    pub handle: Handle,
+    pub handle: PartitionHandle,
     thread: JoinHandle<()>,
     /// Set before somebody ends it on purpose: such an end is nobody's news.
     replaced: Arc<AtomicBool>,
 }
 
-impl Running {
+impl RunningPartition {
     /// Opens a partition and lets it work.
     pub(super) fn start(
         bound: &Bound,
@@ -71,9 +71,9 @@ impl Running {
         threads: usize,
         take: TakeFrom,
         options: &super::Options,
-        tell: Sender<Ended>,
+        tell: Sender<PartitionEnd>,
         fenced: &Arc<AtomicBool>,
-    ) -> Result<(Running, Recovery), Error> {
+    ) -> Result<(RunningPartition, Recovery), Error> {
         let source = bound.plan.name();
         let (plan, part) = (Arc::clone(&bound.plan), part.clone());
         let partition_options = partition_options(bound, &part, threads, take, options);
@@ -88,11 +88,11 @@ impl Running {
             let result = partition.run(&fenced);
             if !(is_replaced.load(Ordering::SeqCst) && result.is_ok()) {
                 // Nobody listens any more when the processor itself ends.
-                let _ = tell.send(Ended { source, partition: number, result });
+                let _ = tell.send(PartitionEnd { source, partition: number, result });
             }
         };
         let thread = thread.spawn(run).expect("the system can start a thread");
-        Ok((Running { plan, part, handle, thread, replaced }, recovery))
+        Ok((RunningPartition { plan, part, handle, thread, replaced }, recovery))
     }
 
     /// Whether it is this partition.
@@ -146,7 +146,7 @@ pub(super) fn partition_options(
 }
 
 /// Ends partitions and gives them up, each with a last checkpoint, and waits for them.
-pub(super) fn halt(running: &mut Vec<Running>) {
+pub(super) fn halt(running: &mut Vec<RunningPartition>) {
     for partition in running.iter() {
         partition.handle.stop(true);
     }

@@ -3,7 +3,7 @@
 //! A call is a table of its own ([`MetricAt`]), put in its place before the statement is planned. So it is asked for as all
 //! tables are, what conditions say of `session` bounds it, and several calls of one instant are one table.
 
-use super::code::Code;
+use super::code::QueryCode;
 use super::error::cleaned;
 use super::work::{known_as, unknown};
 use crate::engine::{EngineError, MetricAt};
@@ -42,14 +42,14 @@ pub(super) fn put_in(
 ) -> std::result::Result<(), EngineError> {
     match statement {
         Statement::Statement(ast) => {
-            let mut calls = Calls { state, known, is_described, found: BTreeSet::new() };
+            let mut calls = AsOfCalls { state, known, is_described, found: BTreeSet::new() };
             match ast.visit(&mut calls) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) if calls.found.len() > CALLS_MAX => {
                     let count = calls.found.len();
                     let message =
                         format!("the statement has `metric_at` of {count} instants, and may have {CALLS_MAX}");
-                    Err(Code::TooManyRelations.error(message))
+                    Err(QueryCode::TooManyRelations.error(message))
                 }
                 ControlFlow::Continue(()) => Ok(()),
             }
@@ -59,7 +59,7 @@ pub(super) fn put_in(
     }
 }
 
-struct Calls<'a> {
+struct AsOfCalls<'a> {
     state: &'a SessionState,
     known: &'a [String],
     is_described: bool,
@@ -67,7 +67,7 @@ struct Calls<'a> {
     found: BTreeSet<String>,
 }
 
-impl VisitorMut for Calls<'_> {
+impl VisitorMut for AsOfCalls<'_> {
     type Break = EngineError;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
@@ -93,7 +93,7 @@ fn is_call(name: &ObjectName) -> bool {
     part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(FUNCTION))
 }
 
-impl Calls<'_> {
+impl AsOfCalls<'_> {
     /// The table that a call stands for.
     fn table(&self, called: &TableFunctionArgs) -> std::result::Result<String, EngineError> {
         let [FunctionArg::Unnamed(FunctionArgExpr::Expr(metric)), FunctionArg::Unnamed(FunctionArgExpr::Expr(at))] =

@@ -12,7 +12,7 @@
 //! The bounds are what a stack of [`super::work::STACK_BYTES`] holds in a build without optimization, by measure, and
 //! leave room for what tools write: lists and chains of some thousand terms.
 
-use super::code::Code;
+use super::code::QueryCode;
 use crate::engine::EngineError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement as Ast, Visit, Visitor};
@@ -39,7 +39,9 @@ pub(super) const RELATIONS_MAX: u64 = 512;
 /// Refuses a text that is too long.
 pub(super) fn check_length(sql: &str) -> Result<(), EngineError> {
     if sql.len() > BYTES_MAX {
-        return Err(Code::TooLarge.error(format!("the statement has {} bytes, and may have {BYTES_MAX}", sql.len())));
+        return Err(
+            QueryCode::TooLarge.error(format!("the statement has {} bytes, and may have {BYTES_MAX}", sql.len()))
+        );
     }
     Ok(())
 }
@@ -83,24 +85,24 @@ pub(super) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<(), EngineError> 
         }
         if chains.last().is_some_and(|chain| *chain > CHAIN_MAX) {
             let message = format!("more than {CHAIN_MAX} operators of the statement stand one upon the other");
-            return Err(Code::TooLarge.error(message));
+            return Err(QueryCode::TooLarge.error(message));
         }
         // Signs and negations before one operand are each in the one before.
         in_a_row = if is_sign(token) { in_a_row + 1 } else { 0 };
         if depth > NESTING_MAX || in_a_row > NESTING_MAX {
-            return Err(Code::TooLarge.error(format!("the statement is nested more than {NESTING_MAX} deep")));
+            return Err(QueryCode::TooLarge.error(format!("the statement is nested more than {NESTING_MAX} deep")));
         }
     }
     if parts > PARTS_MAX {
         let message = format!("the statement puts {parts} queries together, and may put {PARTS_MAX}");
-        return Err(Code::TooLarge.error(message));
+        return Err(QueryCode::TooLarge.error(message));
     }
     if all > TOKENS_MAX {
-        return Err(Code::TooLarge.error(format!("the statement has {all} tokens, and may have {TOKENS_MAX}")));
+        return Err(QueryCode::TooLarge.error(format!("the statement has {all} tokens, and may have {TOKENS_MAX}")));
     }
     if operators > OPERATORS_MAX {
         let message = format!("the statement has {operators} operators and words of SQL, and may have {OPERATORS_MAX}");
-        return Err(Code::TooLarge.error(message));
+        return Err(QueryCode::TooLarge.error(message));
     }
     Ok(())
 }
@@ -128,18 +130,18 @@ pub(super) fn check_relations(statement: &Statement) -> Result<(), EngineError> 
         Statement::Explain(explain) => return check_relations(&explain.statement),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => return Ok(()),
     };
-    let mut count = Relations { queries: vec![Known::default()] };
+    let mut count = Relations { queries: vec![KnownQueries::default()] };
     let _ = ast.visit(&mut count);
     let (relations, depth) = count.queries.first().map_or((0, 0), |query| (query.size.relations, query.size.depth));
     if depth > NESTING_MAX {
         let message =
             format!("the statement is nested {depth} deep with every `WITH` put in, and may be {NESTING_MAX}");
-        return Err(Code::TooLarge.error(message));
+        return Err(QueryCode::TooLarge.error(message));
     }
     if relations > RELATIONS_MAX {
         let message =
             format!("the statement reads {relations} tables with every `WITH` put in, and may read {RELATIONS_MAX}");
-        return Err(Code::TooManyRelations.error(message));
+        return Err(QueryCode::TooManyRelations.error(message));
     }
     Ok(())
 }
@@ -147,22 +149,22 @@ pub(super) fn check_relations(statement: &Statement) -> Result<(), EngineError> 
 /// Counts tables, those of a `WITH` wherever it is named.
 struct Relations {
     /// The queries that are open, the innermost last; the first stands for the statement.
-    queries: Vec<Known>,
+    queries: Vec<KnownQueries>,
 }
 
 /// How large a query is with everything put in.
 #[derive(Clone, Copy, Default)]
-struct Size {
+struct QuerySize {
     relations: u64,
     /// How many queries stand in each other.
     depth: usize,
 }
 
 #[derive(Default)]
-struct Known {
-    size: Size,
+struct KnownQueries {
+    size: QuerySize,
     /// What each of its `WITH` comes to.
-    with: HashMap<String, Size>,
+    with: HashMap<String, QuerySize>,
     /// Where its `WITH` are, and their names.
     bodies: Vec<(*const Query, String)>,
 }
@@ -173,7 +175,7 @@ impl Visitor for Relations {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);
         let bodies = tables.map(|table| (std::ptr::from_ref(&*table.query), table.alias.name.value.clone())).collect();
-        self.queries.push(Known { bodies, ..Known::default() });
+        self.queries.push(KnownQueries { bodies, ..KnownQueries::default() });
         ControlFlow::Continue(())
     }
 
@@ -181,9 +183,9 @@ impl Visitor for Relations {
         let Some(closed) = self.queries.pop() else { return ControlFlow::Continue(()) };
         let Some(around) = self.queries.last_mut() else { return ControlFlow::Continue(()) };
         let with = around.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query)).map(|(_, name)| name.clone());
-        let own = Size { relations: closed.size.relations, depth: closed.size.depth + 1 };
+        let own = QuerySize { relations: closed.size.relations, depth: closed.size.depth + 1 };
         match with {
-            Some(name) => _ = around.with.insert(name, Size { relations: own.relations.max(1), ..own }),
+            Some(name) => _ = around.with.insert(name, QuerySize { relations: own.relations.max(1), ..own }),
             None => around.size.add(own),
         }
         ControlFlow::Continue(())
@@ -193,15 +195,15 @@ impl Visitor for Relations {
         let name = relation.to_string().replace('"', "");
         let known = self.queries.iter().rev().find_map(|query| query.with.get(&name)).copied();
         if let Some(query) = self.queries.last_mut() {
-            query.size.add(known.unwrap_or(Size { relations: 1, depth: 0 }));
+            query.size.add(known.unwrap_or(QuerySize { relations: 1, depth: 0 }));
         }
         ControlFlow::Continue(())
     }
 }
 
-impl Size {
+impl QuerySize {
     /// Takes in what stands in it.
-    fn add(&mut self, inner: Size) {
+    fn add(&mut self, inner: QuerySize) {
         self.relations = self.relations.saturating_add(inner.relations);
         self.depth = self.depth.max(inner.depth);
     }
@@ -210,18 +212,23 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::{CHAIN_MAX, NESTING_MAX, OPERATORS_MAX, PARTS_MAX, RELATIONS_MAX, TOKENS_MAX};
-    use crate::sql::Task;
-    use crate::sql::code::Code;
-    use crate::sql::statement::{Question, parse};
-    use crate::sql::work::Asked;
+    use crate::sql::StatementTask;
+    use crate::sql::code::QueryCode;
+    use crate::sql::statement::{ReadStatement, parse};
+    use crate::sql::work::QuestionRequest;
 
     /// The code that a statement is refused with, if it is.
     fn refused(sql: &str) -> Option<String> {
-        let asked = Asked { sql: sql.to_owned(), known: vec![], memory_bytes: 1 << 20, task: Task::Rows(vec![]) };
+        let asked = QuestionRequest {
+            sql: sql.to_owned(),
+            known: vec![],
+            memory_bytes: 1 << 20,
+            task: StatementTask::Rows(vec![]),
+        };
         let bounded = move || {
             parse(&asked).and_then(|question| match question {
-                Question::Tables | Question::Describe(_) => Ok(()),
-                Question::Query { statement, .. } => super::check_relations(&statement),
+                ReadStatement::Tables | ReadStatement::Describe(_) => Ok(()),
+                ReadStatement::Query { statement, .. } => super::check_relations(&statement),
             })
         };
         let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(bounded).expect("a thread");
@@ -235,7 +242,7 @@ mod tests {
 
     /// Refuses the second, one step beyond the first.
     #[track_caller]
-    fn check(allowed: &str, beyond: &str, code: Code) {
+    fn check(allowed: &str, beyond: &str, code: QueryCode) {
         assert_eq!(refused(allowed), None, "{allowed:.80}");
         assert_eq!(refused(beyond), Some(code.name().to_owned()), "{beyond:.80}");
     }
@@ -248,34 +255,34 @@ mod tests {
             let of = |count: usize| format!("{begin}{}", one.repeat(count));
             // Words count as much as signs.
             assert_eq!(refused(&of(CHAIN_MAX / 4)), None, "{one}");
-            assert_eq!(refused(&of(CHAIN_MAX + 1)), Some(Code::TooLarge.name().to_owned()), "{one}");
+            assert_eq!(refused(&of(CHAIN_MAX + 1)), Some(QueryCode::TooLarge.name().to_owned()), "{one}");
         }
     }
 
     #[test]
     fn operators_in_all() {
         let of = |count| format!("SELECT 1 WHERE {}", many(count, " AND ", |_| "a".into()));
-        check(&of(OPERATORS_MAX / 4), &of(OPERATORS_MAX + 1), Code::TooLarge);
+        check(&of(OPERATORS_MAX / 4), &of(OPERATORS_MAX + 1), QueryCode::TooLarge);
     }
 
     #[test]
     fn tokens_in_all() {
         let of = |count| format!("SELECT a IN ({})", many(count, ",", |_| "1".into()));
-        check(&of(TOKENS_MAX / 4), &of(TOKENS_MAX / 2 + 1), Code::TooLarge);
+        check(&of(TOKENS_MAX / 4), &of(TOKENS_MAX / 2 + 1), QueryCode::TooLarge);
     }
 
     #[test]
     fn brackets_in_brackets() {
         let of = |count: usize| format!("SELECT {}1{}", "(".repeat(count), ")".repeat(count));
-        check(&of(NESTING_MAX / 2), &of(NESTING_MAX + 1), Code::TooLarge);
+        check(&of(NESTING_MAX / 2), &of(NESTING_MAX + 1), QueryCode::TooLarge);
         let signs = |count: usize| format!("SELECT {}a", "- ".repeat(count));
-        check(&signs(NESTING_MAX / 2), &signs(NESTING_MAX + 1), Code::TooLarge);
+        check(&signs(NESTING_MAX / 2), &signs(NESTING_MAX + 1), QueryCode::TooLarge);
     }
 
     #[test]
     fn queries_put_together() {
         let of = |count| many(count, " UNION ALL ", |i| format!("SELECT {i}"));
-        check(&of(NESTING_MAX / 2), &of(PARTS_MAX + 1), Code::TooLarge);
+        check(&of(NESTING_MAX / 2), &of(PARTS_MAX + 1), QueryCode::TooLarge);
     }
 
     #[test]
@@ -288,11 +295,11 @@ mod tests {
         check(
             &doubled(RELATIONS_MAX.ilog2() as usize - 1),
             &doubled(RELATIONS_MAX.ilog2() as usize + 1),
-            Code::TooManyRelations,
+            QueryCode::TooManyRelations,
         );
         let chained = |count| with(count, &|i| format!("SELECT a FROM c{i}"));
-        check(&chained(NESTING_MAX / 2), &chained(NESTING_MAX + 1), Code::TooLarge);
+        check(&chained(NESTING_MAX / 2), &chained(NESTING_MAX + 1), QueryCode::TooLarge);
         let joined = |count: u64| format!("SELECT * FROM {}", many(count as usize, ", ", |i| format!("t t{i}")));
-        check(&joined(RELATIONS_MAX), &joined(RELATIONS_MAX + 1), Code::TooManyRelations);
+        check(&joined(RELATIONS_MAX), &joined(RELATIONS_MAX + 1), QueryCode::TooManyRelations);
     }
 }

@@ -55,7 +55,7 @@ fn questions(runtime: &tokio::runtime::Runtime, frames: &Receiver<Frame>) -> io:
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     while let Ok(frame) = frames.recv() {
         let Frame::Ask(asked) = frame else { continue };
-        let mut desk = Process { frames, out: &mut out, writer: None, failed: None };
+        let mut desk = ProcessorDesk { frames, out: &mut out, writer: None, failed: None };
         let done = unless_it_panics(|| runtime.block_on(answer(&asked, &mut desk))).and_then(|done| done);
         if let Some(error) = desk.failed {
             return Err(error);
@@ -75,7 +75,7 @@ fn questions(runtime: &tokio::runtime::Runtime, frames: &Receiver<Frame>) -> io:
 }
 
 /// The desk of a question in this process: the processor at the other end.
-struct Process<'a> {
+struct ProcessorDesk<'a> {
     frames: &'a Receiver<Frame>,
     out: &'a mut BufWriter<Stdout>,
     writer: Option<StreamWriter<Vec<u8>>>,
@@ -83,7 +83,7 @@ struct Process<'a> {
     failed: Option<io::Error>,
 }
 
-impl Process<'_> {
+impl ProcessorDesk<'_> {
     fn tell(&mut self, frame: &Frame) -> bool {
         let told = frame.write(self.out).and_then(|()| self.out.flush());
         told.map_err(|error| self.failed = Some(error)).is_ok()
@@ -97,7 +97,7 @@ impl Process<'_> {
     }
 }
 
-impl Desk for Process<'_> {
+impl Desk for ProcessorDesk<'_> {
     fn tables(&mut self, wanted: TableRequest) -> Result<Vec<TableData>, EngineError> {
         let count = wanted.scans.len();
         if count == 0 {

@@ -1,6 +1,6 @@
 //! Errors of the library, said as the asker can use them: what is wrong, without the library's names and traces.
 
-use super::code::Code;
+use super::code::QueryCode;
 use crate::engine::EngineError;
 use arrow::error::ArrowError;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
@@ -14,7 +14,7 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
         DataFusionError::SQL(error, _) => {
             let text = error.to_string();
             if text.contains("recursion limit") {
-                return Code::TooLarge.error("the statement is nested too deeply");
+                return QueryCode::TooLarge.error("the statement is nested too deeply");
             }
             EngineError::invalid(format!("SQL: {}", told(text.trim_start_matches("sql parser error: "))))
         }
@@ -24,12 +24,12 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
         DataFusionError::ArrowError(error, _) => of_arrow(error),
         DataFusionError::ResourcesExhausted(_) => {
             let most = super::MEMORY_BYTES_MAX >> 20;
-            Code::Memory.error(format!("the question needs more memory than one may have ({most} MiB)"))
+            QueryCode::Memory.error(format!("the question needs more memory than one may have ({most} MiB)"))
         }
         DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => {
             EngineError::Unavailable(format!("history cannot be read: {}", told(&error.find_root().to_string())))
         }
-        other => Code::Failed.error(told(&other.to_string())),
+        other => QueryCode::Failed.error(told(&other.to_string())),
     }
 }
 

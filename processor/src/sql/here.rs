@@ -3,11 +3,11 @@
 //! A statement that overflows even a large stack ends this process, and a function that takes all memory too; that is
 //! why the command gives questions to processes of their own ([`super::pool`]).
 
-use super::code::Code;
+use super::code::QueryCode;
 use super::wire::TableRequest;
-use super::work::{Asked, Desk, answer, on_large_stack, unless_it_panics};
-use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
-use crate::engine::{Basis, Engine, EngineError, IsWanted, Snapshot, TableData};
+use super::work::{Desk, QuestionRequest, answer, on_large_stack, unless_it_panics};
+use super::{MEMORY_BYTES_MAX, SqlAnswer, SqlQuestion, StatementTask};
+use crate::engine::{AnswerBasis, Engine, EngineError, IsWanted, Snapshot, TableData};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::any::Any;
@@ -20,13 +20,13 @@ use tokio_stream::wrappers::ReceiverStream;
 const QUEUE: usize = 1;
 
 /// The columns, and what the rows are true for.
-type Head = Result<(SchemaRef, Basis), EngineError>;
+type ResultHeader = Result<(SchemaRef, AnswerBasis), EngineError>;
 
 struct Here {
     engine: Arc<dyn Engine>,
     sync: Option<Duration>,
-    basis: Basis,
-    tell: Option<oneshot::Sender<Head>>,
+    basis: AnswerBasis,
+    tell: Option<oneshot::Sender<ResultHeader>>,
     batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
 }
 
@@ -60,20 +60,20 @@ pub(super) fn tables(
         TableRequest { scans, with_rows: true } => engine.read(scans, sync, is_wanted),
         TableRequest { scans, with_rows: false } => {
             let names: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
-            let basis = Basis { positions: vec![], notes: engine.notes(scans)? };
+            let basis = AnswerBasis { positions: vec![], notes: engine.notes(scans)? };
             engine.columns(&names).map(|tables| Snapshot { tables, basis })
         }
     }
 }
 
 /// Answers in this process.
-pub(super) async fn ask(asking: Asking, task: Task) -> Result<Answer, EngineError> {
-    let Asking { sql, engine, sync, parameters: _, held } = asking;
+pub(super) async fn ask(asking: SqlQuestion, task: StatementTask) -> Result<SqlAnswer, EngineError> {
+    let SqlQuestion { sql, engine, sync, parameters: _, held } = asking;
     let (tell, told) = oneshot::channel();
     let (batches, queue) = mpsc::channel(QUEUE);
     let gone = batches.clone();
-    let asked = Asked { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX, task };
-    let mut here = Here { engine, sync, basis: Basis::default(), tell: Some(tell), batches };
+    let asked = QuestionRequest { sql, known: engine.table_names(), memory_bytes: MEMORY_BYTES_MAX, task };
+    let mut here = Here { engine, sync, basis: AnswerBasis::default(), tell: Some(tell), batches };
     let work = move |runtime: &tokio::runtime::Runtime| {
         let _held: Option<Arc<dyn Any + Send + Sync>> = held;
         let done = unless_it_panics(|| {
@@ -90,9 +90,10 @@ pub(super) async fn ask(asking: Asking, task: Task) -> Result<Answer, EngineErro
             None => _ = here.batches.blocking_send(Err(error)),
         }
     };
-    on_large_stack(work).map_err(|error| Code::NoProcess.error(format!("no thread can be started: {error}")))?;
+    on_large_stack(work).map_err(|error| QueryCode::NoProcess.error(format!("no thread can be started: {error}")))?;
     let head = told.await;
-    let head = head.unwrap_or_else(|_| Err(Code::Ended.error("the thread of the question ended without an answer")));
+    let head =
+        head.unwrap_or_else(|_| Err(QueryCode::Ended.error("the thread of the question ended without an answer")));
     // The queue is here until then: dropping this future ends the work.
-    head.map(|(schema, basis)| Answer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) })
+    head.map(|(schema, basis)| SqlAnswer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) })
 }

@@ -41,16 +41,16 @@ pub(super) fn may_bound(sql: &str, names: &[String]) -> bool {
 
 /// A table of which the columns are known, and not yet the rows.
 #[derive(Debug)]
-pub(super) struct Late {
+pub(super) struct DeferredTable {
     name: String,
     schema: SchemaRef,
     rows: OnceLock<Arc<dyn TableProvider>>,
 }
 
-impl Late {
+impl DeferredTable {
     /// A table by its columns.
-    pub(super) fn new(columns: &TableData) -> Arc<Late> {
-        Arc::new(Late { name: columns.name.clone(), schema: bare(&columns.schema), rows: OnceLock::new() })
+    pub(super) fn new(columns: &TableData) -> Arc<DeferredTable> {
+        Arc::new(DeferredTable { name: columns.name.clone(), schema: bare(&columns.schema), rows: OnceLock::new() })
     }
 
     /// Whether the table that came has the columns that the question was planned with.
@@ -74,7 +74,7 @@ fn bare(schema: &Schema) -> SchemaRef {
 /// A plan that is being made.
 type Planned<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>>> + Send + 'a>>;
 
-impl TableProvider for Late {
+impl TableProvider for DeferredTable {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -112,7 +112,7 @@ impl TableProvider for Late {
 /// that is not read after all no row.
 pub(super) fn scans(plan: &LogicalPlan, names: &[String]) -> Result<Vec<TableScan>, EngineError> {
     let mut found: BTreeMap<String, TableScan> = BTreeMap::new();
-    let mut note = |late: &Late, filters: &[Expr], read: &Schema| {
+    let mut note = |late: &DeferredTable, filters: &[Expr], read: &Schema| {
         let table = late.name.as_str();
         let of = |column: &str| filters.iter().filter_map(|filter| bound(filter, column)).reduce(both);
         // A dimension of metrics may be called as the column of alerts is.
@@ -141,7 +141,7 @@ pub(super) fn scans(plan: &LogicalPlan, names: &[String]) -> Result<Vec<TableSca
     let walked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let provider = source_as_provider(&scan.source)?;
-            if let Some(late) = provider.downcast_ref::<Late>() {
+            if let Some(late) = provider.downcast_ref::<DeferredTable>() {
                 note(late, &scan.filters, scan.projected_schema.as_arrow());
             }
         }

@@ -1,6 +1,6 @@
 //! The answer of a build without SQL.
 
-use super::{Answer, Asking, Task};
+use super::{SqlAnswer, SqlQuestion, StatementTask};
 use crate::engine::EngineError;
 use std::ffi::OsString;
 use std::io;
@@ -19,7 +19,7 @@ impl Pool {
 }
 
 /// Refuses: [`EngineError::Invalid`].
-pub(super) fn refuse(_asking: &Asking, _task: &Task) -> Result<Answer, EngineError> {
+pub(super) fn refuse(_asking: &SqlQuestion, _task: &StatementTask) -> Result<SqlAnswer, EngineError> {
     Err(EngineError::invalid("this build has no SQL (built without the `sql` feature)"))
 }
 

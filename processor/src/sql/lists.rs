@@ -85,7 +85,7 @@ fn is_part(expr: &Expr, of: &BinaryOperator) -> bool {
 /// The terms with one list in the place of the first of each that say the same.
 fn merged(terms: Vec<Expr>, of_opposites: bool) -> Vec<Expr> {
     let mut merged: Vec<Expr> = vec![];
-    let mut known: HashMap<(Expr, Kind), usize> = HashMap::new();
+    let mut known: HashMap<(Expr, LiteralKind), usize> = HashMap::new();
     for mut term in terms {
         if let Expr::InList { expr, list, negated } = &mut term
             && *negated == of_opposites
@@ -115,7 +115,7 @@ fn is_column(expr: &Expr) -> bool {
 
 /// A kind of literals that are all of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
+enum LiteralKind {
     Text,
     Whole,
     /// With so many digits behind the point.
@@ -123,19 +123,19 @@ enum Kind {
 }
 
 /// The kind of all of them, if it is one.
-fn kind_of(list: &[Expr]) -> Option<Kind> {
+fn kind_of(list: &[Expr]) -> Option<LiteralKind> {
     let mut kinds = list.iter().map(literal);
     let first = kinds.next()??;
     kinds.all(|kind| kind == Some(first)).then_some(first)
 }
 
-fn literal(expr: &Expr) -> Option<Kind> {
+fn literal(expr: &Expr) -> Option<LiteralKind> {
     match expr {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => Some(Kind::Text),
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => Some(LiteralKind::Text),
         Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) if text.len() <= DIGITS_MAX => {
-            Some(text.split_once('.').map_or(Kind::Whole, |(_, fraction)| Kind::Decimal(fraction.len())))
+            Some(text.split_once('.').map_or(LiteralKind::Whole, |(_, fraction)| LiteralKind::Decimal(fraction.len())))
         }
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => literal(expr).filter(|kind| *kind != Kind::Text),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => literal(expr).filter(|kind| *kind != LiteralKind::Text),
         _ => None,
     }
 }

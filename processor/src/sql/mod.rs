@@ -66,13 +66,13 @@ mod work;
 
 #[cfg(feature = "sql")]
 pub use child::serve_questions;
-pub use code::Code;
+pub use code::QueryCode;
 #[cfg(not(feature = "sql"))]
 pub use lean::{Pool, serve_questions};
 #[cfg(feature = "sql")]
 pub use pool::Pool;
 
-use crate::engine::{Basis, Engine, EngineError, Note, PositionOf};
+use crate::engine::{AnswerBasis, AnswerNote, Engine, EngineError, PositionOf};
 use crate::measured;
 use crate::traced;
 use arrow::array::RecordBatch;
@@ -94,7 +94,7 @@ const MEMORY_BYTES_MAX: usize = 512 << 20;
 
 /// A value that stands for a `$1` of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parameter {
+pub struct StatementParameter {
     /// The name of its type in SQL; none where what it is compared with decides.
     pub ty: Option<String>,
     /// Its text; none is null.
@@ -103,22 +103,22 @@ pub struct Parameter {
 
 /// What is wanted of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Task {
+pub(crate) enum StatementTask {
     /// Its rows, with these in the place of `$1`, `$2` ...
-    Rows(Vec<Parameter>),
+    Rows(Vec<StatementParameter>),
     /// Its columns and the types of its parameters, of which some may be known by the names of SQL.
     Columns(Vec<Option<String>>),
 }
 
 /// What a statement takes and gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
+pub struct StatementDescription {
     /// The types of `$1`, `$2` ...
     pub parameters: Vec<DataType>,
     /// The columns of its rows.
     pub columns: SchemaRef,
     /// Why those may not be the ones that are meant.
-    pub notes: Vec<Note>,
+    pub notes: Vec<AnswerNote>,
 }
 
 /// Where questions are worked at.
@@ -132,7 +132,7 @@ pub enum Answerer {
 }
 
 /// A question.
-pub struct Asking {
+pub struct SqlQuestion {
     /// Its text.
     pub sql: String,
     /// Who has the tables.
@@ -140,7 +140,7 @@ pub struct Asking {
     /// Whether the tables wait for their sources, and how long.
     pub sync: Option<Duration>,
     /// The values of its parameters, if it has any.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<StatementParameter>,
     /// Held for as long as anything is at work on it, even if nobody waits for it any more.
     pub held: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -153,9 +153,9 @@ impl Answerer {
     ///
     /// # Errors
     /// [`EngineError::Invalid`] for what is no query, or wrong; [`EngineError::NotFound`] for an unknown table; what the
-    /// engine says of its snapshot; what [`Code`] lists. Rows may end in an error too (a division by zero).
-    pub async fn ask(&self, asking: Asking) -> Result<Answer, EngineError> {
-        let task = Task::Rows(asking.parameters.clone());
+    /// engine says of its snapshot; what [`QueryCode`] lists. Rows may end in an error too (a division by zero).
+    pub async fn ask(&self, asking: SqlQuestion) -> Result<SqlAnswer, EngineError> {
+        let task = StatementTask::Rows(asking.parameters.clone());
         let span = traced::question(&asking.sql);
         let answer = self.give(asking, task).instrument(span.clone()).await;
         traced::answered(span, answer)
@@ -165,26 +165,30 @@ impl Answerer {
     ///
     /// # Errors
     /// Those of [`Answerer::ask`].
-    pub(crate) async fn ask_over(&self, wire: &'static str, asking: Asking) -> Result<Answer, EngineError> {
+    pub(crate) async fn ask_over(&self, wire: &'static str, asking: SqlQuestion) -> Result<SqlAnswer, EngineError> {
         let at_work = measured::Question::begun(wire);
-        let Answer { schema, basis, rows } = self.ask(asking).await?;
+        let SqlAnswer { schema, basis, rows } = self.ask(asking).await?;
         let rows = rows.map(move |row| {
             let _ends_with_the_rows = &at_work;
             row
         });
-        Ok(Answer { schema, basis, rows: Box::pin(rows) })
+        Ok(SqlAnswer { schema, basis, rows: Box::pin(rows) })
     }
 
     /// What a statement takes and gives, for which no row of any table is read.
     ///
     /// # Errors
     /// Those of [`Answerer::ask`] that a statement has without its rows.
-    pub async fn describe(&self, asking: Asking, known: Vec<Option<String>>) -> Result<Description, EngineError> {
-        let answer = self.give(asking, Task::Columns(known)).await?;
-        Ok(Description { notes: answer.basis.notes, ..Description::of(&answer.schema) })
+    pub async fn describe(
+        &self,
+        asking: SqlQuestion,
+        known: Vec<Option<String>>,
+    ) -> Result<StatementDescription, EngineError> {
+        let answer = self.give(asking, StatementTask::Columns(known)).await?;
+        Ok(StatementDescription { notes: answer.basis.notes, ..StatementDescription::of(&answer.schema) })
     }
 
-    async fn give(&self, asking: Asking, task: Task) -> Result<Answer, EngineError> {
+    async fn give(&self, asking: SqlQuestion, task: StatementTask) -> Result<SqlAnswer, EngineError> {
         match self {
             #[cfg(feature = "sql")]
             Answerer::Here => here::ask(asking, task).await,
@@ -199,7 +203,7 @@ impl Answerer {
 /// How many of a description's columns are parameters.
 const PARAMETERS: &str = "parameters";
 
-impl Description {
+impl StatementDescription {
     /// It as columns: those of the parameters first.
     #[cfg(feature = "sql")]
     fn schema(&self) -> SchemaRef {
@@ -209,10 +213,10 @@ impl Description {
         Arc::new(Schema::new_with_metadata(fields, [count].into()))
     }
 
-    fn of(schema: &Schema) -> Description {
+    fn of(schema: &Schema) -> StatementDescription {
         let count = schema.metadata().get(PARAMETERS).and_then(|count| count.parse().ok()).unwrap_or(0);
         let (parameters, columns) = schema.fields().split_at(usize::min(count, schema.fields().len()));
-        Description {
+        StatementDescription {
             parameters: parameters.iter().map(|field| field.data_type().clone()).collect(),
             columns: Arc::new(Schema::new(columns.to_vec())),
             notes: vec![],
@@ -221,23 +225,23 @@ impl Description {
 }
 
 /// Batches as they are computed. Dropping it stops the computation.
-pub type Rows = Pin<Box<dyn Stream<Item = Result<RecordBatch, EngineError>> + Send>>;
+pub type RowStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, EngineError>> + Send>>;
 
 /// Rows, and what they are true for.
-pub struct Answer {
+pub struct SqlAnswer {
     /// The columns.
     pub schema: SchemaRef,
     /// What the rows rest on.
-    pub basis: Basis,
+    pub basis: AnswerBasis,
     /// The rows.
-    pub rows: Rows,
+    pub rows: RowStream,
 }
 
-impl Answer {
+impl SqlAnswer {
     /// An answer that is one batch.
     pub fn of(batch: RecordBatch, positions: Vec<PositionOf>) -> Self {
-        let basis = Basis { positions, notes: vec![] };
-        Answer { schema: batch.schema(), basis, rows: Box::pin(tokio_stream::once(Ok(batch))) }
+        let basis = AnswerBasis { positions, notes: vec![] };
+        SqlAnswer { schema: batch.schema(), basis, rows: Box::pin(tokio_stream::once(Ok(batch))) }
     }
 
     /// All batches, if they are at most `rows_max` rows; else [`EngineError::Invalid`].
@@ -256,7 +260,7 @@ impl Answer {
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for SqlAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("schema", &self.schema).field("basis", &self.basis).finish()
     }

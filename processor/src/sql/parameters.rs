@@ -3,7 +3,7 @@
 //! So a value is never read as SQL, and what has no type of its own takes that of what it is compared with, as a literal
 //! does.
 
-use super::{Parameter, types};
+use super::{StatementParameter, types};
 use crate::engine::EngineError;
 use datafusion::arrow::datatypes::{DataType as Arrow, TimeUnit};
 use datafusion::sql::parser::Statement;
@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use std::ops::ControlFlow;
 
 /// Puts values in the place of the parameters.
-pub(super) fn put_in(statement: &mut Statement, values: &[Parameter]) -> Result<(), EngineError> {
+pub(super) fn put_in(statement: &mut Statement, values: &[StatementParameter]) -> Result<(), EngineError> {
     each(statement, |number, expr| {
         let Some(value) = number.checked_sub(1).and_then(|place| values.get(place)) else {
             return Err(EngineError::invalid(format!("there is no value for ${number}: {} came", values.len())));
@@ -93,7 +93,7 @@ fn number(expr: &Expr) -> Option<usize> {
 }
 
 /// The value as a literal.
-fn literal(value: &Parameter) -> Result<Expr, EngineError> {
+fn literal(value: &StatementParameter) -> Result<Expr, EngineError> {
     let of = |value: Value| Expr::Value(value.into());
     let Some(text) = &value.text else {
         return match &value.ty {

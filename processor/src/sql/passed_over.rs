@@ -8,7 +8,7 @@
 //! **Invariant:** what stands in a statement is part of its answer, or the statement is refused. Comments are no part of
 //! it, those that other databases take for hints (`/*+ ... */`) included.
 
-use super::code::Code;
+use super::code::QueryCode;
 use crate::engine::EngineError;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
@@ -31,7 +31,7 @@ const NEVER_DISTINCT: [&str; 5] =
 /// Window functions that leave out rows without a value where that is said.
 const IGNORE_NULLS: [&str; 5] = ["lag", "lead", "first_value", "last_value", "nth_value"];
 
-type Found = ControlFlow<EngineError>;
+type PassedOverClause = ControlFlow<EngineError>;
 
 /// Refuses a text that asks for a version of a table, which the parser does not read.
 pub(super) fn check_versions(tokens: &[TokenWithSpan]) -> Result<(), EngineError> {
@@ -77,13 +77,13 @@ pub(super) fn check_clauses(statement: &Statement) -> Result<(), EngineError> {
 /// Refuses a statement that says of a call what its function does not heed; `state` knows the functions.
 pub(super) fn check_calls(statement: &Statement, state: &SessionState) -> Result<(), EngineError> {
     match statement {
-        Statement::Statement(ast) => done(ast.visit(&mut Calls { state })),
+        Statement::Statement(ast) => done(ast.visit(&mut PassedOverCalls { state })),
         Statement::Explain(explain) => check_calls(&explain.statement, state),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => Ok(()),
     }
 }
 
-fn done(found: Found) -> Result<(), EngineError> {
+fn done(found: PassedOverClause) -> Result<(), EngineError> {
     match found {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
@@ -91,11 +91,11 @@ fn done(found: Found) -> Result<(), EngineError> {
 }
 
 fn refused(clause: &str, instead: &str) -> EngineError {
-    Code::PassedOver.error(format!("`{clause}` is refused: {instead}"))
+    QueryCode::PassedOver.error(format!("`{clause}` is refused: {instead}"))
 }
 
 /// Goes on if there is no such clause.
-fn unless(is_there: bool, clause: &str, instead: &str) -> Found {
+fn unless(is_there: bool, clause: &str, instead: &str) -> PassedOverClause {
     match is_there {
         true => ControlFlow::Break(refused(clause, instead)),
         false => ControlFlow::Continue(()),
@@ -149,7 +149,7 @@ struct Clauses;
 impl Visitor for Clauses {
     type Break = EngineError;
 
-    fn pre_visit_query(&mut self, query: &Query) -> Found {
+    fn pre_visit_query(&mut self, query: &Query) -> PassedOverClause {
         unless(!query.locks.is_empty(), "FOR UPDATE", NO_LOCKS)?;
         unless(
             query.for_clause.is_some(),
@@ -170,7 +170,7 @@ impl Visitor for Clauses {
         set_operations(&query.body)
     }
 
-    fn pre_visit_select(&mut self, select: &Select) -> Found {
+    fn pre_visit_select(&mut self, select: &Select) -> PassedOverClause {
         unless(select.top.is_some(), "TOP", "write `LIMIT`")?;
         unless(select.prewhere.is_some(), "PREWHERE", "write `WHERE`")?;
         unless(!select.connect_by.is_empty(), "CONNECT BY", "write `WITH RECURSIVE`")?;
@@ -184,7 +184,7 @@ impl Visitor for Clauses {
         unless(!modifiers.is_empty(), "GROUP BY ... WITH", "write `GROUP BY ROLLUP (a, b)`, `CUBE` or `GROUPING SETS`")
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Found {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> PassedOverClause {
         match factor {
             TableFactor::Table {
                 name,
@@ -227,7 +227,7 @@ impl Visitor for Clauses {
         }
     }
 
-    fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
+    fn pre_visit_expr(&mut self, expr: &Expr) -> PassedOverClause {
         match expr {
             Expr::Collate { collation, .. } => {
                 let instead = "texts are compared by their bytes, as \"C\" does";
@@ -261,7 +261,7 @@ fn is_of_postgres(name: &ObjectName) -> bool {
 }
 
 /// Of a `WITH RECURSIVE` the planner takes what is put together, and nothing that stands behind it.
-fn recursive(table: &Cte) -> Found {
+fn recursive(table: &Cte) -> PassedOverClause {
     let query = &table.query;
     let is_put_together = matches!(&*query.body, SetExpr::SetOperation { op: SetOperator::Union, .. });
     let bounded = query.limit_clause.is_some() || query.order_by.is_some() || query.fetch.is_some();
@@ -269,7 +269,7 @@ fn recursive(table: &Cte) -> Found {
 }
 
 /// `INTERSECT ALL` and `EXCEPT ALL`, of which the library makes others than SQL has.
-fn set_operations(body: &SetExpr) -> Found {
+fn set_operations(body: &SetExpr) -> PassedOverClause {
     let mut open = vec![body];
     while let Some(SetExpr::SetOperation { op, set_quantifier, left, right }) = open.pop() {
         let counts = matches!(op, SetOperator::Intersect | SetOperator::Except | SetOperator::Minus);
@@ -281,7 +281,7 @@ fn set_operations(body: &SetExpr) -> Found {
     ControlFlow::Continue(())
 }
 
-fn aliased(alias: Option<&TableAlias>) -> Found {
+fn aliased(alias: Option<&TableAlias>) -> PassedOverClause {
     let Some(alias) = alias else { return ControlFlow::Continue(()) };
     let is_typed = alias.columns.iter().any(|column| column.data_type.is_some());
     unless(is_typed, "AS name (column type)", "write the names alone, and `CAST` where they are read")?;
@@ -289,7 +289,7 @@ fn aliased(alias: Option<&TableAlias>) -> Found {
 }
 
 /// Lengths of types that nothing is cut to.
-fn of_length(ty: &DataType) -> Found {
+fn of_length(ty: &DataType) -> PassedOverClause {
     match ty {
         DataType::Char(Some(_)) => {
             ControlFlow::Break(refused("CHAR(n)", "texts are not filled with blanks; write `VARCHAR(n)`"))
@@ -309,14 +309,14 @@ fn of_length(ty: &DataType) -> Found {
     }
 }
 
-struct Calls<'a> {
+struct PassedOverCalls<'a> {
     state: &'a SessionState,
 }
 
-impl Visitor for Calls<'_> {
+impl Visitor for PassedOverCalls<'_> {
     type Break = EngineError;
 
-    fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
+    fn pre_visit_expr(&mut self, expr: &Expr) -> PassedOverClause {
         match expr {
             Expr::Function(function) => self.call(function),
             _ => ControlFlow::Continue(()),
@@ -324,8 +324,8 @@ impl Visitor for Calls<'_> {
     }
 }
 
-impl Calls<'_> {
-    fn call(&self, function: &Function) -> Found {
+impl PassedOverCalls<'_> {
+    fn call(&self, function: &Function) -> PassedOverClause {
         let name = function.name.to_string().replace('"', "").to_ascii_lowercase();
         let parameters = !matches!(function.parameters, FunctionArguments::None);
         unless(parameters, &format!("{name}(...)(...)"), "a function has one list of arguments")?;

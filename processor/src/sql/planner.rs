@@ -81,8 +81,8 @@ fn type_of(side: &Expr, schema: &DFSchema) -> Result<DataType> {
 /// A comparison of lengths of time, as seconds: the library compares months, days and the rest one after the other, to
 /// which 25 hours are less than a day.
 fn compared(expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-    type Compare = fn(Expr, Expr) -> Expr;
-    let compare: Compare = match expr.op {
+    type ComparePlanner = fn(Expr, Expr) -> Expr;
+    let compare: ComparePlanner = match expr.op {
         BinaryOperator::Eq => Expr::eq,
         BinaryOperator::NotEq => Expr::not_eq,
         BinaryOperator::Lt => Expr::lt,

@@ -9,12 +9,12 @@
 //! Statements never are read in the processor itself. Threads that interpret them here, or a library that can be
 //! interrupted, were the alternatives: the one shares the stack's and the memory's fate, the other there is none.
 
-use super::code::Code;
+use super::code::QueryCode;
 use super::here::tables;
-use super::wire::{Frame, Rows, Table};
-use super::work::Asked;
-use super::{Answer, Asking, MEMORY_BYTES_MAX, Task};
-use crate::engine::{Basis, EngineError};
+use super::wire::{Frame, WireRows, WireTable};
+use super::work::QuestionRequest;
+use super::{MEMORY_BYTES_MAX, SqlAnswer, SqlQuestion, StatementTask};
+use crate::engine::{AnswerBasis, EngineError};
 use arrow::array::RecordBatch;
 use event_feeder::world;
 use std::ffi::OsString;
@@ -123,14 +123,18 @@ impl Pool {
     }
 
     /// Answers a question.
-    pub(super) async fn ask(self: &Arc<Self>, asking: Asking, task: Task) -> Result<Answer, EngineError> {
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        asking: SqlQuestion,
+        task: StatementTask,
+    ) -> Result<SqlAnswer, EngineError> {
         let (tell, told) = oneshot::channel();
         let (batches, queue) = mpsc::channel(QUEUE);
         let at_work = AtWork::default();
         let end = EndsWithIt(at_work.clone());
         let pool = Arc::clone(self);
         let question = move || {
-            let mut teller = Teller { tell: Some((tell, queue)), batches, basis: Basis::default() };
+            let mut teller = Teller { tell: Some((tell, queue)), batches, basis: AnswerBasis::default() };
             let done = pool.converse(&asking, &task, &at_work, &mut teller);
             // Nothing is at work on it any more once the next question may begin.
             at_work.end();
@@ -142,15 +146,21 @@ impl Pool {
         };
         world::thread("question")
             .spawn(question)
-            .map_err(|error| Code::NoProcess.error(format!("no thread can be started: {error}")))?;
+            .map_err(|error| QueryCode::NoProcess.error(format!("no thread can be started: {error}")))?;
         let answer = told.await;
-        let answer =
-            answer.unwrap_or_else(|_| Err(Code::Ended.error("the thread of the question ended without an answer")));
-        answer.map(|answer| Answer { rows: Box::pin(Ending { rows: answer.rows, _end: end }), ..answer })
+        let answer = answer
+            .unwrap_or_else(|_| Err(QueryCode::Ended.error("the thread of the question ended without an answer")));
+        answer.map(|answer| SqlAnswer { rows: Box::pin(Ending { rows: answer.rows, _end: end }), ..answer })
     }
 
-    fn converse(&self, asking: &Asking, task: &Task, at_work: &AtWork, teller: &mut Teller) -> Result<(), EngineError> {
-        let asked = Asked {
+    fn converse(
+        &self,
+        asking: &SqlQuestion,
+        task: &StatementTask,
+        at_work: &AtWork,
+        teller: &mut Teller,
+    ) -> Result<(), EngineError> {
+        let asked = QuestionRequest {
             sql: asking.sql.clone(),
             known: asking.engine.table_names(),
             memory_bytes: MEMORY_BYTES_MAX,
@@ -164,20 +174,20 @@ impl Pool {
             }
         }
         let worker = self.start().map_err(|error| {
-            Code::NoProcess.error(format!("`{}` cannot be started: {error}", self.program.display()))
+            QueryCode::NoProcess.error(format!("`{}` cannot be started: {error}", self.program.display()))
         })?;
         match self.hand_over(asking, &asked, worker, at_work, teller)? {
             Heard::Answered => Ok(()),
             Heard::Nothing(how) => {
-                Err(Code::Ended.error(format!("the process that worked at the question ended: {how}")))
+                Err(QueryCode::Ended.error(format!("the process that worked at the question ended: {how}")))
             }
         }
     }
 
     fn hand_over(
         &self,
-        asking: &Asking,
-        asked: &Asked,
+        asking: &SqlQuestion,
+        asked: &QuestionRequest,
         worker: QuestionProcess,
         at_work: &AtWork,
         teller: &mut Teller,
@@ -200,7 +210,7 @@ impl Pool {
                 };
             }
         };
-        let mut rows = Rows::default();
+        let mut rows = WireRows::default();
         let (mut failed, mut refused) = (None, None);
         loop {
             let frame = match next.take().map_or_else(|| Frame::read(&mut output), Ok) {
@@ -212,7 +222,7 @@ impl Pool {
                     let is_wanted = || !at_work.is_killed();
                     let tables = tables(&*asking.engine, &wanted, asking.sync, &is_wanted).and_then(|snapshot| {
                         teller.basis.add(snapshot.basis);
-                        let tables = snapshot.tables.iter().map(|table| Table::of(table).map(Frame::Table));
+                        let tables = snapshot.tables.iter().map(|table| WireTable::of(table).map(Frame::Table));
                         let tables = tables.collect::<Result<Vec<_>, _>>();
                         tables.map_err(|error| {
                             EngineError::Internal(format!("the tables cannot be handed over: {error}"))
@@ -294,35 +304,35 @@ fn say(input: &mut BufWriter<ChildStdin>, frames: &[Frame]) -> io::Result<()> {
 /// What a process that ended in the middle of a question says to whoever asked.
 fn crash(error: &io::Error, status: Option<ExitStatus>, said: &str) -> EngineError {
     if said.contains("memory allocation of") || said.contains("Cannot allocate memory") {
-        return Code::Memory.error("the question needs more memory than one may have");
+        return QueryCode::Memory.error("the question needs more memory than one may have");
     }
     if said.contains("has overflowed its stack") {
-        return Code::TooLarge.error("the statement is nested deeper than its planning can follow");
+        return QueryCode::TooLarge.error("the statement is nested deeper than its planning can follow");
     }
     let Some(how) = status.map(|status| status.to_string()) else {
         // Nobody waits for the answer any more.
-        return Code::Ended.error(format!("the question was given up: {error}"));
+        return QueryCode::Ended.error(format!("the question was given up: {error}"));
     };
     tracing::warn!(how, said, "a process for questions ended");
-    Code::Ended.error(format!("the process that worked at the question ended: {how}"))
+    QueryCode::Ended.error(format!("the process that worked at the question ended: {how}"))
 }
 
 /// Whom to tell the columns, and the rows that will follow them.
-type Asker = (oneshot::Sender<Result<Answer, EngineError>>, mpsc::Receiver<Result<RecordBatch, EngineError>>);
+type Asker = (oneshot::Sender<Result<SqlAnswer, EngineError>>, mpsc::Receiver<Result<RecordBatch, EngineError>>);
 
 /// Tells whoever asked.
 struct Teller {
     /// Until the columns are told.
     tell: Option<Asker>,
     batches: mpsc::Sender<Result<RecordBatch, EngineError>>,
-    basis: Basis,
+    basis: AnswerBasis,
 }
 
 impl Teller {
     fn head(&mut self, schema: arrow::datatypes::SchemaRef) {
         if let Some((tell, queue)) = self.tell.take() {
             let basis = std::mem::take(&mut self.basis);
-            let _ = tell.send(Ok(Answer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) }));
+            let _ = tell.send(Ok(SqlAnswer { schema, basis, rows: Box::pin(ReceiverStream::new(queue)) }));
         }
     }
 
@@ -336,10 +346,10 @@ impl Teller {
 
 /// The process of a question, which the thread that speaks with it and whoever waits for the answer may both end.
 #[derive(Clone, Default)]
-struct AtWork(Arc<Mutex<State>>);
+struct AtWork(Arc<Mutex<PoolState>>);
 
 #[derive(Default)]
-enum State {
+enum PoolState {
     /// At no process.
     #[default]
     None,
@@ -352,8 +362,8 @@ enum State {
 impl AtWork {
     fn begin(&self, child: Child) {
         let mut state = lock(&self.0);
-        let is_killed = matches!(*state, State::Killed(_));
-        *state = State::Child(child);
+        let is_killed = matches!(*state, PoolState::Killed(_));
+        *state = PoolState::Child(child);
         if is_killed {
             drop(state);
             self.kill();
@@ -362,19 +372,19 @@ impl AtWork {
 
     /// Whether nobody waits for it any more.
     fn is_killed(&self) -> bool {
-        matches!(*lock(&self.0), State::Killed(_))
+        matches!(*lock(&self.0), PoolState::Killed(_))
     }
 
     /// Ends the process, now or when it begins.
     fn kill(&self) {
         let mut state = lock(&self.0);
         *state = match std::mem::take(&mut *state) {
-            State::Child(mut child) => {
+            PoolState::Child(mut child) => {
                 let _ = child.kill();
-                State::Killed(Some(child))
+                PoolState::Killed(Some(child))
             }
-            State::None => State::Killed(None),
-            killed @ State::Killed(_) => killed,
+            PoolState::None => PoolState::Killed(None),
+            killed @ PoolState::Killed(_) => killed,
         };
     }
 
@@ -382,13 +392,13 @@ impl AtWork {
     fn leave(&self) -> Option<Child> {
         let mut state = lock(&self.0);
         match std::mem::take(&mut *state) {
-            State::Child(child) => Some(child),
-            State::Killed(child) => {
-                *state = State::Killed(None);
+            PoolState::Child(child) => Some(child),
+            PoolState::Killed(child) => {
+                *state = PoolState::Killed(None);
                 child.into_iter().for_each(|mut child| _ = child.wait());
                 None
             }
-            State::None => None,
+            PoolState::None => None,
         }
     }
 
@@ -415,7 +425,7 @@ impl Drop for EndsWithIt {
 
 /// Rows whose process ends with them.
 struct Ending {
-    rows: super::Rows,
+    rows: super::RowStream,
     _end: EndsWithIt,
 }
 

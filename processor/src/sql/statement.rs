@@ -1,15 +1,15 @@
 //! What a question is, before anything is asked of the processor for it.
 
-use super::Task;
+use super::StatementTask;
 use super::bounds::{NESTING_MAX, check_length, check_tokens};
 use super::catalog::rewrite;
-use super::code::Code;
+use super::code::QueryCode;
 use super::error::cleaned;
 use super::lists::put_together;
 use super::parameters::{put_in, typed};
 use super::passed_over::{check_clauses, check_shown, check_versions};
 use super::words::{cast_exponents, number_marks, quote_names};
-use super::work::{Asked, CATALOG, SCHEMA};
+use super::work::{CATALOG, QuestionRequest, SCHEMA};
 use crate::engine::EngineError;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 /// A statement that only reads.
-pub(super) enum Question {
+pub(super) enum ReadStatement {
     /// `SHOW TABLES`.
     Tables,
     /// `DESCRIBE`, of a table.
@@ -30,8 +30,8 @@ pub(super) enum Question {
 }
 
 /// Reads one statement; [`EngineError::Invalid`] if it is none, more than one, or no query.
-pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
-    let Asked { sql, known, task, .. } = asked;
+pub(super) fn parse(asked: &QuestionRequest) -> Result<ReadStatement, EngineError> {
+    let QuestionRequest { sql, known, task, .. } = asked;
     check_length(sql)?;
     let dialect = GenericDialect {};
     let mut tokens = Tokenizer::new(&dialect, sql)
@@ -51,24 +51,24 @@ pub(super) fn parse(asked: &Asked) -> Result<Question, EngineError> {
     }
     if !is_query(&statement) {
         let word = sql.split_whitespace().next().unwrap_or_default().to_uppercase();
-        return Err(Code::OnlyRead.error(format!("`{word}` is refused")));
+        return Err(QueryCode::OnlyRead.error(format!("`{word}` is refused")));
     }
     check_shown(&statement)?;
     if matches!(&statement, Statement::Statement(ast) if matches!(**ast, Ast::ShowTables { .. })) {
-        return Ok(Question::Tables);
+        return Ok(ReadStatement::Tables);
     }
     if let Some(name) = described(&statement) {
-        return Ok(Question::Describe(name));
+        return Ok(ReadStatement::Describe(name));
     }
     let parameters = match task {
-        Task::Rows(values) => put_in(&mut statement, values).map(|()| vec![])?,
-        Task::Columns(known) => typed(&mut statement, known)?,
+        StatementTask::Rows(values) => put_in(&mut statement, values).map(|()| vec![])?,
+        StatementTask::Columns(known) => typed(&mut statement, known)?,
     };
     rewrite(&mut statement, known);
     put_together(&mut statement);
     check_clauses(&statement)?;
     let (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
-    Ok(Question::Query { statement: Box::new(statement), reads, parameters })
+    Ok(ReadStatement::Query { statement: Box::new(statement), reads, parameters })
 }
 
 /// The table that a statement asks the columns of.

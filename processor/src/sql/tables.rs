@@ -4,7 +4,7 @@
 //! that filters reach them all the same. So is what stands beside rows, which is a text in files whatever it is.
 
 use super::error::cleaned;
-use crate::engine::{EngineError, PastFile, TableData, View};
+use crate::engine::{EngineError, OutputView, PastFile, TableData};
 use crate::history::layout::{nanoseconds_name, table_name};
 use crate::results::Layout;
 use crate::rows::ValueColumn;
@@ -118,7 +118,7 @@ fn own_schema_of(table: &TableData, layout: Layout) -> SchemaRef {
 }
 
 /// A column of the table in terms of a file's.
-fn seen(field: &Field, layout: Layout, view: Option<&View>) -> Expr {
+fn seen(field: &Field, layout: Layout, view: Option<&OutputView>) -> Expr {
     let value = match (field.name().as_str(), view.and_then(|view| view.value)) {
         ("value", None | Some(ValueColumn::Float)) => ValueColumn::Float,
         ("value", Some(own)) => own,

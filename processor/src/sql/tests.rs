@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{Answerer, Asking};
+use super::{Answerer, SqlQuestion};
 use crate::engine::fake::{Fake, finals};
 use crate::engine::{Engine, EngineError, PositionOf, TableScan, TimeBounds};
 use arrow::array::RecordBatch;
@@ -16,8 +16,9 @@ pub(super) fn ask(engine: Arc<Fake>, sql: &str) -> Result<(Vec<RecordBatch>, Vec
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let sync = Some(Duration::from_secs(9));
-        let answer =
-            Answerer::Here.ask(Asking { sql: sql.to_owned(), engine, sync, parameters: vec![], held: None }).await?;
+        let answer = Answerer::Here
+            .ask(SqlQuestion { sql: sql.to_owned(), engine, sync, parameters: vec![], held: None })
+            .await?;
         let positions = answer.basis.positions.clone();
         Ok((answer.collect(1000).await?, positions))
     })
@@ -138,7 +139,7 @@ fn a_long_question_reads_files_that_are_deleted_meanwhile() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sql = "SELECT * FROM finals WHERE session = 'past'".to_owned();
     let counted = runtime.block_on(async {
-        let asking = Asking { sql, engine, sync: Some(Duration::from_secs(9)), parameters: vec![], held: None };
+        let asking = SqlQuestion { sql, engine, sync: Some(Duration::from_secs(9)), parameters: vec![], held: None };
         let answer = Answerer::Here.ask(asking).await.unwrap();
         paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
         answer.collect(1_000_000).await.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>()
@@ -448,7 +449,7 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         fn columns(&self, _: &[String]) -> Result<Vec<crate::engine::TableData>, EngineError> {
             unreachable!()
         }
-        fn notes(&self, _: &[TableScan]) -> Result<Vec<crate::engine::Note>, EngineError> {
+        fn notes(&self, _: &[TableScan]) -> Result<Vec<crate::engine::AnswerNote>, EngineError> {
             unreachable!()
         }
         fn session(
@@ -484,7 +485,7 @@ fn an_engine_that_refuses_is_told_as_it_is() {
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let asking = Asking {
+    let asking = SqlQuestion {
         sql: "SELECT * FROM totals".into(),
         engine: Arc::new(Refusing),
         sync: None,

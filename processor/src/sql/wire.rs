@@ -3,8 +3,8 @@
 //!
 //! Both ends are the same build, so nothing here is versioned. Rows go as Arrow IPC, everything else as JSON.
 
-use super::work::Asked;
-use crate::engine::{EngineError, PastFile, TableData, TableScan, View};
+use super::work::QuestionRequest;
+use crate::engine::{EngineError, OutputView, PastFile, TableData, TableScan};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -21,13 +21,13 @@ const FRAME_BYTES_MAX: u64 = 4 << 30;
 #[derive(Debug)]
 pub(super) enum Frame {
     /// To the process: a question.
-    Ask(Asked),
+    Ask(QuestionRequest),
     /// From it: tables that the question reads, with their rows or without.
     Want(TableRequest),
     /// To it: how many bytes of tables come.
     Tables(u64),
     /// To it: the tables that were wanted, one after the other.
-    Table(Table),
+    Table(WireTable),
     /// To it: there are none, give up.
     None,
     /// From it: the columns, or rows behind them, as a stream of Arrow IPC.
@@ -35,7 +35,7 @@ pub(super) enum Frame {
     /// From it: all was told. `false` if the process is not to be asked again.
     Done(bool),
     /// From it: there is no answer.
-    Failed(Failure),
+    Failed(WireFailure),
 }
 
 /// Tables that a question reads.
@@ -59,22 +59,22 @@ impl TableRequest {
 
 /// A table, but for its rows in memory.
 #[derive(Debug, Serialize, Deserialize)]
-struct Head {
+struct TableHeader {
     name: String,
     past: Vec<PastFile>,
-    view: Option<View>,
+    view: Option<OutputView>,
 }
 
 /// A table on its way: the head in JSON, and the rows in memory as Arrow IPC.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct WireTable {
     head: Vec<u8>,
     rows: Vec<u8>,
 }
 
 /// An [`EngineError`] on its way.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Failure {
+pub(super) struct WireFailure {
     code: String,
     message: String,
 }
@@ -86,7 +86,9 @@ impl Frame {
             Frame::Ask(asked) => framed(out, b'a', &[&json(asked)]),
             Frame::Want(wanted) => framed(out, b'w', &[&json(wanted)]),
             Frame::Tables(bytes) => framed(out, b'b', &[&bytes.to_le_bytes()]),
-            Frame::Table(Table { head, rows }) => framed(out, b't', &[&(head.len() as u64).to_le_bytes(), head, rows]),
+            Frame::Table(WireTable { head, rows }) => {
+                framed(out, b't', &[&(head.len() as u64).to_le_bytes(), head, rows])
+            }
             Frame::None => framed(out, b'n', &[]),
             Frame::Rows(bytes) => framed(out, b'r', &[bytes]),
             Frame::Done(again) => framed(out, b'd', &[&[u8::from(*again)]]),
@@ -113,7 +115,7 @@ impl Frame {
                 let head = number(&bytes)? as usize;
                 let rows = bytes.len().checked_sub(8).and_then(|left| left.checked_sub(head));
                 let rows = bytes.split_off(bytes.len() - rows.ok_or_else(broken)?);
-                Frame::Table(Table { head: bytes.split_off(8), rows })
+                Frame::Table(WireTable { head: bytes.split_off(8), rows })
             }
             b'n' => Frame::None,
             b'r' => Frame::Rows(bytes),
@@ -124,13 +126,13 @@ impl Frame {
     }
 }
 
-impl Table {
+impl WireTable {
     /// A table to be sent.
-    pub(super) fn of(table: &TableData) -> Result<Table, ArrowError> {
-        let head = Head { name: table.name.clone(), past: table.past.clone(), view: table.view.clone() };
+    pub(super) fn of(table: &TableData) -> Result<WireTable, ArrowError> {
+        let head = TableHeader { name: table.name.clone(), past: table.past.clone(), view: table.view.clone() };
         let mut writer = StreamWriter::try_new(vec![], &table.schema)?;
         table.live.iter().filter(|batch| batch.num_rows() > 0).try_for_each(|batch| writer.write(batch))?;
-        Ok(Table { head: json(&head), rows: writer.into_inner()? })
+        Ok(WireTable { head: json(&head), rows: writer.into_inner()? })
     }
 
     /// Its length.
@@ -141,8 +143,8 @@ impl Table {
     /// The table that came.
     pub(super) fn into_data(self) -> Result<TableData, EngineError> {
         let wrong = |error: &dyn std::fmt::Display| EngineError::Internal(format!("a table came broken: {error}"));
-        let head: Head = serde_json::from_slice(&self.head).map_err(|error| wrong(&error))?;
-        let mut rows = Rows::default();
+        let head: TableHeader = serde_json::from_slice(&self.head).map_err(|error| wrong(&error))?;
+        let mut rows = WireRows::default();
         let mut live = vec![];
         rows.add(self.rows, |batch| live.push(batch)).map_err(|error| wrong(&error))?;
         let schema = rows.schema().ok_or_else(|| wrong(&"it has no columns"))?;
@@ -152,12 +154,12 @@ impl Table {
 
 /// Rows that come in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct WireRows {
     decoder: StreamDecoder,
     schema: Option<SchemaRef>,
 }
 
-impl Rows {
+impl WireRows {
     /// Takes a piece, and gives the batches that are whole.
     pub(super) fn add(&mut self, bytes: Vec<u8>, mut take: impl FnMut(RecordBatch)) -> Result<(), ArrowError> {
         if self.schema.is_none() {
@@ -179,14 +181,14 @@ impl Rows {
     }
 }
 
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Failure {
-        Failure { code: error.code().to_owned(), message: error.to_string() }
+impl From<EngineError> for WireFailure {
+    fn from(error: EngineError) -> WireFailure {
+        WireFailure { code: error.code().to_owned(), message: error.to_string() }
     }
 }
 
-impl From<Failure> for EngineError {
-    fn from(Failure { code, message }: Failure) -> EngineError {
+impl From<WireFailure> for EngineError {
+    fn from(WireFailure { code, message }: WireFailure) -> EngineError {
         let all: [fn(String) -> EngineError; 5] =
             [EngineError::NotFound, EngineError::Timeout, EngineError::Unavailable, EngineError::Internal, |message| {
                 EngineError::invalid(message)
@@ -221,7 +223,7 @@ fn broken() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, Rows, Table};
+    use super::{Frame, WireRows, WireTable};
     use crate::engine::fake::finals;
     use crate::engine::{EngineError, TableData};
     use arrow::ipc::writer::StreamWriter;
@@ -230,7 +232,7 @@ mod tests {
     fn columns_come_without_rows() {
         let batch = finals(&[]);
         let mut writer = StreamWriter::try_new(vec![], &batch.schema()).unwrap();
-        let mut rows = Rows::default();
+        let mut rows = WireRows::default();
         rows.add(std::mem::take(writer.get_mut()), |_| panic!("there are no rows")).unwrap();
         assert_eq!(rows.schema(), Some(batch.schema()));
     }
@@ -246,7 +248,7 @@ mod tests {
             view: None,
         };
         let mut bytes = vec![];
-        Frame::Table(Table::of(&table).unwrap()).write(&mut bytes).unwrap();
+        Frame::Table(WireTable::of(&table).unwrap()).write(&mut bytes).unwrap();
         Frame::Failed(EngineError::Timeout("late".into()).into()).write(&mut bytes).unwrap();
         let mut from = bytes.as_slice();
         let Frame::Table(came) = Frame::read(&mut from).unwrap() else { panic!("another frame") };

@@ -7,15 +7,15 @@
 use super::as_of;
 use super::bounds::check_relations;
 use super::catalog;
-use super::code::Code;
+use super::code::QueryCode;
 use super::error::{cleaned, meant};
 use super::holding::hold;
-use super::late::{Late, may_bound, scans};
+use super::late::{DeferredTable, may_bound, scans};
 use super::passed_over::check_calls;
 use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
-use super::statement::{Question, parse};
+use super::statement::{ReadStatement, parse};
 use super::wire::TableRequest;
-use super::{Description, Task, stretches, tables, types};
+use super::{StatementDescription, StatementTask, stretches, tables, types};
 use crate::engine::{EngineError, MetricAt, TableData};
 use crate::rows::COMMENT;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -61,14 +61,14 @@ pub(super) trait Desk {
 
 /// A question as it is asked.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Asked {
+pub(super) struct QuestionRequest {
     pub(super) sql: String,
     /// The names of all tables.
     pub(super) known: Vec<String>,
     /// Bytes that it may hold for sorting, grouping and joining.
     pub(super) memory_bytes: usize,
     /// What is wanted of it.
-    pub(super) task: Task,
+    pub(super) task: StatementTask,
 }
 
 /// Runs `work` with a stack that holds, as the blocking work of a thread of its own.
@@ -89,20 +89,20 @@ pub(super) fn unless_it_panics<T>(work: impl FnOnce() -> T) -> Result<T, EngineE
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason is known");
-        Code::Failed
+        QueryCode::Failed
             .error(format!("the SQL engine failed at this question: {}", text.lines().next().unwrap_or_default()))
     })
 }
 
 /// Answers a question from one snapshot of the tables it reads.
-pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), EngineError> {
+pub(super) async fn answer(asked: &QuestionRequest, desk: &mut impl Desk) -> Result<(), EngineError> {
     let (mut statement, mut reads, parameters) = match parse(asked)? {
-        Question::Tables => return tell(list(&asked.known), asked, desk).await,
-        Question::Describe(name) => {
+        ReadStatement::Tables => return tell(list(&asked.known), asked, desk).await,
+        ReadStatement::Describe(name) => {
             let columns = described(&name, asked, desk)?;
             return tell(columns, asked, desk).await;
         }
-        Question::Query { statement, reads, parameters } => (statement, reads, parameters),
+        ReadStatement::Query { statement, reads, parameters } => (statement, reads, parameters),
     };
     check_relations(&statement)?;
     let lists = reads.iter().any(catalog::is_library)
@@ -110,7 +110,7 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let context = context(asked.memory_bytes, lists)?;
     check_calls(&statement, &context.state_ref().read())?;
     if reads.iter().any(|reference| reference.table().eq_ignore_ascii_case(as_of::FUNCTION)) {
-        let is_described = matches!(asked.task, Task::Columns(_));
+        let is_described = matches!(asked.task, StatementTask::Columns(_));
         as_of::put_in(&mut statement, &context.state(), &asked.known, is_described)?;
         (reads, _) = resolve_table_references(&statement, false).map_err(cleaned)?;
     }
@@ -118,7 +118,7 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
     let names: BTreeSet<&String> = spelled.values().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
     let question = Planning { context: &context, asked, statement: *statement, reads: &reads, spelled };
-    let Task::Columns(known) = &asked.task else {
+    let StatementTask::Columns(known) = &asked.task else {
         return rows(question, &names, desk).await;
     };
     let (_, plan) = question.plan_late(&names, desk).await?;
@@ -135,7 +135,7 @@ pub(super) async fn answer(asked: &Asked, desk: &mut impl Desk) -> Result<(), En
 /// A statement that reads, and what it calls the tables.
 struct Planning<'a> {
     context: &'a SessionContext,
-    asked: &'a Asked,
+    asked: &'a QuestionRequest,
     statement: Statement,
     reads: &'a [TableReference],
     /// Tables by the spellings that it uses for them.
@@ -148,9 +148,10 @@ impl Planning<'_> {
         &self,
         names: &[String],
         desk: &mut impl Desk,
-    ) -> Result<(LateTables, LogicalPlan), EngineError> {
+    ) -> Result<(DeferredTables, LogicalPlan), EngineError> {
         let columns = desk.tables(TableRequest::columns(names))?;
-        let late: LateTables = columns.iter().map(|table| (table.name.clone(), Late::new(table))).collect();
+        let late: DeferredTables =
+            columns.iter().map(|table| (table.name.clone(), DeferredTable::new(table))).collect();
         let tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();
         Ok((late, self.plan(tables, desk).await?))
     }
@@ -174,14 +175,14 @@ impl Planning<'_> {
         let state = self.context.state();
         let plan = state.statement_to_plan(self.statement.clone()).await.map_err(cleaned)?;
         let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        only_read.verify_plan(&plan).map_err(|error| Code::OnlyRead.error(error.strip_backtrace()))?;
+        only_read.verify_plan(&plan).map_err(|error| QueryCode::OnlyRead.error(error.strip_backtrace()))?;
         check_lists(&plan).map_err(cleaned)?;
         Ok(plan)
     }
 }
 
 /// Tables whose rows come later, by name.
-type LateTables = BTreeMap<String, Arc<Late>>;
+type DeferredTables = BTreeMap<String, Arc<DeferredTable>>;
 
 /// Tables whose rows are there.
 fn providers(
@@ -211,7 +212,7 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
     let _held = hold(&mut tables)?;
     let with_rows = providers(context, &tables)?;
     // Programs may have changed since; what came is enough for the statement all the same.
-    let fits = |table: &TableData, late: &LateTables| late.get(&table.name).is_some_and(|late| late.fits(table));
+    let fits = |table: &TableData, late: &DeferredTables| late.get(&table.name).is_some_and(|late| late.fits(table));
     let physical = match bounded {
         Some((late, plan)) if tables.iter().all(|table| fits(table, &late)) => {
             for (name, rows) in with_rows {
@@ -239,11 +240,11 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
 }
 
 /// Tells a table that is there already.
-async fn tell(table: RecordBatch, asked: &Asked, desk: &mut impl Desk) -> Result<(), EngineError> {
+async fn tell(table: RecordBatch, asked: &QuestionRequest, desk: &mut impl Desk) -> Result<(), EngineError> {
     match &asked.task {
-        Task::Rows(_) => _ = desk.head(&table.schema()).await && desk.rows(table).await,
-        Task::Columns(_) => {
-            let description = Description { parameters: vec![], columns: table.schema(), notes: vec![] };
+        StatementTask::Rows(_) => _ = desk.head(&table.schema()).await && desk.rows(table).await,
+        StatementTask::Columns(_) => {
+            let description = StatementDescription { parameters: vec![], columns: table.schema(), notes: vec![] };
             desk.head(&description.schema()).await;
         }
     }
@@ -251,7 +252,11 @@ async fn tell(table: RecordBatch, asked: &Asked, desk: &mut impl Desk) -> Result
 }
 
 /// What a planned statement takes and gives.
-fn description(plan: &LogicalPlan, known: &[Option<String>], said: &[Option<DataType>]) -> Planned<Description> {
+fn description(
+    plan: &LogicalPlan,
+    known: &[Option<String>],
+    said: &[Option<DataType>],
+) -> Planned<StatementDescription> {
     let inferred = plan.get_parameter_types()?;
     let parameters = said.iter().enumerate().map(|(place, said)| {
         let ty = said.clone().or_else(|| inferred.get(&format!("${}", place + 1)).cloned().flatten());
@@ -259,13 +264,13 @@ fn description(plan: &LogicalPlan, known: &[Option<String>], said: &[Option<Data
         if known.get(place).is_some_and(Option::is_some) { DataType::Null } else { ty.unwrap_or(DataType::Utf8) }
     });
     let columns = Arc::new(plan.schema().as_arrow().clone());
-    Ok(Description { parameters: parameters.collect(), columns, notes: vec![] })
+    Ok(StatementDescription { parameters: parameters.collect(), columns, notes: vec![] })
 }
 
 /// Makes known to a question what the tables are, if it asks that.
 fn describe_all(
     context: &SessionContext,
-    asked: &Asked,
+    asked: &QuestionRequest,
     reads: &[TableReference],
     desk: &mut impl Desk,
 ) -> Result<(), EngineError> {
@@ -282,7 +287,7 @@ fn describe_all(
 }
 
 /// The columns of a table: names, types as people know them, and what they mean.
-fn described(name: &str, asked: &Asked, desk: &mut impl Desk) -> Result<RecordBatch, EngineError> {
+fn described(name: &str, asked: &QuestionRequest, desk: &mut impl Desk) -> Result<RecordBatch, EngineError> {
     let name = known_as(name, &asked.known).ok_or_else(|| unknown(name, name, &asked.known))?;
     let tables = desk.tables(TableRequest::columns(std::slice::from_ref(name)))?;
     let fields: Vec<FieldRef> = tables.iter().flat_map(|table| table.schema.fields().iter().cloned()).collect();

@@ -1,7 +1,7 @@
 //! Which event, timer or clock is named for a change: of every operator that has a timer, with events in between that have
 //! nothing to do with it.
 
-use super::{Question, tell};
+use super::{StoryQuestion, tell};
 use crate::log_position::LogPosition;
 use crate::operators::{Operators, table_address};
 use event_feeder::file::Options;
@@ -237,7 +237,7 @@ fn cause(metric: &str, events: &str, at: i64) -> Json {
     let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
     let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
     let node = asked(&plan);
-    let question = Question {
+    let question = StoryQuestion {
         key: "a",
         at: Some(at * SECOND),
         nodes: vec![(node, "m".into())],
@@ -275,7 +275,7 @@ fn of_many_windows_the_last_are_told_by_their_beginnings() {
         let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
         let clock = asked(&plan);
         let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
-        let question = Question {
+        let question = StoryQuestion {
             key: "a",
             at: at.map(|at| at * SECOND),
             nodes: vec![(plan.metrics[0].root, "m".into()), (clock, "every 1s".into())],

@@ -1,6 +1,6 @@
 //! What is kept of the values of one group.
 
-use super::amount::{Amount, Number};
+use super::amount::{Amount, FoldedNumber};
 use super::concurrency::Concurrency;
 use super::distinct::Distinct;
 use super::exact_sum::ExactSum;
@@ -14,7 +14,7 @@ use timeline_core::{Time, Value};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accumulator {
     count: u64,
-    what: What,
+    what: SummedValue,
     #[serde(with = "super::wide")]
     exact: i128,
     floats: ExactSum,
@@ -35,7 +35,7 @@ pub struct Accumulator {
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-enum What {
+enum SummedValue {
     #[default]
     Nothing,
     Durations,
@@ -58,7 +58,7 @@ enum Per {
 enum StoredExtreme {
     Exact(i128),
     Float(u64),
-    Ratio(Number, Number),
+    Ratio(FoldedNumber, FoldedNumber),
     Text(String),
     Bool(bool),
 }
@@ -75,26 +75,26 @@ impl Accumulator {
             Amount::Absent => return,
             Amount::Duration(x) => {
                 self.exact = self.exact.saturating_add(*x);
-                What::Durations
+                SummedValue::Durations
             }
             Amount::Int(x) => {
                 self.exact = self.exact.saturating_add(*x);
-                What::Ints
+                SummedValue::Ints
             }
             Amount::Float(x) => {
                 self.floats.add(*x);
-                What::Floats
+                SummedValue::Floats
             }
             Amount::Ratio { numerator, denominator, unit } => {
                 sum(*numerator, &mut self.exact, &mut self.floats);
                 sum(*denominator, &mut self.below_exact, &mut self.below_floats);
-                What::Ratios(match unit {
+                SummedValue::Ratios(match unit {
                     RatioUnit::Plain => Per::Plain,
                     RatioUnit::PerSecond => Per::Second,
                     RatioUnit::Duration => Per::Duration,
                 })
             }
-            Amount::State(_) => What::States,
+            Amount::State(_) => SummedValue::States,
         };
         self.what = what;
         if !amount.is_value() {
@@ -146,7 +146,7 @@ impl Accumulator {
 
     /// Adds all values of another group.
     pub fn merge(&mut self, other: &Accumulator) {
-        if other.what == What::Nothing {
+        if other.what == SummedValue::Nothing {
             return;
         }
         self.what = other.what;
@@ -171,10 +171,10 @@ impl Accumulator {
         match function {
             AggregateFunction::Count => Amount::Int(i128::from(self.count)),
             AggregateFunction::Sum => match self.what {
-                What::Durations => Amount::Duration(self.exact),
-                What::Ints => Amount::Int(self.exact),
-                What::Floats => Amount::Float(self.floats.value()),
-                What::Nothing | What::Ratios(_) | What::States => Amount::Absent,
+                SummedValue::Durations => Amount::Duration(self.exact),
+                SummedValue::Ints => Amount::Int(self.exact),
+                SummedValue::Floats => Amount::Float(self.floats.value()),
+                SummedValue::Nothing | SummedValue::Ratios(_) | SummedValue::States => Amount::Absent,
             },
             AggregateFunction::Avg => self.mean(),
             AggregateFunction::Distinct { .. } => Amount::Absent,
@@ -185,10 +185,10 @@ impl Accumulator {
             }
             AggregateFunction::Percentile(p) => {
                 self.quantiles.percentile(*p).map_or(Amount::Absent, |key| match (self.what, key) {
-                    (What::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
-                    (What::Durations, key) => Amount::Duration(key.as_float().round() as i128),
-                    (What::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),
-                    (What::Ratios(Per::Duration), key) => Amount::Duration(key.as_float().round() as i128),
+                    (SummedValue::Durations, RankKey::Exact(x)) => Amount::Duration(i128::from(x)),
+                    (SummedValue::Durations, key) => Amount::Duration(key.as_float().round() as i128),
+                    (SummedValue::Ints, RankKey::Exact(x)) => Amount::Int(i128::from(x)),
+                    (SummedValue::Ratios(Per::Duration), key) => Amount::Duration(key.as_float().round() as i128),
                     (_, key) => Amount::Float(key.as_float()),
                 })
             }
@@ -201,16 +201,16 @@ impl Accumulator {
     }
 
     fn mean(&self) -> Amount {
-        let count = Number::Exact(i128::from(self.count));
+        let count = FoldedNumber::Exact(i128::from(self.count));
         let ratio = |numerator, denominator, unit| Amount::Ratio { numerator, denominator, unit };
         match self.what {
-            What::Durations => ratio(Number::Exact(self.exact), count, RatioUnit::Duration),
-            What::Ints => ratio(Number::Exact(self.exact), count, RatioUnit::Plain),
-            What::Floats => Amount::Float(self.floats.value() / self.count as f64),
-            What::Ratios(per) => {
+            SummedValue::Durations => ratio(FoldedNumber::Exact(self.exact), count, RatioUnit::Duration),
+            SummedValue::Ints => ratio(FoldedNumber::Exact(self.exact), count, RatioUnit::Plain),
+            SummedValue::Floats => Amount::Float(self.floats.value() / self.count as f64),
+            SummedValue::Ratios(per) => {
                 ratio(both(self.exact, &self.floats), both(self.below_exact, &self.below_floats), per.unit())
             }
-            What::Nothing | What::States => Amount::Absent,
+            SummedValue::Nothing | SummedValue::States => Amount::Absent,
         }
     }
 
@@ -237,13 +237,13 @@ impl Accumulator {
 
     fn amount(&self, kept: &StoredExtreme) -> Amount {
         match (kept, self.what) {
-            (StoredExtreme::Exact(x), What::Durations) => Amount::Duration(*x),
+            (StoredExtreme::Exact(x), SummedValue::Durations) => Amount::Duration(*x),
             (StoredExtreme::Exact(x), _) => Amount::Int(*x),
             (StoredExtreme::Float(bits), _) => Amount::Float(f64::from_bits(*bits)),
             (StoredExtreme::Ratio(numerator, denominator), what) => Amount::Ratio {
                 numerator: *numerator,
                 denominator: *denominator,
-                unit: if let What::Ratios(per) = what { per.unit() } else { RatioUnit::Plain },
+                unit: if let SummedValue::Ratios(per) = what { per.unit() } else { RatioUnit::Plain },
             },
             (StoredExtreme::Text(text), _) => Amount::State(Value::text(text)),
             (StoredExtreme::Bool(x), _) => Amount::State(Value::Bool(*x)),
@@ -261,14 +261,18 @@ impl Per {
     }
 }
 
-fn sum(number: Number, exact: &mut i128, floats: &mut ExactSum) {
+fn sum(number: FoldedNumber, exact: &mut i128, floats: &mut ExactSum) {
     match number {
-        Number::Exact(x) => *exact = exact.saturating_add(x),
-        Number::Float(x) => floats.add(x),
+        FoldedNumber::Exact(x) => *exact = exact.saturating_add(x),
+        FoldedNumber::Float(x) => floats.add(x),
     }
 }
 
 /// What was summed as integers and as floats, together; a metric's values are all of one sort.
-fn both(exact: i128, floats: &ExactSum) -> Number {
-    if *floats == ExactSum::default() { Number::Exact(exact) } else { Number::Float(exact as f64 + floats.value()) }
+fn both(exact: i128, floats: &ExactSum) -> FoldedNumber {
+    if *floats == ExactSum::default() {
+        FoldedNumber::Exact(exact)
+    } else {
+        FoldedNumber::Float(exact as f64 + floats.value())
+    }
 }

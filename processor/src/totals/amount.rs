@@ -9,7 +9,7 @@ use timeline_core::{Linear, SECOND, Time, Value, instant_text};
 
 /// A number: exact, or a float.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Number {
+pub enum FoldedNumber {
     /// Nanoseconds, or a whole number.
     Exact(i128),
     /// A user number.
@@ -30,9 +30,9 @@ pub enum Amount {
     /// A quotient; no value where the denominator is zero.
     Ratio {
         /// Above the line.
-        numerator: Number,
+        numerator: FoldedNumber,
         /// Below the line.
-        denominator: Number,
+        denominator: FoldedNumber,
         /// What it counts.
         unit: RatioUnit,
     },
@@ -40,19 +40,19 @@ pub enum Amount {
     State(Value),
 }
 
-impl Number {
+impl FoldedNumber {
     pub(super) fn of(linear: Linear) -> Self {
         match linear {
-            Linear::Exact { value, .. } => Number::Exact(value),
-            Linear::Float { value, .. } => Number::Float(value),
+            Linear::Exact { value, .. } => FoldedNumber::Exact(value),
+            Linear::Float { value, .. } => FoldedNumber::Float(value),
         }
     }
 
     /// As a float.
     pub fn as_float(self) -> f64 {
         match self {
-            Number::Exact(x) => x as f64,
-            Number::Float(x) => x,
+            FoldedNumber::Exact(x) => x as f64,
+            FoldedNumber::Float(x) => x,
         }
     }
 
@@ -65,20 +65,20 @@ impl Number {
         self.as_float() < 0.0
     }
 
-    fn times(self, other: Number) -> Number {
+    fn times(self, other: FoldedNumber) -> FoldedNumber {
         match (self, other) {
-            (Number::Exact(a), Number::Exact(b)) => Number::Exact(a.saturating_mul(b)),
-            (a, b) => Number::Float(a.as_float() * b.as_float()),
+            (FoldedNumber::Exact(a), FoldedNumber::Exact(b)) => FoldedNumber::Exact(a.saturating_mul(b)),
+            (a, b) => FoldedNumber::Float(a.as_float() * b.as_float()),
         }
     }
 
     /// Orders two numbers; floats are finite.
-    pub fn order(self, other: Number) -> Ordering {
+    pub fn order(self, other: FoldedNumber) -> Ordering {
         match (self, other) {
-            (Number::Exact(a), Number::Exact(b)) => a.cmp(&b),
-            (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-            (Number::Exact(a), Number::Float(b)) => mixed(a, b),
-            (Number::Float(a), Number::Exact(b)) => mixed(b, a).reverse(),
+            (FoldedNumber::Exact(a), FoldedNumber::Exact(b)) => a.cmp(&b),
+            (FoldedNumber::Float(a), FoldedNumber::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (FoldedNumber::Exact(a), FoldedNumber::Float(b)) => mixed(a, b),
+            (FoldedNumber::Float(a), FoldedNumber::Exact(b)) => mixed(b, a).reverse(),
         }
     }
 }
@@ -98,20 +98,20 @@ impl Amount {
             (TimelineValue::State(Value::Int(x)), _) => Amount::Int(i128::from(*x)),
             (TimelineValue::State(Value::Float(x)), _) => Amount::Float(*x),
             (TimelineValue::State(value), _) => Amount::State(value.clone()),
-            (TimelineValue::Number(x), kind) => match (Number::of(*x), kind) {
+            (TimelineValue::Number(x), kind) => match (FoldedNumber::of(*x), kind) {
                 (x, TimelineKind::Number(Unit::Area)) => Amount::Float(x.as_float() / SECOND as f64),
-                (Number::Exact(x), TimelineKind::Number(Unit::Duration)) => Amount::Duration(x),
-                (Number::Exact(x), TimelineKind::Number(Unit::Instant)) => {
+                (FoldedNumber::Exact(x), TimelineKind::Number(Unit::Duration)) => Amount::Duration(x),
+                (FoldedNumber::Exact(x), TimelineKind::Number(Unit::Instant)) => {
                     let at = x.clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
                     Amount::State(Value::text(&instant_text(at)))
                 }
-                (Number::Exact(x), TimelineKind::Number(Unit::Float)) => Amount::Float(x as f64),
-                (Number::Exact(x), _) => Amount::Int(x),
-                (Number::Float(x), _) => Amount::Float(x),
+                (FoldedNumber::Exact(x), TimelineKind::Number(Unit::Float)) => Amount::Float(x as f64),
+                (FoldedNumber::Exact(x), _) => Amount::Int(x),
+                (FoldedNumber::Float(x), _) => Amount::Float(x),
             },
             (TimelineValue::Ratio { numerator, denominator }, kind) => Amount::Ratio {
-                numerator: Number::of(*numerator),
-                denominator: Number::of(*denominator),
+                numerator: FoldedNumber::of(*numerator),
+                denominator: FoldedNumber::of(*denominator),
                 unit: if let TimelineKind::Ratio(unit) = kind { unit } else { RatioUnit::Plain },
             },
         }
@@ -144,12 +144,12 @@ impl Amount {
     }
 
     /// As a number; a quotient as its float. 0 where it is none.
-    pub fn number(&self) -> Number {
+    pub fn number(&self) -> FoldedNumber {
         match self {
-            Amount::Duration(x) | Amount::Int(x) => Number::Exact(*x),
-            Amount::Float(x) => Number::Float(*x),
-            Amount::Ratio { .. } => Number::Float(self.quotient().unwrap_or(0.0)),
-            Amount::Absent | Amount::State(_) => Number::Exact(0),
+            Amount::Duration(x) | Amount::Int(x) => FoldedNumber::Exact(*x),
+            Amount::Float(x) => FoldedNumber::Float(*x),
+            Amount::Ratio { .. } => FoldedNumber::Float(self.quotient().unwrap_or(0.0)),
+            Amount::Absent | Amount::State(_) => FoldedNumber::Exact(0),
         }
     }
 
@@ -167,7 +167,7 @@ impl Amount {
     /// A quotient that is a duration, in whole nanoseconds: the nearest, halves away from zero.
     pub fn duration_quotient(&self) -> Option<i128> {
         match self {
-            Amount::Ratio { numerator: Number::Exact(n), denominator: Number::Exact(d), .. } if *d != 0 => {
+            Amount::Ratio { numerator: FoldedNumber::Exact(n), denominator: FoldedNumber::Exact(d), .. } if *d != 0 => {
                 let (n, d) = if *d < 0 { (n.saturating_neg(), d.saturating_neg()) } else { (*n, *d) };
                 let (whole, rest) = (n / d, n % d);
                 Some(if rest.unsigned_abs() * 2 >= d.unsigned_abs() { whole + n.signum() } else { whole })

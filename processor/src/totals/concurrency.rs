@@ -5,7 +5,7 @@
 //! It grows with the instants at which it changes; closed sessions do not shrink it. What a session tells is capped, and
 //! changes that have become many are taken out into history, a part that adds up with others as the sessions do.
 
-use super::amount::{Amount, Number};
+use super::amount::{Amount, FoldedNumber};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -85,8 +85,8 @@ impl Concurrency {
                 let time = |at: Time| i128::from(until) - i128::from(at);
                 let area: i128 = self.changes.iter().map(|(at, by)| time(*at) * i128::from(*by)).sum();
                 Amount::Ratio {
-                    numerator: Number::Exact(area + self.before),
-                    denominator: Number::Exact(time(self.from)),
+                    numerator: FoldedNumber::Exact(area + self.before),
+                    denominator: FoldedNumber::Exact(time(self.from)),
                     unit: RatioUnit::Plain,
                 }
             }

@@ -168,7 +168,7 @@ fn tau(mut x: f64) -> f64 {
 
 /// As it is stored: digests in hexadecimal one after the other, or a letter for each register.
 #[derive(Serialize, Deserialize)]
-enum Stored {
+enum StoredDistinct {
     Exact(String),
     Sketch(String),
 }
@@ -176,12 +176,12 @@ enum Stored {
 impl Serialize for Distinct {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stored = match self {
-            Distinct::Exact(known) => Stored::Exact(known.iter().fold(String::new(), |mut text, digest| {
+            Distinct::Exact(known) => StoredDistinct::Exact(known.iter().fold(String::new(), |mut text, digest| {
                 write!(text, "{digest:032x}").expect("writing to a string never fails");
                 text
             })),
             Distinct::Sketch(registers) => {
-                Stored::Sketch(registers.iter().map(|rank| char::from(FIRST_LETTER + rank)).collect())
+                StoredDistinct::Sketch(registers.iter().map(|rank| char::from(FIRST_LETTER + rank)).collect())
             }
         };
         stored.serialize(serializer)
@@ -193,8 +193,8 @@ const FIRST_LETTER: u8 = b'0';
 
 impl<'de> Deserialize<'de> for Distinct {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Stored::deserialize(deserializer)? {
-            Stored::Exact(text) => {
+        match StoredDistinct::deserialize(deserializer)? {
+            StoredDistinct::Exact(text) => {
                 let digest = |digits: &[u8]| {
                     let text = std::str::from_utf8(digits).ok().filter(|text| text.len() == 32);
                     text.and_then(|text| u128::from_str_radix(text, 16).ok())
@@ -203,7 +203,7 @@ impl<'de> Deserialize<'de> for Distinct {
                 let known = known.filter(|known| known.len() <= EXACT_MAX);
                 known.map(Distinct::Exact).ok_or_else(|| de::Error::custom("these are no digests of values"))
             }
-            Stored::Sketch(text) => {
+            StoredDistinct::Sketch(text) => {
                 let rank = |letter: &u8| letter.checked_sub(FIRST_LETTER).filter(|rank| *rank <= RANK_MAX);
                 let registers: Option<Vec<u8>> = text.as_bytes().iter().map(rank).collect();
                 let registers: Option<Box<[u8; REGISTERS]>> =

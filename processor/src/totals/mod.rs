@@ -19,11 +19,11 @@ mod quantiles;
 mod wide;
 
 pub use accumulator::Accumulator;
-pub use amount::{Amount, Number};
+pub use amount::{Amount, FoldedNumber};
 pub use concurrency::Concurrency;
 pub use distinct::Distinct;
 pub use exact_sum::ExactSum;
-pub use part::Part;
+pub use part::PartialTotal;
 pub use quantiles::Quantiles;
 
 use crate::lane::{SessionOutput, SessionSnapshot};
@@ -34,14 +34,14 @@ use timeline_core::plan::{AggregateFunction, AggregateMembers, GroupOf, Plan};
 use timeline_core::{Time, Value};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
-pub type Group = Dimensions;
+pub type GroupValues = Dimensions;
 
 /// For each metric of a plan its groups. Metrics that are not aggregated have none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Totals {
-    metrics: Vec<BTreeMap<Group, Accumulator>>,
+pub struct MetricTotals {
+    metrics: Vec<BTreeMap<GroupValues, Accumulator>>,
     /// Windows of which some row is not final.
-    open: part::Open,
+    open: part::OpenWindows,
     /// What is before it is over in every partition that counts; none where that is not known.
     horizon: Option<Time>,
     /// What is before it changes no more in any of them.
@@ -50,11 +50,11 @@ pub struct Totals {
 
 /// One row of an aggregated metric.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Total {
+pub struct TotalRow {
     /// Index of the metric in the plan.
     pub metric: usize,
     /// Its group.
-    pub group: Group,
+    pub group: GroupValues,
     /// The results, in the order of the metric's functions.
     pub values: Vec<Amount>,
     /// For each of these the relative error, if it has a column of its own; 0 where it is exact.
@@ -65,11 +65,11 @@ pub struct Total {
     pub closed: Option<bool>,
 }
 
-impl Totals {
+impl MetricTotals {
     /// No sessions.
     pub fn new(plan: &Plan) -> Self {
         let count = plan.metrics.len();
-        Totals {
+        MetricTotals {
             metrics: vec![BTreeMap::new(); count],
             open: vec![Default::default(); count],
             horizon: None,
@@ -153,7 +153,7 @@ impl Totals {
     }
 
     /// Folds other totals of the same plan in.
-    pub fn merge(&mut self, other: &Totals) {
+    pub fn merge(&mut self, other: &MetricTotals) {
         for (mine, theirs) in self.metrics.iter_mut().zip(&other.metrics) {
             for (group, accumulator) in theirs {
                 mine.entry(group.clone()).or_default().merge(accumulator);
@@ -171,7 +171,7 @@ impl Totals {
     }
 
     /// One row for every group in which something counts, by metric, then by group.
-    pub fn rows(&self, plan: &Plan) -> Vec<Total> {
+    pub fn rows(&self, plan: &Plan) -> Vec<TotalRow> {
         let mut rows = vec![];
         for (metric, groups) in self.metrics.iter().enumerate() {
             let Some(aggregate) = &plan.metrics[metric].aggregate else { continue };
@@ -192,7 +192,7 @@ impl Totals {
                     let is_beyond = end.is_some_and(|end| end <= self.certain);
                     is_beyond && !self.open[metric].contains(&group[key])
                 });
-                rows.push(Total { metric, group: group.clone(), values, errors, percentile_error, closed });
+                rows.push(TotalRow { metric, group: group.clone(), values, errors, percentile_error, closed });
             }
         }
         rows
@@ -200,7 +200,7 @@ impl Totals {
 
     /// In a form that can be stored: by the name of the metric.
     pub fn to_image(&self, plan: &Plan) -> TotalsImage {
-        let metric = |(i, groups): (usize, &BTreeMap<Group, Accumulator>)| {
+        let metric = |(i, groups): (usize, &BTreeMap<GroupValues, Accumulator>)| {
             let groups =
                 groups.iter().map(|(group, a)| (group.iter().map(|v| v.as_ref().map(Into::into)).collect(), a.clone()));
             (plan.metrics[i].name.clone(), groups.collect())
@@ -208,9 +208,9 @@ impl Totals {
         TotalsImage(self.metrics.iter().enumerate().filter(|(_, groups)| !groups.is_empty()).map(metric).collect())
     }
 
-    /// The inverse of [`Totals::to_image`]; metrics that the plan does not have are left out.
+    /// The inverse of [`MetricTotals::to_image`]; metrics that the plan does not have are left out.
     pub fn from_image(plan: &Plan, image: TotalsImage) -> Self {
-        let mut totals = Totals::new(plan);
+        let mut totals = MetricTotals::new(plan);
         for (name, groups) in image.0 {
             if let Some(i) = plan.metrics.iter().position(|metric| metric.name == name) {
                 let groups =

@@ -4,7 +4,7 @@
 //! A group of a window of the clock gets no further value when the window is over for every session of the partition. From
 //! then on its part lies in history, and an answer adds it to those of other partitions, and to whatever else there is of it.
 
-use super::{Accumulator, Group, Totals, ValueImage};
+use super::{Accumulator, GroupValues, MetricTotals, ValueImage};
 use crate::rows::Cell;
 use arrow::array::{Array, RecordBatch, StringArray};
 use std::collections::BTreeSet;
@@ -16,11 +16,11 @@ const CHANGES_MAX: usize = 1_000;
 
 /// What a group has come to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct PartialTotal {
     /// The metric's name.
     pub metric: String,
     /// The group.
-    pub group: Group,
+    pub group: GroupValues,
     /// What was folded.
     pub folded: Accumulator,
 }
@@ -28,7 +28,7 @@ pub struct Part {
 /// Why rows are no parts.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of a total cannot be read: {0}")]
-pub(crate) struct BadPart(String);
+pub(crate) struct BadPartialTotal(String);
 
 /// The place of the window among the columns that a metric's totals are grouped by, if they are.
 pub(crate) fn window_key(plan: &Plan, metric: usize) -> Option<usize> {
@@ -49,28 +49,28 @@ pub(crate) fn window_of(plan: &Plan, metric: usize, value: Option<&Value>) -> Op
     plan.node(node).op.window_of_dimension(value?)
 }
 
-impl Totals {
+impl MetricTotals {
     /// Takes out the groups of windows that end at or before an instant.
-    pub fn take_ended(&mut self, plan: &Plan, until: Time) -> Vec<Part> {
+    pub fn take_ended(&mut self, plan: &Plan, until: Time) -> Vec<PartialTotal> {
         let mut parts = vec![];
         for (metric, groups) in self.metrics.iter_mut().enumerate() {
             let Some(key) = window_key(plan, metric) else { continue };
             let ended =
-                |group: &Group| window_of(plan, metric, group[key].as_ref()).is_some_and(|(_, end)| end <= until);
+                |group: &GroupValues| window_of(plan, metric, group[key].as_ref()).is_some_and(|(_, end)| end <= until);
             let name = &plan.metrics[metric].name;
             let taken = groups.extract_if(.., |group, _| ended(group));
-            parts.extend(taken.map(|(group, folded)| Part { metric: name.clone(), group, folded }));
+            parts.extend(taken.map(|(group, folded)| PartialTotal { metric: name.clone(), group, folded }));
         }
         parts
     }
 
     /// Takes out what has become much of the groups of no window: changes of how many sessions are counted at once.
-    pub fn take_changes(&mut self, plan: &Plan) -> Vec<Part> {
+    pub fn take_changes(&mut self, plan: &Plan) -> Vec<PartialTotal> {
         let mut parts = vec![];
         for (groups, metric) in self.metrics.iter_mut().zip(&plan.metrics) {
-            let part = |(group, folded): (&Group, &mut Accumulator)| {
+            let part = |(group, folded): (&GroupValues, &mut Accumulator)| {
                 let folded = folded.take_changes(CHANGES_MAX)?;
-                Some(Part { metric: metric.name.clone(), group: group.clone(), folded })
+                Some(PartialTotal { metric: metric.name.clone(), group: group.clone(), folded })
             };
             parts.extend(groups.iter_mut().filter_map(part));
         }
@@ -78,12 +78,12 @@ impl Totals {
     }
 
     /// Adds parts; those of metrics that the plan does not have are left out.
-    pub fn add_parts(&mut self, plan: &Plan, parts: impl IntoIterator<Item = Part>) {
+    pub fn add_parts(&mut self, plan: &Plan, parts: impl IntoIterator<Item = PartialTotal>) {
         parts.into_iter().for_each(|part| self.add_part(plan, &part));
     }
 
     /// Adds a part, unless it is of a metric that the plan does not have.
-    pub(crate) fn add_part(&mut self, plan: &Plan, part: &Part) {
+    pub(crate) fn add_part(&mut self, plan: &Plan, part: &PartialTotal) {
         let Some(metric) = plan.metrics.iter().position(|metric| metric.name == part.metric) else { return };
         match self.metrics[metric].get_mut(&part.group) {
             Some(known) => known.merge(&part.folded),
@@ -93,24 +93,24 @@ impl Totals {
 }
 
 /// The group and what was folded, as JSON.
-pub(crate) fn cells_of_part(part: &Part) -> [Cell; 2] {
+pub(crate) fn cells_of_part(part: &PartialTotal) -> [Cell; 2] {
     let group: Vec<Option<ValueImage>> = part.group.iter().map(|value| value.as_ref().map(Into::into)).collect();
     let json = |text: serde_json::Result<String>| Cell::Text(text.expect("plain data"));
     [json(serde_json::to_string(&group)), json(serde_json::to_string(&part.folded))]
 }
 
 /// The parts of a table of [`crate::rows::parts`]; that of before had `group` for `part_group`.
-pub(crate) fn of_table(batch: &RecordBatch) -> Result<Vec<Part>, BadPart> {
-    let text = |name: &str| -> Result<&StringArray, BadPart> {
+pub(crate) fn of_table(batch: &RecordBatch) -> Result<Vec<PartialTotal>, BadPartialTotal> {
+    let text = |name: &str| -> Result<&StringArray, BadPartialTotal> {
         let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
-        column.ok_or_else(|| BadPart(format!("there is no column {name}")))
+        column.ok_or_else(|| BadPartialTotal(format!("there is no column {name}")))
     };
-    let bad = |error: serde_json::Error| BadPart(error.to_string());
+    let bad = |error: serde_json::Error| BadPartialTotal(error.to_string());
     let groups = text("part_group").or_else(|_| text("group"))?;
     let (metrics, parts) = (text("metric")?, text("part")?);
     let part = |i: usize| {
         let group: Vec<Option<ValueImage>> = serde_json::from_str(groups.value(i)).map_err(bad)?;
-        Ok(Part {
+        Ok(PartialTotal {
             metric: metrics.value(i).to_owned(),
             group: group.into_iter().map(|value| value.map(Into::into)).collect(),
             folded: serde_json::from_str(parts.value(i)).map_err(bad)?,
@@ -119,7 +119,7 @@ pub(crate) fn of_table(batch: &RecordBatch) -> Result<Vec<Part>, BadPart> {
     (0..batch.num_rows()).map(part).collect()
 }
 
-impl Totals {
+impl MetricTotals {
     /// Windows of which some session has a row that is not final, by the metrics' names.
     pub(crate) fn open_windows(&self, plan: &Plan) -> Vec<(String, Vec<Option<ValueImage>>)> {
         let named = plan.metrics.iter().zip(&self.open).filter(|(_, open)| !open.is_empty());
@@ -138,13 +138,13 @@ impl Totals {
 }
 
 /// Windows of which some session has a row that is not final, for each metric.
-pub(super) type Open = Vec<BTreeSet<Option<Value>>>;
+pub(super) type OpenWindows = Vec<BTreeSet<Option<Value>>>;
 
 #[cfg(test)]
 mod tests {
     use super::of_table;
     use crate::lane::SessionSnapshot;
-    use crate::totals::Totals;
+    use crate::totals::MetricTotals;
     use arrow::array::AsArray;
     use arrow::datatypes::TimestampNanosecondType;
     use timeline_core::incremental::{Share, TimelineValue};
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn parts_come_back_as_they_were_and_add_up() {
         let plan = plan();
-        let mut all = Totals::new(&plan);
+        let mut all = MetricTotals::new(&plan);
         (0..5).for_each(|minute| all.add(&plan, &window(minute, minute, true)));
         let whole = all.rows(&plan);
         let parts = all.take_ended(&plan, 3 * MINUTE);
@@ -207,10 +207,10 @@ mod tests {
     #[test]
     fn a_window_is_closed_when_all_are_beyond_it_and_none_of_it_is_open() {
         let plan = plan();
-        let mut all = Totals::new(&plan);
+        let mut all = MetricTotals::new(&plan);
         all.add(&plan, &window(0, 1, true));
         all.add(&plan, &window(1, 1, false));
-        let closed = |all: &Totals| all.rows(&plan).iter().map(|row| row.closed).collect::<Vec<_>>();
+        let closed = |all: &MetricTotals| all.rows(&plan).iter().map(|row| row.closed).collect::<Vec<_>>();
         assert_eq!(closed(&all), [Some(false); 2], "nobody knows how far the log is");
         all.set_horizon(Some(2 * MINUTE), 2 * MINUTE);
         assert_eq!(closed(&all), [Some(true), Some(false)], "silence may still end the session in it");

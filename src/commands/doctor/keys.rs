@@ -8,9 +8,9 @@ use crate::commands::program;
 use crate::error::Result;
 use event_feeder::{Block, Code, Decoder};
 use processor::checkpoint::{Error as StoreError, ProgramStore, StateLocation};
-use processor::code::Code as StateCode;
+use processor::code::StateCode;
 use processor::damage::help;
-use processor::programs::{LoadError, Programs};
+use processor::programs::{DeployedPrograms, LoadError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use timeline_core::plan::{FieldPath, Plan, SourceDefinition};
@@ -35,7 +35,7 @@ pub(super) fn plans(programs: &[PathBuf], state: &StateLocation, findings: &mut 
         program::plans(&program, compilation)?.iter().for_each(&mut add);
     }
     let store = ProgramStore::of(state, "doctor");
-    match Programs::load(&store) {
+    match DeployedPrograms::load(&store) {
         Ok(programs) => {
             programs.said().into_iter().for_each(|said| findings.unknown(&said));
             match programs.plans() {

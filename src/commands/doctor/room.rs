@@ -2,7 +2,7 @@
 
 use super::Findings;
 use processor::checkpoint::StateLocation;
-use processor::code::Code;
+use processor::code::StateCode;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(super) fn check(state: &StateLocation, findings: &mut Findings) {
     match problem(folder) {
         Ok(None) => {}
         Ok(Some(problem)) => {
-            let code = Code::NoRoom;
+            let code = StateCode::NoRoom;
             findings.fault(&format!("[{code}] {}: {problem}", folder.display()), code.help());
         }
         Err(error) => findings.unknown(&format!("{}: whether it has room is not known: {error}", folder.display())),

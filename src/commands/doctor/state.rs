@@ -4,10 +4,10 @@
 
 use super::Findings;
 use processor::checkpoint::{CheckpointReader, FileKind, Manifest, ProgramStore, StateLocation, inspect};
-use processor::code::Code;
+use processor::code::StateCode;
 use processor::damage::{GivenUpFile, help, whole_name};
 use processor::history;
-use processor::programs::Programs;
+use processor::programs::DeployedPrograms;
 use processor::results::{DroppedRows, RetentionCounts, table_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) fn partitions(state: &StateLocation) -> Vec<String> {
 /// The folders of deployments that are over: there is nothing in them but rows.
 pub(super) fn over(state: &StateLocation) -> BTreeSet<String> {
     // What is wrong with the programs is said by whoever runs them.
-    let programs = Programs::load(&ProgramStore::of(state, "doctor")).unwrap_or_default();
+    let programs = DeployedPrograms::load(&ProgramStore::of(state, "doctor")).unwrap_or_default();
     let parts = programs.sealed.into_iter().flat_map(|sealed| sealed.logs).flat_map(|log| log.parts);
     parts.map(|(_, folder)| folder).collect()
 }
@@ -109,8 +109,8 @@ fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, f
         let Err(error) = reader.read(file) else { continue };
         let name = whole_name(folder, &file.name);
         let code = match file.kind {
-            FileKind::Result | FileKind::History | FileKind::Kept => Code::Damaged,
-            FileKind::Outbox => Code::Owed,
+            FileKind::Result | FileKind::History | FileKind::Kept => StateCode::Damaged,
+            FileKind::Outbox => StateCode::Owed,
             FileKind::Segment => {
                 findings.fault(&format!("{folder}: {error}"), "the next start falls back to what is whole");
                 continue;

@@ -7,7 +7,7 @@ use super::refusals::partition_error;
 use crate::error::Result;
 use processor::checkpoint::{self, StateLocation};
 use processor::partition;
-use processor::service::{Ended, Service};
+use processor::service::{PartitionEnd, Service};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,13 +21,13 @@ pub(super) fn watch(service: &Arc<Service>, state: &StateLocation, stopping: &At
     loop {
         if stopping.load(Ordering::Relaxed) {
             let endings = service.stop();
-            return endings
-                .into_iter()
-                .try_for_each(|Ended { source, result, .. }| result.map_err(|error| partition_error(&source, error)));
+            return endings.into_iter().try_for_each(|PartitionEnd { source, result, .. }| {
+                result.map_err(|error| partition_error(&source, error))
+            });
         }
         match service.wait(LOOK) {
             None => {}
-            Some(Ended { source, partition, result: Ok(()) }) => {
+            Some(PartitionEnd { source, partition, result: Ok(()) }) => {
                 service.finish(&source, partition);
                 if service.partitions() == 0 {
                     // What has caught up with its log by then has its place from then on.
@@ -36,21 +36,21 @@ pub(super) fn watch(service: &Arc<Service>, state: &StateLocation, stopping: &At
                     return Ok(());
                 }
             }
-            Some(Ended { source, partition, result: Err(error) })
+            Some(PartitionEnd { source, partition, result: Err(error) })
                 if passes(&error, state) && failures < FAILURES_MAX =>
             {
                 failures += 1;
                 tracing::warn!(source, partition, %error, "the partition is opened again");
                 service.forget(&source, partition);
             }
-            Some(Ended { source, partition, result: Err(error) })
+            Some(PartitionEnd { source, partition, result: Err(error) })
                 if !service.answers(&source)
                     && !matches!(error, partition::Error::Checkpoint(checkpoint::Error::Fenced { .. })) =>
             {
                 service.note_trouble(&source, &error.to_string());
                 service.forget(&source, partition);
             }
-            Some(Ended { source, result: Err(error), .. }) => {
+            Some(PartitionEnd { source, result: Err(error), .. }) => {
                 let fatal = partition_error(&source, error);
                 service.stop();
                 return Err(fatal);

@@ -4,11 +4,11 @@
 
 use crate::error::Error;
 use processor::checkpoint::{self, ProgramStore, StateLocation};
-use processor::code::Code;
+use processor::code::StateCode;
 use processor::damage::help;
 use processor::engine::EngineError;
 use processor::partition;
-use processor::programs::Programs;
+use processor::programs::DeployedPrograms;
 use processor::service::StartError;
 
 /// Why a processor does not start.
@@ -59,16 +59,16 @@ pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
             Error::Fenced(format!("{place}{error}"))
         }
         partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
-            let code = if has_no_room(&error) { format!("[{}] ", Code::NoRoom) } else { String::new() };
+            let code = if has_no_room(&error) { format!("[{}] ", StateCode::NoRoom) } else { String::new() };
             Error::Other(anyhow::anyhow!(
                 "{place}{code}{error}; nothing that was committed is lost: start again when it is mended"
             ))
         }
         partition::Error::Checkpoint(
             error @ (checkpoint::Error::Lost(_) | checkpoint::Error::Damaged { .. } | checkpoint::Error::Corrupt(_)),
-        ) => Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", Code::Broken.help())),
+        ) => Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", StateCode::Broken.help())),
         partition::Error::Checkpoint(ref error @ checkpoint::Error::NoVersion { ref object }) => {
-            Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", help(Code::NoVersion, object)))
+            Error::Other(anyhow::anyhow!("{place}{error}; nothing was changed: {}", help(StateCode::NoVersion, object)))
         }
         other @ partition::Error::OlderRules => Error::Unreadable(format!("{place}{other}")),
         other => Error::Other(anyhow::anyhow!("{place}{other}")),
@@ -77,6 +77,6 @@ pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
 
 /// What is wrong with the programs, which is said before anything else.
 pub(super) fn wrong_program(state: &StateLocation, programs: &[(String, String)]) -> Option<Error> {
-    let all = Programs::load(&ProgramStore::of(state, "serve")).ok()?;
+    let all = DeployedPrograms::load(&ProgramStore::of(state, "serve")).ok()?;
     all.with_new(programs).err().map(|error| start_error(StartError::Program(error)))
 }

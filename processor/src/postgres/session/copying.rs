@@ -4,11 +4,11 @@ use super::super::asking::Attention;
 use super::super::copy::CopyOut;
 use super::super::error::Failure;
 use super::{Done, Session};
-use crate::sql::Parameter;
+use crate::sql::StatementParameter;
 
 impl Session {
     /// Tells the rows of the question that a statement copies.
-    pub(super) async fn copy(&mut self, copy: &CopyOut, sql: &str, parameters: Vec<Parameter>) -> Done {
+    pub(super) async fn copy(&mut self, copy: &CopyOut, sql: &str, parameters: Vec<StatementParameter>) -> Done {
         let asking = self.asking(&copy.query, parameters);
         let app = self.app.clone();
         let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());

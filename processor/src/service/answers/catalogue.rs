@@ -2,7 +2,7 @@
 
 use super::{LogAnswer, sum};
 use crate::log_position;
-use crate::partition::{Answer, RecordFindings};
+use crate::partition::{PartitionAnswer, RecordFindings};
 use crate::rows::{Cell, Kind, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
@@ -119,7 +119,7 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans, version,
 /// catching_up, remarks, row_bytes, evaluate_seconds, live_sessions, state_bytes`.
-pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> RecordBatch {
+pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) -> RecordBatch {
     let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
     let columns = columns
         .into_iter()
@@ -135,11 +135,13 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[Answer]) -> Record
         let metrics = plan.metrics.iter().map(|metric| (metric.name.clone(), sort(metric.root), metric.root));
         let alerts = plan.alerts.iter().map(|alert| (alert.name.clone(), "alert", alert.root));
         let outputs: Vec<_> = metrics.chain(alerts).collect();
-        let own: Vec<&Answer> = answers.iter().filter(|answer| answer.plan == *plan).collect();
+        let own: Vec<&PartitionAnswer> = answers.iter().filter(|answer| answer.plan == *plan).collect();
         let looks: Vec<&RecordFindings> = own.iter().map(|answer| &answer.looks).collect();
         let waits = super::waiting(one, own.iter().copied()).map(|note| note.message);
         // Of partitions that do not answer nothing is known.
-        let sum = |of: fn(&Answer) -> u64| (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>());
+        let sum = |of: fn(&PartitionAnswer) -> u64| {
+            (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>())
+        };
         let int = |sum: Option<u64>| sum.map_or(Cell::Null, |sum| Cell::Int(sum as i64));
         let seconds = sum(|answer| answer.busy_ns).map_or(Cell::Null, |ns| Cell::Float(ns as f64 / 1e9));
         let (live, state) = (sum(|answer| answer.live), sum(|answer| answer.bytes));

@@ -1,13 +1,13 @@
 //! What is said of answers that are without rows whose time was over.
 
 use super::LogAnswer;
-use crate::engine::{MetricAt, Note, TableScan};
+use crate::engine::{AnswerNote, MetricAt, TableScan};
 use crate::results::{DroppedRows, PARTS};
 use crate::totals::part::window_key;
 use timeline_core::instant_text;
 
 /// That a scan lacks such rows, if it does.
-pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>]) -> Option<Note> {
+pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>]) -> Option<AnswerNote> {
     let mut all: Option<DroppedRows> = None;
     for log in logs {
         let Some(table) = history_of(scan, log) else { continue };
@@ -29,7 +29,7 @@ pub(in crate::service) fn dropped_rows(scan: &TableScan, logs: &[LogAnswer<'_>])
         }
     };
     let help = "`serve --keep-results`, or `--history-keep` of tables, says how long rows are kept; without it they are kept for ever".into();
-    Some(Note { message, help })
+    Some(AnswerNote { message, help })
 }
 
 /// The table of history that a scan is made of.

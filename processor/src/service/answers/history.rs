@@ -3,7 +3,7 @@
 use super::past::{Wanted, in_place};
 use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{CheckpointReader, FileRef};
-use crate::engine::{EngineError, TableData, TableScan, View};
+use crate::engine::{EngineError, OutputView, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
@@ -173,7 +173,7 @@ pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Resu
     let types = rows::agreed(rows::beside_metric(log.plan, &log.plan.metrics[metric]));
     let live = rows::typed(&rows::metric_view(log.plan, metric, &log.sessions()), &types);
     let value = Some(rows::value_column(log.plan, metric));
-    let view = View { column: "metric".into(), name: scan.table.clone(), value };
+    let view = OutputView { column: "metric".into(), name: scan.table.clone(), value };
     seen_through(live, view, "finals", log, scan)
 }
 
@@ -181,14 +181,14 @@ pub(super) fn view(scan: &TableScan, metric: usize, log: &LogAnswer<'_>) -> Resu
 pub(super) fn alert_view(scan: &TableScan, alert: usize, log: &LogAnswer<'_>) -> Result<TableData, EngineError> {
     let types = rows::agreed(rows::beside_alert(log.plan, &log.plan.alerts[alert]));
     let live = rows::typed(&rows::alert_view(log.plan, alert, &log.alerts()), &types);
-    let view = View { column: "alert".into(), name: scan.table.clone(), value: None };
+    let view = OutputView { column: "alert".into(), name: scan.table.clone(), value: None };
     seen_through(live, view, "alerts", log, scan)
 }
 
 /// The rows of one output, in memory and in the files of a table.
 fn seen_through(
     live: RecordBatch,
-    view: View,
+    view: OutputView,
     table: &str,
     log: &LogAnswer<'_>,
     scan: &TableScan,
@@ -211,7 +211,7 @@ fn seen_through(
 }
 
 /// Those of the rows of a file, with the columns of now, that are of one output, with the columns of its own table.
-fn of_view(rows: &RecordBatch, view: &View, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
+fn of_view(rows: &RecordBatch, view: &OutputView, schema: &SchemaRef) -> Result<RecordBatch, EngineError> {
     let internal = |error: ArrowError| EngineError::Internal(format!("history of `{}`: {error}", view.name));
     let names = text_column(rows, &view.column)?.iter();
     let own: BooleanArray = names.map(|name| Some(name == Some(view.name.as_str()))).collect();

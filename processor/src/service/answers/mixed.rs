@@ -1,7 +1,7 @@
 //! What is said of answers that take the rows of several definitions of one name together.
 
 use super::{SealedPart, has};
-use crate::engine::{Note, TableScan};
+use crate::engine::{AnswerNote, TableScan};
 use crate::results;
 use crate::service::work::Bound;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ pub(in crate::service) fn mixed_versions(
     scan: &TableScan,
     bound: &[Bound],
     sealed: &[Arc<SealedPart>],
-) -> Option<Note> {
+) -> Option<AnswerNote> {
     if !scan.mixes_versions {
         return None;
     }
@@ -54,7 +54,7 @@ pub(in crate::service) fn mixed_versions(
         more => format!(" and {more} more, which `SELECT DISTINCT {column}, version FROM {}` has", scan.table),
     };
     let view = if of_alerts { "" } else { ", and a metric's own view has the present one" };
-    (!names.is_empty()).then(|| Note {
+    (!names.is_empty()).then(|| AnswerNote {
         message: format!(
             "rows of replaced definitions are among the {} of {}{more}",
             scan.table,

@@ -5,11 +5,11 @@ use super::past::columns_of;
 use super::unread;
 use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::EngineError;
-use crate::partition::Answer;
+use crate::partition::PartitionAnswer;
 use crate::recent::Recent;
 use crate::results;
-use crate::totals::Totals;
-use crate::totals::part::{self, Part};
+use crate::totals::MetricTotals;
+use crate::totals::part::{self, PartialTotal};
 use std::sync::Arc;
 
 /// Bytes that are remembered, about.
@@ -19,10 +19,14 @@ const PART_BYTES: usize = 256;
 /// The columns that parts are read from; older files call the group otherwise.
 const COLUMNS: [&str; 4] = ["metric", "part_group", "group", "part"];
 
-static READ: Recent<Vec<Part>> = Recent::new(REMEMBERED_BYTES_MAX);
+static READ: Recent<Vec<PartialTotal>> = Recent::new(REMEMBERED_BYTES_MAX);
 
 /// Adds what history has of those metrics of a partition that are wanted.
-pub(super) fn add(answer: &Answer, totals: &mut Totals, is_wanted: impl Fn(&str) -> bool) -> Result<(), EngineError> {
+pub(super) fn add(
+    answer: &PartitionAnswer,
+    totals: &mut MetricTotals,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<(), EngineError> {
     for file in answer.results.iter().filter(|file| results::table_of(file) == Some(results::PARTS)) {
         let parts = of(file, &answer.reader)?;
         parts.iter().filter(|part| is_wanted(&part.metric)).for_each(|part| totals.add_part(&answer.plan, part));
@@ -31,7 +35,7 @@ pub(super) fn add(answer: &Answer, totals: &mut Totals, is_wanted: impl Fn(&str)
 }
 
 /// The parts of a file.
-fn of(file: &FileRef, reader: &CheckpointReader) -> Result<Arc<Vec<Part>>, EngineError> {
+fn of(file: &FileRef, reader: &CheckpointReader) -> Result<Arc<Vec<PartialTotal>>, EngineError> {
     if let Some(parts) = READ.get(&file.digest) {
         // One that is broken by now refuses the question, as if it were read.
         reader.path(file).map_err(unread)?;

@@ -6,8 +6,8 @@ use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::EngineError;
 use crate::lane::SessionSnapshot;
 use crate::outputs::of_sessions;
-use crate::partition::Answer;
-use crate::programs::Begin;
+use crate::partition::PartitionAnswer;
+use crate::programs::DeploymentStart;
 use crate::results;
 use crate::rows::{Cell, Kind, TableBuilder};
 use arrow::array::{Array, BooleanArray, RecordBatch, TimestampNanosecondArray};
@@ -26,11 +26,11 @@ pub(super) fn sessions(
 ) -> Result<RecordBatch, EngineError> {
     let mut logs: Vec<&LogAnswer<'_>> = logs.iter().filter(|log| log.bound.is_seen()).collect();
     let has_metrics = |log: &LogAnswer<'_>| log.plan.metrics.iter().any(|metric| log.bound.labels.shows(&metric.name));
-    logs.sort_by_key(|log| (log.bound.begins == Begin::Now, !has_metrics(log), log.bound.number));
+    logs.sort_by_key(|log| (log.bound.begins == DeploymentStart::Now, !has_metrics(log), log.bound.number));
     let mut known = BTreeSet::new();
     logs.retain(|log| known.insert(of_sessions(log.plan)));
     let base = |name: &str| name.split_once('@').map_or(name, |(name, _)| name).to_owned();
-    let whole = logs.iter().filter(|log| log.bound.begins == Begin::Start);
+    let whole = logs.iter().filter(|log| log.bound.begins == DeploymentStart::Start);
     let whole: BTreeSet<String> = whole.map(|log| base(&log.plan.name())).collect();
     let columns = [
         ("source", Kind::Text),
@@ -43,7 +43,7 @@ pub(super) fn sessions(
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     let mut told = BTreeSet::new();
-    let mut tell = |source: String, partition: u32, (key, start, end, partial): Row| {
+    let mut tell = |source: String, partition: u32, (key, start, end, partial): FoundSession| {
         // What was told as open is told as closed by another.
         if told.insert((base(&source), partition, key.clone(), start)) {
             table.push([
@@ -58,12 +58,12 @@ pub(super) fn sessions(
         }
     };
     for part in sealed.iter().filter(|part| !whole.contains(&base(&part.source))) {
-        let mut found = Found::only(keys);
+        let mut found = FoundSessions::only(keys);
         found.add_history(&part.files, &part.reader)?;
         found.sessions().into_iter().for_each(|row| tell(part.source.clone(), part.partition, row));
     }
     for answer in logs.iter().flat_map(|log| &log.answers) {
-        let found = Found::of(answer, keys)?;
+        let found = FoundSessions::of(answer, keys)?;
         found.sessions().into_iter().for_each(|row| tell(answer.plan.name(), answer.partition, row));
     }
     Ok(table.finish())
@@ -73,27 +73,27 @@ pub(super) fn sessions(
 const COLUMNS: [&str; 5] = ["session", "start", "end", "partial", "every"];
 
 /// Key, start, end, and whether it is partial.
-type Row = (String, i64, Option<i64>, bool);
+type FoundSession = (String, i64, Option<i64>, bool);
 
 /// The sessions that rows tell of.
 ///
 /// A session all of whose metrics are told by windows of the clock has no row of its own. Its windows follow one another
 /// without a gap, and the next session of the key begins later than it ended; so they are put together.
 #[derive(Default)]
-struct Found<'a> {
+struct FoundSessions<'a> {
     /// Whose are looked for, where it is not all.
     keys: Option<&'a BTreeSet<String>>,
-    whole: BTreeSet<Row>,
-    windows: BTreeSet<Row>,
+    whole: BTreeSet<FoundSession>,
+    windows: BTreeSet<FoundSession>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundSessions<'a> {
     fn only(keys: Option<&'a BTreeSet<String>>) -> Self {
-        Found { keys, ..Found::default() }
+        FoundSessions { keys, ..FoundSessions::default() }
     }
 
-    fn of(answer: &Answer, keys: Option<&'a BTreeSet<String>>) -> Result<Self, EngineError> {
-        let mut found = Found::only(keys);
+    fn of(answer: &PartitionAnswer, keys: Option<&'a BTreeSet<String>>) -> Result<Self, EngineError> {
+        let mut found = FoundSessions::only(keys);
         let live = answer.pending.sessions.iter().chain(&answer.sessions).filter(|session| session.is_whole());
         let row = |session: &SessionSnapshot| (session.key.to_string(), session.start, session.end, session.partial);
         found.whole.extend(live.map(row));
@@ -133,9 +133,9 @@ impl<'a> Found<'a> {
     }
 
     /// The sessions by key and start; one that was told while it was open, by an output that was hidden then, as it is now.
-    fn sessions(self) -> Vec<Row> {
+    fn sessions(self) -> Vec<FoundSession> {
         let known: BTreeSet<(&str, i64)> = self.whole.iter().map(|row| (row.0.as_str(), row.1)).collect();
-        let mut joined: Vec<Row> = vec![];
+        let mut joined: Vec<FoundSession> = vec![];
         for (key, start, end, partial) in &self.windows {
             match joined.last_mut() {
                 Some(last) if last.0 == *key && last.2.is_some_and(|end| *start <= end) => {
@@ -146,7 +146,7 @@ impl<'a> Found<'a> {
             }
         }
         joined.retain(|row| !known.contains(&(row.0.as_str(), row.1)));
-        let mut rows: Vec<Row> = self.whole.iter().cloned().chain(joined).collect();
+        let mut rows: Vec<FoundSession> = self.whole.iter().cloned().chain(joined).collect();
         rows.sort_by(|a, b| (&a.0, a.1, a.2.is_none()).cmp(&(&b.0, b.1, b.2.is_none())));
         rows
     }
@@ -154,9 +154,13 @@ impl<'a> Found<'a> {
 
 /// Takes out of a story what is not one of the sessions that there were, for its beginning is not kept any more; says
 /// when those began whose story is not told.
-pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json) -> Result<Vec<i64>, EngineError> {
+pub(in crate::service) fn forgotten(
+    answer: &PartitionAnswer,
+    key: &str,
+    story: &mut Json,
+) -> Result<Vec<i64>, EngineError> {
     let keys = [key.to_owned()].into();
-    let all = Found::of(answer, Some(&keys))?.sessions();
+    let all = FoundSessions::of(answer, Some(&keys))?.sessions();
     let known: BTreeSet<i64> = all.into_iter().map(|row| row.1).collect();
     let Some(told) = story["sessions"].as_array_mut() else { return Ok(vec![]) };
     let start = |session: &Json| session["start_ns"].as_i64();
@@ -167,11 +171,11 @@ pub(in crate::service) fn forgotten(answer: &Answer, key: &str, story: &mut Json
 
 /// When the sessions of a partition, or of some keys, ended, by key and start.
 pub(in crate::service) fn known_sessions(
-    answer: &Answer,
+    answer: &PartitionAnswer,
     keys: Option<&BTreeSet<String>>,
 ) -> Result<BTreeMap<(String, i64), Option<i64>>, EngineError> {
     let mut known = BTreeMap::new();
-    for (key, start, end, _) in Found::of(answer, keys)?.sessions() {
+    for (key, start, end, _) in FoundSessions::of(answer, keys)?.sessions() {
         // Of one that was told while it was open, and is over now, the end comes first.
         known.entry((key, start)).or_insert(end);
     }
@@ -180,8 +184,8 @@ pub(in crate::service) fn known_sessions(
 
 /// The sessions of a partition, or of some keys, alive and over, by key and start.
 pub(in crate::service) fn known_starts(
-    answer: &Answer,
+    answer: &PartitionAnswer,
     keys: Option<&BTreeSet<String>>,
 ) -> Result<BTreeSet<(String, i64)>, EngineError> {
-    Ok(Found::of(answer, keys)?.sessions().into_iter().map(|(key, start, ..)| (key, start)).collect())
+    Ok(FoundSessions::of(answer, keys)?.sessions().into_iter().map(|(key, start, ..)| (key, start)).collect())
 }

@@ -3,9 +3,9 @@
 use super::{Cluster, lock};
 use crate::checkpoint::{Error as StateError, TakeFrom, holder};
 use crate::input::LogPartition;
-use crate::members::beat::View;
+use crate::members::beat::MembershipView;
 use crate::members::decide::{Decision, Evidence, Sharing, decide_idle, decide_running, is_interesting};
-use crate::members::process::Process;
+use crate::members::process::ProcessId;
 use crate::members::{Member, member_of, share::share};
 use crate::partition::{Error, Recovery};
 use crate::service::work::folder;
@@ -137,7 +137,7 @@ impl Service {
     pub(super) fn silent_and_there<'a>(
         &self,
         cluster: &Cluster,
-        view: &View,
+        view: &MembershipView,
         takes: impl Iterator<Item = &'a TakeFrom>,
     ) -> BTreeSet<String> {
         let silent: BTreeSet<&str> = takes
@@ -161,7 +161,7 @@ impl Service {
             if has_come(id) {
                 return true;
             }
-            let gone = |member: &Member| member.process.as_ref().is_some_and(Process::is_gone);
+            let gone = |member: &Member| member.process.as_ref().is_some_and(ProcessId::is_gone);
             view.known.get(*id).is_some_and(|member| !gone(member) && cluster.peers.is_there(&member.address))
         };
         silent.into_iter().filter(is_there).map(str::to_owned).collect()

@@ -3,7 +3,7 @@
 use super::{KEEP, MemoryPartitions, PROGRAM, SYNC, start_keeping};
 use crate::engine::{Engine, EngineError, TableScan, TimeBounds};
 use crate::service::{Claims, Service};
-use crate::sql::{Answerer, Asking};
+use crate::sql::{Answerer, SqlQuestion};
 use arrow::array::AsArray;
 use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn ask(service: &Arc<Service>, sql: &str) -> Result<String, EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let engine: Arc<dyn Engine> = service.clone();
-        let asking = Asking { sql: sql.to_owned(), engine, sync: SYNC, parameters: vec![], held: None };
+        let asking = SqlQuestion { sql: sql.to_owned(), engine, sync: SYNC, parameters: vec![], held: None };
         let rows = Answerer::Here.ask(asking).await?.collect(1000).await?;
         Ok(pretty_format_batches(&rows).expect("rows").to_string())
     })

@@ -6,7 +6,7 @@
 use super::{KEEP, MemoryPartitions, SYNC, start_keeping};
 use crate::engine::{Engine, EngineError};
 use crate::service::{Claims, Service};
-use crate::sql::{Answerer, Asking};
+use crate::sql::{Answerer, SqlQuestion};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub(super) fn ask(service: &Arc<Service>, sql: &str) -> Result<Vec<String>, Engi
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let batches = runtime.block_on(async {
         let engine: Arc<dyn Engine> = service.clone();
-        let asking = Asking { sql: sql.to_owned(), engine, sync: SYNC, parameters: vec![], held: None };
+        let asking = SqlQuestion { sql: sql.to_owned(), engine, sync: SYNC, parameters: vec![], held: None };
         Answerer::Here.ask(asking).await?.collect(1000).await
     })?;
     let options = FormatOptions::default().with_null("NULL");

@@ -4,7 +4,7 @@ use super::{Claims, MemoryPartitions, SYNC, Service, options, started, totals};
 use crate::checkpoint::ProgramStore;
 use crate::engine::Engine;
 use crate::operators::table_address;
-use crate::programs::Programs;
+use crate::programs::DeployedPrograms;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -95,7 +95,7 @@ fn a_state_that_asked_beyond_the_first_difference_is_not_gone_on_from() {
     service.stop();
     // As if the partition had read on between the look at what it had asked and the change.
     let store = ProgramStore::of(&dir.path().to_owned().into(), "other");
-    let before = Programs::load(&store).unwrap();
+    let before = DeployedPrograms::load(&store).unwrap();
     let texts = [("p.tl".to_owned(), program(&format!("{FIRST}z,100,1\n")))];
     let (mut after, _) = before.carrying(&texts, &|_| Some(50 * SECOND)).unwrap();
     assert_eq!(after.renewed(&before).unwrap().len(), 1);
@@ -113,7 +113,7 @@ fn what_says_something_else_of_an_instant_that_was_asked_is_another_table() {
     assert_eq!(service.snapshot(&["partitions".into()], SYNC).unwrap().tables.len(), 1);
     service.stop();
     let store = ProgramStore::of(&dir.path().to_owned().into(), "other");
-    let before = Programs::load(&store).unwrap();
+    let before = DeployedPrograms::load(&store).unwrap();
     let carried = |rows: &str, asked: Option<Time>| {
         let texts = [("p.tl".to_owned(), program(rows))];
         let (after, _) = before.carrying(&texts, &|_| asked).unwrap();

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// What all of them may need to know.
 #[derive(Debug, Default)]
-struct Known {
+struct CatalogFacts {
     /// Tables by their numbers.
     tables: BTreeMap<i64, String>,
     /// Comments by table and column, 0 for that of the table.
@@ -31,11 +31,11 @@ struct Known {
 }
 
 /// What a function answers to so many rows of arguments.
-type Answer = fn(&Known, &[ArrayRef], usize) -> Result<ArrayRef>;
+type FunctionResult = fn(&CatalogFacts, &[ArrayRef], usize) -> Result<ArrayRef>;
 
 /// Makes the functions known; `tables` are those that the question may ask about.
 pub(in crate::sql) fn register(context: &SessionContext, tables: &[TableData]) {
-    let mut known = Known::default();
+    let mut known = CatalogFacts::default();
     for table in tables {
         let number = i64::from(oids::of_table(&table.name));
         known.tables.insert(number, table.name.clone());
@@ -46,10 +46,16 @@ pub(in crate::sql) fn register(context: &SessionContext, tables: &[TableData]) {
         known.comments.extend(columns);
     }
     let known = Arc::new(known);
-    let register = |name: &'static str, returns: DataType, answer: Answer| {
+    let register = |name: &'static str, returns: DataType, answer: FunctionResult| {
         let signature = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
         let signature = Signature::new(signature, Volatility::Stable);
-        context.register_udf(ScalarUDF::from(Function { name, returns, answer, known: known.clone(), signature }));
+        context.register_udf(ScalarUDF::from(CatalogFunction {
+            name,
+            returns,
+            answer,
+            known: known.clone(),
+            signature,
+        }));
     };
     for (name, answer) in TEXTS {
         register(name, DataType::Utf8, answer);
@@ -92,7 +98,7 @@ pub(in crate::sql) fn register(context: &SessionContext, tables: &[TableData]) {
 }
 
 /// Those that give texts.
-const TEXTS: [(&str, Answer); 20] = [
+const TEXTS: [(&str, FunctionResult); 20] = [
     ("version", |_, _, rows| said(&crate::sql::settings::version(), rows)),
     ("current_database", |_, _, rows| said("timeline", rows)),
     ("current_catalog", |_, _, rows| said("timeline", rows)),
@@ -215,7 +221,7 @@ fn bools(bools: impl IntoIterator<Item = Option<bool>>) -> ArrayRef {
 }
 
 /// Only reading is allowed: of the rights that the last argument names one must be.
-fn may(_: &Known, args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+fn may(_: &CatalogFacts, args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let rights = strings(args, args.len().saturating_sub(1), rows)?;
     let reads = |right: &str| {
         let right = right.to_ascii_uppercase();
@@ -224,7 +230,7 @@ fn may(_: &Known, args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     Ok(bools(rights.into_iter().map(|right| right.map(|right| reads(&right)))))
 }
 
-fn schemas(_: &Known, _: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+fn schemas(_: &CatalogFacts, _: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let mut lists = ListBuilder::new(StringBuilder::new());
     for _ in 0..rows {
         lists.values().append_value("pg_catalog");
@@ -281,36 +287,36 @@ fn integers(args: &[ArrayRef], place: usize, rows: usize) -> Result<Vec<Option<i
     Ok(array.as_primitive::<Int64Type>().iter().collect())
 }
 
-struct Function {
+struct CatalogFunction {
     name: &'static str,
     returns: DataType,
-    answer: Answer,
-    known: Arc<Known>,
+    answer: FunctionResult,
+    known: Arc<CatalogFacts>,
     signature: Signature,
 }
 
-impl std::fmt::Debug for Function {
+impl std::fmt::Debug for CatalogFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
 }
 
 // A name stands for one function of a question.
-impl PartialEq for Function {
+impl PartialEq for CatalogFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Function {}
+impl Eq for CatalogFunction {}
 
-impl Hash for Function {
+impl Hash for CatalogFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for Function {
+impl ScalarUDFImpl for CatalogFunction {
     fn name(&self) -> &str {
         self.name
     }

@@ -1,7 +1,7 @@
 //! `information_schema`: what the tables are, in the words of the standard.
 
 use super::oids::SCHEMAS;
-use super::rows::Rows;
+use super::rows::CatalogRows;
 use super::{empty, objects};
 use crate::engine::TableData;
 use crate::rows::COMMENT;
@@ -18,9 +18,9 @@ pub(super) fn table(name: &str, tables: &[TableData]) -> Option<RecordBatch> {
         "tables" => all_tables(tables),
         "columns" => columns(tables),
         "schemata" => schemata(),
-        "information_schema_catalog_name" => Rows::of(&[()]).always("catalog_name", CATALOG).finish(),
+        "information_schema_catalog_name" => CatalogRows::of(&[()]).always("catalog_name", CATALOG).finish(),
         "table_privileges" | "role_table_grants" => privileges(tables),
-        "enabled_roles" | "applicable_roles" => Rows::of(&[()]).always("role_name", CATALOG).finish(),
+        "enabled_roles" | "applicable_roles" => CatalogRows::of(&[()]).always("role_name", CATALOG).finish(),
         _ => return None,
     })
 }
@@ -31,7 +31,7 @@ fn all_tables(tables: &[TableData]) -> RecordBatch {
     let system = objects::TABLES.iter().map(|name| ("pg_catalog", *name, None));
     let standard = ["tables", "columns", "schemata"].into_iter().chain(empty::of_information_schema());
     let all: Vec<_> = own.chain(system).chain(standard.map(|name| ("information_schema", name, None))).collect();
-    Rows::of(&all)
+    CatalogRows::of(&all)
         .always("table_catalog", CATALOG)
         .text("table_schema", |(schema, ..)| Some((*schema).to_owned()))
         .text("table_name", |(_, name, _)| Some((*name).to_owned()))
@@ -55,7 +55,7 @@ fn columns(tables: &[TableData]) -> RecordBatch {
         DataType::Float64 => Some((53, 2, 0)),
         _ => None,
     };
-    Rows::of(&all)
+    CatalogRows::of(&all)
         .always("table_catalog", CATALOG)
         .always("table_schema", "public")
         .text("table_name", |(table, ..)| Some(table.name.clone()))
@@ -85,7 +85,7 @@ fn columns(tables: &[TableData]) -> RecordBatch {
 }
 
 fn schemata() -> RecordBatch {
-    Rows::of(&SCHEMAS)
+    CatalogRows::of(&SCHEMAS)
         .always("catalog_name", CATALOG)
         .text("schema_name", |(_, name)| Some((*name).to_owned()))
         .always("schema_owner", "timeline")
@@ -94,7 +94,7 @@ fn schemata() -> RecordBatch {
 }
 
 fn privileges(tables: &[TableData]) -> RecordBatch {
-    Rows::of(tables)
+    CatalogRows::of(tables)
         .always("grantor", "timeline")
         .always("grantee", "timeline")
         .always("table_catalog", CATALOG)

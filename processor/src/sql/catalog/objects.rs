@@ -1,7 +1,7 @@
 //! The tables of `pg_catalog` that have rows.
 
 use super::oids::{self, CLASS, DATABASE, OWNER, PUBLIC, SCHEMAS};
-use super::rows::Rows;
+use super::rows::CatalogRows;
 use crate::engine::TableData;
 use crate::rows::COMMENT;
 use crate::sql::types::{self, PgType};
@@ -27,7 +27,7 @@ pub(super) const TABLES: [&str; 14] = [
 ];
 
 /// A column of a table of ours.
-struct Column<'a> {
+struct CatalogColumn<'a> {
     table: u32,
     number: i32,
     field: &'a Field,
@@ -54,17 +54,17 @@ pub(super) fn table(name: &str, tables: &[TableData]) -> Option<RecordBatch> {
 }
 
 /// The columns of all tables.
-fn columns(tables: &[TableData]) -> Vec<Column<'_>> {
+fn columns(tables: &[TableData]) -> Vec<CatalogColumn<'_>> {
     let of = |table: &'_ TableData| oids::of_table(&table.name);
     let columns = tables.iter().flat_map(|table| {
         let number = of(table);
-        table.schema.fields().iter().zip(1..).map(move |(field, i)| Column { table: number, number: i, field })
+        table.schema.fields().iter().zip(1..).map(move |(field, i)| CatalogColumn { table: number, number: i, field })
     });
     columns.collect()
 }
 
 fn classes(tables: &[TableData]) -> RecordBatch {
-    Rows::of(tables)
+    CatalogRows::of(tables)
         .oid("oid", |table| oids::of_table(&table.name))
         .text("relname", |table| Some(table.name.clone()))
         .oid("relnamespace", |_| PUBLIC)
@@ -103,8 +103,8 @@ fn classes(tables: &[TableData]) -> RecordBatch {
 
 fn attributes(tables: &[TableData]) -> RecordBatch {
     let columns = columns(tables);
-    let plain = |column: &Column<'_>| types::of(column.field.data_type()).0;
-    Rows::of(&columns)
+    let plain = |column: &CatalogColumn<'_>| types::of(column.field.data_type()).0;
+    CatalogRows::of(&columns)
         .oid("attrelid", |column| column.table)
         .text("attname", |column| Some(column.field.name().clone()))
         .oid("atttypid", |column| types::oid(column.field.data_type()))
@@ -141,7 +141,7 @@ fn descriptions(tables: &[TableData]) -> RecordBatch {
     let all = columns(tables);
     let with = all.iter().filter_map(|column| Some((column, column.field.metadata().get(COMMENT)?)));
     described.extend(with.map(|(column, text)| (column.table, column.number, text.clone())));
-    Rows::of(&described)
+    CatalogRows::of(&described)
         .oid("objoid", |(table, ..)| *table)
         .oid("classoid", |_| CLASS)
         .int("objsubid", |(_, column, _)| Some(*column))
@@ -150,7 +150,7 @@ fn descriptions(tables: &[TableData]) -> RecordBatch {
 }
 
 fn namespaces() -> RecordBatch {
-    Rows::of(&SCHEMAS)
+    CatalogRows::of(&SCHEMAS)
         .oid("oid", |(oid, _)| *oid)
         .text("nspname", |(_, name)| Some((*name).to_owned()))
         .oid("nspowner", |_| OWNER)
@@ -159,7 +159,7 @@ fn namespaces() -> RecordBatch {
 }
 
 fn databases() -> RecordBatch {
-    Rows::of(&[()])
+    CatalogRows::of(&[()])
         .oid("oid", |()| DATABASE)
         .always("datname", "timeline")
         .oid("datdba", |()| OWNER)
@@ -179,7 +179,7 @@ fn databases() -> RecordBatch {
 }
 
 fn roles() -> RecordBatch {
-    Rows::of(&[()])
+    CatalogRows::of(&[()])
         .oid("oid", |()| OWNER)
         .always("rolname", "timeline")
         .bool("rolsuper", |()| false)
@@ -196,7 +196,7 @@ fn roles() -> RecordBatch {
 }
 
 fn users() -> RecordBatch {
-    Rows::of(&[()])
+    CatalogRows::of(&[()])
         .always("usename", "timeline")
         .oid("usesysid", |()| OWNER)
         .bool("usecreatedb", |()| false)
@@ -208,11 +208,16 @@ fn users() -> RecordBatch {
 }
 
 fn access_methods() -> RecordBatch {
-    Rows::of(&[()]).oid("oid", |()| 2).always("amname", "heap").oid("amhandler", |()| 3).always("amtype", "t").finish()
+    CatalogRows::of(&[()])
+        .oid("oid", |()| 2)
+        .always("amname", "heap")
+        .oid("amhandler", |()| 3)
+        .always("amtype", "t")
+        .finish()
 }
 
 fn tablespaces() -> RecordBatch {
-    Rows::of(&[()])
+    CatalogRows::of(&[()])
         .oid("oid", |()| 1663)
         .always("spcname", "pg_default")
         .oid("spcowner", |()| OWNER)
@@ -221,11 +226,11 @@ fn tablespaces() -> RecordBatch {
 }
 
 fn zones() -> RecordBatch {
-    Rows::of(&[()]).always("name", "UTC").always("abbrev", "UTC").bool("is_dst", |()| false).finish()
+    CatalogRows::of(&[()]).always("name", "UTC").always("abbrev", "UTC").bool("is_dst", |()| false).finish()
 }
 
 fn table_list(tables: &[TableData]) -> RecordBatch {
-    Rows::of(tables)
+    CatalogRows::of(tables)
         .always("schemaname", "public")
         .text("tablename", |table| Some(table.name.clone()))
         .always("tableowner", "timeline")
@@ -238,7 +243,7 @@ fn table_list(tables: &[TableData]) -> RecordBatch {
 }
 
 fn settings() -> RecordBatch {
-    Rows::of(crate::sql::settings::SETTINGS)
+    CatalogRows::of(crate::sql::settings::SETTINGS)
         .text("name", |(name, _)| Some((*name).to_owned()))
         .text("setting", |(_, value)| Some((*value).to_owned()))
         .always("context", "internal")
@@ -253,7 +258,7 @@ fn all_types() -> RecordBatch {
     let plain = types::all().into_iter().map(|ty| (ty, false));
     let arrays = types::all().into_iter().filter(|ty| ty.array != 0).map(|ty| (ty, true));
     let all: Vec<(&PgType, bool)> = plain.chain(arrays).collect();
-    Rows::of(&all)
+    CatalogRows::of(&all)
         .oid("oid", |(ty, is_array)| if *is_array { ty.array } else { ty.oid })
         .text("typname", |(ty, is_array)| Some(format!("{}{}", if *is_array { "_" } else { "" }, ty.name)))
         .oid("typnamespace", |_| oids::of_schema("pg_catalog"))

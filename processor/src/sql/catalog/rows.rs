@@ -7,15 +7,15 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use std::sync::Arc;
 
 /// A table made column by column, each with a value for each of the objects that it lists.
-pub(super) struct Rows<'a, T> {
+pub(super) struct CatalogRows<'a, T> {
     objects: &'a [T],
     columns: Vec<(&'static str, ArrayRef)>,
 }
 
-impl<'a, T> Rows<'a, T> {
+impl<'a, T> CatalogRows<'a, T> {
     /// A row for each of these.
     pub(super) fn of(objects: &'a [T]) -> Self {
-        Rows { objects, columns: vec![] }
+        CatalogRows { objects, columns: vec![] }
     }
 
     /// A column of numbers of objects.
