@@ -6,7 +6,7 @@
 
 use crate::engine::Page;
 use crate::lane::{AlertRow, SessionSnapshot};
-use crate::rows::{Cell, Kind, TableBuilder, dimension_column, value_cells, value_columns};
+use crate::rows::{ColumnKind, RowCell, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::{Share, TimelineValue};
@@ -73,17 +73,18 @@ pub fn of_metric<'a>(
         let shown = if matches!(candidate.amount, Amount::Duration(_)) { median / 1e9 } else { median };
         let (score, shown) = (digits(score(candidate)), digits(shown));
         let why = format!("{:.1} {name}s {side} the median {shown}", score.abs());
-        let cells = [Cell::Text(candidate.session.to_owned()), Cell::Text(candidate.dimensions.clone())].into_iter();
+        let cells =
+            [RowCell::Text(candidate.session.to_owned()), RowCell::Text(candidate.dimensions.clone())].into_iter();
         let cells = cells.chain(value_cells(&candidate.amount));
-        table.push(cells.chain([Cell::Float(score), Cell::Text(why), Cell::Bool(candidate.partial)]));
+        table.push(cells.chain([RowCell::Float(score), RowCell::Text(why), RowCell::Bool(candidate.partial)]));
     }
     (table.finish(), candidates.len())
 }
 
-fn columns() -> impl Iterator<Item = (String, Kind)> {
-    let text = |name: &str| (name.to_owned(), Kind::Text);
+fn columns() -> impl Iterator<Item = (String, ColumnKind)> {
+    let text = |name: &str| (name.to_owned(), ColumnKind::Text);
     let values = [text("session"), text("dimensions")].into_iter().chain(value_columns("value"));
-    values.chain([("score".to_owned(), Kind::Float), text("why"), ("partial".to_owned(), Kind::Bool)])
+    values.chain([("score".to_owned(), ColumnKind::Float), text("why"), ("partial".to_owned(), ColumnKind::Bool)])
 }
 
 /// `session, dimensions, value..., score, why, partial`: a page of the sessions of an alert, by the time that it was on, and
@@ -105,10 +106,10 @@ pub fn of_alert(
     let mut table = TableBuilder::new(columns());
     for &(session, (on, times, _)) in &sessions[page.range(sessions.len())] {
         let why = format!("on {times} time{}, for {} s in all", if times == 1 { "" } else { "s" }, on as f64 / 1e9);
-        let cells = [Cell::Text(session.to_owned()), Cell::Text(String::new())].into_iter();
+        let cells = [RowCell::Text(session.to_owned()), RowCell::Text(String::new())].into_iter();
         let cells = cells.chain(value_cells(&Amount::Duration(on)));
-        let partial = partial(session).map_or(Cell::Null, Cell::Bool);
-        table.push(cells.chain([Cell::Float(times as f64), Cell::Text(why), partial]));
+        let partial = partial(session).map_or(RowCell::Null, RowCell::Bool);
+        table.push(cells.chain([RowCell::Float(times as f64), RowCell::Text(why), partial]));
     }
     (table.finish(), sessions.len())
 }

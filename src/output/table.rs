@@ -5,7 +5,7 @@
 use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use processor::rows::format::{Cell, columns, plain};
+use processor::rows::format::{CellRef, columns, plain};
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
 
@@ -27,7 +27,7 @@ pub(super) fn write<W: Write>(
             let cells = columns.iter().enumerate().map(|(i, column)| {
                 let cell = column.cell(&batch, row);
                 numbers[i] |= cell.is_number();
-                others[i] |= !cell.is_number() && !matches!(cell, Cell::Null);
+                others[i] |= !cell.is_number() && !matches!(cell, CellRef::Null);
                 value.clear();
                 plain(&mut value, &cell);
                 visible(&value)

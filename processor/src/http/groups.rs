@@ -19,17 +19,17 @@ pub(super) struct Groups {
 }
 
 /// A row that is told: its batch, and its place there.
-type Row = (usize, usize);
+type GroupedRow = (usize, usize);
 
 impl Groups {
     /// The rows that are told, and how many are not.
-    fn told(&self) -> (Vec<Row>, usize) {
+    fn told(&self) -> (Vec<GroupedRow>, usize) {
         let is_over = |batch: &RecordBatch, row: usize| {
             let closed = batch.column_by_name("closed").and_then(|column| column.as_boolean_opt());
             closed.is_some_and(|closed| closed.is_valid(row) && closed.value(row))
         };
         let all = self.rows.iter().enumerate().flat_map(|(at, batch)| (0..batch.num_rows()).map(move |row| (at, row)));
-        let mut rows: Vec<Row> = all.filter(|(at, row)| !is_over(&self.rows[*at], *row)).collect();
+        let mut rows: Vec<GroupedRow> = all.filter(|(at, row)| !is_over(&self.rows[*at], *row)).collect();
         let left_out = rows.len().saturating_sub(self.most);
         rows.truncate(self.most);
         (rows, left_out)

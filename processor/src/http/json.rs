@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum JsonShape {
     /// The columns as they are.
     Plain,
     /// As `eval` shows them: the columns of a value (`sum`, `sum_exact`...) as one, a time also as nanoseconds
@@ -14,9 +14,9 @@ pub(super) enum Shape {
 }
 
 /// Each row as a JSON object.
-pub(super) fn rows(batches: &[RecordBatch], shape: Shape) -> Vec<String> {
+pub(super) fn rows(batches: &[RecordBatch], shape: JsonShape) -> Vec<String> {
     let mut objects = vec![];
-    let is_folded = shape == Shape::Folded;
+    let is_folded = shape == JsonShape::Folded;
     for batch in batches {
         let mut rows = JsonRows::new(&batch.schema(), is_folded, is_folded);
         if is_folded {

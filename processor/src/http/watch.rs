@@ -8,7 +8,7 @@
 
 use super::answer::QuestionPermit;
 use super::error::Refusal;
-use super::json::{Shape, rows};
+use super::json::{JsonShape, rows};
 use super::{App, site};
 use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
@@ -136,7 +136,7 @@ fn changed(shown: &mut Option<Vec<String>>, rows: &[String]) -> bool {
 async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> {
     let rows_max = app.options.watch_rows_max;
     let (batches, shape) = match subject.clone() {
-        Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, Shape::Folded),
+        Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, JsonShape::Folded),
         Subject::Sql(sql) => {
             let turn: QuestionPermit = Arc::new(app.turn().await?);
             let asking = SqlQuestion {
@@ -149,7 +149,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> 
             let answer = async { app.options.shared.answerer.ask_over("http", asking).await?.collect(rows_max).await };
             let answer = tokio::time::timeout(LOOK_TIME_MAX, answer).await;
             drop(turn);
-            (answer.map_err(|_| QueryCode::Time.error("the answer takes too long to be watched"))??, Shape::Plain)
+            (answer.map_err(|_| QueryCode::Time.error("the answer takes too long to be watched"))??, JsonShape::Plain)
         }
     };
     Ok(rows(&batches, shape))

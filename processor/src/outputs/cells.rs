@@ -1,15 +1,15 @@
 //! The cells of a row in JSON, folded as `eval` shows them: the columns of a value (`value`, `value_exact` ...) as one,
 //! and beside each time its nanoseconds.
 
-use crate::rows::format::{Cell, Column, columns, json, nanoseconds_name};
+use crate::rows::format::{CellRef, ShownColumn, columns, json, nanoseconds_name};
 use arrow::array::RecordBatch;
 
 /// Which columns of a table belong together.
-pub(super) struct Shape(Vec<Column>);
+pub(super) struct ColumnGroups(Vec<ShownColumn>);
 
-impl Shape {
-    pub(super) fn of(rows: &RecordBatch) -> Shape {
-        Shape(columns(&rows.schema(), true))
+impl ColumnGroups {
+    pub(super) fn of(rows: &RecordBatch) -> ColumnGroups {
+        ColumnGroups(columns(&rows.schema(), true))
     }
 
     /// Names and values of a row; `None` where there is no value.
@@ -19,7 +19,7 @@ impl Shape {
             let cell = column.cell(rows, row);
             cells.push((column.name.clone(), text(&cell)));
             if column.time {
-                let ns = if let Cell::Time(t) = cell { Cell::Int(t) } else { Cell::Null };
+                let ns = if let CellRef::Time(t) = cell { CellRef::Int(t) } else { CellRef::Null };
                 cells.push((nanoseconds_name(&column.name), text(&ns)));
             }
         }
@@ -28,8 +28,8 @@ impl Shape {
 }
 
 /// A value in JSON.
-fn text(cell: &Cell<'_>) -> Option<String> {
-    if matches!(cell, Cell::Null) {
+fn text(cell: &CellRef<'_>) -> Option<String> {
+    if matches!(cell, CellRef::Null) {
         return None;
     }
     let mut out = vec![];

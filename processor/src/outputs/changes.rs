@@ -12,7 +12,7 @@
 //!
 //! **Invariant:** for each key the last row that was told is that of the last place that was looked at.
 
-use super::cells::Shape;
+use super::cells::ColumnGroups;
 use super::message::id;
 use super::{Origin, OutputMessage, meaning};
 use crate::labels::Labels;
@@ -104,7 +104,7 @@ impl TotalChanges {
         labels: &Labels,
     ) -> Vec<OutputMessage> {
         let table = rows::totals(&[(plan, totals)]);
-        let shape = Shape::of(&table);
+        let shape = ColumnGroups::of(&table);
         let all = totals.rows(plan);
         let mut messages = vec![];
         for (i, (metric, told)) in plan.metrics.iter().zip(&mut self.0).enumerate() {

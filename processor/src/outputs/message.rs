@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** payload and id depend on the row, its source and its partition alone, not on the rows beside it.
 
-use super::cells::Shape;
+use super::cells::ColumnGroups;
 use super::{Origin, OutputKind, meaning};
 use crate::rows::{self, dimension_column, dimension_names};
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
@@ -68,7 +68,7 @@ impl OutputKind {
 
 /// The messages of some rows, in their order.
 pub(super) fn of_rows(origin: &Origin, plan: &Plan, table: &RecordBatch) -> Vec<OutputMessage> {
-    let shape = Shape::of(table);
+    let shape = ColumnGroups::of(table);
     let (identity, always) = (origin.output.identity(plan), origin.output.always());
     let sessions = table.column_by_name("session").and_then(|column| column.as_any().downcast_ref::<StringArray>());
     let times: Vec<&TimestampNanosecondArray> =

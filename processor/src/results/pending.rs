@@ -5,7 +5,7 @@
 use super::PARTS;
 use crate::labels::Labels;
 use crate::lane::{AlertRow, LateEvent, SessionSnapshot};
-use crate::rows::{self, AlertColumns, Cell, Kind, TableBuilder};
+use crate::rows::{self, AlertColumns, ColumnKind, RowCell, TableBuilder};
 use crate::totals::PartialTotal;
 use arrow::array::RecordBatch;
 use event_feeder::{DeadLetter, Position};
@@ -96,26 +96,26 @@ impl Pending {
 /// `source, partition, session, time, position, reason, repaired`.
 pub fn late_events(plan: &Plan, partition: u32, late: &[LateEvent]) -> RecordBatch {
     let columns = [
-        ("source", Kind::Text),
-        ("partition", Kind::Int),
-        ("session", Kind::Text),
-        ("time", Kind::Time),
-        ("position", Kind::Text),
-        ("reason", Kind::Text),
-        ("repaired", Kind::Bool),
+        ("source", ColumnKind::Text),
+        ("partition", ColumnKind::Int),
+        ("session", ColumnKind::Text),
+        ("time", ColumnKind::Time),
+        ("position", ColumnKind::Text),
+        ("reason", ColumnKind::Text),
+        ("repaired", ColumnKind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     let mut late: Vec<&LateEvent> = late.iter().collect();
     late.sort_by_key(|late| late.position);
     for LateEvent { key, time, position, reason, repaired } in late {
         table.push([
-            Cell::Text(name_of(plan, *position)),
-            Cell::Int(i64::from(partition)),
-            Cell::Text(key.to_string()),
-            Cell::Time(*time),
-            Cell::Text(position.to_string()),
-            Cell::Text(reason.name().to_owned()),
-            Cell::Bool(*repaired),
+            RowCell::Text(name_of(plan, *position)),
+            RowCell::Int(i64::from(partition)),
+            RowCell::Text(key.to_string()),
+            RowCell::Time(*time),
+            RowCell::Text(position.to_string()),
+            RowCell::Text(reason.name().to_owned()),
+            RowCell::Bool(*repaired),
         ]);
     }
     table.finish()
@@ -129,20 +129,20 @@ fn name_of(plan: &Plan, position: Position) -> String {
 /// `source, partition, origin, position, code, column, reason, record`; the record's bytes that are not UTF-8 are shown as U+FFFD.
 pub fn dead_letters(plan: &Plan, partition: u32, dead: &[DeadLetter]) -> RecordBatch {
     let columns = ["source", "partition", "origin", "position", "code", "column", "reason", "record"];
-    let kind = |name: &str| if name == "partition" { Kind::Int } else { Kind::Text };
+    let kind = |name: &str| if name == "partition" { ColumnKind::Int } else { ColumnKind::Text };
     let mut table = TableBuilder::new(columns.map(|name| (name.to_owned(), kind(name))));
     let mut dead: Vec<&DeadLetter> = dead.iter().collect();
     dead.sort_by_key(|dead| dead.position);
     for letter in dead {
         table.push([
-            Cell::Text(name_of(plan, letter.position)),
-            Cell::Int(i64::from(partition)),
-            Cell::Text(letter.origin.to_string()),
-            Cell::Text(letter.position.to_string()),
-            Cell::Text(letter.code.as_str().to_owned()),
-            letter.column.as_ref().map_or(Cell::Null, |column| Cell::Text(column.to_string())),
-            Cell::Text(letter.reason.to_string()),
-            Cell::Text(String::from_utf8_lossy(&letter.record).into_owned()),
+            RowCell::Text(name_of(plan, letter.position)),
+            RowCell::Int(i64::from(partition)),
+            RowCell::Text(letter.origin.to_string()),
+            RowCell::Text(letter.position.to_string()),
+            RowCell::Text(letter.code.as_str().to_owned()),
+            letter.column.as_ref().map_or(RowCell::Null, |column| RowCell::Text(column.to_string())),
+            RowCell::Text(letter.reason.to_string()),
+            RowCell::Text(String::from_utf8_lossy(&letter.record).into_owned()),
         ]);
     }
     table.finish()

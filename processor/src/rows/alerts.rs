@@ -3,7 +3,7 @@
 //! What is shown beside alerts stands in columns of its names where they are told (`eval`, messages, an alert's own view), and
 //! in one column `with`, as JSON, in the table over all alerts. Files have both, so that either can be read of them.
 
-use super::{Cell, Kind, TableBuilder, dimension_column};
+use super::{ColumnKind, RowCell, TableBuilder, dimension_column};
 use crate::lane::AlertRow;
 use arrow::array::RecordBatch;
 use timeline_core::Value;
@@ -42,7 +42,7 @@ pub fn alerts(answers: &[(&Plan, &[AlertRow])], columns: AlertColumns) -> Record
     if columns == AlertColumns::Json {
         names.clear();
     }
-    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let text = |name: &str| (name.to_owned(), ColumnKind::Text);
     let named = names.iter().map(|name| text(&dimension_column(name)));
     let json = has_json.then(|| text(WITH));
     let head = [text("session"), text("alert")].into_iter().chain(named).chain(json);
@@ -65,8 +65,9 @@ pub fn alerts(answers: &[(&Plan, &[AlertRow])], columns: AlertColumns) -> Record
 /// The rows of one alert: `session, what is shown beside..., start, end`.
 pub fn alert_view(plan: &Plan, alert: usize, rows: &[AlertRow]) -> RecordBatch {
     let own = &plan.alerts[alert];
-    let named = own.with.iter().map(|beside| (dimension_column(&beside.name), Kind::Text));
-    let mut table = TableBuilder::new(std::iter::once(("session".to_owned(), Kind::Text)).chain(named).chain(ends()));
+    let named = own.with.iter().map(|beside| (dimension_column(&beside.name), ColumnKind::Text));
+    let mut table =
+        TableBuilder::new(std::iter::once(("session".to_owned(), ColumnKind::Text)).chain(named).chain(ends()));
     for row in sorted(rows).into_iter().filter(|row| row.alert == alert) {
         table.text(&row.key);
         own.with.iter().for_each(|beside| table.cell(cell(own, row, &beside.name)));
@@ -81,24 +82,24 @@ fn sorted(rows: &[AlertRow]) -> Vec<&AlertRow> {
     rows
 }
 
-fn ends() -> [(String, Kind); 2] {
-    [("start", Kind::Time), ("end", Kind::Time)].map(|(name, kind)| (name.to_owned(), kind))
+fn ends() -> [(String, ColumnKind); 2] {
+    [("start", ColumnKind::Time), ("end", ColumnKind::Time)].map(|(name, kind)| (name.to_owned(), kind))
 }
 
-fn end_cells(row: &AlertRow) -> [Cell; 2] {
-    [Cell::Time(row.start), row.end.map_or(Cell::Null, Cell::Time)]
+fn end_cells(row: &AlertRow) -> [RowCell; 2] {
+    [RowCell::Time(row.start), row.end.map_or(RowCell::Null, RowCell::Time)]
 }
 
 /// What is shown beside an alert under a name.
-fn cell(alert: &Alert, row: &AlertRow, name: &str) -> Cell {
+fn cell(alert: &Alert, row: &AlertRow, name: &str) -> RowCell {
     let place = alert.with.iter().position(|beside| beside.name == name);
     place.and_then(|place| row.with.get(place).cloned()).flatten().into()
 }
 
 /// All that is shown beside an alert, as a JSON object in the order of the program.
-fn with(alert: &Alert, row: &AlertRow) -> Cell {
+fn with(alert: &Alert, row: &AlertRow) -> RowCell {
     if alert.with.is_empty() {
-        return Cell::Null;
+        return RowCell::Null;
     }
     let value = |value: &Option<Value>| match value {
         None => serde_json::Value::Null,
@@ -112,5 +113,5 @@ fn with(alert: &Alert, row: &AlertRow) -> Cell {
         format!("{}:{}", name(&beside.name), row.with.get(i).map_or(serde_json::Value::Null, value))
     };
     let pairs: Vec<String> = alert.with.iter().enumerate().map(pair).collect();
-    Cell::Text(format!("{{{}}}", pairs.join(",")))
+    RowCell::Text(format!("{{{}}}", pairs.join(",")))
 }

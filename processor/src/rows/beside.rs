@@ -15,7 +15,7 @@ use timeline_core::Type;
 use timeline_core::plan::{Alert, Beside, GroupOf, Metric, NodeId, Op, Plan, TimelineKind};
 
 /// The types of columns, by their names, where they are no texts.
-pub(crate) type Types = BTreeMap<String, DataType>;
+pub(crate) type BesideTypes = BTreeMap<String, DataType>;
 
 /// What stands beside the values of a metric, with its types.
 pub(crate) fn beside_metric(plan: &Plan, metric: &Metric) -> Vec<(String, DataType)> {
@@ -41,8 +41,8 @@ pub(crate) fn groups_of(plan: &Plan, metric: &Metric) -> Vec<(String, DataType)>
 }
 
 /// The types that columns of one table have in it.
-pub(crate) fn agreed(columns: impl IntoIterator<Item = (String, DataType)>) -> Types {
-    let mut types = Types::new();
+pub(crate) fn agreed(columns: impl IntoIterator<Item = (String, DataType)>) -> BesideTypes {
+    let mut types = BesideTypes::new();
     for (name, ty) in columns {
         let known = types.entry(dimension_column(&name)).or_insert_with(|| ty.clone());
         if *known != ty {
@@ -54,7 +54,7 @@ pub(crate) fn agreed(columns: impl IntoIterator<Item = (String, DataType)>) -> T
 }
 
 /// Rows with these types of what are texts in them.
-pub(crate) fn typed(batch: &RecordBatch, types: &Types) -> RecordBatch {
+pub(crate) fn typed(batch: &RecordBatch, types: &BesideTypes) -> RecordBatch {
     let schema = batch.schema();
     let field = |field: &Arc<Field>| match types.get(field.name()) {
         Some(ty) if *field.data_type() == DataType::Utf8 => Arc::new(Field::new(field.name(), ty.clone(), true)),

@@ -11,7 +11,7 @@ pub const COMMENT: &str = "comment";
 
 /// A table.
 #[derive(Debug)]
-pub struct Table {
+pub struct SqlTable {
     /// Its name.
     pub name: &'static str,
     /// What a row is.
@@ -43,18 +43,18 @@ const VALUE_TEXT: (&str, &str) = ("value_text", "The value where it is a text.")
 const VALUE_BOOL: (&str, &str) = ("value_bool", "The value where it is a condition.");
 
 /// All tables but those of metrics, in the order in which they are listed.
-pub const TABLES: [Table; 10] = [
-    Table {
+pub const TABLES: [SqlTable; 10] = [
+    SqlTable {
         name: "sessions",
         row: "A session, alive or over.",
         columns: &[SOURCE, PARTITION, SESSION, START, END, CLOSED, PARTIAL],
     },
-    Table {
+    SqlTable {
         name: "finals",
         row: "The value of a metric for a session, or for a share or a window of it.",
         columns: &[SESSION, METRIC, VALUE, VALUE_EXACT, VALUE_TEXT, VALUE_BOOL, START, END, CLOSED, PARTIAL, VERSION],
     },
-    Table {
+    SqlTable {
         name: "spans",
         row: "A stretch in which a metric that says `| keep spans` has one value, or moves evenly.",
         columns: &[
@@ -78,17 +78,17 @@ pub const TABLES: [Table; 10] = [
             ("denominator_slope_exact", "The same with every digit."),
         ],
     },
-    Table {
+    SqlTable {
         name: "alerts",
         row: "A stretch in which an alert was on.",
         columns: &[SESSION, ("alert", "The name of the alert."), START, END, VERSION],
     },
-    Table {
+    SqlTable {
         name: "totals",
         row: "A group of an aggregated metric.",
         columns: &[METRIC, ("count", "How many values the group has."), CLOSED],
     },
-    Table {
+    SqlTable {
         name: "late_events",
         row: "An event that came too late.",
         columns: &[
@@ -101,7 +101,7 @@ pub const TABLES: [Table; 10] = [
             ("repaired", "Whether it counts all the same: the source repairs."),
         ],
     },
-    Table {
+    SqlTable {
         name: "dead_letters",
         row: "A record that could not be used.",
         columns: &[
@@ -115,7 +115,7 @@ pub const TABLES: [Table; 10] = [
             ("record", "The first bytes of the record."),
         ],
     },
-    Table {
+    SqlTable {
         name: "queries",
         row: "A metric or an alert that is deployed.",
         columns: &[
@@ -140,7 +140,7 @@ pub const TABLES: [Table; 10] = [
             ("state_bytes", "Bytes of state in memory, likewise."),
         ],
     },
-    Table {
+    SqlTable {
         name: "nodes",
         row: "A node of a plan: something that is evaluated for each session.",
         columns: &[
@@ -155,7 +155,7 @@ pub const TABLES: [Table; 10] = [
             ("name", "What programs call it."),
         ],
     },
-    Table {
+    SqlTable {
         name: "partitions",
         row: "A partition of a source's log.",
         columns: &[
@@ -202,7 +202,7 @@ const SIBLINGS: [(&str, &str); 4] = [
 ];
 
 /// What a column means; none of one that no table has.
-fn meaning(table: Option<&Table>, column: &str) -> Option<String> {
+fn meaning(table: Option<&SqlTable>, column: &str) -> Option<String> {
     let own = table.into_iter().flat_map(|table| table.columns.iter());
     let every = ("every", "The window of the clock that the row is of.");
     let of_metric = [SESSION, VALUE, START, END, CLOSED, PARTIAL, VERSION, every];

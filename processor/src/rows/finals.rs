@@ -1,6 +1,8 @@
 //! Rows of sessions: `finals`, and a metric's own view.
 
-use super::{Cell, Kind, TableBuilder, dimension_column, names_beside, push_dimensions, value_cells, value_columns};
+use super::{
+    ColumnKind, RowCell, TableBuilder, dimension_column, names_beside, push_dimensions, value_cells, value_columns,
+};
 use crate::lane::SessionSnapshot;
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
@@ -48,7 +50,7 @@ fn ordered(sessions: &[SessionSnapshot]) -> Vec<&SessionSnapshot> {
 /// `session, metric, dimensions and what is shown beside..., value..., start, end, closed, partial`.
 pub fn finals(answers: &[(&Plan, &[SessionSnapshot])]) -> RecordBatch {
     let names = names_beside(answers.iter().map(|(plan, _)| *plan));
-    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let text = |name: &str| (name.to_owned(), ColumnKind::Text);
     let columns =
         [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
     let columns = columns.chain(value_columns("value"));
@@ -115,35 +117,40 @@ pub fn metric_view(plan: &Plan, metric: usize, sessions: &[SessionSnapshot]) -> 
     let kind = plan.node(own.root).kind;
     let place = value_column(plan, metric) as usize;
     let named = own_names(own);
-    let names = named.iter().map(|name| (dimension_column(name), Kind::Text));
-    let columns = std::iter::once(("session".to_owned(), Kind::Text)).chain(names);
+    let names = named.iter().map(|name| (dimension_column(name), ColumnKind::Text));
+    let columns = std::iter::once(("session".to_owned(), ColumnKind::Text)).chain(names);
     let value = ("value".to_owned(), value_columns("value")[place].1);
     let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));
     for row in of_metric(metric, &ordered(sessions)) {
         let mut value = value_cells(&Amount::of(&row.share.reading, kind));
         table.text(&row.session.key);
         push_dimensions(&mut table, &named, &named, &values(plan, &row));
-        table.cell(std::mem::replace(&mut value[place], Cell::Null));
+        table.cell(std::mem::replace(&mut value[place], RowCell::Null));
         end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
     }
     table.finish()
 }
 
-fn ends() -> [(String, Kind); 4] {
-    [("start", Kind::Time), ("end", Kind::Time), ("closed", Kind::Bool), ("partial", Kind::Bool)]
-        .map(|(name, kind)| (name.to_owned(), kind))
+fn ends() -> [(String, ColumnKind); 4] {
+    [
+        ("start", ColumnKind::Time),
+        ("end", ColumnKind::Time),
+        ("closed", ColumnKind::Bool),
+        ("partial", ColumnKind::Bool),
+    ]
+    .map(|(name, kind)| (name.to_owned(), kind))
 }
 
-fn end_cells(session: &SessionSnapshot) -> [Cell; 4] {
-    let end = session.end.map_or(Cell::Null, Cell::Time);
+fn end_cells(session: &SessionSnapshot) -> [RowCell; 4] {
+    let end = session.end.map_or(RowCell::Null, RowCell::Time);
     // A window is told to be final, as its group is; a session is over as of the answer.
     let closed = session.end.is_some() && !(session.provisional && session.window.is_some());
-    [Cell::Time(session.start), end, Cell::Bool(closed), Cell::Bool(session.partial)]
+    [RowCell::Time(session.start), end, RowCell::Bool(closed), RowCell::Bool(session.partial)]
 }
 
 /// The value of a group or dimension column.
-impl From<Option<Value>> for Cell {
+impl From<Option<Value>> for RowCell {
     fn from(value: Option<Value>) -> Self {
-        value.map_or(Cell::Null, |value| Cell::Text(value.to_string()))
+        value.map_or(RowCell::Null, |value| RowCell::Text(value.to_string()))
     }
 }

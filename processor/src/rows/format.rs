@@ -8,7 +8,7 @@ mod columns;
 mod csv;
 mod json;
 
-pub use cell::{Cell, cell};
-pub use columns::{Column, columns, is_time, nanoseconds_name};
+pub use cell::{CellRef, cell};
+pub use columns::{ShownColumn, columns, is_time, nanoseconds_name};
 pub use csv::CsvRows;
 pub use json::{JsonRows, json, plain};

@@ -27,12 +27,12 @@ mod totals;
 
 pub(crate) use alerts::is_of_alerts;
 pub use alerts::{AlertColumns, alert_view, alerts};
-pub(crate) use beside::{Types, agreed, beside_alert, beside_metric, conformed, groups_of, typed, typed_as};
+pub(crate) use beside::{BesideTypes, agreed, beside_alert, beside_metric, conformed, groups_of, typed, typed_as};
 pub use columns::{COMMENT, TABLES, documented};
 pub use finals::{FinalRow, ValueColumn, finals, metric_view, value_column};
 pub use own::dimension_column;
 pub use spans::spans;
-pub use table::{Cell, Kind, TableBuilder};
+pub use table::{ColumnKind, RowCell, TableBuilder};
 pub(crate) use totals::parts;
 pub use totals::totals;
 
@@ -44,48 +44,48 @@ use timeline_core::plan::{Plan, RatioUnit};
 const UNIT: i128 = 1_000_000_000;
 
 /// The four cells of a value.
-pub(crate) fn value_cells(amount: &Amount) -> [Cell; 4] {
-    let [mut text, mut bool] = [Cell::Null, Cell::Null];
+pub(crate) fn value_cells(amount: &Amount) -> [RowCell; 4] {
+    let [mut text, mut bool] = [RowCell::Null, RowCell::Null];
     let [float, exact] = match amount {
-        Amount::Absent => [Cell::Null, Cell::Null],
+        Amount::Absent => [RowCell::Null, RowCell::Null],
         Amount::Duration(ns) => number_cells(FoldedNumber::Exact(*ns), true),
         Amount::Int(x) => number_cells(FoldedNumber::Exact(*x), false),
         Amount::Float(x) => number_cells(FoldedNumber::Float(*x), false),
         Amount::Ratio { unit: RatioUnit::Duration, .. } => {
             let quotient = amount.is_value().then(|| amount.duration_quotient()).flatten();
-            quotient.map_or([Cell::Null, Cell::Null], |ns| number_cells(FoldedNumber::Exact(ns), true))
+            quotient.map_or([RowCell::Null, RowCell::Null], |ns| number_cells(FoldedNumber::Exact(ns), true))
         }
-        Amount::Ratio { .. } => [amount.quotient().map_or(Cell::Null, Cell::Float), Cell::Null],
+        Amount::Ratio { .. } => [amount.quotient().map_or(RowCell::Null, RowCell::Float), RowCell::Null],
         Amount::State(Value::Bool(x)) => {
-            bool = Cell::Bool(*x);
-            [Cell::Null, Cell::Null]
+            bool = RowCell::Bool(*x);
+            [RowCell::Null, RowCell::Null]
         }
         Amount::State(value) => {
-            text = Cell::Text(value.to_string());
-            [Cell::Null, Cell::Null]
+            text = RowCell::Text(value.to_string());
+            [RowCell::Null, RowCell::Null]
         }
     };
     [float, exact, text, bool]
 }
 
 /// Both cells of a number: as a float, and exact where it is.
-pub(crate) fn number_cells(number: FoldedNumber, is_duration: bool) -> [Cell; 2] {
+pub(crate) fn number_cells(number: FoldedNumber, is_duration: bool) -> [RowCell; 2] {
     match number {
-        FoldedNumber::Exact(ns) if is_duration => [Cell::Float(ns as f64 / UNIT as f64), Cell::Decimal(ns)],
-        FoldedNumber::Exact(x) => [Cell::Float(x as f64), Cell::Decimal(x.saturating_mul(UNIT))],
-        FoldedNumber::Float(x) => [Cell::Float(x), Cell::Null],
+        FoldedNumber::Exact(ns) if is_duration => [RowCell::Float(ns as f64 / UNIT as f64), RowCell::Decimal(ns)],
+        FoldedNumber::Exact(x) => [RowCell::Float(x as f64), RowCell::Decimal(x.saturating_mul(UNIT))],
+        FoldedNumber::Float(x) => [RowCell::Float(x), RowCell::Null],
     }
 }
 
 /// Names of a number's columns.
-pub(crate) fn number_columns(name: &str) -> [(String, Kind); 2] {
-    [(name.to_owned(), Kind::Float), (format!("{name}_exact"), Kind::Decimal)]
+pub(crate) fn number_columns(name: &str) -> [(String, ColumnKind); 2] {
+    [(name.to_owned(), ColumnKind::Float), (format!("{name}_exact"), ColumnKind::Decimal)]
 }
 
 /// Names of a value's columns.
-pub(crate) fn value_columns(name: &str) -> [(String, Kind); 4] {
+pub(crate) fn value_columns(name: &str) -> [(String, ColumnKind); 4] {
     let [float, exact] = number_columns(name);
-    [float, exact, (format!("{name}_text"), Kind::Text), (format!("{name}_bool"), Kind::Bool)]
+    [float, exact, (format!("{name}_text"), ColumnKind::Text), (format!("{name}_bool"), ColumnKind::Bool)]
 }
 
 /// The dimension columns of all metrics of some plans, in the order of first use.
@@ -119,8 +119,8 @@ pub(crate) fn push_dimensions(table: &mut TableBuilder, names: &[String], own: &
     for name in names {
         match own.iter().position(|own| own == name).and_then(|i| values.get(i)?.as_ref()) {
             Some(Value::Str(text)) => table.text(text),
-            Some(value) => table.cell(Cell::Text(value.to_string())),
-            None => table.cell(Cell::Null),
+            Some(value) => table.cell(RowCell::Text(value.to_string())),
+            None => table.cell(RowCell::Null),
         }
     }
 }

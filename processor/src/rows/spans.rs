@@ -4,8 +4,8 @@
 //! stand beside a null value. Slopes are per second.
 
 use super::{
-    Cell, Kind, TableBuilder, dimension_column, dimension_names, number_cells, number_columns, push_dimensions,
-    value_cells, value_columns,
+    ColumnKind, RowCell, TableBuilder, dimension_column, dimension_names, number_cells, number_columns,
+    push_dimensions, value_cells, value_columns,
 };
 use crate::lane::RecordedSpan;
 use crate::totals::{Amount, FoldedNumber};
@@ -20,10 +20,10 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     let names = dimension_names(plans());
     let has_ratio =
         plans().any(|plan| plan.metrics.iter().any(|m| matches!(plan.node(m.root).kind, plan::TimelineKind::Ratio(_))));
-    let text = |name: &str| (name.to_owned(), Kind::Text);
+    let text = |name: &str| (name.to_owned(), ColumnKind::Text);
     let columns =
         [text("session"), text("metric")].into_iter().chain(names.iter().map(|name| text(&dimension_column(name))));
-    let columns = columns.chain([("start".to_owned(), Kind::Time), ("end".to_owned(), Kind::Time)]);
+    let columns = columns.chain([("start".to_owned(), ColumnKind::Time), ("end".to_owned(), ColumnKind::Time)]);
     let columns = columns.chain(value_columns("value")).chain(number_columns("slope"));
     let sides = ["numerator", "numerator_slope", "denominator", "denominator_slope"];
     let sides = sides.into_iter().filter(|_| has_ratio).flat_map(number_columns);
@@ -43,7 +43,7 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
             table.text(&span.key);
             table.text(&metric.name);
             push_dimensions(&mut table, &names, &metric.dimensions, &span.dimensions);
-            let times = [Cell::Time(span.start), span.end.map_or(Cell::Null, Cell::Time)];
+            let times = [RowCell::Time(span.start), span.end.map_or(RowCell::Null, RowCell::Time)];
             let sides = sides_of(plan, metric.root, &span.reading).into_iter().filter(|_| has_ratio);
             let cells = times.into_iter().chain(value_and_slope(plan, metric.root, &span.reading)).chain(sides);
             cells.for_each(|cell| table.cell(cell));
@@ -52,7 +52,7 @@ pub fn spans(answers: &[(&Plan, &[RecordedSpan])]) -> RecordBatch {
     table.finish()
 }
 
-fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cell> {
+fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<RowCell> {
     let kind = plan.node(root).kind;
     let (amount, slope) = match reading {
         TimelineValue::Ratio { .. } => (Amount::Absent, None),
@@ -63,13 +63,13 @@ fn value_and_slope(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> 
         TimelineValue::Number(x) => (Amount::of(reading, kind), Some(*x)),
         _ => (Amount::of(reading, kind), None),
     };
-    let slope = slope.map_or([Cell::Null, Cell::Null], |x| slope_cells(x, kind));
+    let slope = slope.map_or([RowCell::Null, RowCell::Null], |x| slope_cells(x, kind));
     value_cells(&amount).into_iter().chain(slope).collect()
 }
 
 /// A slope per second: what an exact number of nanoseconds gains a nanosecond is what its seconds gain a second.
 /// An area is kept times nanoseconds, so its slope is the value that is in force.
-fn slope_cells(linear: Linear, kind: plan::TimelineKind) -> [Cell; 2] {
+fn slope_cells(linear: Linear, kind: plan::TimelineKind) -> [RowCell; 2] {
     match linear {
         Linear::Float { slope, .. } if kind == plan::TimelineKind::Number(Unit::Area) => {
             number_cells(FoldedNumber::Float(slope), false)
@@ -79,13 +79,13 @@ fn slope_cells(linear: Linear, kind: plan::TimelineKind) -> [Cell; 2] {
     }
 }
 
-fn sides_of(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<Cell> {
-    let TimelineValue::Ratio { numerator, denominator } = reading else { return vec![Cell::Null; 8] };
+fn sides_of(plan: &Plan, root: plan::NodeId, reading: &TimelineValue) -> Vec<RowCell> {
+    let TimelineValue::Ratio { numerator, denominator } = reading else { return vec![RowCell::Null; 8] };
     let of = match &plan.node(root).op {
         Op::Split { of, .. } => *of,
         _ => root,
     };
-    let Op::Ratio { numerator: n, denominator: d } = plan.node(of).op else { return vec![Cell::Null; 8] };
+    let Op::Ratio { numerator: n, denominator: d } = plan.node(of).op else { return vec![RowCell::Null; 8] };
     let side = |linear: Linear, id| {
         let kind = plan.node(id).kind;
         let value = match Amount::of(&TimelineValue::Number(linear), kind) {

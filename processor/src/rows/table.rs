@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// `Utf8`.
     Text,
     /// `Decimal128(38, 9)`.
@@ -29,7 +29,7 @@ pub enum Kind {
 
 /// One value of a row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub enum RowCell {
     /// Nothing.
     Null,
     /// Text.
@@ -49,14 +49,14 @@ pub enum Cell {
 /// Columns that grow by a row at a time.
 #[derive(Debug)]
 pub struct TableBuilder {
-    columns: Vec<(String, Kind)>,
-    builders: Vec<Column>,
+    columns: Vec<(String, ColumnKind)>,
+    builders: Vec<ColumnData>,
     /// The column of the next cell.
     next: usize,
 }
 
 #[derive(Debug)]
-enum Column {
+enum ColumnData {
     Text(StringBuilder),
     Decimal(Decimal128Builder),
     Float(Float64Builder),
@@ -67,31 +67,31 @@ enum Column {
 
 impl TableBuilder {
     /// An empty table of these columns.
-    pub fn new(columns: impl IntoIterator<Item = (String, Kind)>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = (String, ColumnKind)>) -> Self {
         let columns: Vec<_> = columns.into_iter().collect();
-        let builders = columns.iter().map(|(_, kind)| Column::new(*kind)).collect();
+        let builders = columns.iter().map(|(_, kind)| ColumnData::new(*kind)).collect();
         TableBuilder { columns, builders, next: 0 }
     }
 
     /// Appends a row: a cell for each column, of its kind or null.
-    pub fn push(&mut self, row: impl IntoIterator<Item = Cell>) {
+    pub fn push(&mut self, row: impl IntoIterator<Item = RowCell>) {
         row.into_iter().for_each(|cell| self.cell(cell));
         while self.next != 0 {
-            self.cell(Cell::Null);
+            self.cell(RowCell::Null);
         }
     }
 
     /// Appends the next cell of a row.
-    pub fn cell(&mut self, cell: Cell) {
+    pub fn cell(&mut self, cell: RowCell) {
         match (&mut self.builders[self.next], cell) {
-            (Column::Text(column), Cell::Text(text)) => column.append_value(text),
-            (Column::Decimal(column), Cell::Decimal(x)) => column.append_value(x),
-            (Column::Float(column), Cell::Float(x)) => column.append_value(x),
-            (Column::Bool(column), Cell::Bool(x)) => column.append_value(x),
-            (Column::Int(column), Cell::Int(x)) => column.append_value(x),
-            (Column::Time(column), Cell::Time(x)) => column.append_value(x),
+            (ColumnData::Text(column), RowCell::Text(text)) => column.append_value(text),
+            (ColumnData::Decimal(column), RowCell::Decimal(x)) => column.append_value(x),
+            (ColumnData::Float(column), RowCell::Float(x)) => column.append_value(x),
+            (ColumnData::Bool(column), RowCell::Bool(x)) => column.append_value(x),
+            (ColumnData::Int(column), RowCell::Int(x)) => column.append_value(x),
+            (ColumnData::Time(column), RowCell::Time(x)) => column.append_value(x),
             (column, cell) => {
-                debug_assert_eq!(cell, Cell::Null, "a cell is of its column's kind");
+                debug_assert_eq!(cell, RowCell::Null, "a cell is of its column's kind");
                 column.append_null();
             }
         }
@@ -101,7 +101,7 @@ impl TableBuilder {
     /// Appends the next cell of a row: a text.
     pub fn text(&mut self, text: &str) {
         match &mut self.builders[self.next] {
-            Column::Text(column) => column.append_value(text),
+            ColumnData::Text(column) => column.append_value(text),
             column => column.append_null(),
         }
         self.advance();
@@ -114,59 +114,59 @@ impl TableBuilder {
     /// The batch.
     pub fn finish(mut self) -> RecordBatch {
         debug_assert_eq!(self.next, 0, "a row has as many cells as there are columns");
-        let arrays = self.builders.iter_mut().map(Column::finish).collect();
+        let arrays = self.builders.iter_mut().map(ColumnData::finish).collect();
         let schema = schema(&self.columns);
         RecordBatch::try_new(schema, arrays).expect("all columns have the same number of cells of their kind")
     }
 }
 
-impl Column {
-    fn new(kind: Kind) -> Self {
+impl ColumnData {
+    fn new(kind: ColumnKind) -> Self {
         match kind {
-            Kind::Text => Column::Text(StringBuilder::new()),
-            Kind::Decimal => Column::Decimal(Decimal128Builder::new().with_data_type(data_type(kind))),
-            Kind::Float => Column::Float(Float64Builder::new()),
-            Kind::Bool => Column::Bool(BooleanBuilder::new()),
-            Kind::Int => Column::Int(Int64Builder::new()),
-            Kind::Time => Column::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
+            ColumnKind::Text => ColumnData::Text(StringBuilder::new()),
+            ColumnKind::Decimal => ColumnData::Decimal(Decimal128Builder::new().with_data_type(data_type(kind))),
+            ColumnKind::Float => ColumnData::Float(Float64Builder::new()),
+            ColumnKind::Bool => ColumnData::Bool(BooleanBuilder::new()),
+            ColumnKind::Int => ColumnData::Int(Int64Builder::new()),
+            ColumnKind::Time => ColumnData::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
         }
     }
 
     fn append_null(&mut self) {
         match self {
-            Column::Text(column) => column.append_null(),
-            Column::Decimal(column) => column.append_null(),
-            Column::Float(column) => column.append_null(),
-            Column::Bool(column) => column.append_null(),
-            Column::Int(column) => column.append_null(),
-            Column::Time(column) => column.append_null(),
+            ColumnData::Text(column) => column.append_null(),
+            ColumnData::Decimal(column) => column.append_null(),
+            ColumnData::Float(column) => column.append_null(),
+            ColumnData::Bool(column) => column.append_null(),
+            ColumnData::Int(column) => column.append_null(),
+            ColumnData::Time(column) => column.append_null(),
         }
     }
 
     fn finish(&mut self) -> ArrayRef {
         match self {
-            Column::Text(column) => ArrayBuilder::finish(column),
-            Column::Decimal(column) => ArrayBuilder::finish(column),
-            Column::Float(column) => ArrayBuilder::finish(column),
-            Column::Bool(column) => ArrayBuilder::finish(column),
-            Column::Int(column) => ArrayBuilder::finish(column),
-            Column::Time(column) => ArrayBuilder::finish(column),
+            ColumnData::Text(column) => ArrayBuilder::finish(column),
+            ColumnData::Decimal(column) => ArrayBuilder::finish(column),
+            ColumnData::Float(column) => ArrayBuilder::finish(column),
+            ColumnData::Bool(column) => ArrayBuilder::finish(column),
+            ColumnData::Int(column) => ArrayBuilder::finish(column),
+            ColumnData::Time(column) => ArrayBuilder::finish(column),
         }
     }
 }
 
-fn schema(columns: &[(String, Kind)]) -> SchemaRef {
-    let field = |(name, kind): &(String, Kind)| Field::new(name, data_type(*kind), true);
+fn schema(columns: &[(String, ColumnKind)]) -> SchemaRef {
+    let field = |(name, kind): &(String, ColumnKind)| Field::new(name, data_type(*kind), true);
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-fn data_type(kind: Kind) -> DataType {
+fn data_type(kind: ColumnKind) -> DataType {
     match kind {
-        Kind::Text => DataType::Utf8,
-        Kind::Decimal => DataType::Decimal128(38, 9),
-        Kind::Float => DataType::Float64,
-        Kind::Bool => DataType::Boolean,
-        Kind::Int => DataType::Int64,
-        Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        ColumnKind::Text => DataType::Utf8,
+        ColumnKind::Decimal => DataType::Decimal128(38, 9),
+        ColumnKind::Float => DataType::Float64,
+        ColumnKind::Bool => DataType::Boolean,
+        ColumnKind::Int => DataType::Int64,
+        ColumnKind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::tests::ask;
-use crate::rows::format::{Cell, cell};
+use crate::rows::format::{CellRef, cell};
 use crate::rows::text;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ fn answer(row: &str, sql: &str) -> Result<Json, String> {
     let batch = batches.iter().find(|batch| batch.num_rows() > 0).expect("one row");
     let number = |text: String| serde_json::json!({ "number": text });
     Ok(match cell(batch.column(0).as_ref(), 0) {
-        Cell::Null => Json::Null,
-        Cell::Bool(is) => is.into(),
-        Cell::Text(text) => text.into(),
-        Cell::Int(x) => number(x.to_string()),
-        Cell::Unsigned(x) => number(x.to_string()),
-        Cell::Float(x) => number(format!("{x:?}")),
-        Cell::Decimal(x, scale) => {
+        CellRef::Null => Json::Null,
+        CellRef::Bool(is) => is.into(),
+        CellRef::Text(text) => text.into(),
+        CellRef::Int(x) => number(x.to_string()),
+        CellRef::Unsigned(x) => number(x.to_string()),
+        CellRef::Float(x) => number(format!("{x:?}")),
+        CellRef::Decimal(x, scale) => {
             let mut out = vec![];
             text::decimal(&mut out, x, scale);
             number(String::from_utf8(out).unwrap())
         }
-        Cell::Time(ns) => serde_json::json!({ "time": ns }),
+        CellRef::Time(ns) => serde_json::json!({ "time": ns }),
         other => format!("{other:?}").into(),
     })
 }

@@ -3,7 +3,7 @@
 mod events;
 
 use super::*;
-use crate::outputs::cells::Shape;
+use crate::outputs::cells::ColumnGroups;
 
 const TOTALS: &str = "source s { key k  time t in s  lateness 3s  end after 100s  b: bool  c: string }
 metric m = duration_where(latest(b)) split by latest(c) | aggregate(group_by(c), count, sum, avg)
@@ -33,7 +33,7 @@ fn asked(service: &Service) -> Vec<Row> {
     let snapshot = service.snapshot(&["totals".into()], SYNC).expect("an answer");
     let mut rows = vec![];
     for batch in &snapshot.tables[0].live {
-        let shape = Shape::of(batch);
+        let shape = ColumnGroups::of(batch);
         for i in 0..batch.num_rows() {
             let cells = shape.cells(batch, i).into_iter();
             let known = cells.filter_map(|(name, cell)| Some((name, serde_json::from_str(&cell?).expect("JSON"))));

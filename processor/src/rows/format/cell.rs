@@ -11,7 +11,7 @@ use arrow::util::display::array_value_to_string;
 
 /// A value, borrowed from its batch.
 #[derive(Debug)]
-pub enum Cell<'a> {
+pub enum CellRef<'a> {
     /// Nothing.
     Null,
     /// A text.
@@ -36,49 +36,49 @@ pub enum Cell<'a> {
     Other(String),
 }
 
-impl Cell<'_> {
+impl CellRef<'_> {
     /// Whether it is a number, which tables align to the right.
     pub fn is_number(&self) -> bool {
-        matches!(self, Cell::Int(_) | Cell::Unsigned(_) | Cell::Decimal(..) | Cell::Float(_))
+        matches!(self, CellRef::Int(_) | CellRef::Unsigned(_) | CellRef::Decimal(..) | CellRef::Float(_))
     }
 }
 
 /// The value at `row`.
-pub fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
+pub fn cell(array: &dyn Array, row: usize) -> CellRef<'_> {
     if array.is_null(row) {
-        return Cell::Null;
+        return CellRef::Null;
     }
     match array.data_type() {
-        DataType::Null => Cell::Null,
-        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row)),
-        DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row)),
-        DataType::Utf8View => Cell::Text(array.as_string_view().value(row)),
-        DataType::Boolean => Cell::Bool(array.as_boolean().value(row)),
-        DataType::Int8 => Cell::Int(array.as_primitive::<Int8Type>().value(row).into()),
-        DataType::Int16 => Cell::Int(array.as_primitive::<Int16Type>().value(row).into()),
-        DataType::Int32 => Cell::Int(array.as_primitive::<Int32Type>().value(row).into()),
-        DataType::Int64 => Cell::Int(array.as_primitive::<Int64Type>().value(row)),
-        DataType::UInt8 => Cell::Unsigned(array.as_primitive::<UInt8Type>().value(row).into()),
-        DataType::UInt16 => Cell::Unsigned(array.as_primitive::<UInt16Type>().value(row).into()),
-        DataType::UInt32 => Cell::Unsigned(array.as_primitive::<UInt32Type>().value(row).into()),
-        DataType::UInt64 => Cell::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
-        DataType::Float32 => Cell::Float(array.as_primitive::<Float32Type>().value(row).into()),
-        DataType::Float64 => Cell::Float(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, scale) => Cell::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Null => CellRef::Null,
+        DataType::Utf8 => CellRef::Text(array.as_string::<i32>().value(row)),
+        DataType::LargeUtf8 => CellRef::Text(array.as_string::<i64>().value(row)),
+        DataType::Utf8View => CellRef::Text(array.as_string_view().value(row)),
+        DataType::Boolean => CellRef::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => CellRef::Int(array.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => CellRef::Int(array.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => CellRef::Int(array.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => CellRef::Int(array.as_primitive::<Int64Type>().value(row)),
+        DataType::UInt8 => CellRef::Unsigned(array.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => CellRef::Unsigned(array.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => CellRef::Unsigned(array.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => CellRef::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::Float32 => CellRef::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => CellRef::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal128(_, scale) => CellRef::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            Cell::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
+            CellRef::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
         }
-        DataType::List(_) => Cell::List(array.as_list::<i32>().value(row)),
-        DataType::LargeList(_) => Cell::List(array.as_list::<i64>().value(row)),
+        DataType::List(_) => CellRef::List(array.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => CellRef::List(array.as_list::<i64>().value(row)),
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns();
-            Cell::Struct(fields.iter().map(|f| f.name().as_str()).zip(columns).collect(), row)
+            CellRef::Struct(fields.iter().map(|f| f.name().as_str()).zip(columns).collect(), row)
         }
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             let key = dictionary.normalized_keys()[row];
             cell(dictionary.values().as_ref(), key)
         }
-        _ => Cell::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string())),
+        _ => CellRef::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string())),
     }
 }

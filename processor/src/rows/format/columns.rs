@@ -4,7 +4,7 @@
 //! people want the one value with all its digits, so the text formats can show them as one column: the exact one where
 //! it is set, else the float, else what else there is.
 
-use super::cell::{Cell, cell};
+use super::cell::{CellRef, cell};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
@@ -15,7 +15,7 @@ const OTHERS: [&str; 2] = ["_text", "_bool"];
 
 /// One column that is shown.
 #[derive(Debug)]
-pub struct Column {
+pub struct ShownColumn {
     /// Its name.
     pub name: String,
     /// Indexes into the batch; the first that is not null gives the value.
@@ -26,21 +26,21 @@ pub struct Column {
     pub time: bool,
 }
 
-impl Column {
+impl ShownColumn {
     /// Its value at `row`.
-    pub fn cell<'a>(&self, batch: &'a RecordBatch, row: usize) -> Cell<'a> {
+    pub fn cell<'a>(&self, batch: &'a RecordBatch, row: usize) -> CellRef<'a> {
         for &source in &self.sources {
             match cell(batch.column(source).as_ref(), row) {
-                Cell::Null => {}
+                CellRef::Null => {}
                 other => return other,
             }
         }
-        Cell::Null
+        CellRef::Null
     }
 }
 
 /// The columns to show, in the order of the schema.
-pub fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
+pub fn columns(schema: &Schema, fold: bool) -> Vec<ShownColumn> {
     let at = |name: &str, suffix: &str| schema.index_of(&format!("{name}{suffix}")).ok();
     let is_sibling = |name: &str| {
         let mut suffixes = OTHERS.iter().chain([&EXACT]);
@@ -56,7 +56,7 @@ pub fn columns(schema: &Schema, fold: bool) -> Vec<Column> {
             sources.splice(0..0, at(field.name(), EXACT));
             sources.extend(OTHERS.iter().filter_map(|suffix| at(field.name(), suffix)));
         }
-        shown.push(Column {
+        shown.push(ShownColumn {
             name: field.name().clone(),
             number: sources.iter().all(|&i| schema.field(i).data_type().is_numeric()),
             time: is_time(schema, index),

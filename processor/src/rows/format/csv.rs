@@ -2,8 +2,8 @@
 //!
 //! Null is an empty field; an empty text is quoted, so that the two differ.
 
-use super::cell::Cell;
-use super::columns::{Column, columns};
+use super::cell::CellRef;
+use super::columns::{ShownColumn, columns};
 use super::json::plain;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -11,7 +11,7 @@ use arrow::datatypes::Schema;
 /// Writes the rows of a schema.
 #[derive(Debug)]
 pub struct CsvRows {
-    columns: Vec<Column>,
+    columns: Vec<ShownColumn>,
     value: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl CsvRows {
             separate(out, i);
             let cell = column.cell(batch, row);
             // A line with one empty field would be a blank line, which readers skip.
-            if matches!(cell, Cell::Null) && self.columns.len() > 1 {
+            if matches!(cell, CellRef::Null) && self.columns.len() > 1 {
                 continue;
             }
             self.value.clear();

@@ -3,21 +3,21 @@
 //! Always valid JSON: decimals are numbers in plain digits, floats that JSON cannot say (which no accepted event has,
 //! but SQL can make) are null. Beside each time may stand its count of nanoseconds.
 
-use super::cell::{Cell, cell};
-use super::columns::{Column, columns, nanoseconds_name};
+use super::cell::{CellRef, cell};
+use super::columns::{ShownColumn, columns, nanoseconds_name};
 use crate::rows::text;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
 
 /// Writes the rows of a schema. The columns have their names as JSON text, which is the same in every row.
 #[derive(Debug)]
-pub struct JsonRows(Vec<(Column, String, Option<String>)>);
+pub struct JsonRows(Vec<(ShownColumn, String, Option<String>)>);
 
 impl JsonRows {
     /// With `fold` the columns of a value are one, with `nanoseconds` beside each time stands its count of them.
     pub fn new(schema: &Schema, fold: bool, nanoseconds: bool) -> Self {
         let quote = |name: &str| format!("{}:", serde_json::Value::from(name));
-        let keyed = |c: Column| {
+        let keyed = |c: ShownColumn| {
             let (key, ns) = (quote(&c.name), (c.time && nanoseconds).then(|| quote(&nanoseconds_name(&c.name))));
             (c, key, ns)
         };
@@ -26,7 +26,8 @@ impl JsonRows {
 
     /// Leaves out the columns that have no value in any row of a batch.
     pub fn without_empty(&mut self, batch: &RecordBatch) {
-        let has_any = |column: &Column| (0..batch.num_rows()).any(|row| !matches!(column.cell(batch, row), Cell::Null));
+        let has_any =
+            |column: &ShownColumn| (0..batch.num_rows()).any(|row| !matches!(column.cell(batch, row), CellRef::Null));
         self.0.retain(|(column, ..)| has_any(column));
     }
 
@@ -43,7 +44,7 @@ impl JsonRows {
             if let Some(ns) = ns {
                 out.push(b',');
                 out.extend_from_slice(ns.as_bytes());
-                json(out, &if let Cell::Time(t) = value { Cell::Int(t) } else { Cell::Null });
+                json(out, &if let CellRef::Time(t) = value { CellRef::Int(t) } else { CellRef::Null });
             }
         }
         out.push(b'}');
@@ -51,23 +52,23 @@ impl JsonRows {
 }
 
 /// Appends a value in JSON.
-pub fn json(out: &mut Vec<u8>, value: &Cell<'_>) {
+pub fn json(out: &mut Vec<u8>, value: &CellRef<'_>) {
     match value {
-        Cell::Null => out.extend_from_slice(b"null"),
-        Cell::Text(s) => string(out, s),
-        Cell::Other(s) => string(out, s),
-        Cell::Bool(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
-        Cell::Int(x) => out.extend_from_slice(x.to_string().as_bytes()),
-        Cell::Unsigned(x) => out.extend_from_slice(x.to_string().as_bytes()),
-        Cell::Decimal(x, scale) => text::decimal(out, *x, *scale),
-        Cell::Float(x) if x.is_finite() => text::float(out, *x),
-        Cell::Float(_) => out.extend_from_slice(b"null"),
-        Cell::Time(t) => {
+        CellRef::Null => out.extend_from_slice(b"null"),
+        CellRef::Text(s) => string(out, s),
+        CellRef::Other(s) => string(out, s),
+        CellRef::Bool(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+        CellRef::Int(x) => out.extend_from_slice(x.to_string().as_bytes()),
+        CellRef::Unsigned(x) => out.extend_from_slice(x.to_string().as_bytes()),
+        CellRef::Decimal(x, scale) => text::decimal(out, *x, *scale),
+        CellRef::Float(x) if x.is_finite() => text::float(out, *x),
+        CellRef::Float(_) => out.extend_from_slice(b"null"),
+        CellRef::Time(t) => {
             out.push(b'"');
             text::time(out, *t);
             out.push(b'"');
         }
-        Cell::List(items) => {
+        CellRef::List(items) => {
             out.push(b'[');
             for i in 0..items.len() {
                 if i > 0 {
@@ -77,7 +78,7 @@ pub fn json(out: &mut Vec<u8>, value: &Cell<'_>) {
             }
             out.push(b']');
         }
-        Cell::Struct(members, row) => {
+        CellRef::Struct(members, row) => {
             out.push(b'{');
             for (i, (name, column)) in members.iter().enumerate() {
                 if i > 0 {
@@ -93,13 +94,13 @@ pub fn json(out: &mut Vec<u8>, value: &Cell<'_>) {
 }
 
 /// Appends a value of a row inside a table or a CSV field: JSON where it is nested, bare text otherwise.
-pub fn plain(out: &mut Vec<u8>, value: &Cell<'_>) {
+pub fn plain(out: &mut Vec<u8>, value: &CellRef<'_>) {
     match value {
-        Cell::Null => {}
-        Cell::Text(s) => out.extend_from_slice(s.as_bytes()),
-        Cell::Other(s) => out.extend_from_slice(s.as_bytes()),
-        Cell::Time(t) => text::time(out, *t),
-        Cell::Float(x) => text::float(out, *x),
+        CellRef::Null => {}
+        CellRef::Text(s) => out.extend_from_slice(s.as_bytes()),
+        CellRef::Other(s) => out.extend_from_slice(s.as_bytes()),
+        CellRef::Time(t) => text::time(out, *t),
+        CellRef::Float(x) => text::float(out, *x),
         other => json(out, other),
     }
 }

@@ -3,7 +3,7 @@
 use super::{LogAnswer, sum};
 use crate::log_position;
 use crate::partition::{PartitionAnswer, RecordFindings};
-use crate::rows::{Cell, Kind, TableBuilder};
+use crate::rows::{ColumnKind, RowCell, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,42 +13,42 @@ use timeline_dsl::explain::{aggregate_text, definition_text, operator_text, show
 
 pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
     let columns = [
-        ("source", Kind::Text),
-        ("partition", Kind::Int),
-        ("position", Kind::Text),
-        ("watermark", Kind::Time),
-        ("horizon", Kind::Time),
-        ("epoch", Kind::Int),
-        ("records", Kind::Int),
-        ("events", Kind::Int),
-        ("late_events", Kind::Int),
-        ("dead_letters", Kind::Int),
-        ("duplicates", Kind::Int),
-        ("live_sessions", Kind::Int),
-        ("closed_sessions", Kind::Int),
-        ("state_bytes", Kind::Int),
-        ("owner", Kind::Text),
-        ("gaps", Kind::Text),
-        ("damaged", Kind::Text),
-        ("published", Kind::Int),
-        ("waiting", Kind::Int),
-        ("catching_up", Kind::Bool),
-        ("misrouted", Kind::Int),
-        ("queued_bytes", Kind::Int),
-        ("kept_bytes", Kind::Int),
-        ("evaluate_seconds", Kind::Float),
+        ("source", ColumnKind::Text),
+        ("partition", ColumnKind::Int),
+        ("position", ColumnKind::Text),
+        ("watermark", ColumnKind::Time),
+        ("horizon", ColumnKind::Time),
+        ("epoch", ColumnKind::Int),
+        ("records", ColumnKind::Int),
+        ("events", ColumnKind::Int),
+        ("late_events", ColumnKind::Int),
+        ("dead_letters", ColumnKind::Int),
+        ("duplicates", ColumnKind::Int),
+        ("live_sessions", ColumnKind::Int),
+        ("closed_sessions", ColumnKind::Int),
+        ("state_bytes", ColumnKind::Int),
+        ("owner", ColumnKind::Text),
+        ("gaps", ColumnKind::Text),
+        ("damaged", ColumnKind::Text),
+        ("published", ColumnKind::Int),
+        ("waiting", ColumnKind::Int),
+        ("catching_up", ColumnKind::Bool),
+        ("misrouted", ColumnKind::Int),
+        ("queued_bytes", ColumnKind::Int),
+        ("kept_bytes", ColumnKind::Int),
+        ("evaluate_seconds", ColumnKind::Float),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
-        let int = |x: u64| Cell::Int(x as i64);
-        let time = |t: Option<i64>| t.map_or(Cell::Null, Cell::Time);
+        let int = |x: u64| RowCell::Int(x as i64);
+        let time = |t: Option<i64>| t.map_or(RowCell::Null, RowCell::Time);
         let counts = answer.counts;
         let gaps = log_position::gaps(&answer.plan, &answer.reach);
         let damaged = answer.damage.texts();
         table.push([
-            Cell::Text(answer.plan.name()),
-            Cell::Int(i64::from(answer.partition)),
-            Cell::Text(log_position::to_text(&answer.plan, &answer.reach)),
+            RowCell::Text(answer.plan.name()),
+            RowCell::Int(i64::from(answer.partition)),
+            RowCell::Text(log_position::to_text(&answer.plan, &answer.reach)),
             time(answer.watermark),
             time(answer.horizon),
             int(answer.epoch),
@@ -60,38 +60,42 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             int(answer.live),
             int(counts.closed),
             int(answer.bytes),
-            answer.owner.clone().map_or(Cell::Null, Cell::Text),
-            if gaps.is_empty() { Cell::Null } else { Cell::Text(gaps.join("; ")) },
-            if damaged.is_empty() { Cell::Null } else { Cell::Text(damaged.join("; ")) },
-            sum(answer, |output| output.published).map_or(Cell::Null, int),
-            sum(answer, |output| output.waiting).map_or(Cell::Null, int),
-            Cell::Bool(!log.bound.answers()),
+            answer.owner.clone().map_or(RowCell::Null, RowCell::Text),
+            if gaps.is_empty() { RowCell::Null } else { RowCell::Text(gaps.join("; ")) },
+            if damaged.is_empty() { RowCell::Null } else { RowCell::Text(damaged.join("; ")) },
+            sum(answer, |output| output.published).map_or(RowCell::Null, int),
+            sum(answer, |output| output.waiting).map_or(RowCell::Null, int),
+            RowCell::Bool(!log.bound.answers()),
             int(counts.misrouted),
             int(answer.queued_bytes),
             int(answer.kept_bytes),
-            Cell::Float(answer.busy_ns as f64 / 1e9),
+            RowCell::Float(answer.busy_ns as f64 / 1e9),
         ]);
     }
     table.finish()
 }
 
 pub(super) fn nodes(logs: &[LogAnswer<'_>]) -> RecordBatch {
-    let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"].map(|name| (name, Kind::Text));
-    let columns = columns.into_iter().chain([("bytes", Kind::Int), ("used_by", Kind::Int), ("name", Kind::Text)]);
+    let columns = ["source", "node", "operator", "kind", "worker", "fingerprint"].map(|name| (name, ColumnKind::Text));
+    let columns = columns.into_iter().chain([
+        ("bytes", ColumnKind::Int),
+        ("used_by", ColumnKind::Int),
+        ("name", ColumnKind::Text),
+    ]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for plan in logs.iter().map(|log| log.plan) {
         let layout = RowLayout::new(plan);
         for (id, node) in plan.iter() {
             table.push([
-                Cell::Text(plan.name()),
-                Cell::Text(id.to_string()),
-                Cell::Text(definition_text(plan, id)),
-                Cell::Text(node.kind.to_string()),
-                Cell::Text(if node.op.is_leaf() { "leaf" } else { "derived" }.into()),
-                Cell::Text(node.fingerprint.to_string()),
-                Cell::Int(layout.node_bytes(id) as i64),
-                Cell::Int(users(plan, id) as i64),
-                plan.names.of(id).map_or(Cell::Null, |name| Cell::Text(name.to_owned())),
+                RowCell::Text(plan.name()),
+                RowCell::Text(id.to_string()),
+                RowCell::Text(definition_text(plan, id)),
+                RowCell::Text(node.kind.to_string()),
+                RowCell::Text(if node.op.is_leaf() { "leaf" } else { "derived" }.into()),
+                RowCell::Text(node.fingerprint.to_string()),
+                RowCell::Int(layout.node_bytes(id) as i64),
+                RowCell::Int(users(plan, id) as i64),
+                plan.names.of(id).map_or(RowCell::Null, |name| RowCell::Text(name.to_owned())),
             ]);
         }
     }
@@ -120,14 +124,19 @@ pub(super) fn needed(plan: &Plan, root: NodeId) -> BTreeSet<NodeId> {
 /// `name, sort, source, definition, nodes, shared_nodes, session_bytes, aggregate, keeps_spans, version,
 /// catching_up, remarks, row_bytes, evaluate_seconds, live_sessions, state_bytes`.
 pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) -> RecordBatch {
-    let columns = [("name", Kind::Text), ("sort", Kind::Text), ("source", Kind::Text), ("definition", Kind::Text)];
+    let columns = [
+        ("name", ColumnKind::Text),
+        ("sort", ColumnKind::Text),
+        ("source", ColumnKind::Text),
+        ("definition", ColumnKind::Text),
+    ];
     let columns = columns
         .into_iter()
-        .chain([("nodes", Kind::Int), ("shared_nodes", Kind::Int), ("session_bytes", Kind::Int)])
-        .chain([("aggregate", Kind::Text), ("keeps_spans", Kind::Bool)])
-        .chain([("version", Kind::Int), ("catching_up", Kind::Bool), ("remarks", Kind::Text)])
-        .chain([("row_bytes", Kind::Int), ("evaluate_seconds", Kind::Float)])
-        .chain([("live_sessions", Kind::Int), ("state_bytes", Kind::Int)]);
+        .chain([("nodes", ColumnKind::Int), ("shared_nodes", ColumnKind::Int), ("session_bytes", ColumnKind::Int)])
+        .chain([("aggregate", ColumnKind::Text), ("keeps_spans", ColumnKind::Bool)])
+        .chain([("version", ColumnKind::Int), ("catching_up", ColumnKind::Bool), ("remarks", ColumnKind::Text)])
+        .chain([("row_bytes", ColumnKind::Int), ("evaluate_seconds", ColumnKind::Float)])
+        .chain([("live_sessions", ColumnKind::Int), ("state_bytes", ColumnKind::Int)]);
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for one in bound {
         let Bound { plan, labels, .. } = one;
@@ -142,8 +151,8 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
         let sum = |of: fn(&PartitionAnswer) -> u64| {
             (!own.is_empty()).then(|| own.iter().map(|answer| of(answer)).sum::<u64>())
         };
-        let int = |sum: Option<u64>| sum.map_or(Cell::Null, |sum| Cell::Int(sum as i64));
-        let seconds = sum(|answer| answer.busy_ns).map_or(Cell::Null, |ns| Cell::Float(ns as f64 / 1e9));
+        let int = |sum: Option<u64>| sum.map_or(RowCell::Null, |sum| RowCell::Int(sum as i64));
+        let seconds = sum(|answer| answer.busy_ns).map_or(RowCell::Null, |ns| RowCell::Float(ns as f64 / 1e9));
         let (live, state) = (sum(|answer| answer.live), sum(|answer| answer.bytes));
         let layout = RowLayout::new(plan);
         for (i, (name, sort, root)) in outputs.iter().enumerate().filter(|(_, (name, ..))| labels.shows(name)) {
@@ -158,21 +167,21 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
             let metric = plan.metrics.get(i);
             let aggregate = metric.and_then(|metric| metric.aggregate.as_ref());
             table.push([
-                Cell::Text(name.clone()),
-                Cell::Text((*sort).into()),
-                Cell::Text(plan.name()),
-                Cell::Text(operator_text(plan, *root)),
-                Cell::Int(own.len() as i64),
-                Cell::Int(own.intersection(&others).count() as i64),
-                Cell::Int(layout.session_bytes() as i64),
-                aggregate.map_or(Cell::Null, |aggregate| {
-                    Cell::Text(aggregate_text(aggregate).trim_start_matches("| ").to_owned())
+                RowCell::Text(name.clone()),
+                RowCell::Text((*sort).into()),
+                RowCell::Text(plan.name()),
+                RowCell::Text(operator_text(plan, *root)),
+                RowCell::Int(own.len() as i64),
+                RowCell::Int(own.intersection(&others).count() as i64),
+                RowCell::Int(layout.session_bytes() as i64),
+                aggregate.map_or(RowCell::Null, |aggregate| {
+                    RowCell::Text(aggregate_text(aggregate).trim_start_matches("| ").to_owned())
                 }),
-                Cell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
-                Cell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
-                Cell::Bool(labels.held),
+                RowCell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
+                RowCell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
+                RowCell::Bool(labels.held),
                 remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id)), waits.as_deref()),
-                Cell::Int(own.iter().map(|id| layout.node_bytes(*id) as i64).sum()),
+                RowCell::Int(own.iter().map(|id| layout.node_bytes(*id) as i64).sum()),
                 seconds.clone(),
                 int(live),
                 int(state),
@@ -183,7 +192,7 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
 }
 
 /// What there is to say of the records that a query reads: of one column only where it reads that, and no partition has it.
-fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> Cell {
+fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> RowCell {
     let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
     let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
     // Partitions say the same of other numbers of records.
@@ -192,7 +201,7 @@ fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> Cell {
         all.entry(text.replace(|c: char| c.is_ascii_digit(), "")).or_insert(text);
     }
     all.extend(waits.map(|waits| (waits.to_owned(), waits)));
-    if all.is_empty() { Cell::Null } else { Cell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }
+    if all.is_empty() { RowCell::Null } else { RowCell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }
 }
 
 /// The nodes that a story shows: what the outputs that are wanted read, with labels as programs write them.

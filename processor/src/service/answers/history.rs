@@ -7,7 +7,7 @@ use crate::engine::{EngineError, OutputView, TableData, TableScan};
 use crate::labels::Labels;
 use crate::lane::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
-use crate::rows::{self, AlertColumns, Types, ValueColumn};
+use crate::rows::{self, AlertColumns, BesideTypes, ValueColumn};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -82,7 +82,7 @@ pub(super) fn history(
 
 /// The types of what stands beside the values of all metrics. Of definitions that are over it is known as texts alone, so it
 /// stays texts for all where one of them has it.
-fn types_of_finals(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Types {
+fn types_of_finals(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> BesideTypes {
     let metrics = logs.iter().flat_map(|log| log.plan.metrics.iter().map(move |metric| (&**log.plan, metric)));
     let mut types = rows::agreed(metrics.flat_map(|(plan, metric)| rows::beside_metric(plan, metric)));
     for part in sealed {

@@ -9,7 +9,7 @@ use crate::outputs::of_sessions;
 use crate::partition::PartitionAnswer;
 use crate::programs::DeploymentStart;
 use crate::results;
-use crate::rows::{Cell, Kind, TableBuilder};
+use crate::rows::{ColumnKind, RowCell, TableBuilder};
 use arrow::array::{Array, BooleanArray, RecordBatch, TimestampNanosecondArray};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +33,13 @@ pub(super) fn sessions(
     let whole = logs.iter().filter(|log| log.bound.begins == DeploymentStart::Start);
     let whole: BTreeSet<String> = whole.map(|log| base(&log.plan.name())).collect();
     let columns = [
-        ("source", Kind::Text),
-        ("partition", Kind::Int),
-        ("session", Kind::Text),
-        ("start", Kind::Time),
-        ("end", Kind::Time),
-        ("closed", Kind::Bool),
-        ("partial", Kind::Bool),
+        ("source", ColumnKind::Text),
+        ("partition", ColumnKind::Int),
+        ("session", ColumnKind::Text),
+        ("start", ColumnKind::Time),
+        ("end", ColumnKind::Time),
+        ("closed", ColumnKind::Bool),
+        ("partial", ColumnKind::Bool),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     let mut told = BTreeSet::new();
@@ -47,13 +47,13 @@ pub(super) fn sessions(
         // What was told as open is told as closed by another.
         if told.insert((base(&source), partition, key.clone(), start)) {
             table.push([
-                Cell::Text(source),
-                Cell::Int(i64::from(partition)),
-                Cell::Text(key),
-                Cell::Time(start),
-                end.map_or(Cell::Null, Cell::Time),
-                Cell::Bool(end.is_some()),
-                Cell::Bool(partial),
+                RowCell::Text(source),
+                RowCell::Int(i64::from(partition)),
+                RowCell::Text(key),
+                RowCell::Time(start),
+                end.map_or(RowCell::Null, RowCell::Time),
+                RowCell::Bool(end.is_some()),
+                RowCell::Bool(partial),
             ]);
         }
     };
