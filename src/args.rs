@@ -13,8 +13,8 @@ use crate::output::Format;
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
 use processor::engine::Page;
-use processor::http::Token;
-use processor::tokens::Tokens;
+use processor::http::BearerToken;
+use processor::tokens::TokenStore;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,21 +111,21 @@ impl ServerFlag {
 }
 
 /// The token to show: see [`tokens`]; of a file with several the one that may do most.
-fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<Token>> {
+fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<BearerToken>> {
     Ok(tokens(flag, settings)?.map(|tokens| tokens.own()))
 }
 
 /// The tokens in the file that a flag names, else that of `TIMELINE_TOKEN`, else those in the file of the settings, else none.
-pub(crate) fn tokens(flag: Option<&Path>, settings: &Settings) -> Result<Option<Tokens>> {
+pub(crate) fn tokens(flag: Option<&Path>, settings: &Settings) -> Result<Option<TokenStore>> {
     let variable = std::env::var("TIMELINE_TOKEN").ok().filter(|text| !text.is_empty());
     let file = flag.or(settings.token_file.as_deref().filter(|_| variable.is_none()));
     match (file, variable) {
-        (Some(path), _) => match Tokens::from_file(path) {
+        (Some(path), _) => match TokenStore::from_file(path) {
             Ok(tokens) => Ok(Some(tokens)),
             Err(wrong) => Err(Error::Usage(format!("--token-file: {wrong}"))),
         },
-        (None, Some(text)) => match Token::new(&text) {
-            Some(token) => Ok(Some(Tokens::one(token))),
+        (None, Some(text)) => match BearerToken::new(&text) {
+            Some(token) => Ok(Some(TokenStore::one(token))),
             None => Err(Error::Usage("TIMELINE_TOKEN: a token is one word of letters, digits and signs".into())),
         },
         (None, None) => Ok(None),

@@ -18,7 +18,7 @@ pub(crate) use watch::{Row, Watch};
 
 use crate::error::{Error, Result};
 use processor::engine::Page;
-use processor::http::Token;
+use processor::http::BearerToken;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +38,7 @@ const MOST_BYTES: u64 = 1 << 30;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
-    token: Option<Token>,
+    token: Option<BearerToken>,
 }
 
 /// Whether an answer waits until everything that the source holds now has been read, and how long.
@@ -97,7 +97,7 @@ impl Client {
     }
 
     /// The same client, showing a token with every request.
-    pub(crate) fn showing(self, token: Option<Token>) -> Self {
+    pub(crate) fn showing(self, token: Option<BearerToken>) -> Self {
         Client { token, ..self }
     }
 

@@ -3,13 +3,13 @@
 //!
 //! **Invariant:** a connection that asks nothing costs nobody else an answer. Where places run out, for all or for one
 //! client, the connection goes that has waited longest for its client; where all are at work, further ones get a few
-//! places of their own, in which no more is done than the server says ([`Standing::Reserved`]).
+//! places of their own, in which no more is done than the server says ([`PlaceClass::Reserved`]).
 
 mod place;
 mod places;
 mod socket;
 
-pub(crate) use place::{ConnectionSlot, Phase, Standing};
+pub(crate) use place::{ConnectionPhase, ConnectionSlot, PlaceClass};
 pub(crate) use places::Places;
 pub(crate) use socket::Socket;
 
@@ -20,7 +20,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the connections of a server may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct ConnectionBounds {
     /// Connections at a time.
     pub(crate) connections_max: usize,
     /// Of one client.

@@ -15,45 +15,45 @@ use timeline_core::Time;
 
 /// A partition of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Partition {
+struct PartitionLabels {
     source: String,
     partition: u32,
 }
 
 /// What was asked for, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
+struct RequestLabels {
     path: String,
     status: u16,
 }
 
 /// What came of a statement over the wire of PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Statement {
+struct StatementLabels {
     state: &'static str,
 }
 
 /// What came of a question over Arrow Flight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Call {
+struct CallLabels {
     code: i32,
 }
 
 /// The wire that a question came by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Wire {
+struct WireLabels {
     wire: &'static str,
 }
 
 struct Measured {
-    pauses: Family<Partition, Histogram, fn() -> Histogram>,
-    checkpoints: Family<Partition, Histogram, fn() -> Histogram>,
-    last_checkpoint: Family<Partition, Gauge<f64, AtomicU64>>,
-    requests: Family<Request, Histogram, fn() -> Histogram>,
-    statements: Family<Statement, Histogram, fn() -> Histogram>,
-    calls: Family<Call, Histogram, fn() -> Histogram>,
-    questions: Family<Wire, Histogram, fn() -> Histogram>,
-    published: Family<Partition, Histogram, fn() -> Histogram>,
+    pauses: Family<PartitionLabels, Histogram, fn() -> Histogram>,
+    checkpoints: Family<PartitionLabels, Histogram, fn() -> Histogram>,
+    last_checkpoint: Family<PartitionLabels, Gauge<f64, AtomicU64>>,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    statements: Family<StatementLabels, Histogram, fn() -> Histogram>,
+    calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+    questions: Family<WireLabels, Histogram, fn() -> Histogram>,
+    published: Family<PartitionLabels, Histogram, fn() -> Histogram>,
 }
 
 static MEASURED: LazyLock<Measured> = LazyLock::new(|| Measured {
@@ -82,7 +82,7 @@ pub fn longest_pause() -> Duration {
 
 /// A checkpoint of a partition was committed: how long its lanes stood still for it, and how long it took in all.
 pub(crate) fn checkpoint(source: &str, partition: u32, pause: Duration, took: Duration) {
-    let of = Partition { source: source.to_owned(), partition };
+    let of = PartitionLabels { source: source.to_owned(), partition };
     MEASURED.pauses.get_or_create(&of).observe(pause.as_secs_f64());
     LONGEST_PAUSE.fetch_max(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     MEASURED.checkpoints.get_or_create(&of).observe(took.as_secs_f64());
@@ -92,7 +92,7 @@ pub(crate) fn checkpoint(source: &str, partition: u32, pause: Duration, took: Du
 
 /// Answers have a block of messages from now on, of which the first was published at an instant (nanoseconds since 1970).
 pub(crate) fn published(source: &str, partition: u32, at: Time) {
-    let of = Partition { source: source.to_owned(), partition };
+    let of = PartitionLabels { source: source.to_owned(), partition };
     let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(at).unwrap_or(0));
     // Clocks of two machines need not agree.
     let ago = world::wall_clock().duration_since(at).unwrap_or_default();
@@ -101,39 +101,39 @@ pub(crate) fn published(source: &str, partition: u32, at: Time) {
 
 /// A request was answered, or what of its answer comes first.
 pub(crate) fn request(path: &str, status: u16, took: Duration) {
-    let of = Request { path: path.to_owned(), status };
+    let of = RequestLabels { path: path.to_owned(), status };
     MEASURED.requests.get_or_create(&of).observe(took.as_secs_f64());
 }
 
 /// A statement over the wire of PostgreSQL came to its first rows, or to an error of that state.
 #[cfg(feature = "postgres")]
 pub(crate) fn statement(state: &'static str, took: Duration) {
-    MEASURED.statements.get_or_create(&Statement { state }).observe(took.as_secs_f64());
+    MEASURED.statements.get_or_create(&StatementLabels { state }).observe(took.as_secs_f64());
 }
 
 /// A question over Arrow Flight came to its first rows, or to a status of gRPC.
 #[cfg(feature = "flight")]
 pub(crate) fn call(code: i32, took: Duration) {
-    MEASURED.calls.get_or_create(&Call { code }).observe(took.as_secs_f64());
+    MEASURED.calls.get_or_create(&CallLabels { code }).observe(took.as_secs_f64());
 }
 
 /// A question in SQL that is at work; how long it was is measured when it is dropped, whatever came of it.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct QuestionTimer {
     wire: &'static str,
     begun: Instant,
 }
 
-impl Question {
+impl QuestionTimer {
     /// One that begins now, which came by a wire.
-    pub(crate) fn begun(wire: &'static str) -> Question {
-        Question { wire, begun: Instant::now() }
+    pub(crate) fn begun(wire: &'static str) -> QuestionTimer {
+        QuestionTimer { wire, begun: Instant::now() }
     }
 }
 
-impl Drop for Question {
+impl Drop for QuestionTimer {
     fn drop(&mut self) {
-        MEASURED.questions.get_or_create(&Wire { wire: self.wire }).observe(self.begun.elapsed().as_secs_f64());
+        MEASURED.questions.get_or_create(&WireLabels { wire: self.wire }).observe(self.begun.elapsed().as_secs_f64());
     }
 }
 

@@ -1,12 +1,12 @@
 //! Servers of clients, whatever they speak: each has a thread and a runtime of its own, so that no question can hold up the
 //! lanes, and gives every connection a place ([`crate::connection`]).
 
-use crate::connection::{Bounds, ConnectionSlot, Places};
+use crate::connection::{ConnectionBounds, ConnectionSlot, Places};
 use crate::questions::QuestionPermits;
 use crate::sql::Answerer;
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use event_feeder::world;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,7 @@ pub struct Shared {
     /// Where questions in SQL are worked at.
     pub answerer: Answerer,
     /// What clients must show one of, and who may do what.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<TokenStore>,
     /// What TLS is spoken with, on connections that begin with it; the others are plain.
     #[cfg(feature = "postgres")]
     pub tls: Option<Tls>,
@@ -93,7 +93,7 @@ pub(crate) struct Setup {
     /// Of its threads.
     pub(crate) name: &'static str,
     pub(crate) threads: usize,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: ConnectionBounds,
     /// How long connections may go on after the end was asked for.
     pub(crate) drain_time_max: Duration,
 }

@@ -8,7 +8,7 @@
 //! **Invariant:** a word is compared with every token by digests, to the end, so that how long it takes says nothing of
 //! any of them.
 
-use crate::http::Token;
+use crate::http::BearerToken;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -51,15 +51,15 @@ pub struct Who {
 
 /// The tokens that are known. Copies are the same ones.
 #[derive(Clone)]
-pub struct Tokens(Arc<Inner>);
+pub struct TokenStore(Arc<Inner>);
 
 struct Inner {
     file: Option<PathBuf>,
-    read: Mutex<Read>,
+    read: Mutex<TokenFile>,
 }
 
 /// What a file said when it was looked at last.
-struct Read {
+struct TokenFile {
     bytes: Vec<u8>,
     list: List,
     /// What is wrong with it since.
@@ -70,29 +70,29 @@ struct Read {
 struct List {
     known: Vec<Who>,
     /// The token that is shown to other processors: the first one that may do everything, or the first.
-    own: Token,
+    own: BearerToken,
 }
 
-impl Tokens {
+impl TokenStore {
     /// One token, which may do everything.
-    pub fn one(token: Token) -> Tokens {
+    pub fn one(token: BearerToken) -> TokenStore {
         let known = vec![Who { name: ALONE.into(), role: Role::Deployer, digest: token.digest() }];
-        Tokens::of(None, vec![], List { known, own: token })
+        TokenStore::of(None, vec![], List { known, own: token })
     }
 
     /// Those of a file.
     ///
     /// # Errors
     /// What is wrong with the file, in words.
-    pub fn from_file(path: &Path) -> Result<Tokens, String> {
+    pub fn from_file(path: &Path) -> Result<TokenStore, String> {
         let bytes =
             std::fs::read(path).map_err(|error| format!("cannot read the tokens in {}: {error}", path.display()))?;
         let list = List::parse(&bytes).map_err(|wrong| format!("{}: {wrong}", path.display()))?;
-        Ok(Tokens::of(Some(path.to_owned()), bytes, list))
+        Ok(TokenStore::of(Some(path.to_owned()), bytes, list))
     }
 
-    fn of(file: Option<PathBuf>, bytes: Vec<u8>, list: List) -> Tokens {
-        Tokens(Arc::new(Inner { file, read: Mutex::new(Read { bytes, list, trouble: None }) }))
+    fn of(file: Option<PathBuf>, bytes: Vec<u8>, list: List) -> TokenStore {
+        TokenStore(Arc::new(Inner { file, read: Mutex::new(TokenFile { bytes, list, trouble: None }) }))
     }
 
     /// Whose token a word is.
@@ -109,12 +109,12 @@ impl Tokens {
     }
 
     /// What this processor shows to others of its state.
-    pub fn own(&self) -> Token {
+    pub fn own(&self) -> BearerToken {
         self.look().list.own.clone()
     }
 
     /// What the file says now.
-    fn look(&self) -> MutexGuard<'_, Read> {
+    fn look(&self) -> MutexGuard<'_, TokenFile> {
         let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = &self.0.file else { return read };
         let trouble = match std::fs::read(path) {
@@ -122,7 +122,7 @@ impl Tokens {
             Ok(bytes) => match List::parse(&bytes) {
                 Ok(list) => {
                     tracing::info!(target: "audit", file = %path.display(), tokens = list.known.len(), "tokens were read again");
-                    *read = Read { bytes, list, trouble: None };
+                    *read = TokenFile { bytes, list, trouble: None };
                     return read;
                 }
                 Err(wrong) => Some(wrong),
@@ -145,7 +145,7 @@ impl List {
             return Err(format!("more than {BYTES_MAX} bytes of tokens"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())?;
-        let mut known: Vec<(Who, Token)> = vec![];
+        let mut known: Vec<(Who, BearerToken)> = vec![];
         for (number, line) in (1..).zip(text.lines()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (role, name, token) = match words[..] {
@@ -166,7 +166,7 @@ impl List {
                     ));
                 }
             };
-            let token = Token::new(token)
+            let token = BearerToken::new(token)
                 .ok_or_else(|| format!("line {number}: a token is one word of letters, digits and signs of ASCII"))?;
             let who = Who { name: name.to_owned(), role, digest: token.digest() };
             known.push((who, token));
@@ -190,7 +190,7 @@ impl List {
     }
 }
 
-impl fmt::Debug for Tokens {
+impl fmt::Debug for TokenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Tokens").field(&self.0.file).finish()
     }
@@ -198,10 +198,10 @@ impl fmt::Debug for Tokens {
 
 #[cfg(test)]
 mod tests {
-    use super::{Role, Tokens};
-    use crate::http::Token;
+    use super::{Role, TokenStore};
+    use crate::http::BearerToken;
 
-    fn told(tokens: &Tokens, word: &str) -> Option<(String, Role)> {
+    fn told(tokens: &TokenStore, word: &str) -> Option<(String, Role)> {
         tokens.who(word.as_bytes()).map(|who| (who.name, who.role))
     }
 
@@ -211,13 +211,13 @@ mod tests {
         let path = dir.path().join("tokens");
         let write = |text: &str| std::fs::write(&path, text).expect("a file");
         write("# who may ask\nreader grafana look\n\ndeployer ci  change\n");
-        let tokens = Tokens::from_file(&path).expect("tokens");
+        let tokens = TokenStore::from_file(&path).expect("tokens");
         assert_eq!(told(&tokens, "look"), Some(("grafana".into(), Role::Reader)));
         assert_eq!(told(&tokens, "change"), Some(("ci".into(), Role::Deployer)));
         for wrong in ["loo", "looks", "Look", "", "reader", "grafana"] {
             assert_eq!(told(&tokens, wrong), None, "{wrong}");
         }
-        assert_eq!(tokens.own(), Token::new("change").expect("a token"));
+        assert_eq!(tokens.own(), BearerToken::new("change").expect("a token"));
         let grafana = tokens.who(b"look").expect("known");
         assert!(tokens.knows(&grafana));
         // One is taken out, and another one comes.
@@ -228,7 +228,7 @@ mod tests {
         for broken in ["", "reader x", "writer x y", "reader a x\nreader a y", "reader a x\nreader b x"] {
             write(broken);
             assert!(told(&tokens, "change").is_some(), "{broken}");
-            assert!(Tokens::from_file(&path).is_err(), "{broken}");
+            assert!(TokenStore::from_file(&path).is_err(), "{broken}");
         }
         std::fs::remove_file(&path).expect("it is there");
         assert!(told(&tokens, "change").is_some());
@@ -244,8 +244,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("token");
         std::fs::write(&path, "open-sesame\n").expect("a file");
-        for tokens in [Tokens::from_file(&path).expect("a token"), Tokens::one(Token::new("open-sesame").expect("one"))]
-        {
+        for tokens in [
+            TokenStore::from_file(&path).expect("a token"),
+            TokenStore::one(BearerToken::new("open-sesame").expect("one")),
+        ] {
             assert_eq!(told(&tokens, "open-sesame"), Some(("token".into(), Role::Deployer)));
             assert_eq!(told(&tokens, "open"), None);
         }

@@ -115,7 +115,7 @@ pub(crate) fn checkpoint(source: &str, partition: u32) -> Span {
 }
 
 /// What a checkpoint came to.
-pub(crate) struct Committed {
+pub(crate) struct CheckpointTrace {
     /// Its number.
     pub(crate) epoch: u64,
     /// Bytes of sessions that it wrote.
@@ -127,7 +127,7 @@ pub(crate) struct Committed {
 }
 
 /// A checkpoint was committed.
-pub(crate) fn committed(span: &Span, committed: &Committed) {
+pub(crate) fn committed(span: &Span, committed: &CheckpointTrace) {
     span.record("timeline.epoch", whole(committed.epoch));
     span.record("timeline.bytes", whole(committed.bytes));
     span.record("timeline.files", whole(committed.files as u64));

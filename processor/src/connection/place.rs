@@ -1,6 +1,6 @@
 //! One connection: what it is at, since when, and how long that may take.
 
-use super::{Bounds, LAST_WORDS};
+use super::{ConnectionBounds, LAST_WORDS};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum ConnectionPhase {
     /// Nothing of the next request has come.
     Idle,
     /// The head of a request is coming; so a connection begins.
@@ -23,7 +23,7 @@ pub(crate) enum Phase {
 
 /// Which kind of place it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum PlaceClass {
     /// One in which everything is answered.
     Full,
     /// One of the few beside them.
@@ -32,20 +32,20 @@ pub(crate) enum Standing {
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct PhaseLimits {
     idle: Duration,
     head: Duration,
     body: Duration,
     write: Duration,
 }
 
-impl Limits {
-    pub(super) fn of(bounds: &Bounds, standing: Standing) -> Limits {
+impl PhaseLimits {
+    pub(super) fn of(bounds: &ConnectionBounds, standing: PlaceClass) -> PhaseLimits {
         let most = match standing {
-            Standing::Full => Duration::MAX,
-            Standing::Reserved => bounds.reserved_time_max,
+            PlaceClass::Full => Duration::MAX,
+            PlaceClass::Reserved => bounds.reserved_time_max,
         };
-        Limits {
+        PhaseLimits {
             idle: bounds.idle_time_max.min(most),
             head: bounds.head_time_max.min(most),
             body: bounds.body_time_max.min(most),
@@ -59,8 +59,8 @@ impl Limits {
 pub(crate) struct ConnectionSlot {
     pub(super) number: u64,
     pub(super) client: IpAddr,
-    standing: Standing,
-    limits: Limits,
+    standing: PlaceClass,
+    limits: PhaseLimits,
     at: Mutex<SlotState>,
     /// Whether its client has shown what may be asked for.
     known: AtomicBool,
@@ -72,7 +72,7 @@ pub(crate) struct ConnectionSlot {
 
 #[derive(Clone, Copy, Debug)]
 struct SlotState {
-    phase: Phase,
+    phase: ConnectionPhase,
     since: Instant,
     /// Since when the client takes nothing of what is written.
     stuck: Option<Instant>,
@@ -84,18 +84,18 @@ impl ConnectionSlot {
         self.client
     }
 
-    pub(super) fn new(number: u64, client: IpAddr, standing: Standing, limits: Limits) -> ConnectionSlot {
-        let at = Mutex::new(SlotState { phase: Phase::Head, since: Instant::now(), stuck: None });
+    pub(super) fn new(number: u64, client: IpAddr, standing: PlaceClass, limits: PhaseLimits) -> ConnectionSlot {
+        let at = Mutex::new(SlotState { phase: ConnectionPhase::Head, since: Instant::now(), stuck: None });
         let (known, sent_away) = (AtomicBool::new(false), AtomicBool::new(false));
         ConnectionSlot { number, client, standing, limits, at, known, sent_away, moved: Notify::new() }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> PlaceClass {
         self.standing
     }
 
     /// A phase begins.
-    pub(crate) fn begin(&self, phase: Phase) {
+    pub(crate) fn begin(&self, phase: ConnectionPhase) {
         let mut at = self.lock();
         (at.phase, at.since) = (phase, Instant::now());
         drop(at);
@@ -104,15 +104,15 @@ impl ConnectionSlot {
 
     /// Bytes have come.
     pub(crate) fn came(&self) {
-        if self.lock().phase == Phase::Idle {
-            self.begin(Phase::Head);
+        if self.lock().phase == ConnectionPhase::Idle {
+            self.begin(ConnectionPhase::Head);
         }
     }
 
     /// The body of the request is whole.
     pub(crate) fn is_asked(&self) {
-        if self.lock().phase == Phase::Body {
-            self.begin(Phase::Answer);
+        if self.lock().phase == ConnectionPhase::Body {
+            self.begin(ConnectionPhase::Answer);
         }
     }
 
@@ -142,8 +142,8 @@ impl ConnectionSlot {
     pub(crate) fn waits(&self) -> Option<(bool, Instant)> {
         let at = *self.lock();
         let since = match at.phase {
-            Phase::Idle | Phase::Head | Phase::Body => Some(at.since),
-            Phase::Answer => at.stuck,
+            ConnectionPhase::Idle | ConnectionPhase::Head | ConnectionPhase::Body => Some(at.since),
+            ConnectionPhase::Answer => at.stuck,
         };
         since.map(|since| (self.known.load(Ordering::Relaxed), since))
     }
@@ -156,11 +156,11 @@ impl ConnectionSlot {
             }
             let at = *self.lock();
             let phase = match at.phase {
-                Phase::Idle => Some((at.since, self.limits.idle)),
-                Phase::Head => Some((at.since, self.limits.head)),
+                ConnectionPhase::Idle => Some((at.since, self.limits.idle)),
+                ConnectionPhase::Head => Some((at.since, self.limits.head)),
                 // Those who wait for the body say so first.
-                Phase::Body => Some((at.since, self.limits.body.saturating_add(LAST_WORDS))),
-                Phase::Answer => None,
+                ConnectionPhase::Body => Some((at.since, self.limits.body.saturating_add(LAST_WORDS))),
+                ConnectionPhase::Answer => None,
             };
             let stuck = at.stuck.map(|since| (since, self.limits.write));
             phase.into_iter().chain(stuck).filter_map(|(since, limit)| since.checked_add(limit)).min()
@@ -169,12 +169,12 @@ impl ConnectionSlot {
     }
 
     /// Ready once a phase has taken too long.
-    pub(crate) async fn is_late_with(&self, phase: Phase) {
+    pub(crate) async fn is_late_with(&self, phase: ConnectionPhase) {
         let limit = match phase {
-            Phase::Idle => self.limits.idle,
-            Phase::Head => self.limits.head,
-            Phase::Body => self.limits.body,
-            Phase::Answer => Duration::MAX,
+            ConnectionPhase::Idle => self.limits.idle,
+            ConnectionPhase::Head => self.limits.head,
+            ConnectionPhase::Body => self.limits.body,
+            ConnectionPhase::Answer => Duration::MAX,
         };
         self.until(|| {
             let at = *self.lock();

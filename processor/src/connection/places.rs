@@ -1,7 +1,7 @@
 //! Who has a place: so many connections in all, so many of one client, and a few reserved ones beside them.
 
-use super::Bounds;
-use super::place::{ConnectionSlot, Limits, Standing};
+use super::ConnectionBounds;
+use super::place::{ConnectionSlot, PhaseLimits, PlaceClass};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,23 +20,23 @@ pub(crate) struct Places {
     full_max: usize,
     per_client_max: usize,
     reserved_max: usize,
-    limits: [Limits; 2],
-    open: Mutex<Open>,
+    limits: [PhaseLimits; 2],
+    open: Mutex<OpenConnections>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next: u64,
     places: BTreeMap<u64, Arc<ConnectionSlot>>,
 }
 
 impl Places {
-    pub(crate) fn new(bounds: &Bounds) -> Arc<Places> {
+    pub(crate) fn new(bounds: &ConnectionBounds) -> Arc<Places> {
         Arc::new(Places {
             full_max: bounds.connections_max.max(1),
             per_client_max: bounds.connections_per_client_max.max(1),
             reserved_max: bounds.reserved_max,
-            limits: [Standing::Full, Standing::Reserved].map(|standing| Limits::of(bounds, standing)),
+            limits: [PlaceClass::Full, PlaceClass::Reserved].map(|standing| PhaseLimits::of(bounds, standing)),
             open: Mutex::default(),
         })
     }
@@ -46,13 +46,13 @@ impl Places {
     pub(crate) fn take(&self, client: IpAddr) -> Option<Arc<ConnectionSlot>> {
         let client = network(client);
         let mut open = self.lock();
-        let full = |place: &ConnectionSlot| place.standing() == Standing::Full;
+        let full = |place: &ConnectionSlot| place.standing() == PlaceClass::Full;
         let own = |place: &ConnectionSlot| full(place) && place.client == client;
         let has_place = open.make_room(self.per_client_max, own) && open.make_room(self.full_max, full);
-        let reserved = |place: &ConnectionSlot| place.standing() == Standing::Reserved;
+        let reserved = |place: &ConnectionSlot| place.standing() == PlaceClass::Reserved;
         let (standing, limits) = match has_place {
-            true => (Standing::Full, self.limits[0]),
-            false if open.make_room(self.reserved_max, reserved) => (Standing::Reserved, self.limits[1]),
+            true => (PlaceClass::Full, self.limits[0]),
+            false if open.make_room(self.reserved_max, reserved) => (PlaceClass::Reserved, self.limits[1]),
             false => return None,
         };
         let number = open.next;
@@ -72,13 +72,13 @@ impl Places {
         self.lock().send_one_away(|_| true);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         // Places are inserted and removed whole.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Open {
+impl OpenConnections {
     /// Whether there is room for one more of a kind, of which there are so many at most.
     fn make_room(&mut self, most: usize, is_one: impl Fn(&ConnectionSlot) -> bool) -> bool {
         let there = self.places.values().filter(|place| is_one(place)).count();
@@ -96,13 +96,13 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::Phase;
+    use super::super::place::ConnectionPhase;
     use super::*;
     use std::time::Duration;
 
     fn places(full: usize, per_client: usize, reserved: usize) -> Arc<Places> {
         let time = Duration::from_secs(60);
-        Places::new(&Bounds {
+        Places::new(&ConnectionBounds {
             connections_max: full,
             connections_per_client_max: per_client,
             reserved_max: reserved,
@@ -128,36 +128,36 @@ mod tests {
         let first = places.take(client(1)).unwrap();
         first.is_known();
         let working = places.take(client(1)).unwrap();
-        working.begin(Phase::Answer);
+        working.begin(ConnectionPhase::Answer);
         let third = places.take(client(1)).unwrap();
         assert_eq!(numbers(&places), [0, 1, 2]);
         let fourth = places.take(client(2)).unwrap();
-        assert_eq!((numbers(&places), fourth.standing()), (vec![0, 1, 3], Standing::Full));
+        assert_eq!((numbers(&places), fourth.standing()), (vec![0, 1, 3], PlaceClass::Full));
         third.is_over().await;
         // The newest of strangers goes before the oldest of those who are known.
-        places.take(client(2)).unwrap().begin(Phase::Answer);
+        places.take(client(2)).unwrap().begin(ConnectionPhase::Answer);
         assert_eq!(numbers(&places), [0, 1, 4]);
-        places.take(client(2)).unwrap().begin(Phase::Answer);
+        places.take(client(2)).unwrap().begin(ConnectionPhase::Answer);
         assert_eq!(numbers(&places), [1, 4, 5]);
         // All are at work: what comes now is asked for health alone.
         let fifth = places.take(client(2)).unwrap();
-        assert_eq!(fifth.standing(), Standing::Reserved);
+        assert_eq!(fifth.standing(), PlaceClass::Reserved);
         let sixth = places.take(client(3)).unwrap();
-        assert_eq!((numbers(&places), sixth.standing()), (vec![1, 4, 5, 7], Standing::Reserved));
-        sixth.begin(Phase::Answer);
+        assert_eq!((numbers(&places), sixth.standing()), (vec![1, 4, 5, 7], PlaceClass::Reserved));
+        sixth.begin(ConnectionPhase::Answer);
         assert!(places.take(client(3)).is_none());
         places.leave(&working);
-        assert_eq!(places.take(client(3)).unwrap().standing(), Standing::Full);
+        assert_eq!(places.take(client(3)).unwrap().standing(), PlaceClass::Full);
     }
 
     #[tokio::test]
     async fn one_client_does_not_take_the_places_of_all() {
         let places = places(4, 2, 1);
         for _ in 0..2 {
-            places.take(client(1)).unwrap().begin(Phase::Answer);
+            places.take(client(1)).unwrap().begin(ConnectionPhase::Answer);
         }
-        assert_eq!(places.take(client(1)).unwrap().standing(), Standing::Reserved);
-        assert_eq!(places.take(client(2)).unwrap().standing(), Standing::Full);
+        assert_eq!(places.take(client(1)).unwrap().standing(), PlaceClass::Reserved);
+        assert_eq!(places.take(client(2)).unwrap().standing(), PlaceClass::Full);
         for _ in 0..9 {
             places.take(client(2)).unwrap();
         }
@@ -177,7 +177,7 @@ mod tests {
     async fn one_that_takes_nothing_of_its_answer_waits_too() {
         let places = places(1, 1, 0);
         let stuck = places.take(client(1)).unwrap();
-        stuck.begin(Phase::Answer);
+        stuck.begin(ConnectionPhase::Answer);
         assert!(places.take(client(1)).is_none());
         stuck.writes(true);
         assert!(places.take(client(1)).is_some());

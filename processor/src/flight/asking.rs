@@ -4,9 +4,9 @@
 //! A task of its own takes the rows and hands them over through a short queue, so a client that reads slowly costs two
 //! batches. The first rows are awaited before the answer begins, for most errors come with them and are then its status.
 
-use super::App;
+use super::FlightApp;
 use super::status::{fault, status};
-use super::ticket::Question;
+use super::ticket::TicketQuestion;
 use crate::engine::{self, AnswerNote, EngineError};
 use crate::http::{NOTES, ascii};
 use crate::measured;
@@ -38,7 +38,7 @@ pub(super) struct Wishes {
 
 impl Wishes {
     /// Those of the headers `timeline-timeout` (seconds) and `timeline-sync` (`true` or `false`).
-    pub(super) fn of(metadata: &MetadataMap, app: &App) -> Result<Wishes, Status> {
+    pub(super) fn of(metadata: &MetadataMap, app: &FlightApp) -> Result<Wishes, Status> {
         let header = |name: &str| metadata.get(name).map(|value| value.to_str().unwrap_or_default());
         let most = app.options.answer_time_max;
         let limit = match header("timeline-timeout") {
@@ -64,7 +64,7 @@ impl Wishes {
         Ok(Wishes { limit, sync })
     }
 
-    fn asking(self, app: &App, question: &Question) -> SqlQuestion {
+    fn asking(self, app: &FlightApp, question: &TicketQuestion) -> SqlQuestion {
         SqlQuestion {
             sql: question.sql.clone(),
             engine: app.engine.clone(),
@@ -81,7 +81,11 @@ impl Wishes {
 }
 
 /// What a statement takes and gives.
-pub(super) async fn describe(app: &App, question: &Question, wishes: Wishes) -> Result<StatementDescription, Status> {
+pub(super) async fn describe(
+    app: &FlightApp,
+    question: &TicketQuestion,
+    wishes: Wishes,
+) -> Result<StatementDescription, Status> {
     let described = async {
         let turn = app.options.shared.turns.take().await?;
         let asking = SqlQuestion { held: Some(Arc::new(turn)), parameters: vec![], ..wishes.asking(app, question) };
@@ -107,26 +111,26 @@ fn in_json(value: &(impl Serialize + ?Sized)) -> String {
 }
 
 /// An answer that has begun.
-pub(super) struct Told {
+pub(super) struct StartedAnswer {
     pub(super) schema: SchemaRef,
     /// What it is true for, as JSON.
-    pub(super) basis: Basis,
+    pub(super) basis: BasisHeaders,
     pub(super) rows: Batches,
 }
 
 /// What an answer is true for.
-pub(super) struct Basis {
+pub(super) struct BasisHeaders {
     /// The positions, as the header `timeline-positions` has them over HTTP too.
     pub(super) positions: String,
     /// The notes, as the header `timeline-notes` has them, if there are any.
     pub(super) notes: Option<String>,
 }
 
-impl Basis {
+impl BasisHeaders {
     // What else is to be known of an answer is said here, and nowhere else.
-    fn of(answer: &SqlAnswer) -> Basis {
+    fn of(answer: &SqlAnswer) -> BasisHeaders {
         let engine::AnswerBasis { positions, notes } = &answer.basis;
-        Basis { positions: in_json(positions), notes: (!notes.is_empty()).then(|| in_json(notes)) }
+        BasisHeaders { positions: in_json(positions), notes: (!notes.is_empty()).then(|| in_json(notes)) }
     }
 
     /// An object, for the metadata of the first message.
@@ -137,7 +141,7 @@ impl Basis {
 }
 
 /// Begins a question: its columns, what they are true for, and its rows.
-pub(super) async fn ask(app: &App, question: &Question, wishes: Wishes) -> Result<Told, Status> {
+pub(super) async fn ask(app: &FlightApp, question: &TicketQuestion, wishes: Wishes) -> Result<StartedAnswer, Status> {
     let begun = Instant::now();
     let asked = begin(app, question, wishes, begun).await;
     let code = asked.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok);
@@ -145,7 +149,12 @@ pub(super) async fn ask(app: &App, question: &Question, wishes: Wishes) -> Resul
     asked
 }
 
-async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -> Result<Told, Status> {
+async fn begin(
+    app: &FlightApp,
+    question: &TicketQuestion,
+    wishes: Wishes,
+    begun: Instant,
+) -> Result<StartedAnswer, Status> {
     let mut run = app.running.begin(question.id);
     let first = async {
         let turn = Arc::new(app.options.shared.turns.take().await?);
@@ -160,7 +169,7 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
         () = run.ended() => return Err(cancelled()),
     };
     let (answer, first, turn) = first.map_err(|error| status(&error))?;
-    let (schema, basis) = (as_told(&answer.schema, &answer.basis.notes), Basis::of(&answer));
+    let (schema, basis) = (as_told(&answer.schema, &answer.basis.notes), BasisHeaders::of(&answer));
     let (pieces, queue) = mpsc::channel(QUEUE);
     let failed = Arc::new(OnceLock::new());
     let rows = Batches { queue, schema: schema.clone(), failed: failed.clone(), is_over: false };
@@ -179,14 +188,14 @@ async fn begin(app: &App, question: &Question, wishes: Wishes, begun: Instant) -
         };
         let _ = failed.set(why);
     });
-    Ok(Told { schema, basis, rows })
+    Ok(StartedAnswer { schema, basis, rows })
 }
 
 fn cancelled() -> Status {
     Status::cancelled("the question was cancelled")
 }
 
-enum Piece {
+enum StreamPiece {
     Rows(RecordBatch),
     /// There are no more.
     End,
@@ -196,18 +205,18 @@ enum Piece {
 async fn tell(
     mut answer: SqlAnswer,
     first: Option<RecordBatch>,
-    pieces: &mpsc::Sender<Piece>,
+    pieces: &mpsc::Sender<StreamPiece>,
     rows_time: Duration,
 ) -> Result<(), Status> {
     let mut next = first;
     while let Some(batch) = next {
-        hand_over(Piece::Rows(batch), pieces, rows_time).await?;
+        hand_over(StreamPiece::Rows(batch), pieces, rows_time).await?;
         next = answer.rows.next().await.transpose().map_err(|error| status(&error))?;
     }
-    hand_over(Piece::End, pieces, rows_time).await
+    hand_over(StreamPiece::End, pieces, rows_time).await
 }
 
-async fn hand_over(piece: Piece, pieces: &mpsc::Sender<Piece>, rows_time: Duration) -> Result<(), Status> {
+async fn hand_over(piece: StreamPiece, pieces: &mpsc::Sender<StreamPiece>, rows_time: Duration) -> Result<(), Status> {
     match timeout(rows_time, pieces.send(piece)).await {
         Ok(_) => Ok(()),
         // What they hold is wanted by others.
@@ -218,10 +227,10 @@ async fn hand_over(piece: Piece, pieces: &mpsc::Sender<Piece>, rows_time: Durati
     }
 }
 
-/// The rows of an answer. One that ends without [`Piece::End`] ends as an error, for otherwise it would look like all there
+/// The rows of an answer. One that ends without [`StreamPiece::End`] ends as an error, for otherwise it would look like all there
 /// is.
 pub(super) struct Batches {
-    queue: mpsc::Receiver<Piece>,
+    queue: mpsc::Receiver<StreamPiece>,
     schema: SchemaRef,
     /// Why it broke off.
     failed: Arc<OnceLock<Status>>,
@@ -236,12 +245,12 @@ impl Stream for Batches {
             return Poll::Ready(None);
         }
         self.queue.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Rows(batch)) => {
+            Some(StreamPiece::Rows(batch)) => {
                 let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
                 let columns = batch.columns().to_vec();
                 Some(RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows).map_err(fault))
             }
-            Some(Piece::End) => {
+            Some(StreamPiece::End) => {
                 self.is_over = true;
                 None
             }

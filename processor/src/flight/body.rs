@@ -1,7 +1,7 @@
 //! What goes over a connection, watched: the place hears when a call begins and when the last one is over, and the messages
 //! of a call come in time or not at all.
 
-use crate::connection::{ConnectionSlot, Phase};
+use crate::connection::{ConnectionPhase, ConnectionSlot};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::io;
@@ -13,29 +13,29 @@ use tokio::time::Sleep;
 
 /// How many calls of a connection are at work.
 #[derive(Clone, Debug)]
-pub(super) struct Calls {
+pub(super) struct ActiveCalls {
     place: Arc<ConnectionSlot>,
     count: Arc<Mutex<usize>>,
 }
 
 /// A call, which is at work as long as this is there.
 #[derive(Debug)]
-pub(super) struct Call(Calls);
+pub(super) struct ActiveCall(ActiveCalls);
 
-impl Calls {
-    pub(super) fn new(place: Arc<ConnectionSlot>) -> Calls {
-        Calls { place, count: Arc::default() }
+impl ActiveCalls {
+    pub(super) fn new(place: Arc<ConnectionSlot>) -> ActiveCalls {
+        ActiveCalls { place, count: Arc::default() }
     }
 
     /// One more.
-    pub(super) fn begin(&self) -> Call {
+    pub(super) fn begin(&self) -> ActiveCall {
         self.change(|count| {
             if *count == 0 {
-                self.place.begin(Phase::Answer);
+                self.place.begin(ConnectionPhase::Answer);
             }
             *count += 1;
         });
-        Call(self.clone())
+        ActiveCall(self.clone())
     }
 
     fn change(&self, change: impl FnOnce(&mut usize)) {
@@ -44,32 +44,32 @@ impl Calls {
     }
 }
 
-impl Drop for Call {
+impl Drop for ActiveCall {
     fn drop(&mut self) {
         let place = &self.0.place;
         self.0.change(|count| {
             *count -= 1;
             if *count == 0 {
-                place.begin(Phase::Idle);
+                place.begin(ConnectionPhase::Idle);
             }
         });
     }
 }
 
 /// The messages of a client, all of which must come in a time.
-pub(super) struct RequestBody {
+pub(super) struct FlightRequestBody {
     body: Incoming,
     late: Pin<Box<Sleep>>,
     limit: Duration,
 }
 
-impl RequestBody {
-    pub(super) fn new(body: Incoming, limit: Duration) -> RequestBody {
-        RequestBody { body, late: Box::pin(tokio::time::sleep(limit)), limit }
+impl FlightRequestBody {
+    pub(super) fn new(body: Incoming, limit: Duration) -> FlightRequestBody {
+        FlightRequestBody { body, late: Box::pin(tokio::time::sleep(limit)), limit }
     }
 }
 
-impl Body for RequestBody {
+impl Body for FlightRequestBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -95,18 +95,18 @@ impl Body for RequestBody {
 }
 
 /// The messages of an answer: the call is over with them, or when its client has gone.
-pub(super) struct Answered {
+pub(super) struct FlightAnswerBody {
     body: tonic::body::Body,
-    _call: Call,
+    _call: ActiveCall,
 }
 
-impl Answered {
-    pub(super) fn new(body: tonic::body::Body, call: Call) -> Answered {
-        Answered { body, _call: call }
+impl FlightAnswerBody {
+    pub(super) fn new(body: tonic::body::Body, call: ActiveCall) -> FlightAnswerBody {
+        FlightAnswerBody { body, _call: call }
     }
 }
 
-impl Body for Answered {
+impl Body for FlightAnswerBody {
     type Data = Bytes;
     type Error = tonic::Status;
 

@@ -8,7 +8,7 @@ type Id = [u8; 16];
 
 /// All questions that have a name.
 #[derive(Debug, Default)]
-pub(super) struct Running(Mutex<All>);
+pub(super) struct RunningQuestions(Mutex<All>);
 
 #[derive(Debug, Default)]
 struct All {
@@ -19,15 +19,15 @@ struct All {
 
 /// A question at work, which can be ended as long as this is there.
 #[derive(Debug)]
-pub(super) struct Run {
-    running: Arc<Running>,
+pub(super) struct RunningQuestion {
+    running: Arc<RunningQuestions>,
     key: Option<(Id, u64)>,
     ended: watch::Receiver<bool>,
 }
 
-impl Running {
+impl RunningQuestions {
     /// A question begins; one without a name cannot be ended by it.
-    pub(super) fn begin(self: &Arc<Self>, id: Option<Id>) -> Run {
+    pub(super) fn begin(self: &Arc<Self>, id: Option<Id>) -> RunningQuestion {
         let (end, ended) = watch::channel(false);
         let mut all = self.lock();
         all.next += 1;
@@ -35,7 +35,7 @@ impl Running {
         if let Some(key) = key {
             all.by_id.insert(key, end);
         }
-        Run { running: Arc::clone(self), key, ended }
+        RunningQuestion { running: Arc::clone(self), key, ended }
     }
 
     /// Ends what is at work under a name; whether anything was.
@@ -54,7 +54,7 @@ impl Running {
     }
 }
 
-impl Run {
+impl RunningQuestion {
     /// Ready once somebody ended it.
     pub(super) async fn ended(&mut self) {
         if self.ended.wait_for(|ended| *ended).await.is_err() {
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-impl Drop for Run {
+impl Drop for RunningQuestion {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.running.lock().by_id.remove(&key);
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_ends_all_that_is_at_work_under_it_and_nothing_else() {
-        let running = Arc::new(Running::default());
+        let running = Arc::new(RunningQuestions::default());
         let (mut one, mut again) = (running.begin(Some([1; 16])), running.begin(Some([1; 16])));
         let (other, nameless) = (running.begin(Some([2; 16])), running.begin(None));
         assert!(!running.cancel([3; 16]));

@@ -3,11 +3,11 @@
 //! **Invariant:** a connection counts as at work while any call of it is, and as waiting for its client otherwise,
 //! whatever the protocol itself sends to and fro.
 
-use super::App;
-use super::body::{Answered, Calls, RequestBody};
+use super::FlightApp;
+use super::body::{ActiveCalls, FlightAnswerBody, FlightRequestBody};
 use super::service::Flight;
 use super::token::Guard;
-use crate::connection::{ConnectionSlot, Socket, Standing};
+use crate::connection::{ConnectionSlot, PlaceClass, Socket};
 use crate::tls::Tls;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use hyper::body::Incoming;
@@ -27,7 +27,7 @@ use tonic::service::interceptor::InterceptedService;
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
 
 /// Serves one connection.
-pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: App) {
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: FlightApp) {
     let tls = match &app.options.shared.tls {
         Some(tls) if Tls::begins(&stream).await => Some(tls.clone()),
         _ => None,
@@ -45,24 +45,24 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
 }
 
 /// Answers the calls of a connection.
-async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, app: &App) {
+async fn calls(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, app: &FlightApp) {
     let service = FlightServiceServer::new(Flight::new(app.clone()));
     let service = service.max_decoding_message_size(app.options.message_bytes_max);
     let guard = Guard::new(app.options.shared.tokens.clone(), place.clone());
     let service = InterceptedService::new(service, guard);
-    let ongoing = Calls::new(place.clone());
-    let is_reserved = place.standing() == Standing::Reserved;
+    let ongoing = ActiveCalls::new(place.clone());
+    let is_reserved = place.standing() == PlaceClass::Reserved;
     let (time_max, connections_max) = (app.options.request_time_max, app.options.connections_max);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (mut service, call) = (service.clone(), ongoing.begin());
         async move {
             if is_reserved {
                 let busy = Status::unavailable(format!("{connections_max} connections are at work: ask again"));
-                return Ok(busy.into_http().map(|body| Answered::new(body, call)));
+                return Ok(busy.into_http().map(|body| FlightAnswerBody::new(body, call)));
             }
-            let request = request.map(|body| RequestBody::new(body, time_max));
+            let request = request.map(|body| FlightRequestBody::new(body, time_max));
             let answered = service.call(request).await;
-            answered.map(|response| response.map(|body| Answered::new(Body::new(body), call)))
+            answered.map(|response| response.map(|body| FlightAnswerBody::new(Body::new(body), call)))
         }
     });
     let connection = http2::Builder::new(TokioExecutor::new())

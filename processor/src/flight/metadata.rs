@@ -1,6 +1,6 @@
 //! What the tables are, and what the server is: small answers that clients ask for by commands of their own.
 
-use super::App;
+use super::FlightApp;
 use super::asking::as_told;
 use super::status::{fault, status};
 use crate::engine::EngineError;
@@ -20,7 +20,7 @@ const SCHEMA: &str = "public";
 const TABLE: &str = "TABLE";
 
 /// The answer to a command; none where it is none of these.
-pub(super) async fn answer(app: &App, command: Command) -> Result<Option<RecordBatch>, Status> {
+pub(super) async fn answer(app: &FlightApp, command: Command) -> Result<Option<RecordBatch>, Status> {
     let batch = match command {
         Command::CommandGetCatalogs(command) => {
             let mut catalogs = command.into_builder();
@@ -50,7 +50,7 @@ fn schemas(command: CommandGetDbSchemas) -> Result<RecordBatch, arrow_flight::er
     schemas.build()
 }
 
-async fn tables(app: &App, command: CommandGetTables) -> Result<RecordBatch, Status> {
+async fn tables(app: &FlightApp, command: CommandGetTables) -> Result<RecordBatch, Status> {
     let engine = app.engine.clone();
     let with_columns = command.include_schema;
     // No partition is asked for that, but an engine may block.

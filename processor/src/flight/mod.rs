@@ -23,10 +23,10 @@ mod status;
 mod ticket;
 mod token;
 
-use crate::connection::Bounds;
+use crate::connection::ConnectionBounds;
 use crate::engine::Engine;
 use crate::server::{Closing, Server, Setup, Shared};
-use cancel::Running;
+use cancel::RunningQuestions;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -82,8 +82,8 @@ impl Default for Options {
 
 impl Options {
     /// The bounds of its connections.
-    fn bounds(&self) -> Bounds {
-        Bounds {
+    fn bounds(&self) -> ConnectionBounds {
+        ConnectionBounds {
             connections_max: self.connections_max,
             connections_per_client_max: self.connections_per_client_max,
             // In which is said that there is no other.
@@ -101,10 +101,10 @@ impl Options {
 
 /// What every call needs.
 #[derive(Clone)]
-struct App {
+struct FlightApp {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
-    running: Arc<Running>,
+    running: Arc<RunningQuestions>,
     closing: Closing,
 }
 
@@ -122,7 +122,7 @@ pub fn serve(
     let options = Arc::new(Options { shared: Shared { tls, ..options.shared }, ..options });
     let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
     Setup { name: "flight", threads: 2, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
-        let app = App { engine, options, running: Arc::default(), closing };
+        let app = FlightApp { engine, options, running: Arc::default(), closing };
         move |stream, place| connection::serve(stream, place, app.clone())
     })
 }

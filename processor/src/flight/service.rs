@@ -1,11 +1,11 @@
 //! The calls of Arrow Flight, and the commands of Flight SQL in them.
 
-use super::App;
-use super::asking::{Basis, Wishes, as_told, ask, describe};
+use super::FlightApp;
+use super::asking::{BasisHeaders, Wishes, as_told, ask, describe};
 use super::metadata;
 use super::parameter::{bound, fields};
 use super::status::{fault, only_read};
-use super::ticket::Question;
+use super::ticket::TicketQuestion;
 use super::token::{AUTHORIZATION, shown};
 use crate::http::POSITIONS;
 use arrow::array::RecordBatch;
@@ -43,15 +43,15 @@ const ACTIONS: [(&str, &str); 4] = [
 ];
 
 /// Messages to a client.
-type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
+type FlightMessages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
 
 /// Answers calls.
 pub(super) struct Flight {
-    app: App,
+    app: FlightApp,
 }
 
 impl Flight {
-    pub(super) fn new(app: App) -> Flight {
+    pub(super) fn new(app: FlightApp) -> Flight {
         Flight { app }
     }
 
@@ -61,7 +61,7 @@ impl Flight {
         request: ActionCreatePreparedStatementRequest,
         wishes: Wishes,
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
-        let question = Question::of(request.query);
+        let question = TicketQuestion::of(request.query);
         let described = describe(&self.app, &question, wishes).await?;
         Ok(ActionCreatePreparedStatementResult {
             prepared_statement_handle: question.encode(),
@@ -77,7 +77,7 @@ impl Flight {
         let Command::TicketStatementQuery(query) = command(&ticket.ticket)? else {
             return Ok(CancelStatus::NotCancellable);
         };
-        match Question::decode(&query.statement_handle)?.id {
+        match TicketQuestion::decode(&query.statement_handle)?.id {
             None => Ok(CancelStatus::NotCancellable),
             Some(id) if self.app.running.cancel(id) => Ok(CancelStatus::Cancelled),
             Some(_) => Err(Status::not_found("the question of that ticket is not at work")),
@@ -85,8 +85,8 @@ impl Flight {
     }
 
     /// The rows of a question as messages.
-    async fn rows(&self, handle: &[u8], wishes: Wishes) -> Result<Response<Messages<FlightData>>, Status> {
-        let told = ask(&self.app, &Question::decode(handle)?, wishes).await?;
+    async fn rows(&self, handle: &[u8], wishes: Wishes) -> Result<Response<FlightMessages<FlightData>>, Status> {
+        let told = ask(&self.app, &TicketQuestion::decode(handle)?, wishes).await?;
         let positions = &told.basis.positions;
         let header = (positions.len() <= POSITIONS_BYTES_MAX).then(|| AsciiMetadataValue::try_from(positions).ok());
         let mut response = Response::new(encoded(told.schema, Some(&told.basis), told.rows));
@@ -99,13 +99,13 @@ impl Flight {
 
 #[tonic::async_trait]
 impl FlightService for Flight {
-    type HandshakeStream = Messages<HandshakeResponse>;
-    type ListFlightsStream = Messages<FlightInfo>;
-    type DoGetStream = Messages<FlightData>;
-    type DoPutStream = Messages<PutResult>;
-    type DoActionStream = Messages<ActionResult>;
-    type ListActionsStream = Messages<ActionType>;
-    type DoExchangeStream = Messages<FlightData>;
+    type HandshakeStream = FlightMessages<HandshakeResponse>;
+    type ListFlightsStream = FlightMessages<FlightInfo>;
+    type DoGetStream = FlightMessages<FlightData>;
+    type DoPutStream = FlightMessages<PutResult>;
+    type DoActionStream = FlightMessages<ActionResult>;
+    type ListActionsStream = FlightMessages<ActionType>;
+    type DoExchangeStream = FlightMessages<FlightData>;
 
     /// Says the token that was shown, for drivers that take it from here into every further call.
     async fn handshake(
@@ -125,13 +125,13 @@ impl FlightService for Flight {
         let descriptor = request.into_inner();
         let (ticket, columns) = match command(&descriptor.cmd)? {
             Command::CommandStatementQuery(query) => {
-                let question = Question::of(query.query);
+                let question = TicketQuestion::of(query.query);
                 let described = describe(&self.app, &question, wishes).await?;
                 (ticket(question), Some(as_told(&described.columns, &described.notes)))
             }
             // Its columns were told when it was prepared; with its values they may be others.
             Command::CommandPreparedStatementQuery(query) => {
-                (ticket(Question::decode(&query.prepared_statement_handle)?), None)
+                (ticket(TicketQuestion::decode(&query.prepared_statement_handle)?), None)
             }
             other => {
                 let answer = metadata::answer(&self.app, other).await?.ok_or_else(|| unknown("command"))?;
@@ -153,10 +153,10 @@ impl FlightService for Flight {
         let wishes = Wishes::of(request.metadata(), &self.app)?;
         let columns = match command(&request.get_ref().cmd)? {
             Command::CommandStatementQuery(query) => {
-                describe(&self.app, &Question::of(query.query), wishes).await?.columns
+                describe(&self.app, &TicketQuestion::of(query.query), wishes).await?.columns
             }
             Command::CommandPreparedStatementQuery(query) => {
-                let question = Question::decode(&query.prepared_statement_handle)?;
+                let question = TicketQuestion::decode(&query.prepared_statement_handle)?;
                 describe(&self.app, &question, wishes).await?.columns
             }
             other => metadata::answer(&self.app, other).await?.ok_or_else(|| unknown("command"))?.schema(),
@@ -190,9 +190,9 @@ impl FlightService for Flight {
             Command::CommandStatementIngest(_) => return Err(only_read("an ingestion")),
             _ => return Err(unknown("command")),
         };
-        let question = Question::decode(&handle)?;
+        let question = TicketQuestion::decode(&handle)?;
         let parameters = bound(tokio_stream::once(Ok(first)).chain(messages)).await?;
-        let handle = Question { parameters, ..question }.encode();
+        let handle = TicketQuestion { parameters, ..question }.encode();
         let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
         Ok(Response::new(all(vec![PutResult { app_metadata: result.encode_to_vec().into() }])))
     }
@@ -242,7 +242,7 @@ impl FlightService for Flight {
 }
 
 /// The ticket of a question.
-fn ticket(question: Question) -> Ticket {
+fn ticket(question: TicketQuestion) -> Ticket {
     let query = TicketStatementQuery { statement_handle: question.named().encode() };
     Ticket::new(query.as_any().encode_to_vec())
 }
@@ -273,16 +273,16 @@ fn in_ipc(columns: &Schema) -> Result<Bytes, Status> {
     Ok(bytes)
 }
 
-fn all<T: Send + 'static>(messages: Vec<T>) -> Messages<T> {
+fn all<T: Send + 'static>(messages: Vec<T>) -> FlightMessages<T> {
     Box::pin(tokio_stream::iter(messages.into_iter().map(Ok)))
 }
 
 /// Rows as messages, as they come; the first says the columns, and what they are true for.
 fn encoded(
     columns: SchemaRef,
-    basis: Option<&Basis>,
+    basis: Option<&BasisHeaders>,
     rows: impl Stream<Item = Result<RecordBatch, Status>> + Send + 'static,
-) -> Messages<FlightData> {
+) -> FlightMessages<FlightData> {
     let encoder = FlightDataEncoderBuilder::new()
         .with_schema(columns)
         .with_metadata(basis.map(|basis| Bytes::from(basis.json())).unwrap_or_default())

@@ -4,10 +4,10 @@
 
 use super::{Options, serve};
 use crate::engine::fake::Fake;
-use crate::http::Token;
+use crate::http::BearerToken;
 use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
@@ -278,7 +278,7 @@ async fn what_would_change_something_is_refused() {
 
 #[tokio::test]
 async fn every_call_shows_a_token_that_is_known() {
-    let tokens = Tokens::one(Token::new("open-sesame").unwrap());
+    let tokens = TokenStore::one(BearerToken::new("open-sesame").unwrap());
     let site = Site::new(
         Fake::default(),
         Options { shared: Shared { tokens: Some(tokens), ..Shared::default() }, ..Options::default() },

@@ -13,7 +13,7 @@ const VERSION: u8 = 1;
 
 /// A question that was told and is to be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Question {
+pub(super) struct TicketQuestion {
     pub(super) sql: String,
     /// The values of its parameters.
     pub(super) parameters: Vec<StatementParameter>,
@@ -21,16 +21,16 @@ pub(super) struct Question {
     pub(super) id: Option<[u8; 16]>,
 }
 
-impl Question {
-    pub(super) fn of(sql: String) -> Question {
-        Question { sql, ..Question::default() }
+impl TicketQuestion {
+    pub(super) fn of(sql: String) -> TicketQuestion {
+        TicketQuestion { sql, ..TicketQuestion::default() }
     }
 
     /// The same with a name of its own, if the system has random numbers to give.
-    pub(super) fn named(self) -> Question {
+    pub(super) fn named(self) -> TicketQuestion {
         let mut id = [0; 16];
         let id = getrandom::fill(&mut id).ok().map(|()| id);
-        Question { id, ..self }
+        TicketQuestion { id, ..self }
     }
 
     pub(super) fn encode(&self) -> Bytes {
@@ -38,7 +38,7 @@ impl Question {
         bytes.expect("a question is texts and lists of them, which always have bytes").into()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Question, Status> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<TicketQuestion, Status> {
         let question = match bytes.split_first() {
             Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
             _ => None,
@@ -54,12 +54,12 @@ mod tests {
     #[test]
     fn a_question_is_what_it_was_and_other_bytes_are_refused() {
         let parameters = vec![StatementParameter { ty: None, text: Some("é".into()) }, StatementParameter::default()];
-        let question = Question { parameters, ..Question::of("SELECT $1".into()) }.named();
+        let question = TicketQuestion { parameters, ..TicketQuestion::of("SELECT $1".into()) }.named();
         assert!(question.id.is_some());
         let bytes = question.encode();
-        assert_eq!(Question::decode(&bytes).unwrap(), question);
+        assert_eq!(TicketQuestion::decode(&bytes).unwrap(), question);
         for broken in [&bytes[..4], &bytes[1..], &[], b"SELECT 1"] {
-            assert_eq!(Question::decode(broken).unwrap_err().code(), tonic::Code::InvalidArgument);
+            assert_eq!(TicketQuestion::decode(broken).unwrap_err().code(), tonic::Code::InvalidArgument);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! send with the handshake and have answered with the first.
 
 use crate::connection::ConnectionSlot;
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
 use std::sync::Arc;
@@ -24,12 +24,12 @@ pub(super) const AUTHORIZATION: &str = "authorization";
 /// Stands before every call of a connection.
 #[derive(Clone)]
 pub(super) struct Guard {
-    tokens: Option<Tokens>,
+    tokens: Option<TokenStore>,
     place: Arc<ConnectionSlot>,
 }
 
 impl Guard {
-    pub(super) fn new(tokens: Option<Tokens>, place: Arc<ConnectionSlot>) -> Guard {
+    pub(super) fn new(tokens: Option<TokenStore>, place: Arc<ConnectionSlot>) -> Guard {
         Guard { tokens, place }
     }
 }

@@ -6,9 +6,9 @@
 //! then still be a status. One that comes later breaks the response off, behind a word of what it was where the format
 //! has a place for one.
 
-use super::App;
-use super::error::Refusal;
-use super::rows::{Encoder, Format};
+use super::HttpApp;
+use super::error::HttpError;
+use super::rows::{Encoder, RowFormat};
 use crate::engine::{AnswerBasis, EngineError, PageExtent};
 use crate::sql::{QueryCode, RowStream, SqlAnswer};
 use arrow::array::RecordBatch;
@@ -52,11 +52,11 @@ pub(super) type QuestionPermit = Arc<OwnedSemaphorePermit>;
 
 /// The rows that `ask` gives, of which the first come within `limit`.
 pub(super) async fn stream<F>(
-    app: &App,
-    format: Format,
+    app: &HttpApp,
+    format: RowFormat,
     limit: Duration,
     ask: impl FnOnce(QuestionPermit) -> F,
-) -> Result<Response, Refusal>
+) -> Result<Response, HttpError>
 where
     F: Future<Output = Result<SqlAnswer, EngineError>> + Send + 'static,
 {
@@ -109,18 +109,18 @@ pub(crate) fn ascii(json: &str) -> String {
     text
 }
 
-type Head = Result<(AnswerBasis, mpsc::Receiver<Chunk>), EngineError>;
+type AnswerHead = Result<(AnswerBasis, mpsc::Receiver<BodyChunk>), EngineError>;
 
-enum Chunk {
+enum BodyChunk {
     Bytes(Bytes),
     /// The stream is whole.
     End,
 }
 
-/// The body. A queue that ends without [`Chunk::End`] (an error, a panic, the end of the server) breaks the connection
+/// The body. A queue that ends without [`BodyChunk::End`] (an error, a panic, the end of the server) breaks the connection
 /// off, for a stream that just ended there would look like an answer with fewer rows.
 struct Chunks {
-    queue: mpsc::Receiver<Chunk>,
+    queue: mpsc::Receiver<BodyChunk>,
     is_over: bool,
 }
 
@@ -132,8 +132,8 @@ impl Stream for Chunks {
             return Poll::Ready(None);
         }
         self.queue.poll_recv(context).map(|chunk| match chunk {
-            Some(Chunk::Bytes(bytes)) => Some(Ok(bytes)),
-            Some(Chunk::End) => {
+            Some(BodyChunk::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(BodyChunk::End) => {
                 self.is_over = true;
                 None
             }
@@ -147,10 +147,10 @@ impl Stream for Chunks {
 
 async fn begin(
     answer: impl Future<Output = Result<SqlAnswer, EngineError>>,
-    format: Format,
+    format: RowFormat,
     (begun, limit): (Instant, Duration),
     last: Instant,
-    mut tell: oneshot::Sender<Head>,
+    mut tell: oneshot::Sender<AnswerHead>,
 ) {
     // Dropping the answer ends whatever is at work on it, but for an engine, which holds its turn until it is done.
     let first = async {
@@ -184,8 +184,8 @@ async fn begin(
     if let Err(error) = sent {
         tracing::warn!(%error, "an answer broke off");
         let part = async {
-            let said = format.belated(Refusal::from(error));
-            if said.is_empty() || chunks.send(Chunk::Bytes(said.into())).await.is_ok() {
+            let said = format.belated(HttpError::from(error));
+            if said.is_empty() || chunks.send(BodyChunk::Bytes(said.into())).await.is_ok() {
                 chunks.closed().await;
             }
         };
@@ -197,9 +197,9 @@ async fn begin(
 /// Sends the rows and the end; a client that is gone is no error.
 async fn send(
     answer: SqlAnswer,
-    format: Format,
+    format: RowFormat,
     first: Option<RecordBatch>,
-    chunks: &mpsc::Sender<Chunk>,
+    chunks: &mpsc::Sender<BodyChunk>,
 ) -> Result<(), EngineError> {
     let unwritten = |error: io::Error| EngineError::Internal(format!("the rows cannot be written: {error}"));
     let mut encoder = Encoder::new(format, &answer.schema).map_err(unwritten)?;
@@ -207,12 +207,12 @@ async fn send(
     while let Some(batch) = rows.next().await {
         let bytes = encoder.rows(&batch?).map_err(unwritten)?;
         // An empty piece would be the end of the body.
-        if !bytes.is_empty() && chunks.send(Chunk::Bytes(bytes.into())).await.is_err() {
+        if !bytes.is_empty() && chunks.send(BodyChunk::Bytes(bytes.into())).await.is_err() {
             return Ok(());
         }
     }
     let end = Some(encoder.end().map_err(unwritten)?).filter(|end| !end.is_empty());
-    for chunk in end.map(|end| Chunk::Bytes(end.into())).into_iter().chain([Chunk::End]) {
+    for chunk in end.map(|end| BodyChunk::Bytes(end.into())).into_iter().chain([BodyChunk::End]) {
         let _ = chunks.send(chunk).await;
     }
     Ok(())

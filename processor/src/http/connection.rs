@@ -1,7 +1,7 @@
 //! Connections: accepted at once, up to a bound, and told to end at the end.
 //!
 //! **Invariant:** a connection that asks nothing costs nobody else an answer. All of them are accepted, so nobody waits
-//! behind those that came before; each phase of a request has its limit (see [`Phase`]); where places run out,
+//! behind those that came before; each phase of a request has its limit (see [`ConnectionPhase`]); where places run out,
 //! for all or for one client, the connection that has waited longest for its client goes; and where all are at work,
 //! further ones get a few places of their own, in which [`HEALTH`] is answered and all else is told to come again.
 //!
@@ -9,9 +9,9 @@
 
 mod wire;
 
-use super::App;
-use super::error::Refusal;
-use crate::connection::{ConnectionSlot, Phase, Socket, Standing};
+use super::HttpApp;
+use super::error::HttpError;
+use crate::connection::{ConnectionPhase, ConnectionSlot, PlaceClass, Socket};
 #[cfg(feature = "postgres")]
 use crate::tls::Tls;
 use axum::Router;
@@ -29,13 +29,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use wire::{Answered, RequestBody};
+use wire::{AnswerBody, TimedRequestBody};
 
 /// Whether the server is there; asked by what watches over it, and answered whatever else goes on.
 pub(super) const HEALTH: &str = "/healthz";
 
 /// Serves one connection.
-pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, router: Router, app: App) {
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, router: Router, app: HttpApp) {
     #[cfg(feature = "postgres")]
     if let Some(tls) = app.options.shared.tls.clone()
         && Tls::begins(&stream).await
@@ -50,7 +50,12 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, router:
 }
 
 /// Answers the requests of a connection.
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<ConnectionSlot>, router: Router, app: &App) {
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    place: &Arc<ConnectionSlot>,
+    router: Router,
+    app: &HttpApp,
+) {
     let service = service_fn(|request| {
         let (router, place, app) = (router.clone(), place.clone(), app.clone());
         async move { Ok::<_, Infallible>(answer(router, place, &app, request).await) }
@@ -66,44 +71,44 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, place: &Arc<Conne
 async fn answer(
     router: Router,
     place: Arc<ConnectionSlot>,
-    app: &App,
+    app: &HttpApp,
     request: Request<Incoming>,
-) -> Response<Answered> {
-    let phase = if request.body().is_end_stream() { Phase::Answer } else { Phase::Body };
+) -> Response<AnswerBody> {
+    let phase = if request.body().is_end_stream() { ConnectionPhase::Answer } else { ConnectionPhase::Body };
     place.begin(phase);
-    let answered = if place.standing() == Standing::Reserved && request.uri().path() != HEALTH {
+    let answered = if place.standing() == PlaceClass::Reserved && request.uri().path() != HEALTH {
         busy(app)
     } else {
-        let mut request = request.map(|body| Body::new(RequestBody::new(body, place.clone())));
+        let mut request = request.map(|body| Body::new(TimedRequestBody::new(body, place.clone())));
         request.extensions_mut().insert(place.clone());
         tokio::select! {
             answered = TowerToHyperService::new(router).call(request) => match answered {
                 Ok(answered) => answered,
                 Err(never) => match never {},
             },
-            () = place.is_late_with(Phase::Body) => last(Refusal::new(
+            () = place.is_late_with(ConnectionPhase::Body) => last(HttpError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "slow",
                 format!("the body of the request did not come within {} s", app.options.body_time_max.as_secs_f64()),
             )),
         }
     };
-    place.begin(Phase::Answer);
-    answered.map(|body| Answered::new(body, place))
+    place.begin(ConnectionPhase::Answer);
+    answered.map(|body| AnswerBody::new(body, place))
 }
 
-fn busy(app: &App) -> Response {
+fn busy(app: &HttpApp) -> Response {
     let message = format!(
         "{} connections are at work, {} at most of one client: ask again",
         app.options.connections_max, app.options.connections_per_client_max
     );
-    let mut response = last(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
+    let mut response = last(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// The last answer of a connection.
-fn last(refusal: Refusal) -> Response {
+fn last(refusal: HttpError) -> Response {
     let mut response = refusal.into_response();
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response

@@ -9,20 +9,20 @@ use serde::Serialize;
 
 /// `{"code", "message", "rendered"?}` with its status.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct HttpError {
     status: StatusCode,
     code: &'static str,
     message: String,
     rendered: Option<String>,
 }
 
-impl Refusal {
+impl HttpError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Refusal { status, code, message: message.into(), rendered: None }
+        HttpError { status, code, message: message.into(), rendered: None }
     }
 }
 
-impl From<EngineError> for Refusal {
+impl From<EngineError> for HttpError {
     fn from(error: EngineError) -> Self {
         let status = match &error {
             EngineError::NotFound(_) => StatusCode::NOT_FOUND,
@@ -33,45 +33,45 @@ impl From<EngineError> for Refusal {
             EngineError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let rendered = error.rendered().map(str::to_owned);
-        Refusal { status, code: error.code(), message: error.to_string(), rendered }
+        HttpError { status, code: error.code(), message: error.to_string(), rendered }
     }
 }
 
 /// Of a body that is not taken.
-fn of_body(status: StatusCode, message: String) -> Refusal {
+fn of_body(status: StatusCode, message: String) -> HttpError {
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(status, "too_large", message),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::new(status, "media_type", message),
+        StatusCode::PAYLOAD_TOO_LARGE => HttpError::new(status, "too_large", message),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => HttpError::new(status, "media_type", message),
         _ => EngineError::invalid(message).into(),
     }
 }
 
-impl From<JsonRejection> for Refusal {
+impl From<JsonRejection> for HttpError {
     fn from(rejection: JsonRejection) -> Self {
         of_body(rejection.status(), rejection.body_text())
     }
 }
 
-impl From<BytesRejection> for Refusal {
+impl From<BytesRejection> for HttpError {
     fn from(rejection: BytesRejection) -> Self {
         of_body(rejection.status(), rejection.body_text())
     }
 }
 
-impl From<PathRejection> for Refusal {
+impl From<PathRejection> for HttpError {
     fn from(rejection: PathRejection) -> Self {
         EngineError::invalid(rejection.body_text()).into()
     }
 }
 
-impl From<QueryRejection> for Refusal {
+impl From<QueryRejection> for HttpError {
     fn from(rejection: QueryRejection) -> Self {
         EngineError::invalid(rejection.body_text()).into()
     }
 }
 
 #[derive(Serialize)]
-struct Body {
+struct ErrorBody {
     /// The status, where it is too late to be the response's.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -81,18 +81,18 @@ struct Body {
     rendered: Option<String>,
 }
 
-impl Refusal {
+impl HttpError {
     /// It as a line of JSON with its `status`, for those whose response has begun.
     pub(super) fn belated(self) -> String {
         let status = Some(self.status.as_u16());
-        let body = Body { status, code: self.code, message: self.message, rendered: self.rendered };
+        let body = ErrorBody { status, code: self.code, message: self.message, rendered: self.rendered };
         serde_json::to_string(&body).unwrap_or_default()
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = Body { status: None, code: self.code, message: self.message, rendered: self.rendered };
+        let body = ErrorBody { status: None, code: self.code, message: self.message, rendered: self.rendered };
         (self.status, Json(body)).into_response()
     }
 }

@@ -16,16 +16,16 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 
 /// How a number is told.
 #[derive(Clone, Copy)]
-enum Kind {
+enum MetricKind {
     Counter,
     Gauge,
     /// An instant, in nanoseconds since the Unix epoch.
     Instant,
 }
-use Kind::{Counter, Gauge, Instant};
+use MetricKind::{Counter, Gauge, Instant};
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, Kind, &str); 22] = [
+const METRICS: [(&str, &str, MetricKind, &str); 22] = [
     ("records", "timeline_records", Counter, "Records read from the log."),
     ("events", "timeline_events", Counter, "Events accepted."),
     ("late_events", "timeline_late_events", Counter, "Events behind the watermark."),
@@ -77,9 +77,9 @@ const METRICS: [(&str, &str, Kind, &str); 22] = [
 
 /// A status at the moment of a scrape.
 #[derive(Debug)]
-struct Status(Value);
+struct ScrapedStatus(Value);
 
-impl Collector for Status {
+impl Collector for ScrapedStatus {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let none = vec![];
         let partitions = self.0["partitions"].as_array().unwrap_or(&none);
@@ -120,7 +120,7 @@ impl Collector for Status {
     }
 }
 
-fn encode(mut metric: MetricEncoder<'_>, kind: Kind, number: &Value) -> fmt::Result {
+fn encode(mut metric: MetricEncoder<'_>, kind: MetricKind, number: &Value) -> fmt::Result {
     let none: Option<&Exemplar<[(&str, String); 0], f64>> = None;
     match (kind, number.as_u64(), number.as_f64().unwrap_or_default()) {
         (Counter, Some(count), _) => metric.encode_counter(&count, none),
@@ -138,7 +138,7 @@ fn label(value: &Value) -> String {
 /// What a scrape shows; with the groups of totals where it asks for them.
 pub(super) fn text(status: Value, groups: Option<Groups>) -> String {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Status(status)));
+    registry.register_collector(Box::new(ScrapedStatus(status)));
     if let Some(groups) = groups {
         registry.register_collector(Box::new(groups));
     }
@@ -164,7 +164,7 @@ mod tests {
         partition.extend([("source".into(), json!("a \"b\"\n\\")), ("partition".into(), json!(3))]);
         measured::checkpoint("player", 0, Duration::from_millis(2), Duration::from_millis(40));
         measured::request("/v1/query", 200, Duration::from_millis(5));
-        drop(measured::Question::begun("http"));
+        drop(measured::QuestionTimer::begun("http"));
         #[cfg(feature = "postgres")]
         measured::statement("00000", Duration::from_millis(5));
         #[cfg(feature = "flight")]

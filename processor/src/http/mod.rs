@@ -44,9 +44,9 @@ mod watch;
 
 #[cfg(feature = "flight")]
 pub(crate) use answer::{NOTES, POSITIONS, ascii};
-pub use token::Token;
+pub use token::BearerToken;
 
-use crate::connection::Bounds;
+use crate::connection::ConnectionBounds;
 use crate::engine::{Engine, EngineError};
 use crate::server::{Closing, Server, Setup, Shared};
 use crate::traced::Follows;
@@ -119,8 +119,8 @@ impl Default for Options {
 
 impl Options {
     /// The bounds of its connections.
-    fn bounds(&self) -> Bounds {
-        Bounds {
+    fn bounds(&self) -> ConnectionBounds {
+        ConnectionBounds {
             connections_max: self.connections_max,
             connections_per_client_max: self.connections_per_client_max,
             reserved_max: self.reserved_max,
@@ -149,7 +149,7 @@ pub fn serve(
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
     Setup { name: "http", threads, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
-        let app = App { engine, options: Arc::new(options), closing, is_local };
+        let app = HttpApp { engine, options: Arc::new(options), closing, is_local };
         let router = routes::router(app.clone());
         move |stream, place| connection::serve(stream, place, router.clone(), app.clone())
     })
@@ -157,7 +157,7 @@ pub fn serve(
 
 /// What every request needs.
 #[derive(Clone)]
-struct App {
+struct HttpApp {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
     closing: Closing,
@@ -165,7 +165,7 @@ struct App {
     is_local: bool,
 }
 
-impl App {
+impl HttpApp {
     /// The right to be at work on one question.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
         self.options.shared.turns.take().await

@@ -1,11 +1,11 @@
 //! What is asked where.
 
 use super::answer::{QuestionPermit, stream, with_extent, with_positions};
-use super::error::Refusal;
+use super::error::HttpError;
 use super::groups::Groups;
-use super::rows::Format;
-use super::token::Sender;
-use super::{App, connection, metrics, openapi, site, token, watch};
+use super::rows::RowFormat;
+use super::token::RequestSender;
+use super::{HttpApp, connection, metrics, openapi, site, token, watch};
 use crate::engine::{EngineError, Listed, Page};
 use crate::measured;
 use crate::sql::{SqlAnswer, SqlQuestion};
@@ -37,7 +37,7 @@ const TIMEOUT_S_MAX: f64 = 3600.0;
 const TOP: usize = 10;
 
 /// Every address and the method that it is asked with, in the order in which `docs/http.md` describes them.
-pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
+pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<HttpApp>)> {
     vec![
         ("GET", connection::HEALTH, get(|| async { "ok\n" })),
         ("GET", "/v1/status", get(status)),
@@ -57,7 +57,7 @@ pub(super) fn all() -> Vec<(&'static str, &'static str, MethodRouter<App>)> {
 }
 
 /// An address for those alone who may change what runs.
-fn deployers(answer: MethodRouter<App>) -> MethodRouter<App> {
+fn deployers(answer: MethodRouter<HttpApp>) -> MethodRouter<HttpApp> {
     answer.layer(from_fn(token::deploys))
 }
 
@@ -66,13 +66,13 @@ const TOTALS_MAX: usize = 10_000;
 /// The most bytes of programs that are deployed at once, with the tables that they carry.
 const DEPLOY_BYTES_MAX: usize = MAX_CARRIED_BYTES + (4 << 20);
 
-pub(super) fn router(app: App) -> Router {
+pub(super) fn router(app: HttpApp) -> Router {
     let router = all().into_iter().fold(Router::new(), |router, (_, path, answer)| router.route(path, answer));
     router
         .route_layer(from_fn_with_state(app.clone(), timed))
-        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
+        .fallback(|| async { HttpError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
+            HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this address is asked in another way")
         })
         .layer(DefaultBodyLimit::max(app.options.body_bytes_max))
         .layer(from_fn_with_state(app.clone(), token::known))
@@ -83,13 +83,13 @@ pub(super) fn router(app: App) -> Router {
 
 /// Parameters of a wait.
 #[derive(Deserialize)]
-struct Wait {
+struct WaitParameters {
     #[serde(default)]
     sync: bool,
     timeout_s: Option<f64>,
 }
 
-impl Wait {
+impl WaitParameters {
     /// What the engine is told, and the limit on the whole.
     fn limits(&self) -> Result<(Option<Duration>, Duration), EngineError> {
         let seconds = self.timeout_s.unwrap_or(TIMEOUT_S).min(TIMEOUT_S_MAX);
@@ -100,20 +100,20 @@ impl Wait {
 }
 
 #[derive(Deserialize)]
-struct Question {
+struct QueryParameters {
     sql: String,
     #[serde(flatten)]
-    wait: Wait,
+    wait: WaitParameters,
 }
 
 async fn query(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     headers: HeaderMap,
-    question: Result<Json<Question>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(Question { sql, wait }) = question?;
+    question: Result<Json<QueryParameters>, JsonRejection>,
+) -> Result<Response, HttpError> {
+    let Json(QueryParameters { sql, wait }) = question?;
     let (sync, limit) = wait.limits()?;
-    let format = Format::accepted(&headers)?;
+    let format = RowFormat::accepted(&headers)?;
     let (engine, answerer) = (app.engine.clone(), app.options.shared.answerer.clone());
     let ask = |turn: QuestionPermit| async move {
         answerer.ask_over("http", SqlQuestion { sql, engine, sync, parameters: vec![], held: Some(turn) }).await
@@ -132,11 +132,11 @@ struct SessionQuestion {
 }
 
 async fn session(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     question: Result<Query<SessionQuestion>, QueryRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let Query(SessionQuestion { key, at, query, sync, timeout_s }) = question?;
-    let (sync, _) = Wait { sync, timeout_s }.limits()?;
+    let (sync, _) = WaitParameters { sync, timeout_s }.limits()?;
     let answer = app.ask(move |engine| engine.session(&key, at, query.as_deref(), sync)).await?;
     match answer.get("positions").filter(|positions| positions.is_array()).cloned() {
         Some(positions) => Ok(with_positions(Json(answer).into_response(), &positions)),
@@ -156,49 +156,49 @@ struct OutlierQuestion {
 }
 
 async fn outliers(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     headers: HeaderMap,
     question: Result<Query<OutlierQuestion>, QueryRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let Query(OutlierQuestion { name, top, offset, sync, timeout_s }) = question?;
-    let (sync, limit) = Wait { sync, timeout_s }.limits()?;
-    let (page, format) = (Page { offset, limit: top.unwrap_or(TOP) }, Format::accepted(&headers)?);
+    let (sync, limit) = WaitParameters { sync, timeout_s }.limits()?;
+    let (page, format) = (Page { offset, limit: top.unwrap_or(TOP) }, RowFormat::accepted(&headers)?);
     let listed = app.ask(move |engine| engine.outliers(&name, page, sync)).await?;
     list(&app, format, limit, listed).await
 }
 
 /// Which rows of a list are wanted.
 #[derive(Deserialize)]
-struct Wanted {
+struct PageParameters {
     limit: Option<usize>,
     #[serde(default)]
     offset: usize,
 }
 
 async fn queries(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(Wanted { limit, offset }) = wanted?;
-    let (page, format) = (Page { offset, limit: limit.unwrap_or(usize::MAX) }, Format::accepted(&headers)?);
+    wanted: Result<Query<PageParameters>, QueryRejection>,
+) -> Result<Response, HttpError> {
+    let Query(PageParameters { limit, offset }) = wanted?;
+    let (page, format) = (Page { offset, limit: limit.unwrap_or(usize::MAX) }, RowFormat::accepted(&headers)?);
     let all = app.ask(|engine| engine.queries()).await?;
     let (rows, extent) = page.cut(&all, all.num_rows());
     list(&app, format, Duration::from_secs_f64(TIMEOUT_S), Listed { rows, extent, positions: vec![] }).await
 }
 
 /// A page of a list, saying how much of it that is.
-async fn list(app: &App, format: Format, limit: Duration, listed: Listed) -> Result<Response, Refusal> {
+async fn list(app: &HttpApp, format: RowFormat, limit: Duration, listed: Listed) -> Result<Response, HttpError> {
     let Listed { rows, extent, positions } = listed;
     let response = stream(app, format, limit, |_| async { Ok(SqlAnswer::of(rows, positions)) }).await?;
     Ok(with_extent(response, &extent))
 }
 
 async fn drop_query(
-    State(app): State<App>,
-    Extension(sender): Extension<Sender>,
+    State(app): State<HttpApp>,
+    Extension(sender): Extension<RequestSender>,
     name: Result<Path<String>, PathRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, HttpError> {
     let Path(name) = name?;
     let dropped = name.clone();
     let done = app.ask(move |engine| engine.drop_query(&dropped)).await;
@@ -207,25 +207,25 @@ async fn drop_query(
 }
 
 #[derive(Deserialize)]
-struct Deployment {
-    programs: Vec<Program>,
+struct DeploymentBody {
+    programs: Vec<ProgramBody>,
     #[serde(default)]
     plan: bool,
     from: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Program {
+struct ProgramBody {
     name: String,
     text: String,
 }
 
 async fn deploy(
-    State(app): State<App>,
-    Extension(sender): Extension<Sender>,
-    deployment: Result<Json<Deployment>, JsonRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Json(Deployment { programs, plan, from }) = deployment?;
+    State(app): State<HttpApp>,
+    Extension(sender): Extension<RequestSender>,
+    deployment: Result<Json<DeploymentBody>, JsonRejection>,
+) -> Result<Json<Value>, HttpError> {
+    let Json(DeploymentBody { programs, plan, from }) = deployment?;
     if let Some(from) = from.as_deref().filter(|from| !matches!(*from, "start" | "now")) {
         return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{from}`")).into());
     }
@@ -249,17 +249,20 @@ fn said(files: &str, done: Option<&Value>) -> String {
 
 /// Asked by the other processors of the state, which have turns of their own: waiting for one here while they hold theirs
 /// could make two wait for each other.
-async fn peer_answers(State(app): State<App>, question: Result<Bytes, BytesRejection>) -> Result<Response, Refusal> {
+async fn peer_answers(
+    State(app): State<HttpApp>,
+    question: Result<Bytes, BytesRejection>,
+) -> Result<Response, HttpError> {
     let question = question?;
     let bytes = app.ask_now(move |engine| engine.answer_peer(&question)).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
-async fn peer_programs(State(app): State<App>) -> Result<String, Refusal> {
+async fn peer_programs(State(app): State<HttpApp>) -> Result<String, HttpError> {
     Ok(app.ask_now(|engine| Ok(engine.programs_version().to_string())).await?)
 }
 
-async fn status(State(app): State<App>) -> Result<Json<Value>, Refusal> {
+async fn status(State(app): State<HttpApp>) -> Result<Json<Value>, HttpError> {
     Ok(Json(app.ask_now(|engine| Ok(engine.status())).await?))
 }
 
@@ -271,9 +274,9 @@ struct Scrape {
 }
 
 async fn prometheus(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     scrape: Result<Query<Scrape>, QueryRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let Query(Scrape { totals }) = scrape?;
     let status = app.ask_now(|engine| Ok(engine.status())).await?;
     let groups = match totals.map(|most| most.min(TOTALS_MAX)) {
@@ -287,7 +290,7 @@ async fn prometheus(
 }
 
 /// Measures how long a request waits for its answer, by its address and the status, and traces it.
-async fn timed(State(app): State<App>, path: MatchedPath, request: Request, next: Next) -> Response {
+async fn timed(State(app): State<HttpApp>, path: MatchedPath, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let span = traced::request(request.method().as_str(), path.as_str());
     if let Some(follows) = app.options.follows.filter(|_| !span.is_disabled()) {
@@ -301,11 +304,11 @@ async fn timed(State(app): State<App>, path: MatchedPath, request: Request, next
 }
 
 /// Refuses requests to a loopback listener under a name that anybody could have given it.
-async fn named_as_itself(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn named_as_itself(State(app): State<HttpApp>, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
     if app.is_local && host.is_some_and(|host| !is_address_or_localhost(host)) {
         let message = "this processor answers on this machine only: call it by its address or `localhost`";
-        return Refusal::new(StatusCode::FORBIDDEN, "host", message).into_response();
+        return HttpError::new(StatusCode::FORBIDDEN, "host", message).into_response();
     }
     next.run(request).await
 }

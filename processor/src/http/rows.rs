@@ -1,6 +1,6 @@
 //! The formats that rows come in, and which of them a request accepts.
 
-use super::error::Refusal;
+use super::error::HttpError;
 use crate::rows::format::{CsvRows, JsonRows};
 use crate::sql::QueryCode;
 use arrow::array::RecordBatch;
@@ -12,7 +12,7 @@ use std::io;
 
 /// A format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum RowFormat {
     /// A stream of Arrow IPC.
     Arrow,
     /// One array of objects.
@@ -23,64 +23,64 @@ pub(super) enum Format {
     Csv,
 }
 
-impl Format {
-    const ALL: [Format; 4] = [Format::Arrow, Format::Json, Format::Lines, Format::Csv];
+impl RowFormat {
+    const ALL: [RowFormat; 4] = [RowFormat::Arrow, RowFormat::Json, RowFormat::Lines, RowFormat::Csv];
 
     fn media_type(self) -> &'static str {
         match self {
-            Format::Arrow => "application/vnd.apache.arrow.stream",
-            Format::Json => "application/json",
-            Format::Lines => "application/x-ndjson",
-            Format::Csv => "text/csv",
+            RowFormat::Arrow => "application/vnd.apache.arrow.stream",
+            RowFormat::Json => "application/json",
+            RowFormat::Lines => "application/x-ndjson",
+            RowFormat::Csv => "text/csv",
         }
     }
 
     /// The value of the response's `content-type`.
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Format::Csv => "text/csv; charset=utf-8; header=present",
+            RowFormat::Csv => "text/csv; charset=utf-8; header=present",
             other => other.media_type(),
         }
     }
 
     /// What stands behind the rows of an answer that breaks off, where the format has a place for it. To readers of Arrow
     /// a message whose length is negative is no message, and an error; its length is that of what follows, in JSON.
-    pub(super) fn belated(self, refusal: Refusal) -> Vec<u8> {
+    pub(super) fn belated(self, refusal: HttpError) -> Vec<u8> {
         match self {
-            Format::Arrow => {
+            RowFormat::Arrow => {
                 let said = refusal.belated();
                 let length = i32::try_from(said.len()).unwrap_or(i32::MAX);
                 [&[0xff; 4][..], &(-length).to_le_bytes()[..], said.as_bytes()].concat()
             }
-            Format::Json | Format::Lines | Format::Csv => vec![],
+            RowFormat::Json | RowFormat::Lines | RowFormat::Csv => vec![],
         }
     }
 
     /// The format that a request likes best: Arrow where it does not say, and of equals the one named first.
-    pub(super) fn accepted(headers: &HeaderMap) -> Result<Format, Refusal> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Result<RowFormat, HttpError> {
         let named: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
         if named.is_empty() {
-            return Ok(Format::Arrow);
+            return Ok(RowFormat::Arrow);
         }
-        let mut best: Option<(f32, Format)> = None;
+        let mut best: Option<(f32, RowFormat)> = None;
         for range in named.iter().flat_map(|value| value.split(',')) {
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next().unwrap_or_default().to_ascii_lowercase();
             let quality = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
-            let matches = |format: &Format| {
+            let matches = |format: &RowFormat| {
                 let own = format.media_type();
                 media == "*/*"
                     || media == own
                     || media.strip_suffix("/*").is_some_and(|of| own.starts_with(&format!("{of}/")))
             };
-            let Some(format) = Format::ALL.into_iter().find(matches) else { continue };
+            let Some(format) = RowFormat::ALL.into_iter().find(matches) else { continue };
             if quality > 0.0 && best.is_none_or(|(most, _)| quality > most) {
                 best = Some((quality, format));
             }
         }
         let refusal = || {
             let what = QueryCode::Format.error(format!("`{}` is no format of answers", named.join(", ")));
-            Refusal::new(StatusCode::NOT_ACCEPTABLE, "format", what.to_string())
+            HttpError::new(StatusCode::NOT_ACCEPTABLE, "format", what.to_string())
         };
         best.map(|(_, format)| format).ok_or_else(refusal)
     }
@@ -95,12 +95,14 @@ pub(super) enum Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(format: Format, schema: &SchemaRef) -> io::Result<Encoder> {
+    pub(super) fn new(format: RowFormat, schema: &SchemaRef) -> io::Result<Encoder> {
         Ok(match format {
-            Format::Arrow => Encoder::Arrow(Box::new(StreamWriter::try_new(vec![], schema).map_err(io::Error::other)?)),
-            Format::Json => Encoder::Json(JsonRows::new(schema, false, true), b"[\n", true),
-            Format::Lines => Encoder::Json(JsonRows::new(schema, false, true), b"", false),
-            Format::Csv => {
+            RowFormat::Arrow => {
+                Encoder::Arrow(Box::new(StreamWriter::try_new(vec![], schema).map_err(io::Error::other)?))
+            }
+            RowFormat::Json => Encoder::Json(JsonRows::new(schema, false, true), b"[\n", true),
+            RowFormat::Lines => Encoder::Json(JsonRows::new(schema, false, true), b"", false),
+            RowFormat::Csv => {
                 let rows = CsvRows::new(schema, false);
                 let mut head = vec![];
                 rows.header(&mut head);
@@ -150,23 +152,23 @@ impl Encoder {
 
 #[cfg(test)]
 mod tests {
-    use super::Format;
+    use super::RowFormat;
     use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 
     #[test]
     fn the_best_accepted_format_is_taken() {
         let accepted = |text: &'static str| {
             let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(text))]);
-            Format::accepted(&headers).ok()
+            RowFormat::accepted(&headers).ok()
         };
-        assert_eq!(Format::accepted(&HeaderMap::new()).ok(), Some(Format::Arrow));
+        assert_eq!(RowFormat::accepted(&HeaderMap::new()).ok(), Some(RowFormat::Arrow));
         for (text, format) in [
-            ("*/*", Format::Arrow),
-            ("application/json", Format::Json),
-            ("text/*", Format::Csv),
-            ("text/csv;q=0.5, application/JSON; q=0.9", Format::Json),
-            ("text/html, application/x-ndjson", Format::Lines),
-            ("application/json, text/csv", Format::Json),
+            ("*/*", RowFormat::Arrow),
+            ("application/json", RowFormat::Json),
+            ("text/*", RowFormat::Csv),
+            ("text/csv;q=0.5, application/JSON; q=0.9", RowFormat::Json),
+            ("text/html, application/x-ndjson", RowFormat::Lines),
+            ("application/json, text/csv", RowFormat::Json),
         ] {
             assert_eq!(accepted(text), Some(format), "{text}");
         }

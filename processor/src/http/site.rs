@@ -6,8 +6,8 @@
 //! it needs a header that no page can send without asking first, which is never granted; by POST the content type is
 //! such a header.
 
-use super::App;
-use super::error::Refusal;
+use super::HttpApp;
+use super::error::HttpError;
 use super::token::OPEN;
 use crate::sql::QueryCode;
 use axum::extract::{Request, State};
@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 pub(super) const CLIENT: &str = "timeline-client";
 
 /// Refuses what a page of another site sends, but for what is open to all.
-pub(super) async fn known(State(_): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn known(State(_): State<HttpApp>, request: Request, next: Next) -> Response {
     let is_open = OPEN.contains(&request.uri().path());
     if !is_open && is_foreign(request.headers()) {
         return refusal().into_response();
@@ -29,15 +29,15 @@ pub(super) async fn known(State(_): State<App>, request: Request, next: Next) ->
 }
 
 /// Refuses a question by GET that does not say that a client asks.
-pub(super) fn is_client(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn is_client(headers: &HeaderMap) -> Result<(), HttpError> {
     // A token is no less a header that pages cannot send.
     let says = headers.contains_key(CLIENT) || headers.contains_key(AUTHORIZATION);
     if says { Ok(()) } else { Err(refusal()) }
 }
 
-fn refusal() -> Refusal {
+fn refusal() -> HttpError {
     let what = QueryCode::Foreign.error("a page of another site could have sent this request");
-    Refusal::new(StatusCode::FORBIDDEN, "foreign", what.to_string())
+    HttpError::new(StatusCode::FORBIDDEN, "foreign", what.to_string())
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {

@@ -1,8 +1,8 @@
 //! Who may ask: everybody who knows a token, where there are any; and who may change what runs.
 
-use super::App;
+use super::HttpApp;
 use super::connection::HEALTH;
-use super::error::Refusal;
+use super::error::HttpError;
 use super::openapi;
 use crate::connection::ConnectionSlot;
 use crate::tokens::{Role, Who};
@@ -18,16 +18,16 @@ use std::sync::Arc;
 
 /// A secret that requests must bring as `Authorization: Bearer TOKEN`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct BearerToken(String);
 
-impl Token {
+impl BearerToken {
     /// The token in a text, blanks around it left out; `None` where nothing usable is there.
     ///
     /// It is one word of visible ASCII, as a header takes it.
-    pub fn new(text: &str) -> Option<Token> {
+    pub fn new(text: &str) -> Option<BearerToken> {
         let token = text.trim();
         let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then(|| Token(token.to_owned()))
+        usable.then(|| BearerToken(token.to_owned()))
     }
 
     /// The value of the header that shows it.
@@ -47,7 +47,7 @@ fn shown(header: &HeaderValue) -> Option<&[u8]> {
     is_token.then(|| &shown[7..])
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
     }
@@ -59,14 +59,14 @@ pub(super) const OPEN: [&str; 3] = [HEALTH, "/", openapi::PATH];
 
 /// Who sent a request, and from where.
 #[derive(Clone, Debug)]
-pub(super) struct Sender {
+pub(super) struct RequestSender {
     /// Where there are tokens.
     pub(super) who: Option<Who>,
     pub(super) from: Option<IpAddr>,
 }
 
 /// Refuses requests without a token that is known.
-pub(super) async fn known(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn known(State(app): State<HttpApp>, mut request: Request, next: Next) -> Response {
     let word = request.headers().get(AUTHORIZATION).and_then(shown);
     let who = app.options.shared.tokens.as_ref().and_then(|tokens| tokens.who(word?));
     let is_known = app.options.shared.tokens.is_none() || who.is_some();
@@ -74,19 +74,19 @@ pub(super) async fn known(State(app): State<App>, mut request: Request, next: Ne
     if let Some(place) = place.as_ref().filter(|_| is_known) {
         place.is_known();
     }
-    request.extensions_mut().insert(Sender { who, from: place.map(|place| place.client()) });
+    request.extensions_mut().insert(RequestSender { who, from: place.map(|place| place.client()) });
     if is_known || OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let message = "this processor answers only those who show its token: --token-file FILE, or TIMELINE_TOKEN";
-    let mut response = Refusal::new(StatusCode::UNAUTHORIZED, "token", message).into_response();
+    let mut response = HttpError::new(StatusCode::UNAUTHORIZED, "token", message).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
 /// Refuses those who may only ask.
 pub(super) async fn deploys(request: Request, next: Next) -> Response {
-    let who = request.extensions().get::<Sender>().and_then(|sender| sender.who.as_ref());
+    let who = request.extensions().get::<RequestSender>().and_then(|sender| sender.who.as_ref());
     if let Some(who) = who.filter(|who| who.role < Role::Deployer) {
         let message = format!(
             "the token of `{}` is one of a {}: what runs is changed with one of a {}",
@@ -94,13 +94,13 @@ pub(super) async fn deploys(request: Request, next: Next) -> Response {
             who.role.name(),
             Role::Deployer.name()
         );
-        return Refusal::new(StatusCode::FORBIDDEN, "role", message).into_response();
+        return HttpError::new(StatusCode::FORBIDDEN, "role", message).into_response();
     }
     next.run(request).await
 }
 
 /// Writes down who changed what runs, or tried to.
-pub(super) fn audit<T>(sender: &Sender, what: &str, names: &str, done: &Result<T, crate::engine::EngineError>) {
+pub(super) fn audit<T>(sender: &RequestSender, what: &str, names: &str, done: &Result<T, crate::engine::EngineError>) {
     let who = sender.who.as_ref().map_or("anybody", |who| who.name.as_str());
     let from = sender.from.map_or_else(|| "unknown".to_owned(), |from| from.to_string());
     let result = done.as_ref().err().map_or("done", |error| error.code());
@@ -120,9 +120,9 @@ mod tests {
         for wrong in ["Bearer", "Basic s3cret", "s3cret"] {
             assert_eq!(shows(wrong), None, "{wrong}");
         }
-        let token = Token::new(" s3cret\n").unwrap();
+        let token = BearerToken::new(" s3cret\n").unwrap();
         assert_eq!(token.header(), "Bearer s3cret");
-        assert!(Token::new(" \n").is_none() && Token::new("two words").is_none());
+        assert!(BearerToken::new(" \n").is_none() && BearerToken::new("two words").is_none());
         assert_eq!(format!("{token:?}"), "Token(..)");
     }
 }

@@ -7,9 +7,9 @@
 //! A name is answered without SQL, so that lean builds have it too.
 
 use super::answer::QuestionPermit;
-use super::error::Refusal;
+use super::error::HttpError;
 use super::json::{JsonShape, rows};
-use super::{App, site};
+use super::{HttpApp, site};
 use crate::engine::{Engine, EngineError, TableData, TableScan};
 use crate::results;
 use crate::rows::typed_as;
@@ -65,10 +65,10 @@ enum Subject {
 }
 
 pub(super) async fn watch(
-    State(app): State<App>,
+    State(app): State<HttpApp>,
     headers: HeaderMap,
     watched: Result<Query<Watched>, QueryRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpError> {
     let Query(Watched { name, sql, interval_ms }) = watched?;
     let subject = match (name, sql) {
         (Some(name), None) => Subject::Name(name),
@@ -90,7 +90,7 @@ pub(super) async fn watch(
 type Events = mpsc::Sender<Result<Bytes, Infallible>>;
 
 /// Sends answers until the client is gone, the server ends, or the question cannot be answered any more.
-async fn follow(app: App, subject: Subject, interval: Duration, first: Vec<String>, events: Events) {
+async fn follow(app: HttpApp, subject: Subject, interval: Duration, first: Vec<String>, events: Events) {
     let mut shown = None;
     let mut answer = Ok(first);
     let mut sent_at = Instant::now();
@@ -100,7 +100,7 @@ async fn follow(app: App, subject: Subject, interval: Duration, first: Vec<Strin
             // These pass; the others do not.
             Err(EngineError::Unavailable(_) | EngineError::Timeout(_)) => None,
             Err(error) => {
-                let said = format!("event: error\ndata: {}\n\n", Refusal::from(error).belated());
+                let said = format!("event: error\ndata: {}\n\n", HttpError::from(error).belated());
                 let _ = events.send(Ok(said.into())).await;
                 return;
             }
@@ -133,7 +133,7 @@ fn changed(shown: &mut Option<Vec<String>>, rows: &[String]) -> bool {
 }
 
 /// The rows of now.
-async fn look(app: &App, subject: &Subject) -> Result<Vec<String>, EngineError> {
+async fn look(app: &HttpApp, subject: &Subject) -> Result<Vec<String>, EngineError> {
     let rows_max = app.options.watch_rows_max;
     let (batches, shape) = match subject.clone() {
         Subject::Name(name) => (app.ask(move |engine| named(engine, &name, rows_max)).await?, JsonShape::Folded),

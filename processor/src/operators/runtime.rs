@@ -43,22 +43,22 @@ const TABLES: usize = 4;
 const KEPT: usize = 64;
 
 /// What a module is compiled for, with its digest.
-type Key = ([u8; 32], Vec<Type>, Type, u32);
+type ModuleKey = ([u8; 32], Vec<Type>, Type, u32);
 
 /// A compiled module.
 struct Runner {
-    module: InstancePre<Limits>,
+    module: InstancePre<InstanceLimits>,
     initial: Vec<u8>,
     result: Type,
     /// What makes an instance fresh that was used, if anything does: places in memory and what stands there at first.
     fresh: Option<Vec<(usize, Vec<u8>)>>,
     /// Instances that are fresh, at most one for each lane.
-    idle: Mutex<Vec<Live>>,
+    idle: Mutex<Vec<ModuleInstance>>,
 }
 
 /// An instance, with what is asked of it for every event.
-struct Live {
-    store: Store<Limits>,
+struct ModuleInstance {
+    store: Store<InstanceLimits>,
     apply: Func,
     memory: Option<Memory>,
     /// Where the state is.
@@ -66,7 +66,7 @@ struct Live {
 }
 
 pub(super) fn operator(bytes: &[u8], declared: &Declared) -> Result<Arc<UserOperator>, ModuleError> {
-    static COMPILED: Mutex<BTreeMap<Key, Arc<Runner>>> = Mutex::new(BTreeMap::new());
+    static COMPILED: Mutex<BTreeMap<ModuleKey, Arc<Runner>>> = Mutex::new(BTreeMap::new());
     if bytes.len() > MAX_MODULE_BYTES {
         return Err(too_large(bytes.len() as u64));
     }
@@ -190,13 +190,13 @@ impl Runner {
         Some(places.iter().filter_map(first).collect())
     }
 
-    fn live(&self) -> Result<Live, wasmtime::Error> {
+    fn live(&self) -> Result<ModuleInstance, wasmtime::Error> {
         let mut store = store();
         let instance = self.module.instantiate(&mut store)?;
         let place = if self.initial.is_empty() { None } else { state_place(&instance, &mut store) };
         let memory = place.map(|(memory, _)| memory).or_else(|| instance.get_memory(&mut store, "memory"));
         let apply = instance.get_func(&mut store, "apply").expect("the exports were checked");
-        Ok(Live { store, apply, memory, at: place.map_or(0, |(_, at)| at) })
+        Ok(ModuleInstance { store, apply, memory, at: place.map_or(0, |(_, at)| at) })
     }
 
     fn run(&self, time: Time, arguments: &[Value], state: &mut [u8]) -> Result<Val, wasmtime::Error> {
@@ -209,7 +209,7 @@ impl Runner {
             }
             None => self.live()?,
         };
-        let Live { store, apply, memory, at } = &mut live;
+        let ModuleInstance { store, apply, memory, at } = &mut live;
         let place = memory.filter(|_| !state.is_empty());
         if let Some(memory) = place {
             memory.write(&mut *store, *at, state)?;
@@ -264,9 +264,9 @@ impl std::fmt::Debug for Runner {
 }
 
 /// What an instance may have.
-struct Limits;
+struct InstanceLimits;
 
-impl Limits {
+impl InstanceLimits {
     /// `Ok(false)` is what the module itself foresees: its own maximum.
     fn grow(desired: usize, own: Option<usize>, most: usize) -> wasmtime::Result<bool> {
         match desired {
@@ -277,9 +277,9 @@ impl Limits {
     }
 }
 
-impl ResourceLimiter for Limits {
+impl ResourceLimiter for InstanceLimits {
     fn memory_growing(&mut self, _: usize, desired: usize, own: Option<usize>) -> wasmtime::Result<bool> {
-        Limits::grow(desired, own, MEMORY_BYTES)
+        InstanceLimits::grow(desired, own, MEMORY_BYTES)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -287,7 +287,7 @@ impl ResourceLimiter for Limits {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, own: Option<usize>) -> wasmtime::Result<bool> {
-        Limits::grow(desired, own, TABLE_ELEMENTS)
+        InstanceLimits::grow(desired, own, TABLE_ELEMENTS)
     }
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -307,14 +307,14 @@ impl ResourceLimiter for Limits {
     }
 }
 
-fn store() -> Store<Limits> {
-    let mut store = Store::new(engine(), Limits);
+fn store() -> Store<InstanceLimits> {
+    let mut store = Store::new(engine(), InstanceLimits);
     store.limiter(|limits| limits);
     store.set_fuel(FUEL).expect("the engine counts fuel");
     store
 }
 
-fn state_place(instance: &wasmtime::Instance, store: &mut Store<Limits>) -> Option<(Memory, usize)> {
+fn state_place(instance: &wasmtime::Instance, store: &mut Store<InstanceLimits>) -> Option<(Memory, usize)> {
     let memory = instance.get_memory(&mut *store, "memory")?;
     let at = instance.get_global(&mut *store, "state")?.get(&mut *store).i32()?;
     Some((memory, at as u32 as usize))

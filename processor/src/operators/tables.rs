@@ -178,7 +178,7 @@ fn wanted(declared: &DeclaredTable) -> TableFile {
 }
 
 /// A table that was read: of which bytes, and what of them.
-struct Read {
+struct ReadTable {
     bytes: blake3::Hash,
     wanted: TableFile,
     table: Weak<LookupTable>,
@@ -186,7 +186,7 @@ struct Read {
 
 /// Those that were read, and the last one, so that it is there while nobody has a plan of it yet.
 struct TableCache {
-    read: Vec<Read>,
+    read: Vec<ReadTable>,
     last: Option<Arc<LookupTable>>,
 }
 
@@ -194,7 +194,7 @@ static KEPT: Mutex<TableCache> = Mutex::new(TableCache { read: vec![], last: Non
 
 fn known(bytes: &blake3::Hash, wanted: &TableFile) -> Option<Arc<LookupTable>> {
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let is = |read: &&Read| read.bytes == *bytes && read.wanted == *wanted;
+    let is = |read: &&ReadTable| read.bytes == *bytes && read.wanted == *wanted;
     kept.read.iter().find(is).and_then(|read| read.table.upgrade())
 }
 
@@ -202,7 +202,7 @@ fn keep(bytes: blake3::Hash, wanted: TableFile, table: &Arc<LookupTable>) {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.last = Some(Arc::clone(table));
     kept.read.retain(|read| read.table.strong_count() > 0);
-    kept.read.push(Read { bytes, wanted, table: Arc::downgrade(table) });
+    kept.read.push(ReadTable { bytes, wanted, table: Arc::downgrade(table) });
 }
 
 fn read(program: &str, file: &str) -> Result<Vec<u8>, Box<TableError>> {

@@ -19,12 +19,12 @@ const BYTES_MAX: usize = 4096;
 type Arity = (usize, usize);
 
 /// From where to where in memory.
-type Place = (u64, u64);
+type MemoryRange = (u64, u64);
 
 /// The places in memory that a module may write to; `None` where that is not known, or much, or where it may change anything
 /// else.
-pub(super) fn of(module: &[u8]) -> Option<Vec<Place>> {
-    let mut places: Vec<Place> = vec![];
+pub(super) fn of(module: &[u8]) -> Option<Vec<MemoryRange>> {
+    let mut places: Vec<MemoryRange> = vec![];
     let mut types: Vec<Arity> = vec![];
     let mut functions: Vec<Arity> = vec![];
     for payload in Parser::new(0).parse_all(module) {
@@ -53,7 +53,7 @@ pub(super) fn of(module: &[u8]) -> Option<Vec<Place>> {
 }
 
 /// A block of code that is open.
-struct Block {
+struct CodeBlock {
     /// How many operands lie below its own.
     height: usize,
     results: usize,
@@ -62,7 +62,7 @@ struct Block {
 /// Operands as far as they are known: constants, and others.
 struct Operands {
     known: Vec<Option<u32>>,
-    blocks: Vec<Block>,
+    blocks: Vec<CodeBlock>,
 }
 
 impl Operands {
@@ -82,19 +82,19 @@ impl Operands {
             BlockType::Type(_) => 1,
             BlockType::FuncType(_) => return None,
         };
-        self.blocks.push(Block { height: self.known.len(), results });
+        self.blocks.push(CodeBlock { height: self.known.len(), results });
         Some(())
     }
 
     /// What lies on top where a block ends.
     fn close(&mut self) {
-        let Some(Block { height, results }) = self.blocks.pop() else { return };
+        let Some(CodeBlock { height, results }) = self.blocks.pop() else { return };
         self.known.truncate(height);
         self.push_unknown(results);
     }
 }
 
-fn in_function(body: &FunctionBody<'_>, functions: &[Arity], places: &mut Vec<Place>) -> Option<()> {
+fn in_function(body: &FunctionBody<'_>, functions: &[Arity], places: &mut Vec<MemoryRange>) -> Option<()> {
     let mut operands = Operands { known: vec![], blocks: vec![] };
     for operator in body.get_operators_reader().ok()? {
         let operator = operator.ok()?;
@@ -233,9 +233,9 @@ impl ModuleArity for Nothing {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, of};
+    use super::{MemoryRange, of};
 
-    fn writes(body: &str) -> Option<Vec<Place>> {
+    fn writes(body: &str) -> Option<Vec<MemoryRange>> {
         let text = format!(
             r#"(module (memory (export "memory") 1) (global $g (mut i32) (i32.const 0))
                 (func $place (result i32) (i32.store (i32.const 40) (i32.const 7)) (i32.const 8)) (table 1 funcref)

@@ -119,7 +119,7 @@ impl CheckpointCut {
         let epoch = checkpoints.commit(commit)?;
         let bytes = segments.iter().skip(known).map(|file| file.length).sum();
         let pause_ms = self.pause.as_secs_f64() * 1e3;
-        traced::committed(&self.span, &traced::Committed { epoch, bytes, files, pause_ms });
+        traced::committed(&self.span, &traced::CheckpointTrace { epoch, bytes, files, pause_ms });
         checkpoints.collect()?;
         let needless = needless(&checkpoints, kept.len())?;
         let lingers = lingers(checkpoints.kept());

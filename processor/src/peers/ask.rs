@@ -10,7 +10,7 @@ use super::wire::{PeerQuestion, decode};
 use crate::checkpoint::StateLocation;
 use crate::members::Member;
 use crate::partition::PartitionAnswer;
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 
 /// How long a connection to a member may take to open.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const BYTES_MAX: u64 = 1 << 32;
 #[derive(Clone)]
 pub struct Peers {
     agent: Agent,
-    tokens: Option<Tokens>,
+    tokens: Option<TokenStore>,
 }
 
 /// Why a member gave no answer.
@@ -40,7 +40,7 @@ pub struct Refused {
 
 impl Peers {
     /// Asks with the processor's own one of these tokens.
-    pub fn new(tokens: Option<Tokens>) -> Peers {
+    pub fn new(tokens: Option<TokenStore>) -> Peers {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)

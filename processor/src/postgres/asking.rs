@@ -1,12 +1,12 @@
 //! A question at work for a connection: given up when the client is gone, when another connection says so, and when its
 //! time is over.
 
-use super::App;
-use super::copy::Layout;
-use super::error::Failure;
-use super::link::{End, Link, SEND_BYTES};
+use super::PostgresApp;
+use super::copy::CopyFormat;
+use super::error::PostgresError;
+use super::link::{ConnectionEnd, PostgresLink, SEND_BYTES};
 use super::reply::format;
-use super::value::{Column, column, simple};
+use super::value::{ResultColumn, column, simple};
 use crate::engine::{AnswerBasis, EngineError};
 use crate::measured;
 use crate::sql::{QueryCode, SqlAnswer, SqlQuestion, StatementDescription};
@@ -19,25 +19,25 @@ use tokio::time::Instant;
 use tokio_stream::StreamExt;
 
 /// Why there is no (more of an) answer.
-pub(super) enum Broken {
-    Failure(Box<Failure>),
-    End(End),
+pub(super) enum BrokenAnswer {
+    Failure(Box<PostgresError>),
+    End(ConnectionEnd),
 }
 
-impl From<Failure> for Broken {
-    fn from(failure: Failure) -> Broken {
-        Broken::Failure(Box::new(failure))
+impl From<PostgresError> for BrokenAnswer {
+    fn from(failure: PostgresError) -> BrokenAnswer {
+        BrokenAnswer::Failure(Box::new(failure))
     }
 }
 
-impl From<End> for Broken {
-    fn from(end: End) -> Broken {
-        Broken::End(end)
+impl From<ConnectionEnd> for BrokenAnswer {
+    fn from(end: ConnectionEnd) -> BrokenAnswer {
+        BrokenAnswer::End(end)
     }
 }
 
 /// Rows that are on their way.
-pub(super) struct Rows {
+pub(super) struct PendingRows {
     answer: SqlAnswer,
     /// A batch of which some rows are told.
     begun: Option<(RecordBatch, usize)>,
@@ -48,10 +48,10 @@ pub(super) struct Rows {
     _turn: Option<Arc<OwnedSemaphorePermit>>,
 }
 
-impl Rows {
+impl PendingRows {
     /// Rows that are at hand.
-    pub(super) fn of(batch: RecordBatch) -> Rows {
-        Rows { answer: SqlAnswer::of(batch, vec![]), begun: None, is_over: false, until: None, _turn: None }
+    pub(super) fn of(batch: RecordBatch) -> PendingRows {
+        PendingRows { answer: SqlAnswer::of(batch, vec![]), begun: None, is_over: false, until: None, _turn: None }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -70,7 +70,7 @@ impl Rows {
 
 /// What ends a question.
 pub(super) struct Attention<'a> {
-    link: &'a mut Link,
+    link: &'a mut PostgresLink,
     ended: &'a mut watch::Receiver<u64>,
     timeout: Option<Duration>,
     begun: Instant,
@@ -78,13 +78,17 @@ pub(super) struct Attention<'a> {
 
 impl<'a> Attention<'a> {
     /// For a statement that begins now. What was to be ended before is over.
-    pub(super) fn new(link: &'a mut Link, ended: &'a mut watch::Receiver<u64>, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        link: &'a mut PostgresLink,
+        ended: &'a mut watch::Receiver<u64>,
+        timeout: Option<Duration>,
+    ) -> Self {
         ended.mark_unchanged();
         Attention { link, ended, timeout, begun: Instant::now() }
     }
 
     /// What `work` comes to, unless something ends it before.
-    async fn on<T>(&mut self, until: Option<Instant>, work: impl Future<Output = T>) -> Result<T, Broken> {
+    async fn on<T>(&mut self, until: Option<Instant>, work: impl Future<Output = T>) -> Result<T, BrokenAnswer> {
         let limit = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -94,13 +98,13 @@ impl<'a> Attention<'a> {
         tokio::select! {
             biased;
             done = work => Ok(done),
-            () = self.link.is_gone() => Err(End::Gone.into()),
-            _ = self.ended.changed() => Err(Failure::new("57014", "the question was cancelled").into()),
+            () = self.link.is_gone() => Err(ConnectionEnd::Gone.into()),
+            _ = self.ended.changed() => Err(PostgresError::new("57014", "the question was cancelled").into()),
             () = limit => {
                 let took = self.begun.elapsed().as_secs_f64();
                 let error = QueryCode::Time.error(format!("the question took too long: more than {took:.1} s"));
                 let help = "ask for less, or allow more with SET statement_timeout TO '5min'";
-                Err(Failure { help: Some(help.into()), ..Failure::of(&error, "") }.into())
+                Err(PostgresError { help: Some(help.into()), ..PostgresError::of(&error, "") }.into())
             }
         }
     }
@@ -109,39 +113,44 @@ impl<'a> Attention<'a> {
         self.timeout.and_then(|timeout| self.begun.checked_add(timeout))
     }
 
-    async fn turn(&mut self, app: &App) -> Result<Arc<OwnedSemaphorePermit>, Broken> {
+    async fn turn(&mut self, app: &PostgresApp) -> Result<Arc<OwnedSemaphorePermit>, BrokenAnswer> {
         let turn = self.on(self.until(), app.options.shared.turns.take()).await?;
-        Ok(Arc::new(turn.map_err(|error| Failure::of(&error, ""))?))
+        Ok(Arc::new(turn.map_err(|error| PostgresError::of(&error, ""))?))
     }
 
     /// What a statement takes and gives.
     pub(super) async fn describe(
         &mut self,
-        app: &App,
+        app: &PostgresApp,
         asking: SqlQuestion,
         known: Vec<Option<String>>,
         sql: &str,
-    ) -> Result<StatementDescription, Broken> {
+    ) -> Result<StatementDescription, BrokenAnswer> {
         let turn = self.turn(app).await?;
         let asking = SqlQuestion { held: Some(turn), ..asking };
         let described = self.on(self.until(), app.options.shared.answerer.describe(asking, known)).await?;
-        described.map_err(|error| Failure::of(&error, sql).into())
+        described.map_err(|error| PostgresError::of(&error, sql).into())
     }
 
     /// Begins a question, and measures how long that takes.
-    pub(super) async fn ask(&mut self, app: &App, asking: SqlQuestion, sql: &str) -> Result<Rows, Broken> {
+    pub(super) async fn ask(
+        &mut self,
+        app: &PostgresApp,
+        asking: SqlQuestion,
+        sql: &str,
+    ) -> Result<PendingRows, BrokenAnswer> {
         let begun = self.begin(app, asking, sql).await;
         let state = match &begun {
             Ok(_) => "00000",
-            Err(Broken::Failure(failure)) => failure.state,
-            Err(Broken::End(_)) => "gone",
+            Err(BrokenAnswer::Failure(failure)) => failure.state,
+            Err(BrokenAnswer::End(_)) => "gone",
         };
         measured::statement(state, self.begun.elapsed());
         begun
     }
 
     /// Begins a question: its first rows come within the time that a statement may take.
-    async fn begin(&mut self, app: &App, asking: SqlQuestion, sql: &str) -> Result<Rows, Broken> {
+    async fn begin(&mut self, app: &PostgresApp, asking: SqlQuestion, sql: &str) -> Result<PendingRows, BrokenAnswer> {
         let turn = self.turn(app).await?;
         let asking = SqlQuestion { held: Some(turn.clone()), ..asking };
         let first = async {
@@ -150,30 +159,30 @@ impl<'a> Attention<'a> {
             let batch = answer.rows.next().await.transpose()?;
             Ok::<_, EngineError>((answer, batch))
         };
-        let (answer, batch) = self.on(self.until(), first).await?.map_err(|error| Failure::of(&error, sql))?;
+        let (answer, batch) = self.on(self.until(), first).await?.map_err(|error| PostgresError::of(&error, sql))?;
         let is_over = batch.is_none();
         let until = self.begun.checked_add(app.options.answer_time_max);
         let turn = (!is_over).then_some(turn);
-        Ok(Rows { answer, begun: batch.map(|batch| (batch, 0)), is_over, until, _turn: turn })
+        Ok(PendingRows { answer, begun: batch.map(|batch| (batch, 0)), is_over, until, _turn: turn })
     }
 
     /// Tells rows, so many at the most; how many it were.
     pub(super) async fn tell(
         &mut self,
-        app: &App,
-        rows: &mut Rows,
+        app: &PostgresApp,
+        rows: &mut PendingRows,
         formats: &[u16],
         rows_max: Option<u32>,
         sql: &str,
         is_told: bool,
-    ) -> Result<u64, Broken> {
+    ) -> Result<u64, BrokenAnswer> {
         let _ = app;
         let most = rows_max.map_or(u64::MAX, u64::from);
         let mut told = 0;
         while told < most && !rows.is_over {
             if rows.begun.is_none() {
                 let next = self.on(rows.until, rows.answer.rows.next()).await?;
-                match next.transpose().map_err(|error| Failure::of(&error, sql))? {
+                match next.transpose().map_err(|error| PostgresError::of(&error, sql))? {
                     Some(batch) => rows.begun = Some((batch, 0)),
                     None => {
                         rows.is_over = true;
@@ -192,7 +201,7 @@ impl<'a> Attention<'a> {
             } else if told == most {
                 // Whether more come is asked now, so that the last rows are said to be the last.
                 let next = self.on(rows.until, rows.answer.rows.next()).await?;
-                match next.transpose().map_err(|error| Failure::of(&error, sql))? {
+                match next.transpose().map_err(|error| PostgresError::of(&error, sql))? {
                     Some(batch) => rows.begun = Some((batch, 0)),
                     None => rows.is_over = true,
                 }
@@ -205,7 +214,12 @@ impl<'a> Attention<'a> {
     }
 
     /// Copies all rows; how many it were.
-    pub(super) async fn copy(&mut self, rows: &mut Rows, layout: (&Layout, &[bool]), sql: &str) -> Result<u64, Broken> {
+    pub(super) async fn copy(
+        &mut self,
+        rows: &mut PendingRows,
+        layout: (&CopyFormat, &[bool]),
+        sql: &str,
+    ) -> Result<u64, BrokenAnswer> {
         let mut told = 0;
         loop {
             let batch = match rows.begun.take() {
@@ -213,7 +227,7 @@ impl<'a> Attention<'a> {
                 None if rows.is_over => None,
                 None => {
                     let next = self.on(rows.until, rows.answer.rows.next()).await?;
-                    next.transpose().map_err(|error| Failure::of(&error, sql))?
+                    next.transpose().map_err(|error| PostgresError::of(&error, sql))?
                 }
             };
             let Some(batch) = batch else { break };
@@ -225,14 +239,18 @@ impl<'a> Attention<'a> {
         Ok(told)
     }
 
-    async fn copy_batch(&mut self, batch: &RecordBatch, (layout, forced): (&Layout, &[bool])) -> Result<(), Broken> {
-        let wrong = |why: String| Failure::new("22000", why);
+    async fn copy_batch(
+        &mut self,
+        batch: &RecordBatch,
+        (layout, forced): (&CopyFormat, &[bool]),
+    ) -> Result<(), BrokenAnswer> {
+        let wrong = |why: String| PostgresError::new("22000", why);
         let arrays = batch.columns().iter().map(simple).collect::<Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
         let mut row = 0;
         while row < batch.num_rows() {
             {
                 let columns = arrays.iter().map(|array| column(&**array, layout.is_binary()));
-                let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
+                let columns: Vec<ResultColumn<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
                 while row < batch.num_rows() && self.link.replies.bytes.len() < SEND_BYTES {
                     let mut failed = None;
                     self.link.replies.copied(|out| failed = layout.row(&columns, forced, row, out).err());
@@ -247,8 +265,14 @@ impl<'a> Attention<'a> {
         Ok(())
     }
 
-    async fn send(&mut self, batch: &RecordBatch, first: usize, count: usize, formats: &[u16]) -> Result<(), Broken> {
-        let wrong = |why: String| Failure::new("22000", why);
+    async fn send(
+        &mut self,
+        batch: &RecordBatch,
+        first: usize,
+        count: usize,
+        formats: &[u16],
+    ) -> Result<(), BrokenAnswer> {
+        let wrong = |why: String| PostgresError::new("22000", why);
         let arrays = batch.columns().iter().map(simple).collect::<Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
         let mut row = first;
         while row < first + count {
@@ -256,7 +280,7 @@ impl<'a> Attention<'a> {
                 // Columns are no longer there when bytes are sent: what they look at is of this thread.
                 let columns = arrays.iter().enumerate();
                 let columns = columns.map(|(place, array)| column(&**array, format(formats, place) == 1));
-                let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
+                let columns: Vec<ResultColumn<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
                 while row < first + count && self.link.replies.bytes.len() < SEND_BYTES {
                     let mut failed = None;
                     self.link.replies.row(columns.len(), |out| {

@@ -10,30 +10,30 @@ type Connections = BTreeMap<i32, ([u8; 4], watch::Sender<u64>)>;
 
 /// All connections.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct CancelKeys {
     next: AtomicI32,
     all: Mutex<Connections>,
 }
 
 /// The key of a connection, which is known as long as this is there.
 #[derive(Debug)]
-pub(super) struct Key {
-    keys: Arc<Keys>,
+pub(super) struct CancelKey {
+    keys: Arc<CancelKeys>,
     pub(super) process: i32,
     pub(super) secret: [u8; 4],
     /// Told each time that its question is to end.
     pub(super) ended: watch::Receiver<u64>,
 }
 
-impl Keys {
+impl CancelKeys {
     /// A key for a connection; none if the system has no secrets to give.
-    pub(super) fn make(self: &Arc<Self>) -> Option<Key> {
+    pub(super) fn make(self: &Arc<Self>) -> Option<CancelKey> {
         let mut secret = [0; 4];
         getrandom::fill(&mut secret).ok()?;
         let process = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & i32::MAX;
         let (end, ended) = watch::channel(0);
         self.lock().insert(process, (secret, end));
-        Some(Key { keys: Arc::clone(self), process, secret, ended })
+        Some(CancelKey { keys: Arc::clone(self), process, secret, ended })
     }
 
     /// Ends the question of a connection, if that is its secret.
@@ -52,7 +52,7 @@ impl Keys {
     }
 }
 
-impl Drop for Key {
+impl Drop for CancelKey {
     fn drop(&mut self) {
         self.keys.lock().remove(&self.process);
     }
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn only_the_secret_of_a_connection_ends_its_question() {
-        let keys = Arc::new(Keys::default());
+        let keys = Arc::new(CancelKeys::default());
         let (mut one, mut other) = (keys.make().unwrap(), keys.make().unwrap());
         assert_ne!(one.process, other.process);
-        let is_ended = |key: &mut Key| {
+        let is_ended = |key: &mut CancelKey| {
             let ended = key.ended.has_changed().unwrap();
             key.ended.mark_unchanged();
             ended

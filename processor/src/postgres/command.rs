@@ -6,7 +6,7 @@ use super::copy::{CopyOut, copy};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum PostgresCommand {
     /// Nothing but blanks and comments.
     Empty,
     /// To be worked at as SQL.
@@ -156,54 +156,54 @@ fn plain(piece: &str) -> String {
 }
 
 /// What a statement is.
-pub(super) fn command(sql: &str) -> Command {
+pub(super) fn command(sql: &str) -> PostgresCommand {
     let words: Vec<&str> = words(sql).take(64).filter(|word| *word != ";").collect();
     let upper: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
     let upper: Vec<&str> = upper.iter().map(String::as_str).collect();
     let named = |place: usize| words.get(place).map(|word| plain(word));
     match upper.as_slice() {
-        [] => Command::Empty,
-        ["BEGIN", ..] | ["START", "TRANSACTION", ..] => Command::Begin,
-        ["COMMIT" | "END", ..] => Command::Commit,
-        ["ROLLBACK", rest @ ..] if rest.contains(&"TO") => Command::RollbackTo,
-        ["ROLLBACK" | "ABORT", ..] => Command::Rollback,
-        ["SAVEPOINT", ..] => Command::Savepoint("SAVEPOINT"),
-        ["RELEASE", ..] => Command::Savepoint("RELEASE"),
+        [] => PostgresCommand::Empty,
+        ["BEGIN", ..] | ["START", "TRANSACTION", ..] => PostgresCommand::Begin,
+        ["COMMIT" | "END", ..] => PostgresCommand::Commit,
+        ["ROLLBACK", rest @ ..] if rest.contains(&"TO") => PostgresCommand::RollbackTo,
+        ["ROLLBACK" | "ABORT", ..] => PostgresCommand::Rollback,
+        ["SAVEPOINT", ..] => PostgresCommand::Savepoint("SAVEPOINT"),
+        ["RELEASE", ..] => PostgresCommand::Savepoint("RELEASE"),
         ["SET", rest @ ..] => set(rest, &words[1..]),
-        ["SHOW", "ALL"] => Command::ShowAll,
-        ["SHOW", "TRANSACTION", "ISOLATION", "LEVEL"] => Command::Show("transaction_isolation".into()),
-        ["SHOW", "TIME", "ZONE"] => Command::Show("TimeZone".into()),
-        ["SHOW", "SESSION", "AUTHORIZATION"] => Command::Show("session_authorization".into()),
+        ["SHOW", "ALL"] => PostgresCommand::ShowAll,
+        ["SHOW", "TRANSACTION", "ISOLATION", "LEVEL"] => PostgresCommand::Show("transaction_isolation".into()),
+        ["SHOW", "TIME", "ZONE"] => PostgresCommand::Show("TimeZone".into()),
+        ["SHOW", "SESSION", "AUTHORIZATION"] => PostgresCommand::Show("session_authorization".into()),
         // Lists of tables and the like are SQL here.
-        ["SHOW", "TABLES" | "FUNCTIONS" | "COLUMNS"] => Command::Question,
-        ["SHOW", _] => named(1).map_or(Command::Question, Command::Show),
-        ["RESET", "ALL"] => Command::Reset(None),
-        ["RESET", _] => Command::Reset(named(1)),
-        ["DISCARD", what] => Command::Discard(*what == "ALL"),
+        ["SHOW", "TABLES" | "FUNCTIONS" | "COLUMNS"] => PostgresCommand::Question,
+        ["SHOW", _] => named(1).map_or(PostgresCommand::Question, PostgresCommand::Show),
+        ["RESET", "ALL"] => PostgresCommand::Reset(None),
+        ["RESET", _] => PostgresCommand::Reset(named(1)),
+        ["DISCARD", what] => PostgresCommand::Discard(*what == "ALL"),
         ["DEALLOCATE", "PREPARE", name] | ["DEALLOCATE", name] => match *name {
-            "ALL" => Command::Deallocate(None),
-            _ => Command::Deallocate(named(words.len() - 1)),
+            "ALL" => PostgresCommand::Deallocate(None),
+            _ => PostgresCommand::Deallocate(named(words.len() - 1)),
         },
-        ["CLOSE", "ALL"] => Command::Close(None),
-        ["CLOSE", _] => Command::Close(named(1)),
+        ["CLOSE", "ALL"] => PostgresCommand::Close(None),
+        ["CLOSE", _] => PostgresCommand::Close(named(1)),
         ["DECLARE", ..] => declare(sql),
         ["FETCH", rest @ ..] => fetch(rest, &words[1..], false),
         ["MOVE", rest @ ..] => fetch(rest, &words[1..], true),
-        ["LISTEN", ..] => Command::Nothing("LISTEN"),
-        ["UNLISTEN", ..] => Command::Nothing("UNLISTEN"),
-        ["LOCK", ..] => Command::Nothing("LOCK TABLE"),
+        ["LISTEN", ..] => PostgresCommand::Nothing("LISTEN"),
+        ["UNLISTEN", ..] => PostgresCommand::Nothing("UNLISTEN"),
+        ["LOCK", ..] => PostgresCommand::Nothing("LOCK TABLE"),
         ["COPY", ..] => match copy(sql) {
-            Ok(copy) => Command::Copy(Box::new(copy)),
-            Err((state, why)) => Command::Refused(state, why),
+            Ok(copy) => PostgresCommand::Copy(Box::new(copy)),
+            Err((state, why)) => PostgresCommand::Refused(state, why),
         },
         ["PREPARE" | "EXECUTE", ..] => {
-            Command::Refused("0A000", "statements are prepared by the protocol, and not by PREPARE".into())
+            PostgresCommand::Refused("0A000", "statements are prepared by the protocol, and not by PREPARE".into())
         }
-        _ => Command::Question,
+        _ => PostgresCommand::Question,
     }
 }
 
-fn set(upper: &[&str], words: &[&str]) -> Command {
+fn set(upper: &[&str], words: &[&str]) -> PostgresCommand {
     let skipped = usize::from(matches!(upper.first(), Some(&"SESSION" | &"LOCAL")) && upper.len() > 1);
     let (upper, words) = (&upper[skipped..], &words[skipped..]);
     let set = |name: &str, value: &[&str]| {
@@ -211,30 +211,32 @@ fn set(upper: &[&str], words: &[&str]) -> Command {
             [word] if word.eq_ignore_ascii_case("default") => None,
             words => Some(words.iter().map(|word| plain(word)).collect::<Vec<_>>().join(" ").replace(" , ", ", ")),
         };
-        Command::Set { name: name.to_owned(), value }
+        PostgresCommand::Set { name: name.to_owned(), value }
     };
     match upper {
         // It reads, whatever is asked for.
-        ["TRANSACTION" | "CHARACTERISTICS" | "ROLE" | "AUTHORIZATION" | "CONSTRAINTS", ..] => Command::Nothing("SET"),
+        ["TRANSACTION" | "CHARACTERISTICS" | "ROLE" | "AUTHORIZATION" | "CONSTRAINTS", ..] => {
+            PostgresCommand::Nothing("SET")
+        }
         ["TIME", "ZONE", ..] => set("TimeZone", &words[2..]),
         ["NAMES", ..] => set("client_encoding", &words[1..]),
         [_, "TO" | "=", _, ..] => set(&plain(words[0]), &words[2..]),
-        _ => Command::Refused("42601", "write SET name TO value".into()),
+        _ => PostgresCommand::Refused("42601", "write SET name TO value".into()),
     }
 }
 
-fn declare(sql: &str) -> Command {
+fn declare(sql: &str) -> PostgresCommand {
     let mut pieces = pieces(sql).skip(1);
     let (Some((_, name)), Some((end, _))) = (pieces.next(), pieces.find(|(_, word)| word.eq_ignore_ascii_case("for")))
     else {
-        return Command::Refused("42601", "write DECLARE name CURSOR FOR SELECT ...".into());
+        return PostgresCommand::Refused("42601", "write DECLARE name CURSOR FOR SELECT ...".into());
     };
-    Command::Declare { name: plain(name), query: sql[end + 3..].trim_end_matches(';').to_owned() }
+    PostgresCommand::Declare { name: plain(name), query: sql[end + 3..].trim_end_matches(';').to_owned() }
 }
 
-fn fetch(upper: &[&str], words: &[&str], moves: bool) -> Command {
+fn fetch(upper: &[&str], words: &[&str], moves: bool) -> PostgresCommand {
     let Some((name, upper)) = words.last().map(|word| plain(word)).zip(upper.split_last().map(|(_, rest)| rest)) else {
-        return Command::Refused("42601", "write FETCH count FROM name".into());
+        return PostgresCommand::Refused("42601", "write FETCH count FROM name".into());
     };
     let upper: Vec<&str> = upper.iter().copied().filter(|word| !matches!(*word, "FROM" | "IN" | "FORWARD")).collect();
     let rows = match upper.as_slice() {
@@ -242,11 +244,13 @@ fn fetch(upper: &[&str], words: &[&str], moves: bool) -> Command {
         ["ALL"] => None,
         [count] => match count.parse() {
             Ok(count) => Some(count),
-            Err(_) => return Command::Refused("0A000", "cursors only go forward: FETCH count FROM name".into()),
+            Err(_) => {
+                return PostgresCommand::Refused("0A000", "cursors only go forward: FETCH count FROM name".into());
+            }
         },
-        _ => return Command::Refused("0A000", "cursors only go forward: FETCH count FROM name".into()),
+        _ => return PostgresCommand::Refused("0A000", "cursors only go forward: FETCH count FROM name".into()),
     };
-    Command::Fetch { name, rows, moves }
+    PostgresCommand::Fetch { name, rows, moves }
 }
 
 #[cfg(test)]
@@ -259,7 +263,7 @@ mod tests {
         let all: Vec<&str> = statements(sql).into_iter().map(str::trim).collect();
         let second = "/* ; /* ; */ */ BEGIN";
         assert_eq!(all, ["SELECT ';', \"a;b\" -- ;", second, "$x$ ; $x$", "SELECT $1"]);
-        assert_eq!(command(second), Command::Begin);
+        assert_eq!(command(second), PostgresCommand::Begin);
         assert_eq!(statements(" -- nothing\n ; "), Vec::<&str>::new());
         // What does not end is one statement.
         assert_eq!(statements("SELECT 'a; /* $$ ;").len(), 1);
@@ -268,30 +272,30 @@ mod tests {
 
     #[test]
     fn tools_commands_are_known() {
-        let set = |name: &str, value: &str| Command::Set { name: name.into(), value: Some(value.into()) };
+        let set = |name: &str, value: &str| PostgresCommand::Set { name: name.into(), value: Some(value.into()) };
         assert_eq!(command("SET extra_float_digits = 3"), set("extra_float_digits", "3"));
         assert_eq!(command("set SESSION application_name to 'It''s'"), set("application_name", "It's"));
         assert_eq!(command("SET search_path = public, \"Mine\""), set("search_path", "public, Mine"));
         assert_eq!(command("SET TIME ZONE 'Europe/Berlin'"), set("TimeZone", "Europe/Berlin"));
         assert_eq!(
             command("SET statement_timeout TO DEFAULT"),
-            Command::Set { name: "statement_timeout".into(), value: None }
+            PostgresCommand::Set { name: "statement_timeout".into(), value: None }
         );
-        assert_eq!(command("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"), Command::Nothing("SET"));
-        assert_eq!(command("BEGIN TRANSACTION READ ONLY"), Command::Begin);
-        assert_eq!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo);
-        assert_eq!(command("SHOW TRANSACTION ISOLATION LEVEL;"), Command::Show("transaction_isolation".into()));
-        assert_eq!(command("SHOW TABLES"), Command::Question);
-        assert_eq!(command("DEALLOCATE PREPARE \"S_1\""), Command::Deallocate(Some("S_1".into())));
-        assert_eq!(command("DISCARD ALL"), Command::Discard(true));
+        assert_eq!(command("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"), PostgresCommand::Nothing("SET"));
+        assert_eq!(command("BEGIN TRANSACTION READ ONLY"), PostgresCommand::Begin);
+        assert_eq!(command("ROLLBACK TO SAVEPOINT a"), PostgresCommand::RollbackTo);
+        assert_eq!(command("SHOW TRANSACTION ISOLATION LEVEL;"), PostgresCommand::Show("transaction_isolation".into()));
+        assert_eq!(command("SHOW TABLES"), PostgresCommand::Question);
+        assert_eq!(command("DEALLOCATE PREPARE \"S_1\""), PostgresCommand::Deallocate(Some("S_1".into())));
+        assert_eq!(command("DISCARD ALL"), PostgresCommand::Discard(true));
         let declared = command("DECLARE \"C\" NO SCROLL CURSOR WITHOUT HOLD FOR SELECT 1 AS forty");
-        assert_eq!(declared, Command::Declare { name: "C".into(), query: " SELECT 1 AS forty".into() });
-        let fetch = |rows, moves| Command::Fetch { name: "c".into(), rows, moves };
+        assert_eq!(declared, PostgresCommand::Declare { name: "C".into(), query: " SELECT 1 AS forty".into() });
+        let fetch = |rows, moves| PostgresCommand::Fetch { name: "c".into(), rows, moves };
         assert_eq!(command("FETCH FORWARD 10 FROM c"), fetch(Some(10), false));
         assert_eq!(command("FETCH ALL IN C"), fetch(None, false));
         assert_eq!(command("MOVE c"), fetch(Some(1), true));
-        assert!(matches!(command("FETCH BACKWARD 1 FROM c"), Command::Refused("0A000", _)));
-        assert_eq!(command("INSERT INTO finals VALUES (1)"), Command::Question);
-        assert_eq!(command("SELECT 1"), Command::Question);
+        assert!(matches!(command("FETCH BACKWARD 1 FROM c"), PostgresCommand::Refused("0A000", _)));
+        assert_eq!(command("INSERT INTO finals VALUES (1)"), PostgresCommand::Question);
+        assert_eq!(command("SELECT 1"), PostgresCommand::Question);
     }
 }

@@ -3,7 +3,7 @@
 //! Only the frame of the statement is read here; the question in it goes to a process that reads SQL, as any other.
 
 use super::command::pieces;
-use super::value::Column;
+use super::value::ResultColumn;
 
 /// What is wrong with a statement: a state of SQL, and why.
 type Wrong = (&'static str, String);
@@ -13,12 +13,12 @@ type Wrong = (&'static str, String);
 pub(super) struct CopyOut {
     /// The question. What stood before it are blanks, so that its places are those of the statement.
     pub(super) query: String,
-    pub(super) layout: Layout,
+    pub(super) layout: CopyFormat,
 }
 
 /// How rows are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum CopyFormat {
     /// A line a row, with what would end a value escaped.
     Text { delimiter: u8, null: String, header: bool },
     /// Values in quotes where they must be.
@@ -41,7 +41,7 @@ const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// Reads a statement that begins with `COPY`.
 pub(super) fn copy(sql: &str) -> Result<CopyOut, Wrong> {
-    let mut reading = Reading { sql, pieces: pieces(sql).collect(), at: 1 };
+    let mut reading = CopyOptions { sql, pieces: pieces(sql).collect(), at: 1 };
     let is_binary = reading.takes("BINARY");
     let query = reading.query()?;
     if reading.takes("FROM") {
@@ -57,13 +57,13 @@ pub(super) fn copy(sql: &str) -> Result<CopyOut, Wrong> {
     Ok(CopyOut { query, layout: options.layout()? })
 }
 
-struct Reading<'a> {
+struct CopyOptions<'a> {
     sql: &'a str,
     pieces: Vec<(usize, &'a str)>,
     at: usize,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> CopyOptions<'a> {
     fn peek(&self) -> Option<&'a str> {
         self.pieces.get(self.at).map(|(_, piece)| *piece)
     }
@@ -253,7 +253,7 @@ struct Options {
 }
 
 impl Options {
-    fn layout(self) -> Result<Layout, Wrong> {
+    fn layout(self) -> Result<CopyFormat, Wrong> {
         let format = self.format.unwrap_or_else(|| "text".into());
         let is_csv = format == "csv";
         let only_csv = self.quote.is_some() || self.escape.is_some() || self.force_quote.is_some();
@@ -263,7 +263,7 @@ impl Options {
         if format == "binary" {
             let plain = self.delimiter.is_none() && self.null.is_none() && !self.header;
             let wrong = || ("42601", "DELIMITER, NULL and HEADER are not of the format binary".to_owned());
-            return if plain { Ok(Layout::Binary) } else { Err(wrong()) };
+            return if plain { Ok(CopyFormat::Binary) } else { Err(wrong()) };
         }
         let byte = |name: &str, text: Option<String>, usual: u8| match text.as_deref().map(str::as_bytes) {
             None => Ok(usual),
@@ -284,7 +284,7 @@ impl Options {
             {
                 Err(("22023", format!("DELIMITER cannot be `{}` in the format text", char::from(delimiter))))
             }
-            "text" => Ok(Layout::Text { delimiter, null, header: self.header }),
+            "text" => Ok(CopyFormat::Text { delimiter, null, header: self.header }),
             "csv" => {
                 let quote = byte("QUOTE", self.quote, b'"')?;
                 let escape = byte("ESCAPE", self.escape, quote)?;
@@ -292,21 +292,21 @@ impl Options {
                     return Err(("22023", "QUOTE is neither the DELIMITER nor in NULL".into()));
                 }
                 let force_quote = self.force_quote.unwrap_or(Force::These(vec![]));
-                Ok(Layout::Csv { delimiter, null, header: self.header, quote, escape, force_quote })
+                Ok(CopyFormat::Csv { delimiter, null, header: self.header, quote, escape, force_quote })
             }
             other => Err(("22023", format!("there is no format `{other}`; there are text, csv and binary"))),
         }
     }
 }
 
-impl Layout {
+impl CopyFormat {
     pub(super) fn is_binary(&self) -> bool {
-        *self == Layout::Binary
+        *self == CopyFormat::Binary
     }
 
     /// What stands before all rows, if anything does.
     pub(super) fn head(&self, names: &[&str], out: &mut Vec<u8>) {
-        let (Layout::Text { delimiter, header, .. } | Layout::Csv { delimiter, header, .. }) = self else {
+        let (CopyFormat::Text { delimiter, header, .. } | CopyFormat::Csv { delimiter, header, .. }) = self else {
             out.extend_from_slice(BINARY_HEAD);
             return;
         };
@@ -332,27 +332,29 @@ impl Layout {
     /// Which columns are always in quotes; the name of one that there is not.
     pub(super) fn forced(&self, names: &[&str]) -> Result<Vec<bool>, String> {
         match self {
-            Layout::Csv { force_quote: Force::All, .. } => Ok(vec![true; names.len()]),
-            Layout::Csv { force_quote: Force::These(these), .. } => {
+            CopyFormat::Csv { force_quote: Force::All, .. } => Ok(vec![true; names.len()]),
+            CopyFormat::Csv { force_quote: Force::These(these), .. } => {
                 let unknown = these.iter().find(|own| !names.contains(&own.as_str()));
                 let forced = || names.iter().map(|name| these.iter().any(|own| own == name)).collect();
                 unknown.map_or_else(|| Ok(forced()), |name| Err(name.clone()))
             }
-            Layout::Text { .. } | Layout::Binary => Ok(vec![false; names.len()]),
+            CopyFormat::Text { .. } | CopyFormat::Binary => Ok(vec![false; names.len()]),
         }
     }
 
     /// A row.
     pub(super) fn row(
         &self,
-        columns: &[Column<'_>],
+        columns: &[ResultColumn<'_>],
         forced: &[bool],
         row: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (delimiter, null) = match self {
-            Layout::Text { delimiter, null, .. } | Layout::Csv { delimiter, null, .. } => (*delimiter, null.as_bytes()),
-            Layout::Binary => {
+            CopyFormat::Text { delimiter, null, .. } | CopyFormat::Csv { delimiter, null, .. } => {
+                (*delimiter, null.as_bytes())
+            }
+            CopyFormat::Binary => {
                 out.extend_from_slice(&(columns.len() as u16).to_be_bytes());
                 return columns.iter().try_for_each(|column| column.write(row, out));
             }
@@ -375,7 +377,7 @@ impl Layout {
     /// A value that is there.
     fn value(&self, text: &[u8], forced: bool, out: &mut Vec<u8>) {
         match self {
-            Layout::Text { delimiter, .. } => {
+            CopyFormat::Text { delimiter, .. } => {
                 for byte in text {
                     match byte {
                         0x08 => out.extend_from_slice(b"\\b"),
@@ -390,7 +392,7 @@ impl Layout {
                     }
                 }
             }
-            Layout::Csv { delimiter, null, quote, escape, .. } => {
+            CopyFormat::Csv { delimiter, null, quote, escape, .. } => {
                 let ends = |byte: &u8| byte == delimiter || byte == quote || matches!(byte, b'\n' | b'\r');
                 // A line that is a dot behind a stroke would be the end of all to some readers.
                 let must = text == null.as_bytes() || text == b"\\." || text.iter().any(ends);
@@ -407,7 +409,7 @@ impl Layout {
                 }
                 out.push(*quote);
             }
-            Layout::Binary => out.extend_from_slice(text),
+            CopyFormat::Binary => out.extend_from_slice(text),
         }
     }
 }
@@ -419,18 +421,18 @@ mod tests {
     use arrow::array::{ArrayRef, BooleanArray, StringArray};
     use std::sync::Arc;
 
-    fn csv() -> Layout {
+    fn csv() -> CopyFormat {
         let force_quote = Force::These(vec![]);
-        Layout::Csv { delimiter: b',', null: String::new(), header: false, quote: b'"', escape: b'"', force_quote }
+        CopyFormat::Csv { delimiter: b',', null: String::new(), header: false, quote: b'"', escape: b'"', force_quote }
     }
 
-    fn layout(options: &str) -> Layout {
+    fn layout(options: &str) -> CopyFormat {
         copy(&format!("COPY t TO STDOUT {options}")).unwrap_or_else(|wrong| panic!("{options}: {wrong:?}")).layout
     }
 
     #[test]
     fn statements_say_what_is_copied_and_how() {
-        let text = Layout::Text { delimiter: b'\t', null: "\\N".into(), header: false };
+        let text = CopyFormat::Text { delimiter: b'\t', null: "\\N".into(), header: false };
         let of = |sql: &str| copy(sql).unwrap_or_else(|wrong| panic!("{sql}: {wrong:?}")).query;
         assert_eq!(of("COPY finals TO STDOUT"), "SELECT * FROM finals");
         assert_eq!(of("copy public.\"My table\" (a, \"B\") to stdout"), "SELECT a, \"B\" FROM public.\"My table\"");
@@ -439,16 +441,22 @@ mod tests {
         assert_eq!(layout("WITH (FORMAT csv)"), csv());
         assert_eq!(layout("(FORMAT 'csv', HEADER false, ENCODING 'UTF8')"), csv());
         assert_eq!(layout("CSV"), csv());
-        assert_eq!(layout("WITH BINARY"), Layout::Binary);
-        let Layout::Csv { delimiter: b';', null, header: true, quote: b'\'', escape: b'\\', force_quote: Force::All } =
-            layout("WITH (FORMAT csv, HEADER, DELIMITER ';', NULL 'none', QUOTE '''', ESCAPE '\\', FORCE_QUOTE *)")
+        assert_eq!(layout("WITH BINARY"), CopyFormat::Binary);
+        let CopyFormat::Csv {
+            delimiter: b';',
+            null,
+            header: true,
+            quote: b'\'',
+            escape: b'\\',
+            force_quote: Force::All,
+        } = layout("WITH (FORMAT csv, HEADER, DELIMITER ';', NULL 'none', QUOTE '''', ESCAPE '\\', FORCE_QUOTE *)")
         else {
             panic!("other options")
         };
         assert_eq!(null, "none");
         let before_brackets =
             layout("WITH DELIMITER AS E'\\t' NULL AS '' CSV HEADER QUOTE AS '|' FORCE QUOTE a, \"B\"");
-        let Layout::Csv { delimiter: b'\t', header: true, quote: b'|', force_quote: Force::These(names), .. } =
+        let CopyFormat::Csv { delimiter: b'\t', header: true, quote: b'|', force_quote: Force::These(names), .. } =
             before_brackets
         else {
             panic!("{before_brackets:?}")
@@ -497,9 +505,9 @@ mod tests {
         ];
         let arrays: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from(texts.to_vec())), Arc::new(BooleanArray::from(vec![true; texts.len()]))];
-        let written = |layout: &Layout, forced: &[bool]| {
+        let written = |layout: &CopyFormat, forced: &[bool]| {
             let arrays: Vec<ArrayRef> = arrays.iter().map(|array| simple(array).expect("a type")).collect();
-            let columns: Vec<Column<'_>> =
+            let columns: Vec<ResultColumn<'_>> =
                 arrays.iter().map(|array| column(&**array, layout.is_binary()).expect("a type")).collect();
             let mut out = vec![];
             layout.head(&["n,1", "b"], &mut out);
@@ -507,7 +515,7 @@ mod tests {
             layout.foot(&mut out);
             out
         };
-        let text = |layout: &Layout, forced: &[bool]| String::from_utf8(written(layout, forced)).expect("UTF-8");
+        let text = |layout: &CopyFormat, forced: &[bool]| String::from_utf8(written(layout, forced)).expect("UTF-8");
         assert_eq!(
             text(&layout("(HEADER)"), &[]),
             "n,1\tb\na\tt\n\\N\tt\n\tt\nx,y\tt\nsay \"hi\"\tt\ntwo\\nlines\tt\n\\\\.\tt\nt\\tb\\\\\tt\n"
@@ -520,7 +528,7 @@ mod tests {
         assert!(forced.starts_with("\"a\",\"t\"\na,\"t\"\n,\"t\"\n"), "{forced}");
         let escaped = text(&layout("(FORMAT csv, ESCAPE '\\')"), &[]);
         assert!(escaped.contains("\"say \\\"hi\\\"\",t\n"), "{escaped}");
-        let binary = written(&Layout::Binary, &[]);
+        let binary = written(&CopyFormat::Binary, &[]);
         let head = [BINARY_HEAD, &[0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 1, 1], &[0, 2, 255, 255, 255, 255]].concat();
         assert!(binary.starts_with(&head) && binary.ends_with(&[255, 255]), "{binary:?}");
         assert_eq!(BINARY_HEAD.len(), 19);

@@ -5,7 +5,7 @@ use crate::engine::EngineError;
 
 /// An error or a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct PostgresError {
     pub(super) severity: &'static str,
     /// The state of SQL (`SQLSTATE`).
     pub(super) state: &'static str,
@@ -16,27 +16,27 @@ pub(super) struct Failure {
     pub(super) position: Option<usize>,
 }
 
-impl Failure {
-    pub(super) fn new(state: &'static str, message: impl Into<String>) -> Failure {
-        Failure { severity: "ERROR", state, message: message.into(), detail: None, help: None, position: None }
+impl PostgresError {
+    pub(super) fn new(state: &'static str, message: impl Into<String>) -> PostgresError {
+        PostgresError { severity: "ERROR", state, message: message.into(), detail: None, help: None, position: None }
     }
 
     /// One after which the connection ends.
-    pub(super) fn fatal(state: &'static str, message: impl Into<String>) -> Failure {
-        Failure { severity: "FATAL", ..Failure::new(state, message) }
+    pub(super) fn fatal(state: &'static str, message: impl Into<String>) -> PostgresError {
+        PostgresError { severity: "FATAL", ..PostgresError::new(state, message) }
     }
 
     /// Something to know.
-    pub(super) fn notice(state: &'static str, message: impl Into<String>) -> Failure {
-        Failure { severity: "NOTICE", ..Failure::new(state, message) }
+    pub(super) fn notice(state: &'static str, message: impl Into<String>) -> PostgresError {
+        PostgresError { severity: "NOTICE", ..PostgresError::new(state, message) }
     }
 
-    pub(super) fn with_help(self, help: impl Into<String>) -> Failure {
-        Failure { help: Some(help.into()), ..self }
+    pub(super) fn with_help(self, help: impl Into<String>) -> PostgresError {
+        PostgresError { help: Some(help.into()), ..self }
     }
 
     /// An error of the processor or of SQL, about a statement.
-    pub(super) fn of(error: &EngineError, sql: &str) -> Failure {
+    pub(super) fn of(error: &EngineError, sql: &str) -> PostgresError {
         let text = error.to_string();
         let (message, help) = match text.split_once("\n  help: ") {
             Some((message, help)) => (message, Some(help.to_owned())),
@@ -47,7 +47,7 @@ impl Failure {
             },
         };
         let position = place(&text, sql);
-        Failure { help, position, ..Failure::new(state(error, &text), message) }
+        PostgresError { help, position, ..PostgresError::new(state(error, &text), message) }
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn states_help_and_places_are_those_of_the_statement() {
         let of = |error: EngineError, sql: &str| {
-            let failure = Failure::of(&error, sql);
+            let failure = PostgresError::of(&error, sql);
             (failure.state, failure.help, failure.position)
         };
         let sql = "SELECT a,\n  béc FROM finals f";
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(of(syntax, sql), ("42601", None, Some(15)));
         let refused = crate::sql::QueryCode::OnlyRead.error("`INSERT` is refused");
         assert_eq!(of(refused.clone(), "INSERT").0, "25006");
-        assert_eq!(Failure::of(&refused, "INSERT").message, "[TL3008] `INSERT` is refused");
+        assert_eq!(PostgresError::of(&refused, "INSERT").message, "[TL3008] `INSERT` is refused");
         assert_eq!(of(EngineError::NotFound("there is no table `f`; did you mean".into()), sql).2, Some(29));
         assert_eq!(of(EngineError::NotFound("there is no table `nals`".into()), sql).2, None);
     }

@@ -2,9 +2,9 @@
 //!
 //! While a question is at work the client is listened to, so one that goes away ends its question.
 
-use super::message::{self, Malformed, Message, Opening};
+use super::message::{self, ClientMessage, Malformed, Opening};
 use super::reply::Replies;
-use crate::connection::{ConnectionSlot, Phase};
+use crate::connection::{ConnectionPhase, ConnectionSlot};
 use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,43 +15,43 @@ const AHEAD_BYTES_MAX: usize = 64 << 10;
 pub(super) const SEND_BYTES: usize = 64 << 10;
 
 /// What bytes come from and go to: a socket, with TLS or without.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for S {}
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// The client is gone, or said so.
     Gone,
     /// What it sends is no message.
     Malformed(Malformed),
 }
 
-impl From<std::io::Error> for End {
-    fn from(_: std::io::Error) -> End {
-        End::Gone
+impl From<std::io::Error> for ConnectionEnd {
+    fn from(_: std::io::Error) -> ConnectionEnd {
+        ConnectionEnd::Gone
     }
 }
 
-impl From<Malformed> for End {
-    fn from(malformed: Malformed) -> End {
-        End::Malformed(malformed)
+impl From<Malformed> for ConnectionEnd {
+    fn from(malformed: Malformed) -> ConnectionEnd {
+        ConnectionEnd::Malformed(malformed)
     }
 }
 
 /// A connection.
-pub(super) struct Link {
-    stream: Box<dyn Stream>,
+pub(super) struct PostgresLink {
+    stream: Box<dyn ClientStream>,
     input: BytesMut,
     pub(super) replies: Replies,
     place: Arc<ConnectionSlot>,
     bytes_max: usize,
 }
 
-impl Link {
-    pub(super) fn new(stream: Box<dyn Stream>, place: Arc<ConnectionSlot>, bytes_max: usize) -> Link {
-        Link { stream, input: BytesMut::new(), replies: Replies::default(), place, bytes_max }
+impl PostgresLink {
+    pub(super) fn new(stream: Box<dyn ClientStream>, place: Arc<ConnectionSlot>, bytes_max: usize) -> PostgresLink {
+        PostgresLink { stream, input: BytesMut::new(), replies: Replies::default(), place, bytes_max }
     }
 
     /// The place of the connection.
@@ -60,19 +60,23 @@ impl Link {
     }
 
     /// The socket; an error if something was sent that belongs behind what was asked.
-    pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, End> {
-        if self.input.is_empty() { Ok(self.stream) } else { Err(End::Malformed(Malformed("bytes before encryption"))) }
+    pub(super) fn into_stream(self) -> Result<Box<dyn ClientStream>, ConnectionEnd> {
+        if self.input.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(ConnectionEnd::Malformed(Malformed("bytes before encryption")))
+        }
     }
 
-    async fn read(&mut self) -> Result<(), End> {
+    async fn read(&mut self) -> Result<(), ConnectionEnd> {
         if self.stream.read_buf(&mut self.input).await? == 0 {
-            return Err(End::Gone);
+            return Err(ConnectionEnd::Gone);
         }
         Ok(())
     }
 
     /// What the connection begins with.
-    pub(super) async fn opening(&mut self) -> Result<Opening, End> {
+    pub(super) async fn opening(&mut self) -> Result<Opening, ConnectionEnd> {
         loop {
             if let Some((opening, length)) = message::opening(&self.input)? {
                 self.input.advance(length);
@@ -83,7 +87,7 @@ impl Link {
     }
 
     /// The next message.
-    pub(super) async fn message(&mut self) -> Result<Message, End> {
+    pub(super) async fn message(&mut self) -> Result<ClientMessage, ConnectionEnd> {
         loop {
             if let Some((message, length)) = message::next(&self.input, self.bytes_max)? {
                 self.input.advance(length);
@@ -104,13 +108,13 @@ impl Link {
                 return;
             }
             // Its bytes belong to the next message, which begins when this question is answered.
-            self.place.begin(Phase::Answer);
+            self.place.begin(ConnectionPhase::Answer);
         }
         std::future::pending().await
     }
 
     /// Sends what waits.
-    pub(super) async fn send(&mut self) -> Result<(), End> {
+    pub(super) async fn send(&mut self) -> Result<(), ConnectionEnd> {
         let bytes = std::mem::take(&mut self.replies.bytes);
         self.stream.write_all(&bytes).await?;
         self.stream.flush().await?;
@@ -123,7 +127,7 @@ impl Link {
     }
 
     /// Sends what waits if it is much.
-    pub(super) async fn send_much(&mut self) -> Result<(), End> {
+    pub(super) async fn send_much(&mut self) -> Result<(), ConnectionEnd> {
         if self.replies.bytes.len() >= SEND_BYTES { self.send().await } else { Ok(()) }
     }
 

@@ -30,14 +30,14 @@ pub(super) enum Opening {
 
 /// What something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MessageKind {
     Statement,
     Portal,
 }
 
 /// A message of a connection that has begun.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(super) enum ClientMessage {
     Password(Vec<u8>),
     Query(String),
     Parse {
@@ -46,12 +46,12 @@ pub(super) enum Message {
         types: Vec<u32>,
     },
     Bind(Bind),
-    Describe(Kind, String),
+    Describe(MessageKind, String),
     Execute {
         portal: String,
         rows: u32,
     },
-    Close(Kind, String),
+    Close(MessageKind, String),
     Sync,
     Flush,
     Terminate,
@@ -79,7 +79,7 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Option<(Opening, usize)>, Malforme
         return Err(Malformed("this is no client of PostgreSQL"));
     }
     let Some(body) = bytes.get(4..length) else { return Ok(None) };
-    let mut body = Body(body);
+    let mut body = MessageBody(body);
     let opening = match body.u32()? {
         TLS => Opening::Tls,
         GSS => Opening::Gss,
@@ -101,7 +101,7 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Option<(Opening, usize)>, Malforme
 }
 
 /// The next message, and how many bytes it takes, once it has come whole.
-pub(super) fn next(bytes: &[u8], bytes_max: usize) -> Result<Option<(Message, usize)>, Malformed> {
+pub(super) fn next(bytes: &[u8], bytes_max: usize) -> Result<Option<(ClientMessage, usize)>, Malformed> {
     let Some((kind, rest)) = bytes.split_first() else { return Ok(None) };
     let Some(head) = rest.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*head) as usize;
@@ -112,30 +112,30 @@ pub(super) fn next(bytes: &[u8], bytes_max: usize) -> Result<Option<(Message, us
         return Err(Malformed("a message is longer than is taken"));
     }
     let Some(body) = rest.get(4..length) else { return Ok(None) };
-    let mut body = Body(body);
+    let mut body = MessageBody(body);
     let message = match kind {
-        b'p' => Message::Password(body.rest().to_vec()),
-        b'Q' => Message::Query(body.text()?),
+        b'p' => ClientMessage::Password(body.rest().to_vec()),
+        b'Q' => ClientMessage::Query(body.text()?),
         b'P' => {
             let (name, sql) = (body.text()?, body.text()?);
             let count = body.u16()?;
             let types = (0..count).map(|_| body.u32()).collect::<Result<_, _>>()?;
-            Message::Parse { name, sql, types }
+            ClientMessage::Parse { name, sql, types }
         }
-        b'B' => Message::Bind(bind(&mut body)?),
-        b'D' => Message::Describe(body.kind()?, body.text()?),
-        b'E' => Message::Execute { portal: body.text()?, rows: body.u32()? },
-        b'C' => Message::Close(body.kind()?, body.text()?),
-        b'S' => Message::Sync,
-        b'H' => Message::Flush,
-        b'X' => Message::Terminate,
-        b'd' | b'c' | b'f' => Message::Copy,
+        b'B' => ClientMessage::Bind(bind(&mut body)?),
+        b'D' => ClientMessage::Describe(body.kind()?, body.text()?),
+        b'E' => ClientMessage::Execute { portal: body.text()?, rows: body.u32()? },
+        b'C' => ClientMessage::Close(body.kind()?, body.text()?),
+        b'S' => ClientMessage::Sync,
+        b'H' => ClientMessage::Flush,
+        b'X' => ClientMessage::Terminate,
+        b'd' | b'c' | b'f' => ClientMessage::Copy,
         _ => return Err(Malformed("no message begins so")),
     };
     Ok(Some((message, length + 1)))
 }
 
-fn bind(body: &mut Body<'_>) -> Result<Bind, Malformed> {
+fn bind(body: &mut MessageBody<'_>) -> Result<Bind, Malformed> {
     let (portal, statement) = (body.text()?, body.text()?);
     let formats = body.u16s()?;
     let count = body.u16()?;
@@ -148,9 +148,9 @@ fn bind(body: &mut Body<'_>) -> Result<Bind, Malformed> {
 }
 
 /// What is left of a message.
-struct Body<'a>(&'a [u8]);
+struct MessageBody<'a>(&'a [u8]);
 
-impl<'a> Body<'a> {
+impl<'a> MessageBody<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed("a message ends too early"))?;
         self.0 = rest;
@@ -176,10 +176,10 @@ impl<'a> Body<'a> {
         (0..count).map(|_| self.u16()).collect()
     }
 
-    fn kind(&mut self) -> Result<Kind, Malformed> {
+    fn kind(&mut self) -> Result<MessageKind, Malformed> {
         match self.take(1)? {
-            b"S" => Ok(Kind::Statement),
-            b"P" => Ok(Kind::Portal),
+            b"S" => Ok(MessageKind::Statement),
+            b"P" => Ok(MessageKind::Portal),
             _ => Err(Malformed("neither a statement nor a portal")),
         }
     }

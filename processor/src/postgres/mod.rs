@@ -27,10 +27,10 @@ mod settings;
 mod start;
 mod value;
 
-use crate::connection::Bounds;
+use crate::connection::ConnectionBounds;
 use crate::engine::Engine;
 use crate::server::{Closing, Server, Setup, Shared};
-use cancel::Keys;
+use cancel::CancelKeys;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -80,8 +80,8 @@ impl Default for Options {
 
 impl Options {
     /// The bounds of its connections.
-    fn bounds(&self) -> Bounds {
-        Bounds {
+    fn bounds(&self) -> ConnectionBounds {
+        ConnectionBounds {
             connections_max: self.connections_max,
             connections_per_client_max: self.connections_per_client_max,
             // In which is said that there is no other, and questions are cancelled.
@@ -98,10 +98,10 @@ impl Options {
 
 /// What every connection needs.
 #[derive(Clone)]
-struct App {
+struct PostgresApp {
     engine: Arc<dyn Engine>,
     options: Arc<Options>,
-    keys: Arc<Keys>,
+    keys: Arc<CancelKeys>,
     closing: Closing,
 }
 
@@ -117,7 +117,7 @@ pub fn serve(
 ) -> io::Result<Server> {
     let (bounds, drain_time_max) = (options.bounds(), options.drain_time_max);
     Setup { name: "postgres", threads: 2, bounds, drain_time_max }.serve(listener, shutdown, move |closing| {
-        let app = App { engine, options: Arc::new(options), keys: Arc::default(), closing };
+        let app = PostgresApp { engine, options: Arc::new(options), keys: Arc::default(), closing };
         move |stream, place| start::serve(stream, place, app.clone())
     })
 }

@@ -1,23 +1,23 @@
 //! Values that a client sends for `$1`, `$2` ..., as texts with the names of their types.
 
-use super::error::Failure;
+use super::error::PostgresError;
 use super::numeric;
 use crate::sql::StatementParameter;
 use crate::sql::types;
 
 /// A value of a type (0 where the statement decides), in text or in binary.
-pub(super) fn parameter(oid: u32, binary: bool, value: Option<&[u8]>) -> Result<StatementParameter, Failure> {
+pub(super) fn parameter(oid: u32, binary: bool, value: Option<&[u8]>) -> Result<StatementParameter, PostgresError> {
     // What is `unknown` has its type from what it is compared with, and so has an array from its elements.
     let ty = types::by_oid(oid).filter(|ty| ty.name != "unknown").map(|ty| ty.sql.to_owned());
     let Some(value) = value else { return Ok(StatementParameter { ty, text: None }) };
     let text = if binary { in_binary(oid, value) } else { std::str::from_utf8(value).ok().map(str::to_owned) };
     match text {
         Some(text) => Ok(StatementParameter { ty, text: Some(text) }),
-        None if binary => Err(Failure::new(
+        None if binary => Err(PostgresError::new(
             "22P03",
             format!("a parameter of type {} is not as that is in binary", types::written(oid, -1)),
         )),
-        None => Err(Failure::new("22021", "a parameter is not UTF-8")),
+        None => Err(PostgresError::new("22021", "a parameter is not UTF-8")),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a client is told: messages written to bytes.
 
-use super::error::Failure;
+use super::error::PostgresError;
 use crate::sql::types;
 use arrow::datatypes::Schema;
 
 /// Where a connection stands between two statements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum TransactionStatus {
     /// In no transaction.
     #[default]
     Idle,
@@ -65,11 +65,11 @@ impl Replies {
         });
     }
 
-    pub(super) fn ready(&mut self, status: Status) {
+    pub(super) fn ready(&mut self, status: TransactionStatus) {
         let status = match status {
-            Status::Idle => b'I',
-            Status::Open => b'T',
-            Status::Failed => b'E',
+            TransactionStatus::Idle => b'I',
+            TransactionStatus::Open => b'T',
+            TransactionStatus::Failed => b'E',
         };
         self.message(b'Z', |out| out.push(status));
     }
@@ -159,15 +159,15 @@ impl Replies {
         self.message(b's', |_| ());
     }
 
-    pub(super) fn error(&mut self, failure: &Failure) {
+    pub(super) fn error(&mut self, failure: &PostgresError) {
         self.said(b'E', failure);
     }
 
-    pub(super) fn notice(&mut self, failure: &Failure) {
+    pub(super) fn notice(&mut self, failure: &PostgresError) {
         self.said(b'N', failure);
     }
 
-    fn said(&mut self, kind: u8, failure: &Failure) {
+    fn said(&mut self, kind: u8, failure: &PostgresError) {
         self.message(kind, |out| {
             let mut field = |name: u8, value: &str| {
                 out.push(name);

@@ -7,17 +7,17 @@
 mod commands;
 mod copying;
 
-use super::App;
-use super::asking::{Attention, Broken, Rows};
-use super::cancel::Key;
-use super::command::{Command, command, statements};
-use super::error::Failure;
-use super::link::{End, Link};
-use super::message::{Bind, Kind, Message};
+use super::PostgresApp;
+use super::asking::{Attention, BrokenAnswer, PendingRows};
+use super::cancel::CancelKey;
+use super::command::{PostgresCommand, command, statements};
+use super::error::PostgresError;
+use super::link::{ConnectionEnd, PostgresLink};
+use super::message::{Bind, ClientMessage, MessageKind};
 use super::parameter::parameter;
-use super::reply::{Status, format};
-use super::settings::Settings;
-use crate::connection::Phase;
+use super::reply::{TransactionStatus, format};
+use super::settings::SessionSettings;
+use crate::connection::ConnectionPhase;
 use crate::engine::{AnswerBasis, PositionOf};
 use crate::sql::{SqlQuestion, StatementDescription, StatementParameter, types};
 use crate::tokens::Who;
@@ -30,9 +30,9 @@ const HELD_MAX: usize = 1000;
 
 /// A statement that was parsed.
 #[derive(Clone)]
-struct Statement {
+struct ParsedStatement {
     sql: Arc<str>,
-    command: Arc<Command>,
+    command: Arc<PostgresCommand>,
     /// The types of its parameters, as far as the client knows them.
     declared: Vec<u32>,
     described: Option<Arc<StatementDescription>>,
@@ -40,10 +40,10 @@ struct Statement {
 
 /// A statement with its values.
 struct Portal {
-    statement: Statement,
+    statement: ParsedStatement,
     parameters: Vec<StatementParameter>,
     formats: Vec<u16>,
-    rows: Option<Rows>,
+    rows: Option<PendingRows>,
     /// Whether its question has begun.
     has_begun: bool,
     /// Whether rows of it were given up, for nobody fetched them.
@@ -52,47 +52,53 @@ struct Portal {
 
 /// What a message came to: an error of the statement is told, and the connection goes on.
 enum Trouble {
-    Failure(Box<Failure>),
-    End(End),
+    Failure(Box<PostgresError>),
+    End(ConnectionEnd),
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Trouble {
+impl From<PostgresError> for Trouble {
+    fn from(failure: PostgresError) -> Trouble {
         Trouble::Failure(Box::new(failure))
     }
 }
 
-impl From<End> for Trouble {
-    fn from(end: End) -> Trouble {
+impl From<ConnectionEnd> for Trouble {
+    fn from(end: ConnectionEnd) -> Trouble {
         Trouble::End(end)
     }
 }
 
-type Done<T = ()> = Result<T, Trouble>;
+type SessionResult<T = ()> = Result<T, Trouble>;
 
-pub(super) struct Session {
-    app: App,
-    link: Link,
-    key: Key,
-    settings: Settings,
+pub(super) struct PostgresSession {
+    app: PostgresApp,
+    link: PostgresLink,
+    key: CancelKey,
+    settings: SessionSettings,
     /// Whose token was shown, where there are any.
     who: Option<Who>,
-    status: Status,
-    statements: BTreeMap<String, Statement>,
+    status: TransactionStatus,
+    statements: BTreeMap<String, ParsedStatement>,
     portals: BTreeMap<String, Portal>,
     /// What the last answer was true for.
     positions: Vec<PositionOf>,
 }
 
-impl Session {
-    pub(super) fn new(app: App, link: Link, key: Key, settings: Settings, who: Option<Who>) -> Session {
-        Session {
+impl PostgresSession {
+    pub(super) fn new(
+        app: PostgresApp,
+        link: PostgresLink,
+        key: CancelKey,
+        settings: SessionSettings,
+        who: Option<Who>,
+    ) -> PostgresSession {
+        PostgresSession {
             app,
             link,
             key,
             settings,
             who,
-            status: Status::default(),
+            status: TransactionStatus::default(),
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),
             positions: vec![],
@@ -103,11 +109,11 @@ impl Session {
     pub(super) async fn run(mut self) {
         let app = self.app.clone();
         let failure = loop {
-            self.link.place().begin(Phase::Idle);
+            self.link.place().begin(ConnectionPhase::Idle);
             let held = self.portals.values().any(|portal| portal.rows.is_some());
             let message = tokio::select! {
                 message = self.link.message() => message,
-                () = app.closing.asked() => break Failure::fatal("57P01", "the processor ends"),
+                () = app.closing.asked() => break PostgresError::fatal("57P01", "the processor ends"),
                 () = tokio::time::sleep(app.options.cursor_time_max), if held => {
                     // Rows that nobody fetches hold a process and a turn.
                     for portal in self.portals.values_mut().filter(|portal| portal.rows.is_some()) {
@@ -116,10 +122,10 @@ impl Session {
                     continue;
                 }
             };
-            self.link.place().begin(Phase::Answer);
+            self.link.place().begin(ConnectionPhase::Answer);
             let done = match message {
-                Ok(Message::Terminate) => return,
-                Ok(_) if !self.is_known() => break Failure::fatal("28000", "the token is not known any more"),
+                Ok(ClientMessage::Terminate) => return,
+                Ok(_) if !self.is_known() => break PostgresError::fatal("28000", "the token is not known any more"),
                 Ok(message) => self.answer(message).await,
                 Err(end) => Err(end),
             };
@@ -129,8 +135,8 @@ impl Session {
             };
             match sent {
                 Ok(()) => {}
-                Err(End::Gone) => return,
-                Err(End::Malformed(why)) => break Failure::fatal("08P01", why.0),
+                Err(ConnectionEnd::Gone) => return,
+                Err(ConnectionEnd::Malformed(why)) => break PostgresError::fatal("08P01", why.0),
             }
         };
         self.link.replies.error(&failure);
@@ -144,10 +150,10 @@ impl Session {
     }
 
     /// Answers a message, and those that belong to it: all until `Sync` where it is one of the extended protocol.
-    async fn answer(&mut self, message: Message) -> Result<(), End> {
+    async fn answer(&mut self, message: ClientMessage) -> Result<(), ConnectionEnd> {
         let (mut message, mut failed) = (message, false);
         loop {
-            let is_last = matches!(message, Message::Sync | Message::Query(_));
+            let is_last = matches!(message, ClientMessage::Sync | ClientMessage::Query(_));
             if !failed || is_last {
                 match self.one(message).await {
                     Ok(()) => {}
@@ -159,7 +165,7 @@ impl Session {
                 }
             }
             if is_last {
-                if self.status == Status::Idle {
+                if self.status == TransactionStatus::Idle {
                     // Cursors end with their transaction; without one they end with their rows.
                     self.portals.retain(|name, portal| !name.is_empty() && portal.rows.is_some());
                 }
@@ -168,59 +174,59 @@ impl Session {
             }
             self.link.send_much().await?;
             // The rest of the batch is on its way.
-            self.link.place().begin(Phase::Body);
+            self.link.place().begin(ConnectionPhase::Body);
             message = self.link.message().await?;
-            self.link.place().begin(Phase::Answer);
-            if message == Message::Terminate {
-                return Err(End::Gone);
+            self.link.place().begin(ConnectionPhase::Answer);
+            if message == ClientMessage::Terminate {
+                return Err(ConnectionEnd::Gone);
             }
         }
     }
 
-    fn fail(&mut self, failure: &Failure) {
+    fn fail(&mut self, failure: &PostgresError) {
         self.link.replies.error(failure);
-        if self.status == Status::Open {
-            self.status = Status::Failed;
+        if self.status == TransactionStatus::Open {
+            self.status = TransactionStatus::Failed;
         }
     }
 
-    async fn one(&mut self, message: Message) -> Done {
+    async fn one(&mut self, message: ClientMessage) -> SessionResult {
         match message {
-            Message::Query(text) => self.query(&text).await,
-            Message::Parse { name, sql, types } => self.parse(name, &sql, types),
-            Message::Bind(bind) => self.bind(bind).await,
-            Message::Describe(Kind::Statement, name) => self.describe_statement(&name).await,
-            Message::Describe(Kind::Portal, name) => self.describe_portal(&name).await,
-            Message::Execute { portal, rows } => {
+            ClientMessage::Query(text) => self.query(&text).await,
+            ClientMessage::Parse { name, sql, types } => self.parse(name, &sql, types),
+            ClientMessage::Bind(bind) => self.bind(bind).await,
+            ClientMessage::Describe(MessageKind::Statement, name) => self.describe_statement(&name).await,
+            ClientMessage::Describe(MessageKind::Portal, name) => self.describe_portal(&name).await,
+            ClientMessage::Execute { portal, rows } => {
                 let rows = if rows == 0 { None } else { Some(rows) };
                 self.execute(&portal, rows, None).await
             }
-            Message::Close(kind, name) => {
+            ClientMessage::Close(kind, name) => {
                 match kind {
-                    Kind::Statement => _ = self.statements.remove(&name),
-                    Kind::Portal => _ = self.portals.remove(&name),
+                    MessageKind::Statement => _ = self.statements.remove(&name),
+                    MessageKind::Portal => _ = self.portals.remove(&name),
                 }
                 self.link.replies.closed();
                 Ok(())
             }
-            Message::Flush => Ok(self.link.send().await?),
-            Message::Sync => Ok(()),
+            ClientMessage::Flush => Ok(self.link.send().await?),
+            ClientMessage::Sync => Ok(()),
             // What was on its way when a COPY was refused.
-            Message::Copy => Ok(()),
-            Message::Password(_) => Err(Failure::new("08P01", "nobody asked for a password").into()),
-            Message::Terminate => Err(End::Gone.into()),
+            ClientMessage::Copy => Ok(()),
+            ClientMessage::Password(_) => Err(PostgresError::new("08P01", "nobody asked for a password").into()),
+            ClientMessage::Terminate => Err(ConnectionEnd::Gone.into()),
         }
     }
 
     /// The simple protocol: statements one after the other, each answered whole, until one fails.
-    async fn query(&mut self, text: &str) -> Done {
+    async fn query(&mut self, text: &str) -> SessionResult {
         let all = statements(text);
         if all.is_empty() {
             self.link.replies.empty();
             return Ok(());
         }
         for sql in all {
-            let statement = Statement::of(sql, vec![]);
+            let statement = ParsedStatement::of(sql, vec![]);
             let portal = Portal::of(statement, vec![], vec![]);
             self.portals.insert(String::new(), portal);
             self.execute("", None, Some(())).await?;
@@ -228,34 +234,36 @@ impl Session {
         Ok(())
     }
 
-    fn parse(&mut self, name: String, sql: &str, types: Vec<u32>) -> Done {
+    fn parse(&mut self, name: String, sql: &str, types: Vec<u32>) -> SessionResult {
         self.check_status(&command(sql))?;
         let all = statements(sql);
         if all.len() > 1 {
-            return Err(Failure::new("42601", "one statement at a time can be prepared: this is more than one").into());
+            return Err(
+                PostgresError::new("42601", "one statement at a time can be prepared: this is more than one").into()
+            );
         }
         if !name.is_empty() && self.statements.contains_key(&name) {
-            return Err(Failure::new("42P05", format!("there is a statement `{name}` already")).into());
+            return Err(PostgresError::new("42P05", format!("there is a statement `{name}` already")).into());
         }
         self.has_room(self.statements.len())?;
-        self.statements.insert(name, Statement::of(sql, types));
+        self.statements.insert(name, ParsedStatement::of(sql, types));
         self.link.replies.parsed();
         Ok(())
     }
 
-    fn has_room(&self, held: usize) -> Result<(), Failure> {
+    fn has_room(&self, held: usize) -> Result<(), PostgresError> {
         match held < HELD_MAX {
             true => Ok(()),
-            false => Err(Failure::new("54000", format!("a connection has {HELD_MAX} statements at the most"))),
+            false => Err(PostgresError::new("54000", format!("a connection has {HELD_MAX} statements at the most"))),
         }
     }
 
-    fn statement(&self, name: &str) -> Result<Statement, Failure> {
+    fn statement(&self, name: &str) -> Result<ParsedStatement, PostgresError> {
         let statement = self.statements.get(name).cloned();
-        statement.ok_or_else(|| Failure::new("26000", format!("there is no statement `{name}`")))
+        statement.ok_or_else(|| PostgresError::new("26000", format!("there is no statement `{name}`")))
     }
 
-    async fn bind(&mut self, bind: Bind) -> Done {
+    async fn bind(&mut self, bind: Bind) -> SessionResult {
         let mut statement = self.statement(&bind.statement)?;
         self.check_status(&statement.command)?;
         let is_binary = |place| format(&bind.formats, place) == 1;
@@ -274,7 +282,7 @@ impl Session {
         });
         let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
         if !bind.portal.is_empty() && self.portals.contains_key(&bind.portal) {
-            return Err(Failure::new("42P03", format!("there is a cursor `{}` already", bind.portal)).into());
+            return Err(PostgresError::new("42P03", format!("there is a cursor `{}` already", bind.portal)).into());
         }
         self.has_room(self.portals.len())?;
         self.portals.insert(bind.portal, Portal::of(statement, parameters, bind.results));
@@ -283,7 +291,7 @@ impl Session {
     }
 
     /// What a statement takes and gives, which is asked once.
-    async fn description(&mut self, name: &str) -> Done<Option<Arc<StatementDescription>>> {
+    async fn description(&mut self, name: &str) -> SessionResult<Option<Arc<StatementDescription>>> {
         let statement = self.statement(name)?;
         if let Some(columns) = self.columns_of(&statement.command)? {
             return Ok(
@@ -314,7 +322,7 @@ impl Session {
         SqlQuestion { sql: sql.to_owned(), engine: self.app.engine.clone(), sync, parameters, held: None }
     }
 
-    async fn describe_statement(&mut self, name: &str) -> Done {
+    async fn describe_statement(&mut self, name: &str) -> SessionResult {
         let described = self.description(name).await?;
         let statement = self.statement(name)?;
         self.link.replies.parameters(&statement.parameters());
@@ -326,7 +334,7 @@ impl Session {
     }
 
     /// The columns of a portal. Its question begins with that: its values are known, and rows follow.
-    async fn describe_portal(&mut self, name: &str) -> Done {
+    async fn describe_portal(&mut self, name: &str) -> SessionResult {
         let command = self.portal(name)?.statement.command.clone();
         let columns = match self.columns_of(&command)? {
             Some(columns) => columns,
@@ -340,19 +348,19 @@ impl Session {
         Ok(())
     }
 
-    fn portal(&mut self, name: &str) -> Result<&mut Portal, Failure> {
+    fn portal(&mut self, name: &str) -> Result<&mut Portal, PostgresError> {
         let portal = self.portals.get_mut(name);
-        portal.ok_or_else(|| Failure::new("34000", format!("there is no cursor `{name}`")))
+        portal.ok_or_else(|| PostgresError::new("34000", format!("there is no cursor `{name}`")))
     }
 
     /// Begins the question of a portal; its columns.
-    async fn begin(&mut self, name: &str) -> Done<SchemaRef> {
+    async fn begin(&mut self, name: &str) -> SessionResult<SchemaRef> {
         let portal = self.portal(name)?;
         if let Some(rows) = &portal.rows {
             return Ok(rows.schema().clone());
         }
         if portal.has_begun {
-            return Err(Failure::new("55000", format!("the rows of cursor `{name}` have ended")).into());
+            return Err(PostgresError::new("55000", format!("the rows of cursor `{name}` have ended")).into());
         }
         let (sql, parameters) = (portal.statement.sql.clone(), portal.parameters.clone());
         let described = portal.statement.described.clone();
@@ -364,8 +372,10 @@ impl Session {
             schema.fields().iter().map(|field| types::oid(field.data_type())).collect()
         };
         if described.is_some_and(|described| types(&described.columns) != types(rows.schema())) {
-            let failure =
-                Failure::new("0A000", "the columns are others than those that the statement had when it was prepared");
+            let failure = PostgresError::new(
+                "0A000",
+                "the columns are others than those that the statement had when it was prepared",
+            );
             return Err(failure.with_help("prepare it anew: what is deployed has changed").into());
         }
         let (basis, columns) = (rows.basis().clone(), rows.schema().clone());
@@ -380,24 +390,24 @@ impl Session {
         let AnswerBasis { positions, notes } = basis;
         self.positions = positions;
         for note in notes {
-            self.link.replies.notice(&Failure::notice("01000", note.message).with_help(note.help));
+            self.link.replies.notice(&PostgresError::notice("01000", note.message).with_help(note.help));
         }
         if self.settings.is_on("timeline.positions") {
             let text = serde_json::to_string(&self.positions).unwrap_or_default();
-            self.link.replies.notice(&Failure::notice("00000", format!("true for {text}")));
+            self.link.replies.notice(&PostgresError::notice("00000", format!("true for {text}")));
         }
     }
 
     /// Runs a portal, or goes on with it: so many rows at the most. `simple` if its columns are to be told first.
-    async fn execute(&mut self, name: &str, rows_max: Option<u32>, simple: Option<()>) -> Done {
+    async fn execute(&mut self, name: &str, rows_max: Option<u32>, simple: Option<()>) -> SessionResult {
         let portal = self.portal(name)?;
         let (command, sql) = (portal.statement.command.clone(), portal.statement.sql.clone());
         self.check_status(&command)?;
-        if let Command::Copy(copy) = &*command {
+        if let PostgresCommand::Copy(copy) = &*command {
             let parameters = self.portal(name)?.parameters.clone();
             return self.copy(copy, &sql, parameters).await;
         }
-        if *command != Command::Question {
+        if *command != PostgresCommand::Question {
             return self.run_command(&command, simple.is_some()).await;
         }
         if self.portal(name)?.has_begun {
@@ -412,7 +422,7 @@ impl Session {
     }
 
     /// Tells rows of a portal that has begun, and how many there were under `tag`; without one they are gone over.
-    async fn rows_of(&mut self, name: &str, rows_max: Option<u32>, sql: &str, tag: Option<&str>) -> Done {
+    async fn rows_of(&mut self, name: &str, rows_max: Option<u32>, sql: &str, tag: Option<&str>) -> SessionResult {
         self.check_given_up(name)?;
         let app = self.app.clone();
         let portal = self.portal(name)?;
@@ -435,30 +445,33 @@ impl Session {
     }
 
     /// Refuses a cursor whose rows were given up: what came of it would look like all there is.
-    fn check_given_up(&mut self, name: &str) -> Result<(), Failure> {
+    fn check_given_up(&mut self, name: &str) -> Result<(), PostgresError> {
         let most = self.app.options.cursor_time_max.as_secs_f64();
         match self.portal(name)?.given_up {
             false => Ok(()),
-            true => Err(Failure::new("57014", format!("the rows of cursor `{name}` were given up"))
+            true => Err(PostgresError::new("57014", format!("the rows of cursor `{name}` were given up"))
                 .with_help(format!("fetch at least once in {most} s"))),
         }
     }
 
     /// Refuses what is no end of a transaction that failed.
-    fn check_status(&self, command: &Command) -> Result<(), Failure> {
-        let ends = matches!(command, Command::Commit | Command::Rollback | Command::RollbackTo | Command::Empty);
-        if self.status == Status::Failed && !ends {
-            return Err(Failure::new("25P02", "the transaction has failed: end it with ROLLBACK first"));
+    fn check_status(&self, command: &PostgresCommand) -> Result<(), PostgresError> {
+        let ends = matches!(
+            command,
+            PostgresCommand::Commit | PostgresCommand::Rollback | PostgresCommand::RollbackTo | PostgresCommand::Empty
+        );
+        if self.status == TransactionStatus::Failed && !ends {
+            return Err(PostgresError::new("25P02", "the transaction has failed: end it with ROLLBACK first"));
         }
         Ok(())
     }
 }
 
-impl Statement {
-    fn of(sql: &str, declared: Vec<u32>) -> Statement {
+impl ParsedStatement {
+    fn of(sql: &str, declared: Vec<u32>) -> ParsedStatement {
         // What stands behind the end of a statement is nothing.
         let text = statements(sql).first().copied().unwrap_or_default();
-        Statement { sql: text.into(), command: Arc::new(command(text)), declared, described: None }
+        ParsedStatement { sql: text.into(), command: Arc::new(command(text)), declared, described: None }
     }
 
     /// The types of all parameters, as far as they are known.
@@ -472,16 +485,16 @@ impl Statement {
 }
 
 impl Portal {
-    fn of(statement: Statement, parameters: Vec<StatementParameter>, formats: Vec<u16>) -> Portal {
+    fn of(statement: ParsedStatement, parameters: Vec<StatementParameter>, formats: Vec<u16>) -> Portal {
         Portal { statement, parameters, formats, rows: None, has_begun: false, given_up: false }
     }
 }
 
-impl From<Broken> for Trouble {
-    fn from(broken: Broken) -> Trouble {
+impl From<BrokenAnswer> for Trouble {
+    fn from(broken: BrokenAnswer) -> Trouble {
         match broken {
-            Broken::Failure(failure) => Trouble::Failure(failure),
-            Broken::End(end) => Trouble::End(end),
+            BrokenAnswer::Failure(failure) => Trouble::Failure(failure),
+            BrokenAnswer::End(end) => Trouble::End(end),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of a connection.
 
-use super::error::Failure;
+use super::error::PostgresError;
 use crate::sql::settings::SETTINGS;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,22 +36,22 @@ const FIXED: [&str; 8] = [
 
 /// Settings by their names.
 #[derive(Debug, Default)]
-pub(super) struct Settings(BTreeMap<&'static str, String>);
+pub(super) struct SessionSettings(BTreeMap<&'static str, String>);
 
-fn own(name: &str) -> Result<(&'static str, &'static str), Failure> {
+fn own(name: &str) -> Result<(&'static str, &'static str), PostgresError> {
     let known = SETTINGS.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
-    known.copied().ok_or_else(|| Failure::new("42704", format!("there is no setting `{name}`")))
+    known.copied().ok_or_else(|| PostgresError::new("42704", format!("there is no setting `{name}`")))
 }
 
-impl Settings {
+impl SessionSettings {
     /// A setting's name in its own letters, and its value.
-    pub(super) fn get(&self, name: &str) -> Result<(&'static str, String), Failure> {
+    pub(super) fn get(&self, name: &str) -> Result<(&'static str, String), PostgresError> {
         let (name, preset) = own(name)?;
         Ok((name, self.0.get(name).cloned().unwrap_or_else(|| preset.to_owned())))
     }
 
     /// Sets it, or sets it back. Says what was not done as wished.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) -> Result<Option<Failure>, Failure> {
+    pub(super) fn set(&mut self, name: &str, value: Option<String>) -> Result<Option<PostgresError>, PostgresError> {
         let (name, preset) = own(name)?;
         let Some(value) = value else {
             self.0.remove(name);
@@ -62,21 +62,21 @@ impl Settings {
         if name == "client_encoding"
             && !["utf8", "utf-8", "unicode", "sql_ascii"].contains(&value.to_lowercase().as_str())
         {
-            return Err(Failure::new("22023", format!("texts are UTF-8 here, and not {value}")));
+            return Err(PostgresError::new("22023", format!("texts are UTF-8 here, and not {value}")));
         }
         if FIXED.contains(&name) {
             let same = value.eq_ignore_ascii_case(preset) || preset.starts_with(&value.to_uppercase());
             let said = format!("`{name}` stays {preset}");
-            return Ok((!same && name != "client_encoding").then(|| Failure::notice("01000", said)));
+            return Ok((!same && name != "client_encoding").then(|| PostgresError::notice("01000", said)));
         }
         if name == "statement_timeout" && duration(&value).is_none() {
-            return Err(Failure::new(
+            return Err(PostgresError::new(
                 "22023",
                 format!("`{value}` is no length of time: 5000 (milliseconds), 5s, 1min"),
             ));
         }
         if name.starts_with("timeline.") && switch(&value).is_none() {
-            return Err(Failure::new("22023", format!("`{name}` is on or off, not `{value}`")));
+            return Err(PostgresError::new("22023", format!("`{name}` is on or off, not `{value}`")));
         }
         self.0.insert(name, value);
         Ok(None)
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn settings_are_kept_or_said_to_stay() {
-        let mut settings = Settings::default();
+        let mut settings = SessionSettings::default();
         assert_eq!(settings.timeout(), Some(Duration::from_secs(60)));
         assert_eq!(settings.set("STATEMENT_TIMEOUT", Some("5s".into())), Ok(None));
         assert_eq!(settings.timeout(), Some(Duration::from_secs(5)));

@@ -1,22 +1,22 @@
 //! How a connection begins: encryption, who is there, and what both sides settle.
 
-use super::App;
-use super::error::Failure;
-use super::link::{End, Link};
-use super::message::{Message, Opening};
-use super::session::Session;
-use super::settings::Settings;
-use crate::connection::{ConnectionSlot, Phase, Socket, Standing};
+use super::PostgresApp;
+use super::error::PostgresError;
+use super::link::{ConnectionEnd, PostgresLink};
+use super::message::{ClientMessage, Opening};
+use super::session::PostgresSession;
+use super::settings::SessionSettings;
+use crate::connection::{ConnectionPhase, ConnectionSlot, PlaceClass, Socket};
 use crate::tokens::Who;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Serves a connection to its end. In a reserved place it is told that there is no room, unless it cancels a question.
-pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: App) {
+pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: PostgresApp) {
     let bytes_max = app.options.message_bytes_max;
     let stream = Box::new(Socket::new(stream, place.clone()));
-    let mut link = Link::new(stream, place.clone(), bytes_max);
+    let mut link = PostgresLink::new(stream, place.clone(), bytes_max);
     let mut asked = 0;
     let (minor, parameters) = loop {
         match link.opening().await {
@@ -38,36 +38,36 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
                     if stream.write_all(b"N").await.is_err() {
                         return;
                     }
-                    link = Link::new(stream, place.clone(), bytes_max);
+                    link = PostgresLink::new(stream, place.clone(), bytes_max);
                     continue;
                 };
                 if stream.write_all(b"S").await.is_err() {
                     return;
                 }
                 let Ok(stream) = tls.accept(stream).await else { return };
-                link = Link::new(Box::new(stream), place.clone(), bytes_max);
+                link = PostgresLink::new(Box::new(stream), place.clone(), bytes_max);
             }
-            Err(End::Gone) => return,
-            Err(End::Malformed(why)) => return end(link, Failure::fatal("08P01", why.0)).await,
+            Err(ConnectionEnd::Gone) => return,
+            Err(ConnectionEnd::Malformed(why)) => return end(link, PostgresError::fatal("08P01", why.0)).await,
         }
     };
-    if place.standing() == Standing::Reserved {
+    if place.standing() == PlaceClass::Reserved {
         let most = app.options.connections_max;
-        let failure = Failure::fatal("53300", format!("{most} connections are there already: try again"));
+        let failure = PostgresError::fatal("53300", format!("{most} connections are there already: try again"));
         return end(link, failure).await;
     }
     match begin(&mut link, minor, &parameters, &app).await {
         Ok((settings, who)) => {
             link.place().is_known();
             let Some(key) = app.keys.make() else {
-                return end(link, Failure::fatal("53000", "the system has no random numbers to give")).await;
+                return end(link, PostgresError::fatal("53000", "the system has no random numbers to give")).await;
             };
             settings.told().iter().for_each(|(name, value)| link.replies.setting(name, value));
             link.replies.key(key.process, key.secret);
-            link.replies.ready(super::reply::Status::Idle);
-            link.place().begin(Phase::Answer);
+            link.replies.ready(super::reply::TransactionStatus::Idle);
+            link.place().begin(ConnectionPhase::Answer);
             if link.send().await.is_ok() {
-                Session::new(app, link, key, settings, who).run().await;
+                PostgresSession::new(app, link, key, settings, who).run().await;
             }
         }
         Err(Some(failure)) => end(link, failure).await,
@@ -75,18 +75,18 @@ pub(super) async fn serve(stream: TcpStream, place: Arc<ConnectionSlot>, app: Ap
     }
 }
 
-async fn end(mut link: Link, failure: Failure) {
+async fn end(mut link: PostgresLink, failure: PostgresError) {
     link.replies.error(&failure);
     link.close().await;
 }
 
 /// Settles versions, lets the client show the token, and takes its settings; an error that is to be told, if any.
 async fn begin(
-    link: &mut Link,
+    link: &mut PostgresLink,
     minor: u16,
     parameters: &[(String, String)],
-    app: &App,
-) -> Result<(Settings, Option<Who>), Option<Failure>> {
+    app: &PostgresApp,
+) -> Result<(SessionSettings, Option<Who>), Option<PostgresError>> {
     let unknown: Vec<&str> =
         parameters.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("_pq_.")).collect();
     if minor > 0 || !unknown.is_empty() {
@@ -97,20 +97,20 @@ async fn begin(
         link.replies.wants_password();
         link.send().await.map_err(|_| None)?;
         let shown = match link.message().await {
-            Ok(Message::Password(shown)) => shown,
-            Ok(_) => return Err(Some(Failure::fatal("28000", "a password was asked for"))),
-            Err(End::Gone) => return Err(None),
-            Err(End::Malformed(why)) => return Err(Some(Failure::fatal("08P01", why.0))),
+            Ok(ClientMessage::Password(shown)) => shown,
+            Ok(_) => return Err(Some(PostgresError::fatal("28000", "a password was asked for"))),
+            Err(ConnectionEnd::Gone) => return Err(None),
+            Err(ConnectionEnd::Malformed(why)) => return Err(Some(PostgresError::fatal("08P01", why.0))),
         };
         let shown = shown.strip_suffix(&[0]).unwrap_or(&shown);
         who = tokens.who(shown);
         if who.is_none() {
-            let failure = Failure::fatal("28P01", "the password is not the token of this processor");
+            let failure = PostgresError::fatal("28P01", "the password is not the token of this processor");
             return Err(Some(failure.with_help("the password of any user is what stands in the file of --token-file")));
         }
     }
     link.replies.is_known();
-    let mut settings = Settings::default();
+    let mut settings = SessionSettings::default();
     for (name, value) in parameters {
         match name.as_str() {
             "user" | "database" | "replication" => {}
@@ -118,14 +118,14 @@ async fn begin(
                 for (name, value) in options(value) {
                     settings
                         .set(&name, Some(value))
-                        .map_err(|failure| Some(Failure { severity: "FATAL", ..failure }))?;
+                        .map_err(|failure| Some(PostgresError { severity: "FATAL", ..failure }))?;
                 }
             }
             name if name.starts_with("_pq_.") => {}
             // What is wished and cannot be is told by the settings that are said next; what is not known has no effect.
             name => match settings.set(name, Some(value.clone())) {
                 Err(failure) if failure.state != "42704" => {
-                    return Err(Some(Failure { severity: "FATAL", ..failure }));
+                    return Err(Some(PostgresError { severity: "FATAL", ..failure }));
                 }
                 _ => {}
             },

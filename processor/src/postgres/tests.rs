@@ -4,10 +4,10 @@
 
 use super::{Options, serve};
 use crate::engine::fake::Fake;
-use crate::http::Token;
+use crate::http::BearerToken;
 use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -368,7 +368,7 @@ fn rows_that_nobody_fetches_are_given_up() {
 
 #[test]
 fn only_those_who_show_the_token_are_answered() {
-    let tokens = Token::new("s3cret").map(Tokens::one);
+    let tokens = BearerToken::new("s3cret").map(TokenStore::one);
     let options = Options { shared: Shared { tokens, ..Shared::default() }, ..Options::default() };
     let site = Site::new(Fake::default(), options);
     for (shown_word, expect) in [("s3cret", "R"), ("s3cre", "28P01"), ("", "28P01"), ("s3cret ", "28P01")] {
@@ -471,7 +471,7 @@ fn messages_of_any_bytes_are_read_or_refused() {
             match super::message::next(rest, 1 << 20) {
                 Ok(Some((message, length))) => {
                     counts[0] += 1;
-                    if let super::message::Message::Bind(bind) = message {
+                    if let super::message::ClientMessage::Bind(bind) = message {
                         for (place, value) in bind.values.iter().enumerate() {
                             for oid in [
                                 0,

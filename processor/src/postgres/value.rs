@@ -22,12 +22,12 @@ const MICROS: i64 = DAYS as i64 * 86_400_000_000;
 type Append<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<(), String> + 'a>;
 
 /// A column of some rows.
-pub(super) struct Column<'a> {
+pub(super) struct ResultColumn<'a> {
     array: &'a dyn Array,
     append: Append<'a>,
 }
 
-impl Column<'_> {
+impl ResultColumn<'_> {
     /// Appends the value of a row by itself; false if there is none.
     pub(super) fn append(&self, row: usize, out: &mut Vec<u8>) -> Result<bool, String> {
         if self.array.is_null(row) {
@@ -85,14 +85,14 @@ pub(super) fn simple(array: &ArrayRef) -> Result<ArrayRef, String> {
 }
 
 /// A column as text or, if `binary`, in binary.
-pub(super) fn column<'a>(array: &'a dyn Array, binary: bool) -> Result<Column<'a>, String> {
+pub(super) fn column<'a>(array: &'a dyn Array, binary: bool) -> Result<ResultColumn<'a>, String> {
     let (ty, is_array) = types::of(array.data_type());
     let append = match (is_array, binary) {
         (true, binary) => list(array, ty, binary)?,
         (false, true) => in_binary(array)?,
         (false, false) => as_text(array)?,
     };
-    Ok(Column { array, append })
+    Ok(ResultColumn { array, append })
 }
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) -> Result<(), String> {

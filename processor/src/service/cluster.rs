@@ -16,7 +16,7 @@ use crate::members::process::ProcessId;
 use crate::partition::{Error, Recovery};
 use crate::peers::Peers;
 use crate::programs::DeployedPrograms;
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use event_feeder::world::{self, Instant};
 use round::Round;
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub struct Membership {
     /// Where the others can ask it: `http://HOST:PORT`.
     pub address: String,
     /// What they show each other one of.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<TokenStore>,
 }
 
 pub(super) struct Cluster {

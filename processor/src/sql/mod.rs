@@ -166,7 +166,7 @@ impl Answerer {
     /// # Errors
     /// Those of [`Answerer::ask`].
     pub(crate) async fn ask_over(&self, wire: &'static str, asking: SqlQuestion) -> Result<SqlAnswer, EngineError> {
-        let at_work = measured::Question::begun(wire);
+        let at_work = measured::QuestionTimer::begun(wire);
         let SqlAnswer { schema, basis, rows } = self.ask(asking).await?;
         let rows = rows.map(move |row| {
             let _ends_with_the_rows = &at_work;

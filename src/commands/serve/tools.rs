@@ -8,7 +8,7 @@ use processor::flight;
 use processor::postgres;
 use processor::server::{Server, Shared};
 use processor::tls::Tls;
-use processor::tokens::Tokens;
+use processor::tokens::TokenStore;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ impl Wires {
     }
 
     /// Takes the addresses, before anything else is done.
-    pub(super) fn listen(&self, tokens: Option<&Tokens>, settings: &Settings) -> Result<Option<Listening>> {
+    pub(super) fn listen(&self, tokens: Option<&TokenStore>, settings: &Settings) -> Result<Option<Listening>> {
         let mut listeners = vec![];
         if let Some(given) = self.listen_pg.as_ref().or(settings.listen_pg.as_ref()) {
             let (listener, address) = listener("--listen-pg", given, tokens)?;
@@ -91,7 +91,7 @@ impl Wires {
 }
 
 /// A listener at an address that a flag gives.
-fn listener(flag: &str, given: &str, tokens: Option<&Tokens>) -> Result<(TcpListener, SocketAddr)> {
+fn listener(flag: &str, given: &str, tokens: Option<&TokenStore>) -> Result<(TcpListener, SocketAddr)> {
     // A port alone is one of this machine.
     let place = match given.trim_start_matches(':').parse::<u16>() {
         Ok(port) => format!("127.0.0.1:{port}"),

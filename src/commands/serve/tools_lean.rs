@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::settings::Settings;
 use processor::engine::Engine;
 use processor::server::Shared;
-use processor::tokens::Tokens;
+use processor::tokens::TokenStore;
 use std::sync::Arc;
 
 /// Where tools can ask: nowhere.
@@ -26,7 +26,7 @@ pub(super) enum Tools {}
 
 impl Wires {
     /// Refuses what cannot be had.
-    pub(super) fn listen(&self, _: Option<&Tokens>, _: &Settings) -> Result<Option<Listening>> {
+    pub(super) fn listen(&self, _: Option<&TokenStore>, _: &Settings) -> Result<Option<Listening>> {
         let asked = [
             ("pg", "PostgreSQL", "postgres", &self.listen_pg),
             ("flight", "Arrow Flight", "flight", &self.listen_flight),

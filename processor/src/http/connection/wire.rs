@@ -1,6 +1,6 @@
 //! What goes over a connection, watched: the bodies of requests and answers tell the place how they get on.
 
-use crate::connection::{ConnectionSlot, Phase};
+use crate::connection::{ConnectionPhase, ConnectionSlot};
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -10,18 +10,18 @@ use std::task::{Context, Poll};
 
 /// The body of a request, which tells when it is whole.
 #[derive(Debug)]
-pub(super) struct RequestBody {
+pub(super) struct TimedRequestBody {
     body: Incoming,
     place: Arc<ConnectionSlot>,
 }
 
-impl RequestBody {
-    pub(super) fn new(body: Incoming, place: Arc<ConnectionSlot>) -> RequestBody {
-        RequestBody { body, place }
+impl TimedRequestBody {
+    pub(super) fn new(body: Incoming, place: Arc<ConnectionSlot>) -> TimedRequestBody {
+        TimedRequestBody { body, place }
     }
 }
 
-impl HttpBody for RequestBody {
+impl HttpBody for TimedRequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -47,18 +47,18 @@ impl HttpBody for RequestBody {
 
 /// The body of an answer, which tells when it has been handed over to be written.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(super) struct AnswerBody {
     body: Body,
     place: Arc<ConnectionSlot>,
 }
 
-impl Answered {
-    pub(super) fn new(body: Body, place: Arc<ConnectionSlot>) -> Answered {
-        Answered { body, place }
+impl AnswerBody {
+    pub(super) fn new(body: Body, place: Arc<ConnectionSlot>) -> AnswerBody {
+        AnswerBody { body, place }
     }
 }
 
-impl HttpBody for Answered {
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -78,8 +78,8 @@ impl HttpBody for Answered {
     }
 }
 
-impl Drop for Answered {
+impl Drop for AnswerBody {
     fn drop(&mut self) {
-        self.place.begin(Phase::Idle);
+        self.place.begin(ConnectionPhase::Idle);
     }
 }

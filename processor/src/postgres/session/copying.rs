@@ -2,13 +2,18 @@
 
 use super::super::asking::Attention;
 use super::super::copy::CopyOut;
-use super::super::error::Failure;
-use super::{Done, Session};
+use super::super::error::PostgresError;
+use super::{PostgresSession, SessionResult};
 use crate::sql::StatementParameter;
 
-impl Session {
+impl PostgresSession {
     /// Tells the rows of the question that a statement copies.
-    pub(super) async fn copy(&mut self, copy: &CopyOut, sql: &str, parameters: Vec<StatementParameter>) -> Done {
+    pub(super) async fn copy(
+        &mut self,
+        copy: &CopyOut,
+        sql: &str,
+        parameters: Vec<StatementParameter>,
+    ) -> SessionResult {
         let asking = self.asking(&copy.query, parameters);
         let app = self.app.clone();
         let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());
@@ -19,7 +24,7 @@ impl Session {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let forced = copy.layout.forced(&names);
         let forced =
-            forced.map_err(|name| Failure::new("42703", format!("there is no column `{name}` to be quoted")))?;
+            forced.map_err(|name| PostgresError::new("42703", format!("there is no column `{name}` to be quoted")))?;
         self.link.replies.copies(names.len(), copy.layout.is_binary());
         self.link.replies.copied(|out| copy.layout.head(&names, out));
         let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());

@@ -3,14 +3,14 @@
 use crate::checkpoint::{Owner, TakeFrom};
 use crate::engine::{Engine, EngineError, Page};
 use crate::http;
-use crate::http::Token;
+use crate::http::BearerToken;
 use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::members::member_of;
 use crate::operators::table_address;
 use crate::server::{Server, Shared};
 use crate::service::tests::options;
 use crate::service::{Claims, Membership, Options, Service, StartError};
-use crate::tokens::Tokens;
+use crate::tokens::TokenStore;
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
 use std::net::TcpListener;
 use std::path::Path;
@@ -38,7 +38,7 @@ impl Node {
 
     fn start_with(program: &str, state: &Path, input: SourceBinding) -> Result<Node, StartError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let tokens = Token::new("among us").map(Tokens::one);
+        let tokens = BearerToken::new("among us").map(TokenStore::one);
         let address = format!("http://{}", listener.local_addr().unwrap());
         let options = Options {
             sources: vec![(None, input)],
